@@ -1,0 +1,1 @@
+"""Who may come in: signed links, resume secrets and the operators' token."""

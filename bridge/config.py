@@ -1,0 +1,286 @@
+"""The bridge's configuration: a TOML file, then the environment, into frozen dataclasses.
+
+A setting `key` of `[section]` is overridden by the variable BROTJENESTE_SECTION_KEY (lists: separated by
+commas). Unknown sections, keys and variables are refused, because a misspelt setting that is silently ignored
+is worse than a bridge that does not start. deploy/bridge.toml explains every setting; a test holds it equal
+to this file.
+"""
+
+import ipaddress
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import Field, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+PREFIX: Final = "BROTJENESTE_"
+FILE_VARIABLE: Final = "BROTJENESTE_CONFIG"
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used; the message names the key and where its value came from."""
+
+    code: Final = "config_invalid"
+
+
+class _UnusableError(Exception):
+    """What a value must be; becomes a ConfigError with the key's name."""
+
+
+_TYPE_NAMES: Final = {str: "a text", int: "a whole number", tuple: "a list of texts"}
+
+
+def _setting(
+    default: str | int | tuple[str, ...],
+    *,
+    between: tuple[int, int] | None = None,
+    choices: tuple[str, ...] = (),
+    check: Callable[[Any], None] | None = None,
+    secret: bool = False,
+) -> Any:
+    """Make a dataclass field. A `secret` comes from the environment only and is not shown."""
+    rules = {"between": between, "choices": choices, "check": check, "secret": secret}
+    return field(default=default, repr=not secret, metadata=rules)
+
+
+def _not_empty(value: str) -> None:
+    if not value.strip():
+        raise _UnusableError("must not be empty")
+
+
+def _ip(value: str) -> None:
+    try:
+        ipaddress.ip_address(value)
+    except ValueError:
+        raise _UnusableError("must be an IP address") from None
+
+
+def _announced(values: tuple[str, ...]) -> None:
+    if not values:
+        raise _UnusableError("must name at least one address")
+    for value in values:
+        _ip(value)
+        if ipaddress.ip_address(value).is_unspecified:
+            raise _UnusableError("must hold addresses that browsers can reach, so not 0.0.0.0 or ::")
+
+
+def _web_address(value: str) -> None:
+    if value == "":
+        return
+    try:
+        parts = urlsplit(value)
+        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or parts.path not in {"", "/"} or parts.query or parts.fragment or parts.username:
+        raise _UnusableError("must be like https://video.example.org, with nothing after the host and port")
+
+
+def _database(value: str) -> None:
+    if "://" not in value:
+        raise _UnusableError("must be a database url such as sqlite:///brotjeneste.db")
+
+
+@dataclass(frozen=True, slots=True)
+class HttpConfig:
+    """Pages, WebSocket and REST."""
+
+    host: str = _setting("127.0.0.1", check=_not_empty)
+    port: int = _setting(8080, between=(1, 65535))
+    public_url: str = _setting("", check=_web_address)
+
+    @property
+    def base_url(self) -> str:
+        """What links begin with, without a slash at the end: `public_url`, else what is listened on."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return self.public_url.rstrip("/") or f"http://{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsConfig:
+    """Prometheus and health checks, on a port that the public does not reach."""
+
+    host: str = _setting("127.0.0.1", check=_not_empty)
+    port: int = _setting(9464, between=(1, 65535))
+
+
+@dataclass(frozen=True, slots=True)
+class MediaConfig:
+    """The packet engine's sockets."""
+
+    addresses: tuple[str, ...] = _setting(("127.0.0.1",), check=_announced)
+    bind: str = _setting("127.0.0.1", check=_ip)
+    base_port: int = _setting(40000, between=(1024, 65535))
+    shards: int = _setting(1, between=(1, 64))
+    max_bitrate_kbps: int = _setting(2000, between=(100, 20000))
+
+
+@dataclass(frozen=True, slots=True)
+class StoreConfig:
+    """Where events and the audit are kept."""
+
+    url: str = _setting("sqlite:///brotjeneste.db", check=_database)
+
+
+@dataclass(frozen=True, slots=True)
+class AuthConfig:
+    """Keys, and how long a link is good for."""
+
+    link_key_file: str = _setting("link.key", check=_not_empty)
+    link_valid_minutes: int = _setting(24 * 60, between=(1, 30 * 24 * 60))
+    api_token_file: str = _setting("api.token", check=_not_empty)
+    api_token: str = _setting("", secret=True)
+
+
+@dataclass(frozen=True, slots=True)
+class RoomsConfig:
+    """The size of rooms, and of what each browser can receive at once."""
+
+    max_participants: int = _setting(9, between=(2, 50))
+    audio_slots: int = _setting(8, between=(1, 49))
+    video_slots: int = _setting(8, between=(1, 49))
+    content_slots: int = _setting(1, between=(0, 1))
+
+
+@dataclass(frozen=True, slots=True)
+class LogConfig:
+    """What is logged, and how."""
+
+    level: str = _setting("info", choices=("debug", "info", "warning", "error"))
+    format: str = _setting("json", choices=("json", "console"))
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything that can be set. The defaults make a bridge on loopback that needs nothing else."""
+
+    http: HttpConfig = field(default_factory=HttpConfig)
+    metrics: MetricsConfig = field(default_factory=MetricsConfig)
+    media: MediaConfig = field(default_factory=MediaConfig)
+    store: StoreConfig = field(default_factory=StoreConfig)
+    auth: AuthConfig = field(default_factory=AuthConfig)
+    rooms: RoomsConfig = field(default_factory=RoomsConfig)
+    log: LogConfig = field(default_factory=LogConfig)
+
+
+SECTIONS: Final[Mapping[str, type[Any]]] = {
+    "http": HttpConfig,
+    "metrics": MetricsConfig,
+    "media": MediaConfig,
+    "store": StoreConfig,
+    "auth": AuthConfig,
+    "rooms": RoomsConfig,
+    "log": LogConfig,
+}
+
+
+def load(path: Path | None, environ: Mapping[str, str]) -> Config:
+    """Read the file, then the environment. With no `path`, the variable BROTJENESTE_CONFIG may name the file.
+
+    Raises ConfigError.
+    """
+    if path is None and environ.get(FILE_VARIABLE):
+        path = Path(environ[FILE_VARIABLE])
+    values = _from_file(path) if path else {}
+    values |= _from_environment(environ)
+    chosen: dict[str, dict[str, Any]] = {section: {} for section in SECTIONS}
+    for (section, key), (value, origin) in values.items():
+        setting = _settings(section)[key]
+        try:
+            chosen[section][key] = _checked(setting, value)
+        except _UnusableError as error:
+            shown = "" if setting.metadata["secret"] else f", not {value!r}"
+            raise ConfigError(f"[{section}] {key} {error}{shown} (from {origin})") from None
+    config = Config(**{section: SECTIONS[section](**keys) for section, keys in chosen.items()})
+    _check_together(config)
+    return config
+
+
+_Values = dict[tuple[str, str], tuple[Any, str]]
+"""Values by section and key, each with the place that it came from."""
+
+
+def _from_file(path: Path) -> _Values:
+    try:
+        document = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not TOML: {error}") from error
+    values: _Values = {}
+    for section, keys in document.items():
+        if section not in SECTIONS:
+            raise ConfigError(f"unknown section [{section}] in {path}; there are {_listed(SECTIONS)}")
+        if not isinstance(keys, dict):
+            raise ConfigError(f"{section} in {path} must be a section: [{section}]")
+        for key, value in keys.items():
+            known = {name for name, one in _settings(section).items() if not one.metadata["secret"]}
+            if key in _settings(section) and key not in known:
+                variable = _variable(section, key)
+                raise ConfigError(f"[{section}] {key} is a secret: set {variable}, do not write it in {path}")
+            if key not in known:
+                raise ConfigError(f"unknown key {key} in [{section}] of {path}; there are {_listed(known)}")
+            values[section, key] = (value, str(path))
+    return values
+
+
+def _from_environment(environ: Mapping[str, str]) -> _Values:
+    names = {_variable(section, key): (section, key) for section in SECTIONS for key in _settings(section)}
+    values: _Values = {}
+    for variable, text in environ.items():
+        if not variable.startswith(PREFIX) or variable == FILE_VARIABLE:
+            continue
+        if variable not in names:
+            raise ConfigError(f"unknown environment variable {variable}: it sets no key of any section")
+        section, key = names[variable]
+        default = _settings(section)[key].default
+        values[section, key] = (_read_text(text, type(default)), variable)
+    return values
+
+
+def _read_text(text: str, wanted: type) -> str | int | list[str]:
+    if wanted is int:
+        # Only plain digits: int() would also take "1_000" and digits of other scripts.
+        return int(text) if text.isascii() and text.isdigit() else text
+    if wanted is tuple:
+        return [part.strip() for part in text.split(",") if part.strip()]
+    return text
+
+
+def _checked(setting: "Field[Any]", value: Any) -> Any:
+    wanted = type(setting.default)
+    if wanted is tuple and isinstance(value, list) and all(isinstance(part, str) for part in value):
+        value = tuple(value)
+    # Exactly that type: TOML's true is an int to Python, and is no port.
+    if type(value) is not wanted:
+        raise _UnusableError(f"must be {_TYPE_NAMES[wanted]}")
+    rules = setting.metadata
+    if rules["between"] and not rules["between"][0] <= value <= rules["between"][1]:
+        raise _UnusableError(f"must be from {rules['between'][0]} to {rules['between'][1]}")
+    if rules["choices"] and value not in rules["choices"]:
+        raise _UnusableError(f"must be one of {_listed(rules['choices'])}")
+    if rules["check"]:
+        rules["check"](value)
+    return value
+
+
+def _check_together(config: Config) -> None:
+    if config.media.base_port + config.media.shards - 1 > 65535:  # noqa: PLR2004 - the last port there is
+        raise ConfigError(
+            "[media] base_port and shards: each shard takes a port, and the last is above 65535"
+        )
+    if (config.http.host, config.http.port) == (config.metrics.host, config.metrics.port):
+        raise ConfigError("[http] and [metrics] cannot share one host and port")
+
+
+def _settings(section: str) -> "dict[str, Field[Any]]":
+    return {one.name: one for one in fields(SECTIONS[section])}
+
+
+def _variable(section: str, key: str) -> str:
+    return f"{PREFIX}{section}_{key}".upper()
+
+
+def _listed(words: Any) -> str:
+    return ", ".join(sorted(words))

@@ -1,0 +1,74 @@
+"""Health as data: whether the process is alive, and whether a load balancer should send new people here."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+PROBE_SECONDS: Final = 2.0
+# How long a drain waits before the operator chooses between waiting on and moving (requirements C9, D6).
+DRAIN_PATIENCE: Final = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that must work; `probe` returns when it does, and raises when it does not."""
+
+    name: str
+    probe: Callable[[], Awaitable[object]]
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """What the checks found: "ok", "failing" or "slow" by name, and nothing of the errors' texts."""
+
+    checks: Mapping[str, str] = field(default_factory=dict)
+    draining: bool = False
+
+    @property
+    def ready(self) -> bool:
+        """Tell whether new rooms are welcome here."""
+        return not self.draining and all(state == "ok" for state in self.checks.values())
+
+
+@dataclass(slots=True)
+class Drain:
+    """A bridge that is to be emptied: no new rooms, while late joiners still get into those that are open."""
+
+    since: datetime | None = None
+
+    def start(self, now: datetime) -> None:
+        """Begin, or go on if begun already."""
+        self.since = self.since or now
+
+    def stop(self) -> None:
+        """Take new rooms again."""
+        self.since = None
+
+    @property
+    def active(self) -> bool:
+        """Tell whether new rooms are to be refused."""
+        return self.since is not None
+
+    def decision_due(self, now: datetime) -> bool:
+        """Tell whether it has lasted so long that the operator chooses: wait on, or move the rooms."""
+        return self.since is not None and now - self.since >= DRAIN_PATIENCE
+
+
+async def readiness(checks: Sequence[Check], *, draining: bool, seconds: float = PROBE_SECONDS) -> Readiness:
+    """Run all checks at once, each with `seconds` of time; none of their errors gets out."""
+    async with asyncio.TaskGroup() as group:
+        tasks = {check.name: group.create_task(_state(check, seconds)) for check in checks}
+    return Readiness({name: task.result() for name, task in tasks.items()}, draining)
+
+
+async def _state(check: Check, seconds: float) -> str:
+    try:
+        async with asyncio.timeout(seconds):
+            await check.probe()
+    except TimeoutError:
+        return "slow"
+    except Exception:  # noqa: BLE001 - whatever a probe raises, the answer is that it fails
+        return "failing"
+    return "ok"

@@ -1,0 +1,178 @@
+"""Logs as JSON lines, with everything that could say who somebody is taken out last of all.
+
+Three nets: by key (`display_name`, `sdp`, `remote_address`), by type (`Pii`, and every object that is not
+plain data, whose repr nobody has checked), and by the look of a text (tokens, addresses, telephone and
+national id numbers). A name inside a free text is caught by none of them: log events are fixed words, and
+data goes into keys.
+"""
+
+import ipaddress
+import logging
+import re
+import sys
+from collections.abc import Iterable, Mapping
+from datetime import date
+from enum import Enum
+from typing import Any, Final, TextIO
+
+import structlog
+
+from bridge.rooms.model import Pii
+
+REDACTED: Final = "[redacted]"
+_MAX_DEPTH: Final = 6
+_SENSITIVE: Final = frozenset(
+    {
+        "addr",
+        "address",
+        "addresses",
+        "answer",
+        "authorization",
+        "candidate",
+        "candidates",
+        "cookie",
+        "email",
+        "fnr",
+        "fragment",
+        "ip",
+        "key",
+        "keys",
+        "link",
+        "links",
+        "mail",
+        "name",
+        "names",
+        "offer",
+        "password",
+        "peer",
+        "phone",
+        "pin",
+        "pwd",
+        "reason",
+        "remote",
+        "resume",
+        "sdp",
+        "secret",
+        "secrets",
+        "tel",
+        "telephone",
+        "token",
+        "tokens",
+        "ufrag",
+    }
+)
+_WORDS: Final = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])")
+_LOOKS: Final = re.compile(
+    r"eyJ[\w-]{4,}\.[\w-]+(?:\.[\w-]*)*"  # a JWT: its header always begins so
+    r"|(?<![\w-])[\w-]{43}(?![\w-])"  # 256 bits in base64url: our secrets and keys
+    r"|(?i:bearer)\s+\S+"
+    r"|[\w.+-]+@[\w-]+\.[\w.-]+"
+    r"|\+\d[\d ]{6,}\d"
+    r"|\b\d{6} ?\d{5}\b"  # a Norwegian national id number
+    r"|(?s:v=0\s.*)"  # an SDP to its end
+    r"|a=(?:candidate|ice-\w+|fingerprint|crypto):.*",
+    re.ASCII,
+)
+_ADDRESSES: Final = re.compile(
+    r"(?<![\w.:])(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9A-Fa-f]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f.]*)(?![\w:])"
+)
+
+
+def redact(_logger: object, _method: str, event: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the log entry without personal data; a structlog processor, to stand just before the renderer."""
+    return {str(key): _clean(value, str(key), 0) for key, value in event.items()}
+
+
+def redact_text(text: str) -> str:
+    """Give a text without tokens, keys, SDP, numbers of people, and addresses other than this machine's own."""
+    return _ADDRESSES.sub(_clean_address, _LOOKS.sub(REDACTED, text))
+
+
+def configure(
+    level: str,
+    form: str = "json",
+    stream: TextIO | None = None,
+) -> None:
+    """Send structlog's and the standard library's logs to `stream` (default: standard error), redacted.
+
+    `level` is "debug", "info", "warning" or "error", `form` "json" or "console" (for people at a terminal).
+
+    Logging belongs to the whole process, so this is called once, by the composition.
+    """
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.PositionalArgumentsFormatter(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+    ]
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+    )
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(_formatter(shared, form))
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+
+
+def _formatter(shared: list[Any], form: str) -> logging.Formatter:
+    renderer: Any = structlog.processors.JSONRenderer(ensure_ascii=False)
+    if form == "console":
+        plain = structlog.dev.plain_traceback
+        renderer = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=plain)
+    remove = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=shared, processors=[remove, redact, renderer]
+    )
+
+
+def _clean(value: object, key: str, depth: int) -> object:
+    # Whether there is a token or a name says nothing about whom it belongs to.
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, Pii) or _sensitive(key):
+        return REDACTED
+    return _clean_plain(value, key, depth)
+
+
+def _clean_plain(value: object, key: str, depth: int) -> object:
+    if isinstance(value, Enum):
+        value = value.value
+    if isinstance(value, Mapping | list | tuple | set | frozenset) and depth < _MAX_DEPTH:
+        return _clean_parts(value, key, depth + 1)
+    match value:
+        case int() | float():
+            return value
+        case str():
+            return redact_text(value)
+        case date():
+            return value.isoformat()
+        case BaseException():
+            return redact_text(f"{type(value).__name__}: {value}")
+    # Its repr may hold anything, a participant's name for one.
+    return f"[{type(value).__name__}]"
+
+
+def _clean_parts(value: Mapping[Any, Any] | Iterable[Any], key: str, depth: int) -> object:
+    if isinstance(value, Mapping):
+        return {redact_text(str(name)): _clean(part, str(name), depth) for name, part in value.items()}
+    return [_clean(part, key, depth) for part in value]
+
+
+def _sensitive(key: str) -> bool:
+    return any(word.lower() in _SENSITIVE for word in _WORDS.findall(key))
+
+
+def _clean_address(found: re.Match[str]) -> str:
+    text = found.group()
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return text
+    return text if address.is_loopback or address.is_unspecified else REDACTED

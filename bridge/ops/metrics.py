@@ -1,0 +1,217 @@
+"""Prometheus collectors over the engine's snapshot and the bridge's own counts; no globals.
+
+Jitter, loss and round trip are gauges with a `quantile` label, computed over the legs present at the scrape.
+They are not histograms: the engine keeps the last value of each stream and no buckets, and a histogram filled
+once a scrape would count scrapes, not packets or reports. Quantiles of several bridges cannot be averaged.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Final, Protocol
+
+import numpy as np
+from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from bridge.ops import table
+from bridge.ops.table import Row
+from bridge.ops.totals import Group, Totals, present
+
+_STREAM_LABELS: Final = tuple(table.STREAM_LABELS)
+
+
+class Snapshot(Protocol):
+    """The engine's rows, as numpy structured arrays; columns as in media/engine/core/src/stats.rs."""
+
+    @property
+    def legs(self) -> np.ndarray:
+        """A row a leg."""
+
+    @property
+    def streams(self) -> np.ndarray:
+        """A row a source and a row a slot."""
+
+    @property
+    def shards(self) -> np.ndarray:
+        """A row a shard."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the bridge counts itself. Keys are fixed words (places, codes), never ids or names."""
+
+    rooms: int = 0
+    participants: Mapping[str, int] = field(default_factory=dict)
+    """By place: waiting, admitted."""
+    refusals: Mapping[str, int] = field(default_factory=dict)
+    """Since the start, by the refusal's code."""
+    bad_messages: Mapping[str, int] = field(default_factory=dict)
+    """Since the start, by the error's code."""
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    """Since the start, by the bounded queue that was full."""
+    draining: bool = False
+
+
+class BridgeCollector(Collector):
+    """The aggregated series: by direction, kind and codec, by shard, and the bridge's facts."""
+
+    def __init__(self, snapshot: Callable[[], Snapshot], facts: Callable[[], Facts]) -> None:
+        self._snapshot = snapshot
+        self._facts = facts
+        self._streams = Totals(table.STREAM_KEYS, _STREAM_LABELS, table.STREAM_COUNTERS)
+        self._legs = Totals(table.LEG_KEYS, (), table.LEG_COUNTERS)
+        self._shards = Totals(table.SHARD_KEYS, table.SHARD_KEYS, table.SHARD_COUNTERS)
+
+    def observe(self, snapshot: Snapshot) -> None:
+        """Take a snapshot into the counters; call it at each tick, and before legs are removed.
+
+        Every scrape does it too. Raises SnapshotMismatch.
+        """
+        self._streams.observe(snapshot.streams)
+        self._legs.observe(snapshot.legs)
+        self._shards.observe(snapshot.shards)
+
+    def collect(self) -> Iterator[Metric]:
+        """Give all families, for a registry."""
+        snapshot = self._snapshot()
+        self.observe(snapshot)
+        yield from _counters(table.STREAM_COUNTERS, self._streams, _STREAM_LABELS, _stream_words)
+        yield from _counters(table.LEG_COUNTERS, self._legs, (), _numbers)
+        yield from _counters(table.SHARD_COUNTERS, self._shards, table.SHARD_KEYS, _numbers)
+        yield from _states(snapshot.legs)
+        yield from _stream_quantiles(snapshot.streams)
+        yield from _leg_quantiles(snapshot.legs)
+        yield from _facts(self._facts())
+
+
+class LegCollector(Collector):
+    """The series of single legs, under the engine's numbers for them."""
+
+    def __init__(self, snapshot: Callable[[], Snapshot]) -> None:
+        self._snapshot = snapshot
+
+    def collect(self) -> Iterator[Metric]:
+        """Give all families, for a registry."""
+        snapshot = self._snapshot()
+        legs, streams = snapshot.legs, snapshot.streams
+        leg = [(str(number),) for number in legs["leg"].tolist()]
+        yield from _each(present(legs, table.LEG_COUNTERS), legs, ("leg",), leg, CounterMetricFamily)
+        yield from _each(
+            present(legs, [*table.LEG_STATES, *table.LEG_VALUES]), legs, ("leg",), leg, GaugeMetricFamily
+        )
+        names = ("leg", "index", *_STREAM_LABELS)
+        ids = zip(streams["leg"].tolist(), streams["index"].tolist(), strict=True)
+        words = zip(*(streams[label].tolist() for label in _STREAM_LABELS), strict=True)
+        stream = [(*map(str, own), *_stream_words(group)) for own, group in zip(ids, words, strict=True)]
+        yield from _each(present(streams, table.STREAM_COUNTERS), streams, names, stream, CounterMetricFamily)
+        yield from _each(present(streams, table.STREAM_VALUES), streams, names, stream, GaugeMetricFamily)
+
+
+def make_registry(collector: Collector) -> CollectorRegistry:
+    """Make a registry of its own, with the process's CPU, memory and open files beside the collector."""
+    registry = CollectorRegistry()
+    registry.register(collector)
+    ProcessCollector(registry=registry)
+    return registry
+
+
+def _families(rows: Iterable[Row]) -> Iterator[tuple[str, list[Row]]]:
+    """Group neighbouring rows that share a metric and differ in their fixed labels."""
+    for metric, members in groupby(rows, key=lambda row: row.metric):
+        yield metric, list(members)
+
+
+def _counters(
+    rows: Iterable[Row], totals: Totals, names: Sequence[str], words: Callable[[Group], tuple[str, ...]]
+) -> Iterator[Metric]:
+    for metric, members in _families(rows):
+        labels = [*names, *members[0].labels]
+        family = CounterMetricFamily(metric, members[0].help, labels=labels)
+        for row in members:
+            for group, sums in sorted(totals.sums.items()):
+                if row.column in sums:
+                    values = [*words(group), *row.labels.values()]
+                    family.add_metric(values, sums[row.column] * row.scale)
+        yield family
+
+
+def _states(legs: np.ndarray) -> Iterator[Metric]:
+    yield GaugeMetricFamily("brotjeneste_legs", "Legs, waiting and admitted.", value=len(legs))
+    for row in present(legs, table.LEG_STATES):
+        yield GaugeMetricFamily(row.metric, row.help, value=int(legs[row.column].sum()))
+
+
+def _stream_quantiles(streams: np.ndarray) -> Iterator[Metric]:
+    for row in present(streams, table.STREAM_VALUES):
+        family = GaugeMetricFamily(row.metric, row.help, labels=["direction", "kind", "quantile"])
+        known = streams[table.measured(streams, row.column)]
+        for direction, direction_word in enumerate(table.DIRECTIONS):
+            for kind, kind_word in enumerate(table.KINDS):
+                chosen = known[(known["direction"] == direction) & (known["kind"] == kind)]
+                _add_quantiles(family, [direction_word, kind_word], chosen[row.column] * row.scale)
+        yield family
+
+
+def _leg_quantiles(legs: np.ndarray) -> Iterator[Metric]:
+    for row in present(legs, table.LEG_VALUES):
+        family = GaugeMetricFamily(row.metric, row.help, labels=["quantile"])
+        _add_quantiles(family, [], legs[table.measured(legs, row.column)][row.column] * row.scale)
+        yield family
+
+
+def _add_quantiles(family: GaugeMetricFamily, labels: list[str], values: np.ndarray) -> None:
+    if len(values):
+        found = np.quantile(values, table.QUANTILES).tolist()
+        for quantile, value in zip(table.QUANTILES, found, strict=True):
+            family.add_metric([*labels, f"{quantile:g}"], value)
+
+
+def _facts(facts: Facts) -> Iterator[Metric]:
+    yield GaugeMetricFamily("brotjeneste_rooms", "Rooms that are open.", value=facts.rooms)
+    yield GaugeMetricFamily(
+        "brotjeneste_draining", "1 while no new rooms are taken.", value=int(facts.draining)
+    )
+    people = GaugeMetricFamily("brotjeneste_participants", "People in open rooms.", labels=["place"])
+    for place, count in sorted(facts.participants.items()):
+        people.add_metric([place], count)
+    yield people
+    for metric, text, label, counts in (
+        ("brotjeneste_refusals_total", "Commands and joins that were refused.", "code", facts.refusals),
+        ("brotjeneste_bad_messages_total", "Messages that were not understood.", "code", facts.bad_messages),
+        ("brotjeneste_queue_drops_total", "Entries dropped by a full queue.", "queue", facts.dropped),
+    ):
+        family = CounterMetricFamily(metric, text, labels=[label])
+        for word, count in sorted(counts.items()):
+            family.add_metric([word], count)
+        yield family
+
+
+def _each(
+    rows: Iterable[Row],
+    array: np.ndarray,
+    names: Sequence[str],
+    labels: Sequence[tuple[str, ...]],
+    form: type[CounterMetricFamily] | type[GaugeMetricFamily],
+) -> Iterator[Metric]:
+    for metric, members in _families(rows):
+        # A name of its own, so that a sum over all series does not count a leg twice.
+        own = metric.replace("brotjeneste_", "brotjeneste_leg_", 1)
+        family = form(own, members[0].help, labels=[*names, *members[0].labels])
+        for row in members:
+            values = (array[row.column] * row.scale).tolist()
+            for words, value in zip(labels, values, strict=True):
+                family.add_metric([*words, *row.labels.values()], value)
+        yield family
+
+
+def _stream_words(group: Group) -> tuple[str, ...]:
+    return tuple(
+        words[number] if number < len(words) else str(number)
+        for number, words in zip(group, table.STREAM_LABELS.values(), strict=True)
+    )
+
+
+def _numbers(group: Group) -> tuple[str, ...]:
+    return tuple(map(str, group))

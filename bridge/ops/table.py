@@ -1,0 +1,148 @@
+"""Which column of the engine's snapshot becomes which metric: the one place to change when a column does.
+
+Columns are those of media/engine/core/src/stats.rs. A column that is absent is an error, unless its row here
+says `optional`. The series of a single leg have the same name with `brotjeneste_leg_` in front.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+
+KINDS: Final = ("audio", "video")
+DIRECTIONS: Final = ("in", "out")
+# In the order of the engine's codec numbers; 0 is a slot that carries nothing.
+CODECS: Final = ("none", "opus", "g722", "pcmu", "pcma", "telephone-event", "vp8", "vp9", "h264", "av1")
+QUANTILES: Final = (0.5, 0.9, 0.99, 1.0)
+
+# The columns that tell a row from all others, and those that become labels, with the words for their numbers.
+STREAM_KEYS: Final = ("leg", "direction", "index")
+STREAM_LABELS: Final[Mapping[str, tuple[str, ...]]] = {
+    "direction": DIRECTIONS,
+    "kind": KINDS,
+    "codec": CODECS,
+}
+LEG_KEYS: Final = ("leg",)
+SHARD_KEYS: Final = ("shard",)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One column and its metric. `scale` turns the column's unit into the metric's."""
+
+    column: str
+    metric: str
+    help: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+    scale: float = 1.0
+    optional: bool = False
+
+
+def _stream(column: str, metric: str, text: str, *, optional: bool = False) -> Row:
+    return Row(column, f"brotjeneste_rtp_{metric}_total", text, optional=optional)
+
+
+def _leg(column: str, metric: str, text: str, **labels: str) -> Row:
+    return Row(column, f"brotjeneste_{metric}_total", text, labels)
+
+
+def _refused(column: str, reason: str) -> Row:
+    text = "Datagrams that were turned away on arrival."
+    return Row(column, "brotjeneste_datagrams_refused_total", text, {"reason": reason})
+
+
+STREAM_COUNTERS: Final = (
+    _stream("packets", "packets", "RTP packets, without retransmissions."),
+    _stream("bytes", "payload_bytes", "RTP payload bytes, without retransmissions."),
+    _stream("expected", "packets_expected", "RTP packets that should have arrived."),
+    _stream(
+        "lost", "packets_lost", "RTP packets lost before repair: seen here (in), reported by receivers (out)."
+    ),
+    _stream(
+        "recovered", "packets_recovered", "Lost RTP packets that a retransmission brought.", optional=True
+    ),
+    _stream(
+        "nacks", "packets_nacked", "RTP packets asked for again: by the bridge (in), by receivers (out)."
+    ),
+    _stream("rtx_packets", "packets_retransmitted", "Retransmissions: taken in (in), sent (out)."),
+    _stream(
+        "rtx_misses",
+        "retransmissions_missed",
+        "Packets asked for that were too old to resend.",
+        optional=True,
+    ),
+    _stream(
+        "keyframe_requests",
+        "keyframe_requests",
+        "Key frames asked for: by the bridge (in), by receivers (out).",
+    ),
+    _stream("keyframes", "keyframes", "Key frames: seen (in), forwarded (out).", optional=True),
+    _stream("switches", "switches", "Changes of the source in a slot (out).", optional=True),
+)
+
+LEG_COUNTERS: Final = (
+    _leg("rtp_out", "sent_packets", "Packets sent, retransmissions included.", protocol="rtp"),
+    _leg("rtcp_out", "sent_packets", "Packets sent, retransmissions included.", protocol="rtcp"),
+    _leg("bytes_out", "sent_bytes", "Bytes of RTP and RTCP sent, as UDP payload."),
+    _leg("gate_drops_in", "gate_drops", "Packets stopped by a closed gate.", direction="in"),
+    _leg("gate_drops_out", "gate_drops", "Packets stopped by a closed gate.", direction="out"),
+    _leg("muted_drops", "muted_drops", "RTP packets dropped because a host muted the source."),
+    _leg("srtp_failures", "srtp_failures", "Packets that failed authentication."),
+    _leg("replays", "srtp_replays", "Packets that the replay window refused."),
+    _leg("unknown_streams", "unknown_streams", "RTP packets of no known stream."),
+    _leg("malformed_rtcp", "rtcp_malformed", "RTCP that did not parse."),
+    _leg("dtls_drops", "dtls_drops", "DTLS datagrams dropped by the rate limit."),
+)
+
+# Columns of 0 or 1, counted over the legs.
+LEG_STATES: Final = (
+    Row("gate_open", "brotjeneste_legs_admitted", "Legs whose gate is open."),
+    Row("connected", "brotjeneste_legs_connected", "Legs with an address to send to."),
+    Row("secured", "brotjeneste_legs_secured", "Legs with SRTP keys."),
+)
+
+SHARD_COUNTERS: Final = (
+    Row("datagrams_in", "brotjeneste_datagrams_in_total", "Datagrams taken in."),
+    Row("bytes_in", "brotjeneste_bytes_in_total", "Bytes taken in, as UDP payload."),
+    Row("datagrams_out", "brotjeneste_datagrams_out_total", "Datagrams sent."),
+    Row(
+        "sends", "brotjeneste_sends_total", "Calls that sent datagrams, several in one where segmentation is."
+    ),
+    Row("send_drops", "brotjeneste_send_drops_total", "Datagrams that the socket did not take."),
+    Row(
+        "event_drops",
+        "brotjeneste_engine_event_drops_total",
+        "Engine events dropped because nobody read them.",
+    ),
+    Row("commands_refused", "brotjeneste_engine_commands_refused_total", "Commands that the engine refused."),
+    Row(
+        "cpu_us", "brotjeneste_engine_cpu_seconds_total", "CPU time of the shard.", scale=1e-6, optional=True
+    ),
+    _refused("unclassified", "unclassified"),
+    _refused("stun_malformed", "stun_malformed"),
+    _refused("stun_unknown_user", "stun_unknown_user"),
+    _refused("stun_unauthenticated", "stun_unauthenticated"),
+    _refused("dtls_unknown_address", "dtls_unknown_address"),
+    _refused("media_unknown_address", "media_unknown_address"),
+    _refused("rtp_malformed", "rtp_malformed"),
+    _refused("media_before_keys", "media_before_keys"),
+)
+
+# Present values, of which the scrape shows quantiles over all legs, and the legs' endpoint each one.
+STREAM_VALUES: Final = (
+    Row("jitter_us", "brotjeneste_rtp_jitter_seconds", "Interarrival jitter (RFC 3550) now.", scale=1e-6),
+    Row(
+        "fraction_lost",
+        "brotjeneste_rtp_loss_ratio",
+        "Loss in the last report interval, 0 to 1.",
+        scale=1 / 256,
+    ),
+)
+LEG_VALUES: Final = (Row("rtt_us", "brotjeneste_rtt_seconds", "Last measured round trip.", scale=1e-6),)
+
+
+def measured(rows: np.ndarray, column: str) -> np.ndarray:
+    """Tell which rows have a measurement in `column`: no packets or no round trip yet is not a value of 0."""
+    there: np.ndarray = rows["rtt_us" if column == "rtt_us" else "packets"] > 0
+    return there

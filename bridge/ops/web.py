@@ -1,0 +1,98 @@
+"""The operators' HTTP port: metrics and health. It has no login, so it belongs on an inner address."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Final
+
+import structlog
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+from bridge.ops.errors import OpsError
+from bridge.ops.health import Check, readiness
+from bridge.ops.metrics import BridgeCollector, LegCollector, Snapshot, make_registry
+
+_LOG: Final = structlog.get_logger("bridge.ops")
+
+
+@dataclass(slots=True)
+class _Ops:
+    registry: CollectorRegistry
+    snapshot: Callable[[], Snapshot]
+    checks: Sequence[Check]
+    draining: Callable[[], bool]
+    one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def metrics(self, _request: web.Request) -> web.Response:
+        return _exposition(generate_latest(self.registry))
+
+    async def legs(self, _request: web.Request) -> web.Response:
+        # Tens of thousands of lines: rendered beside the event loop, and for one scraper at a time.
+        async with self.one_at_a_time:
+            taken = self.snapshot()
+            frozen = SimpleNamespace(legs=taken.legs, streams=taken.streams, shards=taken.shards)
+            return _exposition(await asyncio.to_thread(_render_legs, frozen))
+
+    async def healthz(self, _request: web.Request) -> web.Response:
+        return web.json_response({"status": "alive"})
+
+    async def readyz(self, _request: web.Request) -> web.Response:
+        found = await readiness(self.checks, draining=self.draining())
+        body = {"ready": found.ready, "draining": found.draining, "checks": dict(found.checks)}
+        return web.json_response(body, status=200 if found.ready else 503)
+
+
+def make_ops_app(
+    collector: BridgeCollector,
+    snapshot: Callable[[], Snapshot],
+    checks: Sequence[Check] = (),
+    draining: Callable[[], bool] = lambda: False,
+) -> web.Application:
+    """Make the app with /metrics, /metrics/legs, /healthz and /readyz (503 while draining or failing)."""
+    ops = _Ops(make_registry(collector), snapshot, checks, draining)
+    app = web.Application(middlewares=[_plain_errors])
+    app.router.add_get("/metrics", ops.metrics)
+    app.router.add_get("/metrics/legs", ops.legs)
+    app.router.add_get("/healthz", ops.healthz)
+    app.router.add_get("/readyz", ops.readyz)
+    return app
+
+
+@asynccontextmanager
+async def serve_ops(app: web.Application, host: str, port: int) -> AsyncIterator[int]:
+    """Serve the app on its own port while the block runs; yields the port, which matters when it was 0.
+
+    Requests are not logged: they hold addresses and say nothing.
+    """
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port).start()
+        yield int(runner.addresses[0][1])
+    finally:
+        await runner.cleanup()
+
+
+@web.middleware
+async def _plain_errors(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except OpsError as error:
+        _LOG.error("ops_request_failed", path=request.path, problem=str(error))
+        return web.json_response({"code": error.code, "message": str(error)}, status=500)
+
+
+def _render_legs(snapshot: Snapshot) -> bytes:
+    registry = CollectorRegistry()
+    registry.register(LegCollector(lambda: snapshot))
+    return generate_latest(registry)
+
+
+def _exposition(body: bytes) -> web.Response:
+    return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -1,0 +1,210 @@
+"""What can be asked of a room: one frozen value per act.
+
+`by` says who asks. Knock and Disconnect have none: who acts follows from the link and from the lost
+connection. The ids in a command that creates something are made by the caller, so that `decide` needs no
+randomness.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from bridge.rooms.model import (
+    Actor,
+    ConnectionId,
+    InvitationId,
+    ParticipantId,
+    Pii,
+    ResumeHash,
+    Role,
+    RoomId,
+)
+
+DEFAULT_MAX_PARTICIPANTS = 9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateRoom:
+    """Open a room; `max_participants` counts the admitted."""
+
+    by: Actor
+    room: RoomId
+    name: Pii
+    max_participants: int = DEFAULT_MAX_PARTICIPANTS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invite:
+    """Issue a link. A link for a host (`host=True`) comes from the administration only."""
+
+    by: Actor
+    invitation: InvitationId
+    role: Role
+    name: Pii
+    expires_at: datetime
+    host: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevokeInvitation:
+    """Make a link useless for whoever holds no place through it."""
+
+    by: Actor
+    invitation: InvitationId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Knock:
+    """Come to the door with a link, for the first time or again.
+
+    `resume_hash` digests the secret that the page presented, None when it had none. `new_participant` and
+    `new_resume_hash` are used only when this is the link's first use; on a return the old ones stay in force.
+    """
+
+    invitation: InvitationId
+    connection: ConnectionId
+    resume_hash: ResumeHash | None
+    new_participant: ParticipantId
+    new_resume_hash: ResumeHash
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disconnect:
+    """A connection is lost; of no effect when a newer one has replaced it."""
+
+    participant: ParticipantId
+    connection: ConnectionId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leave:
+    """Go out of one's own will. `connection`, where given, must be the present one for the act to count."""
+
+    by: Actor
+    connection: ConnectionId | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admit:
+    """Let one who waits, and is connected, in."""
+
+    by: Actor
+    participant: ParticipantId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdmitAll:
+    """Let in those who wait and are connected, longest waiting first, as many as there is room for."""
+
+    by: Actor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refuse:
+    """Turn away one who waits, for good. `reason` is shown to that person."""
+
+    by: Actor
+    participant: ParticipantId
+    reason: Pii | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remove:
+    """Put out one who is admitted or waits, for good."""
+
+    by: Actor
+    participant: ParticipantId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendToWaiting:
+    """Put one who is admitted back into the waiting room."""
+
+    by: Actor
+    participant: ParticipantId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lock:
+    """Close (or open) the door to newcomers."""
+
+    by: Actor
+    locked: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mute:
+    """The host closes a microphone, or lifts the host's own mute; never the person's own."""
+
+    by: Actor
+    participant: ParticipantId
+    muted: bool
+    may_unmute: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SelfMute:
+    """Close or open one's own microphone."""
+
+    by: Actor
+    muted: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Camera:
+    """Say whether one's own camera is on."""
+
+    by: Actor
+    on: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sharing:
+    """Start or stop sharing content; one person at a time."""
+
+    by: Actor
+    on: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandOver:
+    """Give the host role to another clinician who is admitted and connected."""
+
+    by: Actor
+    participant: ParticipantId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakeHost:
+    """Take the host role with a host link while no host is present."""
+
+    by: Actor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class End:
+    """End the consultation for all."""
+
+    by: Actor
+
+
+Command = (
+    CreateRoom
+    | Invite
+    | RevokeInvitation
+    | Knock
+    | Disconnect
+    | Leave
+    | Admit
+    | AdmitAll
+    | Refuse
+    | Remove
+    | SendToWaiting
+    | Lock
+    | Mute
+    | SelfMute
+    | Camera
+    | Sharing
+    | HandOver
+    | TakeHost
+    | End
+)

@@ -1,0 +1,82 @@
+"""`decide(room, command, now)`: the events that a command leads to, or the refusal that answers it.
+
+The commands' rules are in `arrivals` (coming and going), `hosting` (the host's acts) and `acts` (one's own
+acts and links). An act that changes nothing, such as a second click, gives no events and no refusal.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any
+
+from bridge.rooms import acts, arrivals, hosting
+from bridge.rooms import commands as c
+from bridge.rooms import events as ev
+from bridge.rooms.model import Room
+from bridge.rooms.policy import MAX_PARTICIPANTS, MIN_PARTICIPANTS, is_administration, is_aware, text_fits
+from bridge.rooms.refusal import Refusal
+
+
+def decide(room: Room | None, command: c.Command, now: datetime) -> ev.Outcome:
+    """Return what comes of `command` at `now` (aware, UTC); never raises, changes nothing."""
+    if not is_aware(now):
+        return Refusal("bad_message", "The time carries no offset.")
+    if isinstance(command, c.CreateRoom):
+        return _create(room, command, now)
+    if room is None:
+        return Refusal(
+            "link_invalid" if isinstance(command, c.Knock) else "wrong_state", "There is no such room."
+        )
+    if room.ended:
+        # Sockets close and people press "end" after the end: that is no fault of theirs.
+        return (
+            [] if isinstance(command, QUIET_AFTER_END) else Refusal("room_ended", "The consultation is over.")
+        )
+    return DECIDERS[type(command)](room, command, now)
+
+
+def _create(room: Room | None, command: c.CreateRoom, now: datetime) -> ev.Outcome:
+    if room is not None:
+        return Refusal("wrong_state", "The room exists already.")
+    if not is_administration(command.by):
+        return Refusal("not_host", "Only the administration opens rooms.")
+    if not MIN_PARTICIPANTS <= command.max_participants <= MAX_PARTICIPANTS:
+        return Refusal("bad_message", f"A room holds {MIN_PARTICIPANTS} to {MAX_PARTICIPANTS} participants.")
+    if not text_fits(command.name):
+        return Refusal("bad_message", "The room's name is empty or too long.")
+    return [
+        ev.RoomCreated(
+            room=command.room,
+            at=now,
+            by=command.by,
+            name=command.name,
+            max_participants=command.max_participants,
+        )
+    ]
+
+
+QUIET_AFTER_END = (c.Disconnect, c.Leave, c.End)
+
+DECIDERS: Mapping[type, Callable[[Room, Any, datetime], ev.Outcome]] = MappingProxyType(
+    {
+        c.Knock: arrivals.knock,
+        c.Disconnect: arrivals.disconnect,
+        c.Leave: arrivals.leave,
+        c.Admit: hosting.admit,
+        c.AdmitAll: hosting.admit_all,
+        c.Refuse: hosting.refuse,
+        c.Remove: hosting.remove,
+        c.SendToWaiting: hosting.send_to_waiting,
+        c.Lock: hosting.lock,
+        c.Mute: hosting.mute,
+        c.HandOver: hosting.hand_over,
+        c.End: hosting.end,
+        c.TakeHost: acts.take_host,
+        c.SelfMute: acts.self_mute,
+        c.Camera: acts.camera,
+        c.Sharing: acts.sharing,
+        c.Invite: acts.invite,
+        c.RevokeInvitation: acts.revoke,
+    }
+)
+"""What answers each command on a room that exists; the test holds it complete."""

@@ -1,0 +1,231 @@
+"""What has happened in a room: plain data, recorded before it acts.
+
+Each event carries the room, the time (UTC) and who did it. The JSON form is tagged by "type" with the class
+name and is what the store keeps: class and field names are therefore permanent, and a field added later needs
+a default. Names of people are in it in clear (`RoomCreated`, `Invited`, and the reason in `Refused`), so a
+store of events is a store of personal data.
+"""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from bridge.rooms.model import (
+    Actor,
+    ConnectionId,
+    InvitationId,
+    ParticipantId,
+    Pii,
+    ResumeHash,
+    Role,
+    RoomId,
+)
+from bridge.rooms.refusal import HistoryError, Refusal
+
+
+class _Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=True):
+    room: RoomId
+    at: datetime
+    by: Actor
+
+
+class RoomCreated(_Event, frozen=True, kw_only=True):
+    """A room was opened."""
+
+    name: Pii
+    max_participants: int
+
+
+class Invited(_Event, frozen=True, kw_only=True):
+    """A link was issued."""
+
+    invitation: InvitationId
+    role: Role
+    name: Pii
+    host: bool
+    expires_at: datetime
+
+
+class InvitationRevoked(_Event, frozen=True, kw_only=True):
+    """A link was taken back."""
+
+    invitation: InvitationId
+
+
+class Arrived(_Event, frozen=True, kw_only=True):
+    """Somebody came to the waiting room, for the first time or again after leaving."""
+
+    participant: ParticipantId
+    invitation: InvitationId
+    connection: ConnectionId
+    resume_hash: ResumeHash
+
+
+class HostEntered(_Event, frozen=True, kw_only=True):
+    """The holder of a host link came in without waiting.
+
+    Nobody in the room admitted them: the administration did, when it issued the link. `takes_host` tells
+    whether they also became the host, which happens when no host is present.
+    """
+
+    participant: ParticipantId
+    invitation: InvitationId
+    connection: ConnectionId
+    resume_hash: ResumeHash
+    takes_host: bool
+
+
+class Reconnected(_Event, frozen=True, kw_only=True):
+    """Somebody came back to the place that they hold; an older connection of theirs is replaced."""
+
+    participant: ParticipantId
+    connection: ConnectionId
+
+
+class Disconnected(_Event, frozen=True, kw_only=True):
+    """The present connection was lost; the place is held."""
+
+    participant: ParticipantId
+    connection: ConnectionId
+
+
+class Left(_Event, frozen=True, kw_only=True):
+    """Somebody went out of their own will."""
+
+    participant: ParticipantId
+
+
+class Admitted(_Event, frozen=True, kw_only=True):
+    """The host let somebody in."""
+
+    participant: ParticipantId
+
+
+class Refused(_Event, frozen=True, kw_only=True):
+    """The host turned somebody away for good."""
+
+    participant: ParticipantId
+    reason: Pii | None = None
+
+
+class Removed(_Event, frozen=True, kw_only=True):
+    """The host put somebody out for good."""
+
+    participant: ParticipantId
+
+
+class SentToWaiting(_Event, frozen=True, kw_only=True):
+    """The host put somebody back into the waiting room."""
+
+    participant: ParticipantId
+
+
+class LockChanged(_Event, frozen=True, kw_only=True):
+    """The host closed or opened the door to newcomers."""
+
+    locked: bool
+
+
+class MuteChanged(_Event, frozen=True, kw_only=True):
+    """The host muted somebody or lifted that mute."""
+
+    participant: ParticipantId
+    muted: bool
+    may_unmute: bool
+
+
+class SelfMuteChanged(_Event, frozen=True, kw_only=True):
+    """Somebody closed or opened their own microphone; opening also lifts a host's mute."""
+
+    participant: ParticipantId
+    muted: bool
+
+
+class CameraChanged(_Event, frozen=True, kw_only=True):
+    """Somebody turned their camera on or off."""
+
+    participant: ParticipantId
+    on: bool
+
+
+class SharingChanged(_Event, frozen=True, kw_only=True):
+    """Somebody started or stopped sharing content."""
+
+    participant: ParticipantId
+    on: bool
+
+
+class HandedOver(_Event, frozen=True, kw_only=True):
+    """The host gave the role to another clinician."""
+
+    participant: ParticipantId
+    previous: ParticipantId
+
+
+class HostTaken(_Event, frozen=True, kw_only=True):
+    """The holder of a host link took the role while no host was present."""
+
+    participant: ParticipantId
+    previous: ParticipantId | None
+
+
+class RoomEnded(_Event, frozen=True, kw_only=True):
+    """The consultation is over for all."""
+
+
+Event = (
+    RoomCreated
+    | Invited
+    | InvitationRevoked
+    | Arrived
+    | HostEntered
+    | Reconnected
+    | Disconnected
+    | Left
+    | Admitted
+    | Refused
+    | Removed
+    | SentToWaiting
+    | LockChanged
+    | MuteChanged
+    | SelfMuteChanged
+    | CameraChanged
+    | SharingChanged
+    | HandedOver
+    | HostTaken
+    | RoomEnded
+)
+
+Outcome = list[Event] | Refusal
+"""What a command comes to."""
+
+
+def _enc_hook(value: Any) -> str:
+    if isinstance(value, Pii):
+        return value.reveal()
+    raise NotImplementedError(type(value).__name__)
+
+
+def _dec_hook(wanted: type, value: Any) -> Pii:
+    if wanted is Pii and isinstance(value, str):
+        return Pii(value)
+    raise TypeError(f"expected a text for {wanted.__name__}")
+
+
+_ENCODER = msgspec.json.Encoder(enc_hook=_enc_hook)
+_DECODER: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event, dec_hook=_dec_hook)
+
+
+def encode(event: Event) -> bytes:
+    """Return the event as JSON (UTF-8)."""
+    return _ENCODER.encode(event)
+
+
+def decode(data: bytes) -> Event:
+    """Return the event that `encode` wrote; raise HistoryError when the bytes hold none."""
+    try:
+        return _DECODER.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        # The cause is cut off on purpose: it may quote the record, which holds names.
+        raise HistoryError("a recorded event cannot be read") from None

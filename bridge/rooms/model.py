@@ -1,0 +1,182 @@
+"""What a room is at one moment: immutable values, changed only by `bridge.rooms.evolve`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import NewType
+
+import msgspec
+
+RoomId = NewType("RoomId", str)
+ParticipantId = NewType("ParticipantId", str)
+InvitationId = NewType("InvitationId", str)
+ResumeHash = NewType("ResumeHash", str)
+"""Digest of the secret that a page keeps so as to come back; the secret itself never enters the domain."""
+ConnectionId = NewType("ConnectionId", int)
+"""One socket or call leg. Compared for equality only: the last one recorded is the present one."""
+
+
+class Pii:
+    """A text that says something about a person; prints as "[redacted]" wherever it ends up by accident."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """Return the text itself, for the eyes of those who may see it."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return "[redacted]"
+
+    def __format__(self, spec: str) -> str:
+        return format("[redacted]", spec)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Pii) and self._text == other._text
+
+    def __hash__(self) -> int:
+        return hash((Pii, self._text))
+
+
+class Role(StrEnum):
+    """Whom a person is in the consultation; the words are those of the wire."""
+
+    DOCTOR = "doctor"
+    PATIENT = "patient"
+    RELATIVE = "relative"
+    INTERPRETER = "interpreter"
+    SPECIALIST = "specialist"
+    ASSISTANT = "assistant"
+    OPERATOR = "operator"
+
+
+class Place(StrEnum):
+    """Where a participant is. Those outside either left or were put out (`Participant.barred`)."""
+
+    WAITING = "waiting"
+    ADMITTED = "admitted"
+    OUTSIDE = "outside"
+
+
+class Office(StrEnum):
+    """The parts of the system that act without being in the room."""
+
+    ADMINISTRATION = "administration"  # REST: the appointment book and its like
+    OPERATOR = "operator"  # runs the bridge, never takes part
+    BRIDGE = "bridge"  # what the bridge itself observes, such as a lost connection
+
+
+class ByParticipant(msgspec.Struct, frozen=True, tag="participant"):
+    """Somebody in the room acts."""
+
+    participant: ParticipantId
+
+
+class System(msgspec.Struct, frozen=True, tag="system"):
+    """The system acts, through one of its offices."""
+
+    office: Office
+
+
+Actor = ByParticipant | System
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invitation:
+    """A single-purpose link, bound to one participant at its first use.
+
+    `host` marks a host link: its holder does not wait and may take the host role. `expires_at` limits
+    entering, not the return to a place that is still held.
+    """
+
+    id: InvitationId
+    role: Role
+    name: Pii
+    host: bool
+    issued_by: Actor
+    issued_at: datetime
+    expires_at: datetime
+    participant: ParticipantId | None = None
+    revoked: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Participant:
+    """Somebody who has used an invitation.
+
+    `since` is when they came to their present place. `connection` is None while they are not connected.
+    `barred` means removed or refused: the link is spent. The host's mute and the person's own are kept apart,
+    so that a host can never open a microphone that its owner closed.
+    """
+
+    id: ParticipantId
+    invitation: InvitationId
+    name: Pii
+    role: Role
+    place: Place
+    since: datetime
+    connection: ConnectionId | None
+    resume_hash: ResumeHash = field(repr=False)
+    may_host: bool = False
+    barred: bool = False
+    muted_by_host: bool = False
+    muted_by_self: bool = False
+    may_unmute: bool = True
+    camera: bool = True
+    sharing: bool = False
+
+    @property
+    def connected(self) -> bool:
+        """Whether a connection of theirs is up."""
+        return self.connection is not None
+
+    @property
+    def muted(self) -> bool:
+        """Whether their microphone is closed, by whomever."""
+        return self.muted_by_host or self.muted_by_self
+
+    @property
+    def present(self) -> bool:
+        """Admitted and connected: the only state in which media may pass."""
+        return self.place is Place.ADMITTED and self.connected
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """A consultation room. `revision` counts the events that made it; the first one is 1.
+
+    `host` keeps the role while disconnected and is None when nobody has it. The mappings are in order of
+    first appearance and are never changed in place.
+    """
+
+    id: RoomId
+    name: Pii
+    created_at: datetime
+    max_participants: int
+    revision: int
+    locked: bool = False
+    ended_at: datetime | None = None
+    host: ParticipantId | None = None
+    invitations: Mapping[InvitationId, Invitation] = field(default_factory=dict)
+    participants: Mapping[ParticipantId, Participant] = field(default_factory=dict)
+
+    @property
+    def ended(self) -> bool:
+        """Whether the consultation is over for all."""
+        return self.ended_at is not None
+
+    @property
+    def present_host(self) -> Participant | None:
+        """The host, if admitted and connected."""
+        host = None if self.host is None else self.participants.get(self.host)
+        return host if host is not None and host.present else None
+
+    def at(self, place: Place) -> tuple[Participant, ...]:
+        """Everyone in `place`, longest there first."""
+        return tuple(
+            sorted((p for p in self.participants.values() if p.place is place), key=lambda p: p.since)
+        )

@@ -1,0 +1,1 @@
+"""Forwards: media descriptions (`sdp`), transport security (`transport`), the engine behind `api`."""

@@ -1,0 +1,311 @@
+//! Commands to the engine and events from it: plain data, no handles, so that the engine may one day be a process of
+//! its own. Python speaks this same schema in `media/api.py`; a test there holds the two together.
+
+use crate::time::Micros;
+use serde::{Deserialize, Serialize};
+
+/// Names a leg; given out by the control plane, never reused while the engine runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct LegId(pub u64);
+
+/// Names a room; a room lives on one shard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RoomId(pub u64);
+
+/// What a stream carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// Sound.
+    Audio,
+    /// Pictures, from a camera or a shared screen.
+    Video,
+}
+
+/// Codecs that the engine can tell apart; it decodes none of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub enum Codec {
+    Opus,
+    G722,
+    Pcmu,
+    Pcma,
+    TelephoneEvent,
+    Vp8,
+    Vp9,
+    H264,
+    Av1,
+}
+
+/// One payload type of a stream, as negotiated.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Format {
+    /// RTP payload type.
+    pub pt: u8,
+    /// What it carries.
+    pub codec: Codec,
+    /// RTP clock in Hz.
+    pub clock_rate: u32,
+    /// Payload type of its retransmissions (RFC 4588), if negotiated.
+    pub rtx_pt: Option<u8>,
+    /// Generic NACK negotiated (RFC 4585).
+    pub nack: bool,
+    /// Picture loss indication negotiated (RFC 4585).
+    pub pli: bool,
+}
+
+/// What a leg sends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceSpec {
+    /// Index within the leg.
+    pub source: u16,
+    /// Sound or pictures.
+    pub kind: Kind,
+    /// Media identification (RFC 8843), by which an unannounced SSRC is recognised.
+    pub mid: String,
+    /// SSRC, when the description names it.
+    pub ssrc: Option<u32>,
+    /// SSRC of the retransmissions, when the description names it.
+    pub rtx_ssrc: Option<u32>,
+    /// Payload types that may arrive.
+    pub formats: Vec<Format>,
+}
+
+/// What a leg can take.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SlotSpec {
+    /// Index within the leg.
+    pub slot: u16,
+    /// Sound or pictures.
+    pub kind: Kind,
+    /// SSRC that the engine sends with, chosen by the control plane.
+    pub ssrc: u32,
+    /// SSRC of retransmissions, if negotiated.
+    pub rtx_ssrc: Option<u32>,
+    /// Payload types that the receiver takes.
+    pub formats: Vec<Format>,
+}
+
+/// ICE credentials (RFC 8445); the engine is the lite side.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IceParams {
+    /// Our user name fragment: what incoming checks name first.
+    pub local_ufrag: String,
+    /// Our password: what incoming checks are keyed with.
+    pub local_pwd: String,
+    /// The peer's user name fragment.
+    pub remote_ufrag: String,
+}
+
+/// Header extension ids (RFC 8285) that the engine reads, 0 or `None` meaning not negotiated.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Extensions {
+    /// `urn:ietf:params:rtp-hdrext:sdes:mid` (RFC 8843).
+    pub mid: Option<u8>,
+    /// `urn:ietf:params:rtp-hdrext:ssrc-audio-level` (RFC 6464).
+    pub audio_level: Option<u8>,
+}
+
+/// A source of a leg.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceRef {
+    /// The sending leg.
+    pub leg: LegId,
+    /// Index of the source in it.
+    pub source: u16,
+}
+
+/// What fills a slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Feed {
+    /// The receiving leg.
+    pub leg: LegId,
+    /// Index of the slot in it.
+    pub slot: u16,
+    /// Where from; `None` leaves the slot silent.
+    pub from: Option<SourceRef>,
+}
+
+/// What the control plane asks for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type")]
+pub enum Command {
+    /// A new leg, its gate closed.
+    AddLeg {
+        /// Its name.
+        leg: LegId,
+        /// The room that it belongs to.
+        room: RoomId,
+        /// ICE credentials.
+        ice: IceParams,
+        /// What it sends.
+        sources: Vec<SourceSpec>,
+        /// What it takes.
+        slots: Vec<SlotSpec>,
+        /// Header extensions.
+        extensions: Extensions,
+        /// Canonical name in our SDES (RFC 3550 6.5.1); random, says nothing about a person.
+        cname: String,
+    },
+    /// The SRTP keys that the DTLS handshake gave (RFC 5764).
+    SetKeys {
+        /// Whose.
+        leg: LegId,
+        /// `AEAD_AES_128_GCM`, `AEAD_AES_256_GCM` or `AES_CM_128_HMAC_SHA1_80`.
+        profile: String,
+        /// Key and salt that we send with.
+        #[serde(with = "serde_bytes")]
+        local: Vec<u8>,
+        /// Key and salt that the peer sends with.
+        #[serde(with = "serde_bytes")]
+        remote: Vec<u8>,
+    },
+    /// DTLS datagrams to the peer.
+    SendDtls {
+        /// To whom.
+        leg: LegId,
+        /// Each fits one UDP datagram.
+        datagrams: Vec<serde_bytes::ByteBuf>,
+    },
+    /// Opens or closes the gate of a leg.
+    SetGate {
+        /// Whose.
+        leg: LegId,
+        /// Whether media may pass, both ways.
+        open: bool,
+    },
+    /// The whole plan of a room; slots that it does not name fall silent.
+    SetFeeds {
+        /// Which room.
+        room: RoomId,
+        /// Every slot that is filled.
+        feeds: Vec<Feed>,
+    },
+    /// Drops a source's media on arrival (a host's mute).
+    SetMuted {
+        /// Whose.
+        leg: LegId,
+        /// Which source.
+        source: u16,
+        /// Whether to drop.
+        muted: bool,
+    },
+    /// New ICE credentials on the same leg (RFC 8445 section 9).
+    RestartIce {
+        /// Whose.
+        leg: LegId,
+        /// The new credentials.
+        ice: IceParams,
+    },
+    /// Forgets a leg.
+    RemoveLeg {
+        /// Which.
+        leg: LegId,
+    },
+}
+
+impl Command {
+    /// The room or leg that decides which shard carries the command out.
+    pub const fn subject(&self) -> Subject {
+        match self {
+            Self::AddLeg { leg, room, .. } => Subject::NewLeg(*leg, *room),
+            Self::SetFeeds { room, .. } => Subject::Room(*room),
+            Self::SetKeys { leg, .. }
+            | Self::SendDtls { leg, .. }
+            | Self::SetGate { leg, .. }
+            | Self::SetMuted { leg, .. }
+            | Self::RestartIce { leg, .. }
+            | Self::RemoveLeg { leg } => Subject::Leg(*leg),
+        }
+    }
+}
+
+/// Whom a command is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Subject {
+    NewLeg(LegId, RoomId),
+    Leg(LegId),
+    Room(RoomId),
+}
+
+/// Why a command was not carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Refusal {
+    /// No such leg here.
+    UnknownLeg,
+    /// The leg exists already.
+    DuplicateLeg,
+    /// Another leg has this ICE user name fragment.
+    DuplicateUfrag,
+    /// An SSRC, slot or source index appears twice, or a feed names what is not there.
+    BadDescription,
+    /// The profile is unknown or the key has the wrong length.
+    BadKeys,
+}
+
+/// What the engine tells.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type")]
+pub enum Event {
+    /// The first connectivity check with the right credentials arrived.
+    IceConnected {
+        /// Whose.
+        leg: LegId,
+    },
+    /// A DTLS datagram from a peer.
+    Dtls {
+        /// From whom.
+        leg: LegId,
+        /// The datagram.
+        #[serde(with = "serde_bytes")]
+        data: Vec<u8>,
+    },
+    /// No valid connectivity check for 30 s (RFC 7675); nothing is sent to the leg until one comes.
+    ConsentLost {
+        /// Whose.
+        leg: LegId,
+    },
+    /// The gate moved.
+    GateChanged {
+        /// Whose.
+        leg: LegId,
+        /// Open now.
+        open: bool,
+        /// When.
+        at_us: Micros,
+        /// When the last RTP or RTCP packet left for this leg; 0 if none has.
+        last_out_us: Micros,
+    },
+    /// Who spoke last, most recent first.
+    Speakers {
+        /// Where.
+        room: RoomId,
+        /// Legs, most recent speaker first.
+        legs: Vec<LegId>,
+    },
+    /// The leg is gone.
+    LegRemoved {
+        /// Which.
+        leg: LegId,
+        /// When.
+        at_us: Micros,
+        /// When its last RTP or RTCP packet was taken in; 0 if none was.
+        last_in_us: Micros,
+        /// When the last RTP or RTCP packet left for it; 0 if none has.
+        last_out_us: Micros,
+    },
+    /// A command was not carried out.
+    CommandRefused {
+        /// Its name.
+        command: String,
+        /// The leg that it named; 0 for a room's command.
+        leg: LegId,
+        /// Why.
+        code: Refusal,
+    },
+}

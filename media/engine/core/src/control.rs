@@ -1,0 +1,423 @@
+//! Commands: legs come and go, gates move, slots get another source.
+
+use crate::api::{
+    Command, Event, Feed, IceParams, Kind, LegId, Refusal, RoomId, SourceRef, Subject,
+};
+use crate::leg::Leg;
+use crate::outbox::Outbox;
+use crate::shard::Shard;
+use crate::slot::Filling;
+use crate::source::Taker;
+use crate::time::Micros;
+use engine_srtp::{Inbound, Outbound, Profile};
+use rustc_hash::{FxHashMap, FxHashSet};
+
+impl Shard {
+    /// Carries a command out; one that cannot be is answered with [`Event::CommandRefused`].
+    pub fn handle_command(&mut self, now: Micros, command: Command, out: &mut Outbox) {
+        let (name, leg) = (command_name(&command), subject_leg(&command));
+        if let Err(code) = self.carry_out(now, command, out) {
+            self.refuse(name, leg, code);
+        }
+    }
+
+    fn refuse(&mut self, command: &str, leg: LegId, code: Refusal) {
+        self.row.commands_refused += 1;
+        self.events.push_back(Event::CommandRefused {
+            command: command.to_owned(),
+            leg,
+            code,
+        });
+    }
+
+    fn carry_out(
+        &mut self,
+        now: Micros,
+        command: Command,
+        out: &mut Outbox,
+    ) -> Result<(), Refusal> {
+        match command {
+            Command::AddLeg {
+                leg,
+                room,
+                ice,
+                sources,
+                slots,
+                extensions,
+                cname,
+            } => self.add_leg(Leg::new(
+                leg,
+                room,
+                ice,
+                (sources, slots),
+                extensions,
+                cname,
+            )),
+            Command::SetKeys {
+                leg,
+                profile,
+                local,
+                remote,
+            } => self.set_keys(now, leg, &profile, (&local, &remote), out),
+            Command::SendDtls { leg, datagrams } => {
+                let index = self.index_of(leg)?;
+                let to = self.leg(index).and_then(|leg| leg.ice.selected());
+                if let Some(to) = to {
+                    for datagram in &datagrams {
+                        out.push(to, datagram);
+                    }
+                }
+                Ok(())
+            }
+            Command::SetGate { leg, open } => self.set_gate(now, leg, open, out),
+            Command::SetFeeds { room, feeds } => {
+                self.set_feeds(now, room, &feeds, out);
+                Ok(())
+            }
+            Command::SetMuted { leg, source, muted } => self.set_muted(leg, source, muted),
+            Command::RestartIce { leg, ice } => self.restart_ice(leg, ice),
+            Command::RemoveLeg { leg } => self.remove_leg(now, leg),
+        }
+    }
+
+    fn index_of(&self, leg: LegId) -> Result<u32, Refusal> {
+        self.by_id.get(&leg).copied().ok_or(Refusal::UnknownLeg)
+    }
+
+    fn existing(&mut self, leg: LegId) -> Result<(u32, &mut Leg), Refusal> {
+        let index = self.index_of(leg)?;
+        let leg = self.leg_mut(index).ok_or(Refusal::UnknownLeg)?;
+        Ok((index, leg))
+    }
+
+    fn add_leg(&mut self, leg: Leg) -> Result<(), Refusal> {
+        if self.by_id.contains_key(&leg.id) {
+            return Err(Refusal::DuplicateLeg);
+        }
+        if self.by_ufrag.contains_key(leg.ice.local_ufrag()) {
+            return Err(Refusal::DuplicateUfrag);
+        }
+        if !is_sound(&leg) {
+            return Err(Refusal::BadDescription);
+        }
+        let (id, room, ufrag) = (leg.id, leg.room, leg.ice.local_ufrag().to_owned());
+        let index = self.free.pop().unwrap_or_else(|| {
+            self.legs.push(None);
+            self.legs.len() as u32 - 1
+        });
+        self.legs[index as usize] = Some(Box::new(leg));
+        self.by_id.insert(id, index);
+        self.by_ufrag.insert(ufrag, index);
+        self.rooms.entry(room).or_default().legs.push(index);
+        Ok(())
+    }
+
+    fn set_keys(
+        &mut self,
+        now: Micros,
+        leg: LegId,
+        profile: &str,
+        (local, remote): (&[u8], &[u8]),
+        out: &mut Outbox,
+    ) -> Result<(), Refusal> {
+        let profile = Profile::from_name(profile).ok_or(Refusal::BadKeys)?;
+        let outbound = Outbound::new(profile, local).map_err(|_| Refusal::BadKeys)?;
+        let inbound = Inbound::new(profile, remote).map_err(|_| Refusal::BadKeys)?;
+        let (index, leg) = self.existing(leg)?;
+        leg.outbound = Some(outbound);
+        leg.inbound = Some(inbound);
+        self.ask_for_waiting_slots(now, index, out);
+        Ok(())
+    }
+
+    fn set_gate(
+        &mut self,
+        now: Micros,
+        id: LegId,
+        open: bool,
+        out: &mut Outbox,
+    ) -> Result<(), Refusal> {
+        let (index, leg) = self.existing(id)?;
+        leg.set_gate(now, open);
+        let (room, last_out_us) = (leg.room, Micros(leg.row.last_out_us));
+        self.events.push_back(Event::GateChanged {
+            leg: id,
+            open,
+            at_us: now,
+            last_out_us,
+        });
+        if open {
+            self.ask_for_waiting_slots(now, index, out);
+            self.wake_by(index, now);
+        } else {
+            self.close_slots(index);
+            self.forget_speaker(room, id);
+        }
+        Ok(())
+    }
+
+    /// Whoever comes back through the gate begins with a key frame, as does everyone who sees them.
+    fn close_slots(&mut self, index: u32) {
+        let Some(leg) = self.leg_mut(index) else {
+            return;
+        };
+        for slot in &mut leg.slots {
+            if let Some(filling) = &mut slot.filling {
+                filling.flowing = None;
+            }
+        }
+        let takers: Vec<Taker> = leg
+            .sources
+            .iter()
+            .flat_map(|source| source.takers.iter().copied())
+            .collect();
+        for taker in takers {
+            if let Some(leg) = self.leg_mut(taker.leg) {
+                if let Some(filling) = &mut leg.slots[usize::from(taker.slot)].filling {
+                    filling.flowing = None;
+                }
+            }
+        }
+    }
+
+    fn forget_speaker(&mut self, room: RoomId, leg: LegId) {
+        let Some(members) = self.rooms.get_mut(&room) else {
+            return;
+        };
+        if members.speakers.remove(leg) {
+            let legs = members.speakers.order().to_vec();
+            self.events.push_back(Event::Speakers { room, legs });
+        }
+    }
+
+    fn set_muted(&mut self, leg: LegId, source: u16, muted: bool) -> Result<(), Refusal> {
+        let (_, leg) = self.existing(leg)?;
+        let source = leg.sources.iter_mut().find(|s| s.spec.source == source);
+        source.ok_or(Refusal::BadDescription)?.muted = muted;
+        Ok(())
+    }
+
+    fn restart_ice(&mut self, leg: LegId, ice: IceParams) -> Result<(), Refusal> {
+        let (index, leg) = self.existing(leg)?;
+        let before = leg.ice.local_ufrag().to_owned();
+        let now = ice.local_ufrag.clone();
+        if now != before && self.by_ufrag.contains_key(&now) {
+            return Err(Refusal::DuplicateUfrag);
+        }
+        self.by_ufrag.remove(&before);
+        self.by_ufrag.insert(now, index);
+        if let Some(leg) = self.leg_mut(index) {
+            leg.ice.restart(ice);
+        }
+        Ok(())
+    }
+
+    fn remove_leg(&mut self, now: Micros, id: LegId) -> Result<(), Refusal> {
+        let index = self.index_of(id)?;
+        let leg = self.legs[index as usize]
+            .take()
+            .ok_or(Refusal::UnknownLeg)?;
+        self.by_id.remove(&id);
+        self.by_ufrag.remove(leg.ice.local_ufrag());
+        for address in leg.ice.addresses() {
+            if self.by_address.get(address) == Some(&index) {
+                self.by_address.remove(address);
+            }
+        }
+        self.unlink(leg.room, index);
+        self.free.push(index);
+        self.forget_speaker(leg.room, id);
+        if self.rooms.get(&leg.room).is_some_and(|r| r.legs.is_empty()) {
+            self.rooms.remove(&leg.room);
+        }
+        self.events.push_back(Event::LegRemoved {
+            leg: id,
+            at_us: now,
+            last_in_us: Micros(leg.row.last_in_us),
+            last_out_us: Micros(leg.row.last_out_us),
+        });
+        Ok(())
+    }
+
+    /// Takes a leg that is gone out of its room, of every slot that it filled and every source that it took.
+    fn unlink(&mut self, room: RoomId, index: u32) {
+        let Some(members) = self.rooms.get_mut(&room) else {
+            return;
+        };
+        members.legs.retain(|other| *other != index);
+        for other in members.legs.clone() {
+            let Some(leg) = self.leg_mut(other) else {
+                continue;
+            };
+            for slot in &mut leg.slots {
+                if slot.filling.as_ref().is_some_and(|f| f.leg == index) {
+                    slot.filling = None;
+                }
+            }
+            for source in &mut leg.sources {
+                source.takers.retain(|taker| taker.leg != index);
+            }
+        }
+    }
+
+    fn set_feeds(&mut self, now: Micros, room: RoomId, feeds: &[Feed], out: &mut Outbox) {
+        let Some(members) = self.rooms.get(&room) else {
+            return;
+        };
+        let members = members.legs.clone();
+        let mut wanted: FxHashMap<(LegId, u16), SourceRef> = FxHashMap::default();
+        for feed in feeds {
+            let Some(from) = feed.from else {
+                continue;
+            };
+            if self.can_feed(room, feed, from) {
+                wanted.insert((feed.leg, feed.slot), from);
+            } else {
+                self.refuse("SetFeeds", feed.leg, Refusal::BadDescription);
+            }
+        }
+        for index in members {
+            let slots = self.leg(index).map_or(0, |leg| leg.slots.len());
+            for slot in 0..slots {
+                self.fill(index, slot, &wanted);
+            }
+            self.ask_for_waiting_slots(now, index, out);
+        }
+    }
+
+    fn can_feed(&self, room: RoomId, feed: &Feed, from: SourceRef) -> bool {
+        let find = |id| self.by_id.get(&id).and_then(|index| self.leg(*index));
+        let (Some(to), Some(sender)) = (find(feed.leg), find(from.leg)) else {
+            return false;
+        };
+        let slot = to.slots.iter().find(|s| s.spec.slot == feed.slot);
+        let source = sender.sources.iter().find(|s| s.spec.source == from.source);
+        let (Some(slot), Some(source)) = (slot, source) else {
+            return false;
+        };
+        to.room == room
+            && sender.room == room
+            && feed.leg != from.leg
+            && slot.spec.kind == source.spec.kind
+            && !slot.common_formats(&source.spec.formats).is_empty()
+    }
+
+    /// Brings one slot in line with the plan; a slot that is right already is not touched.
+    fn fill(&mut self, index: u32, slot: usize, wanted: &FxHashMap<(LegId, u16), SourceRef>) {
+        let Some(leg) = self.leg(index) else {
+            return;
+        };
+        let current = leg.slots[slot].filling.as_ref().and_then(|filling| {
+            let leg = self.leg(filling.leg)?.id;
+            let source = filling.source;
+            Some(SourceRef { leg, source })
+        });
+        let number = leg.slots[slot].spec.slot;
+        let next = wanted.get(&(leg.id, number)).copied();
+        if current == next {
+            return;
+        }
+        let taker = Taker {
+            leg: index,
+            slot: slot as u16,
+        };
+        self.empty_slot(taker);
+        if let Some(from) = next {
+            self.fill_slot(taker, from);
+        }
+    }
+
+    fn empty_slot(&mut self, taker: Taker) {
+        let filling = self
+            .leg_mut(taker.leg)
+            .and_then(|leg| leg.slots[usize::from(taker.slot)].filling.take());
+        let Some(filling) = filling else {
+            return;
+        };
+        let Some(leg) = self.leg_mut(filling.leg) else {
+            return;
+        };
+        for source in &mut leg.sources {
+            source.takers.retain(|other| *other != taker);
+        }
+    }
+
+    fn fill_slot(&mut self, taker: Taker, from: SourceRef) {
+        let Some(&sender) = self.by_id.get(&from.leg) else {
+            return;
+        };
+        let Some(mut leg) = self.legs[taker.leg as usize].take() else {
+            return;
+        };
+        let source = self.leg_mut(sender).and_then(|leg| {
+            leg.sources
+                .iter_mut()
+                .find(|source| source.spec.source == from.source)
+        });
+        if let Some(source) = source {
+            let slot = &mut leg.slots[usize::from(taker.slot)];
+            slot.filling = Some(Filling {
+                leg: sender,
+                flowing: None,
+                source: from.source,
+                payloads: slot.common_formats(&source.spec.formats),
+            });
+            source.takers.push(taker);
+        }
+        self.legs[taker.leg as usize] = Some(leg);
+    }
+}
+
+/// Whether indices, SSRCs and payload types of a leg are each used once.
+fn is_sound(leg: &Leg) -> bool {
+    let mut ssrcs = FxHashSet::default();
+    let mut indices = FxHashSet::default();
+    let slots_ok = leg.slots.iter().all(|slot| {
+        indices.insert(slot.spec.slot)
+            && ssrcs.insert(slot.spec.ssrc)
+            && slot.spec.rtx_ssrc.is_none_or(|ssrc| ssrcs.insert(ssrc))
+            && !slot.spec.formats.is_empty()
+    });
+    ssrcs.clear();
+    indices.clear();
+    let sources_ok = leg.sources.iter().all(|source| {
+        let spec = &source.spec;
+        let named = [spec.ssrc, spec.rtx_ssrc];
+        indices.insert(spec.source)
+            && named.into_iter().flatten().all(|ssrc| ssrcs.insert(ssrc))
+            && !spec.formats.is_empty()
+            && spec
+                .formats
+                .iter()
+                .all(|f| fits_kind(spec.kind, f.clock_rate))
+    });
+    slots_ok && sources_ok
+}
+
+/// RTP's video clock is 90 kHz for every codec here, and no sound has it.
+const fn fits_kind(kind: Kind, clock_rate: u32) -> bool {
+    match kind {
+        Kind::Video => clock_rate == 90_000,
+        Kind::Audio => clock_rate >= 8_000 && clock_rate <= 48_000,
+    }
+}
+
+const fn command_name(command: &Command) -> &'static str {
+    match command {
+        Command::AddLeg { .. } => "AddLeg",
+        Command::SetKeys { .. } => "SetKeys",
+        Command::SendDtls { .. } => "SendDtls",
+        Command::SetGate { .. } => "SetGate",
+        Command::SetFeeds { .. } => "SetFeeds",
+        Command::SetMuted { .. } => "SetMuted",
+        Command::RestartIce { .. } => "RestartIce",
+        Command::RemoveLeg { .. } => "RemoveLeg",
+    }
+}
+
+const fn subject_leg(command: &Command) -> LegId {
+    match command.subject() {
+        Subject::NewLeg(leg, _) | Subject::Leg(leg) => leg,
+        Subject::Room(_) => LegId(0),
+    }
+}

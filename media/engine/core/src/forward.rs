@@ -1,0 +1,378 @@
+//! From a source to the slots that it feeds. The payload is copied once for each receiver, into the place from
+//! which the kernel takes it; header, encryption and tag are what is new.
+
+use crate::api::Kind;
+use crate::cache::Cached;
+use crate::leg::Leg;
+use crate::outbox::Outbox;
+use crate::rewrite::{Incoming, Outgoing, PictureIds, StreamKey};
+use crate::shard::{Datagram, Shard};
+use crate::slot::{PayloadMap, Slot};
+use crate::source::Taker;
+use crate::time::Micros;
+use engine_srtp::Outbound;
+use engine_wire::payload::{rtx, vp8};
+use engine_wire::rtp::{FixedHeader, RtpHeader};
+use std::net::SocketAddr;
+use std::ops::Range;
+
+/// Length of the RTP header that we send: no contributors, no extensions.
+const HEADER: usize = 12;
+
+/// A decrypted packet that passed the gate of its sender.
+#[derive(Debug, Clone)]
+pub(crate) struct Ready {
+    /// Position of the sender in the shard.
+    pub(crate) leg: u32,
+    /// Position of the source in the leg.
+    pub(crate) source: u16,
+    /// Position of the datagram in the batch.
+    pub(crate) at: u32,
+    pub(crate) marker: bool,
+    pub(crate) payload_type: u8,
+    pub(crate) timestamp: u32,
+    pub(crate) sequence: u64,
+    /// Where the payload lies in the datagram.
+    pub(crate) payload: Range<usize>,
+    /// First packet of a key frame.
+    pub(crate) key_frame: bool,
+    pub(crate) vp8: Option<vp8::Descriptor>,
+    pub(crate) level: Option<u8>,
+    pub(crate) has_holes: bool,
+}
+
+impl Ready {
+    pub(crate) fn new(header: &RtpHeader, sequence: u64, payload: Range<usize>) -> Self {
+        Self {
+            leg: 0,
+            source: 0,
+            at: 0,
+            marker: header.marker,
+            payload_type: header.payload_type,
+            timestamp: header.timestamp,
+            sequence,
+            payload,
+            key_frame: false,
+            vp8: None,
+            level: None,
+            has_holes: false,
+        }
+    }
+
+    fn incoming(&self) -> Incoming {
+        Incoming {
+            sequence: self.sequence,
+            timestamp: self.timestamp,
+            pictures: self.vp8.as_ref().map(picture_ids),
+        }
+    }
+}
+
+fn picture_ids(descriptor: &vp8::Descriptor) -> PictureIds {
+    PictureIds {
+        picture: descriptor.picture_id.unwrap_or(0),
+        tl0: descriptor.tl0_pic_idx.unwrap_or(0),
+    }
+}
+
+impl Shard {
+    /// Sends what a batch brought. Packets of one source go to one receiver together, so that a picture becomes one
+    /// call to the socket for each.
+    pub(crate) fn forward_ready(&mut self, now: Micros, batch: &[Datagram<'_>], out: &mut Outbox) {
+        let mut ready = std::mem::take(&mut self.scratch.ready);
+        ready.sort_unstable_by_key(|r| (r.leg, r.source, r.at));
+        for group in ready.chunk_by(|a, b| (a.leg, a.source) == (b.leg, b.source)) {
+            self.forward_group(now, group, batch, out);
+        }
+        ready.clear();
+        self.scratch.ready = ready;
+    }
+
+    fn forward_group(
+        &mut self,
+        now: Micros,
+        group: &[Ready],
+        batch: &[Datagram<'_>],
+        out: &mut Outbox,
+    ) {
+        let (index, position) = (group[0].leg, usize::from(group[0].source));
+        let Some(leg) = self.leg_mut(index) else {
+            return;
+        };
+        let id = leg.id;
+        let source = &mut leg.sources[position];
+        if source.repairs() && !source.takers.is_empty() {
+            remember(source.cache_mut(), group, batch);
+        }
+        let key_frames = group.iter().filter(|r| r.key_frame).count() as u64;
+        source.row.keyframes += key_frames;
+        let stream = source.stream(id);
+        let takers = std::mem::take(&mut source.takers);
+        let mut waiting = false;
+        for taker in &takers {
+            waiting |= self.feed(now, *taker, stream, (group, batch), out);
+        }
+        let Some(leg) = self.leg_mut(index) else {
+            return;
+        };
+        let source = &mut leg.sources[position];
+        source.takers = takers;
+        if key_frames > 0 && !waiting {
+            source.key_frames.satisfied();
+        }
+    }
+
+    /// Sends a group to one slot. True when the slot still waits for a key frame.
+    fn feed(
+        &mut self,
+        now: Micros,
+        taker: Taker,
+        stream: StreamKey,
+        (group, batch): (&[Ready], &[Datagram<'_>]),
+        out: &mut Outbox,
+    ) -> bool {
+        let Some(leg) = self.leg_mut(taker.leg) else {
+            return false;
+        };
+        if !leg.gate_open() {
+            leg.row.gate_drops_out += group.len() as u64;
+            return false;
+        }
+        let Some(to) = leg.media_address() else {
+            return false;
+        };
+        let Leg {
+            outbound: Some(outbound),
+            slots,
+            row,
+            ..
+        } = leg
+        else {
+            return false;
+        };
+        let slot = &mut slots[usize::from(taker.slot)];
+        for ready in group {
+            let Some((map, numbers)) = slot.next_numbers(now, stream, ready) else {
+                continue;
+            };
+            let payload = &batch[ready.at as usize].data[ready.payload.clone()];
+            let header = slot.header(map.to, ready.marker, numbers);
+            let sent = write_media(out, outbound, to, header, numbers, (payload, ready.vp8));
+            slot.count_sent(payload.len(), ready.key_frame, map);
+            row.count_rtp(now, sent);
+        }
+        slot.is_waiting()
+    }
+
+    /// Sends a packet again that the receiver of a slot lost (RFC 4588).
+    pub(crate) fn repair(
+        &mut self,
+        now: Micros,
+        (index, slot): (u32, usize),
+        sequence: u16,
+        out: &mut Outbox,
+    ) {
+        // The leg is taken out for the time, since packet and receiver belong to two legs.
+        let Some(mut leg) = self.legs[index as usize].take() else {
+            return;
+        };
+        if self.repair_on(now, &mut leg, slot, sequence, out).is_none() {
+            leg.slots[slot].row.rtx_misses += 1;
+        }
+        self.legs[index as usize] = Some(leg);
+    }
+
+    fn repair_on(
+        &self,
+        now: Micros,
+        leg: &mut Leg,
+        slot: usize,
+        sequence: u16,
+        out: &mut Outbox,
+    ) -> Option<()> {
+        let to = leg.media_address()?;
+        let round_trip = leg.round_trip();
+        let slot = &mut leg.slots[slot];
+        let rtx_ssrc = slot.spec.rtx_ssrc?;
+        let trace = slot.rewriter.trace(sequence)?;
+        let cached = self.cached(trace.stream, trace.sequence)?;
+        let filling = slot.filling.as_ref()?;
+        let rtx_pt = filling
+            .payloads
+            .iter()
+            .find(|map| map.from == cached.payload_type)?
+            .rtx?;
+        let descriptor = slot
+            .filling_is_vp8(cached.payload_type)
+            .then(|| vp8::Descriptor::parse(cached.payload).ok())
+            .flatten();
+        let pictures = descriptor.as_ref().map(picture_ids);
+        let numbers = trace.outgoing(cached.timestamp, pictures)?;
+        if !slot.may_repair(now, numbers.sequence, round_trip) {
+            return Some(());
+        }
+        let header = FixedHeader {
+            ssrc: rtx_ssrc,
+            sequence: slot.rtx_next as u16,
+            ..slot.header(rtx_pt, cached.marker, numbers)
+        };
+        let outbound = leg.outbound.as_mut()?;
+        let rtx_sequence = slot.rtx_next;
+        slot.rtx_next += 1;
+        slot.row.rtx_packets += 1;
+        let parts = (cached.payload, descriptor);
+        let sent = write_repair(out, outbound, to, header, (rtx_sequence, numbers), parts);
+        leg.row.count_rtp(now, sent);
+        Some(())
+    }
+
+    /// A packet of a source that is still let through.
+    fn cached(&self, stream: StreamKey, sequence: u64) -> Option<Cached<'_>> {
+        let leg = self.leg(*self.by_id.get(&stream.leg)?)?;
+        let source = leg
+            .sources
+            .iter()
+            .find(|source| source.stream(leg.id) == stream)?;
+        let may_pass = leg.gate_open() && !source.muted;
+        source.cache.as_ref().filter(|_| may_pass)?.get(sequence)
+    }
+}
+
+fn remember(cache: &mut crate::cache::PacketCache, group: &[Ready], batch: &[Datagram<'_>]) {
+    for ready in group.iter().filter(|r| !r.payload.is_empty()) {
+        let payload = &batch[ready.at as usize].data[ready.payload.clone()];
+        let packet = Cached {
+            marker: ready.marker,
+            payload_type: ready.payload_type,
+            timestamp: ready.timestamp,
+            payload,
+        };
+        cache.insert(ready.sequence, packet);
+    }
+}
+
+impl Slot {
+    /// The payload type and numbers under which a packet leaves; `None` when it is not to be sent here.
+    fn next_numbers(
+        &mut self,
+        now: Micros,
+        stream: StreamKey,
+        ready: &Ready,
+    ) -> Option<(PayloadMap, Outgoing)> {
+        let kind = self.spec.kind;
+        let filling = self.filling.as_mut()?;
+        let map = *filling
+            .payloads
+            .iter()
+            .find(|map| map.from == ready.payload_type)?;
+        let is_media = !ready.payload.is_empty();
+        if filling.flowing != Some(stream) {
+            let may_begin = is_media && (kind == Kind::Audio || ready.key_frame);
+            if !may_begin {
+                filling.flowing = None;
+                return None;
+            }
+            filling.flowing = Some(stream);
+            self.row.switches += 1;
+            self.rewriter.switch(now, stream, ready.incoming());
+        }
+        if !is_media {
+            self.rewriter.skip(stream, ready.sequence);
+            return None;
+        }
+        let numbers = self.rewriter.map(now, stream, ready.incoming())?;
+        Some((map, numbers))
+    }
+
+    fn header(&self, payload_type: u8, marker: bool, numbers: Outgoing) -> FixedHeader {
+        FixedHeader {
+            marker,
+            payload_type,
+            sequence: numbers.sequence as u16,
+            timestamp: numbers.timestamp,
+            ssrc: self.spec.ssrc,
+        }
+    }
+
+    fn count_sent(&mut self, bytes: usize, key_frame: bool, map: PayloadMap) {
+        self.row.packets += 1;
+        self.row.bytes += bytes as u64;
+        self.row.keyframes += u64::from(key_frame);
+        self.row.codec = crate::source::codec_number(map.codec);
+    }
+
+    fn filling_is_vp8(&self, payload_type: u8) -> bool {
+        self.filling.as_ref().is_some_and(|filling| {
+            let mut maps = filling.payloads.iter();
+            maps.any(|m| m.from == payload_type && m.codec == crate::api::Codec::Vp8)
+        })
+    }
+}
+
+impl crate::stats::LegRow {
+    fn count_rtp(&mut self, now: Micros, bytes: usize) {
+        if bytes > 0 {
+            self.rtp_out += 1;
+            self.bytes_out += bytes as u64;
+            self.last_out_us = now.0;
+        }
+    }
+}
+
+/// Writes and protects one packet; the length that goes out, 0 if the key is spent.
+fn write_media(
+    out: &mut Outbox,
+    outbound: &mut Outbound,
+    to: SocketAddr,
+    header: FixedHeader,
+    numbers: Outgoing,
+    (payload, descriptor): (&[u8], Option<vp8::Descriptor>),
+) -> usize {
+    let plain = HEADER + payload.len();
+    let room = out.room(plain + outbound.profile().rtp_overhead());
+    header.write(&mut room[..HEADER]);
+    room[HEADER..plain].copy_from_slice(payload);
+    if let (Some(descriptor), Some(ids)) = (descriptor, numbers.pictures) {
+        descriptor.rewrite(&mut room[HEADER..plain], ids.picture, ids.tl0);
+    }
+    seal(out, outbound, to, plain, numbers.sequence)
+}
+
+fn write_repair(
+    out: &mut Outbox,
+    outbound: &mut Outbound,
+    to: SocketAddr,
+    header: FixedHeader,
+    (rtx_sequence, numbers): (u64, Outgoing),
+    (payload, descriptor): (&[u8], Option<vp8::Descriptor>),
+) -> usize {
+    let body = HEADER + 2;
+    let plain = body + payload.len();
+    let room = out.room(plain + outbound.profile().rtp_overhead());
+    header.write(&mut room[..HEADER]);
+    room[body..plain].copy_from_slice(payload);
+    if let (Some(descriptor), Some(ids)) = (descriptor, numbers.pictures) {
+        descriptor.rewrite(&mut room[body..plain], ids.picture, ids.tl0);
+    }
+    if rtx::write_original_sequence(&mut room[HEADER..body], numbers.sequence as u16).is_err() {
+        return 0;
+    }
+    seal(out, outbound, to, plain, rtx_sequence)
+}
+
+fn seal(
+    out: &mut Outbox,
+    outbound: &mut Outbound,
+    to: SocketAddr,
+    plain: usize,
+    sequence: u64,
+) -> usize {
+    let room = out.room(plain + outbound.profile().rtp_overhead());
+    match outbound.protect_rtp(room, plain, HEADER, sequence) {
+        Ok(len) => {
+            out.commit(to, len);
+            len
+        }
+        Err(_) => 0,
+    }
+}

@@ -1,0 +1,267 @@
+//! The lite side of ICE (RFC 8445): answer checks that know the password, remember where they came from, and take
+//! them as the peer's continuing consent to be sent to (RFC 7675; the full side repeats its checks every few seconds).
+
+use crate::api::IceParams;
+use crate::time::Micros;
+use engine_wire::stun::{self, Message, MessageClass};
+use std::net::SocketAddr;
+
+/// RFC 7675 section 5.1.
+pub const CONSENT_TIMEOUT: Micros = Micros::from_secs(30);
+/// Candidate pairs of one leg that are remembered; a browser with many interfaces tries a handful.
+const MAX_ADDRESSES: usize = 8;
+/// STUN method Binding (RFC 8489).
+const BINDING: u16 = 1;
+
+/// Why a check was turned away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CheckRefused {
+    /// Not a binding request.
+    NotARequest,
+    /// No or a wrong MESSAGE-INTEGRITY, or another peer's user name.
+    Unauthenticated,
+}
+
+/// What a good check changed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Checked {
+    /// The address is new to this leg.
+    pub new_address: bool,
+    /// An address that had to make room.
+    pub forgotten: Option<SocketAddr>,
+    /// The first good check, or the first since consent was lost.
+    pub connected: bool,
+}
+
+/// Connectivity of one leg.
+#[derive(Debug)]
+pub struct IceLite {
+    params: IceParams,
+    addresses: Vec<SocketAddr>,
+    selected: Option<SocketAddr>,
+    nominated: bool,
+    last_check: Option<Micros>,
+}
+
+impl IceLite {
+    /// Waits for the first check.
+    pub fn new(params: IceParams) -> Self {
+        Self {
+            params,
+            addresses: Vec::with_capacity(MAX_ADDRESSES),
+            selected: None,
+            nominated: false,
+            last_check: None,
+        }
+    }
+
+    /// Our user name fragment.
+    pub fn local_ufrag(&self) -> &str {
+        &self.params.local_ufrag
+    }
+
+    /// Where packets for this leg go; `None` before the first check and without consent.
+    pub fn selected(&self) -> Option<SocketAddr> {
+        self.selected
+    }
+
+    /// Addresses from which this leg's packets are taken.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// New credentials; the old path carries on until the peer nominates another (RFC 8445 section 9).
+    pub fn restart(&mut self, params: IceParams) {
+        self.params = params;
+        self.nominated = false;
+    }
+
+    /// Checks a message that names our user name fragment and writes the answer into `reply`.
+    pub fn handle_check(
+        &mut self,
+        now: Micros,
+        from: SocketAddr,
+        message: &Message<'_>,
+        reply: &mut Vec<u8>,
+    ) -> Result<Checked, CheckRefused> {
+        if message.class != MessageClass::Request || message.method != BINDING {
+            return Err(CheckRefused::NotARequest);
+        }
+        let key = self.params.local_pwd.as_bytes();
+        if !self.names_us(message.username()) || !message.verify_integrity(key) {
+            return Err(CheckRefused::Unauthenticated);
+        }
+        let unknown = message.unknown_required();
+        if !unknown.is_empty() {
+            stun::write_unknown_attributes(reply, &message.transaction, unknown, Some(key));
+            return Ok(Checked::default());
+        }
+        if message.controlled.is_some() {
+            // The lite side is always the controlled one, so the peer has to change roles (section 7.3.1.1).
+            stun::write_binding_error(reply, &message.transaction, 487, "Role Conflict", Some(key));
+            return Ok(Checked::default());
+        }
+        stun::write_binding_success(reply, &message.transaction, from, key);
+        Ok(self.accept(now, from, message.use_candidate))
+    }
+
+    fn names_us(&self, username: Option<&str>) -> bool {
+        let names = username.and_then(|name| name.split_once(':'));
+        names.is_some_and(|(local, remote)| {
+            local == self.params.local_ufrag && remote == self.params.remote_ufrag
+        })
+    }
+
+    fn accept(&mut self, now: Micros, from: SocketAddr, nominates: bool) -> Checked {
+        let connected = self.selected.is_none();
+        self.last_check = Some(now);
+        if nominates || !self.nominated && self.selected.is_none() {
+            self.selected = Some(from);
+        }
+        self.nominated |= nominates;
+        let mut checked = Checked {
+            connected,
+            ..Checked::default()
+        };
+        if !self.addresses.contains(&from) {
+            checked.new_address = true;
+            if self.addresses.len() == MAX_ADDRESSES {
+                let selected = self.selected;
+                let at = self.addresses.iter().position(|a| Some(*a) != selected);
+                checked.forgotten = at.map(|at| self.addresses.remove(at));
+            }
+            self.addresses.push(from);
+        }
+        checked
+    }
+
+    /// Another leg has proved that this address is its own.
+    pub fn forget_address(&mut self, address: SocketAddr) {
+        self.addresses.retain(|known| *known != address);
+        if self.selected == Some(address) {
+            self.selected = None;
+        }
+    }
+
+    /// True once when consent has run out; from then on nothing is sent until a new check.
+    pub fn expire(&mut self, now: Micros) -> bool {
+        let expired = self
+            .last_check
+            .is_some_and(|last| now.since(last) >= CONSENT_TIMEOUT);
+        if expired {
+            self.last_check = None;
+            self.selected = None;
+            self.nominated = false;
+        }
+        expired
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Micros = Micros::from_secs(100);
+
+    fn ice() -> IceLite {
+        IceLite::new(IceParams {
+            local_ufrag: "here".into(),
+            local_pwd: "a-password-of-22-chars".into(),
+            remote_ufrag: "there".into(),
+        })
+    }
+
+    fn address(port: u16) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], port))
+    }
+
+    fn request(username: &str, key: &str, nominate: bool) -> Vec<u8> {
+        let mut out = Vec::new();
+        stun::write_binding_request(
+            &mut out,
+            &[7; 12],
+            username,
+            key.as_bytes(),
+            1,
+            Some(5),
+            nominate,
+        );
+        out
+    }
+
+    fn check(
+        ice: &mut IceLite,
+        now: Micros,
+        from: u16,
+        bytes: &[u8],
+    ) -> Result<Checked, CheckRefused> {
+        let mut reply = Vec::new();
+        ice.handle_check(
+            now,
+            address(from),
+            &Message::parse(bytes).unwrap(),
+            &mut reply,
+        )
+    }
+
+    #[test]
+    fn only_the_holder_of_the_password_connects() {
+        let mut ice = ice();
+        let wrong_key = request("here:there", "another-password-22-ch", true);
+        assert_eq!(
+            check(&mut ice, NOW, 1, &wrong_key),
+            Err(CheckRefused::Unauthenticated)
+        );
+        let wrong_peer = request("here:elsewhere", "a-password-of-22-chars", true);
+        assert_eq!(
+            check(&mut ice, NOW, 1, &wrong_peer),
+            Err(CheckRefused::Unauthenticated)
+        );
+        assert_eq!(ice.selected(), None);
+        let good = request("here:there", "a-password-of-22-chars", true);
+        assert!(check(&mut ice, NOW, 1, &good).unwrap().connected);
+        assert_eq!(ice.selected(), Some(address(1)));
+    }
+
+    #[test]
+    fn nomination_moves_the_path_and_a_mere_check_does_not() {
+        let mut ice = ice();
+        let plain = request("here:there", "a-password-of-22-chars", false);
+        let nominating = request("here:there", "a-password-of-22-chars", true);
+        check(&mut ice, NOW, 1, &plain).unwrap();
+        check(&mut ice, NOW, 2, &plain).unwrap();
+        assert_eq!(ice.selected(), Some(address(1)));
+        check(&mut ice, NOW, 2, &nominating).unwrap();
+        check(&mut ice, NOW, 1, &plain).unwrap();
+        assert_eq!(ice.selected(), Some(address(2)));
+    }
+
+    #[test]
+    fn consent_runs_out_once_and_comes_back_with_the_next_check() {
+        let mut ice = ice();
+        let good = request("here:there", "a-password-of-22-chars", true);
+        check(&mut ice, NOW, 1, &good).unwrap();
+        assert!(!ice.expire(NOW + Micros::from_secs(29)));
+        assert!(ice.expire(NOW + Micros::from_secs(30)));
+        assert!(!ice.expire(NOW + Micros::from_secs(31)));
+        assert_eq!(ice.selected(), None);
+        assert!(
+            check(&mut ice, NOW + Micros::from_secs(40), 1, &good)
+                .unwrap()
+                .connected
+        );
+    }
+
+    #[test]
+    fn addresses_are_bounded_and_the_selected_one_stays() {
+        let mut ice = ice();
+        let nominating = request("here:there", "a-password-of-22-chars", true);
+        let plain = request("here:there", "a-password-of-22-chars", false);
+        check(&mut ice, NOW, 1, &nominating).unwrap();
+        for port in 2..40 {
+            check(&mut ice, NOW, port, &plain).unwrap();
+        }
+        assert_eq!(ice.addresses().len(), MAX_ADDRESSES);
+        assert!(ice.addresses().contains(&address(1)));
+    }
+}

@@ -1,0 +1,171 @@
+//! Everyone in a room is a leg, whatever it speaks.
+
+use crate::api::{Extensions, IceParams, LegId, RoomId, SlotSpec, SourceSpec};
+use crate::ice::IceLite;
+use crate::slot::Slot;
+use crate::source::Source;
+use crate::stats::LegRow;
+use crate::time::{ntp_to_micros, Micros};
+use engine_srtp::{Inbound, Outbound};
+use std::net::SocketAddr;
+
+/// Round trip assumed until one is measured: that of a slow mobile network.
+const DEFAULT_ROUND_TRIP: Micros = Micros::from_millis(100);
+/// DTLS datagrams passed on within one second; a handshake needs about ten.
+const DTLS_PER_SECOND: u32 = 60;
+
+/// State of one leg. It has no `Debug` form, since it holds keys.
+pub struct Leg {
+    /// Its name.
+    pub id: LegId,
+    /// Its room.
+    pub room: RoomId,
+    /// Connectivity.
+    pub ice: IceLite,
+    /// Decrypts what the peer sends.
+    pub inbound: Option<Inbound>,
+    /// Encrypts what it gets.
+    pub outbound: Option<Outbound>,
+    /// What it sends.
+    pub sources: Vec<Source>,
+    /// What it takes.
+    pub slots: Vec<Slot>,
+    /// Header extensions.
+    pub extensions: Extensions,
+    /// Canonical name of our streams.
+    pub cname: String,
+    /// When the shard looks after this leg next.
+    pub wake: Micros,
+    /// When reports are due.
+    pub report_at: Micros,
+    /// Counters.
+    pub row: LegRow,
+    gate_open: bool,
+    clock: SenderClock,
+    dtls_window: (Micros, u32),
+}
+
+impl Leg {
+    /// A leg with its gate closed.
+    pub fn new(
+        id: LegId,
+        room: RoomId,
+        ice: IceParams,
+        (sources, slots): (Vec<SourceSpec>, Vec<SlotSpec>),
+        extensions: Extensions,
+        cname: String,
+    ) -> Self {
+        Self {
+            id,
+            room,
+            ice: IceLite::new(ice),
+            inbound: None,
+            outbound: None,
+            sources: sources.into_iter().map(Source::new).collect(),
+            slots: slots.into_iter().map(Slot::new).collect(),
+            extensions,
+            cname,
+            wake: Micros(u64::MAX),
+            report_at: Micros(0),
+            row: LegRow::default(),
+            gate_open: false,
+            clock: SenderClock::default(),
+            dtls_window: (Micros(0), 0),
+        }
+    }
+
+    /// Whether media may pass. The only question that decides it, both ways.
+    pub const fn gate_open(&self) -> bool {
+        self.gate_open
+    }
+
+    /// Moves the gate.
+    pub fn set_gate(&mut self, now: Micros, open: bool) {
+        if open && !self.gate_open {
+            self.row.gate_opened_us = now.0;
+        }
+        self.gate_open = open;
+    }
+
+    /// Where media for this leg goes, if it may and can be sent any.
+    pub fn media_address(&self) -> Option<SocketAddr> {
+        if !self.gate_open || self.outbound.is_none() {
+            return None;
+        }
+        self.ice.selected()
+    }
+
+    /// Measured round trip, or what to assume.
+    pub const fn round_trip(&self) -> Micros {
+        if self.row.rtt_us == 0 {
+            DEFAULT_ROUND_TRIP
+        } else {
+            Micros(self.row.rtt_us)
+        }
+    }
+
+    /// SSRC under which we report: that of our first slot, or 1 for a leg that takes nothing (RFC 8108 section 5.1
+    /// allows any).
+    pub fn reporting_ssrc(&self) -> u32 {
+        self.slots.first().map_or(1, |slot| slot.spec.ssrc)
+    }
+
+    /// Learns the distance between the peer's clock and ours from one of its reports.
+    pub fn handle_sender_clock(&mut self, now: Micros, ntp: u64) {
+        self.clock.observe(now, ntp);
+    }
+
+    /// Our time of a moment on the peer's clock.
+    pub fn local_time(&self, ntp: u64) -> Option<Micros> {
+        self.clock.local(ntp)
+    }
+
+    /// Whether one more DTLS datagram may go to the control plane in this second.
+    pub fn take_dtls_budget(&mut self, now: Micros) -> bool {
+        if now.since(self.dtls_window.0) >= Micros::from_secs(1) {
+            self.dtls_window = (now, 0);
+        }
+        self.dtls_window.1 += 1;
+        self.dtls_window.1 <= DTLS_PER_SECOND
+    }
+
+    /// Counters with what is computed on demand.
+    pub fn snapshot(&self) -> LegRow {
+        LegRow {
+            leg: self.id.0,
+            room: self.room.0,
+            gate_open: u64::from(self.gate_open),
+            connected: u64::from(self.ice.selected().is_some()),
+            secured: u64::from(self.outbound.is_some()),
+            ..self.row
+        }
+    }
+}
+
+/// Distance between a peer's NTP clock and ours. All streams of the leg share it, so that sound and picture stay
+/// together whatever its error.
+#[derive(Debug, Default)]
+struct SenderClock {
+    offset_us: Option<i64>,
+}
+
+impl SenderClock {
+    /// The report that travelled fastest tells the distance best; the slow drift of real clocks is followed.
+    fn observe(&mut self, now: Micros, ntp: u64) {
+        let Some(sent) = ntp_to_micros(ntp) else {
+            return;
+        };
+        let sample = now.0 as i64 - sent.0 as i64;
+        self.offset_us = Some(match self.offset_us {
+            Some(offset) if sample > offset && sample - offset < 1_000_000 => {
+                offset + (sample - offset) / 64
+            }
+            _ => sample,
+        });
+    }
+
+    fn local(&self, ntp: u64) -> Option<Micros> {
+        let local = ntp_to_micros(ntp)?.0 as i64 + self.offset_us?;
+        u64::try_from(local).ok().map(Micros)
+    }
+}

@@ -1,0 +1,38 @@
+//! The packet engine without IO: legs, sources, slots and feeds as a state machine.
+//!
+//! A [`Shard`](shard::Shard) owns every leg of the rooms that live on it. The world goes in through
+//! `handle_command`, `handle_batch` and `handle_timeout`, each of which takes the time; packets come out in an
+//! [`Outbox`](outbox::Outbox) and everything else as [`Event`](api::Event)s. There is no clock, socket, thread or
+//! lock here, which is why two peers can be run against each other on a virtual clock (`tests/`).
+//!
+//! Invariants that the rest of the bridge leans on:
+//! - Media of a leg whose gate is closed goes nowhere, and nothing but STUN and DTLS is sent to such a leg. The one
+//!   place that asks is [`Leg::gate_open`](leg::Leg::gate_open), on the way in and on the way out.
+//! - A pair (SSRC, extended sequence number) is protected with one plain text only; AES-GCM depends on it. The
+//!   [`rewrite`] module gives out each number once.
+//! - In the steady state no packet allocates: buffers are made when a leg is added and reused.
+#![forbid(unsafe_code)]
+
+pub mod api;
+pub mod cache;
+mod control;
+mod forward;
+pub mod ice;
+mod ingress;
+pub mod keyframe;
+pub mod leg;
+pub mod outbox;
+pub mod receive;
+mod reports;
+pub mod rewrite;
+pub mod shard;
+pub mod slot;
+pub mod source;
+pub mod speaker;
+pub mod stats;
+pub mod time;
+
+pub use api::{Command, Event};
+pub use outbox::Outbox;
+pub use shard::{Datagram, Shard};
+pub use time::Micros;

@@ -1,0 +1,161 @@
+//! Where packets are written on their way out: one arena, and the list of sends that cover it.
+//!
+//! Consecutive packets to one address and of one size are one send with UDP segmentation (GSO); the last may be
+//! shorter. Nothing here is freed between batches, so that the steady state does not allocate.
+
+use std::net::SocketAddr;
+use std::ops::Range;
+
+/// Segments that one send may carry. Linux takes 64 on every kernel that has UDP GSO.
+const MAX_SEGMENTS: usize = 64;
+/// An IPv4 datagram before segmentation cannot be longer than 64 KiB with its headers.
+const MAX_SEND_BYTES: usize = 65_000;
+
+/// One call to the socket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Transmit {
+    /// To whom.
+    pub to: SocketAddr,
+    /// Where the bytes lie in the arena.
+    pub bytes: Range<usize>,
+    /// Length of every segment but the last.
+    pub segment_size: usize,
+    /// How many datagrams this makes.
+    pub segments: usize,
+}
+
+/// The arena and its sends.
+#[derive(Debug, Default)]
+pub struct Outbox {
+    arena: Vec<u8>,
+    used: usize,
+    sends: Vec<Transmit>,
+}
+
+impl Outbox {
+    /// An outbox with room for `bytes` before it has to grow.
+    pub fn with_capacity(bytes: usize) -> Self {
+        Self {
+            arena: vec![0; bytes],
+            used: 0,
+            sends: Vec::with_capacity(1_024),
+        }
+    }
+
+    /// Room for one packet of at most `max` bytes; [`commit`](Self::commit) makes it part of a send.
+    pub fn room(&mut self, max: usize) -> &mut [u8] {
+        let end = self.used + max;
+        if self.arena.len() < end {
+            self.arena.resize(end.next_power_of_two(), 0);
+        }
+        &mut self.arena[self.used..end]
+    }
+
+    /// The first `len` bytes of the last [`room`](Self::room) are a datagram to `to`.
+    pub fn commit(&mut self, to: SocketAddr, len: usize) {
+        let start = self.used;
+        self.used += len;
+        if let Some(last) = self.sends.last_mut() {
+            if last.can_take(to, len) {
+                last.bytes.end = self.used;
+                last.segments += 1;
+                return;
+            }
+        }
+        self.sends.push(Transmit {
+            to,
+            bytes: start..self.used,
+            segment_size: len,
+            segments: 1,
+        });
+    }
+
+    /// Copies a ready datagram in.
+    pub fn push(&mut self, to: SocketAddr, datagram: &[u8]) {
+        self.room(datagram.len())[..datagram.len()].copy_from_slice(datagram);
+        self.commit(to, datagram.len());
+    }
+
+    /// Every send with its bytes, in order.
+    pub fn sends(&self) -> impl Iterator<Item = (&Transmit, &[u8])> {
+        self.sends
+            .iter()
+            .map(|send| (send, &self.arena[send.bytes.clone()]))
+    }
+
+    /// Every datagram by itself, as a receiver sees them.
+    pub fn datagrams(&self) -> impl Iterator<Item = (SocketAddr, &[u8])> {
+        self.sends().flat_map(|(send, bytes)| {
+            bytes
+                .chunks(send.segment_size.max(1))
+                .map(|datagram| (send.to, datagram))
+        })
+    }
+
+    /// Whether there is nothing to send.
+    pub fn is_empty(&self) -> bool {
+        self.sends.is_empty()
+    }
+
+    /// Forgets everything, keeps the memory.
+    pub fn clear(&mut self) {
+        self.used = 0;
+        self.sends.clear();
+    }
+}
+
+impl Transmit {
+    fn can_take(&self, to: SocketAddr, len: usize) -> bool {
+        let last_is_full = self.bytes.len() == self.segment_size * self.segments;
+        self.to == to
+            && last_is_full
+            && len <= self.segment_size
+            && self.segments < MAX_SEGMENTS
+            && self.bytes.len() + len <= MAX_SEND_BYTES
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn to(port: u16) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], port))
+    }
+
+    #[test]
+    fn equal_sizes_to_one_address_are_one_send_and_a_shorter_one_ends_it() {
+        let mut out = Outbox::with_capacity(16);
+        for (port, len) in [(1, 100), (1, 100), (1, 60), (1, 60), (2, 60), (2, 80)] {
+            out.push(to(port), &vec![7; len]);
+        }
+        let shapes: Vec<_> = out
+            .sends()
+            .map(|(s, b)| (s.to.port(), s.segment_size, s.segments, b.len()))
+            .collect();
+        assert_eq!(
+            shapes,
+            [
+                (1, 100, 3, 260),
+                (1, 60, 1, 60),
+                (2, 60, 1, 60),
+                (2, 80, 1, 80)
+            ]
+        );
+        assert_eq!(out.datagrams().count(), 6);
+        out.clear();
+        assert!(out.is_empty());
+    }
+
+    #[test]
+    fn a_send_never_exceeds_what_the_kernel_takes() {
+        let mut out = Outbox::with_capacity(0);
+        for _ in 0..200 {
+            out.push(to(1), &[1; 1_200]);
+        }
+        assert!(out
+            .sends()
+            .all(|(s, b)| s.segments <= 64 && b.len() <= 65_000));
+        assert_eq!(out.datagrams().count(), 200);
+    }
+}

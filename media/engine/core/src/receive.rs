@@ -1,0 +1,320 @@
+//! What has arrived of one incoming stream: order, loss, jitter, and what is worth asking for again.
+
+use crate::time::Micros;
+
+/// A sequence number further ahead than this is a jump of the sender, not a loss to repair.
+const MAX_GAP: u64 = 512;
+/// Losses remembered at once; the oldest are given up first.
+const MAX_MISSING: usize = 512;
+/// How long a lost packet is worth waiting for: longer than any receiver's jitter buffer holds a picture up.
+const GIVE_UP_AFTER: Micros = Micros::from_millis(1_000);
+/// Reordering on real networks is nearly always over by then; asking sooner asks for what is under way.
+const REORDER_WAIT: Micros = Micros::from_millis(8);
+/// Between two requests for one packet at the least, even on a path with no round trip to speak of.
+const MIN_RETRY: Micros = Micros::from_millis(25);
+/// Requests for one packet.
+const MAX_TRIES: u8 = 10;
+
+/// What an arriving packet is to its stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arrival {
+    /// Ahead of everything so far.
+    Newest,
+    /// Fills a hole.
+    Late,
+    /// Seen before, or given up.
+    Duplicate,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Missing {
+    sequence: u64,
+    since: Micros,
+    asked: Micros,
+    tries: u8,
+}
+
+/// The figures of one report block (RFC 3550 section 6.4.1), but for LSR and DLSR.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Reception {
+    /// Lost since the last report, in 256ths.
+    pub fraction_lost: u8,
+    /// Lost since the stream began, saturated to 24 bits; duplicates can make it negative.
+    pub cumulative_lost: i32,
+    /// Highest sequence number with its cycles.
+    pub highest_sequence: u32,
+    /// Interarrival jitter in RTP ticks.
+    pub jitter_ticks: u32,
+}
+
+/// Order, loss and jitter of one SSRC.
+#[derive(Debug)]
+pub struct ReceiveRegister {
+    clock_rate: u32,
+    first: Option<u64>,
+    highest: u64,
+    received: u64,
+    recovered: u64,
+    /// RFC 3550 A.8 keeps sixteen times the jitter so that integer division does not lose it.
+    jitter_x16: u64,
+    last_transit: Option<i64>,
+    last_timestamp: u32,
+    expected_at_report: u64,
+    received_at_report: u64,
+    missing: Vec<Missing>,
+}
+
+impl ReceiveRegister {
+    /// An empty register for a stream with this RTP clock in Hz.
+    pub fn new(clock_rate: u32) -> Self {
+        Self {
+            clock_rate: clock_rate.max(1),
+            first: None,
+            highest: 0,
+            received: 0,
+            recovered: 0,
+            jitter_x16: 0,
+            last_transit: None,
+            last_timestamp: 0,
+            expected_at_report: 0,
+            received_at_report: 0,
+            missing: Vec::with_capacity(64),
+        }
+    }
+
+    /// Takes a packet in. `sequence` is extended by its roll-overs.
+    pub fn handle_packet(&mut self, now: Micros, sequence: u64, timestamp: u32) -> Arrival {
+        let arrival = self.place(now, sequence);
+        if arrival != Arrival::Duplicate {
+            self.received += 1;
+            self.measure_jitter(now, timestamp);
+        }
+        arrival
+    }
+
+    /// Takes a retransmission in (RFC 4588); it counts as recovered, not as received.
+    pub fn handle_retransmission(&mut self, sequence: u64) -> Arrival {
+        let arrival = self.fill(sequence);
+        if arrival == Arrival::Late {
+            self.recovered += 1;
+        }
+        arrival
+    }
+
+    /// Extends a 16-bit sequence number to the one nearest the highest seen.
+    pub fn extend(&self, sequence: u16) -> u64 {
+        engine_wire::seq::extend(self.highest, sequence)
+    }
+
+    fn place(&mut self, now: Micros, sequence: u64) -> Arrival {
+        if self.first.is_none() {
+            self.first = Some(sequence);
+            self.highest = sequence;
+            return Arrival::Newest;
+        }
+        if sequence <= self.highest {
+            return self.fill(sequence);
+        }
+        if sequence - self.highest > MAX_GAP {
+            self.missing.clear();
+        } else {
+            self.note_missing(now, self.highest + 1..sequence);
+        }
+        self.highest = sequence;
+        Arrival::Newest
+    }
+
+    fn fill(&mut self, sequence: u64) -> Arrival {
+        match self
+            .missing
+            .binary_search_by_key(&sequence, |missing| missing.sequence)
+        {
+            Ok(at) => {
+                self.missing.remove(at);
+                Arrival::Late
+            }
+            Err(_) => Arrival::Duplicate,
+        }
+    }
+
+    fn note_missing(&mut self, now: Micros, range: std::ops::Range<u64>) {
+        let room = MAX_MISSING.saturating_sub(self.missing.len());
+        let wanted = (range.end - range.start) as usize;
+        if wanted > room {
+            self.missing
+                .drain(..(wanted - room).min(self.missing.len()));
+        }
+        self.missing.extend(range.map(|sequence| Missing {
+            sequence,
+            since: now,
+            asked: Micros(0),
+            tries: 0,
+        }));
+    }
+
+    /// RFC 3550 A.8, once a timestamp: the packets of one picture leave together and say nothing about the network.
+    fn measure_jitter(&mut self, now: Micros, timestamp: u32) {
+        if self.last_transit.is_some() && timestamp == self.last_timestamp {
+            return;
+        }
+        let arrival_ticks = now.to_ticks(self.clock_rate) as u32;
+        let transit = i64::from(arrival_ticks.wrapping_sub(timestamp) as i32);
+        if let Some(last) = self.last_transit {
+            let change = (transit as i32).wrapping_sub(last as i32).unsigned_abs();
+            self.jitter_x16 = self.jitter_x16 + u64::from(change) - ((self.jitter_x16 + 8) >> 4);
+        }
+        self.last_transit = Some(transit);
+        self.last_timestamp = timestamp;
+    }
+
+    /// Writes the sequence numbers to ask for now into `out`, ascending, and gives up what is too old.
+    pub fn collect_nacks(&mut self, now: Micros, round_trip: Micros, out: &mut Vec<u16>) {
+        let retry = Micros(round_trip.0 + round_trip.0 / 4).max(MIN_RETRY);
+        self.missing.retain(|m| now.since(m.since) < GIVE_UP_AFTER);
+        for missing in &mut self.missing {
+            let due = if missing.tries == 0 {
+                now.since(missing.since) >= REORDER_WAIT
+            } else {
+                now.since(missing.asked) >= retry
+            };
+            if due && missing.tries < MAX_TRIES {
+                missing.tries += 1;
+                missing.asked = now;
+                out.push(missing.sequence as u16);
+            }
+        }
+    }
+
+    /// Whether any packet is missing and not yet given up.
+    pub fn has_missing(&self) -> bool {
+        !self.missing.is_empty()
+    }
+
+    /// The figures for a report block; the interval since the last call ends here.
+    pub fn report(&mut self) -> Reception {
+        let expected = self.expected();
+        let expected_now = expected.saturating_sub(self.expected_at_report);
+        let received_now = self.received.saturating_sub(self.received_at_report);
+        self.expected_at_report = expected;
+        self.received_at_report = self.received;
+        let lost_now = expected_now.saturating_sub(received_now);
+        let fraction = (lost_now * 256).checked_div(expected_now).unwrap_or(0);
+        Reception {
+            fraction_lost: fraction.min(255) as u8,
+            cumulative_lost: self.lost().clamp(-0x80_0000, 0x7f_ffff) as i32,
+            highest_sequence: self.highest as u32,
+            jitter_ticks: self.jitter_ticks(),
+        }
+    }
+
+    /// Packets that the sender sent, by its sequence numbers.
+    pub fn expected(&self) -> u64 {
+        self.first.map_or(0, |first| self.highest - first + 1)
+    }
+
+    /// Packets lost before any repair; negative when the network duplicates.
+    pub fn lost(&self) -> i64 {
+        self.expected() as i64 - self.received as i64
+    }
+
+    /// Lost packets that a retransmission brought.
+    pub fn recovered(&self) -> u64 {
+        self.recovered
+    }
+
+    /// Interarrival jitter in RTP ticks (RFC 3550 section 6.4.1).
+    pub fn jitter_ticks(&self) -> u32 {
+        (self.jitter_x16 >> 4) as u32
+    }
+
+    /// Interarrival jitter in microseconds.
+    pub fn jitter_micros(&self) -> u64 {
+        (self.jitter_x16 >> 4) * 1_000_000 / u64::from(self.clock_rate)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(millis: u64) -> Micros {
+        Micros::from_millis(1_000_000 + millis)
+    }
+
+    fn feed(register: &mut ReceiveRegister, sequences: impl IntoIterator<Item = u64>) {
+        for sequence in sequences {
+            register.handle_packet(at(sequence * 20), sequence, (sequence * 960) as u32);
+        }
+    }
+
+    #[test]
+    fn loss_is_expected_minus_received_and_the_fraction_covers_the_interval() {
+        let mut register = ReceiveRegister::new(48_000);
+        feed(&mut register, (100..200).filter(|s| s % 10 != 5));
+        let first = register.report();
+        assert_eq!(first.cumulative_lost, 10);
+        assert_eq!(u32::from(first.fraction_lost), 10 * 256 / 100);
+        feed(&mut register, 200..300);
+        let second = register.report();
+        assert_eq!(second.cumulative_lost, 10);
+        assert_eq!(second.fraction_lost, 0);
+        assert_eq!(second.highest_sequence, 299);
+    }
+
+    #[test]
+    fn a_steady_stream_has_no_jitter_and_an_unsteady_one_has_what_was_put_in() {
+        let mut steady = ReceiveRegister::new(48_000);
+        feed(&mut steady, 0..500);
+        assert_eq!(steady.jitter_micros(), 0);
+        let mut unsteady = ReceiveRegister::new(48_000);
+        for sequence in 0..2_000_u64 {
+            let delay = if sequence % 2 == 0 { 0 } else { 10 };
+            unsteady.handle_packet(at(sequence * 20 + delay), sequence, (sequence * 960) as u32);
+        }
+        let millis = unsteady.jitter_micros() / 1_000;
+        assert!((9..=10).contains(&millis), "{millis}");
+    }
+
+    #[test]
+    fn a_hole_is_asked_for_after_reordering_then_again_after_a_round_trip_then_given_up() {
+        let mut register = ReceiveRegister::new(90_000);
+        let rtt = Micros::from_millis(80);
+        register.handle_packet(at(0), 10, 0);
+        register.handle_packet(at(0), 13, 0);
+        let ask = |register: &mut ReceiveRegister, millis| {
+            let mut out = Vec::new();
+            register.collect_nacks(at(millis), rtt, &mut out);
+            out
+        };
+        assert_eq!(ask(&mut register, 1), [0_u16; 0]);
+        assert_eq!(ask(&mut register, 10), [11, 12]);
+        assert_eq!(ask(&mut register, 60), [0_u16; 0]);
+        assert_eq!(register.handle_retransmission(11), Arrival::Late);
+        assert_eq!(register.handle_retransmission(11), Arrival::Duplicate);
+        assert_eq!(ask(&mut register, 111), [12]);
+        assert_eq!(ask(&mut register, 1_000), [0_u16; 0]);
+        assert!(!register.has_missing());
+        assert_eq!(register.handle_packet(at(1_001), 12, 0), Arrival::Duplicate);
+        assert_eq!(register.recovered(), 1);
+    }
+
+    #[test]
+    fn a_jump_of_the_sender_is_not_a_thousand_losses_to_repair() {
+        let mut register = ReceiveRegister::new(90_000);
+        register.handle_packet(at(0), 1, 0);
+        assert_eq!(register.handle_packet(at(1), 5_000, 0), Arrival::Newest);
+        assert!(!register.has_missing());
+    }
+
+    #[test]
+    fn memory_of_losses_is_bounded() {
+        let mut register = ReceiveRegister::new(90_000);
+        for packet in 0..1_000_u64 {
+            register.handle_packet(at(packet), packet * 400, 0);
+        }
+        assert!(register.missing.len() <= MAX_MISSING);
+        let mut out = Vec::new();
+        register.collect_nacks(at(1_020), Micros(0), &mut out);
+        assert!(out.windows(2).all(|pair| pair[0] != pair[1]));
+    }
+}

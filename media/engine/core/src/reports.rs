@@ -1,0 +1,418 @@
+//! RTCP both ways (RFC 3550, 4585, 5104): what receivers tell and ask, what we tell and ask. The table of packet
+//! types stands in the README of the `wire` crate.
+
+use crate::api::{Event, Kind};
+use crate::leg::Leg;
+use crate::outbox::Outbox;
+use crate::shard::{Datagram, Shard};
+use crate::source::Source;
+use crate::time::Micros;
+use engine_wire::rtcp::{self, Packet, ReportBlock};
+
+/// Between two reports to one leg: often enough for a lip-sync clock and a quality bar, about 0.1 % of the bits.
+const REPORT_INTERVAL: Micros = Micros::from_millis(1_000);
+/// How often a leg with holes is looked at.
+const HOLE_INTERVAL: Micros = Micros::from_millis(10);
+/// Report blocks that one packet can carry (RFC 3550: five bits).
+const MAX_BLOCKS: usize = 31;
+/// Sender reports in one datagram, so that it stays below 1,200 bytes.
+const MAX_SENDER_REPORTS: usize = 16;
+/// A round trip beyond this is a confused peer, not a network.
+const MAX_ROUND_TRIP_US: u64 = 20_000_000;
+
+impl Shard {
+    pub(crate) fn handle_rtcp(
+        &mut self,
+        now: Micros,
+        datagram: &mut Datagram<'_>,
+        out: &mut Outbox,
+    ) {
+        let Some(&index) = self.by_address.get(&datagram.from) else {
+            self.row.media_unknown_address += 1;
+            return;
+        };
+        let Some(leg) = self.legs[index as usize].as_deref_mut() else {
+            return;
+        };
+        leg.row.datagrams_in += 1;
+        let Some(inbound) = leg.inbound.as_mut() else {
+            self.row.media_before_keys += 1;
+            return;
+        };
+        let len = match inbound.unprotect_rtcp(datagram.data) {
+            Ok(len) => len,
+            Err(error) => return leg.count_srtp_error(&error),
+        };
+        leg.row.last_in_us = now.0;
+        if !leg.gate_open() {
+            leg.row.gate_drops_in += 1;
+            return;
+        }
+        for packet in rtcp::parse(&datagram.data[..len]) {
+            match packet {
+                Ok(packet) => self.handle_rtcp_packet(now, index, &packet, out),
+                Err(_) => self.count_malformed_rtcp(index),
+            }
+        }
+    }
+
+    fn count_malformed_rtcp(&mut self, index: u32) {
+        if let Some(leg) = self.leg_mut(index) {
+            leg.row.malformed_rtcp += 1;
+        }
+    }
+
+    fn handle_rtcp_packet(
+        &mut self,
+        now: Micros,
+        index: u32,
+        packet: &Packet<'_>,
+        out: &mut Outbox,
+    ) {
+        let Some(leg) = self.leg_mut(index) else {
+            return;
+        };
+        match packet {
+            Packet::SenderReport(report) => {
+                leg.handle_sender_report(now, report.ssrc, report.ntp, report.rtp_timestamp);
+                leg.handle_blocks(now, report.blocks());
+            }
+            Packet::ReceiverReport(report) => leg.handle_blocks(now, report.blocks()),
+            Packet::Nack(nack) => {
+                let Some(slot) = leg.slot_by_ssrc(nack.media) else {
+                    return;
+                };
+                for sequence in nack.lost() {
+                    self.handle_lost(now, (index, slot), sequence, out);
+                }
+            }
+            Packet::Pli(pli) => self.handle_key_frame_wish(now, index, pli.media, out),
+            Packet::Fir(fir) => {
+                for entry in fir.entries() {
+                    self.handle_key_frame_wish(now, index, entry.ssrc, out);
+                }
+            }
+            Packet::Sdes(_) | Packet::Bye(_) | Packet::Remb(_) | Packet::Other { .. } => {}
+        }
+    }
+
+    fn handle_lost(&mut self, now: Micros, slot: (u32, usize), sequence: u16, out: &mut Outbox) {
+        if let Some(leg) = self.leg_mut(slot.0) {
+            leg.slots[slot.1].row.nacks += 1;
+        }
+        self.repair(now, slot, sequence, out);
+    }
+
+    fn handle_key_frame_wish(&mut self, now: Micros, index: u32, ssrc: u32, out: &mut Outbox) {
+        let Some(leg) = self.leg_mut(index) else {
+            return;
+        };
+        let Some(slot) = leg.slot_by_ssrc(ssrc) else {
+            return;
+        };
+        let slot = &mut leg.slots[slot];
+        slot.row.keyframe_requests += 1;
+        let Some((leg, source)) = slot.filling.as_ref().map(|f| (f.leg, f.source)) else {
+            return;
+        };
+        self.ask_key_frame(now, leg, source, out);
+    }
+
+    /// Asks for key frames on behalf of every slot of a leg that has not begun.
+    pub(crate) fn ask_for_waiting_slots(&mut self, now: Micros, index: u32, out: &mut Outbox) {
+        let slots = self.leg(index).map_or(0, |leg| leg.slots.len());
+        for slot in 0..slots {
+            let filling = self.leg(index).and_then(|leg| {
+                let slot = &leg.slots[slot];
+                let waits = slot.spec.kind == Kind::Video && slot.is_waiting();
+                slot.filling.as_ref().filter(|_| waits)
+            });
+            if let Some((leg, source)) = filling.map(|f| (f.leg, f.source)) {
+                self.ask_key_frame(now, leg, source, out);
+            }
+        }
+    }
+
+    /// Asks a source for a key frame, now or when its throttle allows.
+    pub(crate) fn ask_key_frame(&mut self, now: Micros, index: u32, source: u16, out: &mut Outbox) {
+        let Some(leg) = self.leg_mut(index) else {
+            return;
+        };
+        let can_ask = leg.media_address().is_some();
+        let Some(source) = leg.sources.iter_mut().find(|s| s.spec.source == source) else {
+            return;
+        };
+        let ssrc = source.ssrc.filter(|_| can_ask);
+        let Some(ssrc) = ssrc else {
+            source.key_frames.want_later();
+            return;
+        };
+        if source.key_frames.want_now(now) {
+            self.send_pli(now, index, ssrc, out);
+        }
+        self.wake_by(index, now + Micros::from_millis(250));
+    }
+
+    fn send_pli(&mut self, now: Micros, index: u32, media: u32, out: &mut Outbox) {
+        let mut rtcp = std::mem::take(&mut self.scratch.rtcp);
+        rtcp.clear();
+        if let Some(leg) = self.leg_mut(index) {
+            rtcp::write_pli(&mut rtcp, leg.reporting_ssrc(), media);
+            leg.send_rtcp(now, &mut rtcp, out);
+        }
+        self.scratch.rtcp = rtcp;
+    }
+
+    /// What one leg needs from time to time.
+    pub(crate) fn look_after(&mut self, now: Micros, index: u32, out: &mut Outbox) {
+        let Some(leg) = self.leg_mut(index) else {
+            return;
+        };
+        leg.wake = Micros(u64::MAX);
+        if leg.ice.expire(now) {
+            let leg = leg.id;
+            self.events.push_back(Event::ConsentLost { leg });
+        }
+        let next = if self.leg(index).is_some_and(|l| l.media_address().is_some()) {
+            self.send_due(now, index, out)
+        } else {
+            now + REPORT_INTERVAL
+        };
+        self.wake_by(index, next);
+    }
+
+    fn send_due(&mut self, now: Micros, index: u32, out: &mut Outbox) -> Micros {
+        let mut next = now + REPORT_INTERVAL;
+        if self.leg(index).is_some_and(|leg| leg.report_at <= now) {
+            self.send_reports(now, index, out);
+        }
+        let mut rtcp = std::mem::take(&mut self.scratch.rtcp);
+        let mut lost = std::mem::take(&mut self.scratch.lost);
+        if let Some(leg) = self.leg_mut(index) {
+            next = next.min(leg.report_at);
+            rtcp.clear();
+            leg.write_requests(now, &mut lost, &mut rtcp);
+            leg.send_rtcp(now, &mut rtcp, out);
+            next = leg.next_request(now).map_or(next, |at| next.min(at));
+        }
+        self.scratch.rtcp = rtcp;
+        self.scratch.lost = lost;
+        next
+    }
+
+    /// Sender and receiver reports in compound packets (RFC 3550 section 6.1).
+    fn send_reports(&mut self, now: Micros, index: u32, out: &mut Outbox) {
+        let Some(mut leg) = self.legs[index as usize].take() else {
+            return;
+        };
+        // A fifth of the interval either way, fixed for each leg, spreads the load of many legs (section 6.2).
+        let spread = leg.id.0.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 44;
+        leg.report_at = now + Micros(800_000 + spread * 400_000 / (1 << 20));
+        let mut rtcp = std::mem::take(&mut self.scratch.rtcp);
+        let mut blocks = leg.report_blocks(now);
+        let mut slots = 0..leg.slots.len();
+        loop {
+            rtcp.clear();
+            let written = self.write_sender_reports(now, &leg, (&mut slots, &blocks), &mut rtcp);
+            if written == 0 {
+                if blocks.is_empty() {
+                    break;
+                }
+                rtcp::write_receiver_report(&mut rtcp, leg.reporting_ssrc(), &blocks);
+            }
+            blocks.clear();
+            rtcp::write_sdes_cname(&mut rtcp, leg.reporting_ssrc(), &leg.cname);
+            leg.send_rtcp(now, &mut rtcp, out);
+        }
+        self.scratch.rtcp = rtcp;
+        self.legs[index as usize] = Some(leg);
+    }
+
+    fn write_sender_reports(
+        &self,
+        now: Micros,
+        leg: &Leg,
+        (slots, blocks): (&mut std::ops::Range<usize>, &[ReportBlock]),
+        rtcp: &mut Vec<u8>,
+    ) -> usize {
+        let mut written = 0;
+        while written < MAX_SENDER_REPORTS {
+            let Some(slot) = slots.next() else {
+                break;
+            };
+            let slot = &leg.slots[slot];
+            let Some(timestamp) = self.slot_clock(now, slot) else {
+                continue;
+            };
+            let (packets, octets) = (slot.row.packets as u32, slot.row.bytes as u32);
+            let blocks = if written == 0 { blocks } else { &[] };
+            let ntp = now.to_ntp();
+            rtcp::write_sender_report(
+                rtcp,
+                slot.spec.ssrc,
+                ntp,
+                timestamp,
+                packets,
+                octets,
+                blocks,
+            );
+            written += 1;
+        }
+        written
+    }
+
+    /// The slot's RTP timestamp of this moment, by the sender's own clock, so that the streams of one person keep
+    /// together at the receiver. Before the sender's first report, arrival has to do.
+    fn slot_clock(&self, now: Micros, slot: &crate::slot::Slot) -> Option<u32> {
+        let filling = slot.filling.as_ref()?;
+        let stream = filling.flowing?;
+        let leg = self.leg(filling.leg)?;
+        let source = leg
+            .sources
+            .iter()
+            .find(|s| s.spec.source == filling.source)?;
+        let by_report = source.sender_report.and_then(|report| {
+            let moment = leg.local_time(report.ntp)?;
+            Some((report.rtp, moment))
+        });
+        let (rtp, moment) = by_report.or(source.newest)?;
+        let elapsed = now.0 as i64 - moment.0 as i64;
+        let ticks = elapsed * i64::from(source.clock_rate()) / 1_000_000;
+        slot.rewriter
+            .current_timestamp(stream, rtp.wrapping_add(ticks as u32))
+    }
+}
+
+impl Leg {
+    fn slot_by_ssrc(&self, ssrc: u32) -> Option<usize> {
+        self.slots.iter().position(|slot| slot.spec.ssrc == ssrc)
+    }
+
+    fn handle_sender_report(&mut self, now: Micros, ssrc: u32, ntp: u64, rtp: u32) {
+        let source = self.sources.iter_mut().find(|s| s.ssrc == Some(ssrc));
+        if let Some(source) = source {
+            source.sender_report = Some(crate::source::SenderReportSeen { ntp, rtp, at: now });
+            self.handle_sender_clock(now, ntp);
+        }
+    }
+
+    fn handle_blocks(&mut self, now: Micros, blocks: impl Iterator<Item = ReportBlock>) {
+        for block in blocks {
+            let Some(slot) = self.slot_by_ssrc(block.ssrc) else {
+                continue;
+            };
+            let rtt = round_trip(now, &block);
+            let slot = &mut self.slots[slot];
+            let clock_rate = slot.spec.formats.first().map_or(90_000, |f| f.clock_rate);
+            slot.row.lost = block.cumulative_lost.max(0).unsigned_abs().into();
+            slot.row.expected = slot.row.packets;
+            slot.row.fraction_lost = block.fraction_lost.into();
+            slot.row.jitter_us = u64::from(block.jitter) * 1_000_000 / u64::from(clock_rate.max(1));
+            if let Some(rtt) = rtt {
+                slot.row.rtt_us = rtt;
+                self.row.rtt_us = rtt;
+            }
+        }
+    }
+
+    fn report_blocks(&mut self, now: Micros) -> Vec<ReportBlock> {
+        let heard = self
+            .sources
+            .iter_mut()
+            .filter(|s| s.register.expected() > 0);
+        heard
+            .take(MAX_BLOCKS)
+            .filter_map(|source| source.report_block(now))
+            .collect()
+    }
+
+    /// NACKs and repeated key frame requests that are due.
+    fn write_requests(&mut self, now: Micros, lost: &mut Vec<u16>, rtcp: &mut Vec<u8>) {
+        let (own, round_trip) = (self.reporting_ssrc(), self.round_trip());
+        for source in &mut self.sources {
+            let Some(ssrc) = source.ssrc else {
+                continue;
+            };
+            if source.repairs() {
+                lost.clear();
+                source.register.collect_nacks(now, round_trip, lost);
+                if !lost.is_empty() {
+                    source.row.nacks += lost.len() as u64;
+                    rtcp::write_nack(rtcp, own, ssrc, lost);
+                }
+            }
+            if source.key_frames.poll(now) {
+                rtcp::write_pli(rtcp, own, ssrc);
+            }
+        }
+    }
+
+    fn next_request(&self, now: Micros) -> Option<Micros> {
+        let holes = self
+            .sources
+            .iter()
+            .any(|s| s.repairs() && s.register.has_missing());
+        let wishes = self
+            .sources
+            .iter()
+            .filter_map(|s| s.key_frames.next_at())
+            .min();
+        let at = [holes.then_some(now + HOLE_INTERVAL), wishes];
+        at.into_iter()
+            .flatten()
+            .min()
+            .map(|at| at.max(now + Micros::from_millis(5)))
+    }
+
+    /// Protects and sends a compound packet; nothing leaves for a leg whose gate is closed.
+    fn send_rtcp(&mut self, now: Micros, rtcp: &mut Vec<u8>, out: &mut Outbox) {
+        let Some(to) = self.media_address().filter(|_| !rtcp.is_empty()) else {
+            return;
+        };
+        let Some(outbound) = self.outbound.as_mut() else {
+            return;
+        };
+        if outbound.protect_rtcp(rtcp).is_ok() {
+            out.push(to, rtcp);
+            self.row.rtcp_out += 1;
+            self.row.bytes_out += rtcp.len() as u64;
+            self.row.last_out_us = now.0;
+        }
+    }
+}
+
+impl Source {
+    fn report_block(&mut self, now: Micros) -> Option<ReportBlock> {
+        let ssrc = self.ssrc?;
+        let reception = self.register.report();
+        self.row.fraction_lost = reception.fraction_lost.into();
+        let (last, delay) = self.sender_report.map_or((0, 0), |report| {
+            let delay = now.since(report.at).0 * 65_536 / 1_000_000;
+            ((report.ntp >> 16) as u32, delay as u32)
+        });
+        Some(ReportBlock {
+            ssrc,
+            fraction_lost: reception.fraction_lost,
+            cumulative_lost: reception.cumulative_lost,
+            highest_sequence: reception.highest_sequence,
+            jitter: reception.jitter_ticks,
+            last_sender_report: last,
+            delay_since_last_sender_report: delay,
+        })
+    }
+}
+
+/// Round trip in microseconds from a report block (RFC 3550 section 6.4.1).
+fn round_trip(now: Micros, block: &ReportBlock) -> Option<u64> {
+    if block.last_sender_report == 0 {
+        return None;
+    }
+    let ticks = now
+        .to_ntp_middle()
+        .wrapping_sub(block.last_sender_report)
+        .wrapping_sub(block.delay_since_last_sender_report);
+    // Rounding of both clocks can make a loopback's round trip come out just below zero.
+    let ticks = if ticks > u32::MAX - 65 { 0 } else { ticks };
+    let micros = u64::from(ticks) * 1_000_000 / 65_536;
+    (micros <= MAX_ROUND_TRIP_US).then_some(micros.max(1))
+}

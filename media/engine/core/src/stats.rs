@@ -1,0 +1,168 @@
+//! Counters as plain integers with one writer, and the rows in which a snapshot carries them out.
+//!
+//! Every column is an unsigned 64-bit integer, so that a snapshot is a block of numbers with a list of names: Python
+//! lays a numpy structured array over it, and there is one place where a column is named.
+
+/// Defines a row: a struct of `u64`, its column names, and how it is written.
+macro_rules! row {
+    ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $field:ident,)+ }) => {
+        $(#[$meta])*
+        #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+        pub struct $name { $($(#[$doc])* pub $field: u64,)+ }
+        impl $name {
+            /// Column names, in the order of the bytes.
+            pub const COLUMNS: &'static [&'static str] = &[$(stringify!($field)),+];
+            /// Appends the row as little-endian integers.
+            pub fn write(&self, out: &mut Vec<u8>) {
+                $(out.extend_from_slice(&self.$field.to_le_bytes());)+
+            }
+        }
+    };
+}
+
+row! {
+    /// One leg.
+    LegRow {
+        /// Leg id.
+        leg,
+        /// Room id.
+        room,
+        /// 1 when the gate is open.
+        gate_open,
+        /// 1 when there is an address to send to.
+        connected,
+        /// 1 when SRTP keys are set.
+        secured,
+        /// Last measured round trip; 0 when none yet.
+        rtt_us,
+        /// Datagrams taken in that belong to this leg.
+        datagrams_in,
+        /// RTP packets sent, retransmissions included.
+        rtp_out,
+        /// RTCP packets sent.
+        rtcp_out,
+        /// Bytes of RTP and RTCP sent, as UDP payload.
+        bytes_out,
+        /// RTP and RTCP packets dropped on arrival because the gate was closed.
+        gate_drops_in,
+        /// Packets not forwarded to this leg because its gate was closed.
+        gate_drops_out,
+        /// RTP packets dropped on arrival because a host muted the source.
+        muted_drops,
+        /// Packets that failed SRTP authentication or were malformed under it.
+        srtp_failures,
+        /// Packets refused by the replay window.
+        replays,
+        /// RTP packets of no known stream.
+        unknown_streams,
+        /// RTCP that did not parse.
+        malformed_rtcp,
+        /// DTLS datagrams dropped by the rate limit.
+        dtls_drops,
+        /// When the gate was last opened; 0 if never.
+        gate_opened_us,
+        /// When the last RTP or RTCP packet arrived.
+        last_in_us,
+        /// When the last RTP or RTCP packet was sent.
+        last_out_us,
+    }
+}
+
+row! {
+    /// One source (direction 0) or slot (direction 1) of a leg.
+    StreamRow {
+        /// Leg id.
+        leg,
+        /// Room id.
+        room,
+        /// 0: from the leg to the bridge; 1: from the bridge to the leg.
+        direction,
+        /// Index of the source or slot.
+        index,
+        /// 0 audio, 1 video.
+        kind,
+        /// Codec now in use: 0 none, then opus, g722, pcmu, pcma, telephone-event, vp8, vp9, h264, av1.
+        codec,
+        /// RTP packets, without retransmissions.
+        packets,
+        /// Their payload bytes.
+        bytes,
+        /// Packets that were expected.
+        expected,
+        /// Packets lost: measured here (direction 0), or as the receiver reports (1). Before repair.
+        lost,
+        /// Lost packets that a retransmission brought (direction 0).
+        recovered,
+        /// Loss in the last report interval, in 256ths.
+        fraction_lost,
+        /// Interarrival jitter (RFC 3550): measured here (0), or as the receiver reports (1).
+        jitter_us,
+        /// Last measured round trip; 0 when none.
+        rtt_us,
+        /// Packets asked for again: by us (0), by the receiver (1).
+        nacks,
+        /// Retransmissions: taken in (0), sent (1).
+        rtx_packets,
+        /// Asked for again, but no longer in the cache (1).
+        rtx_misses,
+        /// Key frame requests: sent to the source (0), received from the receiver (1).
+        keyframe_requests,
+        /// Key frames seen (0), or forwarded (1).
+        keyframes,
+        /// Changes of source (1).
+        switches,
+    }
+}
+
+row! {
+    /// One shard. Datagrams are counted where they were turned away.
+    ShardRow {
+        /// Index of the shard.
+        shard,
+        /// Legs that live here.
+        legs,
+        /// Datagrams taken in.
+        datagrams_in,
+        /// Bytes taken in.
+        bytes_in,
+        /// Datagrams of no known protocol.
+        unclassified,
+        /// STUN that did not parse.
+        stun_malformed,
+        /// STUN for a user name that no leg has.
+        stun_unknown_user,
+        /// STUN without the right password.
+        stun_unauthenticated,
+        /// DTLS from an address that no leg has proved.
+        dtls_unknown_address,
+        /// RTP or RTCP from an address that no leg has proved.
+        media_unknown_address,
+        /// RTP that did not parse.
+        rtp_malformed,
+        /// RTP or RTCP before the keys.
+        media_before_keys,
+        /// Datagrams sent.
+        datagrams_out,
+        /// Calls to the socket that sent them.
+        sends,
+        /// Datagrams that the socket did not take.
+        send_drops,
+        /// Events dropped because nobody read them.
+        event_drops,
+        /// Commands that were refused.
+        commands_refused,
+        /// CPU time of the shard's thread.
+        cpu_us,
+    }
+}
+
+/// Everything that a shard can tell, as rows.
+#[derive(Debug, Default)]
+pub struct Snapshot {
+    /// A row a leg.
+    pub legs: Vec<LegRow>,
+    /// A row a source and a row a slot.
+    pub streams: Vec<StreamRow>,
+    /// One row.
+    pub shards: Vec<ShardRow>,
+}

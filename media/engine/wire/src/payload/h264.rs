@@ -1,0 +1,113 @@
+//! H.264 NAL units in RTP (RFC 6184 sections 5.2 to 5.8), packetization modes 0 and 1.
+
+const SLICE: u8 = 1;
+const IDR_SLICE: u8 = 5;
+const SEQUENCE_PARAMETERS: u8 = 7;
+const STAP_A: u8 = 24;
+const FU_A: u8 = 28;
+const FU_START: u8 = 0x80;
+const TYPE_MASK: u8 = 0x1F;
+
+/// Whether decoding can begin with this packet: it holds, or starts, an IDR slice or a sequence parameter set.
+///
+/// Looks into single NAL units, STAP-A and the first fragment of FU-A. Several packets of one picture may say so.
+#[must_use]
+pub fn is_key_frame(payload: &[u8]) -> bool {
+    any_unit(payload, |unit_type, _| {
+        matches!(unit_type, IDR_SLICE | SEQUENCE_PARAMETERS)
+    })
+}
+
+/// Whether this packet holds the first slice of a picture (`first_mb_in_slice` is 0) or the parameter sets, SEI or
+/// delimiter (types 6 to 9) that come before it (ITU-T H.264 7.4.1.2.3).
+#[must_use]
+pub fn starts_picture(payload: &[u8]) -> bool {
+    any_unit(payload, |unit_type, slice_header| match unit_type {
+        // first_mb_in_slice is an Exp-Golomb code: 0 is the single bit 1.
+        SLICE..=IDR_SLICE => slice_header.first().is_some_and(|byte| byte & 0x80 != 0),
+        6..=9 => true,
+        _ => false,
+    })
+}
+
+/// Whether `wanted` holds for the type and the following bytes of any NAL unit that starts in the packet.
+fn any_unit(payload: &[u8], wanted: impl Fn(u8, &[u8]) -> bool) -> bool {
+    let Some((header, rest)) = payload.split_first() else {
+        return false;
+    };
+    match header & TYPE_MASK {
+        STAP_A => aggregated(rest).any(|unit| {
+            unit.split_first()
+                .is_some_and(|(head, rest)| wanted(head & TYPE_MASK, rest))
+        }),
+        FU_A => rest.split_first().is_some_and(|(fragment, rest)| {
+            fragment & FU_START != 0 && wanted(fragment & TYPE_MASK, rest)
+        }),
+        unit_type => wanted(unit_type, rest),
+    }
+}
+
+/// The NAL units of a STAP-A after its header, until the first that does not fit (RFC 6184 5.7.1).
+fn aggregated(mut rest: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || {
+        let (size, after) = rest.split_first_chunk::<2>()?;
+        let (unit, after) = after.split_at_checked(usize::from(u16::from_be_bytes(*size)))?;
+        rest = after;
+        Some(unit)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Single NAL units are key frames exactly when they are IDR slices or SPS.
+    #[test]
+    fn single_units() {
+        for unit_type in 1..=23 {
+            assert_eq!(
+                is_key_frame(&[0x60 | unit_type, 0x80]),
+                matches!(unit_type, 5 | 7),
+                "type {unit_type}"
+            );
+        }
+    }
+
+    /// A STAP-A is a key frame if any unit in it is, as Chromium sends SPS, PPS and the IDR slice.
+    #[test]
+    fn aggregates_are_searched() {
+        assert!(is_key_frame(&[
+            0x78, 0, 2, 0x67, 0x42, 0, 1, 0x68, 0, 2, 0x65, 0x88
+        ]));
+        assert!(is_key_frame(&[0x78, 0, 1, 0x68, 0, 2, 0x65, 0x88]));
+        assert!(!is_key_frame(&[0x78, 0, 1, 0x68, 0, 2, 0x41, 0x9A]));
+        assert!(
+            !is_key_frame(&[0x78, 0, 9, 0x67]),
+            "unit overruns the packet"
+        );
+        assert!(!is_key_frame(&[0x78, 0, 0, 0, 0]), "empty units");
+    }
+
+    /// Of a fragmented IDR slice only the first fragment is a key frame.
+    #[test]
+    fn only_the_first_fragment_counts() {
+        assert!(is_key_frame(&[0x7C, 0x85, 0x88]));
+        assert!(!is_key_frame(&[0x7C, 0x05, 0x88]));
+        assert!(!is_key_frame(&[0x7C, 0x45, 0x88]));
+        assert!(!is_key_frame(&[0x7C, 0x81, 0x88]));
+        assert!(!is_key_frame(&[0x7C]));
+        assert!(!is_key_frame(&[]));
+    }
+
+    /// A picture starts with parameter sets or with the slice whose first macroblock is 0.
+    #[test]
+    fn pictures_start_at_macroblock_zero() {
+        assert!(starts_picture(&[0x41, 0x9A]));
+        assert!(!starts_picture(&[0x41, 0x4A]), "a later slice");
+        assert!(starts_picture(&[0x7C, 0x81, 0x9A]));
+        assert!(!starts_picture(&[0x7C, 0x01, 0x9A]), "a later fragment");
+        assert!(starts_picture(&[0x09, 0xF0]));
+        assert!(!starts_picture(&[0x0C, 0xFF]), "filler data");
+        assert!(!starts_picture(&[0x41]));
+    }
+}

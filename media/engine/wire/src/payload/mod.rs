@@ -1,0 +1,9 @@
+//! The little that forwarding reads of codecs' RTP payloads: where a picture can be started, and ids to rewrite.
+//!
+//! Everything here takes the decrypted payload without RTP header and padding.
+
+pub mod av1;
+pub mod h264;
+pub mod rtx;
+pub mod vp8;
+pub mod vp9;

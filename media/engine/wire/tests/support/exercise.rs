@@ -1,0 +1,241 @@
+//! Runs each parser on any bytes and checks what must hold of whatever it accepts.
+//!
+//! The fuzz targets include this file by path, so it depends on nothing but the crate.
+
+use engine_wire::demux::{classify, Class};
+use engine_wire::payload::{av1, h264, rtx, vp8, vp9};
+use engine_wire::rtp::{audio_level, FixedHeader, RtpHeader};
+use engine_wire::{rtcp, seq, stun};
+
+/// Panics if what should hold does not.
+pub(crate) type Exercise = fn(&[u8]);
+
+/// Every exercise by the name of its fuzz target.
+pub(crate) const ALL: [(&str, Exercise); 6] = [
+    ("demux", demux),
+    ("rtp", rtp),
+    ("rtcp", rtcp),
+    ("stun", stun),
+    ("vp8", vp8),
+    ("h264", other_payloads),
+];
+
+/// A datagram that a parser takes is never classified as another kind.
+pub(crate) fn demux(data: &[u8]) {
+    let class = classify(data);
+    // STUN itself allows methods that start with a byte up to 63; beside DTLS only those up to 3 are used.
+    if matches!(data, [0..=3, ..]) && stun::Message::parse(data).is_ok() {
+        assert_eq!(class, Class::Stun);
+    }
+    if RtpHeader::parse(data).is_ok() {
+        assert!(matches!(class, Class::Rtp | Class::Rtcp));
+    }
+    if let Some(value) = data.first_chunk::<10>() {
+        let reference = u64::from_be_bytes([
+            value[0], value[1], value[2], value[3], value[4], value[5], value[6], value[7],
+        ]);
+        let sequence = u16::from_be_bytes([value[8], value[9]]);
+        assert_eq!(seq::extend(reference, sequence) as u16, sequence);
+    }
+}
+
+/// Ranges lie inside the packet, and the fixed header is written as it was read.
+pub(crate) fn rtp(data: &[u8]) {
+    let Ok(header) = RtpHeader::parse(data) else {
+        return;
+    };
+    assert!((12..=data.len()).contains(&header.header_len));
+    for id in 0..=u8::MAX {
+        if let Some(value) = header.extension_value(data, id) {
+            assert!(id != 0 && value.len() < 256);
+            assert_eq!(audio_level(value).is_none(), value.is_empty());
+        }
+    }
+    if let Ok(range) = header.payload_range(data) {
+        assert!(
+            header.header_len == range.start && range.start <= range.end && range.end <= data.len()
+        );
+        assert_eq!(header.has_padding, range.end < data.len());
+    }
+    let RtpHeader {
+        marker,
+        payload_type,
+        sequence,
+        timestamp,
+        ssrc,
+        ..
+    } = header;
+    let mut written = [0xAA; 13];
+    FixedHeader {
+        marker,
+        payload_type,
+        sequence,
+        timestamp,
+        ssrc,
+    }
+    .write(&mut written);
+    assert_eq!(
+        (written[0], &written[1..12], written[12]),
+        (0x80, &data[1..12], 0xAA)
+    );
+}
+
+/// What is read from each packet of a compound can be written and read again.
+pub(crate) fn rtcp(data: &[u8]) {
+    let mut out = Vec::new();
+    let mut packets = 0;
+    for packet in rtcp::parse(data).flatten() {
+        packets += 1;
+        out.clear();
+        rewrite_rtcp(packet, &mut out);
+    }
+    assert!(packets <= data.len() / 4);
+}
+
+fn rewrite_rtcp(packet: rtcp::Packet<'_>, out: &mut Vec<u8>) {
+    use rtcp::Packet;
+    match packet {
+        Packet::SenderReport(report) => {
+            let blocks: Vec<_> = report.blocks().collect();
+            rtcp::write_sender_report(
+                out,
+                report.ssrc,
+                report.ntp,
+                report.rtp_timestamp,
+                report.packets,
+                report.octets,
+                &blocks,
+            );
+            assert_eq!(rtcp::parse(out).next(), Some(Ok(packet)));
+        }
+        Packet::ReceiverReport(report) => {
+            let blocks: Vec<_> = report.blocks().collect();
+            rtcp::write_receiver_report(out, report.ssrc, &blocks);
+            assert_eq!(rtcp::parse(out).next(), Some(Ok(packet)));
+        }
+        Packet::Sdes(sdes) => sdes.entries().for_each(|entry| {
+            out.clear();
+            rtcp::write_sdes_cname(out, entry.ssrc, entry.name);
+            let Some(Ok(Packet::Sdes(again))) = rtcp::parse(out).next() else {
+                panic!("SDES not read back")
+            };
+            assert!(again.entries().eq([entry]));
+        }),
+        Packet::Bye(bye) => {
+            rtcp::write_bye(out, &bye.ssrcs().collect::<Vec<_>>());
+            let Some(Ok(Packet::Bye(again))) = rtcp::parse(out).next() else {
+                return assert_eq!(bye.ssrcs().count(), 0);
+            };
+            assert!(again.ssrcs().eq(bye.ssrcs()));
+        }
+        Packet::Nack(nack) => renack(nack, out),
+        Packet::Pli(pli) => {
+            rtcp::write_pli(out, pli.sender, pli.media);
+            assert_eq!(rtcp::parse(out).next(), Some(Ok(packet)));
+        }
+        Packet::Fir(fir) => fir.entries().for_each(|entry| {
+            out.clear();
+            rtcp::write_fir(out, fir.sender, entry.ssrc, entry.sequence);
+            let Some(Ok(Packet::Fir(again))) = rtcp::parse(out).next() else {
+                panic!("FIR not read back")
+            };
+            assert!(again.entries().eq([entry]));
+        }),
+        Packet::Remb(remb) => assert!(remb.ssrcs().count() < 256),
+        Packet::Other { format, .. } => assert!(format < 32),
+    }
+}
+
+/// Whatever order the numbers come in, the same set is asked for.
+fn renack(nack: rtcp::Nack<'_>, out: &mut Vec<u8>) {
+    let mut asked: Vec<u16> = nack.lost().collect();
+    rtcp::write_nack(out, nack.sender, nack.media, &asked);
+    let mut again: Vec<u16> = rtcp::parse(out)
+        .flat_map(|packet| match packet {
+            Ok(rtcp::Packet::Nack(part)) => part.lost().collect::<Vec<_>>(),
+            other => panic!("NACK read back as {other:?}"),
+        })
+        .collect();
+    for numbers in [&mut asked, &mut again] {
+        numbers.sort_unstable();
+        numbers.dedup();
+    }
+    assert_eq!(asked, again);
+}
+
+/// Messages as they come, and with the header put right: few mutated ones have a fitting length and cookie.
+pub(crate) fn stun(data: &[u8]) {
+    stun_message(data);
+    let mut repaired = data[..data.len().min(1 << 15) & !3].to_vec();
+    if let Some(attributes) = repaired.len().checked_sub(stun::HEADER_LEN) {
+        repaired[0] &= 0x3F;
+        repaired[2..4].copy_from_slice(&(attributes as u16).to_be_bytes());
+        repaired[4..8].copy_from_slice(&0x2112_A442_u32.to_be_bytes());
+        stun_message(&repaired);
+    }
+}
+
+/// Checks of any message end in an answer, and an answer to it is read back.
+fn stun_message(data: &[u8]) {
+    let Ok(message) = stun::Message::parse(data) else {
+        return;
+    };
+    assert!(message.has_integrity() || !message.verify_integrity(b"key"));
+    assert!(message.has_fingerprint() || !message.verify_fingerprint());
+    assert!(message.unknown_required().len() <= stun::MAX_UNKNOWN);
+    let mapped = message
+        .mapped
+        .unwrap_or_else(|| ([192, 0, 2, 1], 32_853).into());
+    let mut out = Vec::new();
+    stun::write_binding_success(&mut out, &message.transaction, mapped, b"key");
+    let answer = stun::Message::parse(&out).expect("an answer that was written can be read");
+    assert_eq!(
+        (answer.transaction, answer.mapped),
+        (message.transaction, Some(mapped))
+    );
+    assert!(answer.verify_integrity(b"key") && answer.verify_fingerprint());
+}
+
+/// New ids are read back at their widths, and nothing else changes.
+pub(crate) fn vp8(data: &[u8]) {
+    let Ok(before) = vp8::Descriptor::parse(data) else {
+        return;
+    };
+    assert!(before.header_len <= data.len());
+    let mut payload = data.to_vec();
+    before.rewrite(&mut payload, 0xFFFF, 0x5A);
+    let after = vp8::Descriptor::parse(&payload).expect("rewriting keeps the form");
+    let picture_id = before
+        .picture_id
+        .map(|_| 0xFFFF >> (16 - before.picture_id_bits));
+    let tl0_pic_idx = before.tl0_pic_idx.map(|_| 0x5A);
+    assert_eq!(
+        after,
+        vp8::Descriptor {
+            picture_id,
+            tl0_pic_idx,
+            ..before
+        }
+    );
+    assert_eq!(payload[before.header_len..], data[before.header_len..]);
+    before.rewrite(
+        &mut payload,
+        before.picture_id.unwrap_or(0),
+        before.tl0_pic_idx.unwrap_or(0),
+    );
+    assert_eq!(payload, data);
+}
+
+/// Key frame checks end on any bytes; a retransmission's number is written as read.
+pub(crate) fn other_payloads(data: &[u8]) {
+    let starts = h264::starts_picture(data)
+        || h264::is_key_frame(data)
+        || vp9::is_key_frame(data)
+        || av1::is_key_frame(data);
+    assert!(!starts || !data.is_empty());
+    let mut payload = data.to_vec();
+    if let Ok(sequence) = rtx::original_sequence(data) {
+        assert_eq!(rtx::write_original_sequence(&mut payload, sequence), Ok(()));
+    }
+    assert_eq!(payload, data);
+}

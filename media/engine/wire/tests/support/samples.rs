@@ -1,0 +1,200 @@
+//! Small valid inputs of every kind: the fuzzers' seeds, and what the property tests mutate.
+
+use engine_wire::rtcp::{self, ReportBlock};
+use engine_wire::stun;
+
+/// A valid input of the parser that `target` names.
+#[derive(Debug, Clone)]
+pub(crate) struct Sample {
+    pub(crate) target: &'static str,
+    pub(crate) name: &'static str,
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// All samples, in a fixed order.
+pub(crate) fn all() -> Vec<Sample> {
+    [rtp(), rtcp(), stun(), payloads()].concat()
+}
+
+fn sample(target: &'static str, name: &'static str, bytes: &[u8]) -> Sample {
+    Sample {
+        target,
+        name,
+        bytes: bytes.to_vec(),
+    }
+}
+
+fn rtp() -> Vec<Sample> {
+    let fixed = [
+        0x80, 0x6F, 0x12, 0x34, 0, 0, 0x03, 0xC0, 0xCA, 0xFE, 0xF0, 0x0D,
+    ];
+    let with = |flags: u8, rest: &[u8]| {
+        let mut packet = [&fixed[..], rest].concat();
+        packet[0] |= flags;
+        packet
+    };
+    vec![
+        sample("rtp", "plain_opus", &with(0, &[0x78, 1, 2, 3])),
+        sample("rtp", "no_payload", &fixed),
+        sample(
+            "rtp",
+            "one_byte_extensions",
+            &with(
+                0x10,
+                &[0xBE, 0xDE, 0, 2, 0x10, 0xB0, 0, 0x22, 1, 2, 3, 0, 0x78],
+            ),
+        ),
+        sample(
+            "rtp",
+            "two_byte_extensions",
+            &with(0x10, &[0x10, 0, 0, 2, 1, 1, 0x30, 2, 0, 0, 3, 0, 0x78]),
+        ),
+        sample(
+            "rtp",
+            "csrcs_and_padding",
+            &with(0x22, &[0, 0, 0, 1, 0, 0, 0, 2, 0x78, 0, 0, 3]),
+        ),
+        sample(
+            "rtp",
+            "one_byte_stopped",
+            &with(0x10, &[0xBE, 0xDE, 0, 1, 0xF0, 0x10, 0x01, 0]),
+        ),
+        sample(
+            "demux",
+            "dtls_client_hello",
+            &[22, 254, 253, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1],
+        ),
+        sample(
+            "demux",
+            "srtcp",
+            &[0x81, 201, 0, 7, 1, 2, 3, 4, 9, 9, 9, 9, 0x80, 0, 0, 1],
+        ),
+    ]
+}
+
+fn block() -> ReportBlock {
+    ReportBlock {
+        ssrc: 0xCAFE_F00D,
+        fraction_lost: 12,
+        cumulative_lost: -3,
+        highest_sequence: 0x0001_1234,
+        jitter: 99,
+        last_sender_report: 0x1234_5678,
+        delay_since_last_sender_report: 0x0001_0000,
+    }
+}
+
+fn rtcp() -> Vec<Sample> {
+    let written = |name, write: &dyn Fn(&mut Vec<u8>)| {
+        let mut bytes = Vec::new();
+        write(&mut bytes);
+        Sample {
+            target: "rtcp",
+            name,
+            bytes,
+        }
+    };
+    let remb = [
+        0x8F, 206, 0, 5, 0, 0, 0, 1, 0, 0, 0, 0, b'R', b'E', b'M', b'B', 1, 0x13, 0xD0, 0x90, 0xCA,
+        0xFE, 0xF0, 0x0D,
+    ];
+    let padded_bye = [0xA1, 203, 0, 2, 0, 0, 0, 7, 0, 0, 0, 4];
+    let reasoned_bye = [0x81, 203, 0, 2, 0, 0, 0, 7, 3, b'e', b'n', b'd'];
+    let transport_wide = [
+        0x8F, 205, 0, 4, 0, 0, 0, 1, 0, 0, 0, 2, 0, 9, 0, 1, 0, 0, 1, 0,
+    ];
+    vec![
+        written("sender_report_and_cname", &|out| {
+            rtcp::write_sender_report(
+                out,
+                1,
+                0xE000_0000_8000_0000,
+                90_000,
+                10,
+                12_000,
+                &[block()],
+            );
+            rtcp::write_sdes_cname(out, 1, "c9b1e6");
+        }),
+        written("receiver_report", &|out| {
+            rtcp::write_receiver_report(out, 1, &[block(), block()]);
+        }),
+        written("empty_receiver_report", &|out| {
+            rtcp::write_receiver_report(out, 1, &[]);
+        }),
+        written("nack", &|out| {
+            rtcp::write_nack(out, 1, 2, &[65_530, 65_535, 0, 9, 40]);
+        }),
+        written("pli", &|out| rtcp::write_pli(out, 1, 2)),
+        written("fir", &|out| rtcp::write_fir(out, 1, 2, 3)),
+        written("bye", &|out| rtcp::write_bye(out, &[1, 2])),
+        sample("rtcp", "padded_bye", &padded_bye),
+        sample("rtcp", "reasoned_bye", &reasoned_bye),
+        sample("rtcp", "remb", &remb),
+        sample("rtcp", "transport_wide_feedback", &transport_wide),
+    ]
+}
+
+fn stun() -> Vec<Sample> {
+    let transaction = *b"transaction1";
+    let written = |name, write: &dyn Fn(&mut Vec<u8>)| {
+        let mut bytes = Vec::new();
+        write(&mut bytes);
+        Sample {
+            target: "stun",
+            name,
+            bytes,
+        }
+    };
+    vec![
+        written("binding_request", &|out| {
+            stun::write_binding_request(
+                out,
+                &transaction,
+                "here:there",
+                b"key",
+                0x6E00_01FF,
+                Some(7),
+                true,
+            );
+        }),
+        written("binding_success_v4", &|out| {
+            stun::write_binding_success(out, &transaction, ([192, 0, 2, 1], 32_853).into(), b"key");
+        }),
+        written("binding_success_v6", &|out| {
+            let address = ([0x2001, 0xDB8, 0, 0, 0, 0, 0, 1], 32_853).into();
+            stun::write_binding_success(out, &transaction, address, b"key");
+        }),
+        written("role_conflict", &|out| {
+            stun::write_binding_error(out, &transaction, 487, "Role Conflict", Some(b"key"));
+        }),
+        written("unknown_attributes", &|out| {
+            stun::write_unknown_attributes(out, &transaction, &[0x7F01], None);
+        }),
+    ]
+}
+
+fn payloads() -> Vec<Sample> {
+    let key_frame = [
+        0x90, 0xF0, 0x92, 0x34, 0x56, 0x20, 0x10, 2, 0, 0x9D, 0x01, 0x2A, 0x80, 0x02, 0xE0, 0x01, 9,
+    ];
+    vec![
+        sample("vp8", "key_frame_with_all_ids", &key_frame),
+        sample("vp8", "short_picture_id", &[0x90, 0x80, 0x11, 0x01, 0, 0]),
+        sample("vp8", "bare_descriptor", &[0x10, 0x01, 0, 0]),
+        sample(
+            "vp8",
+            "upper_layer",
+            &[0xA0, 0xE0, 0x92, 0x35, 0x57, 0xA0, 1],
+        ),
+        sample(
+            "h264",
+            "stap_a",
+            &[0x78, 0, 2, 0x67, 0x42, 0, 1, 0x68, 0, 2, 0x65, 0x88],
+        ),
+        sample("h264", "fu_a_start", &[0x7C, 0x85, 0x88, 0x84]),
+        sample("h264", "slice", &[0x41, 0x9A, 0x02]),
+        sample("h264", "vp9_key_frame", &[0xA8, 0x91, 0x22, 0x01, 0x05]),
+        sample("h264", "av1_key_frame", &[0x18, 0x0A, 0x0B, 0]),
+    ]
+}

@@ -1,0 +1,169 @@
+"""Which of the offered formats the bridge takes, in which order, with which feedback."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from aiortc.sdp import H264Profile, parse_h264_profile_level_id
+
+from media.description import Format
+from media.sdp.offer import MediaLine, OfferedCodec
+
+AUDIO_CODECS: Final = frozenset({"opus", "telephone-event"})
+VIDEO_CODECS: Final = frozenset({"vp8", "h264", "vp9", "av1"})
+# transport-cc and goog-remb are left out on purpose: to answer them is to promise congestion feedback.
+VIDEO_FEEDBACK: Final = ("nack", "nack pli", "ccm fir")
+# The fmtp of an answer says what the answerer wants to receive. Stereo is not asked for: speech gains nothing
+# by it.
+OPUS_PARAMETERS: Final = ("minptime", "useinbandfec")
+# 64..95 would be taken for RTCP on a multiplexed port (RFC 5761 section 4).
+RTCP_LOOKALIKES: Final = range(64, 96)
+SAMPLING: Final = {"audio": 48_000, "video": 90_000}
+BASELINE: Final = (H264Profile.PROFILE_CONSTRAINED_BASELINE, H264Profile.PROFILE_BASELINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What the bridge takes: codecs by name in lower case, most wanted first.
+
+    Bit rates are in bit/s, None for no limit. The limits go into b=TIAS (RFC 3890) of the m-lines of the
+    camera and of the content.
+    """
+
+    audio: tuple[str, ...] = ("opus",)
+    video: tuple[str, ...] = ("vp8", "h264")
+    camera_max_bitrate: int | None = None
+    content_max_bitrate: int | None = None
+
+    def __post_init__(self) -> None:
+        if unknown := (set(self.audio) - AUDIO_CODECS) | (set(self.video) - VIDEO_CODECS):
+            raise ValueError(f"unknown codecs: {', '.join(sorted(unknown))}")
+        if any(
+            limit is not None and limit <= 0 for limit in (self.camera_max_bitrate, self.content_max_bitrate)
+        ):
+            raise ValueError("a bit rate limit is a positive number of bit/s")
+
+
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """One accepted payload type, as the engine needs it and as the answer writes it."""
+
+    format: Format
+    rtpmap: str
+    fmtp: str | None
+    feedback: tuple[str, ...]
+
+
+def agree(line: MediaLine, capabilities: Capabilities) -> tuple[Agreed, ...]:
+    """Return the formats of `line` that both ends can use, in the bridge's order; empty if there is none."""
+    wanted = capabilities.audio if line.kind == "audio" else capabilities.video
+    retransmissions = _retransmissions(line.codecs)
+    agreed = [
+        _agreed(codec, line.kind, retransmissions.get(codec.pt))
+        for name in wanted
+        for codec in sorted(line.codecs, key=_rank)
+        if codec.name == name and _acceptable(codec, line.kind)
+    ]
+    if all(item.format.codec == "telephone-event" for item in agreed):
+        return ()
+    return tuple(agreed)
+
+
+def _rank(codec: OfferedCodec) -> tuple[bool, bool]:
+    # Within H.264: fragmentation units first, since without them (mode 0) a picture must fit its packets.
+    if codec.name != "h264":
+        return (False, False)
+    return (codec.parameters.get("packetization-mode") != "1", not _is_constrained(codec))
+
+
+def _acceptable(codec: OfferedCodec, kind: str) -> bool:
+    if not 0 <= codec.pt < 128 or codec.pt in RTCP_LOOKALIKES or codec.clock_rate != SAMPLING[kind]:  # noqa: PLR2004
+        return False
+    match codec.name:
+        case "opus":
+            return codec.channels == 2  # noqa: PLR2004 - always declared so (RFC 7587 section 7)
+        case "h264":
+            mode = codec.parameters.get("packetization-mode", "0")
+            return mode in ("0", "1") and _h264_profile(codec) in BASELINE
+        case "vp9":
+            return codec.parameters.get("profile-id", "0") == "0"
+        case "av1":
+            return codec.parameters.get("profile", "0") == "0"
+        case _:
+            return True
+
+
+def _h264_profile(codec: OfferedCodec) -> H264Profile | None:
+    # Without the parameter it is baseline at level 1 (RFC 6184 section 8.1).
+    text = codec.parameters.get("profile-level-id", "42000a")
+    if not re.fullmatch("[0-9A-Fa-f]{6}", text):
+        return None
+    try:
+        return parse_h264_profile_level_id(text)[0]
+    except ValueError:
+        return None
+
+
+def _is_constrained(codec: OfferedCodec) -> bool:
+    return _h264_profile(codec) is H264Profile.PROFILE_CONSTRAINED_BASELINE
+
+
+def _retransmissions(codecs: Iterable[OfferedCodec]) -> dict[int, int]:
+    """Map each payload type to the one of its retransmissions."""
+    found: dict[int, int] = {}
+    for codec in codecs:
+        apt = codec.parameters.get("apt", "")
+        usable = 0 <= codec.pt < 128 and codec.pt not in RTCP_LOOKALIKES  # noqa: PLR2004
+        if codec.name == "rtx" and codec.clock_rate == SAMPLING["video"] and usable and apt.isdecimal():
+            found.setdefault(int(apt), codec.pt)
+    return found
+
+
+def _agreed(codec: OfferedCodec, kind: str, rtx_pt: int | None) -> Agreed:
+    feedback = tuple(value for value in VIDEO_FEEDBACK if kind == "video" and value in codec.feedback)
+    nack = "nack" in feedback
+    return Agreed(
+        format=Format(
+            pt=codec.pt,
+            codec=codec.name,
+            clock_rate=codec.clock_rate,
+            rtx_pt=rtx_pt if nack else None,  # nobody would ask for a retransmission without NACK
+            nack=nack,
+            pli="nack pli" in feedback,
+        ),
+        rtpmap=_rtpmap(codec),
+        fmtp=_fmtp(codec),
+        feedback=feedback,
+    )
+
+
+def _rtpmap(codec: OfferedCodec) -> str:
+    name = {"opus": "opus", "telephone-event": "telephone-event"}.get(codec.name, codec.name.upper())
+    return f"{name}/{codec.clock_rate}/2" if codec.name == "opus" else f"{name}/{codec.clock_rate}"
+
+
+def _fmtp(codec: OfferedCodec) -> str | None:
+    match codec.name:
+        case "opus":
+            kept = [(key, codec.parameters.get(key, "")) for key in OPUS_PARAMETERS]
+            return (
+                ";".join(f"{key}={value}" for key, value in kept if re.fullmatch("[0-9]{1,3}", value)) or None
+            )
+        case "h264":
+            return _h264_fmtp(codec)
+        case "telephone-event":
+            return "0-15"
+        case _:
+            return None
+
+
+def _h264_fmtp(codec: OfferedCodec) -> str:
+    # Profile and mode identify the format and must come back as offered; so may the level (RFC 6184 section
+    # 8.2.2).
+    parameters = [("packetization-mode", codec.parameters.get("packetization-mode", "0"))]
+    if (level := codec.parameters.get("profile-level-id")) is not None:
+        parameters.append(("profile-level-id", level))
+    if codec.parameters.get("level-asymmetry-allowed") == "1":
+        parameters.insert(0, ("level-asymmetry-allowed", "1"))
+    return ";".join(f"{key}={value}" for key, value in parameters)

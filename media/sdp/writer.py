@@ -1,0 +1,127 @@
+"""Writes the lines of an answer: nothing is decided here."""
+
+import hashlib
+import ipaddress
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from media.description import SlotPlace
+from media.sdp.codecs import Agreed
+from media.sdp.offer import Direction, MediaLine
+
+HOST_PREFERENCE: Final = 126  # RFC 8445 section 5.1.2.2
+RTP_COMPONENT: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Transport:
+    """What every accepted m-line repeats of the one transport."""
+
+    ice_ufrag: str
+    ice_pwd: str
+    fingerprint: str
+    candidates: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One accepted m-line; `place` and `rtx_ssrc` are those of what the bridge sends on it, if anything."""
+
+    line: MediaLine
+    mid: str
+    direction: Direction
+    agreed: tuple[Agreed, ...]
+    extensions: tuple[tuple[int, str], ...]
+    max_bitrate: int | None
+    place: SlotPlace | None
+    rtx_ssrc: int | None
+    cname: str
+
+
+def session(cname: str, version: int, bundle: Sequence[str]) -> list[str]:
+    """Return the lines before the first m-line.
+
+    The session id follows from the CNAME, so that all answers of a leg share it (RFC 3264 section 8).
+    """
+    number = int.from_bytes(hashlib.sha256(cname.encode()).digest()[:8], "big") >> 1
+    return [
+        "v=0",
+        f"o=- {number} {version} IN IP4 127.0.0.1",
+        "s=-",
+        "t=0 0",
+        f"a=group:BUNDLE {' '.join(bundle)}",
+        "a=ice-lite",
+        "a=msid-semantic: WMS *",
+    ]
+
+
+def rejected(line: MediaLine) -> list[str]:
+    """Return a refused m-line (RFC 3264 section 6): port 0, and one format because the grammar wants one."""
+    lines = [f"m={line.kind} 0 {line.profile} {line.formats[0]}", "c=IN IP4 0.0.0.0", "a=inactive"]
+    return lines if line.mid is None else [*lines, f"a=mid:{line.mid}"]
+
+
+def media(section: Section, transport: Transport, *, candidates: bool) -> list[str]:
+    """Return an accepted m-line; `candidates` only on the first of the bundle: the others share them."""
+    payload_types = [str(pt) for item in section.agreed for pt in _payload_types(item)]
+    address, port = transport.candidates[0]
+    lines = [
+        f"m={section.line.kind} {port} {section.line.profile} {' '.join(payload_types)}",
+        f"c=IN IP{ipaddress.ip_address(address).version} {address}",
+    ]
+    if section.max_bitrate is not None:
+        lines.append(f"b=TIAS:{section.max_bitrate}")
+    lines += _transport_lines(transport, candidates=candidates)
+    lines += [f"a=mid:{section.mid}", f"a={section.direction}"]
+    lines += [f"a=extmap:{number} {uri}" for number, uri in section.extensions]
+    if section.place is not None:
+        lines.append(f"a=msid:{section.place.stream} {section.place.track}")
+    lines.append("a=rtcp-mux")
+    if section.line.rtcp_rsize:
+        lines.append("a=rtcp-rsize")
+    for item in section.agreed:
+        lines += _format_lines(item)
+    if section.place is not None:
+        lines += _ssrc_lines(section.place.ssrc, section.rtx_ssrc, section.cname)
+    return lines
+
+
+def _payload_types(item: Agreed) -> tuple[int, ...]:
+    return (item.format.pt,) if item.format.rtx_pt is None else (item.format.pt, item.format.rtx_pt)
+
+
+def _transport_lines(transport: Transport, *, candidates: bool) -> list[str]:
+    lines = [
+        f"a=ice-ufrag:{transport.ice_ufrag}",
+        f"a=ice-pwd:{transport.ice_pwd}",
+        f"a=fingerprint:sha-256 {transport.fingerprint}",
+        "a=setup:passive",
+    ]
+    if not candidates:
+        return lines
+    for number, (address, port) in enumerate(transport.candidates, start=1):
+        priority = (HOST_PREFERENCE << 24) + ((2**16 - number) << 8) + (256 - RTP_COMPONENT)
+        lines.append(f"a=candidate:{number} {RTP_COMPONENT} udp {priority} {address} {port} typ host")
+    return [*lines, "a=end-of-candidates"]
+
+
+def _format_lines(item: Agreed) -> list[str]:
+    pt, rtx_pt = item.format.pt, item.format.rtx_pt
+    lines = [f"a=rtpmap:{pt} {item.rtpmap}"]
+    lines += [f"a=rtcp-fb:{pt} {value}" for value in item.feedback]
+    if item.fmtp is not None:
+        lines.append(f"a=fmtp:{pt} {item.fmtp}")
+    if rtx_pt is not None:
+        lines += [f"a=rtpmap:{rtx_pt} rtx/{item.format.clock_rate}", f"a=fmtp:{rtx_pt} apt={pt}"]
+    return lines
+
+
+def _ssrc_lines(ssrc: int, rtx_ssrc: int | None, cname: str) -> list[str]:
+    if rtx_ssrc is None:
+        return [f"a=ssrc:{ssrc} cname:{cname}"]
+    return [
+        f"a=ssrc-group:FID {ssrc} {rtx_ssrc}",
+        f"a=ssrc:{ssrc} cname:{cname}",
+        f"a=ssrc:{rtx_ssrc} cname:{cname}",
+    ]

@@ -1,0 +1,114 @@
+"""What can go wrong in signalling: one base class, and one list of codes for WebSocket and REST alike."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+
+class Code(StrEnum):
+    """Machine-readable reason of an error, a `bye` or a closed socket. Pages translate by it."""
+
+    LINK_INVALID = "link_invalid"
+    LINK_EXPIRED = "link_expired"
+    LINK_USED = "link_used"
+    LINK_BLOCKED = "link_blocked"
+    ROOM_LOCKED = "room_locked"
+    ROOM_ENDED = "room_ended"
+    ROOM_FULL = "room_full"
+    NOT_HOST = "not_host"
+    NOT_ADMITTED = "not_admitted"
+    WRONG_STATE = "wrong_state"
+    UNKNOWN_PARTICIPANT = "unknown_participant"
+    BAD_MESSAGE = "bad_message"
+    TOO_LARGE = "too_large"
+    TOO_MANY = "too_many"
+    UNSUPPORTED_VERSION = "unsupported_version"
+    SDP_INVALID = "sdp_invalid"
+    SDP_UNUSABLE = "sdp_unusable"
+    INTERNAL = "internal"
+    # Why a socket ends. `removed`, `refused`, `ended`, `left` and `replaced` are no faults.
+    REMOVED = "removed"
+    REFUSED = "refused"
+    ENDED = "ended"
+    LEFT = "left"
+    REPLACED = "replaced"
+    JOIN_TIMEOUT = "join_timeout"
+    TOO_SLOW = "too_slow"
+    RESTARTING = "restarting"
+    # Before a socket is open, and in REST.
+    ORIGIN_REFUSED = "origin_refused"
+    UNAUTHORIZED = "unauthorized"
+    UNKNOWN_ROOM = "unknown_room"
+    NOT_FOUND = "not_found"
+    METHOD_NOT_ALLOWED = "method_not_allowed"
+
+    @property
+    def sentence(self) -> str:
+        """Plain English for developers; a person sees the page's own translation of the code."""
+        return _SENTENCES[self]
+
+
+_SENTENCES: Final[dict[Code, str]] = {
+    Code.LINK_INVALID: "The link is not one that this bridge has made.",
+    Code.LINK_EXPIRED: "The link was valid once and its time has run out.",
+    Code.LINK_USED: "The link is already in use from another browser.",
+    Code.LINK_BLOCKED: "The person of this link was refused or removed and cannot come back with it.",
+    Code.ROOM_LOCKED: "The room is locked, and nobody new can come in.",
+    Code.ROOM_ENDED: "The consultation has ended.",
+    Code.ROOM_FULL: "The room has no place left.",
+    Code.NOT_HOST: "Only the host may do this.",
+    Code.NOT_ADMITTED: "Only someone who is admitted may do this.",
+    Code.WRONG_STATE: "The message does not fit the state of this connection.",
+    Code.UNKNOWN_PARTICIPANT: "Nobody in this room has that participant id.",
+    Code.BAD_MESSAGE: "The message does not follow the schema.",
+    Code.TOO_LARGE: "The message is larger than the limit.",
+    Code.TOO_MANY: "Messages came faster than the limit.",
+    Code.UNSUPPORTED_VERSION: "The bridge does not speak this version of the protocol.",
+    Code.SDP_INVALID: "The session description cannot be parsed.",
+    Code.SDP_UNUSABLE: "The session description offers nothing that the bridge can use.",
+    Code.INTERNAL: "The bridge failed at this; the fault is on its side.",
+    Code.REMOVED: "The host removed this participant from the room.",
+    Code.REFUSED: "The host refused this participant.",
+    Code.ENDED: "The host ended the consultation for everyone.",
+    Code.LEFT: "The participant left.",
+    Code.REPLACED: "The same participant has connected anew, and this connection gives way.",
+    Code.JOIN_TIMEOUT: "No join message came within the time allowed.",
+    Code.TOO_SLOW: "The client does not read its messages fast enough.",
+    Code.RESTARTING: "The bridge is shutting down; connect again in a moment.",
+    Code.ORIGIN_REFUSED: "A page of another site may not open this connection.",
+    Code.UNAUTHORIZED: "A valid bearer token is needed.",
+    Code.UNKNOWN_ROOM: "There is no room with that id.",
+    Code.NOT_FOUND: "There is nothing at this address.",
+    Code.METHOD_NOT_ALLOWED: "This address does not take that method.",
+}
+
+
+class SignallingError(Exception):
+    """Base of every error that this package raises on purpose.
+
+    `code` goes on the wire. `message` is an English sentence that holds nothing of the input, and no names.
+    """
+
+    def __init__(self, code: Code, message: str | None = None) -> None:
+        self.code = code
+        self.message = message or code.sentence
+        super().__init__(f"{code.value}: {self.message}")
+
+
+class Rejected(SignallingError):  # noqa: N818 - named for what happened
+    """The deciding side says no to a join, an act or a REST request."""
+
+
+class BadMessage(SignallingError):  # noqa: N818 - named for what happened
+    """The text is not JSON, not a known message, or breaks its schema."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(Code.BAD_MESSAGE, message)
+
+
+class TooLarge(SignallingError):  # noqa: N818 - named for what happened
+    """The message or body is over its limit, and was not parsed."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(Code.TOO_LARGE, f"The message is larger than the limit of {limit} bytes.")

@@ -1,0 +1,89 @@
+"""What signalling needs from the side that decides, and what it gives it. `bridge` implements these."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from signalling.errors import Code
+from signalling.messages import (
+    ClientMessage,
+    CreateInvitation,
+    CreateRoom,
+    InvitationInfo,
+    Join,
+    RoomInfo,
+    ServerMessage,
+)
+
+Clock = Callable[[], float]
+"""Seconds on a monotonic scale of any origin."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """Who sits on a connection. `connection_id` tells a participant's old connection from the new one."""
+
+    room: str
+    participant: str
+    connection_id: int
+
+
+class Connection(Protocol):
+    """One client, seen from the deciding side. Both methods return at once and never raise."""
+
+    def send(self, message: ServerMessage) -> None:
+        """Queue a message. A client that lets its queue run full is cut off, and counted as `too_slow`."""
+
+    def close(self, code: Code, message: str | None = None) -> None:
+        """Queue a `bye` and close after it. Later calls of either method do nothing."""
+
+
+class Consultations(Protocol):
+    """The live side of rooms. Any method but `lost` may raise `Rejected`; the client then hears its code."""
+
+    async def join(self, join: Join, connection: Connection) -> Seat:
+        """Check the link, seat the person, and send `Welcome` on the connection before returning."""
+
+    async def handle(self, seat: Seat, message: ClientMessage) -> ServerMessage | None:
+        """Do what the message asks and return the reply: `Answer`, `Ok`, `Invited`, or None for `Leave`.
+
+        Never called for `Join`, and never twice at a time for one seat.
+        """
+
+    async def lost(self, seat: Seat) -> None:
+        """Take note that the connection is gone. Called exactly once for each seat, however it ended."""
+
+
+class Administration(Protocol):
+    """The REST side of rooms. Every method may raise `Rejected`: `unknown_room` for an unknown id."""
+
+    async def create_room(self, request: CreateRoom) -> RoomInfo:
+        """Open a room."""
+
+    async def rooms(self) -> list[RoomInfo]:
+        """Every room that is kept."""
+
+    async def room(self, room: str) -> RoomInfo:
+        """One room."""
+
+    async def end_room(self, room: str) -> None:
+        """End the consultation for everyone in it."""
+
+    async def invite(self, room: str, request: CreateInvitation) -> InvitationInfo:
+        """Make a link for one person."""
+
+
+class Counters(Protocol):
+    """Where signalling counts. `name` and `code` come from short fixed lists, fit for labels."""
+
+    def inc(self, name: str, code: str) -> None:
+        """Add one."""
+
+
+class NoCounters:
+    """Counts nothing."""
+
+    def inc(self, name: str, code: str) -> None:
+        """Do nothing."""

@@ -1,0 +1,212 @@
+"""One client's connection as a state machine without IO: what may be said when, how often, in which version.
+
+The caller hands in every text that arrives and every message that goes out, and carries out the returned
+effects in order. Time is an argument in seconds on a monotonic scale. Who may do what to whom is not decided
+here: a message that is legal for this connection's state is delivered to the deciding side.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Final
+
+from signalling import messages as m
+from signalling.errors import BadMessage, Code, SignallingError
+
+VERSIONS: Final = frozenset({m.PROTOCOL_VERSION})
+
+# What someone who waits may do: set up media behind the closed gate, prepare mic and camera, go.
+_WHILE_WAITING: Final = (m.Offer, m.SelfMute, m.Camera, m.Leave)
+
+
+class State(Enum):
+    """Where a connection is in its life."""
+
+    NEW = auto()
+    JOINING = auto()
+    WAITING = auto()
+    ADMITTED = auto()
+    CLOSED = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Deliver:
+    """Hand this message to the deciding side."""
+
+    message: m.ClientMessage
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Send this message to the client."""
+
+    message: m.ServerMessage
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Say `bye` with this code, then close the socket."""
+
+    code: Code
+
+
+Effect = Deliver | Reply | Close
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Rate and patience of one connection. A bad message costs `bad_message_cost` ordinary ones."""
+
+    messages_per_second: float = 20.0
+    burst: float = 60.0
+    bad_message_cost: float = 10.0
+    join_seconds: float = 10.0
+
+
+class Bucket:
+    """Token bucket: `burst` tokens at the start, refilled at `rate` tokens a second, never above `burst`."""
+
+    def __init__(self, rate: float, burst: float, now: float) -> None:
+        self._rate = rate
+        self._burst = burst
+        self._tokens = burst
+        self._at = now
+
+    def take(self, tokens: float, now: float) -> bool:
+        """Take tokens; False, and nothing taken, if there are too few. A clock going back adds nothing."""
+        elapsed = max(0.0, now - self._at)
+        self._at = max(self._at, now)
+        self._tokens = min(self._burst, self._tokens + elapsed * self._rate)
+        if tokens > self._tokens:
+            return False
+        self._tokens -= tokens
+        return True
+
+
+class Session:
+    """See the module. A session is used once, for one connection."""
+
+    def __init__(self, now: float, limits: Limits | None = None) -> None:
+        self._limits = limits or Limits()
+        self._bucket = Bucket(self._limits.messages_per_second, self._limits.burst, now)
+        self._deadline = now + self._limits.join_seconds
+        self._state = State.NEW
+
+    @property
+    def state(self) -> State:
+        """The present state."""
+        return self._state
+
+    def poll_timeout(self) -> float | None:
+        """When `handle_timeout` wants to be called, or None."""
+        return self._deadline if self._state is State.NEW else None
+
+    def handle_timeout(self, now: float) -> list[Effect]:
+        """Close a connection on which no join came in time."""
+        if self._state is not State.NEW or now < self._deadline:
+            return []
+        return self._close(Code.JOIN_TIMEOUT)
+
+    def handle_text(self, text: str | bytes, now: float) -> list[Effect]:
+        """Judge a message from the client."""
+        if self._state is State.CLOSED:
+            return []
+        if not self._bucket.take(1.0, now):
+            return self._flooded()
+        try:
+            message = m.decode_client(text)
+        except SignallingError as error:
+            return self._faulty(error, text, now)
+        return self._judge(message)
+
+    def handle_binary(self, now: float) -> list[Effect]:
+        """Refuse a binary frame: the protocol has none."""
+        if self._state is State.CLOSED:
+            return []
+        if not self._bucket.take(1.0, now):
+            return self._flooded()
+        return self._faulty(BadMessage("Messages are text frames; a binary frame came."), b"", now)
+
+    def handle_rejected(self, message: m.ClientMessage, error: SignallingError) -> list[Effect]:
+        """Tell the client that the deciding side said no. A join that fails ends the connection."""
+        if self._state is State.CLOSED:
+            return []
+        effects: list[Effect] = [_error(error.code, error.message, _ref(message))]
+        return effects + self._close(error.code) if isinstance(message, m.Join) else effects
+
+    def handle_outgoing(self, message: m.ServerMessage) -> None:
+        """Learn from what the deciding side sends: `welcome` and `roster` say the place, `bye` is the end."""
+        if self._state is State.CLOSED:
+            return
+        match message:
+            case m.Welcome():
+                self._place(message.place)
+            case m.Roster():
+                for person in message.people:
+                    if person.you:
+                        self._place(person.place)
+            case m.Bye():
+                self._state = State.CLOSED
+
+    def handle_closed(self) -> None:
+        """Note that the socket is gone."""
+        self._state = State.CLOSED
+
+    def _judge(self, message: m.ClientMessage) -> list[Effect]:
+        if isinstance(message, m.Join):
+            return self._join(message)
+        if self._state is State.NEW:
+            told = _error(Code.WRONG_STATE, "The first message must be join.", _ref(message))
+            return [told, *self._close(Code.WRONG_STATE)]
+        if self._state is State.JOINING:
+            return [_error(Code.WRONG_STATE, "The join is not finished.", _ref(message))]
+        if isinstance(message, m.Leave):
+            return [Deliver(message), *self._close(Code.LEFT)]
+        if self._state is State.WAITING and not isinstance(message, _WHILE_WAITING):
+            return [_error(Code.NOT_ADMITTED, None, message.ref)]
+        return [Deliver(message)]
+
+    def _join(self, join: m.Join) -> list[Effect]:
+        if self._state is not State.NEW:
+            return [_error(Code.WRONG_STATE, "This connection has joined already.", None)]
+        if join.version not in VERSIONS:
+            return self._unsupported()
+        self._state = State.JOINING
+        return [Deliver(join)]
+
+    def _faulty(self, error: SignallingError, data: str | bytes, now: float) -> list[Effect]:
+        too_large = error.code is Code.TOO_LARGE
+        version, ref = (None, None) if too_large else m.peek(data)
+        if self._state is State.NEW and version is not None and version not in VERSIONS:
+            return self._unsupported()
+        told = _error(error.code, error.message, ref)
+        # One unit is paid already; a stranger who has not joined pays with the connection.
+        if self._state is State.NEW:
+            return [told, *self._close(error.code)]
+        if not self._bucket.take(self._limits.bad_message_cost - 1.0, now):
+            return [told, *self._flooded()]
+        return [told]
+
+    def _unsupported(self) -> list[Effect]:
+        known = ", ".join(str(version) for version in sorted(VERSIONS))
+        told = _error(Code.UNSUPPORTED_VERSION, f"The bridge speaks these versions: {known}.", None)
+        return [told, *self._close(Code.UNSUPPORTED_VERSION)]
+
+    def _flooded(self) -> list[Effect]:
+        return [_error(Code.TOO_MANY, None, None), *self._close(Code.TOO_MANY)]
+
+    def _close(self, code: Code) -> list[Effect]:
+        self._state = State.CLOSED
+        return [Close(code)]
+
+    def _place(self, place: m.Place) -> None:
+        self._state = State.ADMITTED if place is m.Place.ADMITTED else State.WAITING
+
+
+def _ref(message: m.ClientMessage) -> int | None:
+    return None if isinstance(message, m.Join | m.Leave) else message.ref
+
+
+def _error(code: Code, message: str | None, ref: int | None) -> Reply:
+    return Reply(m.ErrorMessage(ref=ref, code=code, message=message or code.sentence))

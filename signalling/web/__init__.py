@@ -1,0 +1,1 @@
+"""The aiohttp shell around the sans-IO protocol: pages, WebSocket and REST."""

@@ -1,0 +1,146 @@
+"""The OpenAPI 3.1 document, made from the structs that the handlers decode and encode."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Final, get_args
+
+import msgspec
+
+from signalling import messages as m
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One method on one path. `errors` are the statuses whose body is `ErrorInfo`."""
+
+    method: str
+    path: str
+    name: str
+    summary: str
+    status: int
+    response: type[m.Part] | None = None
+    request: type[m.Part] | None = None
+    errors: tuple[int, ...] = ()
+    guarded: bool = True
+
+
+OPERATIONS: Final = (
+    Operation(
+        "post",
+        "/api/v1/rooms",
+        "createRoom",
+        "Open a room.",
+        201,
+        m.RoomInfo,
+        m.CreateRoom,
+        (401, 409, 413, 422),
+    ),
+    Operation(
+        "get", "/api/v1/rooms", "listRooms", "List the rooms that are kept.", 200, m.Rooms, errors=(401,)
+    ),
+    Operation("get", "/api/v1/rooms/{room}", "getRoom", "See one room.", 200, m.RoomInfo, errors=(401, 404)),
+    Operation(
+        "delete",
+        "/api/v1/rooms/{room}",
+        "endRoom",
+        "End the consultation for everyone.",
+        204,
+        errors=(401, 404, 409),
+    ),
+    Operation(
+        "post",
+        "/api/v1/rooms/{room}/invitations",
+        "invite",
+        "Make a link for one person.",
+        201,
+        m.InvitationInfo,
+        m.CreateInvitation,
+        (401, 404, 409, 413, 422),
+    ),
+    Operation(
+        "get",
+        "/api/v1/ws",
+        "connect",
+        "Open the WebSocket of a participant; see PROTOCOL.md.",
+        101,
+        errors=(400, 403),
+        guarded=False,
+    ),
+    Operation("get", "/healthz", "health", "See whether the process answers.", 200, m.Health, guarded=False),
+    Operation("get", "/openapi.json", "describe", "Get this document.", 200, guarded=False),
+)
+
+_MEANING: Final = {
+    101: "The protocol is switched to WebSocket.",
+    200: "Done.",
+    201: "Made.",
+    204: "Done, and there is nothing to tell.",
+    400: "The request is no WebSocket handshake.",
+    401: "A valid bearer token is needed.",
+    403: "A page of another site may not open this connection.",
+    404: "There is no such room.",
+    409: "The request does not fit the present state; the code says why.",
+    413: "The body is over its limit.",
+    422: "The body breaks its schema.",
+}
+
+
+@cache
+def document() -> dict[str, Any]:
+    """Return the whole document as JSON-ready values. It is shared: do not change it."""
+    paths: dict[str, dict[str, Any]] = {}
+    for operation in OPERATIONS:
+        paths.setdefault(operation.path, {})[operation.method] = _operation(operation)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "brotjeneste",
+            "version": f"{m.PROTOCOL_VERSION}.0",
+            "description": "Rooms and invitations of the video bridge. The schemas of the WebSocket messages "
+            "are among the components.",
+        },
+        "paths": paths,
+        "components": {
+            "schemas": _schemas(),
+            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
+        },
+    }
+
+
+def _schemas() -> dict[str, Any]:
+    bodies = {kind for o in OPERATIONS for kind in (o.request, o.response) if kind is not None}
+    kinds = [m.ErrorInfo, *sorted(bodies, key=lambda kind: kind.__name__)]
+    wire = [*get_args(m.ClientMessage), *get_args(m.ServerMessage)]
+    _, schemas = msgspec.json.schema_components([*kinds, *wire], ref_template="#/components/schemas/{name}")
+    return schemas
+
+
+def _operation(operation: Operation) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "operationId": operation.name,
+        "summary": operation.summary,
+        "security": [{"bearer": []}] if operation.guarded else [],
+        "responses": {
+            str(operation.status): _response(operation.status, operation.response),
+            **{str(status): _response(status, m.ErrorInfo) for status in operation.errors},
+        },
+    }
+    if operation.request is not None:
+        described["requestBody"] = {"required": True, "content": _content(operation.request)}
+    if "{room}" in operation.path:
+        schema = msgspec.json.schema(m.Id)
+        described["parameters"] = [{"name": "room", "in": "path", "required": True, "schema": schema}]
+    return described
+
+
+def _response(status: int, kind: type[m.Part] | None) -> dict[str, Any]:
+    described: dict[str, Any] = {"description": _MEANING[status]}
+    if kind is not None:
+        described["content"] = _content(kind)
+    return described
+
+
+def _content(kind: type[m.Part]) -> dict[str, Any]:
+    return {"application/json": {"schema": {"$ref": f"#/components/schemas/{kind.__name__}"}}}

@@ -1,0 +1,82 @@
+"""The REST resources: rooms and invitations for systems around the bridge, health, the OpenAPI document."""
+
+from __future__ import annotations
+
+import hmac
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from signalling import messages as m
+from signalling.errors import Code, Rejected
+from signalling.web.faults import json_response
+from signalling.web.openapi import document
+
+if TYPE_CHECKING:
+    from aiohttp.typedefs import Handler
+
+    from signalling.ports import Administration
+
+_ROOM = "/api/v1/rooms/{room:[A-Za-z0-9_-]{1,64}}"
+
+
+class Rest:
+    """Handlers over `Administration`. Without a token in `tokens`, every request for rooms is refused."""
+
+    def __init__(self, administration: Administration, tokens: tuple[str, ...]) -> None:
+        self._administration = administration
+        self._tokens = tuple(token.encode() for token in tokens)
+
+    def routes(self) -> list[web.RouteDef]:
+        """All routes of this module."""
+        guard = self._guard
+        return [
+            web.post("/api/v1/rooms", guard(self._create_room)),
+            web.get("/api/v1/rooms", guard(self._rooms), allow_head=False),
+            web.get(_ROOM, guard(self._room), allow_head=False),
+            web.delete(_ROOM, guard(self._end_room)),
+            web.post(f"{_ROOM}/invitations", guard(self._invite)),
+            web.get("/openapi.json", _openapi, allow_head=False),
+            web.get("/healthz", _healthz, allow_head=False),
+        ]
+
+    def _guard(self, handler: Handler) -> Handler:
+        async def guarded(request: web.Request) -> web.StreamResponse:
+            if not self._authorised(request.headers.get("Authorization", "")):
+                raise Rejected(Code.UNAUTHORIZED)
+            return await handler(request)
+
+        return guarded
+
+    def _authorised(self, header: str) -> bool:
+        scheme, _, given = header.partition(" ")
+        raw = given.strip().encode(errors="surrogateescape")
+        # All are compared, each in constant time, so that the time taken tells nothing of any.
+        matches = [hmac.compare_digest(raw, token) for token in self._tokens]
+        return scheme.lower() == "bearer" and any(matches)
+
+    async def _create_room(self, request: web.Request) -> web.Response:
+        wish = m.decode_body(await request.read(), m.CreateRoom)
+        return json_response(await self._administration.create_room(wish), 201)
+
+    async def _rooms(self, _request: web.Request) -> web.Response:
+        return json_response(m.Rooms(rooms=await self._administration.rooms()))
+
+    async def _room(self, request: web.Request) -> web.Response:
+        return json_response(await self._administration.room(request.match_info["room"]))
+
+    async def _end_room(self, request: web.Request) -> web.Response:
+        await self._administration.end_room(request.match_info["room"])
+        return web.Response(status=204)
+
+    async def _invite(self, request: web.Request) -> web.Response:
+        wish = m.decode_body(await request.read(), m.CreateInvitation)
+        return json_response(await self._administration.invite(request.match_info["room"], wish), 201)
+
+
+async def _openapi(_request: web.Request) -> web.Response:
+    return web.json_response(document())
+
+
+async def _healthz(_request: web.Request) -> web.Response:
+    return json_response(m.Health())

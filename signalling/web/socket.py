@@ -1,0 +1,209 @@
+"""One WebSocket: texts in, effects out. Judgement lies in `session`; here are socket, queue and timers.
+
+The handler's own task reads and delivers, one message at a time; a second task writes. What goes out waits in
+a bounded queue, and a client that lets it run full is cut off rather than waited for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+from aiohttp import WebSocketError, WSCloseCode, WSMsgType, web
+
+from signalling import messages as m
+from signalling.errors import Code, SignallingError
+from signalling.session import Close, Deliver, Effect, Reply, Session
+from signalling.web.faults import log, log_internal
+
+if TYPE_CHECKING:
+    from signalling.ports import Clock, Consultations, Counters, Seat
+
+_NORMAL: Final = frozenset({Code.REMOVED, Code.REFUSED, Code.ENDED, Code.LEFT, Code.REPLACED})
+_CLOSE_CODES: Final = {
+    Code.TOO_LARGE: WSCloseCode.MESSAGE_TOO_BIG,
+    Code.INTERNAL: WSCloseCode.INTERNAL_ERROR,
+    Code.RESTARTING: WSCloseCode.SERVICE_RESTART,
+    Code.TOO_SLOW: WSCloseCode.TRY_AGAIN_LATER,
+}
+
+
+def close_code(code: Code) -> int:
+    """WebSocket close code (RFC 6455, 7.4): 1000 where nothing is wrong, 1008 for what the client did."""
+    if code in _NORMAL:
+        return WSCloseCode.OK
+    return _CLOSE_CODES.get(code, WSCloseCode.POLICY_VIOLATION)
+
+
+class Socket:
+    """A `Connection` over one aiohttp WebSocket. Used once: construct, then `run`."""
+
+    def __init__(
+        self,
+        ws: web.WebSocketResponse,
+        transport: asyncio.Transport | None,
+        session: Session,
+        consultations: Consultations,
+        *,
+        clock: Clock,
+        counters: Counters,
+        queue_messages: int,
+        close_seconds: float,
+    ) -> None:
+        self._ws = ws
+        self._transport = transport
+        self._session = session
+        self._consultations = consultations
+        self._clock = clock
+        self._counters = counters
+        self._queue_messages = queue_messages
+        self._close_seconds = close_seconds
+        self._queue: deque[str] = deque()
+        self._wake = asyncio.Event()
+        self._ending: Code | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._seat: Seat | None = None
+
+    async def run(self) -> None:
+        """Serve until the socket is closed; then report the seat as lost."""
+        self._set_timer()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._write())
+                await self._read()
+                self._end_writer()
+        finally:
+            self._stop_timer()
+            self._session.handle_closed()
+            await self._report_lost()
+
+    def send(self, message: m.ServerMessage) -> None:
+        """See `Connection.send`."""
+        if self._ending is not None:
+            return
+        if isinstance(message, m.Bye):
+            self._finish(message, message.code)
+            return
+        if len(self._queue) >= self._queue_messages:
+            self._cut_off()
+            return
+        self._session.handle_outgoing(message)
+        self._enqueue(message)
+
+    def close(self, code: Code, message: str | None = None) -> None:
+        """See `Connection.close`."""
+        if self._ending is None:
+            self._finish(m.Bye(code=code, message=message or code.sentence), code)
+
+    async def _read(self) -> None:
+        async for frame in self._ws:
+            if frame.type is WSMsgType.TEXT:
+                await self._carry_out(self._session.handle_text(frame.data, self._clock()))
+            elif frame.type is WSMsgType.BINARY:
+                await self._carry_out(self._session.handle_binary(self._clock()))
+            else:
+                self._count_broken(frame.data)
+
+    def _count_broken(self, fault: object) -> None:
+        # aiohttp has closed the socket by now: a frame over the hard limit, bad UTF-8, a broken frame.
+        if isinstance(fault, WebSocketError):
+            large = fault.code == WSCloseCode.MESSAGE_TOO_BIG
+            self._counters.inc("errors", (Code.TOO_LARGE if large else Code.BAD_MESSAGE).value)
+
+    async def _carry_out(self, effects: list[Effect]) -> None:
+        for effect in effects:
+            match effect:
+                case Deliver(message):
+                    await self._carry_out(await self._deliver(message))
+                case Reply(message):
+                    if isinstance(message, m.ErrorMessage):
+                        self._counters.inc("errors", message.code.value)
+                    self.send(message)
+                case Close(code):
+                    self.close(code)
+
+    async def _deliver(self, message: m.ClientMessage) -> list[Effect]:
+        try:
+            if isinstance(message, m.Join):
+                self._seat = await self._consultations.join(message, self)
+            elif self._seat is not None:
+                reply = await self._consultations.handle(self._seat, message)
+                return [] if reply is None else [Reply(reply)]
+        except SignallingError as error:
+            return self._session.handle_rejected(message, error)
+        except Exception as fault:  # noqa: BLE001 - a fault in one act must not end the others
+            log_internal("act_failed", fault, act=type(message).__name__)
+            return self._session.handle_rejected(message, SignallingError(Code.INTERNAL))
+        return []
+
+    async def _write(self) -> None:
+        try:
+            while True:
+                while self._queue:
+                    await self._ws.send_str(self._queue.popleft())
+                if self._ending is not None:
+                    await self._ws.close(code=close_code(self._ending), message=self._ending.value.encode())
+                    return
+                self._wake.clear()
+                await self._wake.wait()
+        except ConnectionError:
+            # The reader learns of it too, and ends the socket.
+            self._abort()
+
+    def _end_writer(self) -> None:
+        if self._ending is None:
+            self._ending = Code.LEFT
+            self._queue.clear()
+        self._wake.set()
+
+    def _enqueue(self, message: m.ServerMessage) -> None:
+        self._queue.append(m.encode_server(message))
+        self._wake.set()
+
+    def _finish(self, bye: m.Bye, code: Code) -> None:
+        self._session.handle_outgoing(bye)
+        self._enqueue(bye)
+        self._ending = code
+        self._counters.inc("closes", code.value)
+        # A client that reads no more cannot keep the socket open.
+        self._stop_timer()
+        self._timer = asyncio.get_running_loop().call_later(self._close_seconds, self._abort)
+
+    def _cut_off(self) -> None:
+        self._ending = Code.TOO_SLOW
+        self._queue.clear()
+        self._session.handle_closed()
+        self._counters.inc("closes", Code.TOO_SLOW.value)
+        log.warning("client_too_slow", queue_messages=self._queue_messages)
+        self._wake.set()
+        self._abort()
+
+    def _abort(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _set_timer(self) -> None:
+        deadline = self._session.poll_timeout()
+        if deadline is not None:
+            delay = max(0.0, deadline - self._clock())
+            self._timer = asyncio.get_running_loop().call_later(delay, self._timeout)
+
+    def _timeout(self) -> None:
+        for effect in self._session.handle_timeout(self._clock()):
+            if isinstance(effect, Close):
+                self.close(effect.code)
+        if self._ending is None:
+            self._set_timer()
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    async def _report_lost(self) -> None:
+        if self._seat is None:
+            return
+        try:
+            await self._consultations.lost(self._seat)
+        except Exception as fault:  # noqa: BLE001 - the socket is gone, and only the log can hear of it
+            log_internal("lost_failed", fault)

@@ -1,0 +1,83 @@
+// What the buttons of a call do: each act is asked for where it cannot be undone, sent, and its refusal told.
+
+import { notice, say } from "./announce.js";
+import { byId } from "./dom.js";
+import { confirm, openInvite } from "./dialogs.js";
+import { t, tCode } from "./i18n.js";
+
+/** Tell in words why an act failed. */
+export function tellFailure(error) {
+  const text = tCode("failed", error.code, "other");
+  notice(text, { kind: "problem" });
+}
+
+/** Run `step`, telling of a refusal; resolves to whether it went well. */
+export async function attempt(step) {
+  try {
+    await step();
+    return true;
+  } catch (error) {
+    if (!error.code) throw error;
+    tellFailure(error);
+    return false;
+  }
+}
+
+const nameOf = (session, id) => session.roster?.people.find((person) => person.participant === id)?.name ?? "";
+
+/** The host's acts, for the panel. */
+export function hostActs(session) {
+  const send = (type, fields) => attempt(() => session.act(type, fields));
+  const sure = async (key, values, step) => {
+    if (await confirm(t(`sure.${key}.title`, values), t(`sure.${key}.text`, values), t(`sure.${key}.yes`))) await step();
+  };
+  const named = (key, type) => (participant) =>
+    sure(key, { name: nameOf(session, participant) }, () => send(type, { participant }));
+  const mute = (muted, mayUnmute) => (participant) => send("mute", { participant, muted, may_unmute: mayUnmute });
+  return {
+    admit: ({ participant }) => send("admit", { participant }),
+    refuse: ({ participant, name }) => sure("refuse", { name }, () => send("refuse", { participant, reason: null })),
+    admitAll: () => send("admit_all"),
+    lock: (locked) => send("lock", { locked }),
+    invite: () => openInvite(),
+    endAll: () => sure("end", {}, () => send("end")),
+    mute: mute(true, true),
+    muteHold: mute(true, false),
+    unmute: mute(false, true),
+    toWaiting: named("toWaiting", "to_waiting"),
+    handOver: named("handOver", "hand_over"),
+    remove: named("remove", "remove"),
+  };
+}
+
+/** Acts on oneself, for the bar, the waiting room and the shortcuts. */
+export function ownActs(session, devices) {
+  const { media } = session;
+  return {
+    mic: () => attempt(async () => {
+      const { me } = session;
+      if (!media.micLive && me?.muted && !me.may_unmute) return notice(t("mic.forbiddenLong"));
+      await session.setMuted(media.micLive);
+      if (!media.muted && media.problems.mic) return notice(t(`problem.mic.${media.problems.mic}`), { kind: "problem" });
+      return say(t(media.micLive ? "mic.isOn" : "mic.isOff"));
+    }),
+    camera: async () => {
+      await media.setCamera(!media.cameraLive);
+      if (media.cameraOn && media.problems.camera) notice(t(`problem.camera.${media.problems.camera}`), { kind: "problem" });
+      else say(t(media.cameraLive ? "camera.isOn" : "camera.isOff"));
+    },
+    flip: () => media.flip(),
+    share: () => attempt(async () => {
+      if (media.tracks.content) media.stopSharing();
+      else await media.share();
+    }),
+    settings: async () => {
+      await devices.refresh();
+      byId("dialog-settings").showModal();
+    },
+    leave: async () => {
+      const key = session.host ? "leaveHost" : "leave";
+      if (await confirm(t(`sure.${key}.title`), t(`sure.${key}.text`), t(`sure.${key}.yes`))) session.leave();
+    },
+  };
+}

@@ -1,0 +1,59 @@
+// Things said to screen readers, the soft chime, and the line of notice at the top.
+
+import { byId } from "./dom.js";
+
+const CHIME_HZ = [659.25, 880];
+const CHIME_GAIN = 0.08;
+const NOTE_SECONDS = 0.35;
+const NOTICE_MS = 8000;
+let context = null;
+let noticeTimer = 0;
+
+/** Say `text` when the reader has finished; `urgent` interrupts. The same text twice is said twice. */
+export function say(text, urgent = false) {
+  const region = byId(urgent ? "assertive" : "polite");
+  region.textContent = region.textContent === text ? `${text}\u00a0` : text;
+}
+
+/** The one AudioContext of the page (browsers limit their number). */
+export function audioContext() {
+  context ??= new AudioContext();
+  return context;
+}
+
+/** Two soft notes: somebody is waiting, or the loudspeaker test. Resolves to false if the browser holds sound back. */
+export async function chime(sink = null) {
+  const audio = audioContext();
+  if (sink !== null && audio.setSinkId) await audio.setSinkId(sink).catch(() => {});
+  if (audio.state === "suspended") audio.resume().catch(() => {});
+  CHIME_HZ.forEach((frequency, index) => {
+    const start = audio.currentTime + index * NOTE_SECONDS * 0.6;
+    const tone = audio.createOscillator();
+    const gain = audio.createGain();
+    tone.frequency.value = frequency;
+    gain.gain.setValueAtTime(0, start);
+    gain.gain.linearRampToValueAtTime(CHIME_GAIN, start + 0.03);
+    gain.gain.exponentialRampToValueAtTime(0.0001, start + NOTE_SECONDS);
+    tone.connect(gain).connect(audio.destination);
+    tone.start(start);
+    tone.stop(start + NOTE_SECONDS);
+  });
+  return audio.state === "running";
+}
+
+/** Show a line of notice. It stays until replaced when `lasting`, else goes by itself. */
+export function notice(text, { lasting = false, kind = "info" } = {}) {
+  const box = byId("notice");
+  clearTimeout(noticeTimer);
+  box.dataset.kind = kind;
+  box.dataset.lasting = String(lasting);
+  box.textContent = text;
+  box.hidden = false;
+  if (!lasting) noticeTimer = setTimeout(() => { box.hidden = true; }, NOTICE_MS);
+}
+
+/** Take away a lasting notice; a passing one has its own time. */
+export function clearNotice() {
+  const box = byId("notice");
+  if (box.dataset.lasting === "true") box.hidden = true;
+}

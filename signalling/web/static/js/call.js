@@ -1,0 +1,149 @@
+// A visit on the page: ties a session to the waiting room, the stage, the panel and the bar.
+
+import { hostActs, ownActs } from "./acts.js";
+import { chime, clearNotice, notice, say } from "./announce.js";
+import { makeControls, drawControls, wireShortcuts } from "./controls.js";
+import { wireInvite } from "./dialogs.js";
+import { byId } from "./dom.js";
+import { onLanguage, t, tCode } from "./i18n.js";
+import { news } from "./news.js";
+import { drawKnock, drawLock, Panel } from "./panel.js";
+import { Stage } from "./stage.js";
+import { drawWaiting } from "./start.js";
+
+const PANEL_OPEN_WIDTH = 560; // CSS px: below this the panel would cover the picture
+
+export class Call {
+  #session;
+  #devices;
+  #show;
+  #lastRoster = null;
+  #panel;
+  #stage;
+  #panelOpen = null; // null until the person is in the room
+  #wakeLock = null;
+
+  /** `show(screen, title)` changes the screen; `over(code)` is told of the end. */
+  constructor(session, { devices, ownLevel, show, over }) {
+    this.#session = session;
+    this.#devices = devices;
+    this.#show = show;
+    this.own = { ...ownActs(session, devices), people: () => this.#togglePanel() };
+    this.#panel = new Panel(session, hostActs(session));
+    this.#stage = new Stage(session, ownLevel, () => this.#soundBlocked());
+    makeControls(this.own);
+    wireShortcuts(() => session.place !== null && document.body.dataset.screen !== "start", this.own);
+    wireInvite((role, name) => session.act("invite", { role, name }));
+    byId("waiting-mic").addEventListener("click", this.own.mic);
+    byId("waiting-camera").addEventListener("click", this.own.camera);
+    byId("waiting-leave").addEventListener("click", this.own.leave);
+    byId("knock-open").addEventListener("click", () => this.#togglePanel(true));
+    this.#listen(over);
+    onLanguage(() => this.#draw());
+  }
+
+  setSpeaker(deviceId) {
+    this.#stage.setSpeaker(deviceId);
+  }
+
+  #listen(over) {
+    const on = (name, handler) => this.#session.addEventListener(name, (event) => handler(event.detail));
+    on("change", () => this.#changed());
+    on("layout", () => this.#draw());
+    on("stats", () => this.#panel.draw());
+    on("media", () => this.#draw());
+    on("receivers", () => this.#stage.takeReceivers());
+    on("down", () => notice(t("line.reconnecting"), { lasting: true, kind: "calm" }));
+    on("trouble", ({ code }) => notice(tCode("failed", code, "media"), { lasting: true, kind: "problem" }));
+    on("over", ({ code }) => {
+      clearNotice();
+      for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close();
+      this.#wakeLock?.release();
+      over(code);
+    });
+    document.addEventListener("visibilitychange", () => this.#stayAwake());
+  }
+
+  #changed() {
+    const { session, roster, place } = { session: this.#session, roster: this.#session.roster, place: this.#session.place };
+    if (!session.down) clearNotice();
+    if (place === "admitted" && this.#panelOpen === null) this.#panelOpen = session.host && innerWidth >= PANEL_OPEN_WIDTH;
+    if (place !== "admitted") this.#panelOpen = null;
+    this.#show(place === "admitted" ? "call" : "waiting", this.#title());
+    this.#draw();
+    if (!roster) return;
+    this.#tell(news(this.#lastRoster, roster));
+    this.#tellHeld(this.#lastRoster, roster);
+    this.#lastRoster = roster;
+    this.#stayAwake();
+  }
+
+  #waiting() {
+    const { roster, host } = this.#session;
+    return host ? (roster?.people ?? []).filter((person) => person.place === "waiting" && !person.you) : [];
+  }
+
+  #title() {
+    const count = this.#waiting().length;
+    const room = this.#session.welcome?.room_name ?? t("app.name");
+    return count > 0 ? t("title.waiting", { count, room }) : room;
+  }
+
+  #draw() {
+    const session = this.#session;
+    if (!session.welcome || session.place === null) return;
+    if (session.place === "waiting") return drawWaiting(session);
+    const waiting = this.#waiting();
+    byId("panel").hidden = !this.#panelOpen;
+    byId("screen-call").classList.toggle("with-panel", Boolean(this.#panelOpen));
+    this.#panel.draw();
+    this.#stage.draw();
+    drawKnock(waiting, this.#panelOpen);
+    drawLock(Boolean(session.roster?.locked));
+    drawControls(session, { cameras: this.#devices.cameras, panelOpen: this.#panelOpen, waiting: waiting.length });
+    return undefined;
+  }
+
+  #togglePanel(open = !this.#panelOpen) {
+    this.#panelOpen = open;
+    this.#draw();
+    if (open) byId("panel-title").focus();
+  }
+
+  #tell(items) {
+    const texts = items.map(({ key, values, role }) => t(key, { ...values, role: role ? t(`role.${role}`) : "" }));
+    if (texts.length > 0) say(texts.join(" "), items.some((item) => item.urgent));
+    const shown = texts.filter((_, index) => items[index].show);
+    if (shown.length > 0) notice(shown.join(" "));
+    if (items.some((item) => item.chime)) chime(this.#devices.speakerId || null);
+  }
+
+  /** The host has muted this person, or lifted it. */
+  #tellHeld(before, after) {
+    const me = (roster) => roster?.people.find((person) => person.you);
+    const was = me(before);
+    const am = me(after);
+    if (!was || !am || this.#session.media.muted || was.muted === am.muted) return;
+    const key = am.muted ? (am.may_unmute ? "mic.mutedByHost" : "mic.forbiddenLong") : null;
+    if (!key) return;
+    notice(t(key));
+    say(t(key));
+  }
+
+  #soundBlocked() {
+    notice(t("line.pressForSound"), { lasting: true });
+    const go = () => {
+      clearNotice();
+      this.#stage.playAll();
+    };
+    document.addEventListener("click", go, { once: true });
+  }
+
+  /** Keep a telephone's screen lit during the visit; browsers take the lock away when the page is hidden. */
+  async #stayAwake() {
+    if (this.#session.place === null || document.hidden || !navigator.wakeLock) return;
+    if (this.#wakeLock && !this.#wakeLock.released) return;
+    this.#wakeLock = await navigator.wakeLock.request("screen").catch(() => null);
+  }
+}
+

@@ -1,0 +1,88 @@
+// Questions in <dialog>s: confirm, invite, settings.
+
+import { say } from "./announce.js";
+import { byId, el, setText } from "./dom.js";
+import { language, t, tCode } from "./i18n.js";
+
+const INVITED_ROLES = ["patient", "relative", "interpreter", "specialist", "assistant", "doctor"];
+
+/** Ask; resolves to true for yes. Escape and the cancel button are no; cancel has the focus. */
+export function confirm(title, text, yes) {
+  const dialog = byId("dialog-confirm");
+  setText(byId("confirm-title"), title);
+  setText(byId("confirm-text"), text);
+  setText(byId("confirm-yes"), yes);
+  dialog.returnValue = "no";
+  dialog.showModal();
+  return new Promise((resolve) => {
+    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
+  });
+}
+
+/** Buttons with data-close close the dialog that they are in. */
+export function wireCloseButtons() {
+  for (const button of document.querySelectorAll("dialog [data-close]")) {
+    button.addEventListener("click", () => button.closest("dialog").close());
+  }
+}
+
+/** Words for when a link stops working, from an RFC 3339 time. */
+export function untilWords(expiresAt) {
+  const style = { weekday: "long", day: "numeric", month: "long", hour: "2-digit", minute: "2-digit" };
+  return new Intl.DateTimeFormat(language(), style).format(new Date(expiresAt));
+}
+
+/** Open the invitation dialog; `invite(role, name)` resolves to {link, expires_at}. */
+export function openInvite() {
+  const roles = byId("invite-role");
+  roles.replaceChildren(...INVITED_ROLES.map((role) => el("option", { value: role, textContent: t(`role.${role}`) })));
+  roles.value = "interpreter";
+  byId("invite-name").value = "";
+  byId("invite-problem").hidden = true;
+  byId("invite-form").hidden = false;
+  byId("invite-done").hidden = true;
+  byId("dialog-invite").showModal();
+}
+
+function showLink(name, reply) {
+  byId("invite-form").hidden = true;
+  byId("invite-done").hidden = false;
+  setText(byId("invite-for"), t("invite.done", { name }));
+  byId("invite-link").value = reply.link;
+  setText(byId("invite-expires"), t("invite.expires", { time: untilWords(reply.expires_at) }));
+  setText(byId("invite-copy"), t("invite.copy"));
+  byId("invite-copy").focus();
+}
+
+async function copyLink() {
+  const field = byId("invite-link");
+  field.select();
+  try {
+    await navigator.clipboard.writeText(field.value);
+  } catch {
+    say(t("invite.copyYourself"), true); // the link is selected: the person copies it with the keyboard
+    setText(byId("invite-copy"), t("invite.copyYourself"));
+    return;
+  }
+  setText(byId("invite-copy"), t("invite.copied"));
+  say(t("invite.copied"));
+}
+
+export function wireInvite(invite) {
+  byId("invite-copy").addEventListener("click", copyLink);
+  byId("dialog-invite").addEventListener("close", () => { byId("invite-link").value = ""; });
+  byId("invite-form").addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const name = byId("invite-name").value.trim();
+    const problem = byId("invite-problem");
+    problem.hidden = name !== "";
+    setText(problem, name ? "" : t("invite.needName"));
+    if (!name) return;
+    try {
+      showLink(name, await invite(byId("invite-role").value, name));
+    } catch (error) {
+      setText(problem, tCode("failed", error.code, "other"));
+      problem.hidden = false;
+    }
+  });
+}

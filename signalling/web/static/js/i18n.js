@@ -1,0 +1,83 @@
+// Texts: one catalogue a language, fetched when chosen. Elements carry keys (data-i18n, data-i18n-label).
+
+import { el } from "./dom.js";
+import { keepPreference, readPreference } from "./token.js";
+
+export const LANGUAGES = { nb: "Bokmål", nn: "Nynorsk", en: "English" };
+const listeners = new Set();
+const groups = new Set();
+let texts = {};
+let current = "nb";
+
+export const language = () => current;
+
+/** The language to begin with: the last choice, else the first of the browser's that we have, else English. */
+export function firstLanguage(stored, wanted) {
+  if (stored in LANGUAGES) return stored;
+  for (const tag of wanted) {
+    const base = tag.toLowerCase().split("-")[0];
+    if (base === "no") return "nb";
+    if (base in LANGUAGES) return base;
+  }
+  return "en";
+}
+
+/** The text under `key`, with {named} places filled. */
+export function t(key, values = {}) {
+  const text = texts[key];
+  if (text === undefined) {
+    console.error(`no text for ${key} in ${current}`);
+    return key;
+  }
+  return text.replace(/\{(\w+)\}/g, (_, name) => String(values[name] ?? ""));
+}
+
+/** The text for `prefix.code`, or for `prefix.fallback` when the code is a stranger. */
+export function tCode(prefix, code, fallback) {
+  return texts[`${prefix}.${code}`] ?? t(`${prefix}.${fallback}`);
+}
+
+export const hasText = (key) => key in texts;
+
+export function apply(root = document) {
+  for (const node of root.querySelectorAll("[data-i18n]")) node.textContent = t(node.dataset.i18n);
+  for (const node of root.querySelectorAll("[data-i18n-label]")) node.setAttribute("aria-label", t(node.dataset.i18nLabel));
+}
+
+/** `listener` runs now and after every change of language. */
+export function onLanguage(listener) {
+  listeners.add(listener);
+  listener();
+}
+
+export async function setLanguage(code) {
+  const answer = await fetch(`/static/i18n/${code}.json`);
+  if (!answer.ok) throw new Error(`texts for ${code}: ${answer.status}`);
+  texts = await answer.json();
+  current = code;
+  document.documentElement.lang = code;
+  apply();
+  for (const node of groups) markChosen(node);
+  for (const listener of listeners) listener();
+}
+
+export async function startLanguage() {
+  await setLanguage(firstLanguage(readPreference("language"), navigator.languages ?? [navigator.language]));
+}
+
+function markChosen(group) {
+  for (const button of group.children) button.setAttribute("aria-pressed", String(button.lang === current));
+}
+
+/** Fill `group` with one button a language, each named in its own language. */
+export function languageButtons(group) {
+  for (const [code, name] of Object.entries(LANGUAGES)) {
+    const onclick = () => {
+      keepPreference("language", code);
+      setLanguage(code);
+    };
+    group.append(el("button", { type: "button", className: "language", lang: code, textContent: name, onclick }));
+  }
+  groups.add(group);
+  markChosen(group);
+}

@@ -1,0 +1,152 @@
+// The page's beginning: language, link, devices, and from there into the visit or to an ending.
+
+import { clearNotice, notice } from "./announce.js";
+import { Call } from "./call.js";
+import { setShortcuts, shortcutsOn } from "./controls.js";
+import { Devices } from "./devices.js";
+import { wireCloseButtons } from "./dialogs.js";
+import { byId } from "./dom.js";
+import { drawEnding } from "./endings.js";
+import { language, languageButtons, onLanguage, startLanguage, t } from "./i18n.js";
+import { LocalMedia } from "./media.js";
+import { OwnLevel } from "./preview.js";
+import { Session } from "./session.js";
+import { drawStart } from "./start.js";
+import { forgetEntered, keepEntered, readEntered, resumeKey, takeToken, tokenIn } from "./token.js";
+
+const SCREENS = ["loading", "start", "waiting", "call", "end"];
+const page = { screen: "loading", ending: null, session: null, asking: false, known: null };
+const media = new LocalMedia();
+const ownLevel = new OwnLevel();
+let call = null;
+const devices = new Devices(media, (deviceId) => call?.setSpeaker(deviceId));
+
+/** Show one screen; a new one takes the focus to its heading. */
+function show(screen, title) {
+  document.title = title;
+  if (page.screen === screen) return;
+  page.screen = screen;
+  document.body.dataset.screen = screen;
+  for (const name of SCREENS) byId(`screen-${name}`).hidden = name !== screen;
+  byId(`screen-${screen}`).querySelector("h1").focus({ preventScroll: false });
+}
+
+function end(code) {
+  page.ending = code;
+  media.close();
+  if (code !== "replaced") forgetEntered();
+  drawEnding(code);
+  show("end", byId("end-title").textContent);
+}
+
+function redrawStart() {
+  drawStart(media, { asking: page.asking, known: page.known, retry: () => askDevices() });
+}
+
+async function askDevices() {
+  page.asking = true;
+  redrawStart();
+  await media.acquire();
+  page.asking = false;
+  redrawStart();
+  await devices.refresh();
+}
+
+/** What a reload of this tab needs in order to come straight back. */
+function rememberVisit() {
+  const { session } = page;
+  const room = session?.welcome?.room_name ?? page.known?.room ?? null;
+  keepEntered({ muted: media.muted, cameraOn: media.cameraOn, chosen: media.chosen, facing: media.facing, room });
+}
+
+async function enter(token) {
+  document.body.dataset.entered = "true";
+  show("loading", t("app.name"));
+  const socket = new URL("/api/v1/ws", location.href);
+  socket.protocol = socket.protocol.replace("http", "ws");
+  const session = new Session(socket, { token, resumeKey: await resumeKey(token), language }, media);
+  page.session = session;
+  call = new Call(session, { devices, ownLevel, show, over: end });
+  session.addEventListener("change", rememberVisit);
+  media.addEventListener("change", rememberVisit);
+  if (devices.speakerId) call.setSpeaker(devices.speakerId);
+  rememberVisit();
+  session.start();
+}
+
+function wireStart(token) {
+  byId("start-mic").addEventListener("click", () => media.setMuted(media.micLive));
+  byId("start-camera").addEventListener("click", () => media.setCamera(!media.cameraLive));
+  byId("enter").addEventListener("click", () => {
+    clearNotice();
+    enter(token);
+  }, { once: true });
+  media.addEventListener("change", redrawStart);
+  media.addEventListener("change", () => devices.draw());
+}
+
+function wirePage() {
+  languageButtons(byId("languages"));
+  languageButtons(byId("settings-languages"));
+  wireCloseButtons();
+  const shortcuts = byId("settings-shortcuts");
+  shortcuts.checked = shortcutsOn();
+  shortcuts.addEventListener("change", () => setShortcuts(shortcuts.checked));
+  byId("end-again").addEventListener("click", () => {
+    if (page.ending !== "left") keepEntered({ muted: media.muted, cameraOn: media.cameraOn, chosen: media.chosen });
+    location.reload();
+  });
+  window.addEventListener("hashchange", () => {
+    if (tokenIn(location.hash)) location.reload(); // another link was opened in this tab
+  });
+  onLanguage(() => {
+    if (page.screen === "end") drawEnding(page.ending);
+    if (page.screen === "start") redrawStart();
+    if (page.screen === "start") document.title = t("app.name");
+    devices.draw();
+  });
+}
+
+/** For tests and operators: a copy of what the page knows, and the connection itself. */
+function state() {
+  const { session } = page;
+  const copy = (value) => Object.freeze(structuredClone(value ?? null));
+  return Object.freeze({
+    screen: page.screen,
+    ending: page.ending,
+    place: session?.place ?? null,
+    host: session?.host ?? false,
+    participant: session?.welcome?.participant ?? null,
+    roster: copy(session?.roster),
+    layout: copy(session?.layout ?? []),
+    stats: copy(session?.stats ?? []),
+    down: session?.down ?? false,
+    pc: session?.peer.pc ?? null,
+  });
+}
+
+async function start() {
+  Object.defineProperty(window, "brotjeneste", { value: Object.freeze({ state }) });
+  await startLanguage();
+  wirePage();
+  const { token, bad } = takeToken();
+  if (!window.isSecureContext || !crypto.subtle) return end("insecure");
+  if (!window.RTCPeerConnection || !navigator.mediaDevices?.getUserMedia) return end("unsupported_browser");
+  if (!token) return end(bad ? "link_invalid" : "link_missing");
+  const before = readEntered();
+  page.known = before;
+  if (before) Object.assign(media, { muted: before.muted, cameraOn: before.cameraOn, chosen: before.chosen, facing: before.facing ?? "user" });
+  wireStart(token);
+  ownLevel.start(media);
+  if (before) {
+    await askDevices();
+    return enter(token);
+  }
+  show("start", t("app.name"));
+  return askDevices();
+}
+
+start().catch((error) => {
+  console.error(error);
+  notice(document.documentElement.lang === "en" ? "The page could not start. Please reload it." : "Siden kunne ikke starte. Last den på nytt.", { lasting: true, kind: "problem" });
+});

@@ -1,0 +1,181 @@
+// The media connection: one RTCPeerConnection with every slot in its first offer.
+// m-lines in order: mic, camera, content (sendonly), then the audio, video and content slots (recvonly).
+
+const CAMERA_MAX_BPS = 1_500_000;
+const CONTENT_MAX_BPS = 2_000_000;
+const DISCONNECTED_MS = 4000;
+const RESTART_MS = 8000;
+const SOURCES = ["mic", "camera", "content"];
+
+/** VP8 first and everything else after it in the browser's own order. */
+export function vp8First(codecs) {
+  const isVp8 = (codec) => codec.mimeType.toLowerCase() === "video/vp8";
+  return [...codecs.filter(isVp8), ...codecs.filter((codec) => !isVp8(codec))];
+}
+
+/**
+ * What tells one leg of the bridge from another in its answers: the SSRCs of its slots, and its DTLS fingerprint.
+ * If they change, the bridge has made a new leg, and the old DTLS association is of no use.
+ */
+export function legMark(sdp) {
+  const lines = sdp.split(/\r?\n/);
+  const ssrcs = lines.map((line) => line.match(/^a=ssrc:(\d+)/)?.[1]).filter(Boolean);
+  const prints = lines.filter((line) => line.startsWith("a=fingerprint:"));
+  return JSON.stringify([...new Set([...ssrcs, ...prints])].sort());
+}
+
+/** Events: `state` when `connected` may have changed, `receivers` when the slots are new, `stuck` when media needs help. */
+export class Peer extends EventTarget {
+  pc = null;
+  #media;
+  #offer;
+  #welcome = null;
+  #senders = {};
+  #mark = null;
+  #timer = 0;
+  #turn = Promise.resolve();
+
+  /** `offer({sdp, sources})` sends the offer and resolves to the answer. */
+  constructor(media, offer) {
+    super();
+    this.#media = media;
+    this.#offer = offer;
+  }
+
+  get connected() {
+    return this.pc?.connectionState === "connected";
+  }
+
+  /** After each join. A connection that lives is kept and asked to find its way anew; else a new one is made. */
+  async joined(welcome) {
+    this.#welcome = welcome;
+    await this.#inTurn(() => (this.pc && this.pc.connectionState !== "failed" ? this.#again() : this.#fresh()));
+  }
+
+  /** Media is gone though the line to the bridge is up: first an ICE restart, then all anew. */
+  async rescue(hard) {
+    await this.#inTurn(() => (hard ? this.#fresh() : this.#again()));
+  }
+
+  /** One negotiation at a time; a failed one does not stop the next. */
+  #inTurn(step) {
+    const run = this.#turn.then(step);
+    this.#turn = run.catch(() => {});
+    return run;
+  }
+
+  async #again() {
+    if (!this.pc) return this.#fresh();
+    const kept = await this.#negotiate({ iceRestart: true }).catch((error) => {
+      if (error.code === "offline" || error.code === "timeout") throw error;
+      return false;
+    });
+    if (!kept) return this.#fresh();
+    this.#watch(RESTART_MS, true);
+  }
+
+  async #fresh() {
+    this.close();
+    const pc = new RTCPeerConnection({ bundlePolicy: "max-bundle", iceServers: usable(this.#welcome.ice_servers) });
+    this.pc = pc;
+    pc.addEventListener("connectionstatechange", () => {
+      if (pc === this.pc) this.#stateChanged();
+    });
+    this.#addSources(pc);
+    this.#addSlots(pc, this.#welcome.slots);
+    await this.#negotiate({});
+  }
+
+  #addSources(pc) {
+    const { tracks } = this.#media;
+    const stream = new MediaStream();
+    const add = (source, kind, bps) => {
+      const encoding = bps ? { sendEncodings: [{ maxBitrate: bps }] } : {};
+      const options = { direction: "sendonly", streams: [stream], ...encoding };
+      this.#senders[source] = pc.addTransceiver(tracks[source] ?? kind, options);
+    };
+    add("mic", "audio", 0);
+    add("camera", "video", CAMERA_MAX_BPS);
+    add("content", "video", CONTENT_MAX_BPS);
+    preferVp8(this.#senders.camera);
+    preferVp8(this.#senders.content);
+  }
+
+  #addSlots(pc, slots) {
+    for (let slot = 0; slot < slots.audio; slot += 1) pc.addTransceiver("audio", { direction: "recvonly" });
+    for (let slot = 0; slot < slots.video + slots.content; slot += 1) {
+      preferVp8(pc.addTransceiver("video", { direction: "recvonly" }));
+    }
+  }
+
+  /** Resolves to false if the answer comes from another leg than the connection was made with. */
+  async #negotiate(options) {
+    const pc = this.pc;
+    if (!pc) return true; // closed while this waited for its turn
+    await pc.setLocalDescription(await pc.createOffer(options));
+    const sources = Object.fromEntries(SOURCES.map((source) => [source, this.#senders[source].mid]));
+    const { sdp } = await this.#offer({ sdp: pc.localDescription.sdp, sources });
+    if (pc !== this.pc || pc.signalingState === "closed") return true;
+    const mark = legMark(sdp);
+    if (this.#mark !== null && mark !== this.#mark) return false;
+    await pc.setRemoteDescription({ type: "answer", sdp });
+    this.#mark = mark;
+    this.dispatchEvent(new Event("receivers"));
+    return true;
+  }
+
+  /** Put the current local tracks on their senders; never a new offer. */
+  async syncTracks() {
+    if (!this.pc) return;
+    for (const source of SOURCES) {
+      const { sender } = this.#senders[source];
+      if (sender.track !== this.#media.tracks[source]) await sender.replaceTrack(this.#media.tracks[source]);
+    }
+  }
+
+  /** The slots: {mid, kind, receiver} of every m-line that we receive on. */
+  slots() {
+    const receiving = this.pc?.getTransceivers().filter((each) => each.direction === "recvonly") ?? [];
+    return receiving.map(({ mid, receiver }) => ({ mid, kind: receiver.track.kind, receiver }));
+  }
+
+  #stateChanged() {
+    const state = this.pc.connectionState;
+    if (state === "failed") this.#stuck(false);
+    else if (state === "disconnected") this.#watch(DISCONNECTED_MS, false);
+    else if (state === "connected") clearTimeout(this.#timer);
+    this.dispatchEvent(new Event("state"));
+  }
+
+  #watch(milliseconds, hard) {
+    clearTimeout(this.#timer);
+    const pc = this.pc;
+    this.#timer = setTimeout(() => {
+      if (pc === this.pc && !this.connected) this.#stuck(hard);
+    }, milliseconds);
+  }
+
+  #stuck(hard) {
+    clearTimeout(this.#timer);
+    this.dispatchEvent(new CustomEvent("stuck", { detail: { hard } }));
+  }
+
+  close() {
+    clearTimeout(this.#timer);
+    this.pc?.close();
+    this.pc = null;
+    this.#mark = null;
+    this.#senders = {};
+  }
+}
+
+/** Servers as RTCPeerConnection takes them: a null username or credential has to be absent. */
+function usable(servers) {
+  return servers.map((server) => Object.fromEntries(Object.entries(server).filter(([, value]) => value !== null)));
+}
+
+function preferVp8(transceiver) {
+  const codecs = RTCRtpReceiver.getCapabilities?.("video")?.codecs;
+  if (!codecs || !transceiver.setCodecPreferences) return;
+  transceiver.setCodecPreferences(vp8First(codecs));
+}

@@ -1,0 +1,102 @@
+// A row of the list of those who are here: name, role, quality, and the host's acts and figures behind a button.
+
+import { el, icon, setIcon, setText } from "./dom.js";
+import { language, t } from "./i18n.js";
+import { cells, quality } from "./stats.js";
+
+const ACTS = ["mute", "muteHold", "unmute", "toWaiting", "handOver", "remove"];
+const CLINICIANS = new Set(["doctor", "specialist"]);
+const FIGURES = ["loss", "jitter", "rate"];
+let nextId = 0;
+
+export function makePerson(person, acts) {
+  const id = `more-${nextId++}`;
+  const more = el("button", { type: "button", className: "button quiet more", data: { action: "more" } });
+  more.setAttribute("aria-expanded", "false");
+  more.setAttribute("aria-controls", id);
+  const body = el("div", { id, className: "person-more", hidden: true }, actButtons(person, acts), table());
+  more.addEventListener("click", () => {
+    body.hidden = !body.hidden;
+    more.setAttribute("aria-expanded", String(!body.hidden));
+  });
+  const words = el("div", { className: "who" }, el("strong"), el("span", { className: "role" }), el("span", { className: "state" }));
+  const link = el("span", { className: "quality" }, icon("unknown"), el("span"));
+  return el("li", { className: "person" }, el("div", { className: "person-head" }, words, link, more), body);
+}
+
+function actButtons(person, acts) {
+  const box = el("div", { className: "acts" });
+  for (const name of ACTS) {
+    const kind = name === "remove" ? "button danger" : "button";
+    const node = el("button", { type: "button", className: kind, data: { action: name } });
+    node.addEventListener("click", () => acts[name](person.participant));
+    box.append(node);
+  }
+  return box;
+}
+
+function table() {
+  const head = el("tr", {}, el("td"), headCell("col", "up"), headCell("col", "down"));
+  const rows = FIGURES.map((figure) => {
+    const cell = (way) => el("td", { data: { cell: `${way}.${figure}` } });
+    return el("tr", {}, headCell("row", figure), cell("up"), cell("down"));
+  });
+  const rtt = el("tr", {}, headCell("row", "rtt"), el("td", { colSpan: 2, data: { cell: "rtt" } }));
+  return el("table", { className: "figures" }, el("caption"), el("thead", {}, head), el("tbody", {}, ...rows, rtt));
+}
+
+const headCell = (scope, name) => el("th", { scope, data: { head: name } });
+
+/** Which acts fit this person now. */
+export function actsFor({ person, host }) {
+  if (!host || person.you) return new Set();
+  const fitting = new Set(["toWaiting", "remove", person.muted ? "unmute" : "mute"]);
+  if (!person.muted || person.may_unmute) fitting.add("muteHold");
+  if (CLINICIANS.has(person.role) && !person.host && person.connected) fitting.add("handOver");
+  return fitting;
+}
+
+function states(person) {
+  const keys = [];
+  if (person.you) keys.push("person.you");
+  if (person.host) keys.push("person.host");
+  if (!person.connected) keys.push("person.lost");
+  if (person.muted) keys.push(person.may_unmute ? "person.muted" : "person.held");
+  if (!person.camera) keys.push("person.noCamera");
+  if (person.sharing) keys.push("person.sharing");
+  return keys.map((key) => t(key)).join(" · ");
+}
+
+export function fillPerson(row, { person, host, figures }) {
+  setText(row.querySelector("strong"), person.name);
+  setText(row.querySelector(".role"), t(`role.${person.role}`));
+  setText(row.querySelector(".state"), states(person));
+  const word = quality(person.connected ? figures : null);
+  const link = row.querySelector(".quality");
+  link.hidden = !host;
+  link.dataset.quality = word;
+  setIcon(link.firstChild, word);
+  setText(link.lastChild, t(`quality.${word}`));
+  const more = row.querySelector(".more");
+  more.hidden = !host;
+  setText(more, t("person.more"));
+  more.setAttribute("aria-label", t("person.moreName", { name: person.name }));
+  if (!host) row.querySelector(".person-more").hidden = true;
+  const fitting = actsFor({ person, host });
+  for (const name of ACTS) {
+    const node = row.querySelector(`[data-action=${name}]`);
+    node.hidden = !fitting.has(name);
+    setText(node, t(`person.${name}`));
+  }
+  fillTable(row, figures);
+}
+
+function fillTable(row, figures) {
+  setText(row.querySelector("caption"), t("figures.title"));
+  for (const node of row.querySelectorAll("[data-head]")) setText(node, t(`figures.${node.dataset.head}`));
+  const values = cells(figures, language());
+  for (const node of row.querySelectorAll("[data-cell]")) {
+    const [way, figure] = node.dataset.cell.split(".");
+    setText(node, figure ? values[way][figure] : values.rtt);
+  }
+}

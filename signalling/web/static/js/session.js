@@ -1,0 +1,192 @@
+// One visit: the line to the bridge, the media connection and what the bridge has told us. No document here.
+
+import { Channel } from "./protocol.js";
+import { Peer } from "./peer.js";
+import { keepResume, readResume } from "./token.js";
+
+/** Events: `change` (place, roster, people), `layout`, `stats`, `media` (connection state), `receivers`, `down`, `over`, and `trouble`. */
+export class Session extends EventTarget {
+  welcome = null;
+  place = null;
+  roster = null;
+  layout = [];
+  stats = [];
+  down = false;
+  pinned = null;
+  media;
+  peer;
+  #channel;
+  #resumeKey;
+  #selfMutes = 0;
+  #rescuing = false;
+  #told = new Map();
+  #released = false;
+
+  /** `url` of the WebSocket; `identity` holds token, resumeKey and language() of the page. */
+  constructor(url, identity, media) {
+    super();
+    this.media = media;
+    this.#resumeKey = identity.resumeKey;
+    this.#channel = new Channel(url, () => ({
+      token: identity.token,
+      resume: readResume(identity.resumeKey),
+      language: identity.language(),
+    }));
+    this.peer = new Peer(media, (offer) => this.#channel.request("offer", offer));
+    this.#listen();
+  }
+
+  get me() {
+    return this.roster?.people.find((person) => person.you) ?? null;
+  }
+
+  get host() {
+    return this.roster ? this.roster.host : Boolean(this.welcome?.host);
+  }
+
+  start() {
+    this.#channel.open();
+  }
+
+  /** Send an act of this person; resolves to the reply, rejects with ProtocolError. */
+  act(type, fields = {}) {
+    return this.#channel.request(type, fields);
+  }
+
+  #listen() {
+    const on = (name, handler) => this.#channel.addEventListener(name, (event) => handler(event.detail));
+    on("welcome", (message) => this.#welcomed(message));
+    on("roster", (message) => this.#rostered(message));
+    on("layout", (message) => {
+      this.layout = message.slots;
+      this.#emit("layout");
+    });
+    on("stats", (message) => {
+      this.stats = message.people;
+      this.#emit("stats");
+    });
+    on("down", (detail) => {
+      this.down = true;
+      this.#emit("down", detail);
+    });
+    on("over", (message) => {
+      this.#release();
+      this.#emit("over", message);
+    });
+    this.media.addEventListener("change", () => this.#mediaChanged());
+    this.peer.addEventListener("state", () => this.#emit("media"));
+    this.peer.addEventListener("receivers", () => this.#emit("receivers"));
+    this.peer.addEventListener("stuck", (event) => this.#rescue(event.detail.hard));
+  }
+
+  #welcomed(message) {
+    keepResume(this.#resumeKey, message.resume);
+    this.welcome = message;
+    this.down = false;
+    this.roster = null;
+    this.#told.clear();
+    this.#setPlace(message.place);
+    this.#emit("change");
+    this.peer.joined(message).catch((error) => this.#mediaFailed(error));
+  }
+
+  #rostered(message) {
+    this.roster = message;
+    const { me } = this;
+    if (me) {
+      if (this.#selfMutes === 0) this.media.setHeldMute(me.muted && !this.media.muted);
+      this.#setPlace(me.place);
+    }
+    this.#emit("change");
+  }
+
+  #setPlace(place) {
+    const before = this.place;
+    this.place = place;
+    if (place !== "admitted") this.layout = [];
+    if (before !== place) this.#emit("layout");
+    this.#tellState();
+  }
+
+  /** The bridge believes what it was last told: correct it where the page differs, once for each difference. */
+  #tellState() {
+    const { me, media } = this;
+    if (!me || this.#selfMutes > 0) return;
+    this.#correct("self_mute", me.muted || !media.muted, { muted: media.muted });
+    this.#correct("camera", me.camera === media.cameraLive, { on: media.cameraLive });
+    const sharing = Boolean(media.tracks.content);
+    this.#correct("sharing", me.sharing === sharing, { on: sharing });
+  }
+
+  #correct(type, agreed, fields) {
+    const wish = `${this.place} ${JSON.stringify(fields)}`;
+    if (agreed) this.#told.delete(type);
+    else if (this.#told.get(type) !== wish && this.#channel.joined) {
+      this.#told.set(type, wish);
+      this.act(type, fields).catch(() => {});
+    }
+  }
+
+  /** Silence is immediate and local; sound waits until the bridge agrees, since the host may forbid it. */
+  async setMuted(muted) {
+    this.#selfMutes += 1;
+    try {
+      if (muted) await this.media.setMuted(true);
+      if (this.#channel.joined) await this.act("self_mute", { muted });
+      if (!muted) {
+        this.media.setHeldMute(false);
+        await this.media.setMuted(false);
+      }
+    } finally {
+      this.#selfMutes -= 1;
+    }
+  }
+
+  pin(participant) {
+    this.pinned = participant;
+    this.#emit("layout");
+    return this.act("pin", { participant });
+  }
+
+  #mediaChanged() {
+    this.peer.syncTracks().catch((error) => this.#mediaFailed(error));
+    this.#tellState();
+    this.#emit("media");
+  }
+
+  async #rescue(hard) {
+    if (!this.#channel.joined || this.#rescuing) return; // a rejoin makes an offer anyway
+    this.#rescuing = true;
+    try {
+      await this.peer.rescue(hard);
+    } catch (error) {
+      this.#mediaFailed(error);
+    } finally {
+      this.#rescuing = false;
+    }
+  }
+
+  #mediaFailed(error) {
+    if (this.#released || error.code === "offline" || error.code === "timeout") return;
+    this.#emit("trouble", { code: error.code ?? "media" });
+  }
+
+  /** Leave by one's own will. */
+  leave() {
+    this.#channel.tell({ type: "leave" });
+    this.#channel.close();
+    this.#release();
+    this.#emit("over", { code: "left" });
+  }
+
+  #release() {
+    this.#released = true;
+    this.place = null;
+    this.peer.close();
+    this.media.close();
+  }
+
+  #emit(name, detail = null) {
+    this.dispatchEvent(new CustomEvent(name, { detail }));
+  }
+}

@@ -1,0 +1,52 @@
+// The link's secret. It arrives in the fragment (which no server sees), leaves the address bar at once,
+// and is kept for this tab only. The `resume` secret outlives the tab, filed under a hash of the link.
+
+const TOKEN = "brotjeneste.token";
+const ENTERED = "brotjeneste.entered";
+const RESUME = "brotjeneste.resume.";
+const LOOKS_LIKE_TOKEN = /^[A-Za-z0-9_.-]{16,2048}$/;
+
+/** Storage can be forbidden altogether (private windows, strict settings): then the page works until it is reloaded. */
+function quietly(action) {
+  try {
+    return action();
+  } catch {
+    return null;
+  }
+}
+
+/** The token in a link's fragment, or null. */
+export function tokenIn(fragment) {
+  const text = fragment.replace(/^#/, "");
+  return LOOKS_LIKE_TOKEN.test(text) ? text : null;
+}
+
+/** Take the token from the address bar, else the one of this tab. A fragment that is no token counts as `bad`. */
+export function takeToken() {
+  const fragment = location.hash;
+  const token = tokenIn(fragment);
+  if (fragment) history.replaceState(null, "", location.pathname);
+  if (token) {
+    const before = quietly(() => sessionStorage.getItem(TOKEN));
+    if (before !== token) forgetEntered();
+    quietly(() => sessionStorage.setItem(TOKEN, token));
+    return { token, bad: false };
+  }
+  return { token: fragment ? null : quietly(() => sessionStorage.getItem(TOKEN)), bad: fragment.length > 1 };
+}
+
+export async function resumeKey(token) {
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(token));
+  return RESUME + [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+export const readResume = (key) => quietly(() => localStorage.getItem(key));
+export const keepResume = (key, secret) => quietly(() => localStorage.setItem(key, secret));
+
+/** What this tab needs in order to go straight back in after a reload: choices of mute, camera and devices. */
+export const readEntered = () => quietly(() => JSON.parse(sessionStorage.getItem(ENTERED)));
+export const keepEntered = (choices) => quietly(() => sessionStorage.setItem(ENTERED, JSON.stringify(choices)));
+export const forgetEntered = () => quietly(() => sessionStorage.removeItem(ENTERED));
+
+export const readPreference = (name) => quietly(() => localStorage.getItem(`brotjeneste.${name}`));
+export const keepPreference = (name, value) => quietly(() => localStorage.setItem(`brotjeneste.${name}`, value));

@@ -1,0 +1,151 @@
+"""The answers in the hands of real peers: Chromium, Firefox and aiortc take them."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from aiortc import (
+    AudioStreamTrack,
+    RTCConfiguration,
+    RTCPeerConnection,
+    RTCSessionDescription,
+    VideoStreamTrack,
+)
+from playwright.async_api import async_playwright
+
+from media.description import LegDescription
+from media.sdp import OfferRoles
+from media.transport import DtlsCertificate
+from tests.media.sdp_offers import ROLES, answered, sections, transport
+from tests.support.firefox import FirefoxBidi
+
+Evaluate = Callable[[str], Awaitable[Any]]
+
+CHROMIUM_ARGUMENTS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+OFFER = """(async () => {
+  const pc = window.pc = new RTCPeerConnection();
+  window.tracks = [];
+  pc.ontrack = ({ track, streams, transceiver }) =>
+    window.tracks.push([transceiver.mid, track.kind, streams.map((stream) => stream.id).join()]);
+  const canvas = document.createElement("canvas");
+  canvas.getContext("2d").fillRect(0, 0, 1, 1);
+  const sound = new AudioContext().createMediaStreamDestination().stream;
+  const picture = canvas.captureStream(5);
+  const direction = "sendonly";
+  const mic = pc.addTransceiver(sound.getAudioTracks()[0], { direction });
+  const camera = pc.addTransceiver(picture.getVideoTracks()[0], { direction });
+  const content = pc.addTransceiver("video", { direction });
+  for (const kind of ["audio", "audio", "video", "video", "video"])
+    pc.addTransceiver(kind, { direction: "recvonly" });
+  await pc.setLocalDescription();
+  return [pc.localDescription.sdp, mic.mid, camera.mid, content.mid];
+})()"""
+
+RESTART = """(async () => {
+  await pc.setLocalDescription(await pc.createOffer({ iceRestart: true }));
+  return pc.localDescription.sdp;
+})()"""
+
+TAKE = """(async (sdp) => {
+  window.tracks = [];
+  await pc.setRemoteDescription({ type: "answer", sdp });
+  const codecs = (params) => params.codecs.map((codec) => codec.mimeType);
+  return {
+    tracks: window.tracks,
+    directions: pc.getTransceivers().map((item) => item.currentDirection),
+    camera: codecs(pc.getTransceivers()[1].sender.getParameters()),
+    setup: pc.remoteDescription.sdp.includes("a=setup:passive"),
+  };
+})"""
+
+
+@asynccontextmanager
+async def chromium() -> AsyncIterator[Evaluate]:
+    """Give the `evaluate` of a page in Debian's Chromium."""
+    async with async_playwright() as driver:
+        browser = await driver.chromium.launch(
+            executable_path="/usr/bin/chromium", args=list(CHROMIUM_ARGUMENTS)
+        )
+        try:
+            yield (await browser.new_page()).evaluate
+        finally:
+            await browser.close()
+
+
+@asynccontextmanager
+async def firefox() -> AsyncIterator[Evaluate]:
+    """Give the `evaluate` of a page in Debian's Firefox."""
+    async with FirefoxBidi() as driver:
+        await driver.open("about:blank")
+        yield driver.evaluate
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("browser", [chromium, firefox])
+async def test_browsers_take_the_answer_and_an_ice_restart(browser: Any) -> None:
+    """A browser applies the first answer and one to an ICE restart, with our tracks, streams and directions."""
+    local = transport(DtlsCertificate.generate(datetime.now(UTC)).fingerprint)
+    async with browser() as evaluate:
+        sdp, mic, camera, content = await evaluate(OFFER)
+        answer = answered(sdp, OfferRoles(mic, camera, content), local=local)
+        taken = await evaluate(f"{TAKE}({json.dumps(answer.sdp)})")
+        assert taken["directions"] == ["sendonly"] * 3 + ["recvonly"] * 5
+        assert sorted(taken["tracks"]) == [
+            [place.mid, place.kind, place.stream] for place in answer.leg.places
+        ]
+        assert taken["camera"][0] == "video/VP8"
+        again = answered(
+            await evaluate(RESTART), OfferRoles(mic, camera, content), previous=answer.leg, local=local
+        )
+        assert again.remote.ufrag != answer.remote.ufrag
+        assert again.leg.slots == answer.leg.slots
+        taken = await evaluate(f"{TAKE}({json.dumps(again.sdp)})")
+        assert taken["directions"] == ["sendonly"] * 3 + ["recvonly"] * 5
+        assert taken["tracks"] == []
+
+
+async def test_aiortc_takes_the_answer() -> None:
+    """The Python peer applies the answer, has a track per slot, and its next offer keeps the slots."""
+    local = transport(DtlsCertificate.generate(datetime.now(UTC)).fingerprint)
+    peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+    tracks: list[str] = []
+    peer.on("track", lambda track: tracks.append(track.kind))
+    try:
+        peer.addTransceiver(AudioStreamTrack(), direction="sendonly")
+        peer.addTransceiver(VideoStreamTrack(), direction="sendonly")
+        peer.addTransceiver("video", direction="sendonly")
+        for kind in ("audio", "audio", "video", "video", "video"):
+            peer.addTransceiver(kind, direction="recvonly")
+        first = await _aiortc_round(peer, local, None)
+        assert tracks == ["audio", "audio", "video", "video", "video"]
+        assert [item.currentDirection for item in peer.getTransceivers()] == ["sendonly"] * 3 + [
+            "recvonly"
+        ] * 5
+        second = await _aiortc_round(peer, local, first)
+        assert second.slots == first.slots
+    finally:
+        await asyncio.wait_for(peer.close(), 20)
+
+
+async def _aiortc_round(
+    peer: RTCPeerConnection, local: Any, previous: LegDescription | None
+) -> LegDescription:
+    await peer.setLocalDescription(await peer.createOffer())
+    offer = peer.localDescription.sdp
+    answer = answered(offer, ROLES, local=local, previous=previous)
+    assert len(sections(answer.sdp)) == len(sections(offer))
+    await peer.setRemoteDescription(RTCSessionDescription(answer.sdp, "answer"))
+    return answer.leg

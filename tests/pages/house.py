@@ -1,0 +1,284 @@
+"""A house for the pages: a static server with the real content policy, a browser, and a bridge that is played.
+
+`visit` opens a page on it. The bridge's part is played through Playwright's WebSocket routing, and every message that
+a page sends is read by the real schema. Media is answered by a second RTCPeerConnection in the page, with painted pictures.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+from aiohttp import web
+from playwright.async_api import Browser, Page, WebSocketRoute
+
+from signalling import messages
+
+STATIC = Path(__file__).parents[2] / "signalling" / "web" / "static"
+LANGUAGES = ("nb", "nn", "en")
+TOKEN = "eyJhbGciOiJFZERTQSJ9.eyJwdXJwb3NlIjoiam9pbiJ9.c2lnbmF0dXJlLXNpZ25hdHVyZQ"
+CONTENT_POLICY = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+PATIENCE = 10.0
+Message = TypeVar("Message")
+CHROMIUM = "/usr/bin/chromium"
+CHROMIUM_ARGS = (
+    "--headless --no-sandbox --disable-gpu --no-first-run --disable-background-networking --disable-component-update "
+    "--disable-sync --use-fake-ui-for-media-stream --use-fake-device-for-media-stream"
+).split()
+
+# The far end of the media connection: answers in the page itself and paints a moving picture into each video slot.
+FAR_END = """
+window.farEnd = async (sdp) => {
+  const far = new RTCPeerConnection();
+  window.farEnds = [...(window.farEnds ?? []), far];
+  await far.setRemoteDescription({ type: "offer", sdp });
+  let number = 0;
+  for (const each of far.getTransceivers()) {
+    const wanted = sdp.split("m=").find((part) => part.includes(`a=mid:${each.mid}\\r`)).includes("a=recvonly");
+    each.direction = wanted ? "sendonly" : "recvonly";
+    if (!wanted || each.receiver.track.kind !== "video") continue;
+    const canvas = Object.assign(document.createElement("canvas"), { width: 640, height: 360 });
+    const hue = 40 + 70 * number++;
+    let step = 0;
+    setInterval(() => {
+      const paint = canvas.getContext("2d");
+      paint.fillStyle = `hsl(${hue} 45% 60%)`;
+      paint.fillRect(0, 0, 640, 360);
+      paint.fillStyle = `hsl(${hue} 40% 30%)`;
+      paint.beginPath();
+      paint.arc(320, 150, 70, 0, 7);
+      paint.fill();
+      paint.fillRect(200, 235, 240, 125);
+      paint.fillStyle = "white";
+      paint.fillRect((step += 5) % 640, 350, 30, 10);
+    }, 100);
+    await each.sender.replaceTrack(canvas.captureStream(10).getVideoTracks()[0]);
+  }
+  await far.setLocalDescription(await far.createAnswer());
+  if (far.iceGatheringState !== "complete") {
+    await new Promise((done) => {
+      far.onicegatheringstatechange = () => far.iceGatheringState === "complete" && done();
+    });
+  }
+  return far.localDescription.sdp;
+};
+"""
+
+
+@asynccontextmanager
+async def static_site() -> AsyncIterator[str]:
+    """Serve the pages as the bridge does, content policy included; give the address."""
+    app = web.Application()
+    app.router.add_static("/static", STATIC)
+
+    async def join(_: web.Request) -> web.StreamResponse:
+        return web.FileResponse(STATIC / "join.html")
+
+    async def index(_: web.Request) -> web.StreamResponse:
+        return web.FileResponse(STATIC / "index.html")
+
+    async def policy(_: web.Request, response: web.StreamResponse) -> None:
+        response.headers["Content-Security-Policy"] = CONTENT_POLICY
+
+    app.router.add_get("/join", join)
+    app.router.add_get("/", index)
+    app.on_response_prepare.append(policy)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+def person(participant: str, name: str, role: str, **changes: Any) -> dict[str, Any]:
+    """Give one line of a roster: admitted, connected, with picture and sound."""
+    line = {
+        "participant": participant,
+        "name": name,
+        "role": role,
+        "host": False,
+        "place": "admitted",
+        "connected": True,
+        "muted": False,
+        "may_unmute": True,
+        "camera": True,
+        "sharing": False,
+        "you": False,
+    }
+    return line | changes
+
+
+@dataclass
+class PlayedBridge:
+    """The bridge's part. Tests set the fields before the page joins, and push messages afterwards."""
+
+    role: str = "patient"
+    host: bool = False
+    place: str = "waiting"
+    people: list[dict[str, Any]] = field(default_factory=list)
+    locked: bool = False
+    slots: dict[str, int] = field(default_factory=lambda: {"audio": 3, "video": 3, "content": 1})
+    refuse_join: str | None = None
+    refusals: dict[str, str] = field(default_factory=dict)
+    answer_offers: bool = True
+    sent: list[messages.ClientMessage] = field(default_factory=list)
+    offers: list[messages.Offer] = field(default_factory=list)
+    socket: WebSocketRoute | None = None
+    connections: int = 0
+    revision: int = 0
+    _inbox: asyncio.Queue[str] = field(default_factory=asyncio.Queue)
+    _news: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    def connect(self, socket: WebSocketRoute) -> None:
+        """Take a new connection of the page."""
+        self.socket = socket
+        self.connections += 1
+        socket.on_message(lambda data: self._inbox.put_nowait(str(data)))
+
+    def push(self, kind: str, **fields: Any) -> None:
+        """Send the page one message, checked against the real schema."""
+        assert self.socket is not None
+        text = msgspec.json.encode({"type": kind} | fields).decode()
+        messages.decode_server(text)
+        self.socket.send(text)
+
+    def roster(self) -> None:
+        """Send the roster as it is now."""
+        self.revision += 1
+        self.push("roster", revision=self.revision, locked=self.locked, host=self.host, people=self.people)
+
+    def change(self, participant: str, **changes: Any) -> None:
+        """Change one person and send the roster."""
+        self.people = [each | changes if each["participant"] == participant else each for each in self.people]
+        self.roster()
+
+    async def run(self, page: Page) -> None:
+        """Read and answer until cancelled."""
+        while True:
+            message = messages.decode_client(await self._inbox.get())
+            await self._answer(page, message)
+            async with self._news:
+                self.sent.append(message)
+                self._news.notify_all()
+
+    async def _answer(self, page: Page, message: messages.ClientMessage) -> None:
+        code = self.refusals.get(type(message).__name__.lower())
+        if isinstance(message, messages.Join):
+            self._welcome()
+        elif isinstance(message, messages.Leave):
+            return
+        elif code is not None:
+            self.push("error", ref=message.ref, code=code, message="Refused in a test.")
+        elif isinstance(message, messages.Offer):
+            self.offers.append(message)
+            if self.answer_offers:
+                self.push("answer", ref=message.ref, sdp=await page.evaluate("(sdp) => farEnd(sdp)", message.sdp))
+        elif isinstance(message, messages.Invite):
+            link = f"https://bro.example/join#{TOKEN}"
+            self.push("invited", ref=message.ref, link=link, expires_at="2030-05-17T12:00:00Z")
+        else:
+            self.push("ok", ref=message.ref)
+
+    def _welcome(self) -> None:
+        if self.refuse_join is not None:
+            self.push("error", ref=None, code=self.refuse_join, message="Refused in a test.")
+            return
+        self.push(
+            "welcome",
+            version=1,
+            participant="p_me",
+            room_name="Samtale mandag 10.15",
+            role=self.role,
+            host=self.host,
+            place=self.place,
+            resume="resume-secret",
+            slots=self.slots,
+            ice_servers=[],
+        )
+        if self.people:
+            self.roster()
+
+    async def expect(self, kind: type[Message], matches: Callable[[Message], bool] = lambda _: True) -> Message:
+        """Wait for a message of `kind` that `matches`, take it out of `sent` and give it."""
+
+        def found() -> Message | None:
+            return next((each for each in self.sent if isinstance(each, kind) and matches(each)), None)
+
+        async with asyncio.timeout(PATIENCE), self._news:
+            await self._news.wait_for(lambda: found() is not None)
+        message = found()
+        assert message is not None
+        self.sent.remove(message)  # type: ignore[arg-type]
+        return message
+
+
+@dataclass
+class Visit:
+    """One page with its bridge, and what the browser complained of."""
+
+    page: Page
+    bridge: PlayedBridge
+    complaints: list[str]
+    requests: list[str]
+
+    async def enter(self) -> None:
+        """Press the button of the start screen."""
+        await self.page.click("#enter")
+
+    async def state(self) -> dict[str, Any]:
+        """What the page says of itself."""
+        value: dict[str, Any] = await self.page.evaluate("() => ({ ...brotjeneste.state(), pc: null })")
+        return value
+
+    async def until(self, expression: str) -> None:
+        """Wait until a JavaScript expression holds in the page."""
+        # Playwright's own wait_for_function compiles in the page again and again, which the content policy forbids.
+        look = f"const look = () => (({expression}) ? done() : setTimeout(look, 25))"
+        async with asyncio.timeout(PATIENCE):
+            await self.page.evaluate(f"() => new Promise((done) => {{ {look}; look(); }})")
+
+
+@asynccontextmanager
+async def visit(
+    browser: Browser,
+    site: str,
+    bridge: PlayedBridge | None = None,
+    *,
+    path: str = f"/join#{TOKEN}",
+    locale: str = "nb-NO",
+    size: tuple[int, int] = (1280, 800),
+    prepare: Callable[[Page], Awaitable[None]] | None = None,
+    **context_options: Any,
+) -> AsyncIterator[Visit]:
+    """Open a page in a fresh context; at the end nothing may have gone to the console or to another host."""
+    played = bridge or PlayedBridge()
+    view = {"width": size[0], "height": size[1]}
+    context = await browser.new_context(locale=locale, viewport=view, **context_options)
+    context.set_default_timeout(PATIENCE * 1000)
+    page = await context.new_page()
+    here = Visit(page, played, [], [])
+    page.on("console", lambda line: here.complaints.append(line.text) if line.type in {"error", "warning"} else None)
+    page.on("pageerror", lambda error: here.complaints.append(str(error)))
+    page.on("request", lambda request: here.requests.append(request.url))
+    await page.route_web_socket("**/api/v1/ws", played.connect)
+    await page.add_init_script(FAR_END)
+    if prepare is not None:
+        await prepare(page)
+    async with asyncio.TaskGroup() as tasks:
+        playing = tasks.create_task(played.run(page))
+        try:
+            await page.goto(site + path)
+            yield here
+        finally:
+            playing.cancel()
+            await context.close()
+    assert here.complaints == []
+    assert [url for url in here.requests if not url.startswith(site)] == []

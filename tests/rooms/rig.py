@@ -1,0 +1,185 @@
+"""A consultation under test: submits commands, applies events, keeps the record and the packet gates."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from bridge.rooms import commands as c
+from bridge.rooms import events as ev
+from bridge.rooms.decide import decide
+from bridge.rooms.evolve import evolve
+from bridge.rooms.model import (
+    ByParticipant,
+    ConnectionId,
+    InvitationId,
+    Office,
+    Participant,
+    ParticipantId,
+    Pii,
+    Place,
+    ResumeHash,
+    Role,
+    Room,
+    RoomId,
+    System,
+)
+from bridge.rooms.refusal import Refusal
+from bridge.rooms.views import gate_changes
+
+ADMINISTRATION = System(Office.ADMINISTRATION)
+OPERATOR = System(Office.OPERATOR)
+BRIDGE = System(Office.BRIDGE)
+START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
+LINK_LIFE = timedelta(hours=2)
+
+
+def person(name: str) -> ByParticipant:
+    """Return the actor for the participant who uses the link called `name`."""
+    return ByParticipant(pid(name))
+
+
+def pid(name: str) -> ParticipantId:
+    """Return the id of the participant who uses the link called `name`."""
+    return ParticipantId(f"p_{name}")
+
+
+def iid(name: str) -> InvitationId:
+    """Return the id of the link called `name`."""
+    return InvitationId(f"i_{name}")
+
+
+def resume(name: str) -> ResumeHash:
+    """Return the digest that the page of `name` can present after its first visit."""
+    return ResumeHash(f"resume of {name}")
+
+
+class PacketGate:
+    """Stands in for the engine: legs by (participant, connection), moved by nothing but gate changes."""
+
+    def __init__(self) -> None:
+        self.open: set[tuple[ParticipantId, ConnectionId | None]] = set()
+
+    def follow(self, event: ev.Event, before: Room | None, after: Room) -> None:
+        """Move the gates as the application does once the event is recorded."""
+        for participant, opened in gate_changes(event, before, after):
+            if opened:
+                self.open.add((participant, after.participants[participant].connection))
+            else:
+                self.open = {leg for leg in self.open if leg[0] != participant}
+
+    def passes(self, name: str) -> bool:
+        """Whether any leg of `name` is open."""
+        return any(leg[0] == pid(name) for leg in self.open)
+
+
+@dataclass
+class Consultation:
+    """One room with its record; `now` moves only when a test moves it."""
+
+    now: datetime = START
+    room: Room | None = None
+    record: list[ev.Event] = field(default_factory=list)
+    gate: PacketGate = field(default_factory=PacketGate)
+    connections: int = 0
+
+    def do(self, command: c.Command) -> ev.Outcome:
+        """Decide, record, apply, move the gates; return what `decide` said."""
+        outcome = decide(self.room, command, self.now)
+        for event in [] if isinstance(outcome, Refusal) else outcome:
+            before, self.room = self.room, evolve(self.room, event)
+            self.record.append(event)
+            self.gate.follow(event, before, self.room)
+        return outcome
+
+    def refused(self, command: c.Command) -> str:
+        """Return the code with which the command is turned down; nothing may have changed."""
+        before = self.room
+        outcome = self.do(command)
+        assert isinstance(outcome, Refusal), outcome
+        assert outcome.sentence.endswith(".")
+        assert self.room is before
+        return outcome.code
+
+    def happens(self, command: c.Command) -> list[ev.Event]:
+        """Return the events of a command that must not be refused."""
+        outcome = self.do(command)
+        assert not isinstance(outcome, Refusal), outcome
+        return outcome
+
+    def create(self, max_participants: int = 9) -> None:
+        """Open the room."""
+        self.happens(
+            c.CreateRoom(
+                by=ADMINISTRATION, room=RoomId("r_1"), name=Pii("Rom 1"), max_participants=max_participants
+            )
+        )
+
+    def invite(self, name: str, role: Role = Role.PATIENT, *, host: bool = False) -> None:
+        """Issue a link from the administration."""
+        self.happens(
+            c.Invite(
+                by=ADMINISTRATION,
+                invitation=iid(name),
+                role=role,
+                name=Pii(name),
+                expires_at=self.now + LINK_LIFE,
+                host=host,
+            )
+        )
+
+    def knocking(self, name: str, secret: ResumeHash | None = None) -> c.Knock:
+        """Return a knock on a new connection with the link called `name`."""
+        self.connections += 1
+        return c.Knock(
+            invitation=iid(name),
+            connection=ConnectionId(self.connections),
+            resume_hash=secret,
+            new_participant=pid(name),
+            new_resume_hash=resume(name),
+        )
+
+    def arrive(self, *names: str, role: Role = Role.PATIENT) -> None:
+        """Invite guests and let them knock."""
+        for name in names:
+            self.invite(name, role)
+            self.happens(self.knocking(name))
+
+    def come_back(self, name: str) -> list[ev.Event]:
+        """Let somebody knock again with the right secret."""
+        return self.happens(self.knocking(name, resume(name)))
+
+    def enter_host(self, name: str, role: Role = Role.DOCTOR) -> None:
+        """Issue a host link and let its holder in."""
+        self.invite(name, role, host=True)
+        self.happens(self.knocking(name))
+
+    def admit(self, *names: str) -> None:
+        """Let guests in by the host."""
+        for name in names:
+            assert self.room is not None
+            assert self.room.host is not None
+            self.happens(c.Admit(by=ByParticipant(self.room.host), participant=pid(name)))
+
+    def drop(self, name: str) -> list[ev.Event]:
+        """Lose the present connection of `name`."""
+        connection = self.of(name).connection
+        assert connection is not None
+        return self.happens(c.Disconnect(participant=pid(name), connection=connection))
+
+    def of(self, name: str) -> Participant:
+        """Return the participant who used the link called `name`."""
+        assert self.room is not None
+        return self.room.participants[pid(name)]
+
+    def place(self, name: str) -> Place:
+        """Return where `name` is."""
+        return self.of(name).place
+
+
+def opened() -> Consultation:
+    """Return a consultation with the doctor in and two guests waiting: a patient and an interpreter."""
+    consultation = Consultation()
+    consultation.create()
+    consultation.enter_host("doctor")
+    consultation.arrive("patient")
+    consultation.arrive("interpreter", role=Role.INTERPRETER)
+    return consultation

@@ -1,0 +1,100 @@
+"""`decide` answers any command on any room, and an answer that refuses or does nothing leaves no trace."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, timezone
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bridge.rooms import commands as c
+from bridge.rooms import events as ev
+from bridge.rooms.decide import decide
+from bridge.rooms.evolve import evolve
+from bridge.rooms.model import ByParticipant, Office, Pii, Role, Room, System
+from bridge.rooms.refusal import Refusal
+from tests.rooms.rig import START, iid, opened, person, pid, resume
+
+people = st.sampled_from([*map(pid, ("doctor", "patient", "interpreter", "new")), ""])
+links = st.sampled_from([*map(iid, ("doctor", "patient", "interpreter", "new")), ""])
+secrets = st.sampled_from([*map(resume, ("doctor", "patient", "interpreter")), ""])
+connections = st.integers(-1, 5)
+actors = st.one_of(st.builds(ByParticipant, people), st.builds(System, st.sampled_from(Office)))
+texts = st.builds(Pii, st.text(max_size=250))
+times = st.datetimes(
+    timezones=st.sampled_from([UTC, timezone(timedelta(hours=14)), timezone(timedelta(hours=-12)), None])
+)
+FIELDS = {
+    "by": actors,
+    "room": st.sampled_from(["r_1", ""]),
+    "name": texts,
+    "reason": st.one_of(st.none(), texts),
+    "max_participants": st.integers(-1, 10**9),
+    "role": st.sampled_from(Role),
+    "expires_at": times,
+    "host": st.booleans(),
+    "invitation": links,
+    "participant": people,
+    "connection": connections,
+    "resume_hash": st.one_of(st.none(), secrets),
+    "new_participant": people,
+    "new_resume_hash": secrets,
+    "muted": st.booleans(),
+    "may_unmute": st.booleans(),
+    "on": st.booleans(),
+    "locked": st.booleans(),
+}
+commands: st.SearchStrategy[c.Command] = st.one_of(
+    *(
+        st.builds(kind, **{field: FIELDS[field] for field in kind.__dataclass_fields__})
+        for kind in c.Command.__args__
+    )
+)
+
+
+def before_anything() -> Room | None:
+    """Return no room."""
+    return None
+
+
+def with_people_waiting() -> Room | None:
+    """Return a room with a host and two who wait."""
+    return opened().room
+
+
+def in_full_swing() -> Room | None:
+    """Return a room with all admitted, the host absent and one person gone."""
+    consultation = opened()
+    consultation.admit("patient", "interpreter")
+    consultation.drop("doctor")
+    consultation.happens(c.Leave(by=person("interpreter")))
+    return consultation.room
+
+
+def over() -> Room | None:
+    """Return a room that has ended."""
+    consultation = opened()
+    consultation.happens(c.End(by=person("doctor")))
+    return consultation.room
+
+
+@settings(max_examples=600, deadline=None)
+@given(
+    start=st.sampled_from([before_anything, with_people_waiting, in_full_swing, over]),
+    asked=st.lists(commands, min_size=1, max_size=5),
+    now=st.one_of(st.just(START), times),
+)
+def test_any_command_on_any_room_is_answered(
+    start: Callable[[], Room | None], asked: list[c.Command], now: datetime
+) -> None:
+    """Events that apply, or a refusal with a sentence; never an exception."""
+    room = start()
+    for command in asked:
+        outcome = decide(room, command, now)
+        if isinstance(outcome, Refusal):
+            assert outcome.sentence.endswith(".")
+            continue
+        for event in outcome:
+            assert event.at == now
+            assert ev.decode(ev.encode(event)) == event
+            room = evolve(room, event)
+            assert event.room == room.id

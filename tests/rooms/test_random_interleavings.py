@@ -1,0 +1,342 @@
+"""Random consultations against a packet gate: nobody passes whom no host let in.
+
+`BROTJENESTE_ROOMS_EXAMPLES` sets how many consultations are played (250 without it).
+"""
+
+import os
+from datetime import timedelta
+from typing import Any
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from bridge.rooms import commands as c
+from bridge.rooms import events as ev
+from bridge.rooms.evolve import replay
+from bridge.rooms.model import (
+    Actor,
+    ByParticipant,
+    ConnectionId,
+    InvitationId,
+    ParticipantId,
+    Pii,
+    Place,
+    ResumeHash,
+    Role,
+    Room,
+)
+from bridge.rooms.refusal import Refusal
+from bridge.rooms.views import visible_to, who_may_send
+from tests.rooms.rig import ADMINISTRATION, BRIDGE, OPERATOR, Consultation, iid, pid, resume
+
+EXAMPLES = int(os.environ.get("BROTJENESTE_ROOMS_EXAMPLES", "250"))
+HOSTS = ("doctor", "substitute")
+GUESTS = {
+    "patient": Role.PATIENT,
+    "relative": Role.RELATIVE,
+    "interpreter": Role.INTERPRETER,
+    "specialist": Role.SPECIALIST,
+    "assistant": Role.ASSISTANT,
+}
+NAMES = (*HOSTS, *GUESTS)
+FLAGS = st.booleans()
+ANYBODY = st.integers(0, 9)
+KINDS = st.integers(0, 8)
+names = st.sampled_from(NAMES)
+# Half of the acts are tried by whoever is host just then: otherwise hardly anyone would ever be admitted.
+actors = st.one_of(st.just("the host"), st.sampled_from((*NAMES, "stranger", "administration", "operator")))
+
+
+def host_act(by: Actor, target: ParticipantId, kind: int, *, flag: bool, other: bool) -> c.Command:
+    """Return one of the acts on others."""
+    return (
+        c.Admit(by=by, participant=target),
+        c.AdmitAll(by=by),
+        c.Admit(by=by, participant=target),
+        c.Remove(by=by, participant=target),
+        c.SendToWaiting(by=by, participant=target),
+        c.Refuse(by=by, participant=target),
+        c.Mute(by=by, participant=target, muted=flag, may_unmute=other),
+        c.HandOver(by=by, participant=target),
+        c.Lock(by=by, locked=flag and other),
+    )[kind]
+
+
+def own_act(by: Actor, kind: int, *, flag: bool) -> c.Command:
+    """Return one of the acts on oneself."""
+    return (
+        c.TakeHost(by=by),
+        c.SelfMute(by=by, muted=flag),
+        c.Camera(by=by, on=flag),
+        c.Sharing(by=by, on=flag),
+    )[kind]
+
+
+class Oracle:
+    """Reads the record with none of the domain's code; says who may pass and which links are spent."""
+
+    def __init__(self) -> None:
+        self.admitted: set[ParticipantId] = set()
+        self.connection: dict[ParticipantId, ConnectionId] = {}
+        self.bound: dict[ParticipantId, InvitationId] = {}
+        self.spent: set[InvitationId] = set()
+
+    def read(self, event: ev.Event) -> None:
+        """Take one event in."""
+        if isinstance(event, ev.Arrived | ev.HostEntered):
+            assert event.invitation not in self.spent
+            self.bound[event.participant] = event.invitation
+        if isinstance(event, ev.Arrived | ev.HostEntered | ev.Reconnected):
+            assert self.bound[event.participant] not in self.spent
+            self.connection[event.participant] = event.connection
+        if isinstance(event, ev.Admitted | ev.HostEntered):
+            self.admitted.add(event.participant)
+        if isinstance(event, ev.Left | ev.Removed | ev.Refused | ev.SentToWaiting):
+            self.admitted.discard(event.participant)
+        if isinstance(event, ev.Disconnected):
+            del self.connection[event.participant]
+        if isinstance(event, ev.Removed | ev.Refused):
+            self.spent.add(self.bound[event.participant])
+        if isinstance(event, ev.RoomEnded):
+            self.admitted.clear()
+
+    def legs_that_may_pass(self) -> set[tuple[ParticipantId, ConnectionId]]:
+        """Return the legs of those admitted and connected."""
+        return {(p, self.connection[p]) for p in self.admitted if p in self.connection}
+
+
+class Interleavings(RuleBasedStateMachine):
+    """Two doctors with host links and five guests do anything, in any order, twice and too late."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.room = Consultation()
+        self.oracle = Oracle()
+        self.past: list[c.Command] = []
+        self.old_connections: dict[str, list[ConnectionId]] = {name: [] for name in NAMES}
+        self.invited = 0
+
+    def submit(self, command: c.Command) -> ev.Outcome:
+        """Try a command; whatever comes of it has to be allowed by the state before it."""
+        before = self.room.room
+        seen = len(self.room.record)
+        outcome = self.room.do(command)
+        self.past.append(command)
+        for event in self.room.record[seen:]:
+            self.check(event, before, command)
+            self.oracle.read(event)
+        return outcome
+
+    def check(self, event: ev.Event, before: Room | None, command: c.Command) -> None:
+        """Hold an event against the acts that may cause it."""
+        if isinstance(event, ev.RoomCreated):
+            return
+        assert before is not None
+        assert before.ended_at is None
+        acts = (ev.Admitted, ev.Refused, ev.Removed, ev.SentToWaiting, ev.LockChanged, ev.MuteChanged)
+        if isinstance(event, acts):
+            assert before.host is not None
+            assert event.by == ByParticipant(before.host)
+            assert event.by.participant in {leg[0] for leg in self.oracle.legs_that_may_pass()}
+        if isinstance(event, ev.Admitted):
+            assert isinstance(command, c.Admit | c.AdmitAll)
+        if isinstance(event, ev.HostEntered):
+            assert isinstance(command, c.Knock)
+            assert before.invitations[event.invitation].host
+            assert before.invitations[event.invitation].issued_by == ADMINISTRATION
+
+    def actor(self, name: str) -> Actor:
+        """Return the actor whom a rule means."""
+        if name == "administration":
+            return ADMINISTRATION
+        if name == "operator":
+            return OPERATOR
+        if name == "the host":
+            host = self.room.room.host if self.room.room else None
+            return ByParticipant(host or pid("doctor"))
+        return ByParticipant(pid(name))
+
+    @initialize(size=st.integers(2, 9), absent=st.sets(names, max_size=3), waiting=st.sets(names, max_size=4))
+    def open_the_room(self, size: int, absent: set[str], waiting: set[str]) -> None:
+        """Open a room small enough to be full at times, with a link for each; some are in, some wait."""
+        self.room.create(size)
+        for name in HOSTS:
+            self.room.invite(name, Role.DOCTOR, host=True)
+        for name, role in GUESTS.items():
+            self.room.invite(name, role)
+        for event in self.room.record:
+            self.oracle.read(event)
+        for name in NAMES:
+            if name not in absent:
+                self.knock(name, None)
+            if name not in absent | waiting:
+                self.submit(c.Admit(by=self.actor("the host"), participant=pid(name)))
+
+    def somebody(self, whom: int) -> ParticipantId:
+        """Return one of those who have ever come, or one who has not."""
+        return [*self.oracle.bound, pid("patient")][whom % (len(self.oracle.bound) + 1)]
+
+    @rule(name=names, wrong=st.sampled_from((None, "another's", "")))
+    def knock_without_the_secret(self, name: str, wrong: str | None) -> None:
+        """Use a link for the first time, or a copy of it."""
+        self.knock(name, None if wrong is None else ResumeHash(wrong))
+
+    @rule(name=names)
+    def knock_with_the_secret(self, name: str) -> None:
+        """Somebody reloads, comes back, or tries after removal."""
+        self.knock(name, resume(name))
+
+    def knock(self, name: str, secret: ResumeHash | None) -> None:
+        """Knock on a new connection; a spent link must not open, a wrong secret must not take a place."""
+        used = pid(name) in self.oracle.bound
+        spent = iid(name) in self.oracle.spent
+        command = self.room.knocking(name, secret)
+        self.old_connections[name].append(command.connection)
+        outcome = self.submit(command)
+        if spent or (used and secret != resume(name)):
+            assert isinstance(outcome, Refusal)
+            assert outcome.code in {"link_blocked", "link_used", "room_ended"}
+
+    @rule(name=names, late=st.integers(0, 3))
+    def disconnect(self, name: str, late: int) -> None:
+        """Lose the last connection, or hear of an older one late, or twice."""
+        connections = self.old_connections[name]
+        if connections:
+            connection = connections[max(0, len(connections) - 1 - late)]
+            self.submit(c.Disconnect(participant=pid(name), connection=connection))
+
+    @rule(name=names, late=st.one_of(st.none(), st.integers(0, 2)))
+    def leave(self, name: str, late: int | None) -> None:
+        """Somebody says goodbye, perhaps from an old page."""
+        connections = self.old_connections[name]
+        old = None if late is None or late >= len(connections) else connections[-1 - late]
+        self.submit(c.Leave(by=ByParticipant(pid(name)), connection=old))
+
+    @rule(by=actors, whom=ANYBODY, kind=KINDS, flag=FLAGS, other=FLAGS)
+    def act_on_others(self, by: str, whom: int, kind: int, *, flag: bool, other: bool) -> None:
+        """Somebody, rightly or not, acts as host."""
+        self.submit(host_act(self.actor(by), self.somebody(whom), kind, flag=flag, other=other))
+
+    @rule(whom=ANYBODY, kind=KINDS, flag=FLAGS, other=FLAGS)
+    def act_as_host(self, whom: int, kind: int, *, flag: bool, other: bool) -> None:
+        """Act by the host, if any."""
+        self.submit(host_act(self.actor("the host"), self.somebody(whom), kind, flag=flag, other=other))
+
+    @rule(whom=ANYBODY)
+    def host_admits(self, whom: int) -> None:
+        """Let somebody in by the host, if any."""
+        self.submit(c.Admit(by=self.actor("the host"), participant=self.somebody(whom)))
+
+    @rule(by=actors, kind=st.integers(0, 3), flag=FLAGS)
+    def act_on_oneself(self, by: str, kind: int, *, flag: bool) -> None:
+        """Somebody uses their own devices or takes the host role."""
+        self.submit(own_act(self.actor(by), kind, flag=flag))
+
+    @rule(late=FLAGS)
+    def lose_the_host(self, *, late: bool) -> None:
+        """Drop the host's connection; the other doctor, if there, may be quick to take over."""
+        host = self.room.room.present_host if self.room.room else None
+        if host is not None and host.connection is not None:
+            self.submit(c.Disconnect(participant=host.id, connection=host.connection))
+        if not late:
+            for name in HOSTS:
+                self.submit(c.TakeHost(by=ByParticipant(pid(name))))
+
+    @rule(by=actors, role=st.sampled_from(Role), host=FLAGS, minutes=st.integers(-5, 240))
+    def invite(self, by: str, role: Role, minutes: int, *, host: bool) -> None:
+        """Somebody issues a link, and whoever gets it knocks."""
+        self.invited += 1
+        invitation = InvitationId(f"i_extra{self.invited}")
+        expires_at = self.room.now + timedelta(minutes=minutes)
+        outcome = self.submit(
+            c.Invite(
+                by=self.actor(by),
+                invitation=invitation,
+                role=role,
+                name=Pii("Ekstra"),
+                expires_at=expires_at,
+                host=host,
+            )
+        )
+        if isinstance(outcome, list):
+            self.submit(self.room.knocking(f"extra{self.invited}"))
+
+    @rule(by=actors, name=names)
+    def revoke(self, by: str, name: str) -> None:
+        """Somebody takes a link back."""
+        self.submit(c.RevokeInvitation(by=self.actor(by), invitation=iid(name)))
+
+    @precondition(lambda self: self.past)
+    @rule(data=st.data())
+    def repeat(self, data: Any) -> None:
+        """Submit a command from the past again."""
+        self.submit(self.past[data.draw(st.integers(0, len(self.past) - 1))])
+
+    @rule(minutes=st.sampled_from((1, 10, 70)))
+    def time_passes(self, minutes: int) -> None:
+        """Links expire in the course of it."""
+        self.room.now += timedelta(minutes=minutes)
+
+    @rule(
+        by=st.sampled_from((ADMINISTRATION, OPERATOR, BRIDGE, ByParticipant(pid("doctor")))),
+        luck=st.integers(0, 29),
+    )
+    def end(self, by: Actor, luck: int) -> None:
+        """Seldom, the consultation ends; life at the door goes on."""
+        if luck == 23:
+            self.submit(c.End(by=by))
+
+    @invariant()
+    def only_those_let_in_pass(self) -> None:
+        """Hold the open legs to be those that the record lets in, each on its newest connection."""
+        assert self.room.gate.open == self.oracle.legs_that_may_pass()
+        if self.room.room is not None:
+            assert who_may_send(self.room.room) == {leg[0] for leg in self.room.gate.open}
+
+    @invariant()
+    def nobody_sees_more_than_they_may(self) -> None:
+        """One who waits sees themselves, one outside nobody, and only the host sees who waits."""
+        room = self.room.room
+        for person in room.participants.values() if room else ():
+            assert room is not None
+            seen = visible_to(room, person.id)
+            if person.place is Place.WAITING:
+                assert seen == (person,)
+            elif person.place is Place.OUTSIDE:
+                assert seen == ()
+            elif person.id != room.host:
+                assert {p.id for p in seen} == self.oracle.admitted
+            else:
+                assert {p.id for p in seen} >= self.oracle.admitted
+
+    @invariant()
+    def the_room_is_sound(self) -> None:
+        """Guests fit the room, the host is admitted, one person shares, and nobody barred has a place."""
+        room = self.room.room
+        if room is None:
+            return
+        guests = [p for p in room.at(Place.ADMITTED) if not p.may_host]
+        assert len(guests) <= room.max_participants
+        assert room.host is None or room.participants[room.host].place is Place.ADMITTED
+        assert sum(p.sharing for p in room.participants.values()) <= 1
+        assert all(p.present for p in room.participants.values() if p.sharing)
+        assert all(
+            p.place is Place.OUTSIDE and not p.connected for p in room.participants.values() if p.barred
+        )
+        assert room.revision == len(self.room.record)
+
+    def teardown(self) -> None:
+        """Store the record, read it again and expect the same room."""
+        if self.room.room is not None:
+            stored = [ev.decode(ev.encode(event)) for event in self.room.record]
+            assert replay(stored) == self.room.room
+
+
+TestInterleavings = Interleavings.TestCase
+TestInterleavings.settings = settings(
+    max_examples=EXAMPLES,
+    stateful_step_count=50,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)

@@ -1,0 +1,176 @@
+"""A small deciding side behind the real server: what the ports look like to someone who implements them."""
+
+# ruff: noqa: D102, S105 - the ports say what the methods do; tokens here open nothing
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from datetime import UTC, datetime
+
+from signalling import messages as m
+from signalling.errors import Code, Rejected
+from signalling.ports import Connection, Seat
+
+INSTANT = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+TOKEN = "a-bearer-token"
+PERSON = "Kari Nordmann"
+
+
+class Clock:
+    """A clock that moves when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Counts:
+    """Counters in a dictionary."""
+
+    def __init__(self) -> None:
+        self.seen: Counter[tuple[str, str]] = Counter()
+
+    def inc(self, name: str, code: str) -> None:
+        self.seen[name, code] += 1
+
+
+def welcome(place: m.Place = m.Place.ADMITTED) -> m.Welcome:
+    """Make a welcome for participant p_1."""
+    return m.Welcome(
+        version=1,
+        participant="p_1",
+        room_name="Room",
+        role=m.Role.DOCTOR,
+        host=True,
+        place=place,
+        resume="secret",
+        slots=m.SlotCounts(audio=3, video=8, content=1),
+        ice_servers=[m.IceServer(urls=["stun:localhost"])],
+    )
+
+
+def roster(place: m.Place, name: str = "A") -> m.Roster:
+    """Make a roster with the receiver alone."""
+    person = m.Person(
+        participant="p_1",
+        name=name,
+        role=m.Role.PATIENT,
+        host=False,
+        place=place,
+        connected=True,
+        muted=False,
+        may_unmute=True,
+        camera=True,
+        sharing=False,
+        you=True,
+    )
+    return m.Roster(revision=1, locked=False, host=False, people=[person])
+
+
+class Consultations:
+    """Seats everyone; the token says what happens at the door, the message what happens inside."""
+
+    def __init__(self) -> None:
+        self.handled: list[m.ClientMessage] = []
+        self.connections: list[Connection] = []
+        self.lost_seats: list[Seat] = []
+        self.all_lost = asyncio.Event()
+        self.fail_lost = False
+
+    async def join(self, join: m.Join, connection: Connection) -> Seat:
+        if join.token == "forged":
+            raise Rejected(Code.LINK_INVALID)
+        if join.token == "crash":
+            raise RuntimeError(PERSON)
+        self.connections.append(connection)
+        connection.send(welcome(m.Place.WAITING if join.token == "guest" else m.Place.ADMITTED))
+        return Seat("r_1", "p_1", len(self.connections))
+
+    async def handle(self, seat: Seat, message: m.ClientMessage) -> m.ServerMessage | None:
+        self.handled.append(message)
+        connection = self.connections[seat.connection_id - 1]
+        match message:
+            case m.Offer(ref=ref):
+                return m.Answer(ref=ref, sdp="v=0")
+            case m.Invite(ref=ref):
+                return m.Invited(ref=ref, link="https://localhost/join#x", expires_at=INSTANT)
+            case m.Admit():
+                raise Rejected(Code.UNKNOWN_PARTICIPANT)
+            case m.HandOver():
+                raise RuntimeError(PERSON)
+            case m.AdmitAll(ref=ref):
+                await self._pour(connection)
+                return m.Ok(ref=ref)
+            case m.End():
+                for each in self.connections:
+                    each.close(Code.ENDED)
+            case m.Leave():
+                return None
+        return m.Ok(ref=message.ref)
+
+    async def _pour(self, connection: Connection) -> None:
+        """Send far more than the sockets' buffers hold, letting the writer run in between."""
+        big = roster(m.Place.ADMITTED, "x" * 100_000)
+        for _ in range(2000):
+            connection.send(big)
+            await asyncio.sleep(0)
+
+    async def lost(self, seat: Seat) -> None:
+        self.lost_seats.append(seat)
+        self.all_lost.set()
+        if self.fail_lost:
+            raise RuntimeError(PERSON)
+
+
+class Administration:
+    """Knows the room r_1, and fails at a room named `crash`."""
+
+    def __init__(self) -> None:
+        self.ended: list[str] = []
+
+    def _info(self, name: str = "Room") -> m.RoomInfo:
+        return m.RoomInfo(
+            room="r_1",
+            name=name,
+            created_at=INSTANT,
+            locked=False,
+            ended=bool(self.ended),
+            max_participants=9,
+            waiting=0,
+            admitted=0,
+        )
+
+    async def create_room(self, request: m.CreateRoom) -> m.RoomInfo:
+        if request.name == "crash":
+            raise RuntimeError(PERSON)
+        return self._info(request.name)
+
+    async def rooms(self) -> list[m.RoomInfo]:
+        return [self._info()]
+
+    async def room(self, room: str) -> m.RoomInfo:
+        self._known(room)
+        return self._info()
+
+    async def end_room(self, room: str) -> None:
+        self._known(room)
+        if self.ended:
+            raise Rejected(Code.ROOM_ENDED)
+        self.ended.append(room)
+
+    async def invite(self, room: str, request: m.CreateInvitation) -> m.InvitationInfo:
+        self._known(room)
+        return m.InvitationInfo(
+            invitation="i_1",
+            room=room,
+            role=request.role,
+            host=request.host,
+            link="https://localhost/join#x",
+            expires_at=INSTANT,
+        )
+
+    def _known(self, room: str) -> None:
+        if room != "r_1":
+            raise Rejected(Code.UNKNOWN_ROOM)

@@ -1,0 +1,1 @@
+"""Converts media. Today: pictures and tones for demo and tests, and their codecs; see README.md."""
