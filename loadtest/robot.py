@@ -72,6 +72,7 @@ class RobotCounters:
     frames_received: int
     pictures_unreadable: int
     faults_dropped: int
+    unclean_closes: int
 
 
 class Robot:
@@ -98,8 +99,8 @@ class Robot:
     async def run(self) -> str:
         """Join, stay until the end, and clean up. Returns the code of the end.
 
-        That is the code of the bridge's `bye` (`removed`, `ended`, ...), `left` after `stop`, or `lost` when the
-        socket closed without a word. Raises `Unreachable`, `Rejected`, `MediaFailed`, `ProtocolBroken` or
+        That is the code of the bridge's `bye` (`removed`, `ended`, ...), `left` after `stop`, or `lost` when
+        the socket closed without a word. Raises `Unreachable`, `Rejected`, `MediaFailed`, `ProtocolBroken` or
         `NoNetwork`. A robot runs once.
         """
         try:
@@ -194,6 +195,7 @@ class Robot:
             frames_received=sum(slot.frames for slot in self.slots.values()),
             pictures_unreadable=sum(slot.unreadable for slot in self.slots.values()),
             faults_dropped=self._count["faults_dropped"],
+            unclean_closes=self._count["unclean_closes"],
         )
 
     # --- inside ---
@@ -311,7 +313,7 @@ class Robot:
             if not reply.done():
                 reply.set_exception(Rejected("left"))
         if self._media is not None:
-            await self._media.close()
+            self._count["unclean_closes"] += not await self._media.close()
 
 
 def _decode(data: str) -> ServerMessage:

@@ -84,7 +84,7 @@ def redact(_logger: object, _method: str, event: Mapping[str, Any]) -> dict[str,
 
 
 def redact_text(text: str) -> str:
-    """Give a text without tokens, keys, SDP, numbers of people, and addresses other than this machine's own."""
+    """Give a text without tokens, keys, SDP, numbers of people, and addresses beyond loopback."""
     return _ADDRESSES.sub(_clean_address, _LOOKS.sub(REDACTED, text))
 
 

@@ -16,7 +16,7 @@ Group = tuple[int, ...]
 
 
 def present(array: np.ndarray, rows: Iterable[Row]) -> list[Row]:
-    """Give the rows whose columns are in `array`; raise SnapshotMismatch where one is missing and not optional."""
+    """Give the rows whose columns are in `array`; raise SnapshotMismatch where one must be and is not."""
     names = array.dtype.names or ()
     missing = [row.column for row in rows if row.column not in names and not row.optional]
     if missing:

@@ -1,7 +1,7 @@
 """Reads an offer into plain values: the grammar is aiortc's, the limits and the checks of meaning are here.
 
-Nothing after this module sees a string of the client's that has not matched a pattern, so an answer can
-repeat it.
+Kinds, profiles, formats and mids have matched a pattern here, so an answer can repeat them. Names and
+parameters of codecs have not: `codecs` repeats only those that it checks itself.
 """
 
 import re

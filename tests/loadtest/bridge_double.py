@@ -1,7 +1,8 @@
-"""A small bridge for one robot at a time: real WebSocket and real media, with none of the decisions.
+"""A small bridge: real WebSocket and real media, with none of the decisions.
 
-It answers as the real one does (ICE-lite in the answer, DTLS passive), puts identity `HOST` into the robot's first
-audio and video slot, and lets the test speak for the deciding side.
+It answers as the real one does (ICE-lite in the answer, DTLS passive), puts identity `HOST` into the robot's
+first audio and video slot, and lets the test speak for the deciding side to the robot
+that came last.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from aiortc import (
 )
 
 from loadtest.tracks import PictureTrack, ToneTrack
+from signalling.errors import Code
 from signalling.messages import (
     Answer,
     Bye,
@@ -92,7 +94,8 @@ class BridgeDouble:
             self.received.append(message)
             replies = self.replies(message)
             for reply in await self._answer(message) if replies is None else replies:
-                await self.say(reply)
+                # Not `say`: another robot may have connected meanwhile.
+                await socket.send_str(encode_server(reply))
                 if isinstance(reply, Bye):
                     await socket.close()
         return socket
@@ -120,7 +123,7 @@ class BridgeDouble:
                 ],
             )
         )
-        mids = {kind: mid for kind, mid in reversed(self.slots)}
+        mids = dict(reversed(self.slots))
         await self.say(
             Layout(
                 slots=[
@@ -140,15 +143,15 @@ class BridgeDouble:
             case Join(token=token) if token == TOKEN:
                 return [self.welcome()]
             case Join():
-                return [ErrorMessage(ref=None, code="link_invalid", message="Not made here.")]
+                return [ErrorMessage(ref=None, code=Code.LINK_INVALID, message="Not made here.")]
             case Offer():
                 return [Answer(ref=message.ref, sdp=await self._negotiate(message))]
             case Leave():
-                return [Bye(code="left", message="Left.")]
-        return [ErrorMessage(ref=getattr(message, "ref", None), code="not_host", message="Not the host.")]
+                return [Bye(code=Code.LEFT, message="Left.")]
+        return [ErrorMessage(ref=getattr(message, "ref", None), code=Code.NOT_HOST, message="Not the host.")]
 
     def welcome(self) -> Welcome:
-        """The welcome of someone who waits."""
+        """Give the welcome of someone who waits."""
         return Welcome(
             version=1,
             participant="p_robot",
@@ -162,8 +165,8 @@ class BridgeDouble:
         )
 
     async def _negotiate(self, offer: Offer) -> str:
-        # With its default policy aiortc 1.16 leaves the second and later video lines on a transport of their own.
-        peer = RTCPeerConnection(RTCConfiguration([], RTCBundlePolicy.MAX_BUNDLE))
+        # By default aiortc 1.16 leaves the second and later video lines on a transport of their own.
+        peer = RTCPeerConnection(RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE))
         self._peers.append(peer)
         self.offer = offer
         await peer.setRemoteDescription(RTCSessionDescription(sdp=offer.sdp, type="offer"))

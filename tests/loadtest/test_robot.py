@@ -7,9 +7,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from loadtest.errors import LoadtestError, MediaFailed, ProtocolBroken, Rejected, Unreachable
+from loadtest.errors import LoadtestError, MediaFailed, ProtocolBroken, Rejected, TooManyRequests, Unreachable
 from loadtest.media_client import MediaOptions
 from loadtest.robot import Robot, RobotOptions
+from signalling.errors import Code
 from signalling.messages import (
     AdmitAll,
     Bye,
@@ -30,7 +31,7 @@ from tests.loadtest.bridge_double import HOST, BridgeDouble, person, running
 from tests.support.media_checks import read_track_tone, read_track_video
 from transcode.tones import identity_of
 
-pytestmark = pytest.mark.timeout(30)
+pytestmark = pytest.mark.timeout(20)
 
 IDENTITY = 33
 SILENT = RobotOptions(MediaOptions(IDENTITY))
@@ -50,14 +51,14 @@ async def test_a_robot_is_seen_and_sees_is_heard_and_hears(bridge: BridgeDouble)
     async with asyncio.TaskGroup() as group:
         life = group.create_task(robot.run())
         await bridge.answered.wait()
-        assert robot.place is Place.WAITING
+        assert robot.place == "waiting"
         assert robot.seen() == {}
         picture = await read_track_video(bridge.tracks["camera"], timeout_s=15, distinct=3)
         assert picture.identity == IDENTITY
         assert identity_of(await read_track_tone(bridge.tracks["mic"], timeout_s=15)) == IDENTITY
         await bridge.admit()
         await robot.wait_for(lambda robot: {"p_host"} == robot.seen().keys() == robot.heard().keys())
-        assert robot.place is Place.ADMITTED
+        assert robot.place == "admitted"
         assert robot.seen()["p_host"].identity == HOST
         assert identity_of(robot.heard()["p_host"]) == HOST
         first = robot.seen()["p_host"].counter
@@ -127,8 +128,8 @@ async def test_the_place_follows_the_roster(bridge: BridgeDouble) -> None:
         robot.stop()
 
 
-@pytest.mark.parametrize("code", ["removed", "refused", "ended"])
-async def test_a_goodbye_ends_the_robot_with_its_code(bridge: BridgeDouble, code: str) -> None:
+@pytest.mark.parametrize("code", [Code.REMOVED, Code.REFUSED, Code.ENDED])
+async def test_a_goodbye_ends_the_robot_with_its_code(bridge: BridgeDouble, code: Code) -> None:
     """The code of the bridge's last message is how the robot ended."""
     robot = Robot(bridge.link, SILENT)
     async with asyncio.TaskGroup() as group:
@@ -158,6 +159,7 @@ async def test_a_cancelled_robot_cleans_up(bridge: BridgeDouble) -> None:
         life.cancel()
     assert life.cancelled()
     assert robot.media_state == "closed"
+    assert robot.counters().unclean_closes == 0
 
 
 async def test_requests_get_their_own_replies(bridge: BridgeDouble) -> None:
@@ -198,7 +200,7 @@ async def test_an_unusable_answer_is_a_failure_of_media(bridge: BridgeDouble) ->
     bridge.answer_as = lambda _: "nonsense"
     with pytest.raises(MediaFailed):
         await Robot(bridge.link, SILENT).run()
-    refusal = ErrorMessage(ref=0, code="sdp_unusable", message="No.")
+    refusal = ErrorMessage(ref=0, code=Code.SDP_UNUSABLE, message="No.")
     bridge.replies = lambda message: None if isinstance(message, Join) else [refusal]
     with pytest.raises(MediaFailed, match="sdp_unusable"):
         await Robot(bridge.link, SILENT).run()
@@ -218,7 +220,7 @@ async def test_faults_without_a_request_are_kept_up_to_a_bound(bridge: BridgeDou
         group.create_task(robot.run())
         await bridge.answered.wait()
         for _ in range(35):
-            await bridge.say(ErrorMessage(ref=None, code="too_many", message="Slower."))
+            await bridge.say(ErrorMessage(ref=None, code=Code.TOO_MANY, message="Slower."))
         await robot.wait_for(lambda robot: robot.counters().faults_dropped == 3)
         assert list(robot.faults) == ["too_many"] * 32
         robot.stop()
@@ -245,3 +247,28 @@ async def test_what_the_robot_keeps_lets_it_come_back(bridge: BridgeDouble) -> N
     await second.run()
     joins = [message for message in bridge.received if isinstance(message, Join)]
     assert [join.resume for join in joins] == [None, "a-secret"]
+
+
+async def test_a_bridge_that_stays_silent_does_not_hold_a_robot(bridge: BridgeDouble) -> None:
+    """A robot that never got a word still leaves when told, after a short grace."""
+    bridge.replies = lambda _: []
+    robot = Robot(bridge.link, SILENT)
+    robot.stop()
+    assert await robot.run() == "left"
+    assert robot.welcome is None
+
+
+async def test_requests_without_a_reply_are_bounded(bridge: BridgeDouble) -> None:
+    """The 65th open request is refused at once, and the others end when the robot does."""
+    note = ErrorMessage(ref=None, code=Code.TOO_MANY, message="Slower.")
+    bridge.replies = lambda message: [note] if isinstance(message, AdmitAll) else None
+    robot = Robot(bridge.link, SILENT)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(robot.run())
+        await bridge.answered.wait()
+        replies = asyncio.gather(*(robot.request(AdmitAll) for _ in range(64)), return_exceptions=True)
+        await robot.wait_for(lambda _: sum(isinstance(m, AdmitAll) for m in bridge.received) == 64)
+        with pytest.raises(TooManyRequests):
+            await robot.request(AdmitAll)
+        robot.stop()
+    assert {type(end) for end in await replies} == {Rejected}

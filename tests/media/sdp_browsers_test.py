@@ -96,7 +96,7 @@ async def firefox() -> AsyncIterator[Evaluate]:
 @pytest.mark.browser
 @pytest.mark.parametrize("browser", [chromium, firefox])
 async def test_browsers_take_the_answer_and_an_ice_restart(browser: Any) -> None:
-    """A browser applies the first answer and one to an ICE restart, with our tracks, streams and directions."""
+    """A browser applies an answer and one to an ICE restart, with our tracks and directions."""
     local = transport(DtlsCertificate.generate(datetime.now(UTC)).fingerprint)
     async with browser() as evaluate:
         sdp, mic, camera, content = await evaluate(OFFER)

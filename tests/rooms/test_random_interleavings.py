@@ -125,6 +125,8 @@ class Interleavings(RuleBasedStateMachine):
         self.past.append(command)
         for event in self.room.record[seen:]:
             self.check(event, before, command)
+            if before is not None:
+                self.check_standing(event, before)
             self.oracle.read(event)
         return outcome
 
@@ -145,6 +147,21 @@ class Interleavings(RuleBasedStateMachine):
             assert isinstance(command, c.Knock)
             assert before.invitations[event.invitation].host
             assert before.invitations[event.invitation].issued_by == ADMINISTRATION
+
+    def check_standing(self, event: ev.Event, before: Room) -> None:
+        """Hold that no host is pushed aside or put out, and that admissions fit the room."""
+        passing = {leg[0] for leg in self.oracle.legs_that_may_pass()}
+        if isinstance(event, ev.HostEntered):
+            assert event.takes_host == (before.host not in passing)
+        if isinstance(event, ev.HostTaken):
+            assert before.host not in passing
+            assert before.invitations[self.oracle.bound[event.participant]].host
+        if isinstance(event, ev.Removed | ev.SentToWaiting):
+            assert event.participant != before.host
+        if isinstance(event, ev.SentToWaiting):
+            assert not before.invitations[self.oracle.bound[event.participant]].host
+        if isinstance(event, ev.Admitted):
+            assert len(self.oracle.admitted) < before.max_participants
 
     def actor(self, name: str) -> Actor:
         """Return the actor whom a rule means."""

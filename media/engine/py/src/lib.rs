@@ -1,1 +1,108 @@
-//! placeholder
+//! The engine for Python: bytes in, bytes out, no logic. `media/api.py` is its only importer.
+
+use engine_io::{Config, Engine, EngineError};
+use pyo3::exceptions::PyException;
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+use std::net::IpAddr;
+use std::time::Duration;
+
+pyo3::create_exception!(
+    _engine,
+    NativeError,
+    PyException,
+    "What the engine refuses: (code, sentence)."
+);
+
+fn to_python(error: &EngineError) -> PyErr {
+    NativeError::new_err((error.code(), error.to_string()))
+}
+
+/// Running shards.
+#[pyclass(frozen)]
+struct NativeEngine {
+    inner: Engine,
+}
+
+type Blocks<'py> = (
+    Bound<'py, PyBytes>,
+    Bound<'py, PyBytes>,
+    Bound<'py, PyBytes>,
+);
+
+#[pymethods]
+impl NativeEngine {
+    #[new]
+    fn new(ip: IpAddr, base_port: u16, shards: u16) -> PyResult<Self> {
+        let config = Config {
+            ip,
+            base_port,
+            shards,
+        };
+        let inner = Engine::start(config).map_err(|error| to_python(&error))?;
+        Ok(Self { inner })
+    }
+
+    fn addresses(&self) -> Vec<(String, u16)> {
+        let addresses = self.inner.addresses();
+        addresses
+            .iter()
+            .map(|address| (address.ip().to_string(), address.port()))
+            .collect()
+    }
+
+    fn shard_of(&self, room: u64) -> usize {
+        self.inner.shard_of(room)
+    }
+
+    fn submit(&self, command: &[u8]) -> PyResult<()> {
+        self.inner
+            .submit(command)
+            .map_err(|error| to_python(&error))
+    }
+
+    fn events_fd(&self) -> i32 {
+        self.inner.events_fd()
+    }
+
+    fn drain_events<'py>(
+        &self,
+        py: Python<'py>,
+        most: usize,
+    ) -> PyResult<Vec<Bound<'py, PyBytes>>> {
+        let events = self
+            .inner
+            .drain_events(most)
+            .map_err(|error| to_python(&error))?;
+        Ok(events.iter().map(|event| PyBytes::new(py, event)).collect())
+    }
+
+    fn snapshot<'py>(&self, py: Python<'py>, timeout_seconds: f64) -> PyResult<Blocks<'py>> {
+        let timeout = Duration::try_from_secs_f64(timeout_seconds).unwrap_or_default();
+        let [legs, streams, shards] = py
+            .detach(|| self.inner.snapshot(timeout))
+            .map_err(|error| to_python(&error))?;
+        Ok((
+            PyBytes::new(py, &legs),
+            PyBytes::new(py, &streams),
+            PyBytes::new(py, &shards),
+        ))
+    }
+
+    fn stop(&self, py: Python<'_>) {
+        py.detach(|| self.inner.stop());
+    }
+}
+
+/// Column names of the three blocks of a snapshot: legs, streams, shards.
+#[pyfunction]
+fn columns() -> [Vec<&'static str>; 3] {
+    Engine::columns().map(<[&str]>::to_vec)
+}
+
+#[pymodule]
+fn _engine(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<NativeEngine>()?;
+    module.add_function(wrap_pyfunction!(columns, module)?)?;
+    module.add("NativeError", module.py().get_type::<NativeError>())
+}

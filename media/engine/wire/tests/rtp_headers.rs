@@ -107,7 +107,7 @@ fn fifteen_stops_one_byte_elements() {
 /// In the one-byte form an identifier of zero that has a length is no padding and stops the reading.
 #[test]
 fn zero_with_a_length_stops_one_byte_elements() {
-    let packet = packet(0x10, &[0xBE, 0xDE, 0, 1, 0x01, 0x10, 0x85, 0]);
+    let packet = packet(0x10, &[0xBE, 0xDE, 0, 2, 0x01, 5, 5, 0x10, 0x85, 0, 0, 0]);
     assert_eq!(value(&packet, 1), None);
 }
 

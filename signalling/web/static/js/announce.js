@@ -52,8 +52,8 @@ export function notice(text, { lasting = false, kind = "info" } = {}) {
   if (!lasting) noticeTimer = setTimeout(() => { box.hidden = true; }, NOTICE_MS);
 }
 
-/** Take away a lasting notice; a passing one has its own time. */
-export function clearNotice() {
+/** Take away a lasting notice; a passing one has its own time, unless `all` are to go. */
+export function clearNotice(all = false) {
   const box = byId("notice");
-  if (box.dataset.lasting === "true") box.hidden = true;
+  if (all || box.dataset.lasting === "true") box.hidden = true;
 }

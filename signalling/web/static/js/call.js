@@ -5,7 +5,7 @@ import { chime, clearNotice, notice, say } from "./announce.js";
 import { makeControls, drawControls, wireShortcuts } from "./controls.js";
 import { wireInvite } from "./dialogs.js";
 import { byId } from "./dom.js";
-import { onLanguage, t, tCode } from "./i18n.js";
+import { language, onLanguage, roleWord, t, tCode } from "./i18n.js";
 import { news } from "./news.js";
 import { drawKnock, drawLock, Panel } from "./panel.js";
 import { Stage } from "./stage.js";
@@ -56,7 +56,7 @@ export class Call {
     on("down", () => notice(t("line.reconnecting"), { lasting: true, kind: "calm" }));
     on("trouble", ({ code }) => notice(tCode("failed", code, "media"), { lasting: true, kind: "problem" }));
     on("over", ({ code }) => {
-      clearNotice();
+      clearNotice(true);
       for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close();
       this.#wakeLock?.release();
       over(code);
@@ -111,7 +111,9 @@ export class Call {
   }
 
   #tell(items) {
-    const texts = items.map(({ key, values, role }) => t(key, { ...values, role: role ? t(`role.${role}`) : "" }));
+    const list = new Intl.ListFormat(language());
+    const texts = items.map(({ key, values, names, role }) =>
+      t(key, { ...values, ...(names && { name: list.format(names) }), role: role ? roleWord(role) : "" }));
     if (texts.length > 0) say(texts.join(" "), items.some((item) => item.urgent));
     const shown = texts.filter((_, index) => items[index].show);
     if (shown.length > 0) notice(shown.join(" "));

@@ -37,6 +37,9 @@ export function tCode(prefix, code, fallback) {
   return texts[`${prefix}.${code}`] ?? t(`${prefix}.${fallback}`);
 }
 
+/** A role's name as it stands inside a sentence. */
+export const roleWord = (role) => t(`role.${role}`).toLocaleLowerCase(current);
+
 export const hasText = (key) => key in texts;
 
 export function apply(root = document) {

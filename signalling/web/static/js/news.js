@@ -1,6 +1,6 @@
 // What is worth saying when one roster follows another. Pure.
 
-/** Items: {key, values, chime?, urgent?, show?}; `show` means seen on the page as well as spoken. */
+/** Items: {key, values or names, chime?, urgent?, show?}; `show` means seen on the page as well as spoken. */
 export function news(before, after) {
   return [...aboutMe(before, after), ...(after.host ? knocks(before, after) : []), ...comings(before, after), ...lockNews(before, after)];
 }
@@ -34,8 +34,8 @@ function comings(before, after) {
   const came = after.people.filter((person) => !person.you && inside(person) && !inside(old.get(person.participant)));
   const went = before.people.filter((person) => !person.you && inside(person) && !inside(now.get(person.participant)));
   const shares = after.people.filter((each) => !each.you && each.sharing && !old.get(each.participant)?.sharing);
-  const item = (key) => (person) => ({ key, values: { name: person.name }, show: key !== "news.shares" });
-  return [...came.map(item("news.came")), ...went.map(item("news.went")), ...shares.map(item("news.shares"))];
+  const item = (key, people, show) => (people.length > 0 ? [{ key, names: people.map((person) => person.name), show }] : []);
+  return [...item("news.came", came, true), ...item("news.went", went, true), ...item("news.shares", shares, false)];
 }
 
 function lockNews(before, after) {

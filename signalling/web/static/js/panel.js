@@ -1,7 +1,7 @@
 // The side panel: who waits, who is here, and for the host what can be done about it.
 
 import { byId, el, icon, reconcile, setFace, setIcon, setText } from "./dom.js";
-import { t } from "./i18n.js";
+import { roleWord, t } from "./i18n.js";
 import { fillPerson, makePerson } from "./person.js";
 
 const SETTLE_MS = 500;
@@ -134,7 +134,7 @@ export function drawKnock(waiting, panelOpen) {
   knock.hidden = waiting.length === 0 || panelOpen;
   if (knock.hidden) return;
   const key = waiting.length === 1 ? "knock.one" : "knock.many";
-  setText(byId("knock-text"), t(key, { name: waiting[0].name, role: t(`role.${waiting[0].role}`), count: waiting.length }));
+  setText(byId("knock-text"), t(key, { name: waiting[0].name, role: roleWord(waiting[0].role), count: waiting.length }));
 }
 
 /** The sign beside the title while the room is locked. */

@@ -20,6 +20,7 @@ export function drawOwnPicture(prefix, media) {
   showTrack(video, media.tracks.camera);
   video.hidden = !media.cameraLive;
   video.classList.toggle("mirror", media.facing === "user");
+  video.parentElement.classList.toggle("empty", !media.cameraLive);
   words.hidden = media.cameraLive;
   setText(words, t(media.cameraOn ? "preview.noPicture" : "preview.cameraOff"));
 }

@@ -44,7 +44,9 @@ export class Stage {
   takeReceivers() {
     const slots = this.#session.peer.slots();
     this.#receivers = new Map(slots.map(({ mid, receiver }) => [mid, receiver]));
-    this.#streams = new Map(slots.map(({ mid, receiver }) => [mid, this.#streamOf(mid, receiver.track)]));
+    const streams = slots.map(({ mid, receiver }) => [mid, this.#streamOf(mid, receiver.track)]);
+    if (this.#streams.has(SELF)) streams.push([SELF, this.#streams.get(SELF)]);
+    this.#streams = new Map(streams);
     for (const [mid, audio] of this.#audio) {
       if (this.#receivers.get(mid)?.track.kind === "audio") continue;
       audio.remove();
@@ -105,6 +107,7 @@ export class Stage {
     const pinned = content ? null : tiles.find((tile) => tile.key === this.#session.pinned);
     const large = content ?? pinned ?? null;
     byId("stage").dataset.mode = large ? "large" : others.length === 0 ? "alone" : others.length <= 2 ? "few" : "grid";
+    byId("stage").dataset.others = String(others.length);
     this.#place(byId("stage-large"), large ? [large] : []);
     this.#place(byId("stage-tiles"), tiles.filter((tile) => tile !== large));
     const alone = byId("stage-alone");

@@ -1,14 +1,16 @@
 // The start screen and the waiting room.
 
 import { byId, el, icon, setText } from "./dom.js";
-import { t } from "./i18n.js";
+import { roleWord, t } from "./i18n.js";
 import { drawOwnPicture, drawSwitches } from "./preview.js";
 
 /** One line a device that could not be had, with what the person can do about it. */
 function drawProblems(media, retry) {
+  const { camera, mic } = media.problems;
   const found = ["camera", "mic"].filter((source) => media.problems[source]);
   const box = byId("start-problems");
-  const lines = found.map((source) => t(`problem.${source}.${media.problems[source]}`));
+  const both = camera === "refused" && mic === "refused";
+  const lines = both ? [t("problem.both.refused")] : found.map((source) => t(`problem.${source}.${media.problems[source]}`));
   if (found.length > 0) lines.push(t("problem.goOn"));
   const text = lines.join("\n");
   if (box.dataset.text === text) return;
@@ -22,7 +24,7 @@ function drawProblems(media, retry) {
 /** Draw the start screen; `asking` while the browser's own question is open. */
 export function drawStart(media, { asking, known, retry }) {
   setText(byId("start-title"), known?.room ? known.room : t("start.title"));
-  setText(byId("start-lead"), t(asking ? "start.asking" : known?.room ? "start.back" : "start.lead"));
+  setText(byId("start-lead"), t(asking ? "start.asking" : !media.cameraLive ? "start.leadNoPicture" : known?.room ? "start.back" : "start.lead"));
   drawOwnPicture("start", media);
   drawSwitches(byId("start-mic"), byId("start-camera"), media);
   if (!asking) drawProblems(media, retry);
@@ -37,7 +39,7 @@ function check(fine, text) {
 /** Draw the waiting room: who you are, own picture, and what works. */
 export function drawWaiting(session) {
   const { media, me, welcome } = session;
-  const values = { name: me?.name ?? "", role: t(`role.${welcome.role}`), room: welcome.room_name };
+  const values = { name: me?.name ?? "", role: roleWord(welcome.role), room: welcome.room_name };
   setText(byId("waiting-who"), me ? t("waiting.who", values) : "");
   drawOwnPicture("waiting", media);
   drawSwitches(byId("waiting-mic"), byId("waiting-camera"), media, Boolean(me?.muted && !me.may_unmute));

@@ -34,7 +34,7 @@ export function makeTile(tag, tile) {
   video.addEventListener("loadeddata", () => node.classList.add("seen"));
   video.addEventListener("emptied", () => node.classList.remove("seen"));
   if (!tile.content) node.dataset.participant = tile.person.participant;
-  if (tile.pin) node.append(el("button", { type: "button", className: "pin" }, icon("pin"), el("span")));
+  if (tile.pin) node.append(el("button", { type: "button", className: "pin", onclick: tile.pin }, icon("pin"), el("span")));
   return node;
 }
 
@@ -54,7 +54,7 @@ export function fillTile(node, tile) {
   node.classList.toggle("muted", tile.muted);
   node.classList.toggle("pinned", tile.pinned);
   node.classList.toggle("lost", !person.connected && !person.you);
-  const name = tile.content ? t("tile.shares", { name: person.name }) : person.you ? t("tile.you", { name: person.name }) : person.name;
+  const name = tile.content ? t("tile.shares", { name: person.name }) : person.you ? t("tile.you") : person.name;
   setText(node.querySelector(".name"), name);
   setText(node.querySelector(".role"), tile.content ? "" : t(`role.${person.role}`));
   setText(node.querySelector(".initials"), initials(person.name));

@@ -1,0 +1,277 @@
+"""The packet engine as Python sees it: commands in, events out, counters on request. All of it plain data.
+
+The schema is that of media/engine/core/src/api.rs, in MessagePack; tests/media/test_engine_api.py holds the two
+together. This is the only module that imports the compiled one.
+"""
+
+import asyncio
+import ipaddress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+
+from media._engine import NativeEngine, NativeError, columns
+from media.description import Extensions, IceParams, Slot, Source
+
+__all__ = [
+    "AddLeg",
+    "Command",
+    "CommandRefused",
+    "ConsentLost",
+    "Dtls",
+    "Engine",
+    "EngineError",
+    "Event",
+    "Feed",
+    "GateChanged",
+    "IceConnected",
+    "LegRemoved",
+    "RemoveLeg",
+    "RestartIce",
+    "SendDtls",
+    "SetFeeds",
+    "SetGate",
+    "SetKeys",
+    "SetMuted",
+    "Snapshot",
+    "SourceRef",
+    "Speakers",
+]
+
+SNAPSHOT_SECONDS: Final = 1.0
+_EVENTS_A_READ: Final = 1024
+
+
+class EngineError(Exception):
+    """The engine refused something. `code` is a stable word, such as "busy" or "socket"."""
+
+    def __init__(self, code: str, sentence: str) -> None:
+        self.code = code
+        super().__init__(f"{code}: {sentence}")
+
+
+class _Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=True):
+    pass
+
+
+class _Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=True):
+    pass
+
+
+class SourceRef(msgspec.Struct, frozen=True, kw_only=True):
+    """A source of a leg."""
+
+    leg: int
+    source: int
+
+
+class Feed(msgspec.Struct, frozen=True, kw_only=True):
+    """What fills a slot: forward this source, unchanged but for its numbers."""
+
+    leg: int
+    slot: int
+    # "from" is a keyword of the language, not of the wire.
+    source: SourceRef | None = msgspec.field(name="from")
+
+
+class AddLeg(_Command, frozen=True, kw_only=True):
+    """A new leg, its gate closed. `leg` is never used for another."""
+
+    leg: int
+    room: int
+    ice: IceParams
+    sources: tuple[Source, ...]
+    slots: tuple[Slot, ...]
+    extensions: Extensions
+    cname: str
+
+
+class SetKeys(_Command, frozen=True, kw_only=True):
+    """SRTP keys from the DTLS handshake: key and salt joined, for each direction (RFC 5764 section 4.2)."""
+
+    leg: int
+    profile: str
+    local: bytes
+    remote: bytes
+
+
+class SendDtls(_Command, frozen=True, kw_only=True):
+    """DTLS datagrams to the peer, of at most one MTU each."""
+
+    leg: int
+    datagrams: list[bytes]
+
+
+class SetGate(_Command, frozen=True, kw_only=True):
+    """Open or close a leg's gate. Only the admission code may ask for this."""
+
+    leg: int
+    open: bool
+
+
+class SetFeeds(_Command, frozen=True, kw_only=True):
+    """The whole plan of a room; slots that it does not name fall silent. Repeating it changes nothing."""
+
+    room: int
+    feeds: tuple[Feed, ...]
+
+
+class SetMuted(_Command, frozen=True, kw_only=True):
+    """Drop a source's media on arrival, or let it pass again."""
+
+    leg: int
+    source: int
+    muted: bool
+
+
+class RestartIce(_Command, frozen=True, kw_only=True):
+    """New ICE credentials on the same leg (RFC 8445 section 9)."""
+
+    leg: int
+    ice: IceParams
+
+
+class RemoveLeg(_Command, frozen=True, kw_only=True):
+    """Forget a leg."""
+
+    leg: int
+
+
+Command = AddLeg | SetKeys | SendDtls | SetGate | SetFeeds | SetMuted | RestartIce | RemoveLeg
+
+
+class IceConnected(_Event, frozen=True, kw_only=True):
+    """The first good connectivity check arrived, or the first since consent was lost."""
+
+    leg: int
+
+
+class Dtls(_Event, frozen=True, kw_only=True):
+    """A DTLS datagram from the peer."""
+
+    leg: int
+    data: bytes
+
+
+class ConsentLost(_Event, frozen=True, kw_only=True):
+    """No good connectivity check for 30 s (RFC 7675)."""
+
+    leg: int
+
+
+class GateChanged(_Event, frozen=True, kw_only=True):
+    """A gate moved; times in microseconds since the Unix epoch, 0 where nothing was sent yet."""
+
+    leg: int
+    open: bool
+    at_us: int
+    last_out_us: int
+
+
+class Speakers(_Event, frozen=True, kw_only=True):
+    """Who spoke last in a room, most recent first."""
+
+    room: int
+    legs: list[int]
+
+
+class LegRemoved(_Event, frozen=True, kw_only=True):
+    """A leg is gone; times as in GateChanged."""
+
+    leg: int
+    at_us: int
+    last_in_us: int
+    last_out_us: int
+
+
+class CommandRefused(_Event, frozen=True, kw_only=True):
+    """A command could not be carried out: `code` is e.g. "unknown_leg"; `leg` is 0 for a room's command."""
+
+    command: str
+    leg: int
+    code: str
+
+
+Event = IceConnected | Dtls | ConsentLost | GateChanged | Speakers | LegRemoved | CommandRefused
+
+_ENCODER: Final = msgspec.msgpack.Encoder()
+_DECODER: Final[msgspec.msgpack.Decoder[Event]] = msgspec.msgpack.Decoder(Event)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Every counter at one moment: structured arrays with a row a leg, a row a source or slot, a row a shard.
+
+    All columns are unsigned 64-bit integers; their meaning stands in media/engine/core/src/stats.rs.
+    """
+
+    legs: np.ndarray[Any, np.dtype[Any]]
+    streams: np.ndarray[Any, np.dtype[Any]]
+    shards: np.ndarray[Any, np.dtype[Any]]
+
+
+_DTYPES: Final = tuple(np.dtype([(name, "<u8") for name in names]) for names in columns())
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    try:
+        yield
+    except NativeError as error:
+        raise EngineError(*error.args) from None
+
+
+class Engine:
+    """Running shards, one UDP port and thread each. Its methods return at once; none awaits."""
+
+    def __init__(self, bind: str, base_port: int, shards: int) -> None:
+        """Open the ports `base_port` and following (0: any free ones). Raises EngineError."""
+        with _refusals():
+            self._native = NativeEngine(str(ipaddress.ip_address(bind)), base_port, shards)
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def addresses(self) -> list[tuple[str, int]]:
+        """Where each shard listens."""
+        return self._native.addresses()
+
+    def shard_of(self, room: int) -> int:
+        """The shard on which a room lives, and so the address that its legs are told."""
+        return self._native.shard_of(room)
+
+    def submit(self, command: Command) -> None:
+        """Hand a command over; a refusal of its content comes as an event. Raises EngineError when busy."""
+        with _refusals():
+            self._native.submit(_ENCODER.encode(command))
+
+    def listen(self, loop: asyncio.AbstractEventLoop, take: Callable[[Event], None]) -> None:
+        """Call `take` with every event, on the loop, until `stop`."""
+        loop.add_reader(self._native.events_fd(), self._drain, take)
+        self._loop = loop
+
+    def _drain(self, take: Callable[[Event], None]) -> None:
+        more = True
+        while more:
+            events = self._native.drain_events(_EVENTS_A_READ)
+            more = len(events) == _EVENTS_A_READ
+            for event in events:
+                take(_DECODER.decode(event))
+
+    def snapshot(self) -> Snapshot:
+        """Copy all counters out. Raises EngineError when a shard does not answer within a second."""
+        with _refusals():
+            blocks = self._native.snapshot(SNAPSHOT_SECONDS)
+        legs, streams, shards = (
+            np.frombuffer(block, dtype) for block, dtype in zip(blocks, _DTYPES, strict=True)
+        )
+        return Snapshot(legs=legs, streams=streams, shards=shards)
+
+    def stop(self) -> None:
+        """Stop the threads and wait for them."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.remove_reader(self._native.events_fd())
+        self._native.stop()

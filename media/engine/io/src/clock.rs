@@ -1,0 +1,28 @@
+//! The one clock of the engine.
+
+use engine_core::Micros;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+/// Wall-clock time at the start, carried on by the monotonic clock: a stepped system clock moves nothing here.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Clock {
+    started: Instant,
+    epoch: Micros,
+}
+
+impl Clock {
+    #[allow(clippy::disallowed_methods)] // the IO crate is where time comes from
+    pub(crate) fn start() -> Self {
+        let wall = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        Self {
+            started: Instant::now(),
+            epoch: Micros(wall.as_micros() as u64),
+        }
+    }
+
+    pub(crate) fn now(&self) -> Micros {
+        self.epoch + Micros(self.started.elapsed().as_micros() as u64)
+    }
+}

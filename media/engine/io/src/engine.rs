@@ -1,0 +1,285 @@
+//! The engine as its control plane sees it.
+
+use crate::clock::Clock;
+use crate::shard_thread::{EventSignal, ShardThread, ToShard};
+use crate::socket::Socket;
+use engine_core::api::{LegId, Subject};
+use engine_core::stats::{LegRow, ShardRow, Snapshot, StreamRow};
+use engine_core::{Command, Event};
+use mio::Waker;
+use std::collections::HashMap;
+use std::io::Read;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::{AsRawFd, RawFd};
+use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{sync_channel, Receiver, SyncSender, TrySendError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// Commands that may wait for one shard. A join is about five.
+const COMMAND_QUEUE: usize = 16_384;
+/// Events that may wait for the control plane. DTLS datagrams are most of them, and those are sent again when lost.
+const EVENT_QUEUE: usize = 65_536;
+
+/// What the engine refuses, each with its word on the wire.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs)]
+pub enum EngineError {
+    #[error("a socket could not be opened: {0}")]
+    Socket(#[from] std::io::Error),
+    #[error("the command is not of the schema: {0}")]
+    Schema(#[from] rmp_serde::decode::Error),
+    #[error("an event could not be written: {0}")]
+    Encode(#[from] rmp_serde::encode::Error),
+    #[error("the shard's queue is full")]
+    Busy,
+    #[error("the shard has stopped")]
+    Stopped,
+    #[error("the shard did not answer in time")]
+    TimedOut,
+    #[error("at least one shard is needed, and a port for each")]
+    Config,
+}
+
+impl EngineError {
+    /// A stable word for programs.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Socket(_) => "socket",
+            Self::Schema(_) => "schema",
+            Self::Encode(_) => "encode",
+            Self::Busy => "busy",
+            Self::Stopped => "stopped",
+            Self::TimedOut => "timed_out",
+            Self::Config => "config",
+        }
+    }
+}
+
+/// Where the shards listen.
+#[derive(Debug, Clone, Copy)]
+pub struct Config {
+    /// Address to bind.
+    pub ip: IpAddr,
+    /// Port of the first shard, the others follow; 0 lets the system choose each.
+    pub base_port: u16,
+    /// Threads; a room lives on one.
+    pub shards: u16,
+}
+
+struct ShardHandle {
+    inbox: SyncSender<ToShard>,
+    waker: Waker,
+    address: SocketAddr,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl ShardHandle {
+    fn send(&self, message: ToShard) -> Result<(), EngineError> {
+        self.inbox.try_send(message).map_err(|error| match error {
+            TrySendError::Full(_) => EngineError::Busy,
+            TrySendError::Disconnected(_) => EngineError::Stopped,
+        })?;
+        self.waker.wake().map_err(EngineError::Socket)
+    }
+}
+
+struct EventReader {
+    queue: Receiver<Event>,
+    stream: UnixStream,
+}
+
+/// Running shards. Dropping it stops them.
+pub struct Engine {
+    shards: Vec<ShardHandle>,
+    /// Which shard a leg lives on, learned from `AddLeg`.
+    places: Mutex<HashMap<LegId, usize>>,
+    events: Mutex<EventReader>,
+    events_fd: RawFd,
+    raised: Arc<AtomicBool>,
+}
+
+impl Engine {
+    /// Binds the sockets and starts the threads.
+    ///
+    /// # Errors
+    /// [`EngineError::Socket`] when a port is taken, [`EngineError::Config`] for no shard or ports past 65,535.
+    pub fn start(config: Config) -> Result<Self, EngineError> {
+        let last = u32::from(config.base_port) + u32::from(config.shards) - 1;
+        if config.shards == 0 || last > u32::from(u16::MAX) {
+            return Err(EngineError::Config);
+        }
+        let (events, queue) = sync_channel(EVENT_QUEUE);
+        let (reader, writer) = UnixStream::pair()?;
+        reader.set_nonblocking(true)?;
+        writer.set_nonblocking(true)?;
+        let raised = Arc::new(AtomicBool::new(false));
+        let clock = Clock::start();
+        let shards = (0..config.shards)
+            .map(|index| {
+                let signal = EventSignal {
+                    stream: writer.try_clone()?,
+                    raised: Arc::clone(&raised),
+                };
+                start_shard(config, index, clock, events.clone(), signal)
+            })
+            .collect::<Result<Vec<_>, EngineError>>()?;
+        Ok(Self {
+            shards,
+            places: Mutex::new(HashMap::new()),
+            events_fd: reader.as_raw_fd(),
+            events: Mutex::new(EventReader {
+                queue,
+                stream: reader,
+            }),
+            raised,
+        })
+    }
+
+    /// Where each shard listens.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.shards.iter().map(|shard| shard.address).collect()
+    }
+
+    /// The shard on which a room lives.
+    pub fn shard_of(&self, room: u64) -> usize {
+        (room % self.shards.len() as u64) as usize
+    }
+
+    /// Hands a command (MessagePack) to its shard.
+    ///
+    /// # Errors
+    /// [`EngineError::Schema`] for what is not a command, [`EngineError::Busy`] when the queue is full. A command for
+    /// a leg that does not exist is answered with an event.
+    pub fn submit(&self, command: &[u8]) -> Result<(), EngineError> {
+        let command: Command = rmp_serde::from_slice(command)?;
+        let shard = self.place(&command);
+        self.shards[shard].send(ToShard::Command(Box::new(command)))
+    }
+
+    fn place(&self, command: &Command) -> usize {
+        let mut places = lock(&self.places);
+        match command.subject() {
+            Subject::NewLeg(leg, room) => {
+                let shard = self.shard_of(room.0);
+                places.entry(leg).or_insert(shard);
+                shard
+            }
+            Subject::Room(room) => self.shard_of(room.0),
+            Subject::Leg(leg) => {
+                let shard = places.get(&leg).copied().unwrap_or(0);
+                if matches!(command, Command::RemoveLeg { .. }) {
+                    places.remove(&leg);
+                }
+                shard
+            }
+        }
+    }
+
+    /// Readable when there are events.
+    pub fn events_fd(&self) -> RawFd {
+        self.events_fd
+    }
+
+    /// Takes up to `most` events out, each as MessagePack. A caller that got as many as it asked for asks again at
+    /// once: the descriptor speaks up for new events only.
+    ///
+    /// # Errors
+    /// [`EngineError::Encode`] if an event cannot be written, which would be a bug.
+    pub fn drain_events(&self, most: usize) -> Result<Vec<Vec<u8>>, EngineError> {
+        let mut reader = lock(&self.events);
+        let mut sink = [0; 64];
+        while matches!(reader.stream.read(&mut sink), Ok(1..)) {}
+        // Lowered before the queue is read: an event that comes in between raises it again.
+        self.raised.store(false, Ordering::Release);
+        let taken: Vec<Event> = reader.queue.try_iter().take(most).collect();
+        let encode = |event: &Event| rmp_serde::to_vec_named(event).map_err(EngineError::from);
+        taken.iter().map(encode).collect()
+    }
+
+    /// Copies every counter out: three blocks of little-endian u64 (legs, streams, shards); see the column lists.
+    ///
+    /// # Errors
+    /// [`EngineError::TimedOut`] when a shard is stuck, [`EngineError::Stopped`] when it has ended.
+    pub fn snapshot(&self, timeout: Duration) -> Result<[Vec<u8>; 3], EngineError> {
+        let mut blocks = [Vec::new(), Vec::new(), Vec::new()];
+        let pending = self
+            .shards
+            .iter()
+            .map(|shard| {
+                let (reply, answer) = sync_channel(1);
+                shard.send(ToShard::Snapshot(reply)).map(|()| answer)
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        for answer in pending {
+            let snapshot = answer
+                .recv_timeout(timeout)
+                .map_err(|_| EngineError::TimedOut)?;
+            write_blocks(&snapshot, &mut blocks);
+        }
+        Ok(blocks)
+    }
+
+    /// Column names of the three blocks of a snapshot.
+    pub const fn columns() -> [&'static [&'static str]; 3] {
+        [LegRow::COLUMNS, StreamRow::COLUMNS, ShardRow::COLUMNS]
+    }
+
+    /// Stops the threads and waits for them.
+    pub fn stop(&self) {
+        for shard in &self.shards {
+            while matches!(shard.send(ToShard::Stop), Err(EngineError::Busy)) {
+                std::thread::yield_now();
+            }
+            let thread = lock(&shard.thread).take();
+            if let Some(thread) = thread {
+                let _ = thread.join();
+            }
+        }
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn start_shard(
+    config: Config,
+    index: u16,
+    clock: Clock,
+    events: SyncSender<Event>,
+    signal: EventSignal,
+) -> Result<ShardHandle, EngineError> {
+    let port = match config.base_port {
+        0 => 0,
+        base => base + index,
+    };
+    let socket = Socket::bind(SocketAddr::new(config.ip, port))?;
+    let address = socket.inner.local_addr()?;
+    let (inbox, outbox) = sync_channel(COMMAND_QUEUE);
+    let (thread, waker) =
+        ShardThread::new(u64::from(index), (socket, clock), outbox, events, signal)?;
+    let thread = std::thread::Builder::new()
+        .name(format!("shard-{index}"))
+        .spawn(move || thread.run())?;
+    Ok(ShardHandle {
+        inbox,
+        waker,
+        address,
+        thread: Mutex::new(Some(thread)),
+    })
+}
+
+fn write_blocks(snapshot: &Snapshot, [legs, streams, shards]: &mut [Vec<u8>; 3]) {
+    snapshot.legs.iter().for_each(|row| row.write(legs));
+    snapshot.streams.iter().for_each(|row| row.write(streams));
+    snapshot.shards.iter().for_each(|row| row.write(shards));
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,185 @@
+//! The loop of one shard: commands, packets, timers, events; and nothing that can block but the wait for them.
+
+use crate::clock::Clock;
+use crate::socket::{Sent, Socket};
+use engine_core::stats::{ShardRow, Snapshot};
+use engine_core::{Command, Event, Outbox, Shard};
+use mio::{Events, Interest, Poll, Token, Waker};
+use std::io::{self, Write};
+use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender};
+use std::sync::Arc;
+use std::time::Duration;
+
+const SOCKET: Token = Token(0);
+pub(crate) const WAKER: Token = Token(1);
+/// Receives before commands and timers get their turn.
+const RECEIVES_A_TURN: usize = 8;
+/// Commands before packets get theirs.
+const COMMANDS_A_TURN: usize = 64;
+const OUTBOX_BYTES: usize = 4 << 20;
+
+/// What a shard's thread is told.
+pub(crate) enum ToShard {
+    Command(Box<Command>),
+    Snapshot(SyncSender<Snapshot>),
+    Stop,
+}
+
+/// Wakes the reader of events, once for many.
+pub(crate) struct EventSignal {
+    pub(crate) stream: UnixStream,
+    pub(crate) raised: Arc<AtomicBool>,
+}
+
+impl EventSignal {
+    fn raise(&mut self) {
+        if !self.raised.swap(true, Ordering::AcqRel) {
+            // A full pipe means that the reader has been woken already.
+            let _ = self.stream.write(&[1]);
+        }
+    }
+}
+
+pub(crate) struct ShardThread {
+    pub(crate) shard: Shard,
+    pub(crate) socket: Socket,
+    pub(crate) poll: Poll,
+    pub(crate) clock: Clock,
+    pub(crate) inbox: Receiver<ToShard>,
+    pub(crate) events: SyncSender<Event>,
+    pub(crate) signal: EventSignal,
+    outbox: Outbox,
+}
+
+impl ShardThread {
+    pub(crate) fn new(
+        index: u64,
+        (mut socket, clock): (Socket, Clock),
+        inbox: Receiver<ToShard>,
+        events: SyncSender<Event>,
+        signal: EventSignal,
+    ) -> io::Result<(Self, Waker)> {
+        let poll = Poll::new()?;
+        poll.registry()
+            .register(&mut socket.inner, SOCKET, Interest::READABLE)?;
+        let waker = Waker::new(poll.registry(), WAKER)?;
+        let thread = Self {
+            shard: Shard::new(index),
+            socket,
+            poll,
+            clock,
+            inbox,
+            events,
+            signal,
+            outbox: Outbox::with_capacity(OUTBOX_BYTES),
+        };
+        Ok((thread, waker))
+    }
+
+    /// Runs until told to stop.
+    pub(crate) fn run(mut self) {
+        let mut ready = Events::with_capacity(8);
+        let mut more = false;
+        loop {
+            let timeout = if more {
+                Some(Duration::ZERO)
+            } else {
+                self.timeout()
+            };
+            if let Err(error) = self.poll.poll(&mut ready, timeout) {
+                if error.kind() != io::ErrorKind::Interrupted {
+                    return;
+                }
+            }
+            let Some(more_commands) = self.take_commands() else {
+                return;
+            };
+            more = self.take_packets() | more_commands;
+            let now = self.clock.now();
+            self.shard.handle_timeout(now, &mut self.outbox);
+            self.flush();
+            self.tell();
+        }
+    }
+
+    fn timeout(&self) -> Option<Duration> {
+        let at = self.shard.poll_timeout()?;
+        Some(Duration::from_micros(at.since(self.clock.now()).0))
+    }
+
+    /// `None` when told to stop; otherwise whether there may be more.
+    fn take_commands(&mut self) -> Option<bool> {
+        for _ in 0..COMMANDS_A_TURN {
+            match self.inbox.try_recv() {
+                Ok(ToShard::Command(command)) => {
+                    let now = self.clock.now();
+                    self.shard.handle_command(now, *command, &mut self.outbox);
+                }
+                Ok(ToShard::Snapshot(reply)) => {
+                    let mut snapshot = Snapshot::default();
+                    self.shard.row_mut().cpu_us = thread_cpu_micros();
+                    self.shard.snapshot(&mut snapshot);
+                    // Whoever asked may have stopped waiting.
+                    let _ = reply.try_send(snapshot);
+                }
+                Ok(ToShard::Stop) => return None,
+                Err(_) => {
+                    self.flush();
+                    return Some(false);
+                }
+            }
+        }
+        self.flush();
+        Some(true)
+    }
+
+    /// True when the socket may have more.
+    fn take_packets(&mut self) -> bool {
+        for _ in 0..RECEIVES_A_TURN {
+            let (shard, outbox, clock) = (&mut self.shard, &mut self.outbox, &self.clock);
+            let any = self
+                .socket
+                .receive(|batch| shard.handle_batch(clock.now(), batch, outbox));
+            if !any {
+                return false;
+            }
+            self.flush();
+        }
+        true
+    }
+
+    fn flush(&mut self) {
+        if self.outbox.is_empty() {
+            return;
+        }
+        let sent = self.socket.send(&self.outbox);
+        count(self.shard.row_mut(), sent);
+        self.outbox.clear();
+    }
+
+    fn tell(&mut self) {
+        let mut any = false;
+        while let Some(event) = self.shard.poll_event() {
+            any = true;
+            if self.events.try_send(event).is_err() {
+                self.shard.row_mut().event_drops += 1;
+            }
+        }
+        if any {
+            self.signal.raise();
+        }
+    }
+}
+
+fn count(row: &mut ShardRow, sent: Sent) {
+    row.datagrams_out += sent.datagrams;
+    row.sends += sent.sends;
+    row.send_drops += sent.drops;
+}
+
+fn thread_cpu_micros() -> u64 {
+    let spent = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    spent.tv_sec as u64 * 1_000_000 + spent.tv_nsec as u64 / 1_000
+}

@@ -1,0 +1,152 @@
+//! A UDP socket in batches: many datagrams a receive (recvmmsg and GRO), many a send (GSO).
+
+use engine_core::{Datagram, Outbox};
+use mio::net::UdpSocket;
+use quinn_udp::{RecvMeta, Transmit, UdpSockRef, UdpSocketState, BATCH_SIZE};
+use std::io::{self, IoSliceMut};
+use std::net::SocketAddr;
+
+/// Room for what the kernel may join into one receive.
+const RECEIVE_BYTES: usize = 65_536;
+/// Kernel buffers: 4 MiB are about 100 ms of what one core can forward.
+const KERNEL_BUFFER: usize = 4 << 20;
+
+pub(crate) struct Socket {
+    pub(crate) inner: UdpSocket,
+    state: UdpSocketState,
+    buffers: Vec<Box<[u8]>>,
+    metas: Vec<RecvMeta>,
+    /// Only its memory is kept between batches.
+    datagrams: Vec<Datagram<'static>>,
+}
+
+/// What happened to an outbox.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Sent {
+    pub(crate) datagrams: u64,
+    pub(crate) sends: u64,
+    pub(crate) drops: u64,
+}
+
+impl Socket {
+    pub(crate) fn bind(address: SocketAddr) -> io::Result<Self> {
+        let inner = UdpSocket::bind(address)?;
+        let state = UdpSocketState::new(UdpSockRef::from(&inner))?;
+        // A smaller limit of the system is not an error; the drop counters will tell.
+        let _ = state.set_send_buffer_size(UdpSockRef::from(&inner), KERNEL_BUFFER);
+        let _ = state.set_recv_buffer_size(UdpSockRef::from(&inner), KERNEL_BUFFER);
+        Ok(Self {
+            inner,
+            state,
+            buffers: (0..BATCH_SIZE)
+                .map(|_| vec![0; RECEIVE_BYTES].into_boxed_slice())
+                .collect(),
+            metas: vec![RecvMeta::default(); BATCH_SIZE],
+            datagrams: Vec::with_capacity(BATCH_SIZE * 4),
+        })
+    }
+
+    /// Receives what is there and hands it over. False when there was nothing.
+    pub(crate) fn receive(&mut self, mut take: impl FnMut(&mut [Datagram<'_>])) -> bool {
+        let mut slices = self.buffers.iter_mut().map(|b| IoSliceMut::new(b));
+        let mut slices: [IoSliceMut<'_>; BATCH_SIZE] =
+            std::array::from_fn(|_| slices.next().unwrap_or_else(|| IoSliceMut::new(&mut [])));
+        let socket = UdpSockRef::from(&self.inner);
+        let Ok(count) = self.state.recv(socket, &mut slices, &mut self.metas) else {
+            return false;
+        };
+        let mut datagrams = recycle(std::mem::take(&mut self.datagrams));
+        for (buffer, meta) in self.buffers.iter_mut().zip(&self.metas[..count]) {
+            let parts = buffer[..meta.len].chunks_mut(meta.stride.max(1));
+            datagrams.extend(parts.map(|data| Datagram {
+                from: meta.addr,
+                data,
+            }));
+        }
+        take(&mut datagrams);
+        self.datagrams = recycle(datagrams);
+        true
+    }
+
+    /// Sends everything in the outbox. What the kernel does not take is dropped, as a network would: media that is
+    /// late is worth nothing, and waiting here would hold up every other room.
+    pub(crate) fn send(&self, outbox: &Outbox) -> Sent {
+        let mut sent = Sent::default();
+        for (send, bytes) in outbox.sends() {
+            let most = self.state.max_gso_segments().max(1);
+            for part in bytes.chunks(send.segment_size * most) {
+                let segments = part.len().div_ceil(send.segment_size) as u64;
+                let transmit = Transmit {
+                    destination: send.to,
+                    ecn: None,
+                    contents: part,
+                    segment_size: (segments > 1).then_some(send.segment_size),
+                    src_ip: None,
+                };
+                sent.sends += 1;
+                match self
+                    .state
+                    .try_send(UdpSockRef::from(&self.inner), &transmit)
+                {
+                    Ok(()) => sent.datagrams += segments,
+                    Err(_) => sent.drops += segments,
+                }
+            }
+        }
+        sent
+    }
+}
+
+/// Empties a vector and lets it hold borrows of another lifetime; the standard library reuses the memory.
+fn recycle<'a, 'b>(mut datagrams: Vec<Datagram<'a>>) -> Vec<Datagram<'b>> {
+    datagrams.clear();
+    datagrams
+        .into_iter()
+        .map(|datagram| Datagram {
+            from: datagram.from,
+            data: &mut [],
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn recycling_keeps_the_memory() {
+        let mut first: Vec<Datagram<'_>> = Vec::with_capacity(100);
+        let address = SocketAddr::from(([127, 0, 0, 1], 1));
+        first.push(Datagram {
+            from: address,
+            data: &mut [],
+        });
+        let (before, capacity) = (first.as_ptr() as usize, first.capacity());
+        let second: Vec<Datagram<'_>> = recycle(first);
+        assert_eq!(
+            (second.as_ptr() as usize, second.capacity()),
+            (before, capacity)
+        );
+        assert!(second.is_empty());
+    }
+
+    #[test]
+    fn what_is_sent_in_segments_arrives_as_datagrams() {
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let (sender, mut receiver) = (Socket::bind(any).unwrap(), Socket::bind(any).unwrap());
+        let to = receiver.inner.local_addr().unwrap();
+        let mut outbox = Outbox::with_capacity(1 << 16);
+        for (fill, len) in [(1, 1_000), (2, 1_000), (3, 400), (4, 900)] {
+            outbox.push(to, &vec![fill; len]);
+        }
+        let sent = sender.send(&outbox);
+        assert_eq!((sent.datagrams, sent.sends, sent.drops), (4, 2, 0));
+        let mut arrived = Vec::new();
+        while arrived.len() < 4 {
+            receiver.receive(|batch| {
+                arrived.extend(batch.iter().map(|d| (d.data[0], d.data.len())));
+            });
+        }
+        assert_eq!(arrived, [(1, 1_000), (2, 1_000), (3, 400), (4, 900)]);
+    }
+}

@@ -1,0 +1,204 @@
+"""What deploy/ says is what the bridge accepts, measures and can be started with."""
+
+import configparser
+import re
+import shutil
+import subprocess
+import tomllib
+from collections.abc import Iterable
+from dataclasses import fields
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from bridge.config import SECTIONS, Config, load
+from bridge.ops import table
+from bridge.ops.metrics import BridgeCollector, Facts
+
+ROOT = Path(__file__).parents[2]
+DEPLOY = ROOT / "deploy"
+TOML = DEPLOY / "bridge.toml"
+
+
+def _unit() -> dict[str, dict[str, list[str]]]:
+    """Read the systemd unit: sections, keys, and each key's values in order."""
+
+    class Repeating(dict[str, Any]):
+        def __setitem__(self, key: str, value: Any) -> None:
+            if isinstance(value, list) and isinstance(self.get(key), list):
+                self[key].extend(value)
+                return
+            super().__setitem__(key, value)
+
+    parser = configparser.RawConfigParser(dict_type=Repeating, strict=False, delimiters=("=",))
+    parser.optionxform = str  # type: ignore[assignment, method-assign]
+    parser.read(DEPLOY / "brotjeneste.service")
+    return {name: {key: value.split("\n") for key, value in parser.items(name)} for name in parser.sections()}
+
+
+def _containerfile() -> str:
+    return (DEPLOY / "Containerfile").read_text("utf-8").replace("\\\n", " ")
+
+
+def test_the_explained_file_is_the_defaults() -> None:
+    """Loading deploy/bridge.toml changes nothing, so every value that it shows is the default."""
+    assert load(TOML, {}) == Config()
+
+
+def test_every_setting_is_explained_and_nothing_else_is() -> None:
+    """The file has exactly the settings of the dataclasses, and names the variables of the secrets."""
+    document = tomllib.loads(TOML.read_text("utf-8"))
+    shown = {(section, key) for section, keys in document.items() for key in keys}
+    settings = {(section, one.name): one for section, form in SECTIONS.items() for one in fields(form)}
+    secret = {where for where, one in settings.items() if one.metadata["secret"]}
+    assert shown == set(settings) - secret
+    for section, key in secret:
+        assert f"BROTJENESTE_{section}_{key}".upper() in TOML.read_text("utf-8")
+
+
+def test_every_setting_has_a_comment_with_its_range_or_words() -> None:
+    """The comment above a setting names the limits or the choices that the bridge checks."""
+    lines = TOML.read_text("utf-8").splitlines()
+    section, comment, seen = "", "", 0
+    for line in lines:
+        if line.startswith("["):
+            section, comment = line.strip("[]"), ""
+        elif line.startswith("#"):
+            comment += line
+        elif " = " in line:
+            (one,) = [one for one in fields(SECTIONS[section]) if one.name == line.split(" = ")[0]]
+            assert len(comment) > 20, one.name
+            words = [*(one.metadata["between"] or ()), *one.metadata["choices"]]
+            assert all(str(word) in comment for word in words), (one.name, words)
+            comment, seen = "", seen + 1
+    assert seen == sum(len(fields(form)) for form in SECTIONS.values()) - 1
+
+
+def _variables(pairs: Iterable[str]) -> dict[str, str]:
+    return dict(pair.split("=", 1) for pair in pairs if pair.startswith("BROTJENESTE_"))
+
+
+def test_the_container_starts_with_settings_that_exist() -> None:
+    """The image's variables are accepted, and its ports are the ones that they set."""
+    text = _containerfile()
+    environ = _variables(re.findall(r"\b(BROTJENESTE_\w+=\S+)", text))
+    assert environ.pop("BROTJENESTE_CONFIG") == "/etc/brotjeneste/bridge.toml"
+    assert "COPY deploy/bridge.toml /etc/brotjeneste/bridge.toml" in text
+    config = load(TOML, environ)
+    assert (config.http.host, config.media.bind) == ("0.0.0.0", "0.0.0.0")  # noqa: S104 - inside a container
+    assert config.store.url.startswith("sqlite:////var/lib/brotjeneste/")
+    exposed = re.findall(r"^EXPOSE (.*)$", text, re.MULTILINE)
+    assert exposed == [f"{config.http.port}/tcp {config.media.base_port}/udp"]
+    assert f"127.0.0.1:{config.metrics.port}/healthz" in text
+
+
+def test_the_container_is_two_stages_of_debian_and_no_root() -> None:
+    """Base images have short names, the last stage holds no compiler and runs as a numbered plain user."""
+    text = _containerfile()
+    images = re.findall(r"^FROM (\S+)", text, re.MULTILINE)
+    assert len(images) == 2
+    assert all("/" not in image and "bookworm" in image for image in images)
+    last = text[text.rindex("\nFROM ") :]
+    user = re.search(r"^USER (\d+)$", last, re.MULTILINE)
+    assert user is not None
+    assert int(user[1]) > 0
+    assert last.index("USER ") < last.index("\nCMD ")
+    assert "HEALTHCHECK" in last
+    assert "cmake" not in last
+    packages = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["maturin"][
+        "python-packages"
+    ]
+    assert all(f"COPY {package} {package}\n" in text for package in packages)
+
+
+def test_compose_sets_only_what_exists() -> None:
+    """The service's variables, with nothing set on the host, make a configuration; its files are there."""
+    service = yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8"))["services"]["bridge"]
+    environ = {
+        name: re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", value) for name, value in service["environment"].items()
+    }
+    assert load(TOML, environ).media.addresses == ("127.0.0.1",)
+    assert (DEPLOY / service["build"]["context"] / service["build"]["dockerfile"]).samefile(
+        DEPLOY / "Containerfile"
+    )
+    assert service["cap_drop"] == ["ALL"]
+
+
+def test_the_unit_is_hardened_and_sets_only_what_exists() -> None:
+    """The service has its own user, no capabilities, one place to write, and variables that exist."""
+    service = _unit()["Service"]
+    environ = _variables(service["Environment"])
+    assert environ.pop("BROTJENESTE_CONFIG") == "/etc/brotjeneste/bridge.toml"
+    config = load(TOML, environ)
+    state = f"/var/lib/{service['StateDirectory'][0]}/"
+    written = (config.store.url, config.auth.link_key_file, config.auth.api_token_file)
+    assert len(environ) == 3
+    assert all(state in place for place in written)
+    for key in (
+        "DynamicUser",
+        "NoNewPrivileges",
+        "PrivateTmp",
+        "PrivateDevices",
+        "ProtectHome",
+        "ProtectClock",
+    ):
+        assert service[key] == ["yes"], key
+    assert service["ProtectSystem"] == ["strict"]
+    assert service["CapabilityBoundingSet"] == [""]
+    assert service["SystemCallFilter"][0] == "@system-service"
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")
+def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
+    """`systemd-analyze verify` finds nothing to say, with a program in place of the bridge."""
+    text = (DEPLOY / "brotjeneste.service").read_text("utf-8")
+    unit = tmp_path / "brotjeneste.service"
+    unit.write_text(text.replace("/opt/brotjeneste/bin/brotjeneste", "/bin/true"))
+    result = subprocess.run(  # noqa: S603 - our own file
+        [shutil.which("systemd-analyze") or "", "verify", "--man=no", str(unit)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    mine = [line for line in result.stderr.splitlines() if "brotjeneste" in line]
+    assert (result.returncode, mine) == (0, []), result.stderr
+
+
+def _exposed() -> set[str]:
+    """Give the names of all series that the collector makes, for an engine with every column of the table."""
+
+    def array(keys: Iterable[str], *rows: tuple[table.Row, ...]) -> np.ndarray:
+        columns = dict.fromkeys([*keys, *(row.column for group in rows for row in group)])
+        return np.ones(1, np.dtype([(column, "<u8") for column in columns]))
+
+    streams = array(
+        ["leg", "direction", "index", "kind", "codec"], table.STREAM_COUNTERS, table.STREAM_VALUES
+    )
+    legs = array(["leg"], table.LEG_COUNTERS, table.LEG_STATES, table.LEG_VALUES)
+    snapshot = SimpleNamespace(legs=legs, streams=streams, shards=array(["shard"], table.SHARD_COUNTERS))
+    facts = Facts(1, {"waiting": 1}, {"not_host": 1}, {"too_large": 1}, {"socket": 1})
+    collector = BridgeCollector(lambda: snapshot, lambda: facts)
+    return {sample.name for family in collector.collect() for sample in family.samples}
+
+
+def test_alerts_are_about_metrics_that_exist() -> None:
+    """Every metric that a rule names is one that the collector gives, and each rule says what it means."""
+    (group,) = yaml.safe_load((DEPLOY / "prometheus-rules.yaml").read_text("utf-8"))["groups"]
+    exposed = _exposed()
+    for rule in group["rules"]:
+        named = set(re.findall(r"brotjeneste_\w+", rule["expr"]))
+        assert named <= exposed, rule["alert"]
+        assert named or rule["alert"] == "BridgeDown"
+        assert rule["annotations"]["summary"].endswith(".")
+        assert rule["labels"]["severity"] in {"page", "ticket"}
+
+
+def test_the_readme_names_every_file() -> None:
+    """Whoever installs the bridge finds each file of deploy/ explained."""
+    text = (DEPLOY / "README.md").read_text("utf-8")
+    files = {path.name for path in DEPLOY.iterdir() if path.is_file()} - {"README.md"}
+    assert {name for name in files if f"`{name}`" not in text} == set()
