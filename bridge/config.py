@@ -267,9 +267,7 @@ def _checked(setting: "Field[Any]", value: Any) -> Any:
 
 def _check_together(config: Config) -> None:
     if config.media.base_port + config.media.shards - 1 > 65535:  # noqa: PLR2004 - the last port there is
-        raise ConfigError(
-            "[media] base_port and shards: each shard takes a port, and the last is above 65535"
-        )
+        raise ConfigError("[media] base_port and shards: each shard takes a port, and the last is above 65535")
     if (config.http.host, config.http.port) == (config.metrics.host, config.metrics.port):
         raise ConfigError("[http] and [metrics] cannot share one host and port")
 

@@ -56,9 +56,7 @@ class MediaOptions:
 class MediaClient:
     """Sends the test picture and tone of an identity, and keeps samples of what comes into the slots."""
 
-    def __init__(
-        self, options: MediaOptions, ice_servers: list[IceServer], changed: Callable[[], None]
-    ) -> None:
+    def __init__(self, options: MediaOptions, ice_servers: list[IceServer], changed: Callable[[], None]) -> None:
         self.slots: dict[str, Slot] = {}
         self.picture_track = PictureTrack(
             TestPicture(options.identity, options.width, options.height), options.fps

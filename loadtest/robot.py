@@ -203,9 +203,7 @@ class Robot:
     async def _open(self, session: aiohttp.ClientSession) -> aiohttp.ClientWebSocketResponse:
         try:
             async with asyncio.timeout(_OPEN_S):
-                return await session.ws_connect(
-                    self._link.socket_url, ssl=self.options.tls, max_msg_size=2**20
-                )
+                return await session.ws_connect(self._link.socket_url, ssl=self.options.tls, max_msg_size=2**20)
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise Unreachable(f"no WebSocket at the link's host ({type(error).__name__})") from None
 

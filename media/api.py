@@ -265,9 +265,7 @@ class Engine:
         """Copy all counters out. Raises EngineError when a shard does not answer within a second."""
         with _refusals():
             blocks = self._native.snapshot(SNAPSHOT_SECONDS)
-        legs, streams, shards = (
-            np.frombuffer(block, dtype) for block, dtype in zip(blocks, _DTYPES, strict=True)
-        )
+        legs, streams, shards = (np.frombuffer(block, dtype) for block, dtype in zip(blocks, _DTYPES, strict=True))
         return Snapshot(legs=legs, streams=streams, shards=shards)
 
     def stop(self) -> None:

@@ -1,6 +1,9 @@
 """What can go wrong with a credential; each error carries the code that goes on the wire."""
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from bridge.auth.links import LinkClaims
 
 
 class AuthError(Exception):
@@ -16,9 +19,17 @@ class LinkInvalid(AuthError):  # noqa: N818 - named after its wire code
 
 
 class LinkExpired(AuthError):  # noqa: N818 - named after its wire code
-    """The link is genuine, and its time has passed."""
+    """The link is genuine, and its time has passed.
+
+    `claims` is what it says: somebody who already has a place may come back to it with an old link, and whether
+    that is so is for the room to tell.
+    """
 
     code = "link_expired"
+
+    def __init__(self, message: str, claims: "LinkClaims") -> None:
+        super().__init__(message)
+        self.claims = claims
 
 
 class KeyFileError(AuthError):

@@ -106,9 +106,10 @@ class LinkSigner:
             expires_at = datetime.fromtimestamp(wire.exp, UTC)
         except (OverflowError, ValueError, OSError) as error:
             raise LinkInvalid("the link has no possible end") from error
+        claims = LinkClaims(wire.room, wire.invitation, expires_at)
         if now > expires_at:
-            raise LinkExpired("the link's time has passed")
-        return LinkClaims(wire.room, wire.invitation, expires_at)
+            raise LinkExpired("the link's time has passed", claims)
+        return claims
 
     def _genuine(self, token: str) -> _Wire:
         if len(token) > MAX_TOKEN_CHARS or not _SPELLING.fullmatch(token):

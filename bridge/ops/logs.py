@@ -127,9 +127,7 @@ def _formatter(shared: list[Any], form: str) -> logging.Formatter:
         plain = structlog.dev.plain_traceback
         renderer = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=plain)
     remove = structlog.stdlib.ProcessorFormatter.remove_processors_meta
-    return structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=shared, processors=[remove, redact, renderer]
-    )
+    return structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[remove, redact, renderer])
 
 
 def _clean(value: object, key: str, depth: int) -> object:

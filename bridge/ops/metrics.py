@@ -170,9 +170,7 @@ def _add_quantiles(family: GaugeMetricFamily, labels: list[str], values: np.ndar
 
 def _facts(facts: Facts) -> Iterator[Metric]:
     yield GaugeMetricFamily("brotjeneste_rooms", "Rooms that are open.", value=facts.rooms)
-    yield GaugeMetricFamily(
-        "brotjeneste_draining", "1 while no new rooms are taken.", value=int(facts.draining)
-    )
+    yield GaugeMetricFamily("brotjeneste_draining", "1 while no new rooms are taken.", value=int(facts.draining))
     people = GaugeMetricFamily("brotjeneste_participants", "People in open rooms.", labels=["place"])
     for place, count in sorted(facts.participants.items()):
         people.add_metric([place], count)

@@ -59,12 +59,8 @@ STREAM_COUNTERS: Final = (
     _stream(
         "lost", "packets_lost", "RTP packets lost before repair: seen here (in), reported by receivers (out)."
     ),
-    _stream(
-        "recovered", "packets_recovered", "Lost RTP packets that a retransmission brought.", optional=True
-    ),
-    _stream(
-        "nacks", "packets_nacked", "RTP packets asked for again: by the bridge (in), by receivers (out)."
-    ),
+    _stream("recovered", "packets_recovered", "Lost RTP packets that a retransmission brought.", optional=True),
+    _stream("nacks", "packets_nacked", "RTP packets asked for again: by the bridge (in), by receivers (out)."),
     _stream("rtx_packets", "packets_retransmitted", "Retransmissions: taken in (in), sent (out)."),
     _stream(
         "rtx_misses",
@@ -106,9 +102,7 @@ SHARD_COUNTERS: Final = (
     Row("datagrams_in", "brotjeneste_datagrams_in_total", "Datagrams taken in."),
     Row("bytes_in", "brotjeneste_bytes_in_total", "Bytes taken in, as UDP payload."),
     Row("datagrams_out", "brotjeneste_datagrams_out_total", "Datagrams sent."),
-    Row(
-        "sends", "brotjeneste_sends_total", "Calls that sent datagrams, several in one where segmentation is."
-    ),
+    Row("sends", "brotjeneste_sends_total", "Calls that sent datagrams, several in one where segmentation is."),
     Row("send_drops", "brotjeneste_send_drops_total", "Datagrams that the socket did not take."),
     Row(
         "event_drops",
@@ -116,9 +110,7 @@ SHARD_COUNTERS: Final = (
         "Engine events dropped because nobody read them.",
     ),
     Row("commands_refused", "brotjeneste_engine_commands_refused_total", "Commands that the engine refused."),
-    Row(
-        "cpu_us", "brotjeneste_engine_cpu_seconds_total", "CPU time of the shard.", scale=1e-6, optional=True
-    ),
+    Row("cpu_us", "brotjeneste_engine_cpu_seconds_total", "CPU time of the shard.", scale=1e-6, optional=True),
     _refused("unclassified", "unclassified"),
     _refused("stun_malformed", "stun_malformed"),
     _refused("stun_unknown_user", "stun_unknown_user"),

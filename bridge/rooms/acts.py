@@ -26,9 +26,7 @@ def self_mute(room: Room, command: c.SelfMute, now: datetime) -> ev.Outcome:
         return Refusal("wrong_state", "The host keeps this microphone closed.")
     if command.muted == (actor.muted_by_self if command.muted else actor.muted):
         return []
-    return [
-        ev.SelfMuteChanged(room=room.id, at=now, by=command.by, participant=actor.id, muted=command.muted)
-    ]
+    return [ev.SelfMuteChanged(room=room.id, at=now, by=command.by, participant=actor.id, muted=command.muted)]
 
 
 def camera(room: Room, command: c.Camera, now: datetime) -> ev.Outcome:

@@ -24,14 +24,10 @@ def decide(room: Room | None, command: c.Command, now: datetime) -> ev.Outcome:
     if isinstance(command, c.CreateRoom):
         return _create(room, command, now)
     if room is None:
-        return Refusal(
-            "link_invalid" if isinstance(command, c.Knock) else "wrong_state", "There is no such room."
-        )
+        return Refusal("link_invalid" if isinstance(command, c.Knock) else "wrong_state", "There is no such room.")
     if room.ended:
         # Sockets close and people press "end" after the end: that is no fault of theirs.
-        return (
-            [] if isinstance(command, QUIET_AFTER_END) else Refusal("room_ended", "The consultation is over.")
-        )
+        return [] if isinstance(command, QUIET_AFTER_END) else Refusal("room_ended", "The consultation is over.")
     return DECIDERS[type(command)](room, command, now)
 
 

@@ -21,9 +21,7 @@ def evolve(room: Room | None, event: ev.Event) -> Room:
     try:
         changed = EVOLVERS[type(event)](room, event)
     except KeyError:
-        raise HistoryError(
-            f"{type(event).__name__} names somebody or something unknown to the room"
-        ) from None
+        raise HistoryError(f"{type(event).__name__} names somebody or something unknown to the room") from None
     return replace(changed, revision=room.revision + 1)
 
 

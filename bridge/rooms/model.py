@@ -177,6 +177,4 @@ class Room:
 
     def at(self, place: Place) -> tuple[Participant, ...]:
         """Everyone in `place`, longest there first."""
-        return tuple(
-            sorted((p for p in self.participants.values() if p.place is place), key=lambda p: p.since)
-        )
+        return tuple(sorted((p for p in self.participants.values() if p.place is place), key=lambda p: p.since))

@@ -65,9 +65,7 @@ class EventStore:
     async def load(self, room_id: str) -> list[Event]:
         """Give the room's events in order, none for a room that never was. Raises RecordUnreadable."""
         query = (
-            select(EVENTS.c.revision, EVENTS.c.payload)
-            .where(EVENTS.c.room == room_id)
-            .order_by(EVENTS.c.revision)
+            select(EVENTS.c.revision, EVENTS.c.payload).where(EVENTS.c.room == room_id).order_by(EVENTS.c.revision)
         )
         async with self._read() as connection:
             rows = (await connection.execute(query)).all()

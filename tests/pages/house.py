@@ -18,11 +18,11 @@ from aiohttp import web
 from playwright.async_api import Browser, Page, WebSocketRoute
 
 from signalling import messages
+from signalling.web.headers import add_headers
 
 STATIC = Path(__file__).parents[2] / "signalling" / "web" / "static"
 LANGUAGES = ("nb", "nn", "en")
 TOKEN = "eyJhbGciOiJFZERTQSJ9.eyJwdXJwb3NlIjoiam9pbiJ9.c2lnbmF0dXJlLXNpZ25hdHVyZQ"
-CONTENT_POLICY = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 PATIENCE = 10.0
 Message = TypeVar("Message")
 CHROMIUM = "/usr/bin/chromium"
@@ -82,12 +82,9 @@ async def static_site() -> AsyncIterator[str]:
     async def index(_: web.Request) -> web.StreamResponse:
         return web.FileResponse(STATIC / "index.html")
 
-    async def policy(_: web.Request, response: web.StreamResponse) -> None:
-        response.headers["Content-Security-Policy"] = CONTENT_POLICY
-
     app.router.add_get("/join", join)
     app.router.add_get("/", index)
-    app.on_response_prepare.append(policy)
+    app.on_response_prepare.append(add_headers)
     runner = web.AppRunner(app)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -190,6 +187,7 @@ class PlayedBridge:
     def _welcome(self) -> None:
         if self.refuse_join is not None:
             self.push("error", ref=None, code=self.refuse_join, message="Refused in a test.")
+            self.push("bye", code=self.refuse_join, message="Refused in a test.")
             return
         self.push(
             "welcome",
@@ -265,7 +263,9 @@ async def visit(
     context.set_default_timeout(PATIENCE * 1000)
     page = await context.new_page()
     here = Visit(page, played, [], [])
-    page.on("console", lambda line: here.complaints.append(line.text) if line.type in {"error", "warning"} else None)
+    page.on(
+        "console", lambda line: here.complaints.append(line.text) if line.type in {"error", "warning"} else None
+    )
     page.on("pageerror", lambda error: here.complaints.append(str(error)))
     page.on("request", lambda request: here.requests.append(request.url))
     await page.route_web_socket("**/api/v1/ws", played.connect)

@@ -14,7 +14,15 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 NB = json.loads((STATIC / "i18n" / "nb.json").read_text())
 REFUSALS = ("link_invalid", "link_expired", "link_used", "link_blocked", "room_locked", "room_ended", "room_full")
 FAREWELLS = ("removed", "refused", "ended", "replaced")
-CAN_TRY_AGAIN = {"link_used", "room_locked", "room_full", "replaced", "internal", "too_many", "unsupported_version"}
+CAN_TRY_AGAIN = {
+    "link_used",
+    "room_locked",
+    "room_full",
+    "replaced",
+    "internal",
+    "too_many",
+    "unsupported_version",
+}
 ME = person("p_me", "Aslaug Nordahl", "patient", you=True)
 
 
@@ -39,21 +47,30 @@ async def test_a_bye_ends_the_visit_and_releases_the_devices(browser: Browser, s
         bridge.push("bye", code=code, message="Over.")
         await expect(here.page.get_by_role("heading", name=NB[f"end.{code}.title"], exact=True)).to_be_visible()
         await here.until("brotjeneste.state().pc === null")
-        assert await here.page.evaluate("document.querySelector('#waiting-video').srcObject?.active ?? false") is False
+        assert (
+            await here.page.evaluate("document.querySelector('#waiting-video').srcObject?.active ?? false")
+            is False
+        )
         await expect(here.page.locator("#end-again")).to_be_visible(visible=code in CAN_TRY_AGAIN)
         assert bridge.connections == 1
 
 
 async def test_an_unknown_reason_is_told_as_a_fault_of_the_service(browser: Browser, site: str) -> None:
     """A code from a newer bridge does not leave the page without words."""
-    async with visit(browser, site, PlayedBridge(refuse_join="a_code_from_tomorrow")) as here:
+    bridge = PlayedBridge(place="admitted", people=[ME])
+    async with visit(browser, site, bridge) as here:
         await here.enter()
+        await bridge.expect(messages.Offer)
+        assert bridge.socket is not None
+        bridge.socket.send('{"type": "bye", "code": "a_code_from_tomorrow", "message": "New."}')
         await expect(here.page.get_by_role("heading", name=NB["end.internal.title"])).to_be_visible()
         await expect(here.page.locator("#end-code")).to_contain_text("a_code_from_tomorrow")
 
 
 @pytest.mark.parametrize(("path", "code"), [("/join", "link_missing"), ("/join#half-a-li", "link_invalid")])
-async def test_a_visit_without_a_whole_link_is_explained(browser: Browser, site: str, path: str, code: str) -> None:
+async def test_a_visit_without_a_whole_link_is_explained(
+    browser: Browser, site: str, path: str, code: str
+) -> None:
     """No link, or a torn one, is told without asking for the camera."""
     async with visit(browser, site, path=path) as here:
         await expect(here.page.get_by_role("heading", name=NB[f"end.{code}.title"])).to_be_visible()

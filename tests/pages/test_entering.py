@@ -136,7 +136,9 @@ async def test_a_missing_camera_leaves_the_microphone(browser: Browser, site: st
 
 
 @pytest.mark.parametrize(("locale", "lang", "button"), [("nn-NO", "nn", "Gå inn"), ("de-DE", "en", "Enter")])
-async def test_the_language_follows_the_browser(browser: Browser, site: str, locale: str, lang: str, button: str) -> None:
+async def test_the_language_follows_the_browser(
+    browser: Browser, site: str, locale: str, lang: str, button: str
+) -> None:
     """The first language is the browser's if we have it, else English."""
     async with visit(browser, site, locale=locale) as here:
         await expect(here.page.get_by_role("button", name=button)).to_be_visible()

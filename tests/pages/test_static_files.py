@@ -42,8 +42,14 @@ def test_every_icon_that_is_named_is_drawn() -> None:
     """`icon`, `setIcon` and `setFace` name only symbols of icons.svg."""
     drawn = set(re.findall(r"<symbol id=\"([^\"]+)\"", (STATIC / "icons.svg").read_text()))
     text = "\n".join(path.read_text() for path in STATIC.glob("js/*.js"))
-    calls = re.findall(r"\b(?:icon\(|setIcon\([^,()]+(?:\([^)]*\))?, |setFace\([^,()]+(?:\([^)]*\))?, )([^;]*)", text)
-    named = {name for call in calls for name in re.findall(r"^\"([a-z-]+)\"|^\w+ \? \"([a-z-]+)\" : \"([a-z-]+)\"", call)}
+    calls = re.findall(
+        r"\b(?:icon\(|setIcon\([^,()]+(?:\([^)]*\))?, |setFace\([^,()]+(?:\([^)]*\))?, )([^;]*)", text
+    )
+    named = {
+        name
+        for call in calls
+        for name in re.findall(r"^\"([a-z-]+)\"|^\w+ \? \"([a-z-]+)\" : \"([a-z-]+)\"", call)
+    }
     flat = {each for group in named for each in group if each}
     assert len(flat) > 10
     assert flat - drawn == set()

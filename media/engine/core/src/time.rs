@@ -42,9 +42,11 @@ impl Micros {
         (self.to_ntp() >> 16) as u32
     }
 
-    /// This span in ticks of an RTP clock.
+    /// This span in ticks of an RTP clock. Seconds and their rest by themselves: a moment of our days times 90,000
+    /// does not fit in 64 bits.
     pub const fn to_ticks(self, clock_rate: u32) -> u64 {
-        self.0 * clock_rate as u64 / MICROS_PER_SECOND
+        let rate = clock_rate as u64;
+        self.0 / MICROS_PER_SECOND * rate + self.0 % MICROS_PER_SECOND * rate / MICROS_PER_SECOND
     }
 }
 
@@ -86,5 +88,7 @@ mod tests {
     fn ticks_follow_the_clock_rate() {
         assert_eq!(Micros::from_millis(20).to_ticks(48_000), 960);
         assert_eq!(Micros::from_secs(3_600).to_ticks(90_000), 324_000_000);
+        let today = Micros(1_795_000_000_500_000);
+        assert_eq!(today.to_ticks(90_000), 161_550_000_045_000);
     }
 }

@@ -103,7 +103,10 @@ export class Session extends EventTarget {
   #setPlace(place) {
     const before = this.place;
     this.place = place;
-    if (place !== "admitted") this.layout = [];
+    if (place === "waiting") {
+      this.layout = [];
+      if (this.media.tracks.content) this.media.stopSharing();
+    }
     if (before !== place) this.#emit("layout");
     this.#tellState();
   }
@@ -115,7 +118,7 @@ export class Session extends EventTarget {
     this.#correct("self_mute", me.muted || !media.muted, { muted: media.muted });
     this.#correct("camera", me.camera === media.cameraLive, { on: media.cameraLive });
     const sharing = Boolean(media.tracks.content);
-    this.#correct("sharing", me.sharing === sharing, { on: sharing });
+    if (this.place === "admitted") this.#correct("sharing", me.sharing === sharing, { on: sharing });
   }
 
   #correct(type, agreed, fields) {

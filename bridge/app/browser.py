@@ -1,0 +1,251 @@
+"""Browsers: the `Consultations` of signalling, in terms of rooms, legs and commands."""
+
+import secrets
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from bridge.app import telling
+from bridge.app.live import LiveRoom, MediaLeg, Seated
+from bridge.app.ports import Links
+from bridge.app.service import RoomService
+from bridge.rooms import commands as c
+from bridge.rooms import events as ev
+from bridge.rooms.model import (
+    ByParticipant,
+    ConnectionId,
+    InvitationId,
+    Participant,
+    ParticipantId,
+    Pii,
+    ResumeHash,
+    Role,
+    RoomId,
+)
+from media.api import EngineError
+from media.sdp import OfferRoles, SdpError
+from signalling import messages as m
+from signalling.errors import Code, Rejected
+from signalling.ports import Connection, Seat
+
+ID_BYTES: Final = 16
+# Ids of connections are compared with those of before a restart, so they must not repeat; JSON keeps 53 bits.
+CONNECTION_BITS: Final = 53
+
+
+@dataclass(frozen=True, slots=True)
+class BrowserPolicy:
+    """What is the same for every browser."""
+
+    slots: m.SlotCounts
+    link_valid: timedelta
+    grace_seconds: float
+    """How long a lost connection may be away before its owner counts as gone. Media goes on meanwhile."""
+    new_secret: Callable[[], str]
+    hash_secret: Callable[[str], str]
+
+
+class BrowserDoor:
+    """Seats people who come with a link, and turns what their pages say into commands."""
+
+    def __init__(
+        self,
+        service: RoomService,
+        links: Links,
+        policy: BrowserPolicy,
+        later: Callable[[float, Callable[[], Awaitable[object]]], None],
+    ) -> None:
+        """Take the use cases; `later(seconds, make)` runs the awaitable that `make` gives after that time."""
+        self._service = service
+        self._links = links
+        self._policy = policy
+        self._later = later
+
+    async def join(self, join: m.Join, connection: Connection) -> Seat:
+        """Seat somebody who holds a link. Raises Rejected."""
+        room_id, invitation = self._links.read(join.token)
+        live = await self._service.find(room_id)
+        if live is None:
+            raise Rejected(Code.LINK_INVALID)
+        secret = self._policy.new_secret()
+        knock = c.Knock(
+            invitation=invitation,
+            connection=ConnectionId(secrets.randbits(CONNECTION_BITS)),
+            resume_hash=None if join.resume is None else ResumeHash(self._policy.hash_secret(join.resume)),
+            new_participant=ParticipantId(_new_id("p")),
+            new_resume_hash=ResumeHash(self._policy.hash_secret(secret)),
+        )
+        seated = Seated(knock.connection, connection)
+        seats: list[Participant] = []
+
+        def seat(live: LiveRoom, events: Sequence[ev.Event]) -> None:
+            seats.append(self._seat(live, events, seated, join.resume or secret))
+
+        await self._service.act(live, knock, seat)
+        return Seat(room_id, seats[0].id, knock.connection)
+
+    def _seat(self, live: LiveRoom, events: Sequence[ev.Event], seated: Seated, resume: str) -> Participant:
+        """Give the connection its place, before the roster goes out: `welcome` is the first message."""
+        who = next(
+            event.participant
+            for event in events
+            if isinstance(event, ev.Arrived | ev.HostEntered | ev.Reconnected)
+        )
+        person = live.room.participants[who]
+        before = live.seats.get(who)
+        live.seats[who] = seated
+        if before is not None:
+            before.connection.close(Code.REPLACED)
+        seated.connection.send(telling.welcome(live.room, person, resume, self._policy.slots))
+        return person
+
+    async def lost(self, seat: Seat) -> None:
+        """Note that a socket is gone. Its owner has some time to come back before anybody is told."""
+        self._later(self._policy.grace_seconds, lambda: self._gone(seat))
+
+    async def _gone(self, seat: Seat) -> None:
+        live = await self._service.find(RoomId(seat.room))
+        who = ParticipantId(seat.participant)
+        if live is None or live.room.ended:
+            return
+        if (seated := live.seats.get(who)) is not None and seated.id == seat.connection_id:
+            del live.seats[who]
+        lost = c.Disconnect(participant=who, connection=ConnectionId(seat.connection_id))
+        await self._service.act(live, lost)
+
+    async def handle(self, seat: Seat, message: m.ClientMessage) -> m.ServerMessage | None:
+        """Do what a page asks. Raises Rejected."""
+        live = await self._service.find(RoomId(seat.room))
+        who = ParticipantId(seat.participant)
+        if live is None or live.room.ended:
+            raise Rejected(Code.ROOM_ENDED)
+        seated = live.seats.get(who)
+        if seated is None or seated.id != seat.connection_id:
+            raise Rejected(Code.REPLACED)
+        match message:
+            case m.Offer():
+                return await self._offer(live, who, message)
+            case m.Invite():
+                return await self._invite(live, who, message)
+            case m.Pin():
+                return self._pin(live, who, message)
+            case m.Leave():
+                by = ByParticipant(who)
+                await self._service.act(live, c.Leave(by=by, connection=ConnectionId(seat.connection_id)))
+                return None
+            case m.Join():
+                raise Rejected(Code.WRONG_STATE)
+        await self._service.act(live, _command(live, who, message))
+        return m.Ok(ref=message.ref)
+
+    async def _offer(self, live: LiveRoom, who: ParticipantId, offer: m.Offer) -> m.Answer:
+        roles = OfferRoles(mic=offer.sources.mic, camera=offer.sources.camera, content=offer.sources.content)
+        async with live.lock:
+            if who not in live.seats:
+                raise Rejected(Code.WRONG_STATE)
+            try:
+                sdp = self._answer(live, who, offer.sdp, roles)
+            except SdpError as error:
+                raise Rejected(Code(error.code), error.message) from error
+            except EngineError as error:
+                self._service.outside.counts.inc("engine_errors", error.code)
+                raise Rejected(Code.INTERNAL) from error
+            self._service.bring_in_line(live)
+            self._service.tell(live)
+        return m.Answer(ref=offer.ref, sdp=sdp)
+
+    def _answer(self, live: LiveRoom, who: ParticipantId, sdp: str, roles: OfferRoles) -> str:
+        """Answer on the leg that the person has if the offer is its own, else on a new one."""
+        legs, content_slots = self._service.outside.legs, self._policy.slots.content
+        known = live.legs.get(who)
+        if known is not None:
+            further = legs.restart(known.leg, sdp, roles, content_slots=content_slots)
+            if further is not None:
+                return further.sdp
+        now = self._service.outside.clock.monotonic()
+        leg, answer = legs.open(live.number, sdp, roles, content_slots=content_slots, now=now)
+        if known is not None:
+            legs.close(known.leg)
+        live.legs[who] = MediaLeg(leg)
+        return answer.sdp
+
+    async def _invite(self, live: LiveRoom, who: ParticipantId, request: m.Invite) -> m.Invited:
+        command = c.Invite(
+            by=ByParticipant(who),
+            invitation=InvitationId(_new_id("i")),
+            role=Role(request.role.value),
+            name=Pii(request.name),
+            expires_at=self._service.outside.clock.now() + self._policy.link_valid,
+        )
+        await self._service.act(live, command)
+        link = self._links.make(live.room.id, command.invitation, command.expires_at)
+        return m.Invited(ref=request.ref, link=link, expires_at=command.expires_at)
+
+    def _pin(self, live: LiveRoom, who: ParticipantId, pin: m.Pin) -> m.Ok:
+        if pin.participant is None:
+            live.pins.pop(who, None)
+        elif pin.participant not in live.room.participants:
+            raise Rejected(Code.UNKNOWN_PARTICIPANT)
+        else:
+            live.pins[who] = ParticipantId(pin.participant)
+        self._service.bring_in_line(live)
+        self._service.tell(live)
+        return m.Ok(ref=pin.ref)
+
+
+Act = (
+    m.Admit
+    | m.AdmitAll
+    | m.Refuse
+    | m.Remove
+    | m.ToWaiting
+    | m.Lock
+    | m.Mute
+    | m.SelfMute
+    | m.Camera
+    | m.Sharing
+    | m.HandOver
+    | m.End
+)
+
+
+def _command(live: LiveRoom, who: ParticipantId, message: Act) -> c.Command:  # noqa: PLR0911 - one a message
+    """The domain's command for what a page asks."""
+    by = ByParticipant(who)
+    match message:
+        case m.Admit(participant=other):
+            return c.Admit(by=by, participant=ParticipantId(other))
+        case m.AdmitAll():
+            return c.AdmitAll(by=by)
+        case m.Refuse(participant=other, reason=reason):
+            return c.Refuse(by=by, participant=ParticipantId(other), reason=Pii(reason) if reason else None)
+        case m.Remove(participant=other):
+            return c.Remove(by=by, participant=ParticipantId(other))
+        case m.ToWaiting(participant=other):
+            return c.SendToWaiting(by=by, participant=ParticipantId(other))
+        case m.Lock(locked=locked):
+            return c.Lock(by=by, locked=locked)
+        case m.Mute(participant=other, muted=muted, may_unmute=may_unmute):
+            return c.Mute(by=by, participant=ParticipantId(other), muted=muted, may_unmute=may_unmute)
+        case m.HandOver(participant=other):
+            # Handing the role to oneself is how a second host takes over from one who is gone.
+            take = other == who and live.room.host != who
+            return c.TakeHost(by=by) if take else c.HandOver(by=by, participant=ParticipantId(other))
+        case m.End():
+            return c.End(by=by)
+    return _own_command(by, message)
+
+
+def _own_command(by: ByParticipant, message: m.SelfMute | m.Camera | m.Sharing) -> c.Command:
+    match message:
+        case m.SelfMute(muted=muted):
+            return c.SelfMute(by=by, muted=muted)
+        case m.Camera(on=on):
+            return c.Camera(by=by, on=on)
+        case m.Sharing(on=on):
+            return c.Sharing(by=by, on=on)
+
+
+def _new_id(prefix: str) -> str:
+    return f"{prefix}_{secrets.token_urlsafe(ID_BYTES)}"

@@ -1,0 +1,18 @@
+"""Occurrences under fixed words, for the metrics."""
+
+from collections import Counter
+
+
+class Tally:
+    """Counts by name and code; both come from short fixed lists, so this does not grow."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[tuple[str, str]] = Counter()
+
+    def inc(self, name: str, code: str) -> None:
+        """Add one."""
+        self._counts[name, code] += 1
+
+    def of(self, name: str) -> dict[str, int]:
+        """All counts of one name, by code."""
+        return {code: number for (known, code), number in self._counts.items() if known == name}

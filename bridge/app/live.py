@@ -1,0 +1,48 @@
+"""What the process knows of a room beside its records: who is connected, with which legs, and what was told."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+from bridge.app.planner import NO_PLAN, Plan
+from bridge.rooms.model import ConnectionId, ParticipantId, Room
+from signalling.ports import Connection
+
+@dataclass(slots=True)
+class Seated:
+    """Somebody's present connection."""
+
+    id: ConnectionId
+    connection: Connection
+
+
+@dataclass(slots=True)
+class MediaLeg:
+    """A leg in the engine and what was last asked of it; None where nothing was asked yet."""
+
+    leg: int
+    gate_open: bool | None = None
+    muted: bool | None = None
+    secured: bool = False
+
+
+@dataclass(slots=True)
+class LiveRoom:
+    """A room in memory. Records are the truth about people; this is the truth about sockets and legs.
+
+    Everything that changes `room` holds `lock` from reading it to having recorded the change.
+    """
+
+    room: Room
+    number: int
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    seats: dict[ParticipantId, Seated] = field(default_factory=dict)
+    legs: dict[ParticipantId, MediaLeg] = field(default_factory=dict)
+    pins: dict[ParticipantId, ParticipantId] = field(default_factory=dict)
+    speakers: list[int] = field(default_factory=list)
+    plan: Plan = field(default_factory=lambda: NO_PLAN)
+    plan_known: bool = False
+    """Whether the engine has `plan`, as far as we know."""
+
+    def owner_of(self, leg: int) -> ParticipantId | None:
+        """Whose leg this is."""
+        return next((owner for owner, media in self.legs.items() if media.leg == leg), None)

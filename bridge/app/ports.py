@@ -1,0 +1,104 @@
+"""What the use cases need from the outside."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from bridge.rooms.events import Event
+from bridge.rooms.model import InvitationId, RoomId
+from media.api import Command
+from media.description import LegDescription
+from media.sdp import Answer, OfferRoles
+
+
+class Clock(Protocol):
+    """Where time comes from; tests move it by hand."""
+
+    def now(self) -> datetime:
+        """The time of day, aware, UTC."""
+
+    def monotonic(self) -> float:
+        """Seconds on a scale that never jumps."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audited:
+    """One line of the audit: who did what to whom, and how it ended. Ids and fixed words only."""
+
+    at: datetime
+    actor: str
+    role: str
+    act: str
+    target: str | None
+    outcome: str
+
+
+class RoomListing(Protocol):
+    """A room that the store knows."""
+
+    @property
+    def id(self) -> str:
+        """Its id."""
+
+    @property
+    def ended_at(self) -> datetime | None:
+        """When it ended; None while it is open."""
+
+
+class Store(Protocol):
+    """Events and audit, written together."""
+
+    async def append(
+        self,
+        room_id: str,
+        expected_revision: int,
+        events: Sequence[Event],
+        audit_rows: Sequence[Audited] = (),
+    ) -> int:
+        """Write both or neither; give the new revision."""
+
+    async def load(self, room_id: str) -> list[Event]:
+        """A room's events in order; none for an unknown one."""
+
+
+class Links(Protocol):
+    """Links that let one person in."""
+
+    def make(self, room: RoomId, invitation: InvitationId, expires_at: datetime) -> str:
+        """The address to open in a browser."""
+
+    def read(self, token: str) -> tuple[RoomId, InvitationId]:
+        """What a genuine token names, expired or not. Raises Rejected with `link_invalid`."""
+
+
+class Legs(Protocol):
+    """Media legs of browsers (media/legs.py)."""
+
+    def open(
+        self, room: int, offer: str, roles: OfferRoles, *, content_slots: int, now: float
+    ) -> tuple[int, Answer]:
+        """A new leg, its gate closed."""
+
+    def restart(self, leg: int, offer: str, roles: OfferRoles, *, content_slots: int) -> Answer | None:
+        """A further offer on a leg; None when it is another peer connection."""
+
+    def description(self, leg: int) -> LegDescription:
+        """What was settled for a leg."""
+
+    def close(self, leg: int) -> None:
+        """Forget a leg."""
+
+
+class Gate(Protocol):
+    """Commands to the packet engine."""
+
+    def submit(self, command: Command) -> None:
+        """Hand one over. Raises EngineError."""
+
+
+class Counts(Protocol):
+    """Where occurrences are counted, under fixed words."""
+
+    def inc(self, name: str, code: str) -> None:
+        """Add one."""

@@ -1,0 +1,92 @@
+"""Brings the packet engine in line with a room: gates, mutes, feeds. The only code that opens a gate.
+
+What is wanted follows from the recorded room alone; what differs from the last thing asked for is asked for. So
+one function serves the act itself, a leg that is set up late, and the repair after a failure: it is always safe to
+call, and calling it after `forget` asks for everything again.
+"""
+
+from collections.abc import Iterator
+
+from bridge.app.live import LiveRoom, MediaLeg
+from bridge.app.planner import Present, plan
+from bridge.app.ports import Gate, Legs
+from bridge.rooms.model import ParticipantId
+from bridge.rooms.views import who_may_send
+from media.api import Command, Feed, SetFeeds, SetGate, SetMuted, SourceRef
+from media.description import MIC
+
+
+def reconcile(live: LiveRoom, gate: Gate, legs: Legs) -> None:
+    """Ask the engine for whatever differs from what the room's records say. Raises EngineError when it is busy.
+
+    Gates close before any opens: nobody who is on the way out sees a packet of somebody who is on the way in.
+    """
+    may = who_may_send(live.room)
+    for owner, media in list(live.legs.items()):
+        if owner not in may and media.gate_open is not False:
+            gate.submit(SetGate(leg=media.leg, open=False))
+            media.gate_open = False
+    _mute(live, gate)
+    _feed(live, gate, legs, may)
+    for owner, media in list(live.legs.items()):
+        if owner in may and media.gate_open is not True:
+            gate.submit(SetGate(leg=media.leg, open=True))
+            media.gate_open = True
+
+
+def forget(live: LiveRoom) -> None:
+    """Trust nothing that was asked before; the next `reconcile` asks for all of it again."""
+    for media in live.legs.values():
+        media.gate_open = None
+        media.muted = None
+    live.plan_known = False
+
+
+def _mute(live: LiveRoom, gate: Gate) -> None:
+    for owner, media in live.legs.items():
+        person = live.room.participants.get(owner)
+        wanted = person is not None and person.muted
+        if media.muted is not wanted:
+            gate.submit(SetMuted(leg=media.leg, source=MIC, muted=wanted))
+            media.muted = wanted
+
+
+def _feed(live: LiveRoom, gate: Gate, legs: Legs, may: frozenset[ParticipantId]) -> None:
+    wanted = plan(list(_present(live, legs, may)), live.speakers, live.plan)
+    if live.plan_known and wanted == live.plan:
+        return
+    # Kept before it is asked for: if asking fails, stability is still judged by what people were meant to see.
+    live.plan, live.plan_known = wanted, False
+    gate.submit(_feeds(live.number, live))
+    live.plan_known = True
+
+
+def _feeds(number: int, live: LiveRoom) -> Command:
+    return SetFeeds(
+        room=number,
+        feeds=tuple(
+            Feed(leg=leg, slot=slot, source=SourceRef(leg=sender, source=source))
+            for (leg, slot), (sender, source) in live.plan.items()
+        ),
+    )
+
+
+def _present(live: LiveRoom, legs: Legs, may: frozenset[ParticipantId]) -> Iterator[Present]:
+    """Those who may send, in the order in which they came to the room."""
+    for owner, person in live.room.participants.items():
+        media = live.legs.get(owner)
+        if media is None or owner not in may:
+            continue
+        described = legs.description(media.leg)
+        yield Present(
+            leg=media.leg,
+            sources=described.sources,
+            slots=described.slots,
+            content_slots=frozenset(described.content_slots),
+            sharing=person.sharing,
+            pinned=_leg_of(live.legs.get(live.pins.get(owner, owner))),
+        )
+
+
+def _leg_of(media: MediaLeg | None) -> int | None:
+    return None if media is None else media.leg

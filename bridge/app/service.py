@@ -1,0 +1,225 @@
+"""The door through which a room changes: load, decide, record, act, tell.
+
+Browsers come through `bridge.app.browser`, operators and record systems through `bridge.app.administration`, and a
+gateway's calls will come the same way: all of them bring commands of the domain.
+"""
+
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import count
+from typing import Final
+
+import structlog
+
+from bridge.app import audit, telling
+from bridge.app.live import LiveRoom
+from bridge.app.ports import Audited, Clock, Counts, Gate, Legs, Store
+from bridge.app.reconcile import forget, reconcile
+from bridge.rooms import commands as c
+from bridge.rooms import events as ev
+from bridge.rooms.decide import decide
+from bridge.rooms.evolve import evolve, replay
+from bridge.rooms.model import ParticipantId, Room, RoomId
+from bridge.rooms.refusal import Refusal
+from media.api import CommandRefused, ConsentLost, EngineError, GateChanged, LegRemoved, Speakers
+from media.legs import LegEvent, LegFailed, LegSecured
+from signalling.errors import Code, Rejected
+
+LOG: Final = structlog.get_logger("bridge.rooms")
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """Everything around the use cases."""
+
+    store: Store
+    gate: Gate
+    legs: Legs
+    clock: Clock
+    counts: Counts
+
+
+Recorded = Callable[[LiveRoom, Sequence[ev.Event]], None]
+"""Called when a command's events are on record, before anybody is told."""
+
+
+def nothing_more(_live: LiveRoom, _events: Sequence[ev.Event]) -> None:
+    """Do nothing: most commands need no step of their own between record and act."""
+
+
+class RoomService:
+    """All rooms of this process."""
+
+    def __init__(self, outside: Outside) -> None:
+        self.outside = outside
+        self._live: dict[RoomId, LiveRoom] = {}
+        self._numbers = count(secrets.randbits(31) << 32)
+        self._broken: set[RoomId] = set()
+
+    @property
+    def rooms(self) -> list[LiveRoom]:
+        """The rooms in memory: all that somebody has asked for since the start and that have not ended."""
+        return list(self._live.values())
+
+    async def create(self, command: c.CreateRoom) -> Room:
+        """Open a room. Raises Rejected."""
+        now = self.outside.clock.now()
+        events = self._accepted(decide(None, command, now), command, None)
+        room = replay(events)
+        rows = [line for event in events if (line := audit.of_event(event, room))]
+        await self.outside.store.append(command.room, 0, events, rows)
+        self._live[command.room] = LiveRoom(room, next(self._numbers))
+        return room
+
+    async def find(self, room_id: RoomId) -> LiveRoom | None:
+        """A room, from memory or from the store."""
+        if (live := self._live.get(room_id)) is not None:
+            return live
+        events = await self.outside.store.load(room_id)
+        # Somebody else may have loaded it while this task waited: then there must be one lock, not two.
+        if not events or room_id in self._live:
+            return self._live.get(room_id)
+        live = LiveRoom(replay(events), next(self._numbers))
+        if live.room.ended:
+            return live
+        self._live[room_id] = live
+        await self._disconnect_all(live)
+        return live
+
+    async def _disconnect_all(self, live: LiveRoom) -> None:
+        """After a restart nobody is connected, whatever the records say."""
+        for person in list(live.room.participants.values()):
+            if person.connection is not None and person.id not in live.seats:
+                await self.act(live, c.Disconnect(participant=person.id, connection=person.connection))
+
+    async def act(self, live: LiveRoom, command: c.Command, recorded: Recorded = nothing_more) -> list[ev.Event]:
+        """Carry a command out; give what happened. Raises Rejected, and StoreError when nothing could be recorded.
+
+        The events are on record before any gate moves. If moving them fails, the room is repaired by `repair`.
+        """
+        async with live.lock:
+            now = self.outside.clock.now()
+            outcome = decide(live.room, command, now)
+            if isinstance(outcome, Refusal):
+                line = audit.of_refusal(command, outcome, live.room, now)
+                await self.outside.store.append(live.room.id, live.room.revision, [], [line])
+            events = self._accepted(outcome, command, live)
+            if events:
+                await self._record(live, events)
+            recorded(live, events)
+            if events:
+                self._follow(live, events)
+            return events
+
+    def _accepted(self, outcome: ev.Outcome, command: c.Command, live: LiveRoom | None) -> list[ev.Event]:
+        if isinstance(outcome, Refusal):
+            self.outside.counts.inc("refusals", outcome.code)
+            room = None if live is None else live.room.id
+            LOG.info("command_refused", room=room, command=type(command).__name__, code=outcome.code)
+            raise Rejected(Code(outcome.code), outcome.sentence)
+        return outcome
+
+    async def _record(self, live: LiveRoom, events: Sequence[ev.Event]) -> None:
+        room = live.room
+        rows: list[Audited] = []
+        for event in events:
+            room = evolve(room, event)
+            if (line := audit.of_event(event, room)) is not None:
+                rows.append(line)
+        await self.outside.store.append(room.id, live.room.revision, events, rows)
+        live.room = room
+
+    def _follow(self, live: LiveRoom, events: Sequence[ev.Event]) -> None:
+        """Act on what is on record, then tell."""
+        self.bring_in_line(live)
+        for event in events:
+            for who, code in telling.farewell(event).items():
+                self._part(live, who, code)
+            if isinstance(event, ev.Disconnected):
+                self._drop_leg(live, event.participant)
+        if live.room.ended:
+            for who in list(live.seats):
+                self._part(live, who, Code.ENDED)
+            self._live.pop(live.room.id, None)
+        self.tell(live)
+
+    def _part(self, live: LiveRoom, who: ParticipantId, code: Code) -> None:
+        self._drop_leg(live, who)
+        live.pins.pop(who, None)
+        if (seated := live.seats.pop(who, None)) is not None:
+            seated.connection.close(code)
+
+    def _drop_leg(self, live: LiveRoom, who: ParticipantId) -> None:
+        if (media := live.legs.pop(who, None)) is not None:
+            self.outside.legs.close(media.leg)
+            live.speakers = [leg for leg in live.speakers if leg != media.leg]
+            self.bring_in_line(live)
+
+    def bring_in_line(self, live: LiveRoom) -> None:
+        """Make the engine do what the records say, now or, if it cannot take it, by the next `repair`."""
+        try:
+            reconcile(live, self.outside.gate, self.outside.legs)
+        except EngineError as error:
+            self._report_broken(live, error.code)
+
+    def _report_broken(self, live: LiveRoom, code: str) -> None:
+        self.outside.counts.inc("engine_errors", code)
+        LOG.error("room_out_of_line", room=live.room.id, code=code)
+        self._broken.add(live.room.id)
+
+    def repair(self) -> None:
+        """Bring rooms in line whose last act did not reach the engine; to be called every second or so."""
+        broken, self._broken = self._broken, set()
+        for room_id in broken:
+            if (live := self._live.get(room_id)) is not None:
+                forget(live)
+                self.bring_in_line(live)
+                self.tell(live)
+
+    def tell(self, live: LiveRoom) -> None:
+        """Send everyone their roster and layout."""
+        for who, seated in list(live.seats.items()):
+            seated.connection.send(telling.roster(live.room, who))
+            seated.connection.send(telling.layout(live, self.outside.legs, who))
+
+    def handle_leg_event(self, event: LegEvent) -> None:
+        """Take what the engine tells of a leg or a room."""
+        match event:
+            case Speakers(room=number, legs=order):
+                self._take_speakers(number, order)
+            case CommandRefused(leg=leg, command=command, code=code):
+                LOG.error("engine_refused", leg=leg, command=command, code=code)
+                self.outside.counts.inc("engine_errors", code)
+                if (live := self._room_of(leg)) is not None:
+                    self._broken.add(live.room.id)
+            case LegFailed(leg=leg, code=code):
+                LOG.warning("leg_failed", leg=leg, code=code)
+                self.outside.counts.inc("leg_failures", code)
+            case LegSecured(leg=leg):
+                LOG.info("leg_secured", leg=leg)
+            case ConsentLost(leg=leg):
+                LOG.info("consent_lost", leg=leg)
+            case GateChanged() | LegRemoved():
+                self._log_engine_record(event)
+            case _:
+                pass
+
+    def _log_engine_record(self, event: GateChanged | LegRemoved) -> None:
+        """The engine's own word on when the last packet went out, beside the time of the act."""
+        is_open = isinstance(event, GateChanged) and event.open
+        name = "gate_changed" if isinstance(event, GateChanged) else "leg_removed"
+        LOG.info(name, leg=event.leg, open=is_open, at_us=event.at_us, last_out_us=event.last_out_us)
+
+    def _room_of(self, leg: int) -> LiveRoom | None:
+        return next((live for live in self._live.values() if live.owner_of(leg) is not None), None)
+
+    def _take_speakers(self, number: int, order: list[int]) -> None:
+        live = next((live for live in self._live.values() if live.number == number), None)
+        if live is None or live.speakers == order:
+            return
+        live.speakers = order
+        before = live.plan
+        self.bring_in_line(live)
+        if live.plan != before:
+            self.tell(live)

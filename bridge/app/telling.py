@@ -1,0 +1,85 @@
+"""What each person is told: views of a room as messages of the browser protocol. Pure."""
+
+from bridge.app.live import LiveRoom
+from bridge.app.ports import Legs
+from bridge.rooms import events as ev
+from bridge.rooms.model import Participant, ParticipantId, Place, Room
+from bridge.rooms.views import visible_to
+from media.description import CAMERA, CONTENT, MIC
+from signalling import messages as m
+from signalling.errors import Code
+
+SOURCE_NAMES = {MIC: m.SourceName.MIC, CAMERA: m.SourceName.CAMERA, CONTENT: m.SourceName.CONTENT}
+
+
+def roster(room: Room, viewer: ParticipantId) -> m.Roster:
+    """Everyone whom `viewer` may know of."""
+    return m.Roster(
+        revision=room.revision,
+        locked=room.locked,
+        host=room.host == viewer,
+        people=[_person(room, person, viewer) for person in visible_to(room, viewer)],
+    )
+
+
+def _person(room: Room, person: Participant, viewer: ParticipantId) -> m.Person:
+    return m.Person(
+        participant=person.id,
+        name=person.name.reveal(),
+        role=m.Role(person.role.value),
+        host=room.host == person.id,
+        place=m.Place(person.place.value),
+        connected=person.connected,
+        muted=person.muted,
+        may_unmute=person.may_unmute,
+        camera=person.camera,
+        sharing=person.sharing,
+        you=person.id == viewer,
+    )
+
+
+def layout(live: LiveRoom, legs: Legs, viewer: ParticipantId) -> m.Layout:
+    """Who is in each of the viewer's slots. Nobody, while the viewer waits: then there is no plan for them."""
+    own = live.legs.get(viewer)
+    if own is None:
+        return m.Layout(slots=[])
+    described = legs.description(own.leg)
+    slots = []
+    for (leg, slot), (sender, source) in sorted(live.plan.items()):
+        owner, mid = live.owner_of(sender), described.mid_of(slot)
+        if leg == own.leg and owner is not None and mid is not None:
+            slots.append(m.LayoutSlot(mid=mid, participant=owner, source=SOURCE_NAMES[source]))
+    return m.Layout(slots=slots)
+
+
+def welcome(room: Room, person: Participant, resume: str, slots: m.SlotCounts) -> m.Welcome:
+    """The first message to somebody who got through the door."""
+    return m.Welcome(
+        version=m.PROTOCOL_VERSION,
+        participant=person.id,
+        room_name=room.name.reveal(),
+        role=m.Role(person.role.value),
+        host=room.host == person.id,
+        place=m.Place(person.place.value),
+        resume=resume,
+        slots=slots,
+        ice_servers=[],
+    )
+
+
+def farewell(event: ev.Event) -> dict[ParticipantId, Code]:
+    """Whose connection ends with this event, and why. A room's end is for everyone and not in here."""
+    match event:
+        case ev.Removed(participant=who):
+            return {who: Code.REMOVED}
+        case ev.Refused(participant=who):
+            return {who: Code.REFUSED}
+        case ev.Left(participant=who):
+            return {who: Code.LEFT}
+        case _:
+            return {}
+
+
+def counts(room: Room) -> dict[str, int]:
+    """How many wait and how many are in."""
+    return {"waiting": len(room.at(Place.WAITING)), "admitted": len(room.at(Place.ADMITTED))}

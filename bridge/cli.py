@@ -1,0 +1,174 @@
+"""The `brotjeneste` command."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Coroutine
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import aiohttp
+import click
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from bridge.auth.errors import AuthError
+from bridge.compose import api_token, run_bridge
+from bridge.config import Config, ConfigError, load
+from bridge.demo import run_demo
+from bridge.ops import logs
+from bridge.store import StoreError, open_store
+from media.api import EngineError
+from media.transport import TransportError
+from signalling import messages as m
+
+T = TypeVar("T")
+CONSOLE: Final = Console(highlight=False)
+KNOWN_FAULTS: Final = (AuthError, ConfigError, EngineError, StoreError, TransportError, OSError)
+INVITED_ROLES: Final = [role.value for role in m.Role if role is not m.Role.OPERATOR]
+
+with_config = click.option(
+    "--config",
+    "config_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="TOML file; see deploy/bridge.toml. Without it: BROTJENESTE_CONFIG, else the built-in defaults.",
+)
+
+
+@click.group()
+@click.version_option(package_name="brotjeneste")
+def main() -> None:
+    """Run and operate the video bridge."""
+
+
+@main.command()
+@with_config
+def serve(config_file: Path | None) -> None:
+    """Run the bridge until Ctrl-C or SIGTERM."""
+    config = _load(config_file)
+    logs.configure(config.log.level, config.log.format)
+    _run(_serve(config))
+
+
+async def _serve(config: Config) -> None:
+    async with run_bridge(config):
+        await until_told_to_stop()
+
+
+async def until_told_to_stop() -> None:
+    """Return at the first SIGINT or SIGTERM."""
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, told.set)
+    try:
+        await told.wait()
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+@main.command("check-config")
+@with_config
+def check_config(config_file: Path | None) -> None:
+    """Say whether the configuration is usable, and what it comes to."""
+    config = _load(config_file)
+    table = Table("section", "setting", "value")
+    for section, settings in asdict(config).items():
+        for key, value in settings.items():
+            shown = "(secret)" if key == "api_token" and value else value
+            table.add_row(section, key, str(shown))
+    CONSOLE.print(table)
+
+
+@main.command()
+@with_config
+@click.option("--room", help="An existing room; without it a new one is opened.")
+@click.option("--room-name", default="Konsultasjon", show_default=True, help="Name of the new room.")
+@click.option("--role", type=click.Choice(INVITED_ROLES), required=True)
+@click.option("--name", required=True, help="Shown to the others in the room.")
+@click.option("--host", is_flag=True, help="The holder decides who comes in (doctor or specialist).")
+def invite(
+    config_file: Path | None, room: str | None, room_name: str, role: str, name: str, *, host: bool
+) -> None:
+    """Make a link for one person, by the REST interface of a running bridge."""
+    config = _load(config_file)
+    wanted = m.CreateInvitation(role=m.Role(role), name=name, host=host)
+    _run(_invite(config, room, room_name, wanted))
+
+
+async def _invite(config: Config, room: str | None, room_name: str, wanted: m.CreateInvitation) -> None:
+    headers = {"Authorization": f"Bearer {api_token(config)}"}
+    base = f"http://{config.http.host}:{config.http.port}"
+    async with aiohttp.ClientSession(base, headers=headers) as session:
+        if room is None:
+            made = await _post(session, "/api/v1/rooms", m.CreateRoom(name=room_name), m.RoomInfo)
+            room = made.room
+        path = f"/api/v1/rooms/{room}/invitations"
+        invitation = await _post(session, path, wanted, m.InvitationInfo)
+    click.echo(f"room {room}\nlink {invitation.link}\nuntil {invitation.expires_at:%Y-%m-%d %H:%M %Z}")
+
+
+async def _post(session: aiohttp.ClientSession, path: str, body: msgspec.Struct, kind: type[T]) -> T:
+    async with session.post(path, data=msgspec.json.encode(body)) as response:
+        text = await response.read()
+    if not response.ok:
+        error = msgspec.json.decode(text, type=m.ErrorInfo)
+        raise click.ClickException(f"{error.code}: {error.message}")
+    return msgspec.json.decode(text, type=kind)
+
+
+@main.group()
+def audit() -> None:
+    """Look after the audit."""
+
+
+@audit.command()
+@with_config
+def verify(config_file: Path | None) -> None:
+    """Recompute the audit's hash chain; exit with 1 where it is broken."""
+    broken = _run(_verify(_load(config_file)))
+    if broken is not None:
+        raise click.ClickException(f"the audit is broken at line {broken}")
+    click.echo("the audit is whole")
+
+
+async def _verify(config: Config) -> int | None:
+    async with open_store(config.store.url) as store:
+        return await store.verify_audit()
+
+
+@main.command()
+@with_config
+@click.option("--robots", type=click.IntRange(0, 6), default=0, help="Synthetic participants.")
+def demo(config_file: Path | None, robots: int) -> None:
+    """Run a bridge with one room, and print a link for a doctor, a patient and an interpreter."""
+    config = _load(config_file)
+    logs.configure("warning", "console")
+    _run(run_demo(config, robots, CONSOLE, until_told_to_stop))
+
+
+def _load(config_file: Path | None) -> Config:
+    try:
+        return load(config_file, os.environ)
+    except ConfigError as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _run(work: Coroutine[Any, Any, T]) -> T:
+    """Run it, and turn the faults that an operator can mend into one sentence."""
+    try:
+        return asyncio.run(work)
+    except (*KNOWN_FAULTS, ExceptionGroup) as error:
+        first = _first_of(error)
+        if not isinstance(first, KNOWN_FAULTS):
+            raise
+        raise click.ClickException(str(first)) from error
+
+
+def _first_of(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

@@ -1,0 +1,190 @@
+"""The one place where objects meet: configuration in, a running bridge out."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import structlog
+from aiohttp import web
+
+from bridge.app import telling
+from bridge.app.administration import RoomAdministration
+from bridge.app.background import Background, Later
+from bridge.app.browser import BrowserDoor, BrowserPolicy
+from bridge.app.counts import Tally
+from bridge.app.service import Outside, RoomService
+from bridge.auth.errors import LinkExpired, LinkInvalid
+from bridge.auth.keyfile import read_or_create
+from bridge.auth.links import LinkSigner, load_link_keys
+from bridge.auth.secrets import hash_secret, new_secret
+from bridge.config import Config
+from bridge.ops.health import Check
+from bridge.ops.metrics import BridgeCollector, Facts
+from bridge.ops.web import make_ops_app, serve_ops
+from bridge.rooms.model import InvitationId, RoomId
+from bridge.store import EventStore, open_store
+from media.api import Engine
+from media.legs import LegPolicy, Legs
+from media.sdp import Capabilities
+from media.transport import DtlsCertificate, announced_candidates
+from signalling import messages as m
+from signalling.errors import Code, Rejected
+from signalling.web.server import WebConfig, make_app
+
+LOG: Final = structlog.get_logger("bridge")
+# A change from Wi-Fi to 4G and a reload of a page are over by then; a ghost is gone within ten seconds.
+GRACE_SECONDS: Final = 8.0
+
+
+class SystemClock:
+    """The machine's clocks."""
+
+    def now(self) -> datetime:
+        """The time of day."""
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        """Seconds since some moment."""
+        return time.monotonic()
+
+
+class SignedLinks:
+    """Join links under the bridge's public address; the token is in the fragment, which no server sees."""
+
+    def __init__(self, signer: LinkSigner, base_url: str, now: Callable[[], datetime]) -> None:
+        self._signer = signer
+        self._base_url = base_url
+        self._now = now
+
+    def make(self, room: RoomId, invitation: InvitationId, expires_at: datetime) -> str:
+        """The address to open."""
+        return f"{self._base_url}/join#{self._signer.sign(room, invitation, expires_at)}"
+
+    def read(self, token: str) -> tuple[RoomId, InvitationId]:
+        """What a genuine token names; whether its time has passed is for the room to judge."""
+        try:
+            claims = self._signer.verify(token, self._now())
+        except LinkExpired as error:
+            claims = error.claims
+        except LinkInvalid as error:
+            raise Rejected(Code.LINK_INVALID) from error
+        return RoomId(claims.room), InvitationId(claims.invitation)
+
+
+@dataclass(frozen=True, slots=True)
+class Bridge:
+    """A running bridge."""
+
+    config: Config
+    service: RoomService
+    administration: RoomAdministration
+    engine: Engine
+    store: EventStore
+
+
+@asynccontextmanager
+async def run_bridge(config: Config) -> AsyncIterator[Bridge]:
+    """Start everything, and stop it in order at the end. Raises what its parts raise at a bad start."""
+    clock, tally = SystemClock(), Tally()
+    async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(open_store(config.store.url))
+        engine = Engine(config.media.bind, config.media.base_port, config.media.shards)
+        stack.callback(engine.stop)
+        group = await stack.enter_async_context(asyncio.TaskGroup())
+        later = Later(group)
+        stack.callback(later.stop)
+        legs, service = _make_core(config, clock, tally, store, engine)
+        links = SignedLinks(
+            LinkSigner(load_link_keys(Path(config.auth.link_key_file)), config.http.base_url),
+            config.http.base_url,
+            clock.now,
+        )
+        administration = RoomAdministration(service, links, store.rooms)
+        engine.listen(asyncio.get_running_loop(), lambda event: legs.handle_event(event, clock.monotonic()))
+        collector = BridgeCollector(engine.snapshot, lambda: _facts(service, tally))
+        background = Background(service, legs, clock, engine.snapshot)
+        for loop in (background.handshakes(), background.repairs(), background.figures(collector.observe)):
+            stack.callback(group.create_task(loop).cancel)
+        door = BrowserDoor(service, links, _browser_policy(config), later)
+        await stack.enter_async_context(_serve_pages(config, door, administration, tally))
+        ops = make_ops_app(collector, engine.snapshot, [Check("store", store.ping)])
+        await stack.enter_async_context(serve_ops(ops, config.metrics.host, config.metrics.port))
+        LOG.info("bridge_started", shards=config.media.shards)
+        yield Bridge(config, service, administration, engine, store)
+    LOG.info("bridge_stopped")
+
+
+def _make_core(
+    config: Config, clock: SystemClock, tally: Tally, store: EventStore, engine: Engine
+) -> tuple[Legs, RoomService]:
+    """Join rooms and legs, each of which has to know of the other."""
+    addresses = engine.addresses
+    ceiling = config.media.max_bitrate_kbps * 1000
+    policy = LegPolicy(
+        candidates=lambda shard: announced_candidates(
+            config.media.bind, addresses[shard][1], config.media.addresses
+        ),
+        capabilities=Capabilities(camera_max_bitrate=ceiling, content_max_bitrate=ceiling),
+    )
+    service: RoomService
+    legs = Legs(
+        engine,
+        DtlsCertificate.generate(clock.now()),
+        policy,
+        lambda event: service.handle_leg_event(event),  # noqa: PLW0108 - the service comes next
+    )
+    service = RoomService(Outside(store, engine, legs, clock, tally))
+    return legs, service
+
+
+def _browser_policy(config: Config) -> BrowserPolicy:
+    rooms = config.rooms
+    return BrowserPolicy(
+        slots=m.SlotCounts(audio=rooms.audio_slots, video=rooms.video_slots, content=rooms.content_slots),
+        link_valid=timedelta(minutes=config.auth.link_valid_minutes),
+        grace_seconds=GRACE_SECONDS,
+        new_secret=new_secret,
+        hash_secret=hash_secret,
+    )
+
+
+def api_token(config: Config) -> str:
+    """The bearer token of the REST interface: from the environment, else from its file, made on first use."""
+    return config.auth.api_token or read_or_create(Path(config.auth.api_token_file), new_secret)[0]
+
+
+@asynccontextmanager
+async def _serve_pages(
+    config: Config, door: BrowserDoor, administration: RoomAdministration, tally: Tally
+) -> AsyncIterator[None]:
+    settings = WebConfig(
+        api_tokens=(api_token(config),),
+        public_origin=config.http.base_url if config.http.public_url else None,
+    )
+    # Requests are not logged: they hold addresses, and what matters is counted.
+    runner = web.AppRunner(make_app(door, administration, settings, counters=tally), access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, config.http.host, config.http.port).start()
+        yield
+    finally:
+        await runner.cleanup()
+
+
+def _facts(service: RoomService, tally: Tally) -> Facts:
+    people = {"waiting": 0, "admitted": 0}
+    for live in service.rooms:
+        for place, number in telling.counts(live.room).items():
+            people[place] += number
+    return Facts(
+        rooms=len(service.rooms),
+        participants=people,
+        refusals=tally.of("refusals"),
+        bad_messages=tally.of("errors") | tally.of("http_errors"),
+        dropped={"client": tally.of("closes").get("too_slow", 0)},
+    )

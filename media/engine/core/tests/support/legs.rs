@@ -1,0 +1,140 @@
+//! Descriptions of legs as the control plane would hand them over.
+
+use engine_core::api::{
+    Codec, Extensions, Feed, Format, IceParams, Kind, LegId, SlotSpec, SourceRef, SourceSpec,
+};
+
+pub const MID_ID: u8 = 4;
+pub const AUDIO_LEVEL_ID: u8 = 1;
+
+/// What a peer sends and takes. Source 0 is sound, source 1 pictures; slots are the audio ones, then the video ones.
+#[derive(Debug, Clone, Copy)]
+pub struct PeerSpec {
+    pub audio: bool,
+    pub video: bool,
+    pub audio_slots: u16,
+    pub video_slots: u16,
+    /// Whether the description names the SSRCs; otherwise the media identification has to.
+    pub names_ssrcs: bool,
+    pub profile: &'static str,
+    /// Distance of the peer's wall clock from ours, in microseconds.
+    pub clock_offset: i64,
+}
+
+impl Default for PeerSpec {
+    fn default() -> Self {
+        Self {
+            audio: true,
+            video: true,
+            audio_slots: 1,
+            video_slots: 1,
+            names_ssrcs: true,
+            profile: "AEAD_AES_128_GCM",
+            clock_offset: 0,
+        }
+    }
+}
+
+impl PeerSpec {
+    pub fn sources(&self, leg: u64) -> Vec<SourceSpec> {
+        let base = ssrc_base(leg);
+        let named = |ssrc| self.names_ssrcs.then_some(ssrc);
+        let mut sources = Vec::new();
+        if self.audio {
+            sources.push(SourceSpec {
+                source: 0,
+                kind: Kind::Audio,
+                mid: "0".into(),
+                ssrc: named(base + 1),
+                rtx_ssrc: None,
+                formats: vec![opus(leg)],
+            });
+        }
+        if self.video {
+            sources.push(SourceSpec {
+                source: 1,
+                kind: Kind::Video,
+                mid: "1".into(),
+                ssrc: named(base + 2),
+                rtx_ssrc: named(base + 3),
+                formats: vec![vp8(leg)],
+            });
+        }
+        sources
+    }
+
+    pub fn slots(&self, leg: u64) -> Vec<SlotSpec> {
+        let base = ssrc_base(leg) + 1_000;
+        let audio = (0..self.audio_slots).map(|slot| SlotSpec {
+            slot,
+            kind: Kind::Audio,
+            ssrc: base + u32::from(slot),
+            rtx_ssrc: None,
+            formats: vec![opus(leg)],
+        });
+        let video = (0..self.video_slots).map(|slot| SlotSpec {
+            slot: self.audio_slots + slot,
+            kind: Kind::Video,
+            ssrc: base + 500 + u32::from(slot),
+            rtx_ssrc: Some(base + 5_000 + u32::from(slot)),
+            formats: vec![vp8(leg)],
+        });
+        audio.chain(video).collect()
+    }
+
+    pub const fn extensions() -> Extensions {
+        Extensions {
+            mid: Some(MID_ID),
+            audio_level: Some(AUDIO_LEVEL_ID),
+        }
+    }
+}
+
+/// Spread over the whole range, so that sequence numbers and timestamps start anywhere.
+pub const fn ssrc_base(leg: u64) -> u32 {
+    ((leg as u32).wrapping_mul(0x9e37_79b1) & 0xffff_0000) | 0x10
+}
+
+pub fn ice(leg: u64, generation: u32) -> IceParams {
+    IceParams {
+        local_ufrag: format!("here{leg}g{generation}"),
+        local_pwd: format!("password-of-leg-{leg}-generation-{generation}"),
+        remote_ufrag: format!("there{leg}g{generation}"),
+    }
+}
+
+/// Payload types differ between legs, as they do between browsers.
+pub fn opus(leg: u64) -> Format {
+    Format {
+        pt: if leg % 2 == 0 { 111 } else { 109 },
+        codec: Codec::Opus,
+        clock_rate: 48_000,
+        rtx_pt: None,
+        nack: false,
+        pli: false,
+    }
+}
+
+pub fn vp8(leg: u64) -> Format {
+    let pt = if leg % 2 == 0 { 96 } else { 120 };
+    Format {
+        pt,
+        codec: Codec::Vp8,
+        clock_rate: 90_000,
+        rtx_pt: Some(pt + 1),
+        nack: true,
+        pli: true,
+    }
+}
+
+/// Source `from.1` of leg `from.0` into slot `to.1` of leg `to.0`.
+pub fn feed(to: (u64, u16), from: (u64, u16)) -> Feed {
+    Feed {
+        leg: LegId(to.0),
+        slot: to.1,
+        from: Some(SourceRef {
+            leg: LegId(from.0),
+            source: from.1,
+        }),
+    }
+}

@@ -1,0 +1,31 @@
+//! Peers, a network and a clock for the engine's behaviour tests: nothing here is real time, and the same seed makes
+//! the same run. Every datagram that the engine sends is opened and held against the model of who may get what.
+#![allow(
+    dead_code,
+    unused_imports,
+    unreachable_pub,
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "each test file uses a part of this, and a failed unwrap fails its test"
+)]
+
+mod auditor;
+mod legs;
+mod model;
+mod net;
+mod peer;
+mod random;
+mod receiver;
+mod sender;
+mod world;
+
+pub use auditor::Auditor;
+pub use legs::{feed, PeerSpec, AUDIO_LEVEL_ID, MID_ID};
+pub use model::Model;
+pub use net::{Net, Path};
+pub use peer::Peer;
+pub use random::Random;
+pub use receiver::{Got, Receiver};
+pub use sender::{Plain, Sender, Tag};
+pub use world::{ms, World, START};

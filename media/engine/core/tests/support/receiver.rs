@@ -1,0 +1,210 @@
+//! One slot as its receiver sees it: what came, what is missing, how it was.
+
+use super::{Sender, Tag};
+use engine_core::api::{Kind, SlotSpec};
+use engine_core::Micros;
+use engine_wire::payload::{rtx, vp8};
+use engine_wire::rtcp::{ReportBlock, SenderReport};
+use engine_wire::rtp::RtpHeader;
+use std::collections::BTreeMap;
+
+/// One packet that came.
+#[derive(Debug, Clone)]
+pub struct Got {
+    pub sequence: u64,
+    pub timestamp: u32,
+    pub payload_type: u8,
+    pub marker: bool,
+    pub tag: Tag,
+    /// Picture id and TL0PICIDX.
+    pub pictures: Option<(u16, u8)>,
+    pub key_frame: bool,
+    pub at: Micros,
+    pub repaired: bool,
+}
+
+#[derive(Debug)]
+struct Hole {
+    since: Micros,
+    asked: Option<Micros>,
+}
+
+#[derive(Debug)]
+pub struct Receiver {
+    pub spec: SlotSpec,
+    pub got: BTreeMap<u64, Got>,
+    pub duplicates: u64,
+    pub asked: u64,
+    /// NTP and RTP timestamp of the last sender report, and when it came.
+    pub report: Option<(u64, u32, Micros)>,
+    holes: BTreeMap<u64, Hole>,
+    received: u64,
+    at_last_report: (u64, u64),
+    jitter: f64,
+    last_transit: Option<(u32, f64)>,
+}
+
+impl Receiver {
+    pub fn new(spec: SlotSpec) -> Self {
+        Self {
+            spec,
+            got: BTreeMap::new(),
+            duplicates: 0,
+            asked: 0,
+            report: None,
+            holes: BTreeMap::new(),
+            received: 0,
+            at_last_report: (0, 0),
+            jitter: 0.0,
+            last_transit: None,
+        }
+    }
+
+    pub fn highest(&self) -> Option<u64> {
+        self.got.last_key_value().map(|(sequence, _)| *sequence)
+    }
+
+    /// Numbers between the first and the last that never came.
+    pub fn missing(&self) -> Vec<u64> {
+        let (Some(first), Some(last)) = (self.got.first_key_value(), self.highest()) else {
+            return Vec::new();
+        };
+        (*first.0..last)
+            .filter(|number| !self.got.contains_key(number))
+            .collect()
+    }
+
+    pub fn handle_media(&mut self, now: Micros, header: &RtpHeader, payload: &[u8], sequence: u64) {
+        self.received += 1;
+        self.measure(now, header.timestamp);
+        self.take(now, header, payload, sequence, false);
+    }
+
+    pub fn handle_repair(&mut self, now: Micros, header: &RtpHeader, payload: &[u8]) {
+        let original = rtx::original_sequence(payload).unwrap();
+        let reference = self.highest().expect("a repair of a stream that never was");
+        let sequence = engine_wire::seq::extend(reference, original);
+        self.take(now, header, &payload[rtx::HEADER_LEN..], sequence, true);
+    }
+
+    fn take(
+        &mut self,
+        now: Micros,
+        header: &RtpHeader,
+        payload: &[u8],
+        sequence: u64,
+        repaired: bool,
+    ) {
+        if let Some(highest) = self.highest() {
+            for number in highest + 1..sequence {
+                let hole = Hole {
+                    since: now,
+                    asked: None,
+                };
+                self.holes.insert(number, hole);
+            }
+        }
+        self.holes.remove(&sequence);
+        let descriptor = vp8::Descriptor::parse(payload);
+        let is_video = self.spec.kind == Kind::Video;
+        let pictures = descriptor.ok().filter(|_| is_video);
+        let got = Got {
+            sequence,
+            timestamp: header.timestamp,
+            payload_type: header.payload_type,
+            marker: header.marker,
+            tag: Tag::read(payload).unwrap(),
+            pictures: pictures.and_then(|d| Some((d.picture_id?, d.tl0_pic_idx?))),
+            key_frame: is_video && Sender::starts_key_frame(payload),
+            at: now,
+            repaired,
+        };
+        let before = self.got.insert(sequence, got.clone());
+        if let Some(before) = before {
+            assert_eq!(before.tag, got.tag, "one number, two packets");
+            self.duplicates += 1;
+        }
+    }
+
+    /// RFC 3550 A.8 in real numbers, by the first packet of each timestamp.
+    fn measure(&mut self, now: Micros, timestamp: u32) {
+        let rate = f64::from(self.spec.formats[0].clock_rate);
+        let ticks = (now.0 % 1_000_000_000_000) as f64 * rate / 1e6;
+        if let Some((last_timestamp, last_arrival)) = self.last_transit {
+            if last_timestamp == timestamp {
+                return;
+            }
+            let step = f64::from(timestamp.wrapping_sub(last_timestamp) as i32);
+            let change = (ticks - last_arrival - step).abs();
+            self.jitter += (change - self.jitter) / 16.0;
+        }
+        self.last_transit = Some((timestamp, ticks));
+    }
+
+    /// What to ask for now: holes older than reordering, again after a round trip, for at most a second.
+    pub fn collect_nacks(&mut self, now: Micros) -> Vec<u16> {
+        self.holes
+            .retain(|_, hole| now.since(hole.since) < Micros::from_millis(1_000));
+        let mut due = Vec::new();
+        for (sequence, hole) in &mut self.holes {
+            let last = hole
+                .asked
+                .map_or(hole.since, |asked| asked + Micros::from_millis(60));
+            if now >= last + Micros::from_millis(10) {
+                hole.asked = Some(now);
+                due.push(*sequence as u16);
+            }
+        }
+        self.asked += due.len() as u64;
+        due
+    }
+
+    pub fn handle_sender_report(&mut self, now: Micros, report: &SenderReport<'_>) {
+        self.report = Some((report.ntp, report.rtp_timestamp, now));
+    }
+
+    pub fn report_block(&mut self, now: Micros) -> Option<ReportBlock> {
+        let first = *self.got.first_key_value()?.0;
+        let highest = self.highest()?;
+        let expected = highest - first + 1;
+        let (expected_before, received_before) = self.at_last_report;
+        let expected_now = expected - expected_before;
+        let lost_now = expected_now.saturating_sub(self.received - received_before);
+        self.at_last_report = (expected, self.received);
+        let (last, delay) = self.report.map_or((0, 0), |(ntp, _, at)| {
+            (
+                (ntp >> 16) as u32,
+                (now.since(at).0 * 65_536 / 1_000_000) as u32,
+            )
+        });
+        Some(ReportBlock {
+            ssrc: self.spec.ssrc,
+            fraction_lost: (lost_now * 256)
+                .checked_div(expected_now)
+                .unwrap_or(0)
+                .min(255) as u8,
+            cumulative_lost: (expected as i64 - self.received as i64) as i32,
+            highest_sequence: highest as u32,
+            jitter: self.jitter as u32,
+            last_sender_report: last,
+            delay_since_last_sender_report: delay,
+        })
+    }
+
+    /// Interarrival jitter in microseconds.
+    pub fn jitter_us(&self) -> f64 {
+        self.jitter * 1e6 / f64::from(self.spec.formats[0].clock_rate)
+    }
+
+    pub fn received(&self) -> u64 {
+        self.received
+    }
+
+    /// The wall-clock moment, in microseconds since 1970, that the last sender report gives to an RTP timestamp.
+    pub fn wall_clock(&self, timestamp: u32) -> Option<f64> {
+        let (ntp, rtp, _) = self.report?;
+        let moment = engine_core::time::ntp_to_micros(ntp)?.0 as f64;
+        let ticks = f64::from(timestamp.wrapping_sub(rtp) as i32);
+        Some(moment + ticks * 1e6 / f64::from(self.spec.formats[0].clock_rate))
+    }
+}

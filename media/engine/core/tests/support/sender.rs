@@ -1,0 +1,267 @@
+//! One stream that a peer sends: packets that say where they come from, and their retransmission.
+
+use super::legs::{AUDIO_LEVEL_ID, MID_ID};
+use super::Random;
+use engine_core::api::{Format, Kind, LegId, SourceRef, SourceSpec};
+use engine_core::Micros;
+use engine_wire::payload::vp8;
+use engine_wire::rtp::FixedHeader;
+use std::collections::BTreeMap;
+
+/// The last bytes of every payload: whose packet it is, and its place in the order of sending.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tag {
+    pub leg: u64,
+    pub source: u16,
+    pub number: u64,
+    pub sent_at: Micros,
+}
+
+impl Tag {
+    pub const LEN: usize = 26;
+
+    pub fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.leg.to_be_bytes());
+        out.extend_from_slice(&self.source.to_be_bytes());
+        out.extend_from_slice(&self.number.to_be_bytes());
+        out.extend_from_slice(&self.sent_at.0.to_be_bytes());
+    }
+
+    pub fn read(payload: &[u8]) -> Option<Self> {
+        let tag = payload.last_chunk::<{ Self::LEN }>()?;
+        let number = |at: usize| u64::from_be_bytes(tag[at..at + 8].try_into().unwrap());
+        Some(Self {
+            leg: number(0),
+            source: u16::from_be_bytes([tag[8], tag[9]]),
+            number: number(10),
+            sent_at: Micros(number(18)),
+        })
+    }
+
+    pub const fn source_ref(&self) -> SourceRef {
+        SourceRef {
+            leg: LegId(self.leg),
+            source: self.source,
+        }
+    }
+}
+
+/// A packet before protection.
+#[derive(Debug, Clone)]
+pub struct Plain {
+    pub bytes: Vec<u8>,
+    pub header_len: usize,
+    pub sequence: u64,
+}
+
+#[derive(Debug)]
+pub struct Sender {
+    pub leg: u64,
+    pub spec: SourceSpec,
+    pub ssrc: u32,
+    pub rtx_ssrc: u32,
+    pub on: bool,
+    pub interval: Micros,
+    pub next_at: Micros,
+    pub packets_per_frame: usize,
+    pub payload_len: usize,
+    /// -dBov, as RFC 6464 has it.
+    pub level: u8,
+    pub key_frame_due: bool,
+    pub key_frames: Vec<Micros>,
+    /// When key frames were asked for.
+    pub plis: Vec<Micros>,
+    /// Packets asked for again, and how many of them were still known.
+    pub nacked: u64,
+    pub packets: u64,
+    pub octets: u64,
+    /// The stream's next extended sequence number.
+    pub sequence: u64,
+    rtx_sequence: u64,
+    timestamp_base: u32,
+    started: Option<Micros>,
+    picture: u16,
+    tl0: u8,
+    number: u64,
+    history: BTreeMap<u64, (Plain, FixedHeader)>,
+}
+
+impl Sender {
+    pub fn new(
+        leg: u64,
+        spec: SourceSpec,
+        (ssrc, rtx_ssrc): (u32, u32),
+        random: &mut Random,
+    ) -> Self {
+        let interval = match spec.kind {
+            Kind::Audio => Micros::from_millis(20),
+            Kind::Video => Micros(33_333),
+        };
+        Self {
+            leg,
+            ssrc,
+            rtx_ssrc,
+            on: true,
+            interval,
+            next_at: Micros(0),
+            packets_per_frame: if spec.kind == Kind::Audio { 1 } else { 4 },
+            payload_len: if spec.kind == Kind::Audio { 80 } else { 300 },
+            level: 127,
+            key_frame_due: true,
+            key_frames: Vec::new(),
+            plis: Vec::new(),
+            nacked: 0,
+            packets: 0,
+            octets: 0,
+            sequence: random.below(1 << 15),
+            rtx_sequence: random.below(1 << 15),
+            timestamp_base: random.next() as u32,
+            started: None,
+            picture: random.below(1 << 15) as u16,
+            tl0: random.next() as u8,
+            number: 0,
+            history: BTreeMap::new(),
+            spec,
+        }
+    }
+
+    pub fn format(&self) -> &Format {
+        &self.spec.formats[0]
+    }
+
+    pub fn timestamp(&self, now: Micros) -> u32 {
+        let elapsed = now.since(self.started.unwrap_or(now));
+        let ticks = u128::from(elapsed.0) * u128::from(self.format().clock_rate) / 1_000_000;
+        self.timestamp_base.wrapping_add(ticks as u32)
+    }
+
+    /// The sender begins again under another SSRC, wherever its numbers stand.
+    pub fn restart(&mut self, ssrc: u32, sequence: u64) {
+        self.ssrc = ssrc;
+        self.sequence = sequence;
+        self.history.clear();
+        self.key_frame_due = true;
+    }
+
+    /// The packets of the picture or the sound of this moment.
+    pub fn frame(&mut self, now: Micros) -> Vec<Plain> {
+        self.started.get_or_insert(now);
+        let key = std::mem::take(&mut self.key_frame_due);
+        self.picture = (self.picture + 1) & 0x7fff;
+        self.tl0 = self.tl0.wrapping_add(1);
+        if key && self.spec.kind == Kind::Video {
+            self.key_frames.push(now);
+        }
+        let count = self.packets_per_frame;
+        (0..count)
+            .map(|at| self.packet(now, key, (at, count)))
+            .collect()
+    }
+
+    fn packet(&mut self, now: Micros, key: bool, (at, count): (usize, usize)) -> Plain {
+        let header = FixedHeader {
+            marker: self.spec.kind == Kind::Video && at + 1 == count,
+            payload_type: self.format().pt,
+            sequence: self.sequence as u16,
+            timestamp: self.timestamp(now),
+            ssrc: self.ssrc,
+        };
+        let mut payload = match self.spec.kind {
+            Kind::Audio => Vec::new(),
+            Kind::Video => self.vp8_head(key, at == 0),
+        };
+        payload.resize(
+            self.payload_len.max(Tag::LEN + payload.len()) - Tag::LEN,
+            0xab,
+        );
+        let tag = Tag {
+            leg: self.leg,
+            source: self.spec.source,
+            number: self.number,
+            sent_at: now,
+        };
+        tag.write(&mut payload);
+        let plain = self.assemble(&header, &payload);
+        self.history.insert(self.sequence, (plain.clone(), header));
+        if self.history.len() > 600 {
+            self.history.pop_first();
+        }
+        self.number += 1;
+        self.sequence += 1;
+        self.packets += 1;
+        self.octets += payload.len() as u64;
+        plain
+    }
+
+    /// Descriptor with a long picture id and TL0PICIDX (RFC 7741), and the start of the payload header.
+    fn vp8_head(&self, key: bool, first: bool) -> Vec<u8> {
+        let [high, low] = self.picture.to_be_bytes();
+        let mut head = vec![0x80, 0xc0, high | 0x80, low, self.tl0];
+        if first {
+            head[0] |= 0x10;
+            let tag: &[u8] = if key {
+                &[0x10, 2, 0, 0x9d, 1, 0x2a, 0x80, 2, 0xe0, 1]
+            } else {
+                &[0x11, 2, 0]
+            };
+            head.extend_from_slice(tag);
+        }
+        head
+    }
+
+    /// A packet without media, as browsers send to fill the line.
+    pub fn padding(&mut self, now: Micros) -> Plain {
+        let header = FixedHeader {
+            marker: false,
+            payload_type: self.format().pt,
+            sequence: self.sequence as u16,
+            timestamp: self.timestamp(now),
+            ssrc: self.ssrc,
+        };
+        let mut plain = self.assemble(&header, &[0, 0, 0, 4]);
+        plain.bytes[0] |= 0x20;
+        self.sequence += 1;
+        plain
+    }
+
+    /// Header with extensions, then the payload.
+    fn assemble(&self, header: &FixedHeader, payload: &[u8]) -> Plain {
+        let mut bytes = header.to_bytes().to_vec();
+        bytes[0] |= 0x10;
+        bytes.extend_from_slice(&[0xbe, 0xde, 0, 1]);
+        let mid = self.spec.mid.as_bytes()[0];
+        bytes.extend_from_slice(&[MID_ID << 4, mid, AUDIO_LEVEL_ID << 4, self.level]);
+        bytes.extend_from_slice(payload);
+        Plain {
+            bytes,
+            header_len: 20,
+            sequence: u64::from(header.sequence) | (self.sequence & !0xffff),
+        }
+    }
+
+    /// The packet with this number again, in the retransmission stream (RFC 4588).
+    pub fn retransmit(&mut self, sequence: u16) -> Option<Plain> {
+        self.nacked += 1;
+        let number = engine_wire::seq::extend(self.sequence, sequence);
+        let (original, header) = self.history.get(&number)?;
+        let header = FixedHeader {
+            payload_type: self.format().rtx_pt?,
+            ssrc: self.rtx_ssrc,
+            sequence: self.rtx_sequence as u16,
+            ..*header
+        };
+        let mut payload = sequence.to_be_bytes().to_vec();
+        payload.extend_from_slice(&original.bytes[original.header_len..]);
+        let plain = Plain {
+            sequence: self.rtx_sequence,
+            ..self.assemble(&header, &payload)
+        };
+        self.rtx_sequence += 1;
+        Some(plain)
+    }
+
+    /// Whether a payload starts a key frame.
+    pub fn starts_key_frame(payload: &[u8]) -> bool {
+        vp8::Descriptor::parse(payload).is_ok_and(|d| d.is_key_frame)
+    }
+}

@@ -1,0 +1,224 @@
+//! Peers, network and engine on one virtual clock.
+
+use super::legs::feed;
+use super::{Auditor, Model, Net, Path, Peer, PeerSpec, Random};
+use engine_core::api::{Feed, LegId, RoomId};
+use engine_core::stats::{LegRow, Snapshot, StreamRow};
+use engine_core::{Command, Datagram, Event, Micros, Outbox, Shard};
+use std::collections::HashMap;
+use std::net::SocketAddr;
+
+/// A moment of our days, since what overflows only there must be found here.
+pub const START: Micros = Micros(1_795_000_000_000_000);
+
+pub const fn ms(millis: u64) -> Micros {
+    Micros::from_millis(millis)
+}
+
+pub struct World {
+    pub now: Micros,
+    pub shard: Shard,
+    pub net: Net,
+    pub peers: Vec<Peer>,
+    pub events: Vec<(Micros, Event)>,
+    pub model: Model,
+    pub auditor: Auditor,
+    pub random: Random,
+    pub engine_address: SocketAddr,
+    addresses: HashMap<SocketAddr, LegId>,
+    outbox: Outbox,
+}
+
+impl World {
+    pub fn new(seed: u64) -> Self {
+        let mut random = Random::new(seed);
+        Self {
+            now: START,
+            shard: Shard::new(0),
+            net: Net::new(random.next()),
+            peers: Vec::new(),
+            events: Vec::new(),
+            model: Model::default(),
+            auditor: Auditor::default(),
+            random,
+            engine_address: SocketAddr::from(([10, 0, 0, 1], 40_000)),
+            addresses: HashMap::new(),
+            outbox: Outbox::with_capacity(1 << 16),
+        }
+    }
+
+    /// A room with everyone admitted, connected and warm. Legs are 1, 2, ... in the order of `specs`.
+    pub fn with_room(seed: u64, path: Path, specs: &[PeerSpec]) -> Self {
+        let mut world = Self::new(seed);
+        for spec in specs {
+            let peer = world.join(1, *spec);
+            world.peers[peer].up = path;
+            world.peers[peer].down = path;
+            world.set_gate(peer, true);
+        }
+        world
+    }
+
+    /// A leg with keys that has begun its checks; its gate is closed.
+    pub fn join(&mut self, room: u64, spec: PeerSpec) -> usize {
+        let leg = self.peers.len() as u64 + 1;
+        let address = SocketAddr::from(([10, 0, 1, leg as u8], 20_000 + (leg >> 8) as u16));
+        let peer = Peer::new(leg, room, spec, address, &mut self.random);
+        self.auditor.set_keys(LegId(leg), peer.auditor_keys());
+        self.addresses.insert(address, LegId(leg));
+        let (add, keys) = (peer.add_leg(), peer.set_keys());
+        self.peers.push(peer);
+        self.command(add);
+        self.command(keys);
+        self.peers.len() - 1
+    }
+
+    /// The peer goes on from another address, where its checks start at once.
+    pub fn move_peer(&mut self, peer: usize, address: SocketAddr) {
+        let leg = LegId(self.peers[peer].leg);
+        self.addresses.insert(address, leg);
+        self.peers[peer].address = address;
+        let now = self.now;
+        self.peers[peer].check_again(now);
+    }
+
+    pub fn set_gate(&mut self, peer: usize, open: bool) {
+        let leg = LegId(self.peers[peer].leg);
+        self.command(Command::SetGate { leg, open });
+    }
+
+    /// The plan of room 1: (peer, slot) from (peer, source).
+    pub fn set_feeds(&mut self, feeds: &[((usize, u16), (usize, u16))]) {
+        let leg = |peer: usize| self.peers[peer].leg;
+        let feeds: Vec<Feed> = feeds
+            .iter()
+            .map(|(to, from)| feed((leg(to.0), to.1), (leg(from.0), from.1)))
+            .collect();
+        let room = RoomId(1);
+        self.command(Command::SetFeeds { room, feeds });
+    }
+
+    pub fn command(&mut self, command: Command) {
+        self.model.apply(&command);
+        self.shard
+            .handle_command(self.now, command, &mut self.outbox);
+        self.carry_away();
+    }
+
+    /// Datagrams from anywhere, in one batch, at once.
+    pub fn inject(&mut self, datagrams: &mut [(SocketAddr, Vec<u8>)]) {
+        let mut batch: Vec<Datagram<'_>> = datagrams
+            .iter_mut()
+            .map(|(from, data)| Datagram { from: *from, data })
+            .collect();
+        self.shard
+            .handle_batch(self.now, &mut batch, &mut self.outbox);
+        self.carry_away();
+    }
+
+    pub fn inject_from(&mut self, peer: usize, datagram: Vec<u8>) {
+        let from = self.peers[peer].address;
+        self.inject(&mut [(from, datagram)]);
+    }
+
+    pub fn run(&mut self, span: Micros) {
+        let end = self.now + span;
+        while let Some(next) = self.next_at().filter(|next| *next <= end) {
+            self.now = self.now.max(next);
+            self.step();
+        }
+        self.now = end;
+    }
+
+    fn next_at(&self) -> Option<Micros> {
+        let peers = self.peers.iter().map(Peer::next_at);
+        let engine = [self.net.next_at(), self.shard.poll_timeout()];
+        peers.chain(engine.into_iter().flatten()).min()
+    }
+
+    fn step(&mut self) {
+        let now = self.now;
+        let (mine, theirs): (Vec<_>, Vec<_>) = self
+            .net
+            .arrived(now)
+            .into_iter()
+            .partition(|packet| packet.to == self.engine_address);
+        let mut batch: Vec<_> = mine.into_iter().map(|p| (p.from, p.data)).collect();
+        if !batch.is_empty() {
+            self.inject(&mut batch);
+        }
+        self.shard.handle_timeout(now, &mut self.outbox);
+        self.carry_away();
+        for packet in theirs {
+            let peer = self.peers.iter().position(|peer| peer.address == packet.to);
+            if let Some(peer) = peer {
+                let out = self.peers[peer].handle_datagram(now, &packet.data);
+                self.send_up(peer, out);
+            }
+        }
+        for peer in 0..self.peers.len() {
+            if self.peers[peer].next_at() <= now {
+                let out = self.peers[peer].handle_timeout(now);
+                self.send_up(peer, out);
+            }
+        }
+    }
+
+    pub fn send_up(&mut self, peer: usize, datagrams: Vec<Vec<u8>>) {
+        let Peer { address, up, .. } = self.peers[peer];
+        for datagram in datagrams {
+            self.net
+                .send(self.now, up, (address, self.engine_address), &datagram);
+        }
+    }
+
+    /// Everything that the engine wants sent is opened and checked, then put on the network.
+    fn carry_away(&mut self) {
+        for (to, datagram) in self.outbox.datagrams() {
+            let Some(leg) = self.addresses.get(&to) else {
+                continue;
+            };
+            self.auditor.check(&self.model, *leg, datagram);
+            let peer = self.peers.iter().find(|peer| peer.leg == leg.0);
+            let path = peer.map_or(Path::PERFECT, |peer| peer.down);
+            self.net
+                .send(self.now, path, (self.engine_address, to), datagram);
+        }
+        self.outbox.clear();
+        while let Some(event) = self.shard.poll_event() {
+            self.events.push((self.now, event));
+        }
+    }
+
+    pub fn snapshot(&self) -> Snapshot {
+        let mut snapshot = Snapshot::default();
+        self.shard.snapshot(&mut snapshot);
+        snapshot
+    }
+
+    pub fn leg_row(&self, peer: usize) -> LegRow {
+        let leg = self.peers[peer].leg;
+        let rows = self.snapshot().legs;
+        *rows
+            .iter()
+            .find(|row| row.leg == leg)
+            .expect("the leg is there")
+    }
+
+    pub fn source_row(&self, peer: usize, source: u64) -> StreamRow {
+        self.stream_row(peer, 0, source)
+    }
+
+    pub fn slot_row(&self, peer: usize, slot: u64) -> StreamRow {
+        self.stream_row(peer, 1, slot)
+    }
+
+    fn stream_row(&self, peer: usize, direction: u64, index: u64) -> StreamRow {
+        let key = (self.peers[peer].leg, direction, index);
+        let rows = self.snapshot().streams;
+        let row = rows
+            .iter()
+            .find(|row| (row.leg, row.direction, row.index) == key);
+        *row.expect("the stream is there")
+    }
+}

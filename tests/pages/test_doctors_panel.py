@@ -1,0 +1,206 @@
+"""The doctor's panel: who waits, who is here, and what the doctor may do."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser, expect
+
+from signalling import messages
+from tests.pages.house import TOKEN, PlayedBridge, Visit, person, visit
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+DOCTOR = person("p_me", "Ingrid Berg", "doctor", host=True, you=True)
+PATIENT = person("p_pat", "Aslaug Nordahl", "patient")
+SPECIALIST = person("p_spe", "Kari Moen", "specialist")
+
+
+@asynccontextmanager
+async def surgery(browser: Browser, site: str, *others: dict[str, Any], **options: Any) -> AsyncIterator[Visit]:
+    """Let the doctor into a room with these others in it or waiting."""
+    bridge = PlayedBridge(role="doctor", host=True, place="admitted", people=[DOCTOR, *others])
+    async with visit(browser, site, bridge, **options) as here:
+        await here.enter()
+        await bridge.expect(messages.Offer)
+        yield here
+
+
+async def test_admit_and_refuse_name_the_right_person(browser: Browser, site: str) -> None:
+    """Admit goes at once, refuse after a question, each for the person of its own row."""
+    olav = person("p_rel", "Olav", "relative", place="waiting")
+    async with surgery(browser, site, PATIENT | {"place": "waiting"}, olav) as here:
+        await here.page.get_by_role("button", name="Slipp inn Aslaug Nordahl").click()
+        assert (await here.bridge.expect(messages.Admit)).participant == "p_pat"
+        await here.page.get_by_role("button", name="Avvis Olav").click()
+        await expect(here.page.get_by_role("dialog")).to_contain_text("Olav kan ikke prøve igjen")
+        await here.page.click("#confirm-yes")
+        assert (await here.bridge.expect(messages.Refuse)).participant == "p_rel"
+
+
+async def test_cancelled_questions_send_nothing(browser: Browser, site: str) -> None:
+    """Escape and Cancel are no."""
+    async with surgery(browser, site, PATIENT) as here:
+        await here.page.get_by_role("button", name="Valg for Aslaug Nordahl").click()
+        for answer in ("Escape", "Enter"):  # Cancel has the focus, so Enter presses it
+            await here.page.get_by_role("button", name="Fjern fra samtalen").click()
+            await here.page.keyboard.press(answer)
+            await expect(here.page.get_by_role("dialog")).to_be_hidden()
+        await here.page.click("#lock")
+        await here.bridge.expect(messages.Lock)
+        assert not [each for each in here.bridge.sent if isinstance(each, messages.Remove)]
+
+
+async def test_a_knock_is_announced_and_counted(browser: Browser, site: str) -> None:
+    """Somebody who comes to the door is told to screen readers, and in the title of the window."""
+    async with surgery(browser, site) as here:
+        await expect(here.page.get_by_text("Ingen venter nå.")).to_be_visible()
+        here.bridge.people.append(PATIENT | {"place": "waiting"})
+        here.bridge.roster()
+        await expect(here.page.locator("#polite")).to_have_text("Aslaug Nordahl (pasient) venter på å komme inn.")
+        await expect(here.page).to_have_title("(1 venter) Samtale mandag 10.15")
+        await expect(here.page.locator("#admit-all")).to_be_hidden()
+
+
+async def test_a_second_press_does_not_admit_the_next_in_line(browser: Browser, site: str) -> None:
+    """When a row goes and the next moves under the finger, its buttons rest for a moment."""
+    second = person("p_rel", "Olav", "relative", place="waiting")
+    async with surgery(browser, site, PATIENT | {"place": "waiting"}, second) as here:
+        here.bridge.change("p_pat", place="admitted")
+        held = "document.querySelector('#waiting-people [data-action=admit]').getAttribute('aria-disabled') === 'true'"
+        await here.until(f"document.querySelectorAll('#waiting-people li').length === 1 && {held}")
+        await here.page.evaluate("document.querySelector('#waiting-people [data-action=admit]').click()")
+        await here.page.get_by_role("button", name="Slipp inn Olav").click()  # waits until it may be pressed
+        await here.bridge.expect(messages.Admit)
+        assert not [each for each in here.bridge.sent if isinstance(each, messages.Admit)]
+
+
+async def test_focus_moves_on_when_the_row_with_it_goes(browser: Browser, site: str) -> None:
+    """A doctor on the keyboard is not thrown to the top of the page by an admission."""
+    second = person("p_rel", "Olav", "relative", place="waiting")
+    async with surgery(browser, site, PATIENT | {"place": "waiting"}, second) as here:
+        await here.page.get_by_role("button", name="Slipp inn Aslaug Nordahl").focus()
+        here.bridge.change("p_pat", place="admitted")
+        await expect(here.page.get_by_role("button", name="Slipp inn Olav")).to_be_focused()
+        here.bridge.change("p_rel", place="admitted")
+        await expect(here.page.locator("#panel-waiting-title")).to_be_focused()
+
+
+async def test_admit_all_lock_and_end(browser: Browser, site: str) -> None:
+    """The acts on the whole room send their messages; end asks first."""
+    others = [PATIENT | {"place": "waiting"}, SPECIALIST | {"place": "waiting"}]
+    async with surgery(browser, site, *others) as here:
+        await here.page.get_by_role("button", name="Slipp inn alle (2)").click()
+        await here.bridge.expect(messages.AdmitAll)
+        await here.page.get_by_role("button", name="Lås rommet").click()
+        assert (await here.bridge.expect(messages.Lock)).locked is True
+        here.bridge.locked = True
+        here.bridge.roster()
+        await expect(here.page.locator("#call-lock")).to_have_text("Rommet er låst")
+        await here.page.get_by_role("button", name="Lås opp rommet").click()
+        assert (await here.bridge.expect(messages.Lock)).locked is False
+        await here.page.get_by_role("button", name="Avslutt for alle").click()
+        await here.page.click("#confirm-yes")
+        await here.bridge.expect(messages.End)
+
+
+async def test_acts_on_a_participant(browser: Browser, site: str) -> None:
+    """Each button of a person's row sends its message for that person."""
+    async with surgery(browser, site, PATIENT, SPECIALIST) as here:
+        row = here.page.locator("#room-people [data-key=p_spe]")
+        await row.get_by_role("button", name="Valg for Kari Moen").click()
+        await row.get_by_role("button", name="Slå av mikrofonen", exact=True).click()
+        mute = await here.bridge.expect(messages.Mute)
+        assert (mute.participant, mute.muted, mute.may_unmute) == ("p_spe", True, True)
+        await row.get_by_role("button", name="Slå av og lås mikrofonen").click()
+        assert (await here.bridge.expect(messages.Mute)).may_unmute is False
+        here.bridge.change("p_spe", muted=True, may_unmute=False)
+        await row.get_by_role("button", name="Gi lyden tilbake").click()
+        assert (await here.bridge.expect(messages.Mute)).muted is False
+        for name, kind in (
+            ("Send til venterommet", messages.ToWaiting),
+            ("La styre rommet", messages.HandOver),
+            ("Fjern fra samtalen", messages.Remove),
+        ):
+            await row.get_by_role("button", name=name).click()
+            await here.page.click("#confirm-yes")
+            assert (await here.bridge.expect(kind)).participant == "p_spe"
+
+
+async def test_only_clinicians_can_be_made_host(browser: Browser, site: str) -> None:
+    """A patient's row does not offer the room."""
+    async with surgery(browser, site, PATIENT) as here:
+        await here.page.get_by_role("button", name="Valg for Aslaug Nordahl").click()
+        await expect(here.page.get_by_role("button", name="Fjern fra samtalen")).to_be_visible()
+        await expect(here.page.get_by_role("button", name="La styre rommet")).to_be_hidden()
+
+
+async def test_an_invitation_shows_its_link_to_copy(browser: Browser, site: str) -> None:
+    """Role and name go to the bridge, and the link comes back to be copied."""
+    async with surgery(browser, site, permissions=["clipboard-read", "clipboard-write"]) as here:
+        await here.page.click("#invite")
+        await here.page.select_option("#invite-role", "interpreter")
+        await here.page.fill("#invite-name", " Samir Haddad ")
+        await here.page.keyboard.press("Enter")
+        invite = await here.bridge.expect(messages.Invite)
+        assert (invite.role.value, invite.name) == ("interpreter", "Samir Haddad")
+        await expect(here.page.locator("#invite-link")).to_have_value(f"https://bro.example/join#{TOKEN}")
+        await here.page.get_by_role("button", name="Kopier lenken").click()
+        await expect(here.page.locator("#invite-copy")).to_have_text("Lenken er kopiert")
+        assert TOKEN in await here.page.evaluate("navigator.clipboard.readText()")
+
+
+async def test_a_refused_act_is_told(browser: Browser, site: str) -> None:
+    """When the bridge says no, the doctor reads why."""
+    async with surgery(browser, site, PATIENT | {"place": "waiting"}) as here:
+        here.bridge.refusals["admit"] = "unknown_participant"
+        await here.page.get_by_role("button", name="Slipp inn Aslaug Nordahl").click()
+        await expect(here.page.locator("#notice")).to_have_text("Personen er ikke her lenger.")
+
+
+@pytest.mark.parametrize(
+    ("loss", "jitter", "rtt", "word"),
+    [
+        (0.4, 12, 40, "God"),
+        (3, 12, 40, "Middels"),
+        (0, 60, None, "Middels"),
+        (8, 12, 40, "Dårlig"),
+        (0, 5, 900, "Dårlig"),
+    ],
+)
+async def test_figures_become_a_word_and_a_table(
+    browser: Browser, site: str, loss: float, jitter: float, rtt: float | None, word: str
+) -> None:
+    """The worse of both directions gives the word; the figures stand in a table behind the button."""
+    async with surgery(browser, site, PATIENT) as here:
+        up = {"loss_percent": loss, "jitter_ms": jitter, "bitrate_kbps": 812.4}
+        down = {"loss_percent": 0, "jitter_ms": 1, "bitrate_kbps": 1500}
+        here.bridge.push("stats", people=[{"participant": "p_pat", "up": up, "down": down, "rtt_ms": rtt}])
+        row = here.page.locator("#room-people [data-key=p_pat]")
+        await expect(row.locator(".quality")).to_have_text(word)
+        await row.get_by_role("button", name="Valg for Aslaug Nordahl").click()
+        await expect(row.get_by_role("row", name="Fart (kbit/s)")).to_contain_text("812")
+
+
+async def test_losing_the_host_role_takes_the_powers_away(browser: Browser, site: str) -> None:
+    """After handing over, the page offers none of the host's acts."""
+    async with surgery(browser, site, SPECIALIST) as here:
+        here.bridge.host = False
+        here.bridge.people = [DOCTOR | {"host": False}, SPECIALIST | {"host": True}]
+        here.bridge.roster()
+        await expect(here.page.locator("#panel-room")).to_be_hidden()
+        await expect(here.page.get_by_role("button", name="Valg for")).to_have_count(0)
+
+
+async def test_a_patient_has_no_panel_of_powers(browser: Browser, site: str) -> None:
+    """Others see who is here, and nothing to decide about them."""
+    me = PATIENT | {"participant": "p_me", "you": True}
+    bridge = PlayedBridge(place="admitted", people=[DOCTOR | {"participant": "p_doc", "you": False}, me])
+    async with visit(browser, site, bridge) as here:
+        await here.enter()
+        await here.page.click("#control-people")
+        await expect(here.page.locator("#room-people li")).to_have_count(2)
+        for selector in ("#panel-waiting", "#panel-room", "#room-people .more", "#room-people .quality"):
+            await expect(here.page.locator(selector).first).to_be_hidden()

@@ -1,0 +1,191 @@
+"""The media connection: one offer with all slots, no renegotiation, and ways back when a line breaks."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.async_api import Browser, Page, expect
+
+from signalling import messages
+from tests.pages.house import PlayedBridge, person, visit
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+ME = person("p_me", "Aslaug Nordahl", "patient", you=True)
+DOCTOR = person("p_doc", "Ingrid Berg", "doctor", host=True)
+CONNECTED = "brotjeneste.state().pc?.connectionState === 'connected'"
+
+
+def media_lines(sdp: str) -> list[tuple[str, str, str]]:
+    """Give (kind, direction, mid) of each m-line."""
+    parts = sdp.split("\r\nm=")[1:]
+    found = [
+        re.search(r"^(\w+) .*\r\na=mid:(\S+)\r\n.*?a=(sendonly|recvonly|sendrecv|inactive)", part, re.S)
+        for part in parts
+    ]
+    return [(match[1], match[3], match[2]) for match in found if match]
+
+
+def admitted() -> PlayedBridge:
+    """Play a room with the doctor in it, where one is admitted at once."""
+    return PlayedBridge(place="admitted", people=[DOCTOR, ME])
+
+
+async def fake_screen(page: Page) -> None:
+    """Give a painted screen to getDisplayMedia: a headless browser has none."""
+    await page.add_init_script(
+        "navigator.mediaDevices.getDisplayMedia = async () => document.createElement('canvas').captureStream(5);",
+    )
+
+
+async def test_the_first_offer_holds_every_slot_in_order(browser: Browser, site: str) -> None:
+    """Mic, camera and content first, then audio, video and content slots as many as `welcome` says."""
+    bridge = admitted()
+    bridge.slots = {"audio": 2, "video": 4, "content": 1}
+    async with visit(browser, site, bridge) as here:
+        await here.enter()
+        offer = await bridge.expect(messages.Offer)
+        lines = media_lines(offer.sdp)
+        sent, received = lines[:3], lines[3:]
+        assert [line[:2] for line in sent] == [("audio", "sendonly"), ("video", "sendonly"), ("video", "sendonly")]
+        assert [line[0] for line in received] == ["audio"] * 2 + ["video"] * 5
+        assert {line[1] for line in received} == {"recvonly"}
+        assert [line[2] for line in sent] == [offer.sources.mic, offer.sources.camera, offer.sources.content]
+        assert offer.sdp.count("a=group:BUNDLE") == 1
+
+
+async def test_vp8_comes_first_in_both_directions(browser: Browser, site: str) -> None:
+    """The first payload type of every video m-line is VP8."""
+    bridge = admitted()
+    async with visit(browser, site, bridge) as here:
+        await here.enter()
+        offer = await bridge.expect(messages.Offer)
+        for part in re.split(r"\r\nm=", offer.sdp)[1:]:
+            if part.startswith("video"):
+                first = part.split()[3]
+                assert f"a=rtpmap:{first} VP8/90000" in part
+
+
+async def test_sharing_a_screen_and_stopping_make_no_new_offer(browser: Browser, site: str) -> None:
+    """The shared track goes on the content sender, with `sharing` to the bridge, and nothing is renegotiated."""
+    bridge = admitted()
+    async with visit(browser, site, bridge, prepare=fake_screen) as here:
+        await here.enter()
+        await bridge.expect(messages.Offer)
+        await here.page.get_by_role("button", name="Del skjerm").click()
+        assert (await bridge.expect(messages.Sharing)).on is True
+        bridge.change("p_me", sharing=True)
+        await here.until("brotjeneste.state().pc.getTransceivers()[2].sender.track?.readyState === 'live'")
+        await here.page.get_by_role("button", name="Stopp deling").click()
+        assert (await bridge.expect(messages.Sharing)).on is False
+        await here.until("brotjeneste.state().pc.getTransceivers()[2].sender.track === null")
+        assert len(bridge.offers) == 1
+
+
+async def test_mute_and_camera_off_are_local_at_once_and_told(browser: Browser, site: str) -> None:
+    """M silences the microphone, V releases the camera, each with its message and without a new offer."""
+    bridge = admitted()
+    async with visit(browser, site, bridge) as here:
+        await here.enter()
+        await bridge.expect(messages.Offer)
+        await here.page.keyboard.press("m")
+        assert (await bridge.expect(messages.SelfMute)).muted is True
+        await here.until("brotjeneste.state().pc.getSenders()[0].track.enabled === false")
+        await here.page.keyboard.press("v")
+        assert (await bridge.expect(messages.Camera)).on is False
+        await here.until("brotjeneste.state().pc.getSenders()[1].track === null")
+        await expect(here.page.get_by_role("button", name="Slå på kamera")).to_be_visible()
+        assert len(bridge.offers) == 1
+
+
+async def test_a_mute_by_the_host_holds_until_the_host_lifts_it(browser: Browser, site: str) -> None:
+    """A locked microphone stays silent whatever is pressed, and says so."""
+    bridge = admitted()
+    async with visit(browser, site, bridge) as here:
+        await here.enter()
+        await bridge.expect(messages.Offer)
+        bridge.change("p_me", muted=True, may_unmute=False)
+        await here.until("brotjeneste.state().pc.getSenders()[0].track.enabled === false")
+        await here.page.keyboard.press("m")
+        await expect(here.page.locator("#notice")).to_contain_text("Bare legen kan slå den på igjen")
+        assert await here.page.evaluate("brotjeneste.state().pc.getSenders()[0].track.enabled") is False
+        bridge.change("p_me", muted=False, may_unmute=True)
+        await here.until("brotjeneste.state().pc.getSenders()[0].track.enabled === true")
+        assert not [each for each in bridge.sent if isinstance(each, messages.SelfMute)]
+
+
+async def test_a_broken_socket_is_opened_again_with_the_media_kept(browser: Browser, site: str) -> None:
+    """The page says that it reconnects, joins with its secret, and offers on the connection that still lives."""
+    bridge = admitted()
+    async with visit(browser, site, bridge) as here:
+        await here.enter()
+        first = await bridge.expect(messages.Offer)
+        await bridge.expect(messages.Join)
+        await here.until(CONNECTED)
+        await here.page.evaluate("window.kept = brotjeneste.state().pc")
+        bridge.answer_offers = False
+        assert bridge.socket is not None
+        await bridge.socket.close()
+        await expect(here.page.locator("#notice")).to_contain_text("Kobler til på nytt")
+        assert (await bridge.expect(messages.Join)).resume == "resume-secret"
+        again = await bridge.expect(messages.Offer)
+        assert (
+            await here.page.evaluate("brotjeneste.state().pc === window.kept && kept.connectionState")
+            == "connected"
+        )
+        assert re.findall(r"a=fingerprint:.*", again.sdp) == re.findall(r"a=fingerprint:.*", first.sdp)
+        assert re.findall(r"a=ice-ufrag:.*", again.sdp) != re.findall(r"a=ice-ufrag:.*", first.sdp)
+        await expect(here.page.locator("#notice")).to_be_hidden()
+
+
+async def test_a_bridge_that_lost_the_leg_gets_a_new_connection(browser: Browser, site: str) -> None:
+    """If the answer after a reconnect comes from another leg, a new connection is made and offered."""
+    bridge = admitted()
+    async with visit(browser, site, bridge) as here:
+        await here.enter()
+        first = await bridge.expect(messages.Offer)
+        await here.until(CONNECTED)
+        await here.page.evaluate("window.old = brotjeneste.state().pc")
+        bridge.push("bye", code="restarting", message="Back soon.")
+        await bridge.expect(messages.Offer)  # on the old connection; the far end answers as a stranger
+        fresh = await bridge.expect(messages.Offer)
+        assert re.findall(r"a=fingerprint:.*", fresh.sdp) != re.findall(r"a=fingerprint:.*", first.sdp)
+        await here.until(f"brotjeneste.state().pc !== window.old && {CONNECTED}")
+
+
+async def test_a_link_that_fails_at_the_start_is_tried_again(browser: Browser, site: str) -> None:
+    """A bridge that restarts while somebody enters is not the end of the visit."""
+    bridge = PlayedBridge(refuse_join="restarting", people=[ME], place="admitted")
+    async with visit(browser, site, bridge) as here:
+        await here.enter()
+        await bridge.expect(messages.Join)
+        bridge.refuse_join = None
+        await here.until("brotjeneste.state().place === 'admitted'")
+        assert bridge.connections == 2
+
+
+async def test_pin_is_told_and_shown_large(browser: Browser, site: str) -> None:
+    """A pinned person is shown large, the bridge hears of it, and a second press undoes it."""
+    bridge = admitted()
+    bridge.people.insert(1, person("p_int", "Samir", "interpreter"))
+    async with visit(browser, site, bridge) as here:
+        await here.enter()
+        await here.page.get_by_role("button", name="Vis stort: Samir").click()
+        assert (await bridge.expect(messages.Pin)).participant == "p_int"
+        await expect(here.page.locator("#stage-large .tile[data-key=p_int]")).to_be_visible()
+        await here.page.get_by_role("button", name="Vis vanlig: Samir").click()
+        assert (await bridge.expect(messages.Pin)).participant is None
+        await expect(here.page.locator("#stage-large .tile")).to_have_count(0)
+
+
+async def test_shared_content_is_shown_large(browser: Browser, site: str) -> None:
+    """What somebody shares takes the large place, from the content slot that `layout` names."""
+    bridge = admitted()
+    async with visit(browser, site, bridge) as here:
+        await here.enter()
+        await bridge.expect(messages.Offer)
+        bridge.change("p_doc", sharing=True)
+        bridge.push("layout", slots=[{"mid": "9", "participant": "p_doc", "source": "content"}])
+        await here.until("document.querySelector('#stage-large .tile.content.seen')")
+        bridge.change("p_doc", sharing=False)
+        await expect(here.page.locator("#stage-large .tile")).to_have_count(0)
