@@ -1,7 +1,8 @@
 """A house for the pages: a static server with the real content policy, a browser, and a bridge that is played.
 
-`visit` opens a page on it. The bridge's part is played through Playwright's WebSocket routing, and every message that
-a page sends is read by the real schema. Media is answered by a second RTCPeerConnection in the page, with painted pictures.
+`visit` opens a page on it. The bridge's part is played through Playwright's WebSocket routing, and every
+message that a page sends is read by the real schema. Media is answered by a second RTCPeerConnection in the page,
+with painted pictures.
 """
 
 from __future__ import annotations
@@ -22,14 +23,21 @@ from signalling.web.headers import add_headers
 
 STATIC = Path(__file__).parents[2] / "signalling" / "web" / "static"
 LANGUAGES = ("nb", "nn", "en")
-TOKEN = "eyJhbGciOiJFZERTQSJ9.eyJwdXJwb3NlIjoiam9pbiJ9.c2lnbmF0dXJlLXNpZ25hdHVyZQ"
+TOKEN = "eyJhbGciOiJFZERTQSJ9.eyJwdXJwb3NlIjoiam9pbiJ9.c2lnbmF0dXJlLXNpZ25hdHVyZQ"  # noqa: S105 - shaped like a token, signed by nobody
 PATIENCE = 10.0
 Message = TypeVar("Message")
 CHROMIUM = "/usr/bin/chromium"
-CHROMIUM_ARGS = (
-    "--headless --no-sandbox --disable-gpu --no-first-run --disable-background-networking --disable-component-update "
-    "--disable-sync --use-fake-ui-for-media-stream --use-fake-device-for-media-stream"
-).split()
+CHROMIUM_ARGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--use-fake-ui-for-media-stream",
+    "--use-fake-device-for-media-stream",
+]
 
 # The far end of the media connection: answers in the page itself and paints a moving picture into each video slot.
 FAR_END = """

@@ -19,7 +19,8 @@ LOOK = """() => {
   const seen = (node) => node.checkVisibility() && node.getClientRects().length > 0;
   const words = (node) => node.innerText?.replace(/\\s+/g, " ").trim() ?? "";
   const nameOf = (node) => node.getAttribute("aria-label")
-    || (node.getAttribute("aria-labelledby") ?? "").split(" ").map((id) => id && words(document.getElementById(id))).join(" ").trim()
+    || (node.getAttribute("aria-labelledby") ?? "").split(" ").filter(Boolean)
+      .map((id) => words(document.getElementById(id))).join(" ").trim()
     || [...(node.labels ?? [])].map(words).join(" ") || words(node);
   const channel = (value) => (value /= 255) <= 0.03928 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
   const parse = (colour) => colour.match(/[\\d.]+/g).map(Number);
@@ -36,20 +37,23 @@ LOOK = """() => {
     if (!seen(node)) continue;
     const name = nameOf(node);
     if (!name) faults.push(`no name: ${node.outerHTML.slice(0, 80)}`);
-    if (node.matches("button") && !name.includes(words(node))) faults.push(`name hides the words: ${name} / ${words(node)}`);
-    if (node.matches("button, select, summary") && node.getBoundingClientRect().height < 24) faults.push(`too small: ${name}`);
+    const { height } = node.getBoundingClientRect();
+    if (node.matches("button") && !name.includes(words(node))) faults.push(`name hides words: ${name} / ${words(node)}`);
+    if (node.matches("button, select, summary") && height < 24) faults.push(`too small: ${name}`);
   }
   for (const node of document.querySelectorAll("body *")) {
     const own = [...node.childNodes].some((child) => child.nodeType === 3 && child.textContent.trim());
     if (!own || !seen(node) || node.closest(".visually-hidden, [aria-disabled=true], [disabled]")) continue;
     const [a, b] = [light(parse(getComputedStyle(node).color)), light(ground(node))].sort((x, y) => y - x);
-    if ((a + 0.05) / (b + 0.05) < 4.5) faults.push(`contrast ${((a + 0.05) / (b + 0.05)).toFixed(2)}: ${words(node)}`);
+    const contrast = (a + 0.05) / (b + 0.05);
+    if (contrast < 4.5) faults.push(`contrast ${contrast.toFixed(2)}: ${words(node)}`);
   }
   const ids = [...document.querySelectorAll("[id]")].map((node) => node.id);
   faults.push(...ids.filter((id, index) => ids.indexOf(id) !== index).map((id) => `id twice: ${id}`));
   if (document.querySelectorAll("main").length !== 1) faults.push("not one main");
   if ([...document.querySelectorAll("h1")].filter(seen).length !== 1) faults.push("not one h1");
-  if (document.documentElement.scrollWidth > innerWidth) faults.push(`scrolls sideways: ${document.documentElement.scrollWidth}`);
+  const width = document.documentElement.scrollWidth;
+  if (width > innerWidth) faults.push(`scrolls sideways: ${width}`);
   return faults;
 }"""
 
@@ -121,7 +125,8 @@ async def walk(here: Visit, presses: int) -> list[str]:
         await here.page.keyboard.press("Tab")
         told = await here.page.evaluate(
             "() => { const at = document.activeElement; const style = getComputedStyle(at);"
-            " return [at.id || at.dataset.action || at.className, at.tagName, style.outlineStyle, style.outlineWidth]; }",
+            " const name = at.id || at.dataset.action || at.className;"
+            " return [name, at.tagName, style.outlineStyle, style.outlineWidth]; }",
         )
         if told[1] != "BODY":
             assert told[2:] == ["solid", "3px"], told

@@ -69,9 +69,10 @@ async def test_a_second_press_does_not_admit_the_next_in_line(browser: Browser, 
     second = person("p_rel", "Olav", "relative", place="waiting")
     async with surgery(browser, site, PATIENT | {"place": "waiting"}, second) as here:
         here.bridge.change("p_pat", place="admitted")
-        held = "document.querySelector('#waiting-people [data-action=admit]').getAttribute('aria-disabled') === 'true'"
+        button = "document.querySelector('#waiting-people [data-action=admit]')"
+        held = f"{button}.getAttribute('aria-disabled') === 'true'"
         await here.until(f"document.querySelectorAll('#waiting-people li').length === 1 && {held}")
-        await here.page.evaluate("document.querySelector('#waiting-people [data-action=admit]').click()")
+        await here.page.evaluate(f"{button}.click()")
         await here.page.get_by_role("button", name="Slipp inn Olav").click()  # waits until it may be pressed
         await here.bridge.expect(messages.Admit)
         assert not [each for each in here.bridge.sent if isinstance(each, messages.Admit)]
@@ -161,19 +162,20 @@ async def test_a_refused_act_is_told(browser: Browser, site: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("loss", "jitter", "rtt", "word"),
+    ("figures", "word"),
     [
-        (0.4, 12, 40, "God"),
-        (3, 12, 40, "Middels"),
-        (0, 60, None, "Middels"),
-        (8, 12, 40, "Dårlig"),
-        (0, 5, 900, "Dårlig"),
+        ((0.4, 12, 40), "God"),
+        ((3, 12, 40), "Middels"),
+        ((0, 60, None), "Middels"),
+        ((8, 12, 40), "Dårlig"),
+        ((0, 5, 900), "Dårlig"),
     ],
 )
 async def test_figures_become_a_word_and_a_table(
-    browser: Browser, site: str, loss: float, jitter: float, rtt: float | None, word: str
+    browser: Browser, site: str, figures: tuple[float, float, float | None], word: str
 ) -> None:
     """The worse of both directions gives the word; the figures stand in a table behind the button."""
+    loss, jitter, rtt = figures
     async with surgery(browser, site, PATIENT) as here:
         up = {"loss_percent": loss, "jitter_ms": jitter, "bitrate_kbps": 812.4}
         down = {"loss_percent": 0, "jitter_ms": 1, "bitrate_kbps": 1500}

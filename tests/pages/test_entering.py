@@ -52,6 +52,7 @@ async def test_a_reload_keeps_the_place_without_a_press(browser: Browser, site: 
         key = f"brotjeneste.resume.{hashlib.sha256(TOKEN.encode()).hexdigest()}"
         assert await here.page.evaluate("(key) => localStorage.getItem(key)", key) == "resume-secret"
         await bridge.expect(messages.SelfMute, lambda message: message.muted)
+        await bridge.expect(messages.Offer)
         await here.page.reload()
         again = await bridge.expect(messages.Join)
         assert (again.token, again.resume) == (TOKEN, "resume-secret")

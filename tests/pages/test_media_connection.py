@@ -20,7 +20,7 @@ def media_lines(sdp: str) -> list[tuple[str, str, str]]:
     """Give (kind, direction, mid) of each m-line."""
     parts = sdp.split("\r\nm=")[1:]
     found = [
-        re.search(r"^(\w+) .*\r\na=mid:(\S+)\r\n.*?a=(sendonly|recvonly|sendrecv|inactive)", part, re.S)
+        re.search(r"^(\w+) .*\r\na=mid:(\S+)\r\n.*?a=(sendonly|recvonly|sendrecv|inactive)", part, re.DOTALL)
         for part in parts
     ]
     return [(match[1], match[3], match[2]) for match in found if match]

@@ -246,6 +246,8 @@ pub enum Refusal {
     BadDescription,
     /// The profile is unknown or the key has the wrong length.
     BadKeys,
+    /// The leg has keys. Setting them again would start the SRTCP index anew, and with it use nonces twice.
+    AlreadyKeyed,
 }
 
 /// What the engine tells.

@@ -77,6 +77,11 @@ impl PacketCache {
         };
     }
 
+    /// Forgets every packet, keeps the memory.
+    pub fn clear(&mut self) {
+        self.entries.fill(EMPTY);
+    }
+
     /// The packet with this extended sequence number, if it is still here.
     pub fn get(&self, sequence: u64) -> Option<Cached<'_>> {
         let entry = &self.entries[sequence as usize % ENTRIES];

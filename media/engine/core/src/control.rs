@@ -6,7 +6,7 @@ use crate::api::{
 use crate::leg::Leg;
 use crate::outbox::Outbox;
 use crate::shard::Shard;
-use crate::slot::Filling;
+use crate::slot::{Filling, Slot};
 use crate::source::Taker;
 use crate::time::Micros;
 use engine_srtp::{Inbound, Outbound, Profile};
@@ -74,7 +74,9 @@ impl Shard {
                 self.set_feeds(now, room, &feeds, out);
                 Ok(())
             }
-            Command::SetMuted { leg, source, muted } => self.set_muted(leg, source, muted),
+            Command::SetMuted { leg, source, muted } => {
+                self.set_muted(now, leg, (source, muted), out)
+            }
             Command::RestartIce { leg, ice } => self.restart_ice(leg, ice),
             Command::RemoveLeg { leg } => self.remove_leg(now, leg),
         }
@@ -124,6 +126,9 @@ impl Shard {
         let outbound = Outbound::new(profile, local).map_err(|_| Refusal::BadKeys)?;
         let inbound = Inbound::new(profile, remote).map_err(|_| Refusal::BadKeys)?;
         let (index, leg) = self.existing(leg)?;
+        if leg.outbound.is_some() {
+            return Err(Refusal::AlreadyKeyed);
+        }
         leg.outbound = Some(outbound);
         leg.inbound = Some(inbound);
         self.ask_for_waiting_slots(now, index, out);
@@ -138,6 +143,7 @@ impl Shard {
         out: &mut Outbox,
     ) -> Result<(), Refusal> {
         let (index, leg) = self.existing(id)?;
+        let moved = leg.gate_open() != open;
         leg.set_gate(now, open);
         let (room, last_out_us) = (leg.room, Micros(leg.row.last_out_us));
         self.events.push_back(Event::GateChanged {
@@ -146,14 +152,31 @@ impl Shard {
             at_us: now,
             last_out_us,
         });
-        if open {
+        if open && moved {
             self.ask_for_waiting_slots(now, index, out);
+            self.ask_for_own_takers(now, index, out);
             self.wake_by(index, now);
-        } else {
+        }
+        if !open {
             self.close_slots(index);
             self.forget_speaker(room, id);
         }
         Ok(())
+    }
+
+    /// Asks a leg for a key frame of each of its sources that somebody takes.
+    fn ask_for_own_takers(&mut self, now: Micros, index: u32, out: &mut Outbox) {
+        let sources = self.leg(index).map_or(0, |leg| leg.sources.len());
+        for position in 0..sources {
+            let taken = self.leg(index).and_then(|leg| {
+                let source = &leg.sources[position];
+                (source.spec.kind == Kind::Video && source.may_be_asked())
+                    .then_some(source.spec.source)
+            });
+            if let Some(source) = taken {
+                self.ask_key_frame(now, index, source, out);
+            }
+        }
     }
 
     /// Whoever comes back through the gate begins with a key frame, as does everyone who sees them.
@@ -161,21 +184,16 @@ impl Shard {
         let Some(leg) = self.leg_mut(index) else {
             return;
         };
-        for slot in &mut leg.slots {
-            if let Some(filling) = &mut slot.filling {
-                filling.flowing = None;
-            }
-        }
-        let takers: Vec<Taker> = leg
-            .sources
-            .iter()
-            .flat_map(|source| source.takers.iter().copied())
-            .collect();
+        leg.slots.iter_mut().for_each(Slot::pause);
+        let sources = leg.sources.iter();
+        let takers: Vec<Taker> = sources.flat_map(|s| s.takers.iter().copied()).collect();
+        self.pause_takers(&takers);
+    }
+
+    fn pause_takers(&mut self, takers: &[Taker]) {
         for taker in takers {
             if let Some(leg) = self.leg_mut(taker.leg) {
-                if let Some(filling) = &mut leg.slots[usize::from(taker.slot)].filling {
-                    filling.flowing = None;
-                }
+                leg.slots[usize::from(taker.slot)].pause();
             }
         }
     }
@@ -190,10 +208,27 @@ impl Shard {
         }
     }
 
-    fn set_muted(&mut self, leg: LegId, source: u16, muted: bool) -> Result<(), Refusal> {
-        let (_, leg) = self.existing(leg)?;
-        let source = leg.sources.iter_mut().find(|s| s.spec.source == source);
-        source.ok_or(Refusal::BadDescription)?.muted = muted;
+    fn set_muted(
+        &mut self,
+        now: Micros,
+        leg: LegId,
+        (number, muted): (u16, bool),
+        out: &mut Outbox,
+    ) -> Result<(), Refusal> {
+        let (index, leg) = self.existing(leg)?;
+        let source = leg.sources.iter_mut().find(|s| s.spec.source == number);
+        let source = source.ok_or(Refusal::BadDescription)?;
+        if source.muted == muted {
+            return Ok(());
+        }
+        source.muted = muted;
+        source.register.forget_missing();
+        let is_video = source.spec.kind == Kind::Video;
+        let takers = source.takers.clone();
+        self.pause_takers(&takers);
+        if is_video && !muted && !takers.is_empty() {
+            self.ask_key_frame(now, index, number, out);
+        }
         Ok(())
     }
 

@@ -1,7 +1,7 @@
 //! From a source to the slots that it feeds. The payload is copied once for each receiver, into the place from
 //! which the kernel takes it; header, encryption and tag are what is new.
 
-use crate::api::Kind;
+use crate::api::{Codec, Format, Kind};
 use crate::cache::Cached;
 use crate::leg::Leg;
 use crate::outbox::Outbox;
@@ -26,6 +26,8 @@ pub(crate) struct Ready {
     pub(crate) leg: u32,
     /// Position of the source in the leg.
     pub(crate) source: u16,
+    /// Which of the source's streams: numbers mean nothing across a restart of the sender.
+    pub(crate) epoch: u32,
     /// Position of the datagram in the batch.
     pub(crate) at: u32,
     pub(crate) marker: bool,
@@ -46,6 +48,7 @@ impl Ready {
         Self {
             leg: 0,
             source: 0,
+            epoch: 0,
             at: 0,
             marker: header.marker,
             payload_type: header.payload_type,
@@ -57,6 +60,14 @@ impl Ready {
             level: None,
             has_holes: false,
         }
+    }
+
+    const fn group(&self) -> (u32, u16, u32) {
+        (self.leg, self.source, self.epoch)
+    }
+
+    const fn order(&self) -> ((u32, u16, u32), u32) {
+        (self.group(), self.at)
     }
 
     fn incoming(&self) -> Incoming {
@@ -80,8 +91,8 @@ impl Shard {
     /// call to the socket for each.
     pub(crate) fn forward_ready(&mut self, now: Micros, batch: &[Datagram<'_>], out: &mut Outbox) {
         let mut ready = std::mem::take(&mut self.scratch.ready);
-        ready.sort_unstable_by_key(|r| (r.leg, r.source, r.at));
-        for group in ready.chunk_by(|a, b| (a.leg, a.source) == (b.leg, b.source)) {
+        ready.sort_unstable_by_key(Ready::order);
+        for group in ready.chunk_by(|a, b| a.group() == b.group()) {
             self.forward_group(now, group, batch, out);
         }
         ready.clear();
@@ -101,6 +112,10 @@ impl Shard {
         };
         let id = leg.id;
         let source = &mut leg.sources[position];
+        if source.epoch() != group[0].epoch {
+            // The sender began again within the batch. Under the new stream's name these numbers would be used twice.
+            return;
+        }
         if source.repairs() && !source.takers.is_empty() {
             remember(source.cache_mut(), group, batch);
         }
@@ -119,6 +134,10 @@ impl Shard {
         source.takers = takers;
         if key_frames > 0 && !waiting {
             source.key_frames.satisfied();
+        }
+        if waiting && source.spec.kind == Kind::Video && !source.key_frames.is_wanted() {
+            let number = source.spec.source;
+            self.ask_key_frame(now, index, number, out);
         }
     }
 
@@ -195,22 +214,23 @@ impl Shard {
         let slot = &mut leg.slots[slot];
         let rtx_ssrc = slot.spec.rtx_ssrc?;
         let trace = slot.rewriter.trace(sequence)?;
-        let cached = self.cached(trace.stream, trace.sequence)?;
-        let filling = slot.filling.as_ref()?;
-        let rtx_pt = filling
-            .payloads
-            .iter()
-            .find(|map| map.from == cached.payload_type)?
-            .rtx?;
-        let descriptor = slot
-            .filling_is_vp8(cached.payload_type)
+        // What filled the slot before is no longer anyone's to ask for, and nothing that is shown now needs it.
+        slot.filling
+            .as_ref()?
+            .flowing
+            .filter(|s| *s == trace.stream)?;
+        let (cached, format) = self.cached(trace.stream, trace.sequence)?;
+        let map = slot.map_format(format)?;
+        let rtx_pt = map.rtx?;
+        let descriptor = (map.codec == Codec::Vp8)
             .then(|| vp8::Descriptor::parse(cached.payload).ok())
             .flatten();
         let pictures = descriptor.as_ref().map(picture_ids);
         let numbers = trace.outgoing(cached.timestamp, pictures)?;
-        if !slot.may_repair(now, numbers.sequence, round_trip) {
+        if slot.was_repaired(now, numbers.sequence, round_trip) {
             return Some(());
         }
+        slot.take_repair_budget(now, numbers.sequence)?;
         let header = FixedHeader {
             ssrc: rtx_ssrc,
             sequence: slot.rtx_next as u16,
@@ -227,14 +247,15 @@ impl Shard {
     }
 
     /// A packet of a source that is still let through.
-    fn cached(&self, stream: StreamKey, sequence: u64) -> Option<Cached<'_>> {
+    fn cached(&self, stream: StreamKey, sequence: u64) -> Option<(Cached<'_>, &Format)> {
         let leg = self.leg(*self.by_id.get(&stream.leg)?)?;
         let source = leg
             .sources
             .iter()
             .find(|source| source.stream(leg.id) == stream)?;
         let may_pass = leg.gate_open() && !source.muted;
-        source.cache.as_ref().filter(|_| may_pass)?.get(sequence)
+        let cached = source.cache.as_ref().filter(|_| may_pass)?.get(sequence)?;
+        Some((cached, source.format(cached.payload_type)?))
     }
 }
 
@@ -261,11 +282,10 @@ impl Slot {
     ) -> Option<(PayloadMap, Outgoing)> {
         let kind = self.spec.kind;
         let filling = self.filling.as_mut()?;
-        let map = *filling
-            .payloads
-            .iter()
-            .find(|map| map.from == ready.payload_type)?;
-        let is_media = !ready.payload.is_empty();
+        let mut maps = filling.payloads.iter();
+        let map = maps.find(|map| map.from == ready.payload_type).copied();
+        // Padding, and formats that this receiver does not take, leave no hole.
+        let is_media = map.is_some() && !ready.payload.is_empty();
         if filling.flowing != Some(stream) {
             let may_begin = is_media && (kind == Kind::Audio || ready.key_frame);
             if !may_begin {
@@ -281,7 +301,7 @@ impl Slot {
             return None;
         }
         let numbers = self.rewriter.map(now, stream, ready.incoming())?;
-        Some((map, numbers))
+        Some((map?, numbers))
     }
 
     fn header(&self, payload_type: u8, marker: bool, numbers: Outgoing) -> FixedHeader {
@@ -299,13 +319,6 @@ impl Slot {
         self.row.bytes += bytes as u64;
         self.row.keyframes += u64::from(key_frame);
         self.row.codec = crate::source::codec_number(map.codec);
-    }
-
-    fn filling_is_vp8(&self, payload_type: u8) -> bool {
-        self.filling.as_ref().is_some_and(|filling| {
-            let mut maps = filling.payloads.iter();
-            maps.any(|m| m.from == payload_type && m.codec == crate::api::Codec::Vp8)
-        })
     }
 }
 

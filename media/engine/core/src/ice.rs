@@ -39,7 +39,6 @@ pub struct IceLite {
     params: IceParams,
     addresses: Vec<SocketAddr>,
     selected: Option<SocketAddr>,
-    nominated: bool,
     last_check: Option<Micros>,
 }
 
@@ -50,7 +49,6 @@ impl IceLite {
             params,
             addresses: Vec::with_capacity(MAX_ADDRESSES),
             selected: None,
-            nominated: false,
             last_check: None,
         }
     }
@@ -73,7 +71,6 @@ impl IceLite {
     /// New credentials; the old path carries on until the peer nominates another (RFC 8445 section 9).
     pub fn restart(&mut self, params: IceParams) {
         self.params = params;
-        self.nominated = false;
     }
 
     /// Checks a message that names our user name fragment and writes the answer into `reply`.
@@ -115,10 +112,9 @@ impl IceLite {
     fn accept(&mut self, now: Micros, from: SocketAddr, nominates: bool) -> Checked {
         let connected = self.selected.is_none();
         self.last_check = Some(now);
-        if nominates || !self.nominated && self.selected.is_none() {
+        if nominates || connected {
             self.selected = Some(from);
         }
-        self.nominated |= nominates;
         let mut checked = Checked {
             connected,
             ..Checked::default()
@@ -151,7 +147,6 @@ impl IceLite {
         if expired {
             self.last_check = None;
             self.selected = None;
-            self.nominated = false;
         }
         expired
     }

@@ -140,6 +140,10 @@ impl Shard {
             let leg = leg.id;
             self.events.push_back(Event::IceConnected { leg });
         }
+        if let Some(leg) = self.leg_mut(index) {
+            // After a time without a path, what was sent meanwhile is gone: each slot begins again.
+            leg.slots.iter_mut().for_each(crate::slot::Slot::pause);
+        }
         self.wake_by(index, now + Micros::from_secs(1));
         self.ask_for_waiting_slots(now, index, out);
     }
@@ -212,6 +216,7 @@ impl Leg {
         ready.level = level.and_then(audio_level).map(|level| level.dbov);
         ready.has_holes = source.repairs() && source.register.has_missing();
         ready.source = position as u16;
+        ready.epoch = source.epoch();
         Some(ready)
     }
 

@@ -24,6 +24,11 @@ impl KeyFrameRequests {
         self.fresh = true;
     }
 
+    /// Whether somebody waits for a key frame that was asked for, or will be.
+    pub const fn is_wanted(&self) -> bool {
+        self.wanted
+    }
+
     /// A key frame came, or nobody waits any more.
     pub fn satisfied(&mut self) {
         self.wanted = false;

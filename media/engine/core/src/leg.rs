@@ -83,6 +83,8 @@ impl Leg {
     pub fn set_gate(&mut self, now: Micros, open: bool) {
         if open && !self.gate_open {
             self.row.gate_opened_us = now.0;
+            let registers = self.sources.iter_mut().map(|source| &mut source.register);
+            registers.for_each(crate::receive::ReceiveRegister::forget_missing);
         }
         self.gate_open = open;
     }

@@ -51,8 +51,11 @@ impl Outbox {
         &mut self.arena[self.used..end]
     }
 
-    /// The first `len` bytes of the last [`room`](Self::room) are a datagram to `to`.
+    /// The first `len` bytes of the last [`room`](Self::room) are a datagram to `to`; an empty one is left out.
     pub fn commit(&mut self, to: SocketAddr, len: usize) {
+        if len == 0 {
+            return;
+        }
         let start = self.used;
         self.used += len;
         if let Some(last) = self.sends.last_mut() {
@@ -144,6 +147,13 @@ mod tests {
         );
         assert_eq!(out.datagrams().count(), 6);
         out.clear();
+        assert!(out.is_empty());
+    }
+
+    #[test]
+    fn an_empty_datagram_is_left_out() {
+        let mut out = Outbox::with_capacity(16);
+        out.push(to(1), &[]);
         assert!(out.is_empty());
     }
 

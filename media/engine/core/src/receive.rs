@@ -185,6 +185,11 @@ impl ReceiveRegister {
         }
     }
 
+    /// Gives up everything that is missing: what was sent behind a closed gate, or while muted, is not to be fetched.
+    pub fn forget_missing(&mut self) {
+        self.missing.clear();
+    }
+
     /// Whether any packet is missing and not yet given up.
     pub fn has_missing(&self) -> bool {
         !self.missing.is_empty()

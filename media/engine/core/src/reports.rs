@@ -142,7 +142,7 @@ impl Shard {
         let Some(source) = leg.sources.iter_mut().find(|s| s.spec.source == source) else {
             return;
         };
-        let ssrc = source.ssrc.filter(|_| can_ask);
+        let ssrc = source.ssrc.filter(|_| can_ask && !source.muted);
         let Some(ssrc) = ssrc else {
             source.key_frames.want_later();
             return;
@@ -341,7 +341,7 @@ impl Leg {
                     rtcp::write_nack(rtcp, own, ssrc, lost);
                 }
             }
-            if source.key_frames.poll(now) {
+            if source.may_be_asked() && source.key_frames.poll(now) {
                 rtcp::write_pli(rtcp, own, ssrc);
             }
         }
@@ -355,6 +355,7 @@ impl Leg {
         let wishes = self
             .sources
             .iter()
+            .filter(|s| s.may_be_asked())
             .filter_map(|s| s.key_frames.next_at())
             .min();
         let at = [holes.then_some(now + HOLE_INTERVAL), wishes];

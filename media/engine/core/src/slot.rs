@@ -8,6 +8,10 @@ use crate::time::Micros;
 
 /// Retransmissions remembered, so that one packet is not sent again twice within a round trip.
 const RECENT_REPAIRS: usize = 32;
+/// Retransmissions to one slot within [`BUDGET_WINDOW`]. Far above what a burst of loss needs; without it one
+/// datagram of requests would be answered with half a megabyte, as often as it is sent.
+const REPAIR_BUDGET: u32 = 128;
+const BUDGET_WINDOW: Micros = Micros::from_millis(100);
 
 /// Payload type of the source's leg, and what it becomes on the slot's leg.
 #[derive(Debug, Clone, Copy)]
@@ -49,6 +53,7 @@ pub struct Slot {
     /// Counters.
     pub row: StreamRow,
     repairs: [(u64, Micros); RECENT_REPAIRS],
+    repair_window: (Micros, u32),
 }
 
 impl Slot {
@@ -66,36 +71,51 @@ impl Slot {
                 ..StreamRow::default()
             },
             repairs: [(u64::MAX, Micros(0)); RECENT_REPAIRS],
+            repair_window: (Micros(0), 0),
             spec,
         }
     }
 
     /// The formats in which a source can be forwarded here unchanged.
     pub fn common_formats(&self, source: &[Format]) -> Vec<PayloadMap> {
-        let pair = |from: &Format| {
-            let to = self
-                .spec
-                .formats
-                .iter()
-                .find(|to| to.codec == from.codec && to.clock_rate == from.clock_rate)?;
-            Some(PayloadMap {
-                from: from.pt,
-                to: to.pt,
-                rtx: to.rtx_pt,
-                codec: to.codec,
-            })
-        };
-        source.iter().filter_map(pair).collect()
+        let maps = source.iter().filter_map(|from| self.map_format(from));
+        maps.collect()
     }
 
-    /// Whether a packet asked for again may be sent again; a second request within a round trip is for the same loss.
-    pub fn may_repair(&mut self, now: Micros, sequence: u64, round_trip: Micros) -> bool {
-        let entry = &mut self.repairs[sequence as usize % RECENT_REPAIRS];
-        if entry.0 == sequence && now.since(entry.1) < round_trip.max(Micros::from_millis(10)) {
-            return false;
+    /// What a format of a source becomes here; `None` when the receiver does not take it.
+    pub fn map_format(&self, from: &Format) -> Option<PayloadMap> {
+        let mut formats = self.spec.formats.iter();
+        let to = formats.find(|to| to.codec == from.codec && to.clock_rate == from.clock_rate)?;
+        Some(PayloadMap {
+            from: from.pt,
+            to: to.pt,
+            rtx: to.rtx_pt,
+            codec: to.codec,
+        })
+    }
+
+    /// Whether a packet was sent again within the round trip: a second request then is for the same loss.
+    pub fn was_repaired(&self, now: Micros, sequence: u64, round_trip: Micros) -> bool {
+        let (repaired, at) = self.repairs[sequence as usize % RECENT_REPAIRS];
+        repaired == sequence && now.since(at) < round_trip.max(Micros::from_millis(10))
+    }
+
+    /// Notes that a packet is sent again; `None` when there have been too many.
+    pub fn take_repair_budget(&mut self, now: Micros, sequence: u64) -> Option<()> {
+        if now.since(self.repair_window.0) >= BUDGET_WINDOW {
+            self.repair_window = (now, 0);
         }
-        *entry = (sequence, now);
-        true
+        let spent = &mut self.repair_window.1;
+        *spent = Some(*spent + 1).filter(|spent| *spent <= REPAIR_BUDGET)?;
+        self.repairs[sequence as usize % RECENT_REPAIRS] = (sequence, now);
+        Some(())
+    }
+
+    /// Lets the slot begin again: with a key frame, and without a hole.
+    pub fn pause(&mut self) {
+        if let Some(filling) = &mut self.filling {
+            filling.flowing = None;
+        }
     }
 
     /// Nothing has come through yet from whoever is in the slot.

@@ -92,6 +92,16 @@ impl Source {
         }
     }
 
+    /// Counts the SSRCs that the source has had.
+    pub const fn epoch(&self) -> u32 {
+        self.epoch
+    }
+
+    /// Whether a key frame would reach anybody.
+    pub fn may_be_asked(&self) -> bool {
+        !self.muted && !self.takers.is_empty()
+    }
+
     /// The negotiated format of a payload type.
     pub fn format(&self, payload_type: u8) -> Option<&Format> {
         self.spec.formats.iter().find(|f| f.pt == payload_type)
@@ -109,9 +119,16 @@ impl Source {
     pub fn restart(&mut self, ssrc: u32) {
         if self.ssrc.is_some_and(|known| known != ssrc) {
             self.epoch += 1;
+            let counted = self.snapshot();
+            self.row.expected = counted.expected;
+            self.row.lost = counted.lost;
+            self.row.recovered = counted.recovered;
             self.register = ReceiveRegister::new(self.clock_rate());
             self.sender_report = None;
-            self.cache = None;
+            self.newest = None;
+            if let Some(cache) = &mut self.cache {
+                cache.clear();
+            }
         }
         self.ssrc = Some(ssrc);
     }
@@ -135,9 +152,9 @@ impl Source {
     /// Counters with what is computed on demand.
     pub fn snapshot(&self) -> StreamRow {
         StreamRow {
-            expected: self.register.expected(),
-            lost: self.register.lost().max(0).unsigned_abs(),
-            recovered: self.register.recovered(),
+            expected: self.row.expected + self.register.expected(),
+            lost: self.row.lost + self.register.lost().max(0).unsigned_abs(),
+            recovered: self.row.recovered + self.register.recovered(),
             jitter_us: self.register.jitter_micros(),
             keyframe_requests: self.key_frames.sent(),
             ..self.row

@@ -103,7 +103,7 @@ row! {
         nacks,
         /// Retransmissions: taken in (0), sent (1).
         rtx_packets,
-        /// Asked for again, but no longer in the cache (1).
+        /// Asked for again and not sent: no longer in the cache, of an earlier source, or too many at once (1).
         rtx_misses,
         /// Key frame requests: sent to the source (0), received from the receiver (1).
         keyframe_requests,

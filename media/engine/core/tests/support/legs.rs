@@ -47,7 +47,7 @@ impl PeerSpec {
                 mid: "0".into(),
                 ssrc: named(base + 1),
                 rtx_ssrc: None,
-                formats: vec![opus(leg)],
+                formats: vec![opus(leg), telephone_event()],
             });
         }
         if self.video {
@@ -108,6 +108,18 @@ pub fn opus(leg: u64) -> Format {
     Format {
         pt: if leg % 2 == 0 { 111 } else { 109 },
         codec: Codec::Opus,
+        clock_rate: 48_000,
+        rtx_pt: None,
+        nack: false,
+        pli: false,
+    }
+}
+
+/// Sent by everyone and taken by nobody here.
+pub fn telephone_event() -> Format {
+    Format {
+        pt: 101,
+        codec: Codec::TelephoneEvent,
         clock_rate: 48_000,
         rtx_pt: None,
         nack: false,

@@ -88,6 +88,12 @@ impl Peer {
         }
     }
 
+    /// The packets of a source's next picture or sound, protected.
+    pub fn frame(&mut self, now: Micros, source: usize) -> Vec<Vec<u8>> {
+        let frame = self.senders[source].frame(now);
+        frame.iter().map(|plain| self.protect(plain)).collect()
+    }
+
     pub fn add_leg(&self) -> Command {
         Command::AddLeg {
             leg: LegId(self.leg),

@@ -224,6 +224,14 @@ impl Sender {
         plain
     }
 
+    /// A packet in the last of the source's formats, whatever that is.
+    pub fn in_last_format(&mut self, now: Micros) -> Plain {
+        let mut plain = self.packet(now, false, (0, 1));
+        let format = self.spec.formats.last().unwrap();
+        plain.bytes[1] = plain.bytes[1] & 0x80 | format.pt;
+        plain
+    }
+
     /// Header with extensions, then the payload.
     fn assemble(&self, header: &FixedHeader, payload: &[u8]) -> Plain {
         let mut bytes = header.to_bytes().to_vec();

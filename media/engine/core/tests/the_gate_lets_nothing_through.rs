@@ -1,0 +1,130 @@
+//! Nobody who is not admitted gets or gives a single packet. The harness holds every datagram that the engine sends
+//! against the model of who may get what; these tests add what must flow when it may.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap fails its test")]
+
+mod support;
+
+use engine_core::api::LegId;
+use engine_core::Event;
+use support::{ms, Path, PeerSpec, World};
+
+const BOTH_WAYS: [((usize, u16), (usize, u16)); 4] = [
+    ((0, 0), (1, 0)),
+    ((0, 1), (1, 1)),
+    ((1, 0), (0, 0)),
+    ((1, 1), (0, 1)),
+];
+
+/// Peer 0 is admitted; peer 1 waits, fully connected, with the plan already made.
+fn somebody_waits(path: Path) -> World {
+    let mut world = World::with_room(5, path, &[PeerSpec::default()]);
+    let waiting = world.join(1, PeerSpec::default());
+    world.peers[waiting].up = path;
+    world.peers[waiting].down = path;
+    world.set_feeds(&BOTH_WAYS);
+    world.run(ms(3_000));
+    world
+}
+
+fn rtp_and_rtcp_to(world: &World, leg: u64) -> (u64, u64) {
+    let sent = world.auditor.sent.get(&LegId(leg));
+    sent.map_or((0, 0), |sent| (sent.rtp, sent.rtcp))
+}
+
+/// A connected leg behind a closed gate is sent no RTP and no RTCP, gives none, and both are counted.
+#[test]
+fn who_waits_gets_and_gives_nothing() {
+    let world = somebody_waits(Path::with_delay(10));
+    assert_eq!(rtp_and_rtcp_to(&world, 2), (0, 0));
+    assert!(world.peers[0].receivers.iter().all(|r| r.got.is_empty()));
+    let row = world.leg_row(1);
+    assert_eq!((row.connected, row.secured, row.gate_open), (1, 1, 0));
+    assert!(row.gate_drops_in > 400, "{}", row.gate_drops_in);
+    assert!(row.gate_drops_out > 400, "{}", row.gate_drops_out);
+    assert_eq!((row.rtp_out, row.rtcp_out, row.last_out_us), (0, 0, 0));
+}
+
+/// Opening the gate shows both sides a decodable picture within a round trip and a frame.
+#[test]
+fn an_open_gate_passes_media_at_once() {
+    let mut world = somebody_waits(Path::with_delay(10));
+    world.set_gate(1, true);
+    world.run(ms(150));
+    for peer in 0..2 {
+        let video = &world.peers[peer].receivers[1];
+        assert!(video.got.first_key_value().unwrap().1.key_frame);
+        assert!(!world.peers[peer].receivers[0].got.is_empty());
+    }
+}
+
+/// Not one packet passes after the gate was closed, in either direction, and the event says when the last one did.
+#[test]
+fn a_closed_gate_stops_media_at_once() {
+    let mut world = somebody_waits(Path::with_delay(10));
+    world.set_gate(1, true);
+    world.run(ms(1_000));
+    world.set_gate(1, false);
+    let before = rtp_and_rtcp_to(&world, 2);
+    let given = world.auditor.forwarded[&(LegId(1), 2, 1)].len();
+    world.run(ms(1_000));
+    assert_eq!(rtp_and_rtcp_to(&world, 2), before);
+    assert_eq!(world.auditor.forwarded[&(LegId(1), 2, 1)].len(), given);
+    let closed = world
+        .events
+        .iter()
+        .rev()
+        .find_map(|(at, event)| match event {
+            Event::GateChanged {
+                open: false,
+                at_us,
+                last_out_us,
+                ..
+            } => Some((*at, *at_us, *last_out_us)),
+            _ => None,
+        });
+    let (at, at_us, last_out_us) = closed.unwrap();
+    assert_eq!(at, at_us);
+    assert!(last_out_us <= at_us && at_us.since(last_out_us) <= ms(40));
+}
+
+/// What was sent before the gate opened is not fetched by retransmission once it is open.
+#[test]
+fn the_past_is_not_repaired_into_the_room() {
+    let mut world = somebody_waits(Path::PERFECT);
+    world.peers[1]
+        .senders
+        .iter_mut()
+        .for_each(|sender| sender.on = false);
+    let now = world.now;
+    let mut frames = world.peers[1].frame(now, 1);
+    frames.remove(1);
+    let address = world.peers[1].address;
+    world.inject(
+        &mut frames
+            .into_iter()
+            .map(|data| (address, data))
+            .collect::<Vec<_>>(),
+    );
+    world.set_gate(1, true);
+    world.run(ms(500));
+    assert_eq!(world.peers[1].senders[1].nacked, 0);
+    assert!(!world.auditor.forwarded.contains_key(&(LegId(1), 2, 1)));
+}
+
+/// A receiver cannot fetch by NACK what another slot, or an earlier plan, was given.
+#[test]
+fn a_request_fetches_nothing_beyond_the_plan() {
+    let mut world = somebody_waits(Path::PERFECT);
+    world.set_gate(1, true);
+    world.run(ms(500));
+    let numbers: Vec<u16> = world.peers[0].receivers[1]
+        .got
+        .keys()
+        .map(|n| *n as u16)
+        .collect();
+    world.set_feeds(&[]);
+    let before = rtp_and_rtcp_to(&world, 1).0;
+    let nack = world.peers[0].nack(1, &numbers);
+    world.inject_from(0, nack);
+    assert_eq!(rtp_and_rtcp_to(&world, 1).0, before);
+}
