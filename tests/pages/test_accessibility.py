@@ -38,7 +38,7 @@ LOOK = """() => {
     const name = nameOf(node);
     if (!name) faults.push(`no name: ${node.outerHTML.slice(0, 80)}`);
     const { height } = node.getBoundingClientRect();
-    if (node.matches("button") && !name.includes(words(node))) faults.push(`name hides words: ${name} / ${words(node)}`);
+    if (node.matches("button") && !name.includes(words(node))) faults.push(`name hides words: ${name}`);
     if (node.matches("button, select, summary") && height < 24) faults.push(`too small: ${name}`);
   }
   for (const node of document.querySelectorAll("body *")) {

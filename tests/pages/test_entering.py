@@ -61,7 +61,7 @@ async def test_a_reload_keeps_the_place_without_a_press(browser: Browser, site: 
 
 async def test_waiting_is_explained_and_the_connection_is_warm(browser: Browser, site: str) -> None:
     """Who waits reads what happens, and the offer goes out and connects before admission."""
-    bridge = PlayedBridge(people=[patient(place="waiting")])
+    bridge = PlayedBridge(people=[patient(place="waiting")], media=True)
     async with visit(browser, site, bridge) as here:
         await here.enter()
         await bridge.expect(messages.Offer)
@@ -73,7 +73,7 @@ async def test_waiting_is_explained_and_the_connection_is_warm(browser: Browser,
 
 async def test_admission_shows_everyone_and_is_announced(browser: Browser, site: str) -> None:
     """On admission the call appears with a tile for each person, picture from the slot that `layout` names."""
-    bridge = PlayedBridge(people=[patient(place="waiting")])
+    bridge = PlayedBridge(people=[patient(place="waiting")], media=True)
     async with visit(browser, site, bridge) as here:
         await here.enter()
         await bridge.expect(messages.Offer)

@@ -26,9 +26,9 @@ def media_lines(sdp: str) -> list[tuple[str, str, str]]:
     return [(match[1], match[3], match[2]) for match in found if match]
 
 
-def admitted() -> PlayedBridge:
+def admitted(*, media: bool = False) -> PlayedBridge:
     """Play a room with the doctor in it, where one is admitted at once."""
-    return PlayedBridge(place="admitted", people=[DOCTOR, ME])
+    return PlayedBridge(place="admitted", people=[DOCTOR, ME], media=media)
 
 
 async def fake_screen(page: Page) -> None:
@@ -116,7 +116,7 @@ async def test_a_mute_by_the_host_holds_until_the_host_lifts_it(browser: Browser
 
 async def test_a_broken_socket_is_opened_again_with_the_media_kept(browser: Browser, site: str) -> None:
     """The page says that it reconnects, joins with its secret, and offers on the connection that still lives."""
-    bridge = admitted()
+    bridge = admitted(media=True)
     async with visit(browser, site, bridge) as here:
         await here.enter()
         first = await bridge.expect(messages.Offer)
@@ -140,7 +140,7 @@ async def test_a_broken_socket_is_opened_again_with_the_media_kept(browser: Brow
 
 async def test_a_bridge_that_lost_the_leg_gets_a_new_connection(browser: Browser, site: str) -> None:
     """If the answer after a reconnect comes from another leg, a new connection is made and offered."""
-    bridge = admitted()
+    bridge = admitted(media=True)
     async with visit(browser, site, bridge) as here:
         await here.enter()
         first = await bridge.expect(messages.Offer)
@@ -180,7 +180,7 @@ async def test_pin_is_told_and_shown_large(browser: Browser, site: str) -> None:
 
 async def test_shared_content_is_shown_large(browser: Browser, site: str) -> None:
     """What somebody shares takes the large place, from the content slot that `layout` names."""
-    bridge = admitted()
+    bridge = admitted(media=True)
     async with visit(browser, site, bridge) as here:
         await here.enter()
         await bridge.expect(messages.Offer)

@@ -7,6 +7,9 @@ use engine_core::api::{
 pub const MID_ID: u8 = 4;
 pub const AUDIO_LEVEL_ID: u8 = 1;
 
+/// One end of a feed: a peer, and the index of its slot or source.
+pub type End = (usize, u16);
+
 /// What a peer sends and takes. Source 0 is sound, source 1 pictures; slots are the audio ones, then the video ones.
 #[derive(Debug, Clone, Copy)]
 pub struct PeerSpec {
@@ -106,7 +109,7 @@ pub fn ice(leg: u64, generation: u32) -> IceParams {
 /// Payload types differ between legs, as they do between browsers.
 pub fn opus(leg: u64) -> Format {
     Format {
-        pt: if leg % 2 == 0 { 111 } else { 109 },
+        pt: if leg.is_multiple_of(2) { 111 } else { 109 },
         codec: Codec::Opus,
         clock_rate: 48_000,
         rtx_pt: None,
@@ -128,7 +131,7 @@ pub fn telephone_event() -> Format {
 }
 
 pub fn vp8(leg: u64) -> Format {
-    let pt = if leg % 2 == 0 { 96 } else { 120 };
+    let pt = if leg.is_multiple_of(2) { 96 } else { 120 };
     Format {
         pt,
         codec: Codec::Vp8,

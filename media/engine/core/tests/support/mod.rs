@@ -21,7 +21,7 @@ mod sender;
 mod world;
 
 pub use auditor::Auditor;
-pub use legs::{feed, PeerSpec, AUDIO_LEVEL_ID, MID_ID};
+pub use legs::{feed, End, PeerSpec, AUDIO_LEVEL_ID, MID_ID};
 pub use model::Model;
 pub use net::{Net, Path};
 pub use peer::Peer;

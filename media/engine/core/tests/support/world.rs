@@ -1,6 +1,6 @@
 //! Peers, network and engine on one virtual clock.
 
-use super::legs::feed;
+use super::legs::{feed, End};
 use super::{Auditor, Model, Net, Path, Peer, PeerSpec, Random};
 use engine_core::api::{Feed, LegId, RoomId};
 use engine_core::stats::{LegRow, Snapshot, StreamRow};
@@ -88,7 +88,7 @@ impl World {
     }
 
     /// The plan of room 1: (peer, slot) from (peer, source).
-    pub fn set_feeds(&mut self, feeds: &[((usize, u16), (usize, u16))]) {
+    pub fn set_feeds(&mut self, feeds: &[(End, End)]) {
         let leg = |peer: usize| self.peers[peer].leg;
         let feeds: Vec<Feed> = feeds
             .iter()

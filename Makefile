@@ -1,0 +1,88 @@
+# One command each for people who want to see the bridge, and for people who change it. `make help` lists them.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ENGINE := media/engine
+CARGO := cargo
+ROBOTS ?= 0
+SECONDS ?= 60
+PYTEST_ARGS ?=
+
+# What the compiled module is made of: touched files rebuild it, nothing else does.
+ENGINE_SOURCES := $(shell find $(ENGINE)/wire/src $(ENGINE)/srtp/src $(ENGINE)/core/src $(ENGINE)/io/src $(ENGINE)/py/src -name '*.rs') \
+	$(ENGINE)/Cargo.lock $(wildcard $(ENGINE)/*/Cargo.toml) pyproject.toml
+
+.DEFAULT_GOAL := help
+.PHONY: help demo serve build check format test test-engine test-python test-wheel coverage fuzz bench lock clean
+
+help: ## List the commands.
+	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | sort | awk -F ':.*?## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+demo: build ## Start a bridge on this machine and print three links; ROBOTS=3 adds synthetic people.
+	@$(BIN)/brotjeneste demo --robots $(ROBOTS)
+
+serve: build ## Run the bridge with its defaults, or with BROTJENESTE_CONFIG.
+	@$(BIN)/brotjeneste serve
+
+build: $(VENV)/built ## Make the environment and the engine.
+
+$(VENV)/installed: requirements.lock .ci/system-packages
+	bash .ci/system-packages build
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@touch $@
+
+$(VENV)/built: $(VENV)/installed $(ENGINE_SOURCES)
+	$(BIN)/maturin develop --release --quiet
+	@touch $@
+
+check: build ## Formatting, lint, types, import rules, clippy.
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/mypy
+	$(BIN)/python -m mypy.stubtest media._engine
+	$(BIN)/lint-imports --no-logo
+	cd $(ENGINE) && $(CARGO) fmt --all --check
+	cd $(ENGINE) && $(CARGO) clippy --quiet --workspace --all-targets --locked -- -D warnings
+
+format: build ## Put every file into the one form that `make check` wants.
+	$(BIN)/ruff check --quiet --fix-only .
+	$(BIN)/ruff format --quiet .
+	cd $(ENGINE) && $(CARGO) fmt --all
+
+test: check test-engine test-python test-wheel ## Everything that has to pass; installs what the tests need.
+
+test-engine: ## The packet engine's tests.
+	cd $(ENGINE) && $(CARGO) test --quiet --workspace --locked
+
+test-python: build ## Python's tests, real browsers included.
+	bash .ci/system-packages test
+	$(BIN)/pytest $(PYTEST_ARGS)
+
+test-wheel: build ## The command line's tests once more, against the built wheel in an environment of its own.
+	rm -rf build/wheel && mkdir -p build/wheel
+	$(BIN)/maturin build --release --quiet --locked --out build/wheel
+	$(PYTHON) -m venv build/wheel/venv
+	build/wheel/venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	build/wheel/venv/bin/pip install --quiet --disable-pip-version-check --no-deps build/wheel/*.whl
+	cp -r tests pyproject.toml build/wheel/ && cd build/wheel && mkdir -p elsewhere && mv tests pyproject.toml elsewhere/ \
+		&& cd elsewhere && ../venv/bin/pytest tests/cli -p no:cacheprovider $(PYTEST_ARGS)
+
+coverage: build ## Python's tests with branch coverage.
+	$(BIN)/pytest --cov --cov-report=term-missing:skip-covered $(PYTEST_ARGS)
+
+fuzz: ## Fuzz every parser of the engine, SECONDS each.
+	bash $(ENGINE)/fuzz/run.sh $(SECONDS)
+
+bench: build ## Measure; results as JSON under build/bench/.
+	mkdir -p build/bench
+	cd $(ENGINE) && $(CARGO) run --quiet --release --locked -p engine-io --example bench_forward -- $(CURDIR)/build/bench/forward.json
+
+lock: build ## Choose new versions of Python's packages within pyproject.toml's bounds.
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
+		--no-emit-index-url --extra test --extra check pyproject.toml -o requirements.lock
+
+clean: ## Remove everything that was built.
+	rm -rf $(VENV) build $(ENGINE)/target $(ENGINE)/fuzz/target media/*.so
