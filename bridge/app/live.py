@@ -7,6 +7,7 @@ from bridge.app.planner import NO_PLAN, Plan
 from bridge.rooms.model import ConnectionId, ParticipantId, Room
 from signalling.ports import Connection
 
+
 @dataclass(slots=True)
 class Seated:
     """Somebody's present connection."""

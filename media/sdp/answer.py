@@ -126,9 +126,7 @@ def answer_offer(
     by_mid = {place.mid: place for place in places}
     accepted = [_with_place(item, by_mid) for item in accepted]
     leg = LegDescription(
-        ice=IceParams(
-            local_ufrag=local.ice_ufrag, local_pwd=local.ice_pwd, remote_ufrag=parsed.transport.ufrag
-        ),
+        ice=IceParams(local_ufrag=local.ice_ufrag, local_pwd=local.ice_pwd, remote_ufrag=parsed.transport.ufrag),
         sources=tuple(sorted(_sources(accepted), key=lambda source: source.source)),
         slots=tuple(sorted(_slots(accepted), key=lambda slot: slot.slot)),
         extensions=_extensions(accepted),
@@ -147,9 +145,7 @@ def _sources_by_mid(offer: Offer, roles: OfferRoles) -> dict[str, int]:
         if mid is None:
             continue
         if kinds.get(mid) != ROLE_KINDS[source] or mid in sources:
-            raise SdpError(
-                "sdp_unusable", "A source names an m-line that is absent, taken or of another kind."
-            )
+            raise SdpError("sdp_unusable", "A source names an m-line that is absent, taken or of another kind.")
         sources[mid] = source
     return sources
 
@@ -167,13 +163,9 @@ def _accept(line: MediaLine, sources: dict[str, int], capabilities: Capabilities
 
 def _unused(ssrcs: Iterator[int], offered: frozenset[int], known: tuple[SlotPlace, ...]) -> Iterator[int]:
     """Yield SSRCs that neither end uses on this transport yet."""
-    used = {0, *offered} | {
-        ssrc for place in known for ssrc in (place.ssrc, place.rtx_ssrc) if ssrc is not None
-    }
+    used = {0, *offered} | {ssrc for place in known for ssrc in (place.ssrc, place.rtx_ssrc) if ssrc is not None}
     while True:
-        drawn = next(
-            (ssrc for ssrc in islice(ssrcs, SSRC_DRAWS) if ssrc not in used and 0 < ssrc < 2**32), None
-        )
+        drawn = next((ssrc for ssrc in islice(ssrcs, SSRC_DRAWS) if ssrc not in used and 0 < ssrc < 2**32), None)
         if drawn is None:
             raise ValueError("the supply of SSRCs repeats itself")
         used.add(drawn)

@@ -39,9 +39,7 @@ class Capabilities:
     def __post_init__(self) -> None:
         if unknown := (set(self.audio) - AUDIO_CODECS) | (set(self.video) - VIDEO_CODECS):
             raise ValueError(f"unknown codecs: {', '.join(sorted(unknown))}")
-        if any(
-            limit is not None and limit <= 0 for limit in (self.camera_max_bitrate, self.content_max_bitrate)
-        ):
+        if any(limit is not None and limit <= 0 for limit in (self.camera_max_bitrate, self.content_max_bitrate)):
             raise ValueError("a bit rate limit is a positive number of bit/s")
 
 
@@ -147,9 +145,7 @@ def _fmtp(codec: OfferedCodec) -> str | None:
     match codec.name:
         case "opus":
             kept = [(key, codec.parameters.get(key, "")) for key in OPUS_PARAMETERS]
-            return (
-                ";".join(f"{key}={value}" for key, value in kept if re.fullmatch("[0-9]{1,3}", value)) or None
-            )
+            return ";".join(f"{key}={value}" for key, value in kept if re.fullmatch("[0-9]{1,3}", value)) or None
         case "h264":
             return _h264_fmtp(codec)
         case "telephone-event":

@@ -204,8 +204,7 @@ def _codecs(media: grammar.MediaDescription) -> tuple[OfferedCodec, ...]:
                 if value is not None
             },
             feedback=frozenset(
-                f"{item.type} {item.parameter}" if item.parameter else item.type
-                for item in codec.rtcpFeedback
+                f"{item.type} {item.parameter}" if item.parameter else item.type for item in codec.rtcpFeedback
             ),
         )
     return tuple(codecs.values())
@@ -237,9 +236,7 @@ def _transport(
     usable = {line.mid: media for line, media in zip(lines, session.media, strict=True) if line.usable}
     tagged = next((usable[mid] for mid in bundle if mid in usable), None)
     if tagged is None:
-        raise SdpError(
-            "sdp_unusable", "No m-line offers bundled audio or video with rtcp-mux over DTLS-SRTP."
-        )
+        raise SdpError("sdp_unusable", "No m-line offers bundled audio or video with rtcp-mux over DTLS-SRTP.")
     ice = tagged.ice
     if ice is not None and ice.iceLite:
         raise SdpError("sdp_unusable", "Both ends are ICE-lite, so nobody would start.")

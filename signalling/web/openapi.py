@@ -37,9 +37,7 @@ OPERATIONS: Final = (
         m.CreateRoom,
         (401, 409, 413, 422),
     ),
-    Operation(
-        "get", "/api/v1/rooms", "listRooms", "List the rooms that are kept.", 200, m.Rooms, errors=(401,)
-    ),
+    Operation("get", "/api/v1/rooms", "listRooms", "List the rooms that are kept.", 200, m.Rooms, errors=(401,)),
     Operation("get", "/api/v1/rooms/{room}", "getRoom", "See one room.", 200, m.RoomInfo, errors=(401, 404)),
     Operation(
         "delete",

@@ -81,9 +81,7 @@ def origin_allowed(origin: str | None, host: str, public_origin: str | None) -> 
 class _Door:
     """Opens sockets, and knows the open ones in order to close them at shutdown."""
 
-    def __init__(
-        self, consultations: Consultations, config: WebConfig, clock: Clock, counters: Counters
-    ) -> None:
+    def __init__(self, consultations: Consultations, config: WebConfig, clock: Clock, counters: Counters) -> None:
         self._consultations = consultations
         self._config = config
         self._clock = clock

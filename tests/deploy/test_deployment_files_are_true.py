@@ -109,18 +109,14 @@ def test_the_container_is_two_stages_of_debian_and_no_root() -> None:
     assert last.index("USER ") < last.index("\nCMD ")
     assert "HEALTHCHECK" in last
     assert "cmake" not in last
-    packages = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["maturin"][
-        "python-packages"
-    ]
+    packages = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["maturin"]["python-packages"]
     assert all(f"COPY {package} {package}\n" in text for package in packages)
 
 
 def test_compose_sets_only_what_exists() -> None:
     """The service's variables, with nothing set on the host, make a configuration; its files are there."""
     service = yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8"))["services"]["bridge"]
-    environ = {
-        name: re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", value) for name, value in service["environment"].items()
-    }
+    environ = {name: re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", value) for name, value in service["environment"].items()}
     assert load(TOML, environ).media.addresses == ("127.0.0.1",)
     assert (DEPLOY / service["build"]["context"] / service["build"]["dockerfile"]).samefile(
         DEPLOY / "Containerfile"
@@ -175,9 +171,7 @@ def _exposed() -> set[str]:
         columns = dict.fromkeys([*keys, *(row.column for group in rows for row in group)])
         return np.ones(1, np.dtype([(column, "<u8") for column in columns]))
 
-    streams = array(
-        ["leg", "direction", "index", "kind", "codec"], table.STREAM_COUNTERS, table.STREAM_VALUES
-    )
+    streams = array(["leg", "direction", "index", "kind", "codec"], table.STREAM_COUNTERS, table.STREAM_VALUES)
     legs = array(["leg"], table.LEG_COUNTERS, table.LEG_STATES, table.LEG_VALUES)
     snapshot = SimpleNamespace(legs=legs, streams=streams, shards=array(["shard"], table.SHARD_COUNTERS))
     facts = Facts(1, {"waiting": 1}, {"not_host": 1}, {"too_large": 1}, {"socket": 1})

@@ -178,9 +178,7 @@ async def test_requests_get_their_own_replies(bridge: BridgeDouble) -> None:
     async with asyncio.TaskGroup() as group:
         group.create_task(robot.run())
         await bridge.answered.wait()
-        both = await asyncio.gather(
-            robot.request(Invite, role=Role.PATIENT, name="A"), robot.request(AdmitAll)
-        )
+        both = await asyncio.gather(robot.request(Invite, role=Role.PATIENT, name="A"), robot.request(AdmitAll))
         assert [type(reply) for reply in both] == [Invited, Ok]
         with pytest.raises(Rejected) as caught:
             await robot.request(Invite, role=Role.DOCTOR, name="B")

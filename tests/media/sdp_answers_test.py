@@ -65,9 +65,7 @@ def test_signalled_ssrcs_and_retransmissions_reach_the_description(peer: str) ->
 def test_slots_announce_their_ssrcs_and_streams(peer: str) -> None:
     """Each slot's m-line has the bridge's own SSRCs, a FID group for video, the CNAME and its msid."""
     answer = answered(recorded(peer))
-    by_mid = {
-        line[6:]: lines for lines in sections(answer.sdp) for line in lines if line.startswith("a=mid:")
-    }
+    by_mid = {line[6:]: lines for lines in sections(answer.sdp) for line in lines if line.startswith("a=mid:")}
     used = set()
     for place in answer.leg.places:
         lines = by_mid[place.mid]
@@ -152,8 +150,7 @@ def test_opus_keeps_forward_error_correction_and_drops_stereo() -> None:
 def test_bit_rate_limits_are_on_camera_and_content_alone() -> None:
     """b=TIAS follows c= on the lines that the client sends video on, each with its own limit."""
     bands = [
-        [line for line in part if line.startswith("b=")]
-        for part in sections(answered(recorded("firefox")).sdp)
+        [line for line in part if line.startswith("b=")] for part in sections(answered(recorded("firefox")).sdp)
     ]
     assert bands == [[], ["b=TIAS:1500000"], ["b=TIAS:2500000"], [], [], [], [], []]
 

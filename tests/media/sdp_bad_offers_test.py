@@ -70,9 +70,7 @@ def test_lines_lost_doubled_and_swapped_are_survived(seed: int) -> None:
             case 3:
                 lines[at] = lines[at][: chance.randrange(len(lines[at]) + 1)]
             case _:
-                lines[at] = "".join(
-                    chance.choice("0129:/ -x") if char.isdigit() else char for char in lines[at]
-                )
+                lines[at] = "".join(chance.choice("0129:/ -x") if char.isdigit() else char for char in lines[at])
     _answered_or_refused("\r\n".join(lines) + "\r\n")
 
 

@@ -76,9 +76,7 @@ TAKE = """(async (sdp) => {
 async def chromium() -> AsyncIterator[Evaluate]:
     """Give the `evaluate` of a page in Debian's Chromium."""
     async with async_playwright() as driver:
-        browser = await driver.chromium.launch(
-            executable_path="/usr/bin/chromium", args=list(CHROMIUM_ARGUMENTS)
-        )
+        browser = await driver.chromium.launch(executable_path="/usr/bin/chromium", args=list(CHROMIUM_ARGUMENTS))
         try:
             yield (await browser.new_page()).evaluate
         finally:
@@ -103,9 +101,7 @@ async def test_browsers_take_the_answer_and_an_ice_restart(browser: Any) -> None
         answer = answered(sdp, OfferRoles(mic, camera, content), local=local)
         taken = await evaluate(f"{TAKE}({json.dumps(answer.sdp)})")
         assert taken["directions"] == ["sendonly"] * 3 + ["recvonly"] * 5
-        assert sorted(taken["tracks"]) == [
-            [place.mid, place.kind, place.stream] for place in answer.leg.places
-        ]
+        assert sorted(taken["tracks"]) == [[place.mid, place.kind, place.stream] for place in answer.leg.places]
         assert taken["camera"][0] == "video/VP8"
         again = answered(
             await evaluate(RESTART), OfferRoles(mic, camera, content), previous=answer.leg, local=local
@@ -131,18 +127,14 @@ async def test_aiortc_takes_the_answer() -> None:
             peer.addTransceiver(kind, direction="recvonly")
         first = await _aiortc_round(peer, local, None)
         assert tracks == ["audio", "audio", "video", "video", "video"]
-        assert [item.currentDirection for item in peer.getTransceivers()] == ["sendonly"] * 3 + [
-            "recvonly"
-        ] * 5
+        assert [item.currentDirection for item in peer.getTransceivers()] == ["sendonly"] * 3 + ["recvonly"] * 5
         second = await _aiortc_round(peer, local, first)
         assert second.slots == first.slots
     finally:
         await asyncio.wait_for(peer.close(), 20)
 
 
-async def _aiortc_round(
-    peer: RTCPeerConnection, local: Any, previous: LegDescription | None
-) -> LegDescription:
+async def _aiortc_round(peer: RTCPeerConnection, local: Any, previous: LegDescription | None) -> LegDescription:
     await peer.setLocalDescription(await peer.createOffer())
     offer = peer.localDescription.sdp
     answer = answered(offer, ROLES, local=local, previous=previous)

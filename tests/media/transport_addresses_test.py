@@ -15,9 +15,7 @@ from media.transport import AddressError, TransportError, announced_candidates
         ("2001:DB8:0::5", (), ["2001:db8::5"]),
     ],
 )
-def test_candidates_follow_the_configuration(
-    bind: str, announced: tuple[str, ...], expected: list[str]
-) -> None:
+def test_candidates_follow_the_configuration(bind: str, announced: tuple[str, ...], expected: list[str]) -> None:
     """Announced addresses come in the operator's order, once each; without any, the bound address is used."""
     assert announced_candidates(bind, 4000, announced) == tuple((address, 4000) for address in expected)
 
@@ -41,9 +39,7 @@ def test_candidates_follow_the_configuration(
         ("10.0.0.5", 4000, ("",)),
     ],
 )
-def test_addresses_that_no_client_could_use_are_refused(
-    bind: str, port: int, announced: tuple[str, ...]
-) -> None:
+def test_addresses_that_no_client_could_use_are_refused(bind: str, port: int, announced: tuple[str, ...]) -> None:
     """Wildcards, host names, groups, foreign families and link-local addresses are errors with a code."""
     with pytest.raises(AddressError) as refused:
         announced_candidates(bind, port, announced)

@@ -34,9 +34,7 @@ Rows = list[dict[str, int]]
 def snapshot() -> Callable[..., SimpleNamespace]:
     """Make a snapshot from the columns that matter; the others are 0."""
 
-    def make(
-        legs: Rows | None = None, streams: Rows | None = None, shards: Rows | None = None
-    ) -> SimpleNamespace:
+    def make(legs: Rows | None = None, streams: Rows | None = None, shards: Rows | None = None) -> SimpleNamespace:
         return SimpleNamespace(
             legs=_array("LegRow", legs or []),
             streams=_array("StreamRow", streams or []),

@@ -28,8 +28,7 @@ def test_the_file_sets_and_the_environment_overrides(tmp_path: Path) -> None:
     """A key keeps its default unless the file sets it, and the environment has the last word."""
     path = _written(
         tmp_path,
-        "[http]\nport = 9000\npublic_url = 'https://video.example.org/'\n"
-        "[media]\naddresses = ['192.0.2.1']\n",
+        "[http]\nport = 9000\npublic_url = 'https://video.example.org/'\n[media]\naddresses = ['192.0.2.1']\n",
     )
     environ = {"BROTJENESTE_HTTP_PORT": "9001", "BROTJENESTE_MEDIA_ADDRESSES": "192.0.2.7, 2001:db8::7"}
     config = load(path, environ)

@@ -195,7 +195,7 @@ class PlayedBridge:
             self.push("ok", ref=message.ref)
 
     async def _answer_sdp(self, page: Page, offer: str) -> str:
-        """Answer as the far end in the page does; without `media` the two never connect, which spares the processor."""
+        """Answer as the far end in the page does; without `media` the two never connect."""
         return str(await page.evaluate("([sdp, media]) => farEnd(sdp, media)", [offer, self.media]))
 
     def _welcome(self) -> None:
@@ -252,7 +252,7 @@ class Visit:
 
     async def until(self, expression: str) -> None:
         """Wait until a JavaScript expression holds in the page."""
-        # Playwright's own wait_for_function compiles in the page again and again, which the content policy forbids.
+        # Playwright's own wait_for_function compiles in the page repeatedly, which the content policy forbids.
         look = f"const look = () => (({expression}) ? done() : setTimeout(look, 25))"
         async with asyncio.timeout(PATIENCE):
             await self.page.evaluate(f"() => new Promise((done) => {{ {look}; look(); }})")

@@ -39,9 +39,7 @@ def test_a_link_from_nowhere_is_invalid() -> None:
 
 @pytest.mark.parametrize("secret", [None, ResumeHash("resume of somebody else"), ResumeHash("")])
 @pytest.mark.parametrize("admitted", [False, True])
-def test_a_second_use_without_the_right_secret_is_refused(
-    secret: ResumeHash | None, *, admitted: bool
-) -> None:
+def test_a_second_use_without_the_right_secret_is_refused(secret: ResumeHash | None, *, admitted: bool) -> None:
     """Who copies a used link gets neither the place nor a new one."""
     room = opened()
     if admitted:

@@ -338,9 +338,7 @@ class Interleavings(RuleBasedStateMachine):
         assert room.host is None or room.participants[room.host].place is Place.ADMITTED
         assert sum(p.sharing for p in room.participants.values()) <= 1
         assert all(p.present for p in room.participants.values() if p.sharing)
-        assert all(
-            p.place is Place.OUTSIDE and not p.connected for p in room.participants.values() if p.barred
-        )
+        assert all(p.place is Place.OUTSIDE and not p.connected for p in room.participants.values() if p.barred)
         assert room.revision == len(self.room.record)
 
     def teardown(self) -> None:

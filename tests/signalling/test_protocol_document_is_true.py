@@ -142,9 +142,7 @@ def test_numbers_in_the_prose_are_the_defaults() -> None:
     seats = properties["CreateRoom"]["properties"]["max_participants"]
     minutes = properties["CreateInvitation"]["properties"]["valid_minutes"]
     for name, field in (("max_participants", seats), ("valid_minutes", minutes)):
-        assert (
-            f"`{name}` is {field['minimum']} to {field['maximum']} and {field['default']} by default" in prose
-        )
+        assert f"`{name}` is {field['minimum']} to {field['maximum']} and {field['default']} by default" in prose
 
 
 def test_every_role_is_named() -> None:

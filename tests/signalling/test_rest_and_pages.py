@@ -56,9 +56,7 @@ async def test_invitation_gives_a_link(house: House) -> None:
 @pytest.mark.parametrize(
     "header", [None, "", "Bearer", "Bearer wrong", f"Basic {TOKEN}", f"Bearer {TOKEN}x", "Bearer \u00f8"]
 )
-async def test_guarded_resources_need_the_token(
-    house: House, method: str, path: str, header: str | None
-) -> None:
+async def test_guarded_resources_need_the_token(house: House, method: str, path: str, header: str | None) -> None:
     """Without a valid bearer token, no guarded resource does or tells anything."""
     headers = {} if header is None else {"Authorization": header}
     response = await house.client.request(method, path, headers=headers)
@@ -133,9 +131,7 @@ def test_openapi_document_and_routes_agree(tmp_path: Any) -> None:
     """Every route but the pages is in the document, and everything in the document is a route."""
     app = make_app(Consultations(), Administration(), WebConfig(static=tmp_path))
     routes = {(r.method, r.resource.canonical) for r in app.router.routes() if r.method != "HEAD"}
-    described = {
-        (method.upper(), path) for path, methods in document()["paths"].items() for method in methods
-    }
+    described = {(method.upper(), path) for path, methods in document()["paths"].items() for method in methods}
     assert routes - PAGES == described
     assert routes >= PAGES
 

@@ -27,9 +27,7 @@ class Story:
 
     def created(self, room: str = "r_a", name: str = "Kontroll Ærlig") -> Event:
         """Give the event of a room that opens."""
-        return RoomCreated(
-            room=RoomId(room), at=self._next(), by=self._by, name=Pii(name), max_participants=9
-        )
+        return RoomCreated(room=RoomId(room), at=self._next(), by=self._by, name=Pii(name), max_participants=9)
 
     def locked(self, room: str = "r_a", *, locked: bool = True) -> Event:
         """Give the event of a door that closes."""

@@ -75,9 +75,7 @@ async def test_tampering_is_found_where_it_begins(
     assert await five_rows.verify_audit() == broken
 
 
-async def test_a_rewritten_tail_does_not_match_a_head_kept_elsewhere(
-    five_rows: EventStore, path: Path
-) -> None:
+async def test_a_rewritten_tail_does_not_match_a_head_kept_elsewhere(five_rows: EventStore, path: Path) -> None:
     """Who recomputes the chain fools `verify_audit`, and is found by the head that was copied out before."""
     kept = await five_rows.audit_head()
     entries = [*await five_rows.audit("r_a"), *await five_rows.audit("r_b")]

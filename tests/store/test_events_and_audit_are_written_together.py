@@ -53,9 +53,7 @@ async def test_a_room_that_never_was_has_no_events(store: EventStore) -> None:
 
 
 @pytest.mark.parametrize("expected", [0, 1, 3, -1])
-async def test_an_append_at_another_revision_changes_nothing(
-    store: EventStore, story: Any, expected: int
-) -> None:
+async def test_an_append_at_another_revision_changes_nothing(store: EventStore, story: Any, expected: int) -> None:
     """Neither too low nor too high a revision is taken, and the audit row goes with it."""
     await store.append("r_a", 0, [story.created(), story.locked()])
     with pytest.raises(ConcurrentChange):
@@ -182,9 +180,7 @@ async def test_of_writers_at_one_revision_exactly_one_wins(url: str, story: Any)
     async with open_store(url) as here, open_store(url) as there:
         await here.append("r_a", 0, [story.created()])
         for revision in range(1, 6):
-            won = await asyncio.gather(
-                *(attempt(store, revision) for store in (here, there) for _ in range(10))
-            )
+            won = await asyncio.gather(*(attempt(store, revision) for store in (here, there) for _ in range(10)))
             assert won.count(True) == 1
         assert len(await here.load("r_a")) == 6
         assert await there.verify_audit() is None
@@ -273,9 +269,7 @@ async def test_a_store_answers_until_it_is_gone(url: str, path: Path) -> None:
             pass
 
 
-@pytest.mark.parametrize(
-    "url", ["nonsense", "sqlite://", "sqlite:///:memory:", "sqlite:////no/such/place/x.db"]
-)
+@pytest.mark.parametrize("url", ["nonsense", "sqlite://", "sqlite:///:memory:", "sqlite:////no/such/place/x.db"])
 async def test_an_unusable_address_is_refused(url: str) -> None:
     """What cannot be opened, or would forget everything, is a StoreError."""
     with pytest.raises(StoreError):

@@ -43,9 +43,7 @@ def test_keyframes_come_first_and_on_request_alone(codec: VideoCodec) -> None:
     """The first picture and the requested one are keyframes, and a new decoder can start at the latter."""
     encoder = PictureEncoder(codec, 160, 120)
     picture = TestPicture(7, 160, 120)
-    units = [
-        unit for index in range(12) for unit in encoder.encode(picture.frame(index), keyframe=index == 6)
-    ]
+    units = [unit for index in range(12) for unit in encoder.encode(picture.frame(index), keyframe=index == 6)]
     assert [unit.index for unit in units if unit.keyframe] == [0, 6]
     late = PictureDecoder(codec)
     assert [read_picture(decoded) for decoded in late.decode(units[6].data)] == [PictureReading(7, 6)]
@@ -79,9 +77,7 @@ def test_mono_takes_the_first_channel_of_any_form(form: str) -> None:
 @pytest.mark.parametrize("form", ["yuv420p", "nv12", "rgb24"])
 def test_luma_is_readable_from_any_pixel_format(form: str) -> None:
     """Planar, semi-planar and RGB frames, also of a width that lines are padded for, give a readable luma."""
-    frame = av.VideoFrame.from_ndarray(TestPicture(9, 326, 240).frame(4), format="rgb24").reformat(
-        format=form
-    )
+    frame = av.VideoFrame.from_ndarray(TestPicture(9, 326, 240).frame(4), format="rgb24").reformat(format=form)
     assert read_picture(luma(frame)) == PictureReading(9, 4)
 
 

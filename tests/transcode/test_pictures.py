@@ -19,9 +19,7 @@ PICTURES = {identity: TestPicture(identity) for identity in (0, 1, 21, 42, 63)}
 
 def scaled(picture: NDArray[np.uint8], width: int, height: int) -> Any:
     """Give the picture at another size."""
-    return (
-        av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(width, height).to_ndarray(format="rgb24")
-    )
+    return av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(width, height).to_ndarray(format="rgb24")
 
 
 @pytest.mark.parametrize("identity", range(64))

@@ -97,8 +97,8 @@ fn payload_types_are_the_receivers() {
         world.run(ms(500));
     }
     let formats = world.peers[0].spec.slots(1);
-    for slot in 0..2 {
-        let own = formats[slot].formats[0].pt;
+    for (slot, spec) in formats.iter().enumerate() {
+        let own = spec.formats[0].pt;
         assert!(got(&world, slot)
             .iter()
             .all(|packet| packet.payload_type == own));

@@ -139,6 +139,7 @@ fn late_and_lost(world: &mut World, p: usize, which: u64) {
 /// Asks for many numbers around what was received, so that old plans and old senders are reached for.
 fn nack(world: &mut World, p: usize, number: u16) {
     let p = nth(world, p);
+    world.run(ms(0));
     let video = &world.peers[p].receivers[1];
     let highest = video.highest().unwrap_or_else(|| number.into()) as u16;
     let numbers: Vec<u16> = (0..48).map(|back| highest.wrapping_sub(back)).collect();
