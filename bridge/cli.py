@@ -12,6 +12,7 @@ import aiohttp
 import click
 import msgspec
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from bridge.auth.errors import AuthError
@@ -26,7 +27,15 @@ from signalling import messages as m
 
 T = TypeVar("T")
 CONSOLE: Final = Console(highlight=False)
-KNOWN_FAULTS: Final = (AuthError, ConfigError, EngineError, StoreError, TransportError, OSError)
+KNOWN_FAULTS: Final = (
+    AuthError,
+    ConfigError,
+    EngineError,
+    StoreError,
+    TransportError,
+    OSError,
+    aiohttp.ClientError,
+)
 INVITED_ROLES: Final = [role.value for role in m.Role if role is not m.Role.OPERATOR]
 
 with_config = click.option(
@@ -79,7 +88,7 @@ def check_config(config_file: Path | None) -> None:
     for section, settings in asdict(config).items():
         for key, value in settings.items():
             shown = "(secret)" if key == "api_token" and value else value
-            table.add_row(section, key, str(shown))
+            table.add_row(section, key, escape(str(shown)))
     CONSOLE.print(table)
 
 
@@ -114,10 +123,13 @@ async def _invite(config: Config, room: str | None, room_name: str, wanted: m.Cr
 async def _post(session: aiohttp.ClientSession, path: str, body: msgspec.Struct, kind: type[T]) -> T:
     async with session.post(path, data=msgspec.json.encode(body)) as response:
         text = await response.read()
-    if not response.ok:
+    try:
+        if response.ok:
+            return msgspec.json.decode(text, type=kind)
         error = msgspec.json.decode(text, type=m.ErrorInfo)
-        raise click.ClickException(f"{error.code}: {error.message}")
-    return msgspec.json.decode(text, type=kind)
+    except msgspec.DecodeError as fault:
+        raise click.ClickException("what answers at the configured address is not a bridge") from fault
+    raise click.ClickException(f"{error.code}: {error.message}")
 
 
 @main.group()

@@ -35,7 +35,7 @@ async def run_demo(
             console.print("\nOpen each link in a browser window of its own:\n")
             for title, role, name, host in PEOPLE:
                 link = await _link(bridge.administration, room.room, role, name, host=host)
-                console.print(f"  {title:<12} {link}", soft_wrap=True)
+                console.print(f"  {title:<12} {link}", soft_wrap=True, markup=False)
             links = [
                 await _link(bridge.administration, room.room, ROBOT_ROLES[n % len(ROBOT_ROLES)], f"Robot {n + 1}")
                 for n in range(robots)

@@ -49,6 +49,14 @@ class LegSecured:
 
 
 @dataclass(frozen=True, slots=True)
+class LegDelayed:
+    """The engine did not take a command of this leg just now; `code` says why. It is asked again or repeated."""
+
+    leg: int
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
 class LegFailed:
     """The leg will not carry media; `code` is a stable word of `TransportError`."""
 
@@ -56,7 +64,7 @@ class LegFailed:
     code: str
 
 
-LegEvent = Event | LegSecured | LegFailed
+LegEvent = Event | LegSecured | LegDelayed | LegFailed
 
 
 @dataclass(slots=True)
@@ -92,6 +100,8 @@ class Legs:
         self._policy = policy
         self._on_event = on_event
         self._legs: dict[int, _Leg] = {}
+        # Closed here, and not yet taken back by the engine: it was too busy to be told.
+        self._leaving: set[int] = set()
         # Unique across nodes without asking anybody: 31 random bits for this process, then a count.
         self._numbers = count(secrets.randbits(31) << 32)
 
@@ -104,6 +114,7 @@ class Legs:
     ) -> tuple[int, Answer]:
         """Answer an offer with a new leg, its gate closed. Raises SdpError, EngineError."""
         answer = self._answer(room, offer, roles, content_slots, None)
+        _check_ssrcs(answer.leg)
         try:
             dtls = DtlsServer(self._certificate, _fingerprints(answer.remote), now)
         except TransportError as error:
@@ -151,7 +162,8 @@ class Legs:
             return
         known.dtls.close()
         self._flush(leg, known)
-        self._submit(leg, RemoveLeg(leg=leg))
+        self._leaving.add(leg)
+        self._take_back()
 
     def handle_event(self, event: Event, now: float) -> None:
         """Take one event of the engine: handshakes are served here, everything is passed on but DTLS itself."""
@@ -166,8 +178,11 @@ class Legs:
         self._on_event(event)
 
     def handle_timeout(self, now: float) -> None:
-        """Send again what handshakes have lost; to be called every 50 ms or so."""
+        """Send again what handshakes have lost or the engine has not taken; to be called every 50 ms or so."""
+        self._take_back()
         for leg, known in list(self._legs.items()):
+            if known.dtls.result is not None and not known.secured:
+                self._advance(leg, known)
             due = known.dtls.next_timeout(now)
             if due is not None and due <= now:
                 known.dtls.handle_timeout(now)
@@ -197,27 +212,42 @@ class Legs:
         self._flush(leg, known)
         keys = known.dtls.result
         if keys is not None and not known.secured:
-            known.secured = True
-            self._submit(leg, SetKeys(leg=leg, profile=keys.profile, local=keys.local, remote=keys.remote))
-            self._on_event(LegSecured(leg))
+            command = SetKeys(leg=leg, profile=keys.profile, local=keys.local, remote=keys.remote)
+            known.secured = self._submit(leg, command)
+            if known.secured:
+                self._on_event(LegSecured(leg))
         if known.dtls.error is not None and not known.failed:
             known.failed = True
             self._on_event(LegFailed(leg, known.dtls.error.code))
 
     def _flush(self, leg: int, known: _Leg) -> None:
+        # What the engine does not take is as if lost on the way: the handshake sends it again.
         if datagrams := known.dtls.datagrams_to_send():
             self._submit(leg, SendDtls(leg=leg, datagrams=datagrams))
 
-    def _submit(self, leg: int, command: Command) -> None:
-        """Hand over a command whose loss the leg's owner must hear of, since nobody waits for it."""
+    def _take_back(self) -> None:
+        """Have the engine forget the legs that were closed; a leg that it kept would keep its gate as well."""
+        self._leaving = {leg for leg in self._leaving if not self._submit(leg, RemoveLeg(leg=leg))}
+
+    def _submit(self, leg: int, command: Command) -> bool:
+        """Hand over a command that nobody waits for; tell whether the engine took it."""
         try:
             self._engine.submit(command)
         except EngineError as error:
-            self._on_event(LegFailed(leg, f"engine_{error.code}"))
+            self._on_event(LegDelayed(leg, f"engine_{error.code}"))
+            return False
+        return True
 
 
 def _fingerprints(remote: RemoteTransport) -> list[tuple[str, str]]:
     return [(fingerprint.algorithm, fingerprint.value) for fingerprint in remote.fingerprints]
+
+
+def _check_ssrcs(description: LegDescription) -> None:
+    """Raise SdpError for an offer that names a stream twice: the engine tells streams apart by their SSRC."""
+    named = [ssrc for source in description.sources for ssrc in (source.ssrc, source.rtx_ssrc) if ssrc is not None]
+    if len(named) != len(set(named)):
+        raise SdpError("sdp_unusable", "Two streams of the offer have the same SSRC.")
 
 
 def _media_of(description: LegDescription) -> tuple[object, ...]:

@@ -89,11 +89,12 @@ class Background:
                 seated.connection.send(m.Stats(people=people))
 
 
-async def _every(seconds: float, do: Callable[[], None]) -> None:
+async def _every(seconds: float, do: Callable[[], Awaitable[None] | None]) -> None:
     while True:
         await asyncio.sleep(seconds)
         try:
-            do()
+            if (awaited := do()) is not None:
+                await awaited
         except Exception as error:
             # A loop that ends leaves the bridge half alive, which is worse than one failed turn.
             LOG.exception("background_turn_failed", error=type(error).__name__)

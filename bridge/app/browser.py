@@ -23,6 +23,7 @@ from bridge.rooms.model import (
     Role,
     RoomId,
 )
+from bridge.rooms.views import visible_to
 from media.api import EngineError
 from media.sdp import OfferRoles, SdpError
 from signalling import messages as m
@@ -112,7 +113,12 @@ class BrowserDoor:
         if (seated := live.seats.get(who)) is not None and seated.id == seat.connection_id:
             del live.seats[who]
         lost = c.Disconnect(participant=who, connection=ConnectionId(seat.connection_id))
-        await self._service.act(live, lost)
+        try:
+            await self._service.act(live, lost)
+        except Exception:
+            # Until it is on record their gate stays open, so this must not be the last attempt.
+            self._later(self._policy.grace_seconds, lambda: self._gone(seat))
+            raise
 
     async def handle(self, seat: Seat, message: m.ClientMessage) -> m.ServerMessage | None:
         """Do what a page asks. Raises Rejected."""
@@ -120,12 +126,10 @@ class BrowserDoor:
         who = ParticipantId(seat.participant)
         if live is None or live.room.ended:
             raise Rejected(Code.ROOM_ENDED)
-        seated = live.seats.get(who)
-        if seated is None or seated.id != seat.connection_id:
-            raise Rejected(Code.REPLACED)
+        _hold_seat(live, seat)
         match message:
             case m.Offer():
-                return await self._offer(live, who, message)
+                return await self._offer(live, seat, message)
             case m.Invite():
                 return await self._invite(live, who, message)
             case m.Pin():
@@ -139,11 +143,12 @@ class BrowserDoor:
         await self._service.act(live, _command(live, who, message))
         return m.Ok(ref=message.ref)
 
-    async def _offer(self, live: LiveRoom, who: ParticipantId, offer: m.Offer) -> m.Answer:
+    async def _offer(self, live: LiveRoom, seat: Seat, offer: m.Offer) -> m.Answer:
+        who = ParticipantId(seat.participant)
         roles = OfferRoles(mic=offer.sources.mic, camera=offer.sources.camera, content=offer.sources.content)
         async with live.lock:
-            if who not in live.seats:
-                raise Rejected(Code.WRONG_STATE)
+            # Somebody may have been put out, or have come back on another page, while this one waited its turn.
+            _hold_seat(live, seat)
             try:
                 sdp = self._answer(live, who, offer.sdp, roles)
             except SdpError as error:
@@ -185,13 +190,20 @@ class BrowserDoor:
     def _pin(self, live: LiveRoom, who: ParticipantId, pin: m.Pin) -> m.Ok:
         if pin.participant is None:
             live.pins.pop(who, None)
-        elif pin.participant not in live.room.participants:
+        elif all(pin.participant != person.id for person in visible_to(live.room, who)):
             raise Rejected(Code.UNKNOWN_PARTICIPANT)
         else:
             live.pins[who] = ParticipantId(pin.participant)
         self._service.bring_in_line(live)
         self._service.tell(live)
         return m.Ok(ref=pin.ref)
+
+
+def _hold_seat(live: LiveRoom, seat: Seat) -> None:
+    """Raise Rejected unless the connection is still the one on which its owner sits."""
+    seated = live.seats.get(ParticipantId(seat.participant))
+    if seated is None or seated.id != seat.connection_id:
+        raise Rejected(Code.REPLACED)
 
 
 Act = (

@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import dataclass, field
 
+from bridge.app.audit import RefusalRation
 from bridge.app.planner import NO_PLAN, Plan
 from bridge.rooms.model import ConnectionId, ParticipantId, Room
 from signalling.ports import Connection
@@ -23,7 +24,6 @@ class MediaLeg:
     leg: int
     gate_open: bool | None = None
     muted: bool | None = None
-    secured: bool = False
 
 
 @dataclass(slots=True)
@@ -43,6 +43,9 @@ class LiveRoom:
     plan: Plan = field(default_factory=lambda: NO_PLAN)
     plan_known: bool = False
     """Whether the engine has `plan`, as far as we know."""
+    in_doubt: bool = False
+    """Whether the records may hold more than `room`: a write failed or was cut short."""
+    refusals: RefusalRation = field(default_factory=RefusalRation)
 
     def owner_of(self, leg: int) -> ParticipantId | None:
         """Whose leg this is."""

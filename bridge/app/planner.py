@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from media.description import CAMERA, CONTENT, MIC, Format, Kind, Slot, Source
+from media.description import CAMERA, CONTENT, MIC, Kind, Slot, Source
 
 Place = tuple[int, int]
 """A leg and the index of one of its slots."""
@@ -21,6 +21,9 @@ SourceKey = tuple[int, int]
 
 Plan = Mapping[Place, SourceKey]
 """What every filled slot carries."""
+
+Forms = frozenset[tuple[Kind, str, int]]
+"""What a source comes in or a slot takes: kind, codec and clock rate of each format."""
 
 NO_PLAN: Final[Plan] = MappingProxyType({})
 
@@ -40,12 +43,18 @@ class Present:
 def plan(present: Sequence[Present], speakers: Sequence[int], previous: Plan = NO_PLAN) -> Plan:
     """Fill the slots of everyone present. `speakers` are legs, most recent first; `previous` is the last plan."""
     filled: dict[Place, SourceKey] = {}
+    given = {(one.leg, source.source): _forms(source) for one in present for source in one.sources}
     for receiver in present:
         others = _by_importance(receiver, present, speakers)
-        audio = _assign(receiver, "audio", _offering(others, receiver, MIC), previous, {})
-        beside = {leg: _position(receiver, "audio", slot) for slot, (leg, _) in audio.items()}
-        video = _assign(receiver, "video", _offering(others, receiver, CAMERA), previous, beside)
-        content = _content(receiver, others)
+        kept = {slot: source for (leg, slot), source in previous.items() if leg == receiver.leg}
+        ears, eyes = _people_slots(receiver, "audio"), _people_slots(receiver, "video")
+        audio = _assign(ears, _offering(others, MIC, given), kept, {})
+        numbers = {slot: number for number, slot in enumerate(ears)}
+        beside = {leg: numbers[slot] for slot, (leg, _) in audio.items()}
+        video = _assign(eyes, _offering(others, CAMERA, given), kept, beside)
+        screen = {slot.slot: _forms(slot) for slot in receiver.slots if slot.slot in receiver.content_slots}
+        sharing = [other for other in others if other.sharing]
+        content = _assign(screen, _offering(sharing, CONTENT, given), kept, {})
         for slots in (audio, video, content):
             filled |= {(receiver.leg, slot): source for slot, source in slots.items()}
     return filled
@@ -53,12 +62,11 @@ def plan(present: Sequence[Present], speakers: Sequence[int], previous: Plan = N
 
 def can_forward(source: Source, slot: Slot) -> bool:
     """Whether the slot takes the source as it is: the same kind, and at least one format in common."""
-    known = {_form(form) for form in slot.formats}
-    return source.kind == slot.kind and any(_form(form) in known for form in source.formats)
+    return not _forms(source).isdisjoint(_forms(slot))
 
 
-def _form(form: Format) -> tuple[str, int]:
-    return form.codec, form.clock_rate
+def _forms(of: Source | Slot) -> Forms:
+    return frozenset((of.kind, form.codec, form.clock_rate) for form in of.formats)
 
 
 def _by_importance(receiver: Present, present: Sequence[Present], speakers: Sequence[int]) -> list[Present]:
@@ -67,49 +75,41 @@ def _by_importance(receiver: Present, present: Sequence[Present], speakers: Sequ
     return sorted(others, key=lambda other: (other.leg != receiver.pinned, spoke.get(other.leg, len(spoke))))
 
 
-def _offering(others: Iterable[Present], receiver: Present, source: int) -> list[SourceKey]:
-    """Those who have this source in a form that some slot of the receiver takes."""
-    return [
-        (other.leg, source)
-        for other in others
-        for offered in other.sources
-        if offered.source == source and any(can_forward(offered, slot) for slot in receiver.slots)
-    ]
+def _offering(others: Iterable[Present], number: int, given: Mapping[SourceKey, Forms]) -> dict[SourceKey, Forms]:
+    """The sources of this number, in the order of their owners."""
+    keys = ((other.leg, number) for other in others)
+    return {key: given[key] for key in keys if key in given}
 
 
-def _people_slots(receiver: Present, kind: Kind) -> list[int]:
-    return [s.slot for s in receiver.slots if s.kind == kind and s.slot not in receiver.content_slots]
-
-
-def _position(receiver: Present, kind: Kind, slot: int) -> int:
-    return _people_slots(receiver, kind).index(slot)
+def _people_slots(receiver: Present, kind: Kind) -> dict[int, Forms]:
+    slots = (slot for slot in receiver.slots if slot.slot not in receiver.content_slots)
+    return {slot.slot: _forms(slot) for slot in slots if slot.kind == kind}
 
 
 def _assign(
-    receiver: Present,
-    kind: Kind,
-    ranked: Sequence[SourceKey],
-    previous: Plan,
+    slots: Mapping[int, Forms],
+    offered: Mapping[SourceKey, Forms],
+    kept: Mapping[int, SourceKey],
     beside: Mapping[int, int],
 ) -> dict[int, SourceKey]:
-    """Give the most important ones a slot each: the one they have, the one beside their sound, or a free one."""
-    slots = _people_slots(receiver, kind)
-    chosen = ranked[: len(slots)]
-    kept = {slot: source for slot in slots if (source := previous.get((receiver.leg, slot))) is not None}
-    taken = {slot: source for slot, source in kept.items() if source in chosen}
-    placed = set(taken.values())
-    for source in chosen:
-        if source in placed:
-            continue
-        position = beside.get(source[0])
-        wanted = slots[position] if position is not None and position < len(slots) else None
-        free = [slot for slot in slots if slot not in taken]
-        taken[wanted if wanted in free else free[0]] = source
+    """Give the most important ones a slot each: the one they have, the one beside their sound, or a free one.
+
+    Where slots differ in what they take, one of the most important may fit none that is free; the slots that are
+    left then go to whoever fits.
+    """
+    fits = {
+        key: [s for s, takes in slots.items() if not takes.isdisjoint(gives)] for key, gives in offered.items()
+    }
+    ranked = [key for key, places in fits.items() if places]
+    by_number = dict(enumerate(slots))
+    taken: dict[int, SourceKey] = {}
+    for group in (ranked[: len(slots)], ranked[len(slots) :]):
+        for key in group:
+            taken |= {s: key for s in fits[key] if kept.get(s) == key and s not in taken}
+        staying = set(taken.values())
+        # Those who have a sound to be beside choose first; the others would only stand in their way.
+        for key in sorted((k for k in group if k not in staying), key=lambda k: k[0] not in beside):
+            if free := [s for s in fits[key] if s not in taken]:
+                wanted = by_number.get(beside.get(key[0], -1))
+                taken[wanted if wanted in free else free[0]] = key
     return taken
-
-
-def _content(receiver: Present, others: Iterable[Present]) -> dict[int, SourceKey]:
-    sharing = [other for other in others if other.sharing]
-    offered = _offering(sharing, receiver, CONTENT)
-    slots = [slot.slot for slot in receiver.slots if slot.slot in receiver.content_slots]
-    return dict(zip(slots, offered, strict=False))

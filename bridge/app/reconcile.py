@@ -26,7 +26,7 @@ def reconcile(live: LiveRoom, gate: Gate, legs: Legs) -> None:
         if owner not in may and media.gate_open is not False:
             gate.submit(SetGate(leg=media.leg, open=False))
             media.gate_open = False
-    _mute(live, gate)
+    _mute(live, gate, legs)
     _feed(live, gate, legs, may)
     for owner, media in list(live.legs.items()):
         if owner in may and media.gate_open is not True:
@@ -42,8 +42,10 @@ def forget(live: LiveRoom) -> None:
     live.plan_known = False
 
 
-def _mute(live: LiveRoom, gate: Gate) -> None:
+def _mute(live: LiveRoom, gate: Gate, legs: Legs) -> None:
     for owner, media in live.legs.items():
+        if all(source.source != MIC for source in legs.description(media.leg).sources):
+            continue
         person = live.room.participants.get(owner)
         wanted = person is not None and person.muted
         if media.muted is not wanted:

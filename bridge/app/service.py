@@ -4,6 +4,7 @@ Browsers come through `bridge.app.browser`, operators and record systems through
 gateway's calls will come the same way: all of them bring commands of the domain.
 """
 
+import asyncio
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from bridge.rooms.evolve import evolve, replay
 from bridge.rooms.model import ParticipantId, Room, RoomId
 from bridge.rooms.refusal import Refusal
 from media.api import CommandRefused, ConsentLost, EngineError, GateChanged, LegRemoved, Speakers
-from media.legs import LegEvent, LegFailed, LegSecured
+from media.legs import LegDelayed, LegEvent, LegFailed, LegSecured
 from signalling.errors import Code, Rejected
 
 LOG: Final = structlog.get_logger("bridge.rooms")
@@ -56,6 +57,7 @@ class RoomService:
         self._live: dict[RoomId, LiveRoom] = {}
         self._numbers = count(secrets.randbits(31) << 32)
         self._broken: set[RoomId] = set()
+        self._loading = asyncio.Lock()
 
     @property
     def rooms(self) -> list[LiveRoom]:
@@ -68,30 +70,34 @@ class RoomService:
         events = self._accepted(decide(None, command, now), command, None)
         room = replay(events)
         rows = [line for event in events if (line := audit.of_event(event, room))]
-        await self.outside.store.append(command.room, 0, events, rows)
-        self._live[command.room] = LiveRoom(room, next(self._numbers))
+        async with self._loading:
+            await self.outside.store.append(command.room, 0, events, rows)
+            self._live[command.room] = LiveRoom(room, next(self._numbers))
         return room
 
     async def find(self, room_id: RoomId) -> LiveRoom | None:
         """A room, from memory or from the store."""
         if (live := self._live.get(room_id)) is not None:
             return live
+        # One at a time: two who load the same room would each have a lock of their own.
+        async with self._loading:
+            return self._live.get(room_id) or await self._load(room_id)
+
+    async def _load(self, room_id: RoomId) -> LiveRoom | None:
         events = await self.outside.store.load(room_id)
-        # Somebody else may have loaded it while this task waited: then there must be one lock, not two.
-        if not events or room_id in self._live:
-            return self._live.get(room_id)
+        if not events:
+            return None
         live = LiveRoom(replay(events), next(self._numbers))
-        if live.room.ended:
-            return live
-        self._live[room_id] = live
-        await self._disconnect_all(live)
+        if not live.room.ended:
+            await self._part_with_ghosts(live)
+            self._live[room_id] = live
         return live
 
-    async def _disconnect_all(self, live: LiveRoom) -> None:
-        """After a restart nobody is connected, whatever the records say."""
+    async def _part_with_ghosts(self, live: LiveRoom) -> None:
+        """Record as gone whoever is connected by the records and has no seat, as all have after a restart."""
         for person in list(live.room.participants.values()):
             if person.connection is not None and person.id not in live.seats:
-                await self.act(live, c.Disconnect(participant=person.id, connection=person.connection))
+                await self._carry_out(live, c.Disconnect(participant=person.id, connection=person.connection))
 
     async def act(self, live: LiveRoom, command: c.Command, recorded: Recorded = nothing_more) -> list[ev.Event]:
         """Carry a command out; give what happened. Raises Rejected, and StoreError when nothing could be recorded.
@@ -99,18 +105,41 @@ class RoomService:
         The events are on record before any gate moves. If moving them fails, the room is repaired by `repair`.
         """
         async with live.lock:
-            now = self.outside.clock.now()
-            outcome = decide(live.room, command, now)
-            if isinstance(outcome, Refusal):
-                line = audit.of_refusal(command, outcome, live.room, now)
-                await self.outside.store.append(live.room.id, live.room.revision, [], [line])
-            events = self._accepted(outcome, command, live)
-            if events:
-                await self._record(live, events)
-            recorded(live, events)
-            if events:
-                self._follow(live, events)
-            return events
+            if live.in_doubt:
+                await self._catch_up(live)
+            return await self._carry_out(live, command, recorded)
+
+    async def _carry_out(
+        self, live: LiveRoom, command: c.Command, recorded: Recorded = nothing_more
+    ) -> list[ev.Event]:
+        now = self.outside.clock.now()
+        outcome = decide(live.room, command, now)
+        if isinstance(outcome, Refusal):
+            await self._audit_refusal(live, audit.of_refusal(command, outcome, live.room, now))
+        events = self._accepted(outcome, command, live)
+        if events:
+            await self._record(live, events)
+        recorded(live, events)
+        if events:
+            self._follow(live, events)
+        return events
+
+    async def _audit_refusal(self, live: LiveRoom, line: Audited) -> None:
+        """Write down what was turned down, where something was at stake and within what one person may write."""
+        if live.room.ended or not live.refusals.take(line):
+            self.outside.counts.inc("refusals_not_audited", line.outcome)
+            return
+        await self.outside.store.append(live.room.id, live.room.revision, [], [line])
+
+    async def _catch_up(self, live: LiveRoom) -> None:
+        """Take over what is on record beyond what is known here, and act on it. The caller holds the lock."""
+        events = await self.outside.store.load(live.room.id)
+        missed = events[live.room.revision :]
+        live.room, live.in_doubt = replay(events), False
+        if missed:
+            self._follow(live, missed)
+        if not live.room.ended:
+            await self._part_with_ghosts(live)
 
     def _accepted(self, outcome: ev.Outcome, command: c.Command, live: LiveRoom | None) -> list[ev.Event]:
         if isinstance(outcome, Refusal):
@@ -127,7 +156,13 @@ class RoomService:
             room = evolve(room, event)
             if (line := audit.of_event(event, room)) is not None:
                 rows.append(line)
-        await self.outside.store.append(room.id, live.room.revision, events, rows)
+        try:
+            await self.outside.store.append(room.id, live.room.revision, events, rows)
+        except BaseException:
+            # Cancelled, or failed on the way back: only the store knows whether it is on record.
+            live.in_doubt = True
+            self._broken.add(room.id)
+            raise
         live.room = room
 
     def _follow(self, live: LiveRoom, events: Sequence[ev.Event]) -> None:
@@ -168,14 +203,26 @@ class RoomService:
         LOG.error("room_out_of_line", room=live.room.id, code=code)
         self._broken.add(live.room.id)
 
-    def repair(self) -> None:
-        """Bring rooms in line whose last act did not reach the engine; to be called every second or so."""
+    async def repair(self) -> None:
+        """Bring rooms in line whose last act did not reach store or engine; to be called every second or so."""
         broken, self._broken = self._broken, set()
         for room_id in broken:
-            if (live := self._live.get(room_id)) is not None:
-                forget(live)
-                self.bring_in_line(live)
-                self.tell(live)
+            if (live := self._live.get(room_id)) is None:
+                continue
+            forget(live)
+            self.bring_in_line(live)
+            try:
+                await self._settle(live)
+            except Exception:
+                # The store is still away; the other rooms and the next turn must not suffer for it.
+                LOG.exception("room_in_doubt", room=room_id)
+                self._broken.add(room_id)
+            self.tell(live)
+
+    async def _settle(self, live: LiveRoom) -> None:
+        async with live.lock:
+            if live.in_doubt:
+                await self._catch_up(live)
 
     def tell(self, live: LiveRoom) -> None:
         """Send everyone their roster and layout."""
@@ -191,8 +238,9 @@ class RoomService:
             case CommandRefused(leg=leg, command=command, code=code):
                 LOG.error("engine_refused", leg=leg, command=command, code=code)
                 self.outside.counts.inc("engine_errors", code)
-                if (live := self._room_of(leg)) is not None:
-                    self._broken.add(live.room.id)
+                self._take_refusal(leg, command)
+            case LegDelayed(code=code):
+                self.outside.counts.inc("engine_errors", code)
             case LegFailed(leg=leg, code=code):
                 LOG.warning("leg_failed", leg=leg, code=code)
                 self.outside.counts.inc("leg_failures", code)
@@ -204,6 +252,18 @@ class RoomService:
                 self._log_engine_record(event)
             case _:
                 pass
+
+    def _take_refusal(self, leg: int, command: str) -> None:
+        live = self._room_of(leg)
+        who = None if live is None else live.owner_of(leg)
+        if live is None or who is None:
+            return
+        if command == "AddLeg":
+            # It would be refused again, as would all that is asked of a leg that does not exist.
+            self._drop_leg(live, who)
+            self.tell(live)
+        else:
+            self._broken.add(live.room.id)
 
     def _log_engine_record(self, event: GateChanged | LegRemoved) -> None:
         """The engine's own word on when the last packet went out, beside the time of the act."""

@@ -297,7 +297,7 @@ def _write(
             lines += writer.rejected(line)
         else:
             section = _section(item, leg, capabilities)
-            lines += writer.media(section, transport, candidates=item.mid == bundle[0])
+            lines += writer.media(section, transport)
     return "".join(f"{line}\r\n" for line in lines)
 
 

@@ -62,8 +62,12 @@ def rejected(line: MediaLine) -> list[str]:
     return lines if line.mid is None else [*lines, f"a=mid:{line.mid}"]
 
 
-def media(section: Section, transport: Transport, *, candidates: bool) -> list[str]:
-    """Return an accepted m-line; `candidates` only on the first of the bundle: the others share them."""
+def media(section: Section, transport: Transport) -> list[str]:
+    """Return an accepted m-line.
+
+    The candidates stand on every line of the bundle, though the first would do (RFC 8843 section 9.1): aiortc
+    takes those of the last line when it bundles at once, and browsers do not mind.
+    """
     payload_types = [str(pt) for item in section.agreed for pt in _payload_types(item)]
     address, port = transport.candidates[0]
     lines = [
@@ -72,7 +76,7 @@ def media(section: Section, transport: Transport, *, candidates: bool) -> list[s
     ]
     if section.max_bitrate is not None:
         lines.append(f"b=TIAS:{section.max_bitrate}")
-    lines += _transport_lines(transport, candidates=candidates)
+    lines += _transport_lines(transport)
     lines += [f"a=mid:{section.mid}", f"a={section.direction}"]
     lines += [f"a=extmap:{number} {uri}" for number, uri in section.extensions]
     if section.place is not None:
@@ -91,15 +95,13 @@ def _payload_types(item: Agreed) -> tuple[int, ...]:
     return (item.format.pt,) if item.format.rtx_pt is None else (item.format.pt, item.format.rtx_pt)
 
 
-def _transport_lines(transport: Transport, *, candidates: bool) -> list[str]:
+def _transport_lines(transport: Transport) -> list[str]:
     lines = [
         f"a=ice-ufrag:{transport.ice_ufrag}",
         f"a=ice-pwd:{transport.ice_pwd}",
         f"a=fingerprint:sha-256 {transport.fingerprint}",
         "a=setup:passive",
     ]
-    if not candidates:
-        return lines
     for number, (address, port) in enumerate(transport.candidates, start=1):
         priority = (HOST_PREFERENCE << 24) + ((2**16 - number) << 8) + (256 - RTP_COMPONENT)
         lines.append(f"a=candidate:{number} {RTP_COMPONENT} udp {priority} {address} {port} typ host")

@@ -1,75 +1,82 @@
 """The whole of a consultation, by what people see and hear in real Chromium."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
+from datetime import UTC, datetime, timedelta
 
 import pytest
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser
 
+from bridge.rooms.events import Removed
 from signalling import messages as m
-from tests.support.bridge import House, Visitor, running_house
-from tests.support.media_checks import launch_chromium, read_page_tone, read_page_video
-from transcode.tones import tone_for
+from tests.support.bridge import House, Visitor, open_link
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
 
 DOCTOR, PATIENT, INTERPRETER = 3, 17, 42
-
-
-@pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
-    """A running bridge with one room."""
-    async with running_house(tmp_path) as house:
-        yield house
-
-
-@pytest.fixture
-async def chromium() -> AsyncIterator[Browser]:
-    """Debian's Chromium."""
-    async with async_playwright() as playwright:
-        browser = await launch_chromium(playwright)
-        yield browser
-        await browser.close()
-
-
-async def sees_and_hears(viewer: Visitor, other: Visitor) -> None:
-    """Check a picture and a tone by their content."""
-    who = await other.participant()
-    await viewer.shown(who)
-    picture = await read_page_video(viewer.page, viewer.track(who, "camera"), timeout_s=15, distinct=2)
-    assert picture is not None, viewer.console
-    assert picture.identity == other.identity
-    hz = await read_page_tone(viewer.page, viewer.track(who, "mic"), timeout_s=15)
-    assert hz == pytest.approx(tone_for(other.identity).frequency_hz, abs=12)
+REMOVAL_LIMIT = timedelta(milliseconds=50)
 
 
 async def test_doctor_admits_patient_and_interpreter_one_by_one_and_removes_one(
     house: House, chromium: Browser
 ) -> None:
-    """Nobody gets a packet before the doctor's act, everybody sees and hears everybody after it."""
-    doctor = await house.enter(chromium, await house.link(m.Role.DOCTOR, "Doctor", host=True), DOCTOR)
-    await doctor.until("s.place === 'admitted' && s.host")
-    patient = await house.enter(chromium, await house.link(m.Role.PATIENT, "Patient"), PATIENT)
-    interpreter = await house.enter(chromium, await house.link(m.Role.INTERPRETER, "Interpreter"), INTERPRETER)
-    for visitor in (doctor, patient, interpreter):
-        await visitor.connected()
+    """Nobody gets a packet before the doctor's act, everybody sees everybody after it, and removal is at once."""
+    patient_link = await house.link(m.Role.PATIENT, "Patient")
+    doctor = await house.bring(chromium, m.Role.DOCTOR, DOCTOR)
+    assert await doctor.state("s.place === 'admitted' && s.host")
+    patient = await house.enter(chromium, patient_link, PATIENT)
+    await patient.connected()
+    interpreter = await house.bring(chromium, m.Role.INTERPRETER, INTERPRETER)
     await doctor.until("s.roster.people.length === 3")
-
     for visitor in (patient, interpreter):
-        assert await visitor.state("s.roster.people.length") == 1
-        assert await visitor.state("s.layout.length") == 0
-        assert await visitor.rtp_received() == 0
-        row = house.leg_row(await visitor.participant())
-        assert (row["rtp_out"], row["rtcp_out"], row["gate_open"]) == (0, 0, 0)
+        await gets_nothing(house, visitor)
 
-    await doctor.page.get_by_role("button", name="Admit Patient").click()
-    await sees_and_hears(patient, doctor)
-    await sees_and_hears(doctor, patient)
-    assert await interpreter.rtp_received() == 0
-    assert house.leg_row(await interpreter.participant())["rtp_out"] == 0
+    await doctor.admit("Patient")
+    await patient.sees_and_hears(doctor)
+    await doctor.sees_and_hears(patient)
+    await gets_nothing(house, interpreter)
 
-    await doctor.page.get_by_role("button", name="Admit Interpreter").click()
+    await doctor.admit("Interpreter")
     for viewer in (doctor, patient, interpreter):
         for other in (doctor, patient, interpreter):
             if viewer is not other:
-                await sees_and_hears(viewer, other)
+                await viewer.sees_and_hears(other)
+
+    who, leg = await patient.participant(), house.leg(await patient.participant())
+    await doctor.do("Patient", "Remove from call", sure=True)
+    await patient.ended("removed")
+    await stopped_in_time(house, who, leg)
+    await doctor.until(f"s.roster.people.length === 2 && s.layout.every((one) => one.participant !== '{who}')")
+    await interpreter.until(f"s.layout.every((one) => one.participant !== '{who}')")
+    await doctor.sees_and_hears(interpreter)
+    await interpreter.sees_and_hears(doctor)
+
+    for context in (patient.page.context, await house.context(chromium, PATIENT)):
+        again = await open_link(context, patient_link, PATIENT)
+        await again.ended("link_blocked")
+    assert await doctor.state("s.roster.people.length") == 2
+
+
+async def gets_nothing(house: House, visitor: Visitor) -> None:
+    """Check by page and by engine that somebody who waits knows of nobody and has received nothing."""
+    assert await visitor.state("s.roster.people.length") == 1
+    assert await visitor.state("s.layout.length") == 0
+    assert await visitor.rtp_received() == 0
+    row = house.leg_row(await visitor.participant())
+    assert (row["rtp_out"], row["rtcp_out"], row["gate_open"]) == (0, 0, 0)
+
+
+async def stopped_in_time(house: House, who: str, leg: int) -> None:
+    """Check by the engine's own record that no media passed to or from a leg after its owner's removal."""
+    removed = [event for event in await house.recorded() if isinstance(event, Removed)]
+    assert [event.participant for event in removed] == [who]
+    latest = removed[0].at + REMOVAL_LIMIT
+    # A closed gate lets nothing pass either way; what a leg sends from then on is dropped on arrival.
+    closed = await house.logged("gate_changed", leg=leg, open=False)
+    assert removed[0].at <= at(closed["at_us"]) <= latest
+    gone = await house.logged("leg_removed", leg=leg)
+    assert at(gone["last_out_us"]) <= at(closed["at_us"])
+    assert at(gone["last_out_us"]) > removed[0].at - timedelta(seconds=1), "media flowed until then"
+
+
+def at(microseconds: int) -> datetime:
+    """The engine's time as a time of day."""
+    return datetime.fromtimestamp(microseconds / 1e6, UTC)

@@ -36,7 +36,7 @@ CHROMIUM_ARGS = [
     "--disable-component-update",
     "--disable-sync",
     "--use-fake-ui-for-media-stream",
-    "--use-fake-device-for-media-stream",
+    "--use-fake-device-for-media-stream=fps=5",  # few pictures: the tests look at pages, not at codecs
 ]
 
 # The far end of the media connection: answers in the page itself and paints a moving picture into each video slot.

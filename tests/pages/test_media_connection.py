@@ -123,6 +123,7 @@ async def test_a_broken_socket_is_opened_again_with_the_media_kept(browser: Brow
         await bridge.expect(messages.Join)
         await here.until(CONNECTED)
         await here.page.evaluate("window.kept = brotjeneste.state().pc")
+        await here.page.evaluate("window.tile = document.querySelector('.tile[data-key=p_doc]')")
         bridge.answer_offers = False
         assert bridge.socket is not None
         await bridge.socket.close()
@@ -136,6 +137,7 @@ async def test_a_broken_socket_is_opened_again_with_the_media_kept(browser: Brow
         assert re.findall(r"a=fingerprint:.*", again.sdp) == re.findall(r"a=fingerprint:.*", first.sdp)
         assert re.findall(r"a=ice-ufrag:.*", again.sdp) != re.findall(r"a=ice-ufrag:.*", first.sdp)
         await expect(here.page.locator("#notice")).to_be_hidden()
+        assert await here.page.evaluate("window.tile.isConnected")  # the picture was never taken away
 
 
 async def test_a_bridge_that_lost_the_leg_gets_a_new_connection(browser: Browser, site: str) -> None:

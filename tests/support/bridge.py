@@ -3,20 +3,40 @@
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, MutableMapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, Protocol
 
+import numpy as np
+import pytest
 from playwright.async_api import Browser, BrowserContext, Page
+from structlog.testing import capture_logs
 
 from bridge.app.live import LiveRoom
 from bridge.compose import Bridge, run_bridge
 from bridge.config import Config
+from bridge.rooms.events import Event
 from bridge.rooms.model import ParticipantId, RoomId
+from loadtest.media_client import MediaOptions
+from loadtest.robot import Robot, RobotOptions
 from signalling import messages as m
-from tests.support.media_checks import init_script
+from tests.support.media_checks import init_script, read_page_tone, read_page_video
+from transcode.tones import tone_for
+
+# Counts what a page negotiates, on a property that no page script reads.
+COUNT_NEGOTIATIONS: Final = """(() => {
+    const { prototype } = window.RTCPeerConnection;
+    window.__negotiated = { setLocalDescription: 0, setRemoteDescription: 0 };
+    for (const name of Object.keys(window.__negotiated)) {
+        const original = prototype[name];
+        prototype[name] = function (...given) {
+            window.__negotiated[name] += 1;
+            return original.apply(this, given);
+        };
+    }
+})();"""
 
 
 def free_port() -> int:
@@ -26,29 +46,37 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def test_config(folder: Path, *, address: str = "127.0.0.1", shards: int = 1) -> Config:
-    """Defaults, but for ports and files."""
-    config = Config()
+def test_config(
+    folder: Path,
+    *,
+    address: str = "127.0.0.1",
+    media_address: str | None = None,
+    shards: int = 1,
+    slots: int = 8,
+) -> Config:
+    """Defaults, but for ports, files and what is asked for; `slots` are those for sound, and for pictures."""
+    config, media = Config(), media_address or address
     return replace(
         config,
         http=replace(config.http, host=address, port=free_port()),
         metrics=replace(config.metrics, port=free_port()),
-        media=replace(config.media, bind=address, addresses=(address,), base_port=0, shards=shards),
+        media=replace(config.media, bind=media, addresses=(media,), base_port=0, shards=shards),
         store=replace(config.store, url=f"sqlite:///{folder / 'test.db'}"),
         auth=replace(
             config.auth, link_key_file=str(folder / "link.key"), api_token_file=str(folder / "api.token")
         ),
+        rooms=replace(config.rooms, video_slots=slots),
     )
 
 
 @dataclass
 class House:
-    """A running bridge with one room, and what tests ask of it."""
+    """A running bridge with one room, and what tests ask of it. `log` is everything that it has logged."""
 
     bridge: Bridge
     room_id: RoomId
     stack: AsyncExitStack
-    contexts: list[BrowserContext] = field(default_factory=list)
+    log: list[MutableMapping[str, Any]]
 
     @property
     def live(self) -> LiveRoom:
@@ -60,6 +88,10 @@ class House:
         wanted = m.CreateInvitation(role=role, name=name, host=host)
         return (await self.bridge.administration.invite(self.room_id, wanted)).link
 
+    async def recorded(self) -> list[Event]:
+        """The room's events, from the store."""
+        return await self.bridge.store.load(self.room_id)
+
     def leg(self, participant: str) -> int:
         """The engine's number for somebody's leg."""
         return self.live.legs[ParticipantId(participant)].leg
@@ -69,48 +101,95 @@ class House:
         legs = self.bridge.engine.snapshot().legs
         return legs[legs["leg"] == self.leg(participant)][0]
 
-    async def enter(self, browser: Browser, link: str, identity: int) -> "Visitor":
-        """Open a link in a browser context of its own, as the person with this picture and tone."""
+    def packets_from(self, participant: str) -> int:
+        """RTP packets that the engine has taken from somebody's sources."""
+        streams = self.bridge.engine.snapshot().streams
+        mine = streams[(streams["leg"] == self.leg(participant)) & (streams["direction"] == 0)]
+        return int(np.sum(mine["packets"]))
+
+    async def logged(self, event: str, **fields: Any) -> MutableMapping[str, Any]:
+        """Wait for a line of the log, and give the last such one."""
+
+        def found() -> list[MutableMapping[str, Any]]:
+            wanted = {"event": event, **fields}
+            return [line for line in self.log if wanted.items() <= line.items()]
+
+        await eventually(lambda: bool(found()))
+        return found()[-1]
+
+    async def context(self, browser: Browser, identity: int, *scripts: str) -> BrowserContext:
+        """A browser context whose camera and microphone are those of this identity."""
         context = await browser.new_context(locale="en-GB", viewport={"width": 1280, "height": 800})
-        self.contexts.append(context)
         self.stack.push_async_callback(context.close)
-        await context.add_init_script(init_script(identity))
-        page = await context.new_page()
-        visitor = Visitor(page, identity)
-        page.on("console", lambda message: visitor.console.append(f"{message.type}: {message.text}"))
-        page.on("pageerror", lambda error: visitor.console.append(f"pageerror: {error}"))
-        await page.goto(link)
-        await page.click("#enter")
+        for script in (COUNT_NEGOTIATIONS, *scripts, init_script(identity)):
+            await context.add_init_script(script)
+        return context
+
+    async def enter(self, browser: Browser, link: str, identity: int, *scripts: str) -> "Visitor":
+        """Open a link in a browser context of its own, as the person with this picture and tone."""
+        context = await self.context(browser, identity, *scripts)
+        return await open_link(context, link, identity)
+
+    async def bring(self, browser: Browser, role: m.Role, identity: int, *scripts: str) -> "Visitor":
+        """Somebody new in a browser; a doctor is the host. The name is that of the role."""
+        link = await self.link(role, role.value.capitalize(), host=role is m.Role.DOCTOR)
+        visitor = await self.enter(browser, link, identity, *scripts)
+        await visitor.connected()
         return visitor
 
 
-@dataclass
-class Visitor:
-    """One person's page."""
+async def open_link(context: BrowserContext, link: str, identity: int) -> "Visitor":
+    """Open a link in a new tab and go in."""
+    page = await context.new_page()
+    visitor = Visitor(page, identity)
+    page.on("console", lambda message: visitor.console.append(f"{message.type}: {message.text}"))
+    page.on("pageerror", lambda error: visitor.console.append(f"pageerror: {error}"))
+    await page.goto(link)
+    await page.click("#enter")
+    return visitor
 
-    page: Page
+
+class Evaluates(Protocol):
+    """The part of a Playwright page that looking and listening need; `FirefoxPage` has it, too."""
+
+    async def evaluate(self, expression: str, arg: Any = None) -> Any:
+        """Run JavaScript in the page."""
+
+
+@dataclass
+class Viewer:
+    """One person's page, in any browser, as far as it can be looked into."""
+
+    page: Any
     identity: int
     console: list[str] = field(default_factory=list)
 
     async def state(self, expression: str) -> Any:
-        """Evaluate an expression over `s`, the page's own view of the visit."""
+        """Evaluate an expression over `s`, the page's own view of the visit; None while the page is loading."""
         return await self.page.evaluate(
-            f"(() => {{ const s = window.brotjeneste.state(); return {expression}; }})()"
+            f"(() => {{ const s = window.brotjeneste?.state(); return s ? {expression} : null; }})()"
         )
 
     async def until(self, expression: str, timeout_s: float = 15) -> None:
         """Wait until an expression over `s` holds. The page's CSP forbids what `wait_for_function` does."""
-        async with asyncio.timeout(timeout_s):
-            while not await self.state(expression):
-                await asyncio.sleep(0.02)
+        try:
+            async with asyncio.timeout(timeout_s):
+                while not await self.state(expression):
+                    await asyncio.sleep(0.02)
+        except TimeoutError:
+            raise AssertionError(f"{expression} did not come true; {self.console[-5:]}") from None
 
     async def participant(self) -> str:
         """Their id in the room."""
         return str(await self.state("s.participant"))
 
-    async def connected(self) -> None:
-        """Wait until ICE and DTLS are up."""
-        await self.until("s.pc?.connectionState === 'connected'")
+    async def connected(self, timeout_s: float = 15) -> None:
+        """Wait until they have a place, and ICE and DTLS are up."""
+        await self.until("s.roster && s.pc?.connectionState === 'connected'", timeout_s)
+
+    async def admitted(self) -> None:
+        """Wait until the page shows the call."""
+        await self.until("s.place === 'admitted' && s.screen === 'call'")
 
     async def rtp_received(self) -> int:
         """RTP packets that the browser says it has received."""
@@ -121,6 +200,10 @@ class Visitor:
             return packets;
         })()"""
         return int(await self.page.evaluate(script))
+
+    async def negotiations(self) -> dict[str, int]:
+        """How often the page has set a description since it was loaded."""
+        return dict(await self.page.evaluate("window.__negotiated"))
 
     def track(self, participant: str, source: str) -> str:
         """JavaScript for the receiving track of somebody's source, by the layout."""
@@ -137,14 +220,95 @@ class Visitor:
             f"s.layout.some((one) => one.participant === '{participant}' && one.source === '{source}')"
         )
 
+    async def sees(self, participant: str, identity: int, *, timeout_s: float = 15) -> None:
+        """Check by content that somebody's picture comes and moves."""
+        await self.shown(participant)
+        track = self.track(participant, "camera")
+        picture = await read_page_video(self.page, track, timeout_s=timeout_s, distinct=2)
+        assert picture is not None, f"{self.identity} does not see {identity}; {self.console[-5:]}"
+        assert picture.identity == identity
+
+    async def hears(self, participant: str, identity: int, *, timeout_s: float = 15) -> None:
+        """Check by content that somebody's tone comes."""
+        await self.shown(participant, "mic")
+        hz = await read_page_tone(self.page, self.track(participant, "mic"), timeout_s=timeout_s)
+        assert hz is not None, f"{self.identity} does not hear {identity}; {self.console[-5:]}"
+        assert hz == pytest.approx(tone_for(identity).frequency_hz, abs=12)
+
+    async def hears_no_more(self, participant: str, *, timeout_s: float = 15) -> None:
+        """Wait until somebody's slot is silent."""
+        async with asyncio.timeout(timeout_s):
+            while await read_page_tone(self.page, self.track(participant, "mic"), timeout_s=1) is not None:
+                pass
+
+    async def sees_and_hears(self, other: "Viewer") -> None:
+        """Check picture and tone of somebody else who is in a browser."""
+        who = await other.participant()
+        await self.sees(who, other.identity)
+        await self.hears(who, other.identity)
+
+
+@dataclass
+class Visitor(Viewer):
+    """One person's page in Chromium, which can also be worked."""
+
+    page: Page
+
+    async def admit(self, name: str) -> None:
+        """Let somebody in, by the button."""
+        await self.page.get_by_role("button", name=f"Admit {name}", exact=True).click()
+
+    async def do(self, name: str, act: str, *, sure: bool = False) -> None:
+        """Press a button of somebody's row in the panel, and the answer to its question where there is one."""
+        more = self.page.get_by_role("button", name=f"Options for {name}", exact=True)
+        if await more.get_attribute("aria-expanded") == "false":
+            await more.click()
+        row = self.page.locator("#room-people > li").filter(has=more)
+        await row.get_by_role("button", name=act, exact=True).click()
+        if sure:
+            await self.page.click("#confirm-yes")
+
+    async def ended(self, code: str) -> None:
+        """Wait until the page shows the ending with this code."""
+        await self.until(f"s.screen === 'end' && s.ending === {json.dumps(code)}")
+
 
 @asynccontextmanager
-async def running_house(folder: Path, *, address: str = "127.0.0.1", shards: int = 1) -> AsyncIterator[House]:
+async def running_house(
+    folder: Path,
+    *,
+    address: str = "127.0.0.1",
+    media_address: str | None = None,
+    shards: int = 1,
+    slots: int = 8,
+) -> AsyncIterator[House]:
     """A bridge with one room."""
+    config = test_config(folder, address=address, media_address=media_address, shards=shards, slots=slots)
     async with AsyncExitStack() as stack:
-        bridge = await stack.enter_async_context(run_bridge(test_config(folder, address=address, shards=shards)))
+        log = stack.enter_context(capture_logs())
+        bridge = await stack.enter_async_context(run_bridge(config))
         room = await bridge.administration.create_room(m.CreateRoom(name="Test"))
-        yield House(bridge, RoomId(room.room), stack)
+        yield House(bridge, RoomId(room.room), stack, log)
+
+
+@asynccontextmanager
+async def robots(house: House, identities: range, options: MediaOptions) -> AsyncIterator[list[Robot]]:
+    """Robots that have knocked, each with a link of its own; they leave at the end."""
+    made = []
+    for identity in identities:
+        link = await house.link(m.Role.RELATIVE, f"Robot {identity}")
+        made.append(Robot(link, RobotOptions(replace(options, identity=identity))))
+    async with asyncio.TaskGroup() as group:
+        for robot in made:
+            group.create_task(robot.run())
+        try:
+            for robot in made:
+                async with asyncio.timeout(30):
+                    await robot.wait_for(lambda robot: robot.media_state == "connected")
+            yield made
+        finally:
+            for robot in made:
+                robot.stop()
 
 
 async def eventually(check: Callable[[], bool], timeout_s: float = 10) -> None:

@@ -3,10 +3,12 @@
 import asyncio
 import contextlib
 import itertools
+import json
 import re
 import shutil
 import signal
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -59,8 +61,11 @@ class FirefoxBidi:
     Leaving the context ends the process that it started, whatever happened, and removes the profile.
     """
 
-    def __init__(self, executable: str = "firefox-esr") -> None:
+    def __init__(
+        self, preferences: Mapping[str, bool | int | str] | None = None, *, executable: str = "firefox-esr"
+    ) -> None:
         self._executable = executable
+        self._preferences = PREFERENCES | dict(preferences or {})
         self._ids = itertools.count(1)
         self._pending: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._stack = contextlib.AsyncExitStack()
@@ -89,6 +94,10 @@ class FirefoxBidi:
             self._context = (await self.command("browsingContext.create", type="tab"))["context"]
         await self.command("browsingContext.navigate", context=self._context, url=url, wait="complete")
         return self._context
+
+    async def preload(self, script: str) -> None:
+        """Run a script before those of every page from now on."""
+        await self.command("script.addPreloadScript", functionDeclaration=f"() => {{ {script}\n}}")
 
     async def evaluate(self, expression: str, *, context: str | None = None) -> Any:
         """Evaluate JavaScript, await its promise, and return its value as Python data.
@@ -122,7 +131,7 @@ class FirefoxBidi:
     async def _start(self) -> None:
         profile = Path(tempfile.mkdtemp(prefix="firefox-"))
         self._stack.callback(shutil.rmtree, profile, ignore_errors=True)
-        (profile / "user.js").write_text("".join(map(_preference, PREFERENCES.items())))
+        (profile / "user.js").write_text("".join(map(_preference, self._preferences.items())))
         process = await asyncio.create_subprocess_exec(
             self._executable,
             *("--headless", "--no-remote", "--profile", str(profile), "--remote-debugging-port", "0"),
@@ -168,6 +177,18 @@ class FirefoxBidi:
         for waiting in self._pending.values():
             if not waiting.done():
                 waiting.set_exception(FirefoxError("Firefox closed the connection"))
+
+
+class FirefoxPage:
+    """The tab in which a `FirefoxBidi` works, with the `evaluate` of a Playwright page."""
+
+    def __init__(self, firefox: FirefoxBidi) -> None:
+        self._firefox = firefox
+
+    async def evaluate(self, expression: str, arg: Any = None) -> Any:
+        """Evaluate an expression, or call it with `arg` where there is one."""
+        called = expression if arg is None else f"({expression})({json.dumps(arg)})"
+        return await self._firefox.evaluate(called)
 
 
 def plain(value: dict[str, Any]) -> Any:

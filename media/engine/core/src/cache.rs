@@ -1,7 +1,7 @@
 //! Recent packets of one source in clear, kept once for all receivers, from which lost ones are sent again.
 
 /// Packets that a cache can name at once, a power of two.
-const ENTRIES: usize = 512;
+const ENTRIES: usize = 256;
 
 #[derive(Debug, Clone, Copy)]
 struct Entry {

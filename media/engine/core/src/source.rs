@@ -8,8 +8,9 @@ use crate::rewrite::StreamKey;
 use crate::stats::StreamRow;
 use crate::time::Micros;
 
-/// Payload kept for retransmission: 350 ms at 2 Mbit/s, which is a picture's patience at a round trip of 150 ms.
-const CACHE_BYTES: usize = 88 * 1024;
+/// Payload kept for retransmission: 260 ms at 2 Mbit/s, which is a picture's patience at a round trip of 120 ms. It is
+/// most of what a leg takes.
+const CACHE_BYTES: usize = 64 * 1024;
 
 /// The sender's own clock for this stream (RFC 3550 section 6.4.1).
 #[derive(Debug, Clone, Copy)]

@@ -3,7 +3,7 @@
 use crate::clock::Clock;
 use crate::shard_thread::{EventSignal, ShardThread, ToShard};
 use crate::socket::Socket;
-use engine_core::api::{LegId, Subject};
+use engine_core::api::{LegId, Refusal, Subject};
 use engine_core::stats::{LegRow, ShardRow, Snapshot, StreamRow};
 use engine_core::{Command, Event};
 use mio::Waker;
@@ -84,6 +84,22 @@ impl ShardHandle {
         })?;
         self.waker.wake().map_err(EngineError::Socket)
     }
+
+    fn stop(&self) {
+        while matches!(self.send(ToShard::Stop), Err(EngineError::Busy)) {
+            std::thread::yield_now();
+        }
+        let thread = lock(&self.thread).take();
+        if let Some(thread) = thread {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for ShardHandle {
+    fn drop(&mut self) {
+        self.stop();
+    }
 }
 
 struct EventReader {
@@ -107,8 +123,8 @@ impl Engine {
     /// # Errors
     /// [`EngineError::Socket`] when a port is taken, [`EngineError::Config`] for no shard or ports past 65,535.
     pub fn start(config: Config) -> Result<Self, EngineError> {
-        let last = u32::from(config.base_port) + u32::from(config.shards) - 1;
-        if config.shards == 0 || last > u32::from(u16::MAX) {
+        let past_last = u32::from(config.base_port) + u32::from(config.shards);
+        if config.shards == 0 || past_last > u32::from(u16::MAX) + 1 {
             return Err(EngineError::Config);
         }
         let (events, queue) = sync_channel(EVENT_QUEUE);
@@ -155,27 +171,27 @@ impl Engine {
     /// a leg that does not exist is answered with an event.
     pub fn submit(&self, command: &[u8]) -> Result<(), EngineError> {
         let command: Command = rmp_serde::from_slice(command)?;
-        let shard = self.place(&command);
-        self.shards[shard].send(ToShard::Command(Box::new(command)))
-    }
-
-    fn place(&self, command: &Command) -> usize {
+        let (subject, removes) = (
+            command.subject(),
+            matches!(command, Command::RemoveLeg { .. }),
+        );
         let mut places = lock(&self.places);
-        match command.subject() {
+        let shard = match subject {
+            // A leg that exists goes to where it is, so that the shard can refuse the second one.
             Subject::NewLeg(leg, room) => {
-                let shard = self.shard_of(room.0);
-                places.entry(leg).or_insert(shard);
-                shard
+                places.get(&leg).copied().unwrap_or(self.shard_of(room.0))
             }
             Subject::Room(room) => self.shard_of(room.0),
-            Subject::Leg(leg) => {
-                let shard = places.get(&leg).copied().unwrap_or(0);
-                if matches!(command, Command::RemoveLeg { .. }) {
-                    places.remove(&leg);
-                }
-                shard
-            }
-        }
+            Subject::Leg(leg) => places.get(&leg).copied().unwrap_or(0),
+        };
+        self.shards[shard].send(ToShard::Command(Box::new(command)))?;
+        // Only now: a removal that the queue refused will be tried again, and has to find its shard then.
+        match subject {
+            Subject::NewLeg(leg, _) => places.insert(leg, shard),
+            Subject::Leg(leg) if removes => places.remove(&leg),
+            Subject::Leg(_) | Subject::Room(_) => None,
+        };
+        Ok(())
     }
 
     /// Readable when there are events.
@@ -195,8 +211,20 @@ impl Engine {
         // Lowered before the queue is read: an event that comes in between raises it again.
         self.raised.store(false, Ordering::Release);
         let taken: Vec<Event> = reader.queue.try_iter().take(most).collect();
+        self.forget_refused(&taken);
         let encode = |event: &Event| rmp_serde::to_vec_named(event).map_err(EngineError::from);
         taken.iter().map(encode).collect()
+    }
+
+    /// A leg that was not made has no place.
+    fn forget_refused(&self, events: &[Event]) {
+        for event in events {
+            if let Event::CommandRefused { command, leg, code } = event {
+                if command == "AddLeg" && *code != Refusal::DuplicateLeg {
+                    lock(&self.places).remove(leg);
+                }
+            }
+        }
     }
 
     /// Copies every counter out: three blocks of little-endian u64 (legs, streams, shards); see the column lists.
@@ -229,21 +257,7 @@ impl Engine {
 
     /// Stops the threads and waits for them.
     pub fn stop(&self) {
-        for shard in &self.shards {
-            while matches!(shard.send(ToShard::Stop), Err(EngineError::Busy)) {
-                std::thread::yield_now();
-            }
-            let thread = lock(&shard.thread).take();
-            if let Some(thread) = thread {
-                let _ = thread.join();
-            }
-        }
-    }
-}
-
-impl Drop for Engine {
-    fn drop(&mut self) {
-        self.stop();
+        self.shards.iter().for_each(ShardHandle::stop);
     }
 }
 
@@ -259,7 +273,7 @@ fn start_shard(
         base => base + index,
     };
     let socket = Socket::bind(SocketAddr::new(config.ip, port))?;
-    let address = socket.inner.local_addr()?;
+    let address = socket.port.inner.local_addr()?;
     let (inbox, outbox) = sync_channel(COMMAND_QUEUE);
     let (thread, waker) =
         ShardThread::new(u64::from(index), (socket, clock), outbox, events, signal)?;
@@ -282,4 +296,28 @@ fn write_blocks(snapshot: &Snapshot, [legs, streams, shards]: &mut [Vec<u8>; 3])
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mio::{Poll, Token};
+
+    /// A full queue and a thread that has ended are told apart, and neither blocks.
+    #[test]
+    fn a_full_queue_refuses_and_an_ended_thread_says_so() {
+        let poll = Poll::new().unwrap();
+        let (inbox, outbox) = sync_channel(1);
+        let handle = ShardHandle {
+            inbox,
+            waker: Waker::new(poll.registry(), Token(0)).unwrap(),
+            address: SocketAddr::from(([127, 0, 0, 1], 1)),
+            thread: Mutex::new(None),
+        };
+        let (reply, _answer) = sync_channel(1);
+        assert!(handle.send(ToShard::Snapshot(reply)).is_ok());
+        assert_eq!(handle.send(ToShard::Stop).unwrap_err().code(), "busy");
+        drop(outbox);
+        assert_eq!(handle.send(ToShard::Stop).unwrap_err().code(), "stopped");
+    }
 }

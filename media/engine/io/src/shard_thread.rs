@@ -1,14 +1,14 @@
 //! The loop of one shard: commands, packets, timers, events; and nothing that can block but the wait for them.
 
 use crate::clock::Clock;
-use crate::socket::{Sent, Socket};
+use crate::socket::{Port, Sent, Socket};
 use engine_core::stats::{ShardRow, Snapshot};
 use engine_core::{Command, Event, Outbox, Shard};
 use mio::{Events, Interest, Poll, Token, Waker};
 use std::io::{self, Write};
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender};
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -63,7 +63,7 @@ impl ShardThread {
     ) -> io::Result<(Self, Waker)> {
         let poll = Poll::new()?;
         poll.registry()
-            .register(&mut socket.inner, SOCKET, Interest::READABLE)?;
+            .register(&mut socket.port.inner, SOCKET, Interest::READABLE)?;
         let waker = Waker::new(poll.registry(), WAKER)?;
         let thread = Self {
             shard: Shard::new(index),
@@ -124,8 +124,8 @@ impl ShardThread {
                     // Whoever asked may have stopped waiting.
                     let _ = reply.try_send(snapshot);
                 }
-                Ok(ToShard::Stop) => return None,
-                Err(_) => {
+                Ok(ToShard::Stop) | Err(TryRecvError::Disconnected) => return None,
+                Err(TryRecvError::Empty) => {
                     self.flush();
                     return Some(false);
                 }
@@ -139,24 +139,19 @@ impl ShardThread {
     fn take_packets(&mut self) -> bool {
         for _ in 0..RECEIVES_A_TURN {
             let (shard, outbox, clock) = (&mut self.shard, &mut self.outbox, &self.clock);
-            let any = self
-                .socket
-                .receive(|batch| shard.handle_batch(clock.now(), batch, outbox));
+            let any = self.socket.receive(|port, batch| {
+                shard.handle_batch(clock.now(), batch, outbox);
+                flush(shard, port, outbox);
+            });
             if !any {
                 return false;
             }
-            self.flush();
         }
         true
     }
 
     fn flush(&mut self) {
-        if self.outbox.is_empty() {
-            return;
-        }
-        let sent = self.socket.send(&self.outbox);
-        count(self.shard.row_mut(), sent);
-        self.outbox.clear();
+        flush(&mut self.shard, &self.socket.port, &mut self.outbox);
     }
 
     fn tell(&mut self) {
@@ -171,6 +166,14 @@ impl ShardThread {
             self.signal.raise();
         }
     }
+}
+
+fn flush(shard: &mut Shard, port: &Port, outbox: &mut Outbox) {
+    if outbox.is_empty() {
+        return;
+    }
+    count(shard.row_mut(), port.send(outbox));
+    outbox.clear();
 }
 
 fn count(row: &mut ShardRow, sent: Sent) {

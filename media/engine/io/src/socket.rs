@@ -10,10 +10,19 @@ use std::net::SocketAddr;
 const RECEIVE_BYTES: usize = 65_536;
 /// Kernel buffers: 4 MiB are about 100 ms of what one core can forward.
 const KERNEL_BUFFER: usize = 4 << 20;
+/// Datagrams that are handed over together. The kernel may have joined two thousand into one receive; answered with a
+/// fan-out of fifty before anything is sent, they would take a hundred megabytes.
+const MOST_AT_ONCE: usize = 128;
 
-pub(crate) struct Socket {
+/// What sends.
+pub(crate) struct Port {
     pub(crate) inner: UdpSocket,
     state: UdpSocketState,
+}
+
+/// What receives, with room for what comes.
+pub(crate) struct Socket {
+    pub(crate) port: Port,
     buffers: Vec<Box<[u8]>>,
     metas: Vec<RecvMeta>,
     /// Only its memory is kept between batches.
@@ -36,8 +45,7 @@ impl Socket {
         let _ = state.set_send_buffer_size(UdpSockRef::from(&inner), KERNEL_BUFFER);
         let _ = state.set_recv_buffer_size(UdpSockRef::from(&inner), KERNEL_BUFFER);
         Ok(Self {
-            inner,
-            state,
+            port: Port { inner, state },
             buffers: (0..BATCH_SIZE)
                 .map(|_| vec![0; RECEIVE_BYTES].into_boxed_slice())
                 .collect(),
@@ -46,13 +54,14 @@ impl Socket {
         })
     }
 
-    /// Receives what is there and hands it over. False when there was nothing.
-    pub(crate) fn receive(&mut self, mut take: impl FnMut(&mut [Datagram<'_>])) -> bool {
+    /// Receives what is there and hands it over in parts. False when there was nothing.
+    pub(crate) fn receive(&mut self, mut take: impl FnMut(&Port, &mut [Datagram<'_>])) -> bool {
         let mut slices = self.buffers.iter_mut().map(|b| IoSliceMut::new(b));
         let mut slices: [IoSliceMut<'_>; BATCH_SIZE] =
             std::array::from_fn(|_| slices.next().unwrap_or_else(|| IoSliceMut::new(&mut [])));
-        let socket = UdpSockRef::from(&self.inner);
-        let Ok(count) = self.state.recv(socket, &mut slices, &mut self.metas) else {
+        let socket = UdpSockRef::from(&self.port.inner);
+        let received = self.port.state.recv(socket, &mut slices, &mut self.metas);
+        let Ok(count) = received else {
             return false;
         };
         let mut datagrams = recycle(std::mem::take(&mut self.datagrams));
@@ -63,11 +72,15 @@ impl Socket {
                 data,
             }));
         }
-        take(&mut datagrams);
+        for part in datagrams.chunks_mut(MOST_AT_ONCE) {
+            take(&self.port, part);
+        }
         self.datagrams = recycle(datagrams);
         true
     }
+}
 
+impl Port {
     /// Sends everything in the outbox. What the kernel does not take is dropped, as a network would: media that is
     /// late is worth nothing, and waiting here would hold up every other room.
     pub(crate) fn send(&self, outbox: &Outbox) -> Sent {
@@ -134,16 +147,16 @@ mod tests {
     fn what_is_sent_in_segments_arrives_as_datagrams() {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let (sender, mut receiver) = (Socket::bind(any).unwrap(), Socket::bind(any).unwrap());
-        let to = receiver.inner.local_addr().unwrap();
+        let to = receiver.port.inner.local_addr().unwrap();
         let mut outbox = Outbox::with_capacity(1 << 16);
         for (fill, len) in [(1, 1_000), (2, 1_000), (3, 400), (4, 900)] {
             outbox.push(to, &vec![fill; len]);
         }
-        let sent = sender.send(&outbox);
+        let sent = sender.port.send(&outbox);
         assert_eq!((sent.datagrams, sent.sends, sent.drops), (4, 2, 0));
         let mut arrived = Vec::new();
         while arrived.len() < 4 {
-            receiver.receive(|batch| {
+            receiver.receive(|_, batch| {
                 arrived.extend(batch.iter().map(|d| (d.data[0], d.data.len())));
             });
         }

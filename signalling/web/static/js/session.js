@@ -83,11 +83,13 @@ export class Session extends EventTarget {
     keepResume(this.#resumeKey, message.resume);
     this.welcome = message;
     this.down = false;
-    this.roster = null;
+    // After a broken line the old roster stays on the page until the new one comes, unless the place has changed.
+    if (message.place !== this.place) this.roster = null;
     this.#told.clear();
     this.#setPlace(message.place);
     this.#emit("change");
     this.peer.joined(message).catch((error) => this.#mediaFailed(error));
+    if (message.again && message.place === "admitted" && this.pinned) this.pin(this.pinned).catch(() => {});
   }
 
   #rostered(message) {

@@ -10,6 +10,7 @@
     reason = "each test file uses a part of this, and a failed unwrap fails its test"
 )]
 
+mod allocations;
 mod auditor;
 mod legs;
 mod model;
@@ -20,6 +21,7 @@ mod receiver;
 mod sender;
 mod world;
 
+pub use allocations::{allocations_of, Counting};
 pub use auditor::Auditor;
 pub use legs::{feed, End, PeerSpec, AUDIO_LEVEL_ID, MID_ID};
 pub use model::Model;

@@ -250,7 +250,9 @@ impl Peer {
 
     fn handle_stun(&mut self, data: &[u8]) {
         let message = Message::parse(data).unwrap();
-        assert!(message.verify_integrity(self.ice.local_pwd.as_bytes()));
+        if !message.verify_integrity(self.ice.local_pwd.as_bytes()) {
+            return;
+        }
         match message.class {
             MessageClass::Success => self.checks_answered += 1,
             _ => self.checks_refused += 1,

@@ -1,0 +1,352 @@
+"""Random consultations through the real door, rooms, SDP and legs, against a model of the packet engine.
+
+Two doctors and four guests do anything in any order, at once and too late, while store and engine fail and the
+process restarts. What holds after every step:
+
+- A gate opens only while the records, as they then are, have its owner admitted and connected (checked inside the
+  engine model, at the moment of opening). So whoever was never admitted gives and gets nothing, whatever fails.
+- With an engine and a store that took everything since the last repair, exactly those open gates are open that the
+  records say, and layouts tell exactly whose packets arrive.
+- A closing that the engine did not take cannot hold at once: that gate may stay open until the next repair that
+  succeeds, and no longer.
+- Who waits is told of nobody else. The records replay to the room in memory.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from bridge.app.telling import SOURCE_NAMES
+from bridge.rooms.events import Admitted, HostEntered
+from bridge.rooms.model import ParticipantId
+from bridge.rooms.views import who_may_send
+from media.api import Speakers
+from signalling import messages as m
+from signalling.errors import Code, Rejected
+from tests.app.fakes import Connection, StoreDown, token_of
+from tests.app.rig import GRACE, Page, Rig, offer_of
+
+HOSTS = ("doctor", "substitute")
+GUESTS = {
+    "patient": m.Role.PATIENT,
+    "relative": m.Role.RELATIVE,
+    "interpreter": m.Role.INTERPRETER,
+    "specialist": m.Role.SPECIALIST,
+}
+NAMES = (*HOSTS, *GUESTS)
+names = st.sampled_from(NAMES)
+actors = st.one_of(st.just("the host"), names)
+FLAGS = st.booleans()
+
+HOST_ACTS: dict[str, Callable[[str, bool], m.ClientMessage]] = {
+    "admit": lambda who, _: m.Admit(participant=who, ref=1),
+    "admit all": lambda _who, _: m.AdmitAll(ref=1),
+    "refuse": lambda who, _: m.Refuse(participant=who, ref=1),
+    "remove": lambda who, _: m.Remove(participant=who, ref=1),
+    "to waiting": lambda who, _: m.ToWaiting(participant=who, ref=1),
+    "mute": lambda who, flag: m.Mute(participant=who, muted=flag, may_unmute=not flag, ref=1),
+    "hand over": lambda who, _: m.HandOver(participant=who, ref=1),
+    "lock": lambda _who, flag: m.Lock(locked=flag, ref=1),
+    "pin": lambda who, flag: m.Pin(participant=who if flag else None, ref=1),
+}
+OWN_ACTS: dict[str, Callable[[bool], m.ClientMessage]] = {
+    "mute": lambda flag: m.SelfMute(muted=flag, ref=1),
+    "camera": lambda flag: m.Camera(on=flag, ref=1),
+    "sharing": lambda flag: m.Sharing(on=flag, ref=1),
+}
+# Weighted: admissions are what all else hangs on, and rare ends let consultations last.
+acts = st.sampled_from([*["admit"] * 4, *HOST_ACTS])
+
+
+class Consultations(RuleBasedStateMachine):
+    """See the module."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.runner = asyncio.Runner()
+        self.rig = Rig()
+        self.pages: dict[str, Page] = {}
+        self.old: list[Page] = []
+        self.unreported: list[tuple[Page, Any]] = []
+        self.trouble = False
+        self.rig.engine.opening = self.check_opening
+
+    def teardown(self) -> None:
+        """Close the loop."""
+        self.runner.close()
+
+    def run(self, *works: Coroutine[Any, Any, object]) -> None:
+        """Do things, at once if there are several; being refused is an answer, the store's failure is no surprise."""
+
+        async def all_of_it() -> list[object]:
+            return await asyncio.gather(*works, return_exceptions=True)
+
+        for outcome in self.runner.run(all_of_it()):
+            if isinstance(outcome, StoreDown):
+                self.trouble = True
+            elif isinstance(outcome, BaseException) and not isinstance(outcome, Rejected):
+                raise outcome
+            elif isinstance(outcome, Rejected) and outcome.code is Code.INTERNAL:
+                assert self.rig.engine.failures
+
+    def check_opening(self, leg: int) -> None:
+        """Hold an opening against what is on record at this moment."""
+        owner = next(owner for live in self.rig.service.rooms if (owner := live.owner_of(leg)) is not None)
+        assert owner in who_may_send(self.rig.recorded(self.room))
+
+    @initialize(size=st.integers(2, 6), absent=st.sets(names, max_size=3), waiting=st.sets(names, max_size=2))
+    def open_the_room(self, size: int, absent: set[str], waiting: set[str]) -> None:
+        """Open a room, often too small, with a link for each; some are in already, some wait."""
+        self.room = self.runner.run(self.rig.open_room(size))
+        for name in NAMES:
+            host, role = name in HOSTS, GUESTS.get(name, m.Role.DOCTOR)
+            self.pages[name] = self.runner.run(self.rig.page(self.room, role, host=host))
+        for name in NAMES:
+            if name in absent:
+                continue
+            self.run(self.rig.join(self.pages[name]))
+            self.run(self.offering(name))
+            if name not in waiting:
+                self.run(self.saying("the host", self.act("admit", name, flag=True)))
+
+    # --- what people do -------------------------------------------------------------------------------------
+
+    def page_of(self, name: str) -> Page:
+        """The page of a name; for "the host" that of whoever is host by the records."""
+        if name != "the host":
+            return self.pages[name]
+        host = self.rig.recorded(self.room).host
+        seated = (page for page in self.pages.values() if page.seat is not None and page.seat.participant == host)
+        return next(seated, self.pages["doctor"])
+
+    def act(self, kind: str, target: str, *, flag: bool) -> m.ClientMessage:
+        """One of the acts on others; on somebody who never came, it names an unknown participant."""
+        seat = self.pages[target].seat
+        return HOST_ACTS[kind]("p_unknown" if seat is None else seat.participant, flag)
+
+    async def saying(self, name: str, message: m.ClientMessage) -> None:
+        """Say something on somebody's present seat, if they ever had one."""
+        page = self.page_of(name)
+        if page.seat is not None:
+            await self.rig.say(page, message)
+
+    async def offering(self, name: str) -> None:
+        """Offer on somebody's present seat."""
+        if self.pages[name].seat is not None:
+            await self.rig.offer(self.pages[name])
+
+    async def leaving(self, name: str) -> None:
+        """Leave, as the session does it: the message first, then the socket's end."""
+        await self.saying(name, m.Leave())
+
+    @rule(name=names, reload=FLAGS)
+    def come(self, name: str, reload: bool) -> None:  # noqa: FBT001 - drawn by Hypothesis
+        """Join for the first time or again; a reload makes a new page, whose old socket ends some time later."""
+        page = self.pages[name]
+        if page.seat is not None:
+            self.unreported.append((page, page.seat))
+            self.old.append(Page(page.link, number=page.number, seat=page.seat, offers=100 + page.offers))
+            if reload:
+                self.pages[name] = Page(page.link, resume=page.resume, seat=page.seat)
+        self.run(self.rig.join(self.pages[name]))
+
+    @rule(name=names)
+    def offer(self, name: str) -> None:
+        """Set media up, or restart ICE."""
+        self.run(self.offering(name))
+
+    @rule(name=names, secret=st.sampled_from([None, "guessed"]))
+    def copy_a_link(self, name: str, secret: str | None) -> None:
+        """Use somebody's link from another browser; once it is used, that must not work."""
+        if self.pages[name].seat is None:
+            return
+        token = token_of(self.pages[name].link)
+        join = m.Join(version=1, token=token, resume=secret, language=m.Language.NN)
+        connection = Connection()
+        self.run(self.rig.door.join(join, connection))
+        assert connection.sent == []
+
+    @rule(actor=actors, kind=acts, whom=names, flag=FLAGS)
+    def act_on_another(self, actor: str, kind: str, whom: str, flag: bool) -> None:  # noqa: FBT001 - drawn
+        """Admit, remove and the like, by the host or by somebody who may not."""
+        self.run(self.saying(actor, self.act(kind, whom, flag=flag)))
+
+    @rule(name=names, kind=st.sampled_from(sorted(OWN_ACTS)), flag=FLAGS)
+    def act_on_oneself(self, name: str, kind: str, flag: bool) -> None:  # noqa: FBT001 - drawn by Hypothesis
+        """Mute, camera, sharing."""
+        self.run(self.saying(name, OWN_ACTS[kind](flag)))
+
+    @rule(one=names, kinds=st.lists(st.tuples(acts, names, FLAGS), min_size=2, max_size=4), gone=FLAGS)
+    def all_at_once(self, one: str, kinds: list[tuple[str, str, bool]], gone: bool) -> None:  # noqa: FBT001 - drawn
+        """Several acts of the host, an offer, a goodbye: all in flight together."""
+        works = [self.saying("the host", self.act(kind, target, flag=flag)) for kind, target, flag in kinds]
+        self.run(*works, self.leaving(one) if gone else self.offering(one))
+
+    @rule(actor=actors, kind=acts, whom=names)
+    def act_twice(self, actor: str, kind: str, whom: str) -> None:
+        """A double click."""
+        message = self.act(kind, whom, flag=True)
+        self.run(self.saying(actor, message), self.saying(actor, message))
+
+    @rule(which=st.integers(0, 9), kind=acts, whom=names)
+    def speak_from_a_replaced_seat(self, which: int, kind: str, whom: str) -> None:
+        """A command or an offer that comes late, on a connection that has been replaced."""
+        if not self.old:
+            return
+        page = self.old[which % len(self.old)]
+        before = len(self.rig.store.events(self.room))
+        late = m.Offer(sdp=offer_of(page.number, 99), sources=m.Sources(mic="0"), ref=1)
+        self.run(self.rig.say(page, late), self.rig.say(page, self.act(kind, whom, flag=True)))
+        if all(page.seat != now.seat for now in self.pages.values()):
+            assert len(self.rig.store.events(self.room)) == before
+
+    @rule(name=names)
+    def leave(self, name: str) -> None:
+        """Go out."""
+        self.run(self.leaving(name))
+
+    @rule(name=names)
+    def lose_the_socket(self, name: str) -> None:
+        """The network goes; the bridge notices at once or, with `notice_ends`, later."""
+        page = self.pages[name]
+        if page.seat is not None:
+            self.unreported.append((page, page.seat))
+
+    @rule()
+    def end_for_all(self) -> None:
+        """The host ends it; rarely, as it is the end of the test too."""
+        if len(self.rig.store.events(self.room)) > 40:
+            self.run(self.saying("the host", m.End(ref=1)))
+
+    # --- what happens to the bridge -------------------------------------------------------------------------
+
+    @rule()
+    def notice_ends(self) -> None:
+        """Sockets that are gone are reported, each once."""
+        gone, self.unreported = self.unreported, []
+        self.run(*(self.rig.door.lost(seat) for _page, seat in gone))
+
+    @rule(seconds=st.sampled_from([0.5, GRACE, 3 * GRACE]))
+    def time_passes(self, seconds: float) -> None:
+        """What was put off is done when it is due."""
+        self.rig.clock.seconds += seconds
+        self.run(*(make() for make in self.rig.later.due()))  # type: ignore[arg-type]
+
+    @rule(order=st.lists(names, max_size=4))
+    def speak(self, order: list[str]) -> None:
+        """The engine tells who spoke, also of legs that are gone."""
+        live = next(iter(self.rig.service.rooms), None)
+        if live is not None:
+            seats = (self.pages[name].seat for name in order)
+            owners = [ParticipantId(seat.participant) for seat in seats if seat is not None]
+            legs = [live.legs[owner].leg for owner in owners if owner in live.legs]
+            self.rig.engine.events.append(Speakers(room=live.number, legs=[*legs, 7]))
+
+    @rule(commands=st.integers(1, 6))
+    def engine_is_busy(self, commands: int) -> None:
+        """The next commands find a full queue."""
+        self.rig.engine.busy = commands
+        self.trouble = True
+
+    @rule(how=st.sampled_from(["before", "after"]))
+    def store_fails(self, how: str) -> None:
+        """Writes fail from now on until a repair; some have been written all the same."""
+        self.rig.store.failing = how
+        self.trouble = True
+
+    @rule()
+    def repair(self) -> None:
+        """Store and engine are well again, and the second's repair runs."""
+        self.rig.engine.busy, self.rig.store.failing = 0, None
+        self.rig.deliver()
+        self.run(self.rig.service.repair())
+        self.trouble = False
+
+    @rule()
+    def repair_while_failing(self) -> None:
+        """The second's repair runs in the middle of the trouble."""
+        self.run(self.rig.service.repair())
+
+    @rule()
+    def restart(self) -> None:
+        """The process dies and comes back: no socket, no leg, no memory, the same records."""
+        self.rig.store.failing = None
+        self.rig.start()
+        self.rig.engine.opening = self.check_opening
+        self.unreported.clear()
+        self.trouble = False
+        self.run(self.rig.service.find(self.room))
+
+    # --- what holds -----------------------------------------------------------------------------------------
+
+    @invariant()
+    def the_engine_is_heard(self) -> None:
+        """Events are delivered between steps."""
+        self.rig.deliver()
+
+    @invariant()
+    def nobody_passes_who_was_never_admitted(self) -> None:
+        """Whatever fails: an open gate belongs to somebody who was let in at some time."""
+        if not hasattr(self, "room"):
+            return
+        let_in = {e.participant for e in self.rig.store.events(self.room) if isinstance(e, Admitted | HostEntered)}
+        for live in self.rig.service.rooms:
+            for owner, media in live.legs.items():
+                if media.leg in self.rig.engine.open_legs():
+                    assert owner in let_in
+                for sender, _source in self.rig.engine.reaching(media.leg):
+                    assert owner in let_in
+                    assert live.owner_of(sender) in let_in or self.trouble
+
+    @invariant()
+    def the_engine_does_what_the_records_say(self) -> None:
+        """Unless something failed since the last repair: gates, legs, mutes and rooms in memory follow the records."""
+        if self.trouble or not hasattr(self, "room"):
+            return
+        recorded = self.rig.recorded(self.room)
+        lives = {live.room.id: live for live in self.rig.service.rooms}
+        if recorded.ended:
+            assert lives == {}
+            assert self.rig.engine.legs == {}
+            return
+        live = lives[self.room]
+        assert live.room == recorded
+        assert {media.leg for media in live.legs.values()} == set(self.rig.engine.legs)
+        may = who_may_send(recorded)
+        assert self.rig.engine.open_legs() == {media.leg for owner, media in live.legs.items() if owner in may}
+        for owner, media in live.legs.items():
+            assert self.rig.engine.is_muted(media.leg) == recorded.participants[owner].muted
+
+    @invariant()
+    def people_are_told_the_truth(self) -> None:
+        """Who waits is told of nobody else; unless something failed, layouts name exactly whose packets arrive."""
+        for live in self.rig.service.rooms:
+            for owner, seated in live.seats.items():
+                connection = seated.connection
+                assert isinstance(connection, Connection)
+                for told in connection.sent:
+                    self.check_roster(owner, told)
+                if self.trouble or owner not in live.legs:
+                    continue
+                reaching = self.rig.engine.reaching(live.legs[owner].leg)
+                arriving = {(live.owner_of(leg), SOURCE_NAMES[source]) for leg, source in reaching}
+                assert {(slot.participant, slot.source) for slot in connection.layout.slots} == arriving
+                assert connection.roster.revision == live.room.revision
+
+    def check_roster(self, owner: ParticipantId, told: m.ServerMessage) -> None:
+        """Hold one roster against its reader's place."""
+        if isinstance(told, m.Roster):
+            own = [person for person in told.people if person.you]
+            if not own or own[0].place is m.Place.WAITING:
+                assert [person.participant for person in told.people] == ([owner] if own else [])
+            assert all(person.place is m.Place.ADMITTED for person in told.people if not told.host and not person.you)
+
+
+TestConsultations = Consultations.TestCase
+TestConsultations.settings = settings(
+    settings.default, max_examples=max(40, settings.default.max_examples // 2), stateful_step_count=40
+)

@@ -1,0 +1,405 @@
+"""Examples of load, decide, record, act, tell: what is on record when, and what each failure leaves behind."""
+
+import asyncio
+
+import pytest
+
+from bridge.rooms.events import Admitted
+from bridge.rooms.model import ParticipantId, Place
+from media.api import CommandRefused
+from media.description import CAMERA, MIC
+from signalling import messages as m
+from signalling.errors import Code, Rejected
+from tests.app.fakes import Connection, StoreDown, token_of
+from tests.app.rig import GRACE, Page, Rig, offer_of
+
+
+@pytest.fixture
+def rig() -> Rig:
+    """A bridge."""
+    return Rig()
+
+
+async def consultation(rig: Rig) -> tuple[str, Page, Page]:
+    """A room with the doctor in and the patient waiting, both with media."""
+    room = await rig.open_room()
+    doctor = await rig.enter(room, m.Role.DOCTOR, host=True)
+    patient = await rig.enter(room)
+    rig.deliver()
+    return room, doctor, patient
+
+
+async def code_of(work: object) -> Code:
+    """The code with which something is rejected."""
+    with pytest.raises(Rejected) as caught:
+        await work  # type: ignore[misc]
+    return caught.value.code
+
+
+async def admit(rig: Rig, doctor: Page, *guests: Page) -> None:
+    """Admit by the doctor's page."""
+    for guest in guests:
+        await rig.say(doctor, m.Admit(participant=guest.participant, ref=1))
+
+
+async def test_an_admission_is_on_record_before_the_gate_opens(rig: Rig) -> None:
+    """The store has the event before the engine hears of feeds and gates, in this order."""
+    _room, doctor, patient = await consultation(rig)
+    rig.log.clear()
+    await admit(rig, doctor, patient)
+    assert rig.log == ["record Admitted", "SetFeeds", "SetGate"]
+
+
+async def test_admission_lets_packets_through_both_ways_and_not_before(rig: Rig) -> None:
+    """Before it nothing reaches either; after it each has the other's sound and picture, and is told so."""
+    room, doctor, patient = await consultation(rig)
+    assert rig.sees(room, doctor) == rig.sees(room, patient) == set()
+    assert patient.connection.layout.slots == []
+    await admit(rig, doctor, patient)
+    both = {MIC, CAMERA}
+    assert rig.sees(room, patient) == {(doctor.participant, source) for source in both}
+    assert rig.sees(room, doctor) == {(patient.participant, source) for source in both}
+    assert {slot.participant for slot in patient.connection.layout.slots} == {doctor.participant}
+
+
+@pytest.mark.parametrize("failing", ["before", "after"])
+async def test_a_store_that_fails_opens_nothing(rig: Rig, failing: str) -> None:
+    """The act raises, and no gate moves before the store has told that the admission is on record."""
+    room, doctor, patient = await consultation(rig)
+    rig.store.failing = failing
+    with pytest.raises(StoreDown):
+        await admit(rig, doctor, patient)
+    await rig.service.repair()
+    assert rig.leg(room, patient) not in rig.engine.open_legs()
+    rig.store.failing = None
+    await rig.service.repair()
+    recorded = any(isinstance(event, Admitted) for event in rig.store.events(room))
+    assert recorded == (failing == "after")
+    assert (rig.leg(room, patient) in rig.engine.open_legs()) == recorded
+
+
+async def test_a_removal_cut_short_after_its_record_still_happens(rig: Rig) -> None:
+    """When the task is cancelled between record and act, repair puts the person out and says goodbye."""
+    room, doctor, patient = await consultation(rig)
+    await admit(rig, doctor, patient)
+    leg = rig.leg(room, patient)
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(rig.say(doctor, m.Remove(participant=patient.participant, ref=1)))
+        while rig.log[-1] != "record Removed":
+            await asyncio.sleep(0)
+        task.cancel()
+    assert leg in rig.engine.open_legs()
+    await rig.service.repair()
+    assert leg not in rig.engine.legs
+    assert patient.connection.bye is Code.REMOVED
+    await rig.say(doctor, m.Lock(locked=True, ref=2))
+    assert rig.recorded(room) == rig.live(room).room
+
+
+async def test_a_join_cut_short_after_its_record_leaves_no_ghost(rig: Rig) -> None:
+    """Somebody recorded as arrived whose socket never got its seat is recorded as gone by the next repair."""
+    room = await rig.open_room()
+    page = await rig.page(room)
+    rig.store.failing = "after"
+    with pytest.raises(StoreDown):
+        await rig.join(page)
+    rig.store.failing = None
+    await rig.service.repair()
+    assert [person.connected for person in rig.recorded(room).participants.values()] == [False]
+
+
+async def test_a_busy_engine_delays_an_admission_until_repair(rig: Rig) -> None:
+    """The admission is recorded, the gate stays shut, and the next repair opens it."""
+    room, doctor, patient = await consultation(rig)
+    rig.engine.dead = True
+    await admit(rig, doctor, patient)
+    assert rig.recorded(room).participants[patient.participant].place is Place.ADMITTED
+    rig.engine.dead = False
+    assert rig.sees(room, patient) == set()
+    await rig.service.repair()
+    assert rig.sees(room, patient) == {(doctor.participant, MIC), (doctor.participant, CAMERA)}
+
+
+async def test_a_removal_that_the_engine_could_not_take_is_made_good(rig: Rig) -> None:
+    """Neither gate nor leg of the removed outlives the engine's trouble."""
+    room, doctor, patient = await consultation(rig)
+    await admit(rig, doctor, patient)
+    leg = rig.leg(room, patient)
+    rig.engine.dead = True
+    await rig.say(doctor, m.Remove(participant=patient.participant, ref=1))
+    assert patient.connection.bye is Code.REMOVED
+    rig.engine.dead = False
+    await rig.service.repair()
+    assert rig.sees(room, doctor) == set()
+    rig.deliver()
+    assert leg not in rig.engine.legs
+
+
+async def test_a_ghost_is_gone_after_the_grace_and_not_before(rig: Rig) -> None:
+    """Media goes on while the owner of a lost connection may come back, then the leg is removed."""
+    room, doctor, patient = await consultation(rig)
+    await admit(rig, doctor, patient)
+    leg = rig.leg(room, patient)
+    await rig.lose(patient)
+    await rig.pass_time(GRACE - 1)
+    assert rig.sees(room, doctor) == {(patient.participant, MIC), (patient.participant, CAMERA)}
+    await rig.pass_time(1)
+    assert leg not in rig.engine.legs
+    assert doctor.connection.layout.slots == []
+    told = {person.participant: person.connected for person in doctor.connection.roster.people}
+    assert told == {doctor.participant: True, patient.participant: False}
+
+
+async def test_a_ghost_is_tried_again_when_the_store_was_away(rig: Rig) -> None:
+    """A disconnection that could not be recorded is recorded later, so that no gate stays open for nobody."""
+    room, doctor, patient = await consultation(rig)
+    await admit(rig, doctor, patient)
+    await rig.lose(patient)
+    rig.store.failing = "before"
+    with pytest.raises(StoreDown):
+        await rig.pass_time(GRACE)
+    rig.store.failing = None
+    await rig.pass_time(GRACE)
+    assert rig.engine.open_legs() == {rig.leg(room, doctor)}
+
+
+async def test_coming_back_within_the_grace_keeps_place_and_leg(rig: Rig) -> None:
+    """A new socket of the same page goes on with its leg; the old socket's end changes nothing."""
+    room, doctor, patient = await consultation(rig)
+    await admit(rig, doctor, patient)
+    leg = rig.leg(room, patient)
+    await rig.lose(patient)
+    await rig.join(patient)
+    await rig.offer(patient)
+    await rig.pass_time(GRACE + 1)
+    assert rig.leg(room, patient) == leg
+    assert rig.sees(room, patient)
+    assert patient.connection.welcome.place is m.Place.ADMITTED
+
+
+async def test_a_second_page_replaces_the_first(rig: Rig) -> None:
+    """The old socket hears `replaced`, its late messages are refused, and its leg ends with the new offer."""
+    room, doctor, patient = await consultation(rig)
+    await admit(rig, doctor, patient)
+    old_leg, old_seat, old_socket = rig.leg(room, patient), patient.seat, patient.connection
+    second = Page(patient.link, resume=patient.resume)
+    await rig.join(second)
+    assert old_socket.bye is Code.REPLACED
+    assert old_seat is not None
+    assert await code_of(rig.door.handle(old_seat, m.SelfMute(muted=True, ref=1))) is Code.REPLACED
+    await rig.offer(second)
+    assert old_leg not in rig.engine.legs
+    assert rig.sees(room, second)
+    await rig.door.lost(old_seat)
+    await rig.pass_time(GRACE)
+    assert rig.recorded(room).participants[second.participant].connected
+
+
+async def test_an_offer_that_waited_while_its_page_was_replaced_is_refused(rig: Rig) -> None:
+    """The leg of the newer page is not taken away by the older page's late offer."""
+    room, _doctor, patient = await consultation(rig)
+    second = Page(patient.link, resume=patient.resume)
+    late = Page(patient.link, seat=patient.seat)
+    async with asyncio.TaskGroup() as group:
+        joining = group.create_task(rig.join(second))
+        await asyncio.sleep(0)
+        assert rig.live(room).lock.locked()
+        offering = group.create_task(code_of(rig.offer(late)))
+    assert joining.exception() is None
+    assert offering.result() is Code.REPLACED
+
+
+@pytest.mark.parametrize(
+    ("message", "code"),
+    [
+        (lambda who: m.Remove(participant=who, ref=1), Code.REMOVED),
+        (lambda who: m.Refuse(participant=who, ref=1), Code.REFUSED),
+        (lambda _who: m.End(ref=1), Code.ENDED),
+    ],
+)
+async def test_whoever_is_put_out_hears_why(rig: Rig, message: object, code: Code) -> None:
+    """The socket ends with the code of the act, and the leg goes with it."""
+    room, doctor, patient = await consultation(rig)
+    leg = rig.leg(room, patient)
+    await rig.say(doctor, message(patient.participant))  # type: ignore[operator]
+    assert patient.connection.bye is code
+    assert leg not in rig.engine.legs
+
+
+async def test_leaving_ends_with_left_and_leads_back_to_the_waiting_room(rig: Rig) -> None:
+    """Who leaves gives the place up, and the same link waits again."""
+    room, doctor, patient = await consultation(rig)
+    await admit(rig, doctor, patient)
+    await rig.say(patient, m.Leave())
+    assert patient.connection.bye is Code.LEFT
+    await rig.join(patient)
+    assert patient.connection.welcome.place is m.Place.WAITING
+    await rig.offer(patient)
+    assert rig.engine.open_legs() == {rig.leg(room, doctor)}
+
+
+async def test_being_sent_to_wait_stops_media_and_keeps_the_leg_warm(rig: Rig) -> None:
+    """The gate shuts, the roster shrinks to oneself, and a new admission needs no new offer."""
+    room, doctor, patient = await consultation(rig)
+    await admit(rig, doctor, patient)
+    leg = rig.leg(room, patient)
+    await rig.say(doctor, m.ToWaiting(participant=patient.participant, ref=1))
+    assert rig.engine.open_legs() == {rig.leg(room, doctor)}
+    assert [person.participant for person in patient.connection.roster.people] == [patient.participant]
+    assert patient.connection.layout.slots == []
+    await admit(rig, doctor, patient)
+    assert rig.leg(room, patient) == leg
+    assert rig.sees(room, patient)
+
+
+async def test_an_ended_room_leaves_memory_and_takes_nobody(rig: Rig) -> None:
+    """Its legs are gone, acts on it are refused as ended, links too, and nothing of that is written down."""
+    room, doctor, patient = await consultation(rig)
+    await rig.say(doctor, m.End(ref=1))
+    assert rig.service.rooms == []
+    assert rig.engine.legs == {}
+    lines = len(rig.store.audit)
+    assert await code_of(rig.say(doctor, m.Lock(locked=True, ref=2))) is Code.ROOM_ENDED
+    assert await code_of(rig.join(patient)) is Code.ROOM_ENDED
+    await rig.lose(patient)
+    await rig.pass_time(GRACE)
+    assert len(rig.store.audit) == lines
+    assert rig.service.rooms == []
+
+
+async def test_joining_while_the_room_ends_is_refused(rig: Rig) -> None:
+    """A knock that waits for the room's lock while the host ends it finds it ended."""
+    room, doctor, _patient = await consultation(rig)
+    late = await rig.page(room)
+    async with asyncio.TaskGroup() as group:
+        ending = group.create_task(rig.say(doctor, m.End(ref=1)))
+        joining = group.create_task(code_of(rig.join(late)))
+    assert isinstance(ending.result(), m.Ok)
+    assert joining.result() is Code.ROOM_ENDED
+
+
+async def test_two_who_ask_for_a_room_at_once_get_the_same_one(rig: Rig) -> None:
+    """After a restart, many sockets come back in one moment; there must be one room with one lock."""
+    room, _doctor, _patient = await consultation(rig)
+    rig.start()
+    async with asyncio.TaskGroup() as group:
+        found = [group.create_task(rig.service.find(room)) for _ in range(5)]
+    assert len({id(task.result()) for task in found}) == 1
+    assert not any(person.connected for person in rig.recorded(room).participants.values())
+
+
+async def test_a_room_that_could_not_be_cleaned_after_a_restart_is_tried_again(rig: Rig) -> None:
+    """While the store is away nobody gets a room with ghosts in it; afterwards it is loaded in full."""
+    room, _doctor, _patient = await consultation(rig)
+    rig.start()
+    rig.store.failing = "before"
+    with pytest.raises(StoreDown):
+        await rig.service.find(room)
+    assert rig.service.rooms == []
+    rig.store.failing = None
+    assert await rig.service.find(room) is not None
+    assert not any(person.connected for person in rig.recorded(room).participants.values())
+
+
+async def test_a_restart_keeps_places(rig: Rig) -> None:
+    """The admitted come back admitted, with new legs that open; the waiting come back waiting."""
+    room, doctor, patient = await consultation(rig)
+    other = await rig.enter(room)
+    await admit(rig, doctor, patient)
+    rig.start()
+    for page in (doctor, patient, other):
+        await rig.join(page)
+        await rig.offer(page)
+    assert rig.sees(room, patient) == {(doctor.participant, MIC), (doctor.participant, CAMERA)}
+    assert rig.sees(room, other) == set()
+
+
+async def test_a_refused_leg_is_dropped_once(rig: Rig) -> None:
+    """When the engine refuses a leg, nothing more is asked of it, second after second."""
+    room, doctor, patient = await consultation(rig)
+    leg = rig.leg(room, patient)
+    del rig.engine.legs[leg]
+    rig.engine.events.append(CommandRefused(command="AddLeg", leg=leg, code="bad_description"))
+    rig.deliver()
+    rig.deliver()
+    asked = len(rig.log)
+    await rig.service.repair()
+    assert len(rig.log) == asked
+    assert patient.participant not in rig.live(room).legs
+    assert doctor.connection.bye is None
+
+
+async def test_a_refused_command_of_a_known_leg_is_asked_again(rig: Rig) -> None:
+    """Any other refusal puts the room out of line until the next repair."""
+    room, doctor, _patient = await consultation(rig)
+    leg = rig.leg(room, doctor)
+    rig.engine.legs[leg].gate = False
+    rig.engine.events.append(CommandRefused(command="SetGate", leg=leg, code="unknown_leg"))
+    rig.deliver()
+    await rig.service.repair()
+    assert leg in rig.engine.open_legs()
+
+
+async def test_a_page_without_a_microphone_disturbs_nothing(rig: Rig) -> None:
+    """Nothing is asked of a source that is not there, so the engine refuses nothing."""
+    room = await rig.open_room()
+    page = await rig.page(room, m.Role.DOCTOR, host=True)
+    await rig.join(page)
+    silent = m.Sources(camera="1")
+    await rig.say(page, m.Offer(sdp=offer_of(page.number), sources=silent, ref=1))
+    assert not [event for event in rig.engine.events if isinstance(event, CommandRefused)]
+    assert rig.leg(room, page) in rig.engine.open_legs()
+
+
+async def test_an_offer_that_names_a_stream_twice_is_refused_with_a_reason(rig: Rig) -> None:
+    """Two sources with one SSRC are the client's fault, told as `sdp_unusable`, and no leg is made."""
+    room = await rig.open_room()
+    page = await rig.page(room)
+    await rig.join(page)
+    ssrcs = [line.split()[0][len("a=ssrc:") :] for line in offer_of(1).splitlines() if line.startswith("a=ssrc:")]
+    twice = offer_of(page.number).replace(ssrcs[-1], ssrcs[0])
+    assert ssrcs[-1] != ssrcs[0]
+    assert await code_of(rig.offer(page, twice)) is Code.SDP_UNUSABLE
+    assert rig.engine.legs == {}
+
+
+async def test_pinning_shows_nobody_whom_one_may_not_know_of(rig: Rig) -> None:
+    """A guest cannot learn by pinning who waits; the host can pin the waiting."""
+    room, doctor, patient = await consultation(rig)
+    waiting = await rig.enter(room)
+    await admit(rig, doctor, patient)
+    pin = m.Pin(participant=waiting.participant, ref=1)
+    assert await code_of(rig.say(patient, pin)) is Code.UNKNOWN_PARTICIPANT
+    assert await rig.say(doctor, pin) == m.Ok(ref=1)
+    assert await rig.say(doctor, m.Pin(participant=None, ref=2)) == m.Ok(ref=2)
+    assert rig.live(room).pins == {}
+
+
+@pytest.mark.parametrize("token", ["nonsense", "r_nowhere.i_nothing"])
+async def test_a_link_to_nowhere_is_invalid_and_leaves_no_trace(rig: Rig, token: str) -> None:
+    """A forged link or one of an unknown room is refused without a line in the audit."""
+    join = m.Join(version=1, token=token, language=m.Language.NB)
+    assert await code_of(rig.door.join(join, Connection())) is Code.LINK_INVALID
+    assert rig.store.audit == []
+
+
+async def test_a_copied_link_is_used(rig: Rig) -> None:
+    """The link without the secret of its first page lets nobody in."""
+    room, _doctor, patient = await consultation(rig)
+    copy = m.Join(version=1, token=token_of(patient.link), resume="guess", language=m.Language.NB)
+    assert await code_of(rig.door.join(copy, Connection())) is Code.LINK_USED
+    assert rig.recorded(room).participants[patient.participant].connected
+
+
+async def test_a_host_link_takes_over_by_handing_the_role_to_oneself(rig: Rig) -> None:
+    """The second doctor takes the role once the first is gone, and then admits."""
+    room, doctor, patient = await consultation(rig)
+    second = await rig.enter(room, m.Role.DOCTOR, host=True)
+    take = m.HandOver(participant=second.participant, ref=1)
+    assert await code_of(rig.say(second, take)) is Code.WRONG_STATE
+    await rig.lose(doctor)
+    await rig.pass_time(GRACE)
+    assert await rig.say(second, take) == m.Ok(ref=1)
+    await admit(rig, second, patient)
+    assert rig.sees(room, patient)
+    assert rig.recorded(room).host == ParticipantId(second.participant)

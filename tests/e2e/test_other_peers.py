@@ -1,0 +1,80 @@
+"""One room with Chromium, Firefox and an aiortc client: everybody sees and hears everybody, by content."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser
+
+from loadtest.media_client import MediaOptions
+from loadtest.robot import Robot
+from signalling import messages as m
+from tests.e2e import island
+from tests.support.bridge import COUNT_NEGOTIATIONS, House, Viewer, robots, running_house
+from tests.support.firefox import FirefoxBidi, FirefoxPage
+from tests.support.media_checks import FIREFOX_PREFERENCES, init_script
+from transcode.tones import identity_of
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+
+DOCTOR, PATIENT, INTERPRETER, ROBOT, FOX = 2, 13, 37, 48, 60
+HERE = "tests/e2e/test_other_peers.py"
+# Five encoders and twenty decoders share the machine with whatever else runs there.
+MODEST = "window.__pictureRate = 8;"
+
+
+@pytest.mark.skipif(island.inside(), reason="this is the run that was asked for")
+def test_five_parties_of_three_kinds_in_a_network_of_their_own() -> None:
+    """The test below passes where there is an address that Firefox and aiortc use."""
+    island.run_again(f"{HERE}::test_five_parties_of_three_kinds_see_and_hear_each_other", seconds=170)
+
+
+@pytest.mark.skipif(not island.inside(), reason="is run by the test above, in a network of its own")
+async def test_five_parties_of_three_kinds_see_and_hear_each_other(tmp_path: Path, chromium: Browser) -> None:
+    """Three pages in Chromium, one in Firefox and a robot: each pair by picture and by tone, both ways."""
+    async with (
+        running_house(tmp_path, media_address=island.ADDRESS) as house,
+        FirefoxBidi(FIREFOX_PREFERENCES) as firefox,
+        robots(house, range(ROBOT, ROBOT + 1), MediaOptions(0, fps=8, audio_slots=4, video_slots=4)) as (robot,),
+    ):
+        doctor = await house.bring(chromium, m.Role.DOCTOR, DOCTOR, MODEST)
+        others = [
+            await house.bring(chromium, m.Role.PATIENT, PATIENT, MODEST),
+            await house.bring(chromium, m.Role.INTERPRETER, INTERPRETER, MODEST),
+            await firefox_visitor(house, firefox, FOX),
+        ]
+        viewers: list[Viewer] = [doctor, *others]
+        for viewer in others:
+            assert await viewer.rtp_received() == 0
+        await doctor.until("s.roster.people.length === 5")
+        await doctor.page.click("#admit-all")
+
+        assert robot.welcome is not None
+        parties = {await viewer.participant(): viewer.identity for viewer in viewers}
+        async with asyncio.timeout(60):
+            await robot.wait_for(lambda robot: sees_and_hears_all(robot, parties))
+        everyone = {**parties, robot.welcome.participant: ROBOT}
+        for viewer in viewers:
+            for who, identity in everyone.items():
+                if identity != viewer.identity:
+                    await viewer.sees(who, identity)
+                    await viewer.hears(who, identity)
+        for viewer in viewers:
+            assert await viewer.negotiations() == {"setLocalDescription": 1, "setRemoteDescription": 1}
+
+
+async def firefox_visitor(house: House, firefox: FirefoxBidi, identity: int) -> Viewer:
+    """Somebody new in Firefox, who waits with the media up."""
+    await firefox.preload(f"{COUNT_NEGOTIATIONS}\n{MODEST}\n{init_script(identity)}")
+    await firefox.open(await house.link(m.Role.SPECIALIST, "Specialist"))
+    viewer = Viewer(FirefoxPage(firefox), identity)
+    await firefox.evaluate("document.getElementById('enter').click()")
+    await viewer.connected(timeout_s=30)
+    return viewer
+
+
+def sees_and_hears_all(robot: Robot, parties: dict[str, int]) -> bool:
+    """Whether a robot has a picture and a tone of each of these, by content."""
+    seen = {who: reading.identity for who, reading in robot.seen().items()}
+    heard = {who: identity_of(hz) for who, hz in robot.heard().items()}
+    return seen == parties and heard == parties
