@@ -192,7 +192,13 @@ class RoomService:
             self.bring_in_line(live)
 
     def bring_in_line(self, live: LiveRoom) -> None:
-        """Make the engine do what the records say, now or, if it cannot take it, by the next `repair`."""
+        """Make the engine do what the records say, now or, if it cannot take it, by the next `repair`.
+
+        While it is in doubt what they say, nothing moves: an opening might have been taken back.
+        """
+        if live.in_doubt:
+            self._broken.add(live.room.id)
+            return
         try:
             reconcile(live, self.outside.gate, self.outside.legs)
         except EngineError as error:
@@ -209,14 +215,13 @@ class RoomService:
         for room_id in broken:
             if (live := self._live.get(room_id)) is None:
                 continue
-            forget(live)
-            self.bring_in_line(live)
             try:
                 await self._settle(live)
             except Exception:
-                # The store is still away; the other rooms and the next turn must not suffer for it.
+                # The store is still away; the other rooms must not suffer for it.
                 LOG.exception("room_in_doubt", room=room_id)
-                self._broken.add(room_id)
+            forget(live)
+            self.bring_in_line(live)
             self.tell(live)
 
     async def _settle(self, live: LiveRoom) -> None:

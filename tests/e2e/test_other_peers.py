@@ -51,8 +51,7 @@ async def test_five_parties_of_three_kinds_see_and_hear_each_other(tmp_path: Pat
 
         assert robot.welcome is not None
         parties = {await viewer.participant(): viewer.identity for viewer in viewers}
-        async with asyncio.timeout(60):
-            await robot.wait_for(lambda robot: sees_and_hears_all(robot, parties))
+        await sees_and_hears_all(robot, parties)
         everyone = {**parties, robot.welcome.participant: ROBOT}
         for viewer in viewers:
             for who, identity in everyone.items():
@@ -73,8 +72,17 @@ async def firefox_visitor(house: House, firefox: FirefoxBidi, identity: int) -> 
     return viewer
 
 
-def sees_and_hears_all(robot: Robot, parties: dict[str, int]) -> bool:
-    """Whether a robot has a picture and a tone of each of these, by content."""
-    seen = {who: reading.identity for who, reading in robot.seen().items()}
-    heard = {who: identity_of(hz) for who, hz in robot.heard().items()}
-    return seen == parties and heard == parties
+async def sees_and_hears_all(robot: Robot, parties: dict[str, int]) -> None:
+    """Wait until a robot has had a picture and a tone of each of these and of nobody else, by content."""
+    seen, heard = dict[str, int](), dict[str, int | None]()
+
+    def complete(robot: Robot) -> bool:
+        seen.update({who: reading.identity for who, reading in robot.seen().items()})
+        heard.update({who: identity_of(hz) for who, hz in robot.heard().items()})
+        return seen == parties and heard == parties
+
+    try:
+        async with asyncio.timeout(60):
+            await robot.wait_for(complete)
+    except TimeoutError:
+        raise AssertionError(f"wanted {parties}, saw {seen}, heard {heard}; {robot.counters()}") from None

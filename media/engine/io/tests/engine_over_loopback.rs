@@ -84,7 +84,7 @@ fn a_snapshot_tells_what_happened() {
         .map(|at| blocks[at].len() / 8 / Engine::columns()[at].len())
         .collect();
     assert_eq!(rows, [2, 4, 2]);
-    assert!((0..3).all(|at| blocks[at].len() % (8 * Engine::columns()[at].len()) == 0));
+    assert!((0..3).all(|at| blocks[at].len() == rows[at] * 8 * Engine::columns()[at].len()));
     assert_eq!(column(&blocks, 0, 0, "leg"), 1);
     assert_eq!(column(&blocks, 0, 0, "gate_open"), 1);
     assert_eq!(column(&blocks, 0, 1, "gate_open"), 0);

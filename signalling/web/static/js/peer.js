@@ -7,10 +7,14 @@ const DISCONNECTED_MS = 4000;
 const RESTART_MS = 8000;
 const SOURCES = ["mic", "camera", "content"];
 
-/** VP8 first and everything else after it in the browser's own order. */
-export function vp8First(codecs) {
-  const isVp8 = (codec) => codec.mimeType.toLowerCase() === "video/vp8";
-  return [...codecs.filter(isVp8), ...codecs.filter((codec) => !isVp8(codec))];
+/**
+ * VP8 first, then H.264, each with its retransmissions. What the bridge does not take is left out: twenty lines of
+ * every codec that a browser knows make an offer of many tens of kilobytes.
+ */
+export function bridgeCodecs(codecs) {
+  const of = (name) => codecs.filter((codec) => codec.mimeType.toLowerCase() === `video/${name}`);
+  const usable = [...of("vp8"), ...of("h264"), ...of("rtx")];
+  return usable.length > 0 ? usable : codecs;
 }
 
 /**
@@ -97,14 +101,14 @@ export class Peer extends EventTarget {
     add("mic", "audio", 0);
     add("camera", "video", CAMERA_MAX_BPS);
     add("content", "video", CONTENT_MAX_BPS);
-    preferVp8(this.#senders.camera);
-    preferVp8(this.#senders.content);
+    preferCodecs(this.#senders.camera);
+    preferCodecs(this.#senders.content);
   }
 
   #addSlots(pc, slots) {
     for (let slot = 0; slot < slots.audio; slot += 1) pc.addTransceiver("audio", { direction: "recvonly" });
     for (let slot = 0; slot < slots.video + slots.content; slot += 1) {
-      preferVp8(pc.addTransceiver("video", { direction: "recvonly" }));
+      preferCodecs(pc.addTransceiver("video", { direction: "recvonly" }));
     }
   }
 
@@ -174,8 +178,8 @@ function usable(servers) {
   return servers.map((server) => Object.fromEntries(Object.entries(server).filter(([, value]) => value !== null)));
 }
 
-function preferVp8(transceiver) {
+function preferCodecs(transceiver) {
   const codecs = RTCRtpReceiver.getCapabilities?.("video")?.codecs;
   if (!codecs || !transceiver.setCodecPreferences) return;
-  transceiver.setCodecPreferences(vp8First(codecs));
+  transceiver.setCodecPreferences(bridgeCodecs(codecs));
 }
