@@ -10,9 +10,8 @@ from loadtest.media_client import MediaOptions
 from loadtest.robot import Robot
 from signalling import messages as m
 from tests.e2e import island
-from tests.support.bridge import COUNT_NEGOTIATIONS, House, Viewer, robots, running_house
-from tests.support.firefox import FirefoxBidi, FirefoxPage
-from tests.support.media_checks import FIREFOX_PREFERENCES, init_script
+from tests.e2e.fox import enter_with_firefox, firefox_for
+from tests.support.bridge import Viewer, robots, running_house
 from transcode.tones import identity_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
@@ -34,14 +33,14 @@ async def test_five_parties_of_three_kinds_see_and_hear_each_other(tmp_path: Pat
     """Three pages in Chromium, one in Firefox and a robot: each pair by picture and by tone, both ways."""
     async with (
         running_house(tmp_path, media_address=island.ADDRESS) as house,
-        FirefoxBidi(FIREFOX_PREFERENCES) as firefox,
+        firefox_for(FOX, MODEST) as firefox,
         robots(house, range(ROBOT, ROBOT + 1), MediaOptions(0, fps=8, audio_slots=4, video_slots=4)) as (robot,),
     ):
         doctor = await house.bring(chromium, m.Role.DOCTOR, DOCTOR, MODEST)
         others = [
             await house.bring(chromium, m.Role.PATIENT, PATIENT, MODEST),
             await house.bring(chromium, m.Role.INTERPRETER, INTERPRETER, MODEST),
-            await firefox_visitor(house, firefox, FOX),
+            await enter_with_firefox(firefox, await house.link(m.Role.SPECIALIST, "Specialist"), FOX),
         ]
         viewers: list[Viewer] = [doctor, *others]
         for viewer in others:
@@ -60,16 +59,6 @@ async def test_five_parties_of_three_kinds_see_and_hear_each_other(tmp_path: Pat
                     await viewer.hears(who, identity)
         for viewer in viewers:
             assert await viewer.negotiations() == {"setLocalDescription": 1, "setRemoteDescription": 1}
-
-
-async def firefox_visitor(house: House, firefox: FirefoxBidi, identity: int) -> Viewer:
-    """Somebody new in Firefox, who waits with the media up."""
-    await firefox.preload(f"{COUNT_NEGOTIATIONS}\n{MODEST}\n{init_script(identity)}")
-    await firefox.open(await house.link(m.Role.SPECIALIST, "Specialist"))
-    viewer = Viewer(FirefoxPage(firefox), identity)
-    await firefox.evaluate("document.getElementById('enter').click()")
-    await viewer.connected(timeout_s=30)
-    return viewer
 
 
 async def sees_and_hears_all(robot: Robot, parties: dict[str, int]) -> None:

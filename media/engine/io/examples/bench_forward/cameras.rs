@@ -13,6 +13,15 @@ use std::time::{Duration, Instant};
 const LOST_AFTER: Duration = Duration::from_millis(200);
 pub(crate) const PAYLOAD_TYPE: u8 = 96;
 
+/// What the kernel does with a picture that comes to a watcher.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sinks {
+    /// Cuts it into packets, whether or not there is room for them.
+    Segmented,
+    /// Takes it as one piece (UDP_GRO).
+    Whole,
+}
+
 pub(crate) struct Camera {
     pub(crate) socket: UdpSocket,
     pub(crate) watchers: Vec<UdpSocket>,
@@ -49,7 +58,7 @@ fn bind() -> UdpSocket {
 }
 
 impl Cameras {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(sinks: Sinks) -> Self {
         let poll = Poll::new().unwrap();
         let camera = |room| {
             let socket = bind();
@@ -66,6 +75,10 @@ impl Cameras {
             }
         };
         let all: Vec<Camera> = (0..ROOMS).map(camera).collect();
+        let watchers = all.iter().flat_map(|camera| &camera.watchers);
+        for watcher in watchers.filter(|_| sinks == Sinks::Whole) {
+            UdpSocketState::new(UdpSockRef::from(watcher)).unwrap();
+        }
         for (room, camera) in all.iter().enumerate() {
             let fd: RawFd = camera.watchers[0].as_raw_fd();
             let mut source = mio::unix::SourceFd(&fd);
@@ -111,10 +124,10 @@ impl Camera {
     }
 
     fn take_in(&mut self) {
-        let mut sink = [0; 2_048];
+        let mut sink = [0; 16_384];
         while let Ok(len) = self.watchers[0].recv(&mut sink) {
-            // Reports and answers to checks are shorter.
-            self.awaited = self.awaited.saturating_sub(usize::from(len >= PACKET));
+            // One packet or several in one piece; reports and answers to checks are shorter.
+            self.awaited = self.awaited.saturating_sub(len / PACKET);
         }
     }
 

@@ -6,7 +6,9 @@ use std::process::Command;
 const NOTES: &str = "Eight rooms on one shard, in each one source (a camera) and 20 slots; groups of six packets of \
 1,200 B of RTP, AEAD_AES_128_GCM, VP8 with NACK, closed loop with one picture of each camera under way. CPU time is \
 user and system time of the one thread that does the work. Both subjects send to the same loopback sockets, of which \
-all but the first of each room are bound and never read: the kernel segments and drops there, in the sender's time. \
+all but the first of each room are bound and never read: what arrives there is dropped in the sender's time. In \
+fanout-20 the kernel segments before it drops, as for a network card without segmentation offload; in \
+fanout-20-offload it drops whole pictures, as for a card with it, which leaves the least to the kernel. \
 The limit is a bare loop over the same srtp crate: receive with GRO, decrypt once, copy, rewrite, encrypt and send \
 with GSO to each of 20.";
 
@@ -57,30 +59,36 @@ impl Figure {
 
 /// The report. `ratio_to_limit` is that of the two subjects within a round, so that what slows the machine down for a
 /// while slows both.
-pub(crate) fn json(rounds: &[(Round, Round)]) -> String {
-    let ratio = |(bridge, limit): &(Round, Round)| bridge.per_cpu_second() / limit.per_cpu_second();
-    let bridge = scenario(
-        "bridge",
-        rounds.iter().map(|r| r.0),
-        rounds.iter().map(ratio),
-    );
-    let limit = scenario(
-        "limit",
-        rounds.iter().map(|r| r.1),
-        rounds.iter().map(|_| 1.0),
-    );
+pub(crate) fn json(measured: &[(&str, Vec<(Round, Round)>)]) -> String {
+    let subjects = measured
+        .iter()
+        .flat_map(|(name, rounds)| subjects(name, rounds));
+    let scenarios: Vec<String> = subjects.collect();
     let text = quoted(NOTES);
     format!(
         "{{\"benchmark\": \"forward\", \"commit\": {}, \"machine\": {}, \"rounds\": {}, \"notes\": {text}, \
-         \"scenarios\": [\n  {bridge},\n  {limit}\n]}}\n",
+         \"scenarios\": [\n  {}\n]}}\n",
         quoted(&commit()),
         machine(),
-        rounds.len(),
+        measured[0].1.len(),
+        scenarios.join(",\n  "),
     )
 }
 
+fn subjects(name: &str, rounds: &[(Round, Round)]) -> [String; 2] {
+    let ratio = |(bridge, limit): &(Round, Round)| bridge.per_cpu_second() / limit.per_cpu_second();
+    let ratios = rounds.iter().map(ratio);
+    let bridge = scenario((name, "bridge"), rounds.iter().map(|r| r.0), ratios);
+    let limit = scenario(
+        (name, "limit"),
+        rounds.iter().map(|r| r.1),
+        rounds.iter().map(|_| 1.0),
+    );
+    [bridge, limit]
+}
+
 fn scenario(
-    subject: &str,
+    (name, subject): (&str, &str),
     rounds: impl Iterator<Item = Round> + Clone,
     ratios: impl Iterator<Item = f64>,
 ) -> String {
@@ -114,7 +122,7 @@ fn scenario(
     let medians: Vec<String> = medians.collect();
     let spreads: Vec<String> = spreads.collect();
     format!(
-        "{{\"name\": \"fanout-20\", \"subject\": \"{subject}\", \"figures\": {{{}}}, \"spread\": {{{}}}}}",
+        "{{\"name\": \"{name}\", \"subject\": \"{subject}\", \"figures\": {{{}}}, \"spread\": {{{}}}}}",
         medians.join(", "),
         spreads.join(", "),
     )

@@ -11,7 +11,7 @@ from aioice import stun
 
 from media.sdp import Answer, LocalTransport, OfferRoles
 from media.transport import DtlsCertificate, DtlsServer
-from tests.media.sdp_browsers_test import OFFER, TAKE, chromium, firefox
+from tests.media.test_sdp_browsers import OFFER, TAKE, chromium, firefox
 from tests.media.sdp_offers import answered, transport
 
 CONNECTED = """(async () => {

@@ -1,0 +1,86 @@
+"""Rooms and links by REST, on the real store."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bridge.app.administration import RoomAdministration
+from bridge.app.service import Outside, RoomService
+from bridge.store import EventStore, open_store
+from signalling import messages as m
+from signalling.errors import Code, Rejected
+from tests.app.fakes import Clock, Counts, GateModel, Links
+from tests.app.rig import Rig
+
+GUEST = m.CreateInvitation(role=m.Role.PATIENT, name="Navn", valid_minutes=30)
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[EventStore]:
+    """A store in a file."""
+    async with open_store(f"sqlite:///{tmp_path / 'bridge.db'}") as opened:
+        yield opened
+
+
+def administration(store: EventStore) -> RoomAdministration:
+    """A bridge's administration over a store."""
+    outside = Outside(store, GateModel([]), Rig().legs, Clock(), Counts())
+    return RoomAdministration(RoomService(outside), Links(), store.rooms)
+
+
+async def test_a_room_is_made_listed_and_ended(store: EventStore) -> None:
+    """A room that has ended is no longer listed, and is known all the same."""
+    desk = administration(store)
+    made = await desk.create_room(m.CreateRoom(name="Kontroll", max_participants=4))
+    other = await desk.create_room(m.CreateRoom(name="Annet"))
+    assert (made.name, made.max_participants, made.ended, made.waiting, made.admitted) == ("Kontroll", 4, False, 0, 0)
+    assert await desk.rooms() == [made, other]
+    await desk.end_room(made.room)
+    assert await desk.rooms() == [other]
+    assert (await desk.room(made.room)).ended
+    await desk.end_room(made.room)
+    assert await store.verify_audit() is None
+
+
+async def test_a_link_lasts_as_long_as_was_asked(store: EventStore) -> None:
+    """The invitation expires after the minutes of the request, and the link names it."""
+    desk = administration(store)
+    made = await desk.create_room(m.CreateRoom(name="Kontroll"))
+    invitation = await desk.invite(made.room, GUEST)
+    assert (invitation.expires_at - Clock().now()).total_seconds() == 30 * 60
+    assert invitation.link.endswith(f"#{made.room}.{invitation.invitation}")
+    assert "Navn" not in invitation.link
+
+
+async def test_rooms_are_found_after_a_restart(store: EventStore) -> None:
+    """Another process on the same store knows the same rooms."""
+    made = await administration(store).create_room(m.CreateRoom(name="Kontroll"))
+    later = administration(store)
+    assert await later.rooms() == [made]
+    assert (await later.invite(made.room, GUEST)).room == made.room
+
+
+async def test_unknown_rooms_are_unknown_whatever_is_asked(store: EventStore) -> None:
+    """Every question about a room that is not there has one code."""
+    desk = administration(store)
+    for asked in (desk.room("r_x"), desk.end_room("r_x"), desk.invite("r_x", GUEST)):
+        with pytest.raises(Rejected) as caught:
+            await asked
+        assert caught.value.code is Code.UNKNOWN_ROOM
+
+
+async def test_what_the_rules_forbid_is_refused_and_audited(store: EventStore) -> None:
+    """A patient cannot get a host link, an ended room takes no invitation."""
+    desk = administration(store)
+    made = await desk.create_room(m.CreateRoom(name="Kontroll"))
+    host = m.CreateInvitation(role=m.Role.PATIENT, name="Navn", host=True)
+    with pytest.raises(Rejected) as caught:
+        await desk.invite(made.room, host)
+    assert caught.value.code is Code.BAD_MESSAGE
+    lines = await store.audit(made.room)
+    assert (lines[-1].act, lines[-1].actor, lines[-1].outcome) == ("invite", "administration", "bad_message")
+    await desk.end_room(made.room)
+    with pytest.raises(Rejected) as caught:
+        await desk.invite(made.room, GUEST)
+    assert caught.value.code is Code.ROOM_ENDED

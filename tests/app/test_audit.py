@@ -1,0 +1,126 @@
+"""What is written down of acts and refusals, and how much of it."""
+
+from datetime import timedelta
+
+import pytest
+
+from bridge.app.audit import REFUSALS_AT_ONCE, REFUSAL_EVERY, RefusalRation, of_event, of_refusal
+from bridge.rooms import commands as c
+from bridge.rooms import events as ev
+from bridge.rooms.model import ByParticipant, Office, ParticipantId, System
+from bridge.rooms.refusal import Refusal
+from bridge.store.audit import Head, chain
+from signalling import messages as m
+from signalling.errors import Code, Rejected
+from tests.app.fakes import START, Connection, token_of
+from tests.app.rig import Rig
+from tests.rooms.rig import opened, person, pid
+
+NO = Refusal("not_host", "No.")
+
+
+def test_every_event_but_ones_own_devices_makes_an_opaque_line() -> None:
+    """Each event is audited with its actor's role, as ids and plain words that the chain accepts."""
+    room = opened()
+    room.admit("patient")
+    room.happens(c.Camera(by=person("patient"), on=False))
+    room.happens(c.SelfMute(by=person("patient"), muted=True))
+    room.happens(c.Remove(by=person("doctor"), participant=pid("patient")))
+    assert room.room is not None
+    lines = {type(event): of_event(event, room.room) for event in room.record}
+    assert lines[ev.CameraChanged] is None
+    assert lines[ev.SelfMuteChanged] is None
+    kept = [line for line in lines.values() if line is not None]
+    assert len(kept) == len(lines) - 2
+    assert len(list(chain(Head(), room.room.id, kept))) == len(kept)
+    removed = lines[ev.Removed]
+    assert removed is not None
+    assert (removed.actor, removed.role, removed.act) == ("p_doctor", "doctor", "removed")
+    assert (removed.target, removed.outcome, removed.at) == ("p_patient", "ok", START)
+
+
+def test_a_refusal_names_who_tried_what_on_whom() -> None:
+    """Actor, act, target and the refusal's code are on the line."""
+    room = opened().room
+    assert room is not None
+    line = of_refusal(c.Admit(by=person("patient"), participant=pid("interpreter")), NO, room, START)
+    assert (line.actor, line.role, line.act) == ("p_patient", "patient", "admit")
+    assert (line.target, line.outcome) == ("p_interpreter", "not_host")
+
+
+def test_what_a_client_makes_up_as_an_id_is_not_written_down() -> None:
+    """A target that the room does not know may be a name: the line leaves it out, and an unknown actor has no role."""
+    room = opened().room
+    assert room is not None
+    made_up = ParticipantId("Kari-Nordmann")
+    line = of_refusal(c.Admit(by=person("doctor"), participant=made_up), NO, room, START)
+    assert line.target is None
+    stranger = of_refusal(c.AdmitAll(by=ByParticipant(ParticipantId("p_x"))), NO, room, START)
+    assert stranger.role == "unknown"
+    office = of_refusal(c.End(by=System(Office.OPERATOR)), NO, room, START)
+    assert (office.actor, office.role) == ("operator", "system")
+
+
+def test_an_act_on_a_made_up_id_is_answered_and_audited() -> None:
+    """The ration counts a person by who they are, not by whom they aim at."""
+    room = opened().room
+    assert room is not None
+    ration = RefusalRation()
+    targets = [pid("patient"), pid("interpreter"), ParticipantId("other")]
+    tries = [
+        ration.take(of_refusal(c.Admit(by=person("patient"), participant=target), NO, room, START))
+        for target in targets * 20
+    ]
+    assert tries.count(True) == REFUSALS_AT_ONCE
+    assert ration.take(of_refusal(c.AdmitAll(by=person("interpreter")), NO, room, START))
+
+
+def test_a_ration_comes_back_with_time() -> None:
+    """After a flood there is one line a minute."""
+    room = opened().room
+    assert room is not None
+    ration = RefusalRation()
+
+    def tried(minutes: float) -> int:
+        at = START + timedelta(minutes=minutes)
+        line = of_refusal(c.AdmitAll(by=person("patient")), NO, room, at)
+        return sum(ration.take(line) for _ in range(100))
+
+    assert REFUSAL_EVERY == timedelta(minutes=1)
+    assert tried(0) == REFUSALS_AT_ONCE
+    assert tried(0.5) == 0
+    assert tried(3) == 3
+    assert tried(1000) == REFUSALS_AT_ONCE
+
+
+@pytest.fixture
+def rig() -> Rig:
+    """A bridge."""
+    return Rig()
+
+
+async def test_a_removed_person_who_knocks_for_ever_fills_no_disk(rig: Rig) -> None:
+    """Thousands of knocks with a blocked link leave a bounded number of lines; all are counted."""
+    room = await rig.open_room()
+    doctor = await rig.enter(room, m.Role.DOCTOR, host=True)
+    patient = await rig.enter(room)
+    await rig.say(doctor, m.Remove(participant=patient.participant, ref=1))
+    before = len(rig.store.audit)
+    join = m.Join(version=1, token=token_of(patient.link), resume=patient.resume, language=m.Language.NB)
+    for _ in range(1000):
+        with pytest.raises(Rejected) as caught:
+            await rig.door.join(join, Connection())
+        assert caught.value.code is Code.LINK_BLOCKED
+    assert len(rig.store.audit) - before == REFUSALS_AT_ONCE
+    assert rig.counts.seen["refusals", "link_blocked"] == 1000
+    assert rig.counts.seen["refusals_not_audited", "link_blocked"] == 1000 - REFUSALS_AT_ONCE
+
+
+async def test_an_id_that_looks_like_a_name_gets_the_refusal_it_deserves(rig: Rig) -> None:
+    """The chain refuses lines that could name somebody; a client's invention must not become our fault."""
+    room = await rig.open_room()
+    doctor = await rig.enter(room, m.Role.DOCTOR, host=True)
+    with pytest.raises(Rejected) as caught:
+        await rig.say(doctor, m.Admit(participant="Kari-Nordmann", ref=1))
+    assert caught.value.code is Code.UNKNOWN_PARTICIPANT
+    assert (rig.store.audit[-1].target, rig.store.audit[-1].outcome) == (None, "unknown_participant")
