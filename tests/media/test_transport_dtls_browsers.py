@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import socket as socketlib
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,7 +10,7 @@ from aioice import stun
 
 from media.sdp import Answer, LocalTransport, OfferRoles
 from media.transport import DtlsCertificate, DtlsServer
-from tests.media.test_sdp_browsers import OFFER, TAKE, chromium, firefox
+from tests.media.test_sdp_browsers import OFFER, TAKE, chromium
 from tests.media.sdp_offers import answered, transport
 
 CONNECTED = """(async () => {
@@ -54,19 +53,19 @@ class _LiteEnd(asyncio.DatagramProtocol):
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("browser", [chromium, firefox])
-async def test_a_browser_completes_the_handshake(browser: Any) -> None:
-    """A browser that got our answer reports connected, and the server has keys of the preferred profile."""
+async def test_chromium_completes_the_handshake() -> None:
+    """Chromium reports connected on our answer, and the server has keys of the preferred profile.
+
+    Firefox sends no check to 127.0.0.1; its handshake is proven in a network of its own, by tests/e2e.
+    """
     certificate = DtlsCertificate.generate(datetime.now(UTC))
     loop = asyncio.get_running_loop()
     plan = transport(certificate.fingerprint)
-    socket, end = await loop.create_datagram_endpoint(
-        lambda: _LiteEnd(plan.ice_pwd), local_addr=(_own_address(), 0)
-    )
+    socket, end = await loop.create_datagram_endpoint(lambda: _LiteEnd(plan.ice_pwd), local_addr=("127.0.0.1", 0))
     try:
         bound = socket.get_extra_info("sockname")
         local = LocalTransport(plan.ice_ufrag, plan.ice_pwd, plan.fingerprint, (bound,), plan.cname)
-        async with browser() as evaluate:
+        async with chromium() as evaluate:
             sdp, mic, camera, content = await evaluate(OFFER)
             answer = answered(sdp, OfferRoles(mic, camera, content), local=local)
             end.dtls = _server(certificate, answer, loop.time())
@@ -78,16 +77,6 @@ async def test_a_browser_completes_the_handshake(browser: Any) -> None:
         assert end.dtls.stats.restarts == end.dtls.stats.malformed == 0
     finally:
         socket.close()
-
-
-def _own_address() -> str:
-    """Return an address of this machine, not loopback if it has one: Firefox sent no check to 127.0.0.1."""
-    with socketlib.socket(socketlib.AF_INET, socketlib.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("192.0.2.77", 9))  # a documentation address; connecting a UDP socket sends nothing
-        except OSError:
-            return "127.0.0.1"
-        return str(probe.getsockname()[0])
 
 
 def _server(certificate: DtlsCertificate, answer: Answer, now: float) -> DtlsServer:
