@@ -3,7 +3,8 @@
 import asyncio
 import os
 import signal
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -62,20 +63,32 @@ def serve(config_file: Path | None) -> None:
 
 
 async def _serve(config: Config) -> None:
-    async with run_bridge(config):
-        await until_told_to_stop()
+    with stop_signals() as told:
+        async with run_bridge(config):
+            await told.wait()
 
 
-async def until_told_to_stop() -> None:
-    """Return at the first SIGINT or SIGTERM."""
+@contextmanager
+def stop_signals() -> Iterator[asyncio.Event]:
+    """Give what the first SIGINT or SIGTERM sets, from now on: also one that comes while things are starting.
+
+    A second signal does what it does to any program, so that an end that hangs can be cut short.
+    """
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, told.set)
+    numbers = (signal.SIGINT, signal.SIGTERM)
+
+    def take() -> None:
+        told.set()
+        for number in numbers:
+            loop.remove_signal_handler(number)
+
+    for number in numbers:
+        loop.add_signal_handler(number, take)
     try:
-        await told.wait()
+        yield told
     finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in numbers:
             loop.remove_signal_handler(number)
 
 
@@ -159,7 +172,12 @@ def demo(config_file: Path | None, robots: int) -> None:
     """Run a bridge with one room, and print a link for a doctor, a patient and an interpreter."""
     config = _load(config_file)
     logs.configure("warning", "console")
-    _run(run_demo(config, robots, CONSOLE, until_told_to_stop))
+    _run(_demo(config, robots))
+
+
+async def _demo(config: Config, robots: int) -> None:
+    with stop_signals() as told:
+        await run_demo(config, robots, CONSOLE, told)
 
 
 def _load(config_file: Path | None) -> Config:

@@ -3,7 +3,7 @@
 import asyncio
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -25,9 +25,7 @@ ROBOT_ROLES: Final = (m.Role.PATIENT, m.Role.RELATIVE, m.Role.INTERPRETER, m.Rol
 ROBOT_FAREWELL_SECONDS: Final = 5.0
 
 
-async def run_demo(
-    config: Config, robots: int, console: Console, until_told_to_stop: Callable[[], Awaitable[None]]
-) -> None:
+async def run_demo(config: Config, robots: int, console: Console, told_to_stop: asyncio.Event) -> None:
     """Run until told to stop. Nothing is kept: the records are in a folder that goes with the demo."""
     with tempfile.TemporaryDirectory(prefix="brotjeneste-demo-") as folder:
         async with run_bridge(_in_folder(config, Path(folder))) as bridge:
@@ -44,7 +42,7 @@ async def run_demo(
                 console.print("\nThe robots wait until the doctor admits them.")
             console.print("\nCtrl-C ends the demo.\n")
             async with _robots(links):
-                await until_told_to_stop()
+                await told_to_stop.wait()
 
 
 def _in_folder(config: Config, folder: Path) -> Config:

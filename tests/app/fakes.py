@@ -227,14 +227,13 @@ class GateModel:
         match command:
             case AddLeg():
                 return self._add(command)
-            case SetFeeds(room=room):
-                for leg in self.legs.values():
-                    if leg.room == room:
-                        leg.feeds = {}
+            case SetFeeds():
                 self._feed(command)
                 return None
-        if (leg := self.legs.get(command.leg)) is None:
-            return "unknown_leg"
+        leg = self.legs.get(command.leg)
+        return "unknown_leg" if leg is None else self._change(leg, command)
+
+    def _change(self, leg: ModelLeg, command: Command) -> str | None:
         match command:
             case SetGate(leg=number, open=is_open):
                 if is_open:
@@ -267,6 +266,9 @@ class GateModel:
         self.events.append(LegRemoved(leg=number, at_us=1, last_in_us=0, last_out_us=0))
 
     def _feed(self, command: SetFeeds) -> None:
+        for leg in self.legs.values():
+            if leg.room == command.room:
+                leg.feeds = {}
         for feed in command.feeds:
             source, to = feed.source, self.legs.get(feed.leg)
             sender = None if source is None else self.legs.get(source.leg)

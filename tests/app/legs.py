@@ -22,9 +22,7 @@ def source(number: int, *codecs: str) -> Source:
     """A source in these codecs; by default what every browser sends."""
     kind = KINDS[number]
     chosen = codecs or (("opus",) if kind == "audio" else ("vp8",))
-    return Source(
-        source=number, kind=kind, mid=str(number), ssrc=None, rtx_ssrc=None, formats=formats(*chosen)
-    )
+    return Source(source=number, kind=kind, mid=str(number), ssrc=None, rtx_ssrc=None, formats=formats(*chosen))
 
 
 def slot(number: int, kind: Kind, *codecs: str) -> Slot:

@@ -69,7 +69,7 @@ class Rig:
             self.engine,  # type: ignore[arg-type]
             certificate("server"),
             LegPolicy(candidates=lambda _shard: (("127.0.0.1", 40000),)),
-            lambda event: self.service.handle_leg_event(event),
+            lambda event: self.service.handle_leg_event(event),  # noqa: PLW0108 - the service comes next
         )
         self.service = RoomService(Outside(self.store, self.engine, self.legs, self.clock, self.counts))
         policy = BrowserPolicy(

@@ -34,7 +34,13 @@ async def test_a_room_is_made_listed_and_ended(store: EventStore) -> None:
     desk = administration(store)
     made = await desk.create_room(m.CreateRoom(name="Kontroll", max_participants=4))
     other = await desk.create_room(m.CreateRoom(name="Annet"))
-    assert (made.name, made.max_participants, made.ended, made.waiting, made.admitted) == ("Kontroll", 4, False, 0, 0)
+    assert (made.name, made.max_participants, made.ended, made.waiting, made.admitted) == (
+        "Kontroll",
+        4,
+        False,
+        0,
+        0,
+    )
     assert await desk.rooms() == [made, other]
     await desk.end_room(made.room)
     assert await desk.rooms() == [other]

@@ -80,7 +80,7 @@ class Consultations(RuleBasedStateMachine):
         self.runner.close()
 
     def run(self, *works: Coroutine[Any, Any, object]) -> None:
-        """Do things, at once if there are several; being refused is an answer, the store's failure is no surprise."""
+        """Do things, at once if there are several. To be refused is an answer; a failing store is no surprise."""
 
         async def all_of_it() -> list[object]:
             return await asyncio.gather(*works, return_exceptions=True)
@@ -304,7 +304,7 @@ class Consultations(RuleBasedStateMachine):
 
     @invariant()
     def the_engine_does_what_the_records_say(self) -> None:
-        """Unless something failed since the last repair: gates, legs, mutes and rooms in memory follow the records."""
+        """Unless something failed since the last repair, gates, legs, mutes and memory follow the records."""
         if self.trouble or not hasattr(self, "room"):
             return
         recorded = self.rig.recorded(self.room)
@@ -343,7 +343,9 @@ class Consultations(RuleBasedStateMachine):
             own = [person for person in told.people if person.you]
             if not own or own[0].place is m.Place.WAITING:
                 assert [person.participant for person in told.people] == ([owner] if own else [])
-            assert all(person.place is m.Place.ADMITTED for person in told.people if not told.host and not person.you)
+            assert all(
+                person.place is m.Place.ADMITTED for person in told.people if not told.host and not person.you
+            )
 
 
 TestConsultations = Consultations.TestCase

@@ -1,10 +1,8 @@
 """What is written down of acts and refusals, and how much of it."""
 
-from datetime import timedelta
-
 import pytest
 
-from bridge.app.audit import REFUSALS_AT_ONCE, REFUSAL_EVERY, RefusalRation, of_event, of_refusal
+from bridge.app.audit import REFUSAL_EVERY, REFUSALS_AT_ONCE, RefusalRation, of_event, of_refusal
 from bridge.rooms import commands as c
 from bridge.rooms import events as ev
 from bridge.rooms.model import ByParticipant, Office, ParticipantId, System
@@ -49,7 +47,7 @@ def test_a_refusal_names_who_tried_what_on_whom() -> None:
 
 
 def test_what_a_client_makes_up_as_an_id_is_not_written_down() -> None:
-    """A target that the room does not know may be a name: the line leaves it out, and an unknown actor has no role."""
+    """A target unknown to the room may be a name, so the line leaves it out; an unknown actor has no role."""
     room = opened().room
     assert room is not None
     made_up = ParticipantId("Kari-Nordmann")
@@ -61,8 +59,8 @@ def test_what_a_client_makes_up_as_an_id_is_not_written_down() -> None:
     assert (office.actor, office.role) == ("operator", "system")
 
 
-def test_an_act_on_a_made_up_id_is_answered_and_audited() -> None:
-    """The ration counts a person by who they are, not by whom they aim at."""
+def test_a_flood_of_refusals_is_cut_for_the_one_who_makes_it() -> None:
+    """A person has one ration, at whomever they aim, and others have their own."""
     room = opened().room
     assert room is not None
     ration = RefusalRation()
@@ -82,11 +80,10 @@ def test_a_ration_comes_back_with_time() -> None:
     ration = RefusalRation()
 
     def tried(minutes: float) -> int:
-        at = START + timedelta(minutes=minutes)
+        at = START + minutes * REFUSAL_EVERY
         line = of_refusal(c.AdmitAll(by=person("patient")), NO, room, at)
         return sum(ration.take(line) for _ in range(100))
 
-    assert REFUSAL_EVERY == timedelta(minutes=1)
     assert tried(0) == REFUSALS_AT_ONCE
     assert tried(0.5) == 0
     assert tried(3) == 3

@@ -7,7 +7,9 @@ from tests.app.legs import slot, source
 EVERYTHING = (source(MIC), source(CAMERA), source(CONTENT))
 
 
-def browser(leg: int, *, people: int = 2, content: int = 1, sharing: bool = False, pinned: int | None = None) -> Present:
+def browser(
+    leg: int, *, people: int = 2, content: int = 1, sharing: bool = False, pinned: int | None = None
+) -> Present:
     """A browser with as many audio as video slots, numbered like its m-lines: audio, video, content."""
     ears = [slot(n, "audio") for n in range(people)]
     eyes = [slot(people + n, "video") for n in range(people)]
@@ -90,7 +92,9 @@ def test_slots_that_differ_get_what_each_can_take() -> None:
     """Where one slot takes VP8 and one H.264, each source goes to its own."""
     slots: tuple[Slot, ...] = (slot(0, "video", "h264"), slot(1, "video", "vp8"))
     receiver = Present(leg=1, sources=(), slots=slots)
-    senders = [Present(leg=n, sources=(source(CAMERA, codec),), slots=()) for n, codec in ((2, "vp8"), (3, "h264"))]
+    senders = [
+        Present(leg=n, sources=(source(CAMERA, codec),), slots=()) for n, codec in ((2, "vp8"), (3, "h264"))
+    ]
     assert plan([receiver, *senders], []) == {(1, 1): (2, CAMERA), (1, 0): (3, CAMERA)}
 
 

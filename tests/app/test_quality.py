@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.app.quality import read, person_stats
+from bridge.app.quality import person_stats, read
 from signalling import messages as m
 
 STREAMS = np.dtype([(n, "<u8") for n in ("leg", "direction", "bytes", "lost", "expected", "jitter_us")])

@@ -6,8 +6,9 @@ import pytest
 
 from bridge.rooms.events import Admitted
 from bridge.rooms.model import ParticipantId, Place
-from media.api import CommandRefused
+from media.api import CommandRefused, ConsentLost, IceConnected, Speakers
 from media.description import CAMERA, MIC
+from media.legs import LegDelayed, LegFailed, LegSecured
 from signalling import messages as m
 from signalling.errors import Code, Rejected
 from tests.app.fakes import Connection, StoreDown, token_of
@@ -85,7 +86,7 @@ async def test_a_removal_cut_short_after_its_record_still_happens(rig: Rig) -> N
     leg = rig.leg(room, patient)
     async with asyncio.TaskGroup() as group:
         task = group.create_task(rig.say(doctor, m.Remove(participant=patient.participant, ref=1)))
-        while rig.log[-1] != "record Removed":
+        while rig.log[-1] != "record Removed":  # noqa: ASYNC110 - it is the very turn of the loop that matters
             await asyncio.sleep(0)
         task.cancel()
     assert leg in rig.engine.open_legs()
@@ -254,7 +255,7 @@ async def test_being_sent_to_wait_stops_media_and_keeps_the_leg_warm(rig: Rig) -
 
 async def test_an_ended_room_leaves_memory_and_takes_nobody(rig: Rig) -> None:
     """Its legs are gone, acts on it are refused as ended, links too, and nothing of that is written down."""
-    room, doctor, patient = await consultation(rig)
+    _room, doctor, patient = await consultation(rig)
     await rig.say(doctor, m.End(ref=1))
     assert rig.service.rooms == []
     assert rig.engine.legs == {}
@@ -403,3 +404,61 @@ async def test_a_host_link_takes_over_by_handing_the_role_to_oneself(rig: Rig) -
     await admit(rig, second, patient)
     assert rig.sees(room, patient)
     assert rig.recorded(room).host == ParticipantId(second.participant)
+
+
+async def test_a_host_invites_from_the_page(rig: Rig) -> None:
+    """The link lasts as long as the policy says, and lets a guest wait."""
+    room, doctor, _patient = await consultation(rig)
+    invited = await rig.say(doctor, m.Invite(role=m.Role.RELATIVE, name="Navn", ref=5))
+    assert isinstance(invited, m.Invited)
+    assert (invited.ref, (invited.expires_at - rig.clock.now()).total_seconds()) == (5, 3600)
+    guest = Page(invited.link)
+    await rig.join(guest)
+    assert guest.connection.welcome.place is m.Place.WAITING
+    assert rig.recorded(room).participants[guest.participant].role.value == "relative"
+
+
+async def test_joining_twice_on_one_connection_is_a_wrong_state(rig: Rig) -> None:
+    """The session refuses it before; the door does not rely on that."""
+    _room, doctor, _patient = await consultation(rig)
+    join = m.Join(version=1, token="t", language=m.Language.NB)  # noqa: S106 - opens nothing
+    assert await code_of(rig.say(doctor, join)) is Code.WRONG_STATE
+
+
+async def test_an_offer_that_a_busy_engine_cannot_take_is_our_fault(rig: Rig) -> None:
+    """The client hears `internal`, it is counted, and the next offer works."""
+    room = await rig.open_room()
+    page = await rig.page(room, m.Role.DOCTOR, host=True)
+    await rig.join(page)
+    rig.engine.busy = 1
+    assert await code_of(rig.offer(page)) is Code.INTERNAL
+    assert rig.counts.seen["engine_errors", "busy"] == 1
+    await rig.offer(page)
+    assert rig.engine.open_legs() == {rig.leg(room, page)}
+
+
+async def test_troubles_of_a_leg_are_counted_under_their_code(rig: Rig) -> None:
+    """A failed handshake and a command put off are counted; a leg that is up, or without consent, changes nothing."""
+    room, doctor, _patient = await consultation(rig)
+    leg, plan = rig.leg(room, doctor), rig.live(room).plan
+    for event in (LegFailed(leg, "dtls_timeout"), LegDelayed(leg, "engine_busy"), LegSecured(leg)):
+        rig.service.handle_leg_event(event)
+    for told in (ConsentLost(leg=leg), IceConnected(leg=leg), Speakers(room=1, legs=[leg])):
+        rig.service.handle_leg_event(told)
+    assert rig.counts.seen["leg_failures", "dtls_timeout"] == 1
+    assert rig.counts.seen["engine_errors", "engine_busy"] == 1
+    assert (rig.live(room).plan, rig.live(room).speakers) == (plan, [])
+
+
+async def test_a_speaker_takes_a_slot_and_everyone_is_told(rig: Rig) -> None:
+    """With two slots and three others, who speaks is shown in the place of who spoke least."""
+    room, doctor, patient = await consultation(rig)
+    others = [await rig.enter(room) for _ in range(2)]
+    await admit(rig, doctor, patient, *others)
+    shown = {slot.participant for slot in doctor.connection.layout.slots}
+    unseen = next(page for page in (patient, *others) if page.participant not in shown)
+    live = rig.live(room)
+    rig.engine.events.append(Speakers(room=live.number, legs=[rig.leg(room, unseen)]))
+    rig.deliver()
+    assert unseen.participant in {slot.participant for slot in doctor.connection.layout.slots}
+    assert (unseen.participant, CAMERA) in rig.sees(room, doctor)

@@ -63,7 +63,12 @@ def test_a_welcome_gives_the_place_and_the_secret() -> None:
     room = opened().room
     assert room is not None
     told = telling.welcome(room, room.participants[pid("patient")], "secret", SLOTS)
-    assert (told.participant, told.place, told.host, told.resume) == ("p_patient", m.Place.WAITING, False, "secret")
+    assert (told.participant, told.place, told.host, told.resume) == (
+        "p_patient",
+        m.Place.WAITING,
+        False,
+        "secret",
+    )
     assert (told.version, told.role, told.slots, told.room_name) == (1, m.Role.PATIENT, SLOTS, "Rom 1")
 
 

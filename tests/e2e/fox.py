@@ -74,7 +74,7 @@ class FirefoxVisitor(Viewer):
 @asynccontextmanager
 async def firefox_for(identity: int, script: str = "") -> AsyncIterator[FirefoxBidi]:
     """Firefox with the picture and the tone of this identity, running `script` in each page first."""
-    preferences = {**FIREFOX_PREFERENCES, TONE_PREFERENCE: tone_for(identity).frequency_hz}
+    preferences = {**FIREFOX_PREFERENCES, TONE_PREFERENCE: round(tone_for(identity).frequency_hz)}
     async with FirefoxBidi(preferences) as firefox:
         scripts = (COUNT_NEGOTIATIONS, script, _KEEP_REAL, init_script(identity), _MICROPHONE)
         await firefox.preload("\n".join(scripts))

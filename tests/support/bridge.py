@@ -268,6 +268,13 @@ class Visitor(Viewer):
         if sure:
             await self.page.click("#confirm-yes")
 
+    async def tile_shows(self, participant: str, identity: int) -> None:
+        """Check by content what a person's tile on the stage shows."""
+        tile = f"document.querySelector('#stage .tile[data-participant=\"{participant}\"] video')"
+        picture = await read_page_video(self.page, tile, timeout_s=15, distinct=2)
+        assert picture is not None, self.console[-5:]
+        assert picture.identity == identity
+
     async def ended(self, code: str) -> None:
         """Wait until the page shows the ending with this code."""
         await self.until(f"s.screen === 'end' && s.ending === {json.dumps(code)}")

@@ -167,7 +167,7 @@ pub enum Command {
     SendDtls {
         /// To whom.
         leg: LegId,
-        /// Each fits one UDP datagram.
+        /// Each fits one UDP datagram; anything but DTLS is refused, since it would pass the gate.
         datagrams: Vec<serde_bytes::ByteBuf>,
     },
     /// Opens or closes the gate of a leg.

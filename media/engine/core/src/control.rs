@@ -10,7 +10,9 @@ use crate::slot::{Filling, Slot};
 use crate::source::Taker;
 use crate::time::Micros;
 use engine_srtp::{Inbound, Outbound, Profile};
+use engine_wire::demux::{classify, Class};
 use rustc_hash::{FxHashMap, FxHashSet};
+use serde_bytes::ByteBuf;
 
 impl Shard {
     /// Carries a command out; one that cannot be is answered with [`Event::CommandRefused`].
@@ -59,16 +61,7 @@ impl Shard {
                 local,
                 remote,
             } => self.set_keys(now, leg, &profile, (&local, &remote), out),
-            Command::SendDtls { leg, datagrams } => {
-                let index = self.index_of(leg)?;
-                let to = self.leg(index).and_then(|leg| leg.ice.selected());
-                if let Some(to) = to {
-                    for datagram in &datagrams {
-                        out.push(to, datagram);
-                    }
-                }
-                Ok(())
-            }
+            Command::SendDtls { leg, datagrams } => self.send_dtls(leg, &datagrams, out),
             Command::SetGate { leg, open } => self.set_gate(now, leg, open, out),
             Command::SetFeeds { room, feeds } => {
                 self.set_feeds(now, room, &feeds, out);
@@ -132,6 +125,24 @@ impl Shard {
         leg.outbound = Some(outbound);
         leg.inbound = Some(inbound);
         self.ask_for_waiting_slots(now, index, out);
+        Ok(())
+    }
+
+    /// This way leads past the gate, so that nothing but DTLS may take it.
+    fn send_dtls(
+        &mut self,
+        leg: LegId,
+        datagrams: &[ByteBuf],
+        out: &mut Outbox,
+    ) -> Result<(), Refusal> {
+        let (_, leg) = self.existing(leg)?;
+        let is_dtls = |datagram: &&ByteBuf| classify(datagram) == Class::Dtls;
+        if datagrams.iter().filter(is_dtls).count() < datagrams.len() {
+            return Err(Refusal::BadDescription);
+        }
+        if let Some(to) = leg.ice.selected() {
+            datagrams.iter().for_each(|datagram| out.push(to, datagram));
+        }
         Ok(())
     }
 

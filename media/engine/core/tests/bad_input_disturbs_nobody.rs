@@ -233,6 +233,22 @@ fn senseless_commands_are_refused() {
             1,
         ),
         (
+            Command::SendDtls {
+                leg: LegId(1),
+                datagrams: vec![vec![0x80; 40].into()],
+            },
+            Refusal::BadDescription,
+            1,
+        ),
+        (
+            Command::SendDtls {
+                leg: LegId(1),
+                datagrams: vec![vec![].into()],
+            },
+            Refusal::BadDescription,
+            1,
+        ),
+        (
             Command::SetFeeds { room, feeds },
             Refusal::BadDescription,
             4,

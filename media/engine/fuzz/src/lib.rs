@@ -1,7 +1,9 @@
-//! What the fuzz targets run: the checks that the wire crate's own tests replay.
+//! What the fuzz targets run: the checks that the own tests of the wire and core crates replay.
 
 #[path = "../../wire/tests/support/exercise.rs"]
 mod exercise;
+#[path = "../../core/tests/support/mod.rs"]
+mod support;
 
 /// The check of one target by its name, which is also the name of its folder of seeds.
 ///
@@ -9,6 +11,7 @@ mod exercise;
 /// If there is none of that name.
 #[must_use]
 pub fn check(target: &str) -> fn(&[u8]) {
-    let found = exercise::ALL.iter().find(|(name, _)| *name == target);
+    let mut all = exercise::ALL.iter().chain(&support::EXERCISES);
+    let found = all.find(|(name, _)| *name == target);
     found.expect("each target has a check").1
 }

@@ -12,6 +12,7 @@
 
 mod allocations;
 mod auditor;
+mod exercise;
 mod legs;
 mod model;
 mod net;
@@ -23,6 +24,7 @@ mod world;
 
 pub use allocations::{allocations_of, Counting};
 pub use auditor::Auditor;
+pub use exercise::ALL as EXERCISES;
 pub use legs::{feed, End, PeerSpec, AUDIO_LEVEL_ID, MID_ID};
 pub use model::Model;
 pub use net::{Net, Path};

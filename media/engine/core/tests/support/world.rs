@@ -5,6 +5,7 @@ use super::{Auditor, Model, Net, Path, Peer, PeerSpec, Random};
 use engine_core::api::{Feed, LegId, RoomId};
 use engine_core::stats::{LegRow, Snapshot, StreamRow};
 use engine_core::{Command, Datagram, Event, Micros, Outbox, Shard};
+use engine_wire::demux::{classify, Class};
 use std::collections::HashMap;
 use std::net::SocketAddr;
 
@@ -82,6 +83,14 @@ impl World {
         self.peers[peer].check_again(now);
     }
 
+    /// A check of this peer is about to arrive from there: what goes there from now on is for this peer.
+    pub fn prove_address(&mut self, peer: usize, address: SocketAddr) {
+        let leg = LegId(self.peers[peer].leg);
+        if self.model.exists(leg) {
+            self.addresses.insert(address, leg);
+        }
+    }
+
     pub fn set_gate(&mut self, peer: usize, open: bool) {
         let leg = LegId(self.peers[peer].leg);
         self.command(Command::SetGate { leg, open });
@@ -143,6 +152,12 @@ impl World {
             .arrived(now)
             .into_iter()
             .partition(|packet| packet.to == self.engine_address);
+        let checks = mine.iter().filter(|p| classify(&p.data) == Class::Stun);
+        for from in checks.map(|check| check.from).collect::<Vec<_>>() {
+            let peer = self.peers.iter().position(|peer| peer.address == from);
+            peer.into_iter()
+                .for_each(|peer| self.prove_address(peer, from));
+        }
         let mut batch: Vec<_> = mine.into_iter().map(|p| (p.from, p.data)).collect();
         if !batch.is_empty() {
             self.inject(&mut batch);
@@ -179,6 +194,9 @@ impl World {
                 continue;
             };
             self.auditor.check(&self.model, *leg, datagram);
+            if self.auditor.any_payload {
+                continue;
+            }
             let peer = self.peers.iter().find(|peer| peer.leg == leg.0);
             let path = peer.map_or(Path::PERFECT, |peer| peer.down);
             self.net

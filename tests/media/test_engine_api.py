@@ -1,0 +1,251 @@
+"""Python and the compiled engine speak one schema: every command, every event, every column."""
+
+import re
+import socket
+from pathlib import Path
+from types import UnionType
+from typing import get_args
+
+import msgspec
+import numpy as np
+import pytest
+
+from media import api
+from media.api import (
+    AddLeg,
+    CommandRefused,
+    Engine,
+    EngineError,
+    Feed,
+    GateChanged,
+    LegRemoved,
+    RemoveLeg,
+    RestartIce,
+    SendDtls,
+    SetFeeds,
+    SetGate,
+    SetKeys,
+    SetMuted,
+    SourceRef,
+)
+from media.description import CAMERA, MIC, Extensions, Format, IceParams, Slot, Source
+from tests.media.engine_peer import running_engine
+
+CORE = Path(__file__).parents[2] / "media" / "engine" / "core" / "src"
+ICE = IceParams(local_ufrag="here", local_pwd="a-password-of-22-chars", remote_ufrag="there")  # noqa: S106 - of a test
+OPUS = Format(pt=111, codec="opus", clock_rate=48_000)
+VP8 = Format(pt=96, codec="vp8", clock_rate=90_000, rtx_pt=97, nack=True, pli=True)
+
+
+def leg(number: int, room: int = 1) -> AddLeg:
+    """A leg with sound and picture both ways, using every optional field."""
+    return AddLeg(
+        leg=number,
+        room=room,
+        ice=IceParams(local_ufrag=f"here{number}", local_pwd=ICE.local_pwd, remote_ufrag="there"),
+        sources=(
+            Source(source=MIC, kind="audio", mid="0", ssrc=None, rtx_ssrc=None, formats=(OPUS,)),
+            Source(source=CAMERA, kind="video", mid="1", ssrc=11, rtx_ssrc=12, formats=(VP8,)),
+        ),
+        slots=(
+            Slot(slot=0, kind="audio", ssrc=number * 10 + 1, rtx_ssrc=None, formats=(OPUS,)),
+            Slot(slot=1, kind="video", ssrc=number * 10 + 2, rtx_ssrc=number * 10 + 3, formats=(VP8,)),
+        ),
+        extensions=Extensions(mid=4, audio_level=None),
+        cname="cname",
+    )
+
+
+FEEDS = SetFeeds(
+    room=1,
+    feeds=(Feed(leg=1, slot=0, source=SourceRef(leg=2, source=MIC)), Feed(leg=2, slot=0, source=None)),
+)
+KEYS = SetKeys(leg=9, profile="AEAD_AES_128_GCM", local=bytes(28), remote=bytes(range(28)))
+ON_UNKNOWN = [
+    KEYS,
+    SendDtls(leg=9, datagrams=[b"\x16", b""]),
+    SetGate(leg=9, open=True),
+    SetMuted(leg=9, source=MIC, muted=True),
+    RestartIce(leg=9, ice=ICE),
+    RemoveLeg(leg=9),
+]
+
+
+def variants(rust: str, enum: str) -> dict[str, set[str]]:
+    """The variants of a Rust enum with their fields, read from its source."""
+    body = re.split(rf"pub enum {enum} {{", rust)[1].split("\n}")[0]
+    found = re.findall(r"^    (\w+) \{\n(.*?)^    \}", body, re.MULTILINE | re.DOTALL)
+    return {name: set(re.findall(r"^        (\w+):", fields, re.MULTILINE)) for name, fields in found}
+
+
+@pytest.mark.parametrize(("enum", "union"), [("Command", api.Command), ("Event", api.Event)])
+def test_python_and_rust_name_the_same_messages_and_fields(enum: str, union: UnionType) -> None:
+    """Each variant of the Rust enum is a struct here, with the same fields, and there is no other."""
+    rust = variants((CORE / "api.rs").read_text("utf-8"), enum)
+    python = {
+        kind.__name__: {field.encode_name for field in msgspec.structs.fields(kind)} for kind in get_args(union)
+    }
+    assert python == rust
+    assert len(rust) >= 7
+
+
+@pytest.mark.parametrize("command", ON_UNKNOWN, ids=lambda command: type(command).__name__)
+async def test_a_command_on_an_unknown_leg_is_refused_by_name(command: api.Command) -> None:
+    """The engine understands each command and answers with an event that names it, the leg and the reason."""
+    async with running_engine() as (engine, ears):
+        engine.submit(command)
+        refused = await ears.of(CommandRefused)
+        assert refused == CommandRefused(command=type(command).__name__, leg=9, code="unknown_leg")
+
+
+async def test_the_life_of_a_leg_round_trips() -> None:
+    """Every command that succeeds does what it says, and gates and removal are told with their times."""
+    async with running_engine() as (engine, ears):
+        for command in (leg(1), leg(2), FEEDS, SetMuted(leg=2, source=CAMERA, muted=True)):
+            engine.submit(command)
+        engine.submit(RestartIce(leg=1, ice=ICE))
+        engine.submit(SetKeys(leg=1, profile=KEYS.profile, local=KEYS.local, remote=KEYS.remote))
+        engine.submit(SetGate(leg=1, open=True))
+        engine.submit(RemoveLeg(leg=2))
+        removed = await ears.of(LegRemoved)
+        gate, *_ = ears.events
+        assert isinstance(gate, GateChanged)
+        assert (gate.leg, gate.open, gate.last_out_us) == (1, True, 0)
+        assert isinstance(removed, LegRemoved)
+        assert (removed.leg, removed.last_in_us, removed.last_out_us) == (2, 0, 0)
+        assert removed.at_us >= gate.at_us > 1_600_000_000_000_000
+        legs = engine.snapshot().legs
+        assert legs[["leg", "room", "gate_open", "secured"]].tolist() == [(1, 1, 1, 1)]
+
+
+@pytest.mark.parametrize(
+    ("commands", "code"),
+    [
+        ([leg(1), leg(1)], "duplicate_leg"),
+        ([leg(1), SetMuted(leg=1, source=7, muted=True)], "bad_description"),
+        (
+            [leg(1), SetFeeds(room=1, feeds=(Feed(leg=1, slot=0, source=SourceRef(leg=1, source=MIC)),))],
+            "bad_description",
+        ),
+        ([leg(9), SetKeys(leg=9, profile="NONE", local=b"", remote=b"")], "bad_keys"),
+        ([leg(9), KEYS, KEYS], "already_keyed"),
+    ],
+)
+async def test_what_cannot_be_done_is_refused_with_its_reason(commands: list[api.Command], code: str) -> None:
+    """The reason of a refusal is a word that this side can count."""
+    async with running_engine() as (engine, ears):
+        for command in commands:
+            engine.submit(command)
+        refused = await ears.of(CommandRefused)
+        assert isinstance(refused, CommandRefused)
+        assert (refused.code, refused.command) == (code, type(commands[-1]).__name__)
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        ({"type": "IceConnected", "leg": 2**64 - 1}, api.IceConnected),
+        ({"type": "Dtls", "leg": 1, "data": b"\x16"}, api.Dtls),
+        ({"type": "ConsentLost", "leg": 1}, api.ConsentLost),
+        ({"type": "GateChanged", "leg": 1, "open": True, "at_us": 1, "last_out_us": 0}, api.GateChanged),
+        ({"type": "Speakers", "room": 1, "legs": [1, 2]}, api.Speakers),
+        ({"type": "LegRemoved", "leg": 1, "at_us": 1, "last_in_us": 0, "last_out_us": 0}, api.LegRemoved),
+        ({"type": "CommandRefused", "command": "SetGate", "leg": 1, "code": "unknown_leg"}, api.CommandRefused),
+    ],
+)
+def test_each_event_decodes_from_a_map(data: dict[str, object], kind: type) -> None:
+    """Every event that the engine writes as a map tagged by `type` becomes its struct."""
+    event = msgspec.msgpack.decode(msgspec.msgpack.encode(data), type=api.Event)
+    assert type(event) is kind
+    assert msgspec.to_builtins(event, builtin_types=(bytes,)) == data
+
+
+async def test_a_snapshot_has_the_columns_that_the_engine_documents() -> None:
+    """Three arrays of unsigned 64-bit columns, named as in the engine's source; a row a leg, stream, shard."""
+    rust = (CORE / "stats.rs").read_text("utf-8")
+    async with running_engine(shards=2) as (engine, _ears):
+        engine.submit(leg(1))
+        engine.submit(leg(2, room=2))
+        snapshot = engine.snapshot()
+    arrays = {"LegRow": snapshot.legs, "StreamRow": snapshot.streams, "ShardRow": snapshot.shards}
+    for name, array in arrays.items():
+        body = rust.split(f"{name} {{")[1].split("\n    }")[0]
+        assert list(array.dtype.names or ()) == re.findall(r"^        (\w+),", body, re.MULTILINE)
+        assert {array.dtype[column] for column in array.dtype.names or ()} == {np.dtype("<u8")}
+    assert sorted(snapshot.legs["leg"].tolist()) == [1, 2]
+    assert sorted(zip(snapshot.streams["leg"].tolist(), snapshot.streams["direction"].tolist(), strict=True)) == [
+        (number, direction) for number in (1, 2) for direction in (0, 0, 1, 1)
+    ]
+    assert snapshot.shards["shard"].tolist() == [0, 1]
+    assert snapshot.shards["legs"].tolist() == [1, 1]
+
+
+async def test_rooms_are_spread_over_shards_with_an_address_each() -> None:
+    """A room's shard is one that listens, and different rooms use both."""
+    async with running_engine(shards=2) as (engine, _ears):
+        assert len(set(engine.addresses)) == 2
+        assert {engine.shard_of(room) for room in range(10)} == {0, 1}
+
+
+def test_a_port_that_is_taken_is_an_error_with_a_code() -> None:
+    """A second engine on the port is refused as `socket`, and a range past the last port as `config`."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        with pytest.raises(EngineError) as caught:
+            Engine("127.0.0.1", taken.getsockname()[1], 1)
+    assert caught.value.code == "socket"
+    with pytest.raises(EngineError) as caught:
+        Engine("127.0.0.1", 65_535, 2)
+    assert caught.value.code == "config"
+
+
+def test_a_stopped_engine_says_so_and_stops_twice() -> None:
+    """After `stop` commands and snapshots raise `stopped`, and stopping again does no harm."""
+    engine = Engine("127.0.0.1", 0, 1)
+    engine.stop()
+    engine.stop()
+    with pytest.raises(EngineError) as caught:
+        engine.submit(RemoveLeg(leg=1))
+    assert caught.value.code == "stopped"
+    with pytest.raises(EngineError) as caught:
+        engine.snapshot()
+    assert caught.value.code == "stopped"
+
+
+def test_a_flood_of_commands_finds_a_full_queue_and_no_crash() -> None:
+    """Faster than the shard can carry them out, commands are refused as `busy`; the shard goes on."""
+    engine = Engine("127.0.0.1", 0, 1)
+    try:
+        for number in range(1, 1001):
+            engine.submit(leg(number))
+        slow = SetFeeds(room=1, feeds=())
+        with pytest.raises(EngineError) as caught:  # noqa: PT012 - one of many raises
+            for _ in range(200_000):
+                engine.submit(slow)
+        assert caught.value.code == "busy"
+    finally:
+        engine.stop()
+
+
+async def test_events_come_in_order_however_many() -> None:
+    """More events than one read takes arrive complete and in the order in which they happened."""
+    async with running_engine() as (engine, ears):
+        engine.submit(leg(1))
+        for number in range(5000):
+            engine.submit(SetGate(leg=1, open=number % 2 == 0))
+        engine.submit(RemoveLeg(leg=1))
+        await ears.of(LegRemoved)
+        gates = [event.open for event in ears.events if isinstance(event, GateChanged)]
+        assert gates == [number % 2 == 0 for number in range(5000)]
+
+
+async def test_what_is_not_a_command_is_refused_at_once() -> None:
+    """A codec that the engine does not know breaks the schema, and nothing of the leg is kept."""
+    strange = Format(pt=96, codec="h261", clock_rate=90_000)
+    source = Source(source=CAMERA, kind="video", mid="1", ssrc=1, rtx_ssrc=None, formats=(strange,))
+    async with running_engine() as (engine, _ears):
+        wrong = msgspec.structs.replace(leg(1), sources=(source,))
+        with pytest.raises(EngineError) as caught:
+            engine.submit(wrong)
+        assert caught.value.code == "schema"
+        assert len(engine.snapshot().legs) == 0
