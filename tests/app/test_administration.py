@@ -23,16 +23,18 @@ async def store(tmp_path: Path) -> AsyncIterator[EventStore]:
         yield opened
 
 
-def administration(store: EventStore) -> RoomAdministration:
+def administration(store: EventStore, clock: Clock | None = None) -> RoomAdministration:
     """A bridge's administration over a store."""
-    outside = Outside(store, GateModel([]), Rig().legs, Clock(), Counts())
+    outside = Outside(store, GateModel([]), Rig().legs, clock or Clock(), Counts())
     return RoomAdministration(RoomService(outside), Links(), store.rooms)
 
 
 async def test_a_room_is_made_listed_and_ended(store: EventStore) -> None:
     """A room that has ended is no longer listed, and is known all the same."""
-    desk = administration(store)
+    clock = Clock()
+    desk = administration(store, clock)
     made = await desk.create_room(m.CreateRoom(name="Kontroll", max_participants=4))
+    clock.seconds += 1
     other = await desk.create_room(m.CreateRoom(name="Annet"))
     assert (made.name, made.max_participants, made.ended, made.waiting, made.admitted) == (
         "Kontroll",

@@ -79,19 +79,21 @@ class Consultations(RuleBasedStateMachine):
         """Close the loop."""
         self.runner.close()
 
-    def run(self, *works: Coroutine[Any, Any, object]) -> None:
+    def run(self, *works: Coroutine[Any, Any, object]) -> list[object]:
         """Do things, at once if there are several. To be refused is an answer; a failing store is no surprise."""
 
         async def all_of_it() -> list[object]:
             return await asyncio.gather(*works, return_exceptions=True)
 
-        for outcome in self.runner.run(all_of_it()):
+        outcomes = self.runner.run(all_of_it())
+        for outcome in outcomes:
             if isinstance(outcome, StoreDown):
                 self.trouble = True
             elif isinstance(outcome, BaseException) and not isinstance(outcome, Rejected):
                 raise outcome
             elif isinstance(outcome, Rejected) and outcome.code is Code.INTERNAL:
                 assert self.rig.engine.failures
+        return outcomes
 
     def check_opening(self, leg: int) -> None:
         """Hold an opening against what is on record at this moment."""
@@ -198,11 +200,10 @@ class Consultations(RuleBasedStateMachine):
         if not self.old:
             return
         page = self.old[which % len(self.old)]
-        before = len(self.rig.store.events(self.room))
         late = m.Offer(sdp=offer_of(page.number, 99), sources=m.Sources(mic="0"), ref=1)
-        self.run(self.rig.say(page, late), self.rig.say(page, self.act(kind, whom, flag=True)))
+        said = self.run(self.rig.say(page, late), self.rig.say(page, self.act(kind, whom, flag=True)))
         if all(page.seat != now.seat for now in self.pages.values()):
-            assert len(self.rig.store.events(self.room)) == before
+            assert all(isinstance(outcome, Rejected | StoreDown) for outcome in said)
 
     @rule(name=names)
     def leave(self, name: str) -> None:
@@ -315,6 +316,7 @@ class Consultations(RuleBasedStateMachine):
             return
         live = lives[self.room]
         assert live.room == recorded
+        assert all(recorded.participants[owner].connected for owner in live.legs)
         assert {media.leg for media in live.legs.values()} == set(self.rig.engine.legs)
         may = who_may_send(recorded)
         assert self.rig.engine.open_legs() == {media.leg for owner, media in live.legs.items() if owner in may}

@@ -438,7 +438,7 @@ async def test_an_offer_that_a_busy_engine_cannot_take_is_our_fault(rig: Rig) ->
 
 
 async def test_troubles_of_a_leg_are_counted_under_their_code(rig: Rig) -> None:
-    """A failed handshake and a command put off are counted; a leg that is up, or without consent, changes nothing."""
+    """A failed handshake and a command put off are counted; that a leg is up, or silent, changes nothing."""
     room, doctor, _patient = await consultation(rig)
     leg, plan = rig.leg(room, doctor), rig.live(room).plan
     for event in (LegFailed(leg, "dtls_timeout"), LegDelayed(leg, "engine_busy"), LegSecured(leg)):

@@ -37,11 +37,17 @@ def run_again(test: str, seconds: float) -> None:
     """Run one test of this repository (`path::name`) on an island; skip where namespaces are not permitted."""
     if shutil.which("unshare") is None or shutil.which("ip") is None:
         pytest.skip("unshare (util-linux) and ip (iproute2) are needed for a network namespace")
-    permitted = subprocess.run([*_UNSHARE, "true"], capture_output=True, text=True, timeout=10, check=False)
+    permitted = _run([*_UNSHARE, "true"], 10)
     if permitted.returncode != 0:
         pytest.skip(f"this machine permits no network namespace: {permitted.stderr.strip()}")
-    done = subprocess.run(
-        [*_UNSHARE, "sh", "-ec", _SETUP, "sh", sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", test],
+    again = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", test]
+    done = _run([*_UNSHARE, "sh", "-ec", _SETUP, "sh", *again], seconds)
+    assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
+
+
+def _run(command: list[str], seconds: float) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S603 - fixed words, and the name of a test of ours
+        command,
         cwd=Path(__file__).parents[2],
         env={**os.environ, _INSIDE: "1"},
         capture_output=True,
@@ -49,4 +55,3 @@ def run_again(test: str, seconds: float) -> None:
         timeout=seconds,
         check=False,
     )
-    assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]

@@ -23,7 +23,7 @@ OFFER_CHARS_MAX: Final = m.MAX_SDP_CHARS * 3 // 4
 
 
 async def test_nine_are_seen_through_one_offer_and_keep_their_slots(house: House, chromium: Browser) -> None:
-    """Eight pictures and tones reach a page; when one goes and another comes, the other seven stay where they are."""
+    """Eight pictures and tones reach a page; when one goes and another comes, the seven stay where they are."""
     async with robots(house, range(FIRST_ROBOT, FIRST_ROBOT + 7), LIGHT) as guests:
         doctor = await house.bring(chromium, m.Role.DOCTOR, DOCTOR, SMALL_CAMERA)
         patient = await house.bring(chromium, m.Role.PATIENT, PATIENT, SMALL_CAMERA)

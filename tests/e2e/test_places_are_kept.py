@@ -32,7 +32,9 @@ async def test_a_reload_while_waiting_keeps_the_place_in_the_waiting_room(house:
     assert await patient.state("s.place") == "waiting"
     assert await patient.participant() == who
     assert await patient.rtp_received() == 0
-    await doctor.until(f"s.roster.people.filter((one) => one.participant === '{who}' && one.connected).length === 1")
+    await doctor.until(
+        f"s.roster.people.filter((one) => one.participant === '{who}' && one.connected).length === 1"
+    )
     assert await doctor.page.evaluate("window.__most") == {"people": 2, "waiting": 1}
     assert await doctor.page.locator("#waiting-people > li").count() == 1
     await doctor.admit("Patient")
@@ -89,8 +91,10 @@ async def test_sending_somebody_back_stops_media_both_ways_until_the_next_admiss
     before = [house.leg_row(who)["rtp_out"] for who in whose]
     from_doctor, dropped = house.packets_from(whose[0]), house.leg_row(whose[1])["gate_drops_in"]
     await eventually(
-        lambda: house.packets_from(whose[0]) > from_doctor + ENOUGH_PACKETS
-        and house.leg_row(whose[1])["gate_drops_in"] > dropped + ENOUGH_PACKETS,
+        lambda: (
+            house.packets_from(whose[0]) > from_doctor + ENOUGH_PACKETS
+            and house.leg_row(whose[1])["gate_drops_in"] > dropped + ENOUGH_PACKETS
+        ),
         timeout_s=20,
     )
     assert [house.leg_row(who)["rtp_out"] for who in whose] == before

@@ -10,8 +10,8 @@ from aioice import stun
 
 from media.sdp import Answer, LocalTransport, OfferRoles
 from media.transport import DtlsCertificate, DtlsServer
-from tests.media.test_sdp_browsers import OFFER, TAKE, chromium
 from tests.media.sdp_offers import answered, transport
+from tests.media.test_sdp_browsers import OFFER, TAKE, chromium
 
 CONNECTED = """(async () => {
   while (pc.connectionState !== "connected")

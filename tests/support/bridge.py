@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, MutableMapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import numpy as np
 import pytest
@@ -46,7 +46,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def test_config(
+def house_config(
     folder: Path,
     *,
     address: str = "127.0.0.1",
@@ -54,7 +54,7 @@ def test_config(
     shards: int = 1,
     slots: int = 8,
 ) -> Config:
-    """Defaults, but for ports, files and what is asked for; `slots` are those for sound, and for pictures."""
+    """Defaults, but for ports, files and what is asked for; `slots` are those for cameras."""
     config, media = Config(), media_address or address
     return replace(
         config,
@@ -149,13 +149,6 @@ async def open_link(context: BrowserContext, link: str, identity: int) -> "Visit
     return visitor
 
 
-class Evaluates(Protocol):
-    """The part of a Playwright page that looking and listening need; `FirefoxPage` has it, too."""
-
-    async def evaluate(self, expression: str, arg: Any = None) -> Any:
-        """Run JavaScript in the page."""
-
-
 @dataclass
 class Viewer:
     """One person's page, in any browser, as far as it can be looked into."""
@@ -174,7 +167,7 @@ class Viewer:
         """Wait until an expression over `s` holds. The page's CSP forbids what `wait_for_function` does."""
         try:
             async with asyncio.timeout(timeout_s):
-                while not await self.state(expression):
+                while not await self.state(expression):  # noqa: ASYNC110 - the page has no event for all of it
                     await asyncio.sleep(0.02)
         except TimeoutError:
             raise AssertionError(f"{expression} did not come true; {self.console[-5:]}") from None
@@ -210,7 +203,8 @@ class Viewer:
         find = json.dumps({"participant": participant, "source": source})
         return f"""(() => {{
             const s = window.brotjeneste.state(); const wanted = {find};
-            const slot = s.layout.find((one) => one.participant === wanted.participant && one.source === wanted.source);
+            const fits = (one) => one.participant === wanted.participant && one.source === wanted.source;
+            const slot = s.layout.find(fits);
             return s.pc.getTransceivers().find((one) => one.mid === slot.mid).receiver.track;
         }})()"""
 
@@ -290,7 +284,7 @@ async def running_house(
     slots: int = 8,
 ) -> AsyncIterator[House]:
     """A bridge with one room."""
-    config = test_config(folder, address=address, media_address=media_address, shards=shards, slots=slots)
+    config = house_config(folder, address=address, media_address=media_address, shards=shards, slots=slots)
     async with AsyncExitStack() as stack:
         log = stack.enter_context(capture_logs())
         bridge = await stack.enter_async_context(run_bridge(config))

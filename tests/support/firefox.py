@@ -200,8 +200,7 @@ def plain(value: dict[str, Any]) -> Any:
             return [plain(item) for item in value.get("value", ())]
         case "object" | "map":
             return {
-                key if isinstance(key, str) else plain(key): plain(item)
-                for key, item in value.get("value", ())
+                key if isinstance(key, str) else plain(key): plain(item) for key, item in value.get("value", ())
             }
         case "number" if isinstance(value["value"], str):
             return float(value["value"].replace("Infinity", "inf"))

@@ -93,9 +93,7 @@ async def read_track_video(
                 return reading
 
 
-async def read_track_tone(
-    track: MediaStreamTrack, *, timeout_s: float = 5.0, confidence: float = 0.8
-) -> float:
+async def read_track_tone(track: MediaStreamTrack, *, timeout_s: float = 5.0, confidence: float = 0.8) -> float:
     """Dominant frequency in Hz of an aiortc audio track, once a window of 9,600 samples is this clear."""
     window = np.empty(0, np.int16)
     async with asyncio.timeout(timeout_s):

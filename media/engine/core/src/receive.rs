@@ -138,6 +138,10 @@ impl ReceiveRegister {
     }
 
     fn note_missing(&mut self, now: Micros, range: std::ops::Range<u64>) {
+        // Also here, since nobody collects the NACKs of a stream that is not repaired.
+        let old = |missing: &&Missing| now.since(missing.since) >= GIVE_UP_AFTER;
+        let given_up = self.missing.iter().take_while(old).count();
+        self.missing.drain(..given_up);
         let room = MAX_MISSING.saturating_sub(self.missing.len());
         let wanted = (range.end - range.start) as usize;
         if wanted > room {
@@ -309,6 +313,15 @@ mod tests {
         register.handle_packet(at(0), 1, 0);
         assert_eq!(register.handle_packet(at(1), 5_000, 0), Arrival::Newest);
         assert!(!register.has_missing());
+    }
+
+    #[test]
+    fn losses_of_a_stream_that_nobody_repairs_are_given_up() {
+        let mut register = ReceiveRegister::new(48_000);
+        for packet in 0..10_000_u64 {
+            register.handle_packet(at(packet * 40), packet * 2, 0);
+        }
+        assert!(register.missing.len() <= 26, "{}", register.missing.len());
     }
 
     #[test]
