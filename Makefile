@@ -34,7 +34,7 @@ $(VENV)/installed: requirements.lock .ci/system-packages
 	@touch $@
 
 $(VENV)/built: $(VENV)/installed $(ENGINE_SOURCES)
-	$(BIN)/maturin develop --release --quiet
+	$(BIN)/maturin develop --release --quiet >/dev/null
 	@touch $@
 
 check: build ## Formatting, lint, types, import rules, clippy.

@@ -20,7 +20,6 @@ from aiortc import (
 )
 from aiortc.exceptions import InternalError, InvalidAccessError, InvalidStateError, OperationError
 from aiortc.mediastreams import MediaStreamError
-from aiortc.sdp import SessionDescription
 
 from loadtest.errors import MediaFailed, NoNetwork
 from loadtest.slots import Slot
@@ -106,7 +105,6 @@ class MediaClient:
         """Take the bridge's answer and start watching the slots; raises `MediaFailed` when it is unusable."""
         try:
             await self._peer.setRemoteDescription(RTCSessionDescription(sdp=sdp, type="answer"))
-            await self._take_candidates(sdp)
         except _ANSWER_FAULTS as error:
             raise MediaFailed(f"the answer cannot be used ({type(error).__name__})") from None
         return [
@@ -114,18 +112,6 @@ class MediaClient:
             for slot, receiver in self._receivers
             if receiver.track is not None
         ]
-
-    async def _take_candidates(self, sdp: str) -> None:
-        """Add the candidates of a bundled answer.
-
-        They stand in its first m-line alone (RFC 9143 section 7.1.3), and aiortc, when everything is bundled from
-        the start, takes only those of the last one.
-        """
-        first = SessionDescription.parse(sdp).media[0]
-        for candidate in first.ice_candidates:
-            candidate.sdpMid = first.rtp.muxId
-            await self._peer.addIceCandidate(candidate)
-        await self._peer.addIceCandidate(None)
 
     async def close(self) -> bool:
         """Stop sending and receiving; False when that took longer than five seconds."""

@@ -18,10 +18,10 @@ from signalling import strict
 from signalling.errors import Code, SignallingError
 
 PROTOCOL_VERSION: Final = 1
-MAX_MESSAGE_BYTES: Final = 256 * 1024
+MAX_MESSAGE_BYTES: Final = 320 * 1024
 MAX_SERVER_BYTES: Final = 1024 * 1024
 MAX_BODY_BYTES: Final = 16 * 1024
-MAX_SDP_CHARS: Final = 192 * 1024
+MAX_SDP_CHARS: Final = 256 * 1024
 
 # Control characters and bidirectional overrides are refused: a name must look in every list as it was meant.
 _NO_CONTROLS: Final = r"^(?![\s\S]*[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069])"

@@ -14,7 +14,7 @@ from aiortc import sdp as grammar
 
 from media.sdp.errors import SdpError
 
-MAX_OFFER_BYTES: Final = 192 * 1024
+MAX_OFFER_BYTES: Final = 256 * 1024
 MAX_MEDIA_LINES: Final = 128
 # Per m-line. aiortc compares every ssrc and rtcp-fb line with all codecs or SSRCs of its m-line, so an
 # unlimited number would buy a client a second of our processor with one message.

@@ -18,7 +18,7 @@ from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from bridge.app.telling import SOURCE_NAMES
 from bridge.rooms.events import Admitted, HostEntered
@@ -201,7 +201,11 @@ class Consultations(RuleBasedStateMachine):
             return
         page = self.old[which % len(self.old)]
         late = m.Offer(sdp=offer_of(page.number, 99), sources=m.Sources(mic="0"), ref=1)
-        said = self.run(self.rig.say(page, late), self.rig.say(page, self.act(kind, whom, flag=True)))
+        said = self.run(
+            self.rig.say(page, late),
+            self.rig.say(page, self.act(kind, whom, flag=True)),
+            self.rig.say(page, m.Pin(participant=None, ref=1)),
+        )
         if all(page.seat != now.seat for now in self.pages.values()):
             assert all(isinstance(outcome, Rejected | StoreDown) for outcome in said)
 
@@ -217,11 +221,22 @@ class Consultations(RuleBasedStateMachine):
         if page.seat is not None:
             self.unreported.append((page, page.seat))
 
+    @rule(name=names, seconds=st.sampled_from([GRACE / 2, GRACE]))
+    def go_away(self, name: str, seconds: float) -> None:
+        """The socket is gone, the bridge knows, and some time passes: for the grace, or less."""
+        self.lose_the_socket(name)
+        self.notice_ends()
+        self.time_passes(seconds)
+
     @rule()
     def end_for_all(self) -> None:
         """The host ends it; rarely, as it is the end of the test too."""
         if len(self.rig.store.events(self.room)) > 40:
             self.run(self.saying("the host", m.End(ref=1)))
+
+    def spared(self) -> bool:
+        """Whether there has been no trouble for some events: most of the strict properties need such times."""
+        return not self.trouble and len(self.rig.store.events(self.room)) % 3 == 0
 
     # --- what happens to the bridge -------------------------------------------------------------------------
 
@@ -247,12 +262,14 @@ class Consultations(RuleBasedStateMachine):
             legs = [live.legs[owner].leg for owner in owners if owner in live.legs]
             self.rig.engine.events.append(Speakers(room=live.number, legs=[*legs, 7]))
 
+    @precondition(lambda self: self.spared())
     @rule(commands=st.integers(1, 6))
     def engine_is_busy(self, commands: int) -> None:
         """The next commands find a full queue."""
         self.rig.engine.busy = commands
         self.trouble = True
 
+    @precondition(lambda self: self.spared())
     @rule(how=st.sampled_from(["before", "after"]))
     def store_fails(self, how: str) -> None:
         """Writes fail from now on until a repair; some have been written all the same."""
@@ -352,5 +369,5 @@ class Consultations(RuleBasedStateMachine):
 
 TestConsultations = Consultations.TestCase
 TestConsultations.settings = settings(
-    settings.default, max_examples=max(40, settings.default.max_examples // 2), stateful_step_count=40
+    settings.default, max_examples=settings.default.max_examples, stateful_step_count=50
 )

@@ -33,7 +33,7 @@ def test_wire_types_are_the_agreed_ones() -> None:
 @pytest.mark.parametrize(
     ("message", "field", "limit"),
     [
-        (OFFER, "sdp", 192 * 1024),
+        (OFFER, "sdp", 256 * 1024),
         (INVITE, "name", 80),
         (JOIN, "token", 2048),
         (JOIN, "resume", 256),

@@ -8,7 +8,7 @@
 # then lets the stable compiler take the option for it. --target keeps the flags away from build scripts.
 #
 # New inputs are gathered in build/ and not kept. An input that breaks a target is written to crashes/TARGET/, where the
-# wire crate's tests replay it: commit it with the correction.
+# tests of the wire and core crates replay it: commit it with the correction.
 set -euo pipefail
 
 seconds=${1:?usage: run.sh SECONDS [TARGET...]}

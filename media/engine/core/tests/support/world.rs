@@ -152,16 +152,7 @@ impl World {
             .arrived(now)
             .into_iter()
             .partition(|packet| packet.to == self.engine_address);
-        let checks = mine.iter().filter(|p| classify(&p.data) == Class::Stun);
-        for from in checks.map(|check| check.from).collect::<Vec<_>>() {
-            let peer = self.peers.iter().position(|peer| peer.address == from);
-            peer.into_iter()
-                .for_each(|peer| self.prove_address(peer, from));
-        }
-        let mut batch: Vec<_> = mine.into_iter().map(|p| (p.from, p.data)).collect();
-        if !batch.is_empty() {
-            self.inject(&mut batch);
-        }
+        self.deliver(mine.into_iter().map(|p| (p.from, p.data)).collect());
         self.shard.handle_timeout(now, &mut self.outbox);
         self.carry_away();
         for packet in theirs {
@@ -176,6 +167,23 @@ impl World {
                 let out = self.peers[peer].handle_timeout(now);
                 self.send_up(peer, out);
             }
+        }
+    }
+
+    /// Hands over what has arrived as one batch; one by one where a check may give an address to another leg.
+    fn deliver(&mut self, mut batch: Vec<(SocketAddr, Vec<u8>)>) {
+        if batch.iter().all(|(_, data)| classify(data) != Class::Stun) {
+            return self.inject(&mut batch);
+        }
+        for datagram in &mut batch {
+            let peer = self
+                .peers
+                .iter()
+                .position(|peer| peer.address == datagram.0);
+            if let Some(peer) = peer.filter(|_| classify(&datagram.1) == Class::Stun) {
+                self.prove_address(peer, datagram.0);
+            }
+            self.inject(std::slice::from_mut(datagram));
         }
     }
 
