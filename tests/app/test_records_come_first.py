@@ -462,3 +462,17 @@ async def test_a_speaker_takes_a_slot_and_everyone_is_told(rig: Rig) -> None:
     rig.deliver()
     assert unseen.participant in {slot.participant for slot in doctor.connection.layout.slots}
     assert (unseen.participant, CAMERA) in rig.sees(room, doctor)
+
+
+async def test_nothing_opens_while_it_is_in_doubt_what_is_on_record(rig: Rig) -> None:
+    """Sent to wait, with the store's answer lost: a new page's leg must not open by what was true before."""
+    room, doctor, patient = await consultation(rig)
+    await admit(rig, doctor, patient)
+    rig.store.failing = "after"
+    with pytest.raises(StoreDown):
+        await rig.say(doctor, m.ToWaiting(participant=patient.participant, ref=1))
+    await rig.offer(patient, offer_of(9999))
+    assert rig.leg(room, patient) not in rig.engine.open_legs()
+    rig.store.failing = None
+    await rig.service.repair()
+    assert rig.engine.open_legs() == {rig.leg(room, doctor)}

@@ -127,12 +127,30 @@ impl Shard {
         for taker in &takers {
             waiting |= self.feed(now, *taker, stream, (group, batch), out);
         }
+        self.give_back(
+            now,
+            (index, position),
+            takers,
+            (key_frames > 0, waiting),
+            out,
+        );
+    }
+
+    /// Puts the list of takers back, and sees to a key frame where one is still waited for.
+    fn give_back(
+        &mut self,
+        now: Micros,
+        (index, position): (u32, usize),
+        takers: Vec<Taker>,
+        (had_key_frame, waiting): (bool, bool),
+        out: &mut Outbox,
+    ) {
         let Some(leg) = self.leg_mut(index) else {
             return;
         };
         let source = &mut leg.sources[position];
         source.takers = takers;
-        if key_frames > 0 && !waiting {
+        if had_key_frame && !waiting {
             source.key_frames.satisfied();
         }
         if waiting && source.spec.kind == Kind::Video && !source.key_frames.is_wanted() {
