@@ -168,7 +168,7 @@ async def test_shortcuts_leave_typing_alone_and_can_be_turned_off(browser: Brows
     """M in a text field is a letter, and the setting stops the shortcut altogether (WCAG 2.1.4)."""
     bridge = full_room()
     async with visit(browser, site, bridge) as here:
-        # Somebody who enters before the camera is there rightly says that it is off, which is not asked about here.
+        # Whoever enters before the camera is there rightly says that it is off, which is not asked about here.
         await here.until("document.querySelector('#start-video').srcObject?.active")
         await here.enter()
         await bridge.expect(messages.Offer)
