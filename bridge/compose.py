@@ -186,5 +186,8 @@ def _facts(service: RoomService, tally: Tally) -> Facts:
         participants=people,
         refusals=tally.of("refusals"),
         bad_messages=tally.of("errors") | tally.of("http_errors"),
-        dropped={"client": tally.of("closes").get("too_slow", 0)},
+        dropped={
+            "client": tally.of("closes").get("too_slow", 0),
+            "audit": sum(tally.of("refusals_not_audited").values()),
+        },
     )

@@ -1,9 +1,8 @@
 """What can go wrong with a credential; each error carries the code that goes on the wire."""
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
-if TYPE_CHECKING:
-    from bridge.auth.links import LinkClaims
+from bridge.auth.claims import LinkClaims
 
 
 class AuthError(Exception):
@@ -27,7 +26,7 @@ class LinkExpired(AuthError):  # noqa: N818 - named after its wire code
 
     code = "link_expired"
 
-    def __init__(self, message: str, claims: "LinkClaims") -> None:
+    def __init__(self, message: str, claims: LinkClaims) -> None:
         super().__init__(message)
         self.claims = claims
 

@@ -20,6 +20,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet, OctKey
 
+from bridge.auth.claims import LinkClaims
 from bridge.auth.errors import KeyFileError, LinkExpired, LinkInvalid
 from bridge.auth.keyfile import read_or_create
 
@@ -44,15 +45,6 @@ class LinkKey:
     def kid(self) -> str:
         """The key's id as tokens carry it."""
         return OctKey.import_key(self.material).thumbprint()
-
-
-@dataclass(frozen=True, slots=True)
-class LinkClaims:
-    """What a genuine link says; `expires_at` is aware, UTC, in whole seconds."""
-
-    room: str
-    invitation: str
-    expires_at: datetime
 
 
 class _Wire(msgspec.Struct, forbid_unknown_fields=True):

@@ -23,7 +23,7 @@ from bridge.rooms.model import (
     System,
 )
 from bridge.rooms.refusal import Refusal
-from bridge.rooms.views import gate_changes
+from bridge.rooms.views import who_may_send
 
 ADMINISTRATION = System(Office.ADMINISTRATION)
 OPERATOR = System(Office.OPERATOR)
@@ -53,18 +53,14 @@ def resume(name: str) -> ResumeHash:
 
 
 class PacketGate:
-    """Stands in for the engine: legs by (participant, connection), moved by nothing but gate changes."""
+    """Stands in for the engine: legs by (participant, connection), open for those who may send by the records."""
 
     def __init__(self) -> None:
         self.open: set[tuple[ParticipantId, ConnectionId | None]] = set()
 
-    def follow(self, event: ev.Event, before: Room | None, after: Room) -> None:
-        """Move the gates as the application does once the event is recorded."""
-        for participant, opened in gate_changes(event, before, after):
-            if opened:
-                self.open.add((participant, after.participants[participant].connection))
-            else:
-                self.open = {leg for leg in self.open if leg[0] != participant}
+    def follow(self, after: Room) -> None:
+        """Bring the gates in line as the application does once an event is recorded."""
+        self.open = {(who, after.participants[who].connection) for who in who_may_send(after)}
 
     def passes(self, name: str) -> bool:
         """Whether any leg of `name` is open."""
@@ -85,9 +81,9 @@ class Consultation:
         """Decide, record, apply, move the gates; return what `decide` said."""
         outcome = decide(self.room, command, self.now)
         for event in [] if isinstance(outcome, Refusal) else outcome:
-            before, self.room = self.room, evolve(self.room, event)
+            self.room = evolve(self.room, event)
             self.record.append(event)
-            self.gate.follow(event, before, self.room)
+            self.gate.follow(self.room)
         return outcome
 
     def refused(self, command: c.Command) -> str:
