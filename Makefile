@@ -58,7 +58,8 @@ test-engine: ## The packet engine's tests.
 
 test-python: build ## Python's tests, real browsers included.
 	bash .ci/system-packages test
-	$(BIN)/pytest $(PYTEST_ARGS)
+	$(BIN)/pytest --numprocesses 2 --dist loadfile --ignore tests/e2e $(PYTEST_ARGS)
+	$(BIN)/pytest tests/e2e $(PYTEST_ARGS)
 
 test-wheel: build ## The command line's tests once more, against the built wheel in an environment of its own.
 	rm -rf build/wheel && mkdir -p build/wheel
