@@ -37,7 +37,7 @@ class Ears:
 
     async def wait_for(self, wanted: Callable[[object], bool]) -> object:
         """Give the first event that fits, once it has come."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while True:
                 self._news.clear()
                 if found := [event for event in self.events if wanted(event)]:
