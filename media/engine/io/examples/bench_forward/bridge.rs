@@ -36,6 +36,7 @@ impl Bridge {
             ip,
             base_port: 0,
             shards: 1,
+            drills: false,
         };
         let engine = Engine::start(config).unwrap();
         let bridge = Self {
