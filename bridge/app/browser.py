@@ -30,7 +30,7 @@ from signalling import messages as m
 from signalling.errors import Code, Rejected
 from signalling.ports import Connection, Seat
 
-ID_BYTES: Final = 16
+ID_BYTES: Final = 9  # ids stand in links, which are sent by SMS; nothing rests on their being hard to guess
 # Ids of connections are compared with those of before a restart, so they must not repeat; JSON keeps 53 bits.
 CONNECTION_BITS: Final = 53
 
