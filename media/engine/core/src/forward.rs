@@ -99,7 +99,7 @@ impl Shard {
         self.scratch.forwarded.clear();
         for group in ready.chunk_by_mut(|a, b| a.group() == b.group()) {
             self.guarded(out, |shard, out| {
-                shard.forward_group(now, group, batch, out)
+                shard.forward_group(now, group, batch, out);
             });
         }
         let forwarded = ready.iter().filter(|ready| ready.forwarded);
@@ -129,7 +129,8 @@ impl Shard {
             return;
         }
         if source.repairs() && !source.takers.is_empty() {
-            remember(source.cache_mut(), group, batch);
+            let kept_for = source.kept_for();
+            remember(source.cache_mut(), (now, kept_for), group, batch);
         }
         let key_frames = group.iter().filter(|r| r.key_frame).count() as u64;
         source.row.keyframes += key_frames;
@@ -201,6 +202,7 @@ impl Shard {
             return false;
         };
         let slot = &mut slots[usize::from(taker.slot)];
+        let switches = slot.row.switches;
         for ready in group {
             let Some((map, numbers)) = slot.next_numbers(now, stream, ready) else {
                 continue;
@@ -212,7 +214,11 @@ impl Shard {
             row.count_rtp(now, sent);
             ready.forwarded |= sent > 0;
         }
-        slot.is_waiting()
+        let (switched, waiting) = (slot.row.switches != switches, slot.is_waiting());
+        if switched {
+            self.report_soon(now, taker.leg);
+        }
+        waiting
     }
 
     /// Sends a packet again that the receiver of a slot lost (RFC 4588).
@@ -292,7 +298,14 @@ impl Shard {
     }
 }
 
-fn remember(cache: &mut crate::cache::PacketCache, group: &[Ready], batch: &[Datagram<'_>]) {
+fn remember(
+    cache: &mut crate::cache::PacketCache,
+    (now, kept_for): (Micros, Micros),
+    group: &[Ready],
+    batch: &[Datagram<'_>],
+) {
+    let bytes = group.iter().map(|ready| ready.payload.len()).sum();
+    cache.make_room(now, kept_for, bytes, group.len());
     for ready in group.iter().filter(|r| !r.payload.is_empty()) {
         let payload = &batch[ready.at as usize].data[ready.payload.clone()];
         let packet = Cached {
