@@ -14,7 +14,7 @@ ENGINE_SOURCES := $(shell find $(ENGINE)/wire/src $(ENGINE)/srtp/src $(ENGINE)/c
 	$(ENGINE)/Cargo.lock $(wildcard $(ENGINE)/*/Cargo.toml) pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve build check format test test-engine test-python test-wheel coverage fuzz bench lock clean
+.PHONY: help demo serve build check format test test-engine guard test-python test-wheel coverage fuzz bench lock clean
 
 help: ## List the commands.
 	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | sort | awk -F ':.*?## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -51,10 +51,14 @@ format: build ## Put every file into the one form that `make check` wants.
 	$(BIN)/ruff format --quiet .
 	cd $(ENGINE) && $(CARGO) fmt --all
 
-test: check test-engine test-python test-wheel ## Everything that has to pass; installs what the tests need.
+test: check test-engine guard test-python test-wheel ## Everything that has to pass; installs what the tests need.
 
 test-engine: ## The packet engine's tests.
 	cd $(ENGINE) && $(CARGO) test --quiet --workspace --locked
+
+guard: ## Whether the packet path has become a tenth dearer, by instructions.
+	bash .ci/system-packages guard
+	cd $(ENGINE) && $(CARGO) run --quiet --release --locked -p engine-io --example guard
 
 test-python: build ## Python's tests, real browsers included.
 	bash .ci/system-packages test
