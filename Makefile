@@ -3,18 +3,24 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+UV := $(BIN)/uv
+WHEEL_ENV := build/wheel/venv
 ENGINE := media/engine
 CARGO := cargo
 ROBOTS ?= 0
 SECONDS ?= 60
 PYTEST_ARGS ?=
+# For what needs no machine of its own. Lines with a + share these jobs with cargo, so that two builds at once do not
+# get in each other's way.
+JOBS := $(shell expr $$(nproc) + 1)
 
 # What the compiled module is made of: touched files rebuild it, nothing else does.
 ENGINE_SOURCES := $(shell find $(ENGINE)/wire/src $(ENGINE)/srtp/src $(ENGINE)/core/src $(ENGINE)/io/src $(ENGINE)/py/src -name '*.rs') \
 	$(ENGINE)/Cargo.lock $(wildcard $(ENGINE)/*/Cargo.toml) pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve build check format test test-engine guard test-python test-wheel coverage fuzz bench lock clean
+.PHONY: help demo serve build check check-python check-engine format test test-engine guard test-python test-wheel \
+	check-and-test-engine browsers coverage fuzz bench lock clean
 
 help: ## List the commands.
 	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | sort | awk -F ':.*?## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -27,52 +33,66 @@ serve: build ## Run the bridge with its defaults, or with BROTJENESTE_CONFIG.
 
 build: $(VENV)/built ## Make the environment and the engine.
 
-$(VENV)/installed: requirements.lock .ci/system-packages
+$(VENV)/installed: requirements.lock .ci/installer.txt .ci/system-packages
 	bash .ci/system-packages build
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r .ci/installer.txt
+	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
 	@touch $@
 
 $(VENV)/built: $(VENV)/installed $(ENGINE_SOURCES)
-	$(BIN)/maturin develop --release --quiet >/dev/null
+	+$(BIN)/maturin develop --release --quiet >/dev/null
 	@touch $@
 
-check: build ## Formatting, lint, types, import rules, clippy.
+check: check-python check-engine ## Formatting, lint, types, import rules, clippy.
+
+check-python: build
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy
 	$(BIN)/python -m mypy.stubtest media._engine
 	$(BIN)/lint-imports --no-logo
+
+check-engine:
 	cd $(ENGINE) && $(CARGO) fmt --all --check
-	cd $(ENGINE) && $(CARGO) clippy --quiet --workspace --all-targets --locked -- -D warnings
+	+cd $(ENGINE) && $(CARGO) clippy --quiet --workspace --all-targets --locked -- -D warnings
 
 format: build ## Put every file into the one form that `make check` wants.
 	$(BIN)/ruff check --quiet --fix-only .
 	$(BIN)/ruff format --quiet .
 	cd $(ENGINE) && $(CARGO) fmt --all
 
-test: check test-engine guard test-python test-wheel ## Everything that has to pass; installs what the tests need.
+test: ## Everything that has to pass; installs what the tests need.
+	@$(MAKE) --no-print-directory --jobs $(JOBS) --output-sync=target check-python check-and-test-engine browsers
+	@$(MAKE) --no-print-directory guard test-python test-wheel
+
+# One after the other, since cargo lets only one of them at its folder.
+check-and-test-engine:
+	@$(MAKE) --no-print-directory check-engine
+	@$(MAKE) --no-print-directory test-engine
+
+browsers: $(VENV)/installed
+	bash .ci/system-packages test
 
 test-engine: ## The packet engine's tests.
-	cd $(ENGINE) && $(CARGO) test --quiet --workspace --locked
+	+cd $(ENGINE) && $(CARGO) test --quiet --workspace --locked
 
-guard: ## Whether the packet path has become a tenth dearer, by instructions.
+guard: build ## Whether the packet path has become a tenth dearer, by instructions.
 	bash .ci/system-packages guard
-	cd $(ENGINE) && $(CARGO) run --quiet --release --locked -p engine-io --example guard
+	+cd $(ENGINE) && $(CARGO) run --quiet --release --locked -p engine-io --example guard
 
-test-python: build ## Python's tests, real browsers included.
-	bash .ci/system-packages test
-	$(BIN)/pytest --numprocesses 2 --dist loadfile --ignore tests/e2e $(PYTEST_ARGS)
+test-python: build browsers ## Python's tests, real browsers included.
+	$(BIN)/pytest --numprocesses 2 --dist worksteal --ignore tests/e2e $(PYTEST_ARGS)
 	$(BIN)/pytest tests/e2e $(PYTEST_ARGS)
 
 test-wheel: build ## The command line's tests once more, against the built wheel in an environment of its own.
 	rm -rf build/wheel && mkdir -p build/wheel
 	$(BIN)/maturin build --release --quiet --locked --out build/wheel
-	$(PYTHON) -m venv build/wheel/venv
-	build/wheel/venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	build/wheel/venv/bin/pip install --quiet --disable-pip-version-check --no-deps build/wheel/*.whl
-	cp -r tests pyproject.toml build/wheel/ && cd build/wheel && mkdir -p elsewhere && mv tests pyproject.toml elsewhere/ \
-		&& cd elsewhere && ../venv/bin/pytest tests/cli -p no:cacheprovider $(PYTEST_ARGS)
+	$(UV) venv --quiet --python $(BIN)/python $(WHEEL_ENV)
+	$(UV) pip install --quiet --python $(WHEEL_ENV)/bin/python --require-hashes -r requirements.lock
+	$(UV) pip install --quiet --python $(WHEEL_ENV)/bin/python --no-deps build/wheel/*.whl
+	mkdir build/wheel/elsewhere && cp -r tests pyproject.toml build/wheel/elsewhere/
+	cd build/wheel/elsewhere && ../venv/bin/pytest tests/cli --numprocesses 2 -p no:cacheprovider $(PYTEST_ARGS)
 
 coverage: build ## Python's tests with branch coverage.
 	$(BIN)/pytest --cov --cov-report=term-missing:skip-covered $(PYTEST_ARGS)
@@ -86,9 +106,9 @@ bench: build ## Measure; results as JSON under build/bench/.
 	$(BIN)/python -m tests.e2e.bench_admission
 
 lock: build ## Choose new versions of Python's packages within pyproject.toml's bounds.
-	$(BIN)/pip install --quiet uv
-	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
+	$(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
 		--no-emit-index-url --extra test --extra check pyproject.toml -o requirements.lock
+	echo uv | $(UV) pip compile --quiet --upgrade --generate-hashes --no-header --no-annotate - -o .ci/installer.txt
 
 clean: ## Remove everything that was built.
 	rm -rf $(VENV) build $(ENGINE)/target $(ENGINE)/fuzz/target media/*.so

@@ -28,7 +28,7 @@ from bridge.ops.metrics import BridgeCollector, Facts
 from bridge.ops.web import make_ops_app, serve_ops
 from bridge.rooms.model import InvitationId, RoomId
 from bridge.store import EventStore, open_store
-from media.api import Engine
+from media.api import Engine, EngineError
 from media.legs import LegPolicy, Legs
 from media.sdp import Capabilities
 from media.transport import DtlsCertificate, announced_candidates
@@ -88,12 +88,15 @@ class Bridge:
 
 
 @asynccontextmanager
-async def run_bridge(config: Config) -> AsyncIterator[Bridge]:
-    """Start everything, and stop it in order at the end. Raises what its parts raise at a bad start."""
+async def run_bridge(config: Config, *, drills: bool = False) -> AsyncIterator[Bridge]:
+    """Start everything, and stop it in order at the end. Raises what its parts raise at a bad start.
+
+    With `drills` the engine takes `media.api.Panic`, for tests of what a fault of our own costs.
+    """
     clock, tally = SystemClock(), Tally()
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(open_store(config.store.url))
-        engine = Engine(config.media.bind, config.media.base_port, config.media.shards)
+        engine = Engine(config.media.bind, config.media.base_port, config.media.shards, drills=drills)
         stack.callback(engine.stop)
         group = await stack.enter_async_context(asyncio.TaskGroup())
         later = Later(group)
@@ -112,11 +115,19 @@ async def run_bridge(config: Config) -> AsyncIterator[Bridge]:
             stack.callback(group.create_task(loop).cancel)
         door = BrowserDoor(service, links, _browser_policy(config), later)
         await stack.enter_async_context(_serve_pages(config, door, administration, tally))
-        ops = make_ops_app(collector, engine.snapshot, [Check("store", store.ping)])
+        checks = [Check("store", store.ping), Check("engine", lambda: _all_shards_run(engine))]
+        ops = make_ops_app(collector, engine.snapshot, checks)
         await stack.enter_async_context(serve_ops(ops, config.metrics.host, config.metrics.port))
         LOG.info("bridge_started", shards=config.media.shards)
         yield Bridge(config, service, administration, engine, store)
     LOG.info("bridge_stopped")
+
+
+async def _all_shards_run(engine: Engine) -> None:
+    """Raise EngineError when a shard has stopped or does not answer."""
+    snapshot = await asyncio.to_thread(engine.snapshot)
+    if snapshot.shards["stopped"].any():
+        raise EngineError("stopped", "a shard has stopped")
 
 
 def _make_core(
@@ -185,6 +196,7 @@ def _facts(service: RoomService, tally: Tally) -> Facts:
         rooms=len(service.rooms),
         participants=people,
         refusals=tally.of("refusals"),
+        room_failures=tally.of("room_failures"),
         bad_messages=tally.of("errors") | tally.of("http_errors"),
         dropped={
             "client": tally.of("closes").get("too_slow", 0),

@@ -9,7 +9,7 @@ import ipaddress
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 import numpy as np
@@ -30,19 +30,25 @@ __all__ = [
     "GateChanged",
     "IceConnected",
     "LegRemoved",
+    "Panic",
     "RemoveLeg",
     "RestartIce",
+    "RoomFailed",
     "SendDtls",
     "SetFeeds",
     "SetGate",
     "SetKeys",
     "SetMuted",
+    "ShardStopped",
+    "Site",
     "Snapshot",
     "SourceRef",
     "Speakers",
 ]
 
 SNAPSHOT_SECONDS: Final = 1.0
+Site = Literal["command", "datagram", "forward", "repair", "timer", "shard"]
+"""Kinds of work that a drill can let fail; "shard" ends the whole thread."""
 _EVENTS_A_READ: Final = 1024
 
 
@@ -141,7 +147,14 @@ class RemoveLeg(_Command, frozen=True, kw_only=True):
     leg: int
 
 
-Command = AddLeg | SetKeys | SendDtls | SetGate | SetFeeds | SetMuted | RestartIce | RemoveLeg
+class Panic(_Command, frozen=True, kw_only=True):
+    """A drill: the next work of one kind for a room fails. Refused unless the engine was made for drills."""
+
+    room: int
+    at: Site = "command"
+
+
+Command = AddLeg | SetKeys | SendDtls | SetGate | SetFeeds | SetMuted | RestartIce | RemoveLeg | Panic
 
 
 class IceConnected(_Event, frozen=True, kw_only=True):
@@ -188,6 +201,24 @@ class LegRemoved(_Event, frozen=True, kw_only=True):
     last_out_us: int
 
 
+class RoomFailed(_Event, frozen=True, kw_only=True):
+    """The engine's own code failed at work for a room: its legs are gone, every other room goes on.
+
+    `place` is where in the code, as file:line, or empty.
+    """
+
+    room: int
+    legs: list[int]
+    place: str
+
+
+class ShardStopped(_Event, frozen=True, kw_only=True):
+    """A shard's thread has ended by itself: its rooms are gone, and none can be made there."""
+
+    shard: int
+    place: str
+
+
 class CommandRefused(_Event, frozen=True, kw_only=True):
     """A command could not be carried out: `code` is e.g. "unknown_leg"; `leg` is 0 for a room's command."""
 
@@ -196,7 +227,17 @@ class CommandRefused(_Event, frozen=True, kw_only=True):
     code: str
 
 
-Event = IceConnected | Dtls | ConsentLost | GateChanged | Speakers | LegRemoved | CommandRefused
+Event = (
+    IceConnected
+    | Dtls
+    | ConsentLost
+    | GateChanged
+    | Speakers
+    | LegRemoved
+    | RoomFailed
+    | ShardStopped
+    | CommandRefused
+)
 
 _ENCODER: Final = msgspec.msgpack.Encoder()
 _DECODER: Final[msgspec.msgpack.Decoder[Event]] = msgspec.msgpack.Decoder(Event)
@@ -228,10 +269,13 @@ def _refusals() -> Iterator[None]:
 class Engine:
     """Running shards, one UDP port and thread each. Its methods return at once; none awaits."""
 
-    def __init__(self, bind: str, base_port: int, shards: int) -> None:
-        """Open the ports `base_port` and following (0: any free ones). Raises EngineError."""
+    def __init__(self, bind: str, base_port: int, shards: int, *, drills: bool = False) -> None:
+        """Open the ports `base_port` and following (0: any free ones). Raises EngineError.
+
+        With `drills` the command Panic is taken, so that the shipped build can be tested.
+        """
         with _refusals():
-            self._native = NativeEngine(str(ipaddress.ip_address(bind)), base_port, shards)
+            self._native = NativeEngine(str(ipaddress.ip_address(bind)), base_port, shards, drills)
         self._loop: asyncio.AbstractEventLoop | None = None
 
     @property
@@ -262,7 +306,10 @@ class Engine:
                 take(_DECODER.decode(event))
 
     def snapshot(self) -> Snapshot:
-        """Copy all counters out. Raises EngineError when a shard does not answer within a second."""
+        """Copy all counters out. Raises EngineError when a shard does not answer within a second.
+
+        Of a shard that has failed there is only its row, with `stopped` set.
+        """
         with _refusals():
             blocks = self._native.snapshot(SNAPSHOT_SECONDS)
         legs, streams, shards = (np.frombuffer(block, dtype) for block, dtype in zip(blocks, _DTYPES, strict=True))

@@ -5,7 +5,7 @@ and feeds are asked for by the admission code. `now` is a monotonic time in seco
 """
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Final
@@ -20,8 +20,10 @@ from media.api import (
     IceConnected,
     RemoveLeg,
     RestartIce,
+    RoomFailed,
     SendDtls,
     SetKeys,
+    ShardStopped,
 )
 from media.description import LegDescription
 from media.sdp import (
@@ -151,6 +153,10 @@ class Legs:
         known.description, known.remote = answer.leg, answer.remote
         return answer
 
+    def shard_of(self, room: int) -> int:
+        """The shard on which a room of this number lives."""
+        return self._engine.shard_of(room)
+
     def description(self, leg: int) -> LegDescription:
         """What was settled for a leg."""
         return self._legs[leg].description
@@ -175,7 +181,17 @@ class Legs:
             return
         if isinstance(event, IceConnected) and (known := self._legs.get(event.leg)) is not None:
             self._flush(event.leg, known)
+        if isinstance(event, RoomFailed):
+            self._forget(event.legs)
+        if isinstance(event, ShardStopped):
+            self._forget([leg for leg, known in self._legs.items() if self.shard_of(known.room) == event.shard])
         self._on_event(event)
+
+    def _forget(self, legs: Iterable[int]) -> None:
+        """Know nothing more of legs that the engine has lost; their peers find out by themselves."""
+        for leg in legs:
+            self._legs.pop(leg, None)
+            self._leaving.discard(leg)
 
     def handle_timeout(self, now: float) -> None:
         """Send again what handshakes have lost or the engine has not taken; to be called every 50 ms or so."""
@@ -195,7 +211,7 @@ class Legs:
             ice_ufrag=secrets.token_urlsafe(UFRAG_BYTES).replace("-", "+").replace("_", "/"),
             ice_pwd=secrets.token_urlsafe(PASSWORD_BYTES).replace("-", "+").replace("_", "/"),
             fingerprint=self._certificate.fingerprint,
-            candidates=self._policy.candidates(self._engine.shard_of(room)),
+            candidates=self._policy.candidates(self.shard_of(room)),
             cname=secrets.token_urlsafe(CNAME_BYTES) if previous is None else previous.cname,
         )
         return answer_offer(
@@ -227,7 +243,16 @@ class Legs:
 
     def _take_back(self) -> None:
         """Have the engine forget the legs that were closed; a leg that it kept would keep its gate as well."""
-        self._leaving = {leg for leg in self._leaving if not self._submit(leg, RemoveLeg(leg=leg))}
+        self._leaving = {leg for leg in self._leaving if not self._take_one_back(leg)}
+
+    def _take_one_back(self, leg: int) -> bool:
+        try:
+            self._engine.submit(RemoveLeg(leg=leg))
+        except EngineError as error:
+            self._on_event(LegDelayed(leg, f"engine_{error.code}"))
+            # A shard that has stopped has no legs.
+            return error.code == "stopped"
+        return True
 
     def _submit(self, leg: int, command: Command) -> bool:
         """Hand over a command that nobody waits for; tell whether the engine took it."""

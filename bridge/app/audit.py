@@ -1,4 +1,4 @@
-"""What is written into the audit of an event or a refusal: ids and fixed words, never a name."""
+"""What is written into the audit of an event, a refusal or a failure: ids and fixed words, never a name."""
 
 import re
 from datetime import datetime, timedelta
@@ -63,6 +63,18 @@ def of_refusal(command: c.Command, refusal: Refusal, room: Room, at: datetime) -
     target = named if named in room.participants or named in room.invitations else None
     act = _words(type(command).__name__)
     return Audited(at=at, actor=actor, role=role, act=act, target=target, outcome=refusal.code)
+
+
+def of_room_failure(at: datetime) -> Audited:
+    """The audit line of a room whose media failed in the engine and began anew."""
+    return Audited(
+        at=at,
+        actor=Office.BRIDGE.value,
+        role="system",
+        act="media_failed",
+        target=None,
+        outcome="restarted",
+    )
 
 
 def _who(by: Actor, room: Room) -> tuple[str, str]:

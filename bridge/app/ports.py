@@ -89,6 +89,9 @@ class Legs(Protocol):
     def close(self, leg: int) -> None:
         """Forget a leg."""
 
+    def shard_of(self, room: int) -> int:
+        """The shard on which a room of this number lives."""
+
 
 class Gate(Protocol):
     """Commands to the packet engine."""

@@ -6,6 +6,7 @@ gateway's calls will come the same way: all of them bring commands of the domain
 
 import asyncio
 import secrets
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import count
@@ -15,6 +16,7 @@ import structlog
 
 from bridge.app import audit, telling
 from bridge.app.live import LiveRoom
+from bridge.app.planner import NO_PLAN
 from bridge.app.ports import Audited, Clock, Counts, Gate, Legs, Store
 from bridge.app.reconcile import forget, reconcile
 from bridge.rooms import commands as c
@@ -23,11 +25,23 @@ from bridge.rooms.decide import decide
 from bridge.rooms.evolve import evolve, replay
 from bridge.rooms.model import ParticipantId, Room, RoomId
 from bridge.rooms.refusal import Refusal
-from media.api import CommandRefused, ConsentLost, EngineError, GateChanged, LegRemoved, Speakers
+from media.api import (
+    CommandRefused,
+    ConsentLost,
+    EngineError,
+    GateChanged,
+    LegRemoved,
+    RoomFailed,
+    ShardStopped,
+    Speakers,
+)
 from media.legs import LegDelayed, LegEvent, LegFailed, LegSecured
 from signalling.errors import Code, Rejected
 
 LOG: Final = structlog.get_logger("bridge.rooms")
+MEDIA_FAILED: Final = "The media of this room failed and begin anew; connect again now."
+# Numbers that follow each other are on different shards, so that some of these are on one that lives.
+NUMBERS_TO_TRY: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +72,9 @@ class RoomService:
         self._numbers = count(secrets.randbits(31) << 32)
         self._broken: set[RoomId] = set()
         self._loading = asyncio.Lock()
+        self._stopped_shards: set[int] = set()
+        # Room failures that are not in the audit yet; each room's ration bounds it.
+        self._unwritten: deque[tuple[RoomId, Audited]] = deque()
 
     @property
     def rooms(self) -> list[LiveRoom]:
@@ -72,7 +89,7 @@ class RoomService:
         rows = [line for event in events if (line := audit.of_event(event, room))]
         async with self._loading:
             await self.outside.store.append(command.room, 0, events, rows)
-            self._live[command.room] = LiveRoom(room, next(self._numbers))
+            self._live[command.room] = LiveRoom(room, self._next_number())
         return room
 
     async def find(self, room_id: RoomId) -> LiveRoom | None:
@@ -87,7 +104,7 @@ class RoomService:
         events = await self.outside.store.load(room_id)
         if not events:
             return None
-        live = LiveRoom(replay(events), next(self._numbers))
+        live = LiveRoom(replay(events), self._next_number())
         if not live.room.ended:
             await self._part_with_ghosts(live)
             self._live[room_id] = live
@@ -211,6 +228,7 @@ class RoomService:
 
     async def repair(self) -> None:
         """Bring rooms in line whose last act did not reach store or engine; to be called every second or so."""
+        await self._write_failures()
         broken, self._broken = self._broken, set()
         for room_id in broken:
             if (live := self._live.get(room_id)) is None:
@@ -255,8 +273,60 @@ class RoomService:
                 LOG.info("consent_lost", leg=leg)
             case GateChanged() | LegRemoved():
                 self._log_engine_record(event)
+            case RoomFailed():
+                self._take_failure(event)
+            case ShardStopped(shard=shard, place=place):
+                self._take_stopped_shard(shard, place)
             case _:
                 pass
+
+    def _take_failure(self, event: RoomFailed) -> None:
+        self.outside.counts.inc("room_failures", "room")
+        for live in [live for live in self._live.values() if live.number == event.room]:
+            LOG.error("room_failed", room=live.room.id, legs=len(event.legs), place=event.place)
+            self._begin_anew(live)
+
+    def _take_stopped_shard(self, shard: int, place: str) -> None:
+        """Let the rooms of a thread that has ended go on on another."""
+        LOG.error("shard_stopped", shard=shard, place=place)
+        self._stopped_shards.add(shard)
+        for live in list(self._live.values()):
+            if self.outside.legs.shard_of(live.number) == shard:
+                self.outside.counts.inc("room_failures", "shard")
+                self._begin_anew(live)
+
+    def _begin_anew(self, live: LiveRoom) -> None:
+        """Have everybody come back to a room whose legs are gone: pages do so at once, and places are kept."""
+        for media in live.legs.values():
+            self.outside.legs.close(media.leg)
+        live.legs.clear()
+        live.speakers, live.plan, live.plan_known = [], NO_PLAN, False
+        # What the engine may still say of the old number is about nobody.
+        live.number = self._next_number()
+        for seated in live.seats.values():
+            seated.connection.close(Code.RESTARTING, MEDIA_FAILED)
+        line = audit.of_room_failure(self.outside.clock.now())
+        if live.refusals.take(line):
+            self._unwritten.append((live.room.id, line))
+
+    def _next_number(self) -> int:
+        """The engine's number for a room, on a shard that lives if there is one."""
+        if not self._stopped_shards:
+            return next(self._numbers)
+        numbers = [next(self._numbers) for _ in range(NUMBERS_TO_TRY)]
+        lives = (number for number in numbers if self.outside.legs.shard_of(number) not in self._stopped_shards)
+        return next(lives, numbers[0])
+
+    async def _write_failures(self) -> None:
+        while self._unwritten:
+            room_id, line = self._unwritten[0]
+            try:
+                await self.outside.store.append(room_id, 0, [], [line])
+            except Exception:
+                # The store is away; the line waits for the next turn.
+                LOG.exception("failure_not_audited", room=room_id)
+                return
+            self._unwritten.popleft()
 
     def _take_refusal(self, leg: int, command: str) -> None:
         live = self._room_of(leg)

@@ -51,6 +51,8 @@ class Facts:
     """Since the start, by the error's code."""
     dropped: Mapping[str, int] = field(default_factory=dict)
     """Since the start, by the bounded queue that was full."""
+    room_failures: Mapping[str, int] = field(default_factory=dict)
+    """Since the start, by what failed: the work for one room, or a whole shard with each room on it."""
     draining: bool = False
 
 
@@ -81,6 +83,7 @@ class BridgeCollector(Collector):
         yield from _counters(table.LEG_COUNTERS, self._legs, (), _numbers)
         yield from _counters(table.SHARD_COUNTERS, self._shards, table.SHARD_KEYS, _numbers)
         yield from _states(snapshot.legs)
+        yield from _shard_states(snapshot.shards)
         yield from _stream_quantiles(snapshot.streams)
         yield from _leg_quantiles(snapshot.legs)
         yield from _facts(self._facts())
@@ -143,6 +146,14 @@ def _states(legs: np.ndarray) -> Iterator[Metric]:
         yield GaugeMetricFamily(row.metric, row.help, value=int(legs[row.column].sum()))
 
 
+def _shard_states(shards: np.ndarray) -> Iterator[Metric]:
+    for row in present(shards, table.SHARD_STATES):
+        family = GaugeMetricFamily(row.metric, row.help, labels=table.SHARD_KEYS)
+        for shard, value in zip(shards["shard"].tolist(), shards[row.column].tolist(), strict=True):
+            family.add_metric([str(shard)], value)
+        yield family
+
+
 def _stream_quantiles(streams: np.ndarray) -> Iterator[Metric]:
     for row in present(streams, table.STREAM_VALUES):
         family = GaugeMetricFamily(row.metric, row.help, labels=["direction", "kind", "quantile"])
@@ -178,6 +189,12 @@ def _facts(facts: Facts) -> Iterator[Metric]:
     for metric, text, label, counts in (
         ("brotjeneste_refusals_total", "Commands and joins that were refused.", "code", facts.refusals),
         ("brotjeneste_bad_messages_total", "Messages that were not understood.", "code", facts.bad_messages),
+        (
+            "brotjeneste_room_failures_total",
+            "Rooms whose media the engine lost by a fault of its own; everybody there had to reconnect.",
+            "code",
+            {"room": 0, "shard": 0, **facts.room_failures},
+        ),
         ("brotjeneste_queue_drops_total", "Entries dropped by a full queue.", "queue", facts.dropped),
     ):
         family = CounterMetricFamily(metric, text, labels=[label])

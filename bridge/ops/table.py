@@ -111,6 +111,11 @@ SHARD_COUNTERS: Final = (
     ),
     Row("commands_refused", "brotjeneste_engine_commands_refused_total", "Commands that the engine refused."),
     Row("cpu_us", "brotjeneste_engine_cpu_seconds_total", "CPU time of the shard.", scale=1e-6, optional=True),
+    Row(
+        "panics",
+        "brotjeneste_engine_panics_total",
+        "Faults of the engine's own: each ended a room, or cost one datagram where no room was known.",
+    ),
     _refused("unclassified", "unclassified"),
     _refused("stun_malformed", "stun_malformed"),
     _refused("stun_unknown_user", "stun_unknown_user"),
@@ -119,6 +124,11 @@ SHARD_COUNTERS: Final = (
     _refused("media_unknown_address", "media_unknown_address"),
     _refused("rtp_malformed", "rtp_malformed"),
     _refused("media_before_keys", "media_before_keys"),
+)
+
+# Columns of 0 or 1 of each shard.
+SHARD_STATES: Final = (
+    Row("stopped", "brotjeneste_shard_stopped", "1 when the shard's thread has ended by itself."),
 )
 
 # Present values, of which the scrape shows quantiles over all legs, and the legs' endpoint each one.

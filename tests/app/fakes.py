@@ -18,6 +18,7 @@ from media.api import (
     GateChanged,
     LegRemoved,
     RemoveLeg,
+    RoomFailed,
     SetFeeds,
     SetGate,
     SetMuted,
@@ -264,6 +265,13 @@ class GateModel:
         for other in self.legs.values():
             other.feeds = {slot: source for slot, source in other.feeds.items() if source[0] != number}
         self.events.append(LegRemoved(leg=number, at_us=1, last_in_us=0, last_out_us=0))
+
+    def fail_room(self, room: int) -> None:
+        """Lose a room's legs as the engine does when it fails in it."""
+        legs = [number for number, leg in self.legs.items() if leg.room == room]
+        for number in legs:
+            del self.legs[number]
+        self.events.append(RoomFailed(room=room, legs=legs, place="core/src/forward.rs:1"))
 
     def _feed(self, command: SetFeeds) -> None:
         for leg in self.legs.values():

@@ -63,7 +63,7 @@ class Rig:
 
     def start(self) -> None:
         """Start the process, or start it anew: what was in memory and in the engine is gone."""
-        self.engine = GateModel(self.log)
+        self.engine = self.make_engine()
         self.later = Later(self.clock)
         self.legs = Legs(
             self.engine,  # type: ignore[arg-type]
@@ -81,6 +81,10 @@ class Rig:
         )
         self.door = BrowserDoor(self.service, Links(), policy, self.later)
         self.administration = RoomAdministration(self.service, Links(), self._listing)
+
+    def make_engine(self) -> GateModel:
+        """The engine that this process drives."""
+        return GateModel(self.log)
 
     async def _listing(self) -> list[object]:  # type: ignore[override]
         return []

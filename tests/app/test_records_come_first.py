@@ -1,6 +1,7 @@
 """Examples of load, decide, record, act, tell: what is on record when, and what each failure leaves behind."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -49,6 +50,25 @@ async def test_an_admission_is_on_record_before_the_gate_opens(rig: Rig) -> None
     rig.log.clear()
     await admit(rig, doctor, patient)
     assert rig.log == ["record Admitted", "SetFeeds", "SetGate"]
+
+
+async def test_a_removal_shuts_the_gate_before_anything_else_has_a_turn(rig: Rig) -> None:
+    """Between the word of the store and the closed gate nothing waits, whatever else the bridge has to do."""
+    _room, doctor, patient = await consultation(rig)
+    await admit(rig, doctor, patient)
+    rig.log.clear()
+    append, loop = rig.store.append, asyncio.get_running_loop()
+
+    async def append_and_mark(*given: Any) -> int:
+        revision = await append(*given)
+        loop.call_soon(rig.log.append, "next turn")
+        return revision
+
+    rig.store.append = append_and_mark  # type: ignore[method-assign]
+    await rig.say(doctor, m.Remove(participant=patient.participant, ref=1))
+    await asyncio.sleep(0)
+    assert rig.log[:2] == ["record Removed", "SetGate"]
+    assert rig.log[-1] == "next turn"
 
 
 async def test_admission_lets_packets_through_both_ways_and_not_before(rig: Rig) -> None:

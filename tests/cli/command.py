@@ -3,26 +3,18 @@
 import asyncio
 import os
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import aiohttp
 
+from tests.support.ports import free_ports
+
 COMMAND = str(Path(sys.executable).parent / "brotjeneste")
-PATIENCE = 30.0
-
-
-def free_ports(number: int) -> list[int]:
-    """Ports that were free a moment ago, all different."""
-    with ExitStack() as stack:
-        probes = [stack.enter_context(socket.socket()) for _ in range(number)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [int(probe.getsockname()[1]) for probe in probes]
+PATIENCE = 60.0
 
 
 @dataclass
@@ -31,6 +23,7 @@ class Place:
 
     folder: Path
     ports: list[int] = field(default_factory=lambda: free_ports(3))
+    start_seconds: float = 0.0
 
     @property
     def environment(self) -> dict[str, str]:
@@ -89,9 +82,12 @@ async def run(place: Place, *arguments: str, **changes: str) -> Ended:
 @asynccontextmanager
 async def serving(place: Place, *arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
     """A bridge that is ready; whatever the test does, it does not outlive it."""
+    clock = asyncio.get_running_loop().time
+    begun = clock()
     process = await start(place, *(arguments or ("serve",)))
     try:
         await ready(place, process)
+        place.start_seconds = clock() - begun
         yield process
     finally:
         if process.returncode is None:
@@ -116,3 +112,16 @@ async def stop(process: asyncio.subprocess.Process, number: signal.Signals = sig
     """Tell it to stop, by its own id, and wait for its end."""
     process.send_signal(number)
     return await ended(process)
+
+
+async def ended_soon(place: Place, process: asyncio.subprocess.Process) -> Ended:
+    """Wait for the end of what was told to stop, and hold it against the start.
+
+    What else the machine does delays both. An end takes less than half of a start; one that waits for a client or
+    for a time limit takes many times as long.
+    """
+    clock = asyncio.get_running_loop().time
+    begun = clock()
+    told = await ended(process)
+    assert clock() - begun < 4 * place.start_seconds
+    return told

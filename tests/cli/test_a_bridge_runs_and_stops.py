@@ -7,7 +7,7 @@ import signal
 import aiohttp
 import pytest
 
-from tests.cli.command import Ended, Place, run, serving, start, stop
+from tests.cli.command import PATIENCE, Ended, Place, ended_soon, run, serving, start, stop
 
 LINK = re.compile(r"http://127\.0\.0\.1:\d+/join#[\w-]+\.[\w-]+\.[\w-]+")
 
@@ -28,10 +28,8 @@ async def test_it_answers_its_operators_and_ends_when_told(place: Place, number:
                 assert (await response.json())["ready"] is True
             async with session.get("/metrics") as response:
                 assert "brotjeneste_" in await response.text()
-        loop = asyncio.get_running_loop()
-        begun = loop.time()
-        told = await stop(process, number)
-        assert loop.time() - begun < 5
+        process.send_signal(number)
+        told = await ended_soon(place, process)
     assert is_clean(told), told
 
 
@@ -68,9 +66,8 @@ async def test_an_open_socket_does_not_hold_the_end_up(place: Place) -> None:
             process.send_signal(signal.SIGTERM)
             heard = [message.json() async for message in ws if message.type is aiohttp.WSMsgType.TEXT]
         assert heard[-1]["code"] == "restarting"
-        async with asyncio.timeout(5):
-            out, err = await process.communicate()
-    assert is_clean(Ended(process.returncode, out.decode(), err.decode()))
+        told = await ended_soon(place, process)
+    assert is_clean(told), told
 
 
 async def test_a_second_bridge_on_the_same_ports_says_so(place: Place) -> None:
@@ -90,7 +87,7 @@ async def test_the_demo_prints_links_and_ends_with_its_robots(place: Place) -> N
     assert process.stdout is not None
     try:
         printed = ""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while "Ctrl-C" not in printed:
                 line = await process.stdout.readline()
                 assert line, printed

@@ -173,7 +173,8 @@ def _exposed() -> set[str]:
 
     streams = array(["leg", "direction", "index", "kind", "codec"], table.STREAM_COUNTERS, table.STREAM_VALUES)
     legs = array(["leg"], table.LEG_COUNTERS, table.LEG_STATES, table.LEG_VALUES)
-    snapshot = SimpleNamespace(legs=legs, streams=streams, shards=array(["shard"], table.SHARD_COUNTERS))
+    shards = array(["shard"], table.SHARD_COUNTERS, table.SHARD_STATES)
+    snapshot = SimpleNamespace(legs=legs, streams=streams, shards=shards)
     facts = Facts(1, {"waiting": 1}, {"not_host": 1}, {"too_large": 1}, {"socket": 1})
     collector = BridgeCollector(lambda: snapshot, lambda: facts)
     return {sample.name for family in collector.collect() for sample in family.samples}

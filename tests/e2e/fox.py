@@ -85,8 +85,7 @@ async def enter_with_firefox(firefox: FirefoxBidi, link: str, identity: int) -> 
     """Open a link and go in; gives somebody who has a place and whose media is up."""
     await firefox.open(link)
     visitor = FirefoxVisitor(FirefoxPage(firefox), identity)
-    # The button is deaf until the page's modules have run, which its load event does not wait for.
-    await visitor.until("s.screen === 'start'")
+    await visitor.ready_to_enter()
     await firefox.evaluate("document.getElementById('enter').click()")
     await visitor.connected(timeout_s=30)
     return visitor

@@ -31,7 +31,7 @@ from tests.loadtest.bridge_double import HOST, BridgeDouble, person, running
 from tests.support.media_checks import read_track_tone, read_track_video
 from transcode.tones import identity_of
 
-pytestmark = pytest.mark.timeout(20)
+pytestmark = pytest.mark.timeout(120)
 
 IDENTITY = 33
 SILENT = RobotOptions(MediaOptions(IDENTITY))

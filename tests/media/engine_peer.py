@@ -37,7 +37,7 @@ class Ears:
 
     async def wait_for(self, wanted: Callable[[object], bool]) -> object:
         """Give the first event that fits, once it has come."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while True:
                 self._news.clear()
                 if found := [event for event in self.events if wanted(event)]:
@@ -50,9 +50,9 @@ class Ears:
 
 
 @asynccontextmanager
-async def running_engine(shards: int = 1) -> AsyncIterator[tuple[Engine, Ears]]:
+async def running_engine(shards: int = 1, *, drills: bool = False) -> AsyncIterator[tuple[Engine, Ears]]:
     """An engine on free ports of loopback, whose events are heard."""
-    engine, ears = Engine("127.0.0.1", 0, shards), Ears()
+    engine, ears = Engine("127.0.0.1", 0, shards, drills=drills), Ears()
     try:
         engine.listen(asyncio.get_running_loop(), ears.take)
         yield engine, ears

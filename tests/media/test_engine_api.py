@@ -19,13 +19,16 @@ from media.api import (
     Feed,
     GateChanged,
     LegRemoved,
+    Panic,
     RemoveLeg,
     RestartIce,
+    RoomFailed,
     SendDtls,
     SetFeeds,
     SetGate,
     SetKeys,
     SetMuted,
+    ShardStopped,
     SourceRef,
 )
 from media.description import CAMERA, MIC, Extensions, Format, IceParams, Slot, Source
@@ -129,6 +132,7 @@ async def test_the_life_of_a_leg_round_trips() -> None:
         ),
         ([leg(9), SetKeys(leg=9, profile="NONE", local=b"", remote=b"")], "bad_keys"),
         ([leg(9), KEYS, KEYS], "already_keyed"),
+        ([leg(1), Panic(room=1)], "not_allowed"),
     ],
 )
 async def test_what_cannot_be_done_is_refused_with_its_reason(commands: list[api.Command], code: str) -> None:
@@ -150,6 +154,8 @@ async def test_what_cannot_be_done_is_refused_with_its_reason(commands: list[api
         ({"type": "GateChanged", "leg": 1, "open": True, "at_us": 1, "last_out_us": 0}, api.GateChanged),
         ({"type": "Speakers", "room": 1, "legs": [1, 2]}, api.Speakers),
         ({"type": "LegRemoved", "leg": 1, "at_us": 1, "last_in_us": 0, "last_out_us": 0}, api.LegRemoved),
+        ({"type": "RoomFailed", "room": 1, "legs": [1, 2], "place": "core/src/a.rs:7"}, api.RoomFailed),
+        ({"type": "ShardStopped", "shard": 1, "place": ""}, api.ShardStopped),
         ({"type": "CommandRefused", "command": "SetGate", "leg": 1, "code": "unknown_leg"}, api.CommandRefused),
     ],
 )
@@ -237,6 +243,39 @@ async def test_events_come_in_order_however_many() -> None:
         await ears.of(LegRemoved)
         gates = [event.open for event in ears.events if isinstance(event, GateChanged)]
         assert gates == [number % 2 == 0 for number in range(5000)]
+
+
+async def test_a_room_that_fails_takes_no_other_with_it() -> None:
+    """The shipped build ends a room in which it fails, says where, and refuses what is asked of its legs later."""
+    async with running_engine(drills=True) as (engine, ears):
+        for command in (leg(1, room=1), leg(2, room=1), leg(3, room=2), Panic(room=1)):
+            engine.submit(command)
+        failed = await ears.of(RoomFailed)
+        assert isinstance(failed, RoomFailed)
+        assert (failed.room, failed.legs) == (1, [1, 2])
+        assert re.fullmatch(r"core/src/\w+\.rs:\d+", failed.place)
+        engine.submit(SetGate(leg=1, open=True))
+        refused = await ears.of(CommandRefused)
+        assert refused == CommandRefused(command="SetGate", leg=1, code="unknown_leg")
+        snapshot = engine.snapshot()
+        assert snapshot.legs["leg"].tolist() == [3]
+        assert snapshot.shards["panics"].tolist() == [1]
+
+
+async def test_a_thread_that_ends_shows() -> None:
+    """A shard that has stopped is told, and its row says so, while the other one goes on."""
+    async with running_engine(shards=2, drills=True) as (engine, ears):
+        for command in (leg(1, room=1), leg(2, room=2), Panic(room=2, at="shard")):
+            engine.submit(command)
+        stopped = await ears.of(ShardStopped)
+        assert isinstance(stopped, ShardStopped)
+        assert stopped.shard == engine.shard_of(2) == 0
+        snapshot = engine.snapshot()
+        assert snapshot.shards["stopped"].tolist() == [1, 0]
+        assert snapshot.legs["leg"].tolist() == [1]
+        with pytest.raises(EngineError) as caught:
+            engine.submit(leg(3, room=4))
+        assert caught.value.code == "stopped"
 
 
 async def test_what_is_not_a_command_is_refused_at_once() -> None:

@@ -2,6 +2,7 @@
 
 import random
 import time
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given, settings
@@ -155,14 +156,27 @@ def test_roles_that_the_offer_does_not_bear_are_refused(roles: OfferRoles) -> No
     assert _refusal(OFFERS["firefox"], roles) == "sdp_unusable"
 
 
+def _seconds_a_byte(work: Callable[[str], object], offer: str) -> float:
+    """CPU time, the least of several, since what else the machine does only ever adds to it."""
+    costs = []
+    for _ in range(7):
+        began = time.process_time()
+        work(offer)
+        costs.append(time.process_time() - began)
+    return min(costs) / len(offer)
+
+
 def test_the_worst_offer_within_the_limits_is_cheap() -> None:
-    """256 KiB built to make the parser compare everything with everything costs far less than a second."""
+    """256 KiB built to make the parser compare everything with everything cost about what honest bytes cost.
+
+    Measured: 1.6 times as much a byte. The offer is nine times as long as the honest one, so a cost that grew with
+    the square of the length would be nine times as much.
+    """
     codecs = "".join(f"a=rtpmap:{pt} a/1\r\na=rtcp-fb:* n\r\n" for pt in range(16))
     line = "m=audio 9 UDP/TLS/RTP/SAVPF 1\r\n" + codecs + "".join(f"a=ssrc:{n} x:\r\n" for n in range(1, 128))
     offer = "v=0\r\na=group:BUNDLE 0\r\n" + line * (250_000 // len(line))
-    began = time.process_time()
     assert _refusal(offer) == "sdp_unusable"
-    assert time.process_time() - began < 0.5
+    assert _seconds_a_byte(_refusal, offer) < 5 * _seconds_a_byte(answered, OFFERS["chromium"])
 
 
 def test_messages_quote_nothing_of_the_offer() -> None:

@@ -131,6 +131,16 @@ def test_loss_is_a_ratio(snapshot: Make) -> None:
     assert series["brotjeneste_rtp_loss_ratio['1', 'in', 'video']"] == 0.25
 
 
+def test_faults_of_our_own_are_counted(snapshot: Make) -> None:
+    """Caught panics by shard, shards that have stopped, and rooms that failed, which are there from the start."""
+    taken = snapshot(shards=[{"shard": 0, "panics": 2}, {"shard": 1, "stopped": 1}])
+    series = _scrape(_collector(taken, Facts(room_failures={"room": 2})))
+    assert series["brotjeneste_engine_panics_total['0']"] == 2
+    assert (series["brotjeneste_shard_stopped['0']"], series["brotjeneste_shard_stopped['1']"]) == (0, 1)
+    assert series["brotjeneste_room_failures_total['room']"] == 2
+    assert series["brotjeneste_room_failures_total['shard']"] == 0
+
+
 def test_gates_and_shards_are_counted(snapshot: Make) -> None:
     """Packets at a closed gate count by direction, refused datagrams by shard and reason."""
     taken = snapshot(

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest_asyncio
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, async_playwright, expect
 
-from tests.pages.house import CHROMIUM, CHROMIUM_ARGS, static_site
+from tests.pages.house import CHROMIUM, CHROMIUM_ARGS, PATIENCE, static_site
+
+expect.set_options(timeout=PATIENCE * 1000)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

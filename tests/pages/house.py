@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import msgspec
 from aiohttp import web
-from playwright.async_api import Browser, Page, WebSocketRoute
+from playwright.async_api import Browser, Page, WebSocketRoute, expect
 
 from signalling import messages
 from signalling.web.headers import add_headers
@@ -24,7 +24,11 @@ from signalling.web.headers import add_headers
 STATIC = Path(__file__).parents[2] / "signalling" / "web" / "static"
 LANGUAGES = ("nb", "nn", "en")
 TOKEN = "eyJhbGciOiJFZERTQSJ9.eyJwdXJwb3NlIjoiam9pbiJ9.c2lnbmF0dXJlLXNpZ25hdHVyZQ"  # noqa: S105 - shaped like a token, signed by nobody
-PATIENCE = 10.0
+PATIENCE = 20.0  # seconds; how long a machine that is busy with other things may take, not how long it should
+# Pages load before they work: what they show when their modules have run, for each place that a visit begins at.
+START = "#start-mic:enabled"  # the start screen, once the browser has given or refused the devices
+ENDING = "#screen-end"
+FRONT_PAGE = "main:not([aria-busy])"
 Message = TypeVar("Message")
 CHROMIUM = "/usr/bin/chromium"
 CHROMIUM_ARGS = [
@@ -241,9 +245,26 @@ class Visit:
     complaints: list[str]
     requests: list[str]
 
+    async def shows(self, selector: str) -> None:
+        """Wait until something can be seen, which focus, keyboard and `evaluate` do not do by themselves."""
+        await expect(self.page.locator(selector)).to_be_visible()
+
     async def enter(self) -> None:
-        """Press the button of the start screen."""
+        """Press the button of the start screen, once there is one and the devices are there."""
+        await self.shows(START)
         await self.page.click("#enter")
+
+    async def come_in(self) -> messages.Offer:
+        """Go in; gives the offer, when the page shows the room as the bridge has told it."""
+        await self.enter()
+        return await self.arrived()
+
+    async def arrived(self) -> messages.Offer:
+        """Wait for the offer of a page that goes in, and until it shows what the bridge has told."""
+        offer = await self.bridge.expect(messages.Offer)
+        if self.bridge.people:
+            await self.until(f"brotjeneste.state().roster?.revision === {self.bridge.revision}")
+        return offer
 
     async def state(self) -> dict[str, Any]:
         """What the page says of itself."""
@@ -267,10 +288,14 @@ async def visit(
     path: str = f"/join#{TOKEN}",
     locale: str = "nb-NO",
     size: tuple[int, int] = (1280, 800),
+    ready: str = START,
     prepare: Callable[[Page], Awaitable[None]] | None = None,
     **context_options: Any,
 ) -> AsyncIterator[Visit]:
-    """Open a page in a fresh context; at the end nothing may have gone to the console or to another host."""
+    """Open a page in a fresh context and wait until it shows `ready`.
+
+    At the end nothing may have gone to the console or to another host.
+    """
     played = bridge or PlayedBridge()
     view = {"width": size[0], "height": size[1]}
     context = await browser.new_context(locale=locale, viewport=view, **context_options)
@@ -290,6 +315,7 @@ async def visit(
         playing = tasks.create_task(played.run(page))
         try:
             await page.goto(site + path)
+            await here.shows(ready)
             yield here
         finally:
             playing.cancel()

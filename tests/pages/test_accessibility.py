@@ -85,8 +85,8 @@ async def test_start_and_waiting_have_no_faults(browser: Browser, site: str, siz
         await here.until("document.querySelector('#start-video').videoWidth > 0")
         await here.page.locator("#start-devices summary").click()
         assert await faults(here.page) == []
-        await here.enter()
-        await expect(here.page.locator("#screen-waiting")).to_be_visible()
+        await here.come_in()
+        await here.shows("#screen-waiting")
         assert await faults(here.page) == []
 
 
@@ -95,8 +95,7 @@ async def test_the_call_has_no_faults(browser: Browser, site: str, size: tuple[i
     """Names, contrast, size of targets and width are right in a full room, panel open and shut, dialogs too."""
     bridge = full_room()
     async with visit(browser, site, bridge, size=size, locale=locale) as here:
-        await here.enter()
-        await bridge.expect(messages.Offer)
+        await here.come_in()
         assert await faults(here.page) == []
         await here.page.click("#control-people")
         assert await faults(here.page) == []
@@ -137,8 +136,7 @@ async def test_the_keyboard_reaches_everything_in_a_call(browser: Browser, site:
     """Tab goes through tiles, panel and bar, with a focus that can be seen, and nothing traps it."""
     bridge = full_room()
     async with visit(browser, site, bridge) as here:
-        await here.enter()
-        await bridge.expect(messages.Offer)
+        await here.come_in()
         reached = await walk(here, 26)
         assert {"pin", "admit", "refuse", "admit-all", "more", "invite", "lock", "end-all"} <= {
             each.split(" ")[-1] for each in reached
@@ -155,9 +153,11 @@ async def test_a_patient_can_do_a_visit_by_keyboard_alone(browser: Browser, site
         await here.page.locator("#enter").focus()
         await here.page.keyboard.press("Enter")
         await expect(here.page.locator("#waiting-title")).to_be_focused()
+        await here.arrived()
         reached = await walk(here, 3)
         assert reached == ["waiting-mic", "waiting-camera", "waiting-leave"]
         await here.page.keyboard.press("Enter")
+        await here.shows("#dialog-confirm")
         await here.page.keyboard.press("Tab")
         await here.page.keyboard.press("Enter")
         await bridge.expect(messages.Leave)
@@ -168,17 +168,17 @@ async def test_shortcuts_leave_typing_alone_and_can_be_turned_off(browser: Brows
     """M in a text field is a letter, and the setting stops the shortcut altogether (WCAG 2.1.4)."""
     bridge = full_room()
     async with visit(browser, site, bridge) as here:
-        # Whoever enters before the camera is there rightly says that it is off, which is not asked about here.
-        await here.until("document.querySelector('#start-video').srcObject?.active")
-        await here.enter()
-        await bridge.expect(messages.Offer)
+        await here.come_in()
         await here.page.click("#invite")
+        await here.shows("#invite-name")
         await here.page.locator("#invite-name").press_sequentially("mmv")
         await expect(here.page.locator("#invite-name")).to_have_value("mmv")
         await here.page.keyboard.press("Escape")
+        await expect(here.page.locator("#dialog-invite")).to_be_hidden()
         await here.page.click("#control-settings")
         await here.page.uncheck("#settings-shortcuts")
         await here.page.keyboard.press("Escape")
+        await expect(here.page.locator("#dialog-settings")).to_be_hidden()
         await here.page.keyboard.press("m")
         await here.page.click("#lock")
         await bridge.expect(messages.Lock)
@@ -190,8 +190,7 @@ async def test_comings_and_goings_are_announced(browser: Browser, site: str) -> 
     me = person("p_me", LONG, "patient", you=True)
     bridge = PlayedBridge(place="admitted", people=[me])
     async with visit(browser, site, bridge) as here:
-        await here.enter()
-        await bridge.expect(messages.Offer)
+        await here.come_in()
         bridge.people = [me, person("p_int", "Samir", "interpreter"), person("p_doc", "Ingrid", "doctor")]
         bridge.roster()
         await expect(here.page.locator("#polite")).to_have_text("Nå med: Samir og Ingrid.")
@@ -210,6 +209,6 @@ async def test_names_cannot_put_markup_on_the_page(browser: Browser, site: str) 
         person("p_b", name, "patient", place="waiting"),
     ]
     async with visit(browser, site, bridge) as here:
-        await here.enter()
+        await here.come_in()
         await expect(here.page.locator("#room-people")).to_contain_text(name)
         assert await here.page.locator("main img").count() == 0

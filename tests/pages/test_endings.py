@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from signalling import messages
-from tests.pages.house import STATIC, PlayedBridge, person, visit
+from tests.pages.house import ENDING, STATIC, PlayedBridge, person, visit
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 NB = json.loads((STATIC / "i18n" / "nb.json").read_text())
@@ -42,8 +42,7 @@ async def test_a_bye_ends_the_visit_and_releases_the_devices(browser: Browser, s
     """After `bye` the reason is shown, the media connection is closed, and nothing reconnects."""
     bridge = PlayedBridge(place="admitted", people=[ME])
     async with visit(browser, site, bridge) as here:
-        await here.enter()
-        await bridge.expect(messages.Offer)
+        await here.come_in()
         bridge.push("bye", code=code, message="Over.")
         await expect(here.page.get_by_role("heading", name=NB[f"end.{code}.title"], exact=True)).to_be_visible()
         await here.until("brotjeneste.state().pc === null")
@@ -59,8 +58,7 @@ async def test_an_unknown_reason_is_told_as_a_fault_of_the_service(browser: Brow
     """A code from a newer bridge does not leave the page without words."""
     bridge = PlayedBridge(place="admitted", people=[ME])
     async with visit(browser, site, bridge) as here:
-        await here.enter()
-        await bridge.expect(messages.Offer)
+        await here.come_in()
         assert bridge.socket is not None
         bridge.socket.send('{"type": "bye", "code": "a_code_from_tomorrow", "message": "New."}')
         await expect(here.page.get_by_role("heading", name=NB["end.internal.title"])).to_be_visible()
@@ -72,7 +70,7 @@ async def test_a_visit_without_a_whole_link_is_explained(
     browser: Browser, site: str, path: str, code: str
 ) -> None:
     """No link, or a torn one, is told without asking for the camera."""
-    async with visit(browser, site, path=path) as here:
+    async with visit(browser, site, path=path, ready=ENDING) as here:
         await expect(here.page.get_by_role("heading", name=NB[f"end.{code}.title"])).to_be_visible()
         assert here.bridge.connections == 0
 
@@ -81,10 +79,12 @@ async def test_leaving_is_confirmed_and_can_be_undone(browser: Browser, site: st
     """Leave asks first, says `leave`, and offers the way back."""
     bridge = PlayedBridge(place="admitted", people=[ME])
     async with visit(browser, site, bridge) as here:
-        await here.enter()
+        await here.come_in()
         await here.page.click("#control-leave")
+        await here.shows("#dialog-confirm")
         await here.page.keyboard.press("Escape")
-        await expect(here.page.locator("#screen-call")).to_be_visible()
+        await expect(here.page.locator("#dialog-confirm")).to_be_hidden()
+        await here.shows("#screen-call")
         await here.page.click("#control-leave")
         await here.page.click("#confirm-yes")
         await bridge.expect(messages.Leave)

@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 
 from signalling import messages
-from tests.pages.house import TOKEN, PlayedBridge, person, visit
+from tests.pages.house import FRONT_PAGE, START, TOKEN, PlayedBridge, person, visit
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 REFUSED = "navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', 'NotAllowedError'))"
@@ -63,8 +63,7 @@ async def test_waiting_is_explained_and_the_connection_is_warm(browser: Browser,
     """Who waits reads what happens, and the offer goes out and connects before admission."""
     bridge = PlayedBridge(people=[patient(place="waiting")], media=True)
     async with visit(browser, site, bridge) as here:
-        await here.enter()
-        await bridge.expect(messages.Offer)
+        await here.come_in()
         await expect(here.page.get_by_role("heading", name="Du er i venterommet")).to_be_focused()
         await expect(here.page.get_by_text("Aslaug Nordahl (pasient)")).to_be_visible()
         await here.until("brotjeneste.state().pc.connectionState === 'connected'")
@@ -75,8 +74,7 @@ async def test_admission_shows_everyone_and_is_announced(browser: Browser, site:
     """On admission the call appears with a tile for each person, picture from the slot that `layout` names."""
     bridge = PlayedBridge(people=[patient(place="waiting")], media=True)
     async with visit(browser, site, bridge) as here:
-        await here.enter()
-        await bridge.expect(messages.Offer)
+        await here.come_in()
         bridge.people = [doctor(), person("p_rel", "Olav", "relative", camera=False, muted=True), patient()]
         bridge.roster()
         slots = [{"mid": "6", "participant": "p_doc", "source": "camera"}]
@@ -114,8 +112,7 @@ async def test_refused_devices_are_explained_and_do_not_stop_the_visit(browser: 
     async with visit(browser, site, bridge, prepare=refuse) as here:
         await expect(here.page.locator("#start-problems")).to_contain_text("kameraet og mikrofonen")
         await expect(here.page.locator("#start-retry")).to_be_visible()
-        await here.enter()
-        offer = await bridge.expect(messages.Offer)
+        offer = await here.come_in()
         assert None not in (offer.sources.mic, offer.sources.camera, offer.sources.content)
         said = await bridge.expect(messages.Camera)
         assert said.on is False
@@ -158,10 +155,10 @@ async def test_a_chosen_language_changes_every_text_and_is_kept(browser: Browser
 
 async def test_the_front_page_takes_a_pasted_link(browser: Browser, site: str) -> None:
     """A link pasted on the front page opens its visit; anything else is explained."""
-    async with visit(browser, site, path="/") as here:
+    async with visit(browser, site, path="/", ready=FRONT_PAGE) as here:
         await here.page.fill("#index-link", "hei")
-        await here.page.keyboard.press("Enter")
+        await here.page.press("#index-link", "Enter")
         await expect(here.page.get_by_role("alert")).to_contain_text("ikke ut som en hel lenke")
         await here.page.fill("#index-link", f"{site}/join#{TOKEN}")
-        await here.page.keyboard.press("Enter")
-        await expect(here.page.locator("#enter")).to_be_visible()
+        await here.page.press("#index-link", "Enter")
+        await here.shows(START)

@@ -43,8 +43,7 @@ async def test_the_first_offer_holds_every_slot_in_order(browser: Browser, site:
     bridge = admitted()
     bridge.slots = {"audio": 2, "video": 4, "content": 1}
     async with visit(browser, site, bridge) as here:
-        await here.enter()
-        offer = await bridge.expect(messages.Offer)
+        offer = await here.come_in()
         lines = media_lines(offer.sdp)
         sent, received = lines[:3], lines[3:]
         assert [line[:2] for line in sent] == [("audio", "sendonly"), ("video", "sendonly"), ("video", "sendonly")]
@@ -58,8 +57,7 @@ async def test_vp8_comes_first_in_both_directions(browser: Browser, site: str) -
     """The first payload type of every video m-line is VP8."""
     bridge = admitted()
     async with visit(browser, site, bridge) as here:
-        await here.enter()
-        offer = await bridge.expect(messages.Offer)
+        offer = await here.come_in()
         for part in re.split(r"\r\nm=", offer.sdp)[1:]:
             if part.startswith("video"):
                 first = part.split()[3]
@@ -70,8 +68,7 @@ async def test_sharing_a_screen_and_stopping_make_no_new_offer(browser: Browser,
     """The shared track goes on the content sender, with `sharing` to the bridge, and nothing is renegotiated."""
     bridge = admitted()
     async with visit(browser, site, bridge, prepare=fake_screen) as here:
-        await here.enter()
-        await bridge.expect(messages.Offer)
+        await here.come_in()
         await here.page.get_by_role("button", name="Del skjerm").click()
         assert (await bridge.expect(messages.Sharing)).on is True
         bridge.change("p_me", sharing=True)
@@ -86,8 +83,7 @@ async def test_mute_and_camera_off_are_local_at_once_and_told(browser: Browser, 
     """M silences the microphone, V releases the camera, each with its message and without a new offer."""
     bridge = admitted()
     async with visit(browser, site, bridge) as here:
-        await here.enter()
-        await bridge.expect(messages.Offer)
+        await here.come_in()
         await here.page.keyboard.press("m")
         assert (await bridge.expect(messages.SelfMute)).muted is True
         await here.until("brotjeneste.state().pc.getSenders()[0].track.enabled === false")
@@ -102,8 +98,7 @@ async def test_a_mute_by_the_host_holds_until_the_host_lifts_it(browser: Browser
     """A locked microphone stays silent whatever is pressed, and says so."""
     bridge = admitted()
     async with visit(browser, site, bridge) as here:
-        await here.enter()
-        await bridge.expect(messages.Offer)
+        await here.come_in()
         bridge.change("p_me", muted=True, may_unmute=False)
         await here.until("brotjeneste.state().pc.getSenders()[0].track.enabled === false")
         await here.page.keyboard.press("m")
@@ -118,22 +113,20 @@ async def test_a_broken_socket_is_opened_again_with_the_media_kept(browser: Brow
     """The page says that it reconnects, joins with its secret, and offers on the connection that still lives."""
     bridge = admitted(media=True)
     async with visit(browser, site, bridge) as here:
-        await here.enter()
-        first = await bridge.expect(messages.Offer)
+        first = await here.come_in()
         await bridge.expect(messages.Join)
         await here.until(CONNECTED)
-        await here.page.evaluate("window.kept = brotjeneste.state().pc")
-        await here.page.evaluate("window.tile = document.querySelector('.tile[data-key=p_doc]')")
+        await here.page.evaluate("() => { window.kept = brotjeneste.state().pc; }")
+        await here.shows(".tile[data-key=p_doc]")
+        await here.page.evaluate("() => { window.tile = document.querySelector('.tile[data-key=p_doc]'); }")
         bridge.answer_offers = False
         assert bridge.socket is not None
         await bridge.socket.close()
         await expect(here.page.locator("#notice")).to_contain_text("Kobler til på nytt")
         assert (await bridge.expect(messages.Join)).resume == "resume-secret"
         again = await bridge.expect(messages.Offer)
-        assert (
-            await here.page.evaluate("brotjeneste.state().pc === window.kept && kept.connectionState")
-            == "connected"
-        )
+        assert await here.page.evaluate("brotjeneste.state().pc === window.kept")
+        await here.until(CONNECTED)
         assert re.findall(r"a=fingerprint:.*", again.sdp) == re.findall(r"a=fingerprint:.*", first.sdp)
         assert re.findall(r"a=ice-ufrag:.*", again.sdp) != re.findall(r"a=ice-ufrag:.*", first.sdp)
         await expect(here.page.locator("#notice")).to_be_hidden()
@@ -144,10 +137,9 @@ async def test_a_bridge_that_lost_the_leg_gets_a_new_connection(browser: Browser
     """If the answer after a reconnect comes from another leg, a new connection is made and offered."""
     bridge = admitted(media=True)
     async with visit(browser, site, bridge) as here:
-        await here.enter()
-        first = await bridge.expect(messages.Offer)
+        first = await here.come_in()
         await here.until(CONNECTED)
-        await here.page.evaluate("window.old = brotjeneste.state().pc")
+        await here.page.evaluate("() => { window.old = brotjeneste.state().pc; }")
         bridge.push("bye", code="restarting", message="Back soon.")
         await bridge.expect(messages.Offer)  # on the old connection; the far end answers as a stranger
         fresh = await bridge.expect(messages.Offer)
@@ -184,8 +176,7 @@ async def test_shared_content_is_shown_large(browser: Browser, site: str) -> Non
     """What somebody shares takes the large place, from the content slot that `layout` names."""
     bridge = admitted(media=True)
     async with visit(browser, site, bridge) as here:
-        await here.enter()
-        await bridge.expect(messages.Offer)
+        await here.come_in()
         bridge.change("p_doc", sharing=True)
         bridge.push("layout", slots=[{"mid": "9", "participant": "p_doc", "source": "content"}])
         await here.until("document.querySelector('#stage-large .tile.content.seen')")

@@ -46,7 +46,7 @@ def joining(token: str = "host") -> str:
 
 async def heard(ws: ClientWebSocketResponse) -> m.ServerMessage:
     """Take the next message of the server."""
-    return m.decode_server(await ws.receive_str(timeout=10))
+    return m.decode_server(await ws.receive_str(timeout=60))
 
 
 @pytest.fixture

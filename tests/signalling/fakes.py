@@ -17,13 +17,21 @@ PERSON = "Kari Nordmann"
 
 
 class Clock:
-    """A clock that moves when it is told to."""
+    """A clock that moves when it is told to, and knows who looks at it."""
 
     def __init__(self) -> None:
         self.now = 1000.0
+        self._looked = asyncio.Event()
 
     def __call__(self) -> float:
+        self._looked.set()
         return self.now
+
+    async def looked_at(self, times: int) -> None:
+        """Wait until it has been asked for the time so many turns of the loop from now on."""
+        for _ in range(times):
+            self._looked.clear()
+            await self._looked.wait()
 
 
 class Counts:

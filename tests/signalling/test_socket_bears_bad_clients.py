@@ -44,9 +44,9 @@ async def test_huge_frame_is_cut_off_unread(house: House) -> None:
     """A frame over twice the limit is not taken in: the socket closes with 1009, which is counted."""
     ws = await house.join()
     await ws.send_str(" " * (2 * m.MAX_MESSAGE_BYTES + 1))
-    closed = await ws.receive(timeout=10)
+    closed = await ws.receive(timeout=60)
     assert (closed.type, closed.data) == (WSMsgType.CLOSE, 1009)
-    await asyncio.wait_for(house.consultations.all_lost.wait(), 10)
+    await asyncio.wait_for(house.consultations.all_lost.wait(), 60)
     assert house.counts.seen["errors", "too_large"] == 1
 
 
@@ -54,8 +54,8 @@ async def test_broken_utf8_is_cut_off(house: House) -> None:
     """A text frame that is not UTF-8 closes the socket with 1007, and that is counted."""
     ws = await house.join()
     await ws._writer.send_frame(b"\xff\xfe", WSMsgType.TEXT)
-    assert (await ws.receive(timeout=10)).data == 1007
-    await asyncio.wait_for(house.consultations.all_lost.wait(), 10)
+    assert (await ws.receive(timeout=60)).data == 1007
+    await asyncio.wait_for(house.consultations.all_lost.wait(), 60)
     assert house.counts.seen["errors", "bad_message"] == 1
 
 
@@ -67,7 +67,7 @@ async def test_flood_ends_in_too_many(house: House) -> None:
     replies = [await heard(ws) for _ in range(61)]
     assert replies[:59] == [m.Ok(ref=ref) for ref in range(59)]
     assert [reply.code for reply in replies[59:]] == [Code.TOO_MANY, Code.TOO_MANY]
-    assert (await ws.receive(timeout=10)).data == 1008
+    assert (await ws.receive(timeout=60)).data == 1008
 
 
 @pytest.mark.parametrize("house", [{"close_seconds": 0.2}], indirect=True)
@@ -78,7 +78,7 @@ async def test_slow_reader_is_cut_off_and_harms_nobody(house: House) -> None:
         await slow.send_str(m.encode_client(m.AdmitAll(ref=1)))
         await other.send_str(m.encode_client(m.Camera(on=True, ref=2)))
         assert await heard(other) == m.Ok(ref=2)
-        await asyncio.wait_for(house.consultations.all_lost.wait(), 30)
+        await asyncio.wait_for(house.consultations.all_lost.wait(), 60)
     assert [seat.connection_id for seat in house.consultations.lost_seats] == [1]
     assert house.counts.seen["closes", "too_slow"] == 1
     assert logs == [{"event": "client_too_slow", "log_level": "warning", "queue_messages": 256}]
@@ -94,7 +94,7 @@ async def test_a_client_that_never_reads_its_bye_is_cut_off(house: House) -> Non
     for _ in range(1000):
         connection.send(m.Answer(ref=1, sdp="x" * 60_000))
     connection.close(Code.REMOVED)
-    await asyncio.wait_for(house.consultations.all_lost.wait(), 10)
+    await asyncio.wait_for(house.consultations.all_lost.wait(), 60)
     assert house.counts.seen["closes", "removed"] == 1
     await ws.close()
 
@@ -104,15 +104,16 @@ async def test_silent_client_is_closed(house: House) -> None:
     """A socket on which no join comes is closed at the deadline."""
     ws = await house.connect()
     assert (await heard(ws)).code is Code.JOIN_TIMEOUT
-    assert (await ws.receive(timeout=10)).extra == "join_timeout"
+    assert (await ws.receive(timeout=60)).extra == "join_timeout"
 
 
 @pytest.mark.parametrize("house", [{"limits": Limits(join_seconds=0.05)}], indirect=True)
 async def test_early_timer_waits_on(house: House) -> None:
     """A timer that fires before the session's own deadline is set anew instead of closing too soon."""
     ws = await house.connect()
-    with pytest.raises(TimeoutError):
-        await ws.receive(timeout=0.3)
+    # The first look may be the session's at its beginning; while nothing is said, all others are the timer's.
+    await house.clock.looked_at(times=3)
+    assert house.counts.seen["closes", "join_timeout"] == 0
     house.clock.now += 1
     assert (await heard(ws)).code is Code.JOIN_TIMEOUT
 
@@ -140,7 +141,7 @@ async def test_fault_behind_a_join_closes(house: House) -> None:
         await ws.send_str(joining("crash"))
         assert (await heard(ws)).code is Code.INTERNAL
         assert (await heard(ws)).code is Code.INTERNAL
-    assert (await ws.receive(timeout=10)).data == 1011
+    assert (await ws.receive(timeout=60)).data == 1011
     assert "crash" not in str(logs)
 
 
@@ -152,7 +153,7 @@ async def test_fault_in_lost_is_logged(house: House) -> None:
         await ws.send_str(m.encode_client(m.Leave()))
         await heard(ws)
         await ws.close()
-        await asyncio.wait_for(house.consultations.all_lost.wait(), 10)
+        await asyncio.wait_for(house.consultations.all_lost.wait(), 60)
     assert [line["event"] for line in logs] == ["lost_failed"]
 
 

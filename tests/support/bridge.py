@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import socket
 from collections.abc import AsyncIterator, Callable, MutableMapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -23,6 +22,7 @@ from loadtest.media_client import MediaOptions
 from loadtest.robot import Robot, RobotOptions
 from signalling import messages as m
 from tests.support.media_checks import init_script, read_page_tone, read_page_video
+from tests.support.ports import free_ports
 from transcode.tones import tone_for
 
 # Counts what a page negotiates, on a property that no page script reads.
@@ -39,13 +39,6 @@ COUNT_NEGOTIATIONS: Final = """(() => {
 })();"""
 
 
-def free_port() -> int:
-    """A TCP port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def house_config(
     folder: Path,
     *,
@@ -56,10 +49,11 @@ def house_config(
 ) -> Config:
     """Defaults, but for ports, files and what is asked for; `slots` are those for cameras."""
     config, media = Config(), media_address or address
+    http_port, metrics_port = free_ports(2)
     return replace(
         config,
-        http=replace(config.http, host=address, port=free_port()),
-        metrics=replace(config.metrics, port=free_port()),
+        http=replace(config.http, host=address, port=http_port),
+        metrics=replace(config.metrics, port=metrics_port),
         media=replace(config.media, bind=media, addresses=(media,), base_port=0, shards=shards),
         store=replace(config.store, url=f"sqlite:///{folder / 'test.db'}"),
         auth=replace(
@@ -145,6 +139,7 @@ async def open_link(context: BrowserContext, link: str, identity: int) -> "Visit
     page.on("console", lambda message: visitor.console.append(f"{message.type}: {message.text}"))
     page.on("pageerror", lambda error: visitor.console.append(f"pageerror: {error}"))
     await page.goto(link)
+    await visitor.ready_to_enter()
     await page.click("#enter")
     return visitor
 
@@ -175,6 +170,10 @@ class Viewer:
     async def participant(self) -> str:
         """Their id in the room."""
         return str(await self.state("s.participant"))
+
+    async def ready_to_enter(self) -> None:
+        """Wait for the start screen and the devices; before the page's modules have run its buttons are deaf."""
+        await self.until("s.screen === 'start' && !document.getElementById('start-mic').disabled", 60)
 
     async def connected(self, timeout_s: float = 15) -> None:
         """Wait until they have a place, and ICE and DTLS are up."""

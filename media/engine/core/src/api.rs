@@ -205,6 +205,32 @@ pub enum Command {
         /// Which.
         leg: LegId,
     },
+    /// A drill: the next work of one kind for a room fails as a fault of our own would. Refused unless the engine was
+    /// started for drills.
+    Panic {
+        /// Which room.
+        room: RoomId,
+        /// In which work.
+        at: Site,
+    },
+}
+
+/// Kinds of work that a drill can let fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Site {
+    /// The command itself.
+    Command,
+    /// A media packet that comes in.
+    Datagram,
+    /// Forwarding what came in.
+    Forward,
+    /// A retransmission, while the receiver's leg is taken out of its place.
+    Repair,
+    /// A timer.
+    Timer,
+    /// The thread, beside the work for any room: it ends.
+    Shard,
 }
 
 impl Command {
@@ -212,7 +238,7 @@ impl Command {
     pub const fn subject(&self) -> Subject {
         match self {
             Self::AddLeg { leg, room, .. } => Subject::NewLeg(*leg, *room),
-            Self::SetFeeds { room, .. } => Subject::Room(*room),
+            Self::SetFeeds { room, .. } | Self::Panic { room, .. } => Subject::Room(*room),
             Self::SetKeys { leg, .. }
             | Self::SendDtls { leg, .. }
             | Self::SetGate { leg, .. }
@@ -248,6 +274,8 @@ pub enum Refusal {
     BadKeys,
     /// The leg has keys. Setting them again would start the SRTCP index anew, and with it use nonces twice.
     AlreadyKeyed,
+    /// Drills are for engines that were started for them.
+    NotAllowed,
 }
 
 /// What the engine tells.
@@ -300,6 +328,23 @@ pub enum Event {
         last_in_us: Micros,
         /// When the last RTP or RTCP packet left for it; 0 if none has.
         last_out_us: Micros,
+    },
+    /// Our own code failed while it worked for this room. The room's legs are gone, and what was asked of them later is
+    /// refused; every other room goes on.
+    RoomFailed {
+        /// Which room.
+        room: RoomId,
+        /// The legs that it had.
+        legs: Vec<LegId>,
+        /// Where in the code, as `file:line`; empty if nobody knows.
+        place: String,
+    },
+    /// A shard's thread has ended without being told to. Its rooms are gone, and none can be made there.
+    ShardStopped {
+        /// Which shard.
+        shard: u64,
+        /// Where in the code it failed, as `file:line`; empty if nobody knows.
+        place: String,
     },
     /// A command was not carried out.
     CommandRefused {

@@ -1,7 +1,7 @@
 //! Commands: legs come and go, gates move, slots get another source.
 
 use crate::api::{
-    Command, Event, Feed, IceParams, Kind, LegId, Refusal, RoomId, SourceRef, Subject,
+    Command, Event, Feed, IceParams, Kind, LegId, Refusal, RoomId, Site, SourceRef, Subject,
 };
 use crate::leg::Leg;
 use crate::outbox::Outbox;
@@ -18,9 +18,24 @@ impl Shard {
     /// Carries a command out; one that cannot be is answered with [`Event::CommandRefused`].
     pub fn handle_command(&mut self, now: Micros, command: Command, out: &mut Outbox) {
         let (name, leg) = (command_name(&command), subject_leg(&command));
-        if let Err(code) = self.carry_out(now, command, out) {
-            self.refuse(name, leg, code);
+        let subject = command.subject();
+        if self.drills
+            && matches!(
+                command,
+                Command::Panic {
+                    at: Site::Shard,
+                    ..
+                }
+            )
+        {
+            panic!("a drill of the whole shard");
         }
+        self.guarded(out, |shard, out| {
+            shard.at_work = shard.room_of(subject);
+            if let Err(code) = shard.carry_out(now, command, out) {
+                shard.refuse(name, leg, code);
+            }
+        });
     }
 
     fn refuse(&mut self, command: &str, leg: LegId, code: Refusal) {
@@ -72,6 +87,7 @@ impl Shard {
             }
             Command::RestartIce { leg, ice } => self.restart_ice(leg, ice),
             Command::RemoveLeg { leg } => self.remove_leg(now, leg),
+            Command::Panic { room, at } => self.drill(room, at),
         }
     }
 
@@ -458,6 +474,7 @@ const fn command_name(command: &Command) -> &'static str {
         Command::SetMuted { .. } => "SetMuted",
         Command::RestartIce { .. } => "RestartIce",
         Command::RemoveLeg { .. } => "RemoveLeg",
+        Command::Panic { .. } => "Panic",
     }
 }
 

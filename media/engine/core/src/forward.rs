@@ -1,8 +1,9 @@
 //! From a source to the slots that it feeds. The payload is copied once for each receiver, into the place from
 //! which the kernel takes it; header, encryption and tag are what is new.
 
-use crate::api::{Codec, Format, Kind};
+use crate::api::{Codec, Format, Kind, Site};
 use crate::cache::Cached;
+use crate::contain::strike;
 use crate::leg::Leg;
 use crate::outbox::Outbox;
 use crate::rewrite::{Incoming, Outgoing, PictureIds, StreamKey};
@@ -93,7 +94,9 @@ impl Shard {
         let mut ready = std::mem::take(&mut self.scratch.ready);
         ready.sort_unstable_by_key(Ready::order);
         for group in ready.chunk_by(|a, b| a.group() == b.group()) {
-            self.forward_group(now, group, batch, out);
+            self.guarded(out, |shard, out| {
+                shard.forward_group(now, group, batch, out)
+            });
         }
         ready.clear();
         self.scratch.ready = ready;
@@ -107,10 +110,12 @@ impl Shard {
         out: &mut Outbox,
     ) {
         let (index, position) = (group[0].leg, usize::from(group[0].source));
-        let Some(leg) = self.leg_mut(index) else {
+        let armed = self.armed;
+        let Some(leg) = self.legs[index as usize].as_deref_mut() else {
             return;
         };
-        let id = leg.id;
+        self.at_work = Some(leg.room);
+        let (id, room) = (leg.id, leg.room);
         let source = &mut leg.sources[position];
         if source.epoch() != group[0].epoch {
             // The sender began again within the batch. Under the new stream's name these numbers would be used twice.
@@ -127,6 +132,7 @@ impl Shard {
         for taker in &takers {
             waiting |= self.feed(now, *taker, stream, (group, batch), out);
         }
+        strike(armed, room, Site::Forward);
         self.give_back(
             now,
             (index, position),
@@ -216,6 +222,7 @@ impl Shard {
         if self.repair_on(now, &mut leg, slot, sequence, out).is_none() {
             leg.slots[slot].row.rtx_misses += 1;
         }
+        strike(self.armed, leg.room, Site::Repair);
         self.legs[index as usize] = Some(leg);
     }
 

@@ -1,6 +1,7 @@
 //! A datagram on its way in: whose it is, whether it is genuine, what it means for the source's register.
 
-use crate::api::{Codec, Event, Kind};
+use crate::api::{Codec, Event, Kind, Site};
+use crate::contain::strike;
 use crate::forward::Ready;
 use crate::ice::CheckRefused;
 use crate::leg::Leg;
@@ -38,6 +39,8 @@ impl Shard {
         let Some(leg) = self.legs[index as usize].as_deref_mut() else {
             return;
         };
+        self.at_work = Some(leg.room);
+        strike(self.armed, leg.room, Site::Datagram);
         leg.row.datagrams_in += 1;
         let Some(inbound) = leg.inbound.as_mut() else {
             self.row.media_before_keys += 1;
@@ -96,6 +99,7 @@ impl Shard {
         let Some(leg) = self.legs[index as usize].as_deref_mut() else {
             return;
         };
+        self.at_work = Some(leg.room);
         self.scratch.reply.clear();
         let from = datagram.from;
         let checked = match leg
@@ -127,12 +131,13 @@ impl Shard {
 
     /// The address now belongs to this leg, whoever had it before: the check proved the password.
     fn claim_address(&mut self, index: u32, address: SocketAddr) {
-        let before = self.by_address.insert(address, index);
+        let before = self.by_address.get(&address).copied();
         if let Some(before) = before.filter(|before| *before != index) {
             if let Some(leg) = self.leg_mut(before) {
                 leg.ice.forget_address(address);
             }
         }
+        self.by_address.insert(address, index);
     }
 
     fn handle_connected(&mut self, now: Micros, index: u32, out: &mut Outbox) {
@@ -156,6 +161,7 @@ impl Shard {
         let Some(leg) = self.legs[index as usize].as_deref_mut() else {
             return;
         };
+        self.at_work = Some(leg.room);
         leg.row.datagrams_in += 1;
         if leg.take_dtls_budget(now) {
             let (leg, data) = (leg.id, datagram.data.to_vec());

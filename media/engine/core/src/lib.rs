@@ -10,11 +10,13 @@
 //!   place that asks is [`Leg::gate_open`](leg::Leg::gate_open), on the way in and on the way out.
 //! - A pair (SSRC, extended sequence number) is protected with one plain text only; AES-GCM depends on it. The
 //!   [`rewrite`] module gives out each number once.
+//! - A panic in the work for one room drops that room and no other (`contain`).
 //! - In the steady state no packet allocates: buffers are made when a leg is added and reused.
 #![forbid(unsafe_code)]
 
 pub mod api;
 pub mod cache;
+mod contain;
 mod control;
 mod forward;
 pub mod ice;
@@ -33,6 +35,7 @@ pub mod stats;
 pub mod time;
 
 pub use api::{Command, Event};
+pub use contain::Locate;
 pub use outbox::Outbox;
 pub use shard::{Datagram, Shard};
 pub use time::Micros;

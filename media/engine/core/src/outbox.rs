@@ -24,6 +24,14 @@ pub struct Transmit {
     pub segments: usize,
 }
 
+/// How far an outbox was filled at one moment.
+#[derive(Debug, Clone, Copy)]
+pub struct Mark {
+    used: usize,
+    sends: usize,
+    last: (usize, usize),
+}
+
 /// The arena and its sends.
 #[derive(Debug, Default)]
 pub struct Outbox {
@@ -95,6 +103,25 @@ impl Outbox {
         })
     }
 
+    /// Where it stands now, for [`take_back`](Self::take_back).
+    pub fn mark(&self) -> Mark {
+        let last = self.sends.last();
+        Mark {
+            used: self.used,
+            sends: self.sends.len(),
+            last: last.map_or((0, 0), |send| (send.bytes.end, send.segments)),
+        }
+    }
+
+    /// Forgets everything since the mark, also what was joined to a send from before it.
+    pub fn take_back(&mut self, mark: Mark) {
+        self.used = mark.used;
+        self.sends.truncate(mark.sends);
+        if let Some(last) = self.sends.last_mut() {
+            (last.bytes.end, last.segments) = mark.last;
+        }
+    }
+
     /// Whether there is nothing to send.
     pub fn is_empty(&self) -> bool {
         self.sends.is_empty()
@@ -148,6 +175,23 @@ mod tests {
         assert_eq!(out.datagrams().count(), 6);
         out.clear();
         assert!(out.is_empty());
+    }
+
+    #[test]
+    fn what_is_taken_back_leaves_the_rest_as_it_was() {
+        let mut out = Outbox::with_capacity(16);
+        out.push(to(1), &[1; 100]);
+        let mark = out.mark();
+        let before: Vec<Transmit> = out.sends().map(|(send, _)| send.clone()).collect();
+        for (port, len) in [(1, 100), (1, 40), (2, 300)] {
+            out.push(to(port), &vec![2; len]);
+        }
+        out.take_back(mark);
+        let after: Vec<Transmit> = out.sends().map(|(send, _)| send.clone()).collect();
+        assert_eq!(before, after);
+        out.push(to(1), &[3; 100]);
+        let datagrams: Vec<_> = out.datagrams().collect();
+        assert_eq!(datagrams, [(to(1), &[1; 100][..]), (to(1), &[3; 100][..])]);
     }
 
     #[test]

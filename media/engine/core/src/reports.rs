@@ -1,7 +1,8 @@
 //! RTCP both ways (RFC 3550, 4585, 5104): what receivers tell and ask, what we tell and ask. The table of packet
 //! types stands in the README of the `wire` crate.
 
-use crate::api::{Event, Kind};
+use crate::api::{Event, Kind, Site};
+use crate::contain::strike;
 use crate::leg::Leg;
 use crate::outbox::Outbox;
 use crate::shard::{Datagram, Shard};
@@ -34,6 +35,7 @@ impl Shard {
         let Some(leg) = self.legs[index as usize].as_deref_mut() else {
             return;
         };
+        self.at_work = Some(leg.room);
         leg.row.datagrams_in += 1;
         let Some(inbound) = leg.inbound.as_mut() else {
             self.row.media_before_keys += 1;
@@ -165,9 +167,12 @@ impl Shard {
 
     /// What one leg needs from time to time.
     pub(crate) fn look_after(&mut self, now: Micros, index: u32, out: &mut Outbox) {
-        let Some(leg) = self.leg_mut(index) else {
+        let armed = self.armed;
+        let Some(leg) = self.legs[index as usize].as_deref_mut() else {
             return;
         };
+        self.at_work = Some(leg.room);
+        strike(armed, leg.room, Site::Timer);
         leg.wake = Micros(u64::MAX);
         if leg.ice.expire(now) {
             let leg = leg.id;

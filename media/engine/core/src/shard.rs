@@ -3,6 +3,7 @@
 //! `control`.
 
 use crate::api::{Event, LegId, RoomId};
+use crate::contain::{Armed, Locate};
 use crate::forward::Ready;
 use crate::leg::Leg;
 use crate::outbox::Outbox;
@@ -56,6 +57,11 @@ pub struct Shard {
     pub(crate) events: VecDeque<Event>,
     pub(crate) row: ShardRow,
     pub(crate) scratch: Scratch,
+    /// For whom the present unit of work is, once that is known.
+    pub(crate) at_work: Option<RoomId>,
+    pub(crate) drills: bool,
+    pub(crate) armed: Armed,
+    pub(crate) locate: Option<Locate>,
 }
 
 impl Shard {
@@ -75,13 +81,13 @@ impl Shard {
         for (at, datagram) in batch.iter_mut().enumerate() {
             self.row.datagrams_in += 1;
             self.row.bytes_in += datagram.data.len() as u64;
-            match classify(datagram.data) {
-                Class::Rtp => self.handle_rtp(now, at, datagram),
-                Class::Rtcp => self.handle_rtcp(now, datagram, out),
-                Class::Stun => self.handle_stun(now, datagram, out),
-                Class::Dtls => self.handle_dtls(now, datagram),
-                Class::Unknown => self.row.unclassified += 1,
-            }
+            self.guarded(out, |shard, out| match classify(datagram.data) {
+                Class::Rtp => shard.handle_rtp(now, at, datagram),
+                Class::Rtcp => shard.handle_rtcp(now, datagram, out),
+                Class::Stun => shard.handle_stun(now, datagram, out),
+                Class::Dtls => shard.handle_dtls(now, datagram),
+                Class::Unknown => shard.row.unclassified += 1,
+            });
         }
         self.forward_ready(now, batch, out);
     }
@@ -95,7 +101,7 @@ impl Shard {
             self.wakes.pop();
             // An entry that the leg no longer goes by was overtaken by an earlier one.
             if self.leg(index).is_some_and(|leg| leg.wake == at) {
-                self.look_after(now, index, out);
+                self.guarded(out, |shard, out| shard.look_after(now, index, out));
             }
         }
     }

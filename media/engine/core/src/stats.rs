@@ -153,6 +153,10 @@ row! {
         commands_refused,
         /// CPU time of the shard's thread.
         cpu_us,
+        /// Faults of our own that were caught: each ended a room, or cost one datagram where no room was known.
+        panics,
+        /// 1 when the shard's thread has ended without being told to.
+        stopped,
     }
 }
 

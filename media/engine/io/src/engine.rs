@@ -1,11 +1,12 @@
 //! The engine as its control plane sees it.
 
 use crate::clock::Clock;
+use crate::hook;
 use crate::shard_thread::{EventSignal, ShardThread, ToShard};
 use crate::socket::Socket;
 use engine_core::api::{LegId, Refusal, Subject};
 use engine_core::stats::{LegRow, ShardRow, Snapshot, StreamRow};
-use engine_core::{Command, Event};
+use engine_core::{Command, Event, Shard};
 use mio::Waker;
 use std::collections::HashMap;
 use std::io::Read;
@@ -67,6 +68,8 @@ pub struct Config {
     pub base_port: u16,
     /// Threads; a room lives on one.
     pub shards: u16,
+    /// Takes `Command::Panic`, so that the shipped build can be tested.
+    pub drills: bool,
 }
 
 struct ShardHandle {
@@ -74,9 +77,25 @@ struct ShardHandle {
     waker: Waker,
     address: SocketAddr,
     thread: Mutex<Option<JoinHandle<()>>>,
+    /// The thread has ended without being told to.
+    failed: Arc<AtomicBool>,
 }
 
 impl ShardHandle {
+    /// Asks for the counters; `None` when the thread has failed and has none any more.
+    fn ask(&self) -> Result<Option<Receiver<Snapshot>>, EngineError> {
+        let (reply, answer) = sync_channel(1);
+        match self.send(ToShard::Snapshot(reply)) {
+            Ok(()) => Ok(Some(answer)),
+            Err(EngineError::Stopped) if self.has_failed() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::Acquire)
+    }
+
     fn send(&self, message: ToShard) -> Result<(), EngineError> {
         self.inbox.try_send(message).map_err(|error| match error {
             TrySendError::Full(_) => EngineError::Busy,
@@ -127,6 +146,7 @@ impl Engine {
         if config.shards == 0 || past_last > u32::from(u16::MAX) + 1 {
             return Err(EngineError::Config);
         }
+        hook::install();
         let (events, queue) = sync_channel(EVENT_QUEUE);
         let (reader, writer) = UnixStream::pair()?;
         reader.set_nonblocking(true)?;
@@ -211,18 +231,30 @@ impl Engine {
         // Lowered before the queue is read: an event that comes in between raises it again.
         self.raised.store(false, Ordering::Release);
         let taken: Vec<Event> = reader.queue.try_iter().take(most).collect();
-        self.forget_refused(&taken);
+        self.forget_gone(&taken);
         let encode = |event: &Event| rmp_serde::to_vec_named(event).map_err(EngineError::from);
         taken.iter().map(encode).collect()
     }
 
-    /// A leg that was not made has no place.
-    fn forget_refused(&self, events: &[Event]) {
+    /// A leg that was not made, or went with its room, has no place.
+    fn forget_gone(&self, events: &[Event]) {
         for event in events {
-            if let Event::CommandRefused { command, leg, code } = event {
-                if command == "AddLeg" && *code != Refusal::DuplicateLeg {
+            match event {
+                Event::CommandRefused { command, leg, code }
+                    if command == "AddLeg" && *code != Refusal::DuplicateLeg =>
+                {
                     lock(&self.places).remove(leg);
                 }
+                Event::RoomFailed { legs, .. } => {
+                    let mut places = lock(&self.places);
+                    for leg in legs {
+                        places.remove(leg);
+                    }
+                }
+                Event::ShardStopped { shard, .. } => {
+                    lock(&self.places).retain(|_, place| *place as u64 != *shard);
+                }
+                _ => {}
             }
         }
     }
@@ -230,21 +262,22 @@ impl Engine {
     /// Copies every counter out: three blocks of little-endian u64 (legs, streams, shards); see the column lists.
     ///
     /// # Errors
-    /// [`EngineError::TimedOut`] when a shard is stuck, [`EngineError::Stopped`] when it has ended.
+    /// [`EngineError::TimedOut`] when a shard is stuck, [`EngineError::Stopped`] when the engine has been stopped. A
+    /// shard that failed has a row in which only `stopped` is set.
     pub fn snapshot(&self, timeout: Duration) -> Result<[Vec<u8>; 3], EngineError> {
         let mut blocks = [Vec::new(), Vec::new(), Vec::new()];
         let pending = self
             .shards
             .iter()
-            .map(|shard| {
-                let (reply, answer) = sync_channel(1);
-                shard.send(ToShard::Snapshot(reply)).map(|()| answer)
-            })
+            .map(ShardHandle::ask)
             .collect::<Result<Vec<_>, _>>()?;
-        for answer in pending {
-            let snapshot = answer
-                .recv_timeout(timeout)
-                .map_err(|_| EngineError::TimedOut)?;
+        for (index, (shard, answer)) in self.shards.iter().zip(pending).enumerate() {
+            let snapshot = answer.map(|answer| answer.recv_timeout(timeout));
+            let snapshot = match snapshot {
+                Some(Ok(snapshot)) => snapshot,
+                Some(Err(_)) if !shard.has_failed() => return Err(EngineError::TimedOut),
+                _ => of_failed_shard(index),
+            };
             write_blocks(&snapshot, &mut blocks);
         }
         Ok(blocks)
@@ -275,17 +308,35 @@ fn start_shard(
     let socket = Socket::bind(SocketAddr::new(config.ip, port))?;
     let address = socket.port.inner.local_addr()?;
     let (inbox, outbox) = sync_channel(COMMAND_QUEUE);
-    let (thread, waker) =
-        ShardThread::new(u64::from(index), (socket, clock), outbox, events, signal)?;
+    let mut shard = Shard::new(u64::from(index));
+    if config.drills {
+        shard.allow_drills();
+    }
+    let (thread, waker) = ShardThread::new(shard, (socket, clock), outbox, events, signal)?;
+    let failed = Arc::new(AtomicBool::new(false));
+    let notes = Arc::clone(&failed);
     let thread = std::thread::Builder::new()
         .name(format!("shard-{index}"))
-        .spawn(move || thread.run())?;
+        .spawn(move || thread.run_watched(&notes))?;
     Ok(ShardHandle {
         inbox,
         waker,
         address,
         thread: Mutex::new(Some(thread)),
+        failed,
     })
+}
+
+fn of_failed_shard(index: usize) -> Snapshot {
+    let row = ShardRow {
+        shard: index as u64,
+        stopped: 1,
+        ..ShardRow::default()
+    };
+    Snapshot {
+        shards: vec![row],
+        ..Snapshot::default()
+    }
 }
 
 fn write_blocks(snapshot: &Snapshot, [legs, streams, shards]: &mut [Vec<u8>; 3]) {
@@ -313,6 +364,7 @@ mod tests {
             waker: Waker::new(poll.registry(), Token(0)).unwrap(),
             address: SocketAddr::from(([127, 0, 0, 1], 1)),
             thread: Mutex::new(None),
+            failed: Arc::default(),
         };
         let (reply, _answer) = sync_channel(1);
         assert!(handle.send(ToShard::Snapshot(reply)).is_ok());

@@ -6,6 +6,7 @@
 
 mod clock;
 pub mod engine;
+mod hook;
 mod shard_thread;
 mod socket;
 

@@ -1,12 +1,14 @@
 //! The loop of one shard: commands, packets, timers, events; and nothing that can block but the wait for them.
 
 use crate::clock::Clock;
+use crate::hook;
 use crate::socket::{Port, Sent, Socket};
 use engine_core::stats::{ShardRow, Snapshot};
 use engine_core::{Command, Event, Outbox, Shard};
 use mio::{Events, Interest, Poll, Token, Waker};
 use std::io::{self, Write};
 use std::os::unix::net::UnixStream;
+use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError};
 use std::sync::Arc;
@@ -42,6 +44,13 @@ impl EventSignal {
     }
 }
 
+/// Why a shard's loop came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Told,
+    PollFailed,
+}
+
 pub(crate) struct ShardThread {
     pub(crate) shard: Shard,
     pub(crate) socket: Socket,
@@ -55,18 +64,19 @@ pub(crate) struct ShardThread {
 
 impl ShardThread {
     pub(crate) fn new(
-        index: u64,
+        mut shard: Shard,
         (mut socket, clock): (Socket, Clock),
         inbox: Receiver<ToShard>,
         events: SyncSender<Event>,
         signal: EventSignal,
     ) -> io::Result<(Self, Waker)> {
+        shard.set_locate(hook::place);
         let poll = Poll::new()?;
         poll.registry()
             .register(&mut socket.port.inner, SOCKET, Interest::READABLE)?;
         let waker = Waker::new(poll.registry(), WAKER)?;
         let thread = Self {
-            shard: Shard::new(index),
+            shard,
             socket,
             poll,
             clock,
@@ -78,8 +88,21 @@ impl ShardThread {
         Ok((thread, waker))
     }
 
-    /// Runs until told to stop.
-    pub(crate) fn run(mut self) {
+    /// Runs until told to stop. An end for any other reason, be it a panic, is noted in `failed` and told.
+    pub(crate) fn run_watched(mut self, failed: &AtomicBool) {
+        hook::watch_this_thread();
+        let ended = catch_unwind(AssertUnwindSafe(|| self.run()));
+        if ended.is_ok_and(|why| why == End::Told) {
+            return;
+        }
+        failed.store(true, Ordering::Release);
+        let (shard, place) = (self.shard.row_mut().shard, hook::place());
+        // The flag is what counts: it stays, where an event may find its queue full.
+        let _ = self.events.try_send(Event::ShardStopped { shard, place });
+        self.signal.raise();
+    }
+
+    fn run(&mut self) -> End {
         let mut ready = Events::with_capacity(8);
         let mut more = false;
         loop {
@@ -90,11 +113,11 @@ impl ShardThread {
             };
             if let Err(error) = self.poll.poll(&mut ready, timeout) {
                 if error.kind() != io::ErrorKind::Interrupted {
-                    return;
+                    return End::PollFailed;
                 }
             }
             let Some(more_commands) = self.take_commands() else {
-                return;
+                return End::Told;
             };
             more = self.take_packets() | more_commands;
             let now = self.clock.now();

@@ -150,6 +150,7 @@ fn a_taken_port_fails_the_start_cleanly() {
         ip,
         base_port,
         shards: 2,
+        drills: false,
     };
     let error = Engine::start(config).err().unwrap();
     assert_eq!(error.code(), "socket");
@@ -177,6 +178,7 @@ fn senseless_configurations_are_refused() {
             ip,
             base_port,
             shards,
+            drills: false,
         };
         assert_eq!(Engine::start(config).err().unwrap().code(), "config");
     }

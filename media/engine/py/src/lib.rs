@@ -33,11 +33,12 @@ type Blocks<'py> = (
 #[pymethods]
 impl NativeEngine {
     #[new]
-    fn new(ip: IpAddr, base_port: u16, shards: u16) -> PyResult<Self> {
+    fn new(ip: IpAddr, base_port: u16, shards: u16, drills: bool) -> PyResult<Self> {
         let config = Config {
             ip,
             base_port,
             shards,
+            drills,
         };
         let inner = Engine::start(config).map_err(|error| to_python(&error))?;
         Ok(Self { inner })

@@ -19,3 +19,4 @@ await startLanguage();
 languageButtons(byId("languages"));
 onLanguage(() => { document.title = t("app.name"); });
 byId("index-form").addEventListener("submit", openLink);
+byId("main").removeAttribute("aria-busy");

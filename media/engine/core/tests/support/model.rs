@@ -59,14 +59,16 @@ impl Model {
                     self.muted.remove(&key)
                 };
             }
-            Command::RemoveLeg { leg } => {
-                self.legs.remove(leg);
-                self.feeds
-                    .retain(|(to, _), from| to != leg && from.leg != *leg);
-                self.muted.retain(|(muted, _)| muted != leg);
-            }
+            Command::RemoveLeg { leg } => self.remove(*leg),
             _ => {}
         }
+    }
+
+    pub fn remove(&mut self, leg: LegId) {
+        self.legs.remove(&leg);
+        self.feeds
+            .retain(|(to, _), from| *to != leg && from.leg != leg);
+        self.muted.retain(|(muted, _)| *muted != leg);
     }
 
     fn is_sound(&self, room: RoomId, to: LegId, slot: u16, from: SourceRef) -> bool {

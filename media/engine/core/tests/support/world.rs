@@ -98,12 +98,16 @@ impl World {
 
     /// The plan of room 1: (peer, slot) from (peer, source).
     pub fn set_feeds(&mut self, feeds: &[(End, End)]) {
+        self.set_feeds_of(1, feeds);
+    }
+
+    pub fn set_feeds_of(&mut self, room: u64, feeds: &[(End, End)]) {
         let leg = |peer: usize| self.peers[peer].leg;
         let feeds: Vec<Feed> = feeds
             .iter()
             .map(|(to, from)| feed((leg(to.0), to.1), (leg(from.0), from.1)))
             .collect();
-        let room = RoomId(1);
+        let room = RoomId(room);
         self.command(Command::SetFeeds { room, feeds });
     }
 
@@ -212,6 +216,9 @@ impl World {
         }
         self.outbox.clear();
         while let Some(event) = self.shard.poll_event() {
+            if let Event::RoomFailed { legs, .. } = &event {
+                legs.iter().for_each(|leg| self.model.remove(*leg));
+            }
             self.events.push((self.now, event));
         }
     }

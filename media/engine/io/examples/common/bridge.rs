@@ -33,6 +33,7 @@ impl Bridge {
             ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
             base_port: 0,
             shards,
+            drills: false,
         };
         let engine = Engine::start(config).unwrap();
         Self {

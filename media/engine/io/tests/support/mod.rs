@@ -27,10 +27,15 @@ pub const PATIENCE: Duration = Duration::from_secs(10);
 const PROFILE: Profile = Profile::AeadAes128Gcm;
 
 pub fn start(shards: u16) -> Engine {
+    start_with(shards, false)
+}
+
+pub fn start_with(shards: u16, drills: bool) -> Engine {
     let config = Config {
         ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
         base_port: 0,
         shards,
+        drills,
     };
     Engine::start(config).unwrap()
 }
