@@ -19,7 +19,7 @@ ENGINE_SOURCES := $(shell find $(ENGINE)/wire/src $(ENGINE)/srtp/src $(ENGINE)/c
 	$(ENGINE)/Cargo.lock $(wildcard $(ENGINE)/*/Cargo.toml) pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve build check check-python check-engine format test test-engine test-python test-wheel \
+.PHONY: help demo serve build check check-python check-engine format test test-engine guard test-python test-wheel \
 	check-and-test-engine browsers coverage fuzz bench lock clean
 
 help: ## List the commands.
@@ -64,7 +64,7 @@ format: build ## Put every file into the one form that `make check` wants.
 
 test: ## Everything that has to pass; installs what the tests need.
 	@$(MAKE) --no-print-directory --jobs $(JOBS) --output-sync=target check-python check-and-test-engine browsers
-	@$(MAKE) --no-print-directory test-python test-wheel
+	@$(MAKE) --no-print-directory guard test-python test-wheel
 
 # One after the other, since cargo lets only one of them at its folder.
 check-and-test-engine:
@@ -76,6 +76,10 @@ browsers: $(VENV)/installed
 
 test-engine: ## The packet engine's tests.
 	+cd $(ENGINE) && $(CARGO) test --quiet --workspace --locked
+
+guard: build ## Whether the packet path has become a tenth dearer, by instructions.
+	bash .ci/system-packages guard
+	+cd $(ENGINE) && $(CARGO) run --quiet --release --locked -p engine-io --example guard
 
 test-python: build browsers ## Python's tests, real browsers included.
 	$(BIN)/pytest --numprocesses 2 --dist worksteal --ignore tests/e2e $(PYTEST_ARGS)

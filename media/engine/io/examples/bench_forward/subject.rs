@@ -1,0 +1,149 @@
+//! The two things that are measured, behind one face: how to reach it, and what it has done so far.
+
+use crate::bridge::Bridge;
+use crate::closed_loop::ClosedLoop;
+use crate::crowd::{Crowd, Voices};
+use crate::limit::Limit;
+use crate::plan::Plan;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+/// One scenario, set up: everybody's sockets, the bridge, the limit, and what is sent to each.
+pub(crate) struct World {
+    pub(crate) plan: Plan,
+    pub(crate) crowd: Crowd,
+    pub(crate) bridge: Bridge,
+    limit: Limit,
+    closed_loop: Option<ClosedLoop>,
+    voices: [Voices; 2],
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Subject {
+    Bridge,
+    Limit,
+}
+
+/// What one subject did in one round.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Round {
+    /// RTP packets to the subject, as sent and as taken in.
+    pub(crate) sent: u64,
+    pub(crate) taken: u64,
+    /// RTP packets that it sent, and that it ought to have sent.
+    pub(crate) out: u64,
+    pub(crate) wanted: u64,
+    /// User and system time of the threads that do the work.
+    pub(crate) cpu_us: u64,
+    pub(crate) wall_us: u64,
+    /// How late the senders were at the worst.
+    pub(crate) late_us: u64,
+}
+
+impl Round {
+    pub(crate) fn cpu_us_per_packet(&self) -> f64 {
+        self.cpu_us as f64 / self.out.max(1) as f64
+    }
+
+    pub(crate) fn busy_percent(&self) -> f64 {
+        self.cpu_us as f64 * 100.0 / self.wall_us as f64
+    }
+
+    /// What did not come out although it was offered.
+    pub(crate) fn lost_percent(&self) -> f64 {
+        self.wanted.saturating_sub(self.out) as f64 * 100.0 / self.wanted.max(1) as f64
+    }
+}
+
+/// User and system time of the calling thread.
+pub(crate) fn thread_cpu_us() -> u64 {
+    let spent = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    spent.tv_sec as u64 * 1_000_000 + spent.tv_nsec as u64 / 1_000
+}
+
+impl World {
+    /// Probes are legs whose sockets are read.
+    pub(crate) fn new(plan: Plan, shards: u16, probes: &[usize]) -> Self {
+        let voices = [Voices::new(&plan, true), Voices::new(&plan, false)];
+        let is_closed = voices[0].is_closed_loop();
+        let readers = if is_closed {
+            ClosedLoop::readers(&plan)
+        } else {
+            probes.to_vec()
+        };
+        let crowd = Crowd::new(&plan, &readers);
+        let bridge = crate::on_core(1, || Bridge::start(&plan, &crowd, shards));
+        let limit = crate::on_core(1, || Limit::start(&plan, &crowd));
+        Self {
+            closed_loop: is_closed.then(|| ClosedLoop::new(&plan, &crowd)),
+            bridge,
+            limit,
+            plan,
+            crowd,
+            voices,
+        }
+    }
+
+    pub(crate) fn is_closed_loop(&self) -> bool {
+        self.closed_loop.is_some()
+    }
+
+    /// RTP packets in and out, CPU time.
+    fn counts(&self, subject: Subject) -> (u64, u64, u64) {
+        match subject {
+            Subject::Bridge => {
+                let counts = self.bridge.counts();
+                assert_eq!(counts.drops, 0, "the socket did not take everything");
+                (counts.datagrams_in, counts.packets_out, counts.cpu_us)
+            }
+            Subject::Limit => {
+                // The thread notes its time when it has nothing to do, and at least every twenty milliseconds.
+                std::thread::sleep(Duration::from_millis(25));
+                let load = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
+                let done = &self.limit.done;
+                (
+                    load(&done.packets_in),
+                    load(&done.packets_out),
+                    load(&done.cpu_us),
+                )
+            }
+        }
+    }
+
+    /// Lets the first `rooms` rooms talk for this long.
+    pub(crate) fn round(&mut self, subject: Subject, rooms: usize, span: Duration) -> Round {
+        if subject == Subject::Bridge {
+            self.bridge.check_all(&self.plan, &self.crowd);
+        }
+        let before = self.counts(subject);
+        let legs = self.plan.legs_of(rooms - 1).end;
+        let voices = &mut self.voices[usize::from(subject == Subject::Limit)];
+        let (sent, wanted) = (voices.sent, voices.wanted);
+        voices.late_us = 0;
+        let start = Instant::now();
+        let (plan, bridge, limit) = (&self.plan, &self.bridge, &self.limit);
+        let to = |leg| match subject {
+            Subject::Bridge => bridge.address(plan, leg),
+            Subject::Limit => limit.address,
+        };
+        match &mut self.closed_loop {
+            Some(closed_loop) => closed_loop.run(&self.crowd, voices, to(0), span),
+            None => self.crowd.run(voices, legs, to, span),
+        }
+        let round = Round {
+            wall_us: start.elapsed().as_micros() as u64,
+            sent: voices.sent - sent,
+            wanted: voices.wanted - wanted,
+            late_us: voices.late_us,
+            ..Round::default()
+        };
+        std::thread::sleep(Duration::from_millis(20));
+        let after = self.counts(subject);
+        Round {
+            taken: after.0 - before.0,
+            out: after.1 - before.1,
+            cpu_us: after.2 - before.2,
+            ..round
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! What the control plane would tell the engine about a plan, and what a leg's peer would prove its password with.
+
+use crate::plan::{own_key, peer_key, ssrc_in, ssrc_out, Plan, Seat, PROFILE};
+use crate::traffic::{OPUS, VP8};
+use engine_core::api::{
+    Codec, Extensions, Feed, Format, IceParams, Kind, LegId, RoomId, SlotSpec, SourceRef,
+    SourceSpec,
+};
+use engine_core::Command;
+use engine_wire::stun;
+
+const PASSWORD: &str = "a-password-of-the-bench";
+
+/// An ICE check of this leg's peer, which nominates.
+pub(crate) fn write_check(out: &mut Vec<u8>, leg: usize) {
+    out.clear();
+    let (user, key) = (format!("leg{leg}:peer"), PASSWORD.as_bytes());
+    stun::write_binding_request(out, &[3; 12], &user, key, 1, Some(1), true);
+}
+
+pub(crate) fn set_keys(leg: usize) -> Command {
+    Command::SetKeys {
+        leg: LegId(leg as u64),
+        profile: PROFILE.name().into(),
+        local: own_key(leg),
+        remote: peer_key(leg),
+    }
+}
+
+pub(crate) fn set_feeds(plan: &Plan, room: usize) -> Command {
+    let feeds = plan.legs_of(room).flat_map(|leg| {
+        let takes = plan.seats[leg].takes.iter().enumerate();
+        takes.map(move |(slot, take)| Feed {
+            leg: LegId(leg as u64),
+            slot: slot as u16,
+            from: Some(SourceRef {
+                leg: LegId(take.leg as u64),
+                source: take.source as u16,
+            }),
+        })
+    });
+    Command::SetFeeds {
+        room: RoomId(room as u64),
+        feeds: feeds.collect(),
+    }
+}
+
+fn format(kind: Kind) -> Format {
+    let is_video = kind == Kind::Video;
+    Format {
+        pt: if is_video { VP8 } else { OPUS },
+        codec: if is_video { Codec::Vp8 } else { Codec::Opus },
+        clock_rate: if is_video { 90_000 } else { 48_000 },
+        rtx_pt: is_video.then_some(97),
+        nack: is_video,
+        pli: is_video,
+    }
+}
+
+pub(crate) fn add_leg(leg: usize, seat: &Seat) -> Command {
+    let source = |(number, shape): (usize, &crate::plan::Shape)| SourceSpec {
+        source: number as u16,
+        kind: shape.kind(),
+        mid: number.to_string(),
+        ssrc: Some(ssrc_in(leg, number)),
+        rtx_ssrc: None,
+        formats: vec![format(shape.kind())],
+    };
+    let slot = |(number, take): (usize, &crate::plan::Take)| SlotSpec {
+        slot: number as u16,
+        kind: take.kind,
+        ssrc: ssrc_out(leg, number),
+        rtx_ssrc: Some(ssrc_out(leg, number) | 0x4000_0000),
+        formats: vec![format(take.kind)],
+    };
+    Command::AddLeg {
+        leg: LegId(leg as u64),
+        room: RoomId(seat.room as u64),
+        ice: IceParams {
+            local_ufrag: format!("leg{leg}"),
+            local_pwd: PASSWORD.into(),
+            remote_ufrag: "peer".into(),
+        },
+        sources: seat.sends.iter().enumerate().map(source).collect(),
+        slots: seat.takes.iter().enumerate().map(slot).collect(),
+        extensions: Extensions::default(),
+        cname: "bench".into(),
+    }
+}

@@ -1,0 +1,275 @@
+//! Everyone at the far end: a socket for each leg, what they send, and when. Runs on one thread, beside the one that is
+//! measured.
+
+use crate::commands::write_check;
+use crate::plan::{own_key, peer_key, Plan, Shape, PROFILE};
+use crate::traffic::{Burst, Track, STAMP};
+use engine_srtp::{Inbound, Outbound};
+use engine_wire::rtcp;
+use engine_wire::rtp::RtpHeader;
+use quinn_udp::{RecvMeta, Transmit, UdpSockRef, UdpSocketState};
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::io::IoSliceMut;
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// Between two STUN checks of a leg: browsers repeat theirs about this often (RFC 7675).
+const CHECK_US: u64 = 2_500_000;
+/// Between two receiver reports of a leg.
+const REPORT_US: u64 = 1_000_000;
+
+/// One leg's socket.
+pub(crate) struct Person {
+    pub(crate) socket: UdpSocket,
+    state: UdpSocketState,
+}
+
+/// Someone whose packets are read, decrypted and timed.
+struct Probe {
+    leg: usize,
+    inbound: Inbound,
+}
+
+pub(crate) struct Crowd {
+    pub(crate) people: Vec<Person>,
+    probes: Vec<Probe>,
+    buffer: Vec<u8>,
+    /// From just before a frame is sent to the arrival of each of its packets at a probe, in microseconds.
+    pub(crate) delays_us: Vec<u32>,
+}
+
+/// What one leg sends with.
+struct Voice {
+    outbound: Outbound,
+    tracks: Vec<Track>,
+}
+
+/// What all legs send to one subject: numbers go on from round to round.
+pub(crate) struct Voices {
+    all: Vec<Voice>,
+    /// Whether checks and reports are sent too; a bare loop has no use for them.
+    pub(crate) with_control: bool,
+    burst: Burst,
+    control: Vec<u8>,
+    /// RTP packets sent.
+    pub(crate) sent: u64,
+    /// RTP packets that ought to leave for them: one for each taker.
+    pub(crate) wanted: u64,
+    takers: Vec<Vec<u64>>,
+    pub(crate) late_us: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Act {
+    Frame(usize),
+    Check,
+    Report,
+}
+
+type Due = Reverse<(u64, usize, Act)>;
+
+fn wall_us() -> u64 {
+    let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    wall.as_micros() as u64
+}
+
+impl Crowd {
+    /// Sockets take a group of packets in one piece, and all but the probes' drop what comes: their buffers are full
+    /// with the first packet.
+    pub(crate) fn new(plan: &Plan, probes: &[usize]) -> Self {
+        let person = |leg| {
+            let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+            socket.set_nonblocking(true).unwrap();
+            let state = UdpSocketState::new(UdpSockRef::from(&socket)).unwrap();
+            let room = if probes.contains(&leg) { 4 << 20 } else { 1 };
+            state
+                .set_recv_buffer_size(UdpSockRef::from(&socket), room)
+                .unwrap();
+            Person { socket, state }
+        };
+        let probe = |leg: &usize| Probe {
+            leg: *leg,
+            inbound: Inbound::new(PROFILE, &own_key(*leg)).unwrap(),
+        };
+        Self {
+            people: (0..plan.legs()).map(person).collect(),
+            probes: probes.iter().map(probe).collect(),
+            buffer: vec![0; 65_536],
+            delays_us: Vec::new(),
+        }
+    }
+
+    pub(crate) fn address(&self, leg: usize) -> SocketAddr {
+        self.people[leg].socket.local_addr().unwrap()
+    }
+
+    /// Sends what the first `legs` legs have to send, each frame at its time.
+    pub(crate) fn run(
+        &mut self,
+        voices: &mut Voices,
+        legs: usize,
+        to: impl Fn(usize) -> SocketAddr,
+        span: Duration,
+    ) {
+        let (start, end) = (Instant::now(), span.as_micros() as u64);
+        let mut queue = voices.schedule(legs);
+        while let Some(Reverse((due, leg, act))) = queue.pop() {
+            if due >= end {
+                break;
+            }
+            self.wait_until(start, due);
+            voices.late_us = voices
+                .late_us
+                .max((start.elapsed().as_micros() as u64).saturating_sub(due));
+            let period = voices.act(&self.people[leg], to(leg), leg, act);
+            queue.push(Reverse((due + period, leg, act)));
+        }
+        self.read_probes();
+    }
+
+    fn wait_until(&mut self, start: Instant, due: u64) {
+        let now = start.elapsed().as_micros() as u64;
+        if due > now + 20 {
+            self.read_probes();
+            let now = start.elapsed().as_micros() as u64;
+            std::thread::sleep(Duration::from_micros(due.saturating_sub(now)));
+        }
+    }
+
+    /// Arrival is the kernel's time stamp, so that it does not matter when this comes round to reading.
+    pub(crate) fn read_probes(&mut self) {
+        for probe in &mut self.probes {
+            let person = &self.people[probe.leg];
+            let mut meta = [RecvMeta::default()];
+            loop {
+                let mut slices = [IoSliceMut::new(&mut self.buffer)];
+                let socket = UdpSockRef::from(&person.socket);
+                if person.state.recv(socket, &mut slices, &mut meta).is_err() {
+                    break;
+                }
+                let arrived = meta[0].timestamp.unwrap().as_micros() as u64;
+                let packets = self.buffer[..meta[0].len].chunks_mut(meta[0].stride);
+                let stamps = packets.filter_map(|packet| probe.sent_at(packet));
+                let delays = stamps.map(|sent| arrived.saturating_sub(sent) as u32);
+                self.delays_us.extend(delays);
+            }
+        }
+    }
+
+    /// One ICE check, which nominates.
+    pub(crate) fn check(&self, leg: usize, to: SocketAddr) {
+        let mut check = Vec::new();
+        write_check(&mut check, leg);
+        self.people[leg].socket.send_to(&check, to).unwrap();
+    }
+}
+
+impl Probe {
+    /// The stamp of a media packet; nothing for reports and answers to checks.
+    fn sent_at(&mut self, packet: &mut [u8]) -> Option<u64> {
+        if packet[0] >> 6 != 2 || (192..224).contains(&packet[1]) {
+            return None;
+        }
+        let header = RtpHeader::parse(packet).unwrap();
+        let opened = self.inbound.unprotect_rtp(packet, header.header_len);
+        let len = opened.expect("a packet that does not decrypt").len;
+        Some(u64::from_le_bytes(
+            packet[len - STAMP..len].try_into().unwrap(),
+        ))
+    }
+}
+
+impl Voices {
+    pub(crate) fn new(plan: &Plan, with_control: bool) -> Self {
+        let voice = |(leg, seat): (usize, &crate::plan::Seat)| Voice {
+            outbound: Outbound::new(PROFILE, &peer_key(leg)).unwrap(),
+            tracks: seat
+                .sends
+                .iter()
+                .enumerate()
+                .map(|(source, shape)| Track::new(leg, source, *shape))
+                .collect(),
+        };
+        let mut takers: Vec<Vec<u64>> = plan.seats.iter().map(|s| vec![0; s.sends.len()]).collect();
+        for take in plan.seats.iter().flat_map(|seat| &seat.takes) {
+            takers[take.leg][take.source] += 1;
+        }
+        Self {
+            all: plan.seats.iter().enumerate().map(voice).collect(),
+            with_control,
+            burst: Burst::new(),
+            control: Vec::new(),
+            sent: 0,
+            wanted: 0,
+            takers,
+            late_us: 0,
+        }
+    }
+
+    /// Everybody's first moments, spread over the period of each.
+    fn schedule(&self, legs: usize) -> BinaryHeap<Due> {
+        let mut queue = BinaryHeap::new();
+        for (leg, voice) in self.all[..legs].iter().enumerate() {
+            let offset = |period: u64, salt: usize| {
+                crate::traffic::scatter((leg * 16 + salt) as u64) % period
+            };
+            for (at, track) in voice.tracks.iter().enumerate() {
+                queue.push(Reverse((
+                    offset(track.shape.period_us(), at),
+                    leg,
+                    Act::Frame(at),
+                )));
+            }
+            if self.with_control {
+                queue.push(Reverse((offset(CHECK_US, 14), leg, Act::Check)));
+                queue.push(Reverse((offset(REPORT_US, 15), leg, Act::Report)));
+            }
+        }
+        queue
+    }
+
+    /// Does one thing, and says after how many microseconds it is due again.
+    fn act(&mut self, person: &Person, to: SocketAddr, leg: usize, act: Act) -> u64 {
+        match act {
+            Act::Frame(at) => {
+                self.send_frame(person, to, leg, at);
+                self.all[leg].tracks[at].shape.period_us()
+            }
+            Act::Check => {
+                write_check(&mut self.control, leg);
+                person.socket.send_to(&self.control, to).unwrap();
+                CHECK_US
+            }
+            Act::Report => {
+                self.control.clear();
+                rtcp::write_receiver_report(&mut self.control, 1, &[]);
+                let outbound = &mut self.all[leg].outbound;
+                outbound.protect_rtcp(&mut self.control).unwrap();
+                person.socket.send_to(&self.control, to).unwrap();
+                REPORT_US
+            }
+        }
+    }
+
+    pub(crate) fn send_frame(&mut self, person: &Person, to: SocketAddr, leg: usize, at: usize) {
+        let voice = &mut self.all[leg];
+        let track = &mut voice.tracks[at];
+        let segment = track.write_frame(wall_us(), &voice.outbound, &mut self.burst);
+        let transmit = Transmit {
+            destination: to,
+            ecn: None,
+            contents: self.burst.filled(),
+            segment_size: (self.burst.packets > 1).then_some(segment),
+            src_ip: None,
+        };
+        let socket = UdpSockRef::from(&person.socket);
+        person.state.try_send(socket, &transmit).unwrap();
+        self.sent += self.burst.packets;
+        self.wanted += self.burst.packets * self.takers[leg][at];
+    }
+
+    pub(crate) fn is_closed_loop(&self) -> bool {
+        self.all[0].tracks[0].shape == Shape::Group
+    }
+}

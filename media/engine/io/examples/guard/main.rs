@@ -1,0 +1,108 @@
+//! Whether the packet path has become dearer, by instructions counted under valgrind: a shard without sockets, beside
+//! a bare loop of open, copy and seal over the same bytes.
+//!
+//!     cargo run --release -p engine-io --example guard            # or make guard: compare with what is recorded
+//!     cargo run --release -p engine-io --example guard -- record  # write down what there is now
+//!
+//! What is compared is the ratio of the two, so that another compiler or another processor moves both. It fails when a
+//! ratio is a tenth above the one recorded; after a change that is worth its price, record anew and say why.
+#![allow(clippy::unwrap_used, reason = "a guard stops where it cannot measure")]
+
+#[path = "../common/commands.rs"]
+mod commands;
+#[path = "../common/plan.rs"]
+mod plan;
+#[path = "../common/traffic.rs"]
+mod traffic;
+mod work;
+
+use plan::{Plan, Shape, HIGH};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
+
+const DEARER: f64 = 1.10;
+const SCENARIOS: [&str; 4] = [
+    "fanout-20",
+    "four-party",
+    "nine-party-simulcast",
+    "audio-only",
+];
+
+pub(crate) fn plan_of(scenario: &str) -> Plan {
+    match scenario {
+        "fanout-20" => Plan::fan_out(1, 20),
+        "four-party" => Plan::mesh(2, 4, &[Shape::Opus, HIGH]),
+        "nine-party-simulcast" => Plan::simulcast(1, 9),
+        "audio-only" => Plan::mesh(8, 4, &[Shape::Opus]),
+        other => panic!("no scenario {other}"),
+    }
+}
+
+fn recorded_at() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("examples/guard/recorded.json")
+}
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments[..] {
+        [] => compare(&measure()),
+        ["record"] => {
+            let text = serde_json::to_string_pretty(&measure()).unwrap();
+            std::fs::write(recorded_at(), text + "\n").unwrap();
+            ExitCode::SUCCESS
+        }
+        [subject, scenario] => {
+            work::run(subject, &plan_of(scenario));
+            ExitCode::SUCCESS
+        }
+        _ => panic!("usage: guard [record | SUBJECT SCENARIO]"),
+    }
+}
+
+fn measure() -> BTreeMap<String, f64> {
+    let ratio = |scenario: &str| {
+        let [prepare, limit, bridge] =
+            ["prepare", "limit", "bridge"].map(|subject| instructions(subject, scenario));
+        let (bridge, limit) = (bridge - prepare, limit - prepare);
+        let ratio = (bridge / limit * 1e3).round() / 1e3;
+        println!("{scenario}: {ratio} (bridge {bridge:.0} instructions, bare loop {limit:.0})");
+        (scenario.to_owned(), ratio)
+    };
+    SCENARIOS.into_iter().map(ratio).collect()
+}
+
+/// Instructions of one run of this program under valgrind.
+fn instructions(subject: &str, scenario: &str) -> f64 {
+    let output = Command::new("valgrind")
+        .args([
+            "--tool=cachegrind",
+            "--cache-sim=no",
+            "--cachegrind-out-file=/dev/null",
+        ])
+        .arg(std::env::current_exe().unwrap())
+        .args([subject, scenario])
+        .output()
+        .expect("valgrind is needed: apt-get install valgrind");
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{told}");
+    let line = told.lines().find(|line| line.contains("I   refs:"));
+    let count = line.and_then(|line| line.rsplit(' ').next());
+    let count = count.expect("valgrind tells the number of instructions");
+    count.replace(',', "").parse().unwrap()
+}
+
+fn compare(now: &BTreeMap<String, f64>) -> ExitCode {
+    let text = std::fs::read_to_string(recorded_at()).unwrap();
+    let recorded: BTreeMap<String, f64> = serde_json::from_str(&text).unwrap();
+    let mut code = ExitCode::SUCCESS;
+    for (scenario, now) in now {
+        let then = recorded[scenario];
+        if *now > then * DEARER {
+            println!("{scenario} has become dearer: {now} times a bare loop, and {then} when it was recorded");
+            code = ExitCode::FAILURE;
+        }
+    }
+    code
+}
