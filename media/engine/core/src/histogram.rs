@@ -14,12 +14,14 @@ pub const BUCKETS: usize = STEPS * (MAX_LOG - STEPS_LOG + 1) as usize + 1;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Histogram {
     counts: [u64; BUCKETS],
+    sum_us: u64,
 }
 
 impl Default for Histogram {
     fn default() -> Self {
         Self {
             counts: [0; BUCKETS],
+            sum_us: 0,
         }
     }
 }
@@ -33,6 +35,7 @@ impl Histogram {
     /// Counts `times` delays of `us` microseconds.
     pub const fn record_many(&mut self, us: u64, times: u64) {
         self.counts[bucket(us)] += times;
+        self.sum_us = self.sum_us.saturating_add(us.saturating_mul(times));
     }
 
     /// Adds what another has counted.
@@ -40,11 +43,17 @@ impl Histogram {
         for (mine, theirs) in self.counts.iter_mut().zip(&other.counts) {
             *mine += theirs;
         }
+        self.sum_us = self.sum_us.saturating_add(other.sum_us);
     }
 
     /// The counts, in the order of [`bounds`](Self::bounds).
     pub const fn counts(&self) -> &[u64; BUCKETS] {
         &self.counts
+    }
+
+    /// All delays together, in microseconds.
+    pub const fn sum_us(&self) -> u64 {
+        self.sum_us
     }
 
     /// The delay in microseconds that each bucket stays below; `u64::MAX` for the last.
@@ -105,8 +114,9 @@ mod tests {
         let (mut one, mut other) = (Histogram::default(), Histogram::default());
         one.record(5);
         other.record(5);
-        other.record(u64::MAX);
+        other.record(2_000_000);
         one.merge(&other);
         assert_eq!((one.counts()[5], one.counts()[BUCKETS - 1]), (2, 1));
+        assert_eq!(one.sum_us(), 2_000_010);
     }
 }

@@ -184,9 +184,9 @@ impl Delays {
         }
     }
 
-    /// Appends shard, impossible ones and counts as little-endian integers.
+    /// Appends shard, impossible ones, the sum in microseconds and the counts as little-endian integers.
     pub fn write(&self, shard: u64, out: &mut Vec<u8>) {
-        let head = [shard, self.impossible];
+        let head = [shard, self.impossible, self.histogram.sum_us()];
         for number in head.iter().chain(self.histogram.counts()) {
             out.extend_from_slice(&number.to_le_bytes());
         }

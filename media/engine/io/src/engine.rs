@@ -260,8 +260,8 @@ impl Engine {
     }
 
     /// Copies every counter out: four blocks of little-endian u64. Legs, streams and shards have the columns of the
-    /// lists; a row of the fourth, forwarding delays, is a shard's index, the impossible ones, and the counts of
-    /// [`Histogram`](engine_core::Histogram).
+    /// lists. A row of the fourth, forwarding delays, is a shard's index, how many were impossible, the sum of the
+    /// others in microseconds, and the counts of [`Histogram`](engine_core::Histogram).
     ///
     /// # Errors
     /// [`EngineError::TimedOut`] when a shard is stuck, [`EngineError::Stopped`] when the engine has been stopped. A
