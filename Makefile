@@ -15,7 +15,7 @@ PYTEST_ARGS ?=
 JOBS := $(shell expr $$(nproc) + 1)
 
 # What the compiled module is made of: touched files rebuild it, nothing else does.
-ENGINE_SOURCES := $(shell find $(ENGINE)/wire/src $(ENGINE)/srtp/src $(ENGINE)/core/src $(ENGINE)/io/src $(ENGINE)/py/src -name '*.rs') \
+ENGINE_SOURCES := $(shell find $(ENGINE)/wire/src $(ENGINE)/srtp/src $(ENGINE)/core/src $(ENGINE)/io/src $(ENGINE)/robot/src $(ENGINE)/py/src -name '*.rs') \
 	$(ENGINE)/Cargo.lock $(wildcard $(ENGINE)/*/Cargo.toml) pyproject.toml
 
 .DEFAULT_GOAL := help

@@ -46,6 +46,11 @@ impl Histogram {
         self.sum_us = self.sum_us.saturating_add(other.sum_us);
     }
 
+    /// Forgets everything.
+    pub fn clear(&mut self) {
+        *self = Self::default();
+    }
+
     /// The counts, in the order of [`bounds`](Self::bounds).
     pub const fn counts(&self) -> &[u64; BUCKETS] {
         &self.counts

@@ -25,6 +25,8 @@ mod ingress;
 pub mod keyframe;
 pub mod leg;
 pub mod outbox;
+pub mod random;
+pub mod ration;
 pub mod receive;
 mod reports;
 pub mod rewrite;

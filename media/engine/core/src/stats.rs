@@ -6,6 +6,7 @@
 use crate::histogram::Histogram;
 
 /// Defines a row: a struct of `u64`, its column names, and how it is written.
+#[macro_export]
 macro_rules! row {
     ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $field:ident,)+ }) => {
         $(#[$meta])*
