@@ -59,7 +59,7 @@ def verdict(outcome: Outcome, found: Mapping[str, float | None]) -> Verdict:
         (value["auth_failures"], "packets failed authentication"),
         (value["content_failures"], "pictures or packets of sound had the wrong content"),
         (value["wrong_source"], "came from somebody else than the layout says"),
-        (value.get("unexpected_packets", 0), "packets came into slots that the layout says are empty"),
+        (value["unexpected_packets"], "packets came into slots that the layout says are empty"),
         (value["robots_with_early_media"], "robots had media before a doctor admitted them"),
         (value["connections_left_open"], "connections were left open by the robots"),
         (sum(outcome.refusals.values()), "commands were refused by the robots' engine"),
@@ -144,8 +144,7 @@ def _check_figures(outcome: Outcome) -> Figures:
         "auth_failures": received["auth_failures"],
         "content_failures": received["content_failures"],
         "wrong_source": received["wrong_source"],
-        # At the edges: a packet may overtake the message that announces it, or come after the one that ends it.
-        "packets_beside_layout": received["unexpected"],
+        "unexpected_packets": received["unexpected"],
     }
 
 
@@ -166,7 +165,6 @@ def _steady_figures(first: Look, last: Look) -> Figures:
         "packets_not_sent_by_robots": sent["send_drops"],
         "keyframe_requests": sent["keyframe_requests"],
         "loss_percent": grown.loss_percent,
-        "unexpected_packets": received["unexpected"],
     }
     for kind, histogram in (("", grown.all_latency), *((f"{k}_", h) for k, h in grown.latency.items())):
         found |= _latency(f"{kind}latency_ms", histogram)

@@ -58,7 +58,10 @@ class Life:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A load test that is over. `steady` is what was counted in the steady time, None when it never came."""
+    """A load test that is over. `steady` is what was counted in the steady time, None when it never came.
+
+    `after` is what had been counted when the robots were told to leave.
+    """
 
     scenario: Scenario
     lives: tuple[Life, ...]
@@ -120,10 +123,11 @@ class Runner:
             people = [group.create_task(self._live(life, told_to_stop)) for life in self._lives]
             if await self._all_in(told_to_stop):
                 steady, flowing = await self._steady(told_to_stop)
+            # Counters go with the robots that they are of.
+            after = self._watch.look().totals
             self._watch.phase = "leaving"
             await self._everyone_leaves(people)
             left_over = await self._left_over(rooms)
-            after = self._watch.look().totals
             for task in helpers:
                 task.cancel()
         return Outcome(
