@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from loadtest.profiles import PROFILES
 from loadtest.runner import Life, Outcome
+from loadtest.scrape import Scrape
 from loadtest.statistics import Histogram, percentile
 from loadtest.watch import Look, Sample
 
@@ -202,20 +203,22 @@ def _bridge_figures(outcome: Outcome, first: Look, last: Look) -> Figures:
     if outcome.before.bridge is not None:
         grown = last.bridge.memory_bytes - outcome.before.bridge.memory_bytes
         found["memory_bytes_per_leg"] = grown / outcome.scenario.people
-    return found | _sends(*outcome.metrics)
+    return found | _inside_figures(*outcome.metrics)
 
 
-def _sends(before: Mapping[str, float], after: Mapping[str, float]) -> Figures:
+def _inside_figures(before: Scrape, after: Scrape) -> Figures:
+    """What the bridge says of itself."""
+
     def grown(name: str) -> float:
-        return after.get(name, 0.0) - before.get(name, 0.0)
+        return after.sums.get(name, 0.0) - before.sums.get(name, 0.0)
 
-    sends = grown("brotjeneste_sends_total")
-    if not sends:
-        return {}
-    return {
-        "datagrams_per_send": grown("brotjeneste_datagrams_out_total") / sends,
-        "bridge_send_drops": grown("brotjeneste_send_drops_total"),
-    }
+    found: Figures = {}
+    if sends := grown("brotjeneste_sends_total"):
+        found["datagrams_per_send"] = grown("brotjeneste_datagrams_out_total") / sends
+        found["bridge_send_drops"] = grown("brotjeneste_send_drops_total")
+    if before.delay is not None and after.delay is not None:
+        found |= _latency("inside_latency_ms", after.delay.since(before.delay))
+    return found
 
 
 def _used(first: Look, last: Look, which: str) -> float | None:

@@ -16,6 +16,7 @@ from typing import Final
 from loadtest.errors import LoadtestError, Rejected
 from loadtest.native import Crowd, NativeRobot
 from loadtest.scenario import Arrival, Scenario, arrivals
+from loadtest.scrape import Scrape
 from loadtest.target import Office
 from loadtest.totals import Streams, Totals
 from loadtest.watch import Look, Sample, Watch
@@ -68,7 +69,7 @@ class Outcome:
     samples: tuple[Sample, ...]
     before: Look
     steady: tuple[Look, Look] | None
-    metrics: tuple[dict[str, float], dict[str, float]]
+    metrics: tuple[Scrape, Scrape]
     after: Totals
     streams_flowing: int
     early_packets: int
@@ -111,7 +112,7 @@ class Runner:
         self._lives: list[Life] = []
         self._asked_us: dict[str, int] = {}
         self._leaving = False
-        self._metrics: list[dict[str, float]] = []
+        self._metrics: list[Scrape] = []
 
     async def run(self, told_to_stop: asyncio.Event) -> Outcome:
         """Run to the end, or until told to stop: then everyone leaves at once, and what there is is given."""
@@ -136,7 +137,7 @@ class Runner:
             samples=tuple(self._watch.samples),
             before=before,
             steady=steady,
-            metrics=(self._metrics[0], self._metrics[1]) if len(self._metrics) > 1 else ({}, {}),
+            metrics=(self._metrics[0], self._metrics[1]) if len(self._metrics) > 1 else (Scrape(), Scrape()),
             after=after,
             streams_flowing=flowing,
             early_packets=sum(self._was_early(life) for life in self._lives),

@@ -19,6 +19,7 @@ from loadtest.page import page
 from loadtest.report import figures, report, verdict
 from loadtest.runner import Life, Outcome
 from loadtest.scenario import Scenario, arrivals
+from loadtest.scrape import Scrape
 from loadtest.statistics import Histogram
 from loadtest.totals import SUMMED, Totals
 from loadtest.watch import Look, Sample
@@ -69,7 +70,7 @@ def outcome(**changes: Any) -> Outcome:
         samples=(sample(1, "joining", None), sample(2, "steady", 0.2), sample(3, "steady", 0.4)),
         before=look(0.0, totals(0, (0, 0, 0, 0)), 0, 90_000_000),
         steady=(first, last),
-        metrics=({"brotjeneste_sends_total": 0.0}, {"brotjeneste_sends_total": 5.0}),
+        metrics=(Scrape(), Scrape({"brotjeneste_sends_total": 5.0, "brotjeneste_datagrams_out_total": 20.0})),
         after=totals(101_000, (60, 49, 1, 0)),
         streams_flowing=12,
         early_packets=0,
@@ -108,6 +109,7 @@ def test_figures_are_those_of_the_steady_time() -> None:
         "checked_packets": 1_010,
         "checked_share_percent": 1.0,
         "loss_percent": 0.0,
+        "datagrams_per_send": 4.0,
     }
     assert {name: found[name] for name in expected} == pytest.approx(expected)
 
