@@ -38,12 +38,13 @@ _CLOCKS_AGREE_US: Final = 2_000
 class Life:
     """One robot: what became of it, with times in microseconds since the epoch.
 
-    `settled` is set when all streams of its room have reached it, or none will any more.
+    `robot` is there while it lives: what is over must not keep the engine. `settled` is set when all streams of its room have reached it, or none will any more.
     """
 
     arrival: Arrival
     link: str = field(repr=False)
-    robot: NativeRobot | None = None
+    robot: NativeRobot | None = field(default=None, repr=False)
+    participant: str | None = None
     started_us: int | None = None
     welcome_us: int | None = None
     connected_us: int | None = None
@@ -199,6 +200,8 @@ class Runner:
         finally:
             life.settled.set()
             life.first_packet_us = robot.first_media_us
+            life.participant = robot.welcome.participant if robot.welcome else None
+            life.robot = None
 
     async def _note(self, life: Life, robot: NativeRobot) -> None:
         """Write down when the robot came how far."""
@@ -268,10 +271,9 @@ class Runner:
 
     def _was_early(self, life: Life) -> bool:
         """Whether somebody's media reached this robot before a doctor had said yes to them."""
-        robot = life.robot
-        if robot is None or robot.welcome is None or life.first_packet_us is None or life.arrival.seat == 0:
+        if life.participant is None or life.first_packet_us is None or life.arrival.seat == 0:
             return False
-        asked = self._asked_us.get(robot.welcome.participant)
+        asked = self._asked_us.get(life.participant)
         return asked is None or life.first_packet_us + _CLOCKS_AGREE_US < asked
 
 
