@@ -24,7 +24,7 @@ from aiortc.mediastreams import MediaStreamError
 from loadtest.errors import MediaFailed, NoNetwork
 from loadtest.slots import Slot
 from loadtest.tracks import PictureTrack, ToneTrack
-from signalling.messages import IceServer, SlotCounts, Sources
+from signalling.messages import IceServer, Layout, SlotCounts, Sources
 from transcode.pictures import TestPicture
 from transcode.tones import tone_for
 
@@ -112,6 +112,12 @@ class MediaClient:
             for slot, receiver in self._receivers
             if receiver.track is not None
         ]
+
+    def assign(self, layout: Layout) -> None:
+        """Learn who is in each slot."""
+        occupants = {occupant.mid: occupant for occupant in layout.slots}
+        for mid, slot in self.slots.items():
+            slot.assign(occupants.get(mid))
 
     async def close(self) -> bool:
         """Stop sending and receiving; False when that took longer than five seconds."""

@@ -22,7 +22,14 @@ VideoCodec = Literal["vp8", "h264"]
 OPUS_SAMPLES: Final = 960
 _VIDEO_ENCODERS: Final = {"vp8": "libvpx", "h264": "libx264"}
 _VIDEO_OPTIONS: Final = {
-    "vp8": {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0", "error-resilient": "1"},
+    # A key frame of at most six pictures' worth of bits: more would come as a burst that links do not like.
+    "vp8": {
+        "deadline": "realtime",
+        "cpu-used": "8",
+        "lag-in-frames": "0",
+        "error-resilient": "1",
+        "max-intra-rate": "600",
+    },
     "h264": {"preset": "veryfast", "tune": "zerolatency", "level": "31"},
 }
 # Keyframes come on request alone, as in a conversation.
