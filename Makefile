@@ -14,7 +14,7 @@ ENGINE_SOURCES := $(shell find $(ENGINE)/wire/src $(ENGINE)/srtp/src $(ENGINE)/c
 	$(ENGINE)/Cargo.lock $(wildcard $(ENGINE)/*/Cargo.toml) pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve build check format test test-engine test-python test-wheel coverage fuzz bench lock clean
+.PHONY: help demo serve build check format test test-engine test-python test-wheel coverage fuzz bench bench-peers lock clean
 
 help: ## List the commands.
 	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | sort | awk -F ':.*?## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -80,6 +80,10 @@ bench: build ## Measure; results as JSON under build/bench/.
 	mkdir -p build/bench
 	cd $(ENGINE) && $(CARGO) run --quiet --release --locked -p engine-io --example bench_forward -- $(CURDIR)/build/bench/forward.json
 	$(BIN)/python -m tests.e2e.bench_admission
+
+bench-peers: build ## Our bridge and Janus side by side; takes about six minutes and installs Debian's janus.
+	bash .ci/system-packages bench
+	$(BIN)/python -m loadtest.peers
 
 lock: build ## Choose new versions of Python's packages within pyproject.toml's bounds.
 	$(BIN)/pip install --quiet uv

@@ -24,6 +24,9 @@ Section = Mapping[str, Value]
 class Variant:
     """A way to configure Janus: what is set beyond its defaults, and what its rooms are made with.
 
+    `extensions` says whether the source offers header extensions; without them Janus has none to write.
+    `environment` is for the process, such as settings of the C library's allocator.
+
     Every variant has ICE-lite, because the robots answer no connectivity checks, and one address. Neither is on
     the way of a media packet.
     """
@@ -32,6 +35,8 @@ class Variant:
     general: Section = field(default_factory=dict)
     media: Section = field(default_factory=dict)
     room: Section = field(default_factory=dict)
+    extensions: bool = True
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 AS_IT_COMES: Final = Variant("janus-default")
@@ -55,6 +60,7 @@ class Place:
     folder: Path
     address: str
     port: int
+    admin_port: int
     secret: str = field(repr=False)
 
 
@@ -64,7 +70,12 @@ def write(place: Place, variant: Variant) -> None:
         "janus.jcfg": _core(place, variant),
         "janus.transport.websockets.jcfg": {
             "general": {"json": "compact", "ws": True, "ws_ip": "127.0.0.1", "ws_port": place.port, "wss": False},
-            "admin": {"admin_ws": False, "admin_wss": False},
+            "admin": {
+                "admin_ws": True,
+                "admin_ws_ip": "127.0.0.1",
+                "admin_ws_port": place.admin_port,
+                "admin_wss": False,
+            },
         },
         "janus.plugin.videoroom.jcfg": {"general": {"events": False}},
     }
@@ -83,18 +94,25 @@ def render(sections: Mapping[str, Section]) -> str:
 
 def settings(variant: Variant) -> dict[str, Value]:
     """What a report has to say about a variant, as one flat table."""
-    groups = {"general": variant.general, "media": variant.media, "nat": {"ice_lite": True}, "room": variant.room}
+    groups: dict[str, Section] = {
+        "general": variant.general,
+        "media": variant.media,
+        "nat": {"ice_lite": True},
+        "room": variant.room,
+        "environment": variant.environment,
+    }
     return {f"{group}.{key}": value for group, section in groups.items() for key, value in section.items()}
 
 
 def _core(place: Place, variant: Variant) -> dict[str, Section]:
-    general: Section = {
+    general = {
         "configs_folder": str(place.folder),
         "plugins_folder": str(LIBRARIES / "plugins"),
         "transports_folder": str(LIBRARIES / "transports"),
         "events_folder": str(place.folder),
         "loggers_folder": str(place.folder),
         "api_secret": place.secret,
+        "admin_secret": place.secret,
         "debug_colors": False,
         # Without it a session ends after a minute in which nothing was asked.
         "session_timeout": 0,

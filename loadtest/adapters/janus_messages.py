@@ -15,6 +15,7 @@ import msgspec
 from loadtest.adapters.errors import Refused, Unreadable
 
 SUBPROTOCOL: Final = "janus-protocol"
+ADMIN_SUBPROTOCOL: Final = "janus-admin-protocol"
 PLUGIN: Final = "janus.plugin.videoroom"
 
 Json = dict[str, Any]
@@ -41,6 +42,38 @@ class _PluginData(msgspec.Struct, frozen=True):
     data: dict[str, Any] = {}
 
 
+class _Out(msgspec.Struct, frozen=True):
+    packets: int = 0
+
+
+class _MediumStats(msgspec.Struct, frozen=True):
+    out: _Out = _Out()
+
+
+class _Medium(msgspec.Struct, frozen=True):
+    stats: _MediumStats = _MediumStats()
+
+
+class _Dtls(msgspec.Struct, frozen=True, rename={"srtp_profile": "srtp-profile"}):
+    srtp_profile: str = ""
+
+
+class _Webrtc(msgspec.Struct, frozen=True):
+    dtls: _Dtls = _Dtls()
+    media: dict[str, _Medium] = {}
+
+
+class _Info(msgspec.Struct, frozen=True):
+    webrtc: _Webrtc = _Webrtc()
+
+
+class HandleInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """What the Admin API says of a connection: packets that Janus has sent on it, and how it encrypts."""
+
+    packets_out: int
+    srtp_profile: str
+
+
 class _Raw(msgspec.Struct, frozen=True):
     janus: str
     transaction: str | None = None
@@ -50,6 +83,7 @@ class _Raw(msgspec.Struct, frozen=True):
     error: _Fault | None = None
     plugindata: _PluginData | None = None
     jsep: Jsep | None = None
+    info: _Info | None = None
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,6 +101,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     data: Mapping[str, Any] = {}
     jsep: Jsep | None = None
     fault: Refused | None = None
+    info: HandleInfo | None = None
 
     @property
     def is_final(self) -> bool:
@@ -93,6 +128,14 @@ def decode(text: str | bytes) -> Message:
         data=data,
         jsep=raw.jsep,
         fault=_fault(raw, data),
+        info=_info(raw.info) if raw.info else None,
+    )
+
+
+def _info(raw: _Info) -> HandleInfo:
+    return HandleInfo(
+        packets_out=sum(medium.stats.out.packets for medium in raw.webrtc.media.values()),
+        srtp_profile=raw.webrtc.dtls.srtp_profile,
     )
 
 
@@ -111,11 +154,6 @@ def create_session() -> Json:
 def attach(session: int) -> Json:
     """Ask for a handle of the VideoRoom plugin: one publisher or one subscriber."""
     return {"janus": "attach", "session_id": session, "plugin": PLUGIN}
-
-
-def trickle_completed(session: int, handle: int) -> Json:
-    """Say that this end has no candidates to tell: it is found by its checks."""
-    return {"janus": "trickle", "session_id": session, "handle_id": handle, "candidate": {"completed": True}}
 
 
 def create_room(session: int, handle: int, room: int, options: Mapping[str, str | int | bool]) -> Json:
@@ -142,9 +180,15 @@ def start(session: int, handle: int, answer: str) -> Json:
     return _to_plugin(session, handle, {"request": "start"}, Jsep("answer", answer))
 
 
+def handle_info(session: int, handle: int) -> Json:
+    """Ask the Admin API about a connection."""
+    return {"janus": "handle_info", "session_id": session, "handle_id": handle}
+
+
 def encode(request: Json, transaction: str, secret: str) -> str:
-    """Put a request into words that Janus takes, with the secret that it asks for."""
-    return msgspec.json.encode({**request, "transaction": transaction, "apisecret": secret}).decode()
+    """Put a request into words that Janus takes; both of its APIs are given the one secret."""
+    words = {**request, "transaction": transaction, "apisecret": secret, "admin_secret": secret}
+    return msgspec.json.encode(words).decode()
 
 
 def publisher_id(message: Message) -> int:
