@@ -29,7 +29,7 @@ from loadtest.native import Crowd, NativeOptions
 from media.clients import Clients
 from media.transport import DtlsCertificate
 
-SERVE: Final = (sys.executable, "-c", "from bridge.cli import main; main()", "serve")
+SERVE: Final = (sys.executable, "-m", "bridge", "serve")
 VARIANTS: Final = (AT_ITS_BEST, AS_IT_COMES)
 CASES: Final = (
     Case("fanout-16-burst", rooms=1, receivers=16, pictures_a_second=1000, pacing="burst"),

@@ -17,32 +17,39 @@ from loadtest.adapters.errors import NotInstalled
 ADDRESS: Final = "10.77.0.1"
 _INSIDE: Final = "BROTJENESTE_PEERS_ISLAND"
 _UNSHARE: Final = ("unshare", "--map-root-user", "--net")
+# The route makes the address a default one: Firefox gathers candidates of no other before it was given a camera.
 _SETUP: Final = f"""
 ip link set lo up
 ip link add t0 type veth peer name t1
 ip addr add {ADDRESS}/24 dev t0
 ip link set t0 up
 ip link set t1 up
+ip route add default via 10.77.0.2 dev t0
 exec "$@"
 """
 
 
 def inside() -> bool:
-    """Whether this process is on an island."""
+    """Whether this process is on an island of its own making."""
     return os.environ.get(_INSIDE) == "1"
 
 
-def permitted() -> bool:
-    """Whether this machine has the tools and lets this user have a network namespace."""
-    if any(shutil.which(tool) is None for tool in ("unshare", "ip")):
-        return False
-    return subprocess.run([*_UNSHARE, "true"], capture_output=True, check=False).returncode == 0  # noqa: S603 - fixed
+def why_not() -> str | None:
+    """Say what keeps this user from having a network namespace on this machine; None when nothing does."""
+    if shutil.which("unshare") is None or shutil.which("ip") is None:
+        return "unshare (util-linux) and ip (iproute2) are needed for a network namespace"
+    done = subprocess.run([*_UNSHARE, "true"], capture_output=True, text=True, timeout=10, check=False)  # noqa: S603 - fixed
+    return None if done.returncode == 0 else f"this machine permits no network namespace: {done.stderr.strip()}"
+
+
+def there(command: Sequence[str]) -> list[str]:
+    """Give the words that run a command on an island."""
+    return [*_UNSHARE, "sh", "-ec", _SETUP, "sh", *command]
 
 
 def go(command: Sequence[str]) -> None:
     """Become `command` on an island; does not return. Raises `NotInstalled`."""
-    if not permitted():
-        raise NotInstalled("no network namespace here: unshare, ip and the permission to use them are needed")
-    os.execvpe(  # noqa: S606 - fixed words and this program's own command line
-        _UNSHARE[0], [*_UNSHARE, "sh", "-ec", _SETUP, "sh", *command], {**os.environ, _INSIDE: "1"}
-    )
+    if (reason := why_not()) is not None:
+        raise NotInstalled(reason)
+    # Fixed words, and this program's own command line.
+    os.execvpe(_UNSHARE[0], there(command), {**os.environ, _INSIDE: "1"})  # noqa: S606

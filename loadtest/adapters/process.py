@@ -19,7 +19,7 @@ _LOG_BYTES: Final = 2_000
 async def running(
     command: Sequence[str], folder: Path, environment: Mapping[str, str]
 ) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Run a command, with more in its environment, whose output goes to `log` in a folder. Raises `NotInstalled`."""
+    """Run a command, with more in its environment; its output goes to `log` in a folder. Raises `NotInstalled`."""
     with (folder / "log").open("wb") as log:
         try:
             process = await asyncio.create_subprocess_exec(
