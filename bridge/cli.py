@@ -3,11 +3,12 @@
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 import aiohttp
 import click
@@ -22,6 +23,12 @@ from bridge.config import Config, ConfigError, load
 from bridge.demo import run_demo
 from bridge.ops import logs
 from bridge.store import StoreError, open_store
+from loadtest.drive import OwnBridge, run_and_report
+from loadtest.errors import LoadtestError
+from loadtest.native import NativeOptions
+from loadtest.profiles import PROFILES
+from loadtest.scenario import Scenario
+from loadtest.target import Target, named_target
 from media.api import EngineError
 from media.transport import TransportError
 from signalling import messages as m
@@ -32,6 +39,7 @@ KNOWN_FAULTS: Final = (
     AuthError,
     ConfigError,
     EngineError,
+    LoadtestError,
     StoreError,
     TransportError,
     OSError,
@@ -178,6 +186,72 @@ def demo(config_file: Path | None, robots: int) -> None:
 async def _demo(config: Config, robots: int) -> None:
     with stop_signals() as told:
         await run_demo(config, robots, CONSOLE, told)
+
+
+@main.command()
+@click.option("--rooms", type=int, default=10, show_default=True)
+@click.option("--legs", type=int, default=4, show_default=True, help="Robots in each room.")
+@click.option("--profile", type=click.Choice(sorted(PROFILES)), default="consultation", show_default=True)
+@click.option("--codec", type=click.Choice(["vp8", "h264"]), default="vp8", show_default=True)
+@click.option("--minutes", type=float, default=1.0, show_default=True, help="Of full call, after all have joined.")
+@click.option("--joins-per-second", type=float, default=20.0, show_default=True)
+@click.option(
+    "--check-percent", type=click.IntRange(0, 100), default=5, show_default=True, help="Verified in full."
+)
+@click.option("--pacing", type=click.Choice(["burst", "even"]), default="burst", show_default=True)
+@click.option("--max-loss-percent", type=float, default=0.1, show_default=True, help="More is a failure.")
+@click.option("--shards", type=click.IntRange(1, 64), default=1, show_default=True, help="Of the bridge's own.")
+@click.option(
+    "--threads", type=click.IntRange(1, 64), default=1, show_default=True, help="For the robots' packets."
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), default=Path("build/bench"), show_default=True
+)
+@click.option("--target", help="URL of a running bridge; without it one is started for the run, on loopback.")
+@click.option("--api-token-file", type=click.Path(path_type=Path, exists=True), help="REST token of the target.")
+@click.option("--bind", default="127.0.0.1", show_default=True, help="Address that the robots send from.")
+@click.option("--i-own-this-target", "consent", is_flag=True, help="Needed for a target on another machine.")
+def loadtest(
+    *,
+    target: str | None,
+    api_token_file: Path | None,
+    shards: int,
+    threads: int,
+    out: Path,
+    minutes: float,
+    codec: Literal["vp8", "h264"],
+    pacing: Literal["burst", "even"],
+    check_percent: int,
+    bind: str,
+    consent: bool,
+    **sizes: Any,
+) -> None:
+    """Fill a bridge with robots that join as people do; report what it cost and whether all arrived.
+
+    Ends with 1 when anything went wrong that the report names.
+    """
+    native = NativeOptions(codec=codec, pacing=pacing, check_percent=check_percent, bind=bind)
+    try:
+        scenario = Scenario(steady_s=minutes * 60, native=native, **sizes)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    where: OwnBridge | Target
+    if target is None:
+        where = OwnBridge((sys.executable, "-m", "bridge", "serve"), shards)
+    elif api_token_file is None:
+        raise click.UsageError("--target needs --api-token-file")
+    else:
+        try:
+            where = named_target(target, api_token_file.read_text("utf-8").strip(), consent=consent)
+        except LoadtestError as error:
+            raise click.UsageError(str(error)) from error
+    if not _run(_loadtest(scenario, where, out, threads)):
+        raise SystemExit(1)
+
+
+async def _loadtest(scenario: Scenario, where: OwnBridge | Target, out: Path, threads: int) -> bool:
+    with stop_signals() as told:
+        return await run_and_report(scenario, where, told, CONSOLE, out, threads=threads)
 
 
 def _load(config_file: Path | None) -> Config:

@@ -51,3 +51,9 @@ class TooManyRequests(LoadtestError):  # noqa: N818 - named for what happened
     """More requests wait for a reply than a robot keeps."""
 
     code = "too_many_requests"
+
+
+class TargetRefused(LoadtestError):  # noqa: N818 - named for what happened
+    """The machine that was named is not to be loaded without its owner's word."""
+
+    code = "target_refused"

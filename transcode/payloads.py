@@ -39,7 +39,7 @@ def vp8_payloads(picture: bytes, picture_id: int, largest: int, *, spare: int = 
     payloads, at = [], 0
     for size in split_evenly(len(picture), largest - _DESCRIPTOR_BYTES, spare=spare):
         descriptor = VpxPayloadDescriptor(
-            partition_start=int(at == 0), partition_id=0, picture_id=picture_id % 2**15 | 2**7
+            partition_start=int(at == 0), partition_id=0, picture_id=picture_id % 2**15
         )
         payloads.append(bytes(descriptor) + picture[at : at + size])
         at += size

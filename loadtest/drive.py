@@ -1,0 +1,110 @@
+"""A load test from beginning to end: the bridge, the robots' engine, the run, the report's two files."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import resource
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from rich.console import Console
+
+from loadtest.machine import commit, machine
+from loadtest.native import Crowd
+from loadtest.page import page
+from loadtest.profiles import clips_for
+from loadtest.progress import display
+from loadtest.report import report
+from loadtest.runner import Outcome, Runner
+from loadtest.scenario import Scenario
+from loadtest.target import Office, Target, own_bridge
+from loadtest.watch import Sample, Watch
+from media.clients import Clients
+from media.transport import DtlsCertificate
+
+
+@dataclass(frozen=True)
+class OwnBridge:
+    """A bridge to be started for the run by the command `serve`, with so many shards."""
+
+    serve: Sequence[str]
+    shards: int = 1
+
+
+async def run(
+    scenario: Scenario,
+    where: OwnBridge | Target,
+    told_to_stop: asyncio.Event,
+    take: Callable[[Sample], None],
+    *,
+    threads: int = 1,
+) -> Outcome:
+    """Run a scenario against a bridge, with the robots on so many threads. Raises `LoadtestError`."""
+    allow_many_files()
+    # The clips are the same for everybody, and their encoding must not run while anything is measured.
+    clips = await asyncio.to_thread(clips_for, scenario.profile, scenario.native.codec)
+    async with AsyncExitStack() as stack:
+        target = await stack.enter_async_context(_bridge(where, scenario))
+        clients = Clients(threads)
+        stack.callback(clients.stop)
+        certificate = DtlsCertificate.generate(datetime.now(UTC))
+        crowd = Crowd(clients, certificate, clips, scenario.native, time.monotonic)
+        clients.listen(asyncio.get_running_loop(), crowd.take)
+        session = await stack.enter_async_context(aiohttp.ClientSession())
+        watch = Watch(clients, target.pid, time.monotonic, lambda: crowd.connected)
+        office = Office(session, target)
+        runner = Runner(scenario, office, crowd, watch, clock_us=lambda: time.time_ns() // 1000, take=take)
+        return await runner.run(told_to_stop)
+
+
+async def run_and_report(
+    scenario: Scenario,
+    where: OwnBridge | Target,
+    told_to_stop: asyncio.Event,
+    console: Console,
+    folder: Path,
+    *,
+    threads: int = 1,
+) -> bool:
+    """Run with a display, write `loadtest.json` and `loadtest.html` into `folder`, and say whether it passed."""
+    measured_on = machine()
+    with display(console, scenario) as take:
+        outcome = await run(scenario, where, told_to_stop, take, threads=threads)
+    named = where.url if isinstance(where, Target) else f"its own on loopback, {where.shards} shard(s)"
+    data = report(outcome, target=named, measured_on=measured_on, commit=commit())
+    await asyncio.to_thread(_write, folder, data)
+    console.print(f"\n{folder / 'loadtest.json'}\n{folder / 'loadtest.html'}", soft_wrap=True, markup=False)
+    for fault in data["faults"]:
+        console.print(f"not passed: {fault}", soft_wrap=True, markup=False)
+    return bool(data["passed"])
+
+
+@asynccontextmanager
+async def _bridge(where: OwnBridge | Target, scenario: Scenario) -> AsyncIterator[Target]:
+    if isinstance(where, Target):
+        yield where
+        return
+    async with own_bridge(where.serve, scenario.legs, where.shards) as target:
+        yield target
+
+
+def allow_many_files() -> None:
+    """Raise this process's soft limit of open files to the hard one: a robot takes two, and so does its leg."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # Some systems do not allow what they say; what there is then has to do.
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _write(folder: Path, data: dict[str, Any]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "loadtest.json").write_text(json.dumps(data, indent=1, allow_nan=False) + "\n", "utf-8")
+    (folder / "loadtest.html").write_text(page(data), "utf-8")
