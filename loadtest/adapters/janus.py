@@ -28,6 +28,8 @@ from signalling.messages import Layout, LayoutSlot, SlotCounts, SourceName
 _START_S: Final = 15.0
 _POLL_S: Final = 0.05
 _CONNECT_S: Final = 15.0
+# Janus numbers the streams of a subscription, and there is one.
+_MID: Final = "0"
 _NO_SLOTS: Final = SlotCounts(audio=0, video=0, content=0)
 
 
@@ -74,8 +76,8 @@ class JanusBridge:
         await self._api.ask(jm.create_room(self._session, handle, room, self._variant.room))
         publisher = f"{self.name}-{room}"
         source, feed = await self._publish(room, handle, publisher)
-        media = [await self._subscribe(room, feed, publisher) for _ in range(receivers)]
         source.play(on=False)
+        media = [await self._subscribe(room, feed, publisher) for _ in range(receivers)]
         return Call(source.client, tuple(one.client for one in media))
 
     async def packets_out(self) -> int:
@@ -110,11 +112,9 @@ class JanusBridge:
         handle = await self._attach()
         offer = jm.description(await self._api.ask(jm.subscribe(self._session, handle, room, feed)), "offer")
         await self._api.ask(jm.start(self._session, handle, media.answer(offer)))
+        places = [LayoutSlot(mid=_MID, participant=publisher, source=SourceName.CAMERA)]
+        media.assign(Layout(slots=places))
         await self._connect(media, handle, offer, changed)
-        occupants = [
-            LayoutSlot(mid=mid, participant=publisher, source=SourceName.CAMERA) for mid in media.receivers
-        ]
-        media.assign(Layout(slots=occupants))
         self._subscribers.append(handle)
         return media
 

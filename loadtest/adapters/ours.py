@@ -55,9 +55,9 @@ class OurBridge:
         """See `Bridge`."""
         room = await self._office.open_room("Side by side", receivers + 1)
         source = await self._enter(room, Role.DOCTOR, host=True)
-        media = [await self._receive(room, source) for _ in range(receivers)]
         sender = _media(source)
         sender.play(on=False)
+        media = [await self._receive(room, source) for _ in range(receivers)]
         return Call(sender.client, tuple(one.client for one in media))
 
     async def packets_out(self) -> int:
