@@ -10,7 +10,7 @@ SECONDS ?= 60
 PYTEST_ARGS ?=
 
 # What the compiled module is made of: touched files rebuild it, nothing else does.
-ENGINE_SOURCES := $(shell find $(ENGINE)/wire/src $(ENGINE)/srtp/src $(ENGINE)/core/src $(ENGINE)/io/src $(ENGINE)/py/src -name '*.rs') \
+ENGINE_SOURCES := $(shell find $(ENGINE)/wire/src $(ENGINE)/srtp/src $(ENGINE)/core/src $(ENGINE)/io/src $(ENGINE)/robot/src $(ENGINE)/py/src -name '*.rs') \
 	$(ENGINE)/Cargo.lock $(wildcard $(ENGINE)/*/Cargo.toml) pyproject.toml
 
 .DEFAULT_GOAL := help

@@ -23,7 +23,7 @@ from bridge.config import Config, ConfigError, load
 from bridge.demo import run_demo
 from bridge.ops import logs
 from bridge.store import StoreError, open_store
-from loadtest.drive import OwnBridge, run_and_report
+from loadtest.drive import OwnBridge, Stage, latency_and_report, run_and_report
 from loadtest.errors import LoadtestError
 from loadtest.native import NativeOptions
 from loadtest.profiles import PROFILES
@@ -188,6 +188,22 @@ async def _demo(config: Config, robots: int) -> None:
         await run_demo(config, robots, CONSOLE, told)
 
 
+class Percents(click.ParamType[tuple[float, ...]]):
+    """A list such as 10,50,70; each above 0 and at most 100."""
+
+    name = "percents"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, ...]:
+        """Read it."""
+        try:
+            found = tuple(float(part) for part in str(value).split(","))
+        except ValueError:
+            self.fail("must be numbers separated by commas", param, ctx)
+        if not all(0 < one <= 100 for one in found):  # noqa: PLR2004 - percent
+            self.fail("must be above 0 and at most 100", param, ctx)
+        return found
+
+
 @main.command()
 @click.option("--rooms", type=int, default=10, show_default=True)
 @click.option("--legs", type=int, default=4, show_default=True, help="Robots in each room.")
@@ -210,6 +226,9 @@ async def _demo(config: Config, robots: int) -> None:
 @click.option("--target", help="URL of a running bridge; without it one is started for the run, on loopback.")
 @click.option("--api-token-file", type=click.Path(path_type=Path, exists=True), help="REST token of the target.")
 @click.option("--bind", default="127.0.0.1", show_default=True, help="Address that the robots send from.")
+@click.option(
+    "--latency-at", type=Percents(), help="Instead: latency at these percents of the capacity: 10,50,70."
+)
 @click.option("--i-own-this-target", "consent", is_flag=True, help="Needed for a target on another machine.")
 def loadtest(
     *,
@@ -224,6 +243,7 @@ def loadtest(
     check_percent: int,
     bind: str,
     consent: bool,
+    latency_at: tuple[float, ...] | None,
     **sizes: Any,
 ) -> None:
     """Fill a bridge with robots that join as people do; report what it cost and whether all arrived.
@@ -235,23 +255,35 @@ def loadtest(
         scenario = Scenario(steady_s=minutes * 60, native=native, **sizes)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    where: OwnBridge | Target
+    own = OwnBridge((sys.executable, "-m", "bridge", "serve"), shards)
     if target is None:
-        where = OwnBridge((sys.executable, "-m", "bridge", "serve"), shards)
-    elif api_token_file is None:
-        raise click.UsageError("--target needs --api-token-file")
+        done = _run(_loadtest(scenario, own, latency_at, out, threads))
+    elif latency_at:
+        raise click.UsageError("--latency-at needs a bridge of its own: no --target")
     else:
-        try:
-            where = named_target(target, api_token_file.read_text("utf-8").strip(), consent=consent)
-        except LoadtestError as error:
-            raise click.UsageError(str(error)) from error
-    if not _run(_loadtest(scenario, where, out, threads)):
+        named = _named(target, api_token_file, consent=consent)
+        done = _run(_loadtest(scenario, named, None, out, threads))
+    if not done:
         raise SystemExit(1)
 
 
-async def _loadtest(scenario: Scenario, where: OwnBridge | Target, out: Path, threads: int) -> bool:
+def _named(url: str, api_token_file: Path | None, *, consent: bool) -> Target:
+    if api_token_file is None:
+        raise click.UsageError("--target needs --api-token-file")
+    try:
+        return named_target(url, api_token_file.read_text("utf-8").strip(), consent=consent)
+    except LoadtestError as error:
+        raise click.UsageError(str(error)) from error
+
+
+async def _loadtest(
+    scenario: Scenario, where: OwnBridge | Target, percents: tuple[float, ...] | None, out: Path, threads: int
+) -> bool:
     with stop_signals() as told:
-        return await run_and_report(scenario, where, told, CONSOLE, out, threads=threads)
+        stage = Stage(told, CONSOLE, out, threads)
+        if percents and isinstance(where, OwnBridge):
+            return await latency_and_report(scenario, where, percents, stage)
+        return await run_and_report(scenario, where, stage)
 
 
 def _load(config_file: Path | None) -> Config:

@@ -16,7 +16,9 @@ from typing import Any
 
 import aiohttp
 from rich.console import Console
+from rich.table import Table
 
+from loadtest.capacity import Measured, measure
 from loadtest.machine import commit, machine
 from loadtest.native import Crowd
 from loadtest.page import page
@@ -37,6 +39,16 @@ class OwnBridge:
 
     serve: Sequence[str]
     shards: int = 1
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Where a run is shown and written, what ends it early, and how many threads its robots have."""
+
+    told_to_stop: asyncio.Event
+    console: Console
+    folder: Path
+    threads: int = 1
 
 
 async def run(
@@ -65,19 +77,12 @@ async def run(
         return await runner.run(told_to_stop)
 
 
-async def run_and_report(
-    scenario: Scenario,
-    where: OwnBridge | Target,
-    told_to_stop: asyncio.Event,
-    console: Console,
-    folder: Path,
-    *,
-    threads: int = 1,
-) -> bool:
-    """Run with a display, write `loadtest.json` and `loadtest.html` into `folder`, and say whether it passed."""
+async def run_and_report(scenario: Scenario, where: OwnBridge | Target, stage: Stage) -> bool:
+    """Run with a display, write `loadtest.json` and `loadtest.html`, and say whether it passed."""
+    console, folder = stage.console, stage.folder
     measured_on = machine()
     with display(console, scenario) as take:
-        outcome = await run(scenario, where, told_to_stop, take, threads=threads)
+        outcome = await run(scenario, where, stage.told_to_stop, take, threads=stage.threads)
     named = where.url if isinstance(where, Target) else f"its own on loopback, {where.shards} shard(s)"
     data = report(outcome, target=named, measured_on=measured_on, commit=commit())
     await asyncio.to_thread(_write, folder, data)
@@ -85,6 +90,36 @@ async def run_and_report(
     for fault in data["faults"]:
         console.print(f"not passed: {fault}", soft_wrap=True, markup=False)
     return bool(data["passed"])
+
+
+async def latency_and_report(scenario: Scenario, own: OwnBridge, percents: Sequence[float], stage: Stage) -> bool:
+    """Measure latency at shares of the capacity, write `latency.json`, and say whether all runs passed."""
+    console = stage.console
+    measured_on = machine()
+
+    async def run_one(wanted: Scenario) -> Outcome:
+        console.print(f"{wanted.rooms} rooms of {wanted.legs}, {wanted.steady_s:g} s")
+        with display(console, wanted) as take:
+            return await run(wanted, own, stage.told_to_stop, take, threads=stage.threads)
+
+    measured = await measure(scenario, percents, own.shards, stage.told_to_stop, run_one)
+    console.print(_table(measured))
+    head = {"benchmark": "latency", "commit": commit(), "machine": measured_on, "rounds": 1}
+    data = head | {"scenarios": measured.scenarios()}
+    await asyncio.to_thread(_write_json, stage.folder / "latency.json", data)
+    return measured.passed
+
+
+def _table(measured: Measured) -> Table:
+    table = Table(title=f"The bridge can carry about {measured.capacity_rooms:.0f} rooms")
+    for column in ("share", "rooms", "p50 ms", "p99 ms", "p99.9 ms", "inside p99 ms", "lost %", "passed"):
+        table.add_column(column, justify="right")
+    for step in measured.steps:
+        names = ("latency_ms_p50", "latency_ms_p99", "latency_ms_p999", "inside_latency_ms_p99", "loss_percent")
+        values = (step.figures.get(name) for name in names)
+        shown = ("-" if value is None else f"{value:g}" for value in values)
+        table.add_row(f"{step.percent:g} %", str(step.scenario.rooms), *shown, str(step.verdict.passed))
+    return table
 
 
 @asynccontextmanager
@@ -105,6 +140,10 @@ def allow_many_files() -> None:
 
 
 def _write(folder: Path, data: dict[str, Any]) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "loadtest.json").write_text(json.dumps(data, indent=1, allow_nan=False) + "\n", "utf-8")
+    _write_json(folder / "loadtest.json", data)
     (folder / "loadtest.html").write_text(page(data), "utf-8")
+
+
+def _write_json(path: Path, data: dict[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(data, indent=1, allow_nan=False) + "\n", "utf-8")

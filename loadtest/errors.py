@@ -57,3 +57,9 @@ class TargetRefused(LoadtestError):  # noqa: N818 - named for what happened
     """The machine that was named is not to be loaded without its owner's word."""
 
     code = "target_refused"
+
+
+class NoCapacity(LoadtestError):  # noqa: N818 - named for what happened
+    """What the bridge can carry could not be estimated."""
+
+    code = "no_capacity"

@@ -20,6 +20,7 @@ from loadtest import native_sdp as sdp
 from loadtest.errors import MediaFailed
 from loadtest.participant import Participant
 from loadtest.profiles import Clips
+from media.api import EngineError
 from media.clients import (
     ANY_SOURCE,
     AddClient,
@@ -36,12 +37,12 @@ from media.clients import (
     Expect,
     FirstMedia,
     Frame,
-    Play,
     Receiver,
     RemoveClient,
     SendClientDtls,
     Sender,
     SetClientKeys,
+    source_id,
 )
 from media.transport import DtlsCertificate, DtlsClient, TransportError
 from media.transport.dtls import PROFILES, SrtpProfile
@@ -115,8 +116,11 @@ class Crowd:
         return sum(media.state == "connected" for media in self._open.values())
 
     def submit(self, command: Command) -> None:
-        """Hand a command over."""
-        self.clients.submit(command)
+        """Hand a command over. One that the engine has no room for is counted with those that it refuses."""
+        try:
+            self.clients.submit(command)
+        except EngineError as error:
+            self.refusals[error.code] += 1
 
     def join(self, media: NativeMedia, participant: str) -> int:
         """Take a connection in, and give it the number of its client, which is never used again."""
@@ -132,7 +136,7 @@ class Crowd:
     def source(self, participant: str, name: SourceName) -> int:
         """Number of a participant's source, as its packets carry it; any, where no robot of ours sends it."""
         client, sender = self._people.get(participant), _SENDER_OF.get(name)
-        return ANY_SOURCE if client is None or sender is None else client << 16 | sender
+        return ANY_SOURCE if client is None or sender is None else source_id(client, sender)
 
     def take(self, event: Event) -> None:
         """Bring an event to the connection that it is about."""
@@ -166,6 +170,7 @@ class NativeMedia:
         self._layout = Layout(slots=[])
         self._expected: dict[int, int | None] = {}
         self._removed = asyncio.Event()
+        self._removed.set()
 
     async def offer(self, limits: SlotCounts) -> tuple[str, Sources]:
         """SDP with what `_wanted` says."""
@@ -196,6 +201,7 @@ class NativeMedia:
         self.receivers = {one.mid: number for number, one in enumerate(remote.receiving)}
         self._expected = self._expectations()
         self._crowd.submit(self._add_client(self._wish, remote))
+        self._removed.clear()
         self._turn("connecting")
         return []
 
@@ -220,8 +226,10 @@ class NativeMedia:
                 self._changed()
             case ConsentFailed():
                 self._fail("consent_lost")
-            case ClientRefused(code=code):
+            case ClientRefused(command=command, code=code):
                 self._fail(code)
+                if command == AddClient.__name__:
+                    self._removed.set()
             case ClientRemoved():
                 self._removed.set()
 
@@ -242,7 +250,7 @@ class NativeMedia:
             self._send_dtls()
         self._turn("closed")
         try:
-            if self._remote is None or self._removed.is_set():
+            if self._removed.is_set():
                 return True
             self._crowd.submit(RemoveClient(client=self.client))
             with contextlib.suppress(TimeoutError):
@@ -337,9 +345,6 @@ class NativeMedia:
             self._crowd.submit(
                 SetClientKeys(client=self.client, profile=keys.profile, local=keys.local, remote=keys.remote)
             )
-            for one in self._wish.sending if self._wish else ():
-                sender = MIC_SENDER if one.kind == "audio" else CAMERA_SENDER
-                self._crowd.submit(Play(client=self.client, sender=sender, on=True))
             self._turn("connected")
 
     def _send_dtls(self) -> None:

@@ -1,4 +1,4 @@
-"""How a run is going: bars on a terminal, a line every ten seconds elsewhere."""
+"""How a run is going: bars on a terminal, a line every ten seconds and for each phase elsewhere."""
 
 from __future__ import annotations
 
@@ -36,10 +36,12 @@ class _Lines:
         self._console = console
         self._scenario = scenario
         self._seen = 0
+        self._phase = ""
 
     def take(self, sample: Sample) -> None:
         self._seen += 1
-        if self._seen % _LINE_EVERY == 1:
+        if self._seen % _LINE_EVERY == 1 or sample.phase != self._phase:
+            self._phase = sample.phase
             robots = f"{sample.connected} of {self._scenario.people} robots"
             self._console.print(
                 f"{sample.at_s:5.0f} s  {sample.phase:<8} {robots}, {said(sample)}", soft_wrap=True

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from loadtest.profiles import PROFILES
 from loadtest.runner import Life, Outcome
+from loadtest.scrape import Scrape
 from loadtest.statistics import Histogram, percentile
 from loadtest.watch import Look, Sample
 
@@ -59,7 +60,7 @@ def verdict(outcome: Outcome, found: Mapping[str, float | None]) -> Verdict:
         (value["auth_failures"], "packets failed authentication"),
         (value["content_failures"], "pictures or packets of sound had the wrong content"),
         (value["wrong_source"], "came from somebody else than the layout says"),
-        (value.get("unexpected_packets", 0), "packets came into slots that the layout says are empty"),
+        (value["unexpected_packets"], "packets came into slots that the layout says are empty"),
         (value["robots_with_early_media"], "robots had media before a doctor admitted them"),
         (value["connections_left_open"], "connections were left open by the robots"),
         (sum(outcome.refusals.values()), "commands were refused by the robots' engine"),
@@ -144,8 +145,7 @@ def _check_figures(outcome: Outcome) -> Figures:
         "auth_failures": received["auth_failures"],
         "content_failures": received["content_failures"],
         "wrong_source": received["wrong_source"],
-        # At the edges: a packet may overtake the message that announces it, or come after the one that ends it.
-        "packets_beside_layout": received["unexpected"],
+        "unexpected_packets": received["unexpected"],
     }
 
 
@@ -166,7 +166,6 @@ def _steady_figures(first: Look, last: Look) -> Figures:
         "packets_not_sent_by_robots": sent["send_drops"],
         "keyframe_requests": sent["keyframe_requests"],
         "loss_percent": grown.loss_percent,
-        "unexpected_packets": received["unexpected"],
     }
     for kind, histogram in (("", grown.all_latency), *((f"{k}_", h) for k, h in grown.latency.items())):
         found |= _latency(f"{kind}latency_ms", histogram)
@@ -204,20 +203,22 @@ def _bridge_figures(outcome: Outcome, first: Look, last: Look) -> Figures:
     if outcome.before.bridge is not None:
         grown = last.bridge.memory_bytes - outcome.before.bridge.memory_bytes
         found["memory_bytes_per_leg"] = grown / outcome.scenario.people
-    return found | _sends(*outcome.metrics)
+    return found | _inside_figures(*outcome.metrics)
 
 
-def _sends(before: Mapping[str, float], after: Mapping[str, float]) -> Figures:
+def _inside_figures(before: Scrape, after: Scrape) -> Figures:
+    """What the bridge says of itself."""
+
     def grown(name: str) -> float:
-        return after.get(name, 0.0) - before.get(name, 0.0)
+        return after.sums.get(name, 0.0) - before.sums.get(name, 0.0)
 
-    sends = grown("brotjeneste_sends_total")
-    if not sends:
-        return {}
-    return {
-        "datagrams_per_send": grown("brotjeneste_datagrams_out_total") / sends,
-        "bridge_send_drops": grown("brotjeneste_send_drops_total"),
-    }
+    found: Figures = {}
+    if sends := grown("brotjeneste_sends_total"):
+        found["datagrams_per_send"] = grown("brotjeneste_datagrams_out_total") / sends
+        found["bridge_send_drops"] = grown("brotjeneste_send_drops_total")
+    if before.delay is not None and after.delay is not None:
+        found |= _latency("inside_latency_ms", after.delay.since(before.delay))
+    return found
 
 
 def _used(first: Look, last: Look, which: str) -> float | None:

@@ -16,6 +16,7 @@ from typing import Final
 from loadtest.errors import LoadtestError, Rejected
 from loadtest.native import Crowd, NativeRobot
 from loadtest.scenario import Arrival, Scenario, arrivals
+from loadtest.scrape import Scrape
 from loadtest.target import Office
 from loadtest.totals import Streams, Totals
 from loadtest.watch import Look, Sample, Watch
@@ -37,12 +38,13 @@ _CLOCKS_AGREE_US: Final = 2_000
 class Life:
     """One robot: what became of it, with times in microseconds since the epoch.
 
-    `settled` is set when all streams of its room have reached it, or none will any more.
+    `robot` is there while it lives: what is over must not keep the engine. `settled` is set when all streams of its room have reached it, or none will any more.
     """
 
     arrival: Arrival
     link: str = field(repr=False)
-    robot: NativeRobot | None = None
+    robot: NativeRobot | None = field(default=None, repr=False)
+    participant: str | None = None
     started_us: int | None = None
     welcome_us: int | None = None
     connected_us: int | None = None
@@ -58,14 +60,17 @@ class Life:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A load test that is over. `steady` is what was counted in the steady time, None when it never came."""
+    """A load test that is over. `steady` is what was counted in the steady time, None when it never came.
+
+    `after` is what had been counted when the robots were told to leave.
+    """
 
     scenario: Scenario
     lives: tuple[Life, ...]
     samples: tuple[Sample, ...]
     before: Look
     steady: tuple[Look, Look] | None
-    metrics: tuple[dict[str, float], dict[str, float]]
+    metrics: tuple[Scrape, Scrape]
     after: Totals
     streams_flowing: int
     early_packets: int
@@ -108,7 +113,7 @@ class Runner:
         self._lives: list[Life] = []
         self._asked_us: dict[str, int] = {}
         self._leaving = False
-        self._metrics: list[dict[str, float]] = []
+        self._metrics: list[Scrape] = []
 
     async def run(self, told_to_stop: asyncio.Event) -> Outcome:
         """Run to the end, or until told to stop: then everyone leaves at once, and what there is is given."""
@@ -120,10 +125,11 @@ class Runner:
             people = [group.create_task(self._live(life, told_to_stop)) for life in self._lives]
             if await self._all_in(told_to_stop):
                 steady, flowing = await self._steady(told_to_stop)
+            # Counters go with the robots that they are of.
+            after = self._watch.look().totals
             self._watch.phase = "leaving"
             await self._everyone_leaves(people)
             left_over = await self._left_over(rooms)
-            after = self._watch.look().totals
             for task in helpers:
                 task.cancel()
         return Outcome(
@@ -132,7 +138,7 @@ class Runner:
             samples=tuple(self._watch.samples),
             before=before,
             steady=steady,
-            metrics=(self._metrics[0], self._metrics[1]) if len(self._metrics) > 1 else ({}, {}),
+            metrics=(self._metrics[0], self._metrics[1]) if len(self._metrics) > 1 else (Scrape(), Scrape()),
             after=after,
             streams_flowing=flowing,
             early_packets=sum(self._was_early(life) for life in self._lives),
@@ -194,6 +200,8 @@ class Runner:
         finally:
             life.settled.set()
             life.first_packet_us = robot.first_media_us
+            life.participant = robot.welcome.participant if robot.welcome else None
+            life.robot = None
 
     async def _note(self, life: Life, robot: NativeRobot) -> None:
         """Write down when the robot came how far."""
@@ -263,10 +271,9 @@ class Runner:
 
     def _was_early(self, life: Life) -> bool:
         """Whether somebody's media reached this robot before a doctor had said yes to them."""
-        robot = life.robot
-        if robot is None or robot.welcome is None or life.first_packet_us is None or life.arrival.seat == 0:
+        if life.participant is None or life.first_packet_us is None or life.arrival.seat == 0:
             return False
-        asked = self._asked_us.get(robot.welcome.participant)
+        asked = self._asked_us.get(life.participant)
         return asked is None or life.first_packet_us + _CLOCKS_AGREE_US < asked
 
 

@@ -22,15 +22,15 @@ def percentile(values: Sequence[float], percent: float) -> float | None:
 class Histogram:
     """Counts between bounds: `counts[i]` values were at most `bounds_us[i]` and above the bound before it.
 
-    There is one count more than there are bounds: those above the last.
+    The last bucket takes everything above the bound before it, whatever its own bound says.
     """
 
     bounds_us: NDArray[np.float64]
     counts: NDArray[np.uint64]
 
     def __post_init__(self) -> None:
-        if len(self.counts) != len(self.bounds_us) + 1:
-            raise ValueError("a histogram has one count more than bounds")
+        if len(self.counts) != len(self.bounds_us):
+            raise ValueError("a histogram has a count for each bound")
 
     @property
     def total(self) -> int:
@@ -46,10 +46,10 @@ class Histogram:
     def percentile_us(self, percent: float) -> float | None:
         """Upper bound of the bucket that holds the percentile: never less than the true value.
 
-        None without values, infinity when the percentile is above the last bound.
+        None without values, infinity when the percentile is in the last bucket.
         """
         if self.total == 0:
             return None
         rank = max(1, math.ceil(self.total * percent / 100))
         bucket = int(np.searchsorted(np.cumsum(self.counts), rank))
-        return float(self.bounds_us[bucket]) if bucket < len(self.bounds_us) else math.inf
+        return float(self.bounds_us[bucket]) if bucket < len(self.bounds_us) - 1 else math.inf

@@ -18,9 +18,9 @@ from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
-from prometheus_client.parser import text_string_to_metric_families
 
 from loadtest.errors import Rejected, TargetRefused, Unreachable
+from loadtest.scrape import Scrape, read_metrics
 from signalling import messages as m
 
 T = TypeVar("T")
@@ -88,20 +88,16 @@ class Office:
         """End a room for everyone."""
         await self._ask("DELETE", f"/api/v1/rooms/{room}", None)
 
-    async def metrics(self) -> dict[str, float]:
-        """Sum of each of the bridge's series over its labels; empty for a bridge that is not our own."""
+    async def metrics(self) -> Scrape:
+        """Read the bridge's metrics; empty for a bridge that is not our own."""
         if self._target.metrics_url is None:
-            return {}
+            return Scrape()
         try:
             async with self._session.get(self._target.metrics_url) as response:
                 text = await response.text()
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise Unreachable(f"no metrics of the bridge ({type(error).__name__})") from None
-        sums: dict[str, float] = {}
-        for family in text_string_to_metric_families(text):
-            for sample in family.samples:
-                sums[sample.name] = sums.get(sample.name, 0.0) + sample.value
-        return sums
+        return read_metrics(text)
 
     async def _ask(self, method: str, path: str, kind: type[T] | None, body: m.Part | None = None) -> T:
         headers = {"Authorization": f"Bearer {self._target.token}"}

@@ -11,9 +11,17 @@ import numpy as np
 from loadtest.statistics import Histogram
 from media.clients import ClientsSnapshot, latency_bounds_us
 
-KINDS: Final = ("audio", "video")
 SUMMED: Final = {
-    "senders": ("packets", "bytes", "pictures", "nacks", "rtx_packets", "keyframe_requests", "send_drops"),
+    "senders": (
+        "packets",
+        "bytes",
+        "pictures",
+        "nacks",
+        "rtx_packets",
+        "keyframe_requests",
+        "send_drops",
+        "late_resets",
+    ),
     "receivers": (
         "packets",
         "bytes",
@@ -52,8 +60,8 @@ class Totals:
     @property
     def all_latency(self) -> Histogram:
         """Both kinds in one."""
-        audio, video = (self.latency[kind] for kind in KINDS)
-        return Histogram(audio.bounds_us, audio.counts + video.counts)
+        one, *others = self.latency.values()
+        return Histogram(one.bounds_us, sum((other.counts for other in others), one.counts))
 
     @property
     def loss_percent(self) -> float:
@@ -68,7 +76,7 @@ def total(snapshot: ClientsSnapshot) -> Totals:
     return Totals(
         sent=_sums(snapshot.senders, SUMMED["senders"]),
         received=_sums(snapshot.receivers, SUMMED["receivers"]),
-        latency={kind: Histogram(bounds, counts) for kind, counts in zip(KINDS, snapshot.latency, strict=True)},
+        latency={kind: Histogram(bounds, counts) for kind, counts in snapshot.latency.items()},
     )
 
 

@@ -1,7 +1,7 @@
 """The packet engine as Python sees it: commands in, events out, counters on request. All of it plain data.
 
 The schema is that of media/engine/core/src/api.rs, in MessagePack; tests/media/test_engine_api.py holds the two
-together. This is the only module that imports the compiled one.
+together. Robots, which the compiled module holds as well, are in media/clients.py.
 """
 
 import asyncio
@@ -9,7 +9,7 @@ import ipaddress
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
 import numpy as np
@@ -44,6 +44,7 @@ __all__ = [
 
 SNAPSHOT_SECONDS: Final = 1.0
 _EVENTS_A_READ: Final = 1024
+_E = TypeVar("_E")
 
 
 class EngineError(Exception):
@@ -218,11 +219,26 @@ _DTYPES: Final = tuple(np.dtype([(name, "<u8") for name in names]) for names in 
 
 
 @contextmanager
-def _refusals() -> Iterator[None]:
+def refusals() -> Iterator[None]:
+    """Turn what the compiled module raises into EngineError."""
     try:
         yield
     except NativeError as error:
         raise EngineError(*error.args) from None
+
+
+class _Events(Protocol):
+    def drain_events(self, most: int) -> list[bytes]: ...
+
+
+def drain(native: _Events, decoder: msgspec.msgpack.Decoder[_E], take: Callable[[_E], None]) -> None:
+    """Call `take` with every event that waits."""
+    more = True
+    while more:
+        events = native.drain_events(_EVENTS_A_READ)
+        more = len(events) == _EVENTS_A_READ
+        for event in events:
+            take(decoder.decode(event))
 
 
 class Engine:
@@ -230,7 +246,7 @@ class Engine:
 
     def __init__(self, bind: str, base_port: int, shards: int) -> None:
         """Open the ports `base_port` and following (0: any free ones). Raises EngineError."""
-        with _refusals():
+        with refusals():
             self._native = NativeEngine(str(ipaddress.ip_address(bind)), base_port, shards)
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -245,25 +261,17 @@ class Engine:
 
     def submit(self, command: Command) -> None:
         """Hand a command over; a refusal of its content comes as an event. Raises EngineError when busy."""
-        with _refusals():
+        with refusals():
             self._native.submit(_ENCODER.encode(command))
 
     def listen(self, loop: asyncio.AbstractEventLoop, take: Callable[[Event], None]) -> None:
         """Call `take` with every event, on the loop, until `stop`."""
-        loop.add_reader(self._native.events_fd(), self._drain, take)
+        loop.add_reader(self._native.events_fd(), drain, self._native, _DECODER, take)
         self._loop = loop
-
-    def _drain(self, take: Callable[[Event], None]) -> None:
-        more = True
-        while more:
-            events = self._native.drain_events(_EVENTS_A_READ)
-            more = len(events) == _EVENTS_A_READ
-            for event in events:
-                take(_DECODER.decode(event))
 
     def snapshot(self) -> Snapshot:
         """Copy all counters out. Raises EngineError when a shard does not answer within a second."""
-        with _refusals():
+        with refusals():
             blocks = self._native.snapshot(SNAPSHOT_SECONDS)
         legs, streams, shards = (np.frombuffer(block, dtype) for block, dtype in zip(blocks, _DTYPES, strict=True))
         return Snapshot(legs=legs, streams=streams, shards=shards)

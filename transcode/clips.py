@@ -84,7 +84,9 @@ def tone_clip(tone: Tone, *, bitrate: int = 32_000, seconds: int = 2) -> Clip:
     packets: list[bytes] = []
     for start in range(0, seconds * SAMPLE_RATE, OPUS_SAMPLES):
         packets += encoder.encode(tone.samples(start, OPUS_SAMPLES))
-    return Clip("opus", SAMPLE_RATE, tuple(ClipFrame(OPUS_SAMPLES, True, (packet,)) for packet in packets))  # noqa: FBT003
+    return Clip(
+        "opus", SAMPLE_RATE, tuple(ClipFrame(OPUS_SAMPLES, key=True, payloads=(packet,)) for packet in packets)
+    )
 
 
 def _frame(codec: VideoCodec, picture: EncodedPicture, ticks: int) -> ClipFrame:

@@ -6,10 +6,7 @@ it is on one machine, so the figures hold the bridge and two pages in one Chromi
 
 import asyncio
 import json
-import os
-import platform
 import statistics
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -22,6 +19,7 @@ import numpy as np
 from playwright.async_api import Browser, async_playwright
 
 from bridge.rooms.events import Removed
+from loadtest.machine import commit, machine
 from signalling import messages as m
 from tests.support.bridge import House, Visitor, running_house
 from tests.support.media_checks import launch_chromium
@@ -173,21 +171,6 @@ def spread_of(values: Sequence[float]) -> dict[str, float]:
         "max": round(max(values), 1),
         "stdev": round(statistics.pstdev(values), 1),
     }
-
-
-def machine() -> dict[str, Any]:
-    """What was measured on, and how busy it was with other work."""
-    processors = Path("/proc/cpuinfo").read_text().splitlines()
-    model = next((line.partition(": ")[2] for line in processors if line.startswith("model name")), "unknown")
-    load = round(os.getloadavg()[0], 2)
-    return {"cpu": model, "cores": os.cpu_count(), "kernel": platform.release(), "load_1m": load}
-
-
-def commit() -> str:
-    """The commit that was measured, with a sign for changes on top of it."""
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603 - fixed words
-    return done.stdout.strip() or "unknown"
 
 
 async def main(rounds: int) -> None:

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from loadtest.statistics import Histogram, percentile
 
-BOUNDS = np.array([1.0, 2.0, 5.0, 10.0, 100.0])
+BOUNDS = np.array([1.0, 2.0, 5.0, 10.0, 100.0, math.inf])
 
 
 def of(values: list[float]) -> Histogram:
     """Count values into the bounds."""
     places = np.searchsorted(BOUNDS, values)
-    return Histogram(BOUNDS, np.bincount(places, minlength=len(BOUNDS) + 1).astype(np.uint64))
+    return Histogram(BOUNDS, np.bincount(places, minlength=len(BOUNDS)).astype(np.uint64))
 
 
 @given(st.lists(st.floats(0, 1e6), min_size=1), st.floats(0, 100))
@@ -43,7 +43,7 @@ def test_a_histogram_bounds_the_true_percentile_from_above(values: list[float], 
 
 
 def test_values_above_the_last_bound_are_not_made_smaller() -> None:
-    """A percentile out there is infinite, because all that is known is that it is above."""
+    """A percentile in the last bucket is infinite, because all that is known is that it is above."""
     assert of([1000.0]).percentile_us(50) == math.inf
 
 
@@ -67,6 +67,6 @@ def test_a_histogram_that_was_reset_counts_from_there() -> None:
 
 
 def test_counts_must_fit_their_bounds() -> None:
-    """One count more than bounds, or there is a mistake."""
-    with pytest.raises(ValueError, match="one count more"):
-        Histogram(BOUNDS, np.zeros(len(BOUNDS), np.uint64))
+    """A count for each bound, or there is a mistake."""
+    with pytest.raises(ValueError, match="a count for each"):
+        Histogram(BOUNDS, np.zeros(len(BOUNDS) + 1, np.uint64))

@@ -2,6 +2,7 @@
 
 use crate::api::{Extensions, IceParams, LegId, RoomId, SlotSpec, SourceSpec};
 use crate::ice::IceLite;
+use crate::ration::Ration;
 use crate::slot::Slot;
 use crate::source::Source;
 use crate::stats::LegRow;
@@ -12,7 +13,7 @@ use std::net::SocketAddr;
 /// Round trip assumed until one is measured: that of a slow mobile network.
 const DEFAULT_ROUND_TRIP: Micros = Micros::from_millis(100);
 /// DTLS datagrams passed on within one second; a handshake needs about ten.
-const DTLS_PER_SECOND: u32 = 60;
+pub const DTLS_PER_SECOND: u32 = 60;
 
 /// State of one leg. It has no `Debug` form, since it holds keys.
 pub struct Leg {
@@ -42,7 +43,7 @@ pub struct Leg {
     pub row: LegRow,
     gate_open: bool,
     clock: SenderClock,
-    dtls_window: (Micros, u32),
+    dtls_ration: Ration,
 }
 
 impl Leg {
@@ -70,7 +71,7 @@ impl Leg {
             row: LegRow::default(),
             gate_open: false,
             clock: SenderClock::default(),
-            dtls_window: (Micros(0), 0),
+            dtls_ration: Ration::default(),
         }
     }
 
@@ -124,11 +125,7 @@ impl Leg {
 
     /// Whether one more DTLS datagram may go to the control plane in this second.
     pub fn take_dtls_budget(&mut self, now: Micros) -> bool {
-        if now.since(self.dtls_window.0) >= Micros::from_secs(1) {
-            self.dtls_window = (now, 0);
-        }
-        self.dtls_window.1 += 1;
-        self.dtls_window.1 <= DTLS_PER_SECOND
+        self.dtls_ration.take(now, DTLS_PER_SECOND)
     }
 
     /// Counters with what is computed on demand.

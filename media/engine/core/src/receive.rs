@@ -199,6 +199,20 @@ impl ReceiveRegister {
         !self.missing.is_empty()
     }
 
+    /// Whether this packet is missing and was asked for again.
+    pub fn is_requested(&self, sequence: u64) -> bool {
+        let at = self
+            .missing
+            .binary_search_by_key(&sequence, |missing| missing.sequence);
+        at.is_ok_and(|at| self.missing[at].tries > 0)
+    }
+
+    /// Packets that are missing and may still come: neither reordering nor repair is over for them.
+    pub fn pending(&self, now: Micros) -> u64 {
+        let waits = |missing: &&Missing| now.since(missing.since) < GIVE_UP_AFTER;
+        self.missing.iter().filter(waits).count() as u64
+    }
+
     /// The figures for a report block; the interval since the last call ends here.
     pub fn report(&mut self) -> Reception {
         let expected = self.expected();

@@ -4,6 +4,7 @@
 //! lays a numpy structured array over it, and there is one place where a column is named.
 
 /// Defines a row: a struct of `u64`, its column names, and how it is written.
+#[macro_export]
 macro_rules! row {
     ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $field:ident,)+ }) => {
         $(#[$meta])*

@@ -1,21 +1,18 @@
 //! The engine as its control plane sees it.
 
 use crate::clock::Clock;
-use crate::shard_thread::{EventSignal, ShardThread, ToShard};
+use crate::events::{encode, EventQueue, EventSignal};
+use crate::shard_thread::{ShardThread, ToShard};
 use crate::socket::Socket;
+use crate::worker::Worker;
 use engine_core::api::{LegId, Refusal, Subject};
 use engine_core::stats::{LegRow, ShardRow, Snapshot, StreamRow};
 use engine_core::{Command, Event};
-use mio::Waker;
 use std::collections::HashMap;
-use std::io::Read;
 use std::net::{IpAddr, SocketAddr};
-use std::os::fd::{AsRawFd, RawFd};
-use std::os::unix::net::UnixStream;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{sync_channel, Receiver, SyncSender, TrySendError};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
+use std::os::fd::RawFd;
+use std::sync::mpsc::{sync_channel, SyncSender};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Commands that may wait for one shard. A join is about five.
@@ -33,13 +30,13 @@ pub enum EngineError {
     Schema(#[from] rmp_serde::decode::Error),
     #[error("an event could not be written: {0}")]
     Encode(#[from] rmp_serde::encode::Error),
-    #[error("the shard's queue is full")]
+    #[error("the thread's queue is full")]
     Busy,
-    #[error("the shard has stopped")]
+    #[error("the thread has stopped")]
     Stopped,
-    #[error("the shard did not answer in time")]
+    #[error("the thread did not answer in time")]
     TimedOut,
-    #[error("at least one shard is needed, and a port for each")]
+    #[error("at least one thread is needed, and a port for each shard")]
     Config,
 }
 
@@ -70,41 +67,8 @@ pub struct Config {
 }
 
 struct ShardHandle {
-    inbox: SyncSender<ToShard>,
-    waker: Waker,
+    worker: Worker<ToShard>,
     address: SocketAddr,
-    thread: Mutex<Option<JoinHandle<()>>>,
-}
-
-impl ShardHandle {
-    fn send(&self, message: ToShard) -> Result<(), EngineError> {
-        self.inbox.try_send(message).map_err(|error| match error {
-            TrySendError::Full(_) => EngineError::Busy,
-            TrySendError::Disconnected(_) => EngineError::Stopped,
-        })?;
-        self.waker.wake().map_err(EngineError::Socket)
-    }
-
-    fn stop(&self) {
-        while matches!(self.send(ToShard::Stop), Err(EngineError::Busy)) {
-            std::thread::yield_now();
-        }
-        let thread = lock(&self.thread).take();
-        if let Some(thread) = thread {
-            let _ = thread.join();
-        }
-    }
-}
-
-impl Drop for ShardHandle {
-    fn drop(&mut self) {
-        self.stop();
-    }
-}
-
-struct EventReader {
-    queue: Receiver<Event>,
-    stream: UnixStream,
 }
 
 /// Running shards. Dropping it stops them.
@@ -112,9 +76,7 @@ pub struct Engine {
     shards: Vec<ShardHandle>,
     /// Which shard a leg lives on, learned from `AddLeg`.
     places: Mutex<HashMap<LegId, usize>>,
-    events: Mutex<EventReader>,
-    events_fd: RawFd,
-    raised: Arc<AtomicBool>,
+    events: EventQueue<Event>,
 }
 
 impl Engine {
@@ -127,30 +89,15 @@ impl Engine {
         if config.shards == 0 || past_last > u32::from(u16::MAX) + 1 {
             return Err(EngineError::Config);
         }
-        let (events, queue) = sync_channel(EVENT_QUEUE);
-        let (reader, writer) = UnixStream::pair()?;
-        reader.set_nonblocking(true)?;
-        writer.set_nonblocking(true)?;
-        let raised = Arc::new(AtomicBool::new(false));
+        let (queue, events, signal) = EventQueue::new(EVENT_QUEUE)?;
         let clock = Clock::start();
         let shards = (0..config.shards)
-            .map(|index| {
-                let signal = EventSignal {
-                    stream: writer.try_clone()?,
-                    raised: Arc::clone(&raised),
-                };
-                start_shard(config, index, clock, events.clone(), signal)
-            })
+            .map(|index| start_shard(config, index, clock, events.clone(), signal.try_clone()?))
             .collect::<Result<Vec<_>, EngineError>>()?;
         Ok(Self {
             shards,
             places: Mutex::new(HashMap::new()),
-            events_fd: reader.as_raw_fd(),
-            events: Mutex::new(EventReader {
-                queue,
-                stream: reader,
-            }),
-            raised,
+            events: queue,
         })
     }
 
@@ -184,7 +131,9 @@ impl Engine {
             Subject::Room(room) => self.shard_of(room.0),
             Subject::Leg(leg) => places.get(&leg).copied().unwrap_or(0),
         };
-        self.shards[shard].send(ToShard::Command(Box::new(command)))?;
+        self.shards[shard]
+            .worker
+            .send(ToShard::Command(Box::new(command)))?;
         // Only now: a removal that the queue refused will be tried again, and has to find its shard then.
         match subject {
             Subject::NewLeg(leg, _) => places.insert(leg, shard),
@@ -195,8 +144,8 @@ impl Engine {
     }
 
     /// Readable when there are events.
-    pub fn events_fd(&self) -> RawFd {
-        self.events_fd
+    pub const fn events_fd(&self) -> RawFd {
+        self.events.fd()
     }
 
     /// Takes up to `most` events out, each as MessagePack. A caller that got as many as it asked for asks again at
@@ -205,15 +154,9 @@ impl Engine {
     /// # Errors
     /// [`EngineError::Encode`] if an event cannot be written, which would be a bug.
     pub fn drain_events(&self, most: usize) -> Result<Vec<Vec<u8>>, EngineError> {
-        let mut reader = lock(&self.events);
-        let mut sink = [0; 64];
-        while matches!(reader.stream.read(&mut sink), Ok(1..)) {}
-        // Lowered before the queue is read: an event that comes in between raises it again.
-        self.raised.store(false, Ordering::Release);
-        let taken: Vec<Event> = reader.queue.try_iter().take(most).collect();
+        let taken = self.events.take(most);
         self.forget_refused(&taken);
-        let encode = |event: &Event| rmp_serde::to_vec_named(event).map_err(EngineError::from);
-        taken.iter().map(encode).collect()
+        encode(&taken)
     }
 
     /// A leg that was not made has no place.
@@ -238,7 +181,7 @@ impl Engine {
             .iter()
             .map(|shard| {
                 let (reply, answer) = sync_channel(1);
-                shard.send(ToShard::Snapshot(reply)).map(|()| answer)
+                shard.worker.send(ToShard::Snapshot(reply)).map(|()| answer)
             })
             .collect::<Result<Vec<_>, _>>()?;
         for answer in pending {
@@ -257,7 +200,7 @@ impl Engine {
 
     /// Stops the threads and waits for them.
     pub fn stop(&self) {
-        self.shards.iter().for_each(ShardHandle::stop);
+        self.shards.iter().for_each(|shard| shard.worker.stop());
     }
 }
 
@@ -281,10 +224,8 @@ fn start_shard(
         .name(format!("shard-{index}"))
         .spawn(move || thread.run())?;
     Ok(ShardHandle {
-        inbox,
-        waker,
+        worker: Worker::new(inbox, waker, Some(thread)),
         address,
-        thread: Mutex::new(Some(thread)),
     })
 }
 
@@ -296,28 +237,4 @@ fn write_blocks(snapshot: &Snapshot, [legs, streams, shards]: &mut [Vec<u8>; 3])
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use mio::{Poll, Token};
-
-    /// A full queue and a thread that has ended are told apart, and neither blocks.
-    #[test]
-    fn a_full_queue_refuses_and_an_ended_thread_says_so() {
-        let poll = Poll::new().unwrap();
-        let (inbox, outbox) = sync_channel(1);
-        let handle = ShardHandle {
-            inbox,
-            waker: Waker::new(poll.registry(), Token(0)).unwrap(),
-            address: SocketAddr::from(([127, 0, 0, 1], 1)),
-            thread: Mutex::new(None),
-        };
-        let (reply, _answer) = sync_channel(1);
-        assert!(handle.send(ToShard::Snapshot(reply)).is_ok());
-        assert_eq!(handle.send(ToShard::Stop).unwrap_err().code(), "busy");
-        drop(outbox);
-        assert_eq!(handle.send(ToShard::Stop).unwrap_err().code(), "stopped");
-    }
 }

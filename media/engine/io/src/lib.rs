@@ -4,9 +4,11 @@
 //! `engine_core::api`), so that the engine can become a process of its own without a change on either side. This
 //! crate alone reads a clock.
 
-mod clock;
+pub mod clock;
 pub mod engine;
+pub mod events;
 mod shard_thread;
-mod socket;
+pub mod socket;
+pub mod worker;
 
 pub use engine::{Config, Engine, EngineError};

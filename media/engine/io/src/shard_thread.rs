@@ -1,15 +1,14 @@
 //! The loop of one shard: commands, packets, timers, events; and nothing that can block but the wait for them.
 
 use crate::clock::Clock;
+use crate::events::EventSignal;
 use crate::socket::{Port, Sent, Socket};
+use crate::worker::{thread_cpu_micros, Stop};
 use engine_core::stats::{ShardRow, Snapshot};
 use engine_core::{Command, Event, Outbox, Shard};
 use mio::{Events, Interest, Poll, Token, Waker};
-use std::io::{self, Write};
-use std::os::unix::net::UnixStream;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::io;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError};
-use std::sync::Arc;
 use std::time::Duration;
 
 const SOCKET: Token = Token(0);
@@ -27,18 +26,9 @@ pub(crate) enum ToShard {
     Stop,
 }
 
-/// Wakes the reader of events, once for many.
-pub(crate) struct EventSignal {
-    pub(crate) stream: UnixStream,
-    pub(crate) raised: Arc<AtomicBool>,
-}
-
-impl EventSignal {
-    fn raise(&mut self) {
-        if !self.raised.swap(true, Ordering::AcqRel) {
-            // A full pipe means that the reader has been woken already.
-            let _ = self.stream.write(&[1]);
-        }
+impl Stop for ToShard {
+    fn stop() -> Self {
+        Self::Stop
     }
 }
 
@@ -180,9 +170,4 @@ fn count(row: &mut ShardRow, sent: Sent) {
     row.datagrams_out += sent.datagrams;
     row.sends += sent.sends;
     row.send_drops += sent.drops;
-}
-
-fn thread_cpu_micros() -> u64 {
-    let spent = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-    spent.tv_sec as u64 * 1_000_000 + spent.tv_nsec as u64 / 1_000
 }

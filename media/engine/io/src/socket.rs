@@ -5,6 +5,7 @@ use mio::net::UdpSocket;
 use quinn_udp::{RecvMeta, Transmit, UdpSockRef, UdpSocketState, BATCH_SIZE};
 use std::io::{self, IoSliceMut};
 use std::net::SocketAddr;
+use std::time::Duration;
 
 /// Room for what the kernel may join into one receive.
 const RECEIVE_BYTES: usize = 65_536;
@@ -14,56 +15,113 @@ const KERNEL_BUFFER: usize = 4 << 20;
 /// fan-out of fifty before anything is sent, they would take a hundred megabytes.
 const MOST_AT_ONCE: usize = 128;
 
-/// What sends.
-pub(crate) struct Port {
-    pub(crate) inner: UdpSocket,
+/// A socket: what sends, and with [`Buffers`] receives.
+pub struct Port {
+    /// The socket itself, to be registered and asked for its address.
+    pub inner: UdpSocket,
     state: UdpSocketState,
 }
 
-/// What receives, with room for what comes.
-pub(crate) struct Socket {
-    pub(crate) port: Port,
+/// Room for what comes in one receive, on any port.
+pub struct Buffers {
     buffers: Vec<Box<[u8]>>,
     metas: Vec<RecvMeta>,
     /// Only its memory is kept between batches.
     datagrams: Vec<Datagram<'static>>,
 }
 
+/// A port with buffers of its own.
+pub(crate) struct Socket {
+    pub(crate) port: Port,
+    buffers: Buffers,
+}
+
 /// What happened to an outbox.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Sent {
-    pub(crate) datagrams: u64,
-    pub(crate) sends: u64,
-    pub(crate) drops: u64,
+#[allow(missing_docs)]
+pub struct Sent {
+    pub datagrams: u64,
+    pub sends: u64,
+    pub drops: u64,
+}
+
+/// What one receive brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Received {
+    /// Nothing: the socket is empty, or has an error.
+    Nothing,
+    /// Less than fits: the socket is empty now.
+    Last,
+    /// As much as fits: there may be more.
+    More,
 }
 
 impl Socket {
     pub(crate) fn bind(address: SocketAddr) -> io::Result<Self> {
-        let inner = UdpSocket::bind(address)?;
-        let state = UdpSocketState::new(UdpSockRef::from(&inner))?;
-        // A smaller limit of the system is not an error; the drop counters will tell.
-        let _ = state.set_send_buffer_size(UdpSockRef::from(&inner), KERNEL_BUFFER);
-        let _ = state.set_recv_buffer_size(UdpSockRef::from(&inner), KERNEL_BUFFER);
         Ok(Self {
-            port: Port { inner, state },
-            buffers: (0..BATCH_SIZE)
-                .map(|_| vec![0; RECEIVE_BYTES].into_boxed_slice())
-                .collect(),
-            metas: vec![RecvMeta::default(); BATCH_SIZE],
-            datagrams: Vec::with_capacity(BATCH_SIZE * 4),
+            port: Port::bind(address)?,
+            buffers: Buffers::default(),
         })
     }
 
     /// Receives what is there and hands it over in parts. False when there was nothing.
     pub(crate) fn receive(&mut self, mut take: impl FnMut(&Port, &mut [Datagram<'_>])) -> bool {
+        let Self { port, buffers } = self;
+        let Ok(mut datagrams) = buffers.fill(port).map(|count| buffers.split(count)) else {
+            return false;
+        };
+        for part in datagrams.chunks_mut(MOST_AT_ONCE) {
+            take(port, part);
+        }
+        self.buffers.datagrams = recycle(datagrams);
+        true
+    }
+}
+
+impl Default for Buffers {
+    fn default() -> Self {
+        Self {
+            buffers: (0..BATCH_SIZE)
+                .map(|_| vec![0; RECEIVE_BYTES].into_boxed_slice())
+                .collect(),
+            metas: vec![RecvMeta::default(); BATCH_SIZE],
+            datagrams: Vec::with_capacity(BATCH_SIZE * 4),
+        }
+    }
+}
+
+impl Buffers {
+    /// Receives what is there and hands over each datagram with the kernel's time stamp of its arrival.
+    pub fn receive(
+        &mut self,
+        port: &Port,
+        mut take: impl FnMut(Option<Duration>, SocketAddr, &mut [u8]),
+    ) -> Received {
+        let Ok(count) = self.fill(port) else {
+            return Received::Nothing;
+        };
+        for (buffer, meta) in self.buffers.iter_mut().zip(&self.metas[..count]) {
+            let parts = buffer[..meta.len].chunks_mut(meta.stride.max(1));
+            parts.for_each(|data| take(meta.timestamp, meta.addr, data));
+        }
+        if count == BATCH_SIZE {
+            Received::More
+        } else {
+            Received::Last
+        }
+    }
+
+    /// One call to the socket; gives how many of the buffers it filled.
+    fn fill(&mut self, port: &Port) -> io::Result<usize> {
         let mut slices = self.buffers.iter_mut().map(|b| IoSliceMut::new(b));
         let mut slices: [IoSliceMut<'_>; BATCH_SIZE] =
             std::array::from_fn(|_| slices.next().unwrap_or_else(|| IoSliceMut::new(&mut [])));
-        let socket = UdpSockRef::from(&self.port.inner);
-        let received = self.port.state.recv(socket, &mut slices, &mut self.metas);
-        let Ok(count) = received else {
-            return false;
-        };
+        let socket = UdpSockRef::from(&port.inner);
+        port.state.recv(socket, &mut slices, &mut self.metas)
+    }
+
+    /// The datagrams of the first `count` buffers, in memory that is given back afterwards.
+    fn split(&mut self, count: usize) -> Vec<Datagram<'_>> {
         let mut datagrams = recycle(std::mem::take(&mut self.datagrams));
         for (buffer, meta) in self.buffers.iter_mut().zip(&self.metas[..count]) {
             let parts = buffer[..meta.len].chunks_mut(meta.stride.max(1));
@@ -72,18 +130,27 @@ impl Socket {
                 data,
             }));
         }
-        for part in datagrams.chunks_mut(MOST_AT_ONCE) {
-            take(&self.port, part);
-        }
-        self.datagrams = recycle(datagrams);
-        true
+        datagrams
     }
 }
 
 impl Port {
+    /// Opens a socket with large kernel buffers.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn bind(address: SocketAddr) -> io::Result<Self> {
+        let inner = UdpSocket::bind(address)?;
+        let state = UdpSocketState::new(UdpSockRef::from(&inner))?;
+        // A smaller limit of the system is not an error; the drop counters will tell.
+        let _ = state.set_send_buffer_size(UdpSockRef::from(&inner), KERNEL_BUFFER);
+        let _ = state.set_recv_buffer_size(UdpSockRef::from(&inner), KERNEL_BUFFER);
+        Ok(Self { inner, state })
+    }
+
     /// Sends everything in the outbox. What the kernel does not take is dropped, as a network would: media that is
     /// late is worth nothing, and waiting here would hold up every other room.
-    pub(crate) fn send(&self, outbox: &Outbox) -> Sent {
+    pub fn send(&self, outbox: &Outbox) -> Sent {
         let mut sent = Sent::default();
         for (send, bytes) in outbox.sends() {
             let most = self.state.max_gso_segments().max(1);

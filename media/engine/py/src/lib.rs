@@ -1,4 +1,7 @@
-//! The engine for Python: bytes in, bytes out, no logic. `media/api.py` is its only importer.
+//! The engine and the robots for Python: bytes in, bytes out, no logic. `media/api.py` and `media/clients.py` are the
+//! only importers.
+
+mod clients;
 
 use engine_io::{Config, Engine, EngineError};
 use pyo3::exceptions::PyException;
@@ -104,5 +107,6 @@ fn columns() -> [Vec<&'static str>; 3] {
 fn _engine(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<NativeEngine>()?;
     module.add_function(wrap_pyfunction!(columns, module)?)?;
+    clients::add_to(module)?;
     module.add("NativeError", module.py().get_type::<NativeError>())
 }

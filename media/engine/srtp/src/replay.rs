@@ -6,7 +6,7 @@ use crate::SrtpError;
 pub const REPLAY_WINDOW: u64 = 1024;
 /// Words of 64 bits in a window.
 pub const WINDOW_WORDS: usize = 16;
-/// SSRCs that one leg may have in RTP, and as many in RTCP.
+/// SSRCs that one leg may have in RTP, and as many in RTCP, unless [`Inbound::with_streams`](crate::Inbound) says more.
 pub const MAX_STREAMS: usize = 64;
 
 const HALF_CYCLE: u64 = 1 << 15;
@@ -100,10 +100,11 @@ const fn place(index: u64) -> (usize, u64) {
 }
 
 /// The streams of one direction. A leg has a handful, so a scan of a short array beats hashing.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Streams {
     ssrcs: Vec<u32>,
     states: Vec<StreamState>,
+    most: usize,
 }
 
 /// An index that passed the replay check and waits for authentication.
@@ -113,7 +114,22 @@ pub(crate) struct Candidate {
     pub(crate) index: u64,
 }
 
+impl Default for Streams {
+    fn default() -> Self {
+        Self {
+            ssrcs: Vec::new(),
+            states: Vec::new(),
+            most: MAX_STREAMS,
+        }
+    }
+}
+
 impl Streams {
+    /// Takes that many streams.
+    pub(crate) const fn set_most(&mut self, most: usize) {
+        self.most = most;
+    }
+
     /// The index of an RTP packet, if it is no replay.
     pub(crate) fn rtp_candidate(&self, ssrc: u32, sequence: u16) -> Result<Candidate, SrtpError> {
         self.candidate(ssrc, |known| {
@@ -136,7 +152,7 @@ impl Streams {
         let index = index(state);
         match state {
             Some(state) => state.check(index)?,
-            None if self.ssrcs.len() >= MAX_STREAMS => return Err(SrtpError::StreamLimit),
+            None if self.ssrcs.len() >= self.most => return Err(SrtpError::StreamLimit),
             None => {}
         }
         Ok(Candidate { position, index })
@@ -159,7 +175,7 @@ impl Streams {
         state.set(state.highest);
         match self.position(state.ssrc) {
             Some(position) => self.states[position] = state,
-            None if self.ssrcs.len() >= MAX_STREAMS => return Err(SrtpError::StreamLimit),
+            None if self.ssrcs.len() >= self.most => return Err(SrtpError::StreamLimit),
             None => self.push(state),
         }
         Ok(())

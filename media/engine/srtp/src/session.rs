@@ -70,6 +70,14 @@ impl Inbound {
         })
     }
 
+    /// Takes that many SSRCs in RTP and as many in RTCP, instead of [`MAX_STREAMS`](crate::MAX_STREAMS).
+    #[must_use]
+    pub const fn with_streams(mut self, most: usize) -> Self {
+        self.rtp_streams.set_most(most);
+        self.rtcp_streams.set_most(most);
+        self
+    }
+
     /// The profile that the keys are for.
     #[must_use]
     pub const fn profile(&self) -> Profile {

@@ -6,7 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod bytes;
-mod crc;
+pub mod crc;
 pub mod demux;
 mod error;
 pub mod payload;

@@ -17,19 +17,19 @@ mod legs;
 mod model;
 mod net;
 mod peer;
-mod random;
+
 mod receiver;
 mod sender;
 mod world;
 
 pub use allocations::{allocations_of, Counting};
 pub use auditor::Auditor;
+pub use engine_core::random::Random;
 pub use exercise::ALL as EXERCISES;
 pub use legs::{feed, End, PeerSpec, AUDIO_LEVEL_ID, MID_ID};
 pub use model::Model;
 pub use net::{Net, Path};
 pub use peer::Peer;
-pub use random::Random;
 pub use receiver::{Got, Receiver};
 pub use sender::{Plain, Sender, Tag};
 pub use world::{ms, World, START};
