@@ -20,7 +20,7 @@ ENGINE_SOURCES := $(shell find $(ENGINE)/wire/src $(ENGINE)/srtp/src $(ENGINE)/c
 
 .DEFAULT_GOAL := help
 .PHONY: help demo serve build check check-python check-engine format test test-engine guard test-python test-wheel \
-	check-and-test-engine browsers coverage fuzz bench lock clean
+	check-and-test-engine browsers coverage fuzz bench bench-peers lock clean
 
 help: ## List the commands.
 	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | sort | awk -F ':.*?## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -104,6 +104,10 @@ bench: build ## Measure; results as JSON under build/bench/.
 	mkdir -p build/bench
 	cd $(ENGINE) && $(CARGO) run --quiet --release --locked -p engine-io --example bench_forward -- $(CURDIR)/build/bench/forward.json
 	$(BIN)/python -m tests.e2e.bench_admission
+
+bench-peers: build ## Our bridge and Janus side by side; takes about six minutes and installs Debian's janus.
+	bash .ci/system-packages bench
+	$(BIN)/python -m loadtest.peers
 
 lock: build ## Choose new versions of Python's packages within pyproject.toml's bounds.
 	$(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \

@@ -45,6 +45,7 @@ from media.clients import (
     source_id,
 )
 from media.transport import DtlsCertificate, DtlsClient, TransportError
+from media.transport.dtls import PROFILES, SrtpProfile
 from signalling.messages import Layout, SlotCounts, SourceName, Sources, Welcome
 from transcode.clips import Clip
 
@@ -70,13 +71,15 @@ class NativeOptions:
     """How native robots send and check.
 
     `check_percent` is the share of what is received that is decrypted and verified in full; `pacing` as in
-    `media.clients.Sender`; `bind` is the address of their sockets.
+    `media.clients.Sender`; `bind` is the address of their sockets; `profiles` are the SRTP profiles
+    that they offer.
     """
 
     codec: sdp.VideoCodec = "vp8"
     pacing: Literal["burst", "even"] = "burst"
     check_percent: int = 5
     bind: str = "127.0.0.1"
+    profiles: tuple[SrtpProfile, ...] = tuple(PROFILES)
 
 
 class Crowd:
@@ -170,7 +173,12 @@ class NativeMedia:
         self._removed.set()
 
     async def offer(self, limits: SlotCounts) -> tuple[str, Sources]:
-        """SDP with microphone, camera where the profile has one, and all slots of `limits`, as a page does."""
+        """SDP with what `_wanted` says."""
+        self._wish = self._wanted(limits)
+        return sdp.write_offer(self._wish), self._wish.sources
+
+    def _wanted(self, limits: SlotCounts) -> sdp.Wish:
+        """Microphone, camera where the profile has one, and all slots of `limits`, as a page offers."""
         local = sdp.Local(
             ufrag=secrets.token_urlsafe(_UFRAG_BYTES).translate(_ICE_CHARACTERS),
             pwd=secrets.token_urlsafe(_PASSWORD_BYTES).translate(_ICE_CHARACTERS),
@@ -182,8 +190,7 @@ class NativeMedia:
         if self._crowd.clips.video is not None:
             own = (sdp.VIDEO[self._crowd.options.codec],)
             sending.append(sdp.Outgoing("video", sdp.CAMERA_MID, ssrcs[1], ssrcs[2], own))
-        self._wish = sdp.Wish(local, tuple(sending), limits.audio, limits.video + limits.content)
-        return sdp.write_offer(self._wish), self._wish.sources
+        return sdp.Wish(local, tuple(sending), limits.audio, limits.video + limits.content)
 
     async def accept(self, text: str, group: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
         """Take the bridge's answer and start connecting; nothing of this runs in `group`."""
@@ -319,7 +326,10 @@ class NativeMedia:
         if self._dtls is not None or self._remote is None:
             return
         try:
-            self._dtls = DtlsClient(self._crowd.certificate, self._remote.fingerprints, self._crowd.clock())
+            crowd = self._crowd
+            self._dtls = DtlsClient(
+                crowd.certificate, self._remote.fingerprints, crowd.clock(), profiles=crowd.options.profiles
+            )
         except TransportError as error:
             self._fail(error.code)
         else:
