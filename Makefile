@@ -78,8 +78,7 @@ test-engine: ## The packet engine's tests.
 	+cd $(ENGINE) && $(CARGO) test --quiet --workspace --locked
 
 test-python: build browsers ## Python's tests, real browsers included.
-	$(BIN)/pytest --numprocesses 2 --dist worksteal --ignore tests/e2e $(PYTEST_ARGS)
-	$(BIN)/pytest tests/e2e $(PYTEST_ARGS)
+	$(BIN)/pytest --numprocesses 2 --dist worksteal $(PYTEST_ARGS)
 
 test-wheel: build ## The command line's tests once more, against the built wheel in an environment of its own.
 	rm -rf build/wheel && mkdir -p build/wheel
