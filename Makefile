@@ -82,8 +82,7 @@ guard: build ## Whether the packet path has become a tenth dearer, by instructio
 	+cd $(ENGINE) && $(CARGO) run --quiet --release --locked -p engine-io --example guard
 
 test-python: build browsers ## Python's tests, real browsers included.
-	$(BIN)/pytest --numprocesses 2 --dist worksteal --ignore tests/e2e $(PYTEST_ARGS)
-	$(BIN)/pytest tests/e2e $(PYTEST_ARGS)
+	$(BIN)/pytest --numprocesses 2 --dist worksteal $(PYTEST_ARGS)
 
 test-wheel: build ## The command line's tests once more, against the built wheel in an environment of its own.
 	rm -rf build/wheel && mkdir -p build/wheel

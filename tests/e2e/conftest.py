@@ -1,23 +1,23 @@
-"""A bridge and a browser for each test."""
+"""A bridge for each test, and one browser for all of them: each person has a context of their own in it."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, async_playwright
 
 from tests.support.bridge import House, running_house
 from tests.support.media_checks import launch_chromium
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def house(tmp_path: Path) -> AsyncIterator[House]:
     """A running bridge with one room."""
     async with running_house(tmp_path) as house:
         yield house
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def chromium() -> AsyncIterator[Browser]:
     """Debian's Chromium."""
     async with async_playwright() as playwright:

@@ -9,7 +9,11 @@ from bridge.rooms.events import Removed
 from signalling import messages as m
 from tests.support.bridge import House, Visitor, open_link
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.timeout(120),
+    pytest.mark.asyncio(loop_scope="session"),
+]
 
 DOCTOR, PATIENT, INTERPRETER = 3, 17, 42
 

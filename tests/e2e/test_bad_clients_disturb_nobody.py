@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import aiohttp
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -20,7 +21,11 @@ from loadtest.link import parse_link
 from signalling import messages as m
 from tests.support.bridge import House, Visitor
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.timeout(120),
+    pytest.mark.asyncio(loop_scope="session"),
+]
 
 DOCTOR, PATIENT = 9, 31
 DATAGRAMS: Final = 4000
@@ -74,7 +79,7 @@ class NextWeek:
         return self.today.monotonic()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def call(
     house: House, chromium: Browser, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> AsyncIterator[Call]:

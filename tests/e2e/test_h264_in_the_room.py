@@ -11,7 +11,11 @@ from loadtest.robot import Robot
 from signalling import messages as m
 from tests.support.bridge import House, robots
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.timeout(120),
+    pytest.mark.asyncio(loop_scope="session"),
+]
 
 DOCTOR, H264_ROBOT, VP8_ROBOT = 2, 25, 33
 H264: Final = MediaOptions(0, width=320, height=240, fps=10, codec="H264")

@@ -11,7 +11,11 @@ from loadtest.robot import Robot
 from signalling import messages as m
 from tests.support.bridge import House, Visitor, robots
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.timeout(180),
+    pytest.mark.asyncio(loop_scope="session"),
+]
 
 DOCTOR, PATIENT, FIRST_ROBOT, NEWCOMER = 1, 11, 20, 40
 # Seven of them share two cores with two pages that decode eight pictures each.

@@ -28,6 +28,7 @@ def test_five_parties_of_three_kinds_in_a_network_of_their_own() -> None:
     island.run_again(f"{HERE}::test_five_parties_of_three_kinds_see_and_hear_each_other", seconds=170)
 
 
+@pytest.mark.asyncio(loop_scope="session")
 @pytest.mark.skipif(not island.inside(), reason="is run by the test above, in a network of its own")
 async def test_five_parties_of_three_kinds_see_and_hear_each_other(tmp_path: Path, chromium: Browser) -> None:
     """Three pages in Chromium, one in Firefox and a robot: each pair by picture and by tone, both ways."""

@@ -8,7 +8,11 @@ from playwright.async_api import Browser
 from signalling import messages as m
 from tests.support.bridge import House, Visitor, eventually
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.timeout(120),
+    pytest.mark.asyncio(loop_scope="session"),
+]
 
 DOCTOR, PATIENT, RELATIVE = 5, 23, 51
 ENOUGH_PACKETS = 100

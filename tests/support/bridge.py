@@ -221,6 +221,20 @@ class Viewer:
         assert picture is not None, f"{self.identity} does not see {identity}; {self.console[-5:]}"
         assert picture.identity == identity
 
+    async def comes_to_see(self, participant: str, identity: int, before: int, *, timeout_s: float = 30) -> None:
+        """Wait until a slot that showed `before` shows somebody else, and check that it is the right person.
+
+        The layout is ahead of the pictures: those of the one before are in the browser's buffer still.
+        """
+        await self.shown(participant)
+        track = self.track(participant, "camera")
+        async with asyncio.timeout(timeout_s):
+            while (picture := await read_page_video(self.page, track, distinct=2)) is None or (
+                picture.identity == before
+            ):
+                pass
+        assert picture.identity == identity
+
     async def hears(self, participant: str, identity: int, *, timeout_s: float = 15) -> None:
         """Check by content that somebody's tone comes."""
         await self.shown(participant, "mic")
