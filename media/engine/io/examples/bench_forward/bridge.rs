@@ -178,6 +178,9 @@ fn add_leg(leg: usize, room: usize, is_camera: bool) -> Command {
         rtx_pt: Some(97),
         nack: true,
         pli: true,
+        packetization_mode: None,
+        profile: None,
+        level_asymmetry: false,
     };
     let source = SourceSpec {
         source: 1,
