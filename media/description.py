@@ -14,6 +14,8 @@ Kind = Literal["audio", "video"]
 MIC: Final = 0
 CAMERA: Final = 1
 CONTENT: Final = 2
+BASELINE_LEVEL_1: Final = 0x42000A
+CONSTRAINED_BASELINE: Final = ((0x42, 0x4F, 0x40), (0x4D, 0x8F, 0x80), (0x58, 0xCF, 0xC0))
 
 
 class Format(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,7 +23,9 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
 
     `pt` is 0..127; `codec` is the encoding name of its rtpmap in lower case; `clock_rate` is in Hz; `rtx_pt`
     is the payload type of its retransmissions (RFC 4588) or None; `nack` and `pli` say whether RFC 4585
-    generic NACK and picture loss indication were agreed.
+    generic NACK and picture loss indication were agreed. The rest is for H.264 alone (RFC 6184 section 8.1):
+    `packetization_mode`, None for 0; `profile` is profile-level-id as a number of 24 bits, None for baseline at
+    level 1; `level_asymmetry` says that the level received may differ from the level sent.
     """
 
     pt: int
@@ -30,6 +34,30 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
     rtx_pt: int | None = None
     nack: bool = False
     pli: bool = False
+    packetization_mode: int | None = None
+    profile: int | None = None
+    level_asymmetry: bool = False
+
+    def takes(self, sent: "Format") -> bool:
+        """Whether a receiver of this format can decode what comes in `sent`, unchanged.
+
+        The engine's rule (media/engine/core/src/format.rs), which refuses a feed that does not fit: for H.264 mode
+        and profile must be the same, and the level no higher (RFC 6184 section 8.2.2).
+        """
+        if (self.codec, self.clock_rate) != (sent.codec, sent.clock_rate):
+            return False
+        if self.codec != "h264":
+            return True
+        (mode, profile, level), (sent_mode, sent_profile, sent_level) = _h264(self), _h264(sent)
+        return (mode, profile) == (sent_mode, sent_profile) and (self.level_asymmetry or level >= sent_level)
+
+
+def _h264(form: Format) -> tuple[int, tuple[int, int], int]:
+    """Mode, profile, level. The three spellings of constrained baseline (RFC 6184 table 5) are one profile."""
+    number = BASELINE_LEVEL_1 if form.profile is None else form.profile
+    profile, flags, level = number.to_bytes(3, "big")
+    constrained = any(profile == p and flags & mask == bits for p, mask, bits in CONSTRAINED_BASELINE)
+    return form.packetization_mode or 0, (0x42, 0x40) if constrained else (profile, flags), level
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,10 +8,12 @@ with each other.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import product
 from types import MappingProxyType
 from typing import Final
 
-from media.description import CAMERA, CONTENT, MIC, Kind, Slot, Source
+from media.description import CAMERA, CONTENT, MIC, Format, Kind, Slot, Source
 
 Place = tuple[int, int]
 """A leg and the index of one of its slots."""
@@ -22,8 +24,8 @@ SourceKey = tuple[int, int]
 Plan = Mapping[Place, SourceKey]
 """What every filled slot carries."""
 
-Forms = frozenset[tuple[Kind, str, int]]
-"""What a source comes in or a slot takes: kind, codec and clock rate of each format."""
+Forms = frozenset[tuple[Kind, Format]]
+"""What a source comes in or a slot takes: its formats, without the payload types, which are each leg's own."""
 
 NO_PLAN: Final[Plan] = MappingProxyType({})
 
@@ -62,11 +64,34 @@ def plan(present: Sequence[Present], speakers: Sequence[int], previous: Plan = N
 
 def can_forward(source: Source, slot: Slot) -> bool:
     """Whether the slot takes the source as it is: the same kind, and at least one format in common."""
-    return not _forms(source).isdisjoint(_forms(slot))
+    return _fits(_forms(slot), _forms(source))
+
+
+@lru_cache(maxsize=4096)
+def _fits(takes: Forms, gives: Forms) -> bool:
+    """Whether one format of a slot takes one of a source. Kinds of browsers are few, and pairs to plan many."""
+    pairs = product(takes, gives)
+    return any(to_kind == kind and to.takes(given) for (to_kind, to), (kind, given) in pairs)
 
 
 def _forms(of: Source | Slot) -> Forms:
-    return frozenset((of.kind, form.codec, form.clock_rate) for form in of.formats)
+    return _forms_of(of.kind, of.formats)
+
+
+@lru_cache(maxsize=4096)
+def _forms_of(kind: Kind, formats: tuple[Format, ...]) -> Forms:
+    return frozenset((kind, _form(form)) for form in formats)
+
+
+def _form(of: Format) -> Format:
+    return Format(
+        pt=0,
+        codec=of.codec,
+        clock_rate=of.clock_rate,
+        packetization_mode=of.packetization_mode,
+        profile=of.profile,
+        level_asymmetry=of.level_asymmetry,
+    )
 
 
 def _by_importance(receiver: Present, present: Sequence[Present], speakers: Sequence[int]) -> list[Present]:
@@ -97,9 +122,7 @@ def _assign(
     Where slots differ in what they take, one of the most important may fit none that is free; the slots that are
     left then go to whoever fits.
     """
-    fits = {
-        key: [s for s, takes in slots.items() if not takes.isdisjoint(gives)] for key, gives in offered.items()
-    }
+    fits = {key: [s for s, takes in slots.items() if _fits(takes, gives)] for key, gives in offered.items()}
     ranked = [key for key, places in fits.items() if places]
     by_number = dict(enumerate(slots))
     taken: dict[int, SourceKey] = {}

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypedDict
 
 from aiortc.sdp import H264Profile, parse_h264_profile_level_id
 
@@ -51,6 +51,12 @@ class Agreed:
     rtpmap: str
     fmtp: str | None
     feedback: tuple[str, ...]
+
+
+class _H264Format(TypedDict, total=False):
+    packetization_mode: int
+    profile: int | None
+    level_asymmetry: bool
 
 
 def agree(line: MediaLine, capabilities: Capabilities) -> tuple[Agreed, ...]:
@@ -129,11 +135,24 @@ def _agreed(codec: OfferedCodec, kind: str, rtx_pt: int | None) -> Agreed:
             rtx_pt=rtx_pt if nack else None,  # nobody would ask for a retransmission without NACK
             nack=nack,
             pli="nack pli" in feedback,
+            **_h264_format(codec),
         ),
         rtpmap=_rtpmap(codec),
         fmtp=_fmtp(codec),
         feedback=feedback,
     )
+
+
+def _h264_format(codec: OfferedCodec) -> _H264Format:
+    """What identifies a format of H.264 (RFC 6184 section 8.2.2), which the answer leaves as it was offered."""
+    if codec.name != "h264":
+        return {}
+    level = codec.parameters.get("profile-level-id")
+    return {
+        "packetization_mode": int(codec.parameters.get("packetization-mode", "0")),
+        "profile": None if level is None else int(level, 16),
+        "level_asymmetry": codec.parameters.get("level-asymmetry-allowed") == "1",
+    }
 
 
 def _rtpmap(codec: OfferedCodec) -> str:

@@ -314,5 +314,4 @@ class GateModel:
 
 def fits_slot(source: Source, slot: Slot) -> bool:
     """Whether the engine could forward the source into the slot: kind, and a codec with its clock in common."""
-    takes = [(form.codec, form.clock_rate) for form in slot.formats]
-    return source.kind == slot.kind and any((form.codec, form.clock_rate) in takes for form in source.formats)
+    return source.kind == slot.kind and any(to.takes(form) for to in slot.formats for form in source.formats)

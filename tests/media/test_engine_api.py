@@ -255,6 +255,50 @@ async def test_events_come_in_order_however_many() -> None:
         assert gates == [number % 2 == 0 for number in range(5000)]
 
 
+def h264(mode: int | None, profile: int | None, *, asymmetry: bool = False) -> Format:
+    """A variant of H.264."""
+    return Format(
+        pt=102,
+        codec="h264",
+        clock_rate=90_000,
+        packetization_mode=mode,
+        profile=profile,
+        level_asymmetry=asymmetry,
+    )
+
+
+@pytest.mark.parametrize(
+    ("to", "sent", "fits"),
+    [
+        (h264(1, 0x42E01F), h264(1, 0x42E01F), True),
+        (h264(1, 0x42E01F), h264(1, 0x4D801F), True),
+        (h264(1, 0x42E01F), h264(1, 0x58C01F), True),
+        (h264(1, 0x42E01F), h264(1, 0x42001F), False),
+        (h264(0, 0x42E01F), h264(1, 0x42E01F), False),
+        (h264(1, 0x640C1F), h264(1, 0x64001F), False),
+        (h264(1, 0x42E01F), h264(1, 0x42E034), False),
+        (h264(1, 0x42E034), h264(1, 0x42E01F), True),
+        (h264(1, 0x42E01F, asymmetry=True), h264(1, 0x42E034), True),
+        (h264(None, None), h264(0, 0x42000A), True),
+        (h264(None, None), h264(0, 0x42E00A), False),
+        (VP8, h264(1, 0x42E01F), False),
+    ],
+)
+async def test_python_and_rust_agree_on_what_a_slot_takes(to: Format, sent: Format, fits: bool) -> None:  # noqa: FBT001
+    """The planner's question has the engine's answer, or the engine would refuse the plan."""
+    assert to.takes(sent) is fits
+    source = Source(source=CAMERA, kind="video", mid="1", ssrc=11, rtx_ssrc=None, formats=(sent,))
+    slot = Slot(slot=1, kind="video", ssrc=22, rtx_ssrc=None, formats=(to,))
+    feed = Feed(leg=1, slot=1, source=SourceRef(leg=2, source=CAMERA))
+    async with running_engine() as (engine, ears):
+        engine.submit(msgspec.structs.replace(leg(1), slots=(slot,)))
+        engine.submit(msgspec.structs.replace(leg(2), sources=(source,)))
+        engine.submit(SetFeeds(room=1, feeds=(feed,)))
+        engine.submit(RemoveLeg(leg=1))
+        await ears.of(LegRemoved)
+        assert (not any(isinstance(event, CommandRefused) for event in ears.events)) is fits
+
+
 async def test_a_room_that_fails_takes_no_other_with_it() -> None:
     """The shipped build ends a room in which it fails, says where, and refuses what is asked of its legs later."""
     async with running_engine(drills=True) as (engine, ears):

@@ -130,6 +130,42 @@ def test_h264_is_constrained_baseline_with_fragmentation_first() -> None:
     assert not any("VP9" in line or "AV1" in line for line in camera)
 
 
+def test_h264_is_told_with_mode_and_profile() -> None:
+    """What the engine matches H.264 by is what the offer says of each payload type, on sources and slots alike."""
+    leg = answered(recorded("chromium")).leg
+    told = {
+        form.pt: (form.packetization_mode, form.profile, form.level_asymmetry)
+        for described in (leg.sources[1], leg.slots[-1])
+        for form in described.formats
+        if form.codec == "h264"
+    }
+    assert told == {
+        108: (1, 0x42E01F, True),
+        102: (1, 0x42001F, True),
+        114: (0, 0x42E01F, True),
+        104: (0, 0x42001F, True),
+    }
+    others = [form for form in leg.sources[0].formats + leg.sources[1].formats if form.codec != "h264"]
+    assert {(form.packetization_mode, form.profile, form.level_asymmetry) for form in others} == {
+        (None, None, False)
+    }
+
+
+def test_each_format_of_a_browser_is_taken_by_the_same_format_alone() -> None:
+    """Between two pages of Chromium a payload type is forwarded as itself and as no other variant of H.264."""
+    leg = answered(recorded("chromium")).leg
+    for sent in leg.sources[1].formats:
+        assert [to.pt for to in leg.slots[-1].formats if to.takes(sent)] == [sent.pt]
+
+
+@pytest.mark.parametrize("sender", PEERS)
+@pytest.mark.parametrize("receiver", PEERS)
+def test_browsers_have_a_picture_in_common(sender: str, receiver: str) -> None:
+    """Whatever two recorded browsers send, the other takes at least one format of it."""
+    source, slot = answered(recorded(sender)).leg.sources[1], answered(recorded(receiver)).leg.slots[-1]
+    assert any(to.takes(sent) for to in slot.formats for sent in source.formats)
+
+
 def test_other_codecs_are_a_matter_of_capabilities() -> None:
     """With VP9, AV1 and telephone events asked for, they are answered in the bridge's order."""
     wanted = Capabilities(audio=("opus", "telephone-event"), video=("av1", "vp9", "vp8"))

@@ -55,6 +55,15 @@ pub struct Format {
     pub nack: bool,
     /// Picture loss indication negotiated (RFC 4585).
     pub pli: bool,
+    /// H.264 alone: packetization-mode (RFC 6184 section 8.1); absent is 0.
+    #[serde(default)]
+    pub packetization_mode: Option<u8>,
+    /// H.264 alone: profile-level-id as a number of 24 bits; absent is baseline at level 1.
+    #[serde(default)]
+    pub profile: Option<u32>,
+    /// H.264 alone: level-asymmetry-allowed, so that what is received may be of another level than what is sent.
+    #[serde(default)]
+    pub level_asymmetry: bool,
 }
 
 /// What a leg sends.

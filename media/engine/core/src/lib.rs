@@ -18,6 +18,7 @@ pub mod api;
 pub mod cache;
 mod contain;
 mod control;
+mod format;
 mod forward;
 pub mod histogram;
 pub mod ice;

@@ -85,7 +85,7 @@ impl Slot {
     /// What a format of a source becomes here; `None` when the receiver does not take it.
     pub fn map_format(&self, from: &Format) -> Option<PayloadMap> {
         let mut formats = self.spec.formats.iter();
-        let to = formats.find(|to| to.codec == from.codec && to.clock_rate == from.clock_rate)?;
+        let to = formats.find(|to| to.takes(from))?;
         Some(PayloadMap {
             from: from.pt,
             to: to.pt,

@@ -115,6 +115,9 @@ pub fn opus(leg: u64) -> Format {
         rtx_pt: None,
         nack: false,
         pli: false,
+        packetization_mode: None,
+        profile: None,
+        level_asymmetry: false,
     }
 }
 
@@ -127,6 +130,9 @@ pub fn telephone_event() -> Format {
         rtx_pt: None,
         nack: false,
         pli: false,
+        packetization_mode: None,
+        profile: None,
+        level_asymmetry: false,
     }
 }
 
@@ -139,6 +145,9 @@ pub fn vp8(leg: u64) -> Format {
         rtx_pt: Some(pt + 1),
         nack: true,
         pli: true,
+        packetization_mode: None,
+        profile: None,
+        level_asymmetry: false,
     }
 }
 

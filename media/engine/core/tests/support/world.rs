@@ -26,6 +26,8 @@ pub struct World {
     pub auditor: Auditor,
     pub random: Random,
     pub engine_address: SocketAddr,
+    /// Somebody has asked the engine to fail; else it must not.
+    drilled: bool,
     addresses: HashMap<SocketAddr, LegId>,
     outbox: Outbox,
 }
@@ -43,6 +45,7 @@ impl World {
             auditor: Auditor::default(),
             random,
             engine_address: SocketAddr::from(([10, 0, 0, 1], 40_000)),
+            drilled: false,
             addresses: HashMap::new(),
             outbox: Outbox::with_capacity(1 << 16),
         }
@@ -113,6 +116,7 @@ impl World {
 
     pub fn command(&mut self, command: Command) {
         self.model.apply(&command);
+        self.drilled |= matches!(command, Command::Panic { .. });
         self.shard
             .handle_command(self.now, command, &mut self.outbox);
         self.carry_away();
@@ -215,6 +219,11 @@ impl World {
                 .send(self.now, path, (self.engine_address, to), datagram);
         }
         self.outbox.clear();
+        // The engine survives its own faults, so that they have to be looked for.
+        assert!(
+            self.drilled || self.shard.row_mut().panics == 0,
+            "a fault of the engine's own"
+        );
         while let Some(event) = self.shard.poll_event() {
             if let Event::RoomFailed { legs, .. } = &event {
                 legs.iter().for_each(|leg| self.model.remove(*leg));

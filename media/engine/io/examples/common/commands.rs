@@ -54,6 +54,9 @@ fn format(kind: Kind) -> Format {
         rtx_pt: is_video.then_some(97),
         nack: is_video,
         pli: is_video,
+        packetization_mode: None,
+        profile: None,
+        level_asymmetry: false,
     }
 }
 

@@ -196,6 +196,9 @@ pub fn add_leg(leg: u64, room: u64) -> Command {
         rtx_pt: None,
         nack: false,
         pli: false,
+        packetization_mode: None,
+        profile: None,
+        level_asymmetry: false,
     };
     Command::AddLeg {
         leg: LegId(leg),

@@ -1,0 +1,96 @@
+//! Whether a receiver can decode a format as it comes from its sender.
+
+use crate::api::{Codec, Format};
+
+/// RFC 6184 section 8.1: a description without profile-level-id means baseline at level 1.
+const BASELINE_LEVEL_1: u32 = 0x42_00_0a;
+
+impl Format {
+    /// Whether packets of `from` can be forwarded as this format, their payload unchanged.
+    pub fn takes(&self, from: &Self) -> bool {
+        self.codec == from.codec
+            && self.clock_rate == from.clock_rate
+            && (self.codec != Codec::H264 || self.takes_h264(from))
+    }
+
+    /// RFC 6184 section 8.2.2: mode and profile identify a format of H.264; the level is a limit of the receiver.
+    fn takes_h264(&self, from: &Self) -> bool {
+        let (mine, theirs) = (H264::of(self), H264::of(from));
+        let level_fits = self.level_asymmetry || mine.level >= theirs.level;
+        mine.mode == theirs.mode && mine.profile == theirs.profile && level_fits
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+struct H264 {
+    mode: u8,
+    profile: (u8, u8),
+    level: u8,
+}
+
+impl H264 {
+    fn of(format: &Format) -> Self {
+        let id = format.profile.unwrap_or(BASELINE_LEVEL_1);
+        let [_, profile, constraints, level] = id.to_be_bytes();
+        // Constrained baseline has three spellings (RFC 6184 table 5); any other profile is its two bytes.
+        let profile = match (profile, constraints) {
+            (0x42, flags) if flags & 0x4f == 0x40 => (0x42, 0x40),
+            (0x4d, flags) if flags & 0x8f == 0x80 => (0x42, 0x40),
+            (0x58, flags) if flags & 0xcf == 0xc0 => (0x42, 0x40),
+            other => other,
+        };
+        Self {
+            mode: format.packetization_mode.unwrap_or(0),
+            profile,
+            level,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn h264(mode: Option<u8>, profile: Option<u32>, level_asymmetry: bool) -> Format {
+        Format {
+            pt: 96,
+            codec: Codec::H264,
+            clock_rate: 90_000,
+            rtx_pt: None,
+            nack: true,
+            pli: true,
+            packetization_mode: mode,
+            profile,
+            level_asymmetry,
+        }
+    }
+
+    #[test]
+    fn mode_and_profile_are_the_format_and_the_level_is_a_limit() {
+        let one = |profile| h264(Some(1), Some(profile), false);
+        // (receiver, sender, whether it fits)
+        for (to, from, fits) in [
+            (one(0x42_e0_1f), one(0x42_e0_1f), true),
+            (one(0x42_e0_1f), one(0x42_c0_1f), true),
+            (one(0x42_e0_1f), one(0x4d_80_1f), true),
+            (one(0x42_e0_1f), one(0x42_00_1f), false),
+            (one(0x64_0c_1f), one(0x64_00_1f), false),
+            (one(0x42_e0_1f), one(0x64_0c_1f), false),
+            (one(0x42_e0_34), one(0x42_e0_1f), true),
+            (one(0x42_e0_1f), one(0x42_e0_34), false),
+            (h264(Some(1), Some(0x42_e0_1f), true), one(0x42_e0_34), true),
+            (
+                h264(Some(0), Some(0x42_e0_1f), true),
+                one(0x42_e0_1f),
+                false,
+            ),
+            (
+                h264(None, None, false),
+                h264(Some(0), Some(0x42_00_0a), false),
+                true,
+            ),
+        ] {
+            assert_eq!(to.takes(&from), fits, "{to:?} {from:?}");
+        }
+    }
+}
