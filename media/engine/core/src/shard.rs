@@ -16,6 +16,9 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::net::SocketAddr;
 
+/// Room for entries of the timer that is always kept.
+const WAKES_KEPT: usize = 128;
+
 /// A datagram as it came from the socket; it is decrypted where it lies.
 #[derive(Debug)]
 pub struct Datagram<'a> {
@@ -104,6 +107,11 @@ impl Shard {
                 self.guarded(out, |shard, out| shard.look_after(now, index, out));
             }
         }
+        // A storm of joins leaves more entries than legs, until they have run out.
+        let needed = WAKES_KEPT.max(self.wakes.len());
+        if self.wakes.capacity() > 8 * needed {
+            self.wakes.shrink_to(2 * needed);
+        }
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout) next.
@@ -134,6 +142,9 @@ impl Shard {
         }
         into.shards.push(ShardRow {
             legs: self.by_id.len() as u64,
+            rooms: self.rooms.len() as u64,
+            addresses: self.by_address.len() as u64,
+            timers: self.wakes.len() as u64,
             ..self.row
         });
     }

@@ -162,11 +162,11 @@ impl ShardThread {
     fn take_packets(&mut self) -> bool {
         for _ in 0..RECEIVES_A_TURN {
             let (shard, outbox, clock) = (&mut self.shard, &mut self.outbox, &self.clock);
-            let any = self.socket.receive(|port, batch| {
+            let more = self.socket.receive(|port, batch| {
                 shard.handle_batch(clock.now(), batch, outbox);
                 flush(shard, port, outbox);
             });
-            if !any {
+            if !more {
                 return false;
             }
         }

@@ -54,7 +54,8 @@ impl Socket {
         })
     }
 
-    /// Receives what is there and hands it over in parts. False when there was nothing.
+    /// Receives what is there and hands it over in parts. True when there may be more: fewer than were asked for are
+    /// all that there were, and to ask again only to hear so costs as much as a third of a send.
     pub(crate) fn receive(&mut self, mut take: impl FnMut(&Port, &mut [Datagram<'_>])) -> bool {
         let mut slices = self.buffers.iter_mut().map(|b| IoSliceMut::new(b));
         let mut slices: [IoSliceMut<'_>; BATCH_SIZE] =
@@ -76,7 +77,7 @@ impl Socket {
             take(&self.port, part);
         }
         self.datagrams = recycle(datagrams);
-        true
+        count == BATCH_SIZE
     }
 }
 
