@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import secrets
 import ssl
 from collections import Counter, deque
 from collections.abc import Callable
@@ -47,13 +48,15 @@ _OPEN_S: Final = 10.0
 _MAX_PENDING: Final = 64
 _MAX_FAULTS: Final = 32
 _OFFER_REF: Final = 0
+_SECRET_BYTES: Final = 32
 
 
 @dataclass(frozen=True)
 class RobotOptions:
     """How a robot behaves.
 
-    `resume` is the secret of an earlier stay on the same link; `tls` is what aiohttp takes as `ssl`.
+    `resume` is the secret of an earlier stay on the same link, without which a robot makes its own; `tls` is what
+    aiohttp takes as `ssl`.
     """
 
     media: MediaOptions
@@ -221,7 +224,7 @@ class Robot:
                     task.cancel()
 
     async def _converse(self, socket: aiohttp.ClientWebSocketResponse, group: asyncio.TaskGroup) -> str:
-        token, resume = self._link.token, self.options.resume
+        token, resume = self._link.token, self.options.resume or secrets.token_urlsafe(_SECRET_BYTES)
         await self._send(
             Join(version=PROTOCOL_VERSION, token=token, resume=resume, language=self.options.language)
         )

@@ -14,7 +14,7 @@ from typing import Any, Final, Literal
 import msgspec
 import numpy as np
 
-from media._engine import NativeEngine, NativeError, columns
+from media._engine import NativeEngine, NativeError, columns, latency_bounds_us
 from media.description import Extensions, IceParams, Slot, Source
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "Feed",
     "GateChanged",
     "IceConnected",
+    "Latency",
     "LegRemoved",
     "Panic",
     "RemoveLeg",
@@ -244,6 +245,23 @@ _DECODER: Final[msgspec.msgpack.Decoder[Event]] = msgspec.msgpack.Decoder(Event)
 
 
 @dataclass(frozen=True, slots=True)
+class Latency:
+    """Forwarding delays: from the kernel's receive time stamp to the last send of a datagram's copies.
+
+    All arrays are of unsigned 64-bit integers with a row a shard. Only datagrams count that were sent to somebody.
+    """
+
+    bounds_us: np.ndarray[Any, np.dtype[np.uint64]]
+    """Microseconds that each bucket stays below, the last one without end."""
+    counts: np.ndarray[Any, np.dtype[np.uint64]]
+    """Shape (shards, buckets)."""
+    sum_us: np.ndarray[Any, np.dtype[np.uint64]]
+    """All delays together, in microseconds."""
+    impossible: np.ndarray[Any, np.dtype[np.uint64]]
+    """Datagrams in no bucket: the system's clock was set while they were here."""
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """Every counter at one moment: structured arrays with a row a leg, a row a source or slot, a row a shard.
 
@@ -253,8 +271,10 @@ class Snapshot:
     legs: np.ndarray[Any, np.dtype[Any]]
     streams: np.ndarray[Any, np.dtype[Any]]
     shards: np.ndarray[Any, np.dtype[Any]]
+    latency: Latency
 
 
+_BOUNDS_US: Final = np.array(latency_bounds_us(), "<u8")
 _DTYPES: Final = tuple(np.dtype([(name, "<u8") for name in names]) for names in columns())
 
 
@@ -264,6 +284,11 @@ def _refusals() -> Iterator[None]:
         yield
     except NativeError as error:
         raise EngineError(*error.args) from None
+
+
+def _latency(block: bytes) -> Latency:
+    rows = np.frombuffer(block, "<u8").reshape(-1, 3 + len(_BOUNDS_US))
+    return Latency(bounds_us=_BOUNDS_US, counts=rows[:, 3:], sum_us=rows[:, 2], impossible=rows[:, 1])
 
 
 class Engine:
@@ -311,9 +336,9 @@ class Engine:
         Of a shard that has failed there is only its row, with `stopped` set.
         """
         with _refusals():
-            blocks = self._native.snapshot(SNAPSHOT_SECONDS)
-        legs, streams, shards = (np.frombuffer(block, dtype) for block, dtype in zip(blocks, _DTYPES, strict=True))
-        return Snapshot(legs=legs, streams=streams, shards=shards)
+            *rows, delays = self._native.snapshot(SNAPSHOT_SECONDS)
+        legs, streams, shards = (np.frombuffer(block, dtype) for block, dtype in zip(rows, _DTYPES, strict=True))
+        return Snapshot(legs=legs, streams=streams, shards=shards, latency=_latency(delays))
 
     def stop(self) -> None:
         """Stop the threads and wait for them."""

@@ -91,7 +91,7 @@ class Wire(Part, frozen=True, tag_field="type", tag=_snake):
 
 
 class Join(Wire, frozen=True, kw_only=True):
-    """First message on every connection. `resume` is the secret of an earlier `welcome` on the same link."""
+    """First message on every connection. `resume` is the link's secret, of `welcome` or one's own."""
 
     version: Annotated[int, Meta(ge=0, le=2**31)]
     token: Token

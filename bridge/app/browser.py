@@ -30,9 +30,11 @@ from signalling import messages as m
 from signalling.errors import Code, Rejected
 from signalling.ports import Connection, Seat
 
-ID_BYTES: Final = 16
+ID_BYTES: Final = 9  # ids stand in links, which are sent by SMS; nothing rests on their being hard to guess
 # Ids of connections are compared with those of before a restart, so they must not repeat; JSON keeps 53 bits.
 CONNECTION_BITS: Final = 53
+# A client that makes its own secret must not make one that could be guessed: 32 of base64url are 192 bits.
+MIN_OWN_SECRET_CHARS: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ class BrowserDoor:
         live = await self._service.find(room_id)
         if live is None:
             raise Rejected(Code.LINK_INVALID)
-        secret = self._policy.new_secret()
+        secret = self._secret_for(join)
         knock = c.Knock(
             invitation=invitation,
             connection=ConnectionId(secrets.randbits(CONNECTION_BITS)),
@@ -81,13 +83,26 @@ class BrowserDoor:
         seats: list[Participant] = []
 
         def seat(live: LiveRoom, events: Sequence[ev.Event]) -> None:
-            seats.append(self._seat(live, events, seated, join.resume or secret))
+            seats.append(self._seat(live, events, seated, (secret, join.resume or secret)))
 
         await self._service.act(live, knock, seat)
         return Seat(room_id, seats[0].id, knock.connection)
 
-    def _seat(self, live: LiveRoom, events: Sequence[ev.Event], seated: Seated, resume: str) -> Participant:
-        """Give the connection its place, before the roster goes out: `welcome` is the first message."""
+    def _secret_for(self, join: m.Join) -> str:
+        """The secret that ties a link to this client at its first use.
+
+        It is the client's own, so that one whose `welcome` was lost can still say that it was here before.
+        """
+        own = join.resume
+        return own if own is not None and len(own) >= MIN_OWN_SECRET_CHARS else self._policy.new_secret()
+
+    def _seat(
+        self, live: LiveRoom, events: Sequence[ev.Event], seated: Seated, known: tuple[str, str]
+    ) -> Participant:
+        """Give the connection its place, before the roster goes out: `welcome` is the first message.
+
+        One of the `known` secrets is the one in force; the client is told which.
+        """
         who = next(
             event.participant
             for event in events
@@ -98,6 +113,7 @@ class BrowserDoor:
         live.seats[who] = seated
         if before is not None:
             before.connection.close(Code.REPLACED)
+        resume = next(one for one in known if self._policy.hash_secret(one) == person.resume_hash)
         seated.connection.send(telling.welcome(live.room, person, resume, self._policy.slots))
         return person
 

@@ -1,8 +1,9 @@
 """Prometheus collectors over the engine's snapshot and the bridge's own counts; no globals.
 
 Jitter, loss and round trip are gauges with a `quantile` label, computed over the legs present at the scrape.
-They are not histograms: the engine keeps the last value of each stream and no buckets, and a histogram filled
-once a scrape would count scrapes, not packets or reports. Quantiles of several bridges cannot be averaged.
+They are not histograms: of these the engine keeps the last value of each stream and no buckets, and a histogram
+filled once a scrape would count scrapes, not packets or reports. Quantiles of several bridges cannot be averaged.
+Forwarding delay is a histogram, since the engine counts every datagram in buckets.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -16,6 +17,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from bridge.ops import table
+from bridge.ops.delays import Delays, Latency
 from bridge.ops.table import Row
 from bridge.ops.totals import Group, Totals, present
 
@@ -36,6 +38,10 @@ class Snapshot(Protocol):
     @property
     def shards(self) -> np.ndarray:
         """A row a shard."""
+
+    @property
+    def latency(self) -> Latency:
+        """Forwarding delays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +71,7 @@ class BridgeCollector(Collector):
         self._streams = Totals(table.STREAM_KEYS, _STREAM_LABELS, table.STREAM_COUNTERS)
         self._legs = Totals(table.LEG_KEYS, (), table.LEG_COUNTERS)
         self._shards = Totals(table.SHARD_KEYS, table.SHARD_KEYS, table.SHARD_COUNTERS)
+        self._delays = Delays()
 
     def observe(self, snapshot: Snapshot) -> None:
         """Take a snapshot into the counters; call it at each tick, and before legs are removed.
@@ -74,6 +81,7 @@ class BridgeCollector(Collector):
         self._streams.observe(snapshot.streams)
         self._legs.observe(snapshot.legs)
         self._shards.observe(snapshot.shards)
+        self._delays.observe(snapshot.latency)
 
     def collect(self) -> Iterator[Metric]:
         """Give all families, for a registry."""
@@ -82,6 +90,7 @@ class BridgeCollector(Collector):
         yield from _counters(table.STREAM_COUNTERS, self._streams, _STREAM_LABELS, _stream_words)
         yield from _counters(table.LEG_COUNTERS, self._legs, (), _numbers)
         yield from _counters(table.SHARD_COUNTERS, self._shards, table.SHARD_KEYS, _numbers)
+        yield from self._delays.collect()
         yield from _states(snapshot.legs)
         yield from _shard_states(snapshot.shards)
         yield from _stream_quantiles(snapshot.streams)

@@ -1,4 +1,4 @@
-"""When the engine fails in a room, everybody comes back to their place by themselves; other rooms notice nothing."""
+"""When the engine fails in a room, everybody comes back to their place by themselves; no other room notices."""
 
 import asyncio
 from collections.abc import AsyncIterator

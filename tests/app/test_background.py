@@ -7,7 +7,7 @@ import pytest
 
 from bridge.app import background
 from bridge.app.background import Background, Later
-from media.api import EngineError, Snapshot
+from media.api import EngineError, Latency, Snapshot
 from signalling import messages as m
 from tests.app.rig import Rig
 
@@ -24,7 +24,10 @@ def snapshot(*legs: int) -> Snapshot:
     names = ("leg", "direction", "bytes", "lost", "expected", "jitter_us")
     streams = np.array([(leg, 0, 1000, 0, 10, 0) for leg in legs], np.dtype([(name, "<u8") for name in names]))
     rows = np.array([(leg, 30_000) for leg in legs], np.dtype([("leg", "<u8"), ("rtt_us", "<u8")]))
-    return Snapshot(legs=rows, streams=streams, shards=np.array([], np.dtype([("shard", "<u8")])))
+    none = np.zeros((0, 2), "<u8")
+    latency = Latency(bounds_us=none[:, 0], counts=none, sum_us=none[:, 0], impossible=none[:, 0])
+    shards = np.array([], np.dtype([("shard", "<u8")]))
+    return Snapshot(legs=rows, streams=streams, shards=shards, latency=latency)
 
 
 async def turning(loop: object, until: asyncio.Event) -> None:

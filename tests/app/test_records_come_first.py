@@ -12,7 +12,7 @@ from media.description import CAMERA, MIC
 from media.legs import LegDelayed, LegFailed, LegSecured
 from signalling import messages as m
 from signalling.errors import Code, Rejected
-from tests.app.fakes import Connection, StoreDown, token_of
+from tests.app.fakes import StoreDown
 from tests.app.rig import GRACE, Page, Rig, offer_of
 
 
@@ -394,22 +394,6 @@ async def test_pinning_shows_nobody_whom_one_may_not_know_of(rig: Rig) -> None:
     assert await rig.say(doctor, pin) == m.Ok(ref=1)
     assert await rig.say(doctor, m.Pin(participant=None, ref=2)) == m.Ok(ref=2)
     assert rig.live(room).pins == {}
-
-
-@pytest.mark.parametrize("token", ["nonsense", "r_nowhere.i_nothing"])
-async def test_a_link_to_nowhere_is_invalid_and_leaves_no_trace(rig: Rig, token: str) -> None:
-    """A forged link or one of an unknown room is refused without a line in the audit."""
-    join = m.Join(version=1, token=token, language=m.Language.NB)
-    assert await code_of(rig.door.join(join, Connection())) is Code.LINK_INVALID
-    assert rig.store.audit == []
-
-
-async def test_a_copied_link_is_used(rig: Rig) -> None:
-    """The link without the secret of its first page lets nobody in."""
-    room, _doctor, patient = await consultation(rig)
-    copy = m.Join(version=1, token=token_of(patient.link), resume="guess", language=m.Language.NB)
-    assert await code_of(rig.door.join(copy, Connection())) is Code.LINK_USED
-    assert rig.recorded(room).participants[patient.participant].connected
 
 
 async def test_a_host_link_takes_over_by_handing_the_role_to_oneself(rig: Rig) -> None:

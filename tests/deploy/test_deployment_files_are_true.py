@@ -174,7 +174,9 @@ def _exposed() -> set[str]:
     streams = array(["leg", "direction", "index", "kind", "codec"], table.STREAM_COUNTERS, table.STREAM_VALUES)
     legs = array(["leg"], table.LEG_COUNTERS, table.LEG_STATES, table.LEG_VALUES)
     shards = array(["shard"], table.SHARD_COUNTERS, table.SHARD_STATES)
-    snapshot = SimpleNamespace(legs=legs, streams=streams, shards=shards)
+    none = np.zeros((1, 21), "<u8")
+    latency = SimpleNamespace(bounds_us=2 ** np.arange(21), counts=none, sum_us=none[:, 0], impossible=none[:, 0])
+    snapshot = SimpleNamespace(legs=legs, streams=streams, shards=shards, latency=latency)
     facts = Facts(1, {"waiting": 1}, {"not_host": 1}, {"too_large": 1}, {"socket": 1})
     collector = BridgeCollector(lambda: snapshot, lambda: facts)
     return {sample.name for family in collector.collect() for sample in family.samples}

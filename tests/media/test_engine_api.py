@@ -186,6 +186,16 @@ async def test_a_snapshot_has_the_columns_that_the_engine_documents() -> None:
     assert snapshot.shards["legs"].tolist() == [1, 1]
 
 
+async def test_a_snapshot_has_the_delays_of_every_shard() -> None:
+    """A row a shard and a column a bucket, whose bounds grow without end; nothing was forwarded yet."""
+    async with running_engine(shards=2) as (engine, _ears):
+        latency = engine.snapshot().latency
+    assert latency.counts.shape == (2, len(latency.bounds_us))
+    assert latency.counts.sum() == latency.sum_us.sum() == latency.impossible.sum() == 0
+    assert (np.diff(latency.bounds_us.astype(float)) > 0).all()
+    assert latency.bounds_us[[0, -2, -1]].tolist() == [1, 2**20, 2**64 - 1]
+
+
 async def test_rooms_are_spread_over_shards_with_an_address_each() -> None:
     """A room's shard is one that listens, and different rooms use both."""
     async with running_engine(shards=2) as (engine, _ears):

@@ -30,15 +30,32 @@ def _array(row: str, values: list[dict[str, int]]) -> np.ndarray:
 Rows = list[dict[str, int]]
 
 
+def delays(*rows: list[int], impossible: int = 0) -> SimpleNamespace:
+    """Forwarding delays of a shard each, in buckets that end at 32, 64, 96, 128 us, 1.05 s and nowhere."""
+    counts = np.array(rows or [[0] * 6], "<u8")
+    return SimpleNamespace(
+        bounds_us=np.array([32, 64, 96, 128, 1 << 20, 2**64 - 1], "<u8"),
+        counts=counts,
+        sum_us=counts.sum(axis=1, dtype="<u8") * np.uint64(50),
+        impossible=np.full(len(counts), impossible, "<u8"),
+    )
+
+
 @pytest.fixture
 def snapshot() -> Callable[..., SimpleNamespace]:
     """Make a snapshot from the columns that matter; the others are 0."""
 
-    def make(legs: Rows | None = None, streams: Rows | None = None, shards: Rows | None = None) -> SimpleNamespace:
+    def make(
+        legs: Rows | None = None,
+        streams: Rows | None = None,
+        shards: Rows | None = None,
+        latency: SimpleNamespace | None = None,
+    ) -> SimpleNamespace:
         return SimpleNamespace(
             legs=_array("LegRow", legs or []),
             streams=_array("StreamRow", streams or []),
             shards=_array("ShardRow", shards or [{"shard": 0}]),
+            latency=latency or delays(),
         )
 
     return make

@@ -16,6 +16,7 @@ from bridge.ops.errors import SnapshotMismatch
 from bridge.ops.metrics import BridgeCollector, Facts, LegCollector, make_registry
 from bridge.ops.table import Row
 from bridge.ops.totals import Totals
+from tests.ops.conftest import delays
 
 Make = Callable[..., SimpleNamespace]
 MIC = {"leg": 1, "direction": 0, "index": 0, "kind": 0, "codec": 1}
@@ -131,6 +132,26 @@ def test_loss_is_a_ratio(snapshot: Make) -> None:
     assert series["brotjeneste_rtp_loss_ratio['1', 'in', 'video']"] == 0.25
 
 
+def test_forwarding_delay_is_a_histogram(snapshot: Make) -> None:
+    """Buckets are cumulative and of all shards, with sum and count; a shard that stops takes nothing back."""
+    states = [
+        snapshot(latency=delays([1, 2, 3, 4, 5, 6], [10, 0, 0, 0, 0, 0], impossible=2)),
+        snapshot(latency=delays([2, 2, 3, 4, 5, 6], [0, 0, 0, 0, 0, 0])),
+    ]
+    collector = BridgeCollector(lambda: states[0], Facts)
+    series = _scrape(collector)
+    name = "brotjeneste_forwarding_delay_seconds"
+    assert series[f"{name}_bucket['6.4e-05']"] == 13
+    assert series[f"{name}_bucket['0.000128']"] == 20
+    assert series[f"{name}_bucket['0.524288']"] == 20
+    assert series[f"{name}_bucket['1.048576']"] == 25
+    assert series[f"{name}_bucket['+Inf']"] == series[f"{name}_count[]"] == 31
+    assert series[f"{name}_sum[]"] == pytest.approx(31 * 50e-6)
+    assert series["brotjeneste_forwarding_delay_unknown_total[]"] == 4
+    states[0] = states[1]
+    assert _scrape(collector)[f"{name}_count[]"] == 32
+
+
 def test_faults_of_our_own_are_counted(snapshot: Make) -> None:
     """Caught panics by shard, shards that have stopped, and rooms that failed, which are there from the start."""
     taken = snapshot(shards=[{"shard": 0, "panics": 2}, {"shard": 1, "stopped": 1}])
@@ -179,7 +200,8 @@ def test_a_missing_column_is_an_error_unless_the_table_calls_it_optional(snapsho
 
     def without(column: str) -> SimpleNamespace:
         names = [name for name in taken.streams.dtype.names if name != column]
-        return SimpleNamespace(legs=taken.legs, streams=taken.streams[names], shards=taken.shards)
+        streams = taken.streams[names]
+        return SimpleNamespace(legs=taken.legs, streams=streams, shards=taken.shards, latency=taken.latency)
 
     with pytest.raises(SnapshotMismatch, match="packets"):
         _scrape(_collector(without("packets")))
@@ -213,7 +235,7 @@ def test_labels_are_fixed_words_and_numbers(snapshot: Make) -> None:
             for sample in family.samples:
                 assert set(sample.labels) <= {
                     *("direction", "kind", "codec", "quantile", "shard", "reason", "protocol"),
-                    *("leg", "index", "place", "code", "queue"),
+                    *("leg", "index", "place", "code", "queue", "le"),
                 }
                 assert all(re.fullmatch(r"[a-z0-9_.-]+", value) for value in sample.labels.values())
 

@@ -137,6 +137,7 @@ class PlayedBridge:
     locked: bool = False
     slots: dict[str, int] = field(default_factory=lambda: {"audio": 3, "video": 3, "content": 1})
     refuse_join: str | None = None
+    deaf_connections: int = 0  # so many first connections break after `join`, before any answer
     refusals: dict[str, str] = field(default_factory=dict)
     answer_offers: bool = True
     media: bool = False
@@ -183,7 +184,11 @@ class PlayedBridge:
     async def _answer(self, page: Page, message: messages.ClientMessage) -> None:
         code = self.refusals.get(type(message).__name__.lower())
         if isinstance(message, messages.Join):
-            self._welcome()
+            if self.connections <= self.deaf_connections:
+                assert self.socket is not None
+                await self.socket.close()
+            else:
+                self._welcome()
         elif isinstance(message, messages.Leave):
             return
         elif code is not None:

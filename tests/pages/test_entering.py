@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 
 import pytest
 from playwright.async_api import Browser, Page, expect
@@ -29,7 +30,8 @@ async def test_the_link_leaves_the_address_bar_and_is_sent_in_join(browser: Brow
     async with visit(browser, site) as here:
         await here.enter()
         join = await here.bridge.expect(messages.Join)
-        assert (join.token, join.version, join.language.value, join.resume) == (TOKEN, 1, "nb", None)
+        assert (join.token, join.version, join.language.value) == (TOKEN, 1, "nb")
+        assert re.fullmatch(r"[A-Za-z0-9_-]{43}", join.resume or "")
         assert here.page.url == f"{site}/join"
         assert not any(TOKEN in url for url in here.requests)
 
@@ -57,6 +59,26 @@ async def test_a_reload_keeps_the_place_without_a_press(browser: Browser, site: 
         again = await bridge.expect(messages.Join)
         assert (again.token, again.resume) == (TOKEN, "resume-secret")
         await bridge.expect(messages.SelfMute, lambda message: message.muted)
+
+
+@pytest.mark.parametrize("storage", [True, False])
+async def test_a_lost_welcome_does_not_cost_the_link(browser: Browser, site: str, storage: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    """The page asks again with the secret that it made before the first try, also where it may keep nothing."""
+
+    async def forbid_storage(page: Page) -> None:
+        if not storage:
+            await page.add_init_script(
+                "Object.defineProperty(window, 'localStorage', { get() { throw new Error('forbidden'); } });"
+            )
+
+    bridge = PlayedBridge(people=[patient(place="waiting")], deaf_connections=1)
+    async with visit(browser, site, bridge, prepare=forbid_storage) as here:
+        await here.enter()
+        first = await bridge.expect(messages.Join)
+        again = await bridge.expect(messages.Join)
+        assert again.resume == first.resume is not None
+        await here.until("brotjeneste.state().place === 'waiting'")
+        assert bridge.connections == 2
 
 
 async def test_waiting_is_explained_and_the_connection_is_warm(browser: Browser, site: str) -> None:

@@ -42,6 +42,8 @@ pub(crate) struct Ready {
     pub(crate) vp8: Option<vp8::Descriptor>,
     pub(crate) level: Option<u8>,
     pub(crate) has_holes: bool,
+    /// At least one slot was sent a copy.
+    pub(crate) forwarded: bool,
 }
 
 impl Ready {
@@ -60,6 +62,7 @@ impl Ready {
             vp8: None,
             level: None,
             has_holes: false,
+            forwarded: false,
         }
     }
 
@@ -93,11 +96,15 @@ impl Shard {
     pub(crate) fn forward_ready(&mut self, now: Micros, batch: &[Datagram<'_>], out: &mut Outbox) {
         let mut ready = std::mem::take(&mut self.scratch.ready);
         ready.sort_unstable_by_key(Ready::order);
-        for group in ready.chunk_by(|a, b| a.group() == b.group()) {
+        self.scratch.forwarded.clear();
+        for group in ready.chunk_by_mut(|a, b| a.group() == b.group()) {
             self.guarded(out, |shard, out| {
-                shard.forward_group(now, group, batch, out)
+                shard.forward_group(now, group, batch, out);
             });
         }
+        let forwarded = ready.iter().filter(|ready| ready.forwarded);
+        let positions = forwarded.map(|ready| ready.at);
+        self.scratch.forwarded.extend(positions);
         ready.clear();
         self.scratch.ready = ready;
     }
@@ -105,7 +112,7 @@ impl Shard {
     fn forward_group(
         &mut self,
         now: Micros,
-        group: &[Ready],
+        group: &mut [Ready],
         batch: &[Datagram<'_>],
         out: &mut Outbox,
     ) {
@@ -122,7 +129,8 @@ impl Shard {
             return;
         }
         if source.repairs() && !source.takers.is_empty() {
-            remember(source.cache_mut(), group, batch);
+            let kept_for = source.kept_for();
+            remember(source.cache_mut(), (now, kept_for), group, batch);
         }
         let key_frames = group.iter().filter(|r| r.key_frame).count() as u64;
         source.row.keyframes += key_frames;
@@ -130,7 +138,7 @@ impl Shard {
         let takers = std::mem::take(&mut source.takers);
         let mut waiting = false;
         for taker in &takers {
-            waiting |= self.feed(now, *taker, stream, (group, batch), out);
+            waiting |= self.feed(now, *taker, stream, (&mut *group, batch), out);
         }
         strike(armed, room, Site::Forward);
         self.give_back(
@@ -171,7 +179,7 @@ impl Shard {
         now: Micros,
         taker: Taker,
         stream: StreamKey,
-        (group, batch): (&[Ready], &[Datagram<'_>]),
+        (group, batch): (&mut [Ready], &[Datagram<'_>]),
         out: &mut Outbox,
     ) -> bool {
         let Some(leg) = self.leg_mut(taker.leg) else {
@@ -194,6 +202,7 @@ impl Shard {
             return false;
         };
         let slot = &mut slots[usize::from(taker.slot)];
+        let switches = slot.row.switches;
         for ready in group {
             let Some((map, numbers)) = slot.next_numbers(now, stream, ready) else {
                 continue;
@@ -203,8 +212,13 @@ impl Shard {
             let sent = write_media(out, outbound, to, header, numbers, (payload, ready.vp8));
             slot.count_sent(payload.len(), ready.key_frame, map);
             row.count_rtp(now, sent);
+            ready.forwarded |= sent > 0;
         }
-        slot.is_waiting()
+        let (switched, waiting) = (slot.row.switches != switches, slot.is_waiting());
+        if switched {
+            self.report_soon(now, taker.leg);
+        }
+        waiting
     }
 
     /// Sends a packet again that the receiver of a slot lost (RFC 4588).
@@ -284,7 +298,14 @@ impl Shard {
     }
 }
 
-fn remember(cache: &mut crate::cache::PacketCache, group: &[Ready], batch: &[Datagram<'_>]) {
+fn remember(
+    cache: &mut crate::cache::PacketCache,
+    (now, kept_for): (Micros, Micros),
+    group: &[Ready],
+    batch: &[Datagram<'_>],
+) {
+    let bytes = group.iter().map(|ready| ready.payload.len()).sum();
+    cache.make_room(now, kept_for, bytes, group.len());
     for ready in group.iter().filter(|r| !r.payload.is_empty()) {
         let payload = &batch[ready.at as usize].data[ready.payload.clone()];
         let packet = Cached {

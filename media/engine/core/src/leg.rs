@@ -38,6 +38,8 @@ pub struct Leg {
     pub wake: Micros,
     /// When reports are due.
     pub report_at: Micros,
+    /// When reports were sent last.
+    pub reported: Micros,
     /// Counters.
     pub row: LegRow,
     gate_open: bool,
@@ -67,6 +69,7 @@ impl Leg {
             cname,
             wake: Micros(u64::MAX),
             report_at: Micros(0),
+            reported: Micros(0),
             row: LegRow::default(),
             gate_open: false,
             clock: SenderClock::default(),

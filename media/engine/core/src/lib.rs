@@ -19,6 +19,7 @@ pub mod cache;
 mod contain;
 mod control;
 mod forward;
+pub mod histogram;
 pub mod ice;
 mod ingress;
 pub mod keyframe;
@@ -36,6 +37,7 @@ pub mod time;
 
 pub use api::{Command, Event};
 pub use contain::Locate;
+pub use histogram::Histogram;
 pub use outbox::Outbox;
 pub use shard::{Datagram, Shard};
 pub use time::Micros;

@@ -12,6 +12,8 @@ use engine_wire::rtcp::{self, Packet, ReportBlock};
 
 /// Between two reports to one leg: often enough for a lip-sync clock and a quality bar, about 0.1 % of the bits.
 const REPORT_INTERVAL: Micros = Micros::from_millis(1_000);
+/// Between two reports to one leg at the least, however often its slots get another source.
+const REPORT_PAUSE: Micros = Micros::from_millis(100);
 /// How often a leg with holes is looked at.
 const HOLE_INTERVAL: Micros = Micros::from_millis(10);
 /// Report blocks that one packet can carry (RFC 3550: five bits).
@@ -190,6 +192,7 @@ impl Shard {
         let mut next = now + REPORT_INTERVAL;
         if self.leg(index).is_some_and(|leg| leg.report_at <= now) {
             self.send_reports(now, index, out);
+            self.time_caches(index);
         }
         let mut rtcp = std::mem::take(&mut self.scratch.rtcp);
         let mut lost = std::mem::take(&mut self.scratch.lost);
@@ -212,6 +215,7 @@ impl Shard {
         };
         // A fifth of the interval either way, fixed for each leg, spreads the load of many legs (section 6.2).
         let spread = leg.id.0.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 44;
+        leg.reported = now;
         leg.report_at = now + Micros(800_000 + spread * 400_000 / (1 << 20));
         let mut rtcp = std::mem::take(&mut self.scratch.rtcp);
         let mut blocks = leg.report_blocks(now);
@@ -231,6 +235,30 @@ impl Shard {
         }
         self.scratch.rtcp = rtcp;
         self.legs[index as usize] = Some(leg);
+    }
+
+    /// Another source has begun in a slot: the receiver needs its clock to bring sound and picture together.
+    pub(crate) fn report_soon(&mut self, now: Micros, index: u32) {
+        if let Some(leg) = self.leg_mut(index) {
+            leg.report_at = leg.report_at.min(now.max(leg.reported + REPORT_PAUSE));
+            let at = leg.report_at;
+            self.wake_by(index, at);
+        }
+    }
+
+    /// Lets each source of a leg be kept for as long as the slowest of its receivers can ask.
+    fn time_caches(&mut self, index: u32) {
+        let sources = self.leg(index).map_or(0, |leg| leg.sources.len());
+        for position in 0..sources {
+            let slowest = self.leg(index).and_then(|leg| {
+                let takers = leg.sources[position].takers.iter();
+                let takers = takers.filter_map(|taker| self.leg(taker.leg));
+                takers.map(Leg::round_trip).max()
+            });
+            if let (Some(slowest), Some(leg)) = (slowest, self.leg_mut(index)) {
+                leg.sources[position].keep_for(slowest);
+            }
+        }
     }
 
     fn write_sender_reports(

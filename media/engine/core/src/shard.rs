@@ -8,7 +8,7 @@ use crate::forward::Ready;
 use crate::leg::Leg;
 use crate::outbox::Outbox;
 use crate::speaker::Speakers;
-use crate::stats::{ShardRow, Snapshot};
+use crate::stats::{Delays, ShardRow, Snapshot};
 use crate::time::Micros;
 use engine_wire::demux::{classify, Class};
 use rustc_hash::FxHashMap;
@@ -39,6 +39,7 @@ pub(crate) struct Room {
 #[derive(Debug, Default)]
 pub(crate) struct Scratch {
     pub(crate) ready: Vec<Ready>,
+    pub(crate) forwarded: Vec<u32>,
     pub(crate) rtcp: Vec<u8>,
     pub(crate) reply: Vec<u8>,
     pub(crate) lost: Vec<u16>,
@@ -59,6 +60,7 @@ pub struct Shard {
     pub(crate) wakes: BinaryHeap<Reverse<(Micros, u32)>>,
     pub(crate) events: VecDeque<Event>,
     pub(crate) row: ShardRow,
+    pub(crate) delays: Delays,
     pub(crate) scratch: Scratch,
     /// For whom the present unit of work is, once that is known.
     pub(crate) at_work: Option<RoomId>,
@@ -93,6 +95,16 @@ impl Shard {
             });
         }
         self.forward_ready(now, batch, out);
+    }
+
+    /// Positions in the last batch of the datagrams of which at least one slot was sent a copy.
+    pub fn forwarded(&self) -> &[u32] {
+        &self.scratch.forwarded
+    }
+
+    /// The delays that the IO around the shard measures.
+    pub fn delays_mut(&mut self) -> &mut Delays {
+        &mut self.delays
     }
 
     /// Does what is due: reports, requests, consent.
@@ -140,6 +152,7 @@ impl Shard {
                 row
             }));
         }
+        into.delays.push((self.row.shard, self.delays));
         into.shards.push(ShardRow {
             legs: self.by_id.len() as u64,
             rooms: self.rooms.len() as u64,

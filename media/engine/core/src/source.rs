@@ -1,16 +1,17 @@
 //! One thing that a leg sends, and who takes it.
 
 use crate::api::{Codec, Format, Kind, LegId, SourceSpec};
-use crate::cache::PacketCache;
+use crate::cache::{PacketCache, Size};
 use crate::keyframe::KeyFrameRequests;
 use crate::receive::ReceiveRegister;
 use crate::rewrite::StreamKey;
 use crate::stats::StreamRow;
 use crate::time::Micros;
 
-/// Payload kept for retransmission: 260 ms at 2 Mbit/s, which is a picture's patience at a round trip of 120 ms. It is
-/// most of what a leg takes.
-const CACHE_BYTES: usize = 64 * 1024;
+/// Round trips within which a receiver asks for what it misses, and once more if that was lost.
+const ROUND_TRIPS_KEPT: u64 = 3;
+/// The least and the most time for which payload is kept; a receiver has given a picture up after the latter.
+const KEPT: (Micros, Micros) = (Micros::from_millis(250), Micros::from_millis(1_000));
 
 /// The sender's own clock for this stream (RFC 3550 section 6.4.1).
 #[derive(Debug, Clone, Copy)]
@@ -58,6 +59,7 @@ pub struct Source {
     /// Counters.
     pub row: StreamRow,
     epoch: u32,
+    kept_for: Micros,
 }
 
 impl Source {
@@ -80,6 +82,7 @@ impl Source {
                 ..StreamRow::default()
             },
             epoch: 0,
+            kept_for: KEPT.0,
             spec,
         }
     }
@@ -146,8 +149,22 @@ impl Source {
 
     /// The cache, made on first use.
     pub fn cache_mut(&mut self) -> &mut PacketCache {
-        self.cache
-            .get_or_insert_with(|| PacketCache::new(CACHE_BYTES))
+        let least = match self.spec.kind {
+            Kind::Audio => Size::AUDIO,
+            Kind::Video => Size::VIDEO,
+        };
+        self.cache.get_or_insert_with(|| PacketCache::new(least))
+    }
+
+    /// How long payload is to be kept for those who ask again.
+    pub const fn kept_for(&self) -> Micros {
+        self.kept_for
+    }
+
+    /// Keeps payload for as long as the slowest of its receivers can ask.
+    pub fn keep_for(&mut self, slowest_round_trip: Micros) {
+        let wanted = Micros(slowest_round_trip.0 * ROUND_TRIPS_KEPT);
+        self.kept_for = wanted.clamp(KEPT.0, KEPT.1);
     }
 
     /// Counters with what is computed on demand.

@@ -3,6 +3,8 @@
 //! Every column is an unsigned 64-bit integer, so that a snapshot is a block of numbers with a list of names: Python
 //! lays a numpy structured array over it, and there is one place where a column is named.
 
+use crate::histogram::Histogram;
+
 /// Defines a row: a struct of `u64`, its column names, and how it is written.
 macro_rules! row {
     ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $field:ident,)+ }) => {
@@ -166,6 +168,37 @@ row! {
     }
 }
 
+/// How long what was forwarded took, from the kernel's receive time stamp to the last send of its copies.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Delays {
+    /// One count a datagram of which at least one slot was sent a copy.
+    pub histogram: Histogram,
+    /// Datagrams whose delay cannot be: the system's clock was set in between.
+    pub impossible: u64,
+}
+
+impl Delays {
+    /// Longer than any queue between the kernel and us holds anything.
+    const LONGEST_US: u64 = 10_000_000;
+
+    /// Counts datagrams that came at `arrived` and whose copies were all sent at `sent`, both in microseconds by the
+    /// system's clock.
+    pub const fn record(&mut self, arrived: u64, sent: u64, datagrams: u64) {
+        match sent.checked_sub(arrived) {
+            Some(us) if us < Self::LONGEST_US => self.histogram.record_many(us, datagrams),
+            _ => self.impossible += datagrams,
+        }
+    }
+
+    /// Appends shard, impossible ones, the sum in microseconds and the counts as little-endian integers.
+    pub fn write(&self, shard: u64, out: &mut Vec<u8>) {
+        let head = [shard, self.impossible, self.histogram.sum_us()];
+        for number in head.iter().chain(self.histogram.counts()) {
+            out.extend_from_slice(&number.to_le_bytes());
+        }
+    }
+}
+
 /// Everything that a shard can tell, as rows.
 #[derive(Debug, Default)]
 pub struct Snapshot {
@@ -175,4 +208,21 @@ pub struct Snapshot {
     pub streams: Vec<StreamRow>,
     /// One row.
     pub shards: Vec<ShardRow>,
+    /// Forwarding delays, with the index of the shard.
+    pub delays: Vec<(u64, Delays)>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_was_set_makes_no_delay() {
+        let mut delays = Delays::default();
+        delays.record(1_000_000, 1_000_040, 3);
+        delays.record(1_000_000, 999_999, 2);
+        delays.record(1_000_000, 5_000_000_000, 1);
+        assert_eq!(delays.histogram.counts().iter().sum::<u64>(), 3);
+        assert_eq!(delays.impossible, 3);
+    }
 }

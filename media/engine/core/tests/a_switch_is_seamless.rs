@@ -220,3 +220,46 @@ fn coming_back_through_the_gate_is_seamless() {
         .find(|pair| pair[1].at.since(pair[0].at) > ms(900));
     assert!(returned.unwrap()[1].key_frame);
 }
+
+/// With the first packets of another person comes the clock that brings their sound and picture together, and not a
+/// second later.
+#[test]
+fn a_switch_brings_the_new_clock_at_once() {
+    let mut world = audience(Path::with_delay(15), 2);
+    watch(&mut world, 1);
+    world.run(ms(2_300));
+    for sender in [2, 1, 2] {
+        let switched = world.now;
+        watch(&mut world, sender);
+        world.run(ms(250));
+        for slot in [0, 1] {
+            let leg = world.peers[sender].leg;
+            let packets = got(&world, slot);
+            let first = packets
+                .iter()
+                .find(|p| p.at >= switched && p.tag.leg == leg);
+            let first = first.expect("the new person is there");
+            let receiver = &world.peers[0].receivers[slot];
+            let (_, _, reported) = receiver.report.unwrap();
+            assert!(reported >= first.at && reported.since(first.at) <= ms(110));
+            let moment = receiver.wall_clock(first.timestamp).unwrap();
+            let sent = first.tag.sent_at.0 as f64;
+            assert!((moment - sent).abs() < 40_000.0, "{moment} {sent}");
+        }
+        world.run(ms(400));
+    }
+}
+
+/// However often the source in a slot changes, a leg gets no more than ten reports a second for it.
+#[test]
+fn reports_of_switches_are_throttled() {
+    let mut world = audience(Path::PERFECT, 2);
+    let before = world.leg_row(0).rtcp_out;
+    for turn in 0..100 {
+        watch(&mut world, 1 + turn % 2);
+        world.run(ms(20));
+    }
+    let pli = world.peers[0].senders[1].plis.len() as u64;
+    let reports = world.leg_row(0).rtcp_out - before - pli;
+    assert!((15..=24).contains(&reports), "{reports} in two seconds");
+}

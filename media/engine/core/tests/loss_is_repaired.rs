@@ -108,6 +108,7 @@ fn one_loss_is_repaired_once_a_round_trip() {
 #[test]
 fn a_flood_of_requests_is_bounded() {
     let mut world = call(8, Path::PERFECT, Path::PERFECT);
+    world.peers[0].senders[1].packets_per_frame = 30;
     world.run(ms(4_000));
     let newest = world.peers[1].receivers[1].highest().unwrap() as u16;
     let all: Vec<u16> = (0..400).map(|back| newest.wrapping_sub(back)).collect();
@@ -152,5 +153,30 @@ fn every_profile_carries_a_call() {
         settle(&mut world);
         assert!(world.peers[1].receivers[1].got.len() > 350, "{profile}");
         assert!(world.peers[0].receivers[1].got.len() > 350, "{profile}");
+    }
+}
+
+/// At a high rate and with a long round trip, what was lost is still there when it is asked for, and asked for again.
+#[test]
+fn a_fast_stream_on_a_long_way_is_repaired() {
+    for (seed, delay) in [(12, 20), (13, 130)] {
+        let mut world = call(seed, Path::with_delay(20), Path::with_delay(delay));
+        world.peers[1].up = Path::with_delay(delay);
+        let sender = &mut world.peers[0].senders[1];
+        (sender.packets_per_frame, sender.payload_len) = (11, 1_100);
+        world.run(ms(4_000));
+        world.peers[1].down.loss = 0.03;
+        world.run(ms(6_000));
+        world.peers[0].senders[1].on = false;
+        world.peers[1].down.loss = 0.0;
+        world.run(ms(1_500));
+        let row = world.slot_row(1, 1);
+        assert!(row.rtx_packets > 40, "{delay} ms: {row:?}");
+        assert_eq!(row.rtx_misses, 0, "{delay} ms");
+        let (video, first) = (&world.peers[1].receivers[1], ms(3_000));
+        let start = world.now.since(ms(11_500) - first);
+        let recent = video.got.values().filter(|got| got.at >= start).count();
+        assert!(recent > 2_200, "{recent}");
+        assert_eq!(video.missing(), [0_u64; 0], "{delay} ms");
     }
 }

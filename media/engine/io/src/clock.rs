@@ -22,6 +22,14 @@ impl Clock {
         }
     }
 
+    /// The system's clock in microseconds since 1970, as the kernel stamps what it receives. It may be set at any time:
+    /// only for the difference to such a stamp of a moment ago.
+    #[allow(clippy::disallowed_methods)] // as above
+    pub(crate) fn system_now() -> u64 {
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH);
+        wall.unwrap_or_default().as_micros() as u64
+    }
+
     pub(crate) fn now(&self) -> Micros {
         self.epoch + Micros(self.started.elapsed().as_micros() as u64)
     }

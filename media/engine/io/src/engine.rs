@@ -5,7 +5,7 @@ use crate::hook;
 use crate::shard_thread::{EventSignal, ShardThread, ToShard};
 use crate::socket::Socket;
 use engine_core::api::{LegId, Refusal, Subject};
-use engine_core::stats::{LegRow, ShardRow, Snapshot, StreamRow};
+use engine_core::stats::{Delays, LegRow, ShardRow, Snapshot, StreamRow};
 use engine_core::{Command, Event, Shard};
 use mio::Waker;
 use std::collections::HashMap;
@@ -259,13 +259,15 @@ impl Engine {
         }
     }
 
-    /// Copies every counter out: three blocks of little-endian u64 (legs, streams, shards); see the column lists.
+    /// Copies every counter out: four blocks of little-endian u64. Legs, streams and shards have the columns of the
+    /// lists. A row of the fourth, forwarding delays, is a shard's index, how many were impossible, the sum of the
+    /// others in microseconds, and the counts of [`Histogram`](engine_core::Histogram).
     ///
     /// # Errors
     /// [`EngineError::TimedOut`] when a shard is stuck, [`EngineError::Stopped`] when the engine has been stopped. A
     /// shard that failed has a row in which only `stopped` is set.
-    pub fn snapshot(&self, timeout: Duration) -> Result<[Vec<u8>; 3], EngineError> {
-        let mut blocks = [Vec::new(), Vec::new(), Vec::new()];
+    pub fn snapshot(&self, timeout: Duration) -> Result<[Vec<u8>; 4], EngineError> {
+        let mut blocks = [const { Vec::new() }; 4];
         let pending = self
             .shards
             .iter()
@@ -283,7 +285,7 @@ impl Engine {
         Ok(blocks)
     }
 
-    /// Column names of the three blocks of a snapshot.
+    /// Column names of the first three blocks of a snapshot.
     pub const fn columns() -> [&'static [&'static str]; 3] {
         [LegRow::COLUMNS, StreamRow::COLUMNS, ShardRow::COLUMNS]
     }
@@ -335,14 +337,18 @@ fn of_failed_shard(index: usize) -> Snapshot {
     };
     Snapshot {
         shards: vec![row],
+        delays: vec![(index as u64, Delays::default())],
         ..Snapshot::default()
     }
 }
 
-fn write_blocks(snapshot: &Snapshot, [legs, streams, shards]: &mut [Vec<u8>; 3]) {
+fn write_blocks(snapshot: &Snapshot, [legs, streams, shards, delays]: &mut [Vec<u8>; 4]) {
     snapshot.legs.iter().for_each(|row| row.write(legs));
     snapshot.streams.iter().for_each(|row| row.write(streams));
     snapshot.shards.iter().for_each(|row| row.write(shards));
+    for (shard, of_shard) in &snapshot.delays {
+        of_shard.write(*shard, delays);
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -11,3 +11,4 @@ mod shard_thread;
 mod socket;
 
 pub use engine::{Config, Engine, EngineError};
+pub use engine_core::Histogram;

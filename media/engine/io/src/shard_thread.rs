@@ -162,9 +162,10 @@ impl ShardThread {
     fn take_packets(&mut self) -> bool {
         for _ in 0..RECEIVES_A_TURN {
             let (shard, outbox, clock) = (&mut self.shard, &mut self.outbox, &self.clock);
-            let more = self.socket.receive(|port, batch| {
+            let more = self.socket.receive(|port, batch, stamps| {
                 shard.handle_batch(clock.now(), batch, outbox);
                 flush(shard, port, outbox);
+                measure(shard, stamps);
             });
             if !more {
                 return false;
@@ -197,6 +198,25 @@ fn flush(shard: &mut Shard, port: &Port, outbox: &mut Outbox) {
     }
     count(shard.row_mut(), port.send(outbox));
     outbox.clear();
+}
+
+/// Enters how long those of a batch took that were forwarded, all of whose copies have been sent now.
+fn measure(shard: &mut Shard, stamps: &[u64]) {
+    if shard.forwarded().is_empty() {
+        return;
+    }
+    let sent = Clock::system_now();
+    // Datagrams that the kernel joined have one stamp, and are neighbours here.
+    let (mut stamp, mut datagrams) = (0, 0);
+    for at in 0..shard.forwarded().len() {
+        let next = stamps[shard.forwarded()[at] as usize];
+        if next != stamp {
+            shard.delays_mut().record(stamp, sent, datagrams);
+            (stamp, datagrams) = (next, 0);
+        }
+        datagrams += 1;
+    }
+    shard.delays_mut().record(stamp, sent, datagrams);
 }
 
 fn count(row: &mut ShardRow, sent: Sent) {

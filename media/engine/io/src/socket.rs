@@ -27,6 +27,8 @@ pub(crate) struct Socket {
     metas: Vec<RecvMeta>,
     /// Only its memory is kept between batches.
     datagrams: Vec<Datagram<'static>>,
+    /// When the kernel took each of them, in microseconds of the system's clock; 0 if it does not say.
+    stamps: Vec<u64>,
 }
 
 /// What happened to an outbox.
@@ -51,12 +53,17 @@ impl Socket {
                 .collect(),
             metas: vec![RecvMeta::default(); BATCH_SIZE],
             datagrams: Vec::with_capacity(BATCH_SIZE * 4),
+            stamps: Vec::with_capacity(BATCH_SIZE * 4),
         })
     }
 
-    /// Receives what is there and hands it over in parts. True when there may be more: fewer than were asked for are
-    /// all that there were, and to ask again only to hear so costs as much as a third of a send.
-    pub(crate) fn receive(&mut self, mut take: impl FnMut(&Port, &mut [Datagram<'_>])) -> bool {
+    /// Receives what is there and hands it over in parts, with the kernel's time stamp of each datagram. True when there
+    /// may be more: fewer than were asked for are all that there were, and to ask again only to hear so costs as much as
+    /// a third of a send.
+    pub(crate) fn receive(
+        &mut self,
+        mut take: impl FnMut(&Port, &mut [Datagram<'_>], &[u64]),
+    ) -> bool {
         let mut slices = self.buffers.iter_mut().map(|b| IoSliceMut::new(b));
         let mut slices: [IoSliceMut<'_>; BATCH_SIZE] =
             std::array::from_fn(|_| slices.next().unwrap_or_else(|| IoSliceMut::new(&mut [])));
@@ -66,15 +73,19 @@ impl Socket {
             return false;
         };
         let mut datagrams = recycle(std::mem::take(&mut self.datagrams));
+        self.stamps.clear();
         for (buffer, meta) in self.buffers.iter_mut().zip(&self.metas[..count]) {
+            let stamp = meta.timestamp.map_or(0, |at| at.as_micros() as u64);
             let parts = buffer[..meta.len].chunks_mut(meta.stride.max(1));
             datagrams.extend(parts.map(|data| Datagram {
                 from: meta.addr,
                 data,
             }));
+            self.stamps.resize(datagrams.len(), stamp);
         }
-        for part in datagrams.chunks_mut(MOST_AT_ONCE) {
-            take(&self.port, part);
+        let stamps = self.stamps.chunks(MOST_AT_ONCE);
+        for (part, stamps) in datagrams.chunks_mut(MOST_AT_ONCE).zip(stamps) {
+            take(&self.port, part, stamps);
         }
         self.datagrams = recycle(datagrams);
         count == BATCH_SIZE
@@ -157,7 +168,8 @@ mod tests {
         assert_eq!((sent.datagrams, sent.sends, sent.drops), (4, 2, 0));
         let mut arrived = Vec::new();
         while arrived.len() < 4 {
-            receiver.receive(|_, batch| {
+            receiver.receive(|_, batch, stamps| {
+                assert!(stamps.len() == batch.len() && stamps.iter().all(|stamp| *stamp > 0));
                 arrived.extend(batch.iter().map(|d| (d.data[0], d.data.len())));
             });
         }

@@ -5,7 +5,7 @@ mod support;
 
 use engine_core::api::{LegId, Refusal};
 use engine_core::{Command, Event};
-use engine_io::{Config, Engine};
+use engine_io::{Config, Engine, Histogram};
 use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 use support::{add_leg, admit, column, feeds, start, submit, Listener, Peer, PATIENCE};
 
@@ -182,4 +182,33 @@ fn senseless_configurations_are_refused() {
         };
         assert_eq!(Engine::start(config).err().unwrap().code(), "config");
     }
+}
+
+/// What is forwarded is measured from the kernel's time stamp on, once a datagram however many take it; what nobody takes
+/// is not measured.
+#[test]
+fn forwarding_delay_is_measured() {
+    let engine = start(1);
+    let mut listener = Listener::new(&engine);
+    let mut peers = [1, 2].map(|leg| Peer::join(&engine, &mut listener, leg, 5));
+    for leg in [1, 2] {
+        admit(&engine, &mut listener, leg);
+    }
+    peers[0].send_sound(&[0; 50]);
+    submit(&engine, &feeds(5, 1, 2));
+    engine.snapshot(PATIENCE).unwrap();
+    for round in 1..=20_u8 {
+        peers[0].send_sound(&[round; 50]);
+        assert_eq!(peers[1].receive_sound(), [round; 50]);
+    }
+    let blocks = engine.snapshot(PATIENCE).unwrap();
+    let numbers: Vec<u64> = blocks[3]
+        .chunks_exact(8)
+        .map(|bytes| u64::from_le_bytes(bytes.try_into().unwrap()))
+        .collect();
+    assert_eq!(numbers.len(), 3 + Histogram::bounds().len());
+    let (head, counts) = numbers.split_at(3);
+    // The last packet is heard before its sending is measured.
+    let measured = counts.iter().sum::<u64>() + head[1];
+    assert!(head[0] == 0 && (19..=21).contains(&measured), "{numbers:?}");
 }

@@ -28,6 +28,7 @@ type Blocks<'py> = (
     Bound<'py, PyBytes>,
     Bound<'py, PyBytes>,
     Bound<'py, PyBytes>,
+    Bound<'py, PyBytes>,
 );
 
 #[pymethods]
@@ -80,13 +81,14 @@ impl NativeEngine {
 
     fn snapshot<'py>(&self, py: Python<'py>, timeout_seconds: f64) -> PyResult<Blocks<'py>> {
         let timeout = Duration::try_from_secs_f64(timeout_seconds).unwrap_or_default();
-        let [legs, streams, shards] = py
+        let [legs, streams, shards, delays] = py
             .detach(|| self.inner.snapshot(timeout))
             .map_err(|error| to_python(&error))?;
         Ok((
             PyBytes::new(py, &legs),
             PyBytes::new(py, &streams),
             PyBytes::new(py, &shards),
+            PyBytes::new(py, &delays),
         ))
     }
 
@@ -95,15 +97,22 @@ impl NativeEngine {
     }
 }
 
-/// Column names of the three blocks of a snapshot: legs, streams, shards.
+/// Column names of the first three blocks of a snapshot: legs, streams, shards.
 #[pyfunction]
 fn columns() -> [Vec<&'static str>; 3] {
     Engine::columns().map(<[&str]>::to_vec)
+}
+
+/// The delay in microseconds that each bucket of a histogram stays below.
+#[pyfunction]
+fn latency_bounds_us() -> Vec<u64> {
+    engine_io::Histogram::bounds().to_vec()
 }
 
 #[pymodule]
 fn _engine(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<NativeEngine>()?;
     module.add_function(wrap_pyfunction!(columns, module)?)?;
+    module.add_function(wrap_pyfunction!(latency_bounds_us, module)?)?;
     module.add("NativeError", module.py().get_type::<NativeError>())
 }

@@ -2,7 +2,7 @@
 
 import { Channel } from "./protocol.js";
 import { Peer } from "./peer.js";
-import { keepResume, readResume } from "./token.js";
+import { keepResume, newResume, readResume } from "./token.js";
 
 /** Events: `change` (place, roster, people), `layout`, `stats`, `media` (connection state), `receivers`, `down`, `over`, and `trouble`. */
 export class Session extends EventTarget {
@@ -17,6 +17,7 @@ export class Session extends EventTarget {
   peer;
   #channel;
   #resumeKey;
+  #resume;
   #selfMutes = 0;
   #rescuing = false;
   #told = new Map();
@@ -27,9 +28,10 @@ export class Session extends EventTarget {
     super();
     this.media = media;
     this.#resumeKey = identity.resumeKey;
+    this.#keepResume(readResume(identity.resumeKey) ?? newResume());
     this.#channel = new Channel(url, () => ({
       token: identity.token,
-      resume: readResume(identity.resumeKey),
+      resume: this.#resume,
       language: identity.language(),
     }));
     this.peer = new Peer(media, (offer) => this.#channel.request("offer", offer));
@@ -79,8 +81,14 @@ export class Session extends EventTarget {
     this.peer.addEventListener("stuck", (event) => this.#rescue(event.detail.hard));
   }
 
+  /** In this object too: where storage is forbidden, it lasts at least until the page is reloaded. */
+  #keepResume(secret) {
+    this.#resume = secret;
+    keepResume(this.#resumeKey, secret);
+  }
+
   #welcomed(message) {
-    keepResume(this.#resumeKey, message.resume);
+    this.#keepResume(message.resume);
     this.welcome = message;
     this.down = false;
     // After a broken line the old roster stays on the page until the new one comes, unless the place has changed.

@@ -4,6 +4,7 @@
 const TOKEN = "brotjeneste.token";
 const ENTERED = "brotjeneste.entered";
 const RESUME = "brotjeneste.resume.";
+const RESUME_BYTES = 32;
 const LOOKS_LIKE_TOKEN = /^[A-Za-z0-9_.-]{16,2048}$/;
 
 /** Storage can be forbidden altogether (private windows, strict settings): then the page works until it is reloaded. */
@@ -38,6 +39,15 @@ export function takeToken() {
 export async function resumeKey(token) {
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(token));
   return RESUME + [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/**
+ * A secret for a first visit. It is kept before it is sent, so that whoever loses the line before the bridge's first
+ * word is still known by it.
+ */
+export function newResume() {
+  const bytes = crypto.getRandomValues(new Uint8Array(RESUME_BYTES));
+  return btoa(String.fromCharCode(...bytes)).replace(/\+/g, "-").replace(/\//g, "_").replace(/=/g, "");
 }
 
 export const readResume = (key) => quietly(() => localStorage.getItem(key));

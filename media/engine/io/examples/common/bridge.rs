@@ -108,7 +108,7 @@ impl Bridge {
     }
 }
 
-fn column(blocks: &[Vec<u8>; 3], block: usize, name: &str) -> Vec<u64> {
+fn column(blocks: &[Vec<u8>], block: usize, name: &str) -> Vec<u64> {
     let names = Engine::columns()[block];
     let at = names.iter().position(|column| *column == name).unwrap();
     let rows = blocks[block].chunks_exact(8 * names.len());

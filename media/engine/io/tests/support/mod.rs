@@ -254,7 +254,7 @@ pub fn feeds(room: u64, a: u64, b: u64) -> Command {
 }
 
 /// The value of a column in a row of a block of a snapshot.
-pub fn column(blocks: &[Vec<u8>; 3], block: usize, row: usize, name: &str) -> u64 {
+pub fn column(blocks: &[Vec<u8>; 4], block: usize, row: usize, name: &str) -> u64 {
     let names = Engine::columns()[block];
     let at = names.iter().position(|column| *column == name).unwrap();
     let start = (row * names.len() + at) * 8;
