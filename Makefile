@@ -102,6 +102,7 @@ fuzz: ## Fuzz every parser of the engine, SECONDS each.
 bench: build ## Measure; results as JSON under build/bench/.
 	mkdir -p build/bench
 	cd $(ENGINE) && $(CARGO) run --quiet --release --locked -p engine-io --example bench_forward -- $(CURDIR)/build/bench/forward.json
+	cd $(ENGINE) && $(CARGO) run --quiet --release --locked -p engine-io --example come_and_go -- $(CURDIR)/build/bench/turnover.json
 	$(BIN)/python -m tests.e2e.bench_admission
 
 bench-peers: build ## Our bridge and Janus side by side; takes about six minutes and installs Debian's janus.

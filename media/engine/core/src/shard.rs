@@ -16,6 +16,9 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::net::SocketAddr;
 
+/// Room for entries of the timer that is always kept.
+const WAKES_KEPT: usize = 128;
+
 /// A datagram as it came from the socket; it is decrypted where it lies.
 #[derive(Debug)]
 pub struct Datagram<'a> {
@@ -116,6 +119,11 @@ impl Shard {
                 self.guarded(out, |shard, out| shard.look_after(now, index, out));
             }
         }
+        // A storm of joins leaves more entries than legs, until they have run out.
+        let needed = WAKES_KEPT.max(self.wakes.len());
+        if self.wakes.capacity() > 8 * needed {
+            self.wakes.shrink_to(2 * needed);
+        }
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout) next.
@@ -147,6 +155,9 @@ impl Shard {
         into.delays.push((self.row.shard, self.delays));
         into.shards.push(ShardRow {
             legs: self.by_id.len() as u64,
+            rooms: self.rooms.len() as u64,
+            addresses: self.by_address.len() as u64,
+            timers: self.wakes.len() as u64,
             ..self.row
         });
     }

@@ -124,6 +124,12 @@ row! {
         shard,
         /// Legs that live here.
         legs,
+        /// Rooms that they are in.
+        rooms,
+        /// Addresses that have proved a password.
+        addresses,
+        /// Moments at which a leg is to be looked after; those of legs that have gone are passed over when they come.
+        timers,
         /// Datagrams taken in.
         datagrams_in,
         /// Bytes taken in.

@@ -153,12 +153,12 @@ impl ShardThread {
     fn take_packets(&mut self) -> bool {
         for _ in 0..RECEIVES_A_TURN {
             let (shard, outbox, clock) = (&mut self.shard, &mut self.outbox, &self.clock);
-            let any = self.socket.receive(|port, batch, stamps| {
+            let more = self.socket.receive(|port, batch, stamps| {
                 shard.handle_batch(clock.now(), batch, outbox);
                 flush(shard, port, outbox);
                 measure(shard, stamps);
             });
-            if !any {
+            if !more {
                 return false;
             }
         }

@@ -66,8 +66,9 @@ impl Socket {
         })
     }
 
-    /// Receives what is there and hands it over in parts, with the kernel's time stamp of each datagram. False when
-    /// there was nothing.
+    /// Receives what is there and hands it over in parts, with the kernel's time stamp of each datagram. True when there
+    /// may be more: fewer than were asked for are all that there were, and to ask again only to hear so costs as much as
+    /// a third of a send.
     pub(crate) fn receive(
         &mut self,
         mut take: impl FnMut(&Port, &mut [Datagram<'_>], &[u64]),
@@ -82,7 +83,7 @@ impl Socket {
             take(port, part, stamps);
         }
         self.buffers.datagrams = recycle(datagrams);
-        true
+        count == BATCH_SIZE
     }
 }
 

@@ -3,6 +3,9 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+static PROCESS_BYTES: AtomicI64 = AtomicI64::new(0);
 
 thread_local! {
     static CALLS: Cell<u64> = const { Cell::new(0) };
@@ -14,10 +17,11 @@ pub struct Counting;
 fn note(calls: u64, bytes: i64) {
     CALLS.with(|count| count.set(count.get() + calls));
     LIVE_BYTES.with(|live| live.set(live.get() + bytes));
+    PROCESS_BYTES.fetch_add(bytes, Ordering::Relaxed);
 }
 
-// SAFETY: every call goes to the system's allocator unchanged; counting touches plain thread-local cells only, which
-// are made without allocating and have no destructor.
+// SAFETY: every call goes to the system's allocator unchanged; counting touches an atomic and plain thread-local
+// cells only, which are made without allocating and have no destructor.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         note(1, layout.size() as i64);
@@ -42,6 +46,11 @@ impl Counting {
     /// Bytes that this thread has allocated and not freed.
     pub fn live_bytes() -> i64 {
         LIVE_BYTES.with(Cell::get)
+    }
+
+    /// Bytes that all threads together have allocated and not freed.
+    pub fn process_bytes() -> i64 {
+        PROCESS_BYTES.load(Ordering::Relaxed)
     }
 }
 

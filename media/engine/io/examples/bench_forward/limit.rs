@@ -31,7 +31,6 @@ struct Receiver {
 /// What a bare loop has done so far.
 #[derive(Default)]
 pub(crate) struct Done {
-    pub(crate) packets_in: AtomicU64,
     pub(crate) packets_out: AtomicU64,
     pub(crate) cpu_us: AtomicU64,
     stop: AtomicBool,
@@ -194,7 +193,6 @@ impl Loop {
             packets += 1;
         }
         let receivers = &mut self.receivers[leg][source];
-        count(&self.done.packets_in, packets);
         count(&self.done.packets_out, packets * receivers.len() as u64);
         for receiver in receivers {
             let mut used = 0;

@@ -3,13 +3,17 @@
 //!
 //!     cargo run --release -p engine-io --example bench_forward -- build/bench/forward.json [ROUNDS] [SECONDS] [ONLY]
 //!
-//! ONLY is a part of the names of the scenarios to run. What is measured, and how, stands in `notes` of the report.
+//! ONLY is a part of the names of what is to run. What is measured, and how, stands in `notes` of the report.
 #![allow(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::disallowed_methods,
     reason = "a bench measures real time, and stops where it cannot"
 )]
 
+#[path = "../../../core/tests/support/allocations.rs"]
+#[allow(dead_code, unreachable_pub, reason = "the tests use more of it")]
+mod allocations;
 #[path = "../common/bridge.rs"]
 mod bridge;
 #[path = "../common/closed_loop.rs"]
@@ -18,29 +22,45 @@ mod closed_loop;
 mod commands;
 #[path = "../common/crowd.rs"]
 mod crowd;
+mod growth;
+mod latency;
 mod limit;
 #[path = "../common/plan.rs"]
 mod plan;
+mod report;
 mod scenarios;
+mod shards;
 mod subject;
 #[path = "../common/traffic.rs"]
 mod traffic;
 
+use report::Report;
 use std::time::Duration;
 
-/// Starts something on one core, and everything else on the other: threads inherit where they may run.
-pub(crate) fn on_core<T>(core: usize, start: impl FnOnce() -> T) -> T {
-    pin(core);
+#[global_allocator]
+static ALLOCATOR: allocations::Counting = allocations::Counting;
+
+/// Starts something on these cores, and leaves the rest of the program on the first one: threads inherit where they
+/// may run.
+pub(crate) fn on_cores<T>(cores: &[usize], start: impl FnOnce() -> T) -> T {
+    pin(cores);
     let started = start();
-    pin(0);
+    pin(&[0]);
     started
 }
 
-fn pin(core: usize) {
-    let mut cores = rustix::thread::CpuSet::new();
-    cores.set(core);
+fn pin(cores: &[usize]) {
+    let mut set = rustix::thread::CpuSet::new();
+    cores.iter().for_each(|core| set.set(*core));
     // A machine with one core measures all the same, with more noise.
-    let _ = rustix::thread::sched_setaffinity(None, &cores);
+    let _ = rustix::thread::sched_setaffinity(None, &set);
+}
+
+/// How long and how often to measure.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Effort {
+    pub(crate) rounds: usize,
+    pub(crate) span: Duration,
 }
 
 fn main() {
@@ -53,9 +73,21 @@ fn main() {
             .next()
             .map_or(default, |text| text.parse().unwrap())
     };
-    let (rounds, span) = (number(6), Duration::from_secs(number(3)));
+    let (rounds, seconds) = (number(6), number(2));
+    let effort = Effort {
+        rounds: rounds as usize,
+        span: Duration::from_secs(seconds),
+    };
     let only = arguments.next().unwrap_or_default();
-    pin(0);
-    let measured = scenarios::measure(rounds, span, &only);
-    let _ = (path, measured);
+    pin(&[0]);
+    let mut report = Report::new(effort.rounds);
+    scenarios::measure(&mut report, effort, &only);
+    if "growth".contains(&only) {
+        growth::measure(&mut report, effort);
+    }
+    if "shards-and-latency".contains(&only) {
+        let capacity = shards::measure(&mut report, effort);
+        latency::measure(&mut report, effort, capacity);
+    }
+    std::fs::write(&path, report.json()).unwrap();
 }

@@ -1,80 +1,106 @@
 //! The four scenarios, bridge and limit in turn.
 
 use crate::plan::{Plan, Shape, HIGH};
+use crate::report::{Figure, Report};
 use crate::subject::{Round, Subject, World};
+use crate::Effort;
 use std::time::Duration;
 
 /// Of one core, in the open loop.
 const BUSY_PERCENT: f64 = 65.0;
-const WARM_UP: Duration = Duration::from_millis(1_500);
-/// A round that lost more than this on its way counts for nothing.
+pub(crate) const WARM_UP: Duration = Duration::from_millis(1_200);
+/// A round that lost more than this on its way counts for nothing, and neither does its partner.
 const MOST_LOST_PERCENT: f64 = 0.1;
 
-pub(crate) struct Measured {
-    pub(crate) name: &'static str,
-    pub(crate) rooms: usize,
-    pub(crate) rounds: Vec<(Round, Round)>,
+type MakePlan = fn(usize) -> Plan;
+
+/// Four in a room who all see and hear each other.
+pub(crate) fn four_party(rooms: usize) -> Plan {
+    Plan::mesh(rooms, 4, &[Shape::Opus, HIGH])
 }
 
-pub(crate) fn measure(rounds: u64, span: Duration, only: &str) -> Vec<Measured> {
-    let scenarios: [(&str, fn() -> Plan); 4] = [
-        ("fanout-20", || Plan::fan_out(8, 20)),
-        ("four-party", || Plan::mesh(300, 4, &[Shape::Opus, HIGH])),
-        ("nine-party-simulcast", || Plan::simulcast(100, 9)),
-        ("audio-only", || Plan::mesh(500, 4, &[Shape::Opus])),
+pub(crate) fn measure(report: &mut Report, effort: Effort, only: &str) {
+    let scenarios: [(&str, usize, MakePlan); 4] = [
+        ("fanout-20", 8, |rooms| Plan::fan_out(rooms, 20)),
+        ("four-party", 25, four_party),
+        ("nine-party-simulcast", 6, |rooms| Plan::simulcast(rooms, 9)),
+        ("audio-only", 50, |rooms| {
+            Plan::mesh(rooms, 4, &[Shape::Opus])
+        }),
     ];
-    let wanted = scenarios
-        .into_iter()
-        .filter(|(name, _)| name.contains(only));
-    wanted
-        .map(|(name, plan)| scenario(name, plan(), rounds, span))
-        .collect()
+    for (name, rooms, plan) in scenarios {
+        if name.contains(only) {
+            scenario(report, name, rooms, plan, effort);
+        }
+    }
 }
 
-fn scenario(name: &'static str, plan: Plan, rounds: u64, span: Duration) -> Measured {
-    let mut world = World::new(plan, 1, &[]);
-    let rooms = rooms_for(&mut world, BUSY_PERCENT);
-    world.round(Subject::Limit, rooms, WARM_UP);
-    let mut measured = Vec::new();
-    for _ in 0..rounds {
+fn scenario(report: &mut Report, name: &str, rooms: usize, plan: MakePlan, effort: Effort) {
+    let rooms = rooms_for(rooms, plan, BUSY_PERCENT);
+    let mut world = World::new(plan(rooms), 1, &[]);
+    let mut pairs = Vec::new();
+    let mut spoilt = 0;
+    for subject in [Subject::Bridge, Subject::Limit] {
+        world.round(subject, WARM_UP);
+    }
+    for _ in 0..effort.rounds {
         let pair = [Subject::Bridge, Subject::Limit].map(|subject| {
-            let round = world.round(subject, rooms, span);
-            println!(
-                "{name}, {rooms} rooms, {subject:?}: {:.3} us a packet, {:.0} % busy, {} packets, {:.3} % lost, {} us late",
-                round.cpu_us_per_packet(),
-                round.busy_percent(),
-                round.out,
-                round.lost_percent(),
-                round.late_us
-            );
+            let round = world.round(subject, effort.span);
+            println!("{name}, {rooms} rooms, {subject:?}: {round}");
             round
         });
         if pair
             .iter()
             .all(|round| round.lost_percent() < MOST_LOST_PERCENT)
         {
-            measured.push(pair.into());
+            pairs.push(pair);
+        } else {
+            spoilt += 1;
         }
     }
-    Measured {
-        name,
-        rooms,
-        rounds: measured,
+    assert!(
+        !pairs.is_empty(),
+        "{name}: every round lost packets on the way in"
+    );
+    let ratio =
+        |[bridge, limit]: &[Round; 2]| limit.cpu_us_per_packet() / bridge.cpu_us_per_packet();
+    let ratios = Figure::of(pairs.iter().map(ratio));
+    let per_limit = pairs.iter().map(|pair| pair[1].cpu_us_per_packet());
+    report.note_noise(Figure::of(per_limit));
+    for (at, subject) in ["bridge", "limit"].into_iter().enumerate() {
+        let of = |figure: fn(&Round) -> f64| Figure::of(pairs.iter().map(|pair| figure(&pair[at])));
+        let ratio = if at == 0 {
+            ratios
+        } else {
+            Figure::exactly(1.0)
+        };
+        report.add(
+            name,
+            subject,
+            &[
+                ("ratio_to_limit", ratio),
+                ("cpu_us_per_packet_out", of(Round::cpu_us_per_packet)),
+                (
+                    "packets_out_per_cpu_second",
+                    of(|r| 1e6 / r.cpu_us_per_packet()),
+                ),
+                ("cpu_busy_percent", of(Round::busy_percent)),
+                ("lost_on_the_way_in_percent", of(Round::lost_percent)),
+                ("rooms", Figure::exactly(rooms as f64)),
+                ("rounds_spoilt", Figure::exactly(f64::from(spoilt))),
+            ],
+        );
     }
 }
 
-/// How many rooms keep the bridge this busy; all of them in the closed loop, which does so by itself.
-pub(crate) fn rooms_for(world: &mut World, percent: f64) -> usize {
-    let all = world.plan.rooms;
-    let mut rooms = all.div_ceil(8);
-    world.round(Subject::Bridge, all, WARM_UP);
+/// How many rooms keep a bridge this busy; the closed loop keeps it busy by itself.
+pub(crate) fn rooms_for(rooms: usize, plan: MakePlan, percent: f64) -> usize {
+    let mut world = World::new(plan(rooms), 1, &[]);
     if world.is_closed_loop() {
-        return all;
+        return rooms;
     }
-    for _ in 0..2 {
-        let round = world.round(Subject::Bridge, rooms, WARM_UP);
-        let wanted = rooms as f64 * percent / round.busy_percent();
-        rooms = (wanted as usize).clamp(1, all);
-    }
-    rooms
+    world.round(Subject::Bridge, WARM_UP);
+    let round = world.round(Subject::Bridge, WARM_UP);
+    let wanted = rooms as f64 * percent / round.busy_percent();
+    (wanted as usize).max(1)
 }

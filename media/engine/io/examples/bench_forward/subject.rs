@@ -1,10 +1,12 @@
 //! The two things that are measured, behind one face: how to reach it, and what it has done so far.
 
+use crate::allocations::Counting;
 use crate::bridge::Bridge;
 use crate::closed_loop::ClosedLoop;
 use crate::crowd::{Crowd, Voices};
 use crate::limit::Limit;
 use crate::plan::Plan;
+use std::fmt::{self, Display, Formatter};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -13,7 +15,9 @@ pub(crate) struct World {
     pub(crate) plan: Plan,
     pub(crate) crowd: Crowd,
     pub(crate) bridge: Bridge,
-    limit: Limit,
+    limit: Option<Limit>,
+    /// Heap and resident bytes before there was a bridge.
+    pub(crate) before: Memory,
     closed_loop: Option<ClosedLoop>,
     voices: [Voices; 2],
 }
@@ -27,9 +31,6 @@ pub(crate) enum Subject {
 /// What one subject did in one round.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Round {
-    /// RTP packets to the subject, as sent and as taken in.
-    pub(crate) sent: u64,
-    pub(crate) taken: u64,
     /// RTP packets that it sent, and that it ought to have sent.
     pub(crate) out: u64,
     pub(crate) wanted: u64,
@@ -55,6 +56,35 @@ impl Round {
     }
 }
 
+impl Display for Round {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        let (cost, busy) = (self.cpu_us_per_packet(), self.busy_percent());
+        let (lost, late) = (self.lost_percent(), self.late_us);
+        write!(
+            out,
+            "{cost:.3} us a packet, {busy:.0} % busy, {lost:.3} % lost, senders {late} us late"
+        )
+    }
+}
+
+/// What the process holds.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Memory {
+    pub(crate) heap: i64,
+    pub(crate) resident: i64,
+}
+
+impl Memory {
+    pub(crate) fn now() -> Self {
+        let text = std::fs::read_to_string("/proc/self/statm").unwrap();
+        let pages: i64 = text.split(' ').nth(1).unwrap().parse().unwrap();
+        Self {
+            heap: Counting::process_bytes(),
+            resident: pages * rustix::param::page_size() as i64,
+        }
+    }
+}
+
 /// User and system time of the calling thread.
 pub(crate) fn thread_cpu_us() -> u64 {
     let spent = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
@@ -64,6 +94,8 @@ pub(crate) fn thread_cpu_us() -> u64 {
 impl World {
     /// Probes are legs whose sockets are read.
     pub(crate) fn new(plan: Plan, shards: u16, probes: &[usize]) -> Self {
+        // One shard has a core for itself; two have to share theirs with the senders.
+        let cores: &[usize] = if shards == 1 { &[1] } else { &[0, 1] };
         let voices = [Voices::new(&plan, true), Voices::new(&plan, false)];
         let is_closed = voices[0].is_closed_loop();
         let readers = if is_closed {
@@ -72,12 +104,13 @@ impl World {
             probes.to_vec()
         };
         let crowd = Crowd::new(&plan, &readers);
-        let bridge = crate::on_core(1, || Bridge::start(&plan, &crowd, shards));
-        let limit = crate::on_core(1, || Limit::start(&plan, &crowd));
+        let before = Memory::now();
+        let bridge = crate::on_cores(cores, || Bridge::start(&plan, &crowd, shards));
         Self {
             closed_loop: is_closed.then(|| ClosedLoop::new(&plan, &crowd)),
             bridge,
-            limit,
+            limit: None,
+            before,
             plan,
             crowd,
             voices,
@@ -88,51 +121,52 @@ impl World {
         self.closed_loop.is_some()
     }
 
-    /// RTP packets in and out, CPU time.
-    fn counts(&self, subject: Subject) -> (u64, u64, u64) {
+    fn limit(&mut self) -> &Limit {
+        let (plan, crowd) = (&self.plan, &self.crowd);
+        self.limit
+            .get_or_insert_with(|| crate::on_cores(&[1], || Limit::start(plan, crowd)))
+    }
+
+    /// RTP packets out, and CPU time.
+    fn counts(&mut self, subject: Subject) -> (u64, u64) {
         match subject {
             Subject::Bridge => {
                 let counts = self.bridge.counts();
                 assert_eq!(counts.drops, 0, "the socket did not take everything");
-                (counts.datagrams_in, counts.packets_out, counts.cpu_us)
+                (counts.packets_out, counts.cpu_us)
             }
             Subject::Limit => {
                 // The thread notes its time when it has nothing to do, and at least every twenty milliseconds.
                 std::thread::sleep(Duration::from_millis(25));
                 let load = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
-                let done = &self.limit.done;
-                (
-                    load(&done.packets_in),
-                    load(&done.packets_out),
-                    load(&done.cpu_us),
-                )
+                let done = &self.limit().done;
+                (load(&done.packets_out), load(&done.cpu_us))
             }
         }
     }
 
-    /// Lets the first `rooms` rooms talk for this long.
-    pub(crate) fn round(&mut self, subject: Subject, rooms: usize, span: Duration) -> Round {
+    /// Lets everybody talk for this long.
+    pub(crate) fn round(&mut self, subject: Subject, span: Duration) -> Round {
         if subject == Subject::Bridge {
             self.bridge.check_all(&self.plan, &self.crowd);
         }
         let before = self.counts(subject);
-        let legs = self.plan.legs_of(rooms - 1).end;
         let voices = &mut self.voices[usize::from(subject == Subject::Limit)];
-        let (sent, wanted) = (voices.sent, voices.wanted);
+        let wanted = voices.wanted;
         voices.late_us = 0;
         let start = Instant::now();
-        let (plan, bridge, limit) = (&self.plan, &self.bridge, &self.limit);
+        let (plan, bridge) = (&self.plan, &self.bridge);
+        let limit = self.limit.as_ref().map(|limit| limit.address);
         let to = |leg| match subject {
             Subject::Bridge => bridge.address(plan, leg),
-            Subject::Limit => limit.address,
+            Subject::Limit => limit.unwrap(),
         };
         match &mut self.closed_loop {
             Some(closed_loop) => closed_loop.run(&self.crowd, voices, to(0), span),
-            None => self.crowd.run(voices, legs, to, span),
+            None => self.crowd.run(voices, to, span),
         }
         let round = Round {
             wall_us: start.elapsed().as_micros() as u64,
-            sent: voices.sent - sent,
             wanted: voices.wanted - wanted,
             late_us: voices.late_us,
             ..Round::default()
@@ -140,9 +174,8 @@ impl World {
         std::thread::sleep(Duration::from_millis(20));
         let after = self.counts(subject);
         Round {
-            taken: after.0 - before.0,
-            out: after.1 - before.1,
-            cpu_us: after.2 - before.2,
+            out: after.0 - before.0,
+            cpu_us: after.1 - before.1,
             ..round
         }
     }

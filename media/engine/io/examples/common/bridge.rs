@@ -21,7 +21,6 @@ pub(crate) struct Bridge {
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Counts {
     pub(crate) packets_out: u64,
-    pub(crate) datagrams_in: u64,
     pub(crate) cpu_us: u64,
     pub(crate) drops: u64,
 }
@@ -103,7 +102,6 @@ impl Bridge {
         let sum = |block, name| column(&blocks, block, name).iter().sum();
         Counts {
             packets_out: sum(0, "rtp_out"),
-            datagrams_in: sum(0, "datagrams_in"),
             cpu_us: sum(2, "cpu_us"),
             drops: sum(2, "send_drops"),
         }

@@ -52,11 +52,10 @@ pub(crate) struct Voices {
     pub(crate) with_control: bool,
     burst: Burst,
     control: Vec<u8>,
-    /// RTP packets sent.
-    pub(crate) sent: u64,
     /// RTP packets that ought to leave for them: one for each taker.
     pub(crate) wanted: u64,
     takers: Vec<Vec<u64>>,
+    slowness: u64,
     pub(crate) late_us: u64,
 }
 
@@ -104,16 +103,15 @@ impl Crowd {
         self.people[leg].socket.local_addr().unwrap()
     }
 
-    /// Sends what the first `legs` legs have to send, each frame at its time.
+    /// Sends what everybody has to send, each frame at its time.
     pub(crate) fn run(
         &mut self,
         voices: &mut Voices,
-        legs: usize,
         to: impl Fn(usize) -> SocketAddr,
         span: Duration,
     ) {
         let (start, end) = (Instant::now(), span.as_micros() as u64);
-        let mut queue = voices.schedule(legs);
+        let mut queue = voices.schedule();
         while let Some(Reverse((due, leg, act))) = queue.pop() {
             if due >= end {
                 break;
@@ -200,23 +198,23 @@ impl Voices {
             with_control,
             burst: Burst::new(),
             control: Vec::new(),
-            sent: 0,
             wanted: 0,
             takers,
+            slowness: plan.slowness,
             late_us: 0,
         }
     }
 
     /// Everybody's first moments, spread over the period of each.
-    fn schedule(&self, legs: usize) -> BinaryHeap<Due> {
+    fn schedule(&self) -> BinaryHeap<Due> {
         let mut queue = BinaryHeap::new();
-        for (leg, voice) in self.all[..legs].iter().enumerate() {
+        for (leg, voice) in self.all.iter().enumerate() {
             let offset = |period: u64, salt: usize| {
                 crate::traffic::scatter((leg * 16 + salt) as u64) % period
             };
             for (at, track) in voice.tracks.iter().enumerate() {
                 queue.push(Reverse((
-                    offset(track.shape.period_us(), at),
+                    offset(track.shape.period_us() * self.slowness, at),
                     leg,
                     Act::Frame(at),
                 )));
@@ -234,7 +232,7 @@ impl Voices {
         match act {
             Act::Frame(at) => {
                 self.send_frame(person, to, leg, at);
-                self.all[leg].tracks[at].shape.period_us()
+                self.all[leg].tracks[at].shape.period_us() * self.slowness
             }
             Act::Check => {
                 write_check(&mut self.control, leg);
@@ -265,7 +263,6 @@ impl Voices {
         };
         let socket = UdpSockRef::from(&person.socket);
         person.state.try_send(socket, &transmit).unwrap();
-        self.sent += self.burst.packets;
         self.wanted += self.burst.packets * self.takers[leg][at];
     }
 

@@ -81,6 +81,8 @@ pub(crate) struct Seat {
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
     pub(crate) rooms: usize,
+    /// How many times slower than in life every stream is.
+    pub(crate) slowness: u64,
     pub(crate) seats: Vec<Seat>,
 }
 
@@ -114,7 +116,11 @@ impl Plan {
         for number in 0..rooms {
             seats.extend(room(number, seats.len()));
         }
-        Self { rooms, seats }
+        Self {
+            rooms,
+            slowness: 1,
+            seats,
+        }
     }
 
     /// One sends, twenty watch.

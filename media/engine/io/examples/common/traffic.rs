@@ -134,7 +134,7 @@ impl Track {
             // The first pictures all say that they are key frames, so that every slot begins within the warm-up; a
             // group of the closed loop always does.
             let begins = self.shape == Shape::Group || self.sequence < BEGINNING;
-            let is_key = begins || self.frame % 300 == 0;
+            let is_key = begins || self.frame.is_multiple_of(300);
             body[5] = 0x10 | u8::from(!is_key);
         }
     }
