@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 import pytest
 
-from tests.support.bridge import COUNT_NEGOTIATIONS, Viewer
+from tests.support.bridge import COUNT_NEGOTIATIONS, PATIENCE_S, Viewer
 from tests.support.firefox import FirefoxBidi, FirefoxPage
 from tests.support.media_checks import FIREFOX_PREFERENCES, init_script
 from transcode.tones import SAMPLE_RATE, dominant_frequency, tone_for
@@ -58,7 +58,7 @@ class FirefoxVisitor(Viewer):
 
     page: FirefoxPage
 
-    async def hears(self, participant: str, identity: int, *, timeout_s: float = 15) -> None:
+    async def hears(self, participant: str, identity: int, *, timeout_s: float = PATIENCE_S) -> None:
         """Check by content that somebody's tone comes."""
         await self.shown(participant, "mic")
         script = _RECORD.replace("TRACK", self.track(participant, "mic"))
@@ -87,5 +87,5 @@ async def enter_with_firefox(firefox: FirefoxBidi, link: str, identity: int) -> 
     visitor = FirefoxVisitor(FirefoxPage(firefox), identity)
     await visitor.ready_to_enter()
     await firefox.evaluate("document.getElementById('enter').click()")
-    await visitor.connected(timeout_s=30)
+    await visitor.connected()
     return visitor

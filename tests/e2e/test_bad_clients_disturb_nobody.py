@@ -19,11 +19,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from bridge.app.ports import Clock
 from loadtest.link import parse_link
 from signalling import messages as m
-from tests.support.bridge import House, Visitor
+from tests.support.bridge import PATIENCE_S, House, Visitor
 
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.timeout(120),
+    pytest.mark.timeout(300),
     pytest.mark.asyncio(loop_scope="session"),
 ]
 
@@ -184,7 +184,7 @@ async def test_an_offer_of_nothing_usable_gets_a_code(call: Call, sdp: str, code
 async def converse(link: str, say: Sequence[str | bytes], *, answers: int | None = None) -> list[dict[str, Any]]:
     """Say things on a socket of its own; gives what came until the end, or until so many errors came."""
     heard: list[dict[str, Any]] = []
-    async with line(link) as ws, asyncio.timeout(20):
+    async with line(link) as ws, asyncio.timeout(PATIENCE_S):
         for text in say:
             await (ws.send_str(text) if isinstance(text, str) else ws.send_bytes(text))
         async for message in ws:

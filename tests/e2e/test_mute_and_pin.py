@@ -12,7 +12,7 @@ from tests.support.bridge import House, Visitor, eventually, robots, running_hou
 
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.timeout(120),
+    pytest.mark.timeout(300),
     pytest.mark.asyncio(loop_scope="session"),
 ]
 

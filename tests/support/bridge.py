@@ -25,6 +25,8 @@ from tests.support.media_checks import init_script, read_page_tone, read_page_vi
 from tests.support.ports import free_ports
 from transcode.tones import tone_for
 
+# How long anything may take on a machine that is busy with other work; every wait ends as soon as it can.
+PATIENCE_S: Final = 60.0
 # Counts what a page negotiates, on a property that no page script reads.
 COUNT_NEGOTIATIONS: Final = """(() => {
     const { prototype } = window.RTCPeerConnection;
@@ -158,7 +160,7 @@ class Viewer:
             f"(() => {{ const s = window.brotjeneste?.state(); return s ? {expression} : null; }})()"
         )
 
-    async def until(self, expression: str, timeout_s: float = 15) -> None:
+    async def until(self, expression: str, timeout_s: float = PATIENCE_S) -> None:
         """Wait until an expression over `s` holds. The page's CSP forbids what `wait_for_function` does."""
         try:
             async with asyncio.timeout(timeout_s):
@@ -173,9 +175,9 @@ class Viewer:
 
     async def ready_to_enter(self) -> None:
         """Wait for the start screen and the devices; before the page's modules have run its buttons are deaf."""
-        await self.until("s.screen === 'start' && !document.getElementById('start-mic').disabled", 60)
+        await self.until("s.screen === 'start' && !document.getElementById('start-mic').disabled")
 
-    async def connected(self, timeout_s: float = 15) -> None:
+    async def connected(self, timeout_s: float = PATIENCE_S) -> None:
         """Wait until they have a place, and ICE and DTLS are up."""
         await self.until("s.roster && s.pc?.connectionState === 'connected'", timeout_s)
 
@@ -213,7 +215,7 @@ class Viewer:
             f"s.layout.some((one) => one.participant === '{participant}' && one.source === '{source}')"
         )
 
-    async def sees(self, participant: str, identity: int, *, timeout_s: float = 15) -> None:
+    async def sees(self, participant: str, identity: int, *, timeout_s: float = PATIENCE_S) -> None:
         """Check by content that somebody's picture comes and moves."""
         await self.shown(participant)
         track = self.track(participant, "camera")
@@ -221,7 +223,9 @@ class Viewer:
         assert picture is not None, f"{self.identity} does not see {identity}; {self.console[-5:]}"
         assert picture.identity == identity
 
-    async def comes_to_see(self, participant: str, identity: int, before: int, *, timeout_s: float = 30) -> None:
+    async def comes_to_see(
+        self, participant: str, identity: int, before: int, *, timeout_s: float = PATIENCE_S
+    ) -> None:
         """Wait until a slot that showed `before` shows somebody else, and check that it is the right person.
 
         The layout is ahead of the pictures: those of the one before are in the browser's buffer still.
@@ -235,14 +239,14 @@ class Viewer:
                 pass
         assert picture.identity == identity
 
-    async def hears(self, participant: str, identity: int, *, timeout_s: float = 15) -> None:
+    async def hears(self, participant: str, identity: int, *, timeout_s: float = PATIENCE_S) -> None:
         """Check by content that somebody's tone comes."""
         await self.shown(participant, "mic")
         hz = await read_page_tone(self.page, self.track(participant, "mic"), timeout_s=timeout_s)
         assert hz is not None, f"{self.identity} does not hear {identity}; {self.console[-5:]}"
         assert hz == pytest.approx(tone_for(identity).frequency_hz, abs=12)
 
-    async def hears_no_more(self, participant: str, *, timeout_s: float = 15) -> None:
+    async def hears_no_more(self, participant: str, *, timeout_s: float = PATIENCE_S) -> None:
         """Wait until somebody's slot is silent."""
         async with asyncio.timeout(timeout_s):
             while await read_page_tone(self.page, self.track(participant, "mic"), timeout_s=1) is not None:
@@ -278,7 +282,7 @@ class Visitor(Viewer):
     async def tile_shows(self, participant: str, identity: int) -> None:
         """Check by content what a person's tile on the stage shows."""
         tile = f"document.querySelector('#stage .tile[data-participant=\"{participant}\"] video')"
-        picture = await read_page_video(self.page, tile, timeout_s=15, distinct=2)
+        picture = await read_page_video(self.page, tile, timeout_s=PATIENCE_S, distinct=2)
         assert picture is not None, self.console[-5:]
         assert picture.identity == identity
 
@@ -317,7 +321,7 @@ async def robots(house: House, identities: range, options: MediaOptions) -> Asyn
             group.create_task(robot.run())
         try:
             for robot in made:
-                async with asyncio.timeout(30):
+                async with asyncio.timeout(PATIENCE_S):
                     await robot.wait_for(lambda robot: robot.media_state == "connected")
             yield made
         finally:
@@ -325,7 +329,7 @@ async def robots(house: House, identities: range, options: MediaOptions) -> Asyn
                 robot.stop()
 
 
-async def eventually(check: Callable[[], bool], timeout_s: float = 10) -> None:
+async def eventually(check: Callable[[], bool], timeout_s: float = PATIENCE_S) -> None:
     """Wait until `check` holds; it is asked again as the event loop turns."""
     async with asyncio.timeout(timeout_s):
         while not check():  # noqa: ASYNC110 - what is waited for has no event of its own
