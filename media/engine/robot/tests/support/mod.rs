@@ -12,9 +12,14 @@
 
 #[path = "../../../core/tests/support/mod.rs"]
 mod engine;
+mod exercise;
 mod material;
+mod peer;
 mod world;
 
+pub use engine::EXERCISES as ENGINE_EXERCISES;
 pub use engine::{allocations_of, ms, Counting, Net, Path, START};
+pub use exercise::ALL as EXERCISES;
 pub use material::{h264_clip, opus_clip, vp8_clip, AUDIO, LEVEL_ID, MID_ID, TWCC_ID, VIDEO};
+pub use peer::{Peer, PeerSpec};
 pub use world::{Robot, RobotSpec, World, PROFILE};

@@ -59,6 +59,9 @@ pub struct Robot {
     place: usize,
 }
 
+/// A robot and the index of its receiver or sender.
+pub type End = (u64, u16);
+
 /// Changes a decrypted packet to a robot: its number, header, plain bytes.
 pub type Tamper = Box<dyn FnMut(u64, &RtpHeader, &mut Vec<u8>)>;
 
@@ -176,7 +179,7 @@ impl World {
     }
 
     /// (robot, receiver) from (robot, sender).
-    pub fn whole_plan(&self) -> Vec<((u64, u16), (u64, u16))> {
+    pub fn whole_plan(&self) -> Vec<(End, End)> {
         let mut plan = Vec::new();
         for number in 1..=self.size {
             for (at, other) in self.others(number).enumerate() {
@@ -188,8 +191,8 @@ impl World {
         plan
     }
 
-    pub fn set_feeds(&mut self, plan: &[((u64, u16), (u64, u16))]) {
-        let feed = |((leg, slot), (from, source)): ((u64, u16), (u64, u16))| Feed {
+    pub fn set_feeds(&mut self, plan: &[(End, End)]) {
+        let feed = |((leg, slot), (from, source)): (End, End)| Feed {
             leg: LegId(leg),
             slot,
             from: Some(SourceRef {
@@ -355,14 +358,18 @@ impl World {
         };
         let slot = |slot: u16| SlotSpec {
             slot,
-            kind: if slot % 2 == 0 {
+            kind: if slot.is_multiple_of(2) {
                 Kind::Audio
             } else {
                 Kind::Video
             },
             ssrc: slot_ssrc(number, slot),
             rtx_ssrc: (spec.rtx && slot % 2 == 1).then(|| slot_ssrc(number, slot) + 500),
-            formats: vec![if slot % 2 == 0 { opus() } else { video(spec) }],
+            formats: vec![if slot.is_multiple_of(2) {
+                opus()
+            } else {
+                video(spec)
+            }],
         };
         let slots = 2 * (self.size.max(1) as u16 - 1);
         engine_core::Command::AddLeg {

@@ -11,10 +11,11 @@ use engine_wire::{rtcp, seq, stun};
 pub(crate) type Exercise = fn(&[u8]);
 
 /// Every exercise by the name of its fuzz target.
-pub(crate) const ALL: [(&str, Exercise); 6] = [
+pub(crate) const ALL: [(&str, Exercise); 7] = [
     ("demux", demux),
     ("rtp", rtp),
     ("rtcp", rtcp),
+    ("twcc", twcc),
     ("stun", stun),
     ("vp8", vp8),
     ("h264", other_payloads),
@@ -162,6 +163,16 @@ fn renack(nack: rtcp::Nack<'_>, out: &mut Vec<u8>) {
         numbers.dedup();
     }
     assert_eq!(asked, again);
+}
+
+/// Any bytes as the body of transport-wide feedback, which random packets hardly ever are.
+pub(crate) fn twcc(data: &[u8]) {
+    let body = &data[..data.len().min(1_400) & !3];
+    let words = (body.len() / 4) as u16;
+    let mut packet = vec![0x8F, 205];
+    packet.extend_from_slice(&words.to_be_bytes());
+    packet.extend_from_slice(body);
+    rtcp(&packet);
 }
 
 /// What a report says of packets can be said again, in as many reports as it takes; times are multiples of 250 us.

@@ -13,7 +13,15 @@ pub(crate) struct Sample {
 
 /// All samples, in a fixed order.
 pub(crate) fn all() -> Vec<Sample> {
-    [rtp(), rtcp(), stun(), payloads()].concat()
+    let feedback = rtcp()
+        .into_iter()
+        .filter(|s| s.name.starts_with("transport_wide"));
+    let bodies = feedback.map(|whole| Sample {
+        target: "twcc",
+        bytes: whole.bytes[4..].to_vec(),
+        ..whole
+    });
+    [rtp(), rtcp(), stun(), payloads(), bodies.collect()].concat()
 }
 
 fn sample(target: &'static str, name: &'static str, bytes: &[u8]) -> Sample {
