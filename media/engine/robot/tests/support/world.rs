@@ -99,6 +99,14 @@ impl World {
         }
     }
 
+    /// For a room of that size, of which nobody has joined yet.
+    pub fn sized(size: u64) -> Self {
+        Self {
+            size,
+            ..Self::empty(1)
+        }
+    }
+
     /// A room of robots that are admitted and see and hear each other.
     pub fn with_room(seed: u64, path: Path, size: u64, spec: RobotSpec) -> Self {
         let mut world = Self::empty(seed);
@@ -110,7 +118,6 @@ impl World {
         }
         for number in 1..=size {
             world.join(number, path, spec);
-            world.set_gate(number, true);
         }
         world.set_feeds(&world.whole_plan());
         world
@@ -122,15 +129,12 @@ impl World {
     }
 
     pub fn join(&mut self, number: u64, path: Path, spec: RobotSpec) {
-        let keys = [1, 2].map(|half| {
-            let mut random = Random::new(number << 8 | half);
-            random.bytes(PROFILE.master_len())
-        });
-        let (add, set_keys) = (self.add_leg(number, spec), self.set_leg_keys(number, &keys));
-        self.shard.handle_command(self.now, add, &mut self.outbox);
-        self.shard
-            .handle_command(self.now, set_keys, &mut self.outbox);
+        for command in self.leg_commands(number, spec) {
+            self.shard
+                .handle_command(self.now, command, &mut self.outbox);
+        }
         let address = SocketAddr::from(([10, 0, 1, number as u8], 20_000));
+        let keys = keys_of(number);
         self.robots.push(Robot {
             number,
             address,
@@ -144,14 +148,41 @@ impl World {
             Outbound::new(PROFILE, &keys[0]).unwrap(),
         );
         self.openers.insert(number, opener);
-        self.command(self.add_client(number, spec));
-        let [remote, local] = keys;
-        self.command(Command::SetClientKeys {
+        for command in self.client_commands(number, spec, self.engine_address) {
+            self.command(command);
+        }
+    }
+
+    /// A leg with keys and an open gate.
+    pub fn leg_commands(&self, number: u64, spec: RobotSpec) -> [engine_core::Command; 3] {
+        let [local, remote] = keys_of(number);
+        let (leg, open) = (LegId(number), true);
+        let set_keys = engine_core::Command::SetKeys {
+            leg,
+            profile: PROFILE.name().into(),
+            local,
+            remote,
+        };
+        let set_gate = engine_core::Command::SetGate { leg, open };
+        [self.add_leg(number, spec), set_keys, set_gate]
+    }
+
+    /// Its robot with keys.
+    pub fn client_commands(
+        &self,
+        number: u64,
+        spec: RobotSpec,
+        remote: SocketAddr,
+    ) -> [Command; 2] {
+        let add = self.add_client(number, spec, remote);
+        let [remote, local] = keys_of(number);
+        let set_keys = Command::SetClientKeys {
             client: ClientId(number),
             profile: PROFILE.name().into(),
             local,
             remote,
-        });
+        };
+        [add, set_keys]
     }
 
     pub fn command(&mut self, command: Command) {
@@ -170,14 +201,6 @@ impl World {
         self.note_events();
     }
 
-    pub fn set_gate(&mut self, number: u64, open: bool) {
-        let leg = LegId(number);
-        let command = engine_core::Command::SetGate { leg, open };
-        self.shard
-            .handle_command(self.now, command, &mut self.outbox);
-        self.carry_down();
-    }
-
     /// (robot, receiver) from (robot, sender).
     pub fn whole_plan(&self) -> Vec<(End, End)> {
         let mut plan = Vec::new();
@@ -192,6 +215,13 @@ impl World {
     }
 
     pub fn set_feeds(&mut self, plan: &[(End, End)]) {
+        let command = self.feeds(plan);
+        self.shard
+            .handle_command(self.now, command, &mut self.outbox);
+        self.carry_down();
+    }
+
+    pub fn feeds(&self, plan: &[(End, End)]) -> engine_core::Command {
         let feed = |((leg, slot), (from, source)): (End, End)| Feed {
             leg: LegId(leg),
             slot,
@@ -201,10 +231,7 @@ impl World {
             }),
         };
         let feeds = plan.iter().copied().map(feed).collect();
-        let command = engine_core::Command::SetFeeds { room: ROOM, feeds };
-        self.shard
-            .handle_command(self.now, command, &mut self.outbox);
-        self.carry_down();
+        engine_core::Command::SetFeeds { room: ROOM, feeds }
     }
 
     pub fn run(&mut self, span: Micros) {
@@ -393,27 +420,20 @@ impl World {
         }
     }
 
-    fn set_leg_keys(&self, number: u64, [local, remote]: &[Vec<u8>; 2]) -> engine_core::Command {
-        engine_core::Command::SetKeys {
-            leg: LegId(number),
-            profile: PROFILE.name().into(),
-            local: local.clone(),
-            remote: remote.clone(),
-        }
-    }
-
-    fn add_client(&self, number: u64, spec: RobotSpec) -> Command {
+    fn add_client(&self, number: u64, spec: RobotSpec, remote: SocketAddr) -> Command {
         let others = self.others(number).enumerate();
         let receivers = others.flat_map(|(at, other)| {
             [0, 1].map(|source| receiver(number, 2 * at as u16 + source, other, spec))
         });
         Command::AddClient(ClientSpec {
             client: ClientId(number),
-            remote: (
-                self.engine_address.ip().to_string(),
-                self.engine_address.port(),
-            ),
-            bind: "10.0.1.1".into(),
+            remote: (remote.ip().to_string(), remote.port()),
+            bind: if remote.ip().is_loopback() {
+                "127.0.0.1"
+            } else {
+                "10.0.1.1"
+            }
+            .into(),
             ice: ClientIce {
                 local_ufrag: "robot".into(),
                 local_pwd: "password-of-the-robot-22".into(),
@@ -429,6 +449,14 @@ impl World {
             grace_ms: spec.grace_ms,
         })
     }
+}
+
+/// What the engine sends a robot with, and what the robot sends with.
+fn keys_of(number: u64) -> [Vec<u8>; 2] {
+    [1, 2].map(|half| {
+        let mut random = Random::new(number << 8 | half);
+        random.bytes(PROFILE.master_len())
+    })
 }
 
 fn tamper_with(
