@@ -5,6 +5,7 @@ use crate::ice::Controlling;
 use crate::receiver::Receiver;
 use crate::sender::{Sender, Way};
 use crate::stats::{ClientRow, Latency};
+use crate::twcc::Arrivals;
 use engine_core::random::Random;
 use engine_core::ration::Ration;
 use engine_core::{Micros, Outbox};
@@ -58,7 +59,10 @@ pub(crate) struct Client {
     pub(crate) random: Random,
     /// Position of the sender that sent last, for what the socket does not take.
     pub(crate) last_sender: usize,
+    /// Next transport-wide number of what is sent.
     pub(crate) twcc_out: u16,
+    /// Extension id and arrivals of what is received, where transport-wide feedback was negotiated.
+    pub(crate) twcc_in: Option<(u8, Arrivals)>,
     pub(crate) dtls_ration: Ration,
     /// When the fleet looks after this robot next.
     pub(crate) wake: Micros,
@@ -109,6 +113,9 @@ impl Client {
         if self.report_at <= cx.now {
             self.send_reports(cx);
         }
+        if self.feedback_at() <= cx.now {
+            self.send_transport_feedback(cx);
+        }
         self.next_at()
     }
 
@@ -118,8 +125,16 @@ impl Client {
             return checks;
         }
         let senders = self.senders.iter().map(Sender::next_at);
-        let others = [checks, self.look_at, self.report_at];
+        let others = [checks, self.look_at, self.report_at, self.feedback_at()];
         senders.chain(others).min().unwrap_or(NEVER)
+    }
+
+    /// When transport-wide feedback is due.
+    fn feedback_at(&self) -> Micros {
+        let arrivals = self.twcc_in.as_ref();
+        arrivals
+            .and_then(|(_, arrivals)| arrivals.next_at())
+            .unwrap_or(NEVER)
     }
 
     fn send_check(&mut self, cx: &mut Context<'_>) {

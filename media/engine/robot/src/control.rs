@@ -11,10 +11,12 @@ use crate::packet::{EXTENSION_IDS, MAX_EXTENSION};
 use crate::receiver::Receiver;
 use crate::sender::Sender;
 use crate::stats::ClientRow;
+use crate::twcc::Arrivals;
 use engine_core::random::Random;
 use engine_core::ration::Ration;
 use engine_core::{Micros, Outbox};
 use engine_srtp::{Inbound, Outbound, Profile};
+use engine_wire::demux::{classify, Class};
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde_bytes::ByteBuf;
 use std::net::{IpAddr, SocketAddr};
@@ -169,9 +171,12 @@ impl Fleet {
     ) -> Result<Change, Refusal> {
         let place = self.place_of(id)?;
         let client = self.client_mut(place).ok_or(Refusal::UnknownClient)?;
-        match client.ice.selected() {
-            Some(to) => datagrams.iter().for_each(|data| out.push(to, data)),
-            None => client.row.dtls_drops += datagrams.len() as u64,
+        let to = client.ice.selected();
+        for data in datagrams {
+            match to.filter(|_| classify(data) == Class::Dtls) {
+                Some(to) => out.push(to, data),
+                None => client.row.dtls_drops += 1,
+            }
         }
         Ok(Change::Touched(place))
     }
@@ -251,6 +256,7 @@ fn make_client(
         check_percent: spec.check_percent,
         row: ClientRow::default(),
         twcc_out: random.next() as u16,
+        twcc_in: spec.twcc_ext.map(|id| (id, Arrivals::default())),
         random,
         last_sender: 0,
         dtls_ration: Ration::default(),

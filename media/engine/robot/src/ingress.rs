@@ -78,6 +78,7 @@ impl Client {
             self.row.malformed += 1;
             return;
         };
+        self.note_transport_number(cx.now, at, &header, data);
         let Some(stream) = self.find_stream(at, &header, data) else {
             self.row.unknown_streams += 1;
             return;
@@ -108,6 +109,17 @@ impl Client {
         }
         if receiver.has_holes() {
             self.look_at = self.look_at.min(cx.now + LOOK_AT_HOLES);
+        }
+    }
+
+    fn note_transport_number(&mut self, now: Micros, at: Micros, header: &RtpHeader, data: &[u8]) {
+        if let Some((id, arrivals)) = &mut self.twcc_in {
+            let number = header
+                .extension_value(data, *id)
+                .and_then(|value| value.first_chunk::<2>());
+            if let Some(number) = number {
+                arrivals.note(now, at, u16::from_be_bytes(*number));
+            }
         }
     }
 

@@ -24,6 +24,7 @@ mod receiver;
 mod reports;
 mod sender;
 pub mod stats;
+mod twcc;
 
 pub use api::{Command, Event};
 pub use clip::Clip;

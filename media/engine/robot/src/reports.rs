@@ -56,6 +56,7 @@ impl Client {
                     });
                 }
             }
+            Packet::TransportFeedback(_) => self.row.twcc_in += 1,
             Packet::Sdes(_) | Packet::Bye(_) | Packet::Remb(_) | Packet::Other { .. } => {}
         }
     }
@@ -109,6 +110,22 @@ impl Client {
         }
         cx.scratch.bytes = rtcp;
         cx.scratch.blocks = blocks;
+    }
+
+    /// When each packet arrived, for a peer that controls congestion by that.
+    pub(crate) fn send_transport_feedback(&mut self, cx: &mut Context<'_>) {
+        let own = self.reporting_ssrc();
+        let media = self.receivers.iter().find_map(|receiver| receiver.ssrc);
+        let mut rtcp = std::mem::take(&mut cx.scratch.bytes);
+        rtcp.clear();
+        if let Some((_, arrivals)) = &mut self.twcc_in {
+            let ends = (own, media.unwrap_or(own));
+            while rtcp.len() < FULL_COMPOUND && arrivals.poll(cx.now, ends, &mut rtcp) {
+                self.row.twcc_out += 1;
+            }
+        }
+        self.send_rtcp(cx, &mut rtcp);
+        cx.scratch.bytes = rtcp;
     }
 
     fn write_sender_reports(&self, now: Micros, first: usize, rtcp: &mut Vec<u8>) {

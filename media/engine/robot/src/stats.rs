@@ -35,7 +35,7 @@ engine_core::row! {
         rtcp_failures,
         /// RTP of no known stream, or of a payload type that was not negotiated.
         unknown_streams,
-        /// DTLS datagrams dropped by the rate limit, or not sent for want of a path.
+        /// DTLS datagrams dropped by the rate limit, or not sent for want of a path, or because they are none.
         dtls_drops,
         /// Transport-wide feedback sent.
         twcc_out,

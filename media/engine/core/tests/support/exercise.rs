@@ -1,6 +1,6 @@
 //! What the fuzz targets run, and the tests that replay what fuzzing has kept: an input is a list of steps.
 
-use super::{feed, ms, Peer, PeerSpec, Plain, World};
+use super::{feed, ms, Input, Peer, PeerSpec, Plain, World};
 use engine_core::api::{LegId, RoomId};
 use engine_core::Command;
 use engine_srtp::{Inbound, Outbound, Profile};
@@ -13,31 +13,6 @@ pub type Exercise = fn(&[u8]);
 
 /// Every exercise by the name of its fuzz target.
 pub const ALL: [(&str, Exercise); 2] = [("shard", shard), ("srtp", srtp)];
-
-/// An input, read from its start; zeros once it is used up.
-struct Input<'a>(&'a [u8]);
-
-impl<'a> Input<'a> {
-    fn byte(&mut self) -> u8 {
-        let first = self.0.split_first();
-        first.map_or(0, |(first, rest)| {
-            self.0 = rest;
-            *first
-        })
-    }
-
-    fn number(&mut self) -> u16 {
-        u16::from_be_bytes([self.byte(), self.byte()])
-    }
-
-    /// As many bytes as the next byte says, or as there are.
-    fn bytes(&mut self) -> &'a [u8] {
-        let len = usize::from(self.byte()).min(self.0.len());
-        let (taken, rest) = self.0.split_at(len);
-        self.0 = rest;
-        taken
-    }
-}
 
 /// Three legs, two admitted and one not; datagrams of every sort from them and from strangers, and commands in between.
 /// Whatever comes out is opened: to whom, under which nonce, and whether the gate and the plan allow it.

@@ -13,6 +13,7 @@
 mod allocations;
 mod auditor;
 mod exercise;
+mod input;
 mod legs;
 mod model;
 mod net;
@@ -26,6 +27,7 @@ pub use allocations::{allocations_of, Counting};
 pub use auditor::Auditor;
 pub use engine_core::random::Random;
 pub use exercise::ALL as EXERCISES;
+pub use input::Input;
 pub use legs::{feed, End, PeerSpec, AUDIO_LEVEL_ID, MID_ID};
 pub use model::Model;
 pub use net::{Net, Path};
