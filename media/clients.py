@@ -1,9 +1,9 @@
 """Robots as Python sees them: clients of any bridge whose packets are moved in Rust. All of it plain data.
 
-Whoever drives them does SDP, signalling and DTLS (`media.transport.DtlsClient`): connectivity checks begin with
-`AddClient`, DTLS datagrams pass through `ClientDtls` and `SendClientDtls`, and media flows from `SetClientKeys` on.
-The schema is that of media/engine/robot/src/api.rs, in MessagePack; tests/media/test_native_clients.py holds the two
-together.
+Whoever drives them does SDP, signalling and DTLS (`media.transport.DtlsClient`). Connectivity checks begin with
+`AddClient`, DTLS datagrams pass through `ClientDtls` and `SendClientDtls`, and media flows from `SetClientKeys`
+on. The schema is that of media/engine/robot/src/api.rs, in MessagePack; tests/media/test_native_clients.py holds
+the two together.
 """
 
 import asyncio
@@ -77,10 +77,11 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Sender(msgspec.Struct, frozen=True, kw_only=True):
-    """A stream that a robot sends: a clip from `start_frame` on, over and over; pictures begin with a key frame.
+    """A stream that a robot sends: a clip from `start_frame` on, over and over; video begins with a key frame.
 
     `pacing` "burst" sends the packets of a picture at once, "even" spreads them over the picture's time. Header
-    extension ids are 1 to 14, None where not negotiated; `nack` says whether requests for lost packets are answered.
+    extension ids are 1 to 14, None where not negotiated; `nack` says whether requests for lost packets are
+    answered.
     """
 
     sender: int
@@ -249,8 +250,8 @@ _DTYPES: Final = tuple(np.dtype([(name, "<u8") for name in names]) for names in 
 class ClientsSnapshot:
     """Every counter at one moment: structured arrays with a row a robot, a sender, a receiver, a thread.
 
-    All columns are unsigned 64-bit integers; their meaning stands in media/engine/robot/src/stats.rs. `latency` has
-    the counts of forwarding latency of sound and of pictures, in the buckets that `latency_bounds_us` bounds.
+    All columns are unsigned 64-bit integers; their meaning stands in media/engine/robot/src/stats.rs. `latency`
+    has the counts of forwarding latency of sound and of pictures, in the buckets of `latency_bounds_us`.
     """
 
     clients: np.ndarray[Any, np.dtype[Any]]
@@ -261,7 +262,7 @@ class ClientsSnapshot:
 
 
 class Clients:
-    """Running threads that play clients. Methods return at once; none awaits. Errors are `media.api.EngineError`."""
+    """Running threads that play clients. Methods return at once; errors are `media.api.EngineError`."""
 
     def __init__(self, threads: int) -> None:
         """Start the threads; a robot lives on thread `client % threads`."""

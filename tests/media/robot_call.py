@@ -1,4 +1,4 @@
-"""A call between native robots over a real engine on loopback: DTLS on both ends, feeds, and what each should get."""
+"""A call between native robots over a real engine on loopback: DTLS on both ends, feeds, expectations."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -103,7 +103,7 @@ class Call:
     async def until(self, holds: Callable[[clients.ClientsSnapshot], bool]) -> clients.ClientsSnapshot:
         """Look at the counters until they say so."""
         async with asyncio.timeout(20):
-            while not holds(seen := self.robots.snapshot()):
+            while not holds(seen := self.robots.snapshot()):  # noqa: ASYNC110 - counters have no event
                 await asyncio.sleep(0.05)
         return seen
 
@@ -153,7 +153,7 @@ class Call:
             bind="127.0.0.1",
             ice=ClientIce(
                 local_ufrag="robot",
-                local_pwd="password-of-the-robot-22",
+                local_pwd="password-of-the-robot-22",  # noqa: S106 - of a test
                 remote_ufrag=f"leg{number}",
                 remote_pwd=f"password-of-leg-{number:06}",
             ),

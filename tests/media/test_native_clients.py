@@ -33,7 +33,7 @@ ROBOT = Path(__file__).parents[2] / "media" / "engine" / "robot" / "src"
 
 
 async def test_three_robots_see_and_hear_each_other() -> None:
-    """Every receiver gets its source whole: nothing is lost, corrupt, of another source, or where nobody may be."""
+    """Every receiver gets its source whole: nothing is lost, corrupt, of another source, or unexpected."""
     async with running_call(3) as call:
         call.open_gates()
         call.connect()
@@ -98,7 +98,7 @@ async def test_nothing_arrives_behind_a_closed_gate() -> None:
 
 
 async def test_a_pause_is_a_pause_and_removal_ends() -> None:
-    """A paused sender's receiver gets no more; a robot that is removed has no rows, and its name is free no more."""
+    """A paused sender's receiver gets no more; a robot that is removed has no rows."""
     async with running_call(2) as call:
         call.open_gates()
         call.connect()
@@ -153,7 +153,7 @@ def test_parts_of_commands_have_the_same_fields(python: str, rust: str) -> None:
 
 
 async def test_what_cannot_be_carried_out_is_refused_by_name() -> None:
-    """Commands on robots and clips that are not there, or make no sense, are answered with event, name and reason."""
+    """Commands on robots and clips that are not there, or make no sense, are answered with the reason."""
     robots, ears = Clients(2), Ears()
     try:
         robots.listen(asyncio.get_running_loop(), ears.take)
@@ -177,7 +177,7 @@ async def test_what_cannot_be_carried_out_is_refused_by_name() -> None:
 
 
 def test_stopped_robots_say_so() -> None:
-    """After `stop` commands and snapshots raise `stopped`; stopping twice does no harm; no threads is a mistake."""
+    """After `stop` commands and snapshots raise `stopped`; no threads is a mistake."""
     robots = Clients(1)
     robots.stop()
     robots.stop()

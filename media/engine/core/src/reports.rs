@@ -92,7 +92,11 @@ impl Shard {
                     self.handle_key_frame_wish(now, index, entry.ssrc, out);
                 }
             }
-            Packet::Sdes(_) | Packet::Bye(_) | Packet::Remb(_) | Packet::Other { .. } => {}
+            Packet::Sdes(_)
+            | Packet::Bye(_)
+            | Packet::Remb(_)
+            | Packet::TransportFeedback(_)
+            | Packet::Other { .. } => {}
         }
     }
 

@@ -56,6 +56,7 @@ impl Client {
                     });
                 }
             }
+            Packet::TransportFeedback(_) => self.row.twcc_in += 1,
             Packet::Sdes(_) | Packet::Bye(_) | Packet::Remb(_) | Packet::Other { .. } => {}
         }
     }

@@ -8,6 +8,7 @@ pub mod receiver_report;
 pub mod remb;
 pub mod sdes;
 pub mod sender_report;
+pub mod transport_feedback;
 
 pub use bye::{write_bye, Bye};
 pub use fir::{write_fir, Fir, FirEntry};
@@ -17,6 +18,7 @@ pub use receiver_report::{write_receiver_report, ReceiverReport, ReportBlock};
 pub use remb::Remb;
 pub use sdes::{write_sdes_cname, Cname, Sdes};
 pub use sender_report::{write_sender_report, SenderReport};
+pub use transport_feedback::{write_transport_feedback, PacketArrival, TransportFeedback};
 
 use crate::bytes::{u16_at, u8_at};
 use crate::WireError;
@@ -41,6 +43,8 @@ pub enum Packet<'a> {
     Bye(Bye<'a>),
     /// Generic NACK (RFC 4585 6.2.1).
     Nack(Nack<'a>),
+    /// Transport-wide feedback (draft-holmer-rmcat-transport-wide-cc-extensions-01).
+    TransportFeedback(TransportFeedback<'a>),
     /// Picture loss indication (RFC 4585 6.3.1).
     Pli(Pli),
     /// Full intra request (RFC 5104 4.3.1).
@@ -114,6 +118,9 @@ fn parse_one(packet: &[u8]) -> Result<Packet<'_>, WireError> {
         (sdes::PACKET_TYPE, _) => Sdes::parse(format, body).map(Packet::Sdes),
         (bye::PACKET_TYPE, _) => Bye::parse(format, body).map(Packet::Bye),
         (TRANSPORT_FEEDBACK, nack::FORMAT) => Nack::parse(body).map(Packet::Nack),
+        (TRANSPORT_FEEDBACK, transport_feedback::FORMAT) => {
+            TransportFeedback::parse(body).map(Packet::TransportFeedback)
+        }
         (PAYLOAD_FEEDBACK, pli::FORMAT) => Pli::parse(body).map(Packet::Pli),
         (PAYLOAD_FEEDBACK, fir::FORMAT) => Fir::parse(body).map(Packet::Fir),
         (PAYLOAD_FEEDBACK, remb::FORMAT) if remb::is_remb(body) => {

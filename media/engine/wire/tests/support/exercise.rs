@@ -141,6 +141,7 @@ fn rewrite_rtcp(packet: rtcp::Packet<'_>, out: &mut Vec<u8>) {
             };
             assert!(again.entries().eq([entry]));
         }),
+        Packet::TransportFeedback(feedback) => refeed(feedback, out),
         Packet::Remb(remb) => assert!(remb.ssrcs().count() < 256),
         Packet::Other { format, .. } => assert!(format < 32),
     }
@@ -161,6 +162,33 @@ fn renack(nack: rtcp::Nack<'_>, out: &mut Vec<u8>) {
         numbers.dedup();
     }
     assert_eq!(asked, again);
+}
+
+/// What a report says of packets can be said again, in as many reports as it takes; times are multiples of 250 us.
+fn refeed(feedback: rtcp::TransportFeedback<'_>, out: &mut Vec<u8>) {
+    let lines: Vec<_> = feedback.packets().collect();
+    assert_eq!(lines.len(), usize::from(feedback.count));
+    // On a scale without negative times, and far from the end of the numbers.
+    let shift = 64_000 << 25;
+    let arrived: Vec<(u64, u64)> = (1 << 16..)
+        .zip(&lines)
+        .filter_map(|(at, line)| Some((at, (line.at_us? + shift) as u64)))
+        .collect();
+    let (mut rest, mut again) = (&arrived[..], Vec::new());
+    while let Some((base, _)) = rest.first() {
+        out.clear();
+        let held = rtcp::write_transport_feedback(out, (1, 2), 3, *base, rest);
+        assert!(held > 0 && out.len() < 1_200);
+        let Some(Ok(rtcp::Packet::TransportFeedback(part))) = rtcp::parse(out).next() else {
+            panic!("feedback not read back")
+        };
+        assert_eq!((part.base_sequence, part.report), (*base as u16, 3));
+        let cycle = (rest[0].1 / 64_000) as i64 * 64_000 - i64::from(part.reference) * 64_000;
+        let lines = (*base..).zip(part.packets());
+        again.extend(lines.filter_map(|(at, line)| Some((at, (line.at_us? + cycle) as u64))));
+        rest = &rest[held..];
+    }
+    assert_eq!(arrived, again);
 }
 
 /// Messages as they come, and with the header put right: few mutated ones have a fitting length and cookie.

@@ -100,9 +100,6 @@ fn rtcp() -> Vec<Sample> {
     ];
     let padded_bye = [0xA1, 203, 0, 2, 0, 0, 0, 7, 0, 0, 0, 4];
     let reasoned_bye = [0x81, 203, 0, 2, 0, 0, 0, 7, 3, b'e', b'n', b'd'];
-    let transport_wide = [
-        0x8F, 205, 0, 4, 0, 0, 0, 1, 0, 0, 0, 2, 0, 9, 0, 1, 0, 0, 1, 0,
-    ];
     vec![
         written("sender_report_and_cname", &|out| {
             rtcp::write_sender_report(
@@ -131,7 +128,19 @@ fn rtcp() -> Vec<Sample> {
         sample("rtcp", "padded_bye", &padded_bye),
         sample("rtcp", "reasoned_bye", &reasoned_bye),
         sample("rtcp", "remb", &remb),
-        sample("rtcp", "transport_wide_feedback", &transport_wide),
+        written("transport_wide_feedback", &|out| {
+            let arrivals = [
+                (9, 1_000_000),
+                (10, 1_000_400),
+                (14, 2_000_000),
+                (15, 1_999_000),
+            ];
+            rtcp::write_transport_feedback(out, (1, 2), 7, 9, &arrivals);
+        }),
+        written("transport_wide_run", &|out| {
+            let arrivals: Vec<_> = (65_500..65_600).map(|at| (at, at * 1_000)).collect();
+            rtcp::write_transport_feedback(out, (1, 2), 255, 65_500, &arrivals);
+        }),
     ]
 }
 

@@ -1,0 +1,20 @@
+//! Robots and the engine on one virtual clock, joined by the network of the engine's own tests. The same seed makes the
+//! same run.
+#![allow(
+    dead_code,
+    unused_imports,
+    unreachable_pub,
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "each test file uses a part of this, and a failed unwrap fails its test"
+)]
+
+#[path = "../../../core/tests/support/mod.rs"]
+mod engine;
+mod material;
+mod world;
+
+pub use engine::{allocations_of, ms, Counting, Net, Path, START};
+pub use material::{h264_clip, opus_clip, vp8_clip, AUDIO, LEVEL_ID, MID_ID, TWCC_ID, VIDEO};
+pub use world::{Robot, RobotSpec, World, PROFILE};
