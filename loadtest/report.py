@@ -164,6 +164,7 @@ def _steady_figures(first: Look, last: Look) -> Figures:
         "packets_duplicated": received["duplicates"],
         "packets_reordered": received["reordered"],
         "packets_not_sent_by_robots": sent["send_drops"],
+        "robots_late_resets": sent["late_resets"],
         "keyframe_requests": sent["keyframe_requests"],
         "loss_percent": grown.loss_percent,
     }

@@ -38,7 +38,8 @@ _CLOCKS_AGREE_US: Final = 2_000
 class Life:
     """One robot: what became of it, with times in microseconds since the epoch.
 
-    `robot` is there while it lives: what is over must not keep the engine. `settled` is set when all streams of its room have reached it, or none will any more.
+    `robot` is there while it lives: what is over must not keep the engine. `settled` is set when all streams of
+    its room have reached it, or none will any more.
     """
 
     arrival: Arrival
