@@ -32,9 +32,9 @@ from media.transport import DtlsCertificate
 SERVE: Final = (sys.executable, "-m", "bridge", "serve")
 VARIANTS: Final = (AT_ITS_BEST, AS_IT_COMES)
 CASES: Final = (
-    Case("fanout-16-burst", rooms=1, receivers=16, pictures_a_second=1000, pacing="burst"),
+    Case("fanout-16-burst", rooms=1, receivers=16, pictures_a_second=500, pacing="burst"),
     Case("fanout-16-even", rooms=1, receivers=16, pictures_a_second=500, pacing="even"),
-    Case("rooms-8x16-burst", rooms=8, receivers=16, pictures_a_second=125, pacing="burst"),
+    Case("rooms-8x16-burst", rooms=8, receivers=16, pictures_a_second=50, pacing="burst"),
 )
 CHECK_PERCENT: Final = 2
 
@@ -59,12 +59,17 @@ class Plan:
 def main(rounds: int, seconds: float, names: tuple[str, ...], out: Path) -> None:
     """Measure what a packet costs our bridge and Janus: the same robots, stream and receivers, in turns."""
     plan = Plan(tuple(case for case in CASES if not names or case.name in names), rounds, seconds, out.absolute())
+    failed: list[BaseException] = []
+    data: dict[str, Any] = {}
     try:
         if not island.inside():
             island.go([sys.executable, "-m", "loadtest.peers", *sys.argv[1:]])
         data = asyncio.run(run(plan))
     except* LoadtestError as group:
-        raise click.ClickException("; ".join(str(error) for error in _leaves(group))) from None
+        failed += _leaves(group)
+    # What is raised inside of `except*` comes out in a group, which click does not know.
+    if failed:
+        raise click.ClickException("; ".join(str(error) for error in failed))
     plan.out.parent.mkdir(parents=True, exist_ok=True)
     plan.out.write_text(json.dumps(data, indent=1, allow_nan=False) + "\n", "utf-8")
     click.echo(f"{plan.out}")

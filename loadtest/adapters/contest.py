@@ -18,7 +18,9 @@ from loadtest.totals import Totals, total
 from media.clients import Play
 
 _WARM_S: Final = 1.0
+# A server that has fallen behind is given time to send what it has taken in.
 _DRAIN_S: Final = 0.5
+_MAX_DRAIN_S: Final = 10.0
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 _FAULTS: Final = ("auth_failures", "content_failures", "wrong_source", "unexpected")
@@ -72,8 +74,7 @@ async def measure(one: Contestant, case: Case, seconds: float) -> Round:
     await asyncio.sleep(seconds)
     last = _look(one)
     _speak(one, on=False)
-    await asyncio.sleep(_DRAIN_S)
-    whole = _look(one).totals.since(silent.totals)
+    whole = (await _drained(one)).totals.since(silent.totals)
     said = await one.bridge.packets_out() - said
     received = last.totals.since(first.totals)
     expected = whole.sent["packets"] * case.receivers
@@ -92,6 +93,17 @@ async def measure(one: Contestant, case: Case, seconds: float) -> Round:
         latency_ms_p50=_ms(latency.percentile_us(50)),
         latency_ms_p99=_ms(latency.percentile_us(99)),
     )
+
+
+async def _drained(one: Contestant) -> _Look:
+    """Wait until nothing arrives any more, for ten seconds at most."""
+    look = _look(one)
+    deadline = look.at + _MAX_DRAIN_S
+    while True:
+        await asyncio.sleep(_DRAIN_S)
+        before, look = look, _look(one)
+        if look.totals.received["packets"] == before.totals.received["packets"] or look.at > deadline:
+            return look
 
 
 def _speak(one: Contestant, *, on: bool) -> None:

@@ -66,7 +66,7 @@ class Place:
 
 def write(place: Place, variant: Variant) -> None:
     """Fill the configuration folder: WebSocket on loopback, media on one address, nothing else loaded."""
-    files = {
+    files: dict[str, dict[str, Section]] = {
         "janus.jcfg": _core(place, variant),
         "janus.transport.websockets.jcfg": {
             "general": {"json": "compact", "ws": True, "ws_ip": "127.0.0.1", "ws_port": place.port, "wss": False},
@@ -105,7 +105,7 @@ def settings(variant: Variant) -> dict[str, Value]:
 
 
 def _core(place: Place, variant: Variant) -> dict[str, Section]:
-    general = {
+    general: dict[str, Value] = {
         "configs_folder": str(place.folder),
         "plugins_folder": str(LIBRARIES / "plugins"),
         "transports_folder": str(LIBRARIES / "transports"),

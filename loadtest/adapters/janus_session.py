@@ -52,7 +52,8 @@ class Conversation:
     async def ask(self, request: jm.Json) -> jm.Message:
         """Send a request and give its last answer. Raises `Refused` or `Silent`."""
         transaction = str(next(self._numbers))
-        waiting = self._pending[transaction] = asyncio.get_running_loop().create_future()
+        waiting: asyncio.Future[jm.Message] = asyncio.get_running_loop().create_future()
+        self._pending[transaction] = waiting
         try:
             async with asyncio.timeout(_ANSWER_S):
                 await self._socket.send_str(jm.encode(request, transaction, self._secret))

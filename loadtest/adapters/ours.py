@@ -48,7 +48,7 @@ class OurBridge:
     @property
     def settings(self) -> Mapping[str, Setting]:
         """What differs from the defaults, and the SRTP profile that was agreed."""
-        profiles = {media.profile for robot in self._robots if (media := robot.media) and media.profile}
+        profiles = {profile for robot in self._robots if (profile := _media(robot).profile)}
         return {"media.shards": 1, "srtp_profile": ",".join(sorted(profiles))}
 
     async def open_call(self, receivers: int) -> Call:
