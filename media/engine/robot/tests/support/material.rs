@@ -1,6 +1,6 @@
 //! Clips that look encoded as far as anybody looks who does not decode.
 
-use engine_core::api::Codec;
+use engine_core::api::{Codec, Format};
 use engine_core::random::Random;
 use engine_robot::api::Frame;
 use engine_robot::Command;
@@ -11,6 +11,35 @@ pub const VIDEO: u64 = 2;
 pub const MID_ID: u8 = 4;
 pub const LEVEL_ID: u8 = 1;
 pub const TWCC_ID: u8 = 3;
+
+const SOUND: Format = Format {
+    pt: 111,
+    codec: Codec::Opus,
+    clock_rate: 48_000,
+    rtx_pt: None,
+    nack: false,
+    pli: false,
+    packetization_mode: None,
+    profile: None,
+    level_asymmetry: false,
+};
+
+pub fn opus_format() -> Format {
+    SOUND
+}
+
+pub fn video_format(codec: Codec, rtx: bool, nack: bool) -> Format {
+    Format {
+        pt: 96,
+        codec,
+        clock_rate: 90_000,
+        rtx_pt: rtx.then_some(97),
+        nack,
+        pli: true,
+        packetization_mode: (codec == Codec::H264).then_some(1),
+        ..SOUND
+    }
+}
 
 fn frame(ticks: u32, key: bool, payloads: Vec<Vec<u8>>) -> Frame {
     let payloads = payloads.into_iter().map(ByteBuf::from).collect();

@@ -1,9 +1,11 @@
 //! A peer that does to one robot whatever a test wants, by hand.
 
 use super::engine::{ms, START};
-use super::material::{opus_clip, vp8_clip, AUDIO, LEVEL_ID, MID_ID, TWCC_ID, VIDEO};
+use super::material::{
+    opus_clip, opus_format, video_format, vp8_clip, AUDIO, LEVEL_ID, MID_ID, TWCC_ID, VIDEO,
+};
 use super::world::PROFILE;
-use engine_core::api::{Codec, Format, Kind};
+use engine_core::api::{Codec, Kind};
 use engine_core::{Micros, Outbox};
 use engine_robot::api::{
     ClientIce, ClientId, ClientSpec, Event, Pacing, ReceiverSpec, SenderSpec, ANY_SOURCE,
@@ -243,13 +245,10 @@ fn client(remote: SocketAddr, spec: PeerSpec) -> ClientSpec {
 fn receiver(receiver: u16, spec: PeerSpec) -> ReceiverSpec {
     let pictures = receiver > 0;
     let ssrc = 1_000 + u32::from(receiver);
-    let format = Format {
-        pt: if pictures { 96 } else { 111 },
-        codec: if pictures { Codec::Vp8 } else { Codec::Opus },
-        clock_rate: if pictures { 90_000 } else { 48_000 },
-        rtx_pt: pictures.then_some(97),
-        nack: pictures,
-        pli: pictures,
+    let format = if pictures {
+        video_format(Codec::Vp8, true, true)
+    } else {
+        opus_format()
     };
     ReceiverSpec {
         receiver,

@@ -1,10 +1,11 @@
 //! Robots, network and engine on one virtual clock.
 
 use super::engine::{ms, Net, Path, START};
-use super::material::{opus_clip, vp8_clip, AUDIO, LEVEL_ID, MID_ID, TWCC_ID, VIDEO};
+use super::material::{
+    opus_clip, opus_format, video_format, vp8_clip, AUDIO, LEVEL_ID, MID_ID, TWCC_ID, VIDEO,
+};
 use engine_core::api::{
-    Codec, Extensions, Feed, Format, IceParams, Kind, LegId, RoomId, SlotSpec, SourceRef,
-    SourceSpec,
+    Codec, Extensions, Feed, IceParams, Kind, LegId, RoomId, SlotSpec, SourceRef, SourceSpec,
 };
 use engine_core::random::Random;
 use engine_core::stats::StreamRow;
@@ -393,9 +394,9 @@ impl World {
             ssrc: slot_ssrc(number, slot),
             rtx_ssrc: (spec.rtx && slot % 2 == 1).then(|| slot_ssrc(number, slot) + 500),
             formats: vec![if slot.is_multiple_of(2) {
-                opus()
+                opus_format()
             } else {
-                video(spec)
+                video_format(spec.codec, spec.rtx, spec.nack)
             }],
         };
         let slots = 2 * (self.size.max(1) as u16 - 1);
@@ -408,8 +409,12 @@ impl World {
                 remote_ufrag: "robot".into(),
             },
             sources: vec![
-                source(0, Kind::Audio, opus()),
-                source(1, Kind::Video, video(spec)),
+                source(0, Kind::Audio, opus_format()),
+                source(
+                    1,
+                    Kind::Video,
+                    video_format(spec.codec, spec.rtx, spec.nack),
+                ),
             ],
             slots: (0..slots).map(slot).collect(),
             extensions: Extensions {
@@ -482,28 +487,6 @@ fn slot_ssrc(leg: u64, slot: u16) -> u32 {
     leg as u32 * 1_000 + u32::from(slot)
 }
 
-fn opus() -> Format {
-    Format {
-        pt: 111,
-        codec: Codec::Opus,
-        clock_rate: 48_000,
-        rtx_pt: None,
-        nack: false,
-        pli: false,
-    }
-}
-
-fn video(spec: RobotSpec) -> Format {
-    Format {
-        pt: 96,
-        codec: spec.codec,
-        clock_rate: 90_000,
-        rtx_pt: spec.rtx.then_some(97),
-        nack: spec.nack,
-        pli: true,
-    }
-}
-
 fn sender(number: u64, sender: u16, spec: RobotSpec) -> SenderSpec {
     let pictures = sender == 1;
     let rtx = pictures && spec.rtx;
@@ -533,7 +516,11 @@ fn receiver(number: u64, receiver: u16, other: u64, spec: RobotSpec) -> Receiver
         mid: (10 + receiver).to_string(),
         ssrc: Some(slot_ssrc(number, receiver)),
         rtx_ssrc: (pictures && spec.rtx).then(|| slot_ssrc(number, receiver) + 500),
-        formats: vec![if pictures { video(spec) } else { opus() }],
+        formats: vec![if pictures {
+            video_format(spec.codec, spec.rtx, spec.nack)
+        } else {
+            opus_format()
+        }],
         nack: pictures && spec.nack,
         expects: Some(source_id(ClientId(other), receiver % 2)),
     }
