@@ -250,6 +250,9 @@ fn receiver(receiver: u16, spec: PeerSpec) -> ReceiverSpec {
         rtx_pt: pictures.then_some(97),
         nack: pictures,
         pli: pictures,
+        packetization_mode: None,
+        profile: None,
+        level_asymmetry: false,
     };
     ReceiverSpec {
         receiver,

@@ -490,6 +490,9 @@ fn opus() -> Format {
         rtx_pt: None,
         nack: false,
         pli: false,
+        packetization_mode: None,
+        profile: None,
+        level_asymmetry: false,
     }
 }
 
@@ -501,6 +504,9 @@ fn video(spec: RobotSpec) -> Format {
         rtx_pt: spec.rtx.then_some(97),
         nack: spec.nack,
         pli: true,
+        packetization_mode: None,
+        profile: None,
+        level_asymmetry: false,
     }
 }
 
