@@ -62,6 +62,7 @@ fn engine() -> Engine {
         ip,
         base_port,
         shards,
+        drills: false,
     })
     .unwrap()
 }
@@ -129,7 +130,7 @@ fn robots_meet_on_real_sockets() {
         .map(|word| u64::from_le_bytes(word.try_into().unwrap()))
         .collect();
     let (audio, video) = counts.split_at(counts.len() / 2);
-    assert_eq!(audio.len(), Robots::latency_bounds().len());
+    assert_eq!(audio.len(), engine_io::Histogram::bounds().len());
     assert!(audio.iter().sum::<u64>() >= 12 * 30 && video.iter().sum::<u64>() >= 12 * 30);
     robots.reset_latency().unwrap();
     let client = ClientId(3);
