@@ -22,7 +22,6 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 
 pub const PROFILE: Profile = Profile::AeadAes128Gcm;
-const ROOM: RoomId = RoomId(1);
 
 /// How a robot is made.
 #[derive(Debug, Clone, Copy)]
@@ -77,6 +76,8 @@ pub struct World {
     pub sent: Vec<(Micros, u64, Vec<u8>)>,
     pub tamper: Option<Tamper>,
     openers: HashMap<u64, (Inbound, Outbound)>,
+    room: RoomId,
+    first: u64,
     size: u64,
     engine_address: SocketAddr,
     outbox: Outbox,
@@ -94,6 +95,8 @@ impl World {
             sent: Vec::new(),
             tamper: None,
             openers: HashMap::new(),
+            room: RoomId(1),
+            first: 1,
             size: 0,
             engine_address: SocketAddr::from(([10, 0, 0, 1], 40_000)),
             outbox: Outbox::with_capacity(1 << 16),
@@ -102,10 +105,21 @@ impl World {
 
     /// For a room of that size, of which nobody has joined yet.
     pub fn sized(size: u64) -> Self {
+        Self::sized_from(1, 1, size)
+    }
+
+    /// As [`Self::sized`], for one room of many; its robots are numbered from `first` on.
+    pub fn sized_from(room: u64, first: u64, size: u64) -> Self {
         Self {
+            room: RoomId(room),
+            first,
             size,
             ..Self::empty(1)
         }
+    }
+
+    pub fn members(&self) -> std::ops::Range<u64> {
+        self.first..self.first + self.size
     }
 
     /// A room of robots that are admitted and see and hear each other.
@@ -126,7 +140,7 @@ impl World {
 
     /// Whom receivers `2n` and `2n + 1` of a robot carry.
     pub fn others(&self, number: u64) -> impl Iterator<Item = u64> {
-        (1..=self.size).filter(move |other| *other != number)
+        self.members().filter(move |other| *other != number)
     }
 
     pub fn join(&mut self, number: u64, path: Path, spec: RobotSpec) {
@@ -205,7 +219,7 @@ impl World {
     /// (robot, receiver) from (robot, sender).
     pub fn whole_plan(&self) -> Vec<(End, End)> {
         let mut plan = Vec::new();
-        for number in 1..=self.size {
+        for number in self.members() {
             for (at, other) in self.others(number).enumerate() {
                 for source in 0..2 {
                     plan.push(((number, 2 * at as u16 + source), (other, source)));
@@ -232,7 +246,8 @@ impl World {
             }),
         };
         let feeds = plan.iter().copied().map(feed).collect();
-        engine_core::Command::SetFeeds { room: ROOM, feeds }
+        let room = self.room;
+        engine_core::Command::SetFeeds { room, feeds }
     }
 
     pub fn run(&mut self, span: Micros) {
@@ -367,7 +382,7 @@ impl World {
 
     /// Pauses every sender.
     pub fn hush(&mut self) {
-        for number in 1..=self.size {
+        for number in self.members() {
             for sender in 0..2 {
                 let (client, on) = (ClientId(number), false);
                 self.command(Command::Play { client, sender, on });
@@ -402,7 +417,7 @@ impl World {
         let slots = 2 * (self.size.max(1) as u16 - 1);
         engine_core::Command::AddLeg {
             leg: LegId(number),
-            room: ROOM,
+            room: self.room,
             ice: IceParams {
                 local_ufrag: format!("leg{number}"),
                 local_pwd: format!("password-of-leg-{number:06}"),
