@@ -222,7 +222,9 @@ def _formats(line: grammar.MediaDescription) -> tuple[Format, ...]:
     codecs = {codec.payloadType: codec for codec in line.rtp.codecs}
     resent = {int(str(codec.parameters["apt"])): pt for pt, codec in codecs.items() if codec.name.lower() == "rtx"}
     return tuple(
-        _format(codecs[pt], resent.get(pt)) for pt in line.fmt if pt in codecs and codecs[pt].name.lower() != "rtx"
+        _format(pt, codecs[pt], resent.get(pt))
+        for pt in line.fmt
+        if pt in codecs and codecs[pt].name.lower() != "rtx"
     )
 
 
