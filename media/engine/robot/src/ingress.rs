@@ -3,18 +3,13 @@
 use crate::api::Event;
 use crate::client::{Client, Context, Stream};
 use crate::ice::Heard;
-use crate::receiver::Arrived;
+use crate::receiver::{Arrived, Beginning, HOLE_INTERVAL, KEY_FRAME_PATIENCE};
 use engine_core::leg::DTLS_PER_SECOND;
 use engine_core::Micros;
 use engine_wire::demux::{classify, Class};
 use engine_wire::rtp::RtpHeader;
 use engine_wire::stun::Message;
 use std::net::SocketAddr;
-
-/// How soon a hole in the numbers is looked at: when reordering would be over.
-const LOOK_AT_HOLES: Micros = Micros::from_millis(10);
-/// How soon after its first packet a receiver is looked at: it may have to ask for a key frame.
-const LOOK_AT_START: Micros = Micros::from_millis(300);
 
 impl Client {
     /// Takes a datagram in, which arrived at `at` by the kernel's clock.
@@ -79,7 +74,7 @@ impl Client {
             return;
         };
         self.note_transport_number(cx.now, at, &header, data);
-        let Some(stream) = self.find_stream(at, &header, data) else {
+        let Some(stream) = self.find_stream(&header, data) else {
             self.row.unknown_streams += 1;
             return;
         };
@@ -99,16 +94,19 @@ impl Client {
         if stream.repair {
             return receiver.handle_repair(&mut packet);
         }
-        if receiver.handle_media(&mut packet) {
+        let beginning = receiver.handle_media(&mut packet);
+        if beginning == Beginning::First {
             cx.events.push_back(Event::FirstMedia {
                 client: self.id,
                 receiver: receiver.spec.receiver,
                 at_us: at,
             });
-            self.look_at = self.look_at.min(cx.now + LOOK_AT_START);
+        }
+        if beginning != Beginning::No {
+            self.look_at = self.look_at.min(cx.now + KEY_FRAME_PATIENCE);
         }
         if receiver.has_holes() {
-            self.look_at = self.look_at.min(cx.now + LOOK_AT_HOLES);
+            self.look_at = self.look_at.min(cx.now + HOLE_INTERVAL);
         }
     }
 
@@ -123,14 +121,14 @@ impl Client {
         }
     }
 
-    fn find_stream(&mut self, at: Micros, header: &RtpHeader, data: &[u8]) -> Option<Stream> {
+    fn find_stream(&mut self, header: &RtpHeader, data: &[u8]) -> Option<Stream> {
         let known = self.streams.get(&header.ssrc).copied();
-        known.or_else(|| self.learn_stream(at, header, data))
+        known.or_else(|| self.learn_stream(header, data))
     }
 
     /// An SSRC that the description did not name: its media identification tells (RFC 8843 section 9.2), and without
     /// one a payload type that only one unbound receiver has.
-    fn learn_stream(&mut self, at: Micros, header: &RtpHeader, data: &[u8]) -> Option<Stream> {
+    fn learn_stream(&mut self, header: &RtpHeader, data: &[u8]) -> Option<Stream> {
         let pt = header.payload_type;
         let mid = self.mid_ext.and_then(|id| header.extension_value(data, id));
         let mut found = None;
@@ -154,17 +152,17 @@ impl Client {
             });
         }
         let stream = found?;
-        self.bind_stream(at, stream, header.ssrc);
+        self.bind_stream(stream, header.ssrc);
         Some(stream)
     }
 
-    fn bind_stream(&mut self, at: Micros, stream: Stream, ssrc: u32) {
+    fn bind_stream(&mut self, stream: Stream, ssrc: u32) {
         let receiver = &mut self.receivers[stream.receiver];
         let before = if stream.repair {
             receiver.rtx_ssrc.replace(ssrc)
         } else {
             let before = receiver.ssrc;
-            receiver.bind(at, ssrc);
+            receiver.bind(ssrc);
             before
         };
         if let Some(before) = before {

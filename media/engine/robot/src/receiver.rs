@@ -17,6 +17,10 @@ use engine_wire::rtp::RtpHeader;
 
 /// Numbers are counted from one cycle up, so that what was sent before the first packet that arrived lies below it.
 const FIRST_CYCLE: u64 = 1 << 16;
+/// A bridge begins with a key frame, or has asked for one by itself; a receiver that has waited that long asks.
+pub(crate) const KEY_FRAME_PATIENCE: Micros = Micros::from_millis(300);
+/// How often holes are looked at, and when first: reordering is over by then.
+pub(crate) const HOLE_INTERVAL: Micros = Micros::from_millis(10);
 
 /// A media packet with what is needed to take it in.
 pub(crate) struct Arrived<'a> {
@@ -38,6 +42,16 @@ struct Held {
     unexpected: u64,
 }
 
+/// Whether a packet is the first of its stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Beginning {
+    No,
+    /// Of another SSRC than before.
+    Again,
+    /// Of the receiver.
+    First,
+}
+
 /// State of one receiver.
 #[derive(Debug)]
 pub(crate) struct Receiver {
@@ -46,7 +60,8 @@ pub(crate) struct Receiver {
     pub(crate) ssrc: Option<u32>,
     pub(crate) rtx_ssrc: Option<u32>,
     register: ReceiveRegister,
-    begun: bool,
+    /// When the first packet of this SSRC arrived.
+    began: Option<Micros>,
     expects: Option<u64>,
     /// Who was expected before, and until when that is allowed.
     expected_before: (Option<u64>, Micros),
@@ -70,7 +85,7 @@ impl Receiver {
             ssrc: spec.ssrc,
             rtx_ssrc: spec.rtx_ssrc,
             register: ReceiveRegister::new(clock_rate),
-            begun: false,
+            began: None,
             expects: spec.expects,
             expected_before: (None, Micros(0)),
             grace,
@@ -93,48 +108,46 @@ impl Receiver {
     }
 
     /// The peer sends under another SSRC from now on: everything counted by number starts anew.
-    pub(crate) fn bind(&mut self, now: Micros, ssrc: u32) {
+    pub(crate) fn bind(&mut self, ssrc: u32) {
         if self.ssrc.is_some_and(|known| known != ssrc) {
             self.row.restarts += 1;
-            let counted = self.snapshot(now);
-            (self.row.expected, self.row.lost) = (counted.expected, counted.lost);
+            let missing = self.register.lost() - self.register.recovered() as i64;
+            self.row.lost += missing.max(0).unsigned_abs();
+            self.row.expected += self.register.expected();
             let clock_rate = self.spec.formats.first().map_or(90_000, |f| f.clock_rate);
             self.register = ReceiveRegister::new(clock_rate);
             self.sender_report = None;
             self.pictures.clear();
             self.lost_seen = 0;
-            self.begun = false;
+            self.began = None;
         }
         self.ssrc = Some(ssrc);
     }
 
-    /// Takes a packet in. True for the first packet of all.
-    pub(crate) fn handle_media(&mut self, packet: &mut Arrived<'_>) -> bool {
+    /// Takes a packet in.
+    pub(crate) fn handle_media(&mut self, packet: &mut Arrived<'_>) -> Beginning {
         let header = packet.header;
         let Some(codec) = self.format(header.payload_type).map(|f| f.codec) else {
-            return false;
+            return Beginning::No;
         };
-        let sequence = if self.begun {
-            self.register.extend(header.sequence)
-        } else {
-            FIRST_CYCLE | u64::from(header.sequence)
+        let sequence = match self.began {
+            Some(_) => self.register.extend(header.sequence),
+            None => FIRST_CYCLE | u64::from(header.sequence),
         };
         let checks = self.checks(&header, packet.check_percent);
+        let begins = self.began.is_none() && self.spec.kind == Kind::Video;
         let mut plain = None;
-        if checks || self.awaits_key_frame() {
+        if checks || begins || self.awaits_key_frame() {
             match packet.inbound.unprotect_rtp(packet.data, header.header_len) {
                 Ok(opened) => plain = header.payload_range(&packet.data[..opened.len]).ok(),
                 Err(error) => {
                     self.count_failure(&error);
-                    return false;
+                    return Beginning::No;
                 }
             }
         }
-        let first = self.enter(packet, sequence);
-        let Some(repaired) = first.1 else {
-            return false;
-        };
-        if let Some(range) = plain {
+        let (beginning, place) = self.enter(packet, sequence);
+        if let (Some(range), Some(repaired)) = (plain, place) {
             let part = Part {
                 codec,
                 sequence,
@@ -144,20 +157,18 @@ impl Receiver {
             };
             self.look_inside(packet.at, &part, checks, repaired, packet.latency);
         }
-        first.0
+        beginning
     }
 
-    /// Enters a packet into the register. Gives whether it is the first of all, and none for a duplicate, else whether
-    /// it is a repair.
-    fn enter(&mut self, packet: &Arrived<'_>, sequence: u64) -> (bool, Option<bool>) {
+    /// Enters a packet into the register. Gives nothing for a duplicate, else whether it is a repair.
+    fn enter(&mut self, packet: &Arrived<'_>, sequence: u64) -> (Beginning, Option<bool>) {
         let (at, header) = (packet.at, &packet.header);
-        let asked = self.begun && self.register.is_requested(sequence);
+        let asked = self.began.is_some() && self.register.is_requested(sequence);
         let arrival = self.register.handle_packet(at, sequence, header.timestamp);
-        self.begun = true;
         match arrival {
             Arrival::Duplicate => {
                 self.row.duplicates += 1;
-                return (false, None);
+                return (Beginning::No, None);
             }
             Arrival::Late if asked => self.row.repaired += 1,
             Arrival::Late => self.row.reordered += 1,
@@ -167,17 +178,27 @@ impl Receiver {
         self.row.packets += 1;
         self.row.bytes += packet.data.len().saturating_sub(overhead) as u64;
         self.row.last_us = at.0;
-        let first = self.row.first_us == 0;
-        if first {
-            self.row.first_us = at.0;
-            if self.spec.kind == Kind::Video {
-                self.key_frames.want_later();
-            }
-        }
         if self.expects.is_none() && !self.allowed_before(at, None) {
             self.hold(at, None);
         }
-        (first, Some(asked))
+        (self.begin(at), Some(asked))
+    }
+
+    /// What it means for the stream that a packet has arrived.
+    fn begin(&mut self, at: Micros) -> Beginning {
+        if self.began.is_some() {
+            return Beginning::No;
+        }
+        self.began = Some(at);
+        if self.spec.kind == Kind::Video {
+            self.key_frames.want_later();
+        }
+        if self.row.first_us == 0 {
+            self.row.first_us = at.0;
+            Beginning::First
+        } else {
+            Beginning::Again
+        }
     }
 
     /// Takes a retransmission in (RFC 4588), which is always decrypted: only inside does it say what it repairs.
@@ -200,7 +221,7 @@ impl Receiver {
         else {
             return;
         };
-        if !self.begun {
+        if self.began.is_none() {
             return;
         }
         let sequence = self.register.extend(original);
@@ -346,7 +367,7 @@ impl Receiver {
     }
 
     fn can_ask_key_frame(&self) -> bool {
-        self.spec.formats.iter().any(|format| format.pli)
+        self.spec.kind == Kind::Video && self.spec.formats.iter().any(|format| format.pli)
     }
 
     /// Writes the numbers to ask for now (RFC 4585 section 6.2.1) into `lost`.
@@ -359,22 +380,21 @@ impl Receiver {
 
     /// Whether a key frame is to be asked for now: none has come yet, or something was lost for good.
     pub(crate) fn poll_key_frame(&mut self, now: Micros) -> bool {
-        if self.spec.kind != Kind::Video || !self.begun || !self.can_ask_key_frame() {
+        let Some(began) = self.began.filter(|_| self.can_ask_key_frame()) else {
             return false;
-        }
+        };
         let lost = self.lost(now);
         if lost > self.lost_seen {
             self.lost_seen = lost;
             self.key_frames.want_later();
         }
-        let waited = now.0.saturating_sub(self.row.first_us) >= KEY_FRAME_PATIENCE.0;
-        waited && self.key_frames.poll(now)
+        now.since(began) >= KEY_FRAME_PATIENCE && self.key_frames.poll(now)
     }
 
     /// When there may be something to ask for.
     pub(crate) fn next_at(&self, now: Micros) -> Option<Micros> {
         let holes = self.register.has_missing() && (self.spec.nack || self.can_ask_key_frame());
-        let start = Micros(self.row.first_us) + KEY_FRAME_PATIENCE;
+        let start = self.began.unwrap_or_default() + KEY_FRAME_PATIENCE;
         let key_frame = self
             .key_frames
             .next_at()
@@ -395,7 +415,7 @@ impl Receiver {
     }
 
     pub(crate) fn report_block(&mut self, now: Micros) -> Option<ReportBlock> {
-        let ssrc = self.ssrc.filter(|_| self.begun)?;
+        let ssrc = self.ssrc.filter(|_| self.began.is_some())?;
         let reception = self.register.report();
         let (last, delay) = self.sender_report.map_or((0, 0), |report| {
             let delay = now.since(report.at).0 * 65_536 / 1_000_000;
@@ -439,8 +459,3 @@ impl Receiver {
         }
     }
 }
-
-/// A bridge begins with a key frame, or has asked for one by itself; a receiver that has waited that long asks.
-const KEY_FRAME_PATIENCE: Micros = Micros::from_millis(300);
-/// How often holes are looked at.
-const HOLE_INTERVAL: Micros = Micros::from_millis(10);

@@ -102,11 +102,13 @@ impl Client {
         rtcp.clear();
         for first in (0..self.senders.len()).step_by(MAX_SENDER_REPORTS) {
             self.write_sender_reports(cx.now, first, &mut rtcp);
-            self.end_report(cx, &mut rtcp);
+            self.send_rtcp(cx, &mut rtcp);
         }
         for blocks in blocks.chunks(MAX_BLOCKS) {
-            rtcp::write_receiver_report(&mut rtcp, self.reporting_ssrc(), blocks);
-            self.end_report(cx, &mut rtcp);
+            let own = self.reporting_ssrc();
+            rtcp::write_receiver_report(&mut rtcp, own, blocks);
+            rtcp::write_sdes_cname(&mut rtcp, own, &self.cname);
+            self.send_rtcp(cx, &mut rtcp);
         }
         cx.scratch.bytes = rtcp;
         cx.scratch.blocks = blocks;
@@ -133,14 +135,8 @@ impl Client {
             if let Some((timestamp, packets, octets)) = sender.report(now) {
                 let (ssrc, ntp) = (sender.spec.ssrc, now.to_ntp());
                 rtcp::write_sender_report(rtcp, ssrc, ntp, timestamp, packets, octets, &[]);
+                rtcp::write_sdes_cname(rtcp, ssrc, &self.cname);
             }
-        }
-    }
-
-    fn end_report(&mut self, cx: &mut Context<'_>, rtcp: &mut Vec<u8>) {
-        if !rtcp.is_empty() {
-            rtcp::write_sdes_cname(rtcp, self.reporting_ssrc(), &self.cname);
-            self.send_rtcp(cx, rtcp);
         }
     }
 

@@ -110,6 +110,10 @@ fn a_change_of_ssrc_is_followed() {
     // The jump between the last two packets is loss.
     assert_eq!((row.packets, row.restarts), (4, 1));
     assert_eq!((row.expected, row.lost), (2 + 3_002, 3_000));
+    assert_eq!((row.keyframes, row.keyframe_requests), (4, 0));
+    let firsts = peer.events.iter();
+    let firsts = firsts.filter(|event| matches!(event, Event::FirstMedia { .. }));
+    assert_eq!(firsts.count(), 1);
 }
 
 /// Where it was negotiated, each packet's arrival is reported within 100 ms, in the order of its numbers.
