@@ -20,7 +20,7 @@ ENGINE_SOURCES := $(shell find $(ENGINE)/wire/src $(ENGINE)/srtp/src $(ENGINE)/c
 
 .DEFAULT_GOAL := help
 .PHONY: help demo serve build check check-python check-engine format test test-engine guard test-python test-wheel \
-	check-and-test-engine browsers coverage fuzz bench bench-peers lock clean
+	check-and-test-engine browsers coverage fuzz bench bench-peers figures lock clean
 
 help: ## List the commands.
 	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | sort | awk -F ':.*?## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -108,6 +108,9 @@ bench: build ## Measure; results as JSON under build/bench/.
 bench-peers: build ## Our bridge and Janus side by side; takes about six minutes and installs Debian's janus.
 	bash .ci/system-packages bench
 	$(BIN)/python -m loadtest.peers
+
+figures: build ## Put the figures of the last bench and bench-peers into the README.
+	$(BIN)/python -m loadtest.figures
 
 lock: build ## Choose new versions of Python's packages within pyproject.toml's bounds.
 	$(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \

@@ -1,0 +1,80 @@
+"""The README's table and plot say what the benches measured, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+from click.testing import CliRunner
+
+from loadtest.figures import BEGIN, END, NoFigures, bars, main, placed, plot, table
+
+MACHINE = {"cpu": "a processor", "cores": 2, "kernel": "6.1"}
+
+
+def report(*entries: tuple[str, str, float], pair: bool = False) -> dict[str, Any]:
+    """What a bench writes; `pair` has the spread as two numbers."""
+    scenarios = [
+        {
+            "name": name,
+            "subject": subject,
+            "figures": {"cpu_us_per_packet_out": cost},
+            "spread": {
+                "cpu_us_per_packet_out": [cost - 1, cost + 1] if pair else {"min": cost - 1, "max": cost + 1}
+            },
+        }
+        for name, subject, cost in entries
+    ]
+    return {"commit": "abc", "machine": MACHINE, "rounds": 4, "scenarios": scenarios}
+
+
+FORWARD = report(("fanout-20", "limit", 1.5), ("fanout-20", "bridge", 2.0), ("unheard-of", "bridge", 9.0))
+PEERS = report(("fanout-16-burst", "bridge", 2.5), ("fanout-16-burst", "janus-best", 10.0), pair=True)
+
+
+def test_each_subject_is_held_against_ours() -> None:
+    """A row for each subject of a known scenario, ours first: cost, spread, multiple of ours."""
+    lines = table(bars([FORWARD, PEERS])).splitlines()
+    assert lines[2:] == [
+        "| one camera to 20 | brotjeneste | 2.00 (1.00 to 3.00) | 1.00 |",
+        "| one camera to 20 | bare loop | 1.50 (0.50 to 2.50) | 0.75 |",
+        "| one camera to 16, whole server, a picture at once | brotjeneste | 2.50 (1.50 to 3.50) | 1.00 |",
+        "| one camera to 16, whole server, a picture at once | Janus at its best | 10.00 (9.00 to 11.00) | 4.00 |",
+    ]
+
+
+def test_bars_are_as_long_as_their_cost() -> None:
+    """The plot is well-formed, and the lengths of its bars are as the costs."""
+    root = ET.fromstring(plot(bars([FORWARD, PEERS])))  # noqa: S314 - our own text
+    drawn = [float(rect.attrib["width"]) for rect in root.iter("{http://www.w3.org/2000/svg}rect")][1:]
+    assert [round(width / drawn[0], 2) for width in drawn] == [1.0, 0.75, 1.25, 5.0]
+
+
+def test_the_readme_is_changed_between_its_marks_only(tmp_path: Path) -> None:
+    """The command writes table and plot, and leaves the rest of the text as it was."""
+    for name, content in (("forward.json", FORWARD), ("peers.json", PEERS)):
+        (tmp_path / name).write_text(json.dumps(content), "utf-8")
+    readme, picture = tmp_path / "README.md", tmp_path / "cost.svg"
+    readme.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n", "utf-8")
+    given = ["--bench", str(tmp_path), "--readme", str(readme), "--picture", str(picture)]
+    assert CliRunner().invoke(main, given).exit_code == 0
+    text = readme.read_text("utf-8")
+    assert text.startswith(f"before\n{BEGIN}\nMedians of 4 alternating rounds")
+    assert text.endswith(f"{END}\nafter\n")
+    assert "old" not in text
+    assert picture.read_text("utf-8").startswith("<svg")
+
+
+def test_missing_figures_are_an_error_and_change_nothing(tmp_path: Path) -> None:
+    """Without a report there is a sentence, and the README stays."""
+    readme = tmp_path / "README.md"
+    readme.write_text(f"{BEGIN}\n{END}\n", "utf-8")
+    result = CliRunner().invoke(main, ["--bench", str(tmp_path), "--readme", str(readme)])
+    assert result.exit_code == 1
+    assert "forward.json is missing" in result.output
+    assert readme.read_text("utf-8") == f"{BEGIN}\n{END}\n"
+    with pytest.raises(NoFigures):
+        placed("no marks", "text")
