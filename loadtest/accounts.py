@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Final
 
 PROC: Final = Path("/proc")
 _KIB: Final = 1024
+_GONE: Final = (FileNotFoundError, ProcessLookupError)
 
 
 @dataclass(frozen=True)
@@ -37,12 +39,14 @@ def read_account(pid: int, ticks_a_second: int, page_bytes: int, *, proc: Path =
     try:
         threads: defaultdict[str, int] = defaultdict(int)
         for task in (folder / "task").iterdir():
-            threads[_text(task / "comm")] += int(_text(task / "schedstat").split()[0])
+            # A thread may end while it is read; the process is there all the same.
+            with contextlib.suppress(*_GONE):
+                threads[_text(task / "comm")] += int(_text(task / "schedstat").split()[0])
         # The name of the program may hold spaces and parentheses; what follows the last one does not.
         fields = _text(folder / "stat").rpartition(")")[2].split()
         used = (int(fields[11]) + int(fields[12])) * (1_000_000_000 // ticks_a_second)
         rss = int(_text(folder / "statm").split()[1]) * page_bytes
-    except (FileNotFoundError, ProcessLookupError):
+    except _GONE:
         return None
     # The sum by threads is exact to the nanosecond, the process's own to a hundredth of a second.
     return Account(dict(threads), max(used, sum(threads.values())), rss, _pss(folder))

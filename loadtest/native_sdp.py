@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from itertools import count, islice
 from typing import Final, Literal
 
+import msgspec
 from aiortc import sdp as grammar
+from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 
 from loadtest.errors import MediaFailed
 from media.description import Format, Kind
@@ -29,7 +31,17 @@ EXTENSIONS: Final = {MID_URI: 1, LEVEL_URI: 2, TWCC_URI: 3}
 OPUS: Final = Format(pt=111, codec="opus", clock_rate=48_000)
 VIDEO: Final[dict[VideoCodec, Format]] = {
     "vp8": Format(pt=96, codec="vp8", clock_rate=90_000, rtx_pt=97, nack=True, pli=True),
-    "h264": Format(pt=98, codec="h264", clock_rate=90_000, rtx_pt=99, nack=True, pli=True),
+    "h264": Format(
+        pt=98,
+        codec="h264",
+        clock_rate=90_000,
+        rtx_pt=99,
+        nack=True,
+        pli=True,
+        packetization_mode=1,
+        profile=0x42E01F,
+        level_asymmetry=True,
+    ),
 }
 _H264_FMTP: Final = "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f"
 _VIDEO_FEEDBACK: Final = ("nack", "nack pli", "ccm fir", "transport-cc")
@@ -210,14 +222,28 @@ def _formats(line: grammar.MediaDescription) -> tuple[Format, ...]:
     codecs = {codec.payloadType: codec for codec in line.rtp.codecs}
     resent = {int(str(codec.parameters["apt"])): pt for pt, codec in codecs.items() if codec.name.lower() == "rtx"}
     return tuple(
-        Format(
-            pt=pt,
-            codec=codecs[pt].name.lower(),
-            clock_rate=codecs[pt].clockRate,
-            rtx_pt=resent.get(pt),
-            nack=any(item.type == "nack" and not item.parameter for item in codecs[pt].rtcpFeedback),
-            pli=any(item.type == "nack" and item.parameter == "pli" for item in codecs[pt].rtcpFeedback),
-        )
+        _format(pt, codecs[pt], resent.get(pt))
         for pt in line.fmt
         if pt in codecs and codecs[pt].name.lower() != "rtx"
+    )
+
+
+def _format(pt: int, codec: RTCRtpCodecParameters, rtx_pt: int | None) -> Format:
+    common = Format(
+        pt=pt,
+        codec=codec.name.lower(),
+        clock_rate=codec.clockRate,
+        rtx_pt=rtx_pt,
+        nack=any(item.type == "nack" and not item.parameter for item in codec.rtcpFeedback),
+        pli=any(item.type == "nack" and item.parameter == "pli" for item in codec.rtcpFeedback),
+    )
+    if common.codec != "h264":
+        return common
+    said = {name: str(value) for name, value in codec.parameters.items()}
+    mode, profile = said.get("packetization-mode"), said.get("profile-level-id")
+    return msgspec.structs.replace(
+        common,
+        packetization_mode=None if mode is None else int(mode),
+        profile=None if profile is None else int(profile, 16),
+        level_asymmetry=said.get("level-asymmetry-allowed") == "1",
     )

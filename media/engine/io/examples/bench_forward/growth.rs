@@ -10,22 +10,32 @@ use std::time::Duration;
 /// Rooms of four.
 const ROOMS: [usize; 4] = [3, 25, 75, 250];
 /// Every stream is this much slower than in life, so that one core carries the largest of them.
-const SLOWNESS: u64 = 6;
-/// A slow stream's cache of 64 KiB is full after two seconds.
+const PERIOD_PERCENT: u64 = 600;
+/// A slow stream's cache is full after two seconds.
 const FILLING: Duration = Duration::from_secs(4);
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 2;
 
+/// Once with the same load from each room, and once with the same load from all rooms together, which leaves the
+/// number of legs as the only difference: a thread that has little to do is woken for every packet.
 pub(crate) fn measure(report: &mut Report, effort: Effort) {
+    let most = ROOMS[ROOMS.len() - 1] as u64;
+    series(report, effort, "same-load-a-room", |_| PERIOD_PERCENT);
+    series(report, effort, "same-load-in-all", |rooms| {
+        PERIOD_PERCENT * rooms as u64 / most
+    });
+}
+
+fn series(report: &mut Report, effort: Effort, series: &str, period: impl Fn(usize) -> u64) {
     let mut worlds: Vec<World> = Vec::new();
     for rooms in ROOMS {
         let plan = Plan {
-            slowness: SLOWNESS,
+            period_percent: period(rooms),
             ..four_party(rooms)
         };
         let mut world = World::new(plan, 1, &[]);
         world.round(Subject::Bridge, FILLING);
         if rooms == ROOMS[ROOMS.len() - 1] {
-            memory(report, &world);
+            memory(report, series, &world);
         }
         worlds.push(world);
     }
@@ -34,13 +44,19 @@ pub(crate) fn measure(report: &mut Report, effort: Effort) {
         for (world, rounds) in worlds.iter_mut().zip(&mut rounds) {
             for (at, subject) in [Subject::Bridge, Subject::Limit].into_iter().enumerate() {
                 let round = world.round(subject, effort.span);
-                println!("{} legs, {subject:?}: {round}", world.plan.legs());
-                rounds[at].push(round);
+                println!("{series}, {} legs, {subject:?}: {round}", world.plan.legs());
+                if round.is_whole() {
+                    rounds[at].push(round);
+                }
             }
         }
     }
     for (world, rounds) in worlds.iter().zip(&rounds) {
-        let name = format!("legs-{}", world.plan.legs());
+        let name = format!("{series}-legs-{}", world.plan.legs());
+        if rounds.iter().any(Vec::is_empty) {
+            report.leave_out(&name);
+            continue;
+        }
         for (rounds, subject) in rounds.iter().zip(["bridge", "limit"]) {
             let of = |figure: fn(&Round) -> f64| Figure::of(rounds.iter().map(figure));
             report.add(
@@ -56,13 +72,13 @@ pub(crate) fn measure(report: &mut Report, effort: Effort) {
 }
 
 /// What the bridge has taken since before it was there, its threads' fixed buffers included.
-fn memory(report: &mut Report, world: &World) {
+fn memory(report: &mut Report, series: &str, world: &World) {
     let (now, legs) = (Memory::now(), world.plan.legs() as f64);
     let heap = (now.heap - world.before.heap) as f64 / legs;
     let resident = (now.resident - world.before.resident) as f64 / legs;
     println!("{legs} legs: {heap:.0} bytes of heap a leg, {resident:.0} resident");
     report.add(
-        &format!("legs-{legs}-memory"),
+        &format!("{series}-legs-{legs}-memory"),
         "bridge",
         &[
             ("memory_bytes_per_leg", Figure::exactly(resident)),

@@ -56,6 +56,13 @@ fn pin(cores: &[usize]) {
     let _ = rustix::thread::sched_setaffinity(None, &set);
 }
 
+/// Lets whatever else runs here disturb less, where that is permitted: among the processes of a session, and the
+/// session among the others.
+fn go_first() {
+    let _ = rustix::process::setpriority_process(None, -20);
+    let _ = std::fs::write("/proc/self/autogroup", "-20");
+}
+
 /// How long and how often to measure.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Effort {
@@ -79,6 +86,7 @@ fn main() {
         span: Duration::from_secs(seconds),
     };
     let only = arguments.next().unwrap_or_default();
+    go_first();
     pin(&[0]);
     let mut report = Report::new(effort.rounds);
     scenarios::measure(&mut report, effort, &only);
@@ -90,4 +98,5 @@ fn main() {
         latency::measure(&mut report, effort, capacity);
     }
     std::fs::write(&path, report.json()).unwrap();
+    assert!(report.is_whole(), "not everything could be measured");
 }

@@ -20,9 +20,9 @@ audio-only: rooms of four. The bridge also answers an ICE check of each leg ever
 every second; the limit is sent neither. All receivers' sockets take what comes in one piece (UDP_GRO), as a network \
 card with segmentation offload would, and drop it at once in the sender's time, since their buffers are full: both \
 subjects pay for that alike. AEAD_AES_128_GCM throughout, VP8 with NACK. lost_on_the_way_in_percent is what was to \
-leave and did not; a pair of rounds with more than 0.1 % in either does not count. legs-N: four-party rooms with \
-every stream six times slower, so that one core carries a thousand legs; few legs mean that every packet wakes the \
-thread. Memory is what the process gained by the bridge with full caches, fixed buffers of the thread included. \
+leave and did not; a pair of rounds with more than 0.1 % in either does not count. same-load-a-room-legs-N: \
+four-party rooms with every stream six times slower, so that one core carries a thousand legs; few legs mean that \
+every packet wakes the thread. same-load-in-all-legs-N: as many packets a second from however many legs. Memory is what the process gained by the bridge with full caches, fixed buffers of the thread included. \
 shards: more four-party rooms offered than can be carried; with two shards senders and receivers share the two cores. \
 Latency is from just before the sender's call, its encryption included, to the kernel's time stamp at the receiver, \
 at parts of the capacity found with one shard; waking an idle virtual processor is a good part of it.";
@@ -61,6 +61,7 @@ pub(crate) struct Report {
     scenarios: Vec<Value>,
     /// How far rounds of the limit, which always does the same, lay apart at the worst.
     noise_percent: f64,
+    left_out: Vec<String>,
 }
 
 impl Report {
@@ -69,12 +70,23 @@ impl Report {
             rounds,
             scenarios: Vec::new(),
             noise_percent: 0.0,
+            left_out: Vec::new(),
         }
     }
 
     pub(crate) fn note_noise(&mut self, of_limit: Figure) {
         let noise = (of_limit.most - of_limit.least) / of_limit.median * 100.0;
         self.noise_percent = self.noise_percent.max(noise);
+    }
+
+    /// Every round of it lost packets.
+    pub(crate) fn leave_out(&mut self, name: &str) {
+        eprintln!("{name} could not be measured: the machine was too busy with something else");
+        self.left_out.push(name.into());
+    }
+
+    pub(crate) fn is_whole(&self) -> bool {
+        self.left_out.is_empty()
     }
 
     pub(crate) fn add(&mut self, name: &str, subject: &str, figures: &[(&str, Figure)]) {
@@ -98,6 +110,7 @@ impl Report {
             "machine": machine(),
             "rounds": self.rounds,
             "noise_percent": rounded(self.noise_percent),
+            "left_out": self.left_out,
             "notes": NOTES,
             "scenarios": self.scenarios,
         });

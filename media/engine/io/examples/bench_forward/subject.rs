@@ -28,6 +28,9 @@ pub(crate) enum Subject {
     Limit,
 }
 
+/// Lost on the way in, since somebody else had the processor.
+const MOST_LOST_PERCENT: f64 = 0.1;
+
 /// What one subject did in one round.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Round {
@@ -48,6 +51,11 @@ impl Round {
 
     pub(crate) fn busy_percent(&self) -> f64 {
         self.cpu_us as f64 * 100.0 / self.wall_us as f64
+    }
+
+    /// Whether nearly everything came out. Another round counts for nothing.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.lost_percent() < MOST_LOST_PERCENT
     }
 
     /// What did not come out although it was offered.
@@ -83,12 +91,6 @@ impl Memory {
             resident: pages * rustix::param::page_size() as i64,
         }
     }
-}
-
-/// User and system time of the calling thread.
-pub(crate) fn thread_cpu_us() -> u64 {
-    let spent = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-    spent.tv_sec as u64 * 1_000_000 + spent.tv_nsec as u64 / 1_000
 }
 
 impl World {
@@ -136,11 +138,11 @@ impl World {
                 (counts.packets_out, counts.cpu_us)
             }
             Subject::Limit => {
-                // The thread notes its time when it has nothing to do, and at least every twenty milliseconds.
+                // Once it has begun, and has nothing to do.
+                self.limit();
                 std::thread::sleep(Duration::from_millis(25));
-                let load = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
                 let done = &self.limit().done;
-                (load(&done.packets_out), load(&done.cpu_us))
+                (done.packets_out.load(Ordering::Relaxed), done.cpu_us())
             }
         }
     }

@@ -55,7 +55,7 @@ pub(crate) struct Voices {
     /// RTP packets that ought to leave for them: one for each taker.
     pub(crate) wanted: u64,
     takers: Vec<Vec<u64>>,
-    slowness: u64,
+    period_percent: u64,
     pub(crate) late_us: u64,
 }
 
@@ -200,7 +200,7 @@ impl Voices {
             control: Vec::new(),
             wanted: 0,
             takers,
-            slowness: plan.slowness,
+            period_percent: plan.period_percent,
             late_us: 0,
         }
     }
@@ -214,7 +214,7 @@ impl Voices {
             };
             for (at, track) in voice.tracks.iter().enumerate() {
                 queue.push(Reverse((
-                    offset(track.shape.period_us() * self.slowness, at),
+                    offset(self.period_us(track.shape), at),
                     leg,
                     Act::Frame(at),
                 )));
@@ -227,12 +227,16 @@ impl Voices {
         queue
     }
 
+    const fn period_us(&self, shape: Shape) -> u64 {
+        shape.period_us() * self.period_percent / 100
+    }
+
     /// Does one thing, and says after how many microseconds it is due again.
     fn act(&mut self, person: &Person, to: SocketAddr, leg: usize, act: Act) -> u64 {
         match act {
             Act::Frame(at) => {
                 self.send_frame(person, to, leg, at);
-                self.all[leg].tracks[at].shape.period_us() * self.slowness
+                self.period_us(self.all[leg].tracks[at].shape)
             }
             Act::Check => {
                 write_check(&mut self.control, leg);

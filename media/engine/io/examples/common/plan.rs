@@ -81,8 +81,8 @@ pub(crate) struct Seat {
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
     pub(crate) rooms: usize,
-    /// How many times slower than in life every stream is.
-    pub(crate) slowness: u64,
+    /// How long every stream's periods are, in percent of life.
+    pub(crate) period_percent: u64,
     pub(crate) seats: Vec<Seat>,
 }
 
@@ -118,7 +118,7 @@ impl Plan {
         }
         Self {
             rooms,
-            slowness: 1,
+            period_percent: 100,
             seats,
         }
     }

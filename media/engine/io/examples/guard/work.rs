@@ -50,7 +50,7 @@ fn prepare(plan: &Plan) -> Vec<Vec<Frame>> {
                     source,
                     packets: packets.collect(),
                 });
-                due += shape.period_us() * plan.slowness;
+                due += shape.period_us() * plan.period_percent / 100;
             }
         }
     }
