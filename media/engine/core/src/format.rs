@@ -1,9 +1,23 @@
-//! Whether a receiver can decode a format as it comes from its sender.
+//! Whether a receiver can decode a format as it comes from its sender, and where decoding can begin.
 
 use crate::api::{Codec, Format};
+use engine_wire::payload::{av1, h264, vp8, vp9};
 
 /// RFC 6184 section 8.1: a description without profile-level-id means baseline at level 1.
 const BASELINE_LEVEL_1: u32 = 0x42_00_0a;
+
+impl Codec {
+    /// Whether decoding can begin with a packet of this payload; never said of sound.
+    pub fn starts_key_frame(self, payload: &[u8]) -> bool {
+        match self {
+            Self::Vp8 => vp8::Descriptor::parse(payload).is_ok_and(|d| d.is_key_frame),
+            Self::H264 => h264::is_key_frame(payload),
+            Self::Vp9 => vp9::is_key_frame(payload),
+            Self::Av1 => av1::is_key_frame(payload),
+            Self::Opus | Self::G722 | Self::Pcmu | Self::Pcma | Self::TelephoneEvent => false,
+        }
+    }
+}
 
 impl Format {
     /// Whether packets of `from` can be forwarded as this format, their payload unchanged.

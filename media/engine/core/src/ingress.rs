@@ -11,7 +11,7 @@ use crate::shard::{Datagram, Shard};
 use crate::source::{codec_number, Source};
 use crate::time::Micros;
 use engine_srtp::SrtpError;
-use engine_wire::payload::{av1, h264, rtx, vp8, vp9};
+use engine_wire::payload::{rtx, vp8};
 use engine_wire::rtp::{audio_level, RtpHeader};
 use engine_wire::stun::Message;
 use std::net::SocketAddr;
@@ -319,10 +319,7 @@ impl Source {
                 ready.vp8 = vp8::Descriptor::parse(payload).ok();
                 ready.vp8.is_some_and(|d| d.is_key_frame)
             }
-            Codec::H264 => h264::is_key_frame(payload),
-            Codec::Vp9 => vp9::is_key_frame(payload),
-            Codec::Av1 => av1::is_key_frame(payload),
-            _ => false,
+            other => other.starts_key_frame(payload),
         };
         ready
     }

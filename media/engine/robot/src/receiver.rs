@@ -4,14 +4,14 @@ use crate::api::{ReceiverSpec, ANY_SOURCE};
 use crate::marker::Marker;
 use crate::pictures::{Part, Pictures, Verdict};
 use crate::stats::{Latency, ReceiverRow};
-use engine_core::api::{Codec, Format, Kind};
+use engine_core::api::{Format, Kind};
 use engine_core::keyframe::KeyFrameRequests;
 use engine_core::random::mix;
 use engine_core::receive::{Arrival, ReceiveRegister};
 use engine_core::source::SenderReportSeen;
 use engine_core::Micros;
 use engine_srtp::{Inbound, SrtpError};
-use engine_wire::payload::{h264, rtx, vp8};
+use engine_wire::payload::rtx;
 use engine_wire::rtcp::ReportBlock;
 use engine_wire::rtp::RtpHeader;
 
@@ -268,11 +268,7 @@ impl Receiver {
         repaired: bool,
         latency: &mut Latency,
     ) {
-        let key = match part.codec {
-            Codec::Vp8 => vp8::Descriptor::parse(part.payload).is_ok_and(|d| d.is_key_frame),
-            Codec::H264 => h264::is_key_frame(part.payload),
-            _ => false,
-        };
+        let key = part.codec.starts_key_frame(part.payload);
         if key {
             self.row.keyframes += 1;
             self.key_frames.satisfied();

@@ -117,10 +117,11 @@ fn command(peer: &mut Peer, input: &mut Input<'_>) {
     });
 }
 
-/// Every packet that the robot has sent, by its nonce.
+/// Every packet that the robot has sent, by its nonce, and the last one of each stream.
 #[derive(Default)]
 struct Audit {
     seen: HashMap<(u32, u16), Vec<u8>>,
+    last: HashMap<u32, RtpHeader>,
     packets: u64,
 }
 
@@ -141,6 +142,21 @@ impl Audit {
             let mut plain = data.clone();
             let opened = peer.inbound.unprotect_rtp(&mut plain, header.header_len);
             assert!(opened.is_ok() != again, "{opened:?}");
+            // Streams 1 and 2 are media, the others repeat them.
+            if !again && header.ssrc <= 2 {
+                self.follow(header);
+            }
         }
+    }
+
+    /// Numbers go on by one, and time goes on from picture to picture and stands still within one.
+    fn follow(&mut self, header: RtpHeader) {
+        let Some(before) = self.last.insert(header.ssrc, header) else {
+            return;
+        };
+        assert_eq!(header.sequence, before.sequence.wrapping_add(1));
+        let ticks = header.timestamp.wrapping_sub(before.timestamp) as i32;
+        let next_picture = header.ssrc == 1 || before.marker;
+        assert!(if next_picture { ticks > 0 } else { ticks == 0 }, "{ticks}");
     }
 }
