@@ -9,15 +9,18 @@ use std::time::Duration;
 
 /// Rooms of four.
 const ROOMS: [usize; 4] = [3, 25, 75, 250];
+/// Two worlds, by whose difference a leg's memory is told.
+const MEMORY_ROOMS: [usize; 2] = [5, 55];
 /// Every stream is this much slower than in life, so that one core carries the largest of them.
 const PERIOD_PERCENT: u64 = 600;
-/// A slow stream's cache is full after two seconds.
-const FILLING: Duration = Duration::from_secs(4);
+/// Caches hold a quarter of a second to a second.
+const FILLING: Duration = Duration::from_secs(3);
 const ROUNDS: usize = 2;
 
 /// Once with the same load from each room, and once with the same load from all rooms together, which leaves the
 /// number of legs as the only difference: a thread that has little to do is woken for every packet.
 pub(crate) fn measure(report: &mut Report, effort: Effort) {
+    memory(report);
     let most = ROOMS[ROOMS.len() - 1] as u64;
     series(report, effort, "same-load-a-room", |_| PERIOD_PERCENT);
     series(report, effort, "same-load-in-all", |rooms| {
@@ -34,9 +37,6 @@ fn series(report: &mut Report, effort: Effort, series: &str, period: impl Fn(usi
         };
         let mut world = World::new(plan, 1, &[]);
         world.round(Subject::Bridge, FILLING);
-        if rooms == ROOMS[ROOMS.len() - 1] {
-            memory(report, series, &world);
-        }
         worlds.push(world);
     }
     let mut rounds: Vec<[Vec<Round>; 2]> = ROOMS.iter().map(|_| Default::default()).collect();
@@ -71,18 +71,28 @@ fn series(report: &mut Report, effort: Effort, series: &str, period: impl Fn(usi
     }
 }
 
-/// What the bridge has taken since before it was there, its threads' fixed buffers included.
-fn memory(report: &mut Report, series: &str, world: &World) {
-    let (now, legs) = (Memory::now(), world.plan.legs() as f64);
-    let heap = (now.heap - world.before.heap) as f64 / legs;
-    let resident = (now.resident - world.before.resident) as f64 / legs;
-    println!("{legs} legs: {heap:.0} bytes of heap a leg, {resident:.0} resident");
+/// What a leg takes at the pace of life with full caches: what many rooms take more than few, so that the fixed
+/// buffers of the thread are not in it.
+fn memory(report: &mut Report) {
+    let [few, many] = MEMORY_ROOMS.map(|rooms| {
+        let mut world = World::new(four_party(rooms), 1, &[]);
+        world.round(Subject::Bridge, FILLING);
+        let (now, before) = (Memory::now(), world.before);
+        (
+            (now.heap - before.heap) as f64,
+            (now.resident - before.resident) as f64,
+        )
+    });
+    let legs = 4.0 * (MEMORY_ROOMS[1] - MEMORY_ROOMS[0]) as f64;
+    let (heap, resident) = ((many.0 - few.0) / legs, (many.1 - few.1) / legs);
+    println!("{heap:.0} bytes of heap a leg, {resident:.0} resident");
     report.add(
-        &format!("{series}-legs-{legs}-memory"),
+        "four-party-memory",
         "bridge",
         &[
-            ("memory_bytes_per_leg", Figure::exactly(resident)),
+            ("memory_bytes_per_leg", Figure::exactly(resident.max(heap))),
             ("heap_bytes_per_leg", Figure::exactly(heap)),
+            ("resident_bytes_per_leg", Figure::exactly(resident)),
         ],
     );
 }

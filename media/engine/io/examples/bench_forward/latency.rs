@@ -22,7 +22,7 @@ pub(crate) fn measure(report: &mut Report, effort: Effort, capacity: f64) {
             .collect();
         let mut world = World::new(plan, 1, &probes);
         world.round(Subject::Bridge, WARM_UP);
-        let mut rounds: Vec<Vec<u32>> = Vec::new();
+        let (mut rounds, mut late): (Vec<Vec<u32>>, Vec<f64>) = Default::default();
         for _ in 0..ROUNDS.min(effort.rounds) {
             world.crowd.delays_us.clear();
             let round = world.round(Subject::Bridge, effort.span);
@@ -34,6 +34,7 @@ pub(crate) fn measure(report: &mut Report, effort: Effort, capacity: f64) {
                 delays[delays.len() * 99 / 100]
             );
             rounds.push(delays);
+            late.push(round.late_us as f64 / 1e3);
         }
         let quantile = |part: f64| {
             Figure::of(rounds.iter().map(|delays| {
@@ -48,6 +49,7 @@ pub(crate) fn measure(report: &mut Report, effort: Effort, capacity: f64) {
                 ("latency_ms_p50", quantile(0.5)),
                 ("latency_ms_p99", quantile(0.99)),
                 ("latency_ms_p99_9", quantile(0.999)),
+                ("senders_late_ms_max", Figure::of(late.into_iter())),
                 ("rooms", Figure::exactly(rooms as f64)),
             ],
         );

@@ -7,7 +7,7 @@ use crate::Effort;
 
 const ROUNDS: usize = 3;
 /// Offered, beside what one shard seems to be able to carry.
-const OVERLOAD: [f64; 2] = [1.3, 2.3];
+const OVERLOAD: [f64; 2] = [1.6, 3.0];
 
 /// Packets out a second.
 fn rate(round: &Round) -> f64 {
