@@ -102,7 +102,7 @@ class Call:
 
     async def until(self, holds: Callable[[clients.ClientsSnapshot], bool]) -> clients.ClientsSnapshot:
         """Look at the counters until they say so."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not holds(seen := self.robots.snapshot()):  # noqa: ASYNC110 - counters have no event
                 await asyncio.sleep(0.05)
         return seen
