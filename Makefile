@@ -63,21 +63,22 @@ format: build ## Put every file into the one form that `make check` wants.
 	cd $(ENGINE) && $(CARGO) fmt --all
 
 test: ## Everything that has to pass; installs what the tests need.
-	@$(MAKE) --no-print-directory --jobs $(JOBS) --output-sync=target check-python check-and-test-engine browsers
-	@$(MAKE) --no-print-directory guard test-python test-wheel
+	@$(MAKE) --no-print-directory --jobs $(JOBS) --output-sync=target check-python check-and-test-engine guard
+	@$(MAKE) --no-print-directory test-python test-wheel
 
 # One after the other, since cargo lets only one of them at its folder.
 check-and-test-engine:
 	@$(MAKE) --no-print-directory check-engine
 	@$(MAKE) --no-print-directory test-engine
 
+# Before the guard and after the environment: Debian's packages are installed by one at a time.
 browsers: $(VENV)/installed
 	bash .ci/system-packages test
 
 test-engine: ## The packet engine's tests.
 	+cd $(ENGINE) && $(CARGO) test --quiet --workspace --locked
 
-guard: build ## Whether the packet path has become a tenth dearer, by instructions.
+guard: build browsers ## Whether the packet path has become a tenth dearer, by instructions.
 	bash .ci/system-packages guard
 	+cd $(ENGINE) && $(CARGO) run --quiet --release --locked -p engine-io --example guard
 
