@@ -63,3 +63,9 @@ class NoCapacity(LoadtestError):  # noqa: N818 - named for what happened
     """What the bridge can carry could not be estimated."""
 
     code = "no_capacity"
+
+
+class EngineSilent(LoadtestError):  # noqa: N818 - named for what happened
+    """The robots' own engine does not tell its counters any more."""
+
+    code = "engine_silent"

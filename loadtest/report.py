@@ -43,6 +43,7 @@ def figures(outcome: Outcome) -> Figures:
         "streams_expected": outcome.scenario.people * outcome.scenario.streams_each,
         "streams_flowing": outcome.streams_flowing,
         "robots_with_early_media": outcome.early_packets,
+        "robots_engine_unanswered": outcome.unanswered,
     }
     found |= _join_figures(outcome.lives)
     found |= _check_figures(outcome)

@@ -18,7 +18,7 @@ from loadtest.native import Crowd, NativeRobot
 from loadtest.scenario import Arrival, Scenario, arrivals
 from loadtest.scrape import Scrape
 from loadtest.target import Office
-from loadtest.totals import Streams, Totals
+from loadtest.totals import Totals
 from loadtest.watch import Look, Sample, Watch
 from signalling.messages import Admit, Place
 
@@ -78,6 +78,7 @@ class Outcome:
     left_over: int
     crowd_left_over: int
     refusals: dict[str, int]
+    unanswered: int
     interrupted: bool
 
     @property
@@ -118,7 +119,7 @@ class Runner:
 
     async def run(self, told_to_stop: asyncio.Event) -> Outcome:
         """Run to the end, or until told to stop: then everyone leaves at once, and what there is is given."""
-        before = self._watch.look()
+        before = await self._watch.look()
         steady, flowing = None, 0
         async with self._rooms(told_to_stop) as rooms, asyncio.TaskGroup() as group:
             helpers = [group.create_task(self._crowd.handshakes()), group.create_task(self._watch.run(self._take))]
@@ -127,7 +128,7 @@ class Runner:
             if await self._all_in(told_to_stop):
                 steady, flowing = await self._steady(told_to_stop)
             # Counters go with the robots that they are of.
-            after = self._watch.look().totals
+            after = (await self._watch.look()).totals
             self._watch.phase = "leaving"
             await self._everyone_leaves(people)
             left_over = await self._left_over(rooms)
@@ -146,6 +147,7 @@ class Runner:
             left_over=left_over,
             crowd_left_over=len(self._crowd),
             refusals=dict(self._crowd.refusals),
+            unanswered=self._watch.unanswered,
             interrupted=told_to_stop.is_set(),
         )
 
@@ -249,11 +251,11 @@ class Runner:
     async def _steady(self, told_to_stop: asyncio.Event) -> tuple[tuple[Look, Look], int]:
         self._watch.phase = "steady"
         self._metrics.append(await self._office.metrics())
-        streams, first = Streams(self._crowd.clients.snapshot()), self._watch.look()
+        first = await self._watch.look()
         await _happens_within(told_to_stop, self._scenario.steady_s)
-        last, grown = self._watch.look(), Streams(self._crowd.clients.snapshot()).flowing_since(streams)
+        last = await self._watch.look()
         self._metrics.append(await self._office.metrics())
-        return (first, last), sum(grown.values())
+        return (first, last), sum(last.streams.flowing_since(first.streams).values())
 
     async def _everyone_leaves(self, people: list[asyncio.Task[None]]) -> None:
         self._leaving = True

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from loadtest.accounts import Account, cpu_percent, read_account
-from loadtest.totals import Totals, total
-from media.clients import Clients
+from loadtest.errors import EngineSilent
+from loadtest.totals import Streams, Totals, total
+from media.api import EngineError
+from media.clients import Clients, ClientsSnapshot
 
 PERIOD_S: Final = 1.0
+_TRIES: Final = 10
 # Four hours at one a second, the longest that a load test may take, and some for joining and leaving.
 _MAX_SAMPLES: Final = 20_000
 
@@ -40,6 +44,7 @@ class Look:
 
     at: float
     totals: Totals
+    streams: Streams = field(repr=False)
     bridge: Account | None
     own: Account | None
 
@@ -52,6 +57,7 @@ class Watch:
     ) -> None:
         self.samples: list[Sample] = []
         self.dropped = 0
+        self.unanswered = 0
         self.phase = "rooms"
         self._clients = clients
         self._pid = pid
@@ -65,21 +71,34 @@ class Watch:
         """Since this was made."""
         return self._clock() - self._started
 
-    def look(self) -> Look:
-        """Read everything now."""
+    async def snapshot(self) -> ClientsSnapshot:
+        """Ask the robots' engine for its counters, beside the event loop, which a busy engine would hold up.
+
+        Raises `EngineSilent` when it has not answered in ten tries of a second each.
+        """
+        for _ in range(_TRIES):
+            with contextlib.suppress(EngineError):
+                return await asyncio.to_thread(self._clients.snapshot)
+            self.unanswered += 1
+        raise EngineSilent("the robots' engine does not answer: it has more to do than it can")
+
+    async def look(self) -> Look:
+        """Read everything now. Raises `EngineSilent`."""
+        counted = await self.snapshot()
         return Look(
             at=self._clock(),
-            totals=total(self._clients.snapshot()),
+            totals=total(counted),
+            streams=Streams(counted),
             bridge=None if self._pid is None else read_account(self._pid, self._ticks, self._page),
             own=read_account(os.getpid(), self._ticks, self._page),
         )
 
     async def run(self, take: Callable[[Sample], None]) -> None:
         """Sample until cancelled, and hand each sample to `take`."""
-        before = self.look()
+        before = await self.look()
         while True:
             await asyncio.sleep(PERIOD_S)
-            now = self.look()
+            now = await self.look()
             sample = self._sample(before, now)
             if len(self.samples) < _MAX_SAMPLES:
                 self.samples.append(sample)

@@ -6,7 +6,8 @@ import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -21,11 +22,13 @@ from loadtest.runner import Life, Outcome
 from loadtest.scenario import Scenario, arrivals
 from loadtest.scrape import Scrape
 from loadtest.statistics import Histogram
-from loadtest.totals import SUMMED, Totals
+from loadtest.totals import SUMMED, Streams, Totals
 from loadtest.watch import Look, Sample
+from media.clients import ClientsSnapshot
 
 BOUNDS = np.array([100.0, 200.0, 1000.0, np.inf])
 SCENARIO = Scenario(rooms=1, legs=3, steady_s=10)
+STREAM = np.dtype([(name, "<u8") for name in ("client", "receiver", "packets")])
 VOID = {"br", "meta"}
 
 
@@ -40,10 +43,13 @@ def totals(packets: int, counts: tuple[int, ...], **received: int) -> Totals:
     )
 
 
+NO_STREAMS = Streams(cast("ClientsSnapshot", SimpleNamespace(receivers=np.empty(0, STREAM))))
+
+
 def look(at: float, counted: Totals, used_ns: int, memory: int) -> Look:
     """A bridge that has used that much, half of it in its shard."""
     bridge = Account({"shard-0": used_ns // 2, "brotjeneste": used_ns // 2}, used_ns, memory, memory)
-    return Look(at, counted, bridge, bridge)
+    return Look(at, counted, NO_STREAMS, bridge, bridge)
 
 
 def sample(at_s: float, phase: str, p99: float | None) -> Sample:
@@ -77,6 +83,7 @@ def outcome(**changes: Any) -> Outcome:
         left_over=0,
         crowd_left_over=0,
         refusals={},
+        unanswered=0,
         interrupted=False,
     )
     return replace(made, **changes)
