@@ -32,9 +32,9 @@ from media.transport import DtlsCertificate
 SERVE: Final = (sys.executable, "-m", "bridge", "serve")
 VARIANTS: Final = (AT_ITS_BEST, AS_IT_COMES)
 CASES: Final = (
-    Case("fanout-16-burst", rooms=1, receivers=16, pictures_a_second=500, pacing="burst"),
-    Case("fanout-16-even", rooms=1, receivers=16, pictures_a_second=500, pacing="even"),
-    Case("rooms-8x16-burst", rooms=8, receivers=16, pictures_a_second=50, pacing="burst"),
+    Case("fanout-16-burst", rooms=1, receivers=16, pictures_a_second=400, pacing="burst"),
+    Case("fanout-16-even", rooms=1, receivers=16, pictures_a_second=400, pacing="even"),
+    Case("rooms-8x16-burst", rooms=8, receivers=16, pictures_a_second=40, pacing="burst"),
 )
 CHECK_PERCENT: Final = 2
 
