@@ -1,7 +1,7 @@
 //! Recent packets of one source in clear, kept once for all receivers, from which lost ones are sent again.
 //!
 //! A cache is as large as what the source has sent within the time in which a receiver can still ask. It grows at once
-//! when more comes, by a quarter more than is needed, and shrinks when ten seconds have needed less than half; between
+//! when more comes, by an eighth more than is needed, and shrinks when ten seconds have needed less than half; between
 //! that nothing is allocated.
 
 use crate::time::Micros;
@@ -42,8 +42,8 @@ impl Size {
     };
 
     fn for_load(load: Load, least: Self) -> Self {
-        let bytes = load.bytes + load.bytes / 4 + LOST_AT_END;
-        let packets = load.packets + load.packets / 4;
+        let bytes = load.bytes + load.bytes / 8 + LOST_AT_END;
+        let packets = load.packets + load.packets / 8;
         Self {
             bytes: bytes.next_multiple_of(STEP).clamp(least.bytes, MOST.bytes),
             entries: packets
