@@ -15,6 +15,7 @@ from abc import ABC
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final, Literal
 
 from OpenSSL import SSL, crypto
@@ -317,6 +318,9 @@ def _halves(material: bytes, profile: _Profile) -> tuple[bytes, bytes]:
     return client, server
 
 
+# A context of its own would cost an association a quarter more memory and half as much again to start, and nothing in
+# it is of one association: whom to trust is set on the connection. A process has one certificate at a time.
+@lru_cache(maxsize=4)
 def _context(certificate: DtlsCertificate, profiles: tuple[SrtpProfile, ...]) -> SSL.Context:
     context = SSL.Context(SSL.DTLS_METHOD)
     # 1.3 frames records in another way, which `records` would not split; browsers speak 1.2 as well.
@@ -324,6 +328,8 @@ def _context(certificate: DtlsCertificate, profiles: tuple[SrtpProfile, ...]) ->
     context.set_max_proto_version(DTLS_1_2)
     context.set_options(SSL.OP_NO_QUERY_MTU | SSL.OP_NO_TICKET | SSL.OP_NO_RENEGOTIATION)
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+    # A handshake's buffers are not needed for the hours of a call.
+    context.set_mode(SSL.MODE_RELEASE_BUFFERS)
     context.set_cipher_list(CIPHERS)
     context.use_certificate(certificate.certificate)
     context.use_privatekey(certificate.key)
