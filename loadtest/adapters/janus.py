@@ -100,8 +100,6 @@ class JanusBridge:
         offer, _ = await media.offer(_NO_SLOTS)
         # The robots have a DTLS client only, and Janus would take that part if it were left to choose.
         offer = offer.replace("a=setup:actpass", "a=setup:active")
-        if not self._variant.extensions:
-            offer = without_extensions(offer)
         answer = await self._api.ask(jm.publish(self._session, handle, room, offer))
         await self._connect(media, handle, jm.description(answer, "answer"), changed)
         return media, jm.publisher_id(answer)
@@ -134,11 +132,6 @@ class JanusBridge:
         await self._api.connected(handle)
 
 
-def without_extensions(text: str) -> str:
-    """Take the header extensions out of an SDP."""
-    return "".join(line for line in text.splitlines(keepends=True) if not line.startswith("a=extmap:"))
-
-
 @asynccontextmanager
 async def janus_bridge(variant: Variant, address: str, crowd: Crowd) -> AsyncIterator[JanusBridge]:
     """Run a Janus whose media is on `address`, which must not be loopback: Janus passes that over.
@@ -151,7 +144,7 @@ async def janus_bridge(variant: Variant, address: str, crowd: Crowd) -> AsyncIte
         place = Place(folder, address, port, admin_port, secrets.token_hex(16))
         write(place, variant)
         command = ["janus", f"--configs-folder={folder}", f"--config={folder / 'janus.jcfg'}"]
-        process = await stack.enter_async_context(running(command, folder, variant.environment))
+        process = await stack.enter_async_context(running(command, folder))
         http = await stack.enter_async_context(aiohttp.ClientSession())
         await _until_ready(process, http, place)
         api = await stack.enter_async_context(

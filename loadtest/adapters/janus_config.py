@@ -24,10 +24,7 @@ Section = Mapping[str, Value]
 class Variant:
     """A way to configure Janus: what is set beyond its defaults, and what its rooms are made with.
 
-    `extensions` says whether the source offers header extensions; without them Janus has none to write.
-    `environment` is for the process, such as settings of the C library's allocator.
-
-    Every variant has ICE-lite, because the robots answer no connectivity checks, and one address. Neither is on
+    Every variant has ICE-lite, so that the robots are the ones who choose the path, and one address. Neither is on
     the way of a media packet.
     """
 
@@ -35,8 +32,6 @@ class Variant:
     general: Section = field(default_factory=dict)
     media: Section = field(default_factory=dict)
     room: Section = field(default_factory=dict)
-    extensions: bool = True
-    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 AS_IT_COMES: Final = Variant("janus-default")
@@ -99,7 +94,6 @@ def settings(variant: Variant) -> dict[str, Value]:
         "media": variant.media,
         "nat": {"ice_lite": True},
         "room": variant.room,
-        "environment": variant.environment,
     }
     return {f"{group}.{key}": value for group, section in groups.items() for key, value in section.items()}
 

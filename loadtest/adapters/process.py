@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
@@ -16,10 +15,8 @@ _LOG_BYTES: Final = 2_000
 
 
 @asynccontextmanager
-async def running(
-    command: Sequence[str], folder: Path, environment: Mapping[str, str]
-) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Run a command, with more in its environment; its output goes to `log` in a folder. Raises `NotInstalled`."""
+async def running(command: Sequence[str], folder: Path) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Run a command whose output goes to `log` in a folder. Raises `NotInstalled`."""
     with (folder / "log").open("wb") as log:
         try:
             process = await asyncio.create_subprocess_exec(
@@ -28,7 +25,6 @@ async def running(
                 stdout=log,
                 stderr=log,
                 cwd=folder,
-                env={**os.environ, **environment},
                 start_new_session=True,
             )
         except FileNotFoundError:
