@@ -318,8 +318,8 @@ def _halves(material: bytes, profile: _Profile) -> tuple[bytes, bytes]:
     return client, server
 
 
-# A context of its own would cost an association a quarter more memory and half as much again to start, and nothing in
-# it is of one association: whom to trust is set on the connection. A process has one certificate at a time.
+# A context of its own would cost an association a quarter more memory and half as much again to start, and nothing
+# in it is of one association: whom to trust is set on the connection. A process has one certificate at a time.
 @lru_cache(maxsize=4)
 def _context(certificate: DtlsCertificate, profiles: tuple[SrtpProfile, ...]) -> SSL.Context:
     context = SSL.Context(SSL.DTLS_METHOD)
