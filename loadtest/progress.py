@@ -71,7 +71,6 @@ def said(sample: Sample) -> str:
     """Give the second's figures in words."""
     latency = "-" if sample.latency_ms_p99 is None else f"{sample.latency_ms_p99:.2f} ms"
     cpu = f"CPU bridge {sum(sample.bridge_cpu_percent.values()):.0f} %, robots {sample.robots_cpu_percent:.0f} %"
-    # Robots that leave take their counts with them, so that their sums say nothing then.
-    if sample.phase == "leaving":
+    if sample.packets_per_s is None or sample.loss_percent is None:
         return cpu
     return f"{sample.packets_per_s:,.0f} packets/s, {sample.loss_percent:.3f} % lost, p99 {latency}, {cpu}"

@@ -19,7 +19,7 @@ from loadtest.scenario import Arrival, Scenario, arrivals
 from loadtest.scrape import Scrape
 from loadtest.target import Office
 from loadtest.totals import Totals
-from loadtest.watch import Look, Sample, Watch
+from loadtest.watch import LEAVING, Look, Sample, Watch
 from signalling.messages import Admit, Place
 
 NOT_STARTED: Final = "not_started"
@@ -129,7 +129,7 @@ class Runner:
                 steady, flowing = await self._steady(told_to_stop)
             # Counters go with the robots that they are of.
             after = (await self._watch.look()).totals
-            self._watch.phase = "leaving"
+            self._watch.phase = LEAVING
             await self._everyone_leaves(people)
             left_over = await self._left_over(rooms)
             for task in helpers:

@@ -15,6 +15,7 @@ from loadtest.totals import Streams, Totals, total
 from media.api import EngineError
 from media.clients import Clients, ClientsSnapshot
 
+LEAVING: Final = "leaving"
 PERIOD_S: Final = 1.0
 _TRIES: Final = 10
 # Four hours at one a second, the longest that a load test may take, and some for joining and leaving.
@@ -31,8 +32,8 @@ class Sample:
     bridge_cpu_percent: dict[str, float]
     robots_cpu_percent: float
     bridge_memory_bytes: int | None
-    packets_per_s: float
-    loss_percent: float
+    packets_per_s: float | None
+    loss_percent: float | None
     latency_ms_p50: float | None
     latency_ms_p99: float | None
     latency_ms_p999: float | None
@@ -110,6 +111,8 @@ class Watch:
     def _sample(self, before: Look, now: Look) -> Sample:
         seconds = now.at - before.at
         grown = now.totals.since(before.totals)
+        # Robots that leave take their counts with them, so that their sums say nothing then.
+        is_whole = self.phase != LEAVING
         p50, p99, p999 = (_ms(grown.all_latency.percentile_us(percent)) for percent in (50, 99, 99.9))
         return Sample(
             at_s=round(now.at - self._started, 3),
@@ -118,8 +121,8 @@ class Watch:
             bridge_cpu_percent=_cpu(before.bridge, now.bridge, seconds),
             robots_cpu_percent=sum(_cpu(before.own, now.own, seconds).values()),
             bridge_memory_bytes=now.bridge.memory_bytes if now.bridge else None,
-            packets_per_s=grown.received["packets"] / seconds,
-            loss_percent=grown.loss_percent,
+            packets_per_s=grown.received["packets"] / seconds if is_whole else None,
+            loss_percent=grown.loss_percent if is_whole else None,
             latency_ms_p50=p50,
             latency_ms_p99=p99,
             latency_ms_p999=p999,

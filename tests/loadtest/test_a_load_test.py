@@ -55,6 +55,7 @@ async def test_everyone_gets_everyone_and_nothing_is_left() -> None:
     assert {"joining", "steady"} <= {sample.phase for sample in samples}
     # What is in a circle of references is closed when it is found.
     gc.collect()
+    assert all(sample.packets_per_s is None or sample.packets_per_s >= 0 for sample in samples)
     assert open_files() == files
     # What encodes the clips stays in the loop's pool; the robots' own threads are gone.
     assert threading.active_count() <= threads + 1
