@@ -81,6 +81,30 @@ fn unencrypted_control_packets_are_refused() {
     }
 }
 
+/// A control packet of another version or of more than 64 KiB is refused before any cryptography, both ways.
+#[test]
+fn misshapen_control_packets_are_refused() {
+    for profile in Profile::ALL {
+        let (mut outbound, mut inbound) = pair(profile);
+        let mut other = rtcp(SSRC, 3);
+        other[0] = 0x40;
+        assert_eq!(outbound.protect_rtcp(&mut other), Err(SrtpError::BadHeader));
+        let mut long = rtcp(SSRC, 3);
+        long.resize(65_536, 0);
+        assert_eq!(outbound.protect_rtcp(&mut long), Err(SrtpError::TooLong));
+        assert_eq!(outbound.next_rtcp_index(), 0, "no index was spent");
+
+        let good = protect_control(&mut outbound, &rtcp(SSRC, 3));
+        let mut other = good.clone();
+        other[0] = 0x40;
+        assert_eq!(open(&mut inbound, &other), Err(SrtpError::BadHeader));
+        let mut long = good;
+        long.resize(65_536, 0xFF);
+        assert_eq!(open(&mut inbound, &long), Err(SrtpError::TooLong));
+        assert_eq!(inbound.rtcp_streams().count(), 0);
+    }
+}
+
 /// Both sides can be taken over: indices go on, and what was received stays received.
 #[test]
 fn a_standby_takes_over_the_control_stream() {

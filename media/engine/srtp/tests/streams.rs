@@ -125,6 +125,34 @@ fn the_number_of_streams_is_bounded() {
     );
 }
 
+/// A session that was told to take fewer or more streams does so, for those that come and those that are imported.
+#[test]
+fn the_bound_on_streams_can_be_chosen() {
+    for most in [1, MAX_STREAMS + 3] {
+        let profile = Profile::AeadAes128Gcm;
+        let (outbound, inbound) = pair(profile);
+        assert_eq!(inbound.profile(), profile);
+        let mut inbound = inbound.with_streams(most);
+        for ssrc in 0..most as u32 {
+            assert_eq!(receive(&mut inbound, &sent(&outbound, ssrc, 1)), Ok(1));
+        }
+        let newcomer = sent(&outbound, 1_000, 1);
+        let refused = Err(SrtpError::StreamLimit);
+        assert_eq!(receive(&mut inbound, &newcomer), refused);
+        let stranger = StreamState {
+            ssrc: 1_000,
+            highest: 5,
+            window: [0; 16],
+        };
+        assert_eq!(inbound.restore_rtp(stranger), Err(SrtpError::StreamLimit));
+        let known = StreamState {
+            ssrc: 0,
+            ..stranger
+        };
+        assert_eq!(inbound.restore_rtp(known), Ok(()));
+    }
+}
+
 /// A retransmission stream shares the key, and counts for itself.
 #[test]
 fn streams_under_one_key_count_for_themselves() {

@@ -329,15 +329,43 @@ fn errors_inside_a_packet_do_not_end_the_compound() {
     }
 }
 
+/// A number that comes twice is asked for once.
+#[test]
+fn nack_leaves_repeats_out() {
+    let out = written(|out| rtcp::write_nack(out, 1, 2, &[7, 7, 9, 9, 40, 40]));
+    assert_eq!(lost(&out), [7, 9, 40]);
+}
+
+/// A report that ends before its reporter, its sender's figures or its blocks is an error.
+#[test]
+fn short_reports_are_errors() {
+    for (packet_type, fixed) in [(200, 6), (201, 1)] {
+        for (blocks, whole) in [(0, fixed), (1, fixed + 6), (31, fixed + 31 * 6)] {
+            for words in [0, 1, fixed - 1, whole - 1, whole] {
+                let mut packet = vec![0x80 | blocks, packet_type, 0, words as u8];
+                packet.resize(4 + 4 * words, 0);
+                let read = rtcp::parse(&packet).next().unwrap();
+                if words < whole {
+                    assert_eq!(read, Err(WireError::RtcpLength { packet_type }));
+                } else {
+                    assert!(read.is_ok());
+                }
+            }
+        }
+    }
+}
+
 /// Feedback that is too short for its two sources is an error.
 #[test]
 fn short_feedback_is_an_error() {
-    for (packet_type, format) in [(205, 1), (206, 1), (206, 4)] {
-        let packet = [0x80 | format, packet_type, 0, 1, 0, 0, 0, 1];
-        assert_eq!(
-            rtcp::parse(&packet).collect::<Vec<_>>(),
-            [Err(WireError::RtcpLength { packet_type })]
-        );
+    for (packet_type, format) in [(205, 1), (205, 15), (206, 1), (206, 4)] {
+        for words in [0, 1] {
+            let packet = [0x80 | format, packet_type, 0, words, 0, 0, 0, 1];
+            assert_eq!(
+                rtcp::parse(&packet[..4 + 4 * usize::from(words)]).collect::<Vec<_>>(),
+                [Err(WireError::RtcpLength { packet_type })]
+            );
+        }
     }
 }
 

@@ -214,6 +214,16 @@ fn unknown_attributes_are_gathered() {
         .any(|bytes| bytes == [0, 0x0A, 0, 6, 0x7F, 1, 0x7F, 2, 0x7F, 3]));
 }
 
+/// Attributes that a peer may send and we make nothing of are not complained of, though they must be understood.
+#[test]
+fn known_attributes_are_not_unknown() {
+    for kind in [0x01, 0x0A, 0x14, 0x15, 0x1C] {
+        let datagram = message_with(&[0, kind, 0, 0, 0x7F, kind, 0, 0]);
+        let message = Message::parse(&datagram).unwrap();
+        assert_eq!(message.unknown_required(), [0x7F00 | u16::from(kind)]);
+    }
+}
+
 /// Nothing behind MESSAGE-INTEGRITY counts, since it is not covered; nothing may follow FINGERPRINT.
 #[test]
 fn attributes_behind_the_integrity_do_not_count() {

@@ -89,7 +89,8 @@ fn empty_runs_end() {
     assert_eq!(rtcp::parse(&bad).next(), Some(error));
 }
 
-/// Nothing is written of nothing, nor of packets from before the base; far numbers and times wait for another report.
+/// Nothing is written of nothing, nor of packets from before the base; far numbers and times wait for another report,
+/// and so do those out of order.
 #[test]
 fn what_does_not_fit_waits() {
     let mut out = Vec::new();
@@ -99,6 +100,8 @@ fn what_does_not_fit_waits() {
     assert_eq!(held(5, &[]), 0);
     assert_eq!(held(5, &[(4, 9)]), 0);
     assert_eq!(held(5, &[(5, 0), (2_000, 1)]), 1);
+    assert_eq!(held(5, &[(5, 0), (5, 1)]), 1);
+    assert_eq!(held(5, &[(7, 0), (6, 1)]), 1);
     assert_eq!(held(5, &[(5, 0), (6, 8_000_000), (7, 17_000_000)]), 2);
     let many: Vec<_> = (0..1_000).map(|at| (at, at * 100)).collect();
     assert_eq!(held(0, &many), 300);
