@@ -25,6 +25,8 @@ mod crowd;
 mod growth;
 mod latency;
 mod limit;
+#[path = "../common/origin.rs"]
+mod origin;
 #[path = "../common/plan.rs"]
 mod plan;
 mod report;

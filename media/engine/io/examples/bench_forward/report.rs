@@ -1,7 +1,7 @@
 //! Figures over rounds, in the form that all benchmarks of the project share.
 
+use crate::origin::{commit, machine};
 use serde_json::{json, Map, Value};
-use std::process::Command;
 
 const NOTES: &str = "CPU time is user and system time of the one thread that does the work, by the operating system, \
 per RTP packet that leaves. Bridge and limit take turns on the same sockets; ratio_to_limit is that of the two within \
@@ -22,11 +22,11 @@ card with segmentation offload would, and drop it at once in the sender's time, 
 subjects pay for that alike. AEAD_AES_128_GCM throughout, VP8 with NACK. lost_on_the_way_in_percent is what was to \
 leave and did not; a pair of rounds with more than 0.1 % in either does not count. same-load-a-room-legs-N: \
 four-party rooms with every stream six times slower, so that one core carries a thousand legs; few legs mean that \
-every packet wakes the thread. same-load-in-all-legs-N: as many packets a second from however many legs. Memory is what 55 four-party rooms at full pace take more than 5, by leg, with full caches; memory_bytes_per_leg is \
-the larger of allocated and resident bytes. \
-shards: more four-party rooms offered than can be carried; with two shards senders and receivers share the two cores. \
-Latency is from just before the sender's call, its encryption included, to the kernel's time stamp at the receiver, \
-at parts of the capacity found with one shard; senders_late_ms_max tells how far the \
+every packet wakes the thread. same-load-in-all-legs-N: as many packets a second from however many legs. Memory is what 55 \
+four-party rooms at full pace take more than 5, by leg, with full caches; memory_bytes_per_leg is the larger of \
+allocated and resident bytes. shards: more four-party rooms offered than can be carried; with two shards senders and \
+receivers share the two cores. Latency is from just before the sender's call, its encryption included, to the kernel's \
+time stamp at the receiver, at parts of the capacity found with one shard; senders_late_ms_max tells how far the \
 senders fell behind: what they then send at once waits for itself, and the tail of the latency shows it.";
 
 /// Median, least and most.
@@ -129,27 +129,4 @@ fn rounded(value: f64) -> Value {
     } else {
         json!(rounded)
     }
-}
-
-fn commit() -> String {
-    let git = Command::new("git")
-        .args(["describe", "--always", "--dirty", "--abbrev=12"])
-        .output();
-    let name = git.ok().filter(|output| output.status.success());
-    name.map_or_else(
-        || "unknown".into(),
-        |output| String::from_utf8_lossy(&output.stdout).trim().into(),
-    )
-}
-
-fn machine() -> Value {
-    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
-    let processors = read("/proc/cpuinfo");
-    let mut lines = processors.lines();
-    let model = lines.find_map(|line| line.strip_prefix("model name")?.split_once(": "));
-    json!({
-        "cpu": model.map_or("unknown", |(_, name)| name),
-        "cores": processors.matches("processor\t").count(),
-        "kernel": read("/proc/sys/kernel/osrelease").trim(),
-    })
 }

@@ -14,6 +14,8 @@
 mod allocations;
 #[path = "../common/commands.rs"]
 mod commands;
+#[path = "../common/origin.rs"]
+mod origin;
 #[path = "../common/plan.rs"]
 #[allow(dead_code, reason = "the benches use more of it")]
 mod plan;
@@ -66,6 +68,8 @@ fn main() {
     );
     let report = json!({
         "benchmark": "turnover",
+        "commit": origin::commit(),
+        "machine": origin::machine(),
         "rounds": 1,
         "scenarios": [{
             "name": "come-and-go",
