@@ -69,3 +69,9 @@ class EngineSilent(LoadtestError):  # noqa: N818 - named for what happened
     """The robots' own engine does not tell its counters any more."""
 
     code = "engine_silent"
+
+
+class NoFigures(LoadtestError):  # noqa: N818 - named for what happened
+    """A file of figures is missing, or the README has no place for them."""
+
+    code = "no_figures"

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import click
 
-from loadtest.errors import LoadtestError
+from loadtest.errors import LoadtestError, NoFigures
 
 COST: Final = "cpu_us_per_packet_out"
 BEGIN: Final = "<!-- figures: begin -->"
@@ -41,12 +41,6 @@ _WIDTH, _LEFT, _RIGHT, _ROW, _GAP, _HEAD = 760, 250, 70, 17, 12, 34
 _COLOURS: Final = ("#0b6e6e", "#9aa5b1", "#c2571a", "#e0a458")
 
 
-class NoFigures(LoadtestError):  # noqa: N818 - named for what happened
-    """A file of figures is missing, or the README has no place for them."""
-
-    code = "no_figures"
-
-
 @dataclass(frozen=True)
 class Bar:
     """One subject in one scenario: microseconds of CPU per packet out, least and most over the rounds."""
@@ -67,9 +61,11 @@ def bars(reports: Sequence[Mapping[str, Any]]) -> list[Bar]:
 
 
 def _bar(entry: Mapping[str, Any]) -> Bar:
-    spread = entry["spread"][COST]
+    cost = entry["figures"][COST]
+    # A figure that was the same in every round has no spread of its own.
+    spread = entry["spread"].get(COST, (cost, cost))
     least, most = (spread["min"], spread["max"]) if isinstance(spread, Mapping) else spread
-    return Bar(entry["name"], entry["subject"], entry["figures"][COST], least, most)
+    return Bar(entry["name"], entry["subject"], cost, least, most)
 
 
 def table(shown: Sequence[Bar]) -> str:

@@ -10,7 +10,8 @@ from xml.etree import ElementTree as ET
 import pytest
 from click.testing import CliRunner
 
-from loadtest.figures import BEGIN, END, NoFigures, bars, main, placed, plot, table
+from loadtest.errors import NoFigures
+from loadtest.figures import BEGIN, END, bars, main, placed, plot, table
 
 MACHINE = {"cpu": "a processor", "cores": 2, "kernel": "6.1"}
 
@@ -44,6 +45,13 @@ def test_each_subject_is_held_against_ours() -> None:
         "| one camera to 16, whole server, a picture at once | brotjeneste | 2.50 (1.50 to 3.50) | 1.00 |",
         "| one camera to 16, whole server, a picture at once | Janus at its best | 10.00 (9.00 to 11.00) | 4.00 |",
     ]
+
+
+def test_a_figure_without_a_spread_is_its_own() -> None:
+    """What was the same in every round is shown as least and most too."""
+    entry = {"name": "audio-only", "subject": "bridge", "figures": {"cpu_us_per_packet_out": 2.0}, "spread": {}}
+    (bar,) = bars([{"scenarios": [entry]}])
+    assert (bar.least, bar.cost, bar.most) == (2.0, 2.0, 2.0)
 
 
 def test_bars_are_as_long_as_their_cost() -> None:
