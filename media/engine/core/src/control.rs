@@ -19,14 +19,13 @@ impl Shard {
     pub fn handle_command(&mut self, now: Micros, command: Command, out: &mut Outbox) {
         let (name, leg) = (command_name(&command), subject_leg(&command));
         let subject = command.subject();
-        if self.drills
-            && matches!(
-                command,
-                Command::Panic {
-                    at: Site::Shard,
-                    ..
-                }
-            )
+        // Outside of what is guarded, since it is the thread that is to end.
+        if let (
+            true,
+            Command::Panic {
+                at: Site::Shard, ..
+            },
+        ) = (self.drills, &command)
         {
             panic!("a drill of the whole shard");
         }
