@@ -185,4 +185,38 @@ mod tests {
         assert!(lines.len() <= 4, "{lines:?} by {touched:?}");
         assert!(size_of::<Slot>() <= 7 * 64, "{}", size_of::<Slot>());
     }
+
+    fn format(pt: u8, codec: Codec) -> Format {
+        Format {
+            pt,
+            codec,
+            clock_rate: 48_000,
+            rtx_pt: None,
+            nack: false,
+            pli: false,
+            packetization_mode: None,
+            profile: None,
+            level_asymmetry: false,
+        }
+    }
+
+    #[test]
+    fn payload_types_that_take_turns_keep_their_maps() {
+        let both = |opus, event| {
+            let formats = [(opus, Codec::Opus), (event, Codec::TelephoneEvent)];
+            formats.map(|(pt, codec)| format(pt, codec)).to_vec()
+        };
+        let mut slot = Slot::new(SlotSpec {
+            slot: 0,
+            kind: Kind::Audio,
+            ssrc: 1,
+            rtx_ssrc: None,
+            formats: both(111, 126),
+        });
+        slot.fill((3, 0), &both(96, 101));
+        let filling = slot.filling.as_mut().unwrap();
+        let becomes = [96, 101, 96, 97, 101, 101].map(|pt| filling.map(pt).map(|map| map.to));
+        let expected = [Some(111), Some(126), Some(111), None, Some(126), Some(126)];
+        assert_eq!(becomes, expected);
+    }
 }
