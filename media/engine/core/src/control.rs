@@ -6,7 +6,7 @@ use crate::api::{
 use crate::leg::Leg;
 use crate::outbox::Outbox;
 use crate::shard::Shard;
-use crate::slot::{Filling, Slot};
+use crate::slot::Slot;
 use crate::source::Taker;
 use crate::time::Micros;
 use engine_srtp::{Inbound, Outbound, Profile};
@@ -417,12 +417,7 @@ impl Shard {
         });
         if let Some(source) = source {
             let slot = &mut leg.slots[usize::from(taker.slot)];
-            slot.filling = Some(Filling {
-                leg: sender,
-                flowing: None,
-                source: from.source,
-                payloads: slot.common_formats(&source.spec.formats),
-            });
+            slot.fill((sender, from.source), &source.spec.formats);
             source.takers.push(taker);
         }
         self.legs[taker.leg as usize] = Some(leg);

@@ -14,6 +14,7 @@ use crate::time::Micros;
 use engine_srtp::Outbound;
 use engine_wire::payload::{rtx, vp8};
 use engine_wire::rtp::{FixedHeader, RtpHeader};
+use std::hint::black_box;
 use std::net::SocketAddr;
 use std::ops::Range;
 
@@ -136,6 +137,7 @@ impl Shard {
         source.row.keyframes += key_frames;
         let stream = source.stream(id);
         let takers = std::mem::take(&mut source.takers);
+        self.touch(&takers);
         let mut waiting = false;
         for taker in &takers {
             waiting |= self.feed(now, *taker, stream, (&mut *group, batch), out);
@@ -148,6 +150,17 @@ impl Shard {
             (key_frames > 0, waiting),
             out,
         );
+    }
+
+    /// Reads a little of everything that is needed for each taker. Where there are many legs it has to come from far,
+    /// and waits that do not hang on one another pass together.
+    fn touch(&self, takers: &[Taker]) {
+        let legs = takers
+            .iter()
+            .filter_map(|taker| Some((self.leg(taker.leg)?, usize::from(taker.slot))));
+        black_box(legs.fold(0, |sum, (leg, slot)| {
+            sum ^ leg.touch() ^ leg.slots[slot].touch()
+        }));
     }
 
     /// Puts the list of takers back, and sees to a key frame where one is still waited for.
@@ -202,7 +215,7 @@ impl Shard {
             return false;
         };
         let slot = &mut slots[usize::from(taker.slot)];
-        let switches = slot.row.switches;
+        let flowed = slot.is_flowing(stream);
         for ready in group {
             let Some((map, numbers)) = slot.next_numbers(now, stream, ready) else {
                 continue;
@@ -214,8 +227,8 @@ impl Shard {
             row.count_rtp(now, sent);
             ready.forwarded |= sent > 0;
         }
-        let (switched, waiting) = (slot.row.switches != switches, slot.is_waiting());
-        if switched {
+        let (begins, waiting) = (!flowed && slot.is_flowing(stream), slot.is_waiting());
+        if begins {
             self.report_soon(now, taker.leg);
         }
         waiting
@@ -326,14 +339,12 @@ impl Slot {
         stream: StreamKey,
         ready: &Ready,
     ) -> Option<(PayloadMap, Outgoing)> {
-        let kind = self.spec.kind;
         let filling = self.filling.as_mut()?;
-        let mut maps = filling.payloads.iter();
-        let map = maps.find(|map| map.from == ready.payload_type).copied();
+        let map = filling.map(ready.payload_type);
         // Padding, and formats that this receiver does not take, leave no hole.
         let is_media = map.is_some() && !ready.payload.is_empty();
         if filling.flowing != Some(stream) {
-            let may_begin = is_media && (kind == Kind::Audio || ready.key_frame);
+            let may_begin = is_media && (self.spec.kind == Kind::Audio || ready.key_frame);
             if !may_begin {
                 filling.flowing = None;
                 return None;
@@ -356,14 +367,16 @@ impl Slot {
             payload_type,
             sequence: numbers.sequence as u16,
             timestamp: numbers.timestamp,
-            ssrc: self.spec.ssrc,
+            ssrc: self.rewriter.ssrc(),
         }
     }
 
     fn count_sent(&mut self, bytes: usize, key_frame: bool, map: PayloadMap) {
         self.row.packets += 1;
         self.row.bytes += bytes as u64;
-        self.row.keyframes += u64::from(key_frame);
+        if key_frame {
+            self.row.keyframes += 1;
+        }
         self.row.codec = crate::source::codec_number(map.codec);
     }
 }

@@ -12,6 +12,8 @@ use engine_wire::rtcp::{self, Packet, ReportBlock};
 
 /// Between two reports to one leg: often enough for a lip-sync clock and a quality bar, about 0.1 % of the bits.
 const REPORT_INTERVAL: Micros = Micros::from_millis(1_000);
+/// Reports fall due at multiples of this, so that those of many legs wake the thread once and not once each.
+const REPORT_GRID: u64 = 10_000;
 /// Between two reports to one leg at the least, however often its slots get another source.
 const REPORT_PAUSE: Micros = Micros::from_millis(100);
 /// How often a leg with holes is looked at.
@@ -220,7 +222,8 @@ impl Shard {
         // A fifth of the interval either way, fixed for each leg, spreads the load of many legs (section 6.2).
         let spread = leg.id.0.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 44;
         leg.reported = now;
-        leg.report_at = now + Micros(800_000 + spread * 400_000 / (1 << 20));
+        let due = now + Micros(800_000 + spread * 400_000 / (1 << 20));
+        leg.report_at = Micros(due.0.next_multiple_of(REPORT_GRID));
         let mut rtcp = std::mem::take(&mut self.scratch.rtcp);
         let mut blocks = leg.report_blocks(now);
         let mut slots = 0..leg.slots.len();

@@ -9,7 +9,7 @@ use crate::api::LegId;
 use crate::time::Micros;
 
 /// Segments remembered, so that NACKs and stragglers from before a switch still find their packet.
-const SEGMENTS: usize = 8;
+const PAST_SEGMENTS: usize = 7;
 
 /// One stream of one source; the epoch tells a restarted stream from the one before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,32 +87,46 @@ impl Segment {
     }
 }
 
-/// The numbers of one slot.
+/// The numbers of one slot. What every packet needs comes first, so that it lies on two cache lines of a slot.
 #[derive(Debug)]
+#[repr(C)]
 pub struct Rewriter {
-    clock_rate: u32,
-    /// Oldest first; the last is the current one.
-    segments: Vec<Segment>,
+    current: Option<Segment>,
     next_out: u64,
     last: Outgoing,
     last_at: Option<Micros>,
+    ssrc: u32,
+    clock_rate: u32,
+    /// Segments before the current one, oldest first.
+    past: Vec<Segment>,
 }
 
 impl Rewriter {
-    /// A stream that starts at numbers derived from `seed`. RFC 3711 wants the first sequence number in the lower
+    /// Bytes at the beginning that every packet needs.
+    #[cfg(test)]
+    pub(crate) const EVERY_PACKET: usize = std::mem::offset_of!(Self, past);
+
+    /// A stream that starts at numbers derived from its SSRC. RFC 3711 wants the first sequence number in the lower
     /// half, so that an early loss cannot be taken for a roll-over.
-    pub fn new(clock_rate: u32, seed: u32) -> Self {
+    pub fn new(clock_rate: u32, ssrc: u32) -> Self {
         Self {
-            clock_rate,
-            segments: Vec::with_capacity(SEGMENTS),
-            next_out: u64::from(seed & 0x7fff),
+            current: None,
+            next_out: u64::from(ssrc & 0x7fff),
             last: Outgoing {
                 sequence: 0,
-                timestamp: seed.rotate_left(13),
+                timestamp: ssrc.rotate_left(13),
                 pictures: None,
             },
             last_at: None,
+            ssrc,
+            clock_rate,
+            past: Vec::with_capacity(PAST_SEGMENTS),
         }
+    }
+
+    /// SSRC of the stream.
+    pub const fn ssrc(&self) -> u32 {
+        self.ssrc
     }
 
     /// Lets `stream` go on in the slot, from this packet on.
@@ -135,13 +149,19 @@ impl Rewriter {
     }
 
     fn begin(&mut self, segment: Segment) {
-        if let Some(current) = self.segments.last_mut() {
-            current.end_out = segment.first_out;
+        let end_out = segment.first_out;
+        let Some(ended) = self.current.replace(segment) else {
+            return;
+        };
+        if self.past.len() == PAST_SEGMENTS {
+            self.past.remove(0);
         }
-        if self.segments.len() == SEGMENTS {
-            self.segments.remove(0);
-        }
-        self.segments.push(segment);
+        self.past.push(Segment { end_out, ..ended });
+    }
+
+    /// Newest first.
+    fn segments(&self) -> impl Iterator<Item = &Segment> {
+        self.current.iter().chain(self.past.iter().rev())
     }
 
     /// The numbers of a packet of `stream`; `None` when it is from before the stream's turn.
@@ -156,16 +176,14 @@ impl Rewriter {
     }
 
     fn segment_for(&self, stream: StreamKey, sequence: u64) -> Option<&Segment> {
-        self.segments
-            .iter()
-            .rev()
+        self.segments()
             .find(|s| s.stream == stream && s.first_in <= sequence)
     }
 
     /// Leaves out the packet with this number, which carries no media, without a hole in the slot. Only the next
     /// number in line can be closed over; any other stays a hole, which costs the receiver one needless NACK.
     pub fn skip(&mut self, stream: StreamKey, sequence: u64) {
-        let Some(current) = self.segments.last().copied() else {
+        let Some(current) = self.current else {
             return;
         };
         let next_in_line = current.map_sequence(sequence) == Some(self.next_out);
@@ -182,9 +200,7 @@ impl Rewriter {
     pub fn trace(&self, sequence: u16) -> Option<Trace> {
         let out = engine_wire::seq::extend(self.next_out.saturating_sub(1), sequence);
         let segment = self
-            .segments
-            .iter()
-            .rev()
+            .segments()
             .find(|s| s.first_out <= out && out < s.end_out && out < self.next_out)?;
         Some(Trace {
             stream: segment.stream,
@@ -195,8 +211,13 @@ impl Rewriter {
 
     /// Output timestamp that belongs to a timestamp of the stream now in the slot.
     pub fn current_timestamp(&self, stream: StreamKey, timestamp: u32) -> Option<u32> {
-        let current = self.segments.last()?;
+        let current = self.current.as_ref()?;
         (current.stream == stream).then(|| timestamp.wrapping_add(current.timestamp_shift))
+    }
+
+    /// Brings the lines near that a packet needs.
+    pub const fn touch(&self) -> u64 {
+        self.next_out ^ self.ssrc as u64
     }
 
     /// Extended sequence number that the next new packet gets.

@@ -28,32 +28,48 @@ pub struct PayloadMap {
 
 /// Who is in the slot.
 #[derive(Debug, Clone)]
+#[repr(C)]
 pub struct Filling {
     /// Position of the source's leg in the shard.
     pub leg: u32,
-    /// The stream that the segment now open belongs to; `None` until its first packet, or key frame, passes.
-    pub flowing: Option<StreamKey>,
     /// Index of the source in its leg.
     pub source: u16,
+    /// The one of `payloads` that was used last.
+    recent: Option<PayloadMap>,
+    /// The stream that the segment now open belongs to; `None` until its first packet, or key frame, passes.
+    pub flowing: Option<StreamKey>,
     /// Formats that both sides have.
-    pub payloads: Vec<PayloadMap>,
+    payloads: Vec<PayloadMap>,
 }
 
-/// State of one slot.
+impl Filling {
+    /// What becomes of a payload type of the source; `None` when the receiver does not take it.
+    pub fn map(&mut self, payload_type: u8) -> Option<PayloadMap> {
+        if self.recent.is_none_or(|map| map.from != payload_type) {
+            let mut maps = self.payloads.iter();
+            self.recent = maps.find(|map| map.from == payload_type).copied();
+        }
+        self.recent
+    }
+}
+
+/// State of one slot. A thread has thousands of them, and the next packet for one comes when it has long left the
+/// nearer caches: what every packet needs lies on four lines, and what few need elsewhere.
 #[derive(Debug)]
+#[repr(C, align(64))]
 pub struct Slot {
-    /// As negotiated.
-    pub spec: SlotSpec,
+    /// Who is in it.
+    pub filling: Option<Filling>,
     /// Output numbers; they outlive every change of source.
     pub rewriter: Rewriter,
     /// Extended sequence number of the next retransmission (its own stream, RFC 4588).
     pub rtx_next: u64,
-    /// Who is in it.
-    pub filling: Option<Filling>,
+    repair_window: (Micros, u32),
     /// Counters.
     pub row: StreamRow,
-    repairs: [(u64, Micros); RECENT_REPAIRS],
-    repair_window: (Micros, u32),
+    /// As negotiated.
+    pub spec: SlotSpec,
+    repairs: Box<[(u64, Micros); RECENT_REPAIRS]>,
 }
 
 impl Slot {
@@ -70,10 +86,21 @@ impl Slot {
                 direction: 1,
                 ..StreamRow::default()
             },
-            repairs: [(u64::MAX, Micros(0)); RECENT_REPAIRS],
             repair_window: (Micros(0), 0),
+            repairs: Box::new([(u64::MAX, Micros(0)); RECENT_REPAIRS]),
             spec,
         }
+    }
+
+    /// Puts a source in, which has to begin here with a packet, or key frame, that can stand first.
+    pub fn fill(&mut self, (leg, source): (u32, u16), formats: &[Format]) {
+        self.filling = Some(Filling {
+            leg,
+            source,
+            recent: None,
+            flowing: None,
+            payloads: self.common_formats(formats),
+        });
     }
 
     /// The formats in which a source can be forwarded here unchanged.
@@ -111,6 +138,12 @@ impl Slot {
         Some(())
     }
 
+    /// Brings the lines near that a packet to this slot needs.
+    pub fn touch(&self) -> u64 {
+        let source = self.filling.as_ref().map_or(0, |f| u64::from(f.source));
+        source ^ self.rewriter.touch() ^ self.row.packets
+    }
+
     /// Lets the slot begin again: with a key frame, and without a hole.
     pub fn pause(&mut self) {
         if let Some(filling) = &mut self.filling {
@@ -118,8 +151,72 @@ impl Slot {
         }
     }
 
+    /// Whether the segment now open belongs to this stream.
+    pub fn is_flowing(&self, stream: StreamKey) -> bool {
+        let filling = self.filling.as_ref();
+        filling.is_some_and(|f| f.flowing == Some(stream))
+    }
+
     /// Nothing has come through yet from whoever is in the slot.
     pub fn is_waiting(&self) -> bool {
         self.filling.as_ref().is_some_and(|f| f.flowing.is_none())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::mem::{offset_of, size_of};
+
+    #[test]
+    fn what_every_packet_needs_lies_on_four_cache_lines() {
+        let (numbers, counters) = (offset_of!(Slot, rewriter), offset_of!(Slot, row));
+        let touched = [
+            offset_of!(Slot, filling),
+            offset_of!(Slot, filling) + offset_of!(Filling, payloads) - 1,
+            numbers,
+            numbers + Rewriter::EVERY_PACKET - 1,
+            counters + offset_of!(StreamRow, codec),
+            counters + offset_of!(StreamRow, packets),
+            counters + offset_of!(StreamRow, bytes),
+        ];
+        let mut lines = touched.map(|offset| offset / 64).to_vec();
+        lines.dedup();
+        assert!(lines.len() <= 4, "{lines:?} by {touched:?}");
+        assert!(size_of::<Slot>() <= 7 * 64, "{}", size_of::<Slot>());
+    }
+
+    fn format(pt: u8, codec: Codec) -> Format {
+        Format {
+            pt,
+            codec,
+            clock_rate: 48_000,
+            rtx_pt: None,
+            nack: false,
+            pli: false,
+            packetization_mode: None,
+            profile: None,
+            level_asymmetry: false,
+        }
+    }
+
+    #[test]
+    fn payload_types_that_take_turns_keep_their_maps() {
+        let both = |opus, event| {
+            let formats = [(opus, Codec::Opus), (event, Codec::TelephoneEvent)];
+            formats.map(|(pt, codec)| format(pt, codec)).to_vec()
+        };
+        let mut slot = Slot::new(SlotSpec {
+            slot: 0,
+            kind: Kind::Audio,
+            ssrc: 1,
+            rtx_ssrc: None,
+            formats: both(111, 126),
+        });
+        slot.fill((3, 0), &both(96, 101));
+        let filling = slot.filling.as_mut().unwrap();
+        let becomes = [96, 101, 96, 97, 101, 101].map(|pt| filling.map(pt).map(|map| map.to));
+        let expected = [Some(111), Some(126), Some(111), None, Some(126), Some(126)];
+        assert_eq!(becomes, expected);
     }
 }

@@ -90,6 +90,12 @@ impl Source {
         }
     }
 
+    /// Brings the lines near that a packet of this source needs.
+    pub fn touch(&self) -> u64 {
+        let taker = self.takers.first().map_or(0, |taker| taker.leg);
+        u64::from(self.ssrc.unwrap_or(taker)) ^ self.register.expected() ^ self.row.packets
+    }
+
     /// Names the stream that the source sends now.
     pub fn stream(&self, leg: LegId) -> StreamKey {
         StreamKey {
