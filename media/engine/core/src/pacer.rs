@@ -11,8 +11,10 @@
 use crate::time::Micros;
 use std::collections::VecDeque;
 
-/// The burst budget in times of the estimate: a picture leaves in a third of the time until the next.
-const BURST_RATE: f64 = 2.5;
+/// The burst budget in times of the estimate: a picture leaves in half of the time until the next.
+const BURST_RATE: f64 = 1.8;
+/// The same towards a link that has hardly a queue, and drops what comes faster than it carries.
+const SMOOTH_RATE: f64 = 1.15;
 /// How much it saves up: the timer comes every millisecond at best, often later.
 const BURST: Micros = Micros::from_millis(5);
 /// The long budget: what is held must become less, so a little more than the estimate.
@@ -61,6 +63,8 @@ struct Held<T> {
 struct Budget {
     times: f64,
     span: Micros,
+    /// What it may save up at any rate.
+    least: f64,
     bytes: f64,
 }
 
@@ -69,15 +73,16 @@ impl Budget {
         Self {
             times,
             span,
+            least: LEAST,
             bytes: LEAST,
         }
     }
 
     fn grow(&mut self, bytes_per_us: f64, us: u64) {
         let rate = bytes_per_us * self.times;
-        let most = (rate * self.span.0 as f64).max(LEAST);
-        let least = -rate * DEBT.0 as f64;
-        self.bytes = (self.bytes + rate * us as f64).clamp(least.min(0.0), most);
+        let most = (rate * self.span.0 as f64).max(self.least);
+        let debt = rate * DEBT.0 as f64;
+        self.bytes = (self.bytes + rate * us as f64).clamp(-debt, most);
     }
 
     /// Microseconds until something is left.
@@ -115,10 +120,16 @@ impl<T: Copy> Pacer<T> {
         }
     }
 
-    /// The estimate has changed.
-    pub fn set_rate(&mut self, now: Micros, bps: u32) {
+    /// The estimate has changed. `smooth` is for a link that has hardly a queue: pictures then take all the time until
+    /// the next.
+    pub fn set_rate(&mut self, now: Micros, bps: u32, smooth: bool) {
         self.pass_time(now);
         self.bytes_per_us = per_us(bps);
+        (self.burst.times, self.burst.least) = if smooth {
+            (SMOOTH_RATE, 1.0)
+        } else {
+            (BURST_RATE, LEAST)
+        };
     }
 
     /// A packet that does not ask was sent: sound, or padding of a probe.

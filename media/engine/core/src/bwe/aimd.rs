@@ -6,8 +6,8 @@ use crate::time::Micros;
 const DECREASE: f64 = 0.85;
 /// Growth in a second far from any known capacity. The draft has 1.08, for detectors that see a queue later.
 const FAR: f64 = 1.15;
-/// Growth in a second near the known capacity: from 0.85 of it back to all of it in five seconds.
-const NEAR: f64 = 0.03;
+/// Growth in a second near the known capacity: from 0.85 of it back to all of it in four seconds.
+const NEAR: f64 = 0.04;
 /// At least this much a second, in bit/s, so that a thin link is not found out about for ever.
 const NEAR_LEAST: f64 = 6_000.0;
 /// What may be known to fit beyond what arrives (section 5.5): 1.5 times and 10 kbit/s.

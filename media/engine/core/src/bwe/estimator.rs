@@ -30,7 +30,7 @@ const NEXT_PROBE: f64 = 2.0;
 const PROBE_WANTED: f64 = 1.3;
 /// Between two regular probes, at first and after some that showed nothing: seldom enough to cost little (a cluster takes
 /// 2 to 5 % of the rate then), often enough that a link that has come back is found in five seconds.
-const PROBE_WAIT: (Micros, Micros) = (Micros::from_millis(1_500), Micros::from_millis(3_500));
+const PROBE_WAIT: (Micros, Micros) = (Micros::from_millis(1_500), Micros::from_millis(2_500));
 /// No regular probe so soon after the link was found full.
 const PROBE_AFTER: Micros = Micros::from_millis(1_500);
 
@@ -180,12 +180,17 @@ impl Estimator {
         (capped * self.silent_share).max(FLOOR) as u32
     }
 
+    /// Whether the link drops what comes faster than it carries, so that packets should leave evenly.
+    pub const fn wants_smooth(&self) -> bool {
+        self.loss.is_capped()
+    }
+
     /// Everything that is known of the link.
     pub fn state(&self) -> LinkState {
         LinkState {
             estimate_bps: self.estimate_bps(),
             rtt: self.rtt(),
-            queue: self.queue.queue(),
+            queue: self.waiting(),
             loss: self.loss.recent(),
             inherent_loss: self.loss.inherent(),
             silent: self.silence.is_silent(),
@@ -214,7 +219,7 @@ impl Estimator {
             rate: f64::from(self.estimate_bps()),
             arriving: self.acked.recent(),
             draining: self.aimd.is_draining(),
-            queued: self.queue.queue().0 as f64 > self.least_queue(),
+            queued: self.waiting().0 as f64 > self.least_queue(),
         };
         self.loss.add(now, result, &around);
     }
@@ -231,17 +236,27 @@ impl Estimator {
         self.rtt.unwrap_or(FIRST_RTT)
     }
 
+    fn waiting(&self) -> Micros {
+        self.queue.queue(self.trendline.variation_ms)
+    }
+
     fn least_queue(&self) -> f64 {
         QUEUE_LEAST_US + QUEUE_NOISE * 1e3 * self.trendline.variation_ms
     }
 
     fn sight(&self) -> Sight {
-        let queue = self.queue.queue().0 as f64;
+        let queue = self.waiting().0 as f64;
         let long = QUEUE_LONG_US + LONG_NOISE * 1e3 * self.trendline.variation_ms;
         let falling = self.queue.is_falling();
+        let grows = self.trendline.trend == Trend::Growing;
         if queue <= self.least_queue() {
             Sight::Clear
-        } else if self.trendline.trend == Trend::Growing || (queue > long && !falling) {
+        } else if queue > long && !falling {
+            Sight::Congested
+        } else if grows && self.prober.is_out() {
+            // The queue is the probe's own.
+            Sight::Draining
+        } else if grows {
             Sight::Congested
         } else if self.trendline.trend == Trend::Shrinking || falling || self.aimd.is_draining() {
             Sight::Draining
@@ -254,7 +269,7 @@ impl Estimator {
         let carried = 1.0 - self.loss.inherent();
         let input = Input {
             sight: self.sight(),
-            queue: self.queue.queue(),
+            queue: self.waiting(),
             rtt: self.rtt(),
             recent: self.acked.recent().map(|bps| bps / carried),
             steady: self.acked.steady().map(|bps| bps / carried),
@@ -271,14 +286,22 @@ impl Estimator {
 
     fn on_probed(&mut self, now: Micros, probed: super::prober::Probed) {
         let before = f64::from(self.estimate_bps());
+        if std::env::var("DBG").is_ok() {
+            eprintln!(
+                "probed {:?} before {before} at {}",
+                probed,
+                now.0 % 100_000_000
+            );
+        }
         if probed.bps <= before {
             self.probe_wait = Micros(self.probe_wait.0 * 3 / 2).min(PROBE_WAIT.1);
             return;
         }
         self.aimd.probed(probed.bps);
-        self.loss.probed(probed.bps);
+        self.loss.probed(now, probed.bps);
         self.probe_wait = PROBE_WAIT.0;
-        if probed.all && self.wanted > probed.bps {
+        let taken = f64::from(self.estimate_bps()) > before;
+        if probed.all && taken && self.wanted > probed.bps {
             self.probe(now, probed.bps * NEXT_PROBE);
         }
     }

@@ -26,6 +26,8 @@ const INHERENT_MOST: f64 = 0.45;
 const SUCCESS: f64 = 0.4;
 /// Of what arrives, under a cap.
 const CAP: f64 = 0.95;
+/// A trial lowers the rate to that at least: a smaller step could not be told from chance.
+const TRIAL: f64 = 0.8;
 /// Until a cap is raised, at first and at most; twice as long each time that raising it brings the loss back.
 const RAISE: (Micros, Micros) = (Micros::from_millis(1_500), Micros::from_secs(8));
 /// How much a cap is raised at first and at most; twice as much each time that it does no harm.
@@ -56,6 +58,8 @@ impl Stretch {
 #[derive(Debug, Clone, Copy)]
 struct Trial {
     since: Micros,
+    /// Bit/s that arrived, and were more than the trial sends.
+    arriving: f64,
     /// The loss that led to it.
     before: f64,
     seen: Stretch,
@@ -158,6 +162,11 @@ impl LossControl {
         self.cap.map(|cap| cap.bps)
     }
 
+    /// Whether loss is held down by the rate, or that is being tried.
+    pub(super) const fn is_capped(&self) -> bool {
+        self.cap.is_some()
+    }
+
     /// Whether the rate shall not grow now.
     pub(super) const fn holds(&self) -> bool {
         self.trial.is_some() || self.suspect.is_some() || self.cap.is_some()
@@ -178,10 +187,18 @@ impl LossControl {
         }
     }
 
-    /// A probe has shown that so much fits.
-    pub(super) fn probed(&mut self, bps: f64) {
-        if self.trial.is_none() && self.cap.is_some_and(|cap| bps > cap.above) {
-            self.cap = None;
+    /// A probe has shown that so much fits. A link that drops what comes too fast may all the same have taken a short
+    /// cluster, so that the cap is raised, not given up, and not sooner than by itself.
+    pub(super) fn probed(&mut self, now: Micros, bps: f64) {
+        let busy = self.is_busy();
+        let Some(cap) = self.cap.as_mut().filter(|cap| bps > cap.bps && !busy) else {
+            return;
+        };
+        if now + Micros(self.wait.0 / 2) >= cap.raise_at {
+            cap.bps = bps.min(cap.bps * 2.0);
+            cap.raised_at = Some(now);
+            cap.raise_at = now + self.wait;
+            self.free_if_needless(now);
         }
     }
 
@@ -198,7 +215,11 @@ impl LossControl {
         cap.bps *= 1.0 + self.step;
         cap.raised_at = Some(now);
         cap.raise_at = now + self.wait;
-        if cap.bps >= cap.above {
+        self.free_if_needless(now);
+    }
+
+    fn free_if_needless(&mut self, now: Micros) {
+        if self.cap.is_some_and(|cap| cap.bps >= cap.above) {
             self.cap = None;
             self.freed_at = Some(now);
         }
@@ -234,7 +255,8 @@ impl LossControl {
 
     fn try_less(&mut self, now: Micros, loss: f64, around: &Around) {
         let arriving = around.arriving.unwrap_or(around.rate * (1.0 - loss));
-        let bps = (CAP * arriving / (1.0 - self.inherent)).min(around.rate);
+        let arriving = CAP * arriving / (1.0 - self.inherent);
+        let bps = arriving.min(around.rate * TRIAL);
         let freed = self.freed_at.is_some_and(|at| now.since(at) < RAISE.1);
         if freed || self.cap.is_some_and(|cap| cap.raised_at.is_some()) {
             self.wait = Micros((self.wait.0 * 2).min(RAISE.1 .0));
@@ -251,6 +273,7 @@ impl LossControl {
         });
         self.trial = Some(Trial {
             since: now,
+            arriving,
             before: loss,
             seen: Stretch::default(),
         });
@@ -265,16 +288,17 @@ impl LossControl {
         if trial.seen.packets < TRIAL_PACKETS {
             return;
         }
-        let (before, after) = (trial.before, trial.seen.share());
+        let (before, after, arriving) = (trial.before, trial.seen.share(), trial.arriving);
         self.trial = None;
         let hoped = (1.0 - self.inherent) / (1.0 - before).max(0.01);
         let seen = (1.0 - after) / (1.0 - before).max(0.01);
         if seen >= 1.0 + SUCCESS * (hoped - 1.0) {
             if let Some(cap) = &mut self.cap {
+                cap.bps = cap.bps.max(arriving);
                 cap.raise_at = now + self.wait;
             }
         } else if after <= INHERENT_MOST {
-            self.inherent = f64::midpoint(before, after).min(INHERENT_MOST);
+            self.inherent = before.min(after);
             self.cap = None;
         } else {
             self.try_less(now, after, around);

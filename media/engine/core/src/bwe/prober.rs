@@ -98,7 +98,7 @@ impl Prober {
             return;
         };
         self.last_id = self.last_id % u8::MAX + 1;
-        let longer = Micros(variation.0 * 5).min(DURATION_MOST);
+        let longer = Micros(variation.0 * 5 / 2).min(DURATION_MOST);
         *place = Some(Cluster {
             id: self.last_id,
             bps,
@@ -111,6 +111,12 @@ impl Prober {
             arrived_bytes: 0.0,
             arrived: Sums::default(),
         });
+    }
+
+    /// Whether a cluster is on its way.
+    pub(super) fn is_out(&self) -> bool {
+        self.planned[0].is_some_and(|cluster| cluster.began.is_some())
+            || self.pending.iter().any(Option::is_some)
     }
 
     /// Whether nothing is being probed.

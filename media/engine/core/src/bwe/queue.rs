@@ -13,6 +13,11 @@ const STRETCH_US: i64 = 40_000;
 /// queue; shorter, and a queue that never empties would pass for the base.
 const BASE_SPAN_US: i64 = 1_000_000;
 const BASE_SPANS: usize = 10;
+/// So many packets are enough to see a queue that is longer than jitter makes it, by so many times its variation and
+/// at least so much: a link that has become thin delivers eight packets only in a quarter of a second.
+const FEW: usize = 4;
+const FEW_NOISE: f64 = 4.0;
+const FEW_LEAST_US: f64 = 40_000.0;
 const NONE: i64 = i64::MAX;
 
 /// The envelope and its base.
@@ -23,6 +28,8 @@ pub(super) struct QueueDelay {
     since_us: i64,
     /// The two last whole stretches, the newer first.
     past: [i64; 2],
+    few: [i64; FEW],
+    few_at: usize,
     base: [i64; BASE_SPANS],
     base_at: usize,
     base_since_us: i64,
@@ -35,6 +42,8 @@ impl Default for QueueDelay {
             packets: 0,
             since_us: i64::MIN / 2,
             past: [NONE; 2],
+            few: [i64::MIN; FEW],
+            few_at: 0,
             base: [NONE; BASE_SPANS],
             base_at: 0,
             base_since_us: i64::MIN / 2,
@@ -55,6 +64,8 @@ impl QueueDelay {
         }
         self.current = self.current.min(delay);
         self.packets += 1;
+        self.few[self.few_at] = delay;
+        self.few_at = (self.few_at + 1) % FEW;
         if sent_us - self.base_since_us >= BASE_SPAN_US {
             self.base_at = (self.base_at + 1) % BASE_SPANS;
             self.base[self.base_at] = NONE;
@@ -63,8 +74,19 @@ impl QueueDelay {
         self.base[self.base_at] = self.base[self.base_at].min(delay);
     }
 
-    /// How long the queue is, in microseconds: at least ten packets in a row have waited so long.
-    pub(super) fn queue(&self) -> Micros {
+    /// How long the queue is, in microseconds: ten packets in a row have waited so long, or a few so much longer than
+    /// they would by the variation of the delay (in ms).
+    pub(super) fn queue(&self, variation_ms: f64) -> Micros {
+        let noise = FEW_LEAST_US.max(FEW_NOISE * 1e3 * variation_ms) as i64;
+        let few = self
+            .few
+            .iter()
+            .min()
+            .map_or(NONE, |few| few.saturating_sub(noise));
+        self.enveloped().max(self.above_base(few))
+    }
+
+    fn enveloped(&self) -> Micros {
         let envelope = if self.packets >= PACKETS {
             self.current
         } else {
@@ -75,7 +97,7 @@ impl QueueDelay {
 
     /// Whether it was longer in the stretch before.
     pub(super) fn is_falling(&self) -> bool {
-        self.past[0] != NONE && self.queue() < self.above_base(self.past[1].min(self.past[0]))
+        self.past[0] != NONE && self.enveloped() < self.above_base(self.past[1].min(self.past[0]))
     }
 
     fn above_base(&self, envelope: i64) -> Micros {
@@ -111,7 +133,7 @@ mod tests {
                 at * 6_000,
                 at * 6_000 + 20_000 + random.below(30_000) as i64,
             );
-            sum += queue.queue().0;
+            sum += queue.queue(10.0).0;
         }
         assert!(sum / 5_000 < 4_000, "{}", sum / 5_000);
     }
@@ -123,7 +145,7 @@ mod tests {
             let waits = if at < 200 { 0 } else { 100_000 };
             queue.add(at * 6_000, at * 6_000 + waits + random.below(30_000) as i64);
         }
-        let seen = queue.queue().0;
+        let seen = queue.queue(10.0).0;
         assert!((98_000..115_000).contains(&seen), "{seen}");
     }
 
@@ -134,8 +156,8 @@ mod tests {
             let path = if at < 500 { 20_000 } else { 70_000 };
             queue.add(at * 10_000, at * 10_000 + path);
             match at {
-                600 => assert_eq!(queue.queue(), Micros(50_000)),
-                2_000 => assert_eq!(queue.queue(), Micros(0)),
+                600 => assert_eq!(queue.queue(10.0), Micros(50_000)),
+                2_000 => assert_eq!(queue.queue(10.0), Micros(0)),
                 _ => {}
             }
         }

@@ -118,16 +118,27 @@ impl Log {
     }
 
     pub fn estimate_least(&self, from_ms: u64, to_ms: u64) -> u32 {
-        self.part(from_ms, to_ms).iter().map(|t| t.estimate).min().unwrap()
+        self.part(from_ms, to_ms)
+            .iter()
+            .map(|t| t.estimate)
+            .min()
+            .unwrap()
     }
 
     pub fn estimate_most(&self, from_ms: u64, to_ms: u64) -> u32 {
-        self.part(from_ms, to_ms).iter().map(|t| t.estimate).max().unwrap()
+        self.part(from_ms, to_ms)
+            .iter()
+            .map(|t| t.estimate)
+            .max()
+            .unwrap()
     }
 
     /// Milliseconds that sound waited, beside the path: of all tenths of a second, the one at that share.
     pub fn audio_wait(&self, from_ms: u64, to_ms: u64, share: f64) -> f64 {
-        let part = self.part(from_ms, to_ms).iter().filter(|t| t.audio_delay > 0);
+        let part = self
+            .part(from_ms, to_ms)
+            .iter()
+            .filter(|t| t.audio_delay > 0);
         let mut waits: Vec<_> = part.map(|t| t.audio_delay - self.least_delay).collect();
         waits.sort_unstable();
         let at = ((waits.len() as f64 * share) as usize).min(waits.len().max(1) - 1);
@@ -136,14 +147,19 @@ impl Log {
 
     /// The first time from `from_ms` on at which the estimate is at least that.
     pub fn reaches(&self, from_ms: u64, bps: f64) -> Option<u64> {
-        let at = self.tenths[from_ms as usize / 100..].iter().position(|t| f64::from(t.estimate) >= bps)?;
+        let at = self.tenths[from_ms as usize / 100..]
+            .iter()
+            .position(|t| f64::from(t.estimate) >= bps)?;
         Some(from_ms + at as u64 * 100)
     }
 
     /// The first time from `from_ms` on at which sound waits no longer than that, beside the path.
     pub fn calm(&self, from_ms: u64, wait_ms: u64) -> Option<u64> {
-        let within = |t: &Tenth| t.audio_delay > 0 && t.audio_delay <= self.least_delay + wait_ms * 1_000;
-        let at = self.tenths[from_ms as usize / 100..].iter().position(within)?;
+        let within =
+            |t: &Tenth| t.audio_delay > 0 && t.audio_delay <= self.least_delay + wait_ms * 1_000;
+        let at = self.tenths[from_ms as usize / 100..]
+            .iter()
+            .position(within)?;
         Some(from_ms + at as u64 * 100)
     }
 
@@ -164,7 +180,11 @@ impl Log {
         for (at, part) in self.tenths.chunks(5).enumerate() {
             let n = part.len() as u64;
             let sum = |f: &dyn Fn(&Tenth) -> u64| part.iter().map(f).sum::<u64>();
-            let wait = part.iter().map(|t| t.audio_delay.saturating_sub(self.least_delay)).max().unwrap_or(0);
+            let wait = part
+                .iter()
+                .map(|t| t.audio_delay.saturating_sub(self.least_delay))
+                .max()
+                .unwrap_or(0);
             text += &format!(
                 "{:5.1} s  est {:5}  sent {:5}  arrived {:5} kbit/s  loss {:3} %  wait {:4} ms  held {:4} ms  padding {}\n",
                 at as f64 / 2.0,
@@ -257,7 +277,11 @@ impl<'a> Sim<'a> {
         }
         if self.tick % 25 == 0 {
             self.estimator.poll(now, self.setup.video_bps + 60_000);
-            self.pacer.set_rate(now, self.estimator.estimate_bps());
+            self.pacer.set_rate(
+                now,
+                self.estimator.estimate_bps(),
+                self.estimator.wants_smooth(),
+            );
         }
         while let Some(bytes) = self.pacer.next(now) {
             self.send(now, bytes as usize, Kind::Video);
@@ -277,7 +301,11 @@ impl<'a> Sim<'a> {
             return;
         }
         let audio = (AUDIO_BYTES * 50 * 8) as u32;
-        let target = self.estimator.estimate_bps().saturating_sub(audio).min(self.setup.video_bps);
+        let target = self
+            .estimator
+            .estimate_bps()
+            .saturating_sub(audio)
+            .min(self.setup.video_bps);
         // Less than that shows nothing.
         if target < 30_000 {
             return;
@@ -287,7 +315,11 @@ impl<'a> Sim<'a> {
         if let Some((times, each)) = self.setup.key_frames {
             // The others are smaller by what a key frame is larger.
             let rest = (each as f64 - times) / (each as f64 - 1.0);
-            bytes *= if self.pictures % each == 0 { times } else { rest.max(0.1) };
+            bytes *= if self.pictures % each == 0 {
+                times
+            } else {
+                rest.max(0.1)
+            };
         }
         let packets = (bytes / VIDEO_BYTES as f64).ceil().max(1.0);
         let size = (bytes / packets) as usize;
@@ -313,19 +345,31 @@ impl<'a> Sim<'a> {
         let number = self.estimator.note_sent(now, bytes, kind);
         self.now.sent += bytes as u64;
         self.now.packets += 1;
-        let wire = Wire { number: Some(number), sent_us: now.0, bytes, kind };
+        let wire = Wire {
+            number: Some(number),
+            sent_us: now.0,
+            bytes,
+            kind,
+        };
         let fate = self.there.push(now.0, bytes, wire);
         self.now.lost += u32::from(fate != engine_netem::Fate::Taken);
     }
 
     fn cross(&mut self, now: Micros) {
-        let Some((bps, from, until)) = self.setup.cross else { return };
+        let Some((bps, from, until)) = self.setup.cross else {
+            return;
+        };
         if (from..until).contains(&self.tick) {
             self.cross_credit += bps as f64 / 8_000.0;
         }
         while self.cross_credit >= 1_200.0 {
             self.cross_credit -= 1_200.0;
-            let wire = Wire { number: None, sent_us: now.0, bytes: 1_200, kind: Kind::Video };
+            let wire = Wire {
+                number: None,
+                sent_us: now.0,
+                bytes: 1_200,
+                kind: Kind::Video,
+            };
             self.there.push(now.0, 1_200, wire);
         }
     }
@@ -357,7 +401,11 @@ impl<'a> Sim<'a> {
             for packet in rtcp::parse(&report) {
                 if let Ok(Packet::TransportFeedback(feedback)) = packet {
                     self.estimator.on_feedback(now, &feedback);
-                    self.pacer.set_rate(now, self.estimator.estimate_bps());
+                    self.pacer.set_rate(
+                        now,
+                        self.estimator.estimate_bps(),
+                        self.estimator.wants_smooth(),
+                    );
                 }
             }
         }
