@@ -5,13 +5,14 @@ use super::aimd::{self, Aimd, Input, Sight, FLOOR};
 use super::by_stream::ByStream;
 use super::clock::Unwrapper;
 use super::loss::{Around, LossControl};
-use super::prober::Prober;
+use super::prober::{Probed, Prober};
 use super::queue::QueueDelay;
 use super::silence::{Ended, Silence};
 use super::trendline::{Trend, Trendline};
 use super::{Kind, PacketResult, SentHistory};
 use crate::time::Micros;
-use engine_wire::rtcp::TransportFeedback;
+use engine_wire::rtcp::{Arrival, CongestionFeedback, TransportFeedback};
+use std::cmp::Reverse;
 
 /// A trend counts when packets wait at least so long, and as much longer as the delay varies anyhow.
 const QUEUE_LEAST_US: f64 = 8_000.0;
@@ -19,6 +20,8 @@ const QUEUE_NOISE: f64 = 0.8;
 /// A queue that long is congestion without a trend, if it does not shrink.
 const QUEUE_LONG_US: f64 = 45_000.0;
 const LONG_NOISE: f64 = 1.5;
+/// Both are longer by so many times what the envelope of the delay varies by.
+const ENVELOPE_NOISE: f64 = 1.5;
 /// Until a round trip is measured.
 const FIRST_RTT: Micros = Micros::from_millis(200);
 /// Clusters at the start, in times of the first estimate (as libwebrtc has them).
@@ -56,8 +59,10 @@ pub struct LinkState {
 pub struct Estimator {
     history: SentHistory,
     streams: ByStream,
-    scratch: Vec<(u64, u16, Option<i64>)>,
+    /// Lines of an RFC 8888 report, to be put in the order of sending.
+    lines: Vec<(u16, Option<i64>)>,
     reference: Unwrapper<24>,
+    timestamp: Unwrapper<32>,
     trendline: Trendline,
     queue: QueueDelay,
     acked: Acked,
@@ -81,8 +86,9 @@ impl Estimator {
         Self {
             history: SentHistory::default(),
             streams: ByStream::default(),
-            scratch: Vec::new(),
+            lines: Vec::new(),
             reference: Unwrapper::default(),
+            timestamp: Unwrapper::default(),
             trendline: Trendline::default(),
             queue: QueueDelay::default(),
             acked: Acked::default(),
@@ -129,6 +135,31 @@ impl Estimator {
             now,
             lines.map(|line| (line.sequence, line.at_us.map(|at| at + shift))),
         );
+    }
+
+    /// A report of RFC 8888. Packets that were not entered by [`note_sent_as`](Self::note_sent_as) are passed over.
+    pub fn on_congestion_feedback(&mut self, now: Micros, feedback: &CongestionFeedback<'_>) {
+        // The time is in 65,536ths of a second, offsets in 1,024ths.
+        let ticks = self.timestamp.unwrap(i64::from(feedback.timestamp as i32));
+        let mut lines = std::mem::take(&mut self.lines);
+        lines.clear();
+        for stream in feedback.streams() {
+            lines.extend(stream.packets().filter_map(|(sequence, packet)| {
+                let number = self.streams.find(stream.ssrc, sequence)?;
+                let ticks = match packet.arrival {
+                    Arrival::Missing => return Some((number, None)),
+                    Arrival::Before(offset) => ticks - i64::from(offset) * 64,
+                    Arrival::After => ticks,
+                    Arrival::LongBefore => return None,
+                };
+                Some((number, Some(ticks * 15_625 / 1_024)))
+            }));
+        }
+        // Streams follow each other in a report; age tells the order of sending over the wrap.
+        let next = self.history.next_number();
+        lines.sort_unstable_by_key(|(number, _)| Reverse(next.wrapping_sub(*number)));
+        self.on_arrivals(now, lines.iter().copied());
+        self.lines = lines;
     }
 
     /// What a report says of transport-wide numbers, in their order: times in microseconds of the receiver's clock, which
@@ -219,7 +250,6 @@ impl Estimator {
             rate: f64::from(self.estimate_bps()),
             arriving: self.acked.recent(),
             draining: self.aimd.is_draining(),
-            queued: self.waiting().0 as f64 > self.least_queue(),
         };
         self.loss.add(now, result, &around);
     }
@@ -241,12 +271,16 @@ impl Estimator {
     }
 
     fn least_queue(&self) -> f64 {
-        QUEUE_LEAST_US + QUEUE_NOISE * 1e3 * self.trendline.variation_ms
+        QUEUE_LEAST_US
+            + QUEUE_NOISE * 1e3 * self.trendline.variation_ms
+            + ENVELOPE_NOISE * self.queue.noise()
     }
 
     fn sight(&self) -> Sight {
         let queue = self.waiting().0 as f64;
-        let long = QUEUE_LONG_US + LONG_NOISE * 1e3 * self.trendline.variation_ms;
+        let long = QUEUE_LONG_US
+            + LONG_NOISE * 1e3 * self.trendline.variation_ms
+            + ENVELOPE_NOISE * self.queue.noise();
         let falling = self.queue.is_falling();
         let grows = self.trendline.trend == Trend::Growing;
         if queue <= self.least_queue() {
@@ -284,15 +318,8 @@ impl Estimator {
         }
     }
 
-    fn on_probed(&mut self, now: Micros, probed: super::prober::Probed) {
+    fn on_probed(&mut self, now: Micros, probed: Probed) {
         let before = f64::from(self.estimate_bps());
-        if std::env::var("DBG").is_ok() {
-            eprintln!(
-                "probed {:?} before {before} at {}",
-                probed,
-                now.0 % 100_000_000
-            );
-        }
         if probed.bps <= before {
             self.probe_wait = Micros(self.probe_wait.0 * 3 / 2).min(PROBE_WAIT.1);
             return;

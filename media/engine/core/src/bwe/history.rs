@@ -118,6 +118,11 @@ impl SentHistory {
         })
     }
 
+    /// The number that the next packet gets.
+    pub const fn next_number(&self) -> u16 {
+        self.next as u16
+    }
+
     /// Bytes sent after the last packet that a report has named.
     pub const fn in_flight(&self) -> u64 {
         self.in_flight

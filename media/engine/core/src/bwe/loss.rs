@@ -12,18 +12,24 @@ use crate::time::Micros;
 /// What is judged together: so many packets at least, over so long at least.
 const PACKETS: u32 = 30;
 const SPAN: Micros = Micros::from_millis(300);
-/// Packets that a trial needs: with fewer, a fifth of random loss is mistaken for success once in ten.
-const TRIAL_PACKETS: u32 = 60;
-/// Loss above the inherent one that is of no interest: retransmission sees to it.
-const MARGIN: f64 = 0.03;
-/// Deviations of chance above the inherent loss.
-const DEVIATIONS: f64 = 2.5;
-/// Above that, one stretch is enough to act on.
-const PLAIN: f64 = 0.25;
+/// Packets of a sample, and more for each packet that a run of losses is longer: with fewer, chance is mistaken for
+/// success once in ten.
+const SAMPLE: (u32, f64) = (40, 20.0);
+/// How far loss must be above the inherent one, and by how many deviations of chance: to be looked at closer (less is of
+/// no interest, since retransmission sees to it), and to be acted on at once.
+const SUSPICIOUS: (f64, f64) = (0.03, 2.0);
+const PLAIN: (f64, f64) = (0.25, 4.0);
+/// How much one stretch counts in the inherent loss: what a few stretches of a full link add is soon forgotten.
+const LEARN: f64 = 0.06;
 /// Never taken for inherent: no link that loses more than half is of use for sound.
 const INHERENT_MOST: f64 = 0.45;
 /// Of what should arrive more during a trial if the rate is the reason, this share must.
 const SUCCESS: f64 = 0.4;
+/// Losses come in runs, of two at first guess; a run of more tells no more (the link was full, or down).
+const RUN: f64 = 2.0;
+const RUN_LONGEST: f64 = 6.0;
+/// Loss that comes so soon after a cap was raised comes from that.
+const BLAMED: Micros = Micros::from_secs(3);
 /// Of what arrives, under a cap.
 const CAP: f64 = 0.95;
 /// A trial lowers the rate to that at least: a smaller step could not be told from chance.
@@ -83,8 +89,6 @@ pub(super) struct Around {
     pub(super) arriving: Option<f64>,
     /// The delay has already shown congestion.
     pub(super) draining: bool,
-    /// There is a queue.
-    pub(super) queued: bool,
 }
 
 /// The state of the loss.
@@ -95,8 +99,9 @@ pub(super) struct LossControl {
     /// What exceeded the inherent loss and is not yet acted on.
     suspect: Option<Stretch>,
     inherent: f64,
-    /// How much more the loss of stretches varies than that of single packets would: bursts.
-    burstiness: f64,
+    /// Mean length of a run of lost packets, and the present run.
+    run: f64,
+    lost_in_run: u32,
     trial: Option<Trial>,
     cap: Option<Cap>,
     /// When the last cap was given up.
@@ -113,7 +118,8 @@ impl Default for LossControl {
             done: None,
             suspect: None,
             inherent: 0.0,
-            burstiness: 1.0,
+            run: RUN,
+            lost_in_run: 0,
             trial: None,
             cap: None,
             freed_at: None,
@@ -137,6 +143,7 @@ impl LossControl {
         if self.current.packets == 0 {
             self.current.began = result.sent_at;
         }
+        self.note_run(result.arrived_us.is_none());
         self.current.packets += 1;
         self.current.lost += u32::from(result.arrived_us.is_none());
         self.current.ended = result.sent_at;
@@ -169,7 +176,7 @@ impl LossControl {
 
     /// Whether the rate shall not grow now.
     pub(super) const fn holds(&self) -> bool {
-        self.trial.is_some() || self.suspect.is_some() || self.cap.is_some()
+        self.trial.is_some() || self.cap.is_some()
     }
 
     /// Whether a probe would disturb a trial.
@@ -230,38 +237,71 @@ impl LossControl {
             self.judge_trial(now, stretch, around);
         } else if around.draining {
             self.suspect = None;
-        } else if self.exceeds(stretch) {
-            let seen = self.suspect.map_or(stretch, |before| before.and(stretch));
-            let plain = stretch.share() - self.inherent > PLAIN || around.queued;
-            if plain || self.suspect.is_some() {
-                self.suspect = None;
+        } else if self.exceeds(stretch, PLAIN) {
+            self.try_less(now, stretch.share(), around);
+        } else {
+            self.suspect(now, stretch, around);
+        }
+    }
+
+    /// A first excess is chance more often than not, and what follows it is less then, whatever the rate: it counts only if
+    /// a second sample, taken at the same rate, shows it too.
+    fn suspect(&mut self, now: Micros, stretch: Stretch, around: &Around) {
+        let enough = self.sample();
+        let Some(seen) = &mut self.suspect else {
+            if self.exceeds(stretch, SUSPICIOUS) {
+                self.suspect = Some(Stretch::default());
+            }
+            self.learn(stretch);
+            return;
+        };
+        *seen = seen.and(stretch);
+        let seen = *seen;
+        if seen.packets >= enough {
+            self.suspect = None;
+            if self.exceeds(seen, SUSPICIOUS) {
                 self.try_less(now, seen.share(), around);
             } else {
-                self.suspect = Some(seen);
+                self.learn(stretch);
             }
         } else {
-            if let Some(burst) = self.suspect.take() {
-                self.learn(burst);
-            }
             self.learn(stretch);
         }
     }
 
-    fn exceeds(&self, stretch: Stretch) -> bool {
+    /// Packets of a sample in which losses in runs of the present length are no more than chance.
+    fn sample(&self) -> u32 {
+        SAMPLE.0 + (SAMPLE.1 * self.run) as u32
+    }
+
+    /// Whether that is more than chance makes of the inherent loss. Losses that come in runs of a mean length vary as much
+    /// as twice that many fewer would (Gilbert's model).
+    fn exceeds(&self, stretch: Stretch, (margin, deviations): (f64, f64)) -> bool {
         let likely = self.inherent.max(0.01);
-        let chance = likely * (1.0 - likely) * self.burstiness / f64::from(stretch.packets);
-        stretch.share() > self.inherent + MARGIN.max(DEVIATIONS * chance.sqrt())
+        let spread = 2.0 * self.run - 1.0;
+        let chance = likely * (1.0 - likely) * spread / f64::from(stretch.packets);
+        stretch.share() > self.inherent + margin.max(deviations * chance.sqrt())
+    }
+
+    fn note_run(&mut self, lost: bool) {
+        if lost {
+            self.lost_in_run += 1;
+        } else if self.lost_in_run > 0 {
+            let length = f64::from(self.lost_in_run).min(RUN_LONGEST);
+            self.run += 0.05 * (length - self.run);
+            self.lost_in_run = 0;
+        }
     }
 
     fn try_less(&mut self, now: Micros, loss: f64, around: &Around) {
         let arriving = around.arriving.unwrap_or(around.rate * (1.0 - loss));
         let arriving = CAP * arriving / (1.0 - self.inherent);
         let bps = arriving.min(around.rate * TRIAL);
-        let freed = self.freed_at.is_some_and(|at| now.since(at) < RAISE.1);
-        if freed || self.cap.is_some_and(|cap| cap.raised_at.is_some()) {
+        let raised = self.cap.and_then(|cap| cap.raised_at).max(self.freed_at);
+        if raised.is_some_and(|at| now.since(at) < BLAMED) {
             self.wait = Micros((self.wait.0 * 2).min(RAISE.1 .0));
-            self.step = STEP.0;
         }
+        self.step = STEP.0;
         let above = self
             .cap
             .map_or(around.rate, |cap| cap.above.max(around.rate));
@@ -280,12 +320,13 @@ impl LossControl {
     }
 
     fn judge_trial(&mut self, now: Micros, stretch: Stretch, around: &Around) {
+        let enough = self.sample();
         let Some(trial) = &mut self.trial else { return };
         if stretch.began < trial.since {
             return;
         }
         trial.seen = trial.seen.and(stretch);
-        if trial.seen.packets < TRIAL_PACKETS {
+        if trial.seen.packets < enough {
             return;
         }
         let (before, after, arriving) = (trial.before, trial.seen.share(), trial.arriving);
@@ -298,7 +339,7 @@ impl LossControl {
                 cap.raise_at = now + self.wait;
             }
         } else if after <= INHERENT_MOST {
-            self.inherent = before.min(after);
+            self.inherent = after;
             self.cap = None;
         } else {
             self.try_less(now, after, around);
@@ -306,13 +347,7 @@ impl LossControl {
     }
 
     fn learn(&mut self, stretch: Stretch) {
-        let likely = self.inherent.max(0.01);
-        let packets = f64::from(stretch.packets);
-        let error = f64::from(stretch.lost) - packets * self.inherent;
-        let variance = (error * error / (packets * likely * (1.0 - likely))).min(20.0);
-        self.burstiness = (self.burstiness + 0.1 * (variance - self.burstiness)).clamp(1.0, 12.0);
         let share = stretch.share();
-        let weight = if share < self.inherent { 0.15 } else { 0.05 };
-        self.inherent = (self.inherent + weight * (share - self.inherent)).min(INHERENT_MOST);
+        self.inherent = (self.inherent + LEARN * (share - self.inherent)).min(INHERENT_MOST);
     }
 }

@@ -18,6 +18,10 @@ const BASE_SPANS: usize = 10;
 const FEW: usize = 4;
 const FEW_NOISE: f64 = 4.0;
 const FEW_LEAST_US: f64 = 40_000.0;
+/// The envelope of jitter that keeps its order (a shared radio) is not level: how much of each difference counts, and
+/// what is no noise but a queue.
+const NOISE_WEIGHT: f64 = 0.04;
+const NOISE_MOST_US: i64 = 20_000;
 const NONE: i64 = i64::MAX;
 
 /// The envelope and its base.
@@ -28,6 +32,8 @@ pub(super) struct QueueDelay {
     since_us: i64,
     /// The two last whole stretches, the newer first.
     past: [i64; 2],
+    /// Mean of what two stretches in a row differ by, in us.
+    noise: f64,
     few: [i64; FEW],
     few_at: usize,
     base: [i64; BASE_SPANS],
@@ -42,6 +48,7 @@ impl Default for QueueDelay {
             packets: 0,
             since_us: i64::MIN / 2,
             past: [NONE; 2],
+            noise: 0.0,
             few: [i64::MIN; FEW],
             few_at: 0,
             base: [NONE; BASE_SPANS],
@@ -56,6 +63,10 @@ impl QueueDelay {
     pub(super) fn add(&mut self, sent_us: i64, arrived_us: i64) {
         let delay = arrived_us.wrapping_sub(sent_us);
         if self.packets >= PACKETS && sent_us - self.since_us >= STRETCH_US {
+            if self.past[0] != NONE {
+                let differ = (self.current - self.past[0]).abs().min(NOISE_MOST_US);
+                self.noise += NOISE_WEIGHT * (differ as f64 - self.noise);
+            }
             self.past = [self.current, self.past[0]];
             (self.current, self.packets) = (NONE, 0);
         }
@@ -95,6 +106,11 @@ impl QueueDelay {
         self.above_base(envelope)
     }
 
+    /// What the envelope varies by without a queue, in us.
+    pub(super) const fn noise(&self) -> f64 {
+        self.noise
+    }
+
     /// Whether it was longer in the stretch before.
     pub(super) fn is_falling(&self) -> bool {
         self.past[0] != NONE && self.enveloped() < self.above_base(self.past[1].min(self.past[0]))
@@ -111,6 +127,7 @@ impl QueueDelay {
     /// Forgets the envelope, not the base: after an outage.
     pub(super) fn reset(&mut self) {
         *self = Self {
+            noise: self.noise,
             base: self.base,
             base_at: self.base_at,
             base_since_us: self.base_since_us,

@@ -20,29 +20,34 @@ const RECEIVER_CLOCK_US: u64 = 777_000_000;
 
 /// What is run.
 #[derive(Debug, Clone)]
-pub struct Setup {
-    pub name: &'static str,
-    pub seed: u64,
-    pub there: Profile,
-    pub back: Profile,
+pub(crate) struct Setup {
+    pub(crate) name: &'static str,
+    pub(crate) seed: u64,
+    pub(crate) there: Profile,
+    pub(crate) back: Profile,
     /// At so many ms the link there becomes another.
-    pub steps: Vec<(u64, Profile)>,
+    pub(crate) steps: Vec<(u64, Profile)>,
     /// The same, on the way back.
-    pub steps_back: Vec<(u64, Profile)>,
+    pub(crate) steps_back: Vec<(u64, Profile)>,
     /// The most that the pictures take, in bit/s.
-    pub video_bps: u32,
+    pub(crate) video_bps: u32,
     /// How much pictures vary in size, 0 to 1.
-    pub variation: f64,
+    pub(crate) variation: f64,
     /// A key frame of so many times the size, each so many pictures.
-    pub key_frames: Option<(f64, u64)>,
+    pub(crate) key_frames: Option<(f64, u64)>,
     /// Other traffic of so many bit/s, from and until so many ms.
-    pub cross: Option<(u64, u64, u64)>,
-    pub start_bps: u32,
+    pub(crate) cross: Option<(u64, u64, u64)>,
+    pub(crate) start_bps: u32,
 }
 
 impl Setup {
     /// A link that is the same both ways but for its rate, which limits the way there.
-    pub fn new(name: &'static str, rate_bps: Option<u64>, rtt_ms: u64, queue_ms: u64) -> Self {
+    pub(crate) fn new(
+        name: &'static str,
+        rate_bps: Option<u64>,
+        rtt_ms: u64,
+        queue_ms: u64,
+    ) -> Self {
         let back = Profile::with_delay(rtt_ms / 2);
         let there = rate_bps.map_or(back, |bps| back.limited(bps, queue_ms));
         Self {
@@ -60,7 +65,7 @@ impl Setup {
         }
     }
 
-    pub fn run(&self, millis: u64) -> Log {
+    pub(crate) fn run(&self, millis: u64) -> Log {
         let mut sim = Sim::new(self);
         for _ in 0..millis {
             sim.tick();
@@ -71,28 +76,28 @@ impl Setup {
 
 /// What happened in a tenth of a second.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Tenth {
-    pub sent: u64,
-    pub arrived: u64,
-    pub lost: u32,
-    pub packets: u32,
+pub(crate) struct Tenth {
+    pub(crate) sent: u64,
+    pub(crate) arrived: u64,
+    pub(crate) lost: u32,
+    pub(crate) packets: u32,
     /// The estimate at its end.
-    pub estimate: u32,
+    pub(crate) estimate: u32,
     /// The longest that a packet of sound took beyond the least of the run, in us.
-    pub audio_delay: u64,
+    pub(crate) audio_delay: u64,
     /// Delay of the pacer, in us.
-    pub held: u64,
-    pub padding: u64,
+    pub(crate) held: u64,
+    pub(crate) padding: u64,
 }
 
 /// What is known of a run afterwards.
 #[derive(Debug)]
-pub struct Log {
-    pub name: String,
-    pub tenths: Vec<Tenth>,
-    pub least_delay: u64,
-    pub reports_bytes: u64,
-    pub trace: Vec<String>,
+pub(crate) struct Log {
+    pub(crate) name: String,
+    pub(crate) tenths: Vec<Tenth>,
+    pub(crate) least_delay: u64,
+    pub(crate) reports_bytes: u64,
+    pub(crate) trace: Vec<String>,
 }
 
 impl Log {
@@ -101,23 +106,23 @@ impl Log {
     }
 
     /// Bit/s that arrived from one time (ms) to another.
-    pub fn arrived(&self, from_ms: u64, to_ms: u64) -> f64 {
+    pub(crate) fn arrived(&self, from_ms: u64, to_ms: u64) -> f64 {
         let part = self.part(from_ms, to_ms);
         part.iter().map(|t| t.arrived).sum::<u64>() as f64 * 80.0 / part.len() as f64
     }
 
     /// Bit/s of all that was sent.
-    pub fn sent(&self, from_ms: u64, to_ms: u64) -> f64 {
+    pub(crate) fn sent(&self, from_ms: u64, to_ms: u64) -> f64 {
         let part = self.part(from_ms, to_ms);
         part.iter().map(|t| t.sent).sum::<u64>() as f64 * 80.0 / part.len() as f64
     }
 
-    pub fn estimate_mean(&self, from_ms: u64, to_ms: u64) -> f64 {
+    pub(crate) fn estimate_mean(&self, from_ms: u64, to_ms: u64) -> f64 {
         let part = self.part(from_ms, to_ms);
         part.iter().map(|t| f64::from(t.estimate)).sum::<f64>() / part.len() as f64
     }
 
-    pub fn estimate_least(&self, from_ms: u64, to_ms: u64) -> u32 {
+    pub(crate) fn estimate_least(&self, from_ms: u64, to_ms: u64) -> u32 {
         self.part(from_ms, to_ms)
             .iter()
             .map(|t| t.estimate)
@@ -125,7 +130,7 @@ impl Log {
             .unwrap()
     }
 
-    pub fn estimate_most(&self, from_ms: u64, to_ms: u64) -> u32 {
+    pub(crate) fn estimate_most(&self, from_ms: u64, to_ms: u64) -> u32 {
         self.part(from_ms, to_ms)
             .iter()
             .map(|t| t.estimate)
@@ -134,7 +139,7 @@ impl Log {
     }
 
     /// Milliseconds that sound waited, beside the path: of all tenths of a second, the one at that share.
-    pub fn audio_wait(&self, from_ms: u64, to_ms: u64, share: f64) -> f64 {
+    pub(crate) fn audio_wait(&self, from_ms: u64, to_ms: u64, share: f64) -> f64 {
         let part = self
             .part(from_ms, to_ms)
             .iter()
@@ -146,7 +151,7 @@ impl Log {
     }
 
     /// The first time from `from_ms` on at which the estimate is at least that.
-    pub fn reaches(&self, from_ms: u64, bps: f64) -> Option<u64> {
+    pub(crate) fn reaches(&self, from_ms: u64, bps: f64) -> Option<u64> {
         let at = self.tenths[from_ms as usize / 100..]
             .iter()
             .position(|t| f64::from(t.estimate) >= bps)?;
@@ -154,7 +159,7 @@ impl Log {
     }
 
     /// The first time from `from_ms` on at which sound waits no longer than that, beside the path.
-    pub fn calm(&self, from_ms: u64, wait_ms: u64) -> Option<u64> {
+    pub(crate) fn calm(&self, from_ms: u64, wait_ms: u64) -> Option<u64> {
         let within =
             |t: &Tenth| t.audio_delay > 0 && t.audio_delay <= self.least_delay + wait_ms * 1_000;
         let at = self.tenths[from_ms as usize / 100..]
@@ -163,19 +168,19 @@ impl Log {
         Some(from_ms + at as u64 * 100)
     }
 
-    pub fn loss(&self, from_ms: u64, to_ms: u64) -> f64 {
+    pub(crate) fn loss(&self, from_ms: u64, to_ms: u64) -> f64 {
         let part = self.part(from_ms, to_ms);
         let packets: u32 = part.iter().map(|t| t.packets).sum();
         f64::from(part.iter().map(|t| t.lost).sum::<u32>()) / f64::from(packets.max(1))
     }
 
-    pub fn padding_share(&self) -> f64 {
+    pub(crate) fn padding_share(&self) -> f64 {
         let padding: u64 = self.tenths.iter().map(|t| t.padding).sum();
         padding as f64 / self.tenths.iter().map(|t| t.sent).sum::<u64>() as f64
     }
 
     /// One line a half second, to look at.
-    pub fn table(&self) -> String {
+    pub(crate) fn table(&self) -> String {
         let mut text = format!("{}\n", self.name);
         for (at, part) in self.tenths.chunks(5).enumerate() {
             let n = part.len() as u64;
