@@ -15,6 +15,8 @@
 #![forbid(unsafe_code)]
 
 pub mod api;
+pub mod arrivals;
+pub mod bwe;
 pub mod cache;
 mod contain;
 mod control;
@@ -26,6 +28,7 @@ mod ingress;
 pub mod keyframe;
 pub mod leg;
 pub mod outbox;
+pub mod pacer;
 pub mod random;
 pub mod ration;
 pub mod receive;

@@ -102,6 +102,7 @@ impl Shard {
             | Packet::Bye(_)
             | Packet::Remb(_)
             | Packet::TransportFeedback(_)
+            | Packet::CongestionFeedback(_)
             | Packet::Other { .. } => {}
         }
     }

@@ -1,0 +1,225 @@
+//! The rate: up while the link is clear, down when its queue grows (draft-ietf-rmcat-gcc-02 section 5.5).
+
+use crate::time::Micros;
+
+/// Of what arrives when the link is full (section 5.5, beta).
+const DECREASE: f64 = 0.85;
+/// Growth in a second far from any known capacity. The draft has 1.08, for detectors that see a queue later.
+const FAR: f64 = 1.15;
+/// Growth in a second near the known capacity: from 0.85 of it back to all of it in four seconds.
+const NEAR: f64 = 0.04;
+/// At least this much a second, in bit/s, so that a thin link is not found out about for ever.
+const NEAR_LEAST: f64 = 6_000.0;
+/// What may be known to fit beyond what arrives (section 5.5): 1.5 times and 10 kbit/s.
+const LIMIT: (f64, f64) = (1.5, 10_000.0);
+/// While a queue is drained, the rate is such that it would be empty after so long.
+const DRAIN_S: f64 = 0.35;
+/// The least share of the capacity while draining.
+const DRAIN_LEAST: f64 = 0.1;
+/// Draining ends after that long in any case: the path may just have become longer.
+const DRAIN_MOST: Micros = Micros::from_millis(2_500);
+/// Between two decreases beside the round trip: what a report needs to tell of the first.
+const REACTION: Micros = Micros::from_millis(150);
+/// What is assumed of a link of which nothing is known any more.
+pub(super) const START: f64 = 300_000.0;
+/// Nothing is gained by an estimate below that: sound goes on whatever it says.
+pub(super) const FLOOR: f64 = 30_000.0;
+/// What four senders of pictures in full height take; a probe gone wrong shall not say more.
+const CEILING: f64 = 20_000_000.0;
+
+/// What is seen of the link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sight {
+    /// No queue to speak of.
+    Clear,
+    /// A queue that grows, or a long one that stays.
+    Congested,
+    /// A queue that becomes shorter.
+    Draining,
+}
+
+/// What the rate is decided from.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Input {
+    pub(super) sight: Sight,
+    pub(super) queue: Micros,
+    pub(super) rtt: Micros,
+    /// Bit/s that arrive, counting what was lost without the rate being the reason: at once, and over longer.
+    pub(super) recent: Option<f64>,
+    pub(super) steady: Option<f64>,
+    /// The rate stays as it is, for a reason of its own.
+    pub(super) hold: bool,
+}
+
+/// Mean and deviation of what the link carried when it was full.
+#[derive(Debug, Clone, Copy)]
+struct Capacity {
+    mean: f64,
+    /// Variance as a share of the mean.
+    spread: f64,
+}
+
+impl Capacity {
+    const fn new(bps: f64) -> Self {
+        Self {
+            mean: bps,
+            spread: 0.4,
+        }
+    }
+
+    fn note(&mut self, bps: f64, weight: f64) {
+        let error = bps - self.mean;
+        self.mean += weight * error;
+        let sample = error * error / self.mean.max(1.0) / 1_000.0;
+        self.spread = ((1.0 - weight) * self.spread + weight * sample).clamp(0.4, 2.5);
+    }
+
+    /// Three deviations about the mean.
+    fn bounds(&self) -> (f64, f64) {
+        let deviation = (self.spread * self.mean * 1_000.0).sqrt();
+        (self.mean - 3.0 * deviation, self.mean + 3.0 * deviation)
+    }
+}
+
+/// The state of the rate.
+#[derive(Debug)]
+pub(super) struct Aimd {
+    rate: f64,
+    capacity: Option<Capacity>,
+    draining_since: Option<Micros>,
+    queue: Micros,
+    last_update: Micros,
+    last_decrease: Option<Micros>,
+}
+
+impl Aimd {
+    pub(super) const fn new(now: Micros, bps: f64) -> Self {
+        Self {
+            rate: bps,
+            capacity: None,
+            draining_since: None,
+            queue: Micros(0),
+            last_update: now,
+            last_decrease: None,
+        }
+    }
+
+    /// Bit/s that may be sent now.
+    pub(super) fn rate(&self) -> f64 {
+        match (self.draining_since, self.capacity) {
+            (Some(_), Some(capacity)) => {
+                let queue = self.queue.0 as f64 / 1e6;
+                let share = (DECREASE - queue / DRAIN_S).max(DRAIN_LEAST);
+                self.rate.min(capacity.mean * share).max(FLOOR)
+            }
+            _ => self.rate,
+        }
+    }
+
+    /// Bit/s once the queue is drained.
+    pub(super) const fn target(&self) -> f64 {
+        self.rate
+    }
+
+    /// Whether a queue is being drained.
+    pub(super) const fn is_draining(&self) -> bool {
+        self.draining_since.is_some()
+    }
+
+    /// When the link was last found full.
+    pub(super) const fn last_decrease(&self) -> Option<Micros> {
+        self.last_decrease
+    }
+
+    pub(super) fn update(&mut self, now: Micros, input: &Input) {
+        let elapsed = now.since(self.last_update).0.min(200_000) as f64 / 1e6;
+        self.last_update = now;
+        self.queue = input.queue;
+        if let (Some(capacity), Some(recent)) = (&mut self.capacity, input.recent) {
+            // As long as there is a queue, what arrives is what the link carries.
+            if self.draining_since.is_some() && input.sight != Sight::Clear {
+                capacity.note(recent, 0.3);
+                self.rate = self.rate.min(DECREASE * capacity.mean).max(FLOOR);
+            }
+        }
+        match input.sight {
+            Sight::Congested => self.decrease(now, input),
+            Sight::Draining if self.draining_since.is_some() => {}
+            Sight::Draining => {}
+            Sight::Clear => {
+                self.draining_since = None;
+                if !input.hold {
+                    self.increase(elapsed, input);
+                }
+            }
+        }
+        if self
+            .draining_since
+            .is_some_and(|since| now.since(since) > DRAIN_MOST)
+        {
+            self.draining_since = None;
+        }
+    }
+
+    fn decrease(&mut self, now: Micros, input: &Input) {
+        let wait = input.rtt + REACTION;
+        if self.last_decrease.is_some_and(|at| now.since(at) < wait) {
+            return;
+        }
+        self.last_decrease = Some(now);
+        self.draining_since = Some(now);
+        let Some(arriving) = input.recent else {
+            self.rate = (self.rate * DECREASE).max(FLOOR);
+            return;
+        };
+        match &mut self.capacity {
+            Some(capacity) if arriving >= capacity.bounds().0 => capacity.note(arriving, 0.2),
+            other => *other = Some(Capacity::new(arriving)),
+        }
+        self.rate = self.rate.min(DECREASE * arriving).max(FLOOR);
+    }
+
+    fn increase(&mut self, elapsed: f64, input: &Input) {
+        let Some(arriving) = input.steady else { return };
+        let limit = arriving * LIMIT.0 + LIMIT.1;
+        if self.rate >= limit {
+            return;
+        }
+        if self
+            .capacity
+            .is_some_and(|capacity| arriving > capacity.bounds().1)
+        {
+            self.capacity = None;
+        }
+        let near = self.capacity.is_some_and(|capacity| {
+            let (low, high) = capacity.bounds();
+            (low.min(capacity.mean * DECREASE * 0.95)..=high).contains(&self.rate)
+        });
+        let grown = if near {
+            self.rate + (self.rate * NEAR).max(NEAR_LEAST) * elapsed
+        } else {
+            self.rate * FAR.powf(elapsed)
+        };
+        self.rate = grown.min(limit).min(CEILING);
+    }
+
+    /// A probe has shown that so much fits.
+    pub(super) fn probed(&mut self, bps: f64) {
+        if self.draining_since.is_some() || bps <= self.rate {
+            return;
+        }
+        if self
+            .capacity
+            .is_some_and(|capacity| bps > capacity.bounds().1)
+        {
+            self.capacity = None;
+        }
+        self.rate = bps.min(CEILING);
+    }
+
+    /// After an outage.
+    pub(super) fn set(&mut self, bps: f64) {
+        self.rate = bps.clamp(FLOOR, CEILING);
+        self.draining_since = None;
+    }
+}

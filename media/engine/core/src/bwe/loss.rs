@@ -1,0 +1,353 @@
+//! Loss that depends on the rate, told from loss that does not.
+//!
+//! A bottleneck that drops what it cannot carry, with little or no queue, shows only as loss, and so does a radio link
+//! that loses a fifth of everything. The difference is what happens at a lower rate. When more is lost than the link's
+//! own (*inherent*) loss explains, a *trial* lowers the rate to what arrives. If that makes a difference, the bottleneck
+//! is found: the rate stays under a *cap*, which is raised from time to time. If it makes none, the rate comes back, and
+//! the loss is inherent from then on.
+
+use super::PacketResult;
+use crate::time::Micros;
+
+/// What is judged together: so many packets at least, over so long at least.
+const PACKETS: u32 = 30;
+const SPAN: Micros = Micros::from_millis(300);
+/// Packets of a sample, and more for each packet that a run of losses is longer: with fewer, chance is mistaken for
+/// success once in ten.
+const SAMPLE: (u32, f64) = (40, 20.0);
+/// How far loss must be above the inherent one, and by how many deviations of chance: to be looked at closer (less is of
+/// no interest, since retransmission sees to it), and to be acted on at once.
+const SUSPICIOUS: (f64, f64) = (0.03, 2.0);
+const PLAIN: (f64, f64) = (0.25, 4.0);
+/// How much one stretch counts in the inherent loss: what a few stretches of a full link add is soon forgotten.
+const LEARN: f64 = 0.06;
+/// Never taken for inherent: no link that loses more than half is of use for sound.
+const INHERENT_MOST: f64 = 0.45;
+/// Of what should arrive more during a trial if the rate is the reason, this share must.
+const SUCCESS: f64 = 0.4;
+/// Losses come in runs, of two at first guess; a run of more tells no more (the link was full, or down).
+const RUN: f64 = 2.0;
+const RUN_LONGEST: f64 = 6.0;
+/// Loss that comes so soon after a cap was raised comes from that.
+const BLAMED: Micros = Micros::from_secs(3);
+/// Of what arrives, under a cap.
+const CAP: f64 = 0.95;
+/// A trial lowers the rate to that at least: a smaller step could not be told from chance.
+const TRIAL: f64 = 0.8;
+/// Until a cap is raised, at first and at most; twice as long each time that raising it brings the loss back.
+const RAISE: (Micros, Micros) = (Micros::from_millis(1_500), Micros::from_secs(8));
+/// How much a cap is raised at first and at most; twice as much each time that it does no harm.
+const STEP: (f64, f64) = (0.15, 1.0);
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Stretch {
+    began: Micros,
+    ended: Micros,
+    packets: u32,
+    lost: u32,
+}
+
+impl Stretch {
+    fn share(self) -> f64 {
+        f64::from(self.lost) / f64::from(self.packets.max(1))
+    }
+
+    fn and(self, other: Self) -> Self {
+        Self {
+            packets: self.packets + other.packets,
+            lost: self.lost + other.lost,
+            ..other
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Trial {
+    since: Micros,
+    /// Bit/s that arrived, and were more than the trial sends.
+    arriving: f64,
+    /// The loss that led to it.
+    before: f64,
+    seen: Stretch,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Cap {
+    bps: f64,
+    /// What was sent when the loss came.
+    above: f64,
+    raise_at: Micros,
+    raised_at: Option<Micros>,
+}
+
+/// What the judgement needs to know beside the loss.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Around {
+    /// Bit/s that may be sent now.
+    pub(super) rate: f64,
+    /// Bit/s that arrive.
+    pub(super) arriving: Option<f64>,
+    /// The delay has already shown congestion.
+    pub(super) draining: bool,
+}
+
+/// The state of the loss.
+#[derive(Debug)]
+pub(super) struct LossControl {
+    current: Stretch,
+    done: Option<Stretch>,
+    /// What exceeded the inherent loss and is not yet acted on.
+    suspect: Option<Stretch>,
+    inherent: f64,
+    /// Mean length of a run of lost packets, and the present run.
+    run: f64,
+    lost_in_run: u32,
+    trial: Option<Trial>,
+    cap: Option<Cap>,
+    /// When the last cap was given up.
+    freed_at: Option<Micros>,
+    wait: Micros,
+    step: f64,
+    ignored_before: Micros,
+}
+
+impl Default for LossControl {
+    fn default() -> Self {
+        Self {
+            current: Stretch::default(),
+            done: None,
+            suspect: None,
+            inherent: 0.0,
+            run: RUN,
+            lost_in_run: 0,
+            trial: None,
+            cap: None,
+            freed_at: None,
+            wait: RAISE.0,
+            step: STEP.0,
+            ignored_before: Micros(0),
+        }
+    }
+}
+
+impl LossControl {
+    /// The next result, in the order of numbers.
+    pub(super) fn add(&mut self, now: Micros, result: &PacketResult, around: &Around) {
+        if result.sent_at < self.ignored_before {
+            return;
+        }
+        if result.was_lost {
+            self.current.lost = self.current.lost.saturating_sub(1);
+            return;
+        }
+        if self.current.packets == 0 {
+            self.current.began = result.sent_at;
+        }
+        self.note_run(result.arrived_us.is_none());
+        self.current.packets += 1;
+        self.current.lost += u32::from(result.arrived_us.is_none());
+        self.current.ended = result.sent_at;
+        if self.current.packets >= PACKETS && result.sent_at.since(self.current.began) >= SPAN {
+            let done = std::mem::take(&mut self.current);
+            self.done = Some(done);
+            self.judge(now, done, around);
+        }
+    }
+
+    /// The loss of the link itself, 0 to 1.
+    pub(super) const fn inherent(&self) -> f64 {
+        self.inherent
+    }
+
+    /// The loss of the last stretch, 0 to 1.
+    pub(super) fn recent(&self) -> f64 {
+        self.done.map_or(0.0, Stretch::share)
+    }
+
+    /// Bit/s beyond which loss would come.
+    pub(super) fn cap(&self) -> Option<f64> {
+        self.cap.map(|cap| cap.bps)
+    }
+
+    /// Whether loss is held down by the rate, or that is being tried.
+    pub(super) const fn is_capped(&self) -> bool {
+        self.cap.is_some()
+    }
+
+    /// Whether the rate shall not grow now.
+    pub(super) const fn holds(&self) -> bool {
+        self.trial.is_some() || self.cap.is_some()
+    }
+
+    /// Whether a probe would disturb a trial.
+    pub(super) const fn is_busy(&self) -> bool {
+        self.trial.is_some() || self.suspect.is_some()
+    }
+
+    /// Nothing that was sent before is counted: there was an outage.
+    pub(super) fn ignore_before(&mut self, at: Micros) {
+        self.ignored_before = at;
+        self.current = Stretch::default();
+        self.suspect = None;
+        if self.trial.take().is_some() {
+            self.cap = None;
+        }
+    }
+
+    /// A probe has shown that so much fits. A link that drops what comes too fast may all the same have taken a short
+    /// cluster, so that the cap is raised, not given up, and not sooner than by itself.
+    pub(super) fn probed(&mut self, now: Micros, bps: f64) {
+        let busy = self.is_busy();
+        let Some(cap) = self.cap.as_mut().filter(|cap| bps > cap.bps && !busy) else {
+            return;
+        };
+        if now + Micros(self.wait.0 / 2) >= cap.raise_at {
+            cap.bps = bps.min(cap.bps * 2.0);
+            cap.raised_at = Some(now);
+            cap.raise_at = now + self.wait;
+            self.free_if_needless(now);
+        }
+    }
+
+    /// Raises the cap when it is time.
+    pub(super) fn poll(&mut self, now: Micros) {
+        let Some(cap) = &mut self.cap else { return };
+        if self.trial.is_some() || self.suspect.is_some() || now < cap.raise_at {
+            return;
+        }
+        if cap.raised_at.is_some() {
+            self.step = (self.step * 2.0).min(STEP.1);
+            self.wait = Micros((self.wait.0 / 2).max(RAISE.0 .0));
+        }
+        cap.bps *= 1.0 + self.step;
+        cap.raised_at = Some(now);
+        cap.raise_at = now + self.wait;
+        self.free_if_needless(now);
+    }
+
+    fn free_if_needless(&mut self, now: Micros) {
+        if self.cap.is_some_and(|cap| cap.bps >= cap.above) {
+            self.cap = None;
+            self.freed_at = Some(now);
+        }
+    }
+
+    fn judge(&mut self, now: Micros, stretch: Stretch, around: &Around) {
+        if self.trial.is_some() {
+            self.judge_trial(now, stretch, around);
+        } else if around.draining {
+            self.suspect = None;
+        } else if self.exceeds(stretch, PLAIN) {
+            self.try_less(now, stretch.share(), around);
+        } else {
+            self.suspect(now, stretch, around);
+        }
+    }
+
+    /// A first excess is chance more often than not, and what follows it is less then, whatever the rate: it counts only if
+    /// a second sample, taken at the same rate, shows it too.
+    fn suspect(&mut self, now: Micros, stretch: Stretch, around: &Around) {
+        let enough = self.sample();
+        let Some(seen) = &mut self.suspect else {
+            if self.exceeds(stretch, SUSPICIOUS) {
+                self.suspect = Some(Stretch::default());
+            }
+            self.learn(stretch);
+            return;
+        };
+        *seen = seen.and(stretch);
+        let seen = *seen;
+        if seen.packets >= enough {
+            self.suspect = None;
+            if self.exceeds(seen, SUSPICIOUS) {
+                self.try_less(now, seen.share(), around);
+            } else {
+                self.learn(stretch);
+            }
+        } else {
+            self.learn(stretch);
+        }
+    }
+
+    /// Packets of a sample in which losses in runs of the present length are no more than chance.
+    fn sample(&self) -> u32 {
+        SAMPLE.0 + (SAMPLE.1 * self.run) as u32
+    }
+
+    /// Whether that is more than chance makes of the inherent loss. Losses that come in runs of a mean length vary as much
+    /// as twice that many fewer would (Gilbert's model).
+    fn exceeds(&self, stretch: Stretch, (margin, deviations): (f64, f64)) -> bool {
+        let likely = self.inherent.max(0.01);
+        let spread = 2.0 * self.run - 1.0;
+        let chance = likely * (1.0 - likely) * spread / f64::from(stretch.packets);
+        stretch.share() > self.inherent + margin.max(deviations * chance.sqrt())
+    }
+
+    fn note_run(&mut self, lost: bool) {
+        if lost {
+            self.lost_in_run += 1;
+        } else if self.lost_in_run > 0 {
+            let length = f64::from(self.lost_in_run).min(RUN_LONGEST);
+            self.run += 0.05 * (length - self.run);
+            self.lost_in_run = 0;
+        }
+    }
+
+    fn try_less(&mut self, now: Micros, loss: f64, around: &Around) {
+        let arriving = around.arriving.unwrap_or(around.rate * (1.0 - loss));
+        let arriving = CAP * arriving / (1.0 - self.inherent);
+        let bps = arriving.min(around.rate * TRIAL);
+        let raised = self.cap.and_then(|cap| cap.raised_at).max(self.freed_at);
+        if raised.is_some_and(|at| now.since(at) < BLAMED) {
+            self.wait = Micros((self.wait.0 * 2).min(RAISE.1 .0));
+        }
+        self.step = STEP.0;
+        let above = self
+            .cap
+            .map_or(around.rate, |cap| cap.above.max(around.rate));
+        self.cap = Some(Cap {
+            bps,
+            above,
+            raise_at: now + self.wait,
+            raised_at: None,
+        });
+        self.trial = Some(Trial {
+            since: now,
+            arriving,
+            before: loss,
+            seen: Stretch::default(),
+        });
+    }
+
+    fn judge_trial(&mut self, now: Micros, stretch: Stretch, around: &Around) {
+        let enough = self.sample();
+        let Some(trial) = &mut self.trial else { return };
+        if stretch.began < trial.since {
+            return;
+        }
+        trial.seen = trial.seen.and(stretch);
+        if trial.seen.packets < enough {
+            return;
+        }
+        let (before, after, arriving) = (trial.before, trial.seen.share(), trial.arriving);
+        self.trial = None;
+        let hoped = (1.0 - self.inherent) / (1.0 - before).max(0.01);
+        let seen = (1.0 - after) / (1.0 - before).max(0.01);
+        if seen >= 1.0 + SUCCESS * (hoped - 1.0) {
+            if let Some(cap) = &mut self.cap {
+                cap.bps = cap.bps.max(arriving);
+                cap.raise_at = now + self.wait;
+            }
+        } else if after <= INHERENT_MOST {
+            self.inherent = after;
+            self.cap = None;
+        } else {
+            self.try_less(now, after, around);
+        }
+    }
+
+    fn learn(&mut self, stretch: Stretch) {
+        let share = stretch.share();
+        self.inherent = (self.inherent + LEARN * (share - self.inherent)).min(INHERENT_MOST);
+    }
+}
