@@ -1,25 +1,21 @@
 //! From a source to the slots that it feeds. The payload is copied once for each receiver, into the place from
 //! which the kernel takes it; header, encryption and tag are what is new.
 
-use crate::api::{Codec, Format, Kind, Site};
+use crate::api::{Kind, Site};
 use crate::cache::Cached;
 use crate::contain::strike;
-use crate::leg::Leg;
+use crate::exit::Frame;
+use crate::link::Held;
 use crate::outbox::Outbox;
 use crate::rewrite::{Incoming, Outgoing, PictureIds, StreamKey};
 use crate::shard::{Datagram, Shard};
 use crate::slot::{PayloadMap, Slot};
 use crate::source::Taker;
 use crate::time::Micros;
-use engine_srtp::Outbound;
-use engine_wire::payload::{rtx, vp8};
+use engine_wire::payload::vp8;
 use engine_wire::rtp::{FixedHeader, RtpHeader};
 use std::hint::black_box;
-use std::net::SocketAddr;
 use std::ops::Range;
-
-/// Length of the RTP header that we send: no contributors, no extensions.
-const HEADER: usize = 12;
 
 /// A decrypted packet that passed the gate of its sender.
 #[derive(Debug, Clone)]
@@ -84,7 +80,7 @@ impl Ready {
     }
 }
 
-fn picture_ids(descriptor: &vp8::Descriptor) -> PictureIds {
+pub(crate) fn picture_ids(descriptor: &vp8::Descriptor) -> PictureIds {
     PictureIds {
         picture: descriptor.picture_id.unwrap_or(0),
         tl0: descriptor.tl0_pic_idx.unwrap_or(0),
@@ -202,112 +198,36 @@ impl Shard {
             leg.row.gate_drops_out += group.len() as u64;
             return false;
         }
-        let Some(to) = leg.media_address() else {
-            return false;
-        };
-        let Leg {
-            outbound: Some(outbound),
-            slots,
-            row,
-            ..
-        } = leg
-        else {
+        let Some((mut exit, slots)) = leg.exit(now) else {
             return false;
         };
         let slot = &mut slots[usize::from(taker.slot)];
         let flowed = slot.is_flowing(stream);
+        let mut held = false;
         for ready in group {
             let Some((map, numbers)) = slot.next_numbers(now, stream, ready) else {
                 continue;
             };
             let payload = &batch[ready.at as usize].data[ready.payload.clone()];
-            let header = slot.header(map.to, ready.marker, numbers);
-            let sent = write_media(out, outbound, to, header, numbers, (payload, ready.vp8));
+            if !exit.may_leave(slot, payload.len(), Held::new(taker.slot, numbers.sequence)) {
+                // Its delay is the link's from here on.
+                ready.forwarded = true;
+                held = true;
+                continue;
+            }
+            let frame = slot.frame(map.to, ready.marker, numbers);
+            let sent = exit.media(out, frame, numbers, (payload, ready.vp8));
             slot.count_sent(payload.len(), ready.key_frame, map);
-            row.count_rtp(now, sent);
             ready.forwarded |= sent > 0;
         }
         let (begins, waiting) = (!flowed && slot.is_flowing(stream), slot.is_waiting());
         if begins {
             self.report_soon(now, taker.leg);
         }
+        if held {
+            self.wake_for_link(now, taker.leg);
+        }
         waiting
-    }
-
-    /// Sends a packet again that the receiver of a slot lost (RFC 4588).
-    pub(crate) fn repair(
-        &mut self,
-        now: Micros,
-        (index, slot): (u32, usize),
-        sequence: u16,
-        out: &mut Outbox,
-    ) {
-        // The leg is taken out for the time, since packet and receiver belong to two legs.
-        let Some(mut leg) = self.legs[index as usize].take() else {
-            return;
-        };
-        if self.repair_on(now, &mut leg, slot, sequence, out).is_none() {
-            leg.slots[slot].row.rtx_misses += 1;
-        }
-        strike(self.armed, leg.room, Site::Repair);
-        self.legs[index as usize] = Some(leg);
-    }
-
-    fn repair_on(
-        &self,
-        now: Micros,
-        leg: &mut Leg,
-        slot: usize,
-        sequence: u16,
-        out: &mut Outbox,
-    ) -> Option<()> {
-        let to = leg.media_address()?;
-        let round_trip = leg.round_trip();
-        let slot = &mut leg.slots[slot];
-        let rtx_ssrc = slot.spec.rtx_ssrc?;
-        let trace = slot.rewriter.trace(sequence)?;
-        // What filled the slot before is no longer anyone's to ask for, and nothing that is shown now needs it.
-        slot.filling
-            .as_ref()?
-            .flowing
-            .filter(|s| *s == trace.stream)?;
-        let (cached, format) = self.cached(trace.stream, trace.sequence)?;
-        let map = slot.map_format(format)?;
-        let rtx_pt = map.rtx?;
-        let descriptor = (map.codec == Codec::Vp8)
-            .then(|| vp8::Descriptor::parse(cached.payload).ok())
-            .flatten();
-        let pictures = descriptor.as_ref().map(picture_ids);
-        let numbers = trace.outgoing(cached.timestamp, pictures)?;
-        if slot.was_repaired(now, numbers.sequence, round_trip) {
-            return Some(());
-        }
-        slot.take_repair_budget(now, numbers.sequence)?;
-        let header = FixedHeader {
-            ssrc: rtx_ssrc,
-            sequence: slot.rtx_next as u16,
-            ..slot.header(rtx_pt, cached.marker, numbers)
-        };
-        let outbound = leg.outbound.as_mut()?;
-        let rtx_sequence = slot.rtx_next;
-        slot.rtx_next += 1;
-        slot.row.rtx_packets += 1;
-        let parts = (cached.payload, descriptor);
-        let sent = write_repair(out, outbound, to, header, (rtx_sequence, numbers), parts);
-        leg.row.count_rtp(now, sent);
-        Some(())
-    }
-
-    /// A packet of a source that is still let through.
-    fn cached(&self, stream: StreamKey, sequence: u64) -> Option<(Cached<'_>, &Format)> {
-        let leg = self.leg(*self.by_id.get(&stream.leg)?)?;
-        let source = leg
-            .sources
-            .iter()
-            .find(|source| source.stream(leg.id) == stream)?;
-        let may_pass = leg.gate_open() && !source.muted;
-        let cached = source.cache.as_ref().filter(|_| may_pass)?.get(sequence)?;
-        Some((cached, source.format(cached.payload_type)?))
     }
 }
 
@@ -361,90 +281,26 @@ impl Slot {
         Some((map?, numbers))
     }
 
-    fn header(&self, payload_type: u8, marker: bool, numbers: Outgoing) -> FixedHeader {
-        FixedHeader {
-            marker,
-            payload_type,
-            sequence: numbers.sequence as u16,
-            timestamp: numbers.timestamp,
-            ssrc: self.rewriter.ssrc(),
+    pub(crate) fn frame(&self, payload_type: u8, marker: bool, numbers: Outgoing) -> Frame {
+        Frame {
+            kind: self.sends,
+            header: FixedHeader {
+                marker,
+                payload_type,
+                sequence: numbers.sequence as u16,
+                timestamp: numbers.timestamp,
+                ssrc: self.rewriter.ssrc(),
+            },
+            numbered: self.numbered,
         }
     }
 
-    fn count_sent(&mut self, bytes: usize, key_frame: bool, map: PayloadMap) {
+    pub(crate) fn count_sent(&mut self, bytes: usize, key_frame: bool, map: PayloadMap) {
         self.row.packets += 1;
         self.row.bytes += bytes as u64;
         if key_frame {
             self.row.keyframes += 1;
         }
         self.row.codec = crate::source::codec_number(map.codec);
-    }
-}
-
-impl crate::stats::LegRow {
-    fn count_rtp(&mut self, now: Micros, bytes: usize) {
-        if bytes > 0 {
-            self.rtp_out += 1;
-            self.bytes_out += bytes as u64;
-            self.last_out_us = now.0;
-        }
-    }
-}
-
-/// Writes and protects one packet; the length that goes out, 0 if the key is spent.
-fn write_media(
-    out: &mut Outbox,
-    outbound: &mut Outbound,
-    to: SocketAddr,
-    header: FixedHeader,
-    numbers: Outgoing,
-    (payload, descriptor): (&[u8], Option<vp8::Descriptor>),
-) -> usize {
-    let plain = HEADER + payload.len();
-    let room = out.room(plain + outbound.profile().rtp_overhead());
-    header.write(&mut room[..HEADER]);
-    room[HEADER..plain].copy_from_slice(payload);
-    if let (Some(descriptor), Some(ids)) = (descriptor, numbers.pictures) {
-        descriptor.rewrite(&mut room[HEADER..plain], ids.picture, ids.tl0);
-    }
-    seal(out, outbound, to, plain, numbers.sequence)
-}
-
-fn write_repair(
-    out: &mut Outbox,
-    outbound: &mut Outbound,
-    to: SocketAddr,
-    header: FixedHeader,
-    (rtx_sequence, numbers): (u64, Outgoing),
-    (payload, descriptor): (&[u8], Option<vp8::Descriptor>),
-) -> usize {
-    let body = HEADER + 2;
-    let plain = body + payload.len();
-    let room = out.room(plain + outbound.profile().rtp_overhead());
-    header.write(&mut room[..HEADER]);
-    room[body..plain].copy_from_slice(payload);
-    if let (Some(descriptor), Some(ids)) = (descriptor, numbers.pictures) {
-        descriptor.rewrite(&mut room[body..plain], ids.picture, ids.tl0);
-    }
-    if rtx::write_original_sequence(&mut room[HEADER..body], numbers.sequence as u16).is_err() {
-        return 0;
-    }
-    seal(out, outbound, to, plain, rtx_sequence)
-}
-
-fn seal(
-    out: &mut Outbox,
-    outbound: &mut Outbound,
-    to: SocketAddr,
-    plain: usize,
-    sequence: u64,
-) -> usize {
-    let room = out.room(plain + outbound.profile().rtp_overhead());
-    match outbound.protect_rtp(room, plain, HEADER, sequence) {
-        Ok(len) => {
-            out.commit(to, len);
-            len
-        }
-        Err(_) => 0,
     }
 }

@@ -53,6 +53,7 @@ impl Shard {
         };
         leg.row.last_in_us = now.0;
         let packet = &datagram.data[..plain.len];
+        let report = leg.note_arrival(now, &header, packet);
         let Some(ready) = leg.register(now, &header, packet, plain.extended_sequence) else {
             return;
         };
@@ -68,6 +69,9 @@ impl Shard {
         }
         if has_holes {
             self.wake_by(index, now + LOOK_AT_HOLES);
+        }
+        if let Some(at) = report {
+            self.wake_by(index, at);
         }
     }
 
@@ -178,6 +182,15 @@ impl Leg {
             SrtpError::Replay | SrtpError::TooOld => self.row.replays += 1,
             _ => self.row.srtp_failures += 1,
         }
+    }
+
+    /// Enters a packet into what is reported to its sender; gives when the next report is due.
+    fn note_arrival(&mut self, now: Micros, header: &RtpHeader, packet: &[u8]) -> Option<Micros> {
+        let arrivals = self.arrivals.as_deref_mut()?;
+        let value = header.extension_value(packet, self.extensions.transport_cc?)?;
+        let number = u16::from_be_bytes(value.try_into().ok()?);
+        arrivals.note(now, number, packet.len());
+        arrivals.next_at()
     }
 
     /// Enters a genuine packet into its source's register. What comes back is to be forwarded; nothing comes back

@@ -1,7 +1,9 @@
 //! Everyone in a room is a leg, whatever it speaks.
 
 use crate::api::{Extensions, IceParams, LegId, RoomId, SlotSpec, SourceSpec};
+use crate::arrivals::Arrivals;
 use crate::ice::IceLite;
+use crate::link::Link;
 use crate::ration::Ration;
 use crate::slot::Slot;
 use crate::source::Source;
@@ -37,6 +39,8 @@ pub struct Leg {
     pub wake: Micros,
     /// Encrypts what it gets.
     pub outbound: Option<Outbound>,
+    /// Congestion control towards it, while its gate is open, if it reports on each packet.
+    pub link: Option<Box<Link>>,
     /// Its name.
     pub id: LegId,
     /// Its room.
@@ -45,6 +49,8 @@ pub struct Leg {
     pub sources: Vec<Source>,
     /// Decrypts what the peer sends.
     pub inbound: Option<Inbound>,
+    /// Reports on what comes from it, while its gate is open, if it numbers its packets.
+    pub arrivals: Option<Box<Arrivals>>,
     /// Header extensions.
     pub extensions: Extensions,
     /// Canonical name of our streams.
@@ -68,6 +74,8 @@ impl Leg {
             ice: IceLite::new(ice),
             inbound: None,
             outbound: None,
+            link: None,
+            arrivals: None,
             sources: sources.into_iter().map(Source::new).collect(),
             slots: slots.into_iter().map(Slot::new).collect(),
             extensions,
@@ -94,7 +102,21 @@ impl Leg {
             let registers = self.sources.iter_mut().map(|source| &mut source.register);
             registers.for_each(crate::receive::ReceiveRegister::forget_missing);
         }
+        if open != self.gate_open {
+            self.set_feedback(now, open);
+        }
         self.gate_open = open;
+    }
+
+    /// Congestion control both ways begins with the media, and ends with it.
+    fn set_feedback(&mut self, now: Micros, on: bool) {
+        let id = self.extensions.transport_cc.filter(|_| on);
+        let numbered = self.slots.iter().any(|slot| slot.numbered);
+        let reported = self.sources.iter().any(Source::wants_reports);
+        self.link = id
+            .filter(|_| numbered)
+            .map(|id| Box::new(Link::new(now, id)));
+        self.arrivals = id.filter(|_| reported).map(|_| Box::default());
     }
 
     /// Where media for this leg goes, if it may and can be sent any.
@@ -155,7 +177,10 @@ impl Leg {
             gate_open: u64::from(self.gate_open),
             connected: u64::from(self.ice.selected().is_some()),
             secured: u64::from(self.outbound.is_some()),
-            ..self.row
+            ..self
+                .link
+                .as_deref()
+                .map_or(self.row, |link| link.enter(self.row))
         }
     }
 }

@@ -2,6 +2,7 @@
 //! types stands in the README of the `wire` crate.
 
 use crate::api::{Event, Kind, Site};
+use crate::arrivals::Arrivals;
 use crate::contain::strike;
 use crate::leg::Leg;
 use crate::outbox::Outbox;
@@ -98,10 +99,14 @@ impl Shard {
                     self.handle_key_frame_wish(now, index, entry.ssrc, out);
                 }
             }
+            Packet::TransportFeedback(feedback) => {
+                if let Some(link) = leg.link.as_deref_mut() {
+                    link.handle_feedback(now, feedback);
+                }
+            }
             Packet::Sdes(_)
             | Packet::Bye(_)
             | Packet::Remb(_)
-            | Packet::TransportFeedback(_)
             | Packet::CongestionFeedback(_)
             | Packet::Other { .. } => {}
         }
@@ -188,7 +193,9 @@ impl Shard {
             self.events.push_back(Event::ConsentLost { leg });
         }
         let next = if self.leg(index).is_some_and(|l| l.media_address().is_some()) {
-            self.send_due(now, index, out)
+            let link = self.serve_link(now, index, out);
+            let due = self.send_due(now, index, out);
+            link.map_or(due, |at| at.min(due))
         } else {
             now + REPORT_INTERVAL
         };
@@ -207,6 +214,7 @@ impl Shard {
             next = next.min(leg.report_at);
             rtcp.clear();
             leg.write_requests(now, &mut lost, &mut rtcp);
+            leg.write_arrivals(now, &mut rtcp);
             leg.send_rtcp(now, &mut rtcp, out);
             next = leg.next_request(now).map_or(next, |at| next.min(at));
         }
@@ -388,6 +396,20 @@ impl Leg {
         }
     }
 
+    /// What arrived of late, for a sender that numbers its packets.
+    fn write_arrivals(&mut self, now: Micros, rtcp: &mut Vec<u8>) {
+        let ssrcs = (
+            self.reporting_ssrc(),
+            self.sources.iter().find_map(|s| s.ssrc),
+        );
+        let (Some(arrivals), (own, Some(media))) = (self.arrivals.as_deref_mut(), ssrcs) else {
+            return;
+        };
+        if arrivals.write(now, (own, media), rtcp) {
+            self.row.feedback_out += 1;
+        }
+    }
+
     fn next_request(&self, now: Micros) -> Option<Micros> {
         let holes = self
             .sources
@@ -399,7 +421,8 @@ impl Leg {
             .filter(|s| s.may_be_asked())
             .filter_map(|s| s.key_frames.next_at())
             .min();
-        let at = [holes.then_some(now + HOLE_INTERVAL), wishes];
+        let report = self.arrivals.as_deref().and_then(Arrivals::next_at);
+        let at = [holes.then_some(now + HOLE_INTERVAL), wishes, report];
         at.into_iter()
             .flatten()
             .min()

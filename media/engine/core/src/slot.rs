@@ -1,6 +1,7 @@
 //! One thing that a leg can take, and what fills it now.
 
 use crate::api::{Codec, Format, Kind, SlotSpec};
+use crate::bwe;
 use crate::rewrite::Rewriter;
 use crate::rewrite::StreamKey;
 use crate::stats::StreamRow;
@@ -64,7 +65,12 @@ pub struct Slot {
     pub rewriter: Rewriter,
     /// Extended sequence number of the next retransmission (its own stream, RFC 4588).
     pub rtx_next: u64,
-    repair_window: (Micros, u32),
+    repair_window: Micros,
+    repairs_spent: u32,
+    /// Whether its packets carry transport-wide numbers, on which the receiver reports.
+    pub numbered: bool,
+    /// What congestion control calls its packets.
+    pub sends: bwe::Kind,
     /// Counters.
     pub row: StreamRow,
     /// As negotiated.
@@ -86,7 +92,13 @@ impl Slot {
                 direction: 1,
                 ..StreamRow::default()
             },
-            repair_window: (Micros(0), 0),
+            repair_window: Micros(0),
+            repairs_spent: 0,
+            numbered: spec.formats.iter().any(|format| format.transport_cc),
+            sends: match spec.kind {
+                Kind::Audio => bwe::Kind::Audio,
+                Kind::Video => bwe::Kind::Video,
+            },
             repairs: Box::new([(u64::MAX, Micros(0)); RECENT_REPAIRS]),
             spec,
         }
@@ -129,10 +141,10 @@ impl Slot {
 
     /// Notes that a packet is sent again; `None` when there have been too many.
     pub fn take_repair_budget(&mut self, now: Micros, sequence: u64) -> Option<()> {
-        if now.since(self.repair_window.0) >= BUDGET_WINDOW {
-            self.repair_window = (now, 0);
+        if now.since(self.repair_window) >= BUDGET_WINDOW {
+            (self.repair_window, self.repairs_spent) = (now, 0);
         }
-        let spent = &mut self.repair_window.1;
+        let spent = &mut self.repairs_spent;
         *spent = Some(*spent + 1).filter(|spent| *spent <= REPAIR_BUDGET)?;
         self.repairs[sequence as usize % RECENT_REPAIRS] = (sequence, now);
         Some(())
@@ -183,7 +195,7 @@ mod tests {
         let mut lines = touched.map(|offset| offset / 64).to_vec();
         lines.dedup();
         assert!(lines.len() <= 4, "{lines:?} by {touched:?}");
-        assert!(size_of::<Slot>() <= 7 * 64, "{}", size_of::<Slot>());
+        assert!(size_of::<Slot>() <= 8 * 64, "{}", size_of::<Slot>());
     }
 
     fn format(pt: u8, codec: Codec) -> Format {
@@ -197,6 +209,8 @@ mod tests {
             packetization_mode: None,
             profile: None,
             level_asymmetry: false,
+            transport_cc: false,
+            red_pt: None,
         }
     }
 
@@ -212,6 +226,7 @@ mod tests {
             ssrc: 1,
             rtx_ssrc: None,
             formats: both(111, 126),
+            fec: None,
         });
         slot.fill((3, 0), &both(96, 101));
         let filling = slot.filling.as_mut().unwrap();

@@ -151,6 +151,11 @@ impl Source {
         self.spec.formats.first().map_or(90_000, |f| f.clock_rate)
     }
 
+    /// Whether its sender wants to know when each packet arrived.
+    pub fn wants_reports(&self) -> bool {
+        self.spec.formats.iter().any(|f| f.transport_cc)
+    }
+
     /// Whether retransmission was negotiated.
     pub fn repairs(&self) -> bool {
         self.spec.formats.iter().any(|f| f.nack)

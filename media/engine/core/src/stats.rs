@@ -69,6 +69,22 @@ row! {
         dtls_drops,
         /// When the gate was last opened; 0 if never.
         gate_opened_us,
+        /// Reports sent to it on when each of its packets arrived.
+        feedback_out,
+        /// Such reports taken in from it.
+        feedback_in,
+        /// Bit/s that its link carries; 0 if it does not report on each packet.
+        estimate_bps,
+        /// How long packets to it wait in the link, beside jitter.
+        link_queue_us,
+        /// Packets to it that were lost of late, in millionths, before repair.
+        link_loss_ppm,
+        /// Packets that had to wait for their turn.
+        paced,
+        /// Packets that waited too long for their turn, or found too many waiting.
+        pacer_drops,
+        /// Bytes sent only to find out what its link carries.
+        padding_out,
     }
 }
 
