@@ -7,7 +7,7 @@ with each other.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import product
 from types import MappingProxyType
@@ -50,7 +50,7 @@ class Present:
     sharing: bool = False
     pinned: int | None = None
     interpreter: bool = False
-    lines: Mapping[int, int] = MappingProxyType({})
+    lines: Mapping[int, int] = field(default_factory=dict)
 
 
 def plan(present: Sequence[Present], speakers: Sequence[int], previous: Plan = NO_PLAN) -> Plan:
