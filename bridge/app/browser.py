@@ -218,7 +218,6 @@ class BrowserDoor:
         self._service.tell(live)
         return m.Ok(ref=pin.ref)
 
-
     def _view(self, live: LiveRoom, who: ParticipantId, view: m.Viewport) -> m.Ok:
         live.viewports[who] = {slot.mid: slot.height for slot in view.slots}
         self._service.bring_in_line(live)

@@ -271,10 +271,8 @@ class RoomService:
             case LegFailed(leg=leg, code=code):
                 LOG.warning("leg_failed", leg=leg, code=code)
                 self.outside.counts.inc("leg_failures", code)
-            case LegSecured(leg=leg):
-                LOG.info("leg_secured", leg=leg)
-            case ConsentLost(leg=leg):
-                LOG.info("consent_lost", leg=leg)
+            case LegSecured(leg=leg) | ConsentLost(leg=leg):
+                LOG.info("leg_secured" if isinstance(event, LegSecured) else "consent_lost", leg=leg)
             case GateChanged() | LegRemoved():
                 self._log_engine_record(event)
             case RoomFailed():

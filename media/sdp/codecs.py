@@ -29,9 +29,9 @@ class Capabilities:
     """What the bridge takes: codecs by name in lower case, most wanted first.
 
     Bit rates are in bit/s, None for no limit. The limits go into b=TIAS (RFC 3890) of the m-lines of the
-    camera and of the content. `feedback` is transport-wide congestion control both ways, `redundancy` RED for sound
-    both ways (RFC 2198) and FlexFEC for pictures towards the client, `simulcast` several encodings of a picture at
-    once from the client (RFC 8853). To answer one of them is to promise that the engine does it.
+    camera and of the content. `feedback` is transport-wide congestion control both ways, `redundancy` RED for
+    sound both ways (RFC 2198) and FlexFEC for pictures towards the client, `simulcast` several encodings of a
+    picture at once from the client (RFC 8853). To answer one of them is to promise that the engine does it.
     """
 
     audio: tuple[str, ...] = ("opus",)

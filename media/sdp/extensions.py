@@ -44,7 +44,7 @@ def settle(lines: Iterable[MediaLine], sources: frozenset[str], capabilities: Ca
 
 
 def offers(line: MediaLine, uri: str, number: int | None, direction: Direction) -> bool:
-    """Whether the client offers this extension with the settled id, for what flows in `direction`, as it sees it."""
+    """Whether the client offers this extension with the settled id, for what flows in its `direction`."""
     allowed = line.one_way.get(uri, "sendrecv")
     return number is not None and line.extensions.get(uri) == number and allowed in ("sendrecv", direction)
 
@@ -58,8 +58,8 @@ def numbers_packets(line: MediaLine, extensions: Extensions) -> bool:
 def answered(line: MediaLine, extensions: Extensions, *, is_source: bool, has_encodings: bool) -> Iterator[str]:
     """Yield the values of the a=extmap lines that answer an m-line.
 
-    A slot has the number of transport-wide congestion control alone: its SSRC is signalled, so a MID would be a few
-    bytes in every packet for nothing, and a browser measures the level of what it plays itself.
+    A slot has the number of transport-wide congestion control alone: its SSRC is signalled, so a MID would be a
+    few bytes in every packet for nothing, and a browser measures the level of what it plays itself.
     """
     wanted = (
         (MID_URI, extensions.mid, is_source),

@@ -26,9 +26,9 @@ class SentEncoding:
 
 
 def sent_encodings(section: Sequence[str]) -> tuple[SentEncoding, ...]:
-    """Return what an m-section offers to send at once, in its order, at most MAX_ENCODINGS; () without a=simulcast.
+    """Return what an m-section offers to send at once, in its order, at most MAX_ENCODINGS.
 
-    Of alternatives the first is taken. Raises SdpError.
+    Of alternatives the first is taken; without a=simulcast there are none. Raises SdpError.
     """
     offered = [line.removeprefix("a=simulcast:") for line in section if line.startswith("a=simulcast:")]
     if not offered:

@@ -9,7 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from media.sdp import LocalTransport, OfferRoles, SdpError
-from tests.media.sdp_offers import ALL, PEERS, SIMULCAST, answered, in_section, payload_types, recorded, sections, transport
+from tests.media.sdp_offers import (
+    ALL,
+    PEERS,
+    SIMULCAST,
+    answered,
+    in_section,
+    payload_types,
+    recorded,
+    sections,
+    transport,
+)
 
 KINDS = (*PEERS, *SIMULCAST)
 OFFERS = {peer: recorded(peer) for peer in KINDS}

@@ -183,9 +183,7 @@ async def test_browsers_take_simulcast_and_all_repair(browser: Any, mic: str, sl
         assert taken["encodings"] == [["l", True], ["m", True], ["h", True]]
         assert slot is None or slot in taken["slot"]
         paused = await evaluate(PAUSED)
-        again = answered(
-            paused, OfferRoles(*mids), ALL, content_slots=0, local=local, previous=answer.leg
-        )
+        again = answered(paused, OfferRoles(*mids), ALL, content_slots=0, local=local, previous=answer.leg)
         assert (again.leg.sources, again.leg.slots) == (answer.leg.sources, answer.leg.slots)
         taken = await evaluate(f"{TAKE_EVERYTHING}({json.dumps(again.sdp)})")
         assert taken["encodings"] == [["l", True], ["m", False], ["h", False]]
