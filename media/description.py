@@ -144,7 +144,7 @@ class SlotPlace(msgspec.Struct, frozen=True, kw_only=True):
     """Where a slot sits in the SDP: what a page needs to find its track, and a later answer needs to keep it.
 
     `stream` and `track` are the two ids of its a=msid (RFC 8830); `content` marks a slot kept for shared
-    content.
+    content. The SSRCs for repair are kept even while a later offer has no use for them.
     """
 
     slot: int
@@ -155,6 +155,7 @@ class SlotPlace(msgspec.Struct, frozen=True, kw_only=True):
     content: bool
     ssrc: int
     rtx_ssrc: int | None
+    fec_ssrc: int | None = None
 
 
 class LegDescription(msgspec.Struct, frozen=True, kw_only=True):

@@ -190,6 +190,7 @@ class ModelLeg:
     gate: bool = False
     muted: set[int] = field(default_factory=set)
     feeds: dict[int, tuple[int, int]] = field(default_factory=dict)
+    weights: dict[int, tuple[int, int | None]] = field(default_factory=dict)
 
 
 class GateModel:
@@ -276,7 +277,7 @@ class GateModel:
     def _feed(self, command: SetFeeds) -> None:
         for leg in self.legs.values():
             if leg.room == command.room:
-                leg.feeds = {}
+                leg.feeds, leg.weights = {}, {}
         for feed in command.feeds:
             source, to = feed.source, self.legs.get(feed.leg)
             sender = None if source is None else self.legs.get(source.leg)
@@ -293,6 +294,7 @@ class GateModel:
             )
             if to is not None and fits:
                 to.feeds[feed.slot] = (source.leg, source.source)
+                to.weights[feed.slot] = (feed.importance, feed.height)
             else:
                 self._refuse(command, feed.leg, "bad_description")
 
