@@ -3,6 +3,7 @@
 use crate::api::{Extensions, IceParams, LegId, RoomId, SlotSpec, SourceSpec};
 use crate::arrivals::Arrivals;
 use crate::ice::IceLite;
+use crate::layers::Layers;
 use crate::link::Link;
 use crate::ration::Ration;
 use crate::slot::Slot;
@@ -55,6 +56,8 @@ pub struct Leg {
     pub extensions: Extensions,
     /// Canonical name of our streams.
     pub cname: String,
+    /// Its link, and what is sent over it.
+    pub layers: Layers,
     dtls_ration: Ration,
 }
 
@@ -80,6 +83,7 @@ impl Leg {
             slots: slots.into_iter().map(Slot::new).collect(),
             extensions,
             cname,
+            layers: Layers::default(),
             wake: Micros(u64::MAX),
             report_at: Micros(0),
             reported: Micros(0),
@@ -99,8 +103,8 @@ impl Leg {
     pub fn set_gate(&mut self, now: Micros, open: bool) {
         if open && !self.gate_open {
             self.row.gate_opened_us = now.0;
-            let registers = self.sources.iter_mut().map(|source| &mut source.register);
-            registers.for_each(crate::receive::ReceiveRegister::forget_missing);
+            let encodings = self.sources.iter_mut().flat_map(|s| &mut s.encodings);
+            encodings.for_each(|encoding| encoding.register.forget_missing());
         }
         if open != self.gate_open {
             self.set_feedback(now, open);

@@ -79,7 +79,7 @@ impl Shard {
         let trace = slot.rewriter.trace(sequence)?;
         // What filled the slot before is no longer anyone's to ask for, and nothing that is shown now needs it.
         let filling = slot.filling.as_ref()?;
-        filling.flowing.filter(|s| *s == trace.stream)?;
+        filling.flowing.filter(|s| s.is_beside(&trace.stream))?;
         let (cached, format) = self.cached(trace.stream, trace.sequence)?;
         let map = slot.map_format(format)?;
         let descriptor = (map.codec == Codec::Vp8)
@@ -106,6 +106,7 @@ impl Shard {
         let mut leg = self.legs[index as usize].take()?;
         let next = self.serve(now, &mut leg, out);
         self.legs[index as usize] = Some(leg);
+        self.heed_link(now, index, out);
         next
     }
 
@@ -167,12 +168,13 @@ impl Shard {
     /// A packet of a source that is still let through.
     fn cached(&self, stream: StreamKey, sequence: u64) -> Option<(Cached<'_>, &Format)> {
         let leg = self.leg(*self.by_id.get(&stream.leg)?)?;
-        let source = leg
-            .sources
-            .iter()
-            .find(|source| source.stream(leg.id) == stream)?;
+        let mut sources = leg.sources.iter();
+        let source = sources.find(|source| source.spec.source == stream.source)?;
         let may_pass = leg.gate_open() && !source.muted;
-        let cached = source.cache.as_ref().filter(|_| may_pass)?.get(sequence)?;
+        let encoding = source.encodings.get(usize::from(stream.encoding))?;
+        let encoding = Some(encoding).filter(|encoding| encoding.epoch() == stream.epoch)?;
+        let cache = encoding.cache.as_ref().filter(|_| may_pass)?;
+        let cached = cache.get(sequence)?;
         Some((cached, source.format(cached.payload_type)?))
     }
 }

@@ -155,8 +155,9 @@ impl Shard {
     pub fn snapshot(&self, into: &mut Snapshot) {
         for leg in self.legs.iter().flatten() {
             into.legs.push(leg.snapshot());
-            let sources = leg.sources.iter().map(|source| source.snapshot());
-            let slots = leg.slots.iter().map(|slot| slot.row);
+            let sources = leg.sources.iter().flat_map(|source| &source.encodings);
+            let sources = sources.map(crate::encoding::Encoding::snapshot);
+            let slots = leg.slots.iter().map(crate::slot::Slot::snapshot);
             into.streams.extend(sources.chain(slots).map(|mut row| {
                 (row.leg, row.room) = (leg.id.0, leg.room.0);
                 row

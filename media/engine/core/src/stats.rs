@@ -133,6 +133,10 @@ row! {
         keyframes,
         /// Changes of source (1).
         switches,
+        /// Changes between encodings of one source (1).
+        layer_switches,
+        /// One more than the encoding that flows now; 0 when none does (1).
+        layer,
     }
 }
 
