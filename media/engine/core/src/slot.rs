@@ -70,6 +70,13 @@ pub struct Filling {
     pub target: Option<Layer>,
     /// The highest temporal layer that passes now.
     passing: u8,
+    /// What a packet hardly ever asks for.
+    pub terms: Box<Terms>,
+}
+
+/// What was agreed and decided about a source in a slot.
+#[derive(Debug, Clone)]
+pub struct Terms {
     /// What would flow if its source sent it.
     pub wish: Option<Layer>,
     /// Bits a second that the link has for an only encoding; `None` without a limit.
@@ -147,7 +154,7 @@ impl Filling {
     /// What becomes of a payload type of the source; `None` when the receiver does not take it.
     pub fn map(&mut self, payload_type: u8) -> Option<PayloadMap> {
         if self.recent.is_none_or(|map| map.from != payload_type) {
-            let mut maps = self.payloads.iter();
+            let mut maps = self.terms.payloads.iter();
             self.recent = maps.find(|map| map.from == payload_type).copied();
         }
         self.recent
@@ -163,6 +170,8 @@ pub struct Slot {
     pub filling: Option<Filling>,
     /// Output numbers; they outlive every change of source.
     pub rewriter: Rewriter,
+    /// Counters.
+    pub row: StreamRow,
     /// Extended sequence number of the next retransmission (its own stream, RFC 4588).
     pub rtx_next: u64,
     repair_window: Micros,
@@ -171,10 +180,8 @@ pub struct Slot {
     pub numbered: bool,
     /// What congestion control calls its packets.
     pub sends: bwe::Kind,
-    /// Counters.
-    pub row: StreamRow,
     /// As negotiated.
-    pub spec: SlotSpec,
+    pub spec: Box<SlotSpec>,
     repairs: Box<[(u64, Micros); RECENT_REPAIRS]>,
 }
 
@@ -200,7 +207,7 @@ impl Slot {
                 Kind::Video => bwe::Kind::Video,
             },
             repairs: Box::new([(u64::MAX, Micros(0)); RECENT_REPAIRS]),
-            spec,
+            spec: Box::new(spec),
         }
     }
 
@@ -218,10 +225,12 @@ impl Slot {
             flowing: None,
             target: Some(target),
             passing: target.temporal,
-            wish: Some(target),
-            share: None,
-            claim,
-            payloads: self.common_formats(formats),
+            terms: Box::new(Terms {
+                wish: Some(target),
+                share: None,
+                claim,
+                payloads: self.common_formats(formats),
+            }),
         });
     }
 
@@ -326,7 +335,7 @@ mod tests {
         let (numbers, counters) = (offset_of!(Slot, rewriter), offset_of!(Slot, row));
         let touched = [
             offset_of!(Slot, filling),
-            offset_of!(Slot, filling) + offset_of!(Filling, payloads) - 1,
+            offset_of!(Slot, filling) + offset_of!(Filling, terms) - 1,
             numbers,
             numbers + Rewriter::EVERY_PACKET - 1,
             counters + offset_of!(StreamRow, codec),

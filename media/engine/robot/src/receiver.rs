@@ -8,7 +8,7 @@ use engine_core::api::{Format, Kind};
 use engine_core::keyframe::KeyFrameRequests;
 use engine_core::random::mix;
 use engine_core::receive::{Arrival, ReceiveRegister};
-use engine_core::source::SenderReportSeen;
+use engine_core::encoding::SenderReportSeen;
 use engine_core::Micros;
 use engine_srtp::{Inbound, SrtpError};
 use engine_wire::payload::rtx;
