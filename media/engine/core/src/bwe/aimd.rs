@@ -18,6 +18,13 @@ const DRAIN_S: f64 = 0.35;
 const DRAIN_LEAST: f64 = 0.1;
 /// Draining ends after that long in any case: the path may just have become longer.
 const DRAIN_MOST: Micros = Micros::from_millis(2_500);
+/// A queue that differs by less than this share of what was sent less is none: the path is longer now.
+const DRAINED: f64 = 0.15;
+/// It is judged when so much should be gone, in us and in packets of full size: less is noise.
+const DRAIN_JUDGED_US: f64 = 80_000.0;
+const DRAIN_JUDGED_BITS: f64 = 3.0 * 1_200.0 * 8.0;
+/// Not more often than this, lest a queue that others fill be followed up without end.
+const DRAIN_JUDGED_AGAIN: Micros = Micros::from_secs(4);
 /// Between two decreases beside the round trip: what a report needs to tell of the first.
 const REACTION: Micros = Micros::from_millis(150);
 /// What is assumed of a link of which nothing is known any more.
@@ -47,6 +54,8 @@ pub(super) struct Input {
     /// Bit/s that arrive, counting what was lost without the rate being the reason: at once, and over longer.
     pub(super) recent: Option<f64>,
     pub(super) steady: Option<f64>,
+    /// Bytes sent since the last time.
+    pub(super) sent: u64,
     /// The rate stays as it is, for a reason of its own.
     pub(super) hold: bool,
 }
@@ -81,12 +90,26 @@ impl Capacity {
     }
 }
 
+/// A queue that is being drained.
+#[derive(Debug, Clone, Copy)]
+struct Drain {
+    since: Micros,
+    /// Bit/s that were sent before.
+    before: f64,
+    /// Bit/s that arrived when it began.
+    carried: f64,
+    longest: Micros,
+    /// By how much it should have become shorter by now, in us.
+    expected: f64,
+}
+
 /// The state of the rate.
 #[derive(Debug)]
 pub(super) struct Aimd {
     rate: f64,
     capacity: Option<Capacity>,
-    draining_since: Option<Micros>,
+    drain: Option<Drain>,
+    judged: Option<Micros>,
     queue: Micros,
     last_update: Micros,
     last_decrease: Option<Micros>,
@@ -97,7 +120,8 @@ impl Aimd {
         Self {
             rate: bps,
             capacity: None,
-            draining_since: None,
+            drain: None,
+            judged: None,
             queue: Micros(0),
             last_update: now,
             last_decrease: None,
@@ -106,7 +130,7 @@ impl Aimd {
 
     /// Bit/s that may be sent now.
     pub(super) fn rate(&self) -> f64 {
-        match (self.draining_since, self.capacity) {
+        match (self.drain, self.capacity) {
             (Some(_), Some(capacity)) => {
                 let queue = self.queue.0 as f64 / 1e6;
                 let share = (DECREASE - queue / DRAIN_S).max(DRAIN_LEAST);
@@ -123,7 +147,7 @@ impl Aimd {
 
     /// Whether a queue is being drained.
     pub(super) const fn is_draining(&self) -> bool {
-        self.draining_since.is_some()
+        self.drain.is_some()
     }
 
     /// When the link was last found full.
@@ -131,34 +155,60 @@ impl Aimd {
         self.last_decrease
     }
 
-    pub(super) fn update(&mut self, now: Micros, input: &Input) {
-        let elapsed = now.since(self.last_update).0.min(200_000) as f64 / 1e6;
+    /// Time passes, or a report has come. True if the queue that was to be drained turns out to be none: what is the least
+    /// delay now is then the base.
+    pub(super) fn update(&mut self, now: Micros, input: &Input) -> bool {
+        let elapsed = now.since(self.last_update).0.min(200_000);
         self.last_update = now;
         self.queue = input.queue;
-        if let (Some(capacity), Some(recent)) = (&mut self.capacity, input.recent) {
+        if let (Some(_), Some(capacity), Some(recent)) =
+            (self.drain, &mut self.capacity, input.recent)
+        {
             // As long as there is a queue, what arrives is what the link carries.
-            if self.draining_since.is_some() && input.sight != Sight::Clear {
+            if input.sight != Sight::Clear {
                 capacity.note(recent, 0.3);
                 self.rate = self.rate.min(DECREASE * capacity.mean).max(FLOOR);
             }
         }
         match input.sight {
             Sight::Congested => self.decrease(now, input),
-            Sight::Draining if self.draining_since.is_some() => {}
             Sight::Draining => {}
             Sight::Clear => {
-                self.draining_since = None;
+                self.drain = None;
                 if !input.hold {
-                    self.increase(elapsed, input);
+                    self.increase(elapsed as f64 / 1e6, input);
                 }
             }
         }
-        if self
-            .draining_since
-            .is_some_and(|since| now.since(since) > DRAIN_MOST)
-        {
-            self.draining_since = None;
+        self.judge_drain(now, elapsed, input)
+    }
+
+    fn judge_drain(&mut self, now: Micros, elapsed: u64, input: &Input) -> bool {
+        let Some(drain) = &mut self.drain else {
+            return false;
+        };
+        if now.since(drain.since) > DRAIN_MOST {
+            self.drain = None;
+            return false;
         }
+        if now.since(drain.since) < input.rtt {
+            drain.longest = drain.longest.max(input.queue);
+            drain.carried = input.recent.unwrap_or(drain.carried);
+            return false;
+        }
+        drain.expected += elapsed as f64 - input.sent as f64 * 8e6 / drain.carried.max(1.0);
+        let enough = DRAIN_JUDGED_US.max(DRAIN_JUDGED_BITS * 1e6 / drain.carried.max(1.0));
+        let differs = drain.longest.0.abs_diff(input.queue.0) as f64;
+        let again = self
+            .judged
+            .is_none_or(|at| now.since(at) > DRAIN_JUDGED_AGAIN);
+        if drain.expected < enough || differs > DRAINED * drain.expected || !again {
+            return false;
+        }
+        let before = drain.before;
+        self.judged = Some(now);
+        self.set(before);
+        true
     }
 
     fn decrease(&mut self, now: Micros, input: &Input) {
@@ -167,7 +217,13 @@ impl Aimd {
             return;
         }
         self.last_decrease = Some(now);
-        self.draining_since = Some(now);
+        self.drain.get_or_insert(Drain {
+            since: now,
+            before: self.rate,
+            carried: input.recent.unwrap_or(self.rate),
+            longest: input.queue,
+            expected: 0.0,
+        });
         let Some(arriving) = input.recent else {
             self.rate = (self.rate * DECREASE).max(FLOOR);
             return;
@@ -205,7 +261,7 @@ impl Aimd {
 
     /// A probe has shown that so much fits.
     pub(super) fn probed(&mut self, bps: f64) {
-        if self.draining_since.is_some() || bps <= self.rate {
+        if self.drain.is_some() || bps <= self.rate {
             return;
         }
         if self
@@ -220,6 +276,6 @@ impl Aimd {
     /// After an outage.
     pub(super) fn set(&mut self, bps: f64) {
         self.rate = bps.clamp(FLOOR, CEILING);
-        self.draining_since = None;
+        self.drain = None;
     }
 }

@@ -14,20 +14,25 @@ const PACKETS: u32 = 30;
 const SPAN: Micros = Micros::from_millis(300);
 /// Packets of a sample, and more for each packet that a run of losses is longer: with fewer, chance is mistaken for
 /// success once in ten.
-const SAMPLE: (u32, f64) = (40, 20.0);
+const SAMPLE: (f64, f64) = (40.0, 20.0);
+/// A sample must be the larger, the further the excess is below this.
+const CLEAR: f64 = 0.2;
 /// How far loss must be above the inherent one, and by how many deviations of chance: to be looked at closer (less is of
 /// no interest, since retransmission sees to it), and to be acted on at once.
-const SUSPICIOUS: (f64, f64) = (0.03, 2.0);
+const SUSPICIOUS: (f64, f64) = (0.06, 2.0);
 const PLAIN: (f64, f64) = (0.25, 4.0);
 /// How much one stretch counts in the inherent loss: what a few stretches of a full link add is soon forgotten.
 const LEARN: f64 = 0.06;
+/// The same under a cap, where what is lost has nothing to do with the rate.
+const LEARN_CAPPED: f64 = 0.2;
 /// Never taken for inherent: no link that loses more than half is of use for sound.
 const INHERENT_MOST: f64 = 0.45;
 /// Of what should arrive more during a trial if the rate is the reason, this share must.
 const SUCCESS: f64 = 0.4;
-/// Losses come in runs, of two at first guess; a run of more tells no more (the link was full, or down).
+/// Losses come in runs, of two at first guess. What is lost in a run after so many tells no more of the rate: a link that
+/// is full lets something through in between, one that is down does not.
 const RUN: f64 = 2.0;
-const RUN_LONGEST: f64 = 6.0;
+const RUN_LONGEST: u32 = 5;
 /// Loss that comes so soon after a cap was raised comes from that.
 const BLAMED: Micros = Micros::from_secs(3);
 /// Of what arrives, under a cap.
@@ -37,7 +42,7 @@ const TRIAL: f64 = 0.8;
 /// Until a cap is raised, at first and at most; twice as long each time that raising it brings the loss back.
 const RAISE: (Micros, Micros) = (Micros::from_millis(1_500), Micros::from_secs(8));
 /// How much a cap is raised at first and at most; twice as much each time that it does no harm.
-const STEP: (f64, f64) = (0.15, 1.0);
+const STEP: (f64, f64) = (0.2, 1.0);
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Stretch {
@@ -99,6 +104,8 @@ pub(super) struct LossControl {
     /// What exceeded the inherent loss and is not yet acted on.
     suspect: Option<Stretch>,
     inherent: f64,
+    /// Stretches that it was learnt from.
+    learnt: u32,
     /// Mean length of a run of lost packets, and the present run.
     run: f64,
     lost_in_run: u32,
@@ -118,6 +125,7 @@ impl Default for LossControl {
             done: None,
             suspect: None,
             inherent: 0.0,
+            learnt: 0,
             run: RUN,
             lost_in_run: 0,
             trial: None,
@@ -144,6 +152,9 @@ impl LossControl {
             self.current.began = result.sent_at;
         }
         self.note_run(result.arrived_us.is_none());
+        if self.lost_in_run > RUN_LONGEST {
+            return;
+        }
         self.current.packets += 1;
         self.current.lost += u32::from(result.arrived_us.is_none());
         self.current.ended = result.sent_at;
@@ -247,31 +258,32 @@ impl LossControl {
     /// A first excess is chance more often than not, and what follows it is less then, whatever the rate: it counts only if
     /// a second sample, taken at the same rate, shows it too.
     fn suspect(&mut self, now: Micros, stretch: Stretch, around: &Around) {
-        let enough = self.sample();
-        let Some(seen) = &mut self.suspect else {
+        let Some(seen) = self.suspect else {
             if self.exceeds(stretch, SUSPICIOUS) {
                 self.suspect = Some(Stretch::default());
-            }
-            self.learn(stretch);
-            return;
-        };
-        *seen = seen.and(stretch);
-        let seen = *seen;
-        if seen.packets >= enough {
-            self.suspect = None;
-            if self.exceeds(seen, SUSPICIOUS) {
-                self.try_less(now, seen.share(), around);
             } else {
                 self.learn(stretch);
             }
+            return;
+        };
+        let seen = seen.and(stretch);
+        self.suspect = Some(seen);
+        if seen.packets < self.sample(seen.share()) {
+            return;
+        }
+        self.suspect = None;
+        if self.exceeds(seen, SUSPICIOUS) {
+            self.try_less(now, seen.share(), around);
         } else {
-            self.learn(stretch);
+            self.learn(seen);
         }
     }
 
-    /// Packets of a sample in which losses in runs of the present length are no more than chance.
-    fn sample(&self) -> u32 {
-        SAMPLE.0 + (SAMPLE.1 * self.run) as u32
+    /// Packets of a sample that can tell such a loss from the inherent one, if losses come in runs of the present length.
+    fn sample(&self, loss: f64) -> u32 {
+        let excess = (loss - self.inherent).max(0.01);
+        let harder = (CLEAR / excess).clamp(1.0, 2.5);
+        (harder * (SAMPLE.0 + SAMPLE.1 * self.run)) as u32
     }
 
     /// Whether that is more than chance makes of the inherent loss. Losses that come in runs of a mean length vary as much
@@ -287,7 +299,7 @@ impl LossControl {
         if lost {
             self.lost_in_run += 1;
         } else if self.lost_in_run > 0 {
-            let length = f64::from(self.lost_in_run).min(RUN_LONGEST);
+            let length = f64::from(self.lost_in_run.min(RUN_LONGEST));
             self.run += 0.05 * (length - self.run);
             self.lost_in_run = 0;
         }
@@ -320,7 +332,7 @@ impl LossControl {
     }
 
     fn judge_trial(&mut self, now: Micros, stretch: Stretch, around: &Around) {
-        let enough = self.sample();
+        let enough = self.trial.map_or(0, |trial| self.sample(trial.before));
         let Some(trial) = &mut self.trial else { return };
         if stretch.began < trial.since {
             return;
@@ -347,7 +359,15 @@ impl LossControl {
     }
 
     fn learn(&mut self, stretch: Stretch) {
+        self.learnt = self.learnt.saturating_add(1);
+        let weight = if self.cap.is_some() {
+            LEARN_CAPPED
+        } else {
+            LEARN
+        };
+        // The first ones count as much as there are few of them.
+        let weight = weight.max(1.0 / f64::from(self.learnt));
         let share = stretch.share();
-        self.inherent = (self.inherent + LEARN * (share - self.inherent)).min(INHERENT_MOST);
+        self.inherent = (self.inherent + weight * (share - self.inherent)).min(INHERENT_MOST);
     }
 }

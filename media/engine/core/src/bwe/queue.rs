@@ -124,6 +124,15 @@ impl QueueDelay {
         Micros(envelope.saturating_sub(base).max(0) as u64)
     }
 
+    /// What is the least delay now is the base from here on: the path has become longer.
+    pub(super) fn rebase(&mut self) {
+        let envelope = self.current.min(self.past[0]);
+        if envelope != NONE {
+            self.base = [NONE; BASE_SPANS];
+            self.base[self.base_at] = envelope;
+        }
+    }
+
     /// Forgets the envelope, not the base: after an outage.
     pub(super) fn reset(&mut self) {
         *self = Self {
