@@ -17,10 +17,25 @@ fn megabit(name: &'static str, seed: u64, rtt: u64, change: impl Fn(Profile) -> 
 }
 
 fn assert_sends_it_all(setup: &Setup) {
-    let log = setup.run(12_000);
-    let sent = log.sent(3_000, 12_000);
-    assert!(sent >= 980_000.0, "{sent:.0}\n{}", log.table());
-    let least = log.estimate_least(4_000, 12_000);
+    if std::env::var("ALL").is_ok() {
+        let log = setup.run(13_000);
+        let (a, b) = (log.sent(5_000, 13_000), log.estimate_least(5_000, 13_000));
+        if a < 950e3 || b < 700_000 {
+            println!(
+                "BAD {} {:?} {:?} order {} rtt {} sent {a:.0} least {b}",
+                log.name,
+                setup.there.loss,
+                setup.there.jitter,
+                setup.there.keep_order,
+                setup.there.delay_us / 500
+            );
+        }
+        return;
+    }
+    let log = setup.run(13_000);
+    let sent = log.sent(5_000, 13_000);
+    assert!(sent >= 950_000.0, "{sent:.0}\n{}", log.table());
+    let least = log.estimate_least(5_000, 13_000);
     assert!(least >= 700_000, "{least}\n{}", log.table());
 }
 

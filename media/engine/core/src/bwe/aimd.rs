@@ -191,7 +191,8 @@ impl Aimd {
             self.drain = None;
             return false;
         }
-        if now.since(drain.since) < input.rtt {
+        // What is sent now arrives behind the queue.
+        if now.since(drain.since) < input.rtt + drain.longest {
             drain.longest = drain.longest.max(input.queue);
             drain.carried = input.recent.unwrap_or(drain.carried);
             return false;

@@ -14,14 +14,16 @@ use crate::time::Micros;
 use engine_wire::rtcp::{Arrival, CongestionFeedback, TransportFeedback};
 use std::cmp::Reverse;
 
-/// A trend counts when packets wait at least so long, and as much longer as the delay varies anyhow.
+/// A trend counts when packets wait at least so long, and as much longer as the delay varies without a queue.
 const QUEUE_LEAST_US: f64 = 8_000.0;
-const QUEUE_NOISE: f64 = 0.8;
 /// A queue that long is congestion without a trend, if it does not shrink.
 const QUEUE_LONG_US: f64 = 45_000.0;
-const LONG_NOISE: f64 = 1.5;
-/// Both are longer by so many times what the envelope of the delay varies by.
-const ENVELOPE_NOISE: f64 = 1.5;
+/// The variation of the delay from group to group that pictures make by themselves, in ms, and in how many times of
+/// what is beyond that the least of eight packets lies above the least of ten seconds, if delays are normal.
+const OWN_VARIATION_MS: f64 = 6.0;
+const VARIATION: f64 = 2.0;
+/// The same for what the envelope varies by.
+const ENVELOPE: f64 = 2.0;
 /// Until a round trip is measured.
 const FIRST_RTT: Micros = Micros::from_millis(200);
 /// Clusters at the start, in times of the first estimate (as libwebrtc has them).
@@ -274,22 +276,19 @@ impl Estimator {
         self.queue.queue(self.trendline.variation_ms)
     }
 
-    fn least_queue(&self) -> f64 {
-        QUEUE_LEAST_US
-            + QUEUE_NOISE * 1e3 * self.trendline.variation_ms
-            + ENVELOPE_NOISE * self.queue.noise()
+    /// How much longer packets seem to wait at times than they do, in us.
+    fn noise(&self) -> f64 {
+        let variation = (self.trendline.variation_ms - OWN_VARIATION_MS).max(0.0);
+        VARIATION * 1e3 * variation + ENVELOPE * self.queue.noise()
     }
 
     fn sight(&self) -> Sight {
-        let queue = self.waiting().0 as f64;
-        let long = QUEUE_LONG_US
-            + LONG_NOISE * 1e3 * self.trendline.variation_ms
-            + ENVELOPE_NOISE * self.queue.noise();
+        let queue = self.waiting().0 as f64 - self.noise();
         let falling = self.queue.is_falling();
         let grows = self.trendline.trend == Trend::Growing;
-        if queue <= self.least_queue() {
+        if queue <= QUEUE_LEAST_US {
             Sight::Clear
-        } else if queue > long && !falling {
+        } else if queue > QUEUE_LONG_US && !falling {
             Sight::Congested
         } else if grows && self.prober.is_out() {
             // The queue is the probe's own.

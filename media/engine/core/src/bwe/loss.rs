@@ -28,7 +28,7 @@ const LEARN_CAPPED: f64 = 0.2;
 /// Never taken for inherent: no link that loses more than half is of use for sound.
 const INHERENT_MOST: f64 = 0.45;
 /// Of what should arrive more during a trial if the rate is the reason, this share must.
-const SUCCESS: f64 = 0.4;
+const SUCCESS: f64 = 0.6;
 /// Losses come in runs, of two at first guess. What is lost in a run after so many tells no more of the rate: a link that
 /// is full lets something through in between, one that is down does not.
 const RUN: f64 = 2.0;
@@ -351,7 +351,7 @@ impl LossControl {
                 cap.raise_at = now + self.wait;
             }
         } else if after <= INHERENT_MOST {
-            self.inherent = after;
+            self.inherent = f64::midpoint(before, after).min(INHERENT_MOST);
             self.cap = None;
         } else {
             self.try_less(now, after, around);

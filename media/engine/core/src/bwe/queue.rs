@@ -21,7 +21,7 @@ const FEW_LEAST_US: f64 = 40_000.0;
 /// The envelope of jitter that keeps its order (a shared radio) is not level: how much of each difference counts, and
 /// what is no noise but a queue.
 const NOISE_WEIGHT: f64 = 0.04;
-const NOISE_MOST_US: i64 = 20_000;
+const NOISE_MOST_US: i64 = 40_000;
 const NONE: i64 = i64::MAX;
 
 /// The envelope and its base.
@@ -34,6 +34,8 @@ pub(super) struct QueueDelay {
     past: [i64; 2],
     /// Mean of what two stretches in a row differ by, in us.
     noise: f64,
+    /// How many stretches that is known from.
+    stretches: u32,
     few: [i64; FEW],
     few_at: usize,
     base: [i64; BASE_SPANS],
@@ -49,6 +51,7 @@ impl Default for QueueDelay {
             since_us: i64::MIN / 2,
             past: [NONE; 2],
             noise: 0.0,
+            stretches: 0,
             few: [i64::MIN; FEW],
             few_at: 0,
             base: [NONE; BASE_SPANS],
@@ -65,7 +68,9 @@ impl QueueDelay {
         if self.packets >= PACKETS && sent_us - self.since_us >= STRETCH_US {
             if self.past[0] != NONE {
                 let differ = (self.current - self.past[0]).abs().min(NOISE_MOST_US);
-                self.noise += NOISE_WEIGHT * (differ as f64 - self.noise);
+                self.stretches = self.stretches.saturating_add(1);
+                let weight = NOISE_WEIGHT.max(1.0 / f64::from(self.stretches));
+                self.noise += weight * (differ as f64 - self.noise);
             }
             self.past = [self.current, self.past[0]];
             (self.current, self.packets) = (NONE, 0);
@@ -137,6 +142,7 @@ impl QueueDelay {
     pub(super) fn reset(&mut self) {
         *self = Self {
             noise: self.noise,
+            stretches: self.stretches,
             base: self.base,
             base_at: self.base_at,
             base_since_us: self.base_since_us,
