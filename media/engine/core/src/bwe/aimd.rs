@@ -22,7 +22,9 @@ const DRAIN_MOST: Micros = Micros::from_millis(2_500);
 const DRAINED: f64 = 0.15;
 /// It is judged when so much should be gone, in us and in packets of full size: less is noise.
 const DRAIN_JUDGED_US: f64 = 80_000.0;
-const DRAIN_JUDGED_BITS: f64 = 3.0 * 1_200.0 * 8.0;
+const DRAIN_JUDGED_BYTES: f64 = 3.0 * 1_200.0;
+/// What is sent so soon after the rate was lowered may still make the queue longer.
+const DRAIN_BEGINS: Micros = Micros::from_millis(50);
 /// Not more often than this, lest a queue that others fill be followed up without end.
 const DRAIN_JUDGED_AGAIN: Micros = Micros::from_secs(4);
 /// Between two decreases beside the round trip: what a report needs to tell of the first.
@@ -54,8 +56,6 @@ pub(super) struct Input {
     /// Bit/s that arrive, counting what was lost without the rate being the reason: at once, and over longer.
     pub(super) recent: Option<f64>,
     pub(super) steady: Option<f64>,
-    /// Bytes sent since the last time.
-    pub(super) sent: u64,
     /// The rate stays as it is, for a reason of its own.
     pub(super) hold: bool,
 }
@@ -99,8 +99,9 @@ struct Drain {
     /// Bit/s that arrived when it began.
     carried: f64,
     longest: Micros,
-    /// By how much it should have become shorter by now, in us.
-    expected: f64,
+    /// When the last packet was sent of those that were sent since and reported on, and the bytes of all of them.
+    sent_until: Micros,
+    bytes: u64,
 }
 
 /// The state of the rate.
@@ -180,10 +181,10 @@ impl Aimd {
                 }
             }
         }
-        self.judge_drain(now, elapsed, input)
+        self.judge_drain(now, input)
     }
 
-    fn judge_drain(&mut self, now: Micros, elapsed: u64, input: &Input) -> bool {
+    fn judge_drain(&mut self, now: Micros, input: &Input) -> bool {
         let Some(drain) = &mut self.drain else {
             return false;
         };
@@ -191,22 +192,23 @@ impl Aimd {
             self.drain = None;
             return false;
         }
-        // What is sent now arrives behind the queue.
-        if now.since(drain.since) < input.rtt + drain.longest {
+        let sent_us = drain.sent_until.since(drain.since);
+        if sent_us < DRAIN_BEGINS {
             drain.longest = drain.longest.max(input.queue);
             drain.carried = input.recent.unwrap_or(drain.carried);
             return false;
         }
-        drain.expected += elapsed as f64 - input.sent as f64 * 8e6 / drain.carried.max(1.0);
-        let enough = DRAIN_JUDGED_US.max(DRAIN_JUDGED_BITS * 1e6 / drain.carried.max(1.0));
+        let us_per_byte = 8e6 / drain.carried.max(1.0);
+        let expected = sent_us.0 as f64 - drain.bytes as f64 * us_per_byte;
+        let enough = DRAIN_JUDGED_US.max(DRAIN_JUDGED_BYTES * us_per_byte);
         let differs = drain.longest.0.abs_diff(input.queue.0) as f64;
         let again = self
             .judged
             .is_none_or(|at| now.since(at) > DRAIN_JUDGED_AGAIN);
-        if drain.expected < enough || differs > DRAINED * drain.expected || !again {
+        if expected < enough || differs > DRAINED * expected || !again {
             return false;
         }
-        let before = drain.before;
+        let before = drain.before.min(drain.carried);
         self.judged = Some(now);
         self.set(before);
         true
@@ -223,7 +225,8 @@ impl Aimd {
             before: self.rate,
             carried: input.recent.unwrap_or(self.rate),
             longest: input.queue,
-            expected: 0.0,
+            sent_until: now,
+            bytes: 0,
         });
         let Some(arriving) = input.recent else {
             self.rate = (self.rate * DECREASE).max(FLOOR);
@@ -258,6 +261,14 @@ impl Aimd {
             self.rate * FAR.powf(elapsed)
         };
         self.rate = grown.min(limit).min(CEILING);
+    }
+
+    /// A packet has been reported on, arrived or not.
+    pub(super) fn note_reported(&mut self, sent_at: Micros, bytes: u32) {
+        if let Some(drain) = self.drain.as_mut().filter(|drain| sent_at > drain.since) {
+            drain.sent_until = drain.sent_until.max(sent_at);
+            drain.bytes += u64::from(bytes);
+        }
     }
 
     /// A probe has shown that so much fits.

@@ -77,8 +77,6 @@ pub struct Estimator {
     /// What was sent before tells of an outage only.
     ignored_before: Micros,
     rtt: Option<Micros>,
-    /// Bytes since the rate was last looked at.
-    sent: u64,
     wanted: f64,
     probe_wait: Micros,
     last_probe: Option<Micros>,
@@ -103,7 +101,6 @@ impl Estimator {
             silent_share: 1.0,
             ignored_before: Micros(0),
             rtt: None,
-            sent: 0,
             wanted: 0.0,
             probe_wait: PROBE_WAIT.0,
             last_probe: None,
@@ -114,7 +111,6 @@ impl Estimator {
     pub fn note_sent(&mut self, now: Micros, bytes: usize, kind: Kind) -> u16 {
         let cluster = self.prober.cluster();
         self.prober.note_sent(now, bytes);
-        self.sent += bytes as u64;
         self.history.note_sent(now, bytes, kind, cluster)
     }
 
@@ -249,12 +245,16 @@ impl Estimator {
             self.queue.add(sent, arrived);
         }
         self.acked.add(result);
+        if !result.was_lost {
+            self.aimd.note_reported(result.sent_at, result.bytes);
+        }
         if result.cluster != 0 {
             self.prober.add(result);
         }
         let around = Around {
             rate: f64::from(self.estimate_bps()),
-            arriving: self.acked.steady(),
+            recent: self.acked.recent(),
+            steady: self.acked.steady(),
             draining: self.aimd.is_draining(),
         };
         self.loss.add(now, result, &around);
@@ -310,7 +310,6 @@ impl Estimator {
             rtt: self.rtt(),
             recent: self.acked.recent().map(|bps| bps / carried),
             steady: self.acked.steady().map(|bps| bps / carried),
-            sent: std::mem::take(&mut self.sent),
             hold: self.loss.holds() || self.silence.is_silent(),
         };
         if self.aimd.update(now, &input) {

@@ -28,7 +28,7 @@ const LEARN_CAPPED: f64 = 0.2;
 /// Never taken for inherent: no link that loses more than half is of use for sound.
 const INHERENT_MOST: f64 = 0.45;
 /// Of what should arrive more during a trial if the rate is the reason, this share must.
-const SUCCESS: f64 = 0.6;
+const SUCCESS: f64 = 0.5;
 /// Losses come in runs, of two at first guess. What is lost in a run after so many tells no more of the rate: a link that
 /// is full lets something through in between, one that is down does not.
 const RUN: f64 = 2.0;
@@ -69,10 +69,13 @@ impl Stretch {
 #[derive(Debug, Clone, Copy)]
 struct Trial {
     since: Micros,
-    /// Bit/s that arrived, and were more than the trial sends.
+    /// Bit/s that arrived.
     arriving: f64,
-    /// The loss that led to it.
+    /// The loss that led to it, and the rate at which it came.
     before: f64,
+    above: f64,
+    /// A second one: much loss is not taken for inherent at once.
+    again: bool,
     seen: Stretch,
 }
 
@@ -90,8 +93,9 @@ struct Cap {
 pub(super) struct Around {
     /// Bit/s that may be sent now.
     pub(super) rate: f64,
-    /// Bit/s that arrive.
-    pub(super) arriving: Option<f64>,
+    /// Bit/s that arrive, at once and over longer.
+    pub(super) recent: Option<f64>,
+    pub(super) steady: Option<f64>,
     /// The delay has already shown congestion.
     pub(super) draining: bool,
 }
@@ -249,7 +253,7 @@ impl LossControl {
         } else if around.draining {
             self.suspect = None;
         } else if self.exceeds(stretch, PLAIN) {
-            self.try_less(now, stretch.share(), around);
+            self.try_less(now, stretch.share(), around.recent, around);
         } else {
             self.suspect(now, stretch, around);
         }
@@ -273,7 +277,7 @@ impl LossControl {
         }
         self.suspect = None;
         if self.exceeds(seen, SUSPICIOUS) {
-            self.try_less(now, seen.share(), around);
+            self.try_less(now, seen.share(), around.steady, around);
         } else {
             self.learn(seen);
         }
@@ -305,10 +309,10 @@ impl LossControl {
         }
     }
 
-    fn try_less(&mut self, now: Micros, loss: f64, around: &Around) {
-        let arriving = around.arriving.unwrap_or(around.rate * (1.0 - loss));
+    /// Lowers the rate to what arrives, and begins a trial.
+    fn try_less(&mut self, now: Micros, loss: f64, arriving: Option<f64>, around: &Around) {
+        let arriving = arriving.unwrap_or(around.rate * (1.0 - loss));
         let arriving = CAP * arriving / (1.0 - self.inherent);
-        let bps = arriving.min(around.rate * TRIAL);
         let raised = self.cap.and_then(|cap| cap.raised_at).max(self.freed_at);
         if raised.is_some_and(|at| now.since(at) < BLAMED) {
             self.wait = Micros((self.wait.0 * 2).min(RAISE.1 .0));
@@ -317,44 +321,63 @@ impl LossControl {
         let above = self
             .cap
             .map_or(around.rate, |cap| cap.above.max(around.rate));
+        self.begin_trial(now, arriving.min(around.rate * TRIAL), above);
+        self.trial = Some(Trial {
+            since: now,
+            arriving,
+            before: loss,
+            above: around.rate,
+            again: false,
+            seen: Stretch::default(),
+        });
+    }
+
+    fn begin_trial(&mut self, now: Micros, bps: f64, above: f64) {
         self.cap = Some(Cap {
             bps,
             above,
             raise_at: now + self.wait,
             raised_at: None,
         });
-        self.trial = Some(Trial {
-            since: now,
-            arriving,
-            before: loss,
-            seen: Stretch::default(),
-        });
     }
 
     fn judge_trial(&mut self, now: Micros, stretch: Stretch, around: &Around) {
-        let enough = self.trial.map_or(0, |trial| self.sample(trial.before));
-        let Some(trial) = &mut self.trial else { return };
+        let Some(mut trial) = self.trial else { return };
         if stretch.began < trial.since {
             return;
         }
         trial.seen = trial.seen.and(stretch);
-        if trial.seen.packets < enough {
+        self.trial = Some(trial);
+        if trial.seen.packets < self.sample(trial.before) {
             return;
         }
-        let (before, after, arriving) = (trial.before, trial.seen.share(), trial.arriving);
         self.trial = None;
-        let hoped = (1.0 - self.inherent) / (1.0 - before).max(0.01);
-        let seen = (1.0 - after) / (1.0 - before).max(0.01);
-        if seen >= 1.0 + SUCCESS * (hoped - 1.0) {
-            if let Some(cap) = &mut self.cap {
-                cap.bps = cap.bps.max(arriving);
-                cap.raise_at = now + self.wait;
-            }
-        } else if after <= INHERENT_MOST {
-            self.inherent = f64::midpoint(before, after).min(INHERENT_MOST);
-            self.cap = None;
+        let after = trial.seen.share();
+        // Of a full link as much more arrives as less is sent, until only the inherent loss is left.
+        let survived = (1.0 - trial.before).max(0.01);
+        let hoped = ((1.0 - self.inherent) / survived).min(trial.above / around.rate);
+        if (1.0 - after) / survived >= 1.0 + SUCCESS * (hoped - 1.0) {
+            self.keep_cap(now, trial.arriving);
+        } else if after > INHERENT_MOST || (after > self.inherent + PLAIN.0 && !trial.again) {
+            self.begin_trial(now, around.rate * TRIAL, trial.above);
+            let (since, seen) = (now, Stretch::default());
+            self.trial = Some(Trial {
+                since,
+                seen,
+                again: true,
+                ..trial
+            });
         } else {
-            self.try_less(now, after, around);
+            self.inherent = f64::midpoint(trial.before, after).min(INHERENT_MOST);
+            self.cap = None;
+        }
+    }
+
+    /// The rate is the reason: so much fits.
+    fn keep_cap(&mut self, now: Micros, bps: f64) {
+        if let Some(cap) = &mut self.cap {
+            cap.bps = cap.bps.max(bps);
+            cap.raise_at = now + self.wait;
         }
     }
 
