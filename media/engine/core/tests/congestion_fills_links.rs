@@ -37,7 +37,7 @@ fn steady_links_are_filled_and_queues_kept_short() {
         for rtt in [20, 60, 150, 300] {
             for queue in [100, 1_000] {
                 let log = wanting_all("steady", rate, rtt, queue).run(12_000);
-                assert_good(&log, rate, 0.8, [55.0, 120.0]);
+                assert_good(&log, rate, 0.8, [55.0, 150.0]);
             }
         }
     }
@@ -53,12 +53,12 @@ fn uneven_pictures_fill_links_too() {
                 variation: 0.5,
                 ..uneven.clone()
             };
-            assert_good(&varied.run(12_000), *rate, 0.72, [60.0, 160.0]);
+            assert_good(&varied.run(12_000), *rate, 0.75, [60.0, 200.0]);
             let keyed = Setup {
                 key_frames: Some((5.0, 75)),
                 ..uneven
             };
-            assert_good(&keyed.run(12_000), *rate, 0.72, [60.0, 200.0]);
+            assert_good(&keyed.run(12_000), *rate, 0.75, [60.0, 200.0]);
         }
     }
 }
@@ -96,7 +96,7 @@ fn a_sender_of_little_is_known_to_have_a_little_more() {
         "{least} {most}\n{}",
         log.table()
     );
-    assert!(log.padding_share() < 0.06, "{}", log.padding_share());
+    assert!(log.padding_share(3_000) < 0.02, "{}", log.table());
 }
 
 /// Probes cost little on a link that is full.
@@ -104,10 +104,7 @@ fn a_sender_of_little_is_known_to_have_a_little_more() {
 fn probes_cost_little() {
     for rate in RATES {
         let log = wanting_all("probes", rate, 60, 300).run(12_000);
-        assert!(
-            log.padding_share() < 0.05,
-            "{} at {rate}",
-            log.padding_share()
-        );
+        let share = log.padding_share(3_000);
+        assert!(share < 0.05, "{share:.3} at {rate}");
     }
 }

@@ -19,7 +19,7 @@ const SAMPLE: (f64, f64) = (40.0, 20.0);
 const CLEAR: f64 = 0.2;
 /// How far loss must be above the inherent one, and by how many deviations of chance: to be looked at closer (less is of
 /// no interest, since retransmission sees to it), and to be acted on at once.
-const SUSPICIOUS: (f64, f64) = (0.06, 2.0);
+const SUSPICIOUS: (f64, f64) = (0.06, 2.5);
 const PLAIN: (f64, f64) = (0.25, 4.0);
 /// How much one stretch counts in the inherent loss: what a few stretches of a full link add is soon forgotten.
 const LEARN: f64 = 0.06;
@@ -28,7 +28,7 @@ const LEARN_CAPPED: f64 = 0.2;
 /// Never taken for inherent: no link that loses more than half is of use for sound.
 const INHERENT_MOST: f64 = 0.45;
 /// Of what should arrive more during a trial if the rate is the reason, this share must.
-const SUCCESS: f64 = 0.5;
+const SUCCESS: f64 = 0.6;
 /// Losses come in runs, of two at first guess. What is lost in a run after so many tells no more of the rate: a link that
 /// is full lets something through in between, one that is down does not.
 const RUN: f64 = 2.0;
