@@ -291,3 +291,110 @@ impl Aimd {
         self.drain = None;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: u64 = 1_000_000;
+
+    fn at(millis: u64) -> Micros {
+        Micros::from_millis(1_000 + millis)
+    }
+
+    fn input(sight: Sight, queue_ms: u64, arriving: f64) -> Input {
+        Input {
+            sight,
+            queue: Micros::from_millis(queue_ms),
+            rtt: Micros::from_millis(50),
+            recent: Some(arriving),
+            steady: Some(arriving),
+            hold: false,
+        }
+    }
+
+    #[test]
+    fn the_rate_grows_to_half_more_than_what_arrives() {
+        let mut aimd = Aimd::new(at(0), 400_000.0);
+        for step in 1..400 {
+            aimd.update(at(step * 25), &input(Sight::Clear, 0, 300_000.0));
+        }
+        assert_eq!(aimd.rate(), 460_000.0);
+    }
+
+    #[test]
+    fn congestion_lowers_it_below_what_arrives_and_by_the_queue() {
+        let mut aimd = Aimd::new(at(0), 2e6);
+        aimd.update(at(10), &input(Sight::Congested, 200, 300_000.0));
+        assert!(aimd.rate() <= 0.3 * 300_000.0 && aimd.is_draining());
+        assert_eq!(aimd.target(), 255_000.0);
+        aimd.update(at(400), &input(Sight::Clear, 5, 280_000.0));
+        assert!((254_000.0..262_000.0).contains(&aimd.rate()));
+    }
+
+    #[test]
+    fn near_the_known_capacity_it_grows_slowly() {
+        let mut aimd = Aimd::new(at(0), 1e6);
+        aimd.update(at(10), &input(Sight::Congested, 30, 1e6));
+        aimd.update(at(200), &input(Sight::Clear, 5, 850_000.0));
+        let before = aimd.rate();
+        for step in 1..=40 {
+            aimd.update(at(200 + step * 25), &input(Sight::Clear, 5, 850_000.0));
+        }
+        let grown = aimd.rate() / before;
+        assert!((1.03..1.05).contains(&grown), "{grown}");
+    }
+
+    /// A queue that stays as it is although little is sent is the length of the path.
+    #[test]
+    fn a_longer_path_gives_the_rate_back() {
+        let mut aimd = Aimd::new(at(0), 1e6);
+        let mut told = None;
+        for step in 0..60 {
+            let now = at(step * 25);
+            let sight = if step % 10 == 0 {
+                Sight::Congested
+            } else {
+                Sight::Draining
+            };
+            aimd.note_reported(now - Micros::from_millis(60), 300);
+            if aimd.update(now, &input(sight, 100, 1e6)) {
+                told = Some(step * 25);
+                break;
+            }
+        }
+        assert!(told.is_some_and(|ms| ms < 500), "{told:?}");
+        assert_eq!((aimd.rate(), aimd.is_draining()), (1e6, false));
+    }
+
+    /// A queue that shrinks as it should is one.
+    #[test]
+    fn a_queue_that_is_drained_is_no_longer_path() {
+        let mut aimd = Aimd::new(at(0), 1e6);
+        for step in 0..20_u64 {
+            let now = at(step * 25);
+            aimd.note_reported(now - Micros::from_millis(60), 300);
+            let drained = (step * 25).saturating_sub(110) * 9 / 10;
+            let now_input = input(Sight::Draining, 400 - drained, 1e6);
+            let first = Input {
+                sight: Sight::Congested,
+                ..now_input
+            };
+            assert!(!aimd.update(now, if step == 0 { &first } else { &now_input }));
+        }
+        assert!(aimd.is_draining());
+        aimd.update(at(30 * SECOND / 1_000), &input(Sight::Draining, 60, 1e6));
+        assert!(!aimd.is_draining());
+    }
+
+    #[test]
+    fn a_probe_raises_it_and_nothing_below_the_rate_does() {
+        let mut aimd = Aimd::new(at(0), 400_000.0);
+        aimd.probed(300_000.0);
+        assert_eq!(aimd.rate(), 400_000.0);
+        aimd.probed(900_000.0);
+        assert_eq!(aimd.rate(), 900_000.0);
+        aimd.set(1.0);
+        assert_eq!(aimd.rate(), FLOOR);
+    }
+}

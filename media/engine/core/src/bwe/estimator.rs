@@ -251,13 +251,15 @@ impl Estimator {
         if result.cluster != 0 {
             self.prober.add(result);
         }
-        let around = Around {
-            rate: f64::from(self.estimate_bps()),
-            recent: self.acked.recent(),
-            steady: self.acked.steady(),
-            draining: self.aimd.is_draining(),
-        };
-        self.loss.add(now, result, &around);
+        if self.loss.add(result) {
+            let around = Around {
+                rate: f64::from(self.estimate_bps()),
+                recent: self.acked.recent(),
+                steady: self.acked.steady(),
+                draining: self.aimd.is_draining(),
+            };
+            self.loss.judge(now, &around);
+        }
     }
 
     fn note_rtt(&mut self, sample: Micros) {
@@ -376,7 +378,7 @@ impl Estimator {
         self.trendline.reset();
         self.queue.reset();
         self.acked.reset();
-        self.loss.ignore_before(now);
+        self.loss.reset();
         self.prober.cancel();
         if let Some(rate) = ended.rate {
             self.aimd.set(rate);

@@ -47,7 +47,6 @@ const STEP: (f64, f64) = (0.2, 1.0);
 #[derive(Debug, Clone, Copy, Default)]
 struct Stretch {
     began: Micros,
-    ended: Micros,
     packets: u32,
     lost: u32,
 }
@@ -104,7 +103,8 @@ pub(super) struct Around {
 #[derive(Debug)]
 pub(super) struct LossControl {
     current: Stretch,
-    done: Option<Stretch>,
+    /// The loss of the last stretch.
+    last: f64,
     /// What exceeded the inherent loss and is not yet acted on.
     suspect: Option<Stretch>,
     inherent: f64,
@@ -119,14 +119,13 @@ pub(super) struct LossControl {
     freed_at: Option<Micros>,
     wait: Micros,
     step: f64,
-    ignored_before: Micros,
 }
 
 impl Default for LossControl {
     fn default() -> Self {
         Self {
             current: Stretch::default(),
-            done: None,
+            last: 0.0,
             suspect: None,
             inherent: 0.0,
             learnt: 0,
@@ -137,36 +136,27 @@ impl Default for LossControl {
             freed_at: None,
             wait: RAISE.0,
             step: STEP.0,
-            ignored_before: Micros(0),
         }
     }
 }
 
 impl LossControl {
-    /// The next result, in the order of numbers.
-    pub(super) fn add(&mut self, now: Micros, result: &PacketResult, around: &Around) {
-        if result.sent_at < self.ignored_before {
-            return;
-        }
+    /// The next result, in the order of numbers. True if there is something to [`judge`](Self::judge).
+    pub(super) fn add(&mut self, result: &PacketResult) -> bool {
         if result.was_lost {
             self.current.lost = self.current.lost.saturating_sub(1);
-            return;
+            return false;
         }
         if self.current.packets == 0 {
             self.current.began = result.sent_at;
         }
         self.note_run(result.arrived_us.is_none());
         if self.lost_in_run > RUN_LONGEST {
-            return;
+            return false;
         }
         self.current.packets += 1;
         self.current.lost += u32::from(result.arrived_us.is_none());
-        self.current.ended = result.sent_at;
-        if self.current.packets >= PACKETS && result.sent_at.since(self.current.began) >= SPAN {
-            let done = std::mem::take(&mut self.current);
-            self.done = Some(done);
-            self.judge(now, done, around);
-        }
+        self.current.packets >= PACKETS && result.sent_at.since(self.current.began) >= SPAN
     }
 
     /// The loss of the link itself, 0 to 1.
@@ -175,8 +165,8 @@ impl LossControl {
     }
 
     /// The loss of the last stretch, 0 to 1.
-    pub(super) fn recent(&self) -> f64 {
-        self.done.map_or(0.0, Stretch::share)
+    pub(super) const fn recent(&self) -> f64 {
+        self.last
     }
 
     /// Bit/s beyond which loss would come.
@@ -199,9 +189,8 @@ impl LossControl {
         self.trial.is_some() || self.suspect.is_some()
     }
 
-    /// Nothing that was sent before is counted: there was an outage.
-    pub(super) fn ignore_before(&mut self, at: Micros) {
-        self.ignored_before = at;
+    /// There was an outage: forgets what is not judged yet.
+    pub(super) fn reset(&mut self) {
         self.current = Stretch::default();
         self.suspect = None;
         if self.trial.take().is_some() {
@@ -247,7 +236,10 @@ impl LossControl {
         }
     }
 
-    fn judge(&mut self, now: Micros, stretch: Stretch, around: &Around) {
+    /// Judges what has come since the last time.
+    pub(super) fn judge(&mut self, now: Micros, around: &Around) {
+        let stretch = std::mem::take(&mut self.current);
+        self.last = stretch.share();
         if self.trial.is_some() {
             self.judge_trial(now, stretch, around);
         } else if around.draining {
@@ -392,5 +384,98 @@ impl LossControl {
         let weight = weight.max(1.0 / f64::from(self.learnt));
         let share = stretch.share();
         self.inherent = (self.inherent + weight * (share - self.inherent)).min(INHERENT_MOST);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::test_support::result;
+    use super::*;
+    use crate::random::Random;
+
+    /// Sends at what the control allows, at most `wanted`, through a link that carries `carries` and loses a share of the
+    /// rest; gives the control and the rate allowed at each second.
+    fn run(
+        seconds: u64,
+        wanted: f64,
+        carries: impl Fn(u64) -> f64,
+        share: f64,
+    ) -> (LossControl, Vec<f64>) {
+        let (mut control, mut random) = (LossControl::default(), Random::new(9));
+        let (mut number, mut allowed) = (0, Vec::new());
+        for ms in (0..seconds * 1_000).step_by(10) {
+            let now = Micros::from_millis(ms);
+            let rate = control.cap().unwrap_or(wanted).min(wanted);
+            let carries = carries(ms / 1_000);
+            // A link without a queue lets so much through by chance.
+            let chance = (carries / rate).min(1.0) * (1.0 - share);
+            let arrived = random.chance(chance).then_some(0);
+            number += 1;
+            if control.add(&result(number, ms, 1_250, arrived)) {
+                let arriving = Some(rate * chance);
+                let around = Around {
+                    rate,
+                    recent: arriving,
+                    steady: arriving,
+                    draining: false,
+                };
+                control.judge(now, &around);
+            }
+            control.poll(now);
+            if ms % 1_000 == 0 {
+                allowed.push(rate);
+            }
+        }
+        (control, allowed)
+    }
+
+    #[test]
+    fn loss_of_the_links_own_is_learnt_and_costs_no_rate() {
+        for share in [0.02, 0.1, 0.2, 0.3] {
+            let (control, allowed) = run(40, 1e6, |_| 1e7, share);
+            assert!(
+                (control.inherent() - share).abs() < 0.1,
+                "{share}: {}",
+                control.inherent()
+            );
+            let full = allowed[10..].iter().filter(|rate| **rate >= 1e6).count();
+            assert!(full >= 24, "{share}: {allowed:?}");
+        }
+    }
+
+    #[test]
+    fn a_bottleneck_is_found_and_kept_to() {
+        let (control, allowed) = run(40, 2e6, |_| 1e6, 0.0);
+        let near = allowed[8..]
+            .iter()
+            .filter(|rate| (6e5..1.3e6).contains(*rate))
+            .count();
+        assert!(near >= 28, "{allowed:?}");
+        assert!(control.inherent() < 0.12, "{}", control.inherent());
+    }
+
+    #[test]
+    fn a_bottleneck_that_goes_is_noticed() {
+        let (_, allowed) = run(60, 2e6, |second| if second < 20 { 5e5 } else { 1e7 }, 0.0);
+        assert!(allowed[15] < 8e5, "{allowed:?}");
+        assert!(allowed[58] >= 1.9e6, "{allowed:?}");
+    }
+
+    #[test]
+    fn an_outage_is_no_loss_of_the_rate() {
+        let mut control = LossControl::default();
+        for number in 0..1_000 {
+            let arrived = (!(300..360).contains(&number)).then_some(0);
+            if control.add(&result(number, number * 10, 1_250, arrived)) {
+                let around = Around {
+                    rate: 1e6,
+                    recent: Some(5e5),
+                    steady: Some(9e5),
+                    draining: false,
+                };
+                control.judge(Micros::from_millis(number * 10), &around);
+            }
+            assert_eq!(control.cap(), None);
+        }
     }
 }

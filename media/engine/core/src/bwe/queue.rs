@@ -38,7 +38,9 @@ pub(super) struct QueueDelay {
     stretches: u32,
     few: [i64; FEW],
     few_at: usize,
+    /// The least of each span, and of all of them.
     base: [i64; BASE_SPANS],
+    least: i64,
     base_at: usize,
     base_since_us: i64,
 }
@@ -55,6 +57,7 @@ impl Default for QueueDelay {
             few: [i64::MIN; FEW],
             few_at: 0,
             base: [NONE; BASE_SPANS],
+            least: NONE,
             base_at: 0,
             base_since_us: i64::MIN / 2,
         }
@@ -86,8 +89,10 @@ impl QueueDelay {
             self.base_at = (self.base_at + 1) % BASE_SPANS;
             self.base[self.base_at] = NONE;
             self.base_since_us = sent_us;
+            self.least = self.base.iter().copied().min().unwrap_or(NONE);
         }
         self.base[self.base_at] = self.base[self.base_at].min(delay);
+        self.least = self.least.min(delay);
     }
 
     /// How long the queue is, in microseconds: ten packets in a row have waited so long, or a few so much longer than
@@ -125,8 +130,7 @@ impl QueueDelay {
         if envelope == NONE {
             return Micros(0);
         }
-        let base = self.base.iter().copied().min().unwrap_or(envelope);
-        Micros(envelope.saturating_sub(base).max(0) as u64)
+        Micros(envelope.saturating_sub(self.least).max(0) as u64)
     }
 
     /// What is the least delay now is the base from here on: the path has become longer.
@@ -135,6 +139,7 @@ impl QueueDelay {
         if envelope != NONE {
             self.base = [NONE; BASE_SPANS];
             self.base[self.base_at] = envelope;
+            self.least = envelope;
         }
     }
 
@@ -144,6 +149,7 @@ impl QueueDelay {
             noise: self.noise,
             stretches: self.stretches,
             base: self.base,
+            least: self.least,
             base_at: self.base_at,
             base_since_us: self.base_since_us,
             ..Self::default()
