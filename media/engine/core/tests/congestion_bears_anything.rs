@@ -189,7 +189,7 @@ fn both_forms_of_feedback_say_the_same() {
             match packet {
                 Ok(Packet::TransportFeedback(feedback)) => both[0].on_feedback(now, &feedback),
                 Ok(Packet::CongestionFeedback(feedback)) => {
-                    both[1].on_congestion_feedback(now, &feedback)
+                    both[1].on_congestion_feedback(now, &feedback);
                 }
                 other => panic!("{other:?}"),
             }

@@ -136,7 +136,7 @@ impl Log {
             .iter()
             .map(|t| t.estimate)
             .min()
-            .unwrap()
+            .expect("a part of the run")
     }
 
     pub(crate) fn estimate_most(&self, from_ms: u64, to_ms: u64) -> u32 {
@@ -144,7 +144,7 @@ impl Log {
             .iter()
             .map(|t| t.estimate)
             .max()
-            .unwrap()
+            .expect("a part of the run")
     }
 
     /// Milliseconds that sound waited, beside the path: of all tenths of a second, the one at that share.
@@ -297,7 +297,7 @@ impl<'a> Sim<'a> {
         if self.tick % 40 == 17 {
             self.picture(now);
         }
-        if self.tick % 25 == 0 {
+        if self.tick.is_multiple_of(25) {
             self.estimator.poll(now, self.setup.video_bps + 60_000);
             self.pacer.set_rate(
                 now,
@@ -309,7 +309,7 @@ impl<'a> Sim<'a> {
             self.send(now, bytes as usize, Kind::Video);
         }
         self.pad(now);
-        if self.tick % 100 == 0 {
+        if self.tick.is_multiple_of(100) {
             self.now.estimate = self.estimator.estimate_bps();
             self.now.held = self.pacer.delay().0;
             self.log.tenths.push(std::mem::take(&mut self.now));
@@ -337,7 +337,7 @@ impl<'a> Sim<'a> {
         if let Some((times, each)) = self.setup.key_frames {
             // The others are smaller by what a key frame is larger.
             let rest = (each as f64 - times) / (each as f64 - 1.0);
-            bytes *= if self.pictures % each == 0 {
+            bytes *= if self.pictures.is_multiple_of(each) {
                 times
             } else {
                 rest.max(0.1)
