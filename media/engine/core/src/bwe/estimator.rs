@@ -44,7 +44,8 @@ const PROBE_AFTER: Micros = Micros::from_millis(1_500);
 pub struct LinkState {
     /// Bit/s on the wire that may be sent, sound and all else together.
     pub estimate_bps: u32,
-    /// Smoothed time from sending to the report, less what the receiver waited.
+    /// Smoothed time from sending the last packet that a report names to the report: a queue, and what the receiver waits
+    /// before it reports, are part of it.
     pub rtt: Micros,
     /// How long packets wait in the link, beside jitter.
     pub queue: Micros,
