@@ -18,6 +18,15 @@ const DRAIN_S: f64 = 0.35;
 const DRAIN_LEAST: f64 = 0.1;
 /// Draining ends after that long in any case: the path may just have become longer.
 const DRAIN_MOST: Micros = Micros::from_millis(2_500);
+/// A queue that differs by less than this share of what was sent less is none: the path is longer now.
+const DRAINED: f64 = 0.15;
+/// It is judged when so much should be gone, in us and in packets of full size: less is noise.
+const DRAIN_JUDGED_US: f64 = 80_000.0;
+const DRAIN_JUDGED_BYTES: f64 = 3.0 * 1_200.0;
+/// What is sent so soon after the rate was lowered may still make the queue longer.
+const DRAIN_BEGINS: Micros = Micros::from_millis(50);
+/// Not more often than this, lest a queue that others fill be followed up without end.
+const DRAIN_JUDGED_AGAIN: Micros = Micros::from_secs(4);
 /// Between two decreases beside the round trip: what a report needs to tell of the first.
 const REACTION: Micros = Micros::from_millis(150);
 /// What is assumed of a link of which nothing is known any more.
@@ -81,12 +90,27 @@ impl Capacity {
     }
 }
 
+/// A queue that is being drained.
+#[derive(Debug, Clone, Copy)]
+struct Drain {
+    since: Micros,
+    /// Bit/s that were sent before.
+    before: f64,
+    /// Bit/s that arrived when it began.
+    carried: f64,
+    longest: Micros,
+    /// When the last packet was sent of those that were sent since and reported on, and the bytes of all of them.
+    sent_until: Micros,
+    bytes: u64,
+}
+
 /// The state of the rate.
 #[derive(Debug)]
 pub(super) struct Aimd {
     rate: f64,
     capacity: Option<Capacity>,
-    draining_since: Option<Micros>,
+    drain: Option<Drain>,
+    judged: Option<Micros>,
     queue: Micros,
     last_update: Micros,
     last_decrease: Option<Micros>,
@@ -97,7 +121,8 @@ impl Aimd {
         Self {
             rate: bps,
             capacity: None,
-            draining_since: None,
+            drain: None,
+            judged: None,
             queue: Micros(0),
             last_update: now,
             last_decrease: None,
@@ -106,7 +131,7 @@ impl Aimd {
 
     /// Bit/s that may be sent now.
     pub(super) fn rate(&self) -> f64 {
-        match (self.draining_since, self.capacity) {
+        match (self.drain, self.capacity) {
             (Some(_), Some(capacity)) => {
                 let queue = self.queue.0 as f64 / 1e6;
                 let share = (DECREASE - queue / DRAIN_S).max(DRAIN_LEAST);
@@ -123,7 +148,7 @@ impl Aimd {
 
     /// Whether a queue is being drained.
     pub(super) const fn is_draining(&self) -> bool {
-        self.draining_since.is_some()
+        self.drain.is_some()
     }
 
     /// When the link was last found full.
@@ -131,34 +156,62 @@ impl Aimd {
         self.last_decrease
     }
 
-    pub(super) fn update(&mut self, now: Micros, input: &Input) {
-        let elapsed = now.since(self.last_update).0.min(200_000) as f64 / 1e6;
+    /// Time passes, or a report has come. True if the queue that was to be drained turns out to be none: what is the least
+    /// delay now is then the base.
+    pub(super) fn update(&mut self, now: Micros, input: &Input) -> bool {
+        let elapsed = now.since(self.last_update).0.min(200_000);
         self.last_update = now;
         self.queue = input.queue;
-        if let (Some(capacity), Some(recent)) = (&mut self.capacity, input.recent) {
+        if let (Some(_), Some(capacity), Some(recent)) =
+            (self.drain, &mut self.capacity, input.recent)
+        {
             // As long as there is a queue, what arrives is what the link carries.
-            if self.draining_since.is_some() && input.sight != Sight::Clear {
+            if input.sight != Sight::Clear {
                 capacity.note(recent, 0.3);
                 self.rate = self.rate.min(DECREASE * capacity.mean).max(FLOOR);
             }
         }
         match input.sight {
             Sight::Congested => self.decrease(now, input),
-            Sight::Draining if self.draining_since.is_some() => {}
             Sight::Draining => {}
             Sight::Clear => {
-                self.draining_since = None;
+                self.drain = None;
                 if !input.hold {
-                    self.increase(elapsed, input);
+                    self.increase(elapsed as f64 / 1e6, input);
                 }
             }
         }
-        if self
-            .draining_since
-            .is_some_and(|since| now.since(since) > DRAIN_MOST)
-        {
-            self.draining_since = None;
+        self.judge_drain(now, input)
+    }
+
+    fn judge_drain(&mut self, now: Micros, input: &Input) -> bool {
+        let Some(drain) = &mut self.drain else {
+            return false;
+        };
+        if now.since(drain.since) > DRAIN_MOST {
+            self.drain = None;
+            return false;
         }
+        let sent_us = drain.sent_until.since(drain.since);
+        if sent_us < DRAIN_BEGINS {
+            drain.longest = drain.longest.max(input.queue);
+            drain.carried = input.recent.unwrap_or(drain.carried);
+            return false;
+        }
+        let us_per_byte = 8e6 / drain.carried.max(1.0);
+        let expected = sent_us.0 as f64 - drain.bytes as f64 * us_per_byte;
+        let enough = DRAIN_JUDGED_US.max(DRAIN_JUDGED_BYTES * us_per_byte);
+        let differs = drain.longest.0.abs_diff(input.queue.0) as f64;
+        let again = self
+            .judged
+            .is_none_or(|at| now.since(at) > DRAIN_JUDGED_AGAIN);
+        if expected < enough || differs > DRAINED * expected || !again {
+            return false;
+        }
+        let before = drain.before.min(drain.carried);
+        self.judged = Some(now);
+        self.set(before);
+        true
     }
 
     fn decrease(&mut self, now: Micros, input: &Input) {
@@ -167,7 +220,14 @@ impl Aimd {
             return;
         }
         self.last_decrease = Some(now);
-        self.draining_since = Some(now);
+        self.drain.get_or_insert(Drain {
+            since: now,
+            before: self.rate,
+            carried: input.recent.unwrap_or(self.rate),
+            longest: input.queue,
+            sent_until: now,
+            bytes: 0,
+        });
         let Some(arriving) = input.recent else {
             self.rate = (self.rate * DECREASE).max(FLOOR);
             return;
@@ -203,9 +263,17 @@ impl Aimd {
         self.rate = grown.min(limit).min(CEILING);
     }
 
+    /// A packet has been reported on, arrived or not.
+    pub(super) fn note_reported(&mut self, sent_at: Micros, bytes: u32) {
+        if let Some(drain) = self.drain.as_mut().filter(|drain| sent_at > drain.since) {
+            drain.sent_until = drain.sent_until.max(sent_at);
+            drain.bytes += u64::from(bytes);
+        }
+    }
+
     /// A probe has shown that so much fits.
     pub(super) fn probed(&mut self, bps: f64) {
-        if self.draining_since.is_some() || bps <= self.rate {
+        if self.drain.is_some() || bps <= self.rate {
             return;
         }
         if self
@@ -220,6 +288,113 @@ impl Aimd {
     /// After an outage.
     pub(super) fn set(&mut self, bps: f64) {
         self.rate = bps.clamp(FLOOR, CEILING);
-        self.draining_since = None;
+        self.drain = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: u64 = 1_000_000;
+
+    fn at(millis: u64) -> Micros {
+        Micros::from_millis(1_000 + millis)
+    }
+
+    fn input(sight: Sight, queue_ms: u64, arriving: f64) -> Input {
+        Input {
+            sight,
+            queue: Micros::from_millis(queue_ms),
+            rtt: Micros::from_millis(50),
+            recent: Some(arriving),
+            steady: Some(arriving),
+            hold: false,
+        }
+    }
+
+    #[test]
+    fn the_rate_grows_to_half_more_than_what_arrives() {
+        let mut aimd = Aimd::new(at(0), 400_000.0);
+        for step in 1..400 {
+            aimd.update(at(step * 25), &input(Sight::Clear, 0, 300_000.0));
+        }
+        assert_eq!(aimd.rate(), 460_000.0);
+    }
+
+    #[test]
+    fn congestion_lowers_it_below_what_arrives_and_by_the_queue() {
+        let mut aimd = Aimd::new(at(0), 2e6);
+        aimd.update(at(10), &input(Sight::Congested, 200, 300_000.0));
+        assert!(aimd.rate() <= 0.3 * 300_000.0 && aimd.is_draining());
+        assert_eq!(aimd.target(), 255_000.0);
+        aimd.update(at(400), &input(Sight::Clear, 5, 280_000.0));
+        assert!((254_000.0..262_000.0).contains(&aimd.rate()));
+    }
+
+    #[test]
+    fn near_the_known_capacity_it_grows_slowly() {
+        let mut aimd = Aimd::new(at(0), 1e6);
+        aimd.update(at(10), &input(Sight::Congested, 30, 1e6));
+        aimd.update(at(200), &input(Sight::Clear, 5, 850_000.0));
+        let before = aimd.rate();
+        for step in 1..=40 {
+            aimd.update(at(200 + step * 25), &input(Sight::Clear, 5, 850_000.0));
+        }
+        let grown = aimd.rate() / before;
+        assert!((1.03..1.05).contains(&grown), "{grown}");
+    }
+
+    /// A queue that stays as it is although little is sent is the length of the path.
+    #[test]
+    fn a_longer_path_gives_the_rate_back() {
+        let mut aimd = Aimd::new(at(0), 1e6);
+        let mut told = None;
+        for step in 0..60 {
+            let now = at(step * 25);
+            let sight = if step % 10 == 0 {
+                Sight::Congested
+            } else {
+                Sight::Draining
+            };
+            aimd.note_reported(now - Micros::from_millis(60), 300);
+            if aimd.update(now, &input(sight, 100, 1e6)) {
+                told = Some(step * 25);
+                break;
+            }
+        }
+        assert!(told.is_some_and(|ms| ms < 500), "{told:?}");
+        assert_eq!((aimd.rate(), aimd.is_draining()), (1e6, false));
+    }
+
+    /// A queue that shrinks as it should is one.
+    #[test]
+    fn a_queue_that_is_drained_is_no_longer_path() {
+        let mut aimd = Aimd::new(at(0), 1e6);
+        for step in 0..20_u64 {
+            let now = at(step * 25);
+            aimd.note_reported(now - Micros::from_millis(60), 300);
+            let drained = (step * 25).saturating_sub(110) * 9 / 10;
+            let now_input = input(Sight::Draining, 400 - drained, 1e6);
+            let first = Input {
+                sight: Sight::Congested,
+                ..now_input
+            };
+            assert!(!aimd.update(now, if step == 0 { &first } else { &now_input }));
+        }
+        assert!(aimd.is_draining());
+        aimd.update(at(30 * SECOND / 1_000), &input(Sight::Draining, 60, 1e6));
+        assert!(!aimd.is_draining());
+    }
+
+    #[test]
+    fn a_probe_raises_it_and_nothing_below_the_rate_does() {
+        let mut aimd = Aimd::new(at(0), 400_000.0);
+        aimd.probed(300_000.0);
+        assert_eq!(aimd.rate(), 400_000.0);
+        aimd.probed(900_000.0);
+        assert_eq!(aimd.rate(), 900_000.0);
+        aimd.set(1.0);
+        assert_eq!(aimd.rate(), FLOOR);
     }
 }

@@ -5,10 +5,13 @@ use rustc_hash::FxHashMap;
 /// Packets of one stream that can be found, a power of two: a second of a large picture stream.
 const KEPT: usize = 512;
 
+/// Sequence number and transport-wide number of recent packets.
+type Ring = [Option<(u16, u16)>; KEPT];
+
 /// A ring for each stream that is reported on.
 #[derive(Debug, Default)]
 pub(super) struct ByStream {
-    rings: FxHashMap<u32, Box<[Option<(u16, u16)>; KEPT]>>,
+    rings: FxHashMap<u32, Box<Ring>>,
 }
 
 impl ByStream {

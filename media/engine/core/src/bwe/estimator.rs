@@ -14,14 +14,16 @@ use crate::time::Micros;
 use engine_wire::rtcp::{Arrival, CongestionFeedback, TransportFeedback};
 use std::cmp::Reverse;
 
-/// A trend counts when packets wait at least so long, and as much longer as the delay varies anyhow.
+/// A trend counts when packets wait at least so long, and as much longer as the delay varies without a queue.
 const QUEUE_LEAST_US: f64 = 8_000.0;
-const QUEUE_NOISE: f64 = 0.8;
 /// A queue that long is congestion without a trend, if it does not shrink.
 const QUEUE_LONG_US: f64 = 45_000.0;
-const LONG_NOISE: f64 = 1.5;
-/// Both are longer by so many times what the envelope of the delay varies by.
-const ENVELOPE_NOISE: f64 = 1.5;
+/// The variation of the delay from group to group that pictures make by themselves, in ms, and in how many times of
+/// what is beyond that the least of eight packets lies above the least of ten seconds, if delays are normal.
+const OWN_VARIATION_MS: f64 = 6.0;
+const VARIATION: f64 = 2.0;
+/// The same for what the envelope varies by.
+const ENVELOPE: f64 = 2.0;
 /// Until a round trip is measured.
 const FIRST_RTT: Micros = Micros::from_millis(200);
 /// Clusters at the start, in times of the first estimate (as libwebrtc has them).
@@ -33,7 +35,7 @@ const NEXT_PROBE: f64 = 2.0;
 const PROBE_WANTED: f64 = 1.3;
 /// Between two regular probes, at first and after some that showed nothing: seldom enough to cost little (a cluster takes
 /// 2 to 5 % of the rate then), often enough that a link that has come back is found in five seconds.
-const PROBE_WAIT: (Micros, Micros) = (Micros::from_millis(1_500), Micros::from_millis(2_500));
+const PROBE_WAIT: (Micros, Micros) = (Micros::from_millis(1_500), Micros::from_millis(3_000));
 /// No regular probe so soon after the link was found full.
 const PROBE_AFTER: Micros = Micros::from_millis(1_500);
 
@@ -42,7 +44,8 @@ const PROBE_AFTER: Micros = Micros::from_millis(1_500);
 pub struct LinkState {
     /// Bit/s on the wire that may be sent, sound and all else together.
     pub estimate_bps: u32,
-    /// Smoothed time from sending to the report, less what the receiver waited.
+    /// Smoothed time from sending the last packet that a report names to the report: a queue, and what the receiver waits
+    /// before it reports, are part of it.
     pub rtt: Micros,
     /// How long packets wait in the link, beside jitter.
     pub queue: Micros,
@@ -243,15 +246,21 @@ impl Estimator {
             self.queue.add(sent, arrived);
         }
         self.acked.add(result);
+        if !result.was_lost {
+            self.aimd.note_reported(result.sent_at, result.bytes);
+        }
         if result.cluster != 0 {
             self.prober.add(result);
         }
-        let around = Around {
-            rate: f64::from(self.estimate_bps()),
-            arriving: self.acked.recent(),
-            draining: self.aimd.is_draining(),
-        };
-        self.loss.add(now, result, &around);
+        if self.loss.add(result) {
+            let around = Around {
+                rate: f64::from(self.estimate_bps()),
+                recent: self.acked.recent(),
+                steady: self.acked.steady(),
+                draining: self.aimd.is_draining(),
+            };
+            self.loss.judge(now, &around);
+        }
     }
 
     fn note_rtt(&mut self, sample: Micros) {
@@ -270,22 +279,19 @@ impl Estimator {
         self.queue.queue(self.trendline.variation_ms)
     }
 
-    fn least_queue(&self) -> f64 {
-        QUEUE_LEAST_US
-            + QUEUE_NOISE * 1e3 * self.trendline.variation_ms
-            + ENVELOPE_NOISE * self.queue.noise()
+    /// How much longer packets seem to wait at times than they do, in us.
+    fn noise(&self) -> f64 {
+        let variation = (self.trendline.variation_ms - OWN_VARIATION_MS).max(0.0);
+        VARIATION * 1e3 * variation + ENVELOPE * self.queue.noise()
     }
 
     fn sight(&self) -> Sight {
-        let queue = self.waiting().0 as f64;
-        let long = QUEUE_LONG_US
-            + LONG_NOISE * 1e3 * self.trendline.variation_ms
-            + ENVELOPE_NOISE * self.queue.noise();
+        let queue = self.waiting().0 as f64 - self.noise();
         let falling = self.queue.is_falling();
         let grows = self.trendline.trend == Trend::Growing;
-        if queue <= self.least_queue() {
+        if queue <= QUEUE_LEAST_US {
             Sight::Clear
-        } else if queue > long && !falling {
+        } else if queue > QUEUE_LONG_US && !falling {
             Sight::Congested
         } else if grows && self.prober.is_out() {
             // The queue is the probe's own.
@@ -309,7 +315,9 @@ impl Estimator {
             steady: self.acked.steady().map(|bps| bps / carried),
             hold: self.loss.holds() || self.silence.is_silent(),
         };
-        self.aimd.update(now, &input);
+        if self.aimd.update(now, &input) {
+            self.queue.rebase();
+        }
         if input.sight == Sight::Congested {
             self.prober.cancel();
         }
@@ -371,7 +379,7 @@ impl Estimator {
         self.trendline.reset();
         self.queue.reset();
         self.acked.reset();
-        self.loss.ignore_before(now);
+        self.loss.reset();
         self.prober.cancel();
         if let Some(rate) = ended.rate {
             self.aimd.set(rate);

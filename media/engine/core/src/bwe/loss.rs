@@ -14,20 +14,25 @@ const PACKETS: u32 = 30;
 const SPAN: Micros = Micros::from_millis(300);
 /// Packets of a sample, and more for each packet that a run of losses is longer: with fewer, chance is mistaken for
 /// success once in ten.
-const SAMPLE: (u32, f64) = (40, 20.0);
+const SAMPLE: (f64, f64) = (40.0, 20.0);
+/// A sample must be the larger, the further the excess is below this.
+const CLEAR: f64 = 0.2;
 /// How far loss must be above the inherent one, and by how many deviations of chance: to be looked at closer (less is of
 /// no interest, since retransmission sees to it), and to be acted on at once.
-const SUSPICIOUS: (f64, f64) = (0.03, 2.0);
+const SUSPICIOUS: (f64, f64) = (0.06, 2.5);
 const PLAIN: (f64, f64) = (0.25, 4.0);
 /// How much one stretch counts in the inherent loss: what a few stretches of a full link add is soon forgotten.
 const LEARN: f64 = 0.06;
+/// The same under a cap, where what is lost has nothing to do with the rate.
+const LEARN_CAPPED: f64 = 0.2;
 /// Never taken for inherent: no link that loses more than half is of use for sound.
 const INHERENT_MOST: f64 = 0.45;
 /// Of what should arrive more during a trial if the rate is the reason, this share must.
-const SUCCESS: f64 = 0.4;
-/// Losses come in runs, of two at first guess; a run of more tells no more (the link was full, or down).
+const SUCCESS: f64 = 0.6;
+/// Losses come in runs, of two at first guess. What is lost in a run after so many tells no more of the rate: a link that
+/// is full lets something through in between, one that is down does not.
 const RUN: f64 = 2.0;
-const RUN_LONGEST: f64 = 6.0;
+const RUN_LONGEST: u32 = 5;
 /// Loss that comes so soon after a cap was raised comes from that.
 const BLAMED: Micros = Micros::from_secs(3);
 /// Of what arrives, under a cap.
@@ -37,12 +42,11 @@ const TRIAL: f64 = 0.8;
 /// Until a cap is raised, at first and at most; twice as long each time that raising it brings the loss back.
 const RAISE: (Micros, Micros) = (Micros::from_millis(1_500), Micros::from_secs(8));
 /// How much a cap is raised at first and at most; twice as much each time that it does no harm.
-const STEP: (f64, f64) = (0.15, 1.0);
+const STEP: (f64, f64) = (0.2, 1.0);
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Stretch {
     began: Micros,
-    ended: Micros,
     packets: u32,
     lost: u32,
 }
@@ -64,10 +68,13 @@ impl Stretch {
 #[derive(Debug, Clone, Copy)]
 struct Trial {
     since: Micros,
-    /// Bit/s that arrived, and were more than the trial sends.
+    /// Bit/s that arrived.
     arriving: f64,
-    /// The loss that led to it.
+    /// The loss that led to it, and the rate at which it came.
     before: f64,
+    above: f64,
+    /// A second one: much loss is not taken for inherent at once.
+    again: bool,
     seen: Stretch,
 }
 
@@ -85,8 +92,9 @@ struct Cap {
 pub(super) struct Around {
     /// Bit/s that may be sent now.
     pub(super) rate: f64,
-    /// Bit/s that arrive.
-    pub(super) arriving: Option<f64>,
+    /// Bit/s that arrive, at once and over longer.
+    pub(super) recent: Option<f64>,
+    pub(super) steady: Option<f64>,
     /// The delay has already shown congestion.
     pub(super) draining: bool,
 }
@@ -95,10 +103,13 @@ pub(super) struct Around {
 #[derive(Debug)]
 pub(super) struct LossControl {
     current: Stretch,
-    done: Option<Stretch>,
+    /// The loss of the last stretch.
+    last: f64,
     /// What exceeded the inherent loss and is not yet acted on.
     suspect: Option<Stretch>,
     inherent: f64,
+    /// Stretches that it was learnt from.
+    learnt: u32,
     /// Mean length of a run of lost packets, and the present run.
     run: f64,
     lost_in_run: u32,
@@ -108,16 +119,16 @@ pub(super) struct LossControl {
     freed_at: Option<Micros>,
     wait: Micros,
     step: f64,
-    ignored_before: Micros,
 }
 
 impl Default for LossControl {
     fn default() -> Self {
         Self {
             current: Stretch::default(),
-            done: None,
+            last: 0.0,
             suspect: None,
             inherent: 0.0,
+            learnt: 0,
             run: RUN,
             lost_in_run: 0,
             trial: None,
@@ -125,33 +136,27 @@ impl Default for LossControl {
             freed_at: None,
             wait: RAISE.0,
             step: STEP.0,
-            ignored_before: Micros(0),
         }
     }
 }
 
 impl LossControl {
-    /// The next result, in the order of numbers.
-    pub(super) fn add(&mut self, now: Micros, result: &PacketResult, around: &Around) {
-        if result.sent_at < self.ignored_before {
-            return;
-        }
+    /// The next result, in the order of numbers. True if there is something to [`judge`](Self::judge).
+    pub(super) fn add(&mut self, result: &PacketResult) -> bool {
         if result.was_lost {
             self.current.lost = self.current.lost.saturating_sub(1);
-            return;
+            return false;
         }
         if self.current.packets == 0 {
             self.current.began = result.sent_at;
         }
         self.note_run(result.arrived_us.is_none());
+        if self.lost_in_run > RUN_LONGEST {
+            return false;
+        }
         self.current.packets += 1;
         self.current.lost += u32::from(result.arrived_us.is_none());
-        self.current.ended = result.sent_at;
-        if self.current.packets >= PACKETS && result.sent_at.since(self.current.began) >= SPAN {
-            let done = std::mem::take(&mut self.current);
-            self.done = Some(done);
-            self.judge(now, done, around);
-        }
+        self.current.packets >= PACKETS && result.sent_at.since(self.current.began) >= SPAN
     }
 
     /// The loss of the link itself, 0 to 1.
@@ -160,8 +165,8 @@ impl LossControl {
     }
 
     /// The loss of the last stretch, 0 to 1.
-    pub(super) fn recent(&self) -> f64 {
-        self.done.map_or(0.0, Stretch::share)
+    pub(super) const fn recent(&self) -> f64 {
+        self.last
     }
 
     /// Bit/s beyond which loss would come.
@@ -184,9 +189,8 @@ impl LossControl {
         self.trial.is_some() || self.suspect.is_some()
     }
 
-    /// Nothing that was sent before is counted: there was an outage.
-    pub(super) fn ignore_before(&mut self, at: Micros) {
-        self.ignored_before = at;
+    /// There was an outage: forgets what is not judged yet.
+    pub(super) fn reset(&mut self) {
         self.current = Stretch::default();
         self.suspect = None;
         if self.trial.take().is_some() {
@@ -232,13 +236,16 @@ impl LossControl {
         }
     }
 
-    fn judge(&mut self, now: Micros, stretch: Stretch, around: &Around) {
+    /// Judges what has come since the last time.
+    pub(super) fn judge(&mut self, now: Micros, around: &Around) {
+        let stretch = std::mem::take(&mut self.current);
+        self.last = stretch.share();
         if self.trial.is_some() {
             self.judge_trial(now, stretch, around);
         } else if around.draining {
             self.suspect = None;
         } else if self.exceeds(stretch, PLAIN) {
-            self.try_less(now, stretch.share(), around);
+            self.try_less(now, stretch.share(), around.recent, around);
         } else {
             self.suspect(now, stretch, around);
         }
@@ -247,31 +254,32 @@ impl LossControl {
     /// A first excess is chance more often than not, and what follows it is less then, whatever the rate: it counts only if
     /// a second sample, taken at the same rate, shows it too.
     fn suspect(&mut self, now: Micros, stretch: Stretch, around: &Around) {
-        let enough = self.sample();
-        let Some(seen) = &mut self.suspect else {
+        let Some(seen) = self.suspect else {
             if self.exceeds(stretch, SUSPICIOUS) {
                 self.suspect = Some(Stretch::default());
-            }
-            self.learn(stretch);
-            return;
-        };
-        *seen = seen.and(stretch);
-        let seen = *seen;
-        if seen.packets >= enough {
-            self.suspect = None;
-            if self.exceeds(seen, SUSPICIOUS) {
-                self.try_less(now, seen.share(), around);
             } else {
                 self.learn(stretch);
             }
+            return;
+        };
+        let seen = seen.and(stretch);
+        self.suspect = Some(seen);
+        if seen.packets < self.sample(seen.share()) {
+            return;
+        }
+        self.suspect = None;
+        if self.exceeds(seen, SUSPICIOUS) {
+            self.try_less(now, seen.share(), around.steady, around);
         } else {
-            self.learn(stretch);
+            self.learn(seen);
         }
     }
 
-    /// Packets of a sample in which losses in runs of the present length are no more than chance.
-    fn sample(&self) -> u32 {
-        SAMPLE.0 + (SAMPLE.1 * self.run) as u32
+    /// Packets of a sample that can tell such a loss from the inherent one, if losses come in runs of the present length.
+    fn sample(&self, loss: f64) -> u32 {
+        let excess = (loss - self.inherent).max(0.01);
+        let harder = (CLEAR / excess).clamp(1.0, 2.5);
+        (harder * (SAMPLE.0 + SAMPLE.1 * self.run)) as u32
     }
 
     /// Whether that is more than chance makes of the inherent loss. Losses that come in runs of a mean length vary as much
@@ -287,16 +295,16 @@ impl LossControl {
         if lost {
             self.lost_in_run += 1;
         } else if self.lost_in_run > 0 {
-            let length = f64::from(self.lost_in_run).min(RUN_LONGEST);
+            let length = f64::from(self.lost_in_run.min(RUN_LONGEST));
             self.run += 0.05 * (length - self.run);
             self.lost_in_run = 0;
         }
     }
 
-    fn try_less(&mut self, now: Micros, loss: f64, around: &Around) {
-        let arriving = around.arriving.unwrap_or(around.rate * (1.0 - loss));
+    /// Lowers the rate to what arrives, and begins a trial.
+    fn try_less(&mut self, now: Micros, loss: f64, arriving: Option<f64>, around: &Around) {
+        let arriving = arriving.unwrap_or(around.rate * (1.0 - loss));
         let arriving = CAP * arriving / (1.0 - self.inherent);
-        let bps = arriving.min(around.rate * TRIAL);
         let raised = self.cap.and_then(|cap| cap.raised_at).max(self.freed_at);
         if raised.is_some_and(|at| now.since(at) < BLAMED) {
             self.wait = Micros((self.wait.0 * 2).min(RAISE.1 .0));
@@ -305,49 +313,169 @@ impl LossControl {
         let above = self
             .cap
             .map_or(around.rate, |cap| cap.above.max(around.rate));
+        self.begin_trial(now, arriving.min(around.rate * TRIAL), above);
+        self.trial = Some(Trial {
+            since: now,
+            arriving,
+            before: loss,
+            above: around.rate,
+            again: false,
+            seen: Stretch::default(),
+        });
+    }
+
+    fn begin_trial(&mut self, now: Micros, bps: f64, above: f64) {
         self.cap = Some(Cap {
             bps,
             above,
             raise_at: now + self.wait,
             raised_at: None,
         });
-        self.trial = Some(Trial {
-            since: now,
-            arriving,
-            before: loss,
-            seen: Stretch::default(),
-        });
     }
 
     fn judge_trial(&mut self, now: Micros, stretch: Stretch, around: &Around) {
-        let enough = self.sample();
-        let Some(trial) = &mut self.trial else { return };
+        let Some(mut trial) = self.trial else { return };
         if stretch.began < trial.since {
             return;
         }
         trial.seen = trial.seen.and(stretch);
-        if trial.seen.packets < enough {
+        self.trial = Some(trial);
+        if trial.seen.packets < self.sample(trial.before) {
             return;
         }
-        let (before, after, arriving) = (trial.before, trial.seen.share(), trial.arriving);
         self.trial = None;
-        let hoped = (1.0 - self.inherent) / (1.0 - before).max(0.01);
-        let seen = (1.0 - after) / (1.0 - before).max(0.01);
-        if seen >= 1.0 + SUCCESS * (hoped - 1.0) {
-            if let Some(cap) = &mut self.cap {
-                cap.bps = cap.bps.max(arriving);
-                cap.raise_at = now + self.wait;
-            }
-        } else if after <= INHERENT_MOST {
-            self.inherent = after;
-            self.cap = None;
+        let after = trial.seen.share();
+        // Of a full link as much more arrives as less is sent, until only the inherent loss is left.
+        let survived = (1.0 - trial.before).max(0.01);
+        let hoped = ((1.0 - self.inherent) / survived).min(trial.above / around.rate);
+        if (1.0 - after) / survived >= 1.0 + SUCCESS * (hoped - 1.0) {
+            self.keep_cap(now, trial.arriving);
+        } else if after > INHERENT_MOST || (after > self.inherent + PLAIN.0 && !trial.again) {
+            self.begin_trial(now, around.rate * TRIAL, trial.above);
+            let (since, seen) = (now, Stretch::default());
+            self.trial = Some(Trial {
+                since,
+                seen,
+                again: true,
+                ..trial
+            });
         } else {
-            self.try_less(now, after, around);
+            self.inherent = f64::midpoint(trial.before, after).min(INHERENT_MOST);
+            self.cap = None;
+        }
+    }
+
+    /// The rate is the reason: so much fits.
+    fn keep_cap(&mut self, now: Micros, bps: f64) {
+        if let Some(cap) = &mut self.cap {
+            cap.bps = cap.bps.max(bps);
+            cap.raise_at = now + self.wait;
         }
     }
 
     fn learn(&mut self, stretch: Stretch) {
+        self.learnt = self.learnt.saturating_add(1);
+        let weight = if self.cap.is_some() {
+            LEARN_CAPPED
+        } else {
+            LEARN
+        };
+        // The first ones count as much as there are few of them.
+        let weight = weight.max(1.0 / f64::from(self.learnt));
         let share = stretch.share();
-        self.inherent = (self.inherent + LEARN * (share - self.inherent)).min(INHERENT_MOST);
+        self.inherent = (self.inherent + weight * (share - self.inherent)).min(INHERENT_MOST);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::test_support::result;
+    use super::*;
+    use crate::random::Random;
+
+    /// Sends at what the control allows, at most `wanted`, through a link that carries `carries` and loses a share of the
+    /// rest; gives the control and the rate allowed at each second.
+    fn run(
+        seconds: u64,
+        wanted: f64,
+        carries: impl Fn(u64) -> f64,
+        share: f64,
+    ) -> (LossControl, Vec<f64>) {
+        let (mut control, mut random) = (LossControl::default(), Random::new(9));
+        let (mut number, mut allowed) = (0, Vec::new());
+        for ms in (0..seconds * 1_000).step_by(10) {
+            let now = Micros::from_millis(ms);
+            let rate = control.cap().unwrap_or(wanted).min(wanted);
+            let carries = carries(ms / 1_000);
+            // A link without a queue lets so much through by chance.
+            let chance = (carries / rate).min(1.0) * (1.0 - share);
+            let arrived = random.chance(chance).then_some(0);
+            number += 1;
+            if control.add(&result(number, ms, 1_250, arrived)) {
+                let arriving = Some(rate * chance);
+                let around = Around {
+                    rate,
+                    recent: arriving,
+                    steady: arriving,
+                    draining: false,
+                };
+                control.judge(now, &around);
+            }
+            control.poll(now);
+            if ms % 1_000 == 0 {
+                allowed.push(rate);
+            }
+        }
+        (control, allowed)
+    }
+
+    #[test]
+    fn loss_of_the_links_own_is_learnt_and_costs_no_rate() {
+        for share in [0.02, 0.1, 0.2, 0.3] {
+            let (control, allowed) = run(40, 1e6, |_| 1e7, share);
+            assert!(
+                (control.inherent() - share).abs() < 0.1,
+                "{share}: {}",
+                control.inherent()
+            );
+            let full = allowed[10..].iter().filter(|rate| **rate >= 1e6).count();
+            assert!(full >= 24, "{share}: {allowed:?}");
+        }
+    }
+
+    #[test]
+    fn a_bottleneck_is_found_and_kept_to() {
+        let (control, allowed) = run(40, 2e6, |_| 1e6, 0.0);
+        let near = allowed[8..]
+            .iter()
+            .filter(|rate| (6e5..1.3e6).contains(*rate))
+            .count();
+        assert!(near >= 28, "{allowed:?}");
+        assert!(control.inherent() < 0.12, "{}", control.inherent());
+    }
+
+    #[test]
+    fn a_bottleneck_that_goes_is_noticed() {
+        let (_, allowed) = run(60, 2e6, |second| if second < 20 { 5e5 } else { 1e7 }, 0.0);
+        assert!(allowed[15] < 8e5, "{allowed:?}");
+        assert!(allowed[58] >= 1.9e6, "{allowed:?}");
+    }
+
+    #[test]
+    fn an_outage_is_no_loss_of_the_rate() {
+        let mut control = LossControl::default();
+        for number in 0..1_000 {
+            let arrived = (!(300..360).contains(&number)).then_some(0);
+            if control.add(&result(number, number * 10, 1_250, arrived)) {
+                let around = Around {
+                    rate: 1e6,
+                    recent: Some(5e5),
+                    steady: Some(9e5),
+                    draining: false,
+                };
+                control.judge(Micros::from_millis(number * 10), &around);
+            }
+            assert_eq!(control.cap(), None);
+        }
     }
 }

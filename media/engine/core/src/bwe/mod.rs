@@ -11,19 +11,30 @@
 //! it, does not lower the rate. A long queue that does not shrink counts even without a trend.
 //!
 //! **Rate** (`aimd`). On congestion the rate becomes 0.85 of what arrives (`acked`), and less for as long as a queue is
-//! to be drained, by its length; the draft would keep 0.85 and let a queue of a second stand for six. It grows by a share
-//! of itself far from the last known capacity and slowly near it, and not beyond 1.5 times what arrives, unless a probe
-//! has shown more.
+//! to be drained, by its length; the draft would keep 0.85 and let a queue of a second stand for six. A queue that does
+//! not become shorter although less is sent than arrived is none: the path has become longer, the rate comes back, and
+//! the base of the delay is set anew. The rate grows by a share of itself far from the last known capacity and slowly
+//! near it, and not beyond 1.5 times what arrives, unless a probe has shown more.
 //!
 //! **Loss** (`loss`). The draft halves the rate at 10 % loss whatever its cause. Here loss is congestion if it depends on
-//! the rate: what exceeds the inherent loss of the link starts a trial at the rate that arrives; if the loss goes, the
-//! bottleneck is found, and if it stays, the rate comes back and that loss is the link's own.
+//! the rate. What exceeds the inherent loss of the link, by more than chance and the present length of bursts explain,
+//! and does so in a second sample too, starts a trial at the rate that arrives. If the loss goes, the bottleneck is
+//! found, and a cap is kept that is raised from time to time (less often when that does harm); packets should then leave
+//! evenly, since such a link has hardly a queue ([`Estimator::wants_smooth`]). If the loss stays, it is the link's own
+//! from then on, and the rate comes back.
 //!
 //! **Probes** (`prober`). Short clusters at a higher rate, at the start (3 and 6 times), after an outage, and every few
 //! seconds while more is wanted than is known to fit.
 //!
+//! A queue that a probe itself makes is no congestion. What it shows is read from a line through the arrivals of its
+//! packets, which bears jitter better than the first and the last of them.
+//!
 //! **Outages** (`silence`). While nothing is reported the rate holds, then halves each second. The first report after
 //! that brings back what was before; what was sent in between tells nothing of the link's rate, and is not counted.
+//!
+//! Sources beside the draft: G. Carlucci et al., "Analysis and Design of the Google Congestion Control for WebRTC"
+//! (2016), for the adaptive threshold and the line; RFC 8888; the behaviour that libwebrtc shows to those who talk to it,
+//! for first probes and intervals of reports.
 //!
 //! `trace` writes inputs down so that tests can replay them.
 

@@ -234,3 +234,115 @@ impl Cluster {
         Some(Probed { bps, all })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::test_support::result;
+    use super::*;
+
+    fn at(micros: u64) -> Micros {
+        Micros(1_000_000 + micros)
+    }
+
+    /// Sends the next cluster in packets of that size; gives its packets as (sent, bytes, cluster).
+    fn send(prober: &mut Prober, bytes: usize) -> Vec<(Micros, u32, u8)> {
+        let mut sent = Vec::new();
+        for tick in 0..1_000 {
+            let now = at(tick * 1_000);
+            let mut lacking = prober.padding(now) as i64;
+            while lacking > 0 && prober.cluster() != 0 {
+                sent.push((now, bytes as u32, prober.cluster()));
+                prober.note_sent(now, bytes);
+                lacking -= bytes as i64;
+            }
+            if prober.cluster() == 0 {
+                break;
+            }
+        }
+        sent
+    }
+
+    /// Reports the packets as they come out of a link that carries so many bit/s.
+    fn report(
+        prober: &mut Prober,
+        sent: &[(Micros, u32, u8)],
+        bps: f64,
+        lost: impl Fn(usize) -> bool,
+    ) -> Option<Probed> {
+        let mut free = 0.0_f64;
+        for (place, (sent_at, bytes, cluster)) in sent.iter().enumerate() {
+            free = free.max(sent_at.0 as f64) + f64::from(*bytes) * 8e6 / bps;
+            let arrived = (!lost(place)).then_some(free as i64);
+            let packet = PacketResult {
+                sent_at: *sent_at,
+                cluster: *cluster,
+                ..result(place as u64, 0, *bytes, arrived)
+            };
+            prober.add(&packet);
+        }
+        prober.take(at(200_000), Micros(50_000), 0.0)
+    }
+
+    #[test]
+    fn a_link_with_room_carries_the_cluster() {
+        let mut prober = Prober::default();
+        prober.plan(2e6, Micros(0));
+        let sent = send(&mut prober, 400);
+        let bytes: u32 = sent.iter().map(|(_, bytes, _)| bytes).sum();
+        assert!((6_000..8_000).contains(&bytes), "{bytes}");
+        let probed = report(&mut prober, &sent, 1e8, |_| false).unwrap();
+        assert!(
+            probed.all && (1.7e6..2.4e6).contains(&probed.bps),
+            "{probed:?}"
+        );
+        assert!(prober.is_idle());
+    }
+
+    #[test]
+    fn a_thinner_link_shows_what_it_carries() {
+        let mut prober = Prober::default();
+        prober.plan(2e6, Micros(0));
+        let sent = send(&mut prober, 400);
+        let probed = report(&mut prober, &sent, 8e5, |_| false).unwrap();
+        assert!(
+            !probed.all && (7e5..8.2e5).contains(&probed.bps),
+            "{probed:?}"
+        );
+    }
+
+    #[test]
+    fn a_cluster_of_which_half_is_lost_shows_nothing() {
+        let mut prober = Prober::default();
+        prober.plan(2e6, Micros(0));
+        let sent = send(&mut prober, 400);
+        assert_eq!(
+            report(&mut prober, &sent, 1e8, |place| place % 2 == 0),
+            None
+        );
+        assert!(prober.is_idle());
+    }
+
+    #[test]
+    fn clusters_follow_each_other_and_what_cannot_be_sent_is_given_up() {
+        let mut prober = Prober::default();
+        prober.plan(1e6, Micros(0));
+        prober.plan(2e6, Micros(0));
+        prober.plan(3e6, Micros(0));
+        assert_eq!(prober.cluster(), 1);
+        assert!(prober.padding(at(0)) > 0);
+        assert_eq!(prober.padding(at(600_000)), 0);
+        assert_eq!(prober.cluster(), 2);
+        prober.cancel();
+        assert!(prober.is_idle() && prober.next_at(at(0)).is_none());
+    }
+
+    #[test]
+    fn reports_that_do_not_come_end_it() {
+        let mut prober = Prober::default();
+        prober.plan(2e6, Micros(0));
+        send(&mut prober, 400);
+        assert!(prober.is_out());
+        assert_eq!(prober.take(at(900_000), Micros(50_000), 0.0), None);
+        assert!(prober.is_idle());
+    }
+}

@@ -21,7 +21,7 @@ const FEW_LEAST_US: f64 = 40_000.0;
 /// The envelope of jitter that keeps its order (a shared radio) is not level: how much of each difference counts, and
 /// what is no noise but a queue.
 const NOISE_WEIGHT: f64 = 0.04;
-const NOISE_MOST_US: i64 = 20_000;
+const NOISE_MOST_US: i64 = 40_000;
 const NONE: i64 = i64::MAX;
 
 /// The envelope and its base.
@@ -34,9 +34,13 @@ pub(super) struct QueueDelay {
     past: [i64; 2],
     /// Mean of what two stretches in a row differ by, in us.
     noise: f64,
+    /// How many stretches that is known from.
+    stretches: u32,
     few: [i64; FEW],
     few_at: usize,
+    /// The least of each span, and of all of them.
     base: [i64; BASE_SPANS],
+    least: i64,
     base_at: usize,
     base_since_us: i64,
 }
@@ -49,9 +53,11 @@ impl Default for QueueDelay {
             since_us: i64::MIN / 2,
             past: [NONE; 2],
             noise: 0.0,
+            stretches: 0,
             few: [i64::MIN; FEW],
             few_at: 0,
             base: [NONE; BASE_SPANS],
+            least: NONE,
             base_at: 0,
             base_since_us: i64::MIN / 2,
         }
@@ -65,7 +71,9 @@ impl QueueDelay {
         if self.packets >= PACKETS && sent_us - self.since_us >= STRETCH_US {
             if self.past[0] != NONE {
                 let differ = (self.current - self.past[0]).abs().min(NOISE_MOST_US);
-                self.noise += NOISE_WEIGHT * (differ as f64 - self.noise);
+                self.stretches = self.stretches.saturating_add(1);
+                let weight = NOISE_WEIGHT.max(1.0 / f64::from(self.stretches));
+                self.noise += weight * (differ as f64 - self.noise);
             }
             self.past = [self.current, self.past[0]];
             (self.current, self.packets) = (NONE, 0);
@@ -81,8 +89,10 @@ impl QueueDelay {
             self.base_at = (self.base_at + 1) % BASE_SPANS;
             self.base[self.base_at] = NONE;
             self.base_since_us = sent_us;
+            self.least = self.base.iter().copied().min().unwrap_or(NONE);
         }
         self.base[self.base_at] = self.base[self.base_at].min(delay);
+        self.least = self.least.min(delay);
     }
 
     /// How long the queue is, in microseconds: ten packets in a row have waited so long, or a few so much longer than
@@ -120,15 +130,26 @@ impl QueueDelay {
         if envelope == NONE {
             return Micros(0);
         }
-        let base = self.base.iter().copied().min().unwrap_or(envelope);
-        Micros(envelope.saturating_sub(base).max(0) as u64)
+        Micros(envelope.saturating_sub(self.least).max(0) as u64)
+    }
+
+    /// What is the least delay now is the base from here on: the path has become longer.
+    pub(super) fn rebase(&mut self) {
+        let envelope = self.current.min(self.past[0]);
+        if envelope != NONE {
+            self.base = [NONE; BASE_SPANS];
+            self.base[self.base_at] = envelope;
+            self.least = envelope;
+        }
     }
 
     /// Forgets the envelope, not the base: after an outage.
     pub(super) fn reset(&mut self) {
         *self = Self {
             noise: self.noise,
+            stretches: self.stretches,
             base: self.base,
+            least: self.least,
             base_at: self.base_at,
             base_since_us: self.base_since_us,
             ..Self::default()

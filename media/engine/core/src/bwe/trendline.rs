@@ -22,6 +22,9 @@ const NO_NOISE: f64 = 15.0;
 /// A trend must stay over the threshold so long (section 5.4).
 const OVER_MS: f64 = 10.0;
 
+/// How much one group counts in the mean variation of the delay; the first ones count more.
+const VARIATION_WEIGHT: f64 = 0.05;
+
 /// What the trend says.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum Trend {
@@ -62,6 +65,8 @@ pub(super) struct Trendline {
     last_slope: f64,
     over_ms: f64,
     over_count: u32,
+    /// How many groups the variation is known from.
+    groups: u32,
     /// Mean of what the delay differs by from group to group, in ms.
     pub(super) variation_ms: f64,
     pub(super) trend: Trend,
@@ -82,6 +87,7 @@ impl Default for Trendline {
             last_slope: 0.0,
             over_ms: 0.0,
             over_count: 0,
+            groups: 0,
             variation_ms: 0.0,
             trend: Trend::Level,
         }
@@ -117,6 +123,7 @@ impl Trendline {
     pub(super) fn reset(&mut self) {
         *self = Self {
             threshold: self.threshold,
+            groups: self.groups,
             variation_ms: self.variation_ms,
             ..Self::default()
         };
@@ -134,7 +141,9 @@ impl Trendline {
         if self.count == 0 {
             self.origin_us = arrived_us;
         }
-        self.variation_ms += 0.05 * (variation_ms.abs() - self.variation_ms);
+        self.groups = self.groups.saturating_add(1);
+        let weight = VARIATION_WEIGHT.max(1.0 / f64::from(self.groups));
+        self.variation_ms += weight * (variation_ms.abs() - self.variation_ms);
         self.accumulated_ms += variation_ms;
         self.smoothed_ms = SMOOTHING * self.smoothed_ms + (1.0 - SMOOTHING) * self.accumulated_ms;
         let at_ms = (arrived_us - self.origin_us) as f64 / 1e3;

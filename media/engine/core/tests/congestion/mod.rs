@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 
 use engine_core::arrivals::Arrivals;
+use engine_core::bwe::trace::Record;
 use engine_core::bwe::{Estimator, Kind};
 use engine_core::pacer::{Pacer, Urgency};
 use engine_core::random::Random;
@@ -38,6 +39,7 @@ pub(crate) struct Setup {
     /// Other traffic of so many bit/s, from and until so many ms.
     pub(crate) cross: Option<(u64, u64, u64)>,
     pub(crate) start_bps: u32,
+    pub(crate) traced: bool,
 }
 
 impl Setup {
@@ -62,11 +64,17 @@ impl Setup {
             key_frames: None,
             cross: None,
             start_bps: 400_000,
+            traced: false,
         }
     }
 
     pub(crate) fn run(&self, millis: u64) -> Log {
         let mut sim = Sim::new(self);
+        let bps = self.video_bps + 60_000;
+        sim.trace(Record::Wanted {
+            at: sim.time(),
+            bps,
+        });
         for _ in 0..millis {
             sim.tick();
         }
@@ -97,7 +105,8 @@ pub(crate) struct Log {
     pub(crate) tenths: Vec<Tenth>,
     pub(crate) least_delay: u64,
     pub(crate) reports_bytes: u64,
-    pub(crate) trace: Vec<String>,
+    /// What went into the estimator, if that was asked for.
+    pub(crate) trace: Vec<Record>,
 }
 
 impl Log {
@@ -127,7 +136,7 @@ impl Log {
             .iter()
             .map(|t| t.estimate)
             .min()
-            .unwrap()
+            .expect("a part of the run")
     }
 
     pub(crate) fn estimate_most(&self, from_ms: u64, to_ms: u64) -> u32 {
@@ -135,7 +144,7 @@ impl Log {
             .iter()
             .map(|t| t.estimate)
             .max()
-            .unwrap()
+            .expect("a part of the run")
     }
 
     /// Milliseconds that sound waited, beside the path: of all tenths of a second, the one at that share.
@@ -174,9 +183,11 @@ impl Log {
         f64::from(part.iter().map(|t| t.lost).sum::<u32>()) / f64::from(packets.max(1))
     }
 
-    pub(crate) fn padding_share(&self) -> f64 {
-        let padding: u64 = self.tenths.iter().map(|t| t.padding).sum();
-        padding as f64 / self.tenths.iter().map(|t| t.sent).sum::<u64>() as f64
+    /// The share of padding in what was sent from then on.
+    pub(crate) fn padding_share(&self, from_ms: u64) -> f64 {
+        let part = self.part(from_ms, u64::MAX);
+        let padding: u64 = part.iter().map(|t| t.padding).sum();
+        padding as f64 / part.iter().map(|t| t.sent).sum::<u64>() as f64
     }
 
     /// One line a half second, to look at.
@@ -263,6 +274,12 @@ impl<'a> Sim<'a> {
         }
     }
 
+    fn trace(&mut self, record: Record) {
+        if self.setup.traced {
+            self.log.trace.push(record);
+        }
+    }
+
     fn time(&self) -> Micros {
         Micros(START_US + self.tick * 1_000)
     }
@@ -280,7 +297,7 @@ impl<'a> Sim<'a> {
         if self.tick % 40 == 17 {
             self.picture(now);
         }
-        if self.tick % 25 == 0 {
+        if self.tick.is_multiple_of(25) {
             self.estimator.poll(now, self.setup.video_bps + 60_000);
             self.pacer.set_rate(
                 now,
@@ -292,7 +309,7 @@ impl<'a> Sim<'a> {
             self.send(now, bytes as usize, Kind::Video);
         }
         self.pad(now);
-        if self.tick % 100 == 0 {
+        if self.tick.is_multiple_of(100) {
             self.now.estimate = self.estimator.estimate_bps();
             self.now.held = self.pacer.delay().0;
             self.log.tenths.push(std::mem::take(&mut self.now));
@@ -320,7 +337,7 @@ impl<'a> Sim<'a> {
         if let Some((times, each)) = self.setup.key_frames {
             // The others are smaller by what a key frame is larger.
             let rest = (each as f64 - times) / (each as f64 - 1.0);
-            bytes *= if self.pictures % each == 0 {
+            bytes *= if self.pictures.is_multiple_of(each) {
                 times
             } else {
                 rest.max(0.1)
@@ -348,6 +365,12 @@ impl<'a> Sim<'a> {
 
     fn send(&mut self, now: Micros, bytes: usize, kind: Kind) {
         let number = self.estimator.note_sent(now, bytes, kind);
+        self.trace(Record::Sent {
+            at: now,
+            number,
+            bytes: bytes as u32,
+            kind,
+        });
         self.now.sent += bytes as u64;
         self.now.packets += 1;
         let wire = Wire {
@@ -405,6 +428,14 @@ impl<'a> Sim<'a> {
         while let Some(report) = self.back.pop(now.0) {
             for packet in rtcp::parse(&report) {
                 if let Ok(Packet::TransportFeedback(feedback)) = packet {
+                    for line in feedback.packets() {
+                        let (number, arrived_us) = (line.sequence, line.at_us);
+                        self.trace(Record::Fed {
+                            at: now,
+                            number,
+                            arrived_us,
+                        });
+                    }
                     self.estimator.on_feedback(now, &feedback);
                     self.pacer.set_rate(
                         now,
