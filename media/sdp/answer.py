@@ -22,6 +22,7 @@ from media.sdp import writer
 from media.sdp.codecs import Agreed, Capabilities, agree
 from media.sdp.errors import SdpError
 from media.sdp.offer import Direction, MediaLine, Offer, RemoteTransport, parse_offer
+from media.sdp.without import left_out
 
 MID_URI: Final = "urn:ietf:params:rtp-hdrext:sdes:mid"
 AUDIO_LEVEL_URI: Final = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
@@ -156,6 +157,7 @@ def _accept(line: MediaLine, sources: dict[str, int], capabilities: Capabilities
     source = sources.get(line.mid)
     if line.direction == "sendonly" and source is None:
         return None
+    agreed = tuple(left_out(one, capabilities.without) for one in agreed)
     sends = line.direction in ("sendonly", "sendrecv")
     kind: Kind = "audio" if line.kind == "audio" else "video"
     return _Accepted(line, line.mid, kind, agreed, source if sends else None)

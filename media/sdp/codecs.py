@@ -28,13 +28,14 @@ class Capabilities:
     """What the bridge takes: codecs by name in lower case, most wanted first.
 
     Bit rates are in bit/s, None for no limit. The limits go into b=TIAS (RFC 3890) of the m-lines of the
-    camera and of the content.
+    camera and of the content. `without` names repairs that are left out (`media/sdp/without.py`).
     """
 
     audio: tuple[str, ...] = ("opus",)
     video: tuple[str, ...] = ("vp8", "h264")
     camera_max_bitrate: int | None = None
     content_max_bitrate: int | None = None
+    without: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         if unknown := (set(self.audio) - AUDIO_CODECS) | (set(self.video) - VIDEO_CODECS):
