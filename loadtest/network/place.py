@@ -1,7 +1,7 @@
 """A network namespace whose only way out is an emulated link.
 
-The link is two TUN devices with the emulator (`media/engine/netem/examples/emulate`) between them: one here, in the
-namespace of this process, one there. All is gone when the context ends, and also when this process dies: the
+The link is two TUN devices with the emulator (`media/engine/netem/examples/emulate`) between them: one here, in
+the namespace of this process, one there. All is gone when the context ends, and also when this process dies: the
 namespace lives by a process that waits for the end of its standard input.
 """
 

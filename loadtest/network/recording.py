@@ -27,7 +27,7 @@ class Stats:
 
     def total(self, kind: str, what: str, name: str) -> float:
         """The sum of one number over all rows of a type (`inbound-rtp`) and kind of media (`audio`)."""
-        return sum(row.get(name, 0) for row in self.rows if row["type"] == what and row.get("kind") == kind)
+        return float(sum(row.get(name, 0) for row in self.rows if row["type"] == what and row.get("kind") == kind))
 
 
 @dataclass
