@@ -15,6 +15,9 @@ VIDEO_CODECS: Final = frozenset({"vp8", "h264", "vp9", "av1"})
 # goog-remb is left out on purpose: transport-wide feedback says the same and more, sooner.
 VIDEO_FEEDBACK: Final = ("nack", "nack pli", "ccm fir")
 TRANSPORT_CC: Final = "transport-cc"
+REPAIRS: Final = frozenset({"nack", "red", "fec", "feedback", "simulcast"})
+"""What can be left out of answers: retransmissions (RFC 4585 section 6.2.1, RFC 4588), redundant sound (RFC 2198),
+FlexFEC for pictures, transport-wide congestion control both ways, and several encodings of a picture (RFC 8853)."""
 # The fmtp of an answer says what the answerer wants to receive. Stereo is not asked for: speech gains nothing
 # by it.
 OPUS_PARAMETERS: Final = ("minptime", "useinbandfec")
@@ -29,18 +32,15 @@ class Capabilities:
     """What the bridge takes: codecs by name in lower case, most wanted first.
 
     Bit rates are in bit/s, None for no limit. The limits go into b=TIAS (RFC 3890) of the m-lines of the
-    camera and of the content. `feedback` is transport-wide congestion control both ways, `redundancy` RED for
-    sound both ways (RFC 2198) and FlexFEC for pictures towards the client, `simulcast` several encodings of a
-    picture at once from the client (RFC 8853). To answer one of them is to promise that the engine does it.
+    camera and of the content. `without` names `REPAIRS` that are left out of answers, so that a bench shows what each
+    is worth: a client that was not offered one does without it, and so does the engine towards it.
     """
 
     audio: tuple[str, ...] = ("opus",)
     video: tuple[str, ...] = ("vp8", "h264")
     camera_max_bitrate: int | None = None
     content_max_bitrate: int | None = None
-    feedback: bool = False
-    redundancy: bool = False
-    simulcast: bool = False
+    without: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         if unknown := (set(self.audio) - AUDIO_CODECS) | (set(self.video) - VIDEO_CODECS):
@@ -81,7 +81,7 @@ def agree(line: MediaLine, capabilities: Capabilities, *, transport_cc: bool) ->
     """
     wanted = capabilities.audio if line.kind == "audio" else capabilities.video
     retransmissions = _retransmissions(line.codecs)
-    redundancies = _redundancies(line) if capabilities.redundancy else {}
+    redundancies = _redundancies(line) if "red" not in capabilities.without else {}
     agreed = [
         _agreed(
             codec,
@@ -89,6 +89,7 @@ def agree(line: MediaLine, capabilities: Capabilities, *, transport_cc: bool) ->
             rtx_pt=retransmissions.get(codec.pt),
             red_pt=redundancies.get(codec.pt),
             transport_cc=transport_cc,
+            without=capabilities.without,
         )
         for name in wanted
         for codec in sorted(line.codecs, key=_rank)
@@ -101,7 +102,7 @@ def agree(line: MediaLine, capabilities: Capabilities, *, transport_cc: bool) ->
 
 def agree_fec(line: MediaLine, capabilities: Capabilities, *, transport_cc: bool) -> AgreedFec | None:
     """Return the FlexFEC that a video m-line offers to take, or None."""
-    if not capabilities.redundancy or line.kind != "video":
+    if "fec" in capabilities.without or line.kind != "video":
         return None
     for codec in line.codecs:
         if codec.name == "flexfec-03" and codec.clock_rate == SAMPLING["video"] and _usable(codec.pt):
@@ -182,9 +183,16 @@ def _redundancies(line: MediaLine) -> dict[int, int]:
 
 
 def _agreed(
-    codec: OfferedCodec, kind: str, *, rtx_pt: int | None, red_pt: int | None, transport_cc: bool
+    codec: OfferedCodec,
+    kind: str,
+    *,
+    rtx_pt: int | None,
+    red_pt: int | None,
+    transport_cc: bool,
+    without: frozenset[str],
 ) -> Agreed:
-    feedback = [value for value in VIDEO_FEEDBACK if kind == "video" and value in codec.feedback]
+    offered = (codec.feedback if kind == "video" else frozenset()) - without
+    feedback = [value for value in VIDEO_FEEDBACK if value in offered]
     nack = "nack" in feedback
     numbered = transport_cc and TRANSPORT_CC in codec.feedback
     return Agreed(

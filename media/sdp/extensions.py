@@ -20,11 +20,11 @@ def settle(lines: Iterable[MediaLine], sources: frozenset[str], capabilities: Ca
     """Settle the ids from the offer's m-lines; `sources` are the mids of those that the client sends on."""
     bundled = [line for line in lines if line.usable]
     sending = [line for line in bundled if line.mid in sources]
-    simulcast = [line for line in sending if line.encodings and capabilities.simulcast]
+    simulcast = [line for line in sending if line.encodings and "simulcast" not in capabilities.without]
     wanted = {
         MID_URI: sending,
         AUDIO_LEVEL_URI: sending,
-        TRANSPORT_CC_URI: bundled if capabilities.feedback else [],
+        TRANSPORT_CC_URI: [] if "feedback" in capabilities.without else bundled,
         RID_URI: simulcast,
         REPAIRED_RID_URI: simulcast,
     }

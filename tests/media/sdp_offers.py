@@ -4,6 +4,7 @@ import itertools
 from pathlib import Path
 
 from media.description import LegDescription
+from media.sdp.codecs import REPAIRS
 from media.sdp import Answer, Capabilities, LocalTransport, OfferRoles, answer_offer
 
 VECTORS = Path(__file__).parent.parent / "vectors" / "sdp"
@@ -11,9 +12,9 @@ PEERS = ("chromium", "firefox", "aiortc")
 SIMULCAST = ("chromium-simulcast", "firefox-simulcast")
 ROLES = OfferRoles(mic="0", camera="1", content="2")
 PLAIN = Capabilities(
-    camera_max_bitrate=1_500_000, content_max_bitrate=2_500_000, feedback=False, redundancy=False, simulcast=False
+    camera_max_bitrate=1_500_000, content_max_bitrate=2_500_000, without=REPAIRS - {"nack"}
 )
-ALL = Capabilities(feedback=True, redundancy=True, simulcast=True)
+ALL = Capabilities()
 FIRST_SSRC = 1000
 
 

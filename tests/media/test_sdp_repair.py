@@ -4,10 +4,11 @@ import pytest
 
 from media.description import Fec
 from media.sdp import Capabilities
+from media.sdp.codecs import REPAIRS
 from tests.media.sdp_offers import ALL, PEERS, PLAIN, SIMULCAST, answered, in_section, recorded, sections
 
-FEEDBACK = Capabilities(feedback=True, redundancy=False, simulcast=False)
-REDUNDANCY = Capabilities(feedback=False, redundancy=True, simulcast=False)
+FEEDBACK = Capabilities(without=REPAIRS - {"nack", "feedback"})
+REDUNDANCY = Capabilities(without=REPAIRS - {"nack", "red", "fec"})
 TRANSPORT_CC = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"
 BROWSERS = ("chromium", "firefox", *SIMULCAST)
 CHROMIUM = "chromium-simulcast"
