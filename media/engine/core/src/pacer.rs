@@ -25,6 +25,8 @@ const LONG: Micros = Micros::from_millis(40);
 const LEAST: f64 = 2_500.0;
 /// A budget that sound has overdrawn is not owed for longer than this: pictures must go on.
 const DEBT: Micros = Micros::from_millis(100);
+/// But always for one packet: on a very thin link, that one takes longer.
+const ONE_PACKET: f64 = 1_500.0;
 /// Packets held longer are dropped: the call has moved on, and a key frame that takes longer would better be a smaller one.
 const HELD_LONGEST: Micros = Micros::from_secs(2);
 /// Packets held at most: a key frame of 60 kB of four sources each, and more.
@@ -81,7 +83,7 @@ impl Budget {
     fn grow(&mut self, bytes_per_us: f64, us: u64) {
         let rate = bytes_per_us * self.times;
         let most = (rate * self.span.0 as f64).max(self.least);
-        let debt = rate * DEBT.0 as f64;
+        let debt = (rate * DEBT.0 as f64).max(ONE_PACKET);
         self.bytes = (self.bytes + rate * us as f64).clamp(-debt, most);
     }
 

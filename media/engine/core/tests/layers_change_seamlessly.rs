@@ -188,7 +188,7 @@ fn under_loss_switches_end_where_they_should_and_no_number_is_used_twice() {
         let mut world = call(
             100 + seed,
             Path {
-                loss: 0.1,
+                loss: support::Loss::Random(0.1),
                 ..Path::with_delay(40)
             },
         );
