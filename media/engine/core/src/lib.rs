@@ -35,6 +35,7 @@ pub mod random;
 pub mod rates;
 pub mod ration;
 pub mod receive;
+mod repair;
 mod reports;
 pub mod rewrite;
 pub mod shard;
