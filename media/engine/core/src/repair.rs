@@ -125,7 +125,9 @@ impl Shard {
         let mut padding = leg.link.as_mut()?.handle_timeout(now);
         let mut back = 0;
         while padding > 0 {
-            let sent = self.pad(now, leg, back, out)?;
+            let Some(sent) = self.pad(now, leg, back, out) else {
+                break;
+            };
             leg.link.as_mut()?.note_padding(now, sent);
             padding = padding.saturating_sub(sent);
             back += 1;
