@@ -109,3 +109,30 @@ impl Net {
         arrived
     }
 }
+
+/// Losses in bursts (Gilbert): in one state everything arrives, in the other nothing.
+#[derive(Debug, Clone)]
+pub struct Gilbert {
+    begins: f64,
+    ends: f64,
+    bad: bool,
+    random: Random,
+}
+
+impl Gilbert {
+    /// Loses `rate` of all packets, `burst` in a row on the average.
+    pub fn new(seed: u64, rate: f64, burst: f64) -> Self {
+        Self {
+            begins: rate / burst / (1.0 - rate),
+            ends: 1.0 / burst,
+            bad: false,
+            random: Random::new(seed),
+        }
+    }
+
+    pub fn loses(&mut self) -> bool {
+        let turns = if self.bad { self.ends } else { self.begins };
+        self.bad ^= self.random.chance(turns);
+        self.bad
+    }
+}

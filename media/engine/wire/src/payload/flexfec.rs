@@ -65,7 +65,7 @@ impl Header {
 
     /// Bytes that the header takes; `None` when its mask is empty or spans too much.
     #[must_use]
-    pub fn len(&self) -> Option<usize> {
+    pub fn header_len(&self) -> Option<usize> {
         let span = u128::BITS - self.mask.leading_zeros();
         let part = PARTS.iter().find(|(bits, _)| span <= *bits);
         part.map(|(_, len)| *len).filter(|_| self.mask != 0)
@@ -76,7 +76,7 @@ impl Header {
     /// # Errors
     /// [`WireError::FlexFecForm`] for a mask that cannot be written, [`WireError::Truncated`] if there is no room.
     pub fn write(&self, out: &mut [u8]) -> Result<usize, WireError> {
-        let len = self.len().ok_or(WireError::FlexFecForm)?;
+        let len = self.header_len().ok_or(WireError::FlexFecForm)?;
         let available = out.len();
         let out = out.get_mut(..len).ok_or(WireError::Truncated {
             needed: len,
