@@ -10,6 +10,7 @@ from media.description import (
     CAMERA,
     CONTENT,
     MIC,
+    Encoding,
     Extensions,
     IceParams,
     Kind,
@@ -247,8 +248,9 @@ def _sources(accepted: list[_Accepted | None]) -> Iterator[Source]:
                 source=item.source,
                 kind=item.kind,
                 mid=item.mid,
-                ssrc=item.line.ssrc,
-                rtx_ssrc=item.line.rtx_ssrc if _has_rtx(item) else None,
+                encodings=(
+                    Encoding(ssrc=item.line.ssrc, rtx_ssrc=item.line.rtx_ssrc if _has_rtx(item) else None),
+                ),
                 formats=tuple(agreed.format for agreed in item.agreed),
             )
 

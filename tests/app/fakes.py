@@ -252,7 +252,7 @@ class GateModel:
     def _add(self, add: AddLeg) -> str | None:
         if add.leg in self.legs:
             return "duplicate_leg"
-        ssrcs = [ssrc for s in add.sources for ssrc in (s.ssrc, s.rtx_ssrc) if ssrc is not None]
+        ssrcs = [n for s in add.sources for e in s.encodings for n in (e.ssrc, e.rtx_ssrc) if n is not None]
         if len(ssrcs) != len(set(ssrcs)):
             return "bad_description"
         sources = {source.source: source for source in add.sources}

@@ -17,7 +17,7 @@ from loadtest.native_sdp import (
     read_answer,
     write_offer,
 )
-from media.description import CAMERA, MIC
+from media.description import CAMERA, MIC, Encoding
 from media.sdp import Answer, OfferRoles
 from signalling.messages import Sources
 from tests.media.sdp_offers import answered, sections
@@ -52,8 +52,8 @@ def test_the_bridge_takes_the_offer_whole(codec: VideoCodec) -> None:
     """Both sources with their SSRCs, every slot, repair for video and both extensions are agreed."""
     leg = answer_to(wish(codec)).leg
     sources = {source.source: source for source in leg.sources}
-    assert sources[MIC].ssrc == 11
-    assert (sources[CAMERA].ssrc, sources[CAMERA].rtx_ssrc) == (12, 13)
+    assert sources[MIC].encodings == (Encoding(ssrc=11),)
+    assert sources[CAMERA].encodings == (Encoding(ssrc=12, rtx_ssrc=13),)
     assert [form.codec for form in sources[CAMERA].formats] == [codec]
     assert sources[CAMERA].formats[0].rtx_pt is not None
     assert [slot.kind for slot in leg.slots] == ["audio"] * 2 + ["video"] * 3

@@ -443,9 +443,11 @@ fn is_sound(leg: &Leg) -> bool {
     indices.clear();
     let sources_ok = leg.sources.iter().all(|source| {
         let spec = &source.spec;
-        let named = [spec.ssrc, spec.rtx_ssrc];
+        let encodings = spec.encodings.iter();
+        let mut named = encodings.flat_map(|encoding| [encoding.ssrc, encoding.rtx_ssrc]);
         indices.insert(spec.source)
-            && named.into_iter().flatten().all(|ssrc| ssrcs.insert(ssrc))
+            && !spec.encodings.is_empty()
+            && named.all(|ssrc| ssrc.is_none_or(|ssrc| ssrcs.insert(ssrc)))
             && !spec.formats.is_empty()
             && spec
                 .formats

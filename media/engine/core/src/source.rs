@@ -67,8 +67,11 @@ impl Source {
     pub fn new(spec: SourceSpec) -> Self {
         let clock_rate = spec.formats.first().map_or(90_000, |f| f.clock_rate);
         Self {
-            ssrc: spec.ssrc,
-            rtx_ssrc: spec.rtx_ssrc,
+            ssrc: spec.encodings.first().and_then(|encoding| encoding.ssrc),
+            rtx_ssrc: spec
+                .encodings
+                .first()
+                .and_then(|encoding| encoding.rtx_ssrc),
             register: ReceiveRegister::new(clock_rate),
             cache: None,
             key_frames: KeyFrameRequests::default(),

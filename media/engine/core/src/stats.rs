@@ -82,6 +82,8 @@ row! {
         direction,
         /// Index of the source or slot.
         index,
+        /// Which encoding of the source, lowest quality first (0); 0 (1).
+        encoding,
         /// 0 audio, 1 video.
         kind,
         /// Codec now in use: 0 none, then opus, g722, pcmu, pcma, telephone-event, vp8, vp9, h264, av1.

@@ -1,7 +1,8 @@
 //! Descriptions of legs as the control plane would hand them over.
 
 use engine_core::api::{
-    Codec, Extensions, Feed, Format, IceParams, Kind, LegId, SlotSpec, SourceRef, SourceSpec,
+    Codec, EncodingSpec, Extensions, Feed, Format, IceParams, Kind, LegId, SlotSpec, SourceRef,
+    SourceSpec,
 };
 
 pub const MID_ID: u8 = 4;
@@ -48,8 +49,10 @@ impl PeerSpec {
                 source: 0,
                 kind: Kind::Audio,
                 mid: "0".into(),
-                ssrc: named(base + 1),
-                rtx_ssrc: None,
+                encodings: vec![EncodingSpec {
+                    ssrc: named(base + 1),
+                    ..EncodingSpec::default()
+                }],
                 formats: vec![opus(leg), telephone_event()],
             });
         }
@@ -58,8 +61,11 @@ impl PeerSpec {
                 source: 1,
                 kind: Kind::Video,
                 mid: "1".into(),
-                ssrc: named(base + 2),
-                rtx_ssrc: named(base + 3),
+                encodings: vec![EncodingSpec {
+                    rid: None,
+                    ssrc: named(base + 2),
+                    rtx_ssrc: named(base + 3),
+                }],
                 formats: vec![vp8(leg)],
             });
         }
@@ -74,6 +80,7 @@ impl PeerSpec {
             ssrc: base + u32::from(slot),
             rtx_ssrc: None,
             formats: vec![opus(leg)],
+            fec: None,
         });
         let video = (0..self.video_slots).map(|slot| SlotSpec {
             slot: self.audio_slots + slot,
@@ -81,6 +88,7 @@ impl PeerSpec {
             ssrc: base + 500 + u32::from(slot),
             rtx_ssrc: Some(base + 5_000 + u32::from(slot)),
             formats: vec![vp8(leg)],
+            fec: None,
         });
         audio.chain(video).collect()
     }
@@ -89,6 +97,9 @@ impl PeerSpec {
         Extensions {
             mid: Some(MID_ID),
             audio_level: Some(AUDIO_LEVEL_ID),
+            transport_cc: None,
+            rid: None,
+            repaired_rid: None,
         }
     }
 }
@@ -118,6 +129,8 @@ pub fn opus(leg: u64) -> Format {
         packetization_mode: None,
         profile: None,
         level_asymmetry: false,
+        transport_cc: false,
+        red_pt: None,
     }
 }
 
@@ -133,6 +146,8 @@ pub fn telephone_event() -> Format {
         packetization_mode: None,
         profile: None,
         level_asymmetry: false,
+        transport_cc: false,
+        red_pt: None,
     }
 }
 
@@ -148,6 +163,8 @@ pub fn vp8(leg: u64) -> Format {
         packetization_mode: None,
         profile: None,
         level_asymmetry: false,
+        transport_cc: false,
+        red_pt: None,
     }
 }
 
@@ -160,5 +177,7 @@ pub fn feed(to: (u64, u16), from: (u64, u16)) -> Feed {
             leg: LegId(from.0),
             source: from.1,
         }),
+        importance: Feed::of_others(),
+        height: None,
     }
 }
