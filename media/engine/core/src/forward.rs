@@ -2,8 +2,9 @@
 //! which the kernel takes it; header, encryption and tag are what is new.
 
 use crate::api::{Codec, Format, Kind, Site};
-use crate::cache::Cached;
+use crate::cache::{Cached, PacketCache};
 use crate::contain::strike;
+use crate::exit::Exit;
 use crate::leg::Leg;
 use crate::outbox::Outbox;
 use crate::rewrite::{Incoming, Outgoing, PictureIds, StreamKey};
@@ -11,14 +12,9 @@ use crate::shard::{Datagram, Shard};
 use crate::slot::{PayloadMap, Slot};
 use crate::source::Taker;
 use crate::time::Micros;
-use engine_srtp::Outbound;
-use engine_wire::payload::{rtx, vp8};
+use engine_wire::payload::vp8;
 use engine_wire::rtp::{FixedHeader, RtpHeader};
-use std::net::SocketAddr;
 use std::ops::Range;
-
-/// Length of the RTP header that we send: no contributors, no extensions.
-const HEADER: usize = 12;
 
 /// A decrypted packet that passed the gate of its sender.
 #[derive(Debug, Clone)]
@@ -42,6 +38,10 @@ pub(crate) struct Ready {
     pub(crate) vp8: Option<vp8::Descriptor>,
     pub(crate) level: Option<u8>,
     pub(crate) has_holes: bool,
+    /// Bytes of redundancy before the payload (RFC 2198).
+    pub(crate) redundant: u16,
+    /// It came as redundancy in a later packet.
+    pub(crate) recovered: bool,
     /// At least one slot was sent a copy.
     pub(crate) forwarded: bool,
 }
@@ -62,6 +62,8 @@ impl Ready {
             vp8: None,
             level: None,
             has_holes: false,
+            redundant: 0,
+            recovered: false,
             forwarded: false,
         }
     }
@@ -70,8 +72,8 @@ impl Ready {
         (self.leg, self.source, self.epoch)
     }
 
-    const fn order(&self) -> ((u32, u16, u32), u32) {
-        (self.group(), self.at)
+    const fn order(&self) -> ((u32, u16, u32), u32, u64) {
+        (self.group(), self.at, self.sequence)
     }
 
     fn incoming(&self) -> Incoming {
@@ -90,6 +92,24 @@ fn picture_ids(descriptor: &vp8::Descriptor) -> PictureIds {
     }
 }
 
+/// A group of packets on its way to a slot.
+struct Packets<'a, 'b> {
+    stream: StreamKey,
+    group: &'a mut [Ready],
+    batch: &'a [Datagram<'b>],
+    /// What the stream has sent before.
+    earlier: Option<&'a PacketCache>,
+}
+
+/// How it went.
+#[derive(Debug, Default)]
+struct Fed {
+    /// The slot still waits for a key frame.
+    waiting: bool,
+    /// Packets of the slot carry earlier ones.
+    carries: bool,
+}
+
 impl Shard {
     /// Sends what a batch brought. Packets of one source go to one receiver together, so that a picture becomes one
     /// call to the socket for each.
@@ -105,6 +125,7 @@ impl Shard {
         let forwarded = ready.iter().filter(|ready| ready.forwarded);
         let positions = forwarded.map(|ready| ready.at);
         self.scratch.forwarded.extend(positions);
+        self.scratch.forwarded.dedup();
         ready.clear();
         self.scratch.ready = ready;
     }
@@ -128,34 +149,52 @@ impl Shard {
             // The sender began again within the batch. Under the new stream's name these numbers would be used twice.
             return;
         }
-        if source.repairs() && !source.takers.is_empty() {
+        if source.keeps(now) && !source.takers.is_empty() {
             let kept_for = source.kept_for();
             remember(source.cache_mut(), (now, kept_for), group, batch);
         }
         let key_frames = group.iter().filter(|r| r.key_frame).count() as u64;
         source.row.keyframes += key_frames;
         let stream = source.stream(id);
-        let takers = std::mem::take(&mut source.takers);
-        let mut waiting = false;
+        let (takers, cache) = (std::mem::take(&mut source.takers), source.cache.take());
+        let (mut waiting, mut carries) = (false, false);
         for taker in &takers {
-            waiting |= self.feed(now, *taker, stream, (&mut *group, batch), out);
+            let packets = Packets {
+                stream,
+                group: &mut *group,
+                batch,
+                earlier: cache.as_ref(),
+            };
+            let fed = self.feed(now, *taker, packets, out);
+            waiting |= fed.waiting;
+            carries |= fed.carries;
         }
         strike(armed, room, Site::Forward);
-        self.give_back(
-            now,
-            (index, position),
-            takers,
-            (key_frames > 0, waiting),
-            out,
-        );
+        let source = (index, position);
+        self.give_back(now, source, (takers, cache, carries));
+        self.see_to_key_frame(now, source, (key_frames > 0, waiting), out);
     }
 
-    /// Puts the list of takers back, and sees to a key frame where one is still waited for.
+    /// Puts back what was taken out of the source for the time of forwarding.
     fn give_back(
         &mut self,
         now: Micros,
         (index, position): (u32, usize),
-        takers: Vec<Taker>,
+        (takers, cache, carries): (Vec<Taker>, Option<PacketCache>, bool),
+    ) {
+        if let Some(leg) = self.leg_mut(index) {
+            let source = &mut leg.sources[position];
+            (source.takers, source.cache) = (takers, cache);
+            if carries {
+                source.keep_to_carry(now);
+            }
+        }
+    }
+
+    fn see_to_key_frame(
+        &mut self,
+        now: Micros,
+        (index, position): (u32, usize),
         (had_key_frame, waiting): (bool, bool),
         out: &mut Outbox,
     ) {
@@ -163,7 +202,6 @@ impl Shard {
             return;
         };
         let source = &mut leg.sources[position];
-        source.takers = takers;
         if had_key_frame && !waiting {
             source.key_frames.satisfied();
         }
@@ -173,24 +211,23 @@ impl Shard {
         }
     }
 
-    /// Sends a group to one slot. True when the slot still waits for a key frame.
+    /// Sends a group to one slot.
     fn feed(
         &mut self,
         now: Micros,
         taker: Taker,
-        stream: StreamKey,
-        (group, batch): (&mut [Ready], &[Datagram<'_>]),
+        packets: Packets<'_, '_>,
         out: &mut Outbox,
-    ) -> bool {
+    ) -> Fed {
         let Some(leg) = self.leg_mut(taker.leg) else {
-            return false;
+            return Fed::default();
         };
         if !leg.gate_open() {
-            leg.row.gate_drops_out += group.len() as u64;
-            return false;
+            leg.row.gate_drops_out += packets.group.len() as u64;
+            return Fed::default();
         }
         let Some(to) = leg.media_address() else {
-            return false;
+            return Fed::default();
         };
         let Leg {
             outbound: Some(outbound),
@@ -199,26 +236,41 @@ impl Shard {
             ..
         } = leg
         else {
-            return false;
+            return Fed::default();
         };
         let slot = &mut slots[usize::from(taker.slot)];
         let switches = slot.row.switches;
-        for ready in group {
-            let Some((map, numbers)) = slot.next_numbers(now, stream, ready) else {
+        let mut exit = Exit { out, outbound, to };
+        for ready in &mut *packets.group {
+            let Some((map, numbers)) = slot.next_numbers(now, packets.stream, ready) else {
                 continue;
             };
-            let payload = &batch[ready.at as usize].data[ready.payload.clone()];
-            let header = slot.header(map.to, ready.marker, numbers);
-            let sent = write_media(out, outbound, to, header, numbers, (payload, ready.vp8));
+            let payload = &packets.batch[ready.at as usize].data[ready.payload.clone()];
+            let sent = match slot.carried((packets.stream, packets.earlier), ready, map) {
+                Some((red_pt, carried)) => {
+                    let header = slot.header(red_pt, ready.marker, numbers);
+                    slot.row.red_packets += 1;
+                    exit.write_sound(header, numbers, (&carried, map.to, payload))
+                }
+                None => {
+                    let header = slot.header(map.to, ready.marker, numbers);
+                    let fec = slot.fec_mut().map(|fec| (now, fec));
+                    exit.write_media(header, numbers, (payload, ready.vp8), fec)
+                }
+            };
             slot.count_sent(payload.len(), ready.key_frame, map);
             row.count_rtp(now, sent);
             ready.forwarded |= sent > 0;
+            slot.write_fec(now, ready.marker, &mut exit, row);
         }
-        let (switched, waiting) = (slot.row.switches != switches, slot.is_waiting());
-        if switched {
+        let fed = Fed {
+            waiting: slot.is_waiting(),
+            carries: !slot.distances().is_empty(),
+        };
+        if slot.row.switches != switches {
             self.report_soon(now, taker.leg);
         }
-        waiting
+        fed
     }
 
     /// Sends a packet again that the receiver of a slot lost (RFC 4588).
@@ -280,7 +332,8 @@ impl Shard {
         slot.rtx_next += 1;
         slot.row.rtx_packets += 1;
         let parts = (cached.payload, descriptor);
-        let sent = write_repair(out, outbound, to, header, (rtx_sequence, numbers), parts);
+        let sent =
+            Exit { out, outbound, to }.write_retransmission(header, (rtx_sequence, numbers), parts);
         leg.row.count_rtp(now, sent);
         Some(())
     }
@@ -333,7 +386,9 @@ impl Slot {
         // Padding, and formats that this receiver does not take, leave no hole.
         let is_media = map.is_some() && !ready.payload.is_empty();
         if filling.flowing != Some(stream) {
-            let may_begin = is_media && (kind == Kind::Audio || ready.key_frame);
+            // Redundancy may be from before the receiver was there to hear it.
+            let is_start = kind == Kind::Audio && !ready.recovered || ready.key_frame;
+            let may_begin = is_media && is_start;
             if !may_begin {
                 filling.flowing = None;
                 return None;
@@ -350,7 +405,7 @@ impl Slot {
         Some((map?, numbers))
     }
 
-    fn header(&self, payload_type: u8, marker: bool, numbers: Outgoing) -> FixedHeader {
+    pub(crate) fn header(&self, payload_type: u8, marker: bool, numbers: Outgoing) -> FixedHeader {
         FixedHeader {
             marker,
             payload_type,
@@ -369,69 +424,11 @@ impl Slot {
 }
 
 impl crate::stats::LegRow {
-    fn count_rtp(&mut self, now: Micros, bytes: usize) {
+    pub(crate) fn count_rtp(&mut self, now: Micros, bytes: usize) {
         if bytes > 0 {
             self.rtp_out += 1;
             self.bytes_out += bytes as u64;
             self.last_out_us = now.0;
         }
-    }
-}
-
-/// Writes and protects one packet; the length that goes out, 0 if the key is spent.
-fn write_media(
-    out: &mut Outbox,
-    outbound: &mut Outbound,
-    to: SocketAddr,
-    header: FixedHeader,
-    numbers: Outgoing,
-    (payload, descriptor): (&[u8], Option<vp8::Descriptor>),
-) -> usize {
-    let plain = HEADER + payload.len();
-    let room = out.room(plain + outbound.profile().rtp_overhead());
-    header.write(&mut room[..HEADER]);
-    room[HEADER..plain].copy_from_slice(payload);
-    if let (Some(descriptor), Some(ids)) = (descriptor, numbers.pictures) {
-        descriptor.rewrite(&mut room[HEADER..plain], ids.picture, ids.tl0);
-    }
-    seal(out, outbound, to, plain, numbers.sequence)
-}
-
-fn write_repair(
-    out: &mut Outbox,
-    outbound: &mut Outbound,
-    to: SocketAddr,
-    header: FixedHeader,
-    (rtx_sequence, numbers): (u64, Outgoing),
-    (payload, descriptor): (&[u8], Option<vp8::Descriptor>),
-) -> usize {
-    let body = HEADER + 2;
-    let plain = body + payload.len();
-    let room = out.room(plain + outbound.profile().rtp_overhead());
-    header.write(&mut room[..HEADER]);
-    room[body..plain].copy_from_slice(payload);
-    if let (Some(descriptor), Some(ids)) = (descriptor, numbers.pictures) {
-        descriptor.rewrite(&mut room[body..plain], ids.picture, ids.tl0);
-    }
-    if rtx::write_original_sequence(&mut room[HEADER..body], numbers.sequence as u16).is_err() {
-        return 0;
-    }
-    seal(out, outbound, to, plain, rtx_sequence)
-}
-
-fn seal(
-    out: &mut Outbox,
-    outbound: &mut Outbound,
-    to: SocketAddr,
-    plain: usize,
-    sequence: u64,
-) -> usize {
-    let room = out.room(plain + outbound.profile().rtp_overhead());
-    match outbound.protect_rtp(room, plain, HEADER, sequence) {
-        Ok(len) => {
-            out.commit(to, len);
-            len
-        }
-        Err(_) => 0,
     }
 }

@@ -56,13 +56,18 @@ impl Shard {
         let Some(ready) = leg.register(now, &header, packet, plain.extended_sequence) else {
             return;
         };
-        let (level, has_holes) = (ready.level, ready.has_holes);
-        let (id, room) = (leg.id, leg.room);
-        self.scratch.ready.push(Ready {
+        let ready = Ready {
             leg: index,
             at: at as u32,
             ..ready
-        });
+        };
+        let (level, has_holes) = (ready.level, ready.has_holes);
+        let (id, room) = (leg.id, leg.room);
+        if ready.redundant > 0 {
+            let source = &mut leg.sources[usize::from(ready.source)];
+            source.fill_holes(&ready, packet, &mut self.scratch.ready);
+        }
+        self.scratch.ready.push(ready);
         if let Some(dbov) = level {
             self.handle_level(now, room, id, dbov);
         }
@@ -250,7 +255,9 @@ impl Leg {
             Some(mid) => source.spec.mid.as_bytes() == mid,
             None => source.ssrc.is_none(),
         };
-        let knows = |s: &Source| s.format(pt).is_some() || s.rtx_format(pt).is_some();
+        let knows = |s: &Source| {
+            s.format(pt).is_some() || s.rtx_format(pt).is_some() || s.red_format(pt).is_some()
+        };
         let mut candidates = self
             .sources
             .iter_mut()
@@ -277,7 +284,9 @@ impl Source {
         packet: &[u8],
         sequence: u64,
     ) -> Option<Ready> {
-        let codec = self.format(header.payload_type)?.codec;
+        let red = self.red_format(header.payload_type);
+        let format = red.or_else(|| self.format(header.payload_type))?;
+        let (codec, payload_type, is_red) = (format.codec, format.pt, red.is_some());
         let payload = header.payload_range(packet).ok()?;
         let arrival = self.register.handle_packet(now, sequence, header.timestamp);
         if arrival == Arrival::Duplicate {
@@ -289,7 +298,18 @@ impl Source {
         self.row.packets += 1;
         self.row.bytes += payload.len() as u64;
         self.row.codec = codec_number(codec);
-        let ready = Ready::new(header, sequence, payload);
+        let ready = Ready {
+            payload_type,
+            ..Ready::new(header, sequence, payload)
+        };
+        let ready = if is_red {
+            self.take_primary(ready, packet)?
+        } else {
+            ready
+        };
+        if let Some(timeline) = self.timeline_mut() {
+            timeline.note(sequence, header.timestamp);
+        }
         Some(self.look_inside(ready, codec, packet))
     }
 

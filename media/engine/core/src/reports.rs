@@ -196,7 +196,7 @@ impl Shard {
         let mut next = now + REPORT_INTERVAL;
         if self.leg(index).is_some_and(|leg| leg.report_at <= now) {
             self.send_reports(now, index, out);
-            self.time_caches(index);
+            self.time_caches(now, index);
         }
         let mut rtcp = std::mem::take(&mut self.scratch.rtcp);
         let mut lost = std::mem::take(&mut self.scratch.lost);
@@ -251,9 +251,12 @@ impl Shard {
     }
 
     /// Lets each source of a leg be kept for as long as the slowest of its receivers can ask.
-    fn time_caches(&mut self, index: u32) {
+    fn time_caches(&mut self, now: Micros, index: u32) {
         let sources = self.leg(index).map_or(0, |leg| leg.sources.len());
         for position in 0..sources {
+            if let Some(leg) = self.leg_mut(index) {
+                leg.sources[position].drop_idle_cache(now);
+            }
             let slowest = self.leg(index).and_then(|leg| {
                 let takers = leg.sources[position].takers.iter();
                 let takers = takers.filter_map(|taker| self.leg(taker.leg));
@@ -335,11 +338,11 @@ impl Leg {
 
     fn handle_blocks(&mut self, now: Micros, blocks: impl Iterator<Item = ReportBlock>) {
         for block in blocks {
-            let Some(slot) = self.slot_by_ssrc(block.ssrc) else {
+            let Some(position) = self.slot_by_ssrc(block.ssrc) else {
                 continue;
             };
             let rtt = round_trip(now, &block);
-            let slot = &mut self.slots[slot];
+            let slot = &mut self.slots[position];
             let clock_rate = slot.spec.formats.first().map_or(90_000, |f| f.clock_rate);
             slot.row.lost = block.cumulative_lost.max(0).unsigned_abs().into();
             slot.row.expected = slot.row.packets;
@@ -348,6 +351,11 @@ impl Leg {
             if let Some(rtt) = rtt {
                 slot.row.rtt_us = rtt;
                 self.row.rtt_us = rtt;
+            }
+            let (round_trip, bytes) = (self.round_trip(), self.slots[position].row.bytes);
+            if let Some(redundancy) = &mut self.slots[position].redundancy {
+                redundancy.handle_report(now, &block, bytes);
+                redundancy.decide(now, round_trip);
             }
         }
     }

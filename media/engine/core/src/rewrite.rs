@@ -199,6 +199,12 @@ impl Rewriter {
         (current.stream == stream).then(|| timestamp.wrapping_add(current.timestamp_shift))
     }
 
+    /// The first packet of the stream's turn, if it is the stream's turn: earlier ones are not for this slot.
+    pub fn first_of_turn(&self, stream: StreamKey) -> Option<u64> {
+        let current = self.segments.last()?;
+        (current.stream == stream).then_some(current.first_in)
+    }
+
     /// Extended sequence number that the next new packet gets.
     pub fn next_sequence(&self) -> u64 {
         self.next_out

@@ -1,6 +1,7 @@
 //! One thing that a leg can take, and what fills it now.
 
 use crate::api::{Codec, Format, Kind, SlotSpec};
+use crate::redundancy::Redundancy;
 use crate::rewrite::Rewriter;
 use crate::rewrite::StreamKey;
 use crate::stats::StreamRow;
@@ -22,6 +23,8 @@ pub struct PayloadMap {
     pub to: u8,
     /// Retransmissions on the slot's leg.
     pub rtx: Option<u8>,
+    /// The same with redundancy (RFC 2198) on the slot's leg.
+    pub red: Option<u8>,
     /// What it carries.
     pub codec: Codec,
 }
@@ -50,6 +53,8 @@ pub struct Slot {
     pub rtx_next: u64,
     /// Who is in it.
     pub filling: Option<Filling>,
+    /// What mends losses without being asked for, where the receiver takes it.
+    pub redundancy: Option<Box<Redundancy>>,
     /// Counters.
     pub row: StreamRow,
     repairs: [(u64, Micros); RECENT_REPAIRS],
@@ -64,6 +69,7 @@ impl Slot {
             rewriter: Rewriter::new(clock_rate, spec.ssrc),
             rtx_next: u64::from(spec.ssrc >> 17),
             filling: None,
+            redundancy: Redundancy::for_slot(&spec),
             row: StreamRow {
                 index: u64::from(spec.slot),
                 kind: u64::from(spec.kind == Kind::Video),
@@ -90,6 +96,7 @@ impl Slot {
             from: from.pt,
             to: to.pt,
             rtx: to.rtx_pt,
+            red: to.red_pt,
             codec: to.codec,
         })
     }

@@ -4,6 +4,7 @@ use crate::api::{Codec, Format, Kind, LegId, SourceSpec};
 use crate::cache::{PacketCache, Size};
 use crate::keyframe::KeyFrameRequests;
 use crate::receive::ReceiveRegister;
+use crate::red::split::Timeline;
 use crate::rewrite::StreamKey;
 use crate::stats::StreamRow;
 use crate::time::Micros;
@@ -12,6 +13,9 @@ use crate::time::Micros;
 const ROUND_TRIPS_KEPT: u64 = 3;
 /// The least and the most time for which payload is kept; a receiver has given a picture up after the latter.
 const KEPT: (Micros, Micros) = (Micros::from_millis(250), Micros::from_millis(1_000));
+
+/// How long payload is kept for carriers after a slot has last wanted them.
+const CARRY_HOLD: Micros = Micros::from_millis(1_000);
 
 /// The sender's own clock for this stream (RFC 3550 section 6.4.1).
 #[derive(Debug, Clone, Copy)]
@@ -60,6 +64,10 @@ pub struct Source {
     pub row: StreamRow,
     epoch: u32,
     kept_for: Micros,
+    /// Until when payload is kept for slots in which later packets carry it.
+    carried_until: Micros,
+    /// Times of recent packets, where redundancy may come in.
+    timeline: Option<Box<Timeline>>,
 }
 
 impl Source {
@@ -86,6 +94,8 @@ impl Source {
             },
             epoch: 0,
             kept_for: KEPT.0,
+            carried_until: Micros(0),
+            timeline: takes_red(&spec.formats).then(Box::default),
             spec,
         }
     }
@@ -122,6 +132,17 @@ impl Source {
             .find(|f| f.rtx_pt == Some(payload_type))
     }
 
+    /// The format that packets of this payload type carry with redundancy (RFC 2198).
+    pub fn red_format(&self, payload_type: u8) -> Option<&Format> {
+        let mut formats = self.spec.formats.iter();
+        formats.find(|f| f.red_pt == Some(payload_type))
+    }
+
+    /// Times of recent packets, where redundancy may come in.
+    pub fn timeline_mut(&mut self) -> Option<&mut Timeline> {
+        self.timeline.as_deref_mut()
+    }
+
     /// The sender began again under another SSRC: everything counted by sequence number starts anew.
     pub fn restart(&mut self, ssrc: u32) {
         if self.ssrc.is_some_and(|known| known != ssrc) {
@@ -130,12 +151,14 @@ impl Source {
             self.row.expected = counted.expected;
             self.row.lost = counted.lost;
             self.row.recovered = counted.recovered;
+            self.row.red_recovered = counted.red_recovered;
             self.register = ReceiveRegister::new(self.clock_rate());
             self.sender_report = None;
             self.newest = None;
             if let Some(cache) = &mut self.cache {
                 cache.clear();
             }
+            self.timeline = takes_red(&self.spec.formats).then(Box::default);
         }
         self.ssrc = Some(ssrc);
     }
@@ -148,6 +171,23 @@ impl Source {
     /// Whether retransmission was negotiated.
     pub fn repairs(&self) -> bool {
         self.spec.formats.iter().any(|f| f.nack)
+    }
+
+    /// Whether payload has to be kept: somebody may ask for it, or later packets carry it.
+    pub fn keeps(&self, now: Micros) -> bool {
+        self.repairs() || now < self.carried_until
+    }
+
+    /// Some slot wants earlier packets carried in later ones.
+    pub fn keep_to_carry(&mut self, now: Micros) {
+        self.carried_until = now + CARRY_HOLD;
+    }
+
+    /// Gives the cache up when nobody has needed it for some time.
+    pub fn drop_idle_cache(&mut self, now: Micros) {
+        if !self.keeps(now) {
+            self.cache = None;
+        }
     }
 
     /// The cache, made on first use.
@@ -176,11 +216,16 @@ impl Source {
             expected: self.row.expected + self.register.expected(),
             lost: self.row.lost + self.register.lost().max(0).unsigned_abs(),
             recovered: self.row.recovered + self.register.recovered(),
+            red_recovered: self.row.red_recovered + self.register.by_redundancy(),
             jitter_us: self.register.jitter_micros(),
             keyframe_requests: self.key_frames.sent(),
             ..self.row
         }
     }
+}
+
+fn takes_red(formats: &[Format]) -> bool {
+    formats.iter().any(|format| format.red_pt.is_some())
 }
 
 /// The number by which a snapshot tells a codec; 0 is none.

@@ -96,7 +96,7 @@ row! {
         expected,
         /// Packets lost: measured here (direction 0), or as the receiver reports (1). Before repair.
         lost,
-        /// Lost packets that a retransmission brought (direction 0).
+        /// Lost packets that a retransmission or redundancy brought (direction 0).
         recovered,
         /// Loss in the last report interval, in 256ths.
         fraction_lost,
@@ -116,6 +116,14 @@ row! {
         keyframes,
         /// Changes of source (1).
         switches,
+        /// RTP packets with redundancy (RFC 2198): taken in (0), sent (1).
+        red_packets,
+        /// Lost packets that redundancy brought (0); among those recovered.
+        red_recovered,
+        /// RTP packets with redundancy that did not parse (0).
+        red_malformed,
+        /// FlexFEC packets sent (1).
+        fec_packets,
     }
 }
 

@@ -5,6 +5,7 @@
 //! found by [`split`] and then forwarded like packets that came late; what goes out is formed anew for each receiver.
 
 pub mod form;
+mod intake;
 pub mod policy;
 pub mod split;
 
