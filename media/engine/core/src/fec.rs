@@ -211,6 +211,12 @@ impl FecSender {
         self.lanes = None;
     }
 
+    /// Forgets what waits for a repair packet: another source begins, and nobody has a claim to the one before.
+    pub fn forget(&mut self) {
+        let lanes = self.lanes.iter_mut().flat_map(|lanes| &mut lanes.lanes);
+        lanes.for_each(Lane::clear);
+    }
+
     fn set_shape(&mut self, shape: Shape) {
         let lanes = self.lanes.get_or_insert_with(|| {
             Box::new(Lanes {

@@ -396,6 +396,9 @@ impl Slot {
             filling.flowing = Some(stream);
             self.row.switches += 1;
             self.rewriter.switch(now, stream, ready.incoming());
+            if let Some(fec) = self.fec_mut() {
+                fec.forget();
+            }
         }
         if !is_media {
             self.rewriter.skip(stream, ready.sequence);

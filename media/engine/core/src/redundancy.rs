@@ -115,16 +115,21 @@ impl Redundancy {
         self.load.note(clock_rate, numbers, bytes);
     }
 
-    /// A receiver report about the slot; `bytes` is what was sent in it so far.
-    pub fn handle_report(&mut self, now: Micros, block: &ReportBlock, bytes: u64) {
-        let mut media_bps = 0;
+    /// A receiver report about the slot, in which so many packets and bytes were sent so far.
+    pub fn handle_report(
+        &mut self,
+        now: Micros,
+        block: &ReportBlock,
+        (packets, bytes): (u64, u64),
+    ) {
+        let (mut packets, mut media_bps) = (packets, 0);
         if let Some(last) = self.reported {
             // Below zero for reports that come out of order, which say nothing new.
-            let packets = block.highest_sequence.wrapping_sub(last.highest) as i32;
-            let packets = u64::try_from(packets).unwrap_or(0);
+            let since = block.highest_sequence.wrapping_sub(last.highest) as i32;
+            packets = u64::try_from(since).unwrap_or(0);
             media_bps = (bytes - last.bytes) * 8_000_000 / now.since(last.at).0.max(1);
-            self.meter.handle_report(now, block.fraction_lost, packets);
         }
+        self.meter.handle_report(now, block.fraction_lost, packets);
         self.reported = Some(Reported {
             at: now,
             highest: block.highest_sequence,

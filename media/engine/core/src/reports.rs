@@ -352,9 +352,9 @@ impl Leg {
                 slot.row.rtt_us = rtt;
                 self.row.rtt_us = rtt;
             }
-            let (round_trip, bytes) = (self.round_trip(), self.slots[position].row.bytes);
+            let (sent, round_trip) = ((slot.row.packets, slot.row.bytes), self.round_trip());
             if let Some(redundancy) = &mut self.slots[position].redundancy {
-                redundancy.handle_report(now, &block, bytes);
+                redundancy.handle_report(now, &block, sent);
                 redundancy.decide(now, round_trip);
             }
         }

@@ -19,6 +19,9 @@ const PLAIN: [PeerSpec; 2] = [PeerSpec {
     audio_slots: 1,
     video_slots: 1,
     names_ssrcs: true,
+    sends_red: false,
+    takes_red: false,
+    takes_fec: false,
     profile: "AEAD_AES_128_GCM",
     clock_offset: 0,
 }; 2];

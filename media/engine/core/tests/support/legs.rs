@@ -1,12 +1,13 @@
 //! Descriptions of legs as the control plane would hand them over.
 
 use engine_core::api::{
-    Codec, EncodingSpec, Extensions, Feed, Format, IceParams, Kind, LegId, SlotSpec, SourceRef,
-    SourceSpec,
+    Codec, EncodingSpec, Extensions, FecSpec, Feed, Format, IceParams, Kind, LegId, SlotSpec,
+    SourceRef, SourceSpec,
 };
 
 pub const MID_ID: u8 = 4;
 pub const AUDIO_LEVEL_ID: u8 = 1;
+pub const FEC_PT: u8 = 49;
 
 /// One end of a feed: a peer, and the index of its slot or source.
 pub type End = (usize, u16);
@@ -20,6 +21,12 @@ pub struct PeerSpec {
     pub video_slots: u16,
     /// Whether the description names the SSRCs; otherwise the media identification has to.
     pub names_ssrcs: bool,
+    /// Sends sound with redundancy (RFC 2198) on offer.
+    pub sends_red: bool,
+    /// Takes sound with redundancy.
+    pub takes_red: bool,
+    /// Takes FlexFEC for pictures.
+    pub takes_fec: bool,
     pub profile: &'static str,
     /// Distance of the peer's wall clock from ours, in microseconds.
     pub clock_offset: i64,
@@ -33,6 +40,9 @@ impl Default for PeerSpec {
             audio_slots: 1,
             video_slots: 1,
             names_ssrcs: true,
+            sends_red: false,
+            takes_red: false,
+            takes_fec: false,
             profile: "AEAD_AES_128_GCM",
             clock_offset: 0,
         }
@@ -53,7 +63,7 @@ impl PeerSpec {
                     ssrc: named(base + 1),
                     ..EncodingSpec::default()
                 }],
-                formats: vec![opus(leg), telephone_event()],
+                formats: vec![opus(leg, self.sends_red), telephone_event()],
             });
         }
         if self.video {
@@ -79,7 +89,7 @@ impl PeerSpec {
             kind: Kind::Audio,
             ssrc: base + u32::from(slot),
             rtx_ssrc: None,
-            formats: vec![opus(leg)],
+            formats: vec![opus(leg, self.takes_red)],
             fec: None,
         });
         let video = (0..self.video_slots).map(|slot| SlotSpec {
@@ -88,7 +98,10 @@ impl PeerSpec {
             ssrc: base + 500 + u32::from(slot),
             rtx_ssrc: Some(base + 5_000 + u32::from(slot)),
             formats: vec![vp8(leg)],
-            fec: None,
+            fec: self.takes_fec.then_some(FecSpec {
+                pt: FEC_PT,
+                ssrc: base + 8_000 + u32::from(slot),
+            }),
         });
         audio.chain(video).collect()
     }
@@ -118,7 +131,7 @@ pub fn ice(leg: u64, generation: u32) -> IceParams {
 }
 
 /// Payload types differ between legs, as they do between browsers.
-pub fn opus(leg: u64) -> Format {
+pub fn opus(leg: u64, red: bool) -> Format {
     Format {
         pt: if leg.is_multiple_of(2) { 111 } else { 109 },
         codec: Codec::Opus,
@@ -130,7 +143,7 @@ pub fn opus(leg: u64) -> Format {
         profile: None,
         level_asymmetry: false,
         transport_cc: false,
-        red_pt: None,
+        red_pt: red.then_some(if leg.is_multiple_of(2) { 63 } else { 112 }),
     }
 }
 

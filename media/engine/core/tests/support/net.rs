@@ -14,6 +14,8 @@ pub struct Path {
     /// Added at random, each packet for itself, which also puts packets in another order.
     pub jitter: Micros,
     pub loss: f64,
+    /// Packets lost in a row on the average; below 1 each is lost for itself.
+    pub burst: f64,
     pub duplicate: f64,
 }
 
@@ -25,6 +27,7 @@ impl Path {
             delay: Micros::from_millis(millis),
             jitter: Micros(0),
             loss: 0.0,
+            burst: 0.0,
             duplicate: 0.0,
         }
     }
@@ -35,6 +38,7 @@ impl Path {
             delay: Micros::from_millis(20),
             jitter: Micros::from_millis(6),
             loss,
+            burst: 0.0,
             duplicate: 0.01,
         }
     }
@@ -54,6 +58,7 @@ pub struct Net {
     random: Random,
     queue: BinaryHeap<Reverse<InFlight>>,
     order: u64,
+    bursts: HashMap<(SocketAddr, SocketAddr), Gilbert>,
     /// RTP packets lost, by receiver and SSRC.
     pub lost: HashMap<(SocketAddr, u32), u64>,
 }
@@ -64,6 +69,7 @@ impl Net {
             random: Random::new(seed),
             queue: BinaryHeap::new(),
             order: 0,
+            bursts: HashMap::new(),
             lost: HashMap::new(),
         }
     }
@@ -75,7 +81,7 @@ impl Net {
         (from, to): (SocketAddr, SocketAddr),
         data: &[u8],
     ) {
-        if self.random.chance(path.loss) {
+        if self.loses(path, (from, to)) {
             if classify(data) == Class::Rtp {
                 let ssrc = u32::from_be_bytes(data[8..12].try_into().unwrap());
                 *self.lost.entry((to, ssrc)).or_default() += 1;
@@ -94,6 +100,17 @@ impl Net {
                 data: data.to_vec(),
             }));
         }
+    }
+
+    fn loses(&mut self, path: Path, ends: (SocketAddr, SocketAddr)) -> bool {
+        if path.burst < 1.0 {
+            return self.random.chance(path.loss);
+        }
+        let seed = self.random.clone().next();
+        let link = self.bursts.entry(ends);
+        let link = link.or_insert_with(|| Gilbert::new(seed, path.loss, path.burst));
+        link.set(path.loss, path.burst);
+        link.loses()
     }
 
     pub fn next_at(&self) -> Option<Micros> {
@@ -122,12 +139,18 @@ pub struct Gilbert {
 impl Gilbert {
     /// Loses `rate` of all packets, `burst` in a row on the average.
     pub fn new(seed: u64, rate: f64, burst: f64) -> Self {
-        Self {
-            begins: rate / burst / (1.0 - rate),
-            ends: 1.0 / burst,
+        let mut link = Self {
+            begins: 0.0,
+            ends: 0.0,
             bad: false,
             random: Random::new(seed),
-        }
+        };
+        link.set(rate, burst);
+        link
+    }
+
+    pub fn set(&mut self, rate: f64, burst: f64) {
+        (self.begins, self.ends) = (rate / burst / (1.0 - rate), 1.0 / burst);
     }
 
     pub fn loses(&mut self) -> bool {

@@ -4,7 +4,7 @@ use super::legs::{AUDIO_LEVEL_ID, MID_ID};
 use super::Random;
 use engine_core::api::{Format, Kind, LegId, SourceRef, SourceSpec};
 use engine_core::Micros;
-use engine_wire::payload::vp8;
+use engine_wire::payload::{red, vp8};
 use engine_wire::rtp::FixedHeader;
 use std::collections::BTreeMap;
 
@@ -61,6 +61,8 @@ pub struct Sender {
     pub ssrc: u32,
     pub rtx_ssrc: u32,
     pub on: bool,
+    /// Sends sound with redundancy at these distances; plain if there are none.
+    pub red: Vec<u8>,
     pub interval: Micros,
     pub next_at: Micros,
     pub packets_per_frame: usize,
@@ -84,6 +86,8 @@ pub struct Sender {
     tl0: u8,
     number: u64,
     history: BTreeMap<u64, (Plain, FixedHeader)>,
+    /// Payloads of sound without redundancy, with their timestamps.
+    sounds: BTreeMap<u64, (u32, Vec<u8>)>,
 }
 
 impl Sender {
@@ -102,6 +106,7 @@ impl Sender {
             ssrc,
             rtx_ssrc,
             on: true,
+            red: Vec::new(),
             interval,
             next_at: Micros(0),
             packets_per_frame: if spec.kind == Kind::Audio { 1 } else { 4 },
@@ -121,6 +126,7 @@ impl Sender {
             tl0: random.next() as u8,
             number: 0,
             history: BTreeMap::new(),
+            sounds: BTreeMap::new(),
             spec,
         }
     }
@@ -159,7 +165,7 @@ impl Sender {
     }
 
     fn packet(&mut self, now: Micros, key: bool, (at, count): (usize, usize)) -> Plain {
-        let header = FixedHeader {
+        let mut header = FixedHeader {
             marker: self.spec.kind == Kind::Video && at + 1 == count,
             payload_type: self.format().pt,
             sequence: self.sequence as u16,
@@ -181,6 +187,9 @@ impl Sender {
             sent_at: now,
         };
         tag.write(&mut payload);
+        if !self.red.is_empty() {
+            payload = self.with_redundancy(&mut header, payload);
+        }
         let plain = self.assemble(&header, &payload);
         self.history.insert(self.sequence, (plain.clone(), header));
         if self.history.len() > 600 {
@@ -191,6 +200,32 @@ impl Sender {
         self.packets += 1;
         self.octets += payload.len() as u64;
         plain
+    }
+
+    /// The payload of a RED packet: those at the distances, then this one.
+    fn with_redundancy(&mut self, header: &mut FixedHeader, payload: Vec<u8>) -> Vec<u8> {
+        let inner = std::mem::replace(&mut header.payload_type, self.format().red_pt.unwrap());
+        let (mut out, mut bodies) = (Vec::new(), Vec::new());
+        for distance in self.red.iter().rev() {
+            let earlier = self.sounds.get(&(self.sequence - u64::from(*distance)));
+            let block = earlier.and_then(|(timestamp, earlier)| {
+                let offset = header.timestamp.wrapping_sub(*timestamp);
+                Some((red::header(inner, offset, earlier.len())?, earlier))
+            });
+            if let Some((header, earlier)) = block {
+                out.extend(header);
+                bodies.extend_from_slice(earlier);
+            }
+        }
+        out.extend(red::primary_header(inner));
+        out.extend(bodies);
+        out.extend_from_slice(&payload);
+        self.sounds
+            .insert(self.sequence, (header.timestamp, payload));
+        if self.sounds.len() > 16 {
+            self.sounds.pop_first();
+        }
+        out
     }
 
     /// Descriptor with a long picture id and TL0PICIDX (RFC 7741), and the start of the payload header.
