@@ -207,7 +207,8 @@ impl Sender {
         let inner = std::mem::replace(&mut header.payload_type, self.format().red_pt.unwrap());
         let (mut out, mut bodies) = (Vec::new(), Vec::new());
         for distance in self.red.iter().rev() {
-            let earlier = self.sounds.get(&(self.sequence - u64::from(*distance)));
+            let sequence = self.sequence.checked_sub(u64::from(*distance));
+            let earlier = sequence.and_then(|sequence| self.sounds.get(&sequence));
             let block = earlier.and_then(|(timestamp, earlier)| {
                 let offset = header.timestamp.wrapping_sub(*timestamp);
                 Some((red::header(inner, offset, earlier.len())?, earlier))
