@@ -63,7 +63,7 @@ fn carry(world: &mut World) {
     for _ in 0..5 {
         sound(world, true);
     }
-    assert!(world.slot_row(1, 0).red_packets >= 3);
+    assert!(world.slot_row(1, 0).red_packets >= 2);
 }
 
 /// Two sounds before, of which the second is lost, `act`, then two losses that are each followed by a sound that
