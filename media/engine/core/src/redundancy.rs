@@ -90,11 +90,6 @@ impl Redundancy {
         })
     }
 
-    /// What is in force for sound.
-    pub const fn plan(&self) -> Plan {
-        self.plan
-    }
-
     /// Which earlier packets each packet of sound carries.
     pub const fn distances(&self) -> Distances {
         self.plan.distances
@@ -136,6 +131,11 @@ impl Redundancy {
             bytes,
             media_bps,
         });
+    }
+
+    /// How long the receiver should hold sound back, in milliseconds; 0 leaves it to the receiver.
+    pub const fn wanted_buffer_ms(&self) -> u32 {
+        self.plan.wanted_buffer_ms
     }
 
     /// Decides anew if it is time; `round_trip` is the receiver's.

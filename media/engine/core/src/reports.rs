@@ -353,9 +353,11 @@ impl Leg {
                 self.row.rtt_us = rtt;
             }
             let (sent, round_trip) = ((slot.row.packets, slot.row.bytes), self.round_trip());
-            if let Some(redundancy) = &mut self.slots[position].redundancy {
+            let slot = &mut self.slots[position];
+            if let Some(redundancy) = &mut slot.redundancy {
                 redundancy.handle_report(now, &block, sent);
                 redundancy.decide(now, round_trip);
+                slot.row.wanted_buffer_ms = redundancy.wanted_buffer_ms().into();
             }
         }
     }

@@ -122,6 +122,9 @@ row! {
         red_recovered,
         /// RTP packets with redundancy that did not parse (0).
         red_malformed,
+        /// How long, in milliseconds, the receiver should hold sound back for redundancy to be of use; 0 leaves it to the
+        /// receiver (1).
+        wanted_buffer_ms,
         /// FlexFEC packets sent (1).
         fec_packets,
     }

@@ -13,7 +13,7 @@ use crate::time::Micros;
 /// What a copy of every packet is worth, as a share of sound that is lost.
 const COPY_PRICE: f64 = 0.002;
 /// What 20 ms more of delay are worth.
-const DELAY_PRICE: f64 = 0.000_5;
+const DELAY_PRICE: f64 = 0.001;
 /// A change has to gain as much, so that figures that waver do not make the distances waver.
 const LEAST_GAIN: f64 = 0.000_5;
 /// How long distances are kept before weaker ones may take their place.

@@ -82,6 +82,8 @@ pub struct Sender {
     rtx_sequence: u64,
     timestamp_base: u32,
     started: Option<Micros>,
+    /// When each packet was sent, by its number.
+    sent: Vec<Micros>,
     picture: u16,
     tl0: u8,
     number: u64,
@@ -122,6 +124,7 @@ impl Sender {
             rtx_sequence: random.below(1 << 15),
             timestamp_base: random.next() as u32,
             started: None,
+            sent: Vec::new(),
             picture: random.below(1 << 15) as u16,
             tl0: random.next() as u8,
             number: 0,
@@ -139,6 +142,11 @@ impl Sender {
         let elapsed = now.since(self.started.unwrap_or(now));
         let ticks = u128::from(elapsed.0) * u128::from(self.format().clock_rate) / 1_000_000;
         self.timestamp_base.wrapping_add(ticks as u32)
+    }
+
+    /// When the packet with this number was sent.
+    pub fn sent_at(&self, number: u64) -> Micros {
+        self.sent[number as usize]
     }
 
     /// The sender begins again under another SSRC, wherever its numbers stand.
@@ -196,6 +204,7 @@ impl Sender {
             self.history.pop_first();
         }
         self.number += 1;
+        self.sent.push(now);
         self.sequence += 1;
         self.packets += 1;
         self.octets += payload.len() as u64;
