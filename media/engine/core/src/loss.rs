@@ -12,7 +12,7 @@ const SLOW: f64 = 1.0 / 512.0;
 /// Bursts of one packet that are taken for seen before anything was, so that the first losses do not mean much.
 const PRIOR: f64 = 0.002;
 /// Losses in a row where only the share is reported: networks that lose seldom lose singly.
-const USUAL_BURST: f64 = 1.3;
+const USUAL_BURST: f64 = 1.5;
 /// For how long reports are passed over after a pattern, of which they are a summary.
 const PATTERNS_HOLD: Micros = Micros::from_secs(10);
 
@@ -173,7 +173,7 @@ mod tests {
         (0..20).for_each(|second| meter.handle_report(at(50 * second), 26, 50));
         let loss = meter.loss();
         assert!((0.08..0.13).contains(&loss.rate), "{loss:?}");
-        assert!((1.2..1.4).contains(&loss.burst), "{loss:?}");
+        assert!((1.3..1.6).contains(&loss.burst), "{loss:?}");
         let mut meter = measured(&mut Gilbert::random(3, 0.0), 100);
         meter.handle_report(at(101), 255, 50);
         assert_eq!(meter.loss(), Loss::NONE);
