@@ -230,7 +230,8 @@ impl Peer {
         (lost, round_trip): (u8, Micros),
     ) -> Vec<u8> {
         let receiver = &mut self.receivers[slot];
-        receiver.complained += 50;
+        let highest = receiver.highest().unwrap_or(0) as u32;
+        receiver.complained = receiver.complained.max(highest) + 50;
         let block = ReportBlock {
             ssrc: receiver.spec.ssrc,
             fraction_lost: lost,
