@@ -1,19 +1,21 @@
 //! From a source to the slots that it feeds. The payload is copied once for each receiver, into the place from
 //! which the kernel takes it; header, encryption and tag are what is new.
 
-use crate::api::{Codec, Format, Kind, Site};
+use crate::api::{Codec, Format, Kind, LegId, Site};
 use crate::cache::{Cached, PacketCache};
 use crate::contain::strike;
+use crate::encoding::{SenderReportSeen, Taker};
 use crate::exit::Exit;
 use crate::leg::Leg;
 use crate::outbox::Outbox;
 use crate::rewrite::{Incoming, Outgoing, PictureIds, StreamKey};
 use crate::shard::{Datagram, Shard};
 use crate::slot::{PayloadMap, Slot};
-use crate::source::Taker;
+use crate::source::{Source, MOST_ENCODINGS};
 use crate::time::Micros;
 use engine_wire::payload::vp8;
 use engine_wire::rtp::{FixedHeader, RtpHeader};
+use std::hint::black_box;
 use std::ops::Range;
 
 /// A decrypted packet that passed the gate of its sender.
@@ -23,7 +25,9 @@ pub(crate) struct Ready {
     pub(crate) leg: u32,
     /// Position of the source in the leg.
     pub(crate) source: u16,
-    /// Which of the source's streams: numbers mean nothing across a restart of the sender.
+    /// Which of the source's encodings.
+    pub(crate) encoding: u8,
+    /// Which of the encoding's streams: numbers mean nothing across a restart of the sender.
     pub(crate) epoch: u32,
     /// Position of the datagram in the batch.
     pub(crate) at: u32,
@@ -38,6 +42,8 @@ pub(crate) struct Ready {
     pub(crate) vp8: Option<vp8::Descriptor>,
     pub(crate) level: Option<u8>,
     pub(crate) has_holes: bool,
+    /// First packet of an encoding that was not sent before, or not for some time.
+    pub(crate) wakes: bool,
     /// Bytes of redundancy before the payload (RFC 2198).
     pub(crate) redundant: u16,
     /// It came as redundancy in a later packet.
@@ -51,6 +57,7 @@ impl Ready {
         Self {
             leg: 0,
             source: 0,
+            encoding: 0,
             epoch: 0,
             at: 0,
             marker: header.marker,
@@ -62,17 +69,18 @@ impl Ready {
             vp8: None,
             level: None,
             has_holes: false,
+            wakes: false,
             redundant: 0,
             recovered: false,
             forwarded: false,
         }
     }
 
-    const fn group(&self) -> (u32, u16, u32) {
-        (self.leg, self.source, self.epoch)
+    const fn group(&self) -> (u32, u16, u8, u32) {
+        (self.leg, self.source, self.encoding, self.epoch)
     }
 
-    const fn order(&self) -> ((u32, u16, u32), u32, u64) {
+    const fn order(&self) -> ((u32, u16, u8, u32), u32, u64) {
         (self.group(), self.at, self.sequence)
     }
 
@@ -92,22 +100,56 @@ fn picture_ids(descriptor: &vp8::Descriptor) -> PictureIds {
     }
 }
 
-/// A group of packets on its way to a slot.
-struct Packets<'a, 'b> {
+/// What became of a group in one slot.
+#[derive(Debug, Clone, Copy, Default)]
+struct Fed {
+    /// The slot waits for a key frame of this encoding.
+    waiting: bool,
+    /// The stream has begun there.
+    began: bool,
+    /// Packets of the slot carry earlier ones.
+    carries: bool,
+}
+
+/// A stream on its way to a slot.
+#[derive(Clone, Copy)]
+struct Flow<'a> {
     stream: StreamKey,
-    group: &'a mut [Ready],
-    batch: &'a [Datagram<'b>],
+    clocks: &'a Clocks,
     /// What the stream has sent before.
     earlier: Option<&'a PacketCache>,
 }
 
-/// How it went.
+/// The clocks of a source's encodings, needed where one may give way to another.
 #[derive(Debug, Default)]
-struct Fed {
-    /// The slot still waits for a key frame.
-    waiting: bool,
-    /// Packets of the slot carry earlier ones.
-    carries: bool,
+struct Clocks {
+    own: Option<SenderReportSeen>,
+    others: [Option<(StreamKey, SenderReportSeen)>; MOST_ENCODINGS],
+    clock_rate: u32,
+}
+
+impl Clocks {
+    fn of(source: &Source, leg: LegId, (encoding, needed): (u8, bool)) -> Self {
+        let mut clocks = Self::default();
+        if !needed || source.encodings.len() < 2 {
+            return clocks;
+        }
+        clocks.clock_rate = source.clock_rate();
+        clocks.own = source.encodings[usize::from(encoding)].sender_report;
+        for (number, (clock, other)) in
+            (0_u8..).zip(clocks.others.iter_mut().zip(&source.encodings))
+        {
+            *clock = source.stream(leg, number).zip(other.sender_report);
+        }
+        clocks
+    }
+
+    /// What another encoding would call the moment of this timestamp.
+    fn same_moment(&self, other: StreamKey, timestamp: u32) -> Option<u32> {
+        let mut others = self.others.iter().flatten();
+        let (_, report) = others.find(|(stream, _)| *stream == other)?;
+        Some(report.translate(&self.own?, timestamp, self.clock_rate))
+    }
 }
 
 impl Shard {
@@ -138,6 +180,7 @@ impl Shard {
         out: &mut Outbox,
     ) {
         let (index, position) = (group[0].leg, usize::from(group[0].source));
+        let number = group[0].encoding;
         let armed = self.armed;
         let Some(leg) = self.legs[index as usize].as_deref_mut() else {
             return;
@@ -145,69 +188,83 @@ impl Shard {
         self.at_work = Some(leg.room);
         let (id, room) = (leg.id, leg.room);
         let source = &mut leg.sources[position];
-        if source.epoch() != group[0].epoch {
+        let (repairs, kind) = (source.repairs(), source.spec.kind);
+        let key_frames = group.iter().filter(|r| r.key_frame).count() as u64;
+        let clocks = Clocks::of(source, id, (number, key_frames > 0));
+        let Some(stream) = source.stream(id, number) else {
+            return;
+        };
+        let encoding = &mut source.encodings[usize::from(number)];
+        if stream.epoch != group[0].epoch {
             // The sender began again within the batch. Under the new stream's name these numbers would be used twice.
             return;
         }
-        if source.keeps(now) && !source.takers.is_empty() {
-            let kept_for = source.kept_for();
-            remember(source.cache_mut(), (now, kept_for), group, batch);
+        encoding.row.keyframes += key_frames;
+        if encoding.keeps(now, repairs) && !encoding.takers.is_empty() {
+            let kept_for = encoding.kept_for();
+            remember(encoding.cache_mut(kind), (now, kept_for), group, batch);
         }
-        let key_frames = group.iter().filter(|r| r.key_frame).count() as u64;
-        source.row.keyframes += key_frames;
-        let stream = source.stream(id);
-        let (takers, cache) = (std::mem::take(&mut source.takers), source.cache.take());
-        let (mut waiting, mut carries) = (false, false);
+        let (takers, cache) = (std::mem::take(&mut encoding.takers), encoding.cache.take());
+        self.touch(&takers);
+        let mut fed = Fed::default();
+        let flow = Flow {
+            stream,
+            clocks: &clocks,
+            earlier: cache.as_ref(),
+        };
         for taker in &takers {
-            let packets = Packets {
-                stream,
-                group: &mut *group,
-                batch,
-                earlier: cache.as_ref(),
-            };
-            let fed = self.feed(now, *taker, packets, out);
-            waiting |= fed.waiting;
-            carries |= fed.carries;
+            let one = self.feed(now, *taker, flow, (&mut *group, batch), out);
+            fed.waiting |= one.waiting;
+            fed.began |= one.began;
+            fed.carries |= one.carries;
         }
         strike(armed, room, Site::Forward);
-        let source = (index, position);
-        self.give_back(now, source, (takers, cache, carries));
-        self.see_to_key_frame(now, source, (key_frames > 0, waiting), out);
+        let at = (index, position, number);
+        self.give_back(now, at, (takers, cache), (key_frames > 0, fed), out);
+        if group.iter().any(|ready| ready.wakes) {
+            self.encoding_woke(now, (index, position), out);
+        }
     }
 
-    /// Puts back what was taken out of the source for the time of forwarding.
+    /// Reads a little of everything that is needed for each taker. Where there are many legs it has to come from far,
+    /// and waits that do not hang on one another pass together.
+    fn touch(&self, takers: &[Taker]) {
+        let legs = takers
+            .iter()
+            .filter_map(|taker| Some((self.leg(taker.leg)?, usize::from(taker.slot))));
+        black_box(legs.fold(0, |sum, (leg, slot)| {
+            sum ^ leg.touch() ^ leg.slots[slot].touch()
+        }));
+    }
+
+    /// Puts the list of takers and the cache back, and sees to a key frame where one is still waited for.
     fn give_back(
         &mut self,
         now: Micros,
-        (index, position): (u32, usize),
-        (takers, cache, carries): (Vec<Taker>, Option<PacketCache>, bool),
-    ) {
-        if let Some(leg) = self.leg_mut(index) {
-            let source = &mut leg.sources[position];
-            (source.takers, source.cache) = (takers, cache);
-            if carries {
-                source.keep_to_carry(now);
-            }
-        }
-    }
-
-    fn see_to_key_frame(
-        &mut self,
-        now: Micros,
-        (index, position): (u32, usize),
-        (had_key_frame, waiting): (bool, bool),
+        (index, position, number): (u32, usize, u8),
+        (takers, cache): (Vec<Taker>, Option<PacketCache>),
+        (had_key_frame, fed): (bool, Fed),
         out: &mut Outbox,
     ) {
         let Some(leg) = self.leg_mut(index) else {
             return;
         };
         let source = &mut leg.sources[position];
-        if had_key_frame && !waiting {
-            source.key_frames.satisfied();
+        let has_several = source.encodings.len() > 1;
+        let encoding = &mut source.encodings[usize::from(number)];
+        (encoding.takers, encoding.cache) = (takers, cache);
+        if fed.carries {
+            encoding.keep_to_carry(now);
         }
-        if waiting && source.spec.kind == Kind::Video && !source.key_frames.is_wanted() {
-            let number = source.spec.source;
-            self.ask_key_frame(now, index, number, out);
+        if had_key_frame && !fed.waiting {
+            encoding.key_frames.satisfied();
+        }
+        if fed.waiting && source.spec.kind == Kind::Video && !encoding.key_frames.is_wanted() {
+            let source = source.spec.source;
+            self.ask_key_frame(now, index, (source, number), out);
+        }
+        if fed.began && has_several {
+            self.list_anew((index, position, number));
         }
     }
 
@@ -216,14 +273,15 @@ impl Shard {
         &mut self,
         now: Micros,
         taker: Taker,
-        packets: Packets<'_, '_>,
+        flow: Flow<'_>,
+        (group, batch): (&mut [Ready], &[Datagram<'_>]),
         out: &mut Outbox,
     ) -> Fed {
         let Some(leg) = self.leg_mut(taker.leg) else {
             return Fed::default();
         };
         if !leg.gate_open() {
-            leg.row.gate_drops_out += packets.group.len() as u64;
+            leg.row.gate_drops_out += group.len() as u64;
             return Fed::default();
         }
         let Some(to) = leg.media_address() else {
@@ -239,14 +297,16 @@ impl Shard {
             return Fed::default();
         };
         let slot = &mut slots[usize::from(taker.slot)];
-        let switches = slot.row.switches;
+        let stream = flow.stream;
+        let flowed = slot.is_flowing(stream);
         let mut exit = Exit { out, outbound, to };
-        for ready in &mut *packets.group {
-            let Some((map, numbers)) = slot.next_numbers(now, packets.stream, ready) else {
+        for ready in group {
+            let clocks = (stream, flow.clocks);
+            let Some((map, numbers)) = slot.next_numbers(now, clocks, ready) else {
                 continue;
             };
-            let payload = &packets.batch[ready.at as usize].data[ready.payload.clone()];
-            let sent = match slot.carried((packets.stream, packets.earlier), ready, map) {
+            let payload = &batch[ready.at as usize].data[ready.payload.clone()];
+            let sent = match slot.carried((stream, flow.earlier), ready, map) {
                 Some((red_pt, carried)) => {
                     let header = slot.header(red_pt, ready.marker, numbers);
                     slot.row.red_packets += 1;
@@ -264,10 +324,11 @@ impl Shard {
             slot.write_fec(now, ready.marker, &mut exit, row);
         }
         let fed = Fed {
-            waiting: slot.is_waiting(),
+            began: !flowed && slot.is_flowing(stream),
+            waiting: slot.waits_for() == Some(stream.encoding),
             carries: !slot.distances().is_empty(),
         };
-        if slot.row.switches != switches {
+        if fed.began {
             self.report_soon(now, taker.leg);
         }
         fed
@@ -344,9 +405,15 @@ impl Shard {
         let source = leg
             .sources
             .iter()
-            .find(|source| source.stream(leg.id) == stream)?;
+            .find(|source| source.spec.source == stream.source)?;
         let may_pass = leg.gate_open() && !source.muted;
-        let cached = source.cache.as_ref().filter(|_| may_pass)?.get(sequence)?;
+        let encoding = source.encodings.get(usize::from(stream.encoding))?;
+        let encoding = Some(encoding).filter(|encoding| encoding.epoch() == stream.epoch)?;
+        let cached = encoding
+            .cache
+            .as_ref()
+            .filter(|_| may_pass)?
+            .get(sequence)?;
         Some((cached, source.format(cached.payload_type)?))
     }
 }
@@ -376,36 +443,51 @@ impl Slot {
     fn next_numbers(
         &mut self,
         now: Micros,
-        stream: StreamKey,
+        (stream, clocks): (StreamKey, &Clocks),
         ready: &Ready,
     ) -> Option<(PayloadMap, Outgoing)> {
-        let kind = self.spec.kind;
         let filling = self.filling.as_mut()?;
-        let mut maps = filling.payloads.iter();
-        let map = maps.find(|map| map.from == ready.payload_type).copied();
+        let map = filling.map(ready.payload_type);
         // Padding, and formats that this receiver does not take, leave no hole.
         let is_media = map.is_some() && !ready.payload.is_empty();
         if filling.flowing != Some(stream) {
             // Redundancy may be from before the receiver was there to hear it.
-            let is_start = kind == Kind::Audio && !ready.recovered || ready.key_frame;
+            let is_start = self.spec.kind == Kind::Audio && !ready.recovered || ready.key_frame;
             let may_begin = is_media && is_start;
-            if !may_begin {
-                filling.flowing = None;
+            if !filling.turn_to(stream, may_begin) {
                 return None;
             }
-            filling.flowing = Some(stream);
-            self.row.switches += 1;
-            self.rewriter.switch(now, stream, ready.incoming());
-            if let Some(fec) = self.fec_mut() {
-                fec.forget();
-            }
+            self.begin(now, (stream, clocks), ready);
         }
         if !is_media {
-            self.rewriter.skip(stream, ready.sequence);
+            self.rewriter.skip(stream, ready.sequence, None);
             return None;
+        }
+        if let Some(descriptor) = ready.vp8.as_ref() {
+            if self.leaves_out(stream, ready.sequence, descriptor) {
+                let picture = descriptor.picture_id;
+                self.rewriter.skip(stream, ready.sequence, picture);
+                return None;
+            }
         }
         let numbers = self.rewriter.map(now, stream, ready.incoming())?;
         Some((map?, numbers))
+    }
+
+    /// Lets another stream go on in the slot.
+    fn begin(&mut self, now: Micros, (stream, clocks): (StreamKey, &Clocks), ready: &Ready) {
+        let before = self.rewriter.current_stream();
+        let beside = before.filter(|before| before.is_beside(&stream));
+        if beside.is_some_and(|before| before.encoding != stream.encoding) {
+            self.row.layer_switches += 1;
+        } else {
+            self.row.switches += 1;
+        }
+        let moment = beside.and_then(|before| clocks.same_moment(before, ready.timestamp));
+        self.rewriter.switch(now, stream, ready.incoming(), moment);
+        if let Some(fec) = self.fec_mut() {
+            fec.forget();
+        }
     }
 
     pub(crate) fn header(&self, payload_type: u8, marker: bool, numbers: Outgoing) -> FixedHeader {
@@ -414,14 +496,16 @@ impl Slot {
             payload_type,
             sequence: numbers.sequence as u16,
             timestamp: numbers.timestamp,
-            ssrc: self.spec.ssrc,
+            ssrc: self.rewriter.ssrc(),
         }
     }
 
     fn count_sent(&mut self, bytes: usize, key_frame: bool, map: PayloadMap) {
         self.row.packets += 1;
         self.row.bytes += bytes as u64;
-        self.row.keyframes += u64::from(key_frame);
+        if key_frame {
+            self.row.keyframes += 1;
+        }
         self.row.codec = crate::source::codec_number(map.codec);
     }
 }

@@ -14,22 +14,28 @@
 //! - In the steady state no packet allocates: buffers are made when a leg is added and reused.
 #![forbid(unsafe_code)]
 
+pub mod allocate;
 pub mod api;
 pub mod cache;
 mod contain;
 mod control;
+pub mod demand;
+pub mod encoding;
 mod exit;
 pub mod fec;
+mod feeds;
 mod format;
 mod forward;
 pub mod histogram;
 pub mod ice;
 mod ingress;
 pub mod keyframe;
+pub mod layers;
 pub mod leg;
 pub mod loss;
 pub mod outbox;
 pub mod random;
+pub mod rates;
 pub mod ration;
 pub mod receive;
 pub mod red;

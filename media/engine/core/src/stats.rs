@@ -38,14 +38,19 @@ row! {
         secured,
         /// Last measured round trip; 0 when none yet.
         rtt_us,
+        // These change with every packet, and are neighbours so that they lie on one cache line.
         /// Datagrams taken in that belong to this leg.
         datagrams_in,
+        /// When the last RTP or RTCP packet arrived.
+        last_in_us,
+        /// When the last RTP or RTCP packet was sent.
+        last_out_us,
         /// RTP packets sent, retransmissions included.
         rtp_out,
-        /// RTCP packets sent.
-        rtcp_out,
         /// Bytes of RTP and RTCP sent, as UDP payload.
         bytes_out,
+        /// RTCP packets sent.
+        rtcp_out,
         /// RTP and RTCP packets dropped on arrival because the gate was closed.
         gate_drops_in,
         /// Packets not forwarded to this leg because its gate was closed.
@@ -64,10 +69,6 @@ row! {
         dtls_drops,
         /// When the gate was last opened; 0 if never.
         gate_opened_us,
-        /// When the last RTP or RTCP packet arrived.
-        last_in_us,
-        /// When the last RTP or RTCP packet was sent.
-        last_out_us,
     }
 }
 
@@ -116,6 +117,8 @@ row! {
         keyframes,
         /// Changes of source (1).
         switches,
+        /// Changes between encodings of one source (1).
+        layer_switches,
         /// RTP packets with redundancy (RFC 2198): taken in (0), sent (1).
         red_packets,
         /// Lost packets that redundancy brought (0); among those recovered.
@@ -127,6 +130,8 @@ row! {
         wanted_buffer_ms,
         /// FlexFEC packets sent (1).
         fec_packets,
+        /// One more than the encoding that flows now; 0 when none does (1).
+        layer,
     }
 }
 

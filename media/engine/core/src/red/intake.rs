@@ -1,12 +1,13 @@
 //! Taking RED from a sender apart as it comes in: the primary block goes on as the packet, and redundant blocks as the
 //! packets that they are, where those are missing.
 
+use crate::encoding::Encoding;
 use crate::forward::Ready;
 use crate::receive::Arrival;
-use crate::source::Source;
+
 use engine_wire::payload::red::Red;
 
-impl Source {
+impl Encoding {
     /// The packet without its redundancy; nothing comes back, counted, for what is no RED or carries another format.
     pub(crate) fn take_primary(&mut self, ready: Ready, packet: &[u8]) -> Option<Ready> {
         self.row.red_packets += 1;
@@ -44,13 +45,14 @@ impl Source {
             let timestamp = ready.timestamp.wrapping_sub(block.timestamp_offset);
             let fits = block.payload_type == ready.payload_type && !payload.is_empty();
             let number = self
-                .timeline_mut()
+                .timeline
+                .as_ref()
                 .and_then(|timeline| timeline.number_of(timestamp));
             let Some(sequence) = number.filter(|_| fits) else {
                 continue;
             };
             if self.register.handle_redundancy(sequence) == Arrival::Late {
-                if let Some(timeline) = self.timeline_mut() {
+                if let Some(timeline) = self.timeline.as_mut() {
                     timeline.note(sequence, timestamp);
                 }
                 out.push(Ready {
