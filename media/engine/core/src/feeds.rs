@@ -97,8 +97,8 @@ impl Shard {
             return;
         };
         let filling = leg.slots[slot].filling.as_mut();
-        if let Some(filling) = filling.filter(|filling| filling.claim != claim) {
-            filling.claim = claim;
+        if let Some(filling) = filling.filter(|filling| filling.terms.claim != claim) {
+            filling.terms.claim = claim;
             leg.layers.plan_changed();
         }
     }

@@ -264,7 +264,7 @@ impl Shard {
             self.ask_key_frame(now, index, (source, number), out);
         }
         if fed.began && has_several {
-            self.list_anew((index, position, number));
+            self.list_anew(now, (index, position, number));
         }
     }
 

@@ -2,7 +2,7 @@
 //! sources send now; and what sources are asked to send in consequence (`demand`).
 
 use crate::allocate::{Allocator, Choice, Wish};
-use crate::api::{Event, Kind, Wanted};
+use crate::api::{Event, Kind, LegId, Wanted};
 use crate::demand::in_steps;
 use crate::encoding::{Encoding, Taker};
 use crate::leg::Leg;
@@ -125,14 +125,16 @@ impl Shard {
     pub fn set_estimate(
         &mut self,
         now: Micros,
-        index: u32,
+        leg: LegId,
         estimate: Option<u64>,
         out: &mut Outbox,
     ) {
-        let Some(leg) = self.leg_mut(index) else {
+        let Some(&index) = self.by_id.get(&leg) else {
             return;
         };
-        leg.layers.estimate = estimate;
+        if let Some(leg) = self.leg_mut(index) {
+            leg.layers.estimate = estimate;
+        }
         self.review(now, index, out);
     }
 
@@ -182,10 +184,11 @@ impl Shard {
             };
             let is_single = source.encodings.len() == 1;
             has_choice |= !is_single;
-            let choices = source.choices(now, filling.claim.height);
+            let claim = filling.terms.claim;
+            let choices = source.choices(now, claim.height);
             let level = level_of(filling, &choices).filter(|_| !leg.layers.decide_anew);
             let wish = Wish {
-                importance: filling.claim.importance,
+                importance: claim.importance,
                 choices,
                 level,
             };
@@ -229,12 +232,14 @@ impl Shard {
             return;
         };
         let (sender, number) = (filling.leg, filling.source);
-        let is_news = (filling.wish, filling.share.map(in_steps)) != (wish, share.map(in_steps));
+        let is_news =
+            (filling.terms.wish, filling.terms.share.map(in_steps)) != (wish, share.map(in_steps));
         let before = filling.target;
         let target = wish.zip(self.source_of(filling));
         let target = target.map(|(wish, source)| source.nearest(now, wish));
         if let Some(filling) = self.filling_mut(taker) {
-            (filling.wish, filling.share, filling.target) = (wish, share, target);
+            (filling.terms.wish, filling.terms.share) = (wish, share);
+            filling.target = target;
             if target.is_none() {
                 filling.flowing = None;
             }
@@ -292,7 +297,7 @@ impl Shard {
     }
 
     /// After slots have turned to an encoding: they need nothing of the one before any more.
-    pub(crate) fn list_anew(&mut self, (index, position, number): (u32, usize, u8)) {
+    pub(crate) fn list_anew(&mut self, now: Micros, (index, position, number): (u32, usize, u8)) {
         let taker = |shard: &Self, at: usize| {
             let source = shard.leg(index)?.sources.get(position)?;
             source
@@ -307,6 +312,10 @@ impl Shard {
             self.list(one);
             // Taken out of this list, another one stands in its place.
             at += usize::from(taker(self, at) == Some(one));
+        }
+        let source = self.leg(index).map(|leg| leg.sources[position].spec.source);
+        if let Some(source) = source {
+            self.demand_changed(now, index, source);
         }
     }
 
@@ -397,13 +406,14 @@ impl Shard {
         let (mut most, mut taken) = (Some(0), false);
         for filling in fillings.filter(|f| f.leg == index && f.source == source.spec.source) {
             let flows = filling.flowing.map(|stream| stream.encoding);
-            let layers = [filling.wish, filling.target].map(|layer| layer.map(|l| l.encoding));
+            let layers =
+                [filling.terms.wish, filling.target].map(|layer| layer.map(|l| l.encoding));
             for encoding in layers.into_iter().chain([flows]).flatten() {
                 wanted.get_mut(usize::from(encoding))?.active = true;
             }
             taken = true;
             most = most
-                .zip(filling.share)
+                .zip(filling.terms.share)
                 .map(|(most, share): (u64, u64)| most.max(share));
         }
         if let ([only], true) = (&mut wanted[..], taken) {
@@ -415,7 +425,7 @@ impl Shard {
 
 /// The level at which a slot stands; `None` if nothing has been decided, or what was is no choice any more.
 fn level_of(filling: &Filling, choices: &[Choice]) -> Option<usize> {
-    let Some(wish) = filling.wish else {
+    let Some(wish) = filling.terms.wish else {
         return Some(0);
     };
     let same = choices.iter().position(|choice| choice.layer == wish);

@@ -1,7 +1,7 @@
 //! What one slot's receiver is sent beside the media, so that its losses mend without being asked for: earlier sound in
 //! later packets (`red`), repair packets for pictures (`fec`). Both follow the loss that this receiver reports.
 
-use crate::api::{Kind, SlotSpec};
+use crate::api::SlotSpec;
 use crate::cache::PacketCache;
 use crate::exit::Exit;
 use crate::fec::{FecSender, Way};
@@ -29,6 +29,7 @@ const SHIFT: u32 = 5;
 /// Redundancy of one slot.
 #[derive(Debug)]
 pub struct Redundancy {
+    clock_rate: u32,
     meter: LossMeter,
     policy: Policy,
     plan: Plan,
@@ -78,6 +79,7 @@ impl Redundancy {
         let takes_red = spec.formats.iter().any(|format| format.red_pt.is_some());
         (takes_red || fec.is_some()).then(|| {
             Box::new(Self {
+                clock_rate: spec.formats.first().map_or(48_000, |f| f.clock_rate),
                 meter: LossMeter::default(),
                 policy: Policy::default(),
                 plan: Plan::default(),
@@ -106,8 +108,8 @@ impl Redundancy {
     }
 
     /// Notes a packet of sound that leaves, by the numbers of its source.
-    pub fn note_sound(&mut self, clock_rate: u32, numbers: (u64, u32), bytes: usize) {
-        self.load.note(clock_rate, numbers, bytes);
+    pub fn note_sound(&mut self, numbers: (u64, u32), bytes: usize) {
+        self.load.note(self.clock_rate, numbers, bytes);
     }
 
     /// A receiver report about the slot, in which so many packets and bytes were sent so far.
@@ -180,12 +182,11 @@ impl Slot {
         ready: &Ready,
         map: PayloadMap,
     ) -> Option<(u8, Carried<'a>)> {
-        let red_pt = map.red.filter(|_| self.spec.kind == Kind::Audio)?;
+        let red_pt = map.red?;
         let first = self.rewriter.first_of_turn(stream)?;
-        let clock_rate = self.spec.formats.first()?.clock_rate;
         let redundancy = self.redundancy.as_mut()?;
         let numbers = (ready.sequence, ready.timestamp);
-        redundancy.note_sound(clock_rate, numbers, ready.payload.len());
+        redundancy.note_sound(numbers, ready.payload.len());
         let packet = Leaving {
             sequence: ready.sequence,
             timestamp: ready.timestamp,
@@ -210,11 +211,10 @@ impl Slot {
         exit: &mut Exit<'_>,
         row: &mut LegRow,
     ) {
-        let Some(spec) = self.spec.fec else {
-            return;
-        };
-        let mut sent = 0;
-        if let Some(fec) = self.fec_mut() {
+        let (spec, mut sent) = (&self.spec, 0);
+        let redundancy = self.redundancy.as_deref_mut();
+        let fec = redundancy.and_then(|redundancy| redundancy.fec.as_mut());
+        if let Some((fec, spec)) = fec.filter(|fec| fec.is_on()).zip(spec.fec) {
             fec.close_due(now, picture_ends, |sequence, lane| {
                 let header = FixedHeader {
                     marker: false,

@@ -83,8 +83,6 @@ row! {
         direction,
         /// Index of the source or slot.
         index,
-        /// Which encoding of the source, lowest quality first (0); 0 (1).
-        encoding,
         /// 0 audio, 1 video.
         kind,
         /// Codec now in use: 0 none, then opus, g722, pcmu, pcma, telephone-event, vp8, vp9, h264, av1.
@@ -130,6 +128,8 @@ row! {
         wanted_buffer_ms,
         /// FlexFEC packets sent (1).
         fec_packets,
+        /// Which encoding of the source, lowest quality first (0); 0 (1).
+        encoding,
         /// One more than the encoding that flows now; 0 when none does (1).
         layer,
     }

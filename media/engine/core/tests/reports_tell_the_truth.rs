@@ -22,6 +22,8 @@ const PLAIN: [PeerSpec; 2] = [PeerSpec {
     sends_red: false,
     takes_red: false,
     takes_fec: false,
+    simulcast: false,
+    temporal: false,
     profile: "AEAD_AES_128_GCM",
     clock_offset: 0,
 }; 2];

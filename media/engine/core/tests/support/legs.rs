@@ -8,6 +8,10 @@ use engine_core::api::{
 pub const MID_ID: u8 = 4;
 pub const AUDIO_LEVEL_ID: u8 = 1;
 pub const FEC_PT: u8 = 49;
+pub const RID_ID: u8 = 5;
+pub const REPAIRED_RID_ID: u8 = 6;
+/// Names of simulcast encodings, lowest quality first.
+pub const RIDS: [&str; 3] = ["q", "h", "f"];
 
 /// One end of a feed: a peer, and the index of its slot or source.
 pub type End = (usize, u16);
@@ -27,6 +31,10 @@ pub struct PeerSpec {
     pub takes_red: bool,
     /// Takes FlexFEC for pictures.
     pub takes_fec: bool,
+    /// Three encodings of the pictures, told apart by their names alone.
+    pub simulcast: bool,
+    /// Three temporal layers in each.
+    pub temporal: bool,
     pub profile: &'static str,
     /// Distance of the peer's wall clock from ours, in microseconds.
     pub clock_offset: i64,
@@ -43,6 +51,8 @@ impl Default for PeerSpec {
             sends_red: false,
             takes_red: false,
             takes_fec: false,
+            simulcast: false,
+            temporal: false,
             profile: "AEAD_AES_128_GCM",
             clock_offset: 0,
         }
@@ -71,15 +81,27 @@ impl PeerSpec {
                 source: 1,
                 kind: Kind::Video,
                 mid: "1".into(),
-                encodings: vec![EncodingSpec {
-                    rid: None,
-                    ssrc: named(base + 2),
-                    rtx_ssrc: named(base + 3),
-                }],
+                encodings: self.encodings(base),
                 formats: vec![vp8(leg)],
             });
         }
         sources
+    }
+
+    fn encodings(&self, base: u32) -> Vec<EncodingSpec> {
+        if self.simulcast {
+            let named = RIDS.map(|rid| EncodingSpec {
+                rid: Some(rid.into()),
+                ..EncodingSpec::default()
+            });
+            return named.to_vec();
+        }
+        let named = |ssrc| self.names_ssrcs.then_some(ssrc);
+        vec![EncodingSpec {
+            rid: None,
+            ssrc: named(base + 2),
+            rtx_ssrc: named(base + 3),
+        }]
     }
 
     pub fn slots(&self, leg: u64) -> Vec<SlotSpec> {
@@ -111,8 +133,8 @@ impl PeerSpec {
             mid: Some(MID_ID),
             audio_level: Some(AUDIO_LEVEL_ID),
             transport_cc: None,
-            rid: None,
-            repaired_rid: None,
+            rid: Some(RID_ID),
+            repaired_rid: Some(REPAIRED_RID_ID),
         }
     }
 }
