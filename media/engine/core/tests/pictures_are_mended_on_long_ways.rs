@@ -7,15 +7,9 @@ use support::{ms, Path, PeerSpec, World};
 
 const TAKES: PeerSpec = PeerSpec {
     audio: false,
-    video: true,
     audio_slots: 0,
-    video_slots: 1,
-    names_ssrcs: true,
-    sends_red: false,
-    takes_red: false,
     takes_fec: true,
-    profile: "AEAD_AES_128_GCM",
-    clock_offset: 0,
+    ..PeerSpec::BROWSER
 };
 
 /// A sender of pictures (0), and a receiver (1) who is `delay` away each way and loses a twentieth.

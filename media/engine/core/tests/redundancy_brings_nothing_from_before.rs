@@ -10,16 +10,11 @@ use engine_core::Command;
 use support::{ms, Path, PeerSpec, World};
 
 const RED: PeerSpec = PeerSpec {
-    audio: true,
     video: false,
-    audio_slots: 1,
     video_slots: 0,
-    names_ssrcs: true,
     sends_red: true,
     takes_red: true,
-    takes_fec: false,
-    profile: "AEAD_AES_128_GCM",
-    clock_offset: 0,
+    ..PeerSpec::BROWSER
 };
 
 /// Peer 0 sends sound with redundancy to peer 1, by hand; both are admitted.

@@ -8,16 +8,10 @@ use engine_core::Micros;
 use support::{ms, Path, PeerSpec, World};
 
 const TAKES: PeerSpec = PeerSpec {
-    audio: true,
     video: false,
-    audio_slots: 1,
     video_slots: 0,
-    names_ssrcs: true,
-    sends_red: false,
     takes_red: true,
-    takes_fec: false,
-    profile: "AEAD_AES_128_GCM",
-    clock_offset: 0,
+    ..PeerSpec::BROWSER
 };
 const PLAIN: PeerSpec = PeerSpec {
     takes_red: false,

@@ -42,21 +42,26 @@ pub struct PeerSpec {
 
 impl Default for PeerSpec {
     fn default() -> Self {
-        Self {
-            audio: true,
-            video: true,
-            audio_slots: 1,
-            video_slots: 1,
-            names_ssrcs: true,
-            sends_red: false,
-            takes_red: false,
-            takes_fec: false,
-            simulcast: false,
-            temporal: false,
-            profile: "AEAD_AES_128_GCM",
-            clock_offset: 0,
-        }
+        Self::BROWSER
     }
+}
+
+impl PeerSpec {
+    /// Sound and pictures both ways, by plain means.
+    pub const BROWSER: Self = Self {
+        audio: true,
+        video: true,
+        audio_slots: 1,
+        video_slots: 1,
+        names_ssrcs: true,
+        sends_red: false,
+        takes_red: false,
+        takes_fec: false,
+        simulcast: false,
+        temporal: false,
+        profile: "AEAD_AES_128_GCM",
+        clock_offset: 0,
+    };
 }
 
 impl PeerSpec {
