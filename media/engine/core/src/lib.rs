@@ -40,6 +40,7 @@ pub mod ration;
 pub mod receive;
 pub mod red;
 pub mod redundancy;
+mod repair;
 mod reports;
 pub mod rewrite;
 pub mod shard;
