@@ -59,7 +59,31 @@ STREAM_COUNTERS: Final = (
     _stream(
         "lost", "packets_lost", "RTP packets lost before repair: seen here (in), reported by receivers (out)."
     ),
-    _stream("recovered", "packets_recovered", "Lost RTP packets that a retransmission brought.", optional=True),
+    _stream(
+        "recovered",
+        "packets_recovered",
+        "Lost RTP packets that a retransmission or redundancy brought.",
+        optional=True,
+    ),
+    _stream(
+        "red_packets",
+        "packets_with_redundancy",
+        "RTP packets that carry earlier ones: taken in (in), sent (out).",
+        optional=True,
+    ),
+    _stream(
+        "red_recovered",
+        "packets_recovered_by_redundancy",
+        "Lost RTP packets that a later one carried (in).",
+        optional=True,
+    ),
+    _stream(
+        "red_malformed",
+        "packets_with_bad_redundancy",
+        "RTP packets whose redundancy did not parse (in).",
+        optional=True,
+    ),
+    _stream("fec_packets", "repair_packets", "Forward error correction packets sent (out).", optional=True),
     _stream("nacks", "packets_nacked", "RTP packets asked for again: by the bridge (in), by receivers (out)."),
     _stream("rtx_packets", "packets_retransmitted", "Retransmissions: taken in (in), sent (out)."),
     _stream(

@@ -338,6 +338,7 @@ fn is_sound(leg: &Leg) -> bool {
         indices.insert(slot.spec.slot)
             && ssrcs.insert(slot.spec.ssrc)
             && slot.spec.rtx_ssrc.is_none_or(|ssrc| ssrcs.insert(ssrc))
+            && slot.spec.fec.is_none_or(|fec| ssrcs.insert(fec.ssrc))
             && !slot.spec.formats.is_empty()
     });
     ssrcs.clear();

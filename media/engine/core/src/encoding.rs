@@ -6,6 +6,7 @@ use crate::cache::{PacketCache, Size};
 use crate::keyframe::KeyFrameRequests;
 use crate::rates::Rates;
 use crate::receive::ReceiveRegister;
+use crate::red::split::Timeline;
 use crate::stats::StreamRow;
 use crate::time::Micros;
 
@@ -15,6 +16,9 @@ const ROUND_TRIPS_KEPT: u64 = 3;
 const KEPT: (Micros, Micros) = (Micros::from_millis(250), Micros::from_millis(1_000));
 /// An encoding that has sent nothing for this long is one that its sender has paused.
 const PAUSED_AFTER: Micros = Micros::from_millis(1_000);
+
+/// How long payload is kept for carriers after a slot has last wanted them.
+const CARRY_HOLD: Micros = Micros::from_millis(1_000);
 
 /// The sender's own clock for this stream (RFC 3550 section 6.4.1).
 #[derive(Debug, Clone, Copy)]
@@ -75,11 +79,15 @@ pub struct Encoding {
     pub row: StreamRow,
     pub(crate) epoch: u32,
     kept_for: Micros,
+    /// Until when payload is kept for slots in which later packets carry it.
+    carried_until: Micros,
+    /// Times of recent packets, where redundancy may come in.
+    pub(crate) timeline: Option<Box<Timeline>>,
 }
 
 impl Encoding {
     /// An encoding that has sent nothing yet.
-    pub fn new(spec: &EncodingSpec, clock_rate: u32, row: StreamRow) -> Self {
+    pub fn new(spec: &EncodingSpec, (clock_rate, takes_red): (u32, bool), row: StreamRow) -> Self {
         Self {
             ssrc: spec.ssrc,
             rtx_ssrc: spec.rtx_ssrc,
@@ -94,6 +102,8 @@ impl Encoding {
             row,
             epoch: 0,
             kept_for: KEPT.0,
+            carried_until: Micros(0),
+            timeline: takes_red.then(Box::default),
         }
     }
 
@@ -121,14 +131,35 @@ impl Encoding {
             self.row.expected = counted.expected;
             self.row.lost = counted.lost;
             self.row.recovered = counted.recovered;
+            self.row.red_recovered = counted.red_recovered;
             self.register = ReceiveRegister::new(clock_rate);
             self.sender_report = None;
             self.newest = None;
             if let Some(cache) = &mut self.cache {
                 cache.clear();
             }
+            if let Some(timeline) = &mut self.timeline {
+                **timeline = Timeline::default();
+            }
         }
         self.ssrc = Some(ssrc);
+    }
+
+    /// Whether payload has to be kept: somebody may ask for it, or later packets carry it.
+    pub fn keeps(&self, now: Micros, repairs: bool) -> bool {
+        repairs || now < self.carried_until
+    }
+
+    /// Some slot wants earlier packets carried in later ones.
+    pub fn keep_to_carry(&mut self, now: Micros) {
+        self.carried_until = now + CARRY_HOLD;
+    }
+
+    /// Gives the cache up when nobody has needed it for some time.
+    pub fn drop_idle_cache(&mut self, now: Micros, repairs: bool) {
+        if !self.keeps(now, repairs) {
+            self.cache = None;
+        }
     }
 
     /// The cache, made on first use.
@@ -163,6 +194,7 @@ impl Encoding {
             expected: self.row.expected + self.register.expected(),
             lost: self.row.lost + self.register.lost().max(0).unsigned_abs(),
             recovered: self.row.recovered + self.register.recovered(),
+            red_recovered: self.row.red_recovered + self.register.by_redundancy(),
             jitter_us: self.register.jitter_micros(),
             keyframe_requests: self.key_frames.sent(),
             ..self.row

@@ -2,18 +2,21 @@
 //! into the books of congestion control.
 
 use crate::bwe;
+use crate::fec::{FecSender, Lane};
 use crate::leg::Leg;
 use crate::link::{Held, Link};
 use crate::outbox::Outbox;
 use crate::pacer::Urgency;
+use crate::red::form::Carried;
 use crate::rewrite::Outgoing;
 use crate::slot::Slot;
 use crate::stats::LegRow;
 use crate::time::Micros;
 use engine_srtp::Outbound;
 use engine_wire::payload::{rtx, vp8};
-use engine_wire::rtp::{FixedHeader, FIXED_HEADER_LEN, NUMBERED_HEADER_LEN};
+use engine_wire::rtp::{FixedHeader, FIXED_HEADER_LEN, NUMBER, NUMBERED_HEADER_LEN};
 use std::net::SocketAddr;
+use std::ops::Range;
 
 /// Bytes of padding in one packet: the count that stands in the last of them has eight bits (RFC 3550 section 5.1).
 const PADDING: usize = 255;
@@ -82,18 +85,56 @@ impl Exit<'_> {
         NUMBERED_HEADER_LEN + self.outbound.profile().rtp_overhead()
     }
 
-    /// Sends a packet of a slot; the bytes that leave, 0 if the key is spent.
+    /// Sends a packet of a slot as its source sent it, but for header and picture ids; repair packets protect it as it
+    /// leaves. Gives the bytes that leave, 0 if the key is spent.
     pub(crate) fn media(
         &mut self,
         out: &mut Outbox,
         frame: Frame,
         numbers: Outgoing,
         payload: Payload<'_>,
+        fec: Option<&mut FecSender>,
     ) -> usize {
-        let len = payload.0.len();
+        let (now, len) = (self.now, payload.0.len());
         self.send(out, frame, numbers.sequence, len, |room, start| {
             fill(&mut room[start..], payload, numbers);
+            if let Some(fec) = fec {
+                fec.protect(now, numbers.sequence, room, number_within(start));
+            }
         })
+    }
+
+    /// Sends a packet of sound that carries earlier ones (RFC 2198), all of payload type `inner`.
+    pub(crate) fn sound(
+        &mut self,
+        out: &mut Outbox,
+        frame: Frame,
+        numbers: Outgoing,
+        (carried, inner, payload): (&Carried<'_>, u8, &[u8]),
+    ) -> usize {
+        let len = carried.len() + payload.len();
+        self.send(out, frame, numbers.sequence, len, |room, start| {
+            let (earlier, last) = room[start..].split_at_mut(carried.len());
+            carried.write(inner, earlier);
+            last.copy_from_slice(payload);
+        })
+    }
+
+    /// Sends a repair packet for pictures, on a stream of its own.
+    pub(crate) fn fec(
+        &mut self,
+        out: &mut Outbox,
+        frame: Frame,
+        sequence: u64,
+        lane: &Lane,
+    ) -> usize {
+        let len = self.send(out, frame, sequence, lane.len(), |room, start| {
+            lane.write(&mut room[start..]);
+        });
+        if let Some(link) = self.link.as_deref_mut() {
+            link.note_unpaced(self.now, len);
+        }
+        len
     }
 
     /// Sends a packet again on the stream of retransmissions (RFC 4588), under that stream's own number.
@@ -151,6 +192,15 @@ impl Exit<'_> {
         out.commit(self.to, len);
         self.row.count_rtp(self.now, len);
         len
+    }
+}
+
+/// Where the transport-wide number lies in a packet whose payload begins at `start`: a receiver's FEC counts it as zero.
+const fn number_within(start: usize) -> Range<usize> {
+    if start == NUMBERED_HEADER_LEN {
+        NUMBER
+    } else {
+        0..0
     }
 }
 

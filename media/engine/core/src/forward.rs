@@ -2,7 +2,7 @@
 //! which the kernel takes it; header, encryption and tag are what is new.
 
 use crate::api::{Kind, LegId, Site};
-use crate::cache::Cached;
+use crate::cache::{Cached, PacketCache};
 use crate::contain::strike;
 use crate::encoding::{SenderReportSeen, Taker};
 use crate::exit::Frame;
@@ -44,6 +44,10 @@ pub(crate) struct Ready {
     pub(crate) has_holes: bool,
     /// First packet of an encoding that was not sent before, or not for some time.
     pub(crate) wakes: bool,
+    /// Bytes of redundancy before the payload (RFC 2198).
+    pub(crate) redundant: u16,
+    /// It came as redundancy in a later packet.
+    pub(crate) recovered: bool,
     /// At least one slot was sent a copy.
     pub(crate) forwarded: bool,
 }
@@ -66,6 +70,8 @@ impl Ready {
             level: None,
             has_holes: false,
             wakes: false,
+            redundant: 0,
+            recovered: false,
             forwarded: false,
         }
     }
@@ -74,8 +80,8 @@ impl Ready {
         (self.leg, self.source, self.encoding, self.epoch)
     }
 
-    const fn order(&self) -> ((u32, u16, u8, u32), u32) {
-        (self.group(), self.at)
+    const fn order(&self) -> ((u32, u16, u8, u32), u32, u64) {
+        (self.group(), self.at, self.sequence)
     }
 
     fn incoming(&self) -> Incoming {
@@ -101,6 +107,17 @@ struct Fed {
     waiting: bool,
     /// The stream has begun there.
     began: bool,
+    /// Packets of the slot carry earlier ones.
+    carries: bool,
+}
+
+/// A stream on its way to a slot.
+#[derive(Clone, Copy)]
+struct Flow<'a> {
+    stream: StreamKey,
+    clocks: &'a Clocks,
+    /// What the stream has sent before.
+    earlier: Option<&'a PacketCache>,
 }
 
 /// The clocks of a source's encodings, needed where one may give way to another.
@@ -150,6 +167,7 @@ impl Shard {
         let forwarded = ready.iter().filter(|ready| ready.forwarded);
         let positions = forwarded.map(|ready| ready.at);
         self.scratch.forwarded.extend(positions);
+        self.scratch.forwarded.dedup();
         ready.clear();
         self.scratch.ready = ready;
     }
@@ -182,21 +200,27 @@ impl Shard {
             return;
         }
         encoding.row.keyframes += key_frames;
-        if repairs && !encoding.takers.is_empty() {
+        if encoding.keeps(now, repairs) && !encoding.takers.is_empty() {
             let kept_for = encoding.kept_for();
             remember(encoding.cache_mut(kind), (now, kept_for), group, batch);
         }
-        let takers = std::mem::take(&mut encoding.takers);
+        let (takers, cache) = (std::mem::take(&mut encoding.takers), encoding.cache.take());
         self.touch(&takers);
         let mut fed = Fed::default();
+        let flow = Flow {
+            stream,
+            clocks: &clocks,
+            earlier: cache.as_ref(),
+        };
         for taker in &takers {
-            let one = self.feed(now, *taker, (stream, &clocks), (&mut *group, batch), out);
+            let one = self.feed(now, *taker, flow, (&mut *group, batch), out);
             fed.waiting |= one.waiting;
             fed.began |= one.began;
+            fed.carries |= one.carries;
         }
         strike(armed, room, Site::Forward);
         let at = (index, position, number);
-        self.give_back(now, at, takers, (key_frames > 0, fed), out);
+        self.give_back(now, at, (takers, cache), (key_frames > 0, fed), out);
         if group.iter().any(|ready| ready.wakes) {
             self.encoding_woke(now, (index, position), out);
         }
@@ -213,12 +237,12 @@ impl Shard {
         }));
     }
 
-    /// Puts the list of takers back, and sees to a key frame where one is still waited for.
+    /// Puts the list of takers and the cache back, and sees to a key frame where one is still waited for.
     fn give_back(
         &mut self,
         now: Micros,
         (index, position, number): (u32, usize, u8),
-        takers: Vec<Taker>,
+        (takers, cache): (Vec<Taker>, Option<PacketCache>),
         (had_key_frame, fed): (bool, Fed),
         out: &mut Outbox,
     ) {
@@ -228,7 +252,10 @@ impl Shard {
         let source = &mut leg.sources[position];
         let has_several = source.encodings.len() > 1;
         let encoding = &mut source.encodings[usize::from(number)];
-        encoding.takers = takers;
+        (encoding.takers, encoding.cache) = (takers, cache);
+        if fed.carries {
+            encoding.keep_to_carry(now);
+        }
         if had_key_frame && !fed.waiting {
             encoding.key_frames.satisfied();
         }
@@ -246,7 +273,7 @@ impl Shard {
         &mut self,
         now: Micros,
         taker: Taker,
-        (stream, clocks): (StreamKey, &Clocks),
+        flow: Flow<'_>,
         (group, batch): (&mut [Ready], &[Datagram<'_>]),
         out: &mut Outbox,
     ) -> Fed {
@@ -261,10 +288,12 @@ impl Shard {
             return Fed::default();
         };
         let slot = &mut slots[usize::from(taker.slot)];
+        let stream = flow.stream;
         let flowed = slot.is_flowing(stream);
         let mut held = false;
         for ready in group {
-            let Some((map, numbers)) = slot.next_numbers(now, (stream, clocks), ready) else {
+            let clocks = (stream, flow.clocks);
+            let Some((map, numbers)) = slot.next_numbers(now, clocks, ready) else {
                 continue;
             };
             let payload = &batch[ready.at as usize].data[ready.payload.clone()];
@@ -274,14 +303,26 @@ impl Shard {
                 held = true;
                 continue;
             }
-            let frame = slot.frame(map.to, ready.marker, numbers);
-            let sent = exit.media(out, frame, numbers, (payload, ready.vp8));
+            let sent = match slot.carried((stream, flow.earlier), ready, map) {
+                Some((red_pt, carried)) => {
+                    let frame = slot.frame(red_pt, ready.marker, numbers);
+                    slot.row.red_packets += 1;
+                    exit.sound(out, frame, numbers, (&carried, map.to, payload))
+                }
+                None => {
+                    let frame = slot.frame(map.to, ready.marker, numbers);
+                    let parts = (payload, ready.vp8);
+                    exit.media(out, frame, numbers, parts, slot.fec_mut())
+                }
+            };
             slot.count_sent(payload.len(), ready.key_frame, map);
             ready.forwarded |= sent > 0;
+            slot.write_fec(now, ready.marker, (&mut exit, out));
         }
         let fed = Fed {
             began: !flowed && slot.is_flowing(stream),
             waiting: slot.waits_for() == Some(stream.encoding),
+            carries: !slot.distances().is_empty(),
         };
         if fed.began {
             self.report_soon(now, taker.leg);
@@ -326,7 +367,9 @@ impl Slot {
         // Padding, and formats that this receiver does not take, leave no hole.
         let is_media = map.is_some() && !ready.payload.is_empty();
         if filling.flowing != Some(stream) {
-            let may_begin = is_media && (self.spec.kind == Kind::Audio || ready.key_frame);
+            // Redundancy may be from before the receiver was there to hear it.
+            let is_start = self.spec.kind == Kind::Audio && !ready.recovered || ready.key_frame;
+            let may_begin = is_media && is_start;
             if !filling.turn_to(stream, may_begin) {
                 return None;
             }
@@ -358,6 +401,9 @@ impl Slot {
         }
         let moment = beside.and_then(|before| clocks.same_moment(before, ready.timestamp));
         self.rewriter.switch(now, stream, ready.incoming(), moment);
+        if let Some(fec) = self.fec_mut() {
+            fec.forget();
+        }
     }
 
     pub(crate) fn frame(&self, payload_type: u8, marker: bool, numbers: Outgoing) -> Frame {

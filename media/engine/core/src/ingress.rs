@@ -59,13 +59,19 @@ impl Shard {
         let Some(ready) = leg.register(now, &header, packet, plain.extended_sequence) else {
             return;
         };
-        let (level, has_holes) = (ready.level, ready.has_holes);
-        let (id, room) = (leg.id, leg.room);
-        self.scratch.ready.push(Ready {
+        let ready = Ready {
             leg: index,
             at: at as u32,
             ..ready
-        });
+        };
+        let (level, has_holes) = (ready.level, ready.has_holes);
+        let (id, room) = (leg.id, leg.room);
+        if ready.redundant > 0 {
+            let source = &mut leg.sources[usize::from(ready.source)];
+            let encoding = &mut source.encodings[usize::from(ready.encoding)];
+            encoding.fill_holes(&ready, packet, &mut self.scratch.ready);
+        }
+        self.scratch.ready.push(ready);
         if let Some(dbov) = level {
             self.handle_level(now, room, id, dbov);
         }
@@ -297,7 +303,8 @@ impl Source {
     /// encoding needs no identification.
     fn learn(&self, payload_type: u8, rid: Option<&[u8]>) -> Option<Stream> {
         let is_repair = self.rtx_format(payload_type).is_some();
-        if !is_repair && self.format(payload_type).is_none() {
+        let format = self.format(payload_type);
+        if !is_repair && format.or(self.red_format(payload_type)).is_none() {
             return None;
         }
         let mut specs = self.spec.encodings.iter();
@@ -322,7 +329,9 @@ impl Source {
         (header, packet): (&RtpHeader, &[u8]),
         sequence: u64,
     ) -> Option<Ready> {
-        let codec = self.format(header.payload_type)?.codec;
+        let red = self.red_format(header.payload_type);
+        let format = red.or_else(|| self.format(header.payload_type))?;
+        let (codec, payload_type, is_red) = (format.codec, format.pt, red.is_some());
         let payload = header.payload_range(packet).ok()?;
         let has_several = self.encodings.len() > 1;
         let encoding = &mut self.encodings[encoding];
@@ -331,7 +340,10 @@ impl Source {
         if arrival == Arrival::Duplicate {
             return None;
         }
-        let mut ready = Ready::new(header, sequence, payload);
+        let mut ready = Ready {
+            payload_type,
+            ..Ready::new(header, sequence, payload)
+        };
         if arrival == Arrival::Newest {
             ready.wakes = has_several && !encoding.is_active(now);
             encoding.newest = Some((header.timestamp, now));
@@ -339,6 +351,12 @@ impl Source {
         encoding.row.packets += 1;
         encoding.row.bytes += ready.payload.len() as u64;
         encoding.row.codec = codec_number(codec);
+        if is_red {
+            ready = encoding.take_primary(ready, packet)?;
+        }
+        if let Some(timeline) = &mut encoding.timeline {
+            timeline.note(sequence, header.timestamp);
+        }
         Some(encoding.look_inside(now, ready, (codec, packet)))
     }
 

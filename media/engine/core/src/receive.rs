@@ -55,6 +55,9 @@ pub struct ReceiveRegister {
     highest: u64,
     received: u64,
     recovered: u64,
+    by_redundancy: u64,
+    /// What comes next begins anew: the gap before it is nobody's to fill.
+    begins_anew: bool,
     /// RFC 3550 A.8 keeps sixteen times the jitter so that integer division does not lose it.
     jitter_x16: u64,
     last_transit: Option<i64>,
@@ -73,6 +76,8 @@ impl ReceiveRegister {
             highest: 0,
             received: 0,
             recovered: 0,
+            by_redundancy: 0,
+            begins_anew: false,
             jitter_x16: 0,
             last_transit: None,
             last_timestamp: 0,
@@ -101,6 +106,16 @@ impl ReceiveRegister {
         arrival
     }
 
+    /// Takes a packet in that came as redundancy in a later one (RFC 2198), if it is still missing; it counts as
+    /// recovered, too.
+    pub fn handle_redundancy(&mut self, sequence: u64) -> Arrival {
+        let arrival = self.handle_retransmission(sequence);
+        if arrival == Arrival::Late {
+            self.by_redundancy += 1;
+        }
+        arrival
+    }
+
     /// Extends a 16-bit sequence number to the one nearest the highest seen.
     pub fn extend(&self, sequence: u16) -> u64 {
         engine_wire::seq::extend(self.highest, sequence)
@@ -110,12 +125,14 @@ impl ReceiveRegister {
         if self.first.is_none() {
             self.first = Some(sequence);
             self.highest = sequence;
+            self.begins_anew = false;
             return Arrival::Newest;
         }
         if sequence <= self.highest {
             return self.fill(sequence);
         }
-        if sequence - self.highest > MAX_GAP {
+        let begins_anew = std::mem::take(&mut self.begins_anew);
+        if begins_anew || sequence - self.highest > MAX_GAP {
             self.missing.clear();
         } else {
             self.note_missing(now, self.highest + 1..sequence);
@@ -189,9 +206,12 @@ impl ReceiveRegister {
         }
     }
 
-    /// Gives up everything that is missing: what was sent behind a closed gate, or while muted, is not to be fetched.
+    /// Gives up everything that is missing, and everything that will turn out to be with the next packet: what was sent
+    /// behind a closed gate, or while muted, is not to be fetched, and of what was lost between the last packet before
+    /// and the first one after, nobody knows when it was sent.
     pub fn forget_missing(&mut self) {
         self.missing.clear();
+        self.begins_anew = true;
     }
 
     /// Whether any packet is missing and not yet given up.
@@ -240,9 +260,14 @@ impl ReceiveRegister {
         self.expected() as i64 - self.received as i64
     }
 
-    /// Lost packets that a retransmission brought.
+    /// Lost packets that a retransmission or redundancy brought.
     pub fn recovered(&self) -> u64 {
         self.recovered
+    }
+
+    /// Lost packets that redundancy brought.
+    pub fn by_redundancy(&self) -> u64 {
+        self.by_redundancy
     }
 
     /// Interarrival jitter in RTP ticks (RFC 3550 section 6.4.1).
@@ -319,6 +344,22 @@ mod tests {
         assert!(!register.has_missing());
         assert_eq!(register.handle_packet(at(1_001), 12, 0), Arrival::Duplicate);
         assert_eq!(register.recovered(), 1);
+    }
+
+    #[test]
+    fn what_was_lost_around_a_pause_is_not_fetched() {
+        let mut register = ReceiveRegister::new(48_000);
+        feed(&mut register, [1, 3, 5]);
+        register.forget_missing();
+        // From before: it does not end the pause.
+        assert_eq!(register.handle_packet(at(110), 4, 0), Arrival::Duplicate);
+        feed(&mut register, [8]);
+        assert!(!register.has_missing());
+        assert_eq!(register.handle_redundancy(7), Arrival::Duplicate);
+        feed(&mut register, [10]);
+        assert_eq!(register.handle_redundancy(9), Arrival::Late);
+        assert_eq!((register.recovered(), register.by_redundancy()), (1, 1));
+        assert_eq!(register.lost(), 5);
     }
 
     #[test]

@@ -147,8 +147,9 @@ impl Shard {
             return exit.again(out, slot, &kept, bwe::Kind::Repair).map(|_| ());
         }
         let frame = slot.frame(kept.map.to, kept.marker, kept.numbers);
-        exit.media(out, frame, kept.numbers, kept.payload);
+        exit.media(out, frame, kept.numbers, kept.payload, slot.fec_mut());
         slot.count_sent(kept.payload.0.len(), kept.key_frame, kept.map);
+        slot.write_fec(now, kept.marker, (&mut exit, out));
         Some(())
     }
 

@@ -224,7 +224,7 @@ impl Shard {
         let mut next = now + REPORT_INTERVAL;
         if self.leg(index).is_some_and(|leg| leg.report_at <= now) {
             self.send_reports(now, index, out);
-            self.time_caches(index);
+            self.time_caches(now, index);
         }
         let mut rtcp = std::mem::take(&mut self.scratch.rtcp);
         let mut lost = std::mem::take(&mut self.scratch.lost);
@@ -281,9 +281,15 @@ impl Shard {
     }
 
     /// Lets each source of a leg be kept for as long as the slowest of its receivers can ask.
-    fn time_caches(&mut self, index: u32) {
+    fn time_caches(&mut self, now: Micros, index: u32) {
         let sources = self.leg(index).map_or(0, |leg| leg.sources.len());
         for position in 0..sources {
+            if let Some(leg) = self.leg_mut(index) {
+                let source = &mut leg.sources[position];
+                let repairs = source.repairs();
+                let encodings = source.encodings.iter_mut();
+                encodings.for_each(|encoding| encoding.drop_idle_cache(now, repairs));
+            }
             let slowest = self.leg(index).and_then(|leg| {
                 let encodings = leg.sources[position].encodings.iter();
                 let takers = encodings.flat_map(|encoding| &encoding.takers);
@@ -369,11 +375,11 @@ impl Leg {
 
     fn handle_blocks(&mut self, now: Micros, blocks: impl Iterator<Item = ReportBlock>) {
         for block in blocks {
-            let Some(slot) = self.slot_by_ssrc(block.ssrc) else {
+            let Some(position) = self.slot_by_ssrc(block.ssrc) else {
                 continue;
             };
             let rtt = round_trip(now, &block);
-            let slot = &mut self.slots[slot];
+            let slot = &mut self.slots[position];
             let clock_rate = slot.spec.formats.first().map_or(90_000, |f| f.clock_rate);
             slot.row.lost = block.cumulative_lost.max(0).unsigned_abs().into();
             slot.row.expected = slot.row.packets;
@@ -382,6 +388,13 @@ impl Leg {
             if let Some(rtt) = rtt {
                 slot.row.rtt_us = rtt;
                 self.row.rtt_us = rtt;
+            }
+            let (sent, round_trip) = ((slot.row.packets, slot.row.bytes), self.round_trip());
+            let slot = &mut self.slots[position];
+            if let Some(redundancy) = &mut slot.redundancy {
+                redundancy.handle_report(now, &block, sent);
+                redundancy.decide(now, round_trip);
+                slot.row.wanted_buffer_ms = redundancy.wanted_buffer_ms().into();
             }
         }
     }

@@ -352,6 +352,12 @@ impl Rewriter {
         (current.stream == stream).then(|| timestamp.wrapping_add(current.timestamp_shift))
     }
 
+    /// The first packet of the stream's turn, if it is the stream's turn: earlier ones are not for this slot.
+    pub fn first_of_turn(&self, stream: StreamKey) -> Option<u64> {
+        let current = self.current.as_ref()?;
+        (current.stream == stream).then_some(current.first_in)
+    }
+
     /// Brings the lines near that a packet needs.
     pub const fn touch(&self) -> u64 {
         self.next_out ^ self.ssrc as u64

@@ -3,6 +3,7 @@
 use crate::api::{Codec, Format, Kind, SlotSpec};
 use crate::bwe;
 use crate::rates::LAYERS;
+use crate::redundancy::Redundancy;
 use crate::rewrite::{PictureIds, Rewriter, StreamKey};
 use crate::stats::StreamRow;
 use crate::time::Micros;
@@ -50,6 +51,8 @@ pub struct PayloadMap {
     pub to: u8,
     /// Retransmissions on the slot's leg.
     pub rtx: Option<u8>,
+    /// The same with redundancy (RFC 2198) on the slot's leg.
+    pub red: Option<u8>,
     /// What it carries.
     pub codec: Codec,
 }
@@ -180,6 +183,8 @@ pub struct Slot {
     pub numbered: bool,
     /// What congestion control calls its packets.
     pub sends: bwe::Kind,
+    /// What mends losses without being asked for, where the receiver takes it.
+    pub redundancy: Option<Box<Redundancy>>,
     /// As negotiated.
     pub spec: Box<SlotSpec>,
     repairs: Box<[(u64, Micros); RECENT_REPAIRS]>,
@@ -193,6 +198,7 @@ impl Slot {
             rewriter: Rewriter::new(clock_rate, spec.ssrc),
             rtx_next: u64::from(spec.ssrc >> 17),
             filling: None,
+            redundancy: Redundancy::for_slot(&spec),
             row: StreamRow {
                 index: u64::from(spec.slot),
                 kind: u64::from(spec.kind == Kind::Video),
@@ -248,6 +254,7 @@ impl Slot {
             from: from.pt,
             to: to.pt,
             rtx: to.rtx_pt,
+            red: to.red_pt,
             codec: to.codec,
         })
     }
@@ -341,8 +348,10 @@ mod tests {
             counters + offset_of!(StreamRow, codec),
             counters + offset_of!(StreamRow, packets),
             counters + offset_of!(StreamRow, bytes),
+            offset_of!(Slot, redundancy),
         ];
         let mut lines = touched.map(|offset| offset / 64).to_vec();
+        lines.sort_unstable();
         lines.dedup();
         assert!(lines.len() <= 4, "{lines:?} by {touched:?}");
         assert!(size_of::<Slot>() <= 8 * 64, "{}", size_of::<Slot>());

@@ -33,7 +33,9 @@ impl Source {
             ..StreamRow::default()
         };
         let encodings = spec.encodings.iter().enumerate();
-        let encodings = encodings.map(|(at, one)| Encoding::new(one, clock_rate, row(at)));
+        let takes_red = spec.formats.iter().any(|format| format.red_pt.is_some());
+        let encodings =
+            encodings.map(|(at, one)| Encoding::new(one, (clock_rate, takes_red), row(at)));
         Self {
             encodings: encodings.collect(),
             muted: false,
@@ -70,6 +72,12 @@ impl Source {
             .formats
             .iter()
             .find(|f| f.rtx_pt == Some(payload_type))
+    }
+
+    /// The format that packets of this payload type carry with redundancy (RFC 2198).
+    pub fn red_format(&self, payload_type: u8) -> Option<&Format> {
+        let mut formats = self.spec.formats.iter();
+        formats.find(|f| f.red_pt == Some(payload_type))
     }
 
     /// RTP clock in Hz.

@@ -111,7 +111,7 @@ row! {
         expected,
         /// Packets lost: measured here (direction 0), or as the receiver reports (1). Before repair.
         lost,
-        /// Lost packets that a retransmission brought (direction 0).
+        /// Lost packets that a retransmission or redundancy brought (direction 0).
         recovered,
         /// Loss in the last report interval, in 256ths.
         fraction_lost,
@@ -133,6 +133,17 @@ row! {
         switches,
         /// Changes between encodings of one source (1).
         layer_switches,
+        /// RTP packets with redundancy (RFC 2198): taken in (0), sent (1).
+        red_packets,
+        /// Lost packets that redundancy brought (0); among those recovered.
+        red_recovered,
+        /// RTP packets with redundancy that did not parse (0).
+        red_malformed,
+        /// How long, in milliseconds, the receiver should hold sound back for redundancy to be of use; 0 leaves it to the
+        /// receiver (1).
+        wanted_buffer_ms,
+        /// FlexFEC packets sent (1).
+        fec_packets,
         /// Which encoding of the source, lowest quality first (0); 0 (1).
         encoding,
         /// One more than the encoding that flows now; 0 when none does (1).

@@ -10,15 +10,9 @@ use std::collections::HashSet;
 use support::{ms, Got, Path, PeerSpec, Picture, World};
 
 const SENDER: PeerSpec = PeerSpec {
-    audio: true,
-    video: true,
-    audio_slots: 1,
-    video_slots: 1,
-    names_ssrcs: true,
     simulcast: true,
     temporal: true,
-    profile: "AEAD_AES_128_GCM",
-    clock_offset: 0,
+    ..PeerSpec::BROWSER
 };
 
 /// Peer 0 watches the three encodings of peer 1 in its slot 1.

@@ -13,17 +13,7 @@ fn call(seed: u64, path: Path, specs: [PeerSpec; 2]) -> World {
     world
 }
 
-const PLAIN: [PeerSpec; 2] = [PeerSpec {
-    audio: true,
-    video: true,
-    audio_slots: 1,
-    video_slots: 1,
-    names_ssrcs: true,
-    simulcast: false,
-    temporal: false,
-    profile: "AEAD_AES_128_GCM",
-    clock_offset: 0,
-}; 2];
+const PLAIN: [PeerSpec; 2] = [PeerSpec::BROWSER; 2];
 
 /// The loss that the engine counts, and tells the sender, is to the packet what the network lost.
 #[test]

@@ -9,6 +9,8 @@ use crate::WireError;
 pub const FIXED_HEADER_LEN: usize = 12;
 /// Bytes of a header whose extension holds nothing but a transport-wide number.
 pub const NUMBERED_HEADER_LEN: usize = FIXED_HEADER_LEN + 8;
+/// Where such a header holds the number.
+pub const NUMBER: Range<usize> = FIXED_HEADER_LEN + 5..FIXED_HEADER_LEN + 7;
 const VERSION_2: u8 = 2 << 6;
 const ONE_BYTE_PROFILE: u16 = 0xBEDE;
 const TWO_BYTE_PROFILE: u16 = 0x1000;

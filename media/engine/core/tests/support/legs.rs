@@ -1,12 +1,13 @@
 //! Descriptions of legs as the control plane would hand them over.
 
 use engine_core::api::{
-    Codec, EncodingSpec, Extensions, Feed, Format, IceParams, Kind, LegId, SlotSpec, SourceRef,
-    SourceSpec,
+    Codec, EncodingSpec, Extensions, FecSpec, Feed, Format, IceParams, Kind, LegId, SlotSpec,
+    SourceRef, SourceSpec,
 };
 
 pub const MID_ID: u8 = 4;
 pub const AUDIO_LEVEL_ID: u8 = 1;
+pub const FEC_PT: u8 = 49;
 pub const RID_ID: u8 = 5;
 pub const REPAIRED_RID_ID: u8 = 6;
 /// Names of simulcast encodings, lowest quality first.
@@ -24,6 +25,12 @@ pub struct PeerSpec {
     pub video_slots: u16,
     /// Whether the description names the SSRCs; otherwise the media identification has to.
     pub names_ssrcs: bool,
+    /// Sends sound with redundancy (RFC 2198) on offer.
+    pub sends_red: bool,
+    /// Takes sound with redundancy.
+    pub takes_red: bool,
+    /// Takes FlexFEC for pictures.
+    pub takes_fec: bool,
     /// Three encodings of the pictures, told apart by their names alone.
     pub simulcast: bool,
     /// Three temporal layers in each.
@@ -35,18 +42,26 @@ pub struct PeerSpec {
 
 impl Default for PeerSpec {
     fn default() -> Self {
-        Self {
-            audio: true,
-            video: true,
-            audio_slots: 1,
-            video_slots: 1,
-            names_ssrcs: true,
-            simulcast: false,
-            temporal: false,
-            profile: "AEAD_AES_128_GCM",
-            clock_offset: 0,
-        }
+        Self::BROWSER
     }
+}
+
+impl PeerSpec {
+    /// Sound and pictures both ways, by plain means.
+    pub const BROWSER: Self = Self {
+        audio: true,
+        video: true,
+        audio_slots: 1,
+        video_slots: 1,
+        names_ssrcs: true,
+        sends_red: false,
+        takes_red: false,
+        takes_fec: false,
+        simulcast: false,
+        temporal: false,
+        profile: "AEAD_AES_128_GCM",
+        clock_offset: 0,
+    };
 }
 
 impl PeerSpec {
@@ -63,7 +78,7 @@ impl PeerSpec {
                     ssrc: named(base + 1),
                     ..EncodingSpec::default()
                 }],
-                formats: vec![opus(leg), telephone_event()],
+                formats: vec![opus(leg, self.sends_red), telephone_event()],
             });
         }
         if self.video {
@@ -101,7 +116,7 @@ impl PeerSpec {
             kind: Kind::Audio,
             ssrc: base + u32::from(slot),
             rtx_ssrc: None,
-            formats: vec![opus(leg)],
+            formats: vec![opus(leg, self.takes_red)],
             fec: None,
         });
         let video = (0..self.video_slots).map(|slot| SlotSpec {
@@ -110,7 +125,10 @@ impl PeerSpec {
             ssrc: base + 500 + u32::from(slot),
             rtx_ssrc: Some(base + 5_000 + u32::from(slot)),
             formats: vec![vp8(leg)],
-            fec: None,
+            fec: self.takes_fec.then_some(FecSpec {
+                pt: FEC_PT,
+                ssrc: base + 8_000 + u32::from(slot),
+            }),
         });
         audio.chain(video).collect()
     }
@@ -140,7 +158,7 @@ pub fn ice(leg: u64, generation: u32) -> IceParams {
 }
 
 /// Payload types differ between legs, as they do between browsers.
-pub fn opus(leg: u64) -> Format {
+pub fn opus(leg: u64, red: bool) -> Format {
     Format {
         pt: if leg.is_multiple_of(2) { 111 } else { 109 },
         codec: Codec::Opus,
@@ -152,7 +170,7 @@ pub fn opus(leg: u64) -> Format {
         profile: None,
         level_asymmetry: false,
         transport_cc: false,
-        red_pt: None,
+        red_pt: red.then_some(if leg.is_multiple_of(2) { 63 } else { 112 }),
     }
 }
 

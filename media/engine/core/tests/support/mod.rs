@@ -13,6 +13,7 @@
 mod allocations;
 mod auditor;
 mod exercise;
+mod fec;
 mod input;
 mod legs;
 mod model;
@@ -27,6 +28,7 @@ pub use allocations::{allocations_of, Counting};
 pub use auditor::Auditor;
 pub use engine_core::random::Random;
 pub use exercise::ALL as EXERCISES;
+pub use fec::FecDecoder;
 pub use input::Input;
 pub use legs::{feed, End, PeerSpec, AUDIO_LEVEL_ID, MID_ID};
 pub use model::Model;

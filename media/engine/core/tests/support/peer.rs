@@ -230,6 +230,30 @@ impl Peer {
         self.sends_reports.then(|| self.protect_rtcp(rtcp))
     }
 
+    /// Says that so much of what a slot was sent is lost, in 256ths, on a way with this round trip.
+    pub fn complaint(
+        &mut self,
+        now: Micros,
+        slot: usize,
+        (lost, round_trip): (u8, Micros),
+    ) -> Vec<u8> {
+        let receiver = &mut self.receivers[slot];
+        let highest = receiver.highest().unwrap_or(0) as u32;
+        receiver.complained = receiver.complained.max(highest) + 50;
+        let block = ReportBlock {
+            ssrc: receiver.spec.ssrc,
+            fraction_lost: lost,
+            highest_sequence: receiver.complained,
+            last_sender_report: now.since(round_trip).to_ntp_middle(),
+            cumulative_lost: 0,
+            jitter: 0,
+            delay_since_last_sender_report: 0,
+        };
+        let mut rtcp = Vec::new();
+        rtcp::write_receiver_report(&mut rtcp, 1, &[block]);
+        self.protect_rtcp(rtcp)
+    }
+
     /// Asks for a key frame of a slot.
     pub fn pli(&mut self, slot: usize) -> Vec<u8> {
         let mut rtcp = Vec::new();
@@ -273,10 +297,13 @@ impl Peer {
         let Ok(opened) = self.inbound.unprotect_rtp(data, header.header_len) else {
             return;
         };
-        let payload = &data[header.header_len..opened.len];
+        let packet = &data[..opened.len];
+        let payload = &packet[header.header_len..];
         for receiver in &mut self.receivers {
             if receiver.spec.ssrc == header.ssrc {
-                receiver.handle_media(now, &header, payload, opened.extended_sequence);
+                receiver.handle_media(now, &header, packet, opened.extended_sequence);
+            } else if receiver.spec.fec.is_some_and(|fec| fec.ssrc == header.ssrc) {
+                receiver.handle_fec(now, payload);
             } else if receiver.spec.rtx_ssrc == Some(header.ssrc) {
                 receiver.handle_repair(now, &header, payload);
             }

@@ -4,7 +4,7 @@ use super::legs::{AUDIO_LEVEL_ID, MID_ID, REPAIRED_RID_ID, RID_ID};
 use super::Random;
 use engine_core::api::{Format, Kind, LegId, SourceRef, SourceSpec};
 use engine_core::Micros;
-use engine_wire::payload::vp8;
+use engine_wire::payload::{red, vp8};
 use engine_wire::rtp::FixedHeader;
 use std::collections::BTreeMap;
 
@@ -72,6 +72,8 @@ pub struct Sender {
     pub ssrc: u32,
     pub rtx_ssrc: u32,
     pub on: bool,
+    /// Sends sound with redundancy at these distances; plain if there are none.
+    pub red: Vec<u8>,
     pub interval: Micros,
     pub next_at: Micros,
     pub packets_per_frame: usize,
@@ -97,10 +99,14 @@ pub struct Sender {
     rtx_sequence: u64,
     timestamp_base: u32,
     started: Option<Micros>,
+    /// When each packet was sent, by its number.
+    sent: Vec<Micros>,
     picture: u16,
     tl0: u8,
     number: u64,
     history: BTreeMap<u64, (Plain, FixedHeader)>,
+    /// Payloads of sound without redundancy, with their timestamps.
+    sounds: BTreeMap<u64, (u32, Vec<u8>)>,
 }
 
 impl Sender {
@@ -119,6 +125,7 @@ impl Sender {
             ssrc,
             rtx_ssrc,
             on: true,
+            red: Vec::new(),
             interval,
             next_at: Micros(0),
             packets_per_frame: if spec.kind == Kind::Audio { 1 } else { 4 },
@@ -137,10 +144,12 @@ impl Sender {
             rtx_sequence: random.below(1 << 15),
             timestamp_base: random.next() as u32,
             started: None,
+            sent: Vec::new(),
             picture: random.below(1 << 15) as u16,
             tl0: random.next() as u8,
             number: 0,
             history: BTreeMap::new(),
+            sounds: BTreeMap::new(),
             spec,
         }
     }
@@ -153,6 +162,11 @@ impl Sender {
         let elapsed = now.since(self.started.unwrap_or(now));
         let ticks = u128::from(elapsed.0) * u128::from(self.format().clock_rate) / 1_000_000;
         self.timestamp_base.wrapping_add(ticks as u32)
+    }
+
+    /// When the packet with this number was sent.
+    pub fn sent_at(&self, number: u64) -> Micros {
+        self.sent[number as usize]
     }
 
     /// The sender begins again under another SSRC, wherever its numbers stand.
@@ -207,7 +221,7 @@ impl Sender {
     }
 
     fn packet(&mut self, now: Micros, key: bool, (at, count): (usize, usize)) -> Plain {
-        let header = FixedHeader {
+        let mut header = FixedHeader {
             marker: self.spec.kind == Kind::Video && at + 1 == count,
             payload_type: self.format().pt,
             sequence: self.sequence as u16,
@@ -229,16 +243,47 @@ impl Sender {
             sent_at: now,
         };
         tag.write(&mut payload);
+        if !self.red.is_empty() {
+            payload = self.with_redundancy(&mut header, payload);
+        }
         let plain = self.assemble(&header, &payload, RID_ID);
         self.history.insert(self.sequence, (plain.clone(), header));
         if self.history.len() > 600 {
             self.history.pop_first();
         }
         self.number += 1;
+        self.sent.push(now);
         self.sequence += 1;
         self.packets += 1;
         self.octets += payload.len() as u64;
         plain
+    }
+
+    /// The payload of a RED packet: those at the distances, then this one.
+    fn with_redundancy(&mut self, header: &mut FixedHeader, payload: Vec<u8>) -> Vec<u8> {
+        let inner = std::mem::replace(&mut header.payload_type, self.format().red_pt.unwrap());
+        let (mut out, mut bodies) = (Vec::new(), Vec::new());
+        for distance in self.red.iter().rev() {
+            let sequence = self.sequence.checked_sub(u64::from(*distance));
+            let earlier = sequence.and_then(|sequence| self.sounds.get(&sequence));
+            let block = earlier.and_then(|(timestamp, earlier)| {
+                let offset = header.timestamp.wrapping_sub(*timestamp);
+                Some((red::header(inner, offset, earlier.len())?, earlier))
+            });
+            if let Some((header, earlier)) = block {
+                out.extend(header);
+                bodies.extend_from_slice(earlier);
+            }
+        }
+        out.extend(red::primary_header(inner));
+        out.extend(bodies);
+        out.extend_from_slice(&payload);
+        self.sounds
+            .insert(self.sequence, (header.timestamp, payload));
+        if self.sounds.len() > 16 {
+            self.sounds.pop_first();
+        }
+        out
     }
 
     /// Descriptor with a long picture id and TL0PICIDX (RFC 7741), and the start of the payload header.

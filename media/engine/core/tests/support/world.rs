@@ -123,7 +123,7 @@ impl World {
     }
 
     pub fn command(&mut self, command: Command) {
-        self.model.apply(&command);
+        self.model.apply(self.now, &command);
         self.drilled |= matches!(command, Command::Panic { .. });
         self.shard
             .handle_command(self.now, command, &mut self.outbox);

@@ -3,7 +3,7 @@
 //! The fuzz targets include this file by path, so it depends on nothing but the crate.
 
 use engine_wire::demux::{classify, Class};
-use engine_wire::payload::{av1, h264, rtx, vp8, vp9};
+use engine_wire::payload::{av1, flexfec, h264, red, rtx, vp8, vp9};
 use engine_wire::rtp::{audio_level, FixedHeader, RtpHeader};
 use engine_wire::{rtcp, seq, stun};
 
@@ -11,7 +11,7 @@ use engine_wire::{rtcp, seq, stun};
 pub(crate) type Exercise = fn(&[u8]);
 
 /// Every exercise by the name of its fuzz target.
-pub(crate) const ALL: [(&str, Exercise); 8] = [
+pub(crate) const ALL: [(&str, Exercise); 10] = [
     ("demux", demux),
     ("rtp", rtp),
     ("rtcp", rtcp),
@@ -20,6 +20,8 @@ pub(crate) const ALL: [(&str, Exercise); 8] = [
     ("stun", stun),
     ("vp8", vp8),
     ("h264", other_payloads),
+    ("red", red),
+    ("flexfec", flexfec),
 ];
 
 /// A datagram that a parser takes is never classified as another kind.
@@ -316,4 +318,37 @@ pub(crate) fn other_payloads(data: &[u8]) {
         assert_eq!(rtx::write_original_sequence(&mut payload, sequence), Ok(()));
     }
     assert_eq!(payload, data);
+}
+
+/// The blocks of a payload are its bytes, each once, and their headers are written as they were read.
+pub(crate) fn red(data: &[u8]) {
+    let Ok(parts) = red::Red::parse(data) else {
+        return;
+    };
+    let (mut headers, mut bodies) = (Vec::new(), Vec::new());
+    for block in parts.redundant() {
+        let (payload_type, offset) = (block.payload_type, block.timestamp_offset);
+        let header = red::header(payload_type, offset, block.payload.len());
+        headers.extend(header.expect("what was read fits its fields"));
+        bodies.extend_from_slice(block.payload);
+    }
+    assert!(headers.len() <= red::MAX_REDUNDANT * red::HEADER_LEN);
+    headers.extend(red::primary_header(parts.payload_type));
+    bodies.extend_from_slice(parts.primary);
+    assert_eq!([headers, bodies].concat(), data);
+}
+
+/// A header that is taken is written as it was read, but for what is reserved.
+pub(crate) fn flexfec(data: &[u8]) {
+    let Ok((header, len)) = flexfec::Header::parse(data) else {
+        return;
+    };
+    assert!(len <= data.len() && header.numbers().count() > 0);
+    let mut out = [0; flexfec::MAX_HEADER_LEN];
+    let written = header
+        .write(&mut out)
+        .expect("what was read can be written");
+    assert!(written <= len);
+    let again = flexfec::Header::parse(&out[..written]);
+    assert_eq!(again, Ok((header, written)));
 }
