@@ -35,7 +35,7 @@ const NEXT_PROBE: f64 = 2.0;
 const PROBE_WANTED: f64 = 1.3;
 /// Between two regular probes, at first and after some that showed nothing: seldom enough to cost little (a cluster takes
 /// 2 to 5 % of the rate then), often enough that a link that has come back is found in five seconds.
-const PROBE_WAIT: (Micros, Micros) = (Micros::from_millis(1_500), Micros::from_millis(3_000));
+const PROBE_WAIT: (Micros, Micros) = (Micros::from_millis(1_000), Micros::from_millis(3_000));
 /// No regular probe so soon after the link was found full.
 const PROBE_AFTER: Micros = Micros::from_millis(1_500);
 
