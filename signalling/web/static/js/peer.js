@@ -1,6 +1,8 @@
 // The media connection: one RTCPeerConnection with every slot in its first offer.
 // m-lines in order: mic, camera, content (sendonly), then the audio, video and content slots (recvonly).
 
+import { PlayoutBuffer } from "./buffer.js";
+
 const CAMERA_MAX_BPS = 1_500_000;
 const CONTENT_MAX_BPS = 2_000_000;
 const DISCONNECTED_MS = 4000;
@@ -37,6 +39,7 @@ export class Peer extends EventTarget {
   #senders = {};
   #mark = null;
   #timer = 0;
+  #buffer = null;
   #turn = Promise.resolve();
 
   /** `offer({sdp, sources})` sends the offer and resolves to the answer. */
@@ -82,6 +85,7 @@ export class Peer extends EventTarget {
     this.close();
     const pc = new RTCPeerConnection({ bundlePolicy: "max-bundle", iceServers: usable(this.#welcome.ice_servers) });
     this.pc = pc;
+    this.#buffer = new PlayoutBuffer(pc);
     pc.addEventListener("connectionstatechange", () => {
       if (pc === this.pc) this.#stateChanged();
     });
@@ -166,6 +170,7 @@ export class Peer extends EventTarget {
 
   close() {
     clearTimeout(this.#timer);
+    this.#buffer?.stop();
     this.pc?.close();
     this.pc = null;
     this.#mark = null;
