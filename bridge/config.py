@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from media.sdp.without import REPAIRS
+from media.sdp.codecs import REPAIRS
 
 PREFIX: Final = "BROTJENESTE_"
 FILE_VARIABLE: Final = "BROTJENESTE_CONFIG"

@@ -150,6 +150,8 @@ class BrowserDoor:
                 return await self._invite(live, who, message)
             case m.Pin():
                 return self._pin(live, who, message)
+            case m.Viewport():
+                return self._view(live, who, message)
             case m.Leave():
                 by = ByParticipant(who)
                 await self._service.act(live, c.Leave(by=by, connection=ConnectionId(seat.connection_id)))
@@ -183,6 +185,8 @@ class BrowserDoor:
         if known is not None:
             further = legs.restart(known.leg, sdp, roles, content_slots=content_slots)
             if further is not None:
+                for demand in known.demands.values():
+                    live.seats[who].connection.send(demand)
                 return further.sdp
         now = self._service.outside.clock.monotonic()
         leg, answer = legs.open(live.number, sdp, roles, content_slots=content_slots, now=now)
@@ -213,6 +217,11 @@ class BrowserDoor:
         self._service.bring_in_line(live)
         self._service.tell(live)
         return m.Ok(ref=pin.ref)
+
+    def _view(self, live: LiveRoom, who: ParticipantId, view: m.Viewport) -> m.Ok:
+        live.viewports[who] = {slot.mid: slot.height for slot in view.slots}
+        self._service.bring_in_line(live)
+        return m.Ok(ref=view.ref)
 
 
 def _hold_seat(live: LiveRoom, seat: Seat) -> None:
