@@ -3,12 +3,15 @@
 
 const LOOK_MS = 1000;
 const KEPT_LOOKS = 5;
-const HELD_LOOKS = 15;
+const HELD_LOOKS = 8;
 // Below this share a repair is so rare that a lower delay is worth more.
 const LOSSY = 0.005;
 const MOST_MS = 160;
 // In steps, so that not every look is a change.
 const STEP_MS = 20;
+// The round trip is the shortest that there was, forgotten by so much a look: one that queues make long is over when
+// the rate fits, and waiting for it would keep it.
+const FORGET = 1.02;
 
 /**
  * The buffer in ms for this share of packets lost and this round trip, or null for the browser's own choice: time for
@@ -16,7 +19,7 @@ const STEP_MS = 20;
  * this would be too much, no wait is long enough, and the bridge repairs in other ways.
  */
 export function bufferFor(loss, roundTripMs) {
-  if (!(loss >= LOSSY) || !(roundTripMs > 0)) return null;
+  if (!(loss >= LOSSY) || !(roundTripMs > 0) || roundTripMs === Infinity) return null;
   const rounds = 2 + 5 * Math.min(loss, 0.25);
   return Math.min(MOST_MS, STEP_MS * Math.ceil((10 + rounds * roundTripMs) / STEP_MS));
 }
@@ -37,6 +40,7 @@ export class PlayoutBuffer {
   #looks = [];
   #target = null;
   #held = 0;
+  #trip = Infinity;
   #timer;
 
   constructor(pc) {
@@ -53,7 +57,8 @@ export class PlayoutBuffer {
     this.#looks = [...this.#looks, lookAt(await this.#pc.getStats())].slice(-KEPT_LOOKS);
     const [first, last] = [this.#looks[0], this.#looks.at(-1)];
     const [came, lost] = [last.came - first.came, last.lost - first.lost];
-    const wanted = bufferFor(lost / (came + lost), last.roundTripMs);
+    this.#trip = Math.min(last.roundTripMs || Infinity, this.#trip * FORGET);
+    const wanted = bufferFor(lost / (came + lost), this.#trip);
     // More at once, less only when the link has been better for a while: a buffer that swings is seen.
     this.#held = (wanted ?? 0) >= (this.#target ?? 0) ? HELD_LOOKS : this.#held - 1;
     if (wanted === this.#target || ((wanted ?? 0) < (this.#target ?? 0) && this.#held > 0)) return;
