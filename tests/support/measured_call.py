@@ -155,7 +155,6 @@ async def _record(stage: Stage, scenario: Scenario, receiver: Visitor, sender: V
     await receiver.page.evaluate(f"window.__meter.watch({tile})")
     found = Recording(0.0, (0.0, 0.0), 0.0, sent=sent)
     found.clean_ms = await _now_ms(receiver)
-    await _look(found, receiver, sender)
     await _watch_until(found, receiver, sender, clock() + _CLEAN_S)
     link, went_bad = stage.link(scenario), clock()
     before, counted = stage.cpu_s(), link.counters()
@@ -197,7 +196,12 @@ async def _watch_until(found: Recording, receiver: Visitor, sender: Visitor, end
 
 
 async def _look(found: Recording, receiver: Visitor, sender: Visitor) -> None:
-    found.receiver.append(await _stats(receiver))
+    """Note both pages' statistics; of what the receiver gets, only what the sender sends."""
+    who = await sender.participant()
+    slots = await receiver.state(f"s.layout.filter((one) => one.participant === '{who}').map((one) => one.mid)")
+    seen = await _stats(receiver)
+    rows = [row for row in seen.rows if row["type"] != "inbound-rtp" or row.get("mid") in slots]
+    found.receiver.append(Stats(seen.at_ms, rows))
     found.sender.append(await _stats(sender))
 
 
