@@ -26,13 +26,17 @@ class Step:
 
 @dataclass(frozen=True)
 class Scenario:
-    """One call. `before` is the link until it goes bad and after `BAD_S`; `whose` it is; `goals` by figure."""
+    """One call. `before` is the link until it goes bad and after `BAD_S`; `whose` it is; `goals` by figure.
+
+    With `witness` what is measured is not the receiver's page, but that of somebody else on a good link.
+    """
 
     name: str
     sentence: str
     steps: tuple[Step, ...]
     before: Profile
     whose: Whose = "receiver"
+    witness: bool = False
     goals: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -84,6 +88,14 @@ SCENARIOS: Final = (
         _WAY,
         whose="sender",
         goals={"fps_mean": 24},
+    ),
+    Scenario(
+        "beside-rate-300",
+        "a receiver on a good link beside one that has 300 kbit/s and loses 10 %",
+        (Step(0, replace(_WAY, rate_bps=300_000, loss=0.10), replace(_WAY, loss=0.10)),),
+        _WAY,
+        witness=True,
+        goals=_goals(25, 0, 0.1),
     ),
     _thin("rate-60", "60 kbit/s on the way down", 60_000, 0, {"audio_concealed_percent": 1, "back_s": 5}),
 )

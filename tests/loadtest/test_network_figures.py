@@ -80,7 +80,7 @@ def test_a_call_that_stops_is_frozen_to_the_end_and_comes_back() -> None:
 
 
 def test_delay_is_that_of_the_marked_picture_over_many_loops() -> None:
-    """Pictures that come 60 ms later while the link is bad are told so, whichever loop of the camera they are of."""
+    """Pictures that come 60 ms later while the link is bad are told so, whichever loop of the camera they are."""
     pictures = [*shown(range(200), late_ms=100), *shown(range(200, 950), late_ms=160)]
     found = recording(pictures)
     told = figures(found)

@@ -49,7 +49,6 @@ def house_config(
     shards: int = 1,
     slots: int = 8,
     name: str | None = None,
-    max_bitrate_kbps: int = 2000,
     without: tuple[str, ...] = (),
 ) -> Config:
     """Defaults, but for ports, files and what is asked for; `slots` are for cameras, `name` is used in links."""
@@ -67,7 +66,6 @@ def house_config(
             addresses=(media,),
             base_port=0,
             shards=shards,
-            max_bitrate_kbps=max_bitrate_kbps,
             without=without,
         ),
         store=replace(config.store, url=f"sqlite:///{folder / 'test.db'}"),

@@ -24,6 +24,7 @@ from tests.support.camera_file import HEIGHT, write_camera, write_microphone
 from tests.support.media_checks import CHROMIUM, CHROMIUM_ARGS, init_script
 
 RECEIVER, SENDER = 3, 17
+NO_CAMERA: Final = "window.__noCamera = true;"
 # A name that counts as secure without TLS, for pages that come from another namespace.
 HOST: Final = "bridge.localhost"
 FIND_HOST: Final = f"--host-resolver-rules=MAP {HOST} {island.ADDRESS}"
@@ -111,10 +112,13 @@ async def record(stage: Stage, scenario: Scenario, **config: Any) -> Recording:
     """Make one call through a bridge of its own and record it."""
     stage.quiet(scenario)
     with tempfile.TemporaryDirectory() as folder:
-        async with running_house(
-            Path(folder), address=island.ADDRESS, name=HOST, max_bitrate_kbps=_SENT_BPS // 1000, **config
-        ) as house:
+        async with running_house(Path(folder), address=island.ADDRESS, name=HOST, **config) as house:
             receiver, sender = await _couple(stage, house)
+            if scenario.witness:
+                doctor = receiver
+                receiver = await _enter(house, stage.sender_browser, m.Role.RELATIVE, RECEIVER, NO_CAMERA)
+                await doctor.admit("Relative")
+                await receiver.shown(await sender.participant())
             try:
                 return await _record(stage, scenario, receiver, sender)
             except AssertionError as error:
@@ -122,7 +126,7 @@ async def record(stage: Stage, scenario: Scenario, **config: Any) -> Recording:
 
 
 async def _couple(stage: Stage, house: House) -> tuple[Visitor, Visitor]:
-    receiver = await _enter(house, stage.receiver_browser, m.Role.DOCTOR, RECEIVER, "window.__noCamera = true;")
+    receiver = await _enter(house, stage.receiver_browser, m.Role.DOCTOR, RECEIVER, NO_CAMERA)
     sender = await _enter(house, stage.sender_browser, m.Role.PATIENT, SENDER)
     await receiver.admit("Patient")
     await sender.admitted()
@@ -151,7 +155,6 @@ async def _record(stage: Stage, scenario: Scenario, receiver: Visitor, sender: V
     await receiver.page.evaluate(f"window.__meter.watch({tile})")
     found = Recording(0.0, (0.0, 0.0), 0.0, sent=sent)
     found.clean_ms = await _now_ms(receiver)
-    await _look(found, receiver, sender)
     await _watch_until(found, receiver, sender, clock() + _CLEAN_S)
     link, went_bad = stage.link(scenario), clock()
     before, counted = stage.cpu_s(), link.counters()
@@ -180,7 +183,7 @@ async def _climb(sender: Visitor) -> None:
         now = await _stats(sender)
         sent = [one.total("video", "outbound-rtp", "bytesSent") for one in (last, now)]
         rate = (sent[1] - sent[0]) * 8000 / (now.at_ms - last.at_ms)
-        whole = now.total("video", "outbound-rtp", "frameHeight") >= HEIGHT
+        whole = max(row.get("frameHeight", 0) for row in now.rows if row["type"] == "outbound-rtp") >= HEIGHT
         good = good + 1 if whole and rate >= _ENOUGH * _SENT_BPS else 0
         last = now
 
@@ -193,7 +196,12 @@ async def _watch_until(found: Recording, receiver: Visitor, sender: Visitor, end
 
 
 async def _look(found: Recording, receiver: Visitor, sender: Visitor) -> None:
-    found.receiver.append(await _stats(receiver))
+    """Note both pages' statistics; of what the receiver gets, only what the sender sends."""
+    who = await sender.participant()
+    slots = await receiver.state(f"s.layout.filter((one) => one.participant === '{who}').map((one) => one.mid)")
+    seen = await _stats(receiver)
+    rows = [row for row in seen.rows if row["type"] != "inbound-rtp" or row.get("mid") in slots]
+    found.receiver.append(Stats(seen.at_ms, rows))
     found.sender.append(await _stats(sender))
 
 

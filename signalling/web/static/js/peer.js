@@ -1,6 +1,7 @@
 // The media connection: one RTCPeerConnection with every slot in its first offer.
 // m-lines in order: mic, camera, content (sendonly), then the audio, video and content slots (recvonly).
 
+import { PlayoutBuffer } from "./buffer.js";
 import { cameraOffers, contentOffers, firstTaken, ladder, send, shape } from "./encodings.js";
 
 const DISCONNECTED_MS = 4000;
@@ -40,6 +41,7 @@ export class Peer extends EventTarget {
   #shaping = Promise.resolve();
   #mark = null;
   #timer = 0;
+  #buffer = null;
   #sizes = 0;
   #turn = Promise.resolve();
 
@@ -86,6 +88,7 @@ export class Peer extends EventTarget {
     this.close();
     const pc = new RTCPeerConnection({ bundlePolicy: "max-bundle", iceServers: usable(this.#welcome.ice_servers) });
     this.pc = pc;
+    this.#buffer = new PlayoutBuffer(pc);
     pc.addEventListener("connectionstatechange", () => {
       if (pc === this.pc) this.#stateChanged();
     });
@@ -193,6 +196,7 @@ export class Peer extends EventTarget {
 
   close() {
     clearTimeout(this.#timer);
+    this.#buffer?.stop();
     clearInterval(this.#sizes);
     this.pc?.close();
     this.pc = null;

@@ -31,7 +31,7 @@ pub(crate) struct Account<'a> {
     at_us: u64,
     a_to_b: &'a Counters,
     b_to_a: &'a Counters,
-    /// The longest and the mean time that a packet left after it was due.
+    /// The longest time that a packet left after it was due, since the last account; the mean since the start.
     late_us_max: u64,
     late_us_mean: u64,
     /// Packets that a device did not take.
@@ -79,12 +79,12 @@ impl<'fd> Relay<'fd> {
         }
     }
 
-    pub(crate) fn counters(&self, now_us: u64) -> Account<'_> {
+    pub(crate) fn counters(&mut self, now_us: u64) -> Account<'_> {
         Account {
             at_us: now_us,
             a_to_b: self.links[0].counters(),
             b_to_a: self.links[1].counters(),
-            late_us_max: self.late_us_max,
+            late_us_max: std::mem::take(&mut self.late_us_max),
             late_us_mean: self.late_us_sum / self.sent.max(1),
             refused: self.refused,
         }
