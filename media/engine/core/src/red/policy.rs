@@ -261,7 +261,7 @@ mod tests {
         let lost: Vec<bool> = (0..PACKETS).map(|_| link.loses()).collect();
         let (mut meter, mut policy) = (LossMeter::default(), Policy::default());
         let mut carries = vec![Distances::NONE; PACKETS];
-        for packet in 0..PACKETS {
+        for (packet, carried) in carries.iter_mut().enumerate() {
             let now = at(20 * packet as u64);
             if let Some(known) = packet.checked_sub(5) {
                 meter.handle_packet(now, lost[known]);
@@ -269,7 +269,7 @@ mod tests {
             if packet % 13 == 0 {
                 policy.decide(now, meter.loss(), &SPEECH);
             }
-            carries[packet] = policy.distances();
+            *carried = policy.distances();
         }
         let all = usize::from(MAX_DISTANCE);
         let is_carried = |at: usize, distance: usize| {
