@@ -62,9 +62,11 @@ format: build ## Put every file into the one form that `make check` wants.
 	$(BIN)/ruff format --quiet .
 	cd $(ENGINE) && $(CARGO) fmt --all
 
+# The command line is tested as people get it, which is the wheel; there is nothing that the checkout would add.
 test: ## Everything that has to pass; installs what the tests need.
 	@$(MAKE) --no-print-directory --jobs $(JOBS) --output-sync=target check-python check-and-test-engine guard
-	@$(MAKE) --no-print-directory test-python test-wheel
+	@$(MAKE) --no-print-directory test-python PYTEST_ARGS="$(PYTEST_ARGS) --ignore=tests/cli"
+	@$(MAKE) --no-print-directory test-wheel
 
 # One after the other, since cargo lets only one of them at its folder.
 check-and-test-engine:
@@ -85,7 +87,7 @@ guard: build browsers ## Whether the packet path has become a tenth dearer, by i
 test-python: build browsers ## Python's tests, real browsers included.
 	$(BIN)/pytest --numprocesses 2 --dist worksteal $(PYTEST_ARGS)
 
-test-wheel: build ## The command line's tests once more, against the built wheel in an environment of its own.
+test-wheel: build ## The command line's tests, against the built wheel in an environment of its own.
 	rm -rf build/wheel && mkdir -p build/wheel
 	$(BIN)/maturin build --release --quiet --locked --out build/wheel
 	$(UV) venv --quiet --python $(BIN)/python $(WHEEL_ENV)
