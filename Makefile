@@ -107,6 +107,7 @@ bench: build ## Measure; results as JSON under build/bench/.
 	cd $(ENGINE) && $(CARGO) run --quiet --release --locked -p engine-io --example bench_forward -- $(CURDIR)/build/bench/forward.json
 	cd $(ENGINE) && $(CARGO) run --quiet --release --locked -p engine-io --example come_and_go -- $(CURDIR)/build/bench/turnover.json
 	$(BIN)/python -m tests.e2e.bench_admission
+	$(BIN)/python -m tests.turnover.bench_churn
 
 bench-peers: build ## Our bridge and Janus side by side; takes about six minutes and installs Debian's janus.
 	bash .ci/system-packages bench

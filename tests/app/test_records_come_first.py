@@ -289,7 +289,7 @@ async def test_an_ended_room_leaves_memory_and_takes_nobody(rig: Rig) -> None:
 
 
 async def test_a_room_that_ends_as_somebodys_time_runs_out_takes_their_leg(rig: Rig) -> None:
-    """Whoever has lost their seat a moment before the end, and is not recorded as gone yet, leaves no leg behind."""
+    """Whoever lost their seat a moment before the end, and is not on record as gone yet, leaves no leg behind."""
     room = await rig.open_room()
     await rig.enter(room, m.Role.DOCTOR, host=True)
     patient = await rig.enter(room)
