@@ -203,18 +203,24 @@ Turn = Callable[[int], Awaitable[int]]
 
 
 class Whole:
-    """The whole bridge in this process. Robots come by `turn`, wherever they run."""
+    """The whole bridge in this process. Robots come by `turn`, wherever they run.
+
+    `series` has how many Prometheus was given each time when it was quiet.
+    """
 
     def __init__(self, bridge: Bridge, metrics_url: str, turn: Turn) -> None:
         self._bridge = bridge
         self._metrics_url = metrics_url
         self.turn = turn
+        self.series: list[int] = []
         self._tasks = len(asyncio.all_tasks())
 
     async def quiet(self) -> None:
         """Wait until everybody's time to come back is over, and their connections are closed."""
         await settled(lambda: len(asyncio.all_tasks()) <= self._tasks, _PATIENCE_S)
         await settled(lambda: not any(self._known().values()), _PATIENCE_S)
+        self.series.append(await self._count_series())
+        await settled(lambda: len(asyncio.all_tasks()) <= self._tasks, _PATIENCE_S)
 
     async def left(self) -> dict[str, int]:
         """What use cases and engine know of anybody."""
@@ -229,8 +235,7 @@ class Whole:
             "engine_streams": len(snapshot.streams),
         }
 
-    async def series(self) -> int:
-        """How many series Prometheus is given."""
+    async def _count_series(self) -> int:
         connector = aiohttp.TCPConnector(force_close=True)
         async with aiohttp.ClientSession(connector=connector) as session, session.get(self._metrics_url) as told:
             lines = (await told.text()).splitlines()

@@ -77,8 +77,9 @@ async def test_the_whole_bridge_is_as_it_was(tmp_path: Path, monkeypatch: pytest
             layer = Whole(bridge, metrics, turn)
             await layer.turn(ROOMS)
             await layer.quiet()
-            series, records = await layer.series(), await layer.records()
+            records = await layer.records()
             nothing_is_left(await looks(layer))
             assert not any((await layer.left()).values())
-            assert await layer.series() == series
+            # A histogram comes with the first that is measured; what is left by everybody comes each time.
+            assert min(after - before for before, after in pairwise(layer.series)) <= 0
             assert await layer.records() > records
