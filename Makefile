@@ -64,9 +64,11 @@ format: build ## Put every file into the one form that `make check` wants.
 	$(BIN)/ruff format --quiet .
 	cd $(ENGINE) && $(CARGO) fmt --all
 
+# The command line is tested as people get it, which is the wheel; there is nothing that the checkout would add.
 test: ## Everything that has to pass; installs what the tests need.
 	@$(MAKE) --no-print-directory --jobs $(JOBS) --output-sync=target check-python check-and-test-engine guard
-	@$(MAKE) --no-print-directory test-python test-wheel
+	@$(MAKE) --no-print-directory test-python PYTEST_ARGS="$(PYTEST_ARGS) --ignore=tests/cli"
+	@$(MAKE) --no-print-directory test-wheel
 
 # One after the other, since cargo lets only one of them at its folder.
 check-and-test-engine:
@@ -91,7 +93,7 @@ guard: build browsers ## Whether the packet path has become a tenth dearer, by i
 test-python: build browsers emulator ## Python's tests, real browsers included.
 	$(BIN)/pytest --numprocesses 2 --dist worksteal $(PYTEST_ARGS)
 
-test-wheel: build ## The command line's tests once more, against the built wheel in an environment of its own.
+test-wheel: build ## The command line's tests, against the built wheel in an environment of its own.
 	rm -rf build/wheel && mkdir -p build/wheel
 	$(BIN)/maturin build --release --quiet --locked --out build/wheel
 	$(UV) venv --quiet --python $(BIN)/python $(WHEEL_ENV)
@@ -111,6 +113,7 @@ bench: build ## Measure; results as JSON under build/bench/.
 	cd $(ENGINE) && $(CARGO) run --quiet --release --locked -p engine-io --example bench_forward -- $(CURDIR)/build/bench/forward.json
 	cd $(ENGINE) && $(CARGO) run --quiet --release --locked -p engine-io --example come_and_go -- $(CURDIR)/build/bench/turnover.json
 	$(BIN)/python -m tests.e2e.bench_admission
+	$(BIN)/python -m tests.turnover.bench_churn
 
 bench-network: build browsers emulator ## Calls in Chromium over bad links, a minute and a half each; ONLY=loss-10, WITHOUT=nack.
 	$(BIN)/python -m tests.e2e.bench_network $(ONLY) $(if $(WITHOUT),--without $(WITHOUT))

@@ -19,9 +19,8 @@ from bridge.app.browser import BrowserDoor, BrowserPolicy
 from bridge.app.counts import Tally
 from bridge.app.service import Outside, RoomService
 from bridge.auth.errors import LinkExpired, LinkInvalid
-from bridge.auth.keyfile import read_or_create
 from bridge.auth.links import LinkSigner, load_link_keys
-from bridge.auth.secrets import hash_secret, new_secret
+from bridge.auth.secrets import api_token, hash_secret, new_secret
 from bridge.config import Config
 from bridge.ops.health import Check
 from bridge.ops.metrics import BridgeCollector, Facts
@@ -166,17 +165,12 @@ def _browser_policy(config: Config) -> BrowserPolicy:
     )
 
 
-def api_token(config: Config) -> str:
-    """The bearer token of the REST interface: from the environment, else from its file, made on first use."""
-    return config.auth.api_token or read_or_create(Path(config.auth.api_token_file), new_secret)[0]
-
-
 @asynccontextmanager
 async def _serve_pages(
     config: Config, door: BrowserDoor, administration: RoomAdministration, tally: Tally
 ) -> AsyncIterator[None]:
     settings = WebConfig(
-        api_tokens=(api_token(config),),
+        api_tokens=(api_token(config.auth.api_token, Path(config.auth.api_token_file)),),
         public_origin=config.http.base_url if config.http.public_url else None,
     )
     # Requests are not logged: they hold addresses, and what matters is counted.

@@ -7,8 +7,8 @@ import contextlib
 import json
 import resource
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,9 +20,9 @@ from rich.table import Table
 
 from loadtest.capacity import Measured, measure
 from loadtest.machine import commit, machine
-from loadtest.native import Crowd
+from loadtest.native import Crowd, NativeOptions
 from loadtest.page import page
-from loadtest.profiles import clips_for
+from loadtest.profiles import Clips, clips_for
 from loadtest.progress import display
 from loadtest.report import report
 from loadtest.runner import Outcome, Runner
@@ -65,16 +65,25 @@ async def run(
     clips = await asyncio.to_thread(clips_for, scenario.profile, scenario.native.codec)
     async with AsyncExitStack() as stack:
         target = await stack.enter_async_context(_bridge(where, scenario))
-        clients = Clients(threads)
-        stack.callback(clients.stop)
-        certificate = DtlsCertificate.generate(datetime.now(UTC))
-        crowd = Crowd(clients, certificate, clips, scenario.native, time.monotonic)
-        clients.listen(asyncio.get_running_loop(), crowd.take)
+        crowd = stack.enter_context(gathered(clips, scenario.native, threads))
         session = await stack.enter_async_context(aiohttp.ClientSession())
-        watch = Watch(clients, target.pid, time.monotonic, lambda: crowd.connected)
+        watch = Watch(crowd.clients, target.pid, time.monotonic, lambda: crowd.connected)
         office = Office(session, target)
         runner = Runner(scenario, office, crowd, watch, clock_us=lambda: time.time_ns() // 1000, take=take)
         return await runner.run(told_to_stop)
+
+
+@contextmanager
+def gathered(clips: Clips, options: NativeOptions, threads: int = 1) -> Iterator[Crowd]:
+    """What native robots in this event loop share, with the engine that moves their packets on so many threads."""
+    clients = Clients(threads)
+    try:
+        certificate = DtlsCertificate.generate(datetime.now(UTC))
+        crowd = Crowd(clients, certificate, clips, options, time.monotonic)
+        clients.listen(asyncio.get_running_loop(), crowd.take)
+        yield crowd
+    finally:
+        clients.stop()
 
 
 async def run_and_report(scenario: Scenario, where: OwnBridge | Target, stage: Stage) -> bool:

@@ -132,6 +132,9 @@ class BrowserDoor:
         try:
             await self._service.act(live, lost)
         except Exception:
+            if live.room.ended:
+                # It ended meanwhile, and took everybody's place and leg with it.
+                return
             # Until it is on record their gate stays open, so this must not be the last attempt.
             self._later(self._policy.grace_seconds, lambda: self._gone(seat))
             raise

@@ -192,7 +192,8 @@ class RoomService:
             if isinstance(event, ev.Disconnected):
                 self._drop_leg(live, event.participant)
         if live.room.ended:
-            for who in list(live.seats):
+            # Whoever's time to come back ran out just now has no seat any more, and still a leg.
+            for who in {**live.seats, **live.legs}:
                 self._part(live, who, Code.ENDED)
             self._live.pop(live.room.id, None)
         self.tell(live)

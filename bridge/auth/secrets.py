@@ -31,6 +31,11 @@ def secret_matches(secret: str, stored_hash: str) -> bool:
     return hmac.compare_digest(hash_secret(secret).encode(), stored_hash.encode("utf-8", "surrogatepass"))
 
 
+def api_token(given: str, path: Path) -> str:
+    """Give the operators' bearer token: the `given` one, else that in the file at `path`, made on first use."""
+    return given or read_or_create(path, new_secret)[0]
+
+
 class ApiToken:
     """The operators' bearer token (RFC 6750 section 2.1) for the REST interface; holds its hash only."""
 

@@ -288,6 +288,21 @@ async def test_an_ended_room_leaves_memory_and_takes_nobody(rig: Rig) -> None:
     assert rig.service.rooms == []
 
 
+async def test_a_room_that_ends_as_somebodys_time_runs_out_takes_their_leg(rig: Rig) -> None:
+    """Whoever lost their seat a moment before the end, and is not on record as gone yet, leaves no leg behind."""
+    room = await rig.open_room()
+    await rig.enter(room, m.Role.DOCTOR, host=True)
+    patient = await rig.enter(room)
+    await rig.lose(patient)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(rig.administration.end_room(str(room)))
+        group.create_task(rig.pass_time(GRACE))
+    rig.deliver()
+    assert len(rig.legs) == 0
+    assert rig.engine.legs == {}
+    assert rig.later.waiting == []
+
+
 async def test_joining_while_the_room_ends_is_refused(rig: Rig) -> None:
     """A knock that waits for the room's lock while the host ends it finds it ended."""
     room, doctor, _patient = await consultation(rig)

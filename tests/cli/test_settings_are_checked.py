@@ -22,6 +22,15 @@ async def test_good_settings_are_shown_without_secrets(place: Place) -> None:
     assert "ttttt" not in told.out
 
 
+@pytest.mark.parametrize("command", ["check-config", "invite --role patient --name N"])
+async def test_a_small_command_does_not_wait_for_what_the_bridge_needs(place: Place, command: str) -> None:
+    """Neither the database's library nor the engine is imported to look at a setting or to ask for a link."""
+    told = await run(place, *command.split(), PYTHONPROFILEIMPORTTIME="1")
+    imported = {line.rpartition("|")[2].strip() for line in told.err.splitlines()}
+    assert "bridge.config" in imported
+    assert imported.isdisjoint({"sqlalchemy", "numpy", "av", "aiortc", "media.api"})
+
+
 @pytest.mark.parametrize(
     "command", ["check-config", "serve", "demo", "invite --role patient --name N", "audit verify"]
 )

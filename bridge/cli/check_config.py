@@ -1,0 +1,23 @@
+"""`brotjeneste check-config`: what the settings come to."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+from rich.markup import escape
+from rich.table import Table
+
+from bridge.cli.common import CONSOLE, load_config, with_config
+
+
+@click.command("check-config")
+@with_config
+def check_config(config_file: Path | None) -> None:
+    """Say whether the configuration is usable, and what it comes to."""
+    config = load_config(config_file)
+    table = Table("section", "setting", "value")
+    for section, settings in asdict(config).items():
+        for key, value in settings.items():
+            shown = "(secret)" if key == "api_token" and value else value
+            table.add_row(section, key, escape(str(shown)))
+    CONSOLE.print(table)

@@ -1,0 +1,29 @@
+"""`brotjeneste serve`: the bridge itself."""
+
+from pathlib import Path
+
+import click
+
+from bridge.auth.errors import AuthError
+from bridge.cli.common import load_config, run, stop_signals, with_config
+from bridge.compose import run_bridge
+from bridge.config import Config
+from bridge.ops import logs
+from bridge.store import StoreError
+from media.api import EngineError
+from media.transport import TransportError
+
+
+@click.command()
+@with_config
+def serve(config_file: Path | None) -> None:
+    """Run the bridge until Ctrl-C or SIGTERM."""
+    config = load_config(config_file)
+    logs.configure(config.log.level, config.log.format)
+    run(_serve(config), AuthError, EngineError, StoreError, TransportError)
+
+
+async def _serve(config: Config) -> None:
+    with stop_signals() as told:
+        async with run_bridge(config):
+            await told.wait()
