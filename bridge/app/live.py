@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 
 from bridge.app.audit import RefusalRation
 from bridge.app.planner import NO_PLAN, Plan
-from bridge.rooms.model import ConnectionId, ParticipantId, Room
+from bridge.rooms.model import ConnectionId, InvitationId, ParticipantId, Room
+from signalling.messages import Verdict
 from signalling.ports import Connection
 
 
@@ -45,6 +46,8 @@ class LiveRoom:
     """Whether the engine has `plan`, as far as we know."""
     in_doubt: bool = False
     """Whether the records may hold more than `room`: a write failed or was cut short."""
+    tested: dict[InvitationId, Verdict] = field(default_factory=dict)
+    """What the last test with each link showed."""
     refusals: RefusalRation = field(default_factory=RefusalRation)
 
     def owner_of(self, leg: int) -> ParticipantId | None:

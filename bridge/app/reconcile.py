@@ -1,5 +1,7 @@
 """Brings the packet engine in line with a room: gates, mutes, feeds. The only code that opens a gate.
 
+`loop_back` opens those of a test, in an engine room that nobody else is in. Everything else is about rooms:
+
 What is wanted follows from the recorded room alone; what differs from the last thing asked for is asked for. So
 one function serves the act itself, a leg that is set up late, and the repair after a failure: it is always safe to
 call, and calling it after `forget` asks for everything again.
@@ -8,7 +10,7 @@ call, and calling it after `forget` asks for everything again.
 from collections.abc import Iterator
 
 from bridge.app.live import LiveRoom, MediaLeg
-from bridge.app.planner import Present, plan
+from bridge.app.planner import Plan, Present, plan
 from bridge.app.ports import Gate, Legs
 from bridge.rooms.model import ParticipantId
 from bridge.rooms.views import who_may_send
@@ -42,6 +44,19 @@ def forget(live: LiveRoom) -> None:
     live.plan_known = False
 
 
+def loop_back(number: int, sender: int, receiver: int, gate: Gate, legs: Legs) -> None:
+    """Send what a page's one leg sends back to its other leg. Raises EngineError.
+
+    Both are in the engine room `number`, which must have been made for them alone: the engine feeds nothing from one
+    room to another, and no plan names this one.
+    """
+    to, of = legs.description(receiver), legs.description(sender)
+    pair = (Present(receiver, (), to.slots), Present(sender, of.sources, ()))
+    gate.submit(_feeds(number, plan(pair, ())))
+    for leg in (receiver, sender):
+        gate.submit(SetGate(leg=leg, open=True))
+
+
 def _mute(live: LiveRoom, gate: Gate, legs: Legs) -> None:
     for owner, media in live.legs.items():
         if all(source.source != MIC for source in legs.description(media.leg).sources):
@@ -59,16 +74,16 @@ def _feed(live: LiveRoom, gate: Gate, legs: Legs, may: frozenset[ParticipantId])
         return
     # Kept before it is asked for: if asking fails, stability is still judged by what people were meant to see.
     live.plan, live.plan_known = wanted, False
-    gate.submit(_feeds(live.number, live))
+    gate.submit(_feeds(live.number, wanted))
     live.plan_known = True
 
 
-def _feeds(number: int, live: LiveRoom) -> Command:
+def _feeds(number: int, filled: Plan) -> Command:
     return SetFeeds(
         room=number,
         feeds=tuple(
             Feed(leg=leg, slot=slot, source=SourceRef(leg=sender, source=source))
-            for (leg, slot), (sender, source) in live.plan.items()
+            for (leg, slot), (sender, source) in filled.items()
         ),
     )
 

@@ -20,7 +20,7 @@ CANARY = "zqxjkv"
 
 TYPES = [
     "join offer admit admit_all refuse remove to_waiting lock mute self_mute camera sharing hand_over invite",
-    "pin end leave welcome answer ok invited error roster layout stats bye",
+    "pin end leave test test_report welcome answer ok invited error roster layout stats bye testing tested",
 ]
 
 

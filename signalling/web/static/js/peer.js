@@ -1,7 +1,7 @@
 // The media connection: one RTCPeerConnection with every slot in its first offer.
 // m-lines in order: mic, camera, content (sendonly), then the audio, video and content slots (recvonly).
 
-const CAMERA_MAX_BPS = 1_500_000;
+export const CAMERA_MAX_BPS = 1_500_000;
 const CONTENT_MAX_BPS = 2_000_000;
 const DISCONNECTED_MS = 4000;
 const RESTART_MS = 8000;
@@ -174,11 +174,11 @@ export class Peer extends EventTarget {
 }
 
 /** Servers as RTCPeerConnection takes them: a null username or credential has to be absent. */
-function usable(servers) {
+export function usable(servers) {
   return servers.map((server) => Object.fromEntries(Object.entries(server).filter(([, value]) => value !== null)));
 }
 
-function preferCodecs(transceiver) {
+export function preferCodecs(transceiver) {
   const codecs = RTCRtpReceiver.getCapabilities?.("video")?.codecs;
   if (!codecs || !transceiver.setCodecPreferences) return;
   transceiver.setCodecPreferences(bridgeCodecs(codecs));
