@@ -199,6 +199,7 @@ def _facts(service: RoomService, tally: Tally) -> Facts:
         participants=people,
         refusals=tally.of("refusals"),
         room_failures=tally.of("room_failures"),
+        tests=tally.of("tests"),
         bad_messages=tally.of("errors") | tally.of("http_errors"),
         dropped={
             "client": tally.of("closes").get("too_slow", 0),

@@ -166,14 +166,17 @@ class Session:
             return [told, *self._close(Code.WRONG_STATE)]
         if self._state is State.TESTING:
             return self._judge_in_test(message)
-        if isinstance(message, m.TestReport):
-            return [_error(Code.WRONG_STATE, "There is no test on this connection.", message.ref)]
         if self._state is State.JOINING:
             return [_error(Code.WRONG_STATE, "The join is not finished.", _ref(message))]
+        return self._judge_in_room(message)
+
+    def _judge_in_room(self, message: m.ClientMessage) -> list[Effect]:
         if isinstance(message, m.Leave):
             return [Deliver(message), *self._close(Code.LEFT)]
+        if isinstance(message, m.TestReport):
+            return [_error(Code.WRONG_STATE, "There is no test on this connection.", message.ref)]
         if self._state is State.WAITING and not isinstance(message, _WHILE_WAITING):
-            return [_error(Code.NOT_ADMITTED, None, message.ref)]
+            return [_error(Code.NOT_ADMITTED, None, _ref(message))]
         return [Deliver(message)]
 
     def _judge_in_test(self, message: m.ClientMessage) -> list[Effect]:

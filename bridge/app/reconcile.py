@@ -44,15 +44,15 @@ def forget(live: LiveRoom) -> None:
     live.plan_known = False
 
 
-def loop_back(number: int, sender: int, receiver: int, gate: Gate, legs: Legs) -> None:
-    """Send what a page's one leg sends back to its other leg. Raises EngineError.
+def loop_back(number: int, pair: tuple[int, int], gate: Gate, legs: Legs) -> None:
+    """Send what the first leg of a page sends back to its second one. Raises EngineError.
 
-    Both are in the engine room `number`, which must have been made for them alone: the engine feeds nothing from one
-    room to another, and no plan names this one.
+    Both are in the engine room `number`, which must have been made for them alone: the engine feeds nothing
+    from one room to another, and no plan of people names this one.
     """
+    sender, receiver = pair
     to, of = legs.description(receiver), legs.description(sender)
-    pair = (Present(receiver, (), to.slots), Present(sender, of.sources, ()))
-    gate.submit(_feeds(number, plan(pair, ())))
+    gate.submit(_feeds(number, plan((Present(receiver, (), to.slots), Present(sender, of.sources, ())), ())))
     for leg in (receiver, sender):
         gate.submit(SetGate(leg=leg, open=True))
 

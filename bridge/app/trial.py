@@ -1,8 +1,8 @@
 """Tests of the way to the bridge before entry: a page's own picture and sound go to the bridge and come back.
 
-A test has two legs, one that sends and one that receives, in an engine room of its own, on the same sockets and
-through the same code as a call. It is in no room of people: it has no seat, records nothing, and all that stays of it
-is one word for the host.
+A test has two legs, one that sends and one that receives, in an engine room of its own, on the same sockets
+and through the same code as a call. It is in no room of people: it has no seat, records nothing, and all that
+stays of it is one word for the host.
 """
 
 from collections.abc import Callable
@@ -29,6 +29,7 @@ LOG: Final = structlog.get_logger("bridge.tests")
 MAX_TESTS: Final = 16
 # Long enough for some hundred packets of sound, of which one lost is a third of a percent.
 MEASURE_SECONDS: Final = 7.0
+LEGS: Final = 2
 _NOTHING: Final = m.Flow(loss_percent=0, jitter_ms=0, bitrate_kbps=0)
 
 
@@ -75,7 +76,7 @@ class _Holder:
 
 
 class Trial:
-    """One test: see `signalling.ports.Trial`. The first offer is the sending leg's, the second the receiving one's."""
+    """One test: see `signalling.ports.Trial`. The first offer is the sending leg's, the second the other's."""
 
     def __init__(
         self, service: RoomService, snapshot: Callable[[], Snapshot], opening: m.Testing, holder: _Holder
@@ -109,7 +110,7 @@ class Trial:
         self._holder.running.discard(self._holder.link)
 
     def _answer(self, offer: m.Offer) -> str:
-        if self._over or self._looped_at is not None:
+        if self._over or len(self._legs) == LEGS:
             raise Rejected(Code.WRONG_STATE, "A test has two offers.")
         try:
             return self._open(offer)
@@ -120,14 +121,14 @@ class Trial:
             raise Rejected(Code.INTERNAL) from error
 
     def _open(self, offer: m.Offer) -> str:
-        outside, sends = self._service.outside, not self._legs
+        outside = self._service.outside
         roles = OfferRoles(mic=offer.sources.mic, camera=offer.sources.camera, content=None)
         leg, answer = outside.legs.open(
             self._number, offer.sdp, roles, content_slots=0, now=outside.clock.monotonic()
         )
         self._legs.append(leg)
-        if not sends:
-            loop_back(self._number, *self._legs, outside.gate, outside.legs)
+        if len(self._legs) == LEGS:
+            loop_back(self._number, (self._legs[0], leg), outside.gate, outside.legs)
             self._looped_at = outside.clock.monotonic()
         return answer.sdp
 

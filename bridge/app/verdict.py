@@ -1,8 +1,8 @@
 """What a test of the way to the bridge has shown: figures in, a verdict and its reasons out. Pure.
 
-The limits of `GOOD` are those below which the pages call a link good in a call (`stats.js`; a test holds the two
-together), so that a good test leads to a call whose sign is good. What is worse is weak as long as repair and a smaller
-picture keep a consultation going, and unusable beyond that.
+The limits of `GOOD` are those below which the pages call a link good in a call (`stats.js`; a test holds the
+two together), so that a good test leads to a call whose sign is good. What is worse is weak as long as repair and
+a smaller picture keep a consultation going, and unusable beyond that.
 """
 
 from collections.abc import Iterator

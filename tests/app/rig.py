@@ -88,7 +88,7 @@ class Rig:
             new_secret=lambda: f"secret-{next(_numbers)}",
             hash_secret=lambda secret: f"hash of {secret}",
         )
-        self.trials = Trials(self.service, Links(), lambda: self.counted())
+        self.trials = Trials(self.service, Links(), lambda: self.counted())  # noqa: PLW0108 - a test sets it later
         self.door = BrowserDoor(self.service, Links(), policy, self.later, self.trials)
         self.administration = RoomAdministration(self.service, Links(), self._listing)
 

@@ -46,7 +46,7 @@ def exchange(up: Way | None = None, down: Way | None = None, **changes: object) 
     ],
 )
 def test_a_verdict_names_its_reasons(given_: Exchange, verdict: str, reasons: list[str]) -> None:
-    """Profiles A and B of a patient on 3G are weak; what no repair saves is unusable, for the worst reasons alone."""
+    """A poor 3G is weak, by loss, delay or rate; what no repair saves is unusable, for the worst reasons alone."""
     assert judge(given_) == (Verdict(verdict), [m.TestReason(reason) for reason in reasons])
 
 
@@ -78,7 +78,7 @@ def test_a_link_that_is_worse_in_everything_is_never_called_better(
 
 
 def test_a_good_test_leads_to_a_call_whose_sign_is_good() -> None:
-    """The pages' limits for a good link in a call are the verdict's, and a link that is poor there is not good here."""
+    """The pages' limits for a good link in a call are those of a good verdict."""
     found = re.search(r"const GOOD = (\{.+?\});", STATS.read_text())
     assert found is not None
     page = json.loads(re.sub(r"(\w+):", r'"\1":', found[1]))

@@ -29,7 +29,10 @@ const REMEDIES = {
 /** Keys of the advice for a verdict and its reasons; one that is new to this page gets none. */
 export function adviceFor({ verdict, reasons }) {
   const wanted = new Set(reasons.flatMap((reason) => REMEDIES[reason] ?? []));
-  if (verdict === "unusable") wanted.add("phone");
+  if (verdict === "unusable") {
+    wanted.add("phone");
+    wanted.delete("close"); // three are as many as anybody tries
+  }
   return ADVICE.filter((each) => wanted.has(each));
 }
 
@@ -78,9 +81,15 @@ export class SelfTest {
     byId("test-yes").onclick = () => this.#answer(true);
     byId("test-no").onclick = () => this.#answer(false);
     byId("test-replay").onclick = () => this.#play();
-    byId("test-again").onclick = () => this.begin(connect);
+    byId("test-again").onclick = () => this.#again(connect);
     this.#connect = connect;
     this.#go("camera");
+  }
+
+  /** Only what is in question: the network alone where all devices work. */
+  #again(connect) {
+    if (Object.values(this.#found).includes("fails")) this.begin(connect);
+    else this.#go("network");
   }
 
   /** Leave the test, wherever it is. */
@@ -217,9 +226,13 @@ export class SelfTest {
     byId("test-advice-box").hidden = advice.length === 0;
     byId("test-advice").replaceChildren(...advice.map((each) => el("li", { textContent: t(`test.advice.${each}`) })));
     const retry = network === "unusable";
-    byId("test-enter").classList.toggle("primary", !retry);
-    byId("test-again").classList.toggle("primary", retry);
-    setText(byId("test-enter"), t(retry ? "test.enterAnyway" : "start.enter"));
+    const [enter, again] = [byId("test-enter"), byId("test-again")];
+    for (const [button, first] of [[enter, !retry], [again, retry]]) {
+      button.classList.toggle("primary", first);
+      button.classList.toggle("huge", first);
+    }
+    (retry ? enter : again).before(retry ? again : enter);
+    setText(enter, t(retry ? "test.enterAnyway" : "start.enter"));
     drawFigures(this.#tested);
   }
 }
