@@ -85,7 +85,8 @@ class Trial:
         self._service = service
         self._snapshot = snapshot
         self._holder = holder
-        self._number = service.next_number()
+        self.number = service.next_number()
+        """The engine room that is this test's alone."""
         self._legs: list[int] = []
         self._looped_at: float | None = None
         self._over = False
@@ -124,11 +125,11 @@ class Trial:
         outside = self._service.outside
         roles = OfferRoles(mic=offer.sources.mic, camera=offer.sources.camera, content=None)
         leg, answer = outside.legs.open(
-            self._number, offer.sdp, roles, content_slots=0, now=outside.clock.monotonic()
+            self.number, offer.sdp, roles, content_slots=0, now=outside.clock.monotonic()
         )
         self._legs.append(leg)
         if len(self._legs) == LEGS:
-            loop_back(self._number, (self._legs[0], leg), outside.gate, outside.legs)
+            loop_back(self.number, (self._legs[0], leg), outside.gate, outside.legs)
             self._looped_at = outside.clock.monotonic()
         return answer.sdp
 
