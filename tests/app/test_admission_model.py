@@ -341,7 +341,7 @@ class Consultations(RuleBasedStateMachine):
 
     @invariant()
     def tests_stay_apart(self) -> None:
-        """Whatever fails: a test is reached by itself alone, and reaches nobody else; one that has ended is gone."""
+        """Whatever fails: a test is reached by itself alone and reaches nobody else; one that is over is gone."""
         legs, of_tests = self.rig.engine.legs, self.legs_of_tests()
         for number, leg in legs.items():
             senders = {sender for sender, _source in self.rig.engine.reaching(number)}
