@@ -18,6 +18,7 @@ from bridge.app.background import Background, Later
 from bridge.app.browser import BrowserDoor, BrowserPolicy
 from bridge.app.counts import Tally
 from bridge.app.service import Outside, RoomService
+from bridge.app.trial import Trials
 from bridge.auth.errors import LinkExpired, LinkInvalid
 from bridge.auth.links import LinkSigner, load_link_keys
 from bridge.auth.secrets import api_token, hash_secret, new_secret
@@ -112,7 +113,8 @@ async def run_bridge(config: Config, *, drills: bool = False) -> AsyncIterator[B
         background = Background(service, legs, clock, engine.snapshot)
         for loop in (background.handshakes(), background.repairs(), background.figures(collector.observe)):
             stack.callback(group.create_task(loop).cancel)
-        door = BrowserDoor(service, links, _browser_policy(config), later)
+        trials = Trials(service, links, engine.snapshot)
+        door = BrowserDoor(service, links, _browser_policy(config), later, trials)
         await stack.enter_async_context(_serve_pages(config, door, administration, tally))
         checks = [Check("store", store.ping), Check("engine", lambda: _all_shards_run(engine))]
         ops = make_ops_app(collector, engine.snapshot, checks)
@@ -193,6 +195,7 @@ def _facts(service: RoomService, tally: Tally) -> Facts:
         participants=people,
         refusals=tally.of("refusals"),
         room_failures=tally.of("room_failures"),
+        tests=tally.of("tests"),
         bad_messages=tally.of("errors") | tally.of("http_errors"),
         dropped={
             "client": tally.of("closes").get("too_slow", 0),

@@ -77,6 +77,29 @@ class Language(StrEnum):
     EN = "en"
 
 
+class Verdict(StrEnum):
+    """What a test of the way to the bridge has shown."""
+
+    GOOD = "good"
+    WEAK = "weak"
+    UNUSABLE = "unusable"
+
+
+class TestReason(StrEnum):
+    """What keeps a verdict from being better."""
+
+    BLOCKED = "blocked"
+    LOSS_UP = "loss_up"
+    LOSS_DOWN = "loss_down"
+    JITTER_UP = "jitter_up"
+    JITTER_DOWN = "jitter_down"
+    DELAY = "delay"
+    RATE_UP = "rate_up"
+    RATE_DOWN = "rate_down"
+    NO_PICTURE = "no_picture"
+    NO_SOUND = "no_sound"
+
+
 def _snake(name: str) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 
@@ -235,6 +258,25 @@ class Leave(Wire, frozen=True, kw_only=True):
     """Go, and free the place at once instead of after the time allowed for coming back."""
 
 
+class Test(Wire, frozen=True, kw_only=True):
+    """First message on a connection that only tries the way to the bridge; the reply is `testing`."""
+
+    version: Annotated[int, Meta(ge=0, le=2**31)]
+    token: Token
+    ref: Ref
+
+
+class TestReport(Wire, frozen=True, kw_only=True):
+    """What a page in a test got back of its own picture and sound; the reply is `tested`, and then `bye`."""
+
+    sent_kbps: NotNegative
+    down: Flow | None = None
+    rtt_ms: NotNegative | None = None
+    frames: Count
+    sound: bool
+    ref: Ref
+
+
 # --- server to client ---------------------------------------------------------------------------------------
 
 
@@ -311,6 +353,7 @@ class Person(Part, frozen=True, kw_only=True):
     camera: bool
     sharing: bool
     you: bool
+    tested: Verdict | None = None
 
 
 class Roster(Wire, frozen=True, kw_only=True):
@@ -380,6 +423,25 @@ class Bye(Wire, frozen=True, kw_only=True):
     message: str
 
 
+class Testing(Wire, frozen=True, kw_only=True):
+    """A test may begin: make the offers, and report when media have come back for `seconds`."""
+
+    ref: Ref
+    seconds: NotNegative
+    ice_servers: list[IceServer]
+
+
+class Tested(Wire, frozen=True, kw_only=True):
+    """How good the way to the bridge is, why it is not better, and the figures that say so."""
+
+    ref: Ref
+    verdict: Verdict
+    reasons: list[TestReason]
+    up: Flow
+    down: Flow
+    rtt_ms: NotNegative | None = None
+
+
 ClientMessage = (
     Join
     | Offer
@@ -399,8 +461,12 @@ ClientMessage = (
     | Viewport
     | End
     | Leave
+    | Test
+    | TestReport
 )
-ServerMessage = Welcome | Answer | Ok | Invited | ErrorMessage | Roster | Layout | Demand | Stats | Bye
+ServerMessage = (
+    Welcome | Answer | Ok | Invited | ErrorMessage | Roster | Layout | Demand | Stats | Bye | Testing | Tested
+)
 
 
 # --- REST bodies --------------------------------------------------------------------------------------------
@@ -502,14 +568,14 @@ def decode_body(data: bytes, kind: type[Body]) -> Body:
 def peek(data: str | bytes) -> tuple[int | None, int | None]:
     """Return `(version, ref)` of a message that `decode_client` refused.
 
-    `version` is there for a `join` only: a newer client's join may have fields unknown here, and should yet
+    `version` is there for a first message only: a newer client's may have fields unknown here, and should yet
     hear `unsupported_version`. `ref` lets the error name the message at fault.
     """
     try:
         envelope = strict.decode(_ENVELOPE, data, MAX_MESSAGE_BYTES)
     except SignallingError:
         return None, None
-    return (envelope.version if envelope.type == "join" else None), envelope.ref
+    return (envelope.version if envelope.type in {"join", "test"} else None), envelope.ref
 
 
 def encode(message: Part) -> str:

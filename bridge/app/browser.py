@@ -10,6 +10,7 @@ from bridge.app import telling
 from bridge.app.live import LiveRoom, MediaLeg, Seated
 from bridge.app.ports import Links
 from bridge.app.service import RoomService
+from bridge.app.trial import Trial, Trials
 from bridge.rooms import commands as c
 from bridge.rooms import events as ev
 from bridge.rooms.model import (
@@ -58,12 +59,14 @@ class BrowserDoor:
         links: Links,
         policy: BrowserPolicy,
         later: Callable[[float, Callable[[], Awaitable[object]]], None],
+        trials: Trials,
     ) -> None:
         """Take the use cases; `later(seconds, make)` runs the awaitable that `make` gives after that time."""
         self._service = service
         self._links = links
         self._policy = policy
         self._later = later
+        self._trials = trials
 
     async def join(self, join: m.Join, connection: Connection) -> Seat:
         """Seat somebody who holds a link. Raises Rejected."""
@@ -117,6 +120,10 @@ class BrowserDoor:
         seated.connection.send(telling.welcome(live.room, person, resume, self._policy.slots))
         return person
 
+    async def test(self, test: m.Test) -> Trial:
+        """Begin a test of the way to the bridge. Raises Rejected."""
+        return await self._trials.begin(test)
+
     async def lost(self, seat: Seat) -> None:
         """Note that a socket is gone. Its owner has some time to come back before anybody is told."""
         self._later(self._policy.grace_seconds, lambda: self._gone(seat))
@@ -159,7 +166,7 @@ class BrowserDoor:
                 by = ByParticipant(who)
                 await self._service.act(live, c.Leave(by=by, connection=ConnectionId(seat.connection_id)))
                 return None
-            case m.Join():
+            case m.Join() | m.Test() | m.TestReport():
                 raise Rejected(Code.WRONG_STATE)
         await self._service.act(live, _command(live, who, message))
         return m.Ok(ref=message.ref)

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 
 from bridge.app.audit import RefusalRation
 from bridge.app.planner import NO_PLAN, Plan
-from bridge.rooms.model import ConnectionId, ParticipantId, Room
+from bridge.rooms.model import ConnectionId, InvitationId, ParticipantId, Room
 from media.api import Feed
-from signalling.messages import Demand
+from signalling.messages import Demand, Verdict
 from signalling.ports import Connection
 
 
@@ -54,6 +54,8 @@ class LiveRoom:
     """Whether the engine has `feeds`, which is `plan` in its words, as far as we know."""
     in_doubt: bool = False
     """Whether the records may hold more than `room`: a write failed or was cut short."""
+    tested: dict[InvitationId, Verdict] = field(default_factory=dict)
+    """What the last test with each link showed."""
     refusals: RefusalRation = field(default_factory=RefusalRation)
 
     def owner_of(self, leg: int) -> ParticipantId | None:

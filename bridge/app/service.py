@@ -90,7 +90,7 @@ class RoomService:
         rows = [line for event in events if (line := audit.of_event(event, room))]
         async with self._loading:
             await self.outside.store.append(command.room, 0, events, rows)
-            self._live[command.room] = LiveRoom(room, self._next_number())
+            self._live[command.room] = LiveRoom(room, self.next_number())
         return room
 
     async def find(self, room_id: RoomId) -> LiveRoom | None:
@@ -105,7 +105,7 @@ class RoomService:
         events = await self.outside.store.load(room_id)
         if not events:
             return None
-        live = LiveRoom(replay(events), self._next_number())
+        live = LiveRoom(replay(events), self.next_number())
         if not live.room.ended:
             await self._part_with_ghosts(live)
             self._live[room_id] = live
@@ -253,7 +253,7 @@ class RoomService:
     def tell(self, live: LiveRoom) -> None:
         """Send everyone their roster and layout."""
         for who, seated in list(live.seats.items()):
-            seated.connection.send(telling.roster(live.room, who))
+            seated.connection.send(telling.roster(live.room, who, live.tested))
             seated.connection.send(telling.layout(live, self.outside.legs, who))
 
     def handle_leg_event(self, event: LegEvent) -> None:
@@ -305,14 +305,14 @@ class RoomService:
         live.legs.clear()
         live.speakers, live.plan, live.plan_known = [], NO_PLAN, False
         # What the engine may still say of the old number is about nobody.
-        live.number = self._next_number()
+        live.number = self.next_number()
         for seated in live.seats.values():
             seated.connection.close(Code.RESTARTING, MEDIA_FAILED)
         line = audit.of_room_failure(self.outside.clock.now())
         if live.refusals.take(line):
             self._unwritten.append((live.room.id, line))
 
-    def _next_number(self) -> int:
+    def next_number(self) -> int:
         """The engine's number for a room, on a shard that lives if there is one."""
         if not self._stopped_shards:
             return next(self._numbers)

@@ -59,6 +59,8 @@ class Facts:
     """Since the start, by the bounded queue that was full."""
     room_failures: Mapping[str, int] = field(default_factory=dict)
     """Since the start, by what failed: the work for one room, or a whole shard with each room on it."""
+    tests: Mapping[str, int] = field(default_factory=dict)
+    """Tests before entry that have ended with a verdict, since the start, by the verdict."""
     draining: bool = False
 
 
@@ -205,6 +207,7 @@ def _facts(facts: Facts) -> Iterator[Metric]:
             "code",
             {"room": 0, "shard": 0, **facts.room_failures},
         ),
+        ("brotjeneste_tests_total", "Tests before entry, by their verdict.", "verdict", facts.tests),
         ("brotjeneste_queue_drops_total", "Entries dropped by a full queue.", "queue", facts.dropped),
     ):
         family = CounterMetricFamily(metric, text, labels=[label])

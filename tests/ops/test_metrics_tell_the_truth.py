@@ -162,6 +162,12 @@ def test_faults_of_our_own_are_counted(snapshot: Make) -> None:
     assert series["brotjeneste_room_failures_total['shard']"] == 0
 
 
+def test_tests_before_entry_are_counted_by_verdict(snapshot: Make) -> None:
+    """How many patients come with a weak network is for the operator to know."""
+    series = _scrape(_collector(snapshot(), Facts(tests={"good": 5, "weak": 2})))
+    assert (series["brotjeneste_tests_total['good']"], series["brotjeneste_tests_total['weak']"]) == (5, 2)
+
+
 def test_gates_and_shards_are_counted(snapshot: Make) -> None:
     """Packets at a closed gate count by direction, refused datagrams by shard and reason."""
     taken = snapshot(

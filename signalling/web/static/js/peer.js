@@ -207,11 +207,11 @@ export class Peer extends EventTarget {
 }
 
 /** Servers as RTCPeerConnection takes them: a null username or credential has to be absent. */
-function usable(servers) {
+export function usable(servers) {
   return servers.map((server) => Object.fromEntries(Object.entries(server).filter(([, value]) => value !== null)));
 }
 
-function preferCodecs(transceiver) {
+export function preferCodecs(transceiver) {
   const codecs = RTCRtpReceiver.getCapabilities?.("video")?.codecs;
   if (!codecs || !transceiver.setCodecPreferences) return;
   transceiver.setCodecPreferences(bridgeCodecs(codecs));
