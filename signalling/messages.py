@@ -77,7 +77,7 @@ class Language(StrEnum):
     EN = "en"
 
 
-class Verdict(StrEnum):
+class TrialVerdict(StrEnum):
     """What a test of the way to the bridge has shown."""
 
     GOOD = "good"
@@ -353,7 +353,7 @@ class Person(Part, frozen=True, kw_only=True):
     camera: bool
     sharing: bool
     you: bool
-    tested: Verdict | None = None
+    tested: TrialVerdict | None = None
 
 
 class Roster(Wire, frozen=True, kw_only=True):
@@ -435,7 +435,7 @@ class Tested(Wire, frozen=True, kw_only=True):
     """How good the way to the bridge is, why it is not better, and the figures that say so."""
 
     ref: Ref
-    verdict: Verdict
+    verdict: TrialVerdict
     reasons: list[TestReason]
     up: Flow
     down: Flow

@@ -114,9 +114,9 @@ def test_the_messages_that_pages_send_are_the_protocols() -> None:
 def test_the_pages_have_advice_for_every_reason_and_a_sign_for_every_verdict() -> None:
     """One that is new to the protocol would be shown without a word of help."""
     assert words(constant("REMEDIES", script("selftest.js"))) == {reason.value for reason in m.TestReason}
-    assert {verdict.value for verdict in m.Verdict} <= words(constant("SIGNS", script("selftest.js")))
+    assert {verdict.value for verdict in m.TrialVerdict} <= words(constant("SIGNS", script("selftest.js")))
     texts = json.loads((SCRIPTS.parent / "i18n" / "en.json").read_text())
-    for verdict in m.Verdict:
+    for verdict in m.TrialVerdict:
         assert {
             f"test.{verdict.value}.title",
             f"test.is.{verdict.value}",

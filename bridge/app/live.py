@@ -7,7 +7,7 @@ from bridge.app.audit import RefusalRation
 from bridge.app.planner import NO_PLAN, Plan
 from bridge.rooms.model import ConnectionId, InvitationId, ParticipantId, Room
 from media.api import Feed
-from signalling.messages import Demand, Verdict
+from signalling.messages import Demand, TrialVerdict
 from signalling.ports import Connection
 
 
@@ -54,7 +54,7 @@ class LiveRoom:
     """Whether the engine has `feeds`, which is `plan` in its words, as far as we know."""
     in_doubt: bool = False
     """Whether the records may hold more than `room`: a write failed or was cut short."""
-    tested: dict[InvitationId, Verdict] = field(default_factory=dict)
+    tested: dict[InvitationId, TrialVerdict] = field(default_factory=dict)
     """What the last test with each link showed."""
     refusals: RefusalRation = field(default_factory=RefusalRation)
 

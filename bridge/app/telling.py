@@ -14,11 +14,13 @@ from media.description import CAMERA, CONTENT, MIC
 from signalling import messages as m
 from signalling.errors import Code
 
-NO_TESTS: Final[Mapping[InvitationId, m.Verdict]] = MappingProxyType({})
+NO_TESTS: Final[Mapping[InvitationId, m.TrialVerdict]] = MappingProxyType({})
 SOURCE_NAMES = {MIC: m.SourceName.MIC, CAMERA: m.SourceName.CAMERA, CONTENT: m.SourceName.CONTENT}
 
 
-def roster(room: Room, viewer: ParticipantId, tested: Mapping[InvitationId, m.Verdict] = NO_TESTS) -> m.Roster:
+def roster(
+    room: Room, viewer: ParticipantId, tested: Mapping[InvitationId, m.TrialVerdict] = NO_TESTS
+) -> m.Roster:
     """Everyone whom `viewer` may know of; a host learns as well what their tests have shown."""
     known = tested if room.host == viewer else NO_TESTS
     return m.Roster(
@@ -30,7 +32,7 @@ def roster(room: Room, viewer: ParticipantId, tested: Mapping[InvitationId, m.Ve
 
 
 def _person(
-    room: Room, person: Participant, viewer: ParticipantId, tested: Mapping[InvitationId, m.Verdict]
+    room: Room, person: Participant, viewer: ParticipantId, tested: Mapping[InvitationId, m.TrialVerdict]
 ) -> m.Person:
     return m.Person(
         participant=person.id,

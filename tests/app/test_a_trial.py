@@ -81,7 +81,7 @@ async def test_own_media_come_back_and_the_verdict_is_told(rig: Rig) -> None:
     assert rig.engine.reaching(sender) == set()
     counts(rig)
     tested = await finish(rig, trial, report())
-    assert (tested.verdict, tested.reasons, tested.rtt_ms) == (m.Verdict.GOOD, [], 30.0)
+    assert (tested.verdict, tested.reasons, tested.rtt_ms) == (m.TrialVerdict.GOOD, [], 30.0)
     assert tested.up == m.Flow(loss_percent=0.0, jitter_ms=2.0, bitrate_kbps=800.0)
     assert tested.down == GOOD_DOWN
     rig.deliver()
@@ -98,11 +98,11 @@ async def test_loss_on_the_way_up_is_the_engines_to_say(rig: Rig) -> None:
     loop(trial, 1)
     counts(rig, lost=40)
     tested = await finish(rig, trial, report())
-    assert (tested.verdict, tested.reasons) == (m.Verdict.WEAK, [m.TestReason.LOSS_UP])
+    assert (tested.verdict, tested.reasons) == (m.TrialVerdict.WEAK, [m.TestReason.LOSS_UP])
     assert len(doctor.connection.roster.people) == 1
     await rig.join(page)
     told = {line.participant: line.tested for line in doctor.connection.roster.people}
-    assert told == {doctor.participant: None, page.participant: m.Verdict.WEAK}
+    assert told == {doctor.participant: None, page.participant: m.TrialVerdict.WEAK}
     assert [line.tested for line in page.connection.roster.people] == [None]
 
 
@@ -114,7 +114,7 @@ async def test_a_test_through_which_nothing_comes_is_unusable(rig: Rig, offers: 
         trial.handle(m.Offer(sdp=offer_of(part + 1), sources=SOURCES if part == 0 else NO_SOURCES, ref=1))
     counts(rig)
     tested = await finish(rig, trial, report(down=None, frames=0, sound=False))
-    assert (tested.verdict, tested.reasons) == (m.Verdict.UNUSABLE, [m.TestReason.BLOCKED])
+    assert (tested.verdict, tested.reasons) == (m.TrialVerdict.UNUSABLE, [m.TestReason.BLOCKED])
 
 
 async def test_nobody_in_the_room_learns_of_a_test_or_is_reached_by_it(rig: Rig) -> None:
@@ -255,5 +255,5 @@ async def test_legs_that_the_engine_loses_end_only_the_test(rig: Rig) -> None:
     rig.engine.fail_room(number)
     rig.deliver()
     counts(rig)
-    assert (await finish(rig, trial, report())).verdict is m.Verdict.UNUSABLE
+    assert (await finish(rig, trial, report())).verdict is m.TrialVerdict.UNUSABLE
     assert patient.connection.bye is None

@@ -4,16 +4,14 @@ import itertools
 from pathlib import Path
 
 from media.description import LegDescription
-from media.sdp.codecs import REPAIRS
 from media.sdp import Answer, Capabilities, LocalTransport, OfferRoles, answer_offer
+from media.sdp.codecs import REPAIRS
 
 VECTORS = Path(__file__).parent.parent / "vectors" / "sdp"
 PEERS = ("chromium", "firefox", "aiortc")
 SIMULCAST = ("chromium-simulcast", "firefox-simulcast")
 ROLES = OfferRoles(mic="0", camera="1", content="2")
-PLAIN = Capabilities(
-    camera_max_bitrate=1_500_000, content_max_bitrate=2_500_000, without=REPAIRS - {"nack"}
-)
+PLAIN = Capabilities(camera_max_bitrate=1_500_000, content_max_bitrate=2_500_000, without=REPAIRS - {"nack"})
 ALL = Capabilities()
 FIRST_SSRC = 1000
 

@@ -48,7 +48,13 @@ def leg(number: int, room: int = 1) -> AddLeg:
         ice=IceParams(local_ufrag=f"here{number}", local_pwd=ICE.local_pwd, remote_ufrag="there"),
         sources=(
             Source(source=MIC, kind="audio", mid="0", encodings=(Encoding(),), formats=(OPUS,)),
-            Source(source=CAMERA, kind="video", mid="1", encodings=(Encoding(rid="q", ssrc=11, rtx_ssrc=12),), formats=(VP8,)),
+            Source(
+                source=CAMERA,
+                kind="video",
+                mid="1",
+                encodings=(Encoding(rid="q", ssrc=11, rtx_ssrc=12),),
+                formats=(VP8,),
+            ),
         ),
         slots=(
             Slot(slot=0, kind="audio", ssrc=number * 10 + 1, rtx_ssrc=None, formats=(OPUS,)),

@@ -92,7 +92,7 @@ class Trial:
                 if frames == 0:
                     raise RuntimeError(PERSON)
                 flow = m.Flow(loss_percent=0.0, jitter_ms=0.0, bitrate_kbps=0.0)
-                return m.Tested(ref=ref, verdict=m.Verdict.GOOD, reasons=[], up=flow, down=flow)
+                return m.Tested(ref=ref, verdict=m.TrialVerdict.GOOD, reasons=[], up=flow, down=flow)
         return None
 
     def end(self) -> None:

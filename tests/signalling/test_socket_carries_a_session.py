@@ -155,7 +155,7 @@ async def test_a_test_runs_from_its_first_word_to_its_verdict(house: House) -> N
     await ws.send_str(m.encode_client(m.Offer(sdp="v=0", sources=m.Sources(), ref=2)))
     assert await heard(ws) == m.Answer(ref=2, sdp="v=0")
     await ws.send_str(reporting())
-    assert (await heard(ws)).verdict is m.Verdict.GOOD
+    assert (await heard(ws)).verdict is m.TrialVerdict.GOOD
     assert (await heard(ws)).code is Code.LEFT
     async with asyncio.timeout(60):
         await house.consultations.trials[0].ended.wait()

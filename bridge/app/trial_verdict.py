@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from signalling.messages import Flow, TestReason, Verdict
+from signalling.messages import Flow, TestReason, TrialVerdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,19 +48,19 @@ class Exchange:
     sound: bool
 
 
-def judge(exchange: Exchange) -> tuple[Verdict, list[TestReason]]:
+def judge(exchange: Exchange) -> tuple[TrialVerdict, list[TestReason]]:
     """Give the verdict, and what keeps it from being better."""
     if exchange.up is None or exchange.down is None:
-        return Verdict.UNUSABLE, [TestReason.BLOCKED]
+        return TrialVerdict.UNUSABLE, [TestReason.BLOCKED]
     beyond = list(_beyond(exchange.up, exchange.down, exchange.rtt_ms, USABLE))
     if beyond:
-        return Verdict.UNUSABLE, beyond
+        return TrialVerdict.UNUSABLE, beyond
     reasons = list(_beyond(exchange.up, exchange.down, exchange.rtt_ms, GOOD))
     if not exchange.picture:
         reasons.append(TestReason.NO_PICTURE)
     if not exchange.sound:
         reasons.append(TestReason.NO_SOUND)
-    return (Verdict.WEAK if reasons else Verdict.GOOD), reasons
+    return (TrialVerdict.WEAK if reasons else TrialVerdict.GOOD), reasons
 
 
 def _beyond(up: Way, down: Way, rtt_ms: float | None, limits: Limits) -> Iterator[TestReason]:

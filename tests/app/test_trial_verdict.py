@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.app.verdict import GOOD, USABLE, Exchange, Way, judge
+from bridge.app.trial_verdict import GOOD, USABLE, Exchange, Way, judge
 from signalling import messages as m
-from signalling.messages import Flow, Verdict
+from signalling.messages import Flow, TrialVerdict
 
 STATS = Path(__file__).parents[2] / "signalling" / "web" / "static" / "js" / "stats.js"
-RANK = {Verdict.GOOD: 0, Verdict.WEAK: 1, Verdict.UNUSABLE: 2}
+RANK = {TrialVerdict.GOOD: 0, TrialVerdict.WEAK: 1, TrialVerdict.UNUSABLE: 2}
 
 
 def way(loss: float = 0.0, jitter: float = 5.0, capacity: float | None = None) -> Way:
@@ -47,14 +47,14 @@ def exchange(up: Way | None = None, down: Way | None = None, **changes: object) 
 )
 def test_a_verdict_names_its_reasons(given_: Exchange, verdict: str, reasons: list[str]) -> None:
     """A poor 3G is weak, by loss, delay or rate; what no repair saves is unusable, for the worst reasons alone."""
-    assert judge(given_) == (Verdict(verdict), [m.TestReason(reason) for reason in reasons])
+    assert judge(given_) == (TrialVerdict(verdict), [m.TestReason(reason) for reason in reasons])
 
 
 @pytest.mark.parametrize(("up", "down"), [(None, way()), (way(), None), (None, None)])
 def test_a_way_through_which_nothing_comes_is_blocked(up: Way | None, down: Way | None) -> None:
     """Nothing else need be said of it."""
     silent = Exchange(up=up, down=down, rtt_ms=None, picture=False, sound=False)
-    assert judge(silent) == (Verdict.UNUSABLE, [m.TestReason.BLOCKED])
+    assert judge(silent) == (TrialVerdict.UNUSABLE, [m.TestReason.BLOCKED])
 
 
 FIGURES = st.tuples(*[st.floats(0, 100)] * 2, *[st.floats(0, 1000)] * 2, st.floats(0, 3000))
@@ -74,7 +74,7 @@ def test_a_link_that_is_worse_in_everything_is_never_called_better(
     worse = tuple(max(pair) for pair in zip(one, other, strict=True))
     verdict, reasons = judge(of(worse))
     assert RANK[verdict] >= RANK[judge(of(one))[0]]
-    assert (verdict is Verdict.GOOD) == (not reasons)
+    assert (verdict is TrialVerdict.GOOD) == (not reasons)
 
 
 def test_a_good_test_leads_to_a_call_whose_sign_is_good() -> None:
