@@ -24,6 +24,7 @@ pub mod histogram;
 pub mod ice;
 mod ingress;
 pub mod keyframe;
+pub mod ledger;
 pub mod leg;
 pub mod outbox;
 pub mod random;

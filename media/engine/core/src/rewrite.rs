@@ -93,6 +93,7 @@ pub struct Rewriter {
     clock_rate: u32,
     /// Oldest first; the last is the current one.
     segments: Vec<Segment>,
+    first_out: u64,
     next_out: u64,
     last: Outgoing,
     last_at: Option<Micros>,
@@ -105,6 +106,7 @@ impl Rewriter {
         Self {
             clock_rate,
             segments: Vec::with_capacity(SEGMENTS),
+            first_out: u64::from(seed & 0x7fff),
             next_out: u64::from(seed & 0x7fff),
             last: Outgoing {
                 sequence: 0,
@@ -197,6 +199,11 @@ impl Rewriter {
     pub fn current_timestamp(&self, stream: StreamKey, timestamp: u32) -> Option<u32> {
         let current = self.segments.last()?;
         (current.stream == stream).then(|| timestamp.wrapping_add(current.timestamp_shift))
+    }
+
+    /// Numbers up to the newest, holes included.
+    pub const fn given_out(&self) -> u64 {
+        self.next_out - self.first_out
     }
 
     /// Extended sequence number that the next new packet gets.

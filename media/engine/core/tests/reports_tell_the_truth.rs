@@ -187,3 +187,101 @@ fn reports_come_once_a_second() {
     let reports = world.leg_row(1).rtcp_out - before;
     assert!((16..=26).contains(&reports), "{reports} in twenty seconds");
 }
+
+/// A retransmission does not make a lost packet a received one: before and after repair are two figures.
+#[test]
+fn repaired_loss_is_still_loss() {
+    let mut world = call(9, Path::with_delay(20), PLAIN);
+    world.peers[0].up.loss = 0.1;
+    world.run(ms(20_000));
+    world.peers[0].up.loss = 0.0;
+    world.run(ms(2_500));
+    let row = world.source_row(0, 1);
+    let ssrc = world.peers[0].senders[1].ssrc;
+    assert_eq!(row.lost, world.net.lost[&(world.engine_address, ssrc)]);
+    assert!(row.lost > 100, "{}", row.lost);
+    assert!(row.recovered * 100 > row.lost * 97, "{row:?}");
+}
+
+/// What a sender's link lost is not among what its receivers' links lose, though they see the holes.
+#[test]
+fn a_senders_loss_is_not_its_receivers() {
+    let mut world = call(10, Path::with_delay(20), PLAIN);
+    world.peers[0].repairs = false;
+    world.peers[0].up.loss = 0.1;
+    world.run(ms(20_000));
+    let (source, slot) = (world.source_row(0, 1), world.slot_row(1, 1));
+    assert!(source.lost > 100 && source.recovered == 0);
+    assert!(slot.lost <= 2, "{} of {}", slot.lost, slot.expected);
+    world.peers[1].down.loss = 0.05;
+    world.run(ms(20_000));
+    let after = world.slot_row(1, 1);
+    let (lost, expected) = (after.lost - slot.lost, after.expected - slot.expected);
+    let to = world.peers[1].address;
+    let truth = world.net.lost[&(to, world.peers[1].receivers[1].spec.ssrc)];
+    assert!(lost.abs_diff(truth) <= 6, "{lost} told, {truth} true");
+    assert!((0.035..0.065).contains(&(lost as f64 / expected as f64)));
+}
+
+/// Another order and copies are no loss, neither here nor in what the sender is told.
+#[test]
+fn another_order_and_copies_are_no_loss() {
+    let mut world = call(11, Path::with_delay(20), PLAIN);
+    world.peers[0].up.jitter = ms(60);
+    world.peers[0].up.duplicate = 0.2;
+    for _ in 0..200 {
+        world.run(ms(100));
+        assert_eq!(world.source_row(0, 0).lost, 0);
+        assert_eq!(world.source_row(0, 1).lost, 0);
+    }
+    world.peers[0].up = Path::with_delay(20);
+    world.run(ms(2_500));
+    for source in [0, 1] {
+        let ssrc = world.peers[0].senders[source].ssrc;
+        let mut blocks = world.peers[0].blocks.iter().rev();
+        let (_, last) = blocks.find(|(_, block)| block.ssrc == ssrc).unwrap();
+        assert_eq!(last.cumulative_lost, 0);
+    }
+}
+
+/// At every moment: no count falls, and no figure contradicts another, whatever the link does.
+#[test]
+fn counts_only_grow_whatever_the_link_does() {
+    let mut world = call(12, Path::lossy(0.15), PLAIN);
+    let mut before = world.snapshot().streams;
+    for _ in 0..300 {
+        world.run(ms(67));
+        let after = world.snapshot().streams;
+        for (old, new) in before.iter().zip(&after) {
+            assert!(
+                new.expected >= old.expected
+                    && new.lost >= old.lost
+                    && new.recovered >= old.recovered
+            );
+            assert!(new.bursts >= old.bursts && new.frames >= old.frames);
+            assert!(new.lost <= new.expected, "{new:?}");
+        }
+        before = after;
+    }
+    assert!(before.iter().filter(|row| row.lost > 20).count() >= 3);
+}
+
+/// The mean over any interval of what the register sums up is what the network added in that interval.
+#[test]
+fn jitter_of_an_interval_is_that_of_the_interval() {
+    let mut world = call(13, Path::with_delay(20), PLAIN);
+    for (millis, jitter) in [(0, 0.0), (12, 4_000.0), (30, 10_000.0), (0, 0.0)] {
+        world.peers[0].up.jitter = ms(millis);
+        world.run(ms(500));
+        let before = world.source_row(0, 0);
+        world.run(ms(30_000));
+        let after = world.source_row(0, 0);
+        let changes = after.transit_changes - before.transit_changes;
+        assert!(changes > 1_400);
+        let mean = (after.transit_changes_us - before.transit_changes_us) as f64 / changes as f64;
+        assert!(
+            (mean - jitter).abs() < 100.0 + jitter * 0.1,
+            "{mean} for {jitter}"
+        );
+    }
+}
