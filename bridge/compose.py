@@ -111,7 +111,11 @@ async def run_bridge(config: Config, *, drills: bool = False) -> AsyncIterator[B
         engine.listen(asyncio.get_running_loop(), lambda event: legs.handle_event(event, clock.monotonic()))
         collector = BridgeCollector(engine.snapshot, lambda: _facts(service, tally))
         background = Background(service, legs, clock, engine.snapshot)
-        for loop in (background.handshakes(), background.repairs(), background.figures(collector.observe)):
+        for loop in (
+            background.handshakes(),
+            background.repairs(),
+            background.figures(lambda snapshot, _assessed: collector.observe(snapshot)),
+        ):
             stack.callback(group.create_task(loop).cancel)
         door = BrowserDoor(service, links, _browser_policy(config), later)
         await stack.enter_async_context(_serve_pages(config, door, administration, tally))

@@ -16,8 +16,9 @@ from signalling.errors import BadMessage, Code, SignallingError
 
 VERSIONS: Final = frozenset({m.PROTOCOL_VERSION})
 
-# What someone who waits may do: set up media behind the closed gate, prepare mic and camera, go.
-_WHILE_WAITING: Final = (m.Offer, m.SelfMute, m.Camera, m.Leave)
+# What someone who waits may do: set up media behind the closed gate, prepare mic and camera, go. A report may be
+# under way when somebody is sent back to wait.
+_WHILE_WAITING: Final = (m.Offer, m.SelfMute, m.Camera, m.Report, m.Leave)
 
 
 class State(Enum):
@@ -164,7 +165,7 @@ class Session:
         if isinstance(message, m.Leave):
             return [Deliver(message), *self._close(Code.LEFT)]
         if self._state is State.WAITING and not isinstance(message, _WHILE_WAITING):
-            return [_error(Code.NOT_ADMITTED, None, message.ref)]
+            return [_error(Code.NOT_ADMITTED, None, _ref(message))]
         return [Deliver(message)]
 
     def _join(self, join: m.Join) -> list[Effect]:
@@ -205,7 +206,7 @@ class Session:
 
 
 def _ref(message: m.ClientMessage) -> int | None:
-    return None if isinstance(message, m.Join | m.Leave) else message.ref
+    return None if isinstance(message, m.Join | m.Report | m.Leave) else message.ref
 
 
 def _error(code: Code, message: str | None, ref: int | None) -> Reply:

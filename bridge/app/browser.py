@@ -150,6 +150,10 @@ class BrowserDoor:
                 return await self._invite(live, who, message)
             case m.Pin():
                 return self._pin(live, who, message)
+            case m.Report():
+                if (media := live.legs.get(who)) is not None:
+                    media.hints.take(self._service.outside.clock.monotonic(), message)
+                return None
             case m.Leave():
                 by = ByParticipant(who)
                 await self._service.act(live, c.Leave(by=by, connection=ConnectionId(seat.connection_id)))

@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 from bridge.app.audit import RefusalRation
+from bridge.app.hints import Hints
 from bridge.app.planner import NO_PLAN, Plan
 from bridge.rooms.model import ConnectionId, ParticipantId, Room
 from signalling.ports import Connection
@@ -24,6 +25,8 @@ class MediaLeg:
     leg: int
     gate_open: bool | None = None
     muted: bool | None = None
+    hints: Hints = field(default_factory=Hints)
+    """What the page says of its media on this leg."""
 
 
 @dataclass(slots=True)

@@ -182,3 +182,19 @@ async def test_shared_content_is_shown_large(browser: Browser, site: str) -> Non
         await here.until("document.querySelector('#stage-large .tile.content.seen')")
         bridge.change("p_doc", sharing=False)
         await expect(here.page.locator("#stage-large .tile")).to_have_count(0)
+
+
+async def test_the_page_reports_what_only_it_knows(browser: Browser, site: str) -> None:
+    """While there is a connection, the bridge hears of pictures shown and of what holds the camera back."""
+    bridge = admitted(media=True)
+    async with visit(browser, site, bridge) as here:
+        await here.come_in()
+        await here.until(CONNECTED)
+
+        def shows_pictures(report: messages.Report) -> bool:
+            return any((slot.frames_per_second or 0) > 1 and slot.width for slot in report.slots)
+
+        report = await bridge.expect(messages.Report, shows_pictures)
+        cameras = [source for source in report.sources if source.source is messages.SourceName.CAMERA]
+        assert len(cameras) == 1
+        assert {slot.mid for slot in report.slots} <= {str(mid) for mid in range(3, 10)}

@@ -137,6 +137,11 @@ export class Peer extends EventTarget {
     }
   }
 
+  /** What is sent on an m-line: `mic`, `camera`, `content`, or null. */
+  sourceOf(mid) {
+    return SOURCES.find((source) => this.#senders[source]?.mid === mid) ?? null;
+  }
+
   /** The slots: {mid, kind, receiver} of every m-line that we receive on. */
   slots() {
     const receiving = this.pc?.getTransceivers().filter((each) => each.direction === "recvonly") ?? [];
