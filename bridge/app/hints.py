@@ -15,6 +15,7 @@ KEPT: Final = 6
 AT_LEAST_APART_S: Final = 0.5
 STALE_AFTER_S: Final = 8.0
 SPAN_S: Final = 6.0
+MOST_FREEZES_A_SECOND: Final = 5
 FEW_PICTURES: Final = 8.0
 """Slower pictures than these a second tell nothing of a decoder that falls behind."""
 
@@ -43,16 +44,25 @@ class Hints:
     def __init__(self) -> None:
         self._told: deque[tuple[float, m.Report]] = deque(maxlen=KEPT)
         self._hint: Hint | None = None
+        self.freezes_total = 0
+        self.frozen_total_s = 0.0
 
     def take(self, now: float, report: m.Report) -> None:
         """Keep a report; one that follows too soon on another takes nothing with it."""
         if not self._told or now - self._told[-1][0] >= AT_LEAST_APART_S:
+            if self._told:
+                self._count(now - self._told[-1][0], _between(self._told[-1][1], report, now - self._told[-1][0]))
             self._told.append((now, report))
             self._hint = self._together(now)
 
     def hint(self, now: float) -> Hint | None:
         """What the reports of the last seconds tell together; None when there is no fresh one."""
         return self._hint if self._told and now - self._told[-1][0] <= STALE_AFTER_S else None
+
+    def _count(self, seconds: float, more: Hint) -> None:
+        """Add to what is counted since the connection began: no more than can have been since the last report."""
+        self.freezes_total += int(min(more.freezes, MOST_FREEZES_A_SECOND * seconds))
+        self.frozen_total_s += min((more.frozen_share or 0.0) * seconds, STALE_AFTER_S)
 
     def _together(self, now: float) -> Hint:
         end, last = self._told[-1]

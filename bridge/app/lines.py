@@ -36,6 +36,9 @@ class Assessment:
     senders_rtt_ms: float = 0.0
     """The longest round trip among those whom it hears."""
     content_slots: Collection[int] = ()
+    freezes_total: int = 0
+    frozen_total_s: float = 0.0
+    """What the page told of freezes since the connection began."""
 
     @property
     def rtt_ms(self) -> float | None:

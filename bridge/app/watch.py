@@ -98,6 +98,8 @@ class Watch:
                 since=judge.since,
                 senders_rtt_ms=max((one.rtt_ms or 0.0 for one in senders), default=0.0),
                 content_slots=legs.description(media.leg).content_slots,
+                freezes_total=media.hints.freezes_total,
+                frozen_total_s=media.hints.frozen_total_s,
             )
             self._latest[media.leg] = found[owner]
         return found

@@ -59,7 +59,14 @@ STREAM_COUNTERS: Final = (
     _stream(
         "lost", "packets_lost", "RTP packets lost before repair: seen here (in), reported by receivers (out)."
     ),
-    _stream("recovered", "packets_recovered", "Lost RTP packets that a retransmission brought.", optional=True),
+    _stream(
+        "recovered",
+        "packets_recovered",
+        "Lost RTP packets that a retransmission brought (in), or that were sent again (out).",
+        optional=True,
+    ),
+    _stream("bursts", "loss_bursts", "Runs of lost RTP packets without one between them that came (in)."),
+    _stream("frames", "frames", "Pictures, or packets of sound (in)."),
     _stream("nacks", "packets_nacked", "RTP packets asked for again: by the bridge (in), by receivers (out)."),
     _stream("rtx_packets", "packets_retransmitted", "Retransmissions: taken in (in), sent (out)."),
     _stream(
