@@ -30,7 +30,7 @@ pub use exercise::ALL as EXERCISES;
 pub use input::Input;
 pub use legs::{feed, End, PeerSpec, AUDIO_LEVEL_ID, MID_ID};
 pub use model::Model;
-pub use net::{Net, Path};
+pub use net::{Jitter, Loss, Net, Path};
 pub use peer::Peer;
 pub use receiver::{Got, Receiver};
 pub use sender::{Plain, Sender, Tag};
