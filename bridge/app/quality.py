@@ -7,6 +7,7 @@ of 0.
 """
 
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
@@ -42,6 +43,17 @@ _SUMMED: Final = Totals._fields[1:-1]
 _COLUMNS: Final = ("leg", "direction", "index", *Totals._fields)
 
 
+class Carries(NamedTuple):
+    """What congestion control found of a receiver's link, where the receiver reports on each packet."""
+
+    bits_per_second: int
+    queue_us: int
+    loss_ppm: int
+
+
+_LINK_COLUMNS: Final = ("estimate_bps", "link_queue_us", "link_loss_ppm")
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """All streams that carried anything, and the round trip of each leg in microseconds, at `at` seconds."""
@@ -50,6 +62,7 @@ class Reading:
     totals: dict[Key, Totals]
     keys: dict[int, list[Key]]
     rtt_us: dict[int, int]
+    links: dict[int, Carries] = field(default_factory=dict)
 
 
 def read(streams: Rows, legs: Rows, at: float) -> Reading:
@@ -62,7 +75,17 @@ def read(streams: Rows, legs: Rows, at: float) -> Reading:
         if (before := totals.get(key)) is None:
             keys.setdefault(leg, []).append(key)
         totals[key] = one if before is None else _joined(before, one)
-    return Reading(at, totals, keys, dict(zip(legs["leg"].tolist(), legs["rtt_us"].tolist(), strict=True)))
+    numbers = legs["leg"].tolist()
+    rtt_us = dict(zip(numbers, legs["rtt_us"].tolist(), strict=True))
+    return Reading(at, totals, keys, rtt_us, dict(_links(numbers, legs)))
+
+
+def _links(numbers: list[int], legs: Rows) -> Iterator[tuple[int, Carries]]:
+    if not set(_LINK_COLUMNS) <= set(legs.dtype.names or ()):
+        return
+    for number, *found in zip(numbers, *(legs[name].tolist() for name in _LINK_COLUMNS), strict=True):
+        if found[0]:
+            yield number, Carries(*found)
 
 
 def _joined(a: Totals, b: Totals) -> Totals:
@@ -110,6 +133,7 @@ class LegFigures:
     up: list[Figures] = field(default_factory=list)
     down: list[Figures] = field(default_factory=list)
     rtt_ms: float | None = None
+    carries: Carries | None = None
 
 
 def together(streams: list[Figures]) -> Figures:
@@ -155,7 +179,7 @@ class History:
             if (one := self._figures(key)) is not None:
                 flows[key[1]].append(one)
         rtt = now.rtt_us.get(leg, 0)
-        return LegFigures(*flows, rtt / 1000 if rtt else None)
+        return LegFigures(*flows, rtt / 1000 if rtt else None, now.links.get(leg))
 
     def _figures(self, key: Key) -> Figures | None:
         now = self._readings[-1]

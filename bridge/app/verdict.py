@@ -16,7 +16,7 @@ from math import sqrt
 from typing import Final, NamedTuple
 
 from bridge.app.hints import Hint
-from bridge.app.quality import Figures
+from bridge.app.quality import Carries, Figures
 from signalling.messages import Verdict
 
 LOSS_BAD: Final = 0.03
@@ -27,6 +27,7 @@ CPU_BAD: Final = 0.5
 DECODED_BAD: Final = 0.6
 HELD_BACK_BAD: Final = 0.7
 THIN_BITS_PER_SECOND: Final = 250_000
+FULL_SHARE: Final = 0.6
 # Both are means of some dozens of packets, not the same ones: a difference within this is none.
 SENDERS_MARGIN: Final = 1.4
 LATE_BAD: Final = 0.05
@@ -48,6 +49,7 @@ class View(NamedTuple):
     down: Figures
     hint: Hint | None = None
     senders_jitter_ms: float = 0.0
+    carries: Carries | None = None
 
 
 class BridgeView(NamedTuple):
@@ -148,6 +150,7 @@ class Judge:
             (Verdict.UPLINK, "jitter"): _jitter(),
             (Verdict.DOWNLINK, "jitter"): _jitter(),
             (Verdict.UPLINK, "thin"): Trail(HELD_BACK_BAD, HELD_BACK_BAD / 2),
+            (Verdict.DOWNLINK, "thin"): Trail(HELD_BACK_BAD, HELD_BACK_BAD / 2),
         }
         self._heard_at: float | None = None
         self.verdict = Verdict.UNKNOWN
@@ -179,6 +182,11 @@ class Judge:
                 trails[verdict, "loss"].add(now, flow.fresh_lost, flow.fresh)
                 if jitter is not None:
                     trails[verdict, "jitter"].add(now, jitter)
+        if view.carries is not None:
+            # Thin is a link that is full; one that carries only sound is not known to be.
+            carried = view.carries.bits_per_second
+            is_full = view.down.bits_per_second > FULL_SHARE * carried
+            trails[Verdict.DOWNLINK, "thin"].add(now, float(is_full and carried < THIN_BITS_PER_SECOND))
         if view.hint is not None:
             self._note_hint(now, view, view.hint)
 

@@ -88,7 +88,7 @@ class Watch:
             senders = [figures[leg] for leg in hears.get(media.leg, ()) if leg in figures]
             hint = media.hints.hint(self._now)
             own = figures[media.leg]
-            view = View(together(own.up), together(own.down), hint, _worst_jitter(senders))
+            view = View(together(own.up), together(own.down), hint, _worst_jitter(senders), own.carries)
             judge = self._judges.setdefault(media.leg, Judge())
             found[owner] = Assessment(
                 leg=media.leg,
