@@ -158,7 +158,9 @@ def _make_core(
         candidates=lambda shard: announced_candidates(
             config.media.bind, addresses[shard][1], config.media.addresses
         ),
-        capabilities=Capabilities(camera_max_bitrate=ceiling, content_max_bitrate=ceiling),
+        capabilities=Capabilities(
+            camera_max_bitrate=ceiling, content_max_bitrate=ceiling, without=frozenset(config.media.without)
+        ),
     )
     service: RoomService
     legs = Legs(

@@ -22,6 +22,8 @@ MAX_MESSAGE_BYTES: Final = 320 * 1024
 MAX_SERVER_BYTES: Final = 1024 * 1024
 MAX_BODY_BYTES: Final = 16 * 1024
 MAX_SDP_CHARS: Final = 256 * 1024
+MAX_SLOTS: Final = 128
+MAX_LINES: Final = 4320
 
 # Control characters and bidirectional overrides are refused: a name must look in every list as it was meant.
 _NO_CONTROLS: Final = r"^(?![\s\S]*[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069])"
@@ -236,6 +238,20 @@ class Pin(Wire, frozen=True, kw_only=True):
     ref: Ref
 
 
+class SlotView(Part, frozen=True, kw_only=True):
+    """How many lines of picture one slot's tile can show, in pixels of the screen."""
+
+    mid: Mid
+    height: Annotated[int, Meta(ge=1, le=MAX_LINES)]
+
+
+class Viewport(Wire, frozen=True, kw_only=True):
+    """How large my tiles are; it replaces the last one. A slot that is not named may have pictures of any size."""
+
+    slots: Annotated[list[SlotView], Meta(max_length=MAX_SLOTS)]
+    ref: Ref
+
+
 class End(Wire, frozen=True, kw_only=True):
     """Host: end the consultation for everyone."""
 
@@ -380,6 +396,20 @@ class Layout(Wire, frozen=True, kw_only=True):
     slots: list[LayoutSlot]
 
 
+class Wanted(Part, frozen=True, kw_only=True):
+    """What the bridge would like one encoding to be; `max_bitrate` is in bit/s, null for no limit."""
+
+    active: bool
+    max_bitrate: Count | None = None
+
+
+class Demand(Wire, frozen=True, kw_only=True):
+    """What the bridge would like a source of the receiver's to send; it replaces the last one for this source."""
+
+    source: SourceName
+    encodings: list[Wanted]
+
+
 class StreamStats(Part, frozen=True, kw_only=True):
     """Quality of one kind of media in one direction: a source on its way up, all slots of its kind down.
 
@@ -451,11 +481,12 @@ ClientMessage = (
     | HandOver
     | Invite
     | Pin
+    | Viewport
     | End
     | Report
     | Leave
 )
-ServerMessage = Welcome | Answer | Ok | Invited | ErrorMessage | Roster | Layout | Stats | Bye
+ServerMessage = Welcome | Answer | Ok | Invited | ErrorMessage | Roster | Layout | Demand | Stats | Bye
 
 
 # --- REST bodies --------------------------------------------------------------------------------------------

@@ -148,12 +148,8 @@ class BrowserDoor:
                 return await self._offer(live, seat, message)
             case m.Invite():
                 return await self._invite(live, who, message)
-            case m.Pin():
-                return self._pin(live, who, message)
-            case m.Report():
-                if (media := live.legs.get(who)) is not None:
-                    media.hints.take(self._service.outside.clock.monotonic(), message)
-                return None
+            case m.Pin() | m.Viewport() | m.Report():
+                return self._look(live, who, message)
             case m.Leave():
                 by = ByParticipant(who)
                 await self._service.act(live, c.Leave(by=by, connection=ConnectionId(seat.connection_id)))
@@ -187,6 +183,8 @@ class BrowserDoor:
         if known is not None:
             further = legs.restart(known.leg, sdp, roles, content_slots=content_slots)
             if further is not None:
+                for demand in known.demands.values():
+                    live.seats[who].connection.send(demand)
                 return further.sdp
         now = self._service.outside.clock.monotonic()
         leg, answer = legs.open(live.number, sdp, roles, content_slots=content_slots, now=now)
@@ -207,6 +205,18 @@ class BrowserDoor:
         link = self._links.make(live.room.id, command.invitation, command.expires_at)
         return m.Invited(ref=request.ref, link=link, expires_at=command.expires_at)
 
+    def _look(self, live: LiveRoom, who: ParticipantId, message: m.Pin | m.Viewport | m.Report) -> m.Ok | None:
+        """What one page sees, or wants to: nothing of it is on record."""
+        match message:
+            case m.Pin():
+                return self._pin(live, who, message)
+            case m.Viewport():
+                return self._view(live, who, message)
+            case m.Report():
+                if (media := live.legs.get(who)) is not None:
+                    media.hints.take(self._service.outside.clock.monotonic(), message)
+                return None
+
     def _pin(self, live: LiveRoom, who: ParticipantId, pin: m.Pin) -> m.Ok:
         if pin.participant is None:
             live.pins.pop(who, None)
@@ -217,6 +227,11 @@ class BrowserDoor:
         self._service.bring_in_line(live)
         self._service.tell(live)
         return m.Ok(ref=pin.ref)
+
+    def _view(self, live: LiveRoom, who: ParticipantId, view: m.Viewport) -> m.Ok:
+        live.viewports[who] = {slot.mid: slot.height for slot in view.slots}
+        self._service.bring_in_line(live)
+        return m.Ok(ref=view.ref)
 
 
 def _hold_seat(live: LiveRoom, seat: Seat) -> None:

@@ -8,11 +8,11 @@ call, and calling it after `forget` asks for everything again.
 from collections.abc import Iterator
 
 from bridge.app.live import LiveRoom, MediaLeg
-from bridge.app.planner import Present, plan
+from bridge.app.planner import Plan, Present, plan, weigh
 from bridge.app.ports import Gate, Legs
-from bridge.rooms.model import ParticipantId
+from bridge.rooms.model import ParticipantId, Role
 from bridge.rooms.views import who_may_send
-from media.api import Command, Feed, SetFeeds, SetGate, SetMuted, SourceRef
+from media.api import Feed, SetFeeds, SetGate, SetMuted, SourceRef
 from media.description import MIC
 
 
@@ -54,22 +54,28 @@ def _mute(live: LiveRoom, gate: Gate, legs: Legs) -> None:
 
 
 def _feed(live: LiveRoom, gate: Gate, legs: Legs, may: frozenset[ParticipantId]) -> None:
-    wanted = plan(list(_present(live, legs, may)), live.speakers, live.plan)
-    if live.plan_known and wanted == live.plan:
+    present = list(_present(live, legs, may))
+    wanted = plan(present, live.speakers, live.plan)
+    feeds = _feeds(present, live.speakers, wanted)
+    if live.plan_known and feeds == live.feeds:
         return
     # Kept before it is asked for: if asking fails, stability is still judged by what people were meant to see.
-    live.plan, live.plan_known = wanted, False
-    gate.submit(_feeds(live.number, live))
+    live.plan, live.feeds, live.plan_known = wanted, feeds, False
+    gate.submit(SetFeeds(room=live.number, feeds=feeds))
     live.plan_known = True
 
 
-def _feeds(number: int, live: LiveRoom) -> Command:
-    return SetFeeds(
-        room=number,
-        feeds=tuple(
-            Feed(leg=leg, slot=slot, source=SourceRef(leg=sender, source=source))
-            for (leg, slot), (sender, source) in live.plan.items()
-        ),
+def _feeds(present: list[Present], speakers: list[int], wanted: Plan) -> tuple[Feed, ...]:
+    weights, lines = weigh(present, speakers, wanted), {one.leg: one.lines for one in present}
+    return tuple(
+        Feed(
+            leg=leg,
+            slot=slot,
+            source=SourceRef(leg=sender, source=source),
+            importance=weights[leg, slot],
+            height=lines[leg].get(slot),
+        )
+        for (leg, slot), (sender, source) in wanted.items()
     )
 
 
@@ -80,6 +86,7 @@ def _present(live: LiveRoom, legs: Legs, may: frozenset[ParticipantId]) -> Itera
         if media is None or owner not in may:
             continue
         described = legs.description(media.leg)
+        lines = live.viewports.get(owner, {})
         yield Present(
             leg=media.leg,
             sources=described.sources,
@@ -87,6 +94,8 @@ def _present(live: LiveRoom, legs: Legs, may: frozenset[ParticipantId]) -> Itera
             content_slots=frozenset(described.content_slots),
             sharing=person.sharing,
             pinned=_leg_of(live.legs.get(live.pins.get(owner, owner))),
+            interpreter=person.role is Role.INTERPRETER,
+            lines={place.slot: lines[place.mid] for place in described.places if place.mid in lines},
         )
 
 

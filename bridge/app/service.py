@@ -28,6 +28,7 @@ from bridge.rooms.refusal import Refusal
 from media.api import (
     CommandRefused,
     ConsentLost,
+    Demand,
     EngineError,
     GateChanged,
     LegRemoved,
@@ -199,6 +200,7 @@ class RoomService:
     def _part(self, live: LiveRoom, who: ParticipantId, code: Code) -> None:
         self._drop_leg(live, who)
         live.pins.pop(who, None)
+        live.viewports.pop(who, None)
         if (seated := live.seats.pop(who, None)) is not None:
             seated.connection.close(code)
 
@@ -258,6 +260,8 @@ class RoomService:
         match event:
             case Speakers(room=number, legs=order):
                 self._take_speakers(number, order)
+            case Demand():
+                self._take_demand(event)
             case CommandRefused(leg=leg, command=command, code=code):
                 LOG.error("engine_refused", leg=leg, command=command, code=code)
                 self.outside.counts.inc("engine_errors", code)
@@ -267,10 +271,8 @@ class RoomService:
             case LegFailed(leg=leg, code=code):
                 LOG.warning("leg_failed", leg=leg, code=code)
                 self.outside.counts.inc("leg_failures", code)
-            case LegSecured(leg=leg):
-                LOG.info("leg_secured", leg=leg)
-            case ConsentLost(leg=leg):
-                LOG.info("consent_lost", leg=leg)
+            case LegSecured(leg=leg) | ConsentLost(leg=leg):
+                LOG.info("leg_secured" if isinstance(event, LegSecured) else "consent_lost", leg=leg)
             case GateChanged() | LegRemoved():
                 self._log_engine_record(event)
             case RoomFailed():
@@ -348,6 +350,16 @@ class RoomService:
 
     def _room_of(self, leg: int) -> LiveRoom | None:
         return next((live for live in self._live.values() if live.owner_of(leg) is not None), None)
+
+    def _take_demand(self, demand: Demand) -> None:
+        live = self._room_of(demand.leg)
+        who = None if live is None else live.owner_of(demand.leg)
+        if live is None or who is None:
+            return
+        message = telling.demand(demand)
+        live.legs[who].demands[demand.source] = message
+        if (seated := live.seats.get(who)) is not None:
+            seated.connection.send(message)
 
     def _take_speakers(self, number: int, order: list[int]) -> None:
         live = next((live for live in self._live.values() if live.number == number), None)

@@ -5,6 +5,7 @@ from bridge.app.ports import Legs
 from bridge.rooms import events as ev
 from bridge.rooms.model import Participant, ParticipantId, Place, Room
 from bridge.rooms.views import visible_to
+from media.api import Demand
 from media.description import CAMERA, CONTENT, MIC
 from signalling import messages as m
 from signalling.errors import Code
@@ -50,6 +51,14 @@ def layout(live: LiveRoom, legs: Legs, viewer: ParticipantId) -> m.Layout:
         if leg == own.leg and owner is not None and mid is not None:
             slots.append(m.LayoutSlot(mid=mid, participant=owner, source=SOURCE_NAMES[source]))
     return m.Layout(slots=slots)
+
+
+def demand(wanted: Demand) -> m.Demand:
+    """What the engine would like one source of somebody's to send."""
+    return m.Demand(
+        source=SOURCE_NAMES[wanted.source],
+        encodings=[m.Wanted(active=one.active, max_bitrate=one.max_bitrate) for one in wanted.encodings],
+    )
 
 
 def welcome(room: Room, person: Participant, resume: str, slots: m.SlotCounts) -> m.Welcome:

@@ -113,10 +113,11 @@ class LegCollector(Collector):
         yield from _each(
             present(legs, [*table.LEG_STATES, *table.LEG_VALUES]), legs, ("leg",), leg, GaugeMetricFamily
         )
-        names = ("leg", "index", *_STREAM_LABELS)
-        ids = zip(streams["leg"].tolist(), streams["index"].tolist(), strict=True)
+        own = ("leg", "index", "encoding")
+        names = (*own, *_STREAM_LABELS)
+        ids = zip(*(streams[label].tolist() for label in own), strict=True)
         words = zip(*(streams[label].tolist() for label in _STREAM_LABELS), strict=True)
-        stream = [(*map(str, own), *_stream_words(group)) for own, group in zip(ids, words, strict=True)]
+        stream = [(*map(str, number), *_stream_words(group)) for number, group in zip(ids, words, strict=True)]
         yield from _each(present(streams, table.STREAM_COUNTERS), streams, names, stream, CounterMetricFamily)
         yield from _each(present(streams, table.STREAM_VALUES), streams, names, stream, GaugeMetricFamily)
 

@@ -17,7 +17,7 @@ CODECS: Final = ("none", "opus", "g722", "pcmu", "pcma", "telephone-event", "vp8
 QUANTILES: Final = (0.5, 0.9, 0.99, 1.0)
 
 # The columns that tell a row from all others, and those that become labels, with the words for their numbers.
-STREAM_KEYS: Final = ("leg", "direction", "index")
+STREAM_KEYS: Final = ("leg", "direction", "index", "encoding")
 STREAM_LABELS: Final[Mapping[str, tuple[str, ...]]] = {
     "direction": DIRECTIONS,
     "kind": KINDS,

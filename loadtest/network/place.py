@@ -1,7 +1,7 @@
 """A network namespace whose only way out is an emulated link.
 
-The link is two TUN devices with the emulator (`media/engine/netem/examples/emulate`) between them: one here, in the
-namespace of this process, one there. Everything is gone when the context ends, and also when this process dies: the
+The link is two TUN devices with the emulator (`media/engine/netem/examples/emulate`) between them: one here, in
+the namespace of this process, one there. All is gone when the context ends, and also when this process dies: the
 namespace lives by a process that waits for the end of its standard input.
 """
 
@@ -26,8 +26,7 @@ from loadtest.adapters import island
 from loadtest.errors import NetworkFailed
 from loadtest.network.profile import Profile
 
-EMULATOR: Final = Path(__file__).parents[2] / "media" / "engine" / "target" / "release" / "examples" / "emulate"
-BUILD_EMULATOR: Final = ("cargo", "build", "--quiet", "--release", "--locked", "-p", "engine-netem", "--example", "emulate")
+EMULATOR: Final = Path(__file__).parents[2] / "media" / "engine" / "target" / "debug" / "examples" / "emulate"
 _TUN: Final = "/dev/net/tun"
 # linux/if_tun.h
 _TUNSETIFF: Final = 0x400454CA
@@ -45,7 +44,7 @@ def why_not() -> str | None:
         return "nsenter (util-linux) is needed"
     if not os.access(_TUN, os.R_OK | os.W_OK):
         return f"{_TUN} cannot be opened"
-    return None if EMULATOR.exists() else f"the emulator is not built: cd media/engine && {' '.join(BUILD_EMULATOR)}"
+    return None if EMULATOR.exists() else "the emulator is not built: make emulator"
 
 
 class Link:
@@ -61,7 +60,7 @@ class Link:
         self._say({way: one.as_json() for way, one in wanted.items() if one is not None})
 
     def counters(self) -> dict[str, Any]:
-        """What the link did so far: `down` and `up` as `netem/src/counters.rs` has them, and how punctual it was."""
+        """What the link did: `down` and `up` as `netem/src/counters.rs` has them, and how punctual it was."""
         self._say({})
         found = self._answer()
         return {"down": found.pop("a_to_b"), "up": found.pop("b_to_a"), **found}
@@ -127,13 +126,12 @@ def place(number: int, *, seed: int = 1) -> Iterator[Place]:
 def _held_namespace() -> Iterator[int]:
     """Give the process that holds a new namespace with loopback."""
     held = subprocess.Popen(
-        ["unshare", "--net", "sh", "-ec", "ip link set lo up; echo up; exec cat >/dev/null"],
+        ["unshare", "--net", "sh", "-ec", "ip link set lo up; echo up; exec cat >/dev/null"],  # noqa: S607
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )
     try:
-        assert held.stdout is not None
-        if held.stdout.readline() != b"up\n":
+        if held.stdout is None or held.stdout.readline() != b"up\n":
             raise NetworkFailed("a network namespace could not be made")
         yield held.pid
     finally:
@@ -145,10 +143,11 @@ def _tun(name: str) -> Iterator[int]:
     """Give the descriptor of a new TUN device, which ends with it."""
     descriptor = os.open(_TUN, os.O_RDWR | os.O_NONBLOCK)
     try:
-        fcntl.ioctl(descriptor, _TUNSETIFF, struct.pack("16sH22x", name.encode(), _IFF_TUN | _IFF_NO_PI))
+        try:
+            fcntl.ioctl(descriptor, _TUNSETIFF, struct.pack("16sH22x", name.encode(), _IFF_TUN | _IFF_NO_PI))
+        except OSError as error:
+            raise NetworkFailed(f"the device {name} could not be made: {error.strerror}") from error
         yield descriptor
-    except OSError as error:
-        raise NetworkFailed(f"the device {name} could not be made: {error.strerror}") from error
     finally:
         os.close(descriptor)
 
@@ -161,29 +160,28 @@ def _emulator(near: int, far: int, seed: int) -> Iterator[tuple[int, Link]]:
         listener.listen()
         listener.settimeout(_ANSWER_S)
         command = [*_urgent(), str(EMULATOR), path, str(seed)]
-        process = subprocess.Popen(command, stdin=near, stdout=far)
-        try:
-            control, _ = listener.accept()
-        except OSError as error:
-            process.kill()
-            process.wait()
-            raise NetworkFailed("the emulator did not start") from error
-        with control:
-            control.settimeout(_ANSWER_S)
-            yield process.pid, Link(control)
-        process.wait(_ANSWER_S)
+        with subprocess.Popen(command, stdin=near, stdout=far) as process:  # noqa: S603 - our own program
+            try:
+                control, _ = listener.accept()
+            except OSError as error:
+                process.kill()
+                raise NetworkFailed("the emulator did not start") from error
+            # It ends when its socket is closed.
+            with control:
+                control.settimeout(_ANSWER_S)
+                yield process.pid, Link(control)
 
 
 def _urgent() -> list[str]:
-    """Before everybody else where that is permitted: what comes late here would be told as a fault of the bridge."""
-    words = ["chrt", "--fifo", "1"]
+    """Before everybody else where that is permitted: what is late here would be told as the bridge's fault."""
+    words = ["chrt", "--fifo", "2"]
     if shutil.which(words[0]) is None:
         return []
-    permitted = subprocess.run([*words, "true"], capture_output=True, check=False).returncode == 0
-    return words if permitted else []
+    tried = subprocess.run([*words, "true"], capture_output=True, check=False)  # noqa: S603 - fixed words
+    return words if tried.returncode == 0 else []
 
 
 def _run(command: Sequence[str]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - words of this module
     if done.returncode != 0:
         raise NetworkFailed(f"{' '.join(command)}: {done.stderr.strip()}")

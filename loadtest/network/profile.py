@@ -8,9 +8,10 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Profile:
-    """One direction. Shares are 0 to 1; `queue_ms` bounds what waits for the rate; jitter is even, added to the delay.
+    """One direction. Loss is a share, 0 to 1; with `burst` above 0 it comes in runs of this mean length.
 
-    With `burst` above 0 the loss comes in runs of this mean length.
+    Jitter is even from 0 to `jitter_ms`, added to the delay, each packet for itself; `queue_ms` bounds what waits
+    for the rate.
     """
 
     delay_ms: float = 0.0

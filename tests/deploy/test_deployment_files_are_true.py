@@ -174,7 +174,9 @@ def _exposed() -> set[str]:
         columns = dict.fromkeys([*keys, *(row.column for group in rows for row in group)])
         return np.ones(1, np.dtype([(column, "<u8") for column in columns]))
 
-    streams = array(["leg", "direction", "index", "kind", "codec"], table.STREAM_COUNTERS, table.STREAM_VALUES)
+    streams = array(
+        ["leg", "direction", "index", "encoding", "kind", "codec"], table.STREAM_COUNTERS, table.STREAM_VALUES
+    )
     legs = array(["leg"], table.LEG_COUNTERS, table.LEG_STATES, table.LEG_VALUES)
     shards = array(["shard"], table.SHARD_COUNTERS, table.SHARD_STATES)
     none = np.zeros((1, 21), "<u8")

@@ -222,7 +222,7 @@ def test_single_legs_have_series_of_their_own_name(snapshot: Make) -> None:
     series = _scrape(LegCollector(lambda: taken))
     assert series["brotjeneste_leg_gate_drops_total['7', 'in']"] == 2
     assert series["brotjeneste_leg_rtt_seconds['7']"] == pytest.approx(0.005)
-    assert series["brotjeneste_leg_rtp_packets_total['0', '7', 'audio', 'in', 'opus']"] == 3
+    assert series["brotjeneste_leg_rtp_packets_total['0', '0', '7', 'audio', 'in', 'opus']"] == 3
     aggregated = {name.split("[")[0] for name in _scrape(_collector(taken))}
     assert not aggregated & {name.split("[")[0] for name in series}
 
@@ -235,7 +235,7 @@ def test_labels_are_fixed_words_and_numbers(snapshot: Make) -> None:
             for sample in family.samples:
                 assert set(sample.labels) <= {
                     *("direction", "kind", "codec", "quantile", "shard", "reason", "protocol"),
-                    *("leg", "index", "place", "code", "queue", "le"),
+                    *("leg", "index", "encoding", "place", "code", "queue", "le"),
                 }
                 assert all(re.fullmatch(r"[a-z0-9_.-]+|\+Inf", value) for value in sample.labels.values())
 

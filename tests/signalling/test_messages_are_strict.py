@@ -20,7 +20,7 @@ CANARY = "zqxjkv"
 
 TYPES = [
     "join offer admit admit_all refuse remove to_waiting lock mute self_mute camera sharing hand_over invite",
-    "pin end report leave welcome answer ok invited error roster layout stats bye",
+    "pin viewport end report leave welcome answer ok invited error roster layout demand stats bye",
 ]
 
 
@@ -72,6 +72,33 @@ def test_names_of_every_script_are_taken() -> None:
     """Letters beyond ASCII, marks, apostrophes and emoji are part of names."""
     for name in ("Åse Øygård", "Ánne Čohkka", "محمد", "O'Neil-Ŋ", "李", "👩‍⚕️"):
         assert m.decode_client(json.dumps(INVITE | {"name": name})).name == name
+
+
+@pytest.mark.parametrize(
+    ("slots", "good"),
+    [
+        ([], True),
+        ([{"mid": "6", "height": 1}, {"mid": "7", "height": 4320}], True),
+        ([{"mid": "6", "height": 360}] * 128, True),
+        ([{"mid": "6", "height": 360}] * 129, False),
+        ([{"mid": "6", "height": 0}], False),
+        ([{"mid": "6", "height": 4321}], False),
+        ([{"mid": "6", "height": 0.5}], False),
+        ([{"mid": "6"}], False),
+        ([{"height": 360}], False),
+        ([{"mid": "a b", "height": 360}], False),
+    ],
+)
+def test_a_viewport_has_limits(slots: list[object], good: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    """At most 128 slots, each named by its mid, each of 1 to 4320 lines."""
+    text = json.dumps({"type": "viewport", "slots": slots, "ref": 1})
+    if good:
+        decoded = m.decode_client(text)
+        assert isinstance(decoded, m.Viewport)
+        assert len(decoded.slots) == len(slots)
+    else:
+        with pytest.raises(BadMessage):
+            m.decode_client(text)
 
 
 @pytest.mark.parametrize("bad", ["0\n", "a b", "", "m,i", "a" * 33])

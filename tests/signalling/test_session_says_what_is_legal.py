@@ -92,6 +92,7 @@ def test_who_waits_may_prepare_and_leave_only() -> None:
     for message in (
         m.Admit(participant="p", ref=4),
         m.Pin(participant=None, ref=5),
+        m.Viewport(slots=[], ref=8),
         m.Sharing(on=True, ref=6),
     ):
         effects = session.handle_text(m.encode_client(message), 0.0)

@@ -14,22 +14,34 @@
 //! - In the steady state no packet allocates: buffers are made when a leg is added and reused.
 #![forbid(unsafe_code)]
 
+pub mod allocate;
 pub mod api;
+pub mod arrivals;
+pub mod bwe;
 pub mod cache;
 mod contain;
 mod control;
+pub mod demand;
+pub mod encoding;
+mod exit;
+mod feeds;
 mod format;
 mod forward;
 pub mod histogram;
 pub mod ice;
 mod ingress;
 pub mod keyframe;
+pub mod layers;
 pub mod ledger;
 pub mod leg;
+pub mod link;
 pub mod outbox;
+pub mod pacer;
 pub mod random;
+pub mod rates;
 pub mod ration;
 pub mod receive;
+mod repair;
 mod reports;
 pub mod rewrite;
 pub mod shard;

@@ -38,14 +38,19 @@ row! {
         secured,
         /// Last measured round trip; 0 when none yet.
         rtt_us,
+        // These change with every packet, and are neighbours so that they lie on one cache line.
         /// Datagrams taken in that belong to this leg.
         datagrams_in,
+        /// When the last RTP or RTCP packet arrived.
+        last_in_us,
+        /// When the last RTP or RTCP packet was sent.
+        last_out_us,
         /// RTP packets sent, retransmissions included.
         rtp_out,
-        /// RTCP packets sent.
-        rtcp_out,
         /// Bytes of RTP and RTCP sent, as UDP payload.
         bytes_out,
+        /// RTCP packets sent.
+        rtcp_out,
         /// RTP and RTCP packets dropped on arrival because the gate was closed.
         gate_drops_in,
         /// Packets not forwarded to this leg because its gate was closed.
@@ -64,10 +69,22 @@ row! {
         dtls_drops,
         /// When the gate was last opened; 0 if never.
         gate_opened_us,
-        /// When the last RTP or RTCP packet arrived.
-        last_in_us,
-        /// When the last RTP or RTCP packet was sent.
-        last_out_us,
+        /// Reports sent to it on when each of its packets arrived.
+        feedback_out,
+        /// Such reports taken in from it.
+        feedback_in,
+        /// Bit/s that its link carries; 0 if it does not report on each packet.
+        estimate_bps,
+        /// How long packets to it wait in the link, beside jitter.
+        link_queue_us,
+        /// Packets to it that were lost of late, in millionths, before repair.
+        link_loss_ppm,
+        /// Packets that had to wait for their turn.
+        paced,
+        /// Packets that waited too long for their turn, or found too many waiting.
+        pacer_drops,
+        /// Bytes sent only to find out what its link carries.
+        padding_out,
     }
 }
 
@@ -123,6 +140,12 @@ row! {
         keyframes,
         /// Changes of source (1).
         switches,
+        /// Changes between encodings of one source (1).
+        layer_switches,
+        /// Which encoding of the source, lowest quality first (0); 0 (1).
+        encoding,
+        /// One more than the encoding that flows now; 0 when none does (1).
+        layer,
     }
 }
 

@@ -13,6 +13,8 @@ const PLAIN: [PeerSpec; 2] = [PeerSpec {
     audio_slots: 1,
     video_slots: 1,
     names_ssrcs: true,
+    simulcast: false,
+    temporal: false,
     profile: "AEAD_AES_128_GCM",
     clock_offset: 0,
 }; 2];

@@ -5,7 +5,7 @@ import { Peer } from "./peer.js";
 import { Reporter } from "./report.js";
 import { keepResume, newResume, readResume } from "./token.js";
 
-/** Events: `change` (place, roster, people), `layout`, `stats`, `media` (connection state), `receivers`, `down`, `over`, and `trouble`. */
+/** Events: `welcome`, `change` (place, roster, people), `layout`, `stats`, `media` (connection state), `receivers`, `down`, `over`, and `trouble`. */
 export class Session extends EventTarget {
   welcome = null;
   place = null;
@@ -67,6 +67,7 @@ export class Session extends EventTarget {
       this.layout = message.slots;
       this.#emit("layout");
     });
+    on("demand", (message) => this.peer.demand(message.source, message.encodings));
     on("stats", (message) => {
       this.stats = message.people;
       this.#emit("stats");
@@ -99,6 +100,7 @@ export class Session extends EventTarget {
     if (message.place !== this.place) this.roster = null;
     this.#told.clear();
     this.#setPlace(message.place);
+    this.#emit("welcome");
     this.#emit("change");
     this.peer.joined(message).catch((error) => this.#mediaFailed(error));
     if (message.again && message.place === "admitted" && this.pinned) this.pin(this.pinned).catch(() => {});

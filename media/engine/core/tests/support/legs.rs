@@ -1,11 +1,16 @@
 //! Descriptions of legs as the control plane would hand them over.
 
 use engine_core::api::{
-    Codec, Extensions, Feed, Format, IceParams, Kind, LegId, SlotSpec, SourceRef, SourceSpec,
+    Codec, EncodingSpec, Extensions, Feed, Format, IceParams, Kind, LegId, SlotSpec, SourceRef,
+    SourceSpec,
 };
 
 pub const MID_ID: u8 = 4;
 pub const AUDIO_LEVEL_ID: u8 = 1;
+pub const RID_ID: u8 = 5;
+pub const REPAIRED_RID_ID: u8 = 6;
+/// Names of simulcast encodings, lowest quality first.
+pub const RIDS: [&str; 3] = ["q", "h", "f"];
 
 /// One end of a feed: a peer, and the index of its slot or source.
 pub type End = (usize, u16);
@@ -19,6 +24,10 @@ pub struct PeerSpec {
     pub video_slots: u16,
     /// Whether the description names the SSRCs; otherwise the media identification has to.
     pub names_ssrcs: bool,
+    /// Three encodings of the pictures, told apart by their names alone.
+    pub simulcast: bool,
+    /// Three temporal layers in each.
+    pub temporal: bool,
     pub profile: &'static str,
     /// Distance of the peer's wall clock from ours, in microseconds.
     pub clock_offset: i64,
@@ -32,6 +41,8 @@ impl Default for PeerSpec {
             audio_slots: 1,
             video_slots: 1,
             names_ssrcs: true,
+            simulcast: false,
+            temporal: false,
             profile: "AEAD_AES_128_GCM",
             clock_offset: 0,
         }
@@ -48,8 +59,10 @@ impl PeerSpec {
                 source: 0,
                 kind: Kind::Audio,
                 mid: "0".into(),
-                ssrc: named(base + 1),
-                rtx_ssrc: None,
+                encodings: vec![EncodingSpec {
+                    ssrc: named(base + 1),
+                    ..EncodingSpec::default()
+                }],
                 formats: vec![opus(leg), telephone_event()],
             });
         }
@@ -58,12 +71,27 @@ impl PeerSpec {
                 source: 1,
                 kind: Kind::Video,
                 mid: "1".into(),
-                ssrc: named(base + 2),
-                rtx_ssrc: named(base + 3),
+                encodings: self.encodings(base),
                 formats: vec![vp8(leg)],
             });
         }
         sources
+    }
+
+    fn encodings(&self, base: u32) -> Vec<EncodingSpec> {
+        if self.simulcast {
+            let named = RIDS.map(|rid| EncodingSpec {
+                rid: Some(rid.into()),
+                ..EncodingSpec::default()
+            });
+            return named.to_vec();
+        }
+        let named = |ssrc| self.names_ssrcs.then_some(ssrc);
+        vec![EncodingSpec {
+            rid: None,
+            ssrc: named(base + 2),
+            rtx_ssrc: named(base + 3),
+        }]
     }
 
     pub fn slots(&self, leg: u64) -> Vec<SlotSpec> {
@@ -74,6 +102,7 @@ impl PeerSpec {
             ssrc: base + u32::from(slot),
             rtx_ssrc: None,
             formats: vec![opus(leg)],
+            fec: None,
         });
         let video = (0..self.video_slots).map(|slot| SlotSpec {
             slot: self.audio_slots + slot,
@@ -81,6 +110,7 @@ impl PeerSpec {
             ssrc: base + 500 + u32::from(slot),
             rtx_ssrc: Some(base + 5_000 + u32::from(slot)),
             formats: vec![vp8(leg)],
+            fec: None,
         });
         audio.chain(video).collect()
     }
@@ -89,6 +119,9 @@ impl PeerSpec {
         Extensions {
             mid: Some(MID_ID),
             audio_level: Some(AUDIO_LEVEL_ID),
+            transport_cc: None,
+            rid: Some(RID_ID),
+            repaired_rid: Some(REPAIRED_RID_ID),
         }
     }
 }
@@ -118,6 +151,8 @@ pub fn opus(leg: u64) -> Format {
         packetization_mode: None,
         profile: None,
         level_asymmetry: false,
+        transport_cc: false,
+        red_pt: None,
     }
 }
 
@@ -133,6 +168,8 @@ pub fn telephone_event() -> Format {
         packetization_mode: None,
         profile: None,
         level_asymmetry: false,
+        transport_cc: false,
+        red_pt: None,
     }
 }
 
@@ -148,6 +185,8 @@ pub fn vp8(leg: u64) -> Format {
         packetization_mode: None,
         profile: None,
         level_asymmetry: false,
+        transport_cc: false,
+        red_pt: None,
     }
 }
 
@@ -160,5 +199,7 @@ pub fn feed(to: (u64, u16), from: (u64, u16)) -> Feed {
             leg: LegId(from.0),
             source: from.1,
         }),
+        importance: Feed::of_others(),
+        height: None,
     }
 }

@@ -33,5 +33,5 @@ pub use model::Model;
 pub use net::{Jitter, Loss, Net, Path};
 pub use peer::Peer;
 pub use receiver::{Got, Receiver};
-pub use sender::{Plain, Sender, Tag};
+pub use sender::{Picture, Plain, Sender, Tag};
 pub use world::{ms, World, START};

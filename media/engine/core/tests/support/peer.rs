@@ -2,7 +2,7 @@
 
 use super::legs::{ice, ssrc_base};
 use super::{Path, PeerSpec, Plain, Random, Receiver, Sender};
-use engine_core::api::{Command, IceParams, LegId, RoomId};
+use engine_core::api::{Command, IceParams, Kind, LegId, RoomId};
 use engine_core::Micros;
 use engine_srtp::{Inbound, Outbound, Profile};
 use engine_wire::demux::{classify, Class};
@@ -59,10 +59,18 @@ impl Peer {
         );
         let base = ssrc_base(leg);
         let sources = spec.sources(leg).into_iter();
-        let senders = sources.map(|source| {
-            let ssrc = base + 1 + u32::from(source.source);
-            Sender::new(leg, source, (ssrc, base + 3), random)
-        });
+        let mut senders = Vec::new();
+        for source in sources {
+            for encoding in 0..source.encodings.len() as u32 {
+                let ssrc = base + 1 + u32::from(source.source) + 10 * encoding;
+                let ssrcs = (ssrc, base + 3 + 10 * encoding);
+                let mut sender = Sender::new(leg, source.clone(), ssrcs, random);
+                sender.encoding = encoding as u8;
+                sender.temporal = spec.temporal && source.kind == Kind::Video;
+                sender.payload_len <<= encoding;
+                senders.push(sender);
+            }
+        }
         Self {
             leg,
             room,
@@ -71,7 +79,7 @@ impl Peer {
             ice: ice(leg, 0),
             up: Path::PERFECT,
             down: Path::PERFECT,
-            senders: senders.collect(),
+            senders,
             receivers: spec.slots(leg).into_iter().map(Receiver::new).collect(),
             blocks: Vec::new(),
             checks_answered: 0,

@@ -1,6 +1,6 @@
 //! One stream that a peer sends: packets that say where they come from, and their retransmission.
 
-use super::legs::{AUDIO_LEVEL_ID, MID_ID};
+use super::legs::{AUDIO_LEVEL_ID, MID_ID, REPAIRED_RID_ID, RID_ID};
 use super::Random;
 use engine_core::api::{Format, Kind, LegId, SourceRef, SourceSpec};
 use engine_core::Micros;
@@ -54,6 +54,17 @@ pub struct Plain {
     pub sequence: u64,
 }
 
+/// A picture as it was sent: its moment names it.
+#[derive(Debug, Clone)]
+pub struct Picture {
+    pub at: Micros,
+    pub key: bool,
+    pub tid: u8,
+    pub sync: bool,
+    /// Pictures that it refers to.
+    pub refers: Vec<Micros>,
+}
+
 #[derive(Debug)]
 pub struct Sender {
     pub leg: u64,
@@ -77,6 +88,12 @@ pub struct Sender {
     pub octets: u64,
     /// The stream's next extended sequence number.
     pub sequence: u64,
+    /// Which of the source's encodings this is.
+    pub encoding: u8,
+    /// Pictures are in three temporal layers.
+    pub temporal: bool,
+    /// Every picture that was sent.
+    pub log: Vec<Picture>,
     rtx_sequence: u64,
     timestamp_base: u32,
     started: Option<Micros>,
@@ -114,6 +131,9 @@ impl Sender {
             packets: 0,
             octets: 0,
             sequence: random.below(1 << 15),
+            encoding: 0,
+            temporal: false,
+            log: Vec::new(),
             rtx_sequence: random.below(1 << 15),
             timestamp_base: random.next() as u32,
             started: None,
@@ -148,7 +168,9 @@ impl Sender {
         self.started.get_or_insert(now);
         let key = std::mem::take(&mut self.key_frame_due);
         self.picture = (self.picture + 1) & 0x7fff;
-        self.tl0 = self.tl0.wrapping_add(1);
+        let picture = self.next_picture(now, key);
+        self.tl0 = self.tl0.wrapping_add(u8::from(picture.tid == 0));
+        self.log.push(picture);
         if key && self.spec.kind == Kind::Video {
             self.key_frames.push(now);
         }
@@ -156,6 +178,32 @@ impl Sender {
         (0..count)
             .map(|at| self.packet(now, key, (at, count)))
             .collect()
+    }
+
+    /// Where the picture stands in the pattern 0, 2, 1, 2, which a key frame begins anew; the second and third of each
+    /// four refer to the base layer alone.
+    fn next_picture(&self, now: Micros, key: bool) -> Picture {
+        let since_key = self.log.iter().rev().take_while(|p| !p.key).count();
+        let place = if key { 0 } else { (since_key + 1) % 4 };
+        let (tid, sync) = [(0, false), (2, true), (1, true), (2, false)][place];
+        let (tid, sync) = if self.temporal {
+            (tid, sync)
+        } else {
+            (0, false)
+        };
+        let last = |tid: u8| self.log.iter().rev().find(|p| p.tid == tid).map(|p| p.at);
+        let refers = match (key, place) {
+            (true, _) => Vec::new(),
+            (false, 3) if self.temporal => [last(0), last(1)].into_iter().flatten().collect(),
+            _ => last(0).into_iter().collect(),
+        };
+        Picture {
+            at: now,
+            key,
+            tid,
+            sync,
+            refers,
+        }
     }
 
     fn packet(&mut self, now: Micros, key: bool, (at, count): (usize, usize)) -> Plain {
@@ -177,11 +225,11 @@ impl Sender {
         let tag = Tag {
             leg: self.leg,
             source: self.spec.source,
-            number: self.number,
+            number: u64::from(self.encoding) << 56 | self.number,
             sent_at: now,
         };
         tag.write(&mut payload);
-        let plain = self.assemble(&header, &payload);
+        let plain = self.assemble(&header, &payload, RID_ID);
         self.history.insert(self.sequence, (plain.clone(), header));
         if self.history.len() > 600 {
             self.history.pop_first();
@@ -197,10 +245,15 @@ impl Sender {
     fn vp8_head(&self, key: bool, first: bool) -> Vec<u8> {
         let [high, low] = self.picture.to_be_bytes();
         let mut head = vec![0x80, 0xc0, high | 0x80, low, self.tl0];
+        if let Some(picture) = self.log.last().filter(|_| self.temporal) {
+            head[1] |= 0x20;
+            head.push(picture.tid << 6 | u8::from(picture.sync) << 5);
+        }
         if first {
             head[0] |= 0x10;
+            let [low, high] = (180_u16 << self.encoding).to_le_bytes();
             let tag: &[u8] = if key {
-                &[0x10, 2, 0, 0x9d, 1, 0x2a, 0x80, 2, 0xe0, 1]
+                &[0x10, 2, 0, 0x9d, 1, 0x2a, 0x80, 2, low, high]
             } else {
                 &[0x11, 2, 0]
             };
@@ -218,7 +271,7 @@ impl Sender {
             timestamp: self.timestamp(now),
             ssrc: self.ssrc,
         };
-        let mut plain = self.assemble(&header, &[0, 0, 0, 4]);
+        let mut plain = self.assemble(&header, &[0, 0, 0, 4], RID_ID);
         plain.bytes[0] |= 0x20;
         self.sequence += 1;
         plain
@@ -233,16 +286,21 @@ impl Sender {
     }
 
     /// Header with extensions, then the payload.
-    fn assemble(&self, header: &FixedHeader, payload: &[u8]) -> Plain {
+    fn assemble(&self, header: &FixedHeader, payload: &[u8], rid_id: u8) -> Plain {
         let mut bytes = header.to_bytes().to_vec();
         bytes[0] |= 0x10;
-        bytes.extend_from_slice(&[0xbe, 0xde, 0, 1]);
+        let rid = self.spec.encodings[usize::from(self.encoding)].rid.as_ref();
+        bytes.extend_from_slice(&[0xbe, 0xde, 0, if rid.is_some() { 2 } else { 1 }]);
         let mid = self.spec.mid.as_bytes()[0];
         bytes.extend_from_slice(&[MID_ID << 4, mid, AUDIO_LEVEL_ID << 4, self.level]);
+        if let Some(rid) = rid {
+            bytes.extend_from_slice(&[rid_id << 4, rid.as_bytes()[0], 0, 0]);
+        }
+        let header_len = bytes.len();
         bytes.extend_from_slice(payload);
         Plain {
             bytes,
-            header_len: 20,
+            header_len,
             sequence: u64::from(header.sequence) | (self.sequence & !0xffff),
         }
     }
@@ -262,7 +320,7 @@ impl Sender {
         payload.extend_from_slice(&original.bytes[original.header_len..]);
         let plain = Plain {
             sequence: self.rtx_sequence,
-            ..self.assemble(&header, &payload)
+            ..self.assemble(&header, &payload, REPAIRED_RID_ID)
         };
         self.rtx_sequence += 1;
         Some(plain)

@@ -11,11 +11,12 @@ use engine_wire::{rtcp, seq, stun};
 pub(crate) type Exercise = fn(&[u8]);
 
 /// Every exercise by the name of its fuzz target.
-pub(crate) const ALL: [(&str, Exercise); 7] = [
+pub(crate) const ALL: [(&str, Exercise); 8] = [
     ("demux", demux),
     ("rtp", rtp),
     ("rtcp", rtcp),
     ("twcc", twcc),
+    ("ccfb", ccfb),
     ("stun", stun),
     ("vp8", vp8),
     ("h264", other_payloads),
@@ -143,6 +144,7 @@ fn rewrite_rtcp(packet: rtcp::Packet<'_>, out: &mut Vec<u8>) {
             assert!(again.entries().eq([entry]));
         }),
         Packet::TransportFeedback(feedback) => refeed(feedback, out),
+        Packet::CongestionFeedback(feedback) => rereport(feedback, out),
         Packet::Remb(remb) => assert!(remb.ssrcs().count() < 256),
         Packet::Other { format, .. } => assert!(format < 32),
     }
@@ -167,12 +169,49 @@ fn renack(nack: rtcp::Nack<'_>, out: &mut Vec<u8>) {
 
 /// Any bytes as the body of transport-wide feedback, which random packets hardly ever are.
 pub(crate) fn twcc(data: &[u8]) {
+    rtcp_of(0x8F, data);
+}
+
+/// Any bytes as the body of congestion control feedback.
+pub(crate) fn ccfb(data: &[u8]) {
+    rtcp_of(0x8B, data);
+}
+
+fn rtcp_of(first: u8, data: &[u8]) {
     let body = &data[..data.len().min(1_400) & !3];
     let words = (body.len() / 4) as u16;
-    let mut packet = vec![0x8F, 205];
+    let mut packet = vec![first, 205];
     packet.extend_from_slice(&words.to_be_bytes());
     packet.extend_from_slice(body);
     rtcp(&packet);
+}
+
+/// What a report says of streams can be said again, word for word but for padding and unused bits.
+fn rereport(feedback: rtcp::CongestionFeedback<'_>, out: &mut Vec<u8>) {
+    let whole = |feedback: rtcp::CongestionFeedback<'_>| -> Vec<(u32, u16, Vec<_>)> {
+        let streams = feedback.streams();
+        let streams = streams.map(|s| (s.ssrc, s.first_sequence, s.packets().collect()));
+        streams.collect()
+    };
+    let before = whole(feedback);
+    let packets: Vec<Vec<_>> = before
+        .iter()
+        .map(|(_, _, packets)| packets.iter().map(|(_, packet)| *packet).collect())
+        .collect();
+    let streams: Vec<_> = before
+        .iter()
+        .zip(&packets)
+        .map(|((ssrc, first, _), packets)| (*ssrc, *first, &packets[..]))
+        .collect();
+    rtcp::write_congestion_feedback(out, feedback.sender, feedback.timestamp, &streams);
+    let Some(Ok(rtcp::Packet::CongestionFeedback(again))) = rtcp::parse(out).next() else {
+        panic!("feedback not read back")
+    };
+    assert_eq!(
+        (again.sender, again.timestamp),
+        (feedback.sender, feedback.timestamp)
+    );
+    assert_eq!(whole(again), before);
 }
 
 /// What a report says of packets can be said again, in as many reports as it takes; times are multiples of 250 us.

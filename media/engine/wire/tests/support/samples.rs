@@ -13,13 +13,17 @@ pub(crate) struct Sample {
 
 /// All samples, in a fixed order.
 pub(crate) fn all() -> Vec<Sample> {
-    let feedback = rtcp()
-        .into_iter()
-        .filter(|s| s.name.starts_with("transport_wide"));
-    let bodies = feedback.map(|whole| Sample {
-        target: "twcc",
-        bytes: whole.bytes[4..].to_vec(),
-        ..whole
+    let bodies = rtcp().into_iter().filter_map(|whole| {
+        let target = match whole.name.split_once("_feedback")? {
+            ("transport_wide", _) => "twcc",
+            _ => "ccfb",
+        };
+        let bytes = whole.bytes[4..].to_vec();
+        Some(Sample {
+            target,
+            bytes,
+            ..whole
+        })
     });
     [rtp(), rtcp(), stun(), payloads(), bodies.collect()].concat()
 }
@@ -136,6 +140,24 @@ fn rtcp() -> Vec<Sample> {
         sample("rtcp", "padded_bye", &padded_bye),
         sample("rtcp", "reasoned_bye", &reasoned_bye),
         sample("rtcp", "remb", &remb),
+        written("congestion_control_feedback", &|out| {
+            let packet = |arrival, ecn| rtcp::PacketReport { arrival, ecn };
+            let video = [
+                packet(rtcp::Arrival::Before(100), 1),
+                packet(rtcp::Arrival::Missing, 0),
+                packet(rtcp::Arrival::LongBefore, 0),
+            ];
+            let audio = [
+                packet(rtcp::Arrival::After, 3),
+                packet(rtcp::Arrival::Before(0), 0),
+            ];
+            rtcp::write_congestion_feedback(
+                out,
+                1,
+                0x1234_5678,
+                &[(2, 65_535, &video), (3, 9, &audio)],
+            );
+        }),
         written("transport_wide_feedback", &|out| {
             let arrivals = [
                 (9, 1_000_000),
