@@ -40,6 +40,13 @@ Percent = Annotated[float, Meta(ge=0, le=100)]
 NotNegative = Annotated[float, Meta(ge=0)]
 Count = Annotated[int, Meta(ge=0)]
 Instant = Annotated[datetime, Meta(tz=True)]
+# What clients report: each within what a browser can mean, so that no figure made of it runs away.
+FrameRate = Annotated[float, Meta(ge=0, le=240)]
+Milliseconds = Annotated[float, Meta(ge=0, le=60_000)]
+Seconds = Annotated[float, Meta(ge=0, le=10_000_000)]
+Total = Annotated[int, Meta(ge=0, le=2**53)]
+Lines = Annotated[int, Meta(ge=0, le=16_384)]
+MAX_SLOT_REPORTS: Final = 64
 
 
 class Role(StrEnum):
@@ -67,6 +74,26 @@ class SourceName(StrEnum):
     MIC = "mic"
     CAMERA = "camera"
     CONTENT = "content"
+
+
+class Limited(StrEnum):
+    """What keeps a sender from more: `qualityLimitationReason` of the statistics of WebRTC."""
+
+    NONE = "none"
+    CPU = "cpu"
+    BANDWIDTH = "bandwidth"
+    OTHER = "other"
+
+
+class Verdict(StrEnum):
+    """Whose link, or what else, is to blame for a person's bad picture or sound; `unknown` without figures."""
+
+    GOOD = "good"
+    UPLINK = "uplink"
+    DOWNLINK = "downlink"
+    BRIDGE = "bridge"
+    CLIENT_CPU = "client_cpu"
+    UNKNOWN = "unknown"
 
 
 class Language(StrEnum):
@@ -254,6 +281,39 @@ class End(Wire, frozen=True, kw_only=True):
     ref: Ref
 
 
+class SlotReport(Part, frozen=True, kw_only=True):
+    """What the client knows of one slot. Counts are since the connection was made; pictures have `width`."""
+
+    mid: Mid
+    frames_per_second: FrameRate | None = None
+    arrived_per_second: FrameRate | None = None
+    freezes: Total = 0
+    frozen_seconds: Seconds = 0.0
+    concealed: Total = 0
+    samples: Total = 0
+    buffer_ms: Milliseconds | None = None
+    width: Lines | None = None
+    height: Lines | None = None
+
+
+class SourceReport(Part, frozen=True, kw_only=True):
+    """What the client knows of one of its pictures on the way out; seconds since the connection was made."""
+
+    source: SourceName
+    limited: Limited = Limited.NONE
+    cpu_seconds: Seconds = 0.0
+    bandwidth_seconds: Seconds = 0.0
+    frames_per_second: FrameRate | None = None
+
+
+class Report(Wire, frozen=True, kw_only=True):
+    """What only the client knows of its media, every 2 s: hints, never in place of what the bridge measures."""
+
+    slots: Annotated[list[SlotReport], Meta(max_length=MAX_SLOT_REPORTS)]
+    sources: Annotated[list[SourceReport], Meta(max_length=3)]
+    rtt_ms: Milliseconds | None = None
+
+
 class Leave(Wire, frozen=True, kw_only=True):
     """Go, and free the place at once instead of after the time allowed for coming back."""
 
@@ -393,25 +453,50 @@ class Demand(Wire, frozen=True, kw_only=True):
     encodings: list[Wanted]
 
 
-class Flow(Part, frozen=True, kw_only=True):
-    """Quality in one direction over the last interval."""
+class StreamStats(Part, frozen=True, kw_only=True):
+    """Quality of one kind of media in one direction: a source on its way up, all slots of its kind down.
 
+    `burst_packets` is the mean length of runs of lost packets; `mos` the E-model's estimate for sound, 1 to 4.5.
+    """
+
+    source: SourceName
     loss_percent: Percent
+    loss_after_percent: Percent
+    burst_packets: NotNegative | None = None
     jitter_ms: NotNegative
     bitrate_kbps: NotNegative
+    frames_per_second: NotNegative | None = None
+    mos: NotNegative | None = None
+
+
+class Flow(Part, frozen=True, kw_only=True):
+    """Quality in one direction over the last two seconds: loss before and after repair, of all packets."""
+
+    loss_percent: Percent
+    loss_after_percent: Percent
+    jitter_ms: NotNegative
+    bitrate_kbps: NotNegative
+    streams: list[StreamStats]
 
 
 class PersonStats(Part, frozen=True, kw_only=True):
-    """Quality of one person's link: `up` towards the bridge, `down` from it."""
+    """Quality of one person's link: `up` towards the bridge, `down` from it.
+
+    `freezes`, `frozen_percent` and `concealed_percent` are what their page says of the last seconds.
+    """
 
     participant: Id
     up: Flow
     down: Flow
     rtt_ms: NotNegative | None = None
+    verdict: Verdict
+    freezes: Count = 0
+    frozen_percent: Percent | None = None
+    concealed_percent: Percent | None = None
 
 
 class Stats(Wire, frozen=True, kw_only=True):
-    """To hosts, every two seconds."""
+    """To hosts, every second."""
 
     people: list[PersonStats]
 
@@ -460,6 +545,7 @@ ClientMessage = (
     | Pin
     | Viewport
     | End
+    | Report
     | Leave
     | Test
     | TestReport

@@ -68,7 +68,7 @@ class Consultations(Protocol):
         """Check the link, seat the person, and send `Welcome` on the connection before returning."""
 
     async def handle(self, seat: Seat, message: ClientMessage) -> ServerMessage | None:
-        """Do what the message asks and return the reply: `Answer`, `Ok`, `Invited`, or None for `Leave`.
+        """Do what the message asks and return the reply: `Answer`, `Ok`, `Invited`; None for `Leave`, `Report`.
 
         Never called for `Join`, and never twice at a time for one seat.
         """

@@ -16,8 +16,9 @@ from signalling.errors import BadMessage, Code, SignallingError
 
 VERSIONS: Final = frozenset({m.PROTOCOL_VERSION})
 
-# What someone who waits may do: set up media behind the closed gate, prepare mic and camera, go.
-_WHILE_WAITING: Final = (m.Offer, m.SelfMute, m.Camera, m.Leave)
+# What someone who waits may do: set up media behind the closed gate, prepare mic and camera, go. A report may be
+# under way when somebody is sent back to wait.
+_WHILE_WAITING: Final = (m.Offer, m.SelfMute, m.Camera, m.Report, m.Leave)
 # A test has a connection of its own, from which no way leads into the room.
 _WHILE_TESTING: Final = (m.Offer, m.TestReport, m.Leave)
 
@@ -227,7 +228,7 @@ class Session:
 
 
 def _ref(message: m.ClientMessage) -> int | None:
-    return None if isinstance(message, m.Join | m.Leave) else message.ref
+    return None if isinstance(message, m.Join | m.Report | m.Leave) else message.ref
 
 
 def _error(code: Code, message: str | None, ref: int | None) -> Reply:

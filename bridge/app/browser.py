@@ -158,10 +158,8 @@ class BrowserDoor:
                 return await self._offer(live, seat, message)
             case m.Invite():
                 return await self._invite(live, who, message)
-            case m.Pin():
-                return self._pin(live, who, message)
-            case m.Viewport():
-                return self._view(live, who, message)
+            case m.Pin() | m.Viewport() | m.Report():
+                return self._look(live, who, message)
             case m.Leave():
                 by = ByParticipant(who)
                 await self._service.act(live, c.Leave(by=by, connection=ConnectionId(seat.connection_id)))
@@ -216,6 +214,18 @@ class BrowserDoor:
         await self._service.act(live, command)
         link = self._links.make(live.room.id, command.invitation, command.expires_at)
         return m.Invited(ref=request.ref, link=link, expires_at=command.expires_at)
+
+    def _look(self, live: LiveRoom, who: ParticipantId, message: m.Pin | m.Viewport | m.Report) -> m.Ok | None:
+        """What one page sees, or wants to: nothing of it is on record."""
+        match message:
+            case m.Pin():
+                return self._pin(live, who, message)
+            case m.Viewport():
+                return self._view(live, who, message)
+            case m.Report():
+                if (media := live.legs.get(who)) is not None:
+                    media.hints.take(self._service.outside.clock.monotonic(), message)
+                return None
 
     def _pin(self, live: LiveRoom, who: ParticipantId, pin: m.Pin) -> m.Ok:
         if pin.participant is None:

@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 from bridge.app.audit import RefusalRation
+from bridge.app.hints import Hints
 from bridge.app.planner import NO_PLAN, Plan
 from bridge.rooms.model import ConnectionId, InvitationId, ParticipantId, Room
 from media.api import Feed
@@ -30,6 +31,8 @@ class MediaLeg:
     gate_open: bool | None = None
     muted: bool | None = None
     demands: dict[int, Demand] = field(default_factory=dict)
+    hints: Hints = field(default_factory=Hints)
+    """What the page says of its media on this leg."""
 
 
 @dataclass(slots=True)

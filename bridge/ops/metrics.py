@@ -1,8 +1,8 @@
 """Prometheus collectors over the engine's snapshot and the bridge's own counts; no globals.
 
 Jitter, loss and round trip are gauges with a `quantile` label, computed over the legs present at the scrape.
-They are not histograms: of these the engine keeps the last value of each stream and no buckets, and a histogram
-filled once a scrape would count scrapes, not packets or reports. Quantiles of several bridges cannot be averaged.
+They are of the moment of the scrape; what people had over time is in the histograms of `links`, filled once a
+second. Quantiles of several bridges cannot be averaged, histograms can be added.
 Forwarding delay is a histogram, since the engine counts every datagram in buckets.
 """
 
@@ -124,10 +124,11 @@ class LegCollector(Collector):
         yield from _each(present(streams, table.STREAM_VALUES), streams, names, stream, GaugeMetricFamily)
 
 
-def make_registry(collector: Collector) -> CollectorRegistry:
-    """Make a registry of its own, with the process's CPU, memory and open files beside the collector."""
+def make_registry(*collectors: Collector) -> CollectorRegistry:
+    """Make a registry of its own, with the process's CPU, memory and open files beside the collectors."""
     registry = CollectorRegistry()
-    registry.register(collector)
+    for collector in collectors:
+        registry.register(collector)
     ProcessCollector(registry=registry)
     return registry
 

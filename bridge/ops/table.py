@@ -62,7 +62,7 @@ STREAM_COUNTERS: Final = (
     _stream(
         "recovered",
         "packets_recovered",
-        "Lost RTP packets that a retransmission or redundancy brought.",
+        "Lost RTP packets that a retransmission or redundancy brought (in), or that were sent again (out).",
         optional=True,
     ),
     _stream(
@@ -84,6 +84,8 @@ STREAM_COUNTERS: Final = (
         optional=True,
     ),
     _stream("fec_packets", "repair_packets", "Forward error correction packets sent (out).", optional=True),
+    _stream("bursts", "loss_bursts", "Runs of lost RTP packets without one between them that came (in)."),
+    _stream("frames", "frames", "Pictures, or packets of sound (in)."),
     _stream("nacks", "packets_nacked", "RTP packets asked for again: by the bridge (in), by receivers (out)."),
     _stream("rtx_packets", "packets_retransmitted", "Retransmissions: taken in (in), sent (out)."),
     _stream(

@@ -199,7 +199,7 @@ class PlayedBridge:
                 await self.socket.close()
             else:
                 self._welcome()
-        elif isinstance(message, messages.Leave):
+        elif isinstance(message, messages.Report | messages.Leave):
             return
         elif code is not None:
             self.push("error", ref=message.ref, code=code, message="Refused in a test.")

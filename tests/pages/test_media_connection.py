@@ -203,3 +203,19 @@ async def test_pictures_wait_for_their_repair_where_packets_are_lost(
     async with visit(browser, site, admitted()) as here:
         script = "([loss, trip]) => import('/static/js/buffer.js').then((one) => one.bufferFor(loss, trip))"
         assert await here.page.evaluate(script, [loss, round_trip_ms]) == buffer_ms
+
+
+async def test_the_page_reports_what_only_it_knows(browser: Browser, site: str) -> None:
+    """While there is a connection, the bridge hears of pictures shown and of what holds the camera back."""
+    bridge = admitted(media=True)
+    async with visit(browser, site, bridge) as here:
+        await here.come_in()
+        await here.until(CONNECTED)
+
+        def shows_pictures(report: messages.Report) -> bool:
+            return any((slot.frames_per_second or 0) > 1 and slot.width for slot in report.slots)
+
+        report = await bridge.expect(messages.Report, shows_pictures)
+        cameras = [source for source in report.sources if source.source is messages.SourceName.CAMERA]
+        assert len(cameras) == 1
+        assert {slot.mid for slot in report.slots} <= {str(mid) for mid in range(3, 10)}

@@ -20,7 +20,7 @@ CANARY = "zqxjkv"
 
 TYPES = [
     "join offer admit admit_all refuse remove to_waiting lock mute self_mute camera sharing hand_over invite",
-    "pin viewport end leave test test_report",
+    "pin viewport end report leave test test_report",
     "welcome answer ok invited error roster layout demand stats bye testing tested",
 ]
 
@@ -107,6 +107,42 @@ def test_mids_are_tokens(bad: str) -> None:
     """A mid is a short SDP token (RFC 8866), with nothing that could end a line."""
     with pytest.raises(BadMessage):
         m.decode_client(json.dumps(OFFER | {"sources": {"camera": bad}}))
+
+
+SLOT = {"mid": "3"}
+TOO_MUCH = [
+    {"slots": [SLOT] * 65},
+    {"sources": [{"source": "camera"}] * 4},
+    {"rtt_ms": 60_001},
+    *(
+        {"slots": [SLOT | {field: value}]}
+        for field, value in (
+            ("frames_per_second", 241),
+            ("arrived_per_second", -1),
+            ("freezes", -1),
+            ("freezes", 2**53 + 1),
+            ("frozen_seconds", 1e8),
+            ("concealed", 1.5),
+            ("samples", -1),
+            ("buffer_ms", 1e9),
+            ("width", 20_000),
+            ("height", -1),
+            ("ssrc", 1),
+        )
+    ),
+    {"sources": [{"source": "screen"}]},
+    {"sources": [{"source": "camera", "limited": "thermal"}]},
+    {"sources": [{"source": "camera", "cpu_seconds": -1}]},
+]
+
+
+@pytest.mark.parametrize("fields", TOO_MUCH, ids=str)
+def test_reports_are_bounded(fields: dict[str, object]) -> None:
+    """A report says no more than a browser can mean; a bare one says nothing and is fine."""
+    bare: dict[str, object] = {"type": "report", "slots": [], "sources": []}
+    assert isinstance(m.decode_client(json.dumps(bare)), m.Report)
+    with pytest.raises(BadMessage):
+        m.decode_client(json.dumps(bare | fields))
 
 
 def test_size_is_limited_in_bytes() -> None:

@@ -127,11 +127,7 @@ impl Encoding {
     pub fn restart(&mut self, ssrc: u32, clock_rate: u32) {
         if self.ssrc.is_some_and(|known| known != ssrc) {
             self.epoch += 1;
-            let counted = self.snapshot();
-            self.row.expected = counted.expected;
-            self.row.lost = counted.lost;
-            self.row.recovered = counted.recovered;
-            self.row.red_recovered = counted.red_recovered;
+            self.row = self.snapshot();
             self.register = ReceiveRegister::new(clock_rate);
             self.sender_report = None;
             self.newest = None;
@@ -190,10 +186,16 @@ impl Encoding {
 
     /// Counters with what is computed on demand.
     pub fn snapshot(&self) -> StreamRow {
+        let fates = self.register.fates();
+        let (changes_us, changes) = self.register.transit_changes();
         StreamRow {
-            expected: self.row.expected + self.register.expected(),
-            lost: self.row.lost + self.register.lost().max(0).unsigned_abs(),
-            recovered: self.row.recovered + self.register.recovered(),
+            expected: self.row.expected + fates.expected,
+            lost: self.row.lost + fates.lost,
+            recovered: self.row.recovered + fates.recovered,
+            bursts: self.row.bursts + fates.bursts,
+            frames: self.row.frames + self.register.frames(),
+            transit_changes_us: self.row.transit_changes_us + changes_us,
+            transit_changes: self.row.transit_changes + changes,
             red_recovered: self.row.red_recovered + self.register.by_redundancy(),
             jitter_us: self.register.jitter_micros(),
             keyframe_requests: self.key_frames.sent(),

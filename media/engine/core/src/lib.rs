@@ -33,6 +33,7 @@ pub mod ice;
 mod ingress;
 pub mod keyframe;
 pub mod layers;
+pub mod ledger;
 pub mod leg;
 pub mod link;
 pub mod loss;

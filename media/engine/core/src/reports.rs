@@ -380,11 +380,7 @@ impl Leg {
             };
             let rtt = round_trip(now, &block);
             let slot = &mut self.slots[position];
-            let clock_rate = slot.spec.formats.first().map_or(90_000, |f| f.clock_rate);
-            slot.row.lost = block.cumulative_lost.max(0).unsigned_abs().into();
-            slot.row.expected = slot.row.packets;
-            slot.row.fraction_lost = block.fraction_lost.into();
-            slot.row.jitter_us = u64::from(block.jitter) * 1_000_000 / u64::from(clock_rate.max(1));
+            slot.enter_report(&block);
             if let Some(rtt) = rtt {
                 slot.row.rtt_us = rtt;
                 self.row.rtt_us = rtt;
@@ -482,6 +478,25 @@ impl Leg {
             self.row.bytes_out += rtcp.len() as u64;
             self.row.last_out_us = now.0;
         }
+    }
+}
+
+impl crate::slot::Slot {
+    /// What a receiver says of this slot. A hole that came from the sender's side is none of this receiver's losses:
+    /// the numbers of the slot that no packet had are taken off.
+    fn enter_report(&mut self, block: &ReportBlock) {
+        let clock_rate = self.spec.formats.first().map_or(90_000, |f| f.clock_rate);
+        let next = self.rewriter.next_sequence();
+        let reached = engine_wire::seq::extend(next, block.highest_sequence as u16) + 1;
+        let under_way = next.saturating_sub(reached);
+        let never_sent = self.rewriter.given_out().saturating_sub(self.row.packets);
+        let lost = u64::from(block.cumulative_lost.max(0).unsigned_abs());
+        let row = &mut self.row;
+        row.expected = row.expected.max(row.packets.saturating_sub(under_way));
+        // A straggler can take a loss back, and a hole that is filled late can look like one: neither for long.
+        row.lost = row.lost.max(lost.saturating_sub(never_sent));
+        row.fraction_lost = block.fraction_lost.into();
+        row.jitter_us = u64::from(block.jitter) * 1_000_000 / u64::from(clock_rate.max(1));
     }
 }
 

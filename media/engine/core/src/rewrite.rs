@@ -358,6 +358,11 @@ impl Rewriter {
         (current.stream == stream).then_some(current.first_in)
     }
 
+    /// Numbers up to the newest, holes included.
+    pub const fn given_out(&self) -> u64 {
+        self.next_out - (self.ssrc & 0x7fff) as u64
+    }
+
     /// Brings the lines near that a packet needs.
     pub const fn touch(&self) -> u64 {
         self.next_out ^ self.ssrc as u64

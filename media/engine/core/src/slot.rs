@@ -272,7 +272,9 @@ impl Slot {
         }
         let spent = &mut self.repairs_spent;
         *spent = Some(*spent + 1).filter(|spent| *spent <= REPAIR_BUDGET)?;
-        self.repairs[sequence as usize % RECENT_REPAIRS] = (sequence, now);
+        let before = &mut self.repairs[sequence as usize % RECENT_REPAIRS];
+        self.row.recovered += u64::from(before.0 != sequence);
+        *before = (sequence, now);
         Some(())
     }
 

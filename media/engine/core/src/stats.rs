@@ -107,16 +107,25 @@ row! {
         packets,
         /// Their payload bytes.
         bytes,
-        /// Packets that were expected.
+        /// Packets of which it is known whether they came by themselves (0), or that the receiver reports on (1).
         expected,
-        /// Packets lost: measured here (direction 0), or as the receiver reports (1). Before repair.
+        /// Of these, the lost ones, before any repair: measured here (0), or as the receiver reports, less what never
+        /// reached us either (1). Never falls.
         lost,
-        /// Lost packets that a retransmission or redundancy brought (direction 0).
+        /// Lost packets that a retransmission or redundancy brought (0), or that were sent again when asked for (1).
         recovered,
+        /// Runs of lost packets without a received one in between (0).
+        bursts,
+        /// Pictures, or packets of sound (0).
+        frames,
         /// Loss in the last report interval, in 256ths.
         fraction_lost,
         /// Interarrival jitter (RFC 3550): measured here (0), or as the receiver reports (1).
         jitter_us,
+        /// What jitter is the mean of, since the stream began: differences of transit together (0).
+        transit_changes_us,
+        /// Their number (0).
+        transit_changes,
         /// Last measured round trip; 0 when none.
         rtt_us,
         /// Packets asked for again: by us (0), by the receiver (1).

@@ -167,6 +167,11 @@ export class Peer extends EventTarget {
     }).catch(() => {}); // a connection that was closed meanwhile, or a browser that cannot: it sends as it did
   }
 
+  /** What is sent on an m-line: `mic`, `camera`, `content`, or null. */
+  sourceOf(mid) {
+    return SOURCES.find((source) => this.#senders[source]?.mid === mid) ?? null;
+  }
+
   /** The slots: {mid, kind, receiver} of every m-line that we receive on. */
   slots() {
     const receiving = this.pc?.getTransceivers().filter((each) => each.direction === "recvonly") ?? [];
