@@ -82,8 +82,8 @@ class SourceRef(msgspec.Struct, frozen=True, kw_only=True):
 class Feed(msgspec.Struct, frozen=True, kw_only=True):
     """What fills a slot: forward this source, unchanged but for its numbers.
 
-    `importance` says who yields last on a thin link: 0 pinned or content, 1 signer, 2 speaker, 3 others. `height` is
-    the most lines of picture that the page can show in the slot, None when nobody knows.
+    `importance` says who yields last on a thin link: 0 pinned or content, 1 signer, 2 speaker, 3 others. `height`
+    is the most lines of picture that the page can show in the slot, None when nobody knows.
     """
 
     leg: int

@@ -26,7 +26,7 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
     generic NACK and picture loss indication were agreed. The rest is for H.264 alone (RFC 6184 section 8.1):
     `packetization_mode`, None for 0; `profile` is profile-level-id as a number of 24 bits, None for baseline at
     level 1; `level_asymmetry` says that the level received may differ from the level sent. `transport_cc` says
-    that feedback on transport-wide sequence numbers was agreed (draft-holmer-rmcat-transport-wide-cc-extensions-01);
+    that feedback on transport-wide numbers was agreed (draft-holmer-rmcat-transport-wide-cc-extensions-01);
     `red_pt`, for Opus alone, is the payload type of RED (RFC 2198) that carries this format, or None.
     """
 
@@ -92,7 +92,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Fec(msgspec.Struct, frozen=True, kw_only=True):
-    """FlexFEC-03 towards a receiver (draft-ietf-payload-flexible-fec-scheme-03): payload type, the bridge's SSRC."""
+    """FlexFEC-03 towards a receiver (draft-ietf-payload-flexible-fec-scheme-03): payload type, our SSRC."""
 
     pt: int
     ssrc: int

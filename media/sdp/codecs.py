@@ -16,8 +16,9 @@ VIDEO_CODECS: Final = frozenset({"vp8", "h264", "vp9", "av1"})
 VIDEO_FEEDBACK: Final = ("nack", "nack pli", "ccm fir")
 TRANSPORT_CC: Final = "transport-cc"
 REPAIRS: Final = frozenset({"nack", "red", "fec", "feedback", "simulcast"})
-"""What can be left out of answers: retransmissions (RFC 4585 section 6.2.1, RFC 4588), redundant sound (RFC 2198),
-FlexFEC for pictures, transport-wide congestion control both ways, and several encodings of a picture (RFC 8853)."""
+"""What can be left out of answers: retransmissions (RFC 4585 section 6.2.1, RFC 4588), redundant sound
+(RFC 2198), FlexFEC for pictures, transport-wide congestion control both ways, and several encodings of a
+picture (RFC 8853)."""
 # The fmtp of an answer says what the answerer wants to receive. Stereo is not asked for: speech gains nothing
 # by it.
 OPUS_PARAMETERS: Final = ("minptime", "useinbandfec")
@@ -32,8 +33,8 @@ class Capabilities:
     """What the bridge takes: codecs by name in lower case, most wanted first.
 
     Bit rates are in bit/s, None for no limit. The limits go into b=TIAS (RFC 3890) of the m-lines of the
-    camera and of the content. `without` names `REPAIRS` that are left out of answers, so that a bench shows what each
-    is worth: a client that was not offered one does without it, and so does the engine towards it.
+    camera and of the content. `without` names `REPAIRS` that are left out of answers, so that a bench shows what
+    each is worth: a client that was not offered one does without it, and so does the engine towards it.
     """
 
     audio: tuple[str, ...] = ("opus",)
