@@ -16,8 +16,11 @@ const TOLERANCE: u64 = 105;
 const ROOM_FOR: (Micros, Micros) = (Micros::from_millis(2_000), Micros::from_millis(1_000));
 /// A climb that has to be taken back within this time has failed.
 const FAILED_WITHIN: Micros = Micros::from_secs(30);
-/// How long nothing goes up after something went down, and the longest after climbs that failed one upon the other.
-const HOLD: (Micros, Micros) = (Micros::from_secs(30), Micros::from_secs(240));
+/// How long nothing goes up after something went down: an estimate falls below what the link carries until the queue
+/// there is gone.
+const CALM: Micros = Micros::from_millis(1_000);
+/// The same after a climb that failed, and the longest after climbs that failed one upon the other.
+const HOLD: (Micros, Micros) = (Micros::from_secs(60), Micros::from_secs(240));
 /// An estimate this much above that of the last fall, in percent, is another link: nothing is held back on it.
 const ANOTHER_LINK: u64 = 200;
 
@@ -151,9 +154,9 @@ impl Allocator {
     ) -> Vec<usize> {
         let failed = self.climbed.is_some_and(|at| now.since(at) < FAILED_WITHIN);
         let hold = match self.fell.filter(|_| failed) {
-            Some(fall) => Micros(fall.hold.0 * 2).min(HOLD.1),
-            None if failed => Micros(HOLD.0 .0 * 2),
-            None => HOLD.0,
+            Some(fall) => Micros(fall.hold.0 * 2).clamp(HOLD.0, HOLD.1),
+            None if failed => HOLD.0,
+            None => CALM,
         };
         (self.room_since, self.climbed) = (None, None);
         self.fell = Some(Fall {

@@ -23,6 +23,8 @@ const GUESS: (u64, u64) = (150_000, 3);
 const SINGLE_WANTED: u64 = 1_500_000;
 /// An estimate that has fallen so far, in percent, is acted upon at once.
 const FALLEN: u64 = 90;
+/// What is held for longer is not waited for when a smaller picture takes its place.
+const HELD_LONG: Micros = Micros::from_millis(100);
 /// What a source is asked for at the least: below it there is no picture worth the name.
 const LEAST_ASKED: u64 = 50_000;
 
@@ -255,12 +257,14 @@ impl Shard {
             .slots
             .iter()
             .filter(|slot| slot.spec.kind == Kind::Audio);
-        let sources = slots.filter_map(|slot| self.source_of(slot.filling.as_ref()?));
-        let encodings = sources.flat_map(|source| &source.encodings);
-        let active = encodings.filter(|encoding| encoding.is_active(now));
-        active
-            .map(|encoding| encoding.rates.up_to(0) + OVERHEAD.1)
-            .sum()
+        let sound = slots.flat_map(|slot| {
+            let source = slot.filling.as_ref().and_then(|of| self.source_of(of));
+            let times = 1 + slot.distances().ascending().count() as u64;
+            let encodings = source.into_iter().flat_map(|source| &source.encodings);
+            let active = encodings.filter(|encoding| encoding.is_active(now));
+            active.map(move |encoding| encoding.rates.up_to(0) * times + OVERHEAD.1)
+        });
+        sound.sum()
     }
 
     /// Lets a slot be sent what was decided, or what comes nearest of what is sent now.
@@ -280,6 +284,9 @@ impl Shard {
         let before = filling.target;
         let target = wish.zip(self.source_of(filling));
         let target = target.map(|(wish, source)| source.nearest(now, wish));
+        if target.map(|layer| layer.encoding) < before.map(|layer| layer.encoding) {
+            self.clear_way(taker);
+        }
         if let Some(filling) = self.filling_mut(taker) {
             (filling.terms.wish, filling.terms.share) = (wish, share);
             filling.target = target;
@@ -296,6 +303,19 @@ impl Shard {
         }
         if is_news || before != target {
             self.demand_changed(now, sender, number);
+        }
+    }
+
+    /// A picture that has become too large for its link makes way at once: what is held of it would only keep the smaller
+    /// one from beginning.
+    fn clear_way(&mut self, taker: Taker) {
+        let Some(leg) = self.leg_mut(taker.leg) else {
+            return;
+        };
+        let link = leg.link.as_deref_mut();
+        if let Some(link) = link.filter(|link| link.delay() > HELD_LONG) {
+            link.forget_slot(taker.slot);
+            leg.slots[usize::from(taker.slot)].pause();
         }
     }
 

@@ -15,6 +15,11 @@ use std::net::SocketAddr;
 
 /// Round trip assumed until one is measured: that of a slow mobile network.
 const DEFAULT_ROUND_TRIP: Micros = Micros::from_millis(100);
+/// A link that loses more than this share, or on which packets wait for this long, is one on which everything takes longer.
+const LOSSY: f64 = 0.03;
+const SLOW: Micros = Micros::from_millis(150);
+/// Longer than any source is kept for.
+const LONGEST_REACH: Micros = Micros::from_secs(1);
 /// DTLS datagrams passed on within one second; a handshake needs about ten.
 pub const DTLS_PER_SECOND: u32 = 60;
 
@@ -150,6 +155,16 @@ impl Leg {
         } else {
             Micros(self.row.rtt_us)
         }
+    }
+
+    /// How far back its round trips let it ask. Where much is lost, so are requests and repairs, and what waits for its
+    /// turn on a thin link is taken from the cache as well.
+    pub fn reach_back(&self) -> Micros {
+        let is_bad = |link: &Link| link.loss() > LOSSY || link.delay() > SLOW;
+        if self.link.as_deref().is_some_and(is_bad) {
+            return LONGEST_REACH;
+        }
+        self.round_trip()
     }
 
     /// SSRC under which we report: that of our first slot, or 1 for a leg that takes nothing (RFC 8108 section 5.1

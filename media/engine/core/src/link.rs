@@ -124,6 +124,16 @@ impl Link {
         self.apply(now);
     }
 
+    /// What the last report has told of packets: what each was, and whether it was lost.
+    pub fn fates(&self) -> &[(Kind, bool)] {
+        self.estimator.fates()
+    }
+
+    /// Share of packets lost of late, 0 to 1.
+    pub fn loss(&self) -> f64 {
+        self.estimator.state().loss
+    }
+
     /// Bit/s that would be sent if the link carried it: what probes look for.
     pub fn set_wanted(&mut self, bps: u32) {
         self.wanted_bps = bps;

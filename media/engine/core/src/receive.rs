@@ -276,6 +276,14 @@ impl ReceiveRegister {
         !self.missing.is_empty()
     }
 
+    /// Whether this packet may still come.
+    pub fn is_missing(&self, sequence: u64) -> bool {
+        let at = self
+            .missing
+            .binary_search_by_key(&sequence, |missing| missing.sequence);
+        at.is_ok()
+    }
+
     /// Whether this packet is missing and was asked for again.
     pub fn is_requested(&self, sequence: u64) -> bool {
         let at = self

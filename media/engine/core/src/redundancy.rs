@@ -7,6 +7,7 @@ use crate::cache::PacketCache;
 use crate::exit::{Exit, Frame};
 use crate::fec::{FecSender, Way};
 use crate::forward::Ready;
+use crate::leg::Leg;
 use crate::loss::LossMeter;
 use crate::outbox::Outbox;
 use crate::red::form::{Carried, Leaving};
@@ -24,6 +25,8 @@ const PAUSE: Micros = Micros::from_millis(250);
 const PACKET_TIME: Micros = Micros::from_millis(20);
 /// Packets further apart than this are a silence between them.
 const LONGEST_PACKET: Micros = Micros::from_millis(120);
+/// What redundancy may take of a link, in percent: pictures give way to sound that is heard, but are not pushed out.
+const SPARE: u64 = 25;
 /// Weight of one packet, as a power of two, in what is known of packets' lengths.
 const SHIFT: u32 = 5;
 
@@ -98,16 +101,6 @@ impl Redundancy {
         self.plan.distances
     }
 
-    /// How the link loses, as far as is known.
-    pub const fn meter_mut(&mut self) -> &mut LossMeter {
-        &mut self.meter
-    }
-
-    /// Bits a second that the receiver's link carries beside what has to be sent in this slot; `None` if nobody knows.
-    pub const fn set_spare(&mut self, bps: Option<u64>) {
-        self.spare_bps = bps;
-    }
-
     /// Notes a packet of sound that leaves, by the numbers of its source.
     pub fn note_sound(&mut self, numbers: (u64, u32), bytes: usize) {
         self.load.note(self.clock_rate, numbers, bytes);
@@ -164,6 +157,27 @@ impl Redundancy {
             spare_bps: self.spare_bps,
         };
         self.plan = self.policy.decide(now, loss, &load);
+    }
+}
+
+impl Leg {
+    /// Takes what the last report of the link told of packets into account, slot by slot.
+    pub(crate) fn heed_fates(&mut self, now: Micros) {
+        let round_trip = self.round_trip();
+        let Some(link) = self.link.as_deref() else {
+            return;
+        };
+        let spare = u64::from(link.estimate_bps()) * SPARE / 100;
+        for slot in &mut self.slots {
+            let Some(redundancy) = slot.redundancy.as_deref_mut() else {
+                continue;
+            };
+            let own = link.fates().iter().filter(|(kind, _)| *kind == slot.sends);
+            own.for_each(|(_, lost)| redundancy.meter.handle_packet(now, *lost));
+            redundancy.spare_bps = Some(spare);
+            redundancy.decide(now, round_trip);
+            slot.row.wanted_buffer_ms = redundancy.wanted_buffer_ms().into();
+        }
     }
 }
 

@@ -42,11 +42,36 @@ impl Shard {
         let Some(mut leg) = self.legs[index as usize].take() else {
             return;
         };
+        let mut gone = None;
         if self.repair_on(now, &mut leg, slot, sequence, out).is_none() {
-            leg.slots[slot].row.rtx_misses += 1;
+            let slot = &mut leg.slots[slot];
+            slot.row.rtx_misses += 1;
+            gone = self.gone(slot, sequence).filter(|_| slot.may_give_up(now));
         }
         strike(self.armed, leg.room, Site::Repair);
         self.legs[index as usize] = Some(leg);
+        if let Some((sender, source, encoding)) = gone {
+            self.ask_key_frame(now, sender, (source, encoding), out);
+        }
+    }
+
+    /// Whose packet it was, if it belongs to what is shown and can never be sent again: only a key frame helps then, and
+    /// waiting until the receiver gives up by itself would freeze the picture for as long.
+    fn gone(&self, slot: &Slot, sequence: u16) -> Option<(u32, u16, u8)> {
+        let trace = slot.rewriter.trace(sequence)?;
+        let stream = trace.stream;
+        let filling = slot.filling.as_ref()?;
+        let is_shown = filling.flowing == Some(stream) && slot.sends == bwe::Kind::Video;
+        slot.spec.rtx_ssrc.filter(|_| is_shown)?;
+        let leg = self.leg(filling.leg)?;
+        let source = leg
+            .sources
+            .iter()
+            .find(|of| of.spec.source == stream.source)?;
+        let encoding = source.encodings.get(usize::from(stream.encoding))?;
+        let may_come = encoding.register.is_missing(trace.sequence);
+        let is_kept = encoding.cache.as_ref()?.get(trace.sequence).is_some();
+        (!may_come && !is_kept).then_some((filling.leg, stream.source, stream.encoding))
     }
 
     fn repair_on(

@@ -102,6 +102,7 @@ impl Shard {
             Packet::TransportFeedback(feedback) => {
                 if let Some(link) = leg.link.as_deref_mut() {
                     link.handle_feedback(now, feedback);
+                    leg.heed_fates(now);
                 }
             }
             Packet::Sdes(_)
@@ -294,7 +295,7 @@ impl Shard {
                 let encodings = leg.sources[position].encodings.iter();
                 let takers = encodings.flat_map(|encoding| &encoding.takers);
                 let takers = takers.filter_map(|taker| self.leg(taker.leg));
-                takers.map(Leg::round_trip).max()
+                takers.map(Leg::reach_back).max()
             });
             if let (Some(slowest), Some(leg)) = (slowest, self.leg_mut(index)) {
                 let encodings = leg.sources[position].encodings.iter_mut();

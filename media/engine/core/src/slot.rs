@@ -14,6 +14,8 @@ const RECENT_REPAIRS: usize = 32;
 /// Retransmissions to one slot within [`BUDGET_WINDOW`]. Far above what a burst of loss needs; without it one
 /// datagram of requests would be answered with half a megabyte, as often as it is sent.
 const REPAIR_BUDGET: u32 = 128;
+/// Between two key frames that a slot has asked for since a packet of it was gone.
+const GIVE_UP_PAUSE: Micros = Micros::from_millis(1_000);
 const BUDGET_WINDOW: Micros = Micros::from_millis(100);
 
 /// What of a source flows into a slot: an encoding, and its temporal layers up to one.
@@ -188,6 +190,7 @@ pub struct Slot {
     /// As negotiated.
     pub spec: Box<SlotSpec>,
     repairs: Box<[(u64, Micros); RECENT_REPAIRS]>,
+    gave_up: Micros,
 }
 
 impl Slot {
@@ -213,6 +216,7 @@ impl Slot {
                 Kind::Video => bwe::Kind::Video,
             },
             repairs: Box::new([(u64::MAX, Micros(0)); RECENT_REPAIRS]),
+            gave_up: Micros(0),
             spec: Box::new(spec),
         }
     }
@@ -291,6 +295,15 @@ impl Slot {
     pub fn touch(&self) -> u64 {
         let source = self.filling.as_ref().map_or(0, |f| u64::from(f.source));
         source ^ self.rewriter.touch() ^ self.row.packets
+    }
+
+    /// Whether a key frame may be asked for because a packet is gone: one bad link must not make all see key frames only.
+    pub fn may_give_up(&mut self, now: Micros) -> bool {
+        let may = now.since(self.gave_up) >= GIVE_UP_PAUSE;
+        if may {
+            self.gave_up = now;
+        }
+        may
     }
 
     /// Lets the slot begin again: with a key frame, and without a hole.

@@ -62,6 +62,8 @@ pub struct LinkState {
 pub struct Estimator {
     history: SentHistory,
     streams: ByStream,
+    /// What the last report told for the first time: kind, and whether it was lost.
+    fates: Vec<(Kind, bool)>,
     /// Lines of an RFC 8888 report, to be put in the order of sending.
     lines: Vec<(u16, Option<i64>)>,
     reference: Unwrapper<24>,
@@ -89,6 +91,7 @@ impl Estimator {
         Self {
             history: SentHistory::default(),
             streams: ByStream::default(),
+            fates: Vec::new(),
             lines: Vec::new(),
             reference: Unwrapper::default(),
             timestamp: Unwrapper::default(),
@@ -173,8 +176,12 @@ impl Estimator {
             self.resume(now, ended);
         }
         let mut newest = None;
+        self.fates.clear();
         for (number, arrived) in lines {
             if let Some(result) = self.history.report(number, arrived) {
+                if !result.was_lost {
+                    self.fates.push((result.kind, arrived.is_none()));
+                }
                 newest = newest.max(arrived.map(|_| result.sent_at));
                 self.on_result(now, &result);
             }
@@ -229,6 +236,11 @@ impl Estimator {
             inherent_loss: self.loss.inherent(),
             silent: self.silence.is_silent(),
         }
+    }
+
+    /// What the last report has told of packets, in the order of sending: what each was, and whether it was lost.
+    pub fn fates(&self) -> &[(Kind, bool)] {
+        &self.fates
     }
 
     /// Bytes that were sent after the last packet that a report has named.
