@@ -9,6 +9,8 @@ ENGINE := media/engine
 CARGO := cargo
 ROBOTS ?= 0
 SECONDS ?= 60
+ONLY ?=
+WITHOUT ?=
 PYTEST_ARGS ?=
 # For what needs no machine of its own. Lines with a + share these jobs with cargo, so that two builds at once do not
 # get in each other's way.
@@ -20,7 +22,7 @@ ENGINE_SOURCES := $(shell find $(ENGINE)/wire/src $(ENGINE)/srtp/src $(ENGINE)/c
 
 .DEFAULT_GOAL := help
 .PHONY: help demo serve build check check-python check-engine format test test-engine guard test-python test-wheel \
-	check-and-test-engine browsers coverage fuzz bench bench-peers figures lock clean
+	check-and-test-engine browsers emulator coverage fuzz bench bench-network bench-peers figures lock clean
 
 help: ## List the commands.
 	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | sort | awk -F ':.*?## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -77,6 +79,10 @@ check-and-test-engine:
 browsers: $(VENV)/installed
 	bash .ci/system-packages test
 
+# Built by `cargo test`, too.
+emulator:
+	+cd $(ENGINE) && $(CARGO) build --quiet --locked -p engine-netem --example emulate
+
 test-engine: ## The packet engine's tests.
 	+cd $(ENGINE) && $(CARGO) test --quiet --workspace --locked
 
@@ -84,7 +90,7 @@ guard: build browsers ## Whether the packet path has become a tenth dearer, by i
 	bash .ci/system-packages guard
 	+cd $(ENGINE) && $(CARGO) run --quiet --release --locked -p engine-io --example guard
 
-test-python: build browsers ## Python's tests, real browsers included.
+test-python: build browsers emulator ## Python's tests, real browsers included.
 	$(BIN)/pytest --numprocesses 2 --dist worksteal $(PYTEST_ARGS)
 
 test-wheel: build ## The command line's tests, against the built wheel in an environment of its own.
@@ -108,6 +114,9 @@ bench: build ## Measure; results as JSON under build/bench/.
 	cd $(ENGINE) && $(CARGO) run --quiet --release --locked -p engine-io --example come_and_go -- $(CURDIR)/build/bench/turnover.json
 	$(BIN)/python -m tests.e2e.bench_admission
 	$(BIN)/python -m tests.turnover.bench_churn
+
+bench-network: build browsers emulator ## Calls in Chromium over bad links, a minute and a half each; ONLY=loss-10, WITHOUT=nack.
+	$(BIN)/python -m tests.e2e.bench_network $(ONLY) $(if $(WITHOUT),--without $(WITHOUT))
 
 bench-peers: build ## Our bridge and Janus side by side; takes about six minutes and installs Debian's janus.
 	bash .ci/system-packages bench

@@ -17,17 +17,20 @@ from bridge.app.administration import RoomAdministration
 from bridge.app.background import Background, Later
 from bridge.app.browser import BrowserDoor, BrowserPolicy
 from bridge.app.counts import Tally
+from bridge.app.lines import Assessment
 from bridge.app.service import Outside, RoomService
+from bridge.app.trial import Trials
 from bridge.auth.errors import LinkExpired, LinkInvalid
 from bridge.auth.links import LinkSigner, load_link_keys
 from bridge.auth.secrets import api_token, hash_secret, new_secret
 from bridge.config import Config
 from bridge.ops.health import Check
+from bridge.ops.links import LinkCollector
 from bridge.ops.metrics import BridgeCollector, Facts
 from bridge.ops.web import make_ops_app, serve_ops
 from bridge.rooms.model import InvitationId, RoomId
 from bridge.store import EventStore, open_store
-from media.api import Engine, EngineError
+from media.api import Engine, EngineError, Snapshot
 from media.legs import LegPolicy, Legs
 from media.sdp import Capabilities
 from media.transport import DtlsCertificate, announced_candidates
@@ -108,18 +111,35 @@ async def run_bridge(config: Config, *, drills: bool = False) -> AsyncIterator[B
         )
         administration = RoomAdministration(service, links, store.rooms)
         engine.listen(asyncio.get_running_loop(), lambda event: legs.handle_event(event, clock.monotonic()))
-        collector = BridgeCollector(engine.snapshot, lambda: _facts(service, tally))
+        collector, seen = BridgeCollector(engine.snapshot, lambda: _facts(service, tally)), LinkCollector()
         background = Background(service, legs, clock, engine.snapshot)
-        for loop in (background.handshakes(), background.repairs(), background.figures(collector.observe)):
+        for loop in (
+            background.handshakes(),
+            background.repairs(),
+            background.figures(_observing(collector, seen, clock)),
+        ):
             stack.callback(group.create_task(loop).cancel)
-        door = BrowserDoor(service, links, _browser_policy(config), later)
+        trials = Trials(service, links, engine.snapshot)
+        door = BrowserDoor(service, links, _browser_policy(config), later, trials)
         await stack.enter_async_context(_serve_pages(config, door, administration, tally))
         checks = [Check("store", store.ping), Check("engine", lambda: _all_shards_run(engine))]
-        ops = make_ops_app(collector, engine.snapshot, checks)
+        ops = make_ops_app(collector, engine.snapshot, checks, links=seen)
         await stack.enter_async_context(serve_ops(ops, config.metrics.host, config.metrics.port))
         LOG.info("bridge_started", shards=config.media.shards)
         yield Bridge(config, service, administration, engine, store)
     LOG.info("bridge_stopped")
+
+
+def _observing(
+    collector: BridgeCollector, seen: LinkCollector, clock: SystemClock
+) -> Callable[[Snapshot, list[Assessment]], None]:
+    """What is done with each second's figures."""
+
+    def observe(snapshot: Snapshot, assessed: list[Assessment]) -> None:
+        collector.observe(snapshot)
+        seen.observe(clock.monotonic(), assessed)
+
+    return observe
 
 
 async def _all_shards_run(engine: Engine) -> None:
@@ -139,7 +159,9 @@ def _make_core(
         candidates=lambda shard: announced_candidates(
             config.media.bind, addresses[shard][1], config.media.addresses
         ),
-        capabilities=Capabilities(camera_max_bitrate=ceiling, content_max_bitrate=ceiling),
+        capabilities=Capabilities(
+            camera_max_bitrate=ceiling, content_max_bitrate=ceiling, without=frozenset(config.media.without)
+        ),
     )
     service: RoomService
     legs = Legs(
@@ -191,6 +213,7 @@ def _facts(service: RoomService, tally: Tally) -> Facts:
         participants=people,
         refusals=tally.of("refusals"),
         room_failures=tally.of("room_failures"),
+        tests=tally.of("tests"),
         bad_messages=tally.of("errors") | tally.of("http_errors"),
         dropped={
             "client": tally.of("closes").get("too_slow", 0),

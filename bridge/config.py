@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from media.sdp.codecs import REPAIRS
+
 PREFIX: Final = "BROTJENESTE_"
 FILE_VARIABLE: Final = "BROTJENESTE_CONFIG"
 
@@ -65,6 +67,11 @@ def _announced(values: tuple[str, ...]) -> None:
             raise _UnusableError("must hold addresses that browsers can reach, so not 0.0.0.0 or ::")
 
 
+def _repairs(values: tuple[str, ...]) -> None:
+    if unknown := set(values) - REPAIRS:
+        raise _UnusableError(f"must hold repairs out of {_listed(REPAIRS)}, so not {_listed(unknown)}")
+
+
 def _web_address(value: str) -> None:
     if value == "":
         return
@@ -114,6 +121,7 @@ class MediaConfig:
     base_port: int = _setting(40000, between=(1024, 65535))
     shards: int = _setting(1, between=(1, 64))
     max_bitrate_kbps: int = _setting(2000, between=(100, 20000))
+    without: tuple[str, ...] = _setting((), check=_repairs)
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,3 +75,9 @@ class NoFigures(LoadtestError):  # noqa: N818 - named for what happened
     """A file of figures is missing, or the README has no place for them."""
 
     code = "no_figures"
+
+
+class NetworkFailed(LoadtestError):  # noqa: N818 - named for what happened
+    """A pretended network could not be made, or broke; the message says which part."""
+
+    code = "network_failed"

@@ -44,7 +44,7 @@ VIDEO: Final[dict[VideoCodec, Format]] = {
     ),
 }
 _H264_FMTP: Final = "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f"
-_VIDEO_FEEDBACK: Final = ("nack", "nack pli", "ccm fir", "transport-cc")
+_VIDEO_FEEDBACK: Final = ("nack", "nack pli", "ccm fir")
 _ANSWER_FAULTS: Final = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
 
 
@@ -123,6 +123,9 @@ def write_offer(wish: Wish) -> str:
     lines = ["v=0", "o=- 1 1 IN IP4 127.0.0.1", "s=-", "t=0 0", f"a=group:BUNDLE {' '.join(mids)}"]
     for one in wish.sending:
         lines += _line(wish.local, one.kind, one.mid, "sendonly", one.formats)
+        # A robot numbers what it sends, but reports on nothing that it is sent.
+        lines += [f"a=rtcp-fb:{form.pt} transport-cc" for form in one.formats if one.kind == "video"]
+        lines += [f"a=extmap:{EXTENSIONS[TWCC_URI]} {TWCC_URI}"]
         lines += [f"a=extmap:{number} {uri}" for uri, number in _extensions(one.kind)]
         lines += [f"a=msid:robot {one.mid}", *_ssrc_lines(one, wish.local.cname)]
     audio, video = (OPUS,), tuple(VIDEO[codec] for codec in wish.codecs)
@@ -133,7 +136,7 @@ def write_offer(wish: Wish) -> str:
 
 
 def _extensions(kind: Kind) -> Iterator[tuple[str, int]]:
-    return ((uri, number) for uri, number in EXTENSIONS.items() if kind == "audio" or uri != LEVEL_URI)
+    return ((uri, EXTENSIONS[uri]) for uri in (MID_URI, LEVEL_URI) if kind == "audio" or uri != LEVEL_URI)
 
 
 def _line(local: Local, kind: Kind, mid: str, direction: str, formats: tuple[Format, ...]) -> list[str]:

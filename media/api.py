@@ -22,6 +22,7 @@ __all__ = [
     "Command",
     "CommandRefused",
     "ConsentLost",
+    "Demand",
     "Dtls",
     "Engine",
     "EngineError",
@@ -45,6 +46,7 @@ __all__ = [
     "Snapshot",
     "SourceRef",
     "Speakers",
+    "Wanted",
 ]
 
 SNAPSHOT_SECONDS: Final = 1.0
@@ -78,12 +80,18 @@ class SourceRef(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Feed(msgspec.Struct, frozen=True, kw_only=True):
-    """What fills a slot: forward this source, unchanged but for its numbers."""
+    """What fills a slot: forward this source, unchanged but for its numbers.
+
+    `importance` says who yields last on a thin link: 0 pinned or content, 1 signer, 2 speaker, 3 others. `height`
+    is the most lines of picture that the page can show in the slot, None when nobody knows.
+    """
 
     leg: int
     slot: int
     # "from" is a keyword of the language, not of the wire.
     source: SourceRef | None = msgspec.field(name="from")
+    importance: int = 3
+    height: int | None = None
 
 
 class AddLeg(_Command, frozen=True, kw_only=True):
@@ -194,6 +202,21 @@ class Speakers(_Event, frozen=True, kw_only=True):
     legs: list[int]
 
 
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """What the engine would like to get of one encoding: whether anybody takes it, and at most how many bit/s."""
+
+    active: bool
+    max_bitrate: int | None
+
+
+class Demand(_Event, frozen=True, kw_only=True):
+    """What a source should send, lowest encoding first: told when it changes, at most every 500 ms a source."""
+
+    leg: int
+    source: int
+    encodings: list[Wanted]
+
+
 class LegRemoved(_Event, frozen=True, kw_only=True):
     """A leg is gone; times as in GateChanged."""
 
@@ -235,6 +258,7 @@ Event = (
     | ConsentLost
     | GateChanged
     | Speakers
+    | Demand
     | LegRemoved
     | RoomFailed
     | ShardStopped

@@ -25,7 +25,9 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
     is the payload type of its retransmissions (RFC 4588) or None; `nack` and `pli` say whether RFC 4585
     generic NACK and picture loss indication were agreed. The rest is for H.264 alone (RFC 6184 section 8.1):
     `packetization_mode`, None for 0; `profile` is profile-level-id as a number of 24 bits, None for baseline at
-    level 1; `level_asymmetry` says that the level received may differ from the level sent.
+    level 1; `level_asymmetry` says that the level received may differ from the level sent. `transport_cc` says
+    that feedback on transport-wide numbers was agreed (draft-holmer-rmcat-transport-wide-cc-extensions-01);
+    `red_pt`, for Opus alone, is the payload type of RED (RFC 2198) that carries this format, or None.
     """
 
     pt: int
@@ -37,6 +39,8 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
     packetization_mode: int | None = None
     profile: int | None = None
     level_asymmetry: bool = False
+    transport_cc: bool = False
+    red_pt: int | None = None
 
     def takes(self, sent: "Format") -> bool:
         """Whether a receiver of this format can decode what comes in `sent`, unchanged.
@@ -60,29 +64,52 @@ def _h264(form: Format) -> tuple[int, tuple[int, int], int]:
     return form.packetization_mode or 0, (0x42, 0x40) if constrained else (profile, flags), level
 
 
+class Encoding(msgspec.Struct, frozen=True, kw_only=True):
+    """One RTP stream of a source, as answered.
+
+    `rid` names it among those of simulcast (RFC 8853), None for an only encoding. `ssrc` and `rtx_ssrc`, that of
+    its retransmissions, are None when the offer did not signal them; the engine then learns them from the RID and
+    MID header extensions (RFC 8852, RFC 8843 section 9.2).
+    """
+
+    rid: str | None = None
+    ssrc: int | None = None
+    rtx_ssrc: int | None = None
+
+
 class Source(msgspec.Struct, frozen=True, kw_only=True):
     """A stream that a leg sends: `source` is MIC, CAMERA or CONTENT.
 
-    `ssrc` is None when the offer did not signal one; the engine then learns it from the MID header extension
-    (RFC 8843 section 9.2). `formats` are in the order of preference of the answer.
+    `encodings` has at least one; several are simulcast, lowest quality first. `formats` are in the order of
+    preference of the answer.
     """
 
     source: int
     kind: Kind
     mid: str
-    ssrc: int | None
-    rtx_ssrc: int | None
+    encodings: tuple[Encoding, ...]
     formats: tuple[Format, ...]
 
 
+class Fec(msgspec.Struct, frozen=True, kw_only=True):
+    """FlexFEC-03 towards a receiver (draft-ietf-payload-flexible-fec-scheme-03): payload type, our SSRC."""
+
+    pt: int
+    ssrc: int
+
+
 class Slot(msgspec.Struct, frozen=True, kw_only=True):
-    """A stream that a leg can take: the bridge's own SSRC, and the payload types of the offer's m-line."""
+    """A stream that a leg can take: the bridge's own SSRC, and the payload types of the offer's m-line.
+
+    `fec` is None when no forward error correction was agreed.
+    """
 
     slot: int
     kind: Kind
     ssrc: int
     rtx_ssrc: int | None
     formats: tuple[Format, ...]
+    fec: Fec | None = None
 
 
 class IceParams(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,17 +128,23 @@ class IceParams(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Extensions(msgspec.Struct, frozen=True, kw_only=True):
-    """Ids (1..14, RFC 8285 one-byte form) of the header extensions a client may send; None: not agreed."""
+    """Ids (1..14, RFC 8285 one-byte form) of header extensions, one for the whole bundle; None: not agreed.
+
+    `rid` and `repaired_rid` are those of RFC 8852; `transport_cc` is that of the transport-wide sequence number.
+    """
 
     mid: int | None = None
     audio_level: int | None = None
+    transport_cc: int | None = None
+    rid: int | None = None
+    repaired_rid: int | None = None
 
 
 class SlotPlace(msgspec.Struct, frozen=True, kw_only=True):
     """Where a slot sits in the SDP: what a page needs to find its track, and a later answer needs to keep it.
 
     `stream` and `track` are the two ids of its a=msid (RFC 8830); `content` marks a slot kept for shared
-    content.
+    content. The SSRCs for repair are kept even while a later offer has no use for them.
     """
 
     slot: int
@@ -122,6 +155,7 @@ class SlotPlace(msgspec.Struct, frozen=True, kw_only=True):
     content: bool
     ssrc: int
     rtx_ssrc: int | None
+    fec_ssrc: int | None = None
 
 
 class LegDescription(msgspec.Struct, frozen=True, kw_only=True):

@@ -270,7 +270,8 @@ def _fingerprints(remote: RemoteTransport) -> list[tuple[str, str]]:
 
 def _check_ssrcs(description: LegDescription) -> None:
     """Raise SdpError for an offer that names a stream twice: the engine tells streams apart by their SSRC."""
-    named = [ssrc for source in description.sources for ssrc in (source.ssrc, source.rtx_ssrc) if ssrc is not None]
+    encodings = [encoding for source in description.sources for encoding in source.encodings]
+    named = [ssrc for one in encodings for ssrc in (one.ssrc, one.rtx_ssrc) if ssrc is not None]
     if len(named) != len(set(named)):
         raise SdpError("sdp_unusable", "Two streams of the offer have the same SSRC.")
 

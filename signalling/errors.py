@@ -42,6 +42,8 @@ class Code(StrEnum):
     UNKNOWN_ROOM = "unknown_room"
     NOT_FOUND = "not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"
+    # In place of a test.
+    TEST_BUSY = "test_busy"
 
     @property
     def sentence(self) -> str:
@@ -73,7 +75,7 @@ _SENTENCES: Final[dict[Code, str]] = {
     Code.ENDED: "The host ended the consultation for everyone.",
     Code.LEFT: "The participant left.",
     Code.REPLACED: "The same participant has connected anew, and this connection gives way.",
-    Code.JOIN_TIMEOUT: "No join message came within the time allowed.",
+    Code.JOIN_TIMEOUT: "No join message came within the time allowed, or a test took longer.",
     Code.TOO_SLOW: "The client does not read its messages fast enough.",
     Code.RESTARTING: "The bridge is shutting down; connect again in a moment.",
     Code.ORIGIN_REFUSED: "A page of another site may not open this connection.",
@@ -81,6 +83,7 @@ _SENTENCES: Final[dict[Code, str]] = {
     Code.UNKNOWN_ROOM: "There is no room with that id.",
     Code.NOT_FOUND: "There is nothing at this address.",
     Code.METHOD_NOT_ALLOWED: "This address does not take that method.",
+    Code.TEST_BUSY: "As many tests as may be are going on, or one of this link is; try again in a minute.",
 }
 
 

@@ -22,6 +22,8 @@ MAX_MESSAGE_BYTES: Final = 320 * 1024
 MAX_SERVER_BYTES: Final = 1024 * 1024
 MAX_BODY_BYTES: Final = 16 * 1024
 MAX_SDP_CHARS: Final = 256 * 1024
+MAX_SLOTS: Final = 128
+MAX_LINES: Final = 4320
 
 # Control characters and bidirectional overrides are refused: a name must look in every list as it was meant.
 _NO_CONTROLS: Final = r"^(?![\s\S]*[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069])"
@@ -38,6 +40,13 @@ Percent = Annotated[float, Meta(ge=0, le=100)]
 NotNegative = Annotated[float, Meta(ge=0)]
 Count = Annotated[int, Meta(ge=0)]
 Instant = Annotated[datetime, Meta(tz=True)]
+# What clients report: each within what a browser can mean, so that no figure made of it runs away.
+FrameRate = Annotated[float, Meta(ge=0, le=240)]
+Milliseconds = Annotated[float, Meta(ge=0, le=60_000)]
+Seconds = Annotated[float, Meta(ge=0, le=10_000_000)]
+Total = Annotated[int, Meta(ge=0, le=2**53)]
+Lines = Annotated[int, Meta(ge=0, le=16_384)]
+MAX_SLOT_REPORTS: Final = 64
 
 
 class Role(StrEnum):
@@ -67,12 +76,55 @@ class SourceName(StrEnum):
     CONTENT = "content"
 
 
+class Limited(StrEnum):
+    """What keeps a sender from more: `qualityLimitationReason` of the statistics of WebRTC."""
+
+    NONE = "none"
+    CPU = "cpu"
+    BANDWIDTH = "bandwidth"
+    OTHER = "other"
+
+
+class Verdict(StrEnum):
+    """Whose link, or what else, is to blame for a person's bad picture or sound; `unknown` without figures."""
+
+    GOOD = "good"
+    UPLINK = "uplink"
+    DOWNLINK = "downlink"
+    BRIDGE = "bridge"
+    CLIENT_CPU = "client_cpu"
+    UNKNOWN = "unknown"
+
+
 class Language(StrEnum):
     """Language of the page: Norwegian bokmal, Norwegian nynorsk, English."""
 
     NB = "nb"
     NN = "nn"
     EN = "en"
+
+
+class TrialVerdict(StrEnum):
+    """What a test of the way to the bridge has shown."""
+
+    GOOD = "good"
+    WEAK = "weak"
+    UNUSABLE = "unusable"
+
+
+class TestReason(StrEnum):
+    """What keeps a verdict from being better."""
+
+    BLOCKED = "blocked"
+    LOSS_UP = "loss_up"
+    LOSS_DOWN = "loss_down"
+    JITTER_UP = "jitter_up"
+    JITTER_DOWN = "jitter_down"
+    DELAY = "delay"
+    RATE_UP = "rate_up"
+    RATE_DOWN = "rate_down"
+    NO_PICTURE = "no_picture"
+    NO_SOUND = "no_sound"
 
 
 def _snake(name: str) -> str:
@@ -209,14 +261,80 @@ class Pin(Wire, frozen=True, kw_only=True):
     ref: Ref
 
 
+class SlotView(Part, frozen=True, kw_only=True):
+    """How many lines of picture one slot's tile can show, in pixels of the screen."""
+
+    mid: Mid
+    height: Annotated[int, Meta(ge=1, le=MAX_LINES)]
+
+
+class Viewport(Wire, frozen=True, kw_only=True):
+    """How large my tiles are; it replaces the last one. A slot that is not named may have pictures of any size."""
+
+    slots: Annotated[list[SlotView], Meta(max_length=MAX_SLOTS)]
+    ref: Ref
+
+
 class End(Wire, frozen=True, kw_only=True):
     """Host: end the consultation for everyone."""
 
     ref: Ref
 
 
+class SlotReport(Part, frozen=True, kw_only=True):
+    """What the client knows of one slot. Counts are since the connection was made; pictures have `width`."""
+
+    mid: Mid
+    frames_per_second: FrameRate | None = None
+    arrived_per_second: FrameRate | None = None
+    freezes: Total = 0
+    frozen_seconds: Seconds = 0.0
+    concealed: Total = 0
+    samples: Total = 0
+    buffer_ms: Milliseconds | None = None
+    width: Lines | None = None
+    height: Lines | None = None
+
+
+class SourceReport(Part, frozen=True, kw_only=True):
+    """What the client knows of one of its pictures on the way out; seconds since the connection was made."""
+
+    source: SourceName
+    limited: Limited = Limited.NONE
+    cpu_seconds: Seconds = 0.0
+    bandwidth_seconds: Seconds = 0.0
+    frames_per_second: FrameRate | None = None
+
+
+class Report(Wire, frozen=True, kw_only=True):
+    """What only the client knows of its media, every 2 s: hints, never in place of what the bridge measures."""
+
+    slots: Annotated[list[SlotReport], Meta(max_length=MAX_SLOT_REPORTS)]
+    sources: Annotated[list[SourceReport], Meta(max_length=3)]
+    rtt_ms: Milliseconds | None = None
+
+
 class Leave(Wire, frozen=True, kw_only=True):
     """Go, and free the place at once instead of after the time allowed for coming back."""
+
+
+class Test(Wire, frozen=True, kw_only=True):
+    """First message on a connection that only tries the way to the bridge; the reply is `testing`."""
+
+    version: Annotated[int, Meta(ge=0, le=2**31)]
+    token: Token
+    ref: Ref
+
+
+class TestReport(Wire, frozen=True, kw_only=True):
+    """What a page in a test got back of its own picture and sound; the reply is `tested`, and then `bye`."""
+
+    sent_kbps: NotNegative
+    down: Flow | None = None
+    rtt_ms: NotNegative | None = None
+    frames: Count
+    sound: bool
+    ref: Ref
 
 
 # --- server to client ---------------------------------------------------------------------------------------
@@ -295,6 +413,7 @@ class Person(Part, frozen=True, kw_only=True):
     camera: bool
     sharing: bool
     you: bool
+    tested: TrialVerdict | None = None
 
 
 class Roster(Wire, frozen=True, kw_only=True):
@@ -320,25 +439,64 @@ class Layout(Wire, frozen=True, kw_only=True):
     slots: list[LayoutSlot]
 
 
-class Flow(Part, frozen=True, kw_only=True):
-    """Quality in one direction over the last interval."""
+class Wanted(Part, frozen=True, kw_only=True):
+    """What the bridge would like one encoding to be; `max_bitrate` is in bit/s, null for no limit."""
 
+    active: bool
+    max_bitrate: Count | None = None
+
+
+class Demand(Wire, frozen=True, kw_only=True):
+    """What the bridge would like a source of the receiver's to send; it replaces the last one for this source."""
+
+    source: SourceName
+    encodings: list[Wanted]
+
+
+class StreamStats(Part, frozen=True, kw_only=True):
+    """Quality of one kind of media in one direction: a source on its way up, all slots of its kind down.
+
+    `burst_packets` is the mean length of runs of lost packets; `mos` the E-model's estimate for sound, 1 to 4.5.
+    """
+
+    source: SourceName
     loss_percent: Percent
+    loss_after_percent: Percent
+    burst_packets: NotNegative | None = None
     jitter_ms: NotNegative
     bitrate_kbps: NotNegative
+    frames_per_second: NotNegative | None = None
+    mos: NotNegative | None = None
+
+
+class Flow(Part, frozen=True, kw_only=True):
+    """Quality in one direction over the last two seconds: loss before and after repair, of all packets."""
+
+    loss_percent: Percent
+    loss_after_percent: Percent
+    jitter_ms: NotNegative
+    bitrate_kbps: NotNegative
+    streams: list[StreamStats]
 
 
 class PersonStats(Part, frozen=True, kw_only=True):
-    """Quality of one person's link: `up` towards the bridge, `down` from it."""
+    """Quality of one person's link: `up` towards the bridge, `down` from it.
+
+    `freezes`, `frozen_percent` and `concealed_percent` are what their page says of the last seconds.
+    """
 
     participant: Id
     up: Flow
     down: Flow
     rtt_ms: NotNegative | None = None
+    verdict: Verdict
+    freezes: Count = 0
+    frozen_percent: Percent | None = None
+    concealed_percent: Percent | None = None
 
 
 class Stats(Wire, frozen=True, kw_only=True):
-    """To hosts, every two seconds."""
+    """To hosts, every second."""
 
     people: list[PersonStats]
 
@@ -348,6 +506,25 @@ class Bye(Wire, frozen=True, kw_only=True):
 
     code: Code
     message: str
+
+
+class Testing(Wire, frozen=True, kw_only=True):
+    """A test may begin: make the offers, and report when media have come back for `seconds`."""
+
+    ref: Ref
+    seconds: NotNegative
+    ice_servers: list[IceServer]
+
+
+class Tested(Wire, frozen=True, kw_only=True):
+    """How good the way to the bridge is, why it is not better, and the figures that say so."""
+
+    ref: Ref
+    verdict: TrialVerdict
+    reasons: list[TestReason]
+    up: Flow
+    down: Flow
+    rtt_ms: NotNegative | None = None
 
 
 ClientMessage = (
@@ -366,10 +543,16 @@ ClientMessage = (
     | HandOver
     | Invite
     | Pin
+    | Viewport
     | End
+    | Report
     | Leave
+    | Test
+    | TestReport
 )
-ServerMessage = Welcome | Answer | Ok | Invited | ErrorMessage | Roster | Layout | Stats | Bye
+ServerMessage = (
+    Welcome | Answer | Ok | Invited | ErrorMessage | Roster | Layout | Demand | Stats | Bye | Testing | Tested
+)
 
 
 # --- REST bodies --------------------------------------------------------------------------------------------
@@ -471,14 +654,14 @@ def decode_body(data: bytes, kind: type[Body]) -> Body:
 def peek(data: str | bytes) -> tuple[int | None, int | None]:
     """Return `(version, ref)` of a message that `decode_client` refused.
 
-    `version` is there for a `join` only: a newer client's join may have fields unknown here, and should yet
+    `version` is there for a first message only: a newer client's may have fields unknown here, and should yet
     hear `unsupported_version`. `ref` lets the error name the message at fault.
     """
     try:
         envelope = strict.decode(_ENVELOPE, data, MAX_MESSAGE_BYTES)
     except SignallingError:
         return None, None
-    return (envelope.version if envelope.type == "join" else None), envelope.ref
+    return (envelope.version if envelope.type in {"join", "test"} else None), envelope.ref
 
 
 def encode(message: Part) -> str:

@@ -8,13 +8,20 @@ from typing import Protocol
 
 from signalling.errors import Code
 from signalling.messages import (
+    Answer,
     ClientMessage,
     CreateInvitation,
     CreateRoom,
     InvitationInfo,
     Join,
+    Leave,
+    Offer,
     RoomInfo,
     ServerMessage,
+    Test,
+    Tested,
+    Testing,
+    TestReport,
 )
 
 Clock = Callable[[], float]
@@ -40,6 +47,20 @@ class Connection(Protocol):
         """Queue a `bye` and close after it. Later calls of either method do nothing."""
 
 
+class Trial(Protocol):
+    """A test of the way to the bridge, apart from every room."""
+
+    @property
+    def opening(self) -> Testing:
+        """The reply to `Test`."""
+
+    def handle(self, message: Offer | TestReport | Leave) -> Answer | Tested | None:
+        """Do what the message asks and return the reply. May raise `Rejected`."""
+
+    def end(self) -> None:
+        """Forget it, now. Called once at least, however the connection ended."""
+
+
 class Consultations(Protocol):
     """The live side of rooms. Any method but `lost` may raise `Rejected`; the client then hears its code."""
 
@@ -47,10 +68,13 @@ class Consultations(Protocol):
         """Check the link, seat the person, and send `Welcome` on the connection before returning."""
 
     async def handle(self, seat: Seat, message: ClientMessage) -> ServerMessage | None:
-        """Do what the message asks and return the reply: `Answer`, `Ok`, `Invited`, or None for `Leave`.
+        """Do what the message asks and return the reply: `Answer`, `Ok`, `Invited`; None for `Leave`, `Report`.
 
         Never called for `Join`, and never twice at a time for one seat.
         """
+
+    async def test(self, test: Test) -> Trial:
+        """Check the link and begin a test, of which nobody in the room learns."""
 
     async def lost(self, seat: Seat) -> None:
         """Take note that the connection is gone. Called exactly once for each seat, however it ended."""

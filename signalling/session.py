@@ -16,8 +16,11 @@ from signalling.errors import BadMessage, Code, SignallingError
 
 VERSIONS: Final = frozenset({m.PROTOCOL_VERSION})
 
-# What someone who waits may do: set up media behind the closed gate, prepare mic and camera, go.
-_WHILE_WAITING: Final = (m.Offer, m.SelfMute, m.Camera, m.Leave)
+# What someone who waits may do: set up media behind the closed gate, prepare mic and camera, go. A report may be
+# under way when somebody is sent back to wait.
+_WHILE_WAITING: Final = (m.Offer, m.SelfMute, m.Camera, m.Report, m.Leave)
+# A test has a connection of its own, from which no way leads into the room.
+_WHILE_TESTING: Final = (m.Offer, m.TestReport, m.Leave)
 
 
 class State(Enum):
@@ -27,6 +30,7 @@ class State(Enum):
     JOINING = auto()
     WAITING = auto()
     ADMITTED = auto()
+    TESTING = auto()
     CLOSED = auto()
 
 
@@ -62,6 +66,7 @@ class Limits:
     burst: float = 60.0
     bad_message_cost: float = 10.0
     join_seconds: float = 10.0
+    test_seconds: float = 30.0
 
 
 class Bucket:
@@ -100,11 +105,12 @@ class Session:
 
     def poll_timeout(self) -> float | None:
         """When `handle_timeout` wants to be called, or None."""
-        return self._deadline if self._state is State.NEW else None
+        return self._deadline if self._state in {State.NEW, State.TESTING} else None
 
     def handle_timeout(self, now: float) -> list[Effect]:
-        """Close a connection on which no join came in time."""
-        if self._state is not State.NEW or now < self._deadline:
+        """Close a connection on which no join came in time, or whose test does not end."""
+        deadline = self.poll_timeout()
+        if deadline is None or now < deadline:
             return []
         return self._close(Code.JOIN_TIMEOUT)
 
@@ -118,7 +124,7 @@ class Session:
             message = m.decode_client(text)
         except SignallingError as error:
             return self._faulty(error, text, now)
-        return self._judge(message)
+        return self._judge(message, now)
 
     def handle_binary(self, now: float) -> list[Effect]:
         """Refuse a binary frame: the protocol has none."""
@@ -129,11 +135,11 @@ class Session:
         return self._faulty(BadMessage("Messages are text frames; a binary frame came."), b"", now)
 
     def handle_rejected(self, message: m.ClientMessage, error: SignallingError) -> list[Effect]:
-        """Tell the client that the deciding side said no. A join that fails ends the connection."""
+        """Tell the client that the deciding side said no. A first message that fails ends the connection."""
         if self._state is State.CLOSED:
             return []
         effects: list[Effect] = [_error(error.code, error.message, _ref(message))]
-        return effects + self._close(error.code) if isinstance(message, m.Join) else effects
+        return effects + self._close(error.code) if isinstance(message, m.Join | m.Test) else effects
 
     def handle_outgoing(self, message: m.ServerMessage) -> None:
         """Learn from what the deciding side sends: `welcome` and `roster` say the place, `bye` is the end."""
@@ -153,27 +159,44 @@ class Session:
         """Note that the socket is gone."""
         self._state = State.CLOSED
 
-    def _judge(self, message: m.ClientMessage) -> list[Effect]:
-        if isinstance(message, m.Join):
-            return self._join(message)
+    def _judge(self, message: m.ClientMessage, now: float) -> list[Effect]:
+        if isinstance(message, m.Join | m.Test):
+            return self._begin(message, now)
         if self._state is State.NEW:
-            told = _error(Code.WRONG_STATE, "The first message must be join.", _ref(message))
+            told = _error(Code.WRONG_STATE, "The first message must be join or test.", _ref(message))
             return [told, *self._close(Code.WRONG_STATE)]
+        if self._state is State.TESTING:
+            return self._judge_in_test(message)
         if self._state is State.JOINING:
             return [_error(Code.WRONG_STATE, "The join is not finished.", _ref(message))]
+        return self._judge_in_room(message)
+
+    def _judge_in_room(self, message: m.ClientMessage) -> list[Effect]:
         if isinstance(message, m.Leave):
             return [Deliver(message), *self._close(Code.LEFT)]
+        if isinstance(message, m.TestReport):
+            return [_error(Code.WRONG_STATE, "There is no test on this connection.", message.ref)]
         if self._state is State.WAITING and not isinstance(message, _WHILE_WAITING):
-            return [_error(Code.NOT_ADMITTED, None, message.ref)]
+            return [_error(Code.NOT_ADMITTED, None, _ref(message))]
         return [Deliver(message)]
 
-    def _join(self, join: m.Join) -> list[Effect]:
+    def _judge_in_test(self, message: m.ClientMessage) -> list[Effect]:
+        if not isinstance(message, _WHILE_TESTING):
+            return [_error(Code.WRONG_STATE, "This connection is for a test only.", _ref(message))]
+        # With the report the test is over, whatever becomes of it.
+        over = self._close(Code.LEFT) if isinstance(message, m.TestReport | m.Leave) else []
+        return [Deliver(message), *over]
+
+    def _begin(self, first: m.Join | m.Test, now: float) -> list[Effect]:
         if self._state is not State.NEW:
-            return [_error(Code.WRONG_STATE, "This connection has joined already.", None)]
-        if join.version not in VERSIONS:
+            return [_error(Code.WRONG_STATE, "This connection has joined, or is for a test.", _ref(first))]
+        if first.version not in VERSIONS:
             return self._unsupported()
-        self._state = State.JOINING
-        return [Deliver(join)]
+        if isinstance(first, m.Test):
+            self._state, self._deadline = State.TESTING, now + self._limits.test_seconds
+        else:
+            self._state = State.JOINING
+        return [Deliver(first)]
 
     def _faulty(self, error: SignallingError, data: str | bytes, now: float) -> list[Effect]:
         too_large = error.code is Code.TOO_LARGE
@@ -205,7 +228,7 @@ class Session:
 
 
 def _ref(message: m.ClientMessage) -> int | None:
-    return None if isinstance(message, m.Join | m.Leave) else message.ref
+    return None if isinstance(message, m.Join | m.Report | m.Leave) else message.ref
 
 
 def _error(code: Code, message: str | None, ref: int | None) -> Reply:

@@ -102,8 +102,23 @@ def test_the_codes_that_pages_know_are_the_protocols(module: str, name: str) -> 
 def test_the_messages_that_pages_send_are_the_protocols() -> None:
     """Every type that an act, a request or a correction names is one that clients may send."""
     text = script("acts.js") + script("session.js") + script("call.js") + script("protocol.js")
-    said_by = r"\bsend|\.act|#channel\.request|#correct|\.tell"
+    text += script("trialline.js") + script("exchange.js")
+    said_by = r"\bsend|\.act|\.ask|#channel\.request|#correct|\.tell"
     sent = set(re.findall(rf"""(?:{said_by})\((?:\{{ type: )?"([a-z_]+)\"""", text))
     sent |= set(re.findall(r"""\bnamed\("\w+", "([a-z_]+)"\)""", text))
     assert {"join", "offer", "leave", "admit", "self_mute", "camera", "sharing", "pin", "to_waiting"} <= sent
+    assert {"test", "test_report"} <= sent
     assert sent <= {message.__struct_config__.tag for message in get_args(m.ClientMessage)}
+
+
+def test_the_pages_have_advice_for_every_reason_and_a_sign_for_every_verdict() -> None:
+    """One that is new to the protocol would be shown without a word of help."""
+    assert words(constant("REMEDIES", script("selftest.js"))) == {reason.value for reason in m.TestReason}
+    assert {verdict.value for verdict in m.TrialVerdict} <= words(constant("SIGNS", script("selftest.js")))
+    texts = json.loads((SCRIPTS.parent / "i18n" / "en.json").read_text())
+    for verdict in m.TrialVerdict:
+        assert {
+            f"test.{verdict.value}.title",
+            f"test.is.{verdict.value}",
+            f"person.tested.{verdict.value}",
+        } <= set(texts)

@@ -10,6 +10,7 @@ from bridge.app import telling
 from bridge.app.live import LiveRoom, MediaLeg, Seated
 from bridge.app.ports import Links
 from bridge.app.service import RoomService
+from bridge.app.trial import Trial, Trials
 from bridge.rooms import commands as c
 from bridge.rooms import events as ev
 from bridge.rooms.model import (
@@ -58,12 +59,14 @@ class BrowserDoor:
         links: Links,
         policy: BrowserPolicy,
         later: Callable[[float, Callable[[], Awaitable[object]]], None],
+        trials: Trials,
     ) -> None:
         """Take the use cases; `later(seconds, make)` runs the awaitable that `make` gives after that time."""
         self._service = service
         self._links = links
         self._policy = policy
         self._later = later
+        self._trials = trials
 
     async def join(self, join: m.Join, connection: Connection) -> Seat:
         """Seat somebody who holds a link. Raises Rejected."""
@@ -117,6 +120,10 @@ class BrowserDoor:
         seated.connection.send(telling.welcome(live.room, person, resume, self._policy.slots))
         return person
 
+    async def test(self, test: m.Test) -> Trial:
+        """Begin a test of the way to the bridge. Raises Rejected."""
+        return await self._trials.begin(test)
+
     async def lost(self, seat: Seat) -> None:
         """Note that a socket is gone. Its owner has some time to come back before anybody is told."""
         self._later(self._policy.grace_seconds, lambda: self._gone(seat))
@@ -151,13 +158,13 @@ class BrowserDoor:
                 return await self._offer(live, seat, message)
             case m.Invite():
                 return await self._invite(live, who, message)
-            case m.Pin():
-                return self._pin(live, who, message)
+            case m.Pin() | m.Viewport() | m.Report():
+                return self._look(live, who, message)
             case m.Leave():
                 by = ByParticipant(who)
                 await self._service.act(live, c.Leave(by=by, connection=ConnectionId(seat.connection_id)))
                 return None
-            case m.Join():
+            case m.Join() | m.Test() | m.TestReport():
                 raise Rejected(Code.WRONG_STATE)
         await self._service.act(live, _command(live, who, message))
         return m.Ok(ref=message.ref)
@@ -186,6 +193,8 @@ class BrowserDoor:
         if known is not None:
             further = legs.restart(known.leg, sdp, roles, content_slots=content_slots)
             if further is not None:
+                for demand in known.demands.values():
+                    live.seats[who].connection.send(demand)
                 return further.sdp
         now = self._service.outside.clock.monotonic()
         leg, answer = legs.open(live.number, sdp, roles, content_slots=content_slots, now=now)
@@ -206,6 +215,18 @@ class BrowserDoor:
         link = self._links.make(live.room.id, command.invitation, command.expires_at)
         return m.Invited(ref=request.ref, link=link, expires_at=command.expires_at)
 
+    def _look(self, live: LiveRoom, who: ParticipantId, message: m.Pin | m.Viewport | m.Report) -> m.Ok | None:
+        """What one page sees, or wants to: nothing of it is on record."""
+        match message:
+            case m.Pin():
+                return self._pin(live, who, message)
+            case m.Viewport():
+                return self._view(live, who, message)
+            case m.Report():
+                if (media := live.legs.get(who)) is not None:
+                    media.hints.take(self._service.outside.clock.monotonic(), message)
+                return None
+
     def _pin(self, live: LiveRoom, who: ParticipantId, pin: m.Pin) -> m.Ok:
         if pin.participant is None:
             live.pins.pop(who, None)
@@ -216,6 +237,11 @@ class BrowserDoor:
         self._service.bring_in_line(live)
         self._service.tell(live)
         return m.Ok(ref=pin.ref)
+
+    def _view(self, live: LiveRoom, who: ParticipantId, view: m.Viewport) -> m.Ok:
+        live.viewports[who] = {slot.mid: slot.height for slot in view.slots}
+        self._service.bring_in_line(live)
+        return m.Ok(ref=view.ref)
 
 
 def _hold_seat(live: LiveRoom, seat: Seat) -> None:

@@ -4,8 +4,11 @@ import asyncio
 from dataclasses import dataclass, field
 
 from bridge.app.audit import RefusalRation
+from bridge.app.hints import Hints
 from bridge.app.planner import NO_PLAN, Plan
-from bridge.rooms.model import ConnectionId, ParticipantId, Room
+from bridge.rooms.model import ConnectionId, InvitationId, ParticipantId, Room
+from media.api import Feed
+from signalling.messages import Demand, TrialVerdict
 from signalling.ports import Connection
 
 
@@ -19,11 +22,17 @@ class Seated:
 
 @dataclass(slots=True)
 class MediaLeg:
-    """A leg in the engine and what was last asked of it; None where nothing was asked yet."""
+    """A leg in the engine and what was last asked of it; None where nothing was asked yet.
+
+    `demands` is what the engine last wanted of each source, for a page that was away when it was told.
+    """
 
     leg: int
     gate_open: bool | None = None
     muted: bool | None = None
+    demands: dict[int, Demand] = field(default_factory=dict)
+    hints: Hints = field(default_factory=Hints)
+    """What the page says of its media on this leg."""
 
 
 @dataclass(slots=True)
@@ -39,12 +48,17 @@ class LiveRoom:
     seats: dict[ParticipantId, Seated] = field(default_factory=dict)
     legs: dict[ParticipantId, MediaLeg] = field(default_factory=dict)
     pins: dict[ParticipantId, ParticipantId] = field(default_factory=dict)
+    viewports: dict[ParticipantId, dict[str, int]] = field(default_factory=dict)
+    """Lines of picture that tiles can show, by the mid of their slots."""
     speakers: list[int] = field(default_factory=list)
     plan: Plan = field(default_factory=lambda: NO_PLAN)
+    feeds: tuple[Feed, ...] = ()
     plan_known: bool = False
-    """Whether the engine has `plan`, as far as we know."""
+    """Whether the engine has `feeds`, which is `plan` in its words, as far as we know."""
     in_doubt: bool = False
     """Whether the records may hold more than `room`: a write failed or was cut short."""
+    tested: dict[InvitationId, TrialVerdict] = field(default_factory=dict)
+    """What the last test with each link showed."""
     refusals: RefusalRation = field(default_factory=RefusalRation)
 
     def owner_of(self, leg: int) -> ParticipantId | None:

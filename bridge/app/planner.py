@@ -1,4 +1,4 @@
-"""Which source fills which slot: one pure function over everyone who is in.
+"""Which source fills which slot, and how much each matters to who sees it: pure functions over everyone who is in.
 
 It forwards where the codecs allow it; asking for another codec, transcoding and composing join it here when their
 packages exist. Two properties matter to people: whoever is shown stays where they are (a slot changes only when
@@ -7,7 +7,7 @@ with each other.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import product
 from types import MappingProxyType
@@ -29,10 +29,19 @@ Forms = frozenset[tuple[Kind, Format]]
 
 NO_PLAN: Final[Plan] = MappingProxyType({})
 
+# What a thin link keeps longest comes first. Hands and captions are read, so they outlast the face of who speaks.
+WANTED_MOST: Final = 0
+INTERPRETER: Final = 1
+SPEAKER: Final = 2
+ANYONE: Final = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Present:
-    """A leg whose gate is open. `pinned` is the leg that its owner wants to see before all others."""
+    """A leg whose gate is open. `pinned` is the leg that its owner wants to see before all others.
+
+    `lines` says of slots how many lines of picture their tiles can show.
+    """
 
     leg: int
     sources: tuple[Source, ...]
@@ -40,6 +49,8 @@ class Present:
     content_slots: frozenset[int] = frozenset()
     sharing: bool = False
     pinned: int | None = None
+    interpreter: bool = False
+    lines: Mapping[int, int] = field(default_factory=dict)
 
 
 def plan(present: Sequence[Present], speakers: Sequence[int], previous: Plan = NO_PLAN) -> Plan:
@@ -60,6 +71,22 @@ def plan(present: Sequence[Present], speakers: Sequence[int], previous: Plan = N
         for slots in (audio, video, content):
             filled |= {(receiver.leg, slot): source for slot, source in slots.items()}
     return filled
+
+
+def weigh(present: Sequence[Present], speakers: Sequence[int], filled: Plan) -> dict[Place, int]:
+    """How important each filled slot is to its owner: WANTED_MOST to ANYONE."""
+    by_leg = {one.leg: one for one in present}
+    heard = {one.leg: next((leg for leg in speakers if leg != one.leg), None) for one in present}
+    weights: dict[Place, int] = {}
+    for (receiver, slot), (sender, source) in filled.items():
+        if source == CONTENT or sender == by_leg[receiver].pinned:
+            weight = WANTED_MOST
+        elif by_leg[sender].interpreter:
+            weight = INTERPRETER
+        else:
+            weight = SPEAKER if sender == heard[receiver] else ANYONE
+        weights[receiver, slot] = weight
+    return weights
 
 
 def can_forward(source: Source, slot: Slot) -> bool:

@@ -1,70 +1,237 @@
-"""How good each person's link is, from two snapshots of the engine some seconds apart. Pure."""
+"""What the engine's counters say of each leg's link: loss, jitter, rate, round trip. Pure.
 
-from dataclasses import dataclass
-from typing import Any
+Counts come from two places and at two paces. What a leg sends is counted here, at once; what it receives is
+known by its reports, once a second for pictures and every few seconds for sound alone. So loss is taken over
+the last two seconds *and* over at least one report: between two reports the last one holds, and is not a loss
+of 0.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from signalling import messages as m
-
 Rows = np.ndarray[Any, np.dtype[Any]]
+Key = tuple[int, int, int]
+"""A leg, a direction (0 up, 1 down) and the index of a source or slot."""
+
+WINDOW_S: Final = 2.0
+# Slightly less than the window, so that a turn of the loop that comes early does not lengthen it by a whole one.
+SLACK_S: Final = 0.25
+READINGS: Final = 12
+"""Readings kept, one a second: sound alone is reported on every 2.5 to 7.5 s (RFC 3550 section 6.2, libwebrtc)."""
 
 
-@dataclass(frozen=True, slots=True)
-class LegTotals:
-    """Sums over the streams of a leg in one direction since they began; jitter is that of the worst stream."""
+class Totals(NamedTuple):
+    """Counts of one source or slot since it began, over all its encodings; `jitter_us` is a present value."""
 
+    kind: int
     bytes: int
-    lost: int
     expected: int
+    lost: int
+    recovered: int
+    bursts: int
+    frames: int
+    transit_changes_us: int
+    transit_changes: int
     jitter_us: int
 
 
-_NOTHING = LegTotals(0, 0, 0, 0)
+_SUMMED: Final = Totals._fields[1:-1]
+_COLUMNS: Final = ("leg", "direction", "index", *Totals._fields)
+
+
+class Carries(NamedTuple):
+    """What congestion control found of a receiver's link, where the receiver reports on each packet."""
+
+    bits_per_second: int
+    queue_us: int
+    loss_ppm: int
+
+
+_LINK_COLUMNS: Final = ("estimate_bps", "link_queue_us", "link_loss_ppm")
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """All legs at one moment: totals by (leg, direction), round trips by leg. `at` in seconds."""
+    """All streams that carried anything, and the round trip of each leg in microseconds, at `at` seconds."""
 
     at: float
-    totals: dict[tuple[int, int], LegTotals]
+    totals: dict[Key, Totals]
+    keys: dict[int, list[Key]]
     rtt_us: dict[int, int]
+    links: dict[int, Carries] = field(default_factory=dict)
 
 
 def read(streams: Rows, legs: Rows, at: float) -> Reading:
-    """Sum the streams of each leg."""
-    totals: dict[tuple[int, int], LegTotals] = {}
-    names = ("leg", "direction", "bytes", "lost", "expected", "jitter_us")
-    columns = (streams[name].tolist() for name in names)
-    for leg, direction, *figures in zip(*columns, strict=True):
-        size, lost, expected, jitter = figures
-        so_far = totals.get((leg, direction), _NOTHING)
-        totals[leg, direction] = LegTotals(
-            so_far.bytes + size, so_far.lost + lost, so_far.expected + expected, max(so_far.jitter_us, jitter)
-        )
-    return Reading(at, totals, dict(zip(legs["leg"].tolist(), legs["rtt_us"].tolist(), strict=True)))
+    """Take over a snapshot's rows. Encodings of one source are one stream to those who look."""
+    totals: dict[Key, Totals] = {}
+    keys: dict[int, list[Key]] = {}
+    used = streams[streams["packets"] > 0]
+    for leg, direction, index, *counts in zip(*(used[name].tolist() for name in _COLUMNS), strict=True):
+        key, one = (leg, direction, index), Totals(*counts)
+        if (before := totals.get(key)) is None:
+            keys.setdefault(leg, []).append(key)
+        totals[key] = one if before is None else _joined(before, one)
+    numbers = legs["leg"].tolist()
+    rtt_us = dict(zip(numbers, legs["rtt_us"].tolist(), strict=True))
+    return Reading(at, totals, keys, rtt_us, dict(_links(numbers, legs)))
 
 
-def person_stats(participant: str, leg: int, now: Reading, before: Reading) -> m.PersonStats:
-    """One person's line: what happened between the two readings."""
-    rtt = now.rtt_us.get(leg, 0)
-    return m.PersonStats(
-        participant=participant,
-        up=_flow((leg, 0), now, before),
-        down=_flow((leg, 1), now, before),
-        rtt_ms=rtt / 1000 if rtt else None,
+def _links(numbers: list[int], legs: Rows) -> Iterator[tuple[int, Carries]]:
+    if not set(_LINK_COLUMNS) <= set(legs.dtype.names or ()):
+        return
+    for number, *found in zip(numbers, *(legs[name].tolist() for name in _LINK_COLUMNS), strict=True):
+        if found[0]:
+            yield number, Carries(*found)
+
+
+def _joined(a: Totals, b: Totals) -> Totals:
+    summed = {name: getattr(a, name) + getattr(b, name) for name in _SUMMED}
+    return Totals(kind=a.kind, jitter_us=max(a.jitter_us, b.jitter_us), **summed)
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What a stream, or several together, did within the window. Shares are 0 to 1; None is not known."""
+
+    index: int = 0
+    kind: int = 0
+    expected: int = 0
+    lost: int = 0
+    recovered: int = 0
+    bursts: int = 0
+    bits_per_second: float = 0.0
+    frames_per_second: float | None = None
+    jitter_ms: float | None = None
+    fresh: int = 0
+    """Of the expected packets, those of which it was not known at the last reading."""
+    fresh_lost: int = 0
+
+    @property
+    def loss(self) -> float:
+        """Share lost before repair."""
+        return self.lost / self.expected if self.expected else 0.0
+
+    @property
+    def loss_after(self) -> float:
+        """Share that no repair brought back either."""
+        return max(self.lost - self.recovered, 0) / self.expected if self.expected else 0.0
+
+    @property
+    def burst_packets(self) -> float | None:
+        """Mean length of a run of lost packets."""
+        return max(self.lost / self.bursts, 1.0) if self.bursts and self.lost else None
+
+
+@dataclass(frozen=True, slots=True)
+class LegFigures:
+    """One leg: the streams of both directions, and the round trip."""
+
+    up: list[Figures] = field(default_factory=list)
+    down: list[Figures] = field(default_factory=list)
+    rtt_ms: float | None = None
+    carries: Carries | None = None
+
+
+def together(streams: list[Figures]) -> Figures:
+    """All streams of a direction as one.
+
+    Its jitter is that of sound, whose packets leave one by one; a picture's packets wait for each other at the
+    sender, which says little of the network.
+    """
+    sound = [one.jitter_ms for one in streams if one.kind == 0 and one.jitter_ms is not None]
+    pictures = [one.jitter_ms for one in streams if one.kind == 1 and one.jitter_ms is not None]
+    return Figures(
+        expected=sum(one.expected for one in streams),
+        lost=sum(one.lost for one in streams),
+        recovered=sum(one.recovered for one in streams),
+        bursts=sum(one.bursts for one in streams),
+        bits_per_second=sum(one.bits_per_second for one in streams),
+        jitter_ms=max(sound or pictures, default=None),
+        fresh=sum(one.fresh for one in streams),
+        fresh_lost=sum(one.fresh_lost for one in streams),
     )
 
 
-def _flow(key: tuple[int, int], now: Reading, before: Reading) -> m.Flow:
-    new, old = now.totals.get(key, _NOTHING), before.totals.get(key, _NOTHING)
-    # Counts fall when a sender begins anew under another SSRC; that interval then tells nothing.
-    expected = max(0, new.expected - old.expected)
-    lost = min(max(0, new.lost - old.lost), expected)
-    seconds = max(now.at - before.at, 0.001)
-    return m.Flow(
-        loss_percent=round(100 * lost / expected, 1) if expected else 0.0,
-        jitter_ms=round(new.jitter_us / 1000, 1),
-        bitrate_kbps=round(max(0, new.bytes - old.bytes) * 8 / 1000 / seconds, 1),
+class History:
+    """The last readings, and the figures that follow from them."""
+
+    def __init__(self) -> None:
+        self._readings: deque[Reading] = deque(maxlen=READINGS)
+        self._base = Reading(0.0, {}, {}, {})
+        """The reading at which the window begins."""
+
+    def push(self, reading: Reading) -> None:
+        """Take the newest reading."""
+        self._readings.append(reading)
+        before = reading.at - WINDOW_S + SLACK_S
+        self._base = next((one for one in reversed(self._readings) if one.at <= before), self._readings[0])
+
+    def leg(self, leg: int) -> LegFigures:
+        """Figures of a leg; without streams before there are two readings of them."""
+        if not self._readings:
+            return LegFigures()
+        now, flows = self._readings[-1], ([], [])  # type: tuple[Reading, tuple[list[Figures], list[Figures]]]
+        for key in now.keys.get(leg, ()):
+            if (one := self._figures(key)) is not None:
+                flows[key[1]].append(one)
+        rtt = now.rtt_us.get(leg, 0)
+        return LegFigures(*flows, rtt / 1000 if rtt else None, now.links.get(leg))
+
+    def _figures(self, key: Key) -> Figures | None:
+        now = self._readings[-1]
+        new = now.totals[key]
+        base = self._base if key in self._base.totals else self._oldest(key)
+        if base is None:
+            return None
+        old = base.totals[key]
+        size = max(new.bytes - old.bytes, 0)
+        # Without a report since then, what the one before said holds until the next.
+        known = old if new.expected > old.expected else self._before_last_report(key)
+        if known is None and not size:
+            return None
+        latest = self._readings[-2].totals.get(key, old)
+        return _figures_of(key, new, (old, known or new, latest), size, max(now.at - base.at, 0.001))
+
+    def _oldest(self, key: Key) -> Reading | None:
+        """Where a stream is younger than the window."""
+        return next((one for one in self._readings if one is not self._readings[-1] and key in one.totals), None)
+
+    def _before_last_report(self, key: Key) -> Totals | None:
+        new = self._readings[-1].totals[key]
+        seen = (one.totals[key] for one in reversed(self._readings) if key in one.totals)
+        return next((one for one in seen if one.expected < new.expected), None)
+
+
+def _figures_of(
+    key: Key, new: Totals, before: tuple[Totals, Totals, Totals], size: int, seconds: float
+) -> Figures:
+    """Growth since the window began, since the reading from which loss counts, and since the last one."""
+    old, known, latest = before
+    expected = max(new.expected - known.expected, 0)
+    lost = min(max(new.lost - known.lost, 0), expected)
+    fresh = max(new.expected - latest.expected, 0)
+    is_up = key[1] == 0
+    return Figures(
+        index=key[2],
+        kind=new.kind,
+        expected=expected,
+        lost=lost,
+        recovered=min(max(new.recovered - known.recovered, 0), lost),
+        bursts=max(new.bursts - known.bursts, 0),
+        bits_per_second=size * 8 / seconds,
+        frames_per_second=max(new.frames - old.frames, 0) / seconds if is_up and new.kind == 1 else None,
+        jitter_ms=_jitter(new, old) if is_up else new.jitter_us / 1000,
+        fresh=fresh,
+        fresh_lost=min(max(new.lost - latest.lost, 0), fresh),
     )
+
+
+def _jitter(new: Totals, old: Totals) -> float | None:
+    changes = new.transit_changes - old.transit_changes
+    if changes <= 0:
+        return None
+    return max(new.transit_changes_us - old.transit_changes_us, 0) / changes / 1000

@@ -1,5 +1,7 @@
 """Brings the packet engine in line with a room: gates, mutes, feeds. The only code that opens a gate.
 
+`loop_back` opens those of a test, in an engine room that nobody else is in. Everything else is about rooms:
+
 What is wanted follows from the recorded room alone; what differs from the last thing asked for is asked for. So
 one function serves the act itself, a leg that is set up late, and the repair after a failure: it is always safe to
 call, and calling it after `forget` asks for everything again.
@@ -8,11 +10,11 @@ call, and calling it after `forget` asks for everything again.
 from collections.abc import Iterator
 
 from bridge.app.live import LiveRoom, MediaLeg
-from bridge.app.planner import Present, plan
+from bridge.app.planner import Plan, Present, plan, weigh
 from bridge.app.ports import Gate, Legs
-from bridge.rooms.model import ParticipantId
+from bridge.rooms.model import ParticipantId, Role
 from bridge.rooms.views import who_may_send
-from media.api import Command, Feed, SetFeeds, SetGate, SetMuted, SourceRef
+from media.api import Feed, SetFeeds, SetGate, SetMuted, SourceRef
 from media.description import MIC
 
 
@@ -42,6 +44,20 @@ def forget(live: LiveRoom) -> None:
     live.plan_known = False
 
 
+def loop_back(number: int, pair: tuple[int, int], gate: Gate, legs: Legs) -> None:
+    """Send what the first leg of a page sends back to its second one. Raises EngineError.
+
+    Both are in the engine room `number`, which must have been made for them alone: the engine feeds nothing
+    from one room to another, and no plan of people names this one.
+    """
+    sender, receiver = pair
+    to, of = legs.description(receiver), legs.description(sender)
+    present = [Present(receiver, (), to.slots), Present(sender, of.sources, ())]
+    gate.submit(SetFeeds(room=number, feeds=_feeds(present, [], plan(present, ()))))
+    for leg in (receiver, sender):
+        gate.submit(SetGate(leg=leg, open=True))
+
+
 def _mute(live: LiveRoom, gate: Gate, legs: Legs) -> None:
     for owner, media in live.legs.items():
         if all(source.source != MIC for source in legs.description(media.leg).sources):
@@ -54,22 +70,28 @@ def _mute(live: LiveRoom, gate: Gate, legs: Legs) -> None:
 
 
 def _feed(live: LiveRoom, gate: Gate, legs: Legs, may: frozenset[ParticipantId]) -> None:
-    wanted = plan(list(_present(live, legs, may)), live.speakers, live.plan)
-    if live.plan_known and wanted == live.plan:
+    present = list(_present(live, legs, may))
+    wanted = plan(present, live.speakers, live.plan)
+    feeds = _feeds(present, live.speakers, wanted)
+    if live.plan_known and feeds == live.feeds:
         return
     # Kept before it is asked for: if asking fails, stability is still judged by what people were meant to see.
-    live.plan, live.plan_known = wanted, False
-    gate.submit(_feeds(live.number, live))
+    live.plan, live.feeds, live.plan_known = wanted, feeds, False
+    gate.submit(SetFeeds(room=live.number, feeds=feeds))
     live.plan_known = True
 
 
-def _feeds(number: int, live: LiveRoom) -> Command:
-    return SetFeeds(
-        room=number,
-        feeds=tuple(
-            Feed(leg=leg, slot=slot, source=SourceRef(leg=sender, source=source))
-            for (leg, slot), (sender, source) in live.plan.items()
-        ),
+def _feeds(present: list[Present], speakers: list[int], wanted: Plan) -> tuple[Feed, ...]:
+    weights, lines = weigh(present, speakers, wanted), {one.leg: one.lines for one in present}
+    return tuple(
+        Feed(
+            leg=leg,
+            slot=slot,
+            source=SourceRef(leg=sender, source=source),
+            importance=weights[leg, slot],
+            height=lines[leg].get(slot),
+        )
+        for (leg, slot), (sender, source) in wanted.items()
     )
 
 
@@ -80,6 +102,7 @@ def _present(live: LiveRoom, legs: Legs, may: frozenset[ParticipantId]) -> Itera
         if media is None or owner not in may:
             continue
         described = legs.description(media.leg)
+        lines = live.viewports.get(owner, {})
         yield Present(
             leg=media.leg,
             sources=described.sources,
@@ -87,6 +110,8 @@ def _present(live: LiveRoom, legs: Legs, may: frozenset[ParticipantId]) -> Itera
             content_slots=frozenset(described.content_slots),
             sharing=person.sharing,
             pinned=_leg_of(live.legs.get(live.pins.get(owner, owner))),
+            interpreter=person.role is Role.INTERPRETER,
+            lines={place.slot: lines[place.mid] for place in described.places if place.mid in lines},
         )
 
 

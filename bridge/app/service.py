@@ -28,6 +28,7 @@ from bridge.rooms.refusal import Refusal
 from media.api import (
     CommandRefused,
     ConsentLost,
+    Demand,
     EngineError,
     GateChanged,
     LegRemoved,
@@ -89,7 +90,7 @@ class RoomService:
         rows = [line for event in events if (line := audit.of_event(event, room))]
         async with self._loading:
             await self.outside.store.append(command.room, 0, events, rows)
-            self._live[command.room] = LiveRoom(room, self._next_number())
+            self._live[command.room] = LiveRoom(room, self.next_number())
         return room
 
     async def find(self, room_id: RoomId) -> LiveRoom | None:
@@ -104,7 +105,7 @@ class RoomService:
         events = await self.outside.store.load(room_id)
         if not events:
             return None
-        live = LiveRoom(replay(events), self._next_number())
+        live = LiveRoom(replay(events), self.next_number())
         if not live.room.ended:
             await self._part_with_ghosts(live)
             self._live[room_id] = live
@@ -200,6 +201,7 @@ class RoomService:
     def _part(self, live: LiveRoom, who: ParticipantId, code: Code) -> None:
         self._drop_leg(live, who)
         live.pins.pop(who, None)
+        live.viewports.pop(who, None)
         if (seated := live.seats.pop(who, None)) is not None:
             seated.connection.close(code)
 
@@ -251,7 +253,7 @@ class RoomService:
     def tell(self, live: LiveRoom) -> None:
         """Send everyone their roster and layout."""
         for who, seated in list(live.seats.items()):
-            seated.connection.send(telling.roster(live.room, who))
+            seated.connection.send(telling.roster(live.room, who, live.tested))
             seated.connection.send(telling.layout(live, self.outside.legs, who))
 
     def handle_leg_event(self, event: LegEvent) -> None:
@@ -259,6 +261,8 @@ class RoomService:
         match event:
             case Speakers(room=number, legs=order):
                 self._take_speakers(number, order)
+            case Demand():
+                self._take_demand(event)
             case CommandRefused(leg=leg, command=command, code=code):
                 LOG.error("engine_refused", leg=leg, command=command, code=code)
                 self.outside.counts.inc("engine_errors", code)
@@ -268,10 +272,8 @@ class RoomService:
             case LegFailed(leg=leg, code=code):
                 LOG.warning("leg_failed", leg=leg, code=code)
                 self.outside.counts.inc("leg_failures", code)
-            case LegSecured(leg=leg):
-                LOG.info("leg_secured", leg=leg)
-            case ConsentLost(leg=leg):
-                LOG.info("consent_lost", leg=leg)
+            case LegSecured(leg=leg) | ConsentLost(leg=leg):
+                LOG.info("leg_secured" if isinstance(event, LegSecured) else "consent_lost", leg=leg)
             case GateChanged() | LegRemoved():
                 self._log_engine_record(event)
             case RoomFailed():
@@ -303,14 +305,14 @@ class RoomService:
         live.legs.clear()
         live.speakers, live.plan, live.plan_known = [], NO_PLAN, False
         # What the engine may still say of the old number is about nobody.
-        live.number = self._next_number()
+        live.number = self.next_number()
         for seated in live.seats.values():
             seated.connection.close(Code.RESTARTING, MEDIA_FAILED)
         line = audit.of_room_failure(self.outside.clock.now())
         if live.refusals.take(line):
             self._unwritten.append((live.room.id, line))
 
-    def _next_number(self) -> int:
+    def next_number(self) -> int:
         """The engine's number for a room, on a shard that lives if there is one."""
         if not self._stopped_shards:
             return next(self._numbers)
@@ -349,6 +351,16 @@ class RoomService:
 
     def _room_of(self, leg: int) -> LiveRoom | None:
         return next((live for live in self._live.values() if live.owner_of(leg) is not None), None)
+
+    def _take_demand(self, demand: Demand) -> None:
+        live = self._room_of(demand.leg)
+        who = None if live is None else live.owner_of(demand.leg)
+        if live is None or who is None:
+            return
+        message = telling.demand(demand)
+        live.legs[who].demands[demand.source] = message
+        if (seated := live.seats.get(who)) is not None:
+            seated.connection.send(message)
 
     def _take_speakers(self, number: int, order: list[int]) -> None:
         live = next((live for live in self._live.values() if live.number == number), None)

@@ -1,28 +1,39 @@
 """What each person is told: views of a room as messages of the browser protocol. Pure."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
 from bridge.app.live import LiveRoom
 from bridge.app.ports import Legs
 from bridge.rooms import events as ev
-from bridge.rooms.model import Participant, ParticipantId, Place, Room
+from bridge.rooms.model import InvitationId, Participant, ParticipantId, Place, Room
 from bridge.rooms.views import visible_to
+from media.api import Demand
 from media.description import CAMERA, CONTENT, MIC
 from signalling import messages as m
 from signalling.errors import Code
 
+NO_TESTS: Final[Mapping[InvitationId, m.TrialVerdict]] = MappingProxyType({})
 SOURCE_NAMES = {MIC: m.SourceName.MIC, CAMERA: m.SourceName.CAMERA, CONTENT: m.SourceName.CONTENT}
 
 
-def roster(room: Room, viewer: ParticipantId) -> m.Roster:
-    """Everyone whom `viewer` may know of."""
+def roster(
+    room: Room, viewer: ParticipantId, tested: Mapping[InvitationId, m.TrialVerdict] = NO_TESTS
+) -> m.Roster:
+    """Everyone whom `viewer` may know of; a host learns as well what their tests have shown."""
+    known = tested if room.host == viewer else NO_TESTS
     return m.Roster(
         revision=room.revision,
         locked=room.locked,
         host=room.host == viewer,
-        people=[_person(room, person, viewer) for person in visible_to(room, viewer)],
+        people=[_person(room, person, viewer, known) for person in visible_to(room, viewer)],
     )
 
 
-def _person(room: Room, person: Participant, viewer: ParticipantId) -> m.Person:
+def _person(
+    room: Room, person: Participant, viewer: ParticipantId, tested: Mapping[InvitationId, m.TrialVerdict]
+) -> m.Person:
     return m.Person(
         participant=person.id,
         name=person.name.reveal(),
@@ -35,6 +46,7 @@ def _person(room: Room, person: Participant, viewer: ParticipantId) -> m.Person:
         camera=person.camera,
         sharing=person.sharing,
         you=person.id == viewer,
+        tested=tested.get(person.invitation),
     )
 
 
@@ -50,6 +62,14 @@ def layout(live: LiveRoom, legs: Legs, viewer: ParticipantId) -> m.Layout:
         if leg == own.leg and owner is not None and mid is not None:
             slots.append(m.LayoutSlot(mid=mid, participant=owner, source=SOURCE_NAMES[source]))
     return m.Layout(slots=slots)
+
+
+def demand(wanted: Demand) -> m.Demand:
+    """What the engine would like one source of somebody's to send."""
+    return m.Demand(
+        source=SOURCE_NAMES[wanted.source],
+        encodings=[m.Wanted(active=one.active, max_bitrate=one.max_bitrate) for one in wanted.encodings],
+    )
 
 
 def welcome(room: Room, person: Participant, resume: str, slots: m.SlotCounts) -> m.Welcome:

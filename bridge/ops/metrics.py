@@ -1,8 +1,8 @@
 """Prometheus collectors over the engine's snapshot and the bridge's own counts; no globals.
 
 Jitter, loss and round trip are gauges with a `quantile` label, computed over the legs present at the scrape.
-They are not histograms: of these the engine keeps the last value of each stream and no buckets, and a histogram
-filled once a scrape would count scrapes, not packets or reports. Quantiles of several bridges cannot be averaged.
+They are of the moment of the scrape; what people had over time is in the histograms of `links`, filled once a
+second. Quantiles of several bridges cannot be averaged, histograms can be added.
 Forwarding delay is a histogram, since the engine counts every datagram in buckets.
 """
 
@@ -59,6 +59,8 @@ class Facts:
     """Since the start, by the bounded queue that was full."""
     room_failures: Mapping[str, int] = field(default_factory=dict)
     """Since the start, by what failed: the work for one room, or a whole shard with each room on it."""
+    tests: Mapping[str, int] = field(default_factory=dict)
+    """Tests before entry that have ended with a verdict, since the start, by the verdict."""
     draining: bool = False
 
 
@@ -113,18 +115,20 @@ class LegCollector(Collector):
         yield from _each(
             present(legs, [*table.LEG_STATES, *table.LEG_VALUES]), legs, ("leg",), leg, GaugeMetricFamily
         )
-        names = ("leg", "index", *_STREAM_LABELS)
-        ids = zip(streams["leg"].tolist(), streams["index"].tolist(), strict=True)
+        own = ("leg", "index", "encoding")
+        names = (*own, *_STREAM_LABELS)
+        ids = zip(*(streams[label].tolist() for label in own), strict=True)
         words = zip(*(streams[label].tolist() for label in _STREAM_LABELS), strict=True)
-        stream = [(*map(str, own), *_stream_words(group)) for own, group in zip(ids, words, strict=True)]
+        stream = [(*map(str, number), *_stream_words(group)) for number, group in zip(ids, words, strict=True)]
         yield from _each(present(streams, table.STREAM_COUNTERS), streams, names, stream, CounterMetricFamily)
         yield from _each(present(streams, table.STREAM_VALUES), streams, names, stream, GaugeMetricFamily)
 
 
-def make_registry(collector: Collector) -> CollectorRegistry:
-    """Make a registry of its own, with the process's CPU, memory and open files beside the collector."""
+def make_registry(*collectors: Collector) -> CollectorRegistry:
+    """Make a registry of its own, with the process's CPU, memory and open files beside the collectors."""
     registry = CollectorRegistry()
-    registry.register(collector)
+    for collector in collectors:
+        registry.register(collector)
     ProcessCollector(registry=registry)
     return registry
 
@@ -204,6 +208,7 @@ def _facts(facts: Facts) -> Iterator[Metric]:
             "code",
             {"room": 0, "shard": 0, **facts.room_failures},
         ),
+        ("brotjeneste_tests_total", "Tests before entry, by their verdict.", "verdict", facts.tests),
         ("brotjeneste_queue_drops_total", "Entries dropped by a full queue.", "queue", facts.dropped),
     ):
         family = CounterMetricFamily(metric, text, labels=[label])

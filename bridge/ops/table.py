@@ -17,7 +17,7 @@ CODECS: Final = ("none", "opus", "g722", "pcmu", "pcma", "telephone-event", "vp8
 QUANTILES: Final = (0.5, 0.9, 0.99, 1.0)
 
 # The columns that tell a row from all others, and those that become labels, with the words for their numbers.
-STREAM_KEYS: Final = ("leg", "direction", "index")
+STREAM_KEYS: Final = ("leg", "direction", "index", "encoding")
 STREAM_LABELS: Final[Mapping[str, tuple[str, ...]]] = {
     "direction": DIRECTIONS,
     "kind": KINDS,
@@ -59,7 +59,33 @@ STREAM_COUNTERS: Final = (
     _stream(
         "lost", "packets_lost", "RTP packets lost before repair: seen here (in), reported by receivers (out)."
     ),
-    _stream("recovered", "packets_recovered", "Lost RTP packets that a retransmission brought.", optional=True),
+    _stream(
+        "recovered",
+        "packets_recovered",
+        "Lost RTP packets that a retransmission or redundancy brought (in), or that were sent again (out).",
+        optional=True,
+    ),
+    _stream(
+        "red_packets",
+        "packets_with_redundancy",
+        "RTP packets that carry earlier ones: taken in (in), sent (out).",
+        optional=True,
+    ),
+    _stream(
+        "red_recovered",
+        "packets_recovered_by_redundancy",
+        "Lost RTP packets that a later one carried (in).",
+        optional=True,
+    ),
+    _stream(
+        "red_malformed",
+        "packets_with_bad_redundancy",
+        "RTP packets whose redundancy did not parse (in).",
+        optional=True,
+    ),
+    _stream("fec_packets", "repair_packets", "Forward error correction packets sent (out).", optional=True),
+    _stream("bursts", "loss_bursts", "Runs of lost RTP packets without one between them that came (in)."),
+    _stream("frames", "frames", "Pictures, or packets of sound (in)."),
     _stream("nacks", "packets_nacked", "RTP packets asked for again: by the bridge (in), by receivers (out)."),
     _stream("rtx_packets", "packets_retransmitted", "Retransmissions: taken in (in), sent (out)."),
     _stream(

@@ -14,6 +14,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from bridge.ops.errors import OpsError
 from bridge.ops.health import Check, readiness
+from bridge.ops.links import LinkCollector
 from bridge.ops.metrics import BridgeCollector, LegCollector, Snapshot, make_registry
 
 _LOG: Final = structlog.get_logger("bridge.ops")
@@ -25,6 +26,7 @@ class _Ops:
     snapshot: Callable[[], Snapshot]
     checks: Sequence[Check]
     draining: Callable[[], bool]
+    links: LinkCollector
     one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def metrics(self, _request: web.Request) -> web.Response:
@@ -36,6 +38,9 @@ class _Ops:
             taken = self.snapshot()
             frozen = SimpleNamespace(legs=taken.legs, streams=taken.streams, shards=taken.shards)
             return _exposition(await asyncio.to_thread(_render_legs, frozen))
+
+    async def worst(self, _request: web.Request) -> web.Response:
+        return web.json_response({"legs": self.links.worst()})
 
     async def healthz(self, _request: web.Request) -> web.Response:
         return web.json_response({"status": "alive"})
@@ -51,12 +56,15 @@ def make_ops_app(
     snapshot: Callable[[], Snapshot],
     checks: Sequence[Check] = (),
     draining: Callable[[], bool] = lambda: False,
+    links: LinkCollector | None = None,
 ) -> web.Application:
-    """Make the app with /metrics, /metrics/legs, /healthz and /readyz (503 while draining or failing)."""
-    ops = _Ops(make_registry(collector), snapshot, checks, draining)
+    """Make the app with /metrics, /metrics/legs, /legs/worst, /healthz and /readyz (503: draining or failing)."""
+    links = links or LinkCollector()
+    ops = _Ops(make_registry(collector, links), snapshot, checks, draining, links)
     app = web.Application(middlewares=[_plain_errors])
     app.router.add_get("/metrics", ops.metrics)
     app.router.add_get("/metrics/legs", ops.legs)
+    app.router.add_get("/legs/worst", ops.worst)
     app.router.add_get("/healthz", ops.healthz)
     app.router.add_get("/readyz", ops.readyz)
     return app

@@ -8,6 +8,7 @@ from bridge.rooms import events as ev
 from bridge.rooms.model import (
     ByParticipant,
     Invitation,
+    InvitationId,
     Office,
     Participant,
     ParticipantId,
@@ -96,6 +97,24 @@ def _door_closed(room: Room) -> Refusal | None:
         return Refusal("room_locked", "The host has locked the room.")
     if free_places(room) == 0 or len(room.at(Place.WAITING)) >= MAX_WAITING:
         return Refusal("room_full", "There is no place left in the room.")
+    return None
+
+
+def may_test(room: Room, link: InvitationId, now: datetime) -> Refusal | None:
+    """Return why the holder of a link may not try the way to the bridge, None when they may.
+
+    A test uses no link and takes no place, so a locked or full room is no reason, nor is a link that is in use.
+    """
+    if room.ended:
+        return Refusal("room_ended", "The consultation is over.")
+    invitation = room.invitations.get(link)
+    if invitation is None:
+        return Refusal("link_invalid", "The link belongs to no invitation of this room.")
+    known = None if invitation.participant is None else room.participants[invitation.participant]
+    if invitation.revoked or (known is not None and known.barred):
+        return Refusal("link_blocked", "The link has been taken back, or its holder removed.")
+    if now >= invitation.expires_at and (known is None or known.place is Place.OUTSIDE):
+        return Refusal("link_expired", "The link is no longer valid.")
     return None
 
 

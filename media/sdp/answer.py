@@ -2,15 +2,19 @@
 
 import ipaddress
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Final
+
+import msgspec
 
 from media.description import (
     CAMERA,
     CONTENT,
     MIC,
+    Encoding,
     Extensions,
+    Fec,
     IceParams,
     Kind,
     LegDescription,
@@ -18,14 +22,13 @@ from media.description import (
     SlotPlace,
     Source,
 )
+from media.sdp import extensions as ext
 from media.sdp import writer
-from media.sdp.codecs import Agreed, Capabilities, agree
+from media.sdp.codecs import Agreed, AgreedFec, Capabilities, agree, agree_fec
 from media.sdp.errors import SdpError
 from media.sdp.offer import Direction, MediaLine, Offer, RemoteTransport, parse_offer
+from media.sdp.simulcast import SentEncoding
 
-MID_URI: Final = "urn:ietf:params:rtp-hdrext:sdes:mid"
-AUDIO_LEVEL_URI: Final = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
-ONE_BYTE_IDS: Final = range(1, 15)
 ROLE_KINDS: Final[dict[int, Kind]] = {MIC: "audio", CAMERA: "video", CONTENT: "video"}
 # An unlucky draw of an SSRC in use is one in millions, so this many in a row is a generator that repeats
 # itself.
@@ -79,13 +82,18 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class _Accepted:
-    """An m-line that will be answered with media; `source` is the role of what it sends."""
+    """An m-line that will be answered with media.
+
+    `source` is the role of what it sends, `encodings` those that have names.
+    """
 
     line: MediaLine
     mid: str
     kind: Kind
     agreed: tuple[Agreed, ...]
     source: int | None
+    encodings: tuple[SentEncoding, ...]
+    fec: AgreedFec | None
     place: SlotPlace | None = None
 
     @property
@@ -118,7 +126,8 @@ def answer_offer(
     """
     parsed = parse_offer(offer)
     sending = _sources_by_mid(parsed, roles)
-    accepted = [_accept(line, sending, capabilities) for line in parsed.lines]
+    extensions = ext.settle(parsed.lines, frozenset(sending), capabilities)
+    accepted = [_accept(line, sending, extensions, capabilities) for line in parsed.lines]
     if not any(accepted):
         raise SdpError("sdp_unusable", "No m-line has a codec and a direction that the bridge can use.")
     known = previous.places if previous is not None else ()
@@ -129,7 +138,7 @@ def answer_offer(
         ice=IceParams(local_ufrag=local.ice_ufrag, local_pwd=local.ice_pwd, remote_ufrag=parsed.transport.ufrag),
         sources=tuple(sorted(_sources(accepted), key=lambda source: source.source)),
         slots=tuple(sorted(_slots(accepted), key=lambda slot: slot.slot)),
-        extensions=_extensions(accepted),
+        extensions=extensions,
         cname=local.cname,
         places=places,
         version=1 if previous is None else previous.version + 1,
@@ -150,20 +159,35 @@ def _sources_by_mid(offer: Offer, roles: OfferRoles) -> dict[str, int]:
     return sources
 
 
-def _accept(line: MediaLine, sources: dict[str, int], capabilities: Capabilities) -> _Accepted | None:
-    if not line.usable or line.mid is None or not (agreed := agree(line, capabilities)):
+def _accept(
+    line: MediaLine, sources: dict[str, int], extensions: Extensions, capabilities: Capabilities
+) -> _Accepted | None:
+    if not line.usable or line.mid is None:
+        return None
+    numbered = ext.numbers_packets(line, extensions)
+    if not (agreed := agree(line, capabilities, transport_cc=numbered)):
         return None
     source = sources.get(line.mid)
     if line.direction == "sendonly" and source is None:
         return None
-    sends = line.direction in ("sendonly", "sendrecv")
+    sends = line.direction in ("sendonly", "sendrecv") and source is not None
     kind: Kind = "audio" if line.kind == "audio" else "video"
-    return _Accepted(line, line.mid, kind, agreed, source if sends else None)
+    return _Accepted(
+        line=line,
+        mid=line.mid,
+        kind=kind,
+        agreed=agreed,
+        source=source if sends else None,
+        # Encodings without their names in the packets could not be told apart.
+        encodings=line.encodings if sends and ext.offers(line, ext.RID_URI, extensions.rid, "sendonly") else (),
+        fec=agree_fec(line, capabilities, transport_cc=numbered),
+    )
 
 
 def _unused(ssrcs: Iterator[int], offered: frozenset[int], known: tuple[SlotPlace, ...]) -> Iterator[int]:
     """Yield SSRCs that neither end uses on this transport yet."""
-    used = {0, *offered} | {ssrc for place in known for ssrc in (place.ssrc, place.rtx_ssrc) if ssrc is not None}
+    taken = {ssrc for place in known for ssrc in (place.ssrc, place.rtx_ssrc, place.fec_ssrc) if ssrc is not None}
+    used = {0, *offered} | taken
     while True:
         drawn = next((ssrc for ssrc in islice(ssrcs, SSRC_DRAWS) if ssrc not in used and 0 < ssrc < 2**32), None)
         if drawn is None:
@@ -198,20 +222,16 @@ def _places(
 
 
 def _grown(place: SlotPlace, accepted: list[_Accepted | None], ssrcs: Iterator[int]) -> SlotPlace:
-    """Give a known place a retransmission SSRC if only the new offer has retransmissions."""
+    """Give a known place the SSRCs for repair that only the new offer has a use for."""
     item = next((item for item in accepted if item is not None and item.mid == place.mid), None)
-    if item is None or place.rtx_ssrc is not None or not _has_rtx(item):
+    if item is None:
         return place
-    return SlotPlace(
-        slot=place.slot,
-        mid=place.mid,
-        kind=place.kind,
-        stream=place.stream,
-        track=place.track,
-        content=place.content,
-        ssrc=place.ssrc,
-        rtx_ssrc=next(ssrcs),
-    )
+    rtx_ssrc, fec_ssrc = place.rtx_ssrc, place.fec_ssrc
+    if rtx_ssrc is None and _has_rtx(item):
+        rtx_ssrc = next(ssrcs)
+    if fec_ssrc is None and item.fec is not None:
+        fec_ssrc = next(ssrcs)
+    return msgspec.structs.replace(place, rtx_ssrc=rtx_ssrc, fec_ssrc=fec_ssrc)
 
 
 def _new_place(item: _Accepted, places: list[SlotPlace], ssrcs: Iterator[int], *, content: bool) -> SlotPlace:
@@ -227,6 +247,7 @@ def _new_place(item: _Accepted, places: list[SlotPlace], ssrcs: Iterator[int], *
         content=content,
         ssrc=next(ssrcs),
         rtx_ssrc=next(ssrcs) if _has_rtx(item) else None,
+        fec_ssrc=next(ssrcs) if item.fec is not None else None,
     )
 
 
@@ -237,7 +258,7 @@ def _has_rtx(item: _Accepted) -> bool:
 def _with_place(item: _Accepted | None, places: dict[str, SlotPlace]) -> _Accepted | None:
     if item is None or item.line.direction not in ("recvonly", "sendrecv"):
         return item
-    return _Accepted(item.line, item.mid, item.kind, item.agreed, item.source, places[item.mid])
+    return replace(item, place=places[item.mid])
 
 
 def _sources(accepted: list[_Accepted | None]) -> Iterator[Source]:
@@ -247,10 +268,17 @@ def _sources(accepted: list[_Accepted | None]) -> Iterator[Source]:
                 source=item.source,
                 kind=item.kind,
                 mid=item.mid,
-                ssrc=item.line.ssrc,
-                rtx_ssrc=item.line.rtx_ssrc if _has_rtx(item) else None,
+                encodings=_encodings(item),
                 formats=tuple(agreed.format for agreed in item.agreed),
             )
+
+
+def _encodings(item: _Accepted) -> tuple[Encoding, ...]:
+    """Several encodings have no SSRC here: nothing in an offer says which of its SSRCs is whose, packets do."""
+    if item.encodings:
+        return tuple(Encoding(rid=sent.rid) for sent in item.encodings)
+    rtx_ssrc = item.line.rtx_ssrc if _has_rtx(item) else None
+    return (Encoding(rid=None, ssrc=item.line.ssrc, rtx_ssrc=rtx_ssrc),)
 
 
 def _slots(accepted: list[_Accepted | None]) -> Iterator[Slot]:
@@ -261,24 +289,15 @@ def _slots(accepted: list[_Accepted | None]) -> Iterator[Slot]:
                 kind=item.kind,
                 ssrc=place.ssrc,
                 rtx_ssrc=place.rtx_ssrc if _has_rtx(item) else None,
+                fec=_fec(item, place),
                 formats=tuple(agreed.format for agreed in item.agreed),
             )
 
 
-def _extensions(accepted: list[_Accepted | None]) -> Extensions:
-    """Settle one id per extension for the whole bundle (RFC 9143 section 9.2), from the sources' lines.
-
-    Slots carry none: their SSRCs are signalled, so a MID would be a few bytes in every packet for nothing,
-    and a browser measures the level of what it plays itself.
-    """
-    lines = [item.line for item in accepted if item is not None and item.source is not None]
-    found: dict[str, int] = {}
-    for uri in (MID_URI, AUDIO_LEVEL_URI):
-        ids = (line.extensions[uri] for line in lines if uri in line.extensions)
-        number = next((number for number in ids if number in ONE_BYTE_IDS), None)
-        if number is not None and number not in found.values():
-            found[uri] = number
-    return Extensions(mid=found.get(MID_URI), audio_level=found.get(AUDIO_LEVEL_URI))
+def _fec(item: _Accepted, place: SlotPlace) -> Fec | None:
+    if item.fec is None or place.fec_ssrc is None:
+        return None
+    return Fec(pt=item.fec.pt, ssrc=place.fec_ssrc)
 
 
 def _write(
@@ -308,18 +327,15 @@ def _section(item: _Accepted, leg: LegDescription, capabilities: Capabilities) -
         mid=item.mid,
         direction=item.direction,
         agreed=item.agreed,
-        extensions=_answered_extensions(item, leg.extensions),
+        extensions=tuple(
+            ext.answered(
+                item.line, leg.extensions, is_source=item.source is not None, has_encodings=bool(item.encodings)
+            )
+        ),
+        encodings=item.encodings,
         max_bitrate=None if item.source is None else limits.get(item.source),
         place=item.place,
         rtx_ssrc=item.place.rtx_ssrc if item.place is not None and _has_rtx(item) else None,
+        fec=item.fec if item.place is not None else None,
         cname=leg.cname,
-    )
-
-
-def _answered_extensions(item: _Accepted, extensions: Extensions) -> tuple[tuple[int, str], ...]:
-    wanted = ((extensions.mid, MID_URI), (extensions.audio_level, AUDIO_LEVEL_URI))
-    return tuple(
-        (number, uri)
-        for number, uri in wanted
-        if number is not None and item.source is not None and item.line.extensions.get(uri) == number
     )

@@ -12,8 +12,13 @@ from media.sdp.offer import MediaLine, OfferedCodec
 
 AUDIO_CODECS: Final = frozenset({"opus", "telephone-event"})
 VIDEO_CODECS: Final = frozenset({"vp8", "h264", "vp9", "av1"})
-# transport-cc and goog-remb are left out on purpose: to answer them is to promise congestion feedback.
+# goog-remb is left out on purpose: transport-wide feedback says the same and more, sooner.
 VIDEO_FEEDBACK: Final = ("nack", "nack pli", "ccm fir")
+TRANSPORT_CC: Final = "transport-cc"
+REPAIRS: Final = frozenset({"nack", "red", "fec", "feedback", "simulcast"})
+"""What can be left out of answers: retransmissions (RFC 4585 section 6.2.1, RFC 4588), redundant sound
+(RFC 2198), FlexFEC for pictures, transport-wide congestion control both ways, and several encodings of a
+picture (RFC 8853)."""
 # The fmtp of an answer says what the answerer wants to receive. Stereo is not asked for: speech gains nothing
 # by it.
 OPUS_PARAMETERS: Final = ("minptime", "useinbandfec")
@@ -28,13 +33,15 @@ class Capabilities:
     """What the bridge takes: codecs by name in lower case, most wanted first.
 
     Bit rates are in bit/s, None for no limit. The limits go into b=TIAS (RFC 3890) of the m-lines of the
-    camera and of the content.
+    camera and of the content. `without` names `REPAIRS` that are left out of answers, so that a bench shows what
+    each is worth: a client that was not offered one does without it, and so does the engine towards it.
     """
 
     audio: tuple[str, ...] = ("opus",)
     video: tuple[str, ...] = ("vp8", "h264")
     camera_max_bitrate: int | None = None
     content_max_bitrate: int | None = None
+    without: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         if unknown := (set(self.audio) - AUDIO_CODECS) | (set(self.video) - VIDEO_CODECS):
@@ -59,12 +66,32 @@ class _H264Format(TypedDict, total=False):
     level_asymmetry: bool
 
 
-def agree(line: MediaLine, capabilities: Capabilities) -> tuple[Agreed, ...]:
-    """Return the formats of `line` that both ends can use, in the bridge's order; empty if there is none."""
+@dataclass(frozen=True, slots=True)
+class AgreedFec:
+    """FlexFEC of an m-line (draft-ietf-payload-flexible-fec-scheme-03): it repairs every format there."""
+
+    pt: int
+    repair_window: str | None
+    transport_cc: bool
+
+
+def agree(line: MediaLine, capabilities: Capabilities, *, transport_cc: bool) -> tuple[Agreed, ...]:
+    """Return the formats of `line` that both ends can use, in the bridge's order; empty if there is none.
+
+    `transport_cc` says that packets of the m-line can be numbered across the whole transport.
+    """
     wanted = capabilities.audio if line.kind == "audio" else capabilities.video
     retransmissions = _retransmissions(line.codecs)
+    redundancies = _redundancies(line) if "red" not in capabilities.without else {}
     agreed = [
-        _agreed(codec, line.kind, retransmissions.get(codec.pt))
+        _agreed(
+            codec,
+            line.kind,
+            rtx_pt=retransmissions.get(codec.pt),
+            red_pt=redundancies.get(codec.pt),
+            transport_cc=transport_cc,
+            without=capabilities.without,
+        )
         for name in wanted
         for codec in sorted(line.codecs, key=_rank)
         if codec.name == name and _acceptable(codec, line.kind)
@@ -74,6 +101,21 @@ def agree(line: MediaLine, capabilities: Capabilities) -> tuple[Agreed, ...]:
     return tuple(agreed)
 
 
+def agree_fec(line: MediaLine, capabilities: Capabilities, *, transport_cc: bool) -> AgreedFec | None:
+    """Return the FlexFEC that a video m-line offers to take, or None."""
+    if "fec" in capabilities.without or line.kind != "video":
+        return None
+    for codec in line.codecs:
+        if codec.name == "flexfec-03" and codec.clock_rate == SAMPLING["video"] and _usable(codec.pt):
+            window = codec.parameters.get("repair-window", "")
+            return AgreedFec(
+                pt=codec.pt,
+                repair_window=window if re.fullmatch("[0-9]{1,10}", window) else None,
+                transport_cc=transport_cc and TRANSPORT_CC in codec.feedback,
+            )
+    return None
+
+
 def _rank(codec: OfferedCodec) -> tuple[bool, bool]:
     # Within H.264: fragmentation units first, since without them (mode 0) a picture must fit its packets.
     if codec.name != "h264":
@@ -81,8 +123,12 @@ def _rank(codec: OfferedCodec) -> tuple[bool, bool]:
     return (codec.parameters.get("packetization-mode") != "1", not _is_constrained(codec))
 
 
+def _usable(pt: int) -> bool:
+    return 0 <= pt < 128 and pt not in RTCP_LOOKALIKES  # noqa: PLR2004
+
+
 def _acceptable(codec: OfferedCodec, kind: str) -> bool:
-    if not 0 <= codec.pt < 128 or codec.pt in RTCP_LOOKALIKES or codec.clock_rate != SAMPLING[kind]:  # noqa: PLR2004
+    if not _usable(codec.pt) or codec.clock_rate != SAMPLING[kind]:
         return False
     match codec.name:
         case "opus":
@@ -118,15 +164,38 @@ def _retransmissions(codecs: Iterable[OfferedCodec]) -> dict[int, int]:
     found: dict[int, int] = {}
     for codec in codecs:
         apt = codec.parameters.get("apt", "")
-        usable = 0 <= codec.pt < 128 and codec.pt not in RTCP_LOOKALIKES  # noqa: PLR2004
-        if codec.name == "rtx" and codec.clock_rate == SAMPLING["video"] and usable and apt.isdecimal():
+        usable = _usable(codec.pt) and re.fullmatch("[0-9]{1,3}", apt)
+        if codec.name == "rtx" and codec.clock_rate == SAMPLING["video"] and usable:
             found.setdefault(int(apt), codec.pt)
     return found
 
 
-def _agreed(codec: OfferedCodec, kind: str, rtx_pt: int | None) -> Agreed:
-    feedback = tuple(value for value in VIDEO_FEEDBACK if kind == "video" and value in codec.feedback)
+def _redundancies(line: MediaLine) -> dict[int, int]:
+    """Map the payload type of Opus to that of RED which carries nothing else (RFC 2198 section 5)."""
+    found: dict[int, int] = {}
+    for codec in line.codecs:
+        if line.kind != "audio" or codec.name != "red" or codec.channels != 2 or not _acceptable(codec, "audio"):  # noqa: PLR2004
+            continue
+        for listed in codec.parameters:
+            carried = set(listed.split("/"))
+            if len(carried) == 1 and re.fullmatch("[0-9]{1,3}", listed.partition("/")[0]):
+                found.setdefault(int(carried.pop()), codec.pt)
+    return found
+
+
+def _agreed(
+    codec: OfferedCodec,
+    kind: str,
+    *,
+    rtx_pt: int | None,
+    red_pt: int | None,
+    transport_cc: bool,
+    without: frozenset[str],
+) -> Agreed:
+    offered = (codec.feedback if kind == "video" else frozenset()) - without
+    feedback = [value for value in VIDEO_FEEDBACK if value in offered]
     nack = "nack" in feedback
+    numbered = transport_cc and TRANSPORT_CC in codec.feedback
     return Agreed(
         format=Format(
             pt=codec.pt,
@@ -135,11 +204,13 @@ def _agreed(codec: OfferedCodec, kind: str, rtx_pt: int | None) -> Agreed:
             rtx_pt=rtx_pt if nack else None,  # nobody would ask for a retransmission without NACK
             nack=nack,
             pli="nack pli" in feedback,
+            transport_cc=numbered,
+            red_pt=red_pt if codec.name == "opus" else None,
             **_h264_format(codec),
         ),
         rtpmap=_rtpmap(codec),
         fmtp=_fmtp(codec),
-        feedback=feedback,
+        feedback=(*feedback, TRANSPORT_CC) if numbered else tuple(feedback),
     )
 
 

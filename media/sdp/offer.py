@@ -13,6 +13,7 @@ from aiortc import RTCDtlsFingerprint
 from aiortc import sdp as grammar
 
 from media.sdp.errors import SdpError
+from media.sdp.simulcast import SentEncoding, sent_encodings
 
 MAX_OFFER_BYTES: Final = 256 * 1024
 MAX_MEDIA_LINES: Final = 128
@@ -27,6 +28,7 @@ ICE_PWD: Final = re.compile(r"[A-Za-z0-9+/]{22,256}")
 HASH_BYTES: Final = {"sha-256": 32, "sha-384": 48, "sha-512": 64}
 RTP_PROFILES: Final = frozenset({"UDP/TLS/RTP/SAVPF", "UDP/TLS/RTP/SAVP", "RTP/SAVPF"})
 MID_BYTES: Final = 16  # what a one-byte header extension can carry (RFC 8285 section 4.2)
+ONE_WAY: Final = re.compile(r"a=extmap:[0-9]{1,5}/(sendonly|recvonly|inactive) (\S+)")
 
 Direction = Literal["sendrecv", "sendonly", "recvonly", "inactive"]
 
@@ -58,7 +60,10 @@ class RemoteTransport:
 
 @dataclass(frozen=True, slots=True)
 class OfferedCodec:
-    """One rtpmap with its fmtp parameters (keys in lower case) and the rtcp-fb values that go with it."""
+    """One rtpmap with its fmtp parameters and the rtcp-fb values that go with it.
+
+    Keys of parameters are in lower case; what is written without a value, as the list of RED is, has an empty one.
+    """
 
     pt: int
     name: str
@@ -70,7 +75,11 @@ class OfferedCodec:
 
 @dataclass(frozen=True, slots=True)
 class MediaLine:
-    """One m-line; `usable` says that it could carry RTP on the bundled transport, whatever its codecs."""
+    """One m-line; `usable` says that it could carry RTP on the bundled transport, whatever its codecs.
+
+    `extensions` are ids by URI; `one_way` has the direction of those that the client wants in one direction only
+    (RFC 8285 section 5). `encodings` are those that it will send at once, () for a single one without a name.
+    """
 
     kind: str
     profile: str
@@ -80,6 +89,8 @@ class MediaLine:
     direction: Direction
     codecs: tuple[OfferedCodec, ...]
     extensions: dict[str, int]
+    one_way: dict[str, Direction]
+    encodings: tuple[SentEncoding, ...]
     ssrc: int | None
     rtx_ssrc: int | None
     rtcp_rsize: bool
@@ -171,6 +182,8 @@ def _media_line(media: grammar.MediaDescription, section: list[str], bundle: tup
         direction=_direction(media.direction),
         codecs=_codecs(media),
         extensions=_extensions(media),
+        one_way=_one_way(section),
+        encodings=sent_encodings(section) if usable and media.kind == "video" else (),
         ssrc=ssrc,
         rtx_ssrc=rtx_ssrc,
         rtcp_rsize="a=rtcp-rsize" in section,
@@ -199,9 +212,8 @@ def _codecs(media: grammar.MediaDescription) -> tuple[OfferedCodec, ...]:
             clock_rate=codec.clockRate,
             channels=codec.channels,
             parameters={
-                key.strip().lower(): str(value).strip()
+                key.strip().lower(): "" if value is None else str(value).strip()
                 for key, value in codec.parameters.items()
-                if value is not None
             },
             feedback=frozenset(
                 f"{item.type} {item.parameter}" if item.parameter else item.type for item in codec.rtcpFeedback
@@ -215,6 +227,11 @@ def _extensions(media: grammar.MediaDescription) -> dict[str, int]:
     for extension in media.rtp.headerExtensions:
         extensions.setdefault(extension.uri, extension.id)
     return extensions
+
+
+def _one_way(section: list[str]) -> dict[str, Direction]:
+    found = (ONE_WAY.fullmatch(line) for line in section)
+    return {match[2]: _direction(match[1]) for match in found if match is not None}
 
 
 def _ssrcs(media: grammar.MediaDescription) -> tuple[int | None, int | None]:

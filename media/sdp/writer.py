@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from media.description import SlotPlace
-from media.sdp.codecs import Agreed
+from media.sdp.codecs import TRANSPORT_CC, Agreed, AgreedFec
 from media.sdp.offer import Direction, MediaLine
+from media.sdp.simulcast import SentEncoding
 
 HOST_PREFERENCE: Final = 126  # RFC 8445 section 5.1.2.2
 RTP_COMPONENT: Final = 1
@@ -26,16 +27,21 @@ class Transport:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One accepted m-line; `place` and `rtx_ssrc` are those of what the bridge sends on it, if anything."""
+    """One accepted m-line; `place`, `rtx_ssrc` and `fec` are those of what the bridge sends on it, if anything.
+
+    `extensions` are values of a=extmap; `encodings` what the client shall send at once, () for one.
+    """
 
     line: MediaLine
     mid: str
     direction: Direction
     agreed: tuple[Agreed, ...]
-    extensions: tuple[tuple[int, str], ...]
+    extensions: tuple[str, ...]
+    encodings: tuple[SentEncoding, ...]
     max_bitrate: int | None
     place: SlotPlace | None
     rtx_ssrc: int | None
+    fec: AgreedFec | None
     cname: str
 
 
@@ -69,6 +75,8 @@ def media(section: Section, transport: Transport) -> list[str]:
     takes those of the last line when it bundles at once, and browsers do not mind.
     """
     payload_types = [str(pt) for item in section.agreed for pt in _payload_types(item)]
+    if section.fec is not None:
+        payload_types.append(str(section.fec.pt))
     address, port = transport.candidates[0]
     lines = [
         f"m={section.line.kind} {port} {section.line.profile} {' '.join(payload_types)}",
@@ -78,7 +86,7 @@ def media(section: Section, transport: Transport) -> list[str]:
         lines.append(f"b=TIAS:{section.max_bitrate}")
     lines += _transport_lines(transport)
     lines += [f"a=mid:{section.mid}", f"a={section.direction}"]
-    lines += [f"a=extmap:{number} {uri}" for number, uri in section.extensions]
+    lines += [f"a=extmap:{value}" for value in section.extensions]
     if section.place is not None:
         lines.append(f"a=msid:{section.place.stream} {section.place.track}")
     lines.append("a=rtcp-mux")
@@ -86,13 +94,22 @@ def media(section: Section, transport: Transport) -> list[str]:
         lines.append("a=rtcp-rsize")
     for item in section.agreed:
         lines += _format_lines(item)
+    if section.fec is not None:
+        lines += _fec_lines(section.fec)
+    if section.encodings:
+        lines += [f"a=rid:{encoding.rid} recv" for encoding in section.encodings]
+        # A pause is repeated: without it Chromium would send again what it had paused.
+        lines.append(f"a=simulcast:recv {';'.join(map(str, section.encodings))}")
     if section.place is not None:
-        lines += _ssrc_lines(section.place.ssrc, section.rtx_ssrc, section.cname)
+        fec_ssrc = section.place.fec_ssrc if section.fec is not None else None
+        lines += _ssrc_lines(section.place.ssrc, section.rtx_ssrc, fec_ssrc, section.cname)
     return lines
 
 
-def _payload_types(item: Agreed) -> tuple[int, ...]:
-    return (item.format.pt,) if item.format.rtx_pt is None else (item.format.pt, item.format.rtx_pt)
+def _payload_types(item: Agreed) -> list[int]:
+    """RED goes before what it carries: a client sends in the first format that it finds."""
+    numbers = (item.format.red_pt, item.format.pt, item.format.rtx_pt)
+    return [number for number in numbers if number is not None]
 
 
 def _transport_lines(transport: Transport) -> list[str]:
@@ -116,14 +133,23 @@ def _format_lines(item: Agreed) -> list[str]:
         lines.append(f"a=fmtp:{pt} {item.fmtp}")
     if rtx_pt is not None:
         lines += [f"a=rtpmap:{rtx_pt} rtx/{item.format.clock_rate}", f"a=fmtp:{rtx_pt} apt={pt}"]
+    if (red_pt := item.format.red_pt) is not None:
+        lines += [f"a=rtpmap:{red_pt} red/{item.format.clock_rate}/2", f"a=fmtp:{red_pt} {pt}/{pt}"]
     return lines
 
 
-def _ssrc_lines(ssrc: int, rtx_ssrc: int | None, cname: str) -> list[str]:
-    if rtx_ssrc is None:
-        return [f"a=ssrc:{ssrc} cname:{cname}"]
-    return [
-        f"a=ssrc-group:FID {ssrc} {rtx_ssrc}",
-        f"a=ssrc:{ssrc} cname:{cname}",
-        f"a=ssrc:{rtx_ssrc} cname:{cname}",
-    ]
+def _fec_lines(fec: AgreedFec) -> list[str]:
+    lines = [f"a=rtpmap:{fec.pt} flexfec-03/90000"]
+    if fec.transport_cc:
+        lines.append(f"a=rtcp-fb:{fec.pt} {TRANSPORT_CC}")
+    if fec.repair_window is not None:
+        lines.append(f"a=fmtp:{fec.pt} repair-window={fec.repair_window}")
+    return lines
+
+
+def _ssrc_lines(ssrc: int, rtx_ssrc: int | None, fec_ssrc: int | None, cname: str) -> list[str]:
+    """The stream with what repairs it (RFC 5576 section 4.2, RFC 5956 section 4.3)."""
+    repairs = [("FID", rtx_ssrc), ("FEC-FR", fec_ssrc)]
+    groups = [f"a=ssrc-group:{name} {ssrc} {repair}" for name, repair in repairs if repair is not None]
+    named = [number for number in (ssrc, rtx_ssrc, fec_ssrc) if number is not None]
+    return [*groups, *(f"a=ssrc:{number} cname:{cname}" for number in named)]

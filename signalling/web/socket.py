@@ -18,7 +18,7 @@ from signalling.session import Close, Deliver, Effect, Reply, Session
 from signalling.web.faults import log, log_internal
 
 if TYPE_CHECKING:
-    from signalling.ports import Clock, Consultations, Counters, Seat
+    from signalling.ports import Clock, Consultations, Counters, Seat, Trial
 
 _NORMAL: Final = frozenset({Code.REMOVED, Code.REFUSED, Code.ENDED, Code.LEFT, Code.REPLACED})
 _CLOSE_CODES: Final = {
@@ -64,9 +64,10 @@ class Socket:
         self._ending: Code | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._seat: Seat | None = None
+        self._trial: Trial | None = None
 
     async def run(self) -> None:
-        """Serve until the socket is closed; then report the seat as lost."""
+        """Serve until the socket is closed; then end its test, or report the seat as lost."""
         self._set_timer()
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -76,6 +77,7 @@ class Socket:
         finally:
             self._stop_timer()
             self._session.handle_closed()
+            self._end_trial()
             await self._report_lost()
 
     def send(self, message: m.ServerMessage) -> None:
@@ -125,17 +127,25 @@ class Socket:
 
     async def _deliver(self, message: m.ClientMessage) -> list[Effect]:
         try:
-            if isinstance(message, m.Join):
-                self._seat = await self._consultations.join(message, self)
-            elif self._seat is not None:
-                reply = await self._consultations.handle(self._seat, message)
-                return [] if reply is None else [Reply(reply)]
+            reply = await self._reply_to(message)
         except SignallingError as error:
             return self._session.handle_rejected(message, error)
         except Exception as fault:  # noqa: BLE001 - a fault in one act must not end the others
             log_internal("act_failed", fault, act=type(message).__name__)
             return self._session.handle_rejected(message, SignallingError(Code.INTERNAL))
-        return []
+        return [] if reply is None else [Reply(reply)]
+
+    async def _reply_to(self, message: m.ClientMessage) -> m.ServerMessage | None:
+        if isinstance(message, m.Join):
+            self._seat = await self._consultations.join(message, self)
+        elif isinstance(message, m.Test):
+            self._trial = await self._consultations.test(message)
+            return self._trial.opening
+        elif self._seat is not None:
+            return await self._consultations.handle(self._seat, message)
+        elif self._trial is not None and isinstance(message, m.Offer | m.TestReport | m.Leave):
+            return self._trial.handle(message)
+        return None
 
     async def _write(self) -> None:
         try:
@@ -199,6 +209,14 @@ class Socket:
     def _stop_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
+
+    def _end_trial(self) -> None:
+        if self._trial is None:
+            return
+        try:
+            self._trial.end()
+        except Exception as fault:  # noqa: BLE001 - as in `_report_lost`
+            log_internal("test_end_failed", fault)
 
     async def _report_lost(self) -> None:
         if self._seat is None:

@@ -190,6 +190,7 @@ class ModelLeg:
     gate: bool = False
     muted: set[int] = field(default_factory=set)
     feeds: dict[int, tuple[int, int]] = field(default_factory=dict)
+    weights: dict[int, tuple[int, int | None]] = field(default_factory=dict)
 
 
 class GateModel:
@@ -252,7 +253,7 @@ class GateModel:
     def _add(self, add: AddLeg) -> str | None:
         if add.leg in self.legs:
             return "duplicate_leg"
-        ssrcs = [ssrc for s in add.sources for ssrc in (s.ssrc, s.rtx_ssrc) if ssrc is not None]
+        ssrcs = [n for s in add.sources for e in s.encodings for n in (e.ssrc, e.rtx_ssrc) if n is not None]
         if len(ssrcs) != len(set(ssrcs)):
             return "bad_description"
         sources = {source.source: source for source in add.sources}
@@ -276,7 +277,7 @@ class GateModel:
     def _feed(self, command: SetFeeds) -> None:
         for leg in self.legs.values():
             if leg.room == command.room:
-                leg.feeds = {}
+                leg.feeds, leg.weights = {}, {}
         for feed in command.feeds:
             source, to = feed.source, self.legs.get(feed.leg)
             sender = None if source is None else self.legs.get(source.leg)
@@ -293,6 +294,7 @@ class GateModel:
             )
             if to is not None and fits:
                 to.feeds[feed.slot] = (source.leg, source.source)
+                to.weights[feed.slot] = (feed.importance, feed.height)
             else:
                 self._refuse(command, feed.leg, "bad_description")
 

@@ -1,6 +1,6 @@
 """Legs for planner tests: what a browser offers, shorter."""
 
-from media.description import CAMERA, CONTENT, MIC, Format, Kind, Slot, Source
+from media.description import CAMERA, CONTENT, MIC, Encoding, Format, Kind, Slot, Source
 
 CODECS: dict[str, tuple[Kind, int]] = {
     "opus": ("audio", 48_000),
@@ -22,7 +22,7 @@ def source(number: int, *codecs: str) -> Source:
     """A source in these codecs; by default what every browser sends."""
     kind = KINDS[number]
     chosen = codecs or (("opus",) if kind == "audio" else ("vp8",))
-    return Source(source=number, kind=kind, mid=str(number), ssrc=None, rtx_ssrc=None, formats=formats(*chosen))
+    return Source(source=number, kind=kind, mid=str(number), encodings=(Encoding(),), formats=formats(*chosen))
 
 
 def slot(number: int, kind: Kind, *codecs: str) -> Slot:

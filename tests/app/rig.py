@@ -2,6 +2,7 @@
 
 import itertools
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -10,8 +11,10 @@ from bridge.app.administration import RoomAdministration
 from bridge.app.browser import BrowserDoor, BrowserPolicy
 from bridge.app.live import LiveRoom
 from bridge.app.service import Outside, RoomService
+from bridge.app.trial import Trials
 from bridge.rooms.evolve import replay
 from bridge.rooms.model import ParticipantId, Room, RoomId
+from media.api import EngineError, Snapshot
 from media.legs import LegPolicy, Legs
 from signalling import messages as m
 from signalling.ports import Seat
@@ -31,6 +34,11 @@ def offer_of(page: int, attempt: int = 0) -> str:
     fingerprint = ":".join(f"{octet:02X}" for octet in page.to_bytes(32, "big"))
     sdp = _FINGERPRINT.sub(f"a=fingerprint:sha-256 {fingerprint}", OFFER)
     return sdp.replace("a=ice-ufrag:8RnG", f"a=ice-ufrag:u{page}n{attempt}")
+
+
+def nothing_counted() -> Snapshot:
+    """Give the counters of an engine that has none."""
+    raise EngineError("no_snapshot", "this engine counts nothing")
 
 
 @dataclass
@@ -57,6 +65,7 @@ class Rig:
     def __init__(self) -> None:
         self.log: list[str] = []
         self.clock = Clock()
+        self.counted: Callable[[], Snapshot] = nothing_counted
         self.store = MemoryStore(self.log)
         self.counts = Counts()
         self.start()
@@ -79,7 +88,8 @@ class Rig:
             new_secret=lambda: f"secret-{next(_numbers)}",
             hash_secret=lambda secret: f"hash of {secret}",
         )
-        self.door = BrowserDoor(self.service, Links(), policy, self.later)
+        self.trials = Trials(self.service, Links(), lambda: self.counted())  # noqa: PLW0108 - a test sets it later
+        self.door = BrowserDoor(self.service, Links(), policy, self.later, self.trials)
         self.administration = RoomAdministration(self.service, Links(), self._listing)
 
     def make_engine(self) -> GateModel:

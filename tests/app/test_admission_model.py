@@ -9,10 +9,13 @@ process restarts. What holds after every step:
   records say, and layouts tell exactly whose packets arrive.
 - A closing that the engine did not take cannot hold at once: that gate may stay open until the next repair that
   succeeds, and no longer.
+- Tests before entry begin and end among all this, with the same links: each reaches itself and nobody else, nobody
+  reaches it, and its legs are the only ones whose gates open without the records.
 - Who waits is told of nobody else. The records replay to the room in memory.
 """
 
 import asyncio
+import itertools
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -21,6 +24,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from bridge.app.telling import SOURCE_NAMES
+from bridge.app.trial import Trial
 from bridge.rooms.events import Admitted, HostEntered
 from bridge.rooms.model import ParticipantId
 from bridge.rooms.views import who_may_send
@@ -28,7 +32,7 @@ from media.api import Speakers
 from signalling import messages as m
 from signalling.errors import Code, Rejected
 from tests.app.fakes import Connection, StoreDown, token_of
-from tests.app.rig import GRACE, Page, Rig, offer_of
+from tests.app.rig import GRACE, SOURCES, Page, Rig, offer_of
 
 HOSTS = ("doctor", "substitute")
 GUESTS = {
@@ -73,6 +77,9 @@ class Consultations(RuleBasedStateMachine):
         self.old: list[Page] = []
         self.unreported: list[tuple[Page, Any]] = []
         self.trouble = False
+        self.trials: dict[str, Trial] = {}
+        self.test_rooms: set[int] = set()
+        self.connections = itertools.count(1_000_000)
         self.rig.engine.opening = self.check_opening
 
     def teardown(self) -> None:
@@ -97,7 +104,11 @@ class Consultations(RuleBasedStateMachine):
 
     def check_opening(self, leg: int) -> None:
         """Hold an opening against what is on record at this moment."""
-        owner = next(owner for live in self.rig.service.rooms if (owner := live.owner_of(leg)) is not None)
+        owners = (live.owner_of(leg) for live in self.rig.service.rooms)
+        owner = next((owner for owner in owners if owner is not None), None)
+        if owner is None:
+            assert leg in self.legs_of_tests()
+            return
         assert owner in who_may_send(self.rig.recorded(self.room))
 
     @initialize(size=st.integers(2, 6), absent=st.sets(names, max_size=3), waiting=st.sets(names, max_size=2))
@@ -155,6 +166,28 @@ class Consultations(RuleBasedStateMachine):
             if reload:
                 self.pages[name] = Page(page.link, resume=page.resume, seat=page.seat)
         self.run(self.rig.join(self.pages[name]))
+
+    @rule(name=names, offers=st.integers(0, 2))
+    def begin_a_test(self, name: str, offers: int) -> None:
+        """Try the way with somebody's link, as far as so many offers; it goes on until it is ended."""
+        test = m.Test(version=1, token=token_of(self.pages[name].link), ref=1)
+        begun = self.run(self.rig.door.test(test))[0]
+        if not isinstance(begun, Trial):
+            return
+        self.trials[name] = begun
+        self.test_rooms.add(begun.number)
+        for sources in (SOURCES, m.Sources())[:offers]:
+            self.run(self.offering_in_a_test(begun, sources))
+
+    async def offering_in_a_test(self, trial: Trial, sources: m.Sources) -> None:
+        """Offer on a peer connection of its own."""
+        trial.handle(m.Offer(sdp=offer_of(next(self.connections)), sources=sources, ref=1))
+
+    @rule(name=names)
+    def end_a_test(self, name: str) -> None:
+        """Its socket goes."""
+        if (trial := self.trials.pop(name, None)) is not None:
+            trial.end()
 
     @rule(name=names)
     def offer(self, name: str) -> None:
@@ -296,10 +329,27 @@ class Consultations(RuleBasedStateMachine):
         self.rig.start()
         self.rig.engine.opening = self.check_opening
         self.unreported.clear()
+        self.trials.clear()
         self.trouble = False
         self.run(self.rig.service.find(self.room))
 
     # --- what holds -----------------------------------------------------------------------------------------
+
+    def legs_of_tests(self) -> set[int]:
+        """The legs that tests have in the engine."""
+        return {number for number, leg in self.rig.engine.legs.items() if leg.room in self.test_rooms}
+
+    @invariant()
+    def tests_stay_apart(self) -> None:
+        """Whatever fails: a test is reached by itself alone and reaches nobody else; one that is over is gone."""
+        legs, of_tests = self.rig.engine.legs, self.legs_of_tests()
+        for number, leg in legs.items():
+            senders = {sender for sender, _source in self.rig.engine.reaching(number)}
+            assert {legs[sender].room for sender in senders} <= {leg.room}
+        assert not self.test_rooms & {live.number for live in self.rig.service.rooms}
+        assert all(live.owner_of(number) is None for number in of_tests for live in self.rig.service.rooms)
+        if not self.trouble:
+            assert {legs[number].room for number in of_tests} <= {trial.number for trial in self.trials.values()}
 
     @invariant()
     def the_engine_is_heard(self) -> None:
@@ -329,14 +379,15 @@ class Consultations(RuleBasedStateMachine):
         lives = {live.room.id: live for live in self.rig.service.rooms}
         if recorded.ended:
             assert lives == {}
-            assert self.rig.engine.legs == {}
+            assert set(self.rig.engine.legs) == self.legs_of_tests()
             return
         live = lives[self.room]
         assert live.room == recorded
         assert all(recorded.participants[owner].connected for owner in live.legs)
-        assert {media.leg for media in live.legs.values()} == set(self.rig.engine.legs)
+        assert {media.leg for media in live.legs.values()} == set(self.rig.engine.legs) - self.legs_of_tests()
         may = who_may_send(recorded)
-        assert self.rig.engine.open_legs() == {media.leg for owner, media in live.legs.items() if owner in may}
+        in_the_room = self.rig.engine.open_legs() - self.legs_of_tests()
+        assert in_the_room == {media.leg for owner, media in live.legs.items() if owner in may}
         for owner, media in live.legs.items():
             assert self.rig.engine.is_muted(media.leg) == recorded.participants[owner].muted
 

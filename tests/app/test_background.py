@@ -2,13 +2,13 @@
 
 import asyncio
 
-import numpy as np
 import pytest
 
 from bridge.app import background
 from bridge.app.background import Background, Later
-from media.api import EngineError, Latency, Snapshot
+from media.api import EngineError, Snapshot
 from signalling import messages as m
+from tests.app import engine_rows
 from tests.app.rig import Rig
 
 
@@ -19,15 +19,10 @@ def fast(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(background, name, 0.0)
 
 
-def snapshot(*legs: int) -> Snapshot:
+def snapshot(*numbers: int) -> Snapshot:
     """A snapshot in which each leg has sent 1000 bytes."""
-    names = ("leg", "direction", "bytes", "lost", "expected", "jitter_us")
-    streams = np.array([(leg, 0, 1000, 0, 10, 0) for leg in legs], np.dtype([(name, "<u8") for name in names]))
-    rows = np.array([(leg, 30_000) for leg in legs], np.dtype([("leg", "<u8"), ("rtt_us", "<u8")]))
-    none = np.zeros((0, 2), "<u8")
-    latency = Latency(bounds_us=none[:, 0], counts=none, sum_us=none[:, 0], impossible=none[:, 0])
-    shards = np.array([], np.dtype([("shard", "<u8")]))
-    return Snapshot(legs=rows, streams=streams, shards=shards, latency=latency)
+    sent = ({"leg": leg, "bytes": 1000, "expected": 10} for leg in numbers)
+    return engine_rows.snapshot(engine_rows.streams(*sent), engine_rows.legs(dict.fromkeys(numbers, 30_000)))
 
 
 async def turning(loop: object, until: asyncio.Event) -> None:
@@ -39,7 +34,7 @@ async def turning(loop: object, until: asyncio.Event) -> None:
 
 
 async def test_the_host_is_told_how_good_everybodys_link_is() -> None:
-    """From the second reading on, the host and nobody else gets a line for each leg; each reading is observed."""
+    """The host and nobody else gets a line for each leg; each reading is observed."""
     rig = Rig()
     room = await rig.open_room()
     doctor = await rig.enter(room, m.Role.DOCTOR, host=True)
@@ -53,7 +48,9 @@ async def test_the_host_is_told_how_good_everybodys_link_is() -> None:
             done.set()
         return snapshot(rig.leg(room, doctor), rig.leg(room, patient))
 
-    await turning(Background(rig.service, rig.legs, rig.clock, take).figures(taken.append), done)
+    await turning(
+        Background(rig.service, rig.legs, rig.clock, take).figures(lambda taking, _: taken.append(taking)), done
+    )
     told = [message for message in doctor.connection.sent if isinstance(message, m.Stats)]
     assert len(taken) >= 2
     assert [line.participant for line in told[0].people] == [doctor.participant, patient.participant]
@@ -72,7 +69,7 @@ async def test_an_engine_that_does_not_answer_is_counted_and_asked_again() -> No
             done.set()
         raise EngineError("timed_out", "the shard did not answer in time")
 
-    await turning(Background(rig.service, rig.legs, rig.clock, fail).figures(lambda _taken: None), done)
+    await turning(Background(rig.service, rig.legs, rig.clock, fail).figures(lambda _taken, _assessed: None), done)
     assert rig.counts.seen["engine_errors", "timed_out"] >= 3
 
 

@@ -1,6 +1,17 @@
 """Examples of who is shown where."""
 
-from bridge.app.planner import NO_PLAN, Plan, Present, can_forward, plan
+from bridge.app.planner import (
+    ANYONE,
+    INTERPRETER,
+    NO_PLAN,
+    SPEAKER,
+    WANTED_MOST,
+    Plan,
+    Present,
+    can_forward,
+    plan,
+    weigh,
+)
 from media.description import CAMERA, CONTENT, MIC, Slot
 from tests.app.legs import slot, source
 
@@ -8,7 +19,13 @@ EVERYTHING = (source(MIC), source(CAMERA), source(CONTENT))
 
 
 def browser(
-    leg: int, *, people: int = 2, content: int = 1, sharing: bool = False, pinned: int | None = None
+    leg: int,
+    *,
+    people: int = 2,
+    content: int = 1,
+    sharing: bool = False,
+    pinned: int | None = None,
+    interpreter: bool = False,
 ) -> Present:
     """A browser with as many audio as video slots, numbered like its m-lines: audio, video, content."""
     ears = [slot(n, "audio") for n in range(people)]
@@ -21,7 +38,16 @@ def browser(
         content_slots=frozenset(screen.slot for screen in screens),
         sharing=sharing,
         pinned=pinned,
+        interpreter=interpreter,
     )
+
+
+def weighed(present: list[Present], speakers: list[int], receiver: int) -> dict[tuple[int, int], int]:
+    """How much each source that `receiver` is sent matters to it."""
+    filled = plan(present, speakers)
+    weights = weigh(present, speakers, filled)
+    assert weights.keys() == filled.keys()
+    return {filled[place]: weight for place, weight in weights.items() if place[0] == receiver}
 
 
 def seen(found: Plan, leg: int, people: int = 2) -> list[int | None]:
@@ -111,3 +137,30 @@ def test_forwarding_takes_the_same_kind_codec_and_clock() -> None:
     assert can_forward(source(MIC), slot(0, "audio", "pcmu", "opus"))
     assert not can_forward(source(MIC), slot(0, "audio", "pcmu"))
     assert not can_forward(source(MIC), slot(0, "video"))
+
+
+def test_who_speaks_matters_more_than_others_and_an_interpreter_more_than_who_speaks() -> None:
+    """Hands and captions outlast the face of the speaker, and that the faces of the others."""
+    present = [browser(1, people=4), browser(2), browser(3), browser(4, interpreter=True)]
+    weights = weighed(present, [3, 2], receiver=1)
+    assert {leg: weight for (leg, source), weight in weights.items() if source == CAMERA} == {
+        2: ANYONE,
+        3: SPEAKER,
+        4: INTERPRETER,
+    }
+    assert WANTED_MOST < INTERPRETER < SPEAKER < ANYONE
+
+
+def test_who_was_pinned_and_what_is_shared_come_first() -> None:
+    """A pin is of the one who pinned alone; content matters most to everyone."""
+    present = [browser(1, people=3, pinned=2), browser(2, sharing=True), browser(3, people=3)]
+    mine, theirs = weighed(present, [], receiver=1), weighed(present, [], receiver=3)
+    assert (mine[2, CAMERA], mine[2, CONTENT], mine[3, CAMERA]) == (WANTED_MOST, WANTED_MOST, ANYONE)
+    assert (theirs[2, CAMERA], theirs[2, CONTENT]) == (ANYONE, WANTED_MOST)
+
+
+def test_to_who_speaks_the_one_before_them_is_the_speaker() -> None:
+    """Nobody is their own speaker: whom they answer matters to them."""
+    present = [browser(1), browser(2), browser(3)]
+    weights = weighed(present, [1, 3], receiver=1)
+    assert (weights[3, CAMERA], weights[2, CAMERA]) == (SPEAKER, ANYONE)

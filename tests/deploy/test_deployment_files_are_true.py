@@ -1,6 +1,7 @@
 """What deploy/ says is what the bridge accepts, measures and can be started with."""
 
 import configparser
+import json
 import re
 import shutil
 import subprocess
@@ -17,7 +18,9 @@ import yaml
 
 from bridge.config import SECTIONS, Config, load
 from bridge.ops import table
+from bridge.ops.links import LinkCollector
 from bridge.ops.metrics import BridgeCollector, Facts
+from tests.ops.assessments import assessment
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -171,7 +174,9 @@ def _exposed() -> set[str]:
         columns = dict.fromkeys([*keys, *(row.column for group in rows for row in group)])
         return np.ones(1, np.dtype([(column, "<u8") for column in columns]))
 
-    streams = array(["leg", "direction", "index", "kind", "codec"], table.STREAM_COUNTERS, table.STREAM_VALUES)
+    streams = array(
+        ["leg", "direction", "index", "encoding", "kind", "codec"], table.STREAM_COUNTERS, table.STREAM_VALUES
+    )
     legs = array(["leg"], table.LEG_COUNTERS, table.LEG_STATES, table.LEG_VALUES)
     shards = array(["shard"], table.SHARD_COUNTERS, table.SHARD_STATES)
     none = np.zeros((1, 21), "<u8")
@@ -179,7 +184,10 @@ def _exposed() -> set[str]:
     snapshot = SimpleNamespace(legs=legs, streams=streams, shards=shards, latency=latency)
     facts = Facts(1, {"waiting": 1}, {"not_host": 1}, {"too_large": 1}, {"socket": 1})
     collector = BridgeCollector(lambda: snapshot, lambda: facts)
-    return {sample.name for family in collector.collect() for sample in family.samples}
+    links = LinkCollector()
+    links.observe(1.0, [assessment(1)])
+    families = [*collector.collect(), *links.collect()]
+    return {sample.name for family in families for sample in family.samples}
 
 
 def test_alerts_are_about_metrics_that_exist() -> None:
@@ -192,6 +200,27 @@ def test_alerts_are_about_metrics_that_exist() -> None:
         assert named or rule["alert"] == "BridgeDown"
         assert rule["annotations"]["summary"].endswith(".")
         assert rule["labels"]["severity"] in {"page", "ticket"}
+
+
+def test_the_dashboard_is_about_metrics_that_exist() -> None:
+    """Every query of every panel names metrics that the collectors give; no panel lies on another."""
+    dashboard = json.loads((DEPLOY / "grafana-dashboard.json").read_text("utf-8"))
+    exposed, places = _exposed(), set()
+    for panel in dashboard["panels"]:
+        for target in panel["targets"]:
+            named = set(re.findall(r"brotjeneste_\w+", target["expr"]))
+            assert named, panel["title"]
+            assert named <= exposed, panel["title"]
+            assert target["expr"].count("(") == target["expr"].count(")")
+        grid = panel["gridPos"]
+        cells = {
+            (x, y)
+            for x in range(grid["x"], grid["x"] + grid["w"])
+            for y in range(grid["y"], grid["y"] + grid["h"])
+        }
+        assert not cells & places, panel["title"]
+        places |= cells
+    assert len({panel["id"] for panel in dashboard["panels"]}) == len(dashboard["panels"])
 
 
 def test_the_readme_names_every_file() -> None:

@@ -128,8 +128,8 @@ async def test_the_engine_is_told_what_the_answer_says(crowd: Crowd, recorder: R
     assert added.remote == ("127.0.0.1", 4000)
     assert (added.ice.remote_ufrag, added.ice.local_ufrag) == ("bridge01", answer.remote.ufrag)
     assert {one.sender: one.ssrc for one in added.senders} == {
-        MIC_SENDER: answer.leg.sources[0].ssrc,
-        CAMERA_SENDER: answer.leg.sources[1].ssrc,
+        MIC_SENDER: answer.leg.sources[0].encodings[0].ssrc,
+        CAMERA_SENDER: answer.leg.sources[1].encodings[0].ssrc,
     }
     assert [one.ssrc for one in added.receivers] == [slot.ssrc for slot in answer.leg.slots]
     assert [one.kind for one in added.receivers] == ["audio", "audio", "video", "video", "video"]

@@ -9,6 +9,7 @@ from loadtest.native_sdp import (
     LEVEL_URI,
     MID_URI,
     OPUS,
+    TWCC_URI,
     VIDEO,
     Local,
     Outgoing,
@@ -17,10 +18,10 @@ from loadtest.native_sdp import (
     read_answer,
     write_offer,
 )
-from media.description import CAMERA, MIC
+from media.description import CAMERA, MIC, Encoding
 from media.sdp import Answer, OfferRoles
 from signalling.messages import Sources
-from tests.media.sdp_offers import answered, sections
+from tests.media.sdp_offers import ALL, answered, sections
 
 LOCAL = Local("robt", "p" * 24, ":".join(["AB"] * 32), "a-cname")
 
@@ -52,8 +53,8 @@ def test_the_bridge_takes_the_offer_whole(codec: VideoCodec) -> None:
     """Both sources with their SSRCs, every slot, repair for video and both extensions are agreed."""
     leg = answer_to(wish(codec)).leg
     sources = {source.source: source for source in leg.sources}
-    assert sources[MIC].ssrc == 11
-    assert (sources[CAMERA].ssrc, sources[CAMERA].rtx_ssrc) == (12, 13)
+    assert sources[MIC].encodings == (Encoding(ssrc=11),)
+    assert sources[CAMERA].encodings == (Encoding(ssrc=12, rtx_ssrc=13),)
     assert [form.codec for form in sources[CAMERA].formats] == [codec]
     assert sources[CAMERA].formats[0].rtx_pt is not None
     assert [slot.kind for slot in leg.slots] == ["audio"] * 2 + ["video"] * 3
@@ -75,6 +76,15 @@ def test_the_answer_is_read_as_it_was_meant(codec: VideoCodec) -> None:
     assert [(one.ssrc, one.rtx_ssrc, one.formats) for one in remote.receiving] == said
     assert [one.mid for one in remote.receiving] == [place.mid for place in answer.leg.places]
     assert remote.extensions == {MID_URI: 1, LEVEL_URI: 2}
+
+
+def test_what_a_robot_sends_is_numbered_and_what_it_is_sent_is_not() -> None:
+    """It reports on nothing, so a bridge that counted on its reports would think the link dead."""
+    wanted = wish()
+    answer = answered(write_offer(wanted), OfferRoles(mic="0", camera="1"), ALL)
+    assert read_answer(answer.sdp, wanted).extensions == {MID_URI: 1, LEVEL_URI: 2, TWCC_URI: 3}
+    assert answer.leg.sources[1].formats[0].transport_cc
+    assert not any(form.transport_cc for slot in answer.leg.slots for form in slot.formats)
 
 
 def test_speech_alone_has_no_camera() -> None:

@@ -7,7 +7,7 @@ from random import Random
 
 from media import api, clients
 from media.clients import AddClient, AddClip, ClientIce, Clients, Frame, Receiver, Sender, source_id
-from media.description import CAMERA, MIC, Extensions, Format, IceParams, Slot, Source
+from media.description import CAMERA, MIC, Encoding, Extensions, Format, IceParams, Slot, Source
 from media.transport import DtlsClient, DtlsServer
 from tests.media.engine_peer import Ears
 from tests.media.transport_network import certificate
@@ -115,8 +115,8 @@ class Call:
                 local_ufrag=f"leg{number}", local_pwd=f"password-of-leg-{number:06}", remote_ufrag="robot"
             ),
             sources=(
-                Source(source=MIC, kind="audio", mid="0", ssrc=None, rtx_ssrc=None, formats=(OPUS,)),
-                Source(source=CAMERA, kind="video", mid="1", ssrc=None, rtx_ssrc=None, formats=(VP8,)),
+                Source(source=MIC, kind="audio", mid="0", encodings=(Encoding(),), formats=(OPUS,)),
+                Source(source=CAMERA, kind="video", mid="1", encodings=(Encoding(),), formats=(VP8,)),
             ),
             slots=tuple(
                 Slot(

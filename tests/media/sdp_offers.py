@@ -5,16 +5,22 @@ from pathlib import Path
 
 from media.description import LegDescription
 from media.sdp import Answer, Capabilities, LocalTransport, OfferRoles, answer_offer
+from media.sdp.codecs import REPAIRS
 
 VECTORS = Path(__file__).parent.parent / "vectors" / "sdp"
 PEERS = ("chromium", "firefox", "aiortc")
+SIMULCAST = ("chromium-simulcast", "firefox-simulcast")
 ROLES = OfferRoles(mic="0", camera="1", content="2")
-LIMITS = Capabilities(camera_max_bitrate=1_500_000, content_max_bitrate=2_500_000)
+PLAIN = Capabilities(camera_max_bitrate=1_500_000, content_max_bitrate=2_500_000, without=REPAIRS - {"nack"})
+ALL = Capabilities()
 FIRST_SSRC = 1000
 
 
 def recorded(peer: str) -> str:
-    """Return the offer of a real peer: mic, camera, empty content, 2 audio, 2 video and 1 content slot."""
+    """Return the offer of a real peer: mic, camera, empty content, 2 audio, 2 video and 1 content slot.
+
+    Those of SIMULCAST are what the page offers of a 1280x720 camera.
+    """
     return (VECTORS / f"{peer}.sdp").read_bytes().decode()
 
 
@@ -32,7 +38,7 @@ def transport(fingerprint: str = ":".join(["AB"] * 32)) -> LocalTransport:
 def answered(
     offer: str,
     roles: OfferRoles = ROLES,
-    capabilities: Capabilities = LIMITS,
+    capabilities: Capabilities = PLAIN,
     *,
     content_slots: int = 1,
     previous: LegDescription | None = None,

@@ -31,7 +31,7 @@ from media.api import (
     ShardStopped,
     SourceRef,
 )
-from media.description import CAMERA, MIC, Extensions, Format, IceParams, Slot, Source
+from media.description import CAMERA, MIC, Encoding, Extensions, Format, IceParams, Slot, Source
 from tests.media.engine_peer import running_engine
 
 CORE = Path(__file__).parents[2] / "media" / "engine" / "core" / "src"
@@ -47,8 +47,14 @@ def leg(number: int, room: int = 1) -> AddLeg:
         room=room,
         ice=IceParams(local_ufrag=f"here{number}", local_pwd=ICE.local_pwd, remote_ufrag="there"),
         sources=(
-            Source(source=MIC, kind="audio", mid="0", ssrc=None, rtx_ssrc=None, formats=(OPUS,)),
-            Source(source=CAMERA, kind="video", mid="1", ssrc=11, rtx_ssrc=12, formats=(VP8,)),
+            Source(source=MIC, kind="audio", mid="0", encodings=(Encoding(),), formats=(OPUS,)),
+            Source(
+                source=CAMERA,
+                kind="video",
+                mid="1",
+                encodings=(Encoding(rid="q", ssrc=11, rtx_ssrc=12),),
+                formats=(VP8,),
+            ),
         ),
         slots=(
             Slot(slot=0, kind="audio", ssrc=number * 10 + 1, rtx_ssrc=None, formats=(OPUS,)),
@@ -153,6 +159,10 @@ async def test_what_cannot_be_done_is_refused_with_its_reason(commands: list[api
         ({"type": "ConsentLost", "leg": 1}, api.ConsentLost),
         ({"type": "GateChanged", "leg": 1, "open": True, "at_us": 1, "last_out_us": 0}, api.GateChanged),
         ({"type": "Speakers", "room": 1, "legs": [1, 2]}, api.Speakers),
+        (
+            {"type": "Demand", "leg": 1, "source": 1, "encodings": [{"active": True, "max_bitrate": None}]},
+            api.Demand,
+        ),
         ({"type": "LegRemoved", "leg": 1, "at_us": 1, "last_in_us": 0, "last_out_us": 0}, api.LegRemoved),
         ({"type": "RoomFailed", "room": 1, "legs": [1, 2], "place": "core/src/a.rs:7"}, api.RoomFailed),
         ({"type": "ShardStopped", "shard": 1, "place": ""}, api.ShardStopped),
@@ -287,7 +297,7 @@ def h264(mode: int | None, profile: int | None, *, asymmetry: bool = False) -> F
 async def test_python_and_rust_agree_on_what_a_slot_takes(to: Format, sent: Format, fits: bool) -> None:  # noqa: FBT001
     """The planner's question has the engine's answer, or the engine would refuse the plan."""
     assert to.takes(sent) is fits
-    source = Source(source=CAMERA, kind="video", mid="1", ssrc=11, rtx_ssrc=None, formats=(sent,))
+    source = Source(source=CAMERA, kind="video", mid="1", encodings=(Encoding(ssrc=11),), formats=(sent,))
     slot = Slot(slot=1, kind="video", ssrc=22, rtx_ssrc=None, formats=(to,))
     feed = Feed(leg=1, slot=1, source=SourceRef(leg=2, source=CAMERA))
     async with running_engine() as (engine, ears):
@@ -335,7 +345,7 @@ async def test_a_thread_that_ends_shows() -> None:
 async def test_what_is_not_a_command_is_refused_at_once() -> None:
     """A codec that the engine does not know breaks the schema, and nothing of the leg is kept."""
     strange = Format(pt=96, codec="h261", clock_rate=90_000)
-    source = Source(source=CAMERA, kind="video", mid="1", ssrc=1, rtx_ssrc=None, formats=(strange,))
+    source = Source(source=CAMERA, kind="video", mid="1", encodings=(Encoding(ssrc=1),), formats=(strange,))
     async with running_engine() as (engine, _ears):
         wrong = msgspec.structs.replace(leg(1), sources=(source,))
         with pytest.raises(EngineError) as caught:

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 from aiortc.sdp import SessionDescription
 
-from media.description import CAMERA, CONTENT, MIC
+from media.description import CAMERA, CONTENT, MIC, Encoding
 from media.sdp import Capabilities, OfferRoles
 from tests.media.sdp_offers import PEERS, answered, in_section, payload_types, recorded, sections
 
@@ -52,9 +52,8 @@ def test_signalled_ssrcs_and_retransmissions_reach_the_description(peer: str) ->
     """Mic and camera have the SSRCs of the offer, video with its FID partner, VP8 first."""
     offer = SessionDescription.parse(recorded(peer))
     mic, camera, _ = answered(recorded(peer)).leg.sources
-    assert mic.ssrc == offer.media[0].ssrc[0].ssrc
-    assert mic.rtx_ssrc is None
-    assert [camera.ssrc, camera.rtx_ssrc] == offer.media[1].ssrc_group[0].items
+    assert mic.encodings == (Encoding(ssrc=offer.media[0].ssrc[0].ssrc),)
+    assert [camera.encodings[0].ssrc, camera.encodings[0].rtx_ssrc] == offer.media[1].ssrc_group[0].items
     assert [form.codec for form in mic.formats] == ["opus"]
     first = camera.formats[0]
     assert (first.codec, first.clock_rate, first.nack, first.pli) == ("vp8", 90_000, True, True)
@@ -246,7 +245,7 @@ def test_an_unsignalled_ssrc_is_left_for_the_engine_to_learn() -> None:
         line for line in recorded("firefox").splitlines(keepends=True) if not line.startswith("a=ssrc")
     )
     leg = answered(offer).leg
-    assert [source.ssrc for source in leg.sources] == [None, None, None]
+    assert [source.encodings for source in leg.sources] == [(Encoding(),)] * 3
     assert leg.extensions.mid is not None
 
 
@@ -262,7 +261,7 @@ def test_retransmission_needs_nack() -> None:
     answer = answered(offer)
     assert "rtx" not in answer.sdp
     assert all(slot.rtx_ssrc is None for slot in answer.leg.slots)
-    assert answer.leg.sources[1].rtx_ssrc is None
+    assert answer.leg.sources[1].encodings[0].rtx_ssrc is None
 
 
 def test_an_ice_restart_keeps_slots_and_ssrcs() -> None:

@@ -9,9 +9,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from media.sdp import LocalTransport, OfferRoles, SdpError
-from tests.media.sdp_offers import PEERS, answered, in_section, payload_types, recorded, sections, transport
+from tests.media.sdp_offers import (
+    ALL,
+    PEERS,
+    SIMULCAST,
+    answered,
+    in_section,
+    payload_types,
+    recorded,
+    sections,
+    transport,
+)
 
-OFFERS = {peer: recorded(peer) for peer in PEERS}
+KINDS = (*PEERS, *SIMULCAST)
+OFFERS = {peer: recorded(peer) for peer in KINDS}
 
 
 def _refusal(offer: str, roles: OfferRoles | None = None) -> str:
@@ -23,7 +34,7 @@ def _refusal(offer: str, roles: OfferRoles | None = None) -> str:
 
 def _answered_or_refused(offer: str) -> None:
     try:
-        answer = answered(offer)
+        answer = answered(offer, capabilities=ALL)
     except SdpError:
         return
     ours, theirs = sections(answer.sdp), sections(offer)
@@ -43,7 +54,7 @@ def test_arbitrary_text_is_refused_in_an_orderly_way(text: str) -> None:
     _answered_or_refused("v=0\r\n" + text)
 
 
-@given(st.sampled_from(PEERS), st.lists(st.tuples(st.integers(0, 10**6), st.text(max_size=12)), max_size=6))
+@given(st.sampled_from(KINDS), st.lists(st.tuples(st.integers(0, 10**6), st.text(max_size=12)), max_size=6))
 @settings(max_examples=200, deadline=None)
 def test_text_thrown_into_a_real_offer_is_survived(peer: str, edits: list[tuple[int, str]]) -> None:
     """Whatever is inserted wherever, the answer fits the offer or there is an SdpError."""
@@ -58,7 +69,7 @@ def test_text_thrown_into_a_real_offer_is_survived(peer: str, edits: list[tuple[
 def test_lines_lost_doubled_and_swapped_are_survived(seed: int) -> None:
     """Real offers with lines removed, repeated, moved, cut or renumbered never break the parser."""
     chance = random.Random(seed)
-    lines = OFFERS[chance.choice(PEERS)].splitlines()
+    lines = OFFERS[chance.choice(KINDS)].splitlines()
     for _ in range(chance.randint(1, 12)):
         at, other = chance.randrange(len(lines)), chance.randrange(len(lines))
         match chance.randrange(5):

@@ -20,7 +20,7 @@ from playwright.async_api import async_playwright
 from media.description import LegDescription
 from media.sdp import OfferRoles
 from media.transport import DtlsCertificate
-from tests.media.sdp_offers import ROLES, answered, sections, transport
+from tests.media.sdp_offers import ALL, ROLES, answered, sections, transport
 from tests.support.firefox import FirefoxBidi
 
 Evaluate = Callable[[str], Awaitable[Any]]
@@ -53,6 +53,55 @@ OFFER = """(async () => {
   await pc.setLocalDescription();
   return [pc.localDescription.sdp, mic.mid, camera.mid, content.mid];
 })()"""
+
+# What the page offers of a large camera; setCodecPreferences names FlexFEC, or the slots would be without.
+EVERYTHING = """(async () => {
+  const pc = window.pc = new RTCPeerConnection();
+  const canvas = Object.assign(document.createElement("canvas"), { width: 1280, height: 720 });
+  canvas.getContext("2d").fillRect(0, 0, 1, 1);
+  const sound = new AudioContext().createMediaStreamDestination().stream;
+  const picture = canvas.captureStream(5);
+  const wanted = /video\\/(vp8|h264|rtx|flexfec-03)/i;
+  const codecs = RTCRtpReceiver.getCapabilities("video").codecs.filter(({ mimeType }) => wanted.test(mimeType));
+  const direction = "sendonly";
+  const mic = pc.addTransceiver(sound.getAudioTracks()[0], { direction });
+  const sendEncodings = [["l", 4], ["m", 2], ["h", 1]].map(([rid, by]) =>
+    ({ rid, scaleResolutionDownBy: by, maxBitrate: 400_000, scalabilityMode: "L1T3" }));
+  const camera = pc.addTransceiver(picture.getVideoTracks()[0], { direction, sendEncodings });
+  const slots = ["audio", "video"].map((kind) => pc.addTransceiver(kind, { direction: "recvonly" }));
+  for (const each of [camera, slots[1]]) each.setCodecPreferences(codecs);
+  await pc.setLocalDescription();
+  return [pc.localDescription.sdp, mic.mid, camera.mid];
+})()"""
+
+# Only the lowest encoding, as the bridge demands when nobody takes the others; then an ICE restart.
+PAUSED = """(async () => {
+  const { sender } = pc.getTransceivers()[1];
+  const parameters = sender.getParameters();
+  parameters.encodings.forEach((each, i) => { each.active = i === 0; });
+  await sender.setParameters(parameters);
+  await pc.setLocalDescription(await pc.createOffer({ iceRestart: true }));
+  return pc.localDescription.sdp;
+})()"""
+
+RESUMED = """(async () => {
+  const { sender } = pc.getTransceivers()[1];
+  const parameters = sender.getParameters();
+  for (const each of parameters.encodings) each.active = true;
+  await sender.setParameters(parameters);
+  return sender.getParameters().encodings.map(({ active }) => active);
+})()"""
+
+TAKE_EVERYTHING = """(async (sdp) => {
+  await pc.setRemoteDescription({ type: "answer", sdp });
+  const [mic, camera, , slot] = pc.getTransceivers();
+  const names = ({ codecs }) => codecs.map(({ mimeType }) => mimeType.toLowerCase());
+  return {
+    mic: names(mic.sender.getParameters())[0],
+    encodings: camera.sender.getParameters().encodings.map(({ rid, active }) => [rid, active]),
+    slot: names(slot.receiver.getParameters?.() ?? { codecs: [] }),
+  };
+})"""
 
 RESTART = """(async () => {
   await pc.setLocalDescription(await pc.createOffer({ iceRestart: true }));
@@ -111,6 +160,34 @@ async def test_browsers_take_the_answer_and_an_ice_restart(browser: Any) -> None
         taken = await evaluate(f"{TAKE}({json.dumps(again.sdp)})")
         assert taken["directions"] == ["sendonly"] * 3 + ["recvonly"] * 5
         assert taken["tracks"] == []
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    ("browser", "mic", "slot"),
+    [(chromium, "audio/red", "video/flexfec-03"), (firefox, "audio/opus", None)],
+)
+async def test_browsers_take_simulcast_and_all_repair(browser: Any, mic: str, slot: str | None) -> None:
+    """All encodings are kept, sound goes out in RED where the browser has it, and FlexFEC is taken where it is.
+
+    What was paused is paused after an ICE restart, and can be sent again.
+    """
+    local = transport(DtlsCertificate.generate(datetime.now(UTC)).fingerprint)
+    async with browser() as evaluate:
+        sdp, *mids = await evaluate(EVERYTHING)
+        answer = answered(sdp, OfferRoles(*mids), ALL, content_slots=0, local=local)
+        assert [one.rid for one in answer.leg.sources[1].encodings] == ["l", "m", "h"]
+        assert all(form.transport_cc for one in answer.leg.slots for form in one.formats)
+        taken = await evaluate(f"{TAKE_EVERYTHING}({json.dumps(answer.sdp)})")
+        assert taken["mic"] == mic
+        assert taken["encodings"] == [["l", True], ["m", True], ["h", True]]
+        assert slot is None or slot in taken["slot"]
+        paused = await evaluate(PAUSED)
+        again = answered(paused, OfferRoles(*mids), ALL, content_slots=0, local=local, previous=answer.leg)
+        assert (again.leg.sources, again.leg.slots) == (answer.leg.sources, answer.leg.slots)
+        taken = await evaluate(f"{TAKE_EVERYTHING}({json.dumps(again.sdp)})")
+        assert taken["encodings"] == [["l", True], ["m", False], ["h", False]]
+        assert await evaluate(RESUMED) == [True, True, True]
 
 
 async def test_aiortc_takes_the_answer() -> None:

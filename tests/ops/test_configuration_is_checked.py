@@ -76,6 +76,7 @@ def test_links_to_an_ipv6_host_have_brackets() -> None:
             "[media] addresses must hold addresses that browsers can reach",
         ),
         ("[media]\nbind = 'eth0'\n", "[media] bind"),
+        ("[media]\nwithout = ['sleep']\n", "[media] without must hold repairs out of fec"),
         ("[media]\nbase_port = 65535\nshards = 2\n", "[media] base_port and shards"),
         ("[metrics]\nport = 8080\n", "[http] and [metrics]"),
         ("[store]\nurl = 'brotjeneste.db'\n", "[store] url"),

@@ -162,6 +162,12 @@ def test_faults_of_our_own_are_counted(snapshot: Make) -> None:
     assert series["brotjeneste_room_failures_total['shard']"] == 0
 
 
+def test_tests_before_entry_are_counted_by_verdict(snapshot: Make) -> None:
+    """How many patients come with a weak network is for the operator to know."""
+    series = _scrape(_collector(snapshot(), Facts(tests={"good": 5, "weak": 2})))
+    assert (series["brotjeneste_tests_total['good']"], series["brotjeneste_tests_total['weak']"]) == (5, 2)
+
+
 def test_gates_and_shards_are_counted(snapshot: Make) -> None:
     """Packets at a closed gate count by direction, refused datagrams by shard and reason."""
     taken = snapshot(
@@ -222,7 +228,7 @@ def test_single_legs_have_series_of_their_own_name(snapshot: Make) -> None:
     series = _scrape(LegCollector(lambda: taken))
     assert series["brotjeneste_leg_gate_drops_total['7', 'in']"] == 2
     assert series["brotjeneste_leg_rtt_seconds['7']"] == pytest.approx(0.005)
-    assert series["brotjeneste_leg_rtp_packets_total['0', '7', 'audio', 'in', 'opus']"] == 3
+    assert series["brotjeneste_leg_rtp_packets_total['0', '0', '7', 'audio', 'in', 'opus']"] == 3
     aggregated = {name.split("[")[0] for name in _scrape(_collector(taken))}
     assert not aggregated & {name.split("[")[0] for name in series}
 
@@ -235,7 +241,7 @@ def test_labels_are_fixed_words_and_numbers(snapshot: Make) -> None:
             for sample in family.samples:
                 assert set(sample.labels) <= {
                     *("direction", "kind", "codec", "quantile", "shard", "reason", "protocol"),
-                    *("leg", "index", "place", "code", "queue", "le"),
+                    *("leg", "index", "encoding", "place", "code", "queue", "le"),
                 }
                 assert all(re.fullmatch(r"[a-z0-9_.-]+|\+Inf", value) for value in sample.labels.values())
 

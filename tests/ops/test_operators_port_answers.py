@@ -58,6 +58,12 @@ async def test_metrics_are_served_in_prometheus_form(address: str) -> None:
     assert 'brotjeneste_leg_srtp_failures_total{leg="4"} 0.0' in legs
 
 
+async def test_the_worst_legs_are_served_as_json(address: str) -> None:
+    """There is a list, which is empty as long as nobody was assessed."""
+    async with ClientSession(address) as client, client.get("/legs/worst") as answer:
+        assert (answer.status, await answer.json()) == (200, {"legs": []})
+
+
 async def test_a_draining_bridge_is_alive_and_not_ready(address: str, drain: Drain) -> None:
     """The load balancer sees the drain at its next probe, and the container is not restarted for it."""
     async with ClientSession(address) as client:

@@ -142,6 +142,10 @@ class PlayedBridge:
     refusals: dict[str, str] = field(default_factory=dict)
     answer_offers: bool = True
     media: bool = False
+    tested: dict[str, Any] = field(default_factory=dict)  # what a test is told, without `ref`
+    test_seconds: float = 0.5
+    unchecked: bool = False  # as a bridge that is newer than this page
+    closed: int = 0
     sent: list[messages.ClientMessage] = field(default_factory=list)
     offers: list[messages.Offer] = field(default_factory=list)
     socket: WebSocketRoute | None = None
@@ -155,12 +159,17 @@ class PlayedBridge:
         self.socket = socket
         self.connections += 1
         socket.on_message(lambda data: self._inbox.put_nowait(str(data)))
+        socket.on_close(lambda _code, _reason: self._count_closed())
+
+    def _count_closed(self) -> None:
+        self.closed += 1
 
     def push(self, kind: str, **fields: Any) -> None:
         """Send the page one message, checked against the real schema."""
         assert self.socket is not None
         text = msgspec.json.encode({"type": kind} | fields).decode()
-        messages.decode_server(text)
+        if not self.unchecked:
+            messages.decode_server(text)
         self.socket.send(text)
 
     def roster(self) -> None:
@@ -190,7 +199,7 @@ class PlayedBridge:
                 await self.socket.close()
             else:
                 self._welcome()
-        elif isinstance(message, messages.Leave):
+        elif isinstance(message, messages.Report | messages.Leave):
             return
         elif code is not None:
             self.push("error", ref=message.ref, code=code, message="Refused in a test.")
@@ -198,6 +207,10 @@ class PlayedBridge:
             self.offers.append(message)
             if self.answer_offers:
                 self.push("answer", ref=message.ref, sdp=await self._answer_sdp(page, message.sdp))
+        elif isinstance(message, messages.Test):
+            self.push("testing", ref=message.ref, seconds=self.test_seconds, ice_servers=[])
+        elif isinstance(message, messages.TestReport):
+            self.push("tested", ref=message.ref, **self.tested)
         elif isinstance(message, messages.Invite):
             link = f"https://bro.example/join#{TOKEN}"
             self.push("invited", ref=message.ref, link=link, expires_at="2030-05-17T12:00:00Z")

@@ -20,6 +20,7 @@ NEVER_AN_ENDING = {
     *("not_host", "not_admitted", "wrong_state", "unknown_participant"),  # answers to one act
     *("join_timeout", "too_slow", "restarting"),  # the page connects again
     *("origin_refused", "unauthorized", "unknown_room", "not_found", "method_not_allowed"),  # REST
+    "test_busy",  # an answer to a test: told on its screen
     *("bad_message", "too_large", "sdp_invalid", "sdp_unusable"),  # faults of ours: told as `internal`
 }
 

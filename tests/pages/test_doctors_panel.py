@@ -169,29 +169,82 @@ async def test_a_refused_act_is_told(browser: Browser, site: str) -> None:
         await expect(here.page.locator("#notice")).to_have_text("Personen er ikke her lenger.")
 
 
+DASH = "\N{EN DASH}"
+
+
+def flow(loss: float = 0.0, jitter: float = 1.0, after: float | None = None) -> dict[str, Any]:
+    """Give one direction with sound and a picture."""
+    shares = {"loss_percent": loss, "loss_after_percent": loss if after is None else after, "jitter_ms": jitter}
+    sound = shares | {"source": "mic", "bitrate_kbps": 32, "burst_packets": 1.5, "mos": 4.1}
+    picture = shares | {"source": "camera", "bitrate_kbps": 812.4, "frames_per_second": 24.6}
+    return shares | {"bitrate_kbps": 844.4, "streams": [sound, picture]}
+
+
+def line(**changes: Any) -> dict[str, Any]:
+    """Give the patient's figures on a good link."""
+    good = {"participant": "p_pat", "up": flow(), "down": flow(), "rtt_ms": 40, "verdict": "good"}
+    return good | changes
+
+
 @pytest.mark.parametrize(
     ("figures", "word"),
     [
-        ((0.4, 12, 40), "God"),
-        ((3, 12, 40), "Middels"),
-        ((0, 60, None), "Middels"),
-        ((8, 12, 40), "Dårlig"),
-        ((0, 5, 900), "Dårlig"),
+        (line(up=flow(0.4, 12)), "God"),
+        (line(up=flow(10, 12, after=0.1)), "God"),
+        (line(up=flow(3, 12)), "Middels"),
+        (line(down=flow(0, 60), rtt_ms=None), "Middels"),
+        (line(frozen_percent=4), "Middels"),
+        (line(verdict="client_cpu"), "Middels"),
+        (line(up=flow(8, 12)), "Dårlig"),
+        (line(rtt_ms=900), "Dårlig"),
     ],
 )
 async def test_figures_become_a_word_and_a_table(
-    browser: Browser, site: str, figures: tuple[float, float, float | None], word: str
+    browser: Browser, site: str, figures: dict[str, Any], word: str
 ) -> None:
-    """The worse of both directions gives the word; the figures stand in a table behind the button."""
-    loss, jitter, rtt = figures
+    """The worse of both directions after repair gives the word; the figures stand in a table behind the button."""
     async with surgery(browser, site, PATIENT) as here:
-        up = {"loss_percent": loss, "jitter_ms": jitter, "bitrate_kbps": 812.4}
-        down = {"loss_percent": 0, "jitter_ms": 1, "bitrate_kbps": 1500}
-        here.bridge.push("stats", people=[{"participant": "p_pat", "up": up, "down": down, "rtt_ms": rtt}])
+        here.bridge.push("stats", people=[figures])
         row = here.page.locator("#room-people [data-key=p_pat]")
         await expect(row.locator(".quality")).to_have_text(word)
         await row.get_by_role("button", name="Valg for Aslaug Nordahl").click()
-        await expect(row.get_by_role("row", name="Fart (kbit/s)")).to_contain_text("812")
+        await expect(row.get_by_role("row", name="Fart (kbit/s)").locator("td")).to_have_text(["32", "812"] * 2)
+        await expect(row.get_by_role("row", name="Lydkvalitet").locator("td")).to_have_text(["4,1", DASH] * 2)
+        await expect(row.get_by_role("row", name="Bilder i sekundet").locator("td")).to_have_text([DASH, "25"] * 2)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "words"),
+    [
+        (
+            "uplink",
+            "Dårlig linje opp: de andre hører og ser denne personen dårlig. Be personen gå nærmere ruteren",
+        ),
+        ("downlink", "Dårlig linje ned: denne personen hører og ser de andre dårlig."),
+        ("bridge", "Feilen er hos tjenesten, ikke hos dere."),
+        ("client_cpu", "Maskinen til denne personen rekker ikke over bildene. Be personen lukke andre programmer"),
+    ],
+)
+async def test_who_is_to_blame_is_said_in_words_with_advice(
+    browser: Browser, site: str, verdict: str, words: str
+) -> None:
+    """A fault stands under the person's name in words, whatever its colour, and goes when it is over."""
+    async with surgery(browser, site, PATIENT) as here:
+        here.bridge.push("stats", people=[line(verdict=verdict)])
+        blame = here.page.locator("#room-people [data-key=p_pat] .blame")
+        await expect(blame).to_contain_text(words)
+        for fine in ("good", "unknown"):
+            here.bridge.push("stats", people=[line(verdict=fine)])
+            await expect(blame).to_be_hidden()
+
+
+async def test_the_doctors_own_line_is_told_as_their_own(browser: Browser, site: str) -> None:
+    """Advice to oneself is not advice about "this person"."""
+    async with surgery(browser, site, PATIENT) as here:
+        here.bridge.push("stats", people=[line(participant="p_me", verdict="uplink")])
+        await expect(here.page.locator("#room-people [data-key=p_me] .blame")).to_contain_text(
+            "ser deg dårlig. Gå nærmere"
+        )
 
 
 async def test_losing_the_host_role_takes_the_powers_away(browser: Browser, site: str) -> None:

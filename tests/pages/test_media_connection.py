@@ -182,3 +182,40 @@ async def test_shared_content_is_shown_large(browser: Browser, site: str) -> Non
         await here.until("document.querySelector('#stage-large .tile.content.seen')")
         bridge.change("p_doc", sharing=False)
         await expect(here.page.locator("#stage-large .tile")).to_have_count(0)
+
+
+@pytest.mark.parametrize(
+    ("loss", "round_trip_ms", "buffer_ms"),
+    [
+        (0, 40, None),
+        (0.004, 40, None),
+        (0.1, 0, None),
+        (0.02, 40, 100),
+        (0.1, 40, 120),
+        (0.2, 40, 140),
+        (1, 300, 160),
+    ],
+)
+async def test_pictures_wait_for_their_repair_where_packets_are_lost(
+    browser: Browser, site: str, loss: float, round_trip_ms: float, buffer_ms: float | None
+) -> None:
+    """The buffer follows loss and round trip up to its bound, and is the browser's own on a good link."""
+    async with visit(browser, site, admitted()) as here:
+        script = "([loss, trip]) => import('/static/js/buffer.js').then((one) => one.bufferFor(loss, trip))"
+        assert await here.page.evaluate(script, [loss, round_trip_ms]) == buffer_ms
+
+
+async def test_the_page_reports_what_only_it_knows(browser: Browser, site: str) -> None:
+    """While there is a connection, the bridge hears of pictures shown and of what holds the camera back."""
+    bridge = admitted(media=True)
+    async with visit(browser, site, bridge) as here:
+        await here.come_in()
+        await here.until(CONNECTED)
+
+        def shows_pictures(report: messages.Report) -> bool:
+            return any((slot.frames_per_second or 0) > 1 and slot.width for slot in report.slots)
+
+        report = await bridge.expect(messages.Report, shows_pictures)
+        cameras = [source for source in report.sources if source.source is messages.SourceName.CAMERA]
+        assert len(cameras) == 1
+        assert {slot.mid for slot in report.slots} <= {str(mid) for mid in range(3, 10)}

@@ -77,6 +77,28 @@ def roster(place: m.Place, name: str = "A") -> m.Roster:
     return m.Roster(revision=1, locked=False, host=False, people=[person])
 
 
+class Trial:
+    """Answers everything; a report of no pictures makes it crash."""
+
+    def __init__(self, ref: int) -> None:
+        self.opening = m.Testing(ref=ref, seconds=1.0, ice_servers=[])
+        self.ended = asyncio.Event()
+
+    def handle(self, message: m.Offer | m.TestReport | m.Leave) -> m.Answer | m.Tested | None:
+        match message:
+            case m.Offer(ref=ref):
+                return m.Answer(ref=ref, sdp="v=0")
+            case m.TestReport(ref=ref, frames=frames):
+                if frames == 0:
+                    raise RuntimeError(PERSON)
+                flow = m.Flow(loss_percent=0.0, jitter_ms=0.0, bitrate_kbps=0.0)
+                return m.Tested(ref=ref, verdict=m.TrialVerdict.GOOD, reasons=[], up=flow, down=flow)
+        return None
+
+    def end(self) -> None:
+        self.ended.set()
+
+
 class Consultations:
     """Seats everyone; the token says what happens at the door, the message what happens inside."""
 
@@ -86,6 +108,13 @@ class Consultations:
         self.lost_seats: list[Seat] = []
         self.all_lost = asyncio.Event()
         self.fail_lost = False
+        self.trials: list[Trial] = []
+
+    async def test(self, test: m.Test) -> Trial:
+        if test.token == "forged":
+            raise Rejected(Code.LINK_INVALID)
+        self.trials.append(Trial(test.ref))
+        return self.trials[-1]
 
     async def join(self, join: m.Join, connection: Connection) -> Seat:
         if join.token == "forged":

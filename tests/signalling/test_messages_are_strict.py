@@ -20,7 +20,8 @@ CANARY = "zqxjkv"
 
 TYPES = [
     "join offer admit admit_all refuse remove to_waiting lock mute self_mute camera sharing hand_over invite",
-    "pin end leave welcome answer ok invited error roster layout stats bye",
+    "pin viewport end report leave test test_report",
+    "welcome answer ok invited error roster layout demand stats bye testing tested",
 ]
 
 
@@ -74,11 +75,74 @@ def test_names_of_every_script_are_taken() -> None:
         assert m.decode_client(json.dumps(INVITE | {"name": name})).name == name
 
 
+@pytest.mark.parametrize(
+    ("slots", "good"),
+    [
+        ([], True),
+        ([{"mid": "6", "height": 1}, {"mid": "7", "height": 4320}], True),
+        ([{"mid": "6", "height": 360}] * 128, True),
+        ([{"mid": "6", "height": 360}] * 129, False),
+        ([{"mid": "6", "height": 0}], False),
+        ([{"mid": "6", "height": 4321}], False),
+        ([{"mid": "6", "height": 0.5}], False),
+        ([{"mid": "6"}], False),
+        ([{"height": 360}], False),
+        ([{"mid": "a b", "height": 360}], False),
+    ],
+)
+def test_a_viewport_has_limits(slots: list[object], good: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    """At most 128 slots, each named by its mid, each of 1 to 4320 lines."""
+    text = json.dumps({"type": "viewport", "slots": slots, "ref": 1})
+    if good:
+        decoded = m.decode_client(text)
+        assert isinstance(decoded, m.Viewport)
+        assert len(decoded.slots) == len(slots)
+    else:
+        with pytest.raises(BadMessage):
+            m.decode_client(text)
+
+
 @pytest.mark.parametrize("bad", ["0\n", "a b", "", "m,i", "a" * 33])
 def test_mids_are_tokens(bad: str) -> None:
     """A mid is a short SDP token (RFC 8866), with nothing that could end a line."""
     with pytest.raises(BadMessage):
         m.decode_client(json.dumps(OFFER | {"sources": {"camera": bad}}))
+
+
+SLOT = {"mid": "3"}
+TOO_MUCH = [
+    {"slots": [SLOT] * 65},
+    {"sources": [{"source": "camera"}] * 4},
+    {"rtt_ms": 60_001},
+    *(
+        {"slots": [SLOT | {field: value}]}
+        for field, value in (
+            ("frames_per_second", 241),
+            ("arrived_per_second", -1),
+            ("freezes", -1),
+            ("freezes", 2**53 + 1),
+            ("frozen_seconds", 1e8),
+            ("concealed", 1.5),
+            ("samples", -1),
+            ("buffer_ms", 1e9),
+            ("width", 20_000),
+            ("height", -1),
+            ("ssrc", 1),
+        )
+    ),
+    {"sources": [{"source": "screen"}]},
+    {"sources": [{"source": "camera", "limited": "thermal"}]},
+    {"sources": [{"source": "camera", "cpu_seconds": -1}]},
+]
+
+
+@pytest.mark.parametrize("fields", TOO_MUCH, ids=str)
+def test_reports_are_bounded(fields: dict[str, object]) -> None:
+    """A report says no more than a browser can mean; a bare one says nothing and is fine."""
+    bare: dict[str, object] = {"type": "report", "slots": [], "sources": []}
+    assert isinstance(m.decode_client(json.dumps(bare)), m.Report)
+    with pytest.raises(BadMessage):
+        m.decode_client(json.dumps(bare | fields))
 
 
 def test_size_is_limited_in_bytes() -> None:

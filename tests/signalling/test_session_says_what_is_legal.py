@@ -92,6 +92,7 @@ def test_who_waits_may_prepare_and_leave_only() -> None:
     for message in (
         m.Admit(participant="p", ref=4),
         m.Pin(participant=None, ref=5),
+        m.Viewport(slots=[], ref=8),
         m.Sharing(on=True, ref=6),
     ):
         effects = session.handle_text(m.encode_client(message), 0.0)
@@ -194,3 +195,76 @@ def test_any_texts_leave_a_session_sound(texts: list[str]) -> None:
         assert (session.state is State.CLOSED) == (before is State.CLOSED or isinstance(effects[-1], Close))
         if any(isinstance(effect, Deliver) and isinstance(effect.message, m.Join) for effect in effects):
             session.handle_outgoing(welcome())
+
+
+TEST = '{"type":"test","version":1,"token":"t","ref":3}'
+OFFER = m.encode_client(m.Offer(sdp="v=0", sources=m.Sources(), ref=4))
+REPORT = m.encode_client(m.TestReport(sent_kbps=1.0, frames=0, sound=False, ref=5))
+
+
+def in_test(limits: Limits | None = None, now: float = 0.0) -> Session:
+    """Make a session in a test."""
+    session = Session(0.0, limits)
+    assert isinstance(session.handle_text(TEST, now)[0], Deliver)
+    return session
+
+
+def test_a_test_takes_offers_and_one_report_and_is_over() -> None:
+    """The report is delivered and closes, whatever becomes of it."""
+    session = in_test()
+    assert session.state is State.TESTING
+    assert codes(session.handle_text(OFFER, 0.0)) == []
+    effects = session.handle_text(REPORT, 0.0)
+    assert isinstance(effects[0], Deliver)
+    assert effects[1:] == [Close(Code.LEFT)]
+    assert session.handle_text(REPORT, 0.0) == []
+
+
+@pytest.mark.parametrize("text", [TEST, joining(), LOCK])
+def test_no_way_leads_from_a_test_into_the_room(text: str) -> None:
+    """A second test, a join and an act are refused, and the test goes on."""
+    session = in_test()
+    assert codes(session.handle_text(text, 0.0)) == ["wrong_state"]
+    session.handle_text(OFFER, 0.0)
+    assert session.state is State.TESTING
+
+
+def test_somebody_who_has_joined_has_no_test_on_that_connection() -> None:
+    """Neither admitted nor waiting nor while joining."""
+    for place in m.Place:
+        session = joined(place)
+        assert codes(session.handle_text(TEST, 0.0)) == ["wrong_state"]
+        assert codes(session.handle_text(REPORT, 0.0)) == ["wrong_state"]
+    assert codes(Session(0.0).handle_text(REPORT, 0.0)) == ["wrong_state", "close:wrong_state"]
+
+
+def test_a_test_without_end_is_ended() -> None:
+    """It has its time from when it began, however busy it is."""
+    session = in_test(Limits(join_seconds=10, test_seconds=30), now=9.0)
+    assert session.poll_timeout() == 39.0
+    session.handle_text(OFFER, 38.0)
+    assert session.handle_timeout(38.9) == []
+    assert session.handle_timeout(39.0) == [Close(Code.JOIN_TIMEOUT)]
+    assert session.handle_text(OFFER, 39.0) == []
+
+
+def test_a_test_of_another_version_and_a_refused_one_end_the_connection() -> None:
+    """As with a join."""
+    newer = '{"type":"test","version":9,"token":"t","ref":3,"new":true}'
+    assert codes(Session(0.0).handle_text(newer, 0.0)) == ["unsupported_version", "close:unsupported_version"]
+    test = m.Test(version=1, token="t", ref=3)
+    effects = in_test().handle_rejected(test, Rejected(Code.TEST_BUSY))
+    assert codes(effects) == ["test_busy", "close:test_busy"]
+    assert effects[0].message.ref == 3
+
+
+@pytest.mark.parametrize(
+    "field",
+    ['"sent_kbps":-1', '"frames":1e3', '"sound":1', '"rtt_ms":1e999', '"down":{"loss_percent":101}', '"x":1'],
+)
+def test_a_garbled_report_is_a_bad_message_and_may_be_made_again(field: str) -> None:
+    """It costs what bad messages cost, and not the test."""
+    session = in_test()
+    garbled = f"{REPORT[:-1]},{field}}}"
+    assert codes(session.handle_text(garbled, 0.0)) == ["bad_message"]
+    assert isinstance(session.handle_text(REPORT, 0.0)[0], Deliver)

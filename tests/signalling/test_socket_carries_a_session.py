@@ -135,3 +135,50 @@ async def test_shutdown_says_restarting(house: House) -> None:
     assert (closed.data, closed.extra) == (1012, "restarting")
     await stopping
     assert len(house.consultations.lost_seats) == 1
+
+
+def asking(token: str = "host") -> str:  # noqa: S107 - opens nothing
+    """Make the first message of a test."""
+    return m.encode_client(m.Test(version=1, token=token, ref=1))
+
+
+def reporting(frames: int = 9) -> str:
+    """Make the last one."""
+    return m.encode_client(m.TestReport(sent_kbps=1.0, frames=frames, sound=True, ref=3))
+
+
+async def test_a_test_runs_from_its_first_word_to_its_verdict(house: House) -> None:
+    """Each message has its reply, then the bridge says bye; there was no seat to lose."""
+    ws = await house.connect()
+    await ws.send_str(asking())
+    assert await heard(ws) == m.Testing(ref=1, seconds=1.0, ice_servers=[])
+    await ws.send_str(m.encode_client(m.Offer(sdp="v=0", sources=m.Sources(), ref=2)))
+    assert await heard(ws) == m.Answer(ref=2, sdp="v=0")
+    await ws.send_str(reporting())
+    assert (await heard(ws)).verdict is m.TrialVerdict.GOOD
+    assert (await heard(ws)).code is Code.LEFT
+    async with asyncio.timeout(60):
+        await house.consultations.trials[0].ended.wait()
+    assert (house.consultations.handled, house.consultations.lost_seats) == ([], [])
+
+
+@pytest.mark.parametrize("last", [None, reporting(0), '{"type":"leave"}'])
+async def test_a_test_is_ended_however_its_socket_goes(house: House, last: str | None) -> None:
+    """By the page that is closed, by a fault in the verdict, or by a goodbye."""
+    ws = await house.connect()
+    await ws.send_str(asking())
+    await heard(ws)
+    if last is None:
+        await ws.close()
+    else:
+        await ws.send_str(last)
+    async with asyncio.timeout(60):
+        await house.consultations.trials[0].ended.wait()
+
+
+async def test_a_test_with_a_forged_link_is_refused_and_closed(house: House) -> None:
+    """As a join is."""
+    ws = await house.connect()
+    await ws.send_str(asking("forged"))
+    assert [(await heard(ws)).code, (await heard(ws)).code] == [Code.LINK_INVALID, Code.LINK_INVALID]
+    assert house.consultations.trials == []

@@ -48,15 +48,26 @@ def house_config(
     media_address: str | None = None,
     shards: int = 1,
     slots: int = 8,
+    name: str | None = None,
+    without: tuple[str, ...] = (),
 ) -> Config:
-    """Defaults, but for ports, files and what is asked for; `slots` are those for cameras."""
+    """Defaults, but for ports, files and what is asked for; `slots` are for cameras, `name` is used in links."""
     config, media = Config(), media_address or address
     http_port, metrics_port = free_ports(2)
     return replace(
         config,
-        http=replace(config.http, host=address, port=http_port),
+        http=replace(
+            config.http, host=address, port=http_port, public_url=f"http://{name}:{http_port}" if name else ""
+        ),
         metrics=replace(config.metrics, port=metrics_port),
-        media=replace(config.media, bind=media, addresses=(media,), base_port=0, shards=shards),
+        media=replace(
+            config.media,
+            bind=media,
+            addresses=(media,),
+            base_port=0,
+            shards=shards,
+            without=without,
+        ),
         store=replace(config.store, url=f"sqlite:///{folder / 'test.db'}"),
         auth=replace(
             config.auth, link_key_file=str(folder / "link.key"), api_token_file=str(folder / "api.token")
@@ -292,16 +303,9 @@ class Visitor(Viewer):
 
 
 @asynccontextmanager
-async def running_house(
-    folder: Path,
-    *,
-    address: str = "127.0.0.1",
-    media_address: str | None = None,
-    shards: int = 1,
-    slots: int = 8,
-) -> AsyncIterator[House]:
-    """A bridge with one room."""
-    config = house_config(folder, address=address, media_address=media_address, shards=shards, slots=slots)
+async def running_house(folder: Path, **wanted: Any) -> AsyncIterator[House]:
+    """A bridge with one room; `wanted` as `house_config` takes it."""
+    config = house_config(folder, **wanted)
     async with AsyncExitStack() as stack:
         log = stack.enter_context(capture_logs())
         bridge = await stack.enter_async_context(run_bridge(config))

@@ -3,7 +3,8 @@
 //
 // The code in the picture and the frequencies are those of transcode/pictures.py and transcode/tones.py.
 // Knobs, all optional: __contentIdentity (getDisplayMedia; identity with its top bit flipped when not set),
-// __pictureSize ({width, height}, 320 x 240), __pictureRate (15 a second).
+// __pictureSize ({width, height}, 320 x 240), __pictureRate (15 a second), __ownDevices (true: the browser's devices are
+// left as they are, and only the reading is here).
 "use strict";
 (() => {
   if (!navigator.mediaDevices || window.__checks) return; // not a secure context, or injected twice
@@ -117,26 +118,29 @@
   const pictureTrack = (identity) =>
     pictureOf(identity).captureStream(window.__pictureRate ?? 15).getVideoTracks()[0];
 
-  navigator.mediaDevices.getUserMedia = async (constraints = {}) => {
-    if (!constraints.audio && !constraints.video) throw new TypeError("audio or video is needed");
-    const tracks = [];
-    if (constraints.audio) tracks.push(toneOf(identityNow()));
-    if (constraints.video) tracks.push(pictureTrack(identityNow()));
-    return new MediaStream(tracks);
-  };
+  const giveDevices = () => {
+    navigator.mediaDevices.getUserMedia = async (constraints = {}) => {
+      if (!constraints.audio && !constraints.video) throw new TypeError("audio or video is needed");
+      const tracks = [];
+      if (constraints.audio) tracks.push(toneOf(identityNow()));
+      if (constraints.video) tracks.push(pictureTrack(identityNow()));
+      return new MediaStream(tracks);
+    };
 
-  navigator.mediaDevices.getDisplayMedia = async () =>
-    new MediaStream([pictureTrack(window.__contentIdentity ?? identityNow() ^ 32)]);
+    navigator.mediaDevices.getDisplayMedia = async () =>
+      new MediaStream([pictureTrack(window.__contentIdentity ?? identityNow() ^ 32)]);
 
-  const device = (kind, label) => {
-    const plain = { deviceId: `test-${kind}`, groupId: "test", kind, label };
-    return { ...plain, toJSON: () => plain };
+    const device = (kind, label) => {
+      const plain = { deviceId: `test-${kind}`, groupId: "test", kind, label };
+      return { ...plain, toJSON: () => plain };
+    };
+    navigator.mediaDevices.enumerateDevices = async () => [
+      device("audioinput", "Test microphone"),
+      device("videoinput", "Test camera"),
+      device("audiooutput", "Test loudspeaker"),
+    ];
   };
-  navigator.mediaDevices.enumerateDevices = async () => [
-    device("audioinput", "Test microphone"),
-    device("videoinput", "Test camera"),
-    device("audiooutput", "Test loudspeaker"),
-  ];
+  if (!window.__ownDevices) giveDevices();
 
   // --- reading ---
 
@@ -204,15 +208,21 @@
     return element;
   };
 
-  const grab = (video, context) => {
+  const grab = (video, context, most = 640) => {
     if (video.readyState < HTMLMediaElement.HAVE_CURRENT_DATA || !video.videoWidth) return null;
-    const scale = Math.min(1, 640 / video.videoWidth);
+    const scale = Math.min(1, most / video.videoWidth);
     const width = Math.round(video.videoWidth * scale);
     const height = Math.round(video.videoHeight * scale);
     if (width < COLUMNS * 4 || height < COLUMNS * 2) return null;
     Object.assign(context.canvas, { width, height });
     context.drawImage(video, 0, 0, width, height);
     return context.getImageData(0, 0, width, height);
+  };
+
+  // {identity, counter} of what a <video> shows now, or null. At most `most` pixels wide are looked at.
+  const look = (video, context, most) => {
+    const image = grab(video, context, most);
+    return image && parse(image);
   };
 
   // Resolves to {identity, counter} when `distinct` pictures of one sender with different counters were read from
@@ -224,8 +234,7 @@
     let seen = new Set();
     try {
       return await poll(() => {
-        const image = grab(video, context);
-        const reading = image && parse(image);
+        const reading = look(video, context);
         if (!reading) return null;
         if (reading.identity !== sender) [sender, seen] = [reading.identity, new Set()];
         seen.add(reading.counter);
@@ -272,5 +281,5 @@
     }
   };
 
-  window.__checks = Object.freeze({ readVideo, readTone });
+  window.__checks = Object.freeze({ look, readVideo, readTone });
 })();

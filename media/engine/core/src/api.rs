@@ -64,6 +64,26 @@ pub struct Format {
     /// H.264 alone: level-asymmetry-allowed, so that what is received may be of another level than what is sent.
     #[serde(default)]
     pub level_asymmetry: bool,
+    /// Feedback on transport-wide sequence numbers negotiated (draft-holmer-rmcat-transport-wide-cc-extensions-01).
+    #[serde(default)]
+    pub transport_cc: bool,
+    /// Opus alone: payload type of RED (RFC 2198) that carries this format, if negotiated.
+    #[serde(default)]
+    pub red_pt: Option<u8>,
+}
+
+/// One RTP stream of a source.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EncodingSpec {
+    /// Restriction identifier (RFC 8851) by which a stream of simulcast is recognised; `None` for an only encoding.
+    #[serde(default)]
+    pub rid: Option<String>,
+    /// SSRC, when the description names it.
+    #[serde(default)]
+    pub ssrc: Option<u32>,
+    /// SSRC of the retransmissions, when the description names it.
+    #[serde(default)]
+    pub rtx_ssrc: Option<u32>,
 }
 
 /// What a leg sends.
@@ -75,12 +95,19 @@ pub struct SourceSpec {
     pub kind: Kind,
     /// Media identification (RFC 8843), by which an unannounced SSRC is recognised.
     pub mid: String,
-    /// SSRC, when the description names it.
-    pub ssrc: Option<u32>,
-    /// SSRC of the retransmissions, when the description names it.
-    pub rtx_ssrc: Option<u32>,
+    /// Its RTP streams, at least one; several are simulcast (RFC 8853), lowest quality first.
+    pub encodings: Vec<EncodingSpec>,
     /// Payload types that may arrive.
     pub formats: Vec<Format>,
+}
+
+/// Forward error correction towards a receiver: FlexFEC-03 (draft-ietf-payload-flexible-fec-scheme-03).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FecSpec {
+    /// Payload type.
+    pub pt: u8,
+    /// SSRC that it is sent with, chosen by the control plane.
+    pub ssrc: u32,
 }
 
 /// What a leg can take.
@@ -96,6 +123,9 @@ pub struct SlotSpec {
     pub rtx_ssrc: Option<u32>,
     /// Payload types that the receiver takes.
     pub formats: Vec<Format>,
+    /// Forward error correction, if negotiated.
+    #[serde(default)]
+    pub fec: Option<FecSpec>,
 }
 
 /// ICE credentials (RFC 8445); the engine is the lite side.
@@ -109,13 +139,23 @@ pub struct IceParams {
     pub remote_ufrag: String,
 }
 
-/// Header extension ids (RFC 8285) that the engine reads, 0 or `None` meaning not negotiated.
+/// Header extension ids (RFC 8285, one-byte form) that the engine reads and writes, `None` meaning not negotiated. An
+/// id is the same on all lines of the bundle, both ways.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Extensions {
     /// `urn:ietf:params:rtp-hdrext:sdes:mid` (RFC 8843).
     pub mid: Option<u8>,
     /// `urn:ietf:params:rtp-hdrext:ssrc-audio-level` (RFC 6464).
     pub audio_level: Option<u8>,
+    /// `http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01`.
+    #[serde(default)]
+    pub transport_cc: Option<u8>,
+    /// `urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id` (RFC 8852).
+    #[serde(default)]
+    pub rid: Option<u8>,
+    /// `urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id` (RFC 8852).
+    #[serde(default)]
+    pub repaired_rid: Option<u8>,
 }
 
 /// A source of a leg.
@@ -136,6 +176,28 @@ pub struct Feed {
     pub slot: u16,
     /// Where from; `None` leaves the slot silent.
     pub from: Option<SourceRef>,
+    /// Who yields last when the receiver's link is thin: 0 pinned or content, 1 signer, 2 speaker, 3 others.
+    #[serde(default = "Feed::of_others")]
+    pub importance: u8,
+    /// Lines of picture that the receiver can show in this slot at the most; `None` when nobody knows.
+    #[serde(default)]
+    pub height: Option<u16>,
+}
+
+impl Feed {
+    /// The importance of those whom nobody has said anything about.
+    pub const fn of_others() -> u8 {
+        3
+    }
+}
+
+/// What the engine would like a source to send in one encoding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wanted {
+    /// Whether anybody takes it.
+    pub active: bool,
+    /// The most that anybody can take of it, in bit/s; `None` without a limit.
+    pub max_bitrate: Option<u64>,
 }
 
 /// What the control plane asks for.
@@ -326,6 +388,16 @@ pub enum Event {
         room: RoomId,
         /// Legs, most recent speaker first.
         legs: Vec<LegId>,
+    },
+    /// What a source should send, since that is what somebody takes and can take. Told when it changes, at most every
+    /// 500 ms a source.
+    Demand {
+        /// Whose.
+        leg: LegId,
+        /// Which source.
+        source: u16,
+        /// In the order of the description, lowest quality first.
+        encodings: Vec<Wanted>,
     },
     /// The leg is gone.
     LegRemoved {

@@ -1,17 +1,16 @@
 //! Commands: legs come and go, gates move, slots get another source.
 
-use crate::api::{
-    Command, Event, Feed, IceParams, Kind, LegId, Refusal, RoomId, Site, SourceRef, Subject,
-};
+use crate::api::{Command, Event, IceParams, Kind, LegId, Refusal, RoomId, Site, Subject};
+use crate::encoding::Taker;
 use crate::leg::Leg;
 use crate::outbox::Outbox;
 use crate::shard::Shard;
-use crate::slot::{Filling, Slot};
-use crate::source::Taker;
+use crate::slot::Slot;
+use crate::source::MOST_ENCODINGS;
 use crate::time::Micros;
 use engine_srtp::{Inbound, Outbound, Profile};
 use engine_wire::demux::{classify, Class};
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashSet;
 use serde_bytes::ByteBuf;
 
 impl Shard {
@@ -37,7 +36,7 @@ impl Shard {
         });
     }
 
-    fn refuse(&mut self, command: &str, leg: LegId, code: Refusal) {
+    pub(crate) fn refuse(&mut self, command: &str, leg: LegId, code: Refusal) {
         self.row.commands_refused += 1;
         self.events.push_back(Event::CommandRefused {
             command: command.to_owned(),
@@ -194,13 +193,21 @@ impl Shard {
     fn ask_for_own_takers(&mut self, now: Micros, index: u32, out: &mut Outbox) {
         let sources = self.leg(index).map_or(0, |leg| leg.sources.len());
         for position in 0..sources {
+            self.ask_for_takers(now, (index, position), out);
+        }
+    }
+
+    /// Asks for a key frame of each encoding of a source that somebody takes.
+    fn ask_for_takers(&mut self, now: Micros, (index, position): (u32, usize), out: &mut Outbox) {
+        for encoding in 0..MOST_ENCODINGS as u8 {
             let taken = self.leg(index).and_then(|leg| {
                 let source = &leg.sources[position];
-                (source.spec.kind == Kind::Video && source.may_be_asked())
+                let one = source.encodings.get(usize::from(encoding))?;
+                (source.spec.kind == Kind::Video && one.may_be_asked(source.muted))
                     .then_some(source.spec.source)
             });
             if let Some(source) = taken {
-                self.ask_key_frame(now, index, source, out);
+                self.ask_key_frame(now, index, (source, encoding), out);
             }
         }
     }
@@ -211,8 +218,8 @@ impl Shard {
             return;
         };
         leg.slots.iter_mut().for_each(Slot::pause);
-        let sources = leg.sources.iter();
-        let takers: Vec<Taker> = sources.flat_map(|s| s.takers.iter().copied()).collect();
+        let encodings = leg.sources.iter().flat_map(|source| &source.encodings);
+        let takers: Vec<Taker> = encodings.flat_map(|e| e.takers.iter().copied()).collect();
         self.pause_takers(&takers);
     }
 
@@ -242,19 +249,20 @@ impl Shard {
         out: &mut Outbox,
     ) -> Result<(), Refusal> {
         let (index, leg) = self.existing(leg)?;
-        let source = leg.sources.iter_mut().find(|s| s.spec.source == number);
-        let source = source.ok_or(Refusal::BadDescription)?;
+        let mut sources = leg.sources.iter();
+        let position = sources.position(|s| s.spec.source == number);
+        let position = position.ok_or(Refusal::BadDescription)?;
+        let source = &mut leg.sources[position];
         if source.muted == muted {
             return Ok(());
         }
         source.muted = muted;
-        source.register.forget_missing();
-        let is_video = source.spec.kind == Kind::Video;
-        let takers = source.takers.clone();
+        let encodings = source.encodings.iter_mut();
+        encodings.for_each(|encoding| encoding.register.forget_missing());
+        let takers = source.encodings.iter().flat_map(|e| e.takers.iter());
+        let takers: Vec<Taker> = takers.copied().collect();
         self.pause_takers(&takers);
-        if is_video && !muted && !takers.is_empty() {
-            self.ask_key_frame(now, index, number, out);
-        }
+        self.ask_for_takers(now, (index, position), out);
         Ok(())
     }
 
@@ -315,117 +323,10 @@ impl Shard {
                     slot.filling = None;
                 }
             }
-            for source in &mut leg.sources {
-                source.takers.retain(|taker| taker.leg != index);
+            for encoding in leg.sources.iter_mut().flat_map(|s| &mut s.encodings) {
+                encoding.takers.retain(|taker| taker.leg != index);
             }
         }
-    }
-
-    fn set_feeds(&mut self, now: Micros, room: RoomId, feeds: &[Feed], out: &mut Outbox) {
-        let Some(members) = self.rooms.get(&room) else {
-            return;
-        };
-        let members = members.legs.clone();
-        let mut wanted: FxHashMap<(LegId, u16), SourceRef> = FxHashMap::default();
-        for feed in feeds {
-            let Some(from) = feed.from else {
-                continue;
-            };
-            if self.can_feed(room, feed, from) {
-                wanted.insert((feed.leg, feed.slot), from);
-            } else {
-                self.refuse("SetFeeds", feed.leg, Refusal::BadDescription);
-            }
-        }
-        for index in members {
-            let slots = self.leg(index).map_or(0, |leg| leg.slots.len());
-            for slot in 0..slots {
-                self.fill(index, slot, &wanted);
-            }
-            self.ask_for_waiting_slots(now, index, out);
-        }
-    }
-
-    fn can_feed(&self, room: RoomId, feed: &Feed, from: SourceRef) -> bool {
-        let find = |id| self.by_id.get(&id).and_then(|index| self.leg(*index));
-        let (Some(to), Some(sender)) = (find(feed.leg), find(from.leg)) else {
-            return false;
-        };
-        let slot = to.slots.iter().find(|s| s.spec.slot == feed.slot);
-        let source = sender.sources.iter().find(|s| s.spec.source == from.source);
-        let (Some(slot), Some(source)) = (slot, source) else {
-            return false;
-        };
-        to.room == room
-            && sender.room == room
-            && feed.leg != from.leg
-            && slot.spec.kind == source.spec.kind
-            && !slot.common_formats(&source.spec.formats).is_empty()
-    }
-
-    /// Brings one slot in line with the plan; a slot that is right already is not touched.
-    fn fill(&mut self, index: u32, slot: usize, wanted: &FxHashMap<(LegId, u16), SourceRef>) {
-        let Some(leg) = self.leg(index) else {
-            return;
-        };
-        let current = leg.slots[slot].filling.as_ref().and_then(|filling| {
-            let leg = self.leg(filling.leg)?.id;
-            let source = filling.source;
-            Some(SourceRef { leg, source })
-        });
-        let number = leg.slots[slot].spec.slot;
-        let next = wanted.get(&(leg.id, number)).copied();
-        if current == next {
-            return;
-        }
-        let taker = Taker {
-            leg: index,
-            slot: slot as u16,
-        };
-        self.empty_slot(taker);
-        if let Some(from) = next {
-            self.fill_slot(taker, from);
-        }
-    }
-
-    fn empty_slot(&mut self, taker: Taker) {
-        let filling = self
-            .leg_mut(taker.leg)
-            .and_then(|leg| leg.slots[usize::from(taker.slot)].filling.take());
-        let Some(filling) = filling else {
-            return;
-        };
-        let Some(leg) = self.leg_mut(filling.leg) else {
-            return;
-        };
-        for source in &mut leg.sources {
-            source.takers.retain(|other| *other != taker);
-        }
-    }
-
-    fn fill_slot(&mut self, taker: Taker, from: SourceRef) {
-        let Some(&sender) = self.by_id.get(&from.leg) else {
-            return;
-        };
-        let Some(mut leg) = self.legs[taker.leg as usize].take() else {
-            return;
-        };
-        let source = self.leg_mut(sender).and_then(|leg| {
-            leg.sources
-                .iter_mut()
-                .find(|source| source.spec.source == from.source)
-        });
-        if let Some(source) = source {
-            let slot = &mut leg.slots[usize::from(taker.slot)];
-            slot.filling = Some(Filling {
-                leg: sender,
-                flowing: None,
-                source: from.source,
-                payloads: slot.common_formats(&source.spec.formats),
-            });
-            source.takers.push(taker);
-        }
-        self.legs[taker.leg as usize] = Some(leg);
     }
 }
 
@@ -437,15 +338,18 @@ fn is_sound(leg: &Leg) -> bool {
         indices.insert(slot.spec.slot)
             && ssrcs.insert(slot.spec.ssrc)
             && slot.spec.rtx_ssrc.is_none_or(|ssrc| ssrcs.insert(ssrc))
+            && slot.spec.fec.is_none_or(|fec| ssrcs.insert(fec.ssrc))
             && !slot.spec.formats.is_empty()
     });
     ssrcs.clear();
     indices.clear();
     let sources_ok = leg.sources.iter().all(|source| {
         let spec = &source.spec;
-        let named = [spec.ssrc, spec.rtx_ssrc];
+        let encodings = spec.encodings.iter();
+        let mut named = encodings.flat_map(|encoding| [encoding.ssrc, encoding.rtx_ssrc]);
         indices.insert(spec.source)
-            && named.into_iter().flatten().all(|ssrc| ssrcs.insert(ssrc))
+            && (1..=MOST_ENCODINGS).contains(&spec.encodings.len())
+            && named.all(|ssrc| ssrc.is_none_or(|ssrc| ssrcs.insert(ssrc)))
             && !spec.formats.is_empty()
             && spec
                 .formats

@@ -76,6 +76,8 @@ mod tests {
             packetization_mode: mode,
             profile,
             level_asymmetry,
+            transport_cc: false,
+            red_pt: None,
         }
     }
 

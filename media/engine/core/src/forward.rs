@@ -1,24 +1,22 @@
 //! From a source to the slots that it feeds. The payload is copied once for each receiver, into the place from
 //! which the kernel takes it; header, encryption and tag are what is new.
 
-use crate::api::{Codec, Format, Kind, Site};
-use crate::cache::Cached;
+use crate::api::{Kind, LegId, Site};
+use crate::cache::{Cached, PacketCache};
 use crate::contain::strike;
-use crate::leg::Leg;
+use crate::encoding::{SenderReportSeen, Taker};
+use crate::exit::Frame;
+use crate::link::Held;
 use crate::outbox::Outbox;
 use crate::rewrite::{Incoming, Outgoing, PictureIds, StreamKey};
 use crate::shard::{Datagram, Shard};
 use crate::slot::{PayloadMap, Slot};
-use crate::source::Taker;
+use crate::source::{Source, MOST_ENCODINGS};
 use crate::time::Micros;
-use engine_srtp::Outbound;
-use engine_wire::payload::{rtx, vp8};
+use engine_wire::payload::vp8;
 use engine_wire::rtp::{FixedHeader, RtpHeader};
-use std::net::SocketAddr;
+use std::hint::black_box;
 use std::ops::Range;
-
-/// Length of the RTP header that we send: no contributors, no extensions.
-const HEADER: usize = 12;
 
 /// A decrypted packet that passed the gate of its sender.
 #[derive(Debug, Clone)]
@@ -27,7 +25,9 @@ pub(crate) struct Ready {
     pub(crate) leg: u32,
     /// Position of the source in the leg.
     pub(crate) source: u16,
-    /// Which of the source's streams: numbers mean nothing across a restart of the sender.
+    /// Which of the source's encodings.
+    pub(crate) encoding: u8,
+    /// Which of the encoding's streams: numbers mean nothing across a restart of the sender.
     pub(crate) epoch: u32,
     /// Position of the datagram in the batch.
     pub(crate) at: u32,
@@ -42,6 +42,12 @@ pub(crate) struct Ready {
     pub(crate) vp8: Option<vp8::Descriptor>,
     pub(crate) level: Option<u8>,
     pub(crate) has_holes: bool,
+    /// First packet of an encoding that was not sent before, or not for some time.
+    pub(crate) wakes: bool,
+    /// Bytes of redundancy before the payload (RFC 2198).
+    pub(crate) redundant: u16,
+    /// It came as redundancy in a later packet.
+    pub(crate) recovered: bool,
     /// At least one slot was sent a copy.
     pub(crate) forwarded: bool,
 }
@@ -51,6 +57,7 @@ impl Ready {
         Self {
             leg: 0,
             source: 0,
+            encoding: 0,
             epoch: 0,
             at: 0,
             marker: header.marker,
@@ -62,16 +69,19 @@ impl Ready {
             vp8: None,
             level: None,
             has_holes: false,
+            wakes: false,
+            redundant: 0,
+            recovered: false,
             forwarded: false,
         }
     }
 
-    const fn group(&self) -> (u32, u16, u32) {
-        (self.leg, self.source, self.epoch)
+    const fn group(&self) -> (u32, u16, u8, u32) {
+        (self.leg, self.source, self.encoding, self.epoch)
     }
 
-    const fn order(&self) -> ((u32, u16, u32), u32) {
-        (self.group(), self.at)
+    const fn order(&self) -> ((u32, u16, u8, u32), u32, u64) {
+        (self.group(), self.at, self.sequence)
     }
 
     fn incoming(&self) -> Incoming {
@@ -83,10 +93,62 @@ impl Ready {
     }
 }
 
-fn picture_ids(descriptor: &vp8::Descriptor) -> PictureIds {
+pub(crate) fn picture_ids(descriptor: &vp8::Descriptor) -> PictureIds {
     PictureIds {
         picture: descriptor.picture_id.unwrap_or(0),
         tl0: descriptor.tl0_pic_idx.unwrap_or(0),
+    }
+}
+
+/// What became of a group in one slot.
+#[derive(Debug, Clone, Copy, Default)]
+struct Fed {
+    /// The slot waits for a key frame of this encoding.
+    waiting: bool,
+    /// The stream has begun there.
+    began: bool,
+    /// Packets of the slot carry earlier ones.
+    carries: bool,
+}
+
+/// A stream on its way to a slot.
+#[derive(Clone, Copy)]
+struct Flow<'a> {
+    stream: StreamKey,
+    clocks: &'a Clocks,
+    /// What the stream has sent before.
+    earlier: Option<&'a PacketCache>,
+}
+
+/// The clocks of a source's encodings, needed where one may give way to another.
+#[derive(Debug, Default)]
+struct Clocks {
+    own: Option<SenderReportSeen>,
+    others: [Option<(StreamKey, SenderReportSeen)>; MOST_ENCODINGS],
+    clock_rate: u32,
+}
+
+impl Clocks {
+    fn of(source: &Source, leg: LegId, (encoding, needed): (u8, bool)) -> Self {
+        let mut clocks = Self::default();
+        if !needed || source.encodings.len() < 2 {
+            return clocks;
+        }
+        clocks.clock_rate = source.clock_rate();
+        clocks.own = source.encodings[usize::from(encoding)].sender_report;
+        for (number, (clock, other)) in
+            (0_u8..).zip(clocks.others.iter_mut().zip(&source.encodings))
+        {
+            *clock = source.stream(leg, number).zip(other.sender_report);
+        }
+        clocks
+    }
+
+    /// What another encoding would call the moment of this timestamp.
+    fn same_moment(&self, other: StreamKey, timestamp: u32) -> Option<u32> {
+        let mut others = self.others.iter().flatten();
+        let (_, report) = others.find(|(stream, _)| *stream == other)?;
+        Some(report.translate(&self.own?, timestamp, self.clock_rate))
     }
 }
 
@@ -105,6 +167,7 @@ impl Shard {
         let forwarded = ready.iter().filter(|ready| ready.forwarded);
         let positions = forwarded.map(|ready| ready.at);
         self.scratch.forwarded.extend(positions);
+        self.scratch.forwarded.dedup();
         ready.clear();
         self.scratch.ready = ready;
     }
@@ -117,6 +180,7 @@ impl Shard {
         out: &mut Outbox,
     ) {
         let (index, position) = (group[0].leg, usize::from(group[0].source));
+        let number = group[0].encoding;
         let armed = self.armed;
         let Some(leg) = self.legs[index as usize].as_deref_mut() else {
             return;
@@ -124,177 +188,149 @@ impl Shard {
         self.at_work = Some(leg.room);
         let (id, room) = (leg.id, leg.room);
         let source = &mut leg.sources[position];
-        if source.epoch() != group[0].epoch {
+        let (repairs, kind) = (source.repairs(), source.spec.kind);
+        let key_frames = group.iter().filter(|r| r.key_frame).count() as u64;
+        let clocks = Clocks::of(source, id, (number, key_frames > 0));
+        let Some(stream) = source.stream(id, number) else {
+            return;
+        };
+        let encoding = &mut source.encodings[usize::from(number)];
+        if stream.epoch != group[0].epoch {
             // The sender began again within the batch. Under the new stream's name these numbers would be used twice.
             return;
         }
-        if source.repairs() && !source.takers.is_empty() {
-            let kept_for = source.kept_for();
-            remember(source.cache_mut(), (now, kept_for), group, batch);
+        encoding.row.keyframes += key_frames;
+        if encoding.keeps(now, repairs) && !encoding.takers.is_empty() {
+            let kept_for = encoding.kept_for();
+            remember(encoding.cache_mut(kind), (now, kept_for), group, batch);
         }
-        let key_frames = group.iter().filter(|r| r.key_frame).count() as u64;
-        source.row.keyframes += key_frames;
-        let stream = source.stream(id);
-        let takers = std::mem::take(&mut source.takers);
-        let mut waiting = false;
+        let (takers, cache) = (std::mem::take(&mut encoding.takers), encoding.cache.take());
+        self.touch(&takers);
+        let mut fed = Fed::default();
+        let flow = Flow {
+            stream,
+            clocks: &clocks,
+            earlier: cache.as_ref(),
+        };
         for taker in &takers {
-            waiting |= self.feed(now, *taker, stream, (&mut *group, batch), out);
+            let one = self.feed(now, *taker, flow, (&mut *group, batch), out);
+            fed.waiting |= one.waiting;
+            fed.began |= one.began;
+            fed.carries |= one.carries;
         }
         strike(armed, room, Site::Forward);
-        self.give_back(
-            now,
-            (index, position),
-            takers,
-            (key_frames > 0, waiting),
-            out,
-        );
+        let at = (index, position, number);
+        self.give_back(now, at, (takers, cache), (key_frames > 0, fed), out);
+        if group.iter().any(|ready| ready.wakes) {
+            self.encoding_woke(now, (index, position), out);
+        }
     }
 
-    /// Puts the list of takers back, and sees to a key frame where one is still waited for.
+    /// Reads a little of everything that is needed for each taker. Where there are many legs it has to come from far,
+    /// and waits that do not hang on one another pass together.
+    fn touch(&self, takers: &[Taker]) {
+        let legs = takers
+            .iter()
+            .filter_map(|taker| Some((self.leg(taker.leg)?, usize::from(taker.slot))));
+        black_box(legs.fold(0, |sum, (leg, slot)| {
+            sum ^ leg.touch() ^ leg.slots[slot].touch()
+        }));
+    }
+
+    /// Puts the list of takers and the cache back, and sees to a key frame where one is still waited for.
     fn give_back(
         &mut self,
         now: Micros,
-        (index, position): (u32, usize),
-        takers: Vec<Taker>,
-        (had_key_frame, waiting): (bool, bool),
+        (index, position, number): (u32, usize, u8),
+        (takers, cache): (Vec<Taker>, Option<PacketCache>),
+        (had_key_frame, fed): (bool, Fed),
         out: &mut Outbox,
     ) {
         let Some(leg) = self.leg_mut(index) else {
             return;
         };
         let source = &mut leg.sources[position];
-        source.takers = takers;
-        if had_key_frame && !waiting {
-            source.key_frames.satisfied();
+        let has_several = source.encodings.len() > 1;
+        let encoding = &mut source.encodings[usize::from(number)];
+        (encoding.takers, encoding.cache) = (takers, cache);
+        if fed.carries {
+            encoding.keep_to_carry(now);
         }
-        if waiting && source.spec.kind == Kind::Video && !source.key_frames.is_wanted() {
-            let number = source.spec.source;
-            self.ask_key_frame(now, index, number, out);
+        if had_key_frame && !fed.waiting {
+            encoding.key_frames.satisfied();
+        }
+        if fed.waiting && source.spec.kind == Kind::Video && !encoding.key_frames.is_wanted() {
+            let source = source.spec.source;
+            self.ask_key_frame(now, index, (source, number), out);
+        }
+        if fed.began && has_several {
+            self.list_anew(now, (index, position, number));
         }
     }
 
-    /// Sends a group to one slot. True when the slot still waits for a key frame.
+    /// Sends a group to one slot.
     fn feed(
         &mut self,
         now: Micros,
         taker: Taker,
-        stream: StreamKey,
+        flow: Flow<'_>,
         (group, batch): (&mut [Ready], &[Datagram<'_>]),
         out: &mut Outbox,
-    ) -> bool {
+    ) -> Fed {
         let Some(leg) = self.leg_mut(taker.leg) else {
-            return false;
+            return Fed::default();
         };
         if !leg.gate_open() {
             leg.row.gate_drops_out += group.len() as u64;
-            return false;
+            return Fed::default();
         }
-        let Some(to) = leg.media_address() else {
-            return false;
-        };
-        let Leg {
-            outbound: Some(outbound),
-            slots,
-            row,
-            ..
-        } = leg
-        else {
-            return false;
+        let Some((mut exit, slots)) = leg.exit(now) else {
+            return Fed::default();
         };
         let slot = &mut slots[usize::from(taker.slot)];
-        let switches = slot.row.switches;
+        let stream = flow.stream;
+        let flowed = slot.is_flowing(stream);
+        let mut held = false;
         for ready in group {
-            let Some((map, numbers)) = slot.next_numbers(now, stream, ready) else {
+            let clocks = (stream, flow.clocks);
+            let Some((map, numbers)) = slot.next_numbers(now, clocks, ready) else {
                 continue;
             };
             let payload = &batch[ready.at as usize].data[ready.payload.clone()];
-            let header = slot.header(map.to, ready.marker, numbers);
-            let sent = write_media(out, outbound, to, header, numbers, (payload, ready.vp8));
+            if !exit.may_leave(slot, payload.len(), Held::new(taker.slot, numbers.sequence)) {
+                // Its delay is the link's from here on.
+                ready.forwarded = true;
+                held = true;
+                continue;
+            }
+            let sent = match slot.carried((stream, flow.earlier), ready, map) {
+                Some((red_pt, carried)) => {
+                    let frame = slot.frame(red_pt, ready.marker, numbers);
+                    slot.row.red_packets += 1;
+                    exit.sound(out, frame, numbers, (&carried, map.to, payload))
+                }
+                None => {
+                    let frame = slot.frame(map.to, ready.marker, numbers);
+                    let parts = (payload, ready.vp8);
+                    exit.media(out, frame, numbers, parts, slot.fec_mut())
+                }
+            };
             slot.count_sent(payload.len(), ready.key_frame, map);
-            row.count_rtp(now, sent);
             ready.forwarded |= sent > 0;
+            slot.write_fec(now, ready.marker, (&mut exit, out));
         }
-        let (switched, waiting) = (slot.row.switches != switches, slot.is_waiting());
-        if switched {
+        let fed = Fed {
+            began: !flowed && slot.is_flowing(stream),
+            waiting: slot.waits_for() == Some(stream.encoding),
+            carries: !slot.distances().is_empty(),
+        };
+        if fed.began {
             self.report_soon(now, taker.leg);
         }
-        waiting
-    }
-
-    /// Sends a packet again that the receiver of a slot lost (RFC 4588).
-    pub(crate) fn repair(
-        &mut self,
-        now: Micros,
-        (index, slot): (u32, usize),
-        sequence: u16,
-        out: &mut Outbox,
-    ) {
-        // The leg is taken out for the time, since packet and receiver belong to two legs.
-        let Some(mut leg) = self.legs[index as usize].take() else {
-            return;
-        };
-        if self.repair_on(now, &mut leg, slot, sequence, out).is_none() {
-            leg.slots[slot].row.rtx_misses += 1;
+        if held {
+            self.wake_for_link(now, taker.leg);
         }
-        strike(self.armed, leg.room, Site::Repair);
-        self.legs[index as usize] = Some(leg);
-    }
-
-    fn repair_on(
-        &self,
-        now: Micros,
-        leg: &mut Leg,
-        slot: usize,
-        sequence: u16,
-        out: &mut Outbox,
-    ) -> Option<()> {
-        let to = leg.media_address()?;
-        let round_trip = leg.round_trip();
-        let slot = &mut leg.slots[slot];
-        let rtx_ssrc = slot.spec.rtx_ssrc?;
-        let trace = slot.rewriter.trace(sequence)?;
-        // What filled the slot before is no longer anyone's to ask for, and nothing that is shown now needs it.
-        slot.filling
-            .as_ref()?
-            .flowing
-            .filter(|s| *s == trace.stream)?;
-        let (cached, format) = self.cached(trace.stream, trace.sequence)?;
-        let map = slot.map_format(format)?;
-        let rtx_pt = map.rtx?;
-        let descriptor = (map.codec == Codec::Vp8)
-            .then(|| vp8::Descriptor::parse(cached.payload).ok())
-            .flatten();
-        let pictures = descriptor.as_ref().map(picture_ids);
-        let numbers = trace.outgoing(cached.timestamp, pictures)?;
-        if slot.was_repaired(now, numbers.sequence, round_trip) {
-            return Some(());
-        }
-        slot.take_repair_budget(now, numbers.sequence)?;
-        let header = FixedHeader {
-            ssrc: rtx_ssrc,
-            sequence: slot.rtx_next as u16,
-            ..slot.header(rtx_pt, cached.marker, numbers)
-        };
-        let outbound = leg.outbound.as_mut()?;
-        let rtx_sequence = slot.rtx_next;
-        slot.rtx_next += 1;
-        slot.row.rtx_packets += 1;
-        let parts = (cached.payload, descriptor);
-        let sent = write_repair(out, outbound, to, header, (rtx_sequence, numbers), parts);
-        leg.row.count_rtp(now, sent);
-        Some(())
-    }
-
-    /// A packet of a source that is still let through.
-    fn cached(&self, stream: StreamKey, sequence: u64) -> Option<(Cached<'_>, &Format)> {
-        let leg = self.leg(*self.by_id.get(&stream.leg)?)?;
-        let source = leg
-            .sources
-            .iter()
-            .find(|source| source.stream(leg.id) == stream)?;
-        let may_pass = leg.gate_open() && !source.muted;
-        let cached = source.cache.as_ref().filter(|_| may_pass)?.get(sequence)?;
-        Some((cached, source.format(cached.payload_type)?))
+        fed
     }
 }
 
@@ -323,115 +359,73 @@ impl Slot {
     fn next_numbers(
         &mut self,
         now: Micros,
-        stream: StreamKey,
+        (stream, clocks): (StreamKey, &Clocks),
         ready: &Ready,
     ) -> Option<(PayloadMap, Outgoing)> {
-        let kind = self.spec.kind;
         let filling = self.filling.as_mut()?;
-        let mut maps = filling.payloads.iter();
-        let map = maps.find(|map| map.from == ready.payload_type).copied();
+        let map = filling.map(ready.payload_type);
         // Padding, and formats that this receiver does not take, leave no hole.
         let is_media = map.is_some() && !ready.payload.is_empty();
         if filling.flowing != Some(stream) {
-            let may_begin = is_media && (kind == Kind::Audio || ready.key_frame);
-            if !may_begin {
-                filling.flowing = None;
+            // Redundancy may be from before the receiver was there to hear it.
+            let is_start = self.spec.kind == Kind::Audio && !ready.recovered || ready.key_frame;
+            let may_begin = is_media && is_start;
+            if !filling.turn_to(stream, may_begin) {
                 return None;
             }
-            filling.flowing = Some(stream);
-            self.row.switches += 1;
-            self.rewriter.switch(now, stream, ready.incoming());
+            self.begin(now, (stream, clocks), ready);
         }
         if !is_media {
-            self.rewriter.skip(stream, ready.sequence);
+            self.rewriter.skip(stream, ready.sequence, None);
             return None;
+        }
+        if let Some(descriptor) = ready.vp8.as_ref() {
+            if self.leaves_out(stream, ready.sequence, descriptor) {
+                let picture = descriptor.picture_id;
+                self.rewriter.skip(stream, ready.sequence, picture);
+                return None;
+            }
         }
         let numbers = self.rewriter.map(now, stream, ready.incoming())?;
         Some((map?, numbers))
     }
 
-    fn header(&self, payload_type: u8, marker: bool, numbers: Outgoing) -> FixedHeader {
-        FixedHeader {
-            marker,
-            payload_type,
-            sequence: numbers.sequence as u16,
-            timestamp: numbers.timestamp,
-            ssrc: self.spec.ssrc,
+    /// Lets another stream go on in the slot.
+    fn begin(&mut self, now: Micros, (stream, clocks): (StreamKey, &Clocks), ready: &Ready) {
+        let before = self.rewriter.current_stream();
+        let beside = before.filter(|before| before.is_beside(&stream));
+        if beside.is_some_and(|before| before.encoding != stream.encoding) {
+            self.row.layer_switches += 1;
+        } else {
+            self.row.switches += 1;
+        }
+        let moment = beside.and_then(|before| clocks.same_moment(before, ready.timestamp));
+        self.rewriter.switch(now, stream, ready.incoming(), moment);
+        if let Some(fec) = self.fec_mut() {
+            fec.forget();
         }
     }
 
-    fn count_sent(&mut self, bytes: usize, key_frame: bool, map: PayloadMap) {
+    pub(crate) fn frame(&self, payload_type: u8, marker: bool, numbers: Outgoing) -> Frame {
+        Frame {
+            kind: self.sends,
+            header: FixedHeader {
+                marker,
+                payload_type,
+                sequence: numbers.sequence as u16,
+                timestamp: numbers.timestamp,
+                ssrc: self.rewriter.ssrc(),
+            },
+            numbered: self.numbered,
+        }
+    }
+
+    pub(crate) fn count_sent(&mut self, bytes: usize, key_frame: bool, map: PayloadMap) {
         self.row.packets += 1;
         self.row.bytes += bytes as u64;
-        self.row.keyframes += u64::from(key_frame);
+        if key_frame {
+            self.row.keyframes += 1;
+        }
         self.row.codec = crate::source::codec_number(map.codec);
-    }
-}
-
-impl crate::stats::LegRow {
-    fn count_rtp(&mut self, now: Micros, bytes: usize) {
-        if bytes > 0 {
-            self.rtp_out += 1;
-            self.bytes_out += bytes as u64;
-            self.last_out_us = now.0;
-        }
-    }
-}
-
-/// Writes and protects one packet; the length that goes out, 0 if the key is spent.
-fn write_media(
-    out: &mut Outbox,
-    outbound: &mut Outbound,
-    to: SocketAddr,
-    header: FixedHeader,
-    numbers: Outgoing,
-    (payload, descriptor): (&[u8], Option<vp8::Descriptor>),
-) -> usize {
-    let plain = HEADER + payload.len();
-    let room = out.room(plain + outbound.profile().rtp_overhead());
-    header.write(&mut room[..HEADER]);
-    room[HEADER..plain].copy_from_slice(payload);
-    if let (Some(descriptor), Some(ids)) = (descriptor, numbers.pictures) {
-        descriptor.rewrite(&mut room[HEADER..plain], ids.picture, ids.tl0);
-    }
-    seal(out, outbound, to, plain, numbers.sequence)
-}
-
-fn write_repair(
-    out: &mut Outbox,
-    outbound: &mut Outbound,
-    to: SocketAddr,
-    header: FixedHeader,
-    (rtx_sequence, numbers): (u64, Outgoing),
-    (payload, descriptor): (&[u8], Option<vp8::Descriptor>),
-) -> usize {
-    let body = HEADER + 2;
-    let plain = body + payload.len();
-    let room = out.room(plain + outbound.profile().rtp_overhead());
-    header.write(&mut room[..HEADER]);
-    room[body..plain].copy_from_slice(payload);
-    if let (Some(descriptor), Some(ids)) = (descriptor, numbers.pictures) {
-        descriptor.rewrite(&mut room[body..plain], ids.picture, ids.tl0);
-    }
-    if rtx::write_original_sequence(&mut room[HEADER..body], numbers.sequence as u16).is_err() {
-        return 0;
-    }
-    seal(out, outbound, to, plain, rtx_sequence)
-}
-
-fn seal(
-    out: &mut Outbox,
-    outbound: &mut Outbound,
-    to: SocketAddr,
-    plain: usize,
-    sequence: u64,
-) -> usize {
-    let room = out.room(plain + outbound.profile().rtp_overhead());
-    match outbound.protect_rtp(room, plain, HEADER, sequence) {
-        Ok(len) => {
-            out.commit(to, len);
-            len
-        }
-        Err(_) => 0,
     }
 }

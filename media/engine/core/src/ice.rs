@@ -33,13 +33,14 @@ pub struct Checked {
     pub connected: bool,
 }
 
-/// Connectivity of one leg.
+/// Connectivity of one leg; where packets go comes first, since every packet asks for it.
 #[derive(Debug)]
+#[repr(C)]
 pub struct IceLite {
-    params: IceParams,
-    addresses: Vec<SocketAddr>,
     selected: Option<SocketAddr>,
     last_check: Option<Micros>,
+    addresses: Vec<SocketAddr>,
+    params: IceParams,
 }
 
 impl IceLite {

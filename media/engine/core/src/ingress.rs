@@ -2,6 +2,7 @@
 
 use crate::api::{Codec, Event, Kind, Site};
 use crate::contain::strike;
+use crate::encoding::Encoding;
 use crate::forward::Ready;
 use crate::ice::CheckRefused;
 use crate::leg::Leg;
@@ -21,9 +22,10 @@ const LOOK_AT_HOLES: Micros = Micros::from_millis(10);
 
 /// Which stream of the leg a packet belongs to.
 #[derive(Debug, Clone, Copy)]
-enum Stream {
-    Media(usize),
-    Repair(usize),
+struct Stream {
+    source: usize,
+    encoding: usize,
+    is_repair: bool,
 }
 
 impl Shard {
@@ -53,21 +55,31 @@ impl Shard {
         };
         leg.row.last_in_us = now.0;
         let packet = &datagram.data[..plain.len];
+        let report = leg.note_arrival(now, &header, packet);
         let Some(ready) = leg.register(now, &header, packet, plain.extended_sequence) else {
             return;
         };
-        let (level, has_holes) = (ready.level, ready.has_holes);
-        let (id, room) = (leg.id, leg.room);
-        self.scratch.ready.push(Ready {
+        let ready = Ready {
             leg: index,
             at: at as u32,
             ..ready
-        });
+        };
+        let (level, has_holes) = (ready.level, ready.has_holes);
+        let (id, room) = (leg.id, leg.room);
+        if ready.redundant > 0 {
+            let source = &mut leg.sources[usize::from(ready.source)];
+            let encoding = &mut source.encodings[usize::from(ready.encoding)];
+            encoding.fill_holes(&ready, packet, &mut self.scratch.ready);
+        }
+        self.scratch.ready.push(ready);
         if let Some(dbov) = level {
             self.handle_level(now, room, id, dbov);
         }
         if has_holes {
             self.wake_by(index, now + LOOK_AT_HOLES);
+        }
+        if let Some(at) = report {
+            self.wake_by(index, at);
         }
     }
 
@@ -180,6 +192,15 @@ impl Leg {
         }
     }
 
+    /// Enters a packet into what is reported to its sender; gives when the next report is due.
+    fn note_arrival(&mut self, now: Micros, header: &RtpHeader, packet: &[u8]) -> Option<Micros> {
+        let arrivals = self.arrivals.as_deref_mut()?;
+        let value = header.extension_value(packet, self.extensions.transport_cc?)?;
+        let number = u16::from_be_bytes(value.try_into().ok()?);
+        arrivals.note(now, number, packet.len());
+        arrivals.next_at()
+    }
+
     /// Enters a genuine packet into its source's register. What comes back is to be forwarded; nothing comes back
     /// for duplicates, and for whatever the gate or a host's mute holds up.
     fn register(
@@ -189,21 +210,16 @@ impl Leg {
         packet: &[u8],
         sequence: u64,
     ) -> Option<Ready> {
-        let stream = self.find_stream(header, packet);
-        let (position, repair) = match stream {
-            Some(Stream::Media(position)) => (position, false),
-            Some(Stream::Repair(position)) => (position, true),
-            None => {
-                self.row.unknown_streams += 1;
-                return None;
-            }
+        let Some(stream) = self.find_stream(header, packet) else {
+            self.row.unknown_streams += 1;
+            return None;
         };
         let gate_open = self.gate_open();
-        let source = &mut self.sources[position];
-        let ready = if repair {
-            source.take_repair(header, packet)
+        let source = &mut self.sources[stream.source];
+        let ready = if stream.is_repair {
+            source.take_repair(now, stream.encoding, (header, packet))
         } else {
-            source.take_packet(now, header, packet, sequence)
+            source.take_packet(now, stream.encoding, (header, packet), sequence)
         };
         if !gate_open {
             self.row.gate_drops_in += 1;
@@ -220,107 +236,176 @@ impl Leg {
         let level = id.and_then(|id| header.extension_value(packet, id));
         let mut ready = ready?;
         ready.level = level.and_then(audio_level).map(|level| level.dbov);
-        ready.has_holes = source.repairs() && source.register.has_missing();
-        ready.source = position as u16;
-        ready.epoch = source.epoch();
+        let encoding = &source.encodings[stream.encoding];
+        ready.has_holes = source.repairs() && encoding.register.has_missing();
+        ready.source = stream.source as u16;
+        ready.encoding = stream.encoding as u8;
+        ready.epoch = encoding.epoch();
         Some(ready)
     }
 
     fn find_stream(&mut self, header: &RtpHeader, packet: &[u8]) -> Option<Stream> {
-        for (position, source) in self.sources.iter().enumerate() {
-            if source.ssrc == Some(header.ssrc) {
-                return Some(Stream::Media(position));
-            }
-            if source.rtx_ssrc == Some(header.ssrc) {
-                return Some(Stream::Repair(position));
+        let ssrc = Some(header.ssrc);
+        for (source, of) in self.sources.iter().enumerate() {
+            for (encoding, one) in of.encodings.iter().enumerate() {
+                if one.ssrc == ssrc || one.rtx_ssrc == ssrc {
+                    return Some(Stream {
+                        source,
+                        encoding,
+                        is_repair: one.ssrc != ssrc,
+                    });
+                }
             }
         }
         self.learn_stream(header, packet)
     }
 
     /// An SSRC that the description did not name: its media identification tells (RFC 8843 section 9.2), and where
-    /// that was not negotiated, a payload type that only one source has.
+    /// that was not negotiated, a payload type that only one source has. Which of several encodings it is, its stream
+    /// identification tells (RFC 8852).
     fn learn_stream(&mut self, header: &RtpHeader, packet: &[u8]) -> Option<Stream> {
-        let mid = self
-            .extensions
-            .mid
-            .and_then(|id| header.extension_value(packet, id));
-        let pt = header.payload_type;
-        let fits = |source: &Source| match mid {
-            Some(mid) => source.spec.mid.as_bytes() == mid,
-            None => source.ssrc.is_none(),
-        };
-        let knows = |s: &Source| s.format(pt).is_some() || s.rtx_format(pt).is_some();
-        let mut candidates = self
-            .sources
-            .iter_mut()
-            .enumerate()
-            .filter(|(_, source)| fits(source) && knows(source));
-        let (position, source) = candidates.next()?;
-        if candidates.next().is_some() {
-            return None;
+        let value = |id: Option<u8>| id.and_then(|id| header.extension_value(packet, id));
+        let mid = value(self.extensions.mid);
+        let rid = value(self.extensions.repaired_rid).or_else(|| value(self.extensions.rid));
+        let mut found: Option<Stream> = None;
+        for (source, of) in self.sources.iter().enumerate() {
+            let may_be = mid.map_or_else(|| of.has_unknown(), |mid| of.spec.mid.as_bytes() == mid);
+            let Some(stream) = of.learn(header.payload_type, rid).filter(|_| may_be) else {
+                continue;
+            };
+            if found.is_some() {
+                return None;
+            }
+            found = Some(Stream { source, ..stream });
         }
-        if source.rtx_format(pt).is_some() {
-            source.rtx_ssrc = Some(header.ssrc);
-            return Some(Stream::Repair(position));
+        let stream = found?;
+        let source = &mut self.sources[stream.source];
+        let clock_rate = source.clock_rate();
+        let encoding = &mut source.encodings[stream.encoding];
+        if stream.is_repair {
+            encoding.rtx_ssrc = Some(header.ssrc);
+        } else {
+            encoding.restart(header.ssrc, clock_rate);
         }
-        source.restart(header.ssrc);
-        Some(Stream::Media(position))
+        Some(stream)
     }
 }
 
 impl Source {
+    /// Whether the SSRC of any of its encodings is not known yet.
+    fn has_unknown(&self) -> bool {
+        self.encodings
+            .iter()
+            .any(|encoding| encoding.ssrc.is_none())
+    }
+
+    /// Which of its streams has this payload type and stream identification; the source's place is left open. An only
+    /// encoding needs no identification.
+    fn learn(&self, payload_type: u8, rid: Option<&[u8]>) -> Option<Stream> {
+        let is_repair = self.rtx_format(payload_type).is_some();
+        let format = self.format(payload_type);
+        if !is_repair && format.or(self.red_format(payload_type)).is_none() {
+            return None;
+        }
+        let mut specs = self.spec.encodings.iter();
+        let encoding = match rid {
+            Some(rid) if specs.len() > 1 => {
+                specs.position(|spec| spec.rid.as_ref().is_some_and(|own| own.as_bytes() == rid))?
+            }
+            _ if specs.len() == 1 => 0,
+            _ => return None,
+        };
+        Some(Stream {
+            source: 0,
+            encoding,
+            is_repair,
+        })
+    }
+
     fn take_packet(
         &mut self,
         now: Micros,
-        header: &RtpHeader,
-        packet: &[u8],
+        encoding: usize,
+        (header, packet): (&RtpHeader, &[u8]),
         sequence: u64,
     ) -> Option<Ready> {
-        let codec = self.format(header.payload_type)?.codec;
+        let red = self.red_format(header.payload_type);
+        let format = red.or_else(|| self.format(header.payload_type))?;
+        let (codec, payload_type, is_red) = (format.codec, format.pt, red.is_some());
         let payload = header.payload_range(packet).ok()?;
-        let arrival = self.register.handle_packet(now, sequence, header.timestamp);
+        let has_several = self.encodings.len() > 1;
+        let encoding = &mut self.encodings[encoding];
+        let register = &mut encoding.register;
+        let arrival = register.handle_packet(now, sequence, header.timestamp);
         if arrival == Arrival::Duplicate {
             return None;
         }
+        let mut ready = Ready {
+            payload_type,
+            ..Ready::new(header, sequence, payload)
+        };
         if arrival == Arrival::Newest {
-            self.newest = Some((header.timestamp, now));
+            ready.wakes = has_several && !encoding.is_active(now);
+            encoding.newest = Some((header.timestamp, now));
         }
-        self.row.packets += 1;
-        self.row.bytes += payload.len() as u64;
-        self.row.codec = codec_number(codec);
-        let ready = Ready::new(header, sequence, payload);
-        Some(self.look_inside(ready, codec, packet))
+        encoding.row.packets += 1;
+        encoding.row.bytes += ready.payload.len() as u64;
+        encoding.row.codec = codec_number(codec);
+        if is_red {
+            ready = encoding.take_primary(ready, packet)?;
+        }
+        if let Some(timeline) = &mut encoding.timeline {
+            timeline.note(sequence, header.timestamp);
+        }
+        Some(encoding.look_inside(now, ready, (codec, packet)))
     }
 
     /// A retransmission (RFC 4588): worth something only while its original is missing.
-    fn take_repair(&mut self, header: &RtpHeader, packet: &[u8]) -> Option<Ready> {
+    fn take_repair(
+        &mut self,
+        now: Micros,
+        encoding: usize,
+        (header, packet): (&RtpHeader, &[u8]),
+    ) -> Option<Ready> {
         let format = self.rtx_format(header.payload_type)?;
         let (codec, payload_type) = (format.codec, format.pt);
         let payload = header.payload_range(packet).ok()?;
         // Senders probe for bandwidth with padding on this stream; that carries nothing.
         let original = rtx::original_sequence(&packet[payload.clone()]).ok()?;
-        self.row.rtx_packets += 1;
-        let sequence = self.register.extend(original);
-        if self.register.handle_retransmission(sequence) == Arrival::Duplicate {
+        let encoding = &mut self.encodings[encoding];
+        encoding.row.rtx_packets += 1;
+        let sequence = encoding.register.extend(original);
+        if encoding.register.handle_retransmission(sequence) == Arrival::Duplicate {
             return None;
         }
         let ready = Ready {
             payload_type,
             ..Ready::new(header, sequence, payload.start + 2..payload.end)
         };
-        Some(self.look_inside(ready, codec, packet))
+        Some(encoding.look_inside(now, ready, (codec, packet)))
     }
+}
 
-    fn look_inside(&mut self, mut ready: Ready, codec: Codec, packet: &[u8]) -> Ready {
+impl Encoding {
+    fn look_inside(
+        &mut self,
+        now: Micros,
+        mut ready: Ready,
+        (codec, packet): (Codec, &[u8]),
+    ) -> Ready {
         let payload = &packet[ready.payload.clone()];
         ready.key_frame = match codec {
             Codec::Vp8 => {
                 ready.vp8 = vp8::Descriptor::parse(payload).ok();
+                let size = ready.vp8.and_then(|d| d.key_frame_size);
+                self.height = size.map_or(self.height, |(_, height)| height);
                 ready.vp8.is_some_and(|d| d.is_key_frame)
             }
             other => other.starts_key_frame(payload),
         };
+        let temporal = ready.vp8.and_then(|d| d.temporal);
+        let layer = temporal.map_or(0, |temporal| temporal.tid);
+        self.rates.add(now, layer, ready.payload.len());
         ready
     }
 }

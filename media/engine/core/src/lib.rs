@@ -14,21 +14,38 @@
 //! - In the steady state no packet allocates: buffers are made when a leg is added and reused.
 #![forbid(unsafe_code)]
 
+pub mod allocate;
 pub mod api;
+pub mod arrivals;
+pub mod bwe;
 pub mod cache;
 mod contain;
 mod control;
+pub mod demand;
+pub mod encoding;
+mod exit;
+pub mod fec;
+mod feeds;
 mod format;
 mod forward;
 pub mod histogram;
 pub mod ice;
 mod ingress;
 pub mod keyframe;
+pub mod layers;
+pub mod ledger;
 pub mod leg;
+pub mod link;
+pub mod loss;
 pub mod outbox;
+pub mod pacer;
 pub mod random;
+pub mod rates;
 pub mod ration;
 pub mod receive;
+pub mod red;
+pub mod redundancy;
+mod repair;
 mod reports;
 pub mod rewrite;
 pub mod shard;

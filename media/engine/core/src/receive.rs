@@ -1,9 +1,14 @@
 //! What has arrived of one incoming stream: order, loss, jitter, and what is worth asking for again.
 
+use crate::ledger::{Fates, Ledger};
 use crate::time::Micros;
 
-/// A sequence number further ahead than this is a jump of the sender, not a loss to repair.
+/// A sequence number further ahead than this is not a loss to repair: whoever waited for so much has given up.
 const MAX_GAP: u64 = 512;
+/// One further ahead than this is a jump of the sender and no loss at all (RFC 3550 A.1, MAX_DROPOUT).
+const MAX_DROPOUT: u64 = 3_000;
+/// The RTP clock of video (RFC 3551 section 4); no audio has it.
+const VIDEO_CLOCK: u32 = 90_000;
 /// Losses remembered at once; the oldest are given up first.
 const MAX_MISSING: usize = 512;
 /// How long a lost packet is worth waiting for: longer than any receiver's jitter buffer holds a picture up.
@@ -55,10 +60,17 @@ pub struct ReceiveRegister {
     highest: u64,
     received: u64,
     recovered: u64,
+    by_redundancy: u64,
+    /// What comes next begins anew: the gap before it is nobody's to fill.
+    begins_anew: bool,
     /// RFC 3550 A.8 keeps sixteen times the jitter so that integer division does not lose it.
     jitter_x16: u64,
+    /// All differences of transit in ticks, and how many: their mean over any interval is the jitter in it.
+    transit_changes: (u64, u64),
+    frames: u64,
     last_transit: Option<i64>,
     last_timestamp: u32,
+    ledger: Option<Ledger>,
     expected_at_report: u64,
     received_at_report: u64,
     missing: Vec<Missing>,
@@ -73,9 +85,14 @@ impl ReceiveRegister {
             highest: 0,
             received: 0,
             recovered: 0,
+            by_redundancy: 0,
+            begins_anew: false,
             jitter_x16: 0,
+            transit_changes: (0, 0),
+            frames: 0,
             last_transit: None,
             last_timestamp: 0,
+            ledger: None,
             expected_at_report: 0,
             received_at_report: 0,
             missing: Vec::with_capacity(64),
@@ -85,11 +102,32 @@ impl ReceiveRegister {
     /// Takes a packet in. `sequence` is extended by its roll-overs.
     pub fn handle_packet(&mut self, now: Micros, sequence: u64, timestamp: u32) -> Arrival {
         let arrival = self.place(now, sequence);
+        self.enter(now, sequence, arrival);
         if arrival != Arrival::Duplicate {
             self.received += 1;
-            self.measure_jitter(now, timestamp);
+            self.measure_jitter(now, timestamp, arrival);
         }
         arrival
+    }
+
+    /// Into the ledger too, which knows more than `arrival` tells: the original of a packet that was asked for in vain
+    /// comes after its repair, and was not lost.
+    fn enter(&mut self, now: Micros, sequence: u64, arrival: Arrival) {
+        let highest = self.highest;
+        let ledger = self
+            .ledger
+            .get_or_insert_with(|| Ledger::new(now, sequence));
+        if ledger.is_settled(sequence) {
+            if arrival == Arrival::Late {
+                ledger.recover(sequence);
+            }
+            return;
+        }
+        if arrival == Arrival::Duplicate && ledger.was_only_repaired(sequence) {
+            self.received += 1;
+            self.recovered = self.recovered.saturating_sub(1);
+        }
+        ledger.receive(now, sequence, highest);
     }
 
     /// Takes a retransmission in (RFC 4588); it counts as recovered, not as received.
@@ -97,6 +135,19 @@ impl ReceiveRegister {
         let arrival = self.fill(sequence);
         if arrival == Arrival::Late {
             self.recovered += 1;
+            if let Some(ledger) = &mut self.ledger {
+                ledger.recover(sequence);
+            }
+        }
+        arrival
+    }
+
+    /// Takes a packet in that came as redundancy in a later one (RFC 2198), if it is still missing; it counts as
+    /// recovered, too.
+    pub fn handle_redundancy(&mut self, sequence: u64) -> Arrival {
+        let arrival = self.handle_retransmission(sequence);
+        if arrival == Arrival::Late {
+            self.by_redundancy += 1;
         }
         arrival
     }
@@ -110,18 +161,33 @@ impl ReceiveRegister {
         if self.first.is_none() {
             self.first = Some(sequence);
             self.highest = sequence;
+            self.begins_anew = false;
             return Arrival::Newest;
         }
         if sequence <= self.highest {
             return self.fill(sequence);
         }
-        if sequence - self.highest > MAX_GAP {
+        let begins_anew = std::mem::take(&mut self.begins_anew);
+        let gap = sequence - self.highest;
+        if begins_anew || gap > MAX_GAP {
             self.missing.clear();
         } else {
             self.note_missing(now, self.highest + 1..sequence);
         }
+        if gap > MAX_DROPOUT {
+            self.jump(now, sequence);
+        }
         self.highest = sequence;
         Arrival::Newest
+    }
+
+    fn jump(&mut self, now: Micros, sequence: u64) {
+        self.first = self
+            .first
+            .map(|first| first + (sequence - self.highest - 1));
+        if let Some(ledger) = &mut self.ledger {
+            ledger.jump(now, self.highest, sequence);
+        }
     }
 
     fn fill(&mut self, sequence: u64) -> Arrival {
@@ -157,15 +223,23 @@ impl ReceiveRegister {
     }
 
     /// RFC 3550 A.8, once a timestamp: the packets of one picture leave together and say nothing about the network.
-    fn measure_jitter(&mut self, now: Micros, timestamp: u32) {
-        if self.last_transit.is_some() && timestamp == self.last_timestamp {
+    /// Nor does a straggler of an earlier picture, while each packet of sound is one of its own.
+    fn measure_jitter(&mut self, now: Micros, timestamp: u32, arrival: Arrival) {
+        let is_straggler = arrival == Arrival::Late && self.clock_rate == VIDEO_CLOCK;
+        if is_straggler || (self.last_transit.is_some() && timestamp == self.last_timestamp) {
             return;
         }
+        self.frames += 1;
         let arrival_ticks = now.to_ticks(self.clock_rate) as u32;
         let transit = i64::from(arrival_ticks.wrapping_sub(timestamp) as i32);
         if let Some(last) = self.last_transit {
             let change = (transit as i32).wrapping_sub(last as i32).unsigned_abs();
             self.jitter_x16 = self.jitter_x16 + u64::from(change) - ((self.jitter_x16 + 8) >> 4);
+            // A clock that was set, or a sender that began anew, is no jitter of the network.
+            if change < self.clock_rate {
+                self.transit_changes.0 += u64::from(change);
+                self.transit_changes.1 += 1;
+            }
         }
         self.last_transit = Some(transit);
         self.last_timestamp = timestamp;
@@ -189,9 +263,12 @@ impl ReceiveRegister {
         }
     }
 
-    /// Gives up everything that is missing: what was sent behind a closed gate, or while muted, is not to be fetched.
+    /// Gives up everything that is missing, and everything that will turn out to be with the next packet: what was sent
+    /// behind a closed gate, or while muted, is not to be fetched, and of what was lost between the last packet before
+    /// and the first one after, nobody knows when it was sent.
     pub fn forget_missing(&mut self) {
         self.missing.clear();
+        self.begins_anew = true;
     }
 
     /// Whether any packet is missing and not yet given up.
@@ -240,9 +317,33 @@ impl ReceiveRegister {
         self.expected() as i64 - self.received as i64
     }
 
-    /// Lost packets that a retransmission brought.
+    /// Lost packets that a retransmission or redundancy brought.
     pub fn recovered(&self) -> u64 {
         self.recovered
+    }
+
+    /// Lost packets that redundancy brought.
+    pub fn by_redundancy(&self) -> u64 {
+        self.by_redundancy
+    }
+
+    /// What became of the packets, as far as that is settled: what a figure for people is made of. `expected` and
+    /// `lost`, which reports to the sender are made of, are of this very moment.
+    pub fn fates(&self) -> Fates {
+        self.ledger
+            .as_ref()
+            .map_or_else(Fates::default, Ledger::fates)
+    }
+
+    /// Differences of transit (RFC 3550 section 6.4.1) in microseconds together, and their number.
+    pub fn transit_changes(&self) -> (u64, u64) {
+        let (ticks, count) = self.transit_changes;
+        (ticks * 1_000_000 / u64::from(self.clock_rate), count)
+    }
+
+    /// Pictures, or packets of sound: different timestamps.
+    pub fn frames(&self) -> u64 {
+        self.frames
     }
 
     /// Interarrival jitter in RTP ticks (RFC 3550 section 6.4.1).
@@ -319,6 +420,22 @@ mod tests {
         assert!(!register.has_missing());
         assert_eq!(register.handle_packet(at(1_001), 12, 0), Arrival::Duplicate);
         assert_eq!(register.recovered(), 1);
+    }
+
+    #[test]
+    fn what_was_lost_around_a_pause_is_not_fetched() {
+        let mut register = ReceiveRegister::new(48_000);
+        feed(&mut register, [1, 3, 5]);
+        register.forget_missing();
+        // From before: it does not end the pause.
+        assert_eq!(register.handle_packet(at(110), 4, 0), Arrival::Duplicate);
+        feed(&mut register, [8]);
+        assert!(!register.has_missing());
+        assert_eq!(register.handle_redundancy(7), Arrival::Duplicate);
+        feed(&mut register, [10]);
+        assert_eq!(register.handle_redundancy(9), Arrival::Late);
+        assert_eq!((register.recovered(), register.by_redundancy()), (1, 1));
+        assert_eq!(register.lost(), 5);
     }
 
     #[test]

@@ -2,16 +2,19 @@
 //! types stands in the README of the `wire` crate.
 
 use crate::api::{Event, Kind, Site};
+use crate::arrivals::Arrivals;
 use crate::contain::strike;
+use crate::encoding::Encoding;
 use crate::leg::Leg;
 use crate::outbox::Outbox;
 use crate::shard::{Datagram, Shard};
-use crate::source::Source;
 use crate::time::Micros;
 use engine_wire::rtcp::{self, Packet, ReportBlock};
 
 /// Between two reports to one leg: often enough for a lip-sync clock and a quality bar, about 0.1 % of the bits.
 const REPORT_INTERVAL: Micros = Micros::from_millis(1_000);
+/// Reports fall due at multiples of this, so that those of many legs wake the thread once and not once each.
+const REPORT_GRID: u64 = 10_000;
 /// Between two reports to one leg at the least, however often its slots get another source.
 const REPORT_PAUSE: Micros = Micros::from_millis(100);
 /// How often a leg with holes is looked at.
@@ -96,10 +99,15 @@ impl Shard {
                     self.handle_key_frame_wish(now, index, entry.ssrc, out);
                 }
             }
+            Packet::TransportFeedback(feedback) => {
+                if let Some(link) = leg.link.as_deref_mut() {
+                    link.handle_feedback(now, feedback);
+                }
+            }
             Packet::Sdes(_)
             | Packet::Bye(_)
             | Packet::Remb(_)
-            | Packet::TransportFeedback(_)
+            | Packet::CongestionFeedback(_)
             | Packet::Other { .. } => {}
         }
     }
@@ -120,29 +128,40 @@ impl Shard {
         };
         let slot = &mut leg.slots[slot];
         slot.row.keyframe_requests += 1;
-        let Some((leg, source)) = slot.filling.as_ref().map(|f| (f.leg, f.source)) else {
-            return;
-        };
-        self.ask_key_frame(now, leg, source, out);
+        let wished = slot.filling.as_ref().and_then(|filling| {
+            let flows = filling.flowing.map(|stream| stream.encoding);
+            let encoding = flows.or_else(|| filling.waits_for())?;
+            Some((filling.leg, (filling.source, encoding)))
+        });
+        if let Some((leg, stream)) = wished {
+            self.ask_key_frame(now, leg, stream, out);
+        }
     }
 
     /// Asks for key frames on behalf of every slot of a leg that has not begun.
     pub(crate) fn ask_for_waiting_slots(&mut self, now: Micros, index: u32, out: &mut Outbox) {
         let slots = self.leg(index).map_or(0, |leg| leg.slots.len());
         for slot in 0..slots {
-            let filling = self.leg(index).and_then(|leg| {
+            let waits = self.leg(index).and_then(|leg| {
                 let slot = &leg.slots[slot];
-                let waits = slot.spec.kind == Kind::Video && slot.is_waiting();
-                slot.filling.as_ref().filter(|_| waits)
+                let filling = slot.filling.as_ref();
+                let filling = filling.filter(|_| slot.spec.kind == Kind::Video)?;
+                Some((filling.leg, (filling.source, filling.waits_for()?)))
             });
-            if let Some((leg, source)) = filling.map(|f| (f.leg, f.source)) {
-                self.ask_key_frame(now, leg, source, out);
+            if let Some((leg, stream)) = waits {
+                self.ask_key_frame(now, leg, stream, out);
             }
         }
     }
 
-    /// Asks a source for a key frame, now or when its throttle allows.
-    pub(crate) fn ask_key_frame(&mut self, now: Micros, index: u32, source: u16, out: &mut Outbox) {
+    /// Asks a source for a key frame of one of its encodings, now or when the throttle of that allows.
+    pub(crate) fn ask_key_frame(
+        &mut self,
+        now: Micros,
+        index: u32,
+        (source, encoding): (u16, u8),
+        out: &mut Outbox,
+    ) {
         let Some(leg) = self.leg_mut(index) else {
             return;
         };
@@ -150,12 +169,15 @@ impl Shard {
         let Some(source) = leg.sources.iter_mut().find(|s| s.spec.source == source) else {
             return;
         };
-        let ssrc = source.ssrc.filter(|_| can_ask && !source.muted);
-        let Some(ssrc) = ssrc else {
-            source.key_frames.want_later();
+        let muted = source.muted;
+        let Some(encoding) = source.encodings.get_mut(usize::from(encoding)) else {
             return;
         };
-        if source.key_frames.want_now(now) {
+        let Some(ssrc) = encoding.ssrc.filter(|_| can_ask && !muted) else {
+            encoding.key_frames.want_later();
+            return;
+        };
+        if encoding.key_frames.want_now(now) {
             self.send_pli(now, index, ssrc, out);
         }
         self.wake_by(index, now + Micros::from_millis(250));
@@ -184,11 +206,17 @@ impl Shard {
             let leg = leg.id;
             self.events.push_back(Event::ConsentLost { leg });
         }
+        let review = self.review_if_due(now, index, out);
+        let demand = self.tell_demands(now, index);
         let next = if self.leg(index).is_some_and(|l| l.media_address().is_some()) {
-            self.send_due(now, index, out)
+            let link = self.serve_link(now, index, out);
+            let due = self.send_due(now, index, out);
+            link.map_or(due, |at| at.min(due))
         } else {
             now + REPORT_INTERVAL
         };
+        let others = review.into_iter().chain(demand);
+        let next = others.fold(next, Micros::min);
         self.wake_by(index, next);
     }
 
@@ -196,7 +224,7 @@ impl Shard {
         let mut next = now + REPORT_INTERVAL;
         if self.leg(index).is_some_and(|leg| leg.report_at <= now) {
             self.send_reports(now, index, out);
-            self.time_caches(index);
+            self.time_caches(now, index);
         }
         let mut rtcp = std::mem::take(&mut self.scratch.rtcp);
         let mut lost = std::mem::take(&mut self.scratch.lost);
@@ -204,6 +232,7 @@ impl Shard {
             next = next.min(leg.report_at);
             rtcp.clear();
             leg.write_requests(now, &mut lost, &mut rtcp);
+            leg.write_arrivals(now, &mut rtcp);
             leg.send_rtcp(now, &mut rtcp, out);
             next = leg.next_request(now).map_or(next, |at| next.min(at));
         }
@@ -220,7 +249,8 @@ impl Shard {
         // A fifth of the interval either way, fixed for each leg, spreads the load of many legs (section 6.2).
         let spread = leg.id.0.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 44;
         leg.reported = now;
-        leg.report_at = now + Micros(800_000 + spread * 400_000 / (1 << 20));
+        let due = now + Micros(800_000 + spread * 400_000 / (1 << 20));
+        leg.report_at = Micros(due.0.next_multiple_of(REPORT_GRID));
         let mut rtcp = std::mem::take(&mut self.scratch.rtcp);
         let mut blocks = leg.report_blocks(now);
         let mut slots = 0..leg.slots.len();
@@ -251,16 +281,24 @@ impl Shard {
     }
 
     /// Lets each source of a leg be kept for as long as the slowest of its receivers can ask.
-    fn time_caches(&mut self, index: u32) {
+    fn time_caches(&mut self, now: Micros, index: u32) {
         let sources = self.leg(index).map_or(0, |leg| leg.sources.len());
         for position in 0..sources {
+            if let Some(leg) = self.leg_mut(index) {
+                let source = &mut leg.sources[position];
+                let repairs = source.repairs();
+                let encodings = source.encodings.iter_mut();
+                encodings.for_each(|encoding| encoding.drop_idle_cache(now, repairs));
+            }
             let slowest = self.leg(index).and_then(|leg| {
-                let takers = leg.sources[position].takers.iter();
+                let encodings = leg.sources[position].encodings.iter();
+                let takers = encodings.flat_map(|encoding| &encoding.takers);
                 let takers = takers.filter_map(|taker| self.leg(taker.leg));
                 takers.map(Leg::round_trip).max()
             });
             if let (Some(slowest), Some(leg)) = (slowest, self.leg_mut(index)) {
-                leg.sources[position].keep_for(slowest);
+                let encodings = leg.sources[position].encodings.iter_mut();
+                encodings.for_each(|encoding| encoding.keep_for(slowest));
             }
         }
     }
@@ -308,11 +346,12 @@ impl Shard {
             .sources
             .iter()
             .find(|s| s.spec.source == filling.source)?;
-        let by_report = source.sender_report.and_then(|report| {
+        let encoding = source.encodings.get(usize::from(stream.encoding))?;
+        let by_report = encoding.sender_report.and_then(|report| {
             let moment = leg.local_time(report.ntp)?;
             Some((report.rtp, moment))
         });
-        let (rtp, moment) = by_report.or(source.newest)?;
+        let (rtp, moment) = by_report.or(encoding.newest)?;
         let elapsed = now.0 as i64 - moment.0 as i64;
         let ticks = elapsed * i64::from(source.clock_rate()) / 1_000_000;
         slot.rewriter
@@ -326,40 +365,42 @@ impl Leg {
     }
 
     fn handle_sender_report(&mut self, now: Micros, ssrc: u32, ntp: u64, rtp: u32) {
-        let source = self.sources.iter_mut().find(|s| s.ssrc == Some(ssrc));
-        if let Some(source) = source {
-            source.sender_report = Some(crate::source::SenderReportSeen { ntp, rtp, at: now });
+        let mut encodings = self.sources.iter_mut().flat_map(|s| &mut s.encodings);
+        let encoding = encodings.find(|encoding| encoding.ssrc == Some(ssrc));
+        if let Some(encoding) = encoding {
+            encoding.sender_report = Some(crate::encoding::SenderReportSeen { ntp, rtp, at: now });
             self.handle_sender_clock(now, ntp);
         }
     }
 
     fn handle_blocks(&mut self, now: Micros, blocks: impl Iterator<Item = ReportBlock>) {
         for block in blocks {
-            let Some(slot) = self.slot_by_ssrc(block.ssrc) else {
+            let Some(position) = self.slot_by_ssrc(block.ssrc) else {
                 continue;
             };
             let rtt = round_trip(now, &block);
-            let slot = &mut self.slots[slot];
-            let clock_rate = slot.spec.formats.first().map_or(90_000, |f| f.clock_rate);
-            slot.row.lost = block.cumulative_lost.max(0).unsigned_abs().into();
-            slot.row.expected = slot.row.packets;
-            slot.row.fraction_lost = block.fraction_lost.into();
-            slot.row.jitter_us = u64::from(block.jitter) * 1_000_000 / u64::from(clock_rate.max(1));
+            let slot = &mut self.slots[position];
+            slot.enter_report(&block);
             if let Some(rtt) = rtt {
                 slot.row.rtt_us = rtt;
                 self.row.rtt_us = rtt;
+            }
+            let (sent, round_trip) = ((slot.row.packets, slot.row.bytes), self.round_trip());
+            let slot = &mut self.slots[position];
+            if let Some(redundancy) = &mut slot.redundancy {
+                redundancy.handle_report(now, &block, sent);
+                redundancy.decide(now, round_trip);
+                slot.row.wanted_buffer_ms = redundancy.wanted_buffer_ms().into();
             }
         }
     }
 
     fn report_blocks(&mut self, now: Micros) -> Vec<ReportBlock> {
-        let heard = self
-            .sources
-            .iter_mut()
-            .filter(|s| s.register.expected() > 0);
+        let encodings = self.sources.iter_mut().flat_map(|s| &mut s.encodings);
+        let heard = encodings.filter(|encoding| encoding.register.expected() > 0);
         heard
             .take(MAX_BLOCKS)
-            .filter_map(|source| source.report_block(now))
+            .filter_map(|encoding| encoding.report_block(now))
             .collect()
     }
 
@@ -367,35 +408,56 @@ impl Leg {
     fn write_requests(&mut self, now: Micros, lost: &mut Vec<u16>, rtcp: &mut Vec<u8>) {
         let (own, round_trip) = (self.reporting_ssrc(), self.round_trip());
         for source in &mut self.sources {
-            let Some(ssrc) = source.ssrc else {
-                continue;
-            };
-            if source.repairs() {
-                lost.clear();
-                source.register.collect_nacks(now, round_trip, lost);
-                if !lost.is_empty() {
-                    source.row.nacks += lost.len() as u64;
-                    rtcp::write_nack(rtcp, own, ssrc, lost);
+            let (repairs, muted) = (source.repairs(), source.muted);
+            for encoding in &mut source.encodings {
+                let Some(ssrc) = encoding.ssrc else {
+                    continue;
+                };
+                if repairs {
+                    lost.clear();
+                    let register = &mut encoding.register;
+                    register.collect_nacks(now, round_trip, lost);
+                    if !lost.is_empty() {
+                        encoding.row.nacks += lost.len() as u64;
+                        rtcp::write_nack(rtcp, own, ssrc, lost);
+                    }
                 }
-            }
-            if source.may_be_asked() && source.key_frames.poll(now) {
-                rtcp::write_pli(rtcp, own, ssrc);
+                if encoding.may_be_asked(muted) && encoding.key_frames.poll(now) {
+                    rtcp::write_pli(rtcp, own, ssrc);
+                }
             }
         }
     }
 
+    /// What arrived of late, for a sender that numbers its packets.
+    fn write_arrivals(&mut self, now: Micros, rtcp: &mut Vec<u8>) {
+        let ssrcs = (
+            self.reporting_ssrc(),
+            self.sources
+                .iter()
+                .find_map(crate::source::Source::any_ssrc),
+        );
+        let (Some(arrivals), (own, Some(media))) = (self.arrivals.as_deref_mut(), ssrcs) else {
+            return;
+        };
+        if arrivals.write(now, (own, media), rtcp) {
+            self.row.feedback_out += 1;
+        }
+    }
+
     fn next_request(&self, now: Micros) -> Option<Micros> {
-        let holes = self
-            .sources
-            .iter()
-            .any(|s| s.repairs() && s.register.has_missing());
-        let wishes = self
-            .sources
-            .iter()
-            .filter(|s| s.may_be_asked())
-            .filter_map(|s| s.key_frames.next_at())
+        let repaired = self.sources.iter().filter(|source| source.repairs());
+        let holes = repaired
+            .flat_map(|source| &source.encodings)
+            .any(|encoding| encoding.register.has_missing());
+        let asked = self.sources.iter().filter(|source| !source.muted);
+        let wishes = asked
+            .flat_map(|source| &source.encodings)
+            .filter(|encoding| encoding.may_be_asked(false))
+            .filter_map(|encoding| encoding.key_frames.next_at())
             .min();
-        let at = [holes.then_some(now + HOLE_INTERVAL), wishes];
+        let report = self.arrivals.as_deref().and_then(Arrivals::next_at);
+        let at = [holes.then_some(now + HOLE_INTERVAL), wishes, report];
         at.into_iter()
             .flatten()
             .min()
@@ -419,7 +481,26 @@ impl Leg {
     }
 }
 
-impl Source {
+impl crate::slot::Slot {
+    /// What a receiver says of this slot. A hole that came from the sender's side is none of this receiver's losses:
+    /// the numbers of the slot that no packet had are taken off.
+    fn enter_report(&mut self, block: &ReportBlock) {
+        let clock_rate = self.spec.formats.first().map_or(90_000, |f| f.clock_rate);
+        let next = self.rewriter.next_sequence();
+        let reached = engine_wire::seq::extend(next, block.highest_sequence as u16) + 1;
+        let under_way = next.saturating_sub(reached);
+        let never_sent = self.rewriter.given_out().saturating_sub(self.row.packets);
+        let lost = u64::from(block.cumulative_lost.max(0).unsigned_abs());
+        let row = &mut self.row;
+        row.expected = row.expected.max(row.packets.saturating_sub(under_way));
+        // A straggler can take a loss back, and a hole that is filled late can look like one: neither for long.
+        row.lost = row.lost.max(lost.saturating_sub(never_sent));
+        row.fraction_lost = block.fraction_lost.into();
+        row.jitter_us = u64::from(block.jitter) * 1_000_000 / u64::from(clock_rate.max(1));
+    }
+}
+
+impl Encoding {
     fn report_block(&mut self, now: Micros) -> Option<ReportBlock> {
         let ssrc = self.ssrc?;
         let reception = self.register.report();

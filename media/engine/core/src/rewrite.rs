@@ -4,12 +4,20 @@
 //! distances keep the source's losses visible to the receiver (who then asks for them) and let a NACK be traced
 //! back to the source's packet. Every output number belongs to one segment only, so that no number, and with it no
 //! SRTP nonce, is ever used for two different packets.
+//!
+//! A packet that is left out, such as one of a temporal layer that the receiver does not get, opens a segment too,
+//! whose numbers close over it. Of a picture that is left out no packet may come later: its id has gone to the next.
 
 use crate::api::LegId;
 use crate::time::Micros;
 
-/// Segments remembered, so that NACKs and stragglers from before a switch still find their packet.
-const SEGMENTS: usize = 8;
+/// Segments remembered, so that NACKs and stragglers from before a switch still find their packet. Where every other
+/// picture is left out, this many last a second.
+const PAST_SEGMENTS: usize = 32;
+/// Room for them at the beginning: that of a slot in which nothing is left out.
+const PAST_AT_FIRST: usize = 7;
+/// Half a sender's clock rate: what two streams of one source may be apart without its clock being wrong.
+const MOST_APART: Micros = Micros::from_millis(500);
 
 /// One stream of one source; the epoch tells a restarted stream from the one before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,8 +26,17 @@ pub struct StreamKey {
     pub leg: LegId,
     /// Index of the source in it.
     pub source: u16,
-    /// Counts the SSRCs that the source has had.
+    /// Which of the source's encodings, lowest quality first.
+    pub encoding: u8,
+    /// Counts the SSRCs that the encoding has had.
     pub epoch: u32,
+}
+
+impl StreamKey {
+    /// Whether both are encodings of one source.
+    pub fn is_beside(&self, other: &Self) -> bool {
+        self.leg == other.leg && self.source == other.source
+    }
 }
 
 /// VP8 continuity values of a packet (RFC 7741): picture id and temporal-layer-zero index.
@@ -63,9 +80,45 @@ struct Segment {
     timestamp_shift: u32,
     picture_shift: u16,
     tl0_shift: u8,
+    /// The first and the last of the pictures that were left out just before, by the source's ids.
+    skipped: Option<(u16, u16)>,
 }
 
 impl Segment {
+    fn has_skipped(&self, pictures: Option<PictureIds>) -> bool {
+        let Some(((first, last), ids)) = self.skipped.zip(pictures) else {
+            return false;
+        };
+        ids.picture.wrapping_sub(first) & 0x7fff <= last.wrapping_sub(first) & 0x7fff
+    }
+
+    /// This segment, begun anew behind a packet that has the number `out` here and is left out.
+    fn behind(&self, sequence: u64, out: u64, picture: Option<u16>) -> Self {
+        let goes_on = out == self.first_out;
+        let before = self.skipped.filter(|_| goes_on);
+        let is_new = picture.is_some_and(|p| self.skipped.is_none_or(|(_, last)| last != p));
+        let skipped = match (before, picture) {
+            (Some((first, last)), Some(p)) if (last + 1) & 0x7fff == p || last == p => {
+                Some((first, p))
+            }
+            (_, Some(p)) => Some((p, p)),
+            (before, None) => before,
+        };
+        Self {
+            first_in: sequence + 1,
+            first_out: out,
+            picture_shift: self.picture_shift.wrapping_sub(u16::from(is_new)) & 0x7fff,
+            skipped,
+            ..*self
+        }
+    }
+
+    fn holds(&self, stream: StreamKey, packet: Incoming) -> bool {
+        self.stream == stream
+            && self.first_in <= packet.sequence
+            && !self.has_skipped(packet.pictures)
+    }
+
     fn map_sequence(&self, sequence: u64) -> Option<u64> {
         let out = self.first_out + sequence.checked_sub(self.first_in)?;
         (out < self.end_out).then_some(out)
@@ -87,66 +140,126 @@ impl Segment {
     }
 }
 
-/// The numbers of one slot.
+/// The numbers of one slot. What every packet needs comes first, so that it lies on two cache lines of a slot.
 #[derive(Debug)]
+#[repr(C)]
 pub struct Rewriter {
-    clock_rate: u32,
-    /// Oldest first; the last is the current one.
-    segments: Vec<Segment>,
+    current: Option<Segment>,
     next_out: u64,
     last: Outgoing,
     last_at: Option<Micros>,
+    ssrc: u32,
+    clock_rate: u32,
+    /// Segments before the current one, oldest first.
+    past: Vec<Segment>,
 }
 
 impl Rewriter {
-    /// A stream that starts at numbers derived from `seed`. RFC 3711 wants the first sequence number in the lower
+    /// Bytes at the beginning that every packet needs.
+    #[cfg(test)]
+    pub(crate) const EVERY_PACKET: usize = std::mem::offset_of!(Self, past);
+
+    /// A stream that starts at numbers derived from its SSRC. RFC 3711 wants the first sequence number in the lower
     /// half, so that an early loss cannot be taken for a roll-over.
-    pub fn new(clock_rate: u32, seed: u32) -> Self {
+    pub fn new(clock_rate: u32, ssrc: u32) -> Self {
         Self {
-            clock_rate,
-            segments: Vec::with_capacity(SEGMENTS),
-            next_out: u64::from(seed & 0x7fff),
+            current: None,
+            next_out: u64::from(ssrc & 0x7fff),
             last: Outgoing {
                 sequence: 0,
-                timestamp: seed.rotate_left(13),
+                timestamp: ssrc.rotate_left(13),
                 pictures: None,
             },
             last_at: None,
+            ssrc,
+            clock_rate,
+            past: Vec::with_capacity(PAST_AT_FIRST),
         }
     }
 
-    /// Lets `stream` go on in the slot, from this packet on.
-    pub fn switch(&mut self, now: Micros, stream: StreamKey, packet: Incoming) {
+    /// SSRC of the stream.
+    pub const fn ssrc(&self) -> u32 {
+        self.ssrc
+    }
+
+    /// Lets `stream` go on in the slot, from this packet on. `same_moment` is this packet's timestamp as the stream
+    /// that is in the slot would have it, where the sender's reports tell it (two encodings of one source have one
+    /// clock and different offsets); else the time that has passed has to do.
+    pub fn switch(
+        &mut self,
+        now: Micros,
+        stream: StreamKey,
+        packet: Incoming,
+        same_moment: Option<u32>,
+    ) {
         let ids = packet.pictures.unwrap_or_default();
         let last_ids = self.last.pictures.unwrap_or_default();
-        let gap = self
-            .last_at
-            .map_or(0, |at| now.since(at).to_ticks(self.clock_rate).max(1));
-        let timestamp = self.last.timestamp.wrapping_add(gap as u32);
+        let gap =
+            self.last_at
+                .map_or(0, |at| now.since(at).to_ticks(self.clock_rate).max(1)) as u32;
+        let gap = self.gap_by_reports(same_moment, gap).unwrap_or(gap);
+        let timestamp = self.last.timestamp.wrapping_add(gap);
+        // Packets that may still take the numbers below have pictures of their own.
+        let reserved = (self.first_free() - self.next_out) as u16;
+        let picture = last_ids.picture.wrapping_add(1 + reserved);
         self.begin(Segment {
             stream,
             first_in: packet.sequence,
-            first_out: self.next_out,
+            first_out: self.first_free(),
             end_out: u64::MAX,
             timestamp_shift: timestamp.wrapping_sub(packet.timestamp),
-            picture_shift: (last_ids.picture + 1).wrapping_sub(ids.picture) & 0x7fff,
+            picture_shift: picture.wrapping_sub(ids.picture) & 0x7fff,
             tl0_shift: last_ids.tl0.wrapping_add(1).wrapping_sub(ids.tl0),
+            skipped: None,
         });
     }
 
+    /// Ticks from the last packet to one that is said to be of this moment: at least one, since a timestamp that went
+    /// back, or stood still over a switch, would be another picture of the same time. `None` for what cannot be.
+    fn gap_by_reports(&self, same_moment: Option<u32>, gap_by_arrival: u32) -> Option<u32> {
+        let shift = self.current.as_ref()?.timestamp_shift;
+        let timestamp = same_moment?.wrapping_add(shift);
+        let gap = timestamp.wrapping_sub(self.last.timestamp) as i32;
+        let apart = gap.wrapping_sub(gap_by_arrival as i32).unsigned_abs();
+        let most = MOST_APART.to_ticks(self.clock_rate) as u32;
+        (apart <= most).then_some(gap.max(1) as u32)
+    }
+
+    /// The first number that belongs to nobody: packets under way may still take those below it.
+    fn first_free(&self) -> u64 {
+        let current = self.current.as_ref();
+        current.map_or(self.next_out, |current| {
+            current.first_out.max(self.next_out)
+        })
+    }
+
+    /// The stream that is in the slot, or was last.
+    pub fn current_stream(&self) -> Option<StreamKey> {
+        self.current.map(|current| current.stream)
+    }
+
     fn begin(&mut self, segment: Segment) {
-        if let Some(current) = self.segments.last_mut() {
-            current.end_out = segment.first_out;
+        let end_out = segment.first_out;
+        let Some(ended) = self.current.replace(segment) else {
+            return;
+        };
+        if self.past.len() == PAST_SEGMENTS {
+            self.past.remove(0);
         }
-        if self.segments.len() == SEGMENTS {
-            self.segments.remove(0);
-        }
-        self.segments.push(segment);
+        self.past.push(Segment { end_out, ..ended });
+    }
+
+    /// Newest first.
+    fn segments(&self) -> impl Iterator<Item = &Segment> {
+        self.current.iter().chain(self.past.iter().rev())
     }
 
     /// The numbers of a packet of `stream`; `None` when it is from before the stream's turn.
     pub fn map(&mut self, now: Micros, stream: StreamKey, packet: Incoming) -> Option<Outgoing> {
-        let out = self.segment_for(stream, packet.sequence)?.map(packet)?;
+        let out = match &self.current {
+            Some(current) if current.holds(stream, packet) => current.map(packet)?,
+            _ => self.map_straggler(stream, packet)?,
+        };
         if out.sequence >= self.next_out {
             self.next_out = out.sequence + 1;
             self.last = out;
@@ -155,48 +268,104 @@ impl Rewriter {
         Some(out)
     }
 
-    fn segment_for(&self, stream: StreamKey, sequence: u64) -> Option<&Segment> {
-        self.segments
-            .iter()
-            .rev()
-            .find(|s| s.stream == stream && s.first_in <= sequence)
+    /// A packet of an earlier segment, unless it is of a picture that was left out at either end.
+    #[cold]
+    fn map_straggler(&self, stream: StreamKey, packet: Incoming) -> Option<Outgoing> {
+        let mut next: Option<&Segment> = None;
+        for segment in self.segments() {
+            if segment.stream == stream && segment.first_in <= packet.sequence {
+                let next = next.filter(|next| next.stream == stream);
+                let mut ends = [Some(segment), next].into_iter().flatten();
+                let is_left_out = ends.any(|end| end.has_skipped(packet.pictures));
+                return (!is_left_out).then(|| segment.map(packet)).flatten();
+            }
+            next = Some(segment);
+        }
+        None
     }
 
-    /// Leaves out the packet with this number, which carries no media, without a hole in the slot. Only the next
-    /// number in line can be closed over; any other stays a hole, which costs the receiver one needless NACK.
-    pub fn skip(&mut self, stream: StreamKey, sequence: u64) {
-        let Some(current) = self.segments.last().copied() else {
+    /// Whether nothing from this packet on has come yet: one that is left out can be closed over.
+    pub fn is_ahead(&self, stream: StreamKey, sequence: u64) -> bool {
+        self.current.as_ref().is_some_and(|current| {
+            let out = current.map_sequence(sequence);
+            current.stream == stream && out.is_some_and(|out| out >= self.next_out)
+        })
+    }
+
+    /// Leaves out a packet that is [ahead](Self::is_ahead), without a hole in the numbers; with `picture`, that of a
+    /// packet whose whole picture is left out, without a hole in the picture ids either. Any other packet stays a hole,
+    /// which costs the receiver needless NACKs.
+    pub fn skip(&mut self, stream: StreamKey, sequence: u64, picture: Option<u16>) {
+        let Some(current) = self.current.filter(|_| self.is_ahead(stream, sequence)) else {
             return;
         };
-        let next_in_line = current.map_sequence(sequence) == Some(self.next_out);
-        if current.stream == stream && next_in_line {
-            self.begin(Segment {
-                first_in: sequence + 1,
-                first_out: self.next_out,
-                ..current
-            });
+        let Some(out) = current.map_sequence(sequence) else {
+            return;
+        };
+        let segment = current.behind(sequence, out, picture);
+        if out == current.first_out {
+            // Nothing of the segment now open has been given out, nor can be.
+            self.current = Some(segment);
+        } else {
+            self.begin(segment);
         }
+    }
+
+    /// Whether packets of this picture have been left out, so that no more of them may come.
+    pub fn has_skipped(&self, pictures: PictureIds) -> bool {
+        let current = self.current.as_ref();
+        current.is_some_and(|current| current.has_skipped(Some(pictures)))
+    }
+
+    /// Whether packets of this picture of the stream now in the slot were the last to be given numbers.
+    pub fn is_within(&self, stream: StreamKey, pictures: PictureIds) -> bool {
+        let Some(current) = self.current.as_ref().filter(|c| c.stream == stream) else {
+            return false;
+        };
+        let sent = self.last.pictures.map(|ids| ids.picture);
+        sent == Some(current.map_pictures(pictures).picture) && !current.has_skipped(Some(pictures))
     }
 
     /// Which packet went out under this number, and the numbers it had; for retransmission.
     pub fn trace(&self, sequence: u16) -> Option<Trace> {
         let out = engine_wire::seq::extend(self.next_out.saturating_sub(1), sequence);
-        let segment = self
-            .segments
-            .iter()
-            .rev()
-            .find(|s| s.first_out <= out && out < s.end_out && out < self.next_out)?;
-        Some(Trace {
-            stream: segment.stream,
-            sequence: segment.first_in + (out - segment.first_out),
-            segment: *segment,
-        })
+        let mut next: Option<&Segment> = None;
+        for segment in self.segments().filter(|_| out < self.next_out) {
+            if segment.first_out <= out && out < segment.end_out {
+                return Some(Trace {
+                    stream: segment.stream,
+                    sequence: segment.first_in + (out - segment.first_out),
+                    skipped_behind: next
+                        .filter(|next| next.stream == segment.stream)
+                        .and_then(|next| next.skipped),
+                    segment: *segment,
+                });
+            }
+            next = Some(segment);
+        }
+        None
     }
 
     /// Output timestamp that belongs to a timestamp of the stream now in the slot.
     pub fn current_timestamp(&self, stream: StreamKey, timestamp: u32) -> Option<u32> {
-        let current = self.segments.last()?;
+        let current = self.current.as_ref()?;
         (current.stream == stream).then(|| timestamp.wrapping_add(current.timestamp_shift))
+    }
+
+    /// The first packet of the stream's turn, if it is the stream's turn: earlier ones are not for this slot.
+    pub fn first_of_turn(&self, stream: StreamKey) -> Option<u64> {
+        let current = self.current.as_ref()?;
+        (current.stream == stream).then_some(current.first_in)
+    }
+
+    /// Numbers up to the newest, holes included.
+    pub const fn given_out(&self) -> u64 {
+        self.next_out - (self.ssrc & 0x7fff) as u64
+    }
+
+    /// Brings the lines near that a packet needs.
+    pub const fn touch(&self) -> u64 {
+        self.next_out ^ self.ssrc as u64
     }
 
     /// Extended sequence number that the next new packet gets.
@@ -213,11 +382,19 @@ pub struct Trace {
     /// Its extended sequence number there.
     pub sequence: u64,
     segment: Segment,
+    skipped_behind: Option<(u16, u16)>,
 }
 
 impl Trace {
-    /// The numbers that the packet had in the slot.
+    /// The numbers that the packet had in the slot; `None` if it is of a picture that was left out there.
     pub fn outgoing(&self, timestamp: u32, pictures: Option<PictureIds>) -> Option<Outgoing> {
+        let next = Segment {
+            skipped: self.skipped_behind,
+            ..self.segment
+        };
+        if self.segment.has_skipped(pictures) || next.has_skipped(pictures) {
+            return None;
+        }
         self.segment.map(Incoming {
             sequence: self.sequence,
             timestamp,
@@ -227,131 +404,4 @@ impl Trace {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-    use std::collections::HashMap;
-
-    const fn stream(leg: u64) -> StreamKey {
-        StreamKey {
-            leg: LegId(leg),
-            source: 1,
-            epoch: 0,
-        }
-    }
-
-    fn packet(sequence: u64) -> Incoming {
-        Incoming {
-            sequence,
-            timestamp: (sequence * 3_000) as u32,
-            pictures: Some(PictureIds {
-                picture: (sequence & 0x7fff) as u16,
-                tl0: sequence as u8,
-            }),
-        }
-    }
-
-    fn at(millis: u64) -> Micros {
-        Micros::from_millis(50_000 + millis)
-    }
-
-    #[test]
-    fn a_switch_continues_every_counter() {
-        let mut rewriter = Rewriter::new(90_000, 0x1234_5678);
-        rewriter.switch(at(0), stream(1), packet(70_000));
-        let a = rewriter.map(at(0), stream(1), packet(70_000)).unwrap();
-        let b = rewriter.map(at(33), stream(1), packet(70_001)).unwrap();
-        assert_eq!(b.sequence, a.sequence + 1);
-        assert_eq!(b.timestamp.wrapping_sub(a.timestamp), 3_000);
-        rewriter.switch(at(66), stream(2), packet(5));
-        let c = rewriter.map(at(66), stream(2), packet(5)).unwrap();
-        assert_eq!(c.sequence, b.sequence + 1);
-        assert_eq!(c.timestamp.wrapping_sub(b.timestamp), 33 * 90);
-        let (b, c) = (b.pictures.unwrap(), c.pictures.unwrap());
-        assert_eq!(c.picture, (b.picture + 1) & 0x7fff);
-        assert_eq!(c.tl0, b.tl0.wrapping_add(1));
-    }
-
-    #[test]
-    fn packets_from_before_the_turn_are_left_out_and_stragglers_keep_their_numbers() {
-        let mut rewriter = Rewriter::new(90_000, 9);
-        rewriter.switch(at(0), stream(1), packet(100));
-        assert!(rewriter.map(at(0), stream(1), packet(99)).is_none());
-        let first = rewriter.map(at(0), stream(1), packet(100)).unwrap();
-        let third = rewriter.map(at(0), stream(1), packet(102)).unwrap();
-        let second = rewriter.map(at(0), stream(1), packet(101)).unwrap();
-        assert_eq!(second.sequence, first.sequence + 1);
-        assert_eq!(third.sequence, first.sequence + 2);
-    }
-
-    #[test]
-    fn a_skipped_packet_leaves_no_hole() {
-        let mut rewriter = Rewriter::new(90_000, 9);
-        rewriter.switch(at(0), stream(1), packet(100));
-        let first = rewriter.map(at(0), stream(1), packet(100)).unwrap();
-        rewriter.skip(stream(1), 101);
-        let next = rewriter.map(at(0), stream(1), packet(102)).unwrap();
-        assert_eq!(next.sequence, first.sequence + 1);
-        let trace = rewriter.trace(next.sequence as u16).unwrap();
-        assert_eq!(trace.sequence, 102);
-    }
-
-    #[derive(Debug, Clone)]
-    enum Step {
-        Switch(u64),
-        Packets(u64),
-        Late(u64),
-        Skip,
-    }
-
-    fn steps() -> impl Strategy<Value = Vec<Step>> {
-        let step = prop_oneof![
-            (0_u64..3).prop_map(Step::Switch),
-            (1_u64..20).prop_map(Step::Packets),
-            (1_u64..30).prop_map(Step::Late),
-            Just(Step::Skip),
-        ];
-        prop::collection::vec(step, 1..120)
-    }
-
-    proptest! {
-        /// The property on which AES-GCM's safety rests.
-        #[test]
-        fn no_output_number_is_given_to_two_packets(steps in steps()) {
-            let mut rewriter = Rewriter::new(90_000, 0xffff_ffff);
-            let mut next_in = [65_000_u64, 10, 3_000_000];
-            let mut current = 0_usize;
-            let mut used: HashMap<u64, (u64, u64)> = HashMap::new();
-            rewriter.switch(at(0), stream(0), packet(next_in[0]));
-            for (time, step) in steps.into_iter().enumerate() {
-                let now = at(time as u64);
-                let mut send = |rewriter: &mut Rewriter, leg: u64, sequence: u64| {
-                    if let Some(out) = rewriter.map(now, stream(leg), packet(sequence)) {
-                        let owner = used.entry(out.sequence).or_insert((leg, sequence));
-                        assert_eq!(*owner, (leg, sequence));
-                        let trace = rewriter.trace(out.sequence as u16).unwrap();
-                        assert_eq!((trace.stream.leg.0, trace.sequence), (leg, sequence));
-                    }
-                };
-                match step {
-                    Step::Switch(to) => {
-                        current = to as usize;
-                        rewriter.switch(now, stream(to), packet(next_in[current]));
-                    }
-                    Step::Packets(count) => for _ in 0..count {
-                        send(&mut rewriter, current as u64, next_in[current]);
-                        next_in[current] += 1;
-                    },
-                    Step::Late(back) => {
-                        let sequence = next_in[current].saturating_sub(back);
-                        send(&mut rewriter, current as u64, sequence);
-                    }
-                    Step::Skip => {
-                        rewriter.skip(stream(current as u64), next_in[current]);
-                        next_in[current] += 1;
-                    }
-                }
-            }
-        }
-    }
-}
+mod tests;

@@ -14,6 +14,7 @@ use engine_wire::demux::{classify, Class};
 use rustc_hash::FxHashMap;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::hint::black_box;
 use std::net::SocketAddr;
 
 /// Room for entries of the timer that is always kept.
@@ -83,6 +84,7 @@ impl Shard {
 
     /// Takes a batch of datagrams in and writes what follows from it into `out`.
     pub fn handle_batch(&mut self, now: Micros, batch: &mut [Datagram<'_>], out: &mut Outbox) {
+        self.touch_senders(batch);
         for (at, datagram) in batch.iter_mut().enumerate() {
             self.row.datagrams_in += 1;
             self.row.bytes_in += datagram.data.len() as u64;
@@ -95,6 +97,14 @@ impl Shard {
             });
         }
         self.forward_ready(now, batch, out);
+    }
+
+    /// Reads a little of everything that is needed for each sender: see [`touch`](Self::touch).
+    fn touch_senders(&self, batch: &[Datagram<'_>]) {
+        let turns = batch.chunk_by(|a, b| a.from == b.from);
+        let senders = turns.filter_map(|turn| self.by_address.get(&turn[0].from));
+        let legs = senders.filter_map(|index| self.leg(*index));
+        black_box(legs.fold(0, |sum, leg| sum ^ leg.touch_sender()));
     }
 
     /// Positions in the last batch of the datagrams of which at least one slot was sent a copy.
@@ -145,8 +155,9 @@ impl Shard {
     pub fn snapshot(&self, into: &mut Snapshot) {
         for leg in self.legs.iter().flatten() {
             into.legs.push(leg.snapshot());
-            let sources = leg.sources.iter().map(|source| source.snapshot());
-            let slots = leg.slots.iter().map(|slot| slot.row);
+            let sources = leg.sources.iter().flat_map(|source| &source.encodings);
+            let sources = sources.map(crate::encoding::Encoding::snapshot);
+            let slots = leg.slots.iter().map(crate::slot::Slot::snapshot);
             into.streams.extend(sources.chain(slots).map(|mut row| {
                 (row.leg, row.room) = (leg.id.0, leg.room.0);
                 row

@@ -1,10 +1,13 @@
 //! One thing that a leg can take, and what fills it now.
 
 use crate::api::{Codec, Format, Kind, SlotSpec};
-use crate::rewrite::Rewriter;
-use crate::rewrite::StreamKey;
+use crate::bwe;
+use crate::rates::LAYERS;
+use crate::redundancy::Redundancy;
+use crate::rewrite::{PictureIds, Rewriter, StreamKey};
 use crate::stats::StreamRow;
 use crate::time::Micros;
+use engine_wire::payload::vp8;
 
 /// Retransmissions remembered, so that one packet is not sent again twice within a round trip.
 const RECENT_REPAIRS: usize = 32;
@@ -12,6 +15,32 @@ const RECENT_REPAIRS: usize = 32;
 /// datagram of requests would be answered with half a megabyte, as often as it is sent.
 const REPAIR_BUDGET: u32 = 128;
 const BUDGET_WINDOW: Micros = Micros::from_millis(100);
+
+/// What of a source flows into a slot: an encoding, and its temporal layers up to one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Layer {
+    /// Which encoding, lowest quality first.
+    pub encoding: u8,
+    /// The highest temporal layer.
+    pub temporal: u8,
+}
+
+impl Layer {
+    /// Every temporal layer of an encoding.
+    pub const fn all_of(encoding: u8) -> Self {
+        let temporal = (LAYERS - 1) as u8;
+        Self { encoding, temporal }
+    }
+}
+
+/// How much a slot matters to its receiver, as the control plane says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Claim {
+    /// 0 is the most important.
+    pub importance: u8,
+    /// The most lines that can be shown.
+    pub height: Option<u16>,
+}
 
 /// Payload type of the source's leg, and what it becomes on the slot's leg.
 #[derive(Debug, Clone, Copy)]
@@ -22,38 +51,143 @@ pub struct PayloadMap {
     pub to: u8,
     /// Retransmissions on the slot's leg.
     pub rtx: Option<u8>,
+    /// The same with redundancy (RFC 2198) on the slot's leg.
+    pub red: Option<u8>,
     /// What it carries.
     pub codec: Codec,
 }
 
 /// Who is in the slot.
 #[derive(Debug, Clone)]
+#[repr(C)]
 pub struct Filling {
     /// Position of the source's leg in the shard.
     pub leg: u32,
-    /// The stream that the segment now open belongs to; `None` until its first packet, or key frame, passes.
-    pub flowing: Option<StreamKey>,
     /// Index of the source in its leg.
     pub source: u16,
-    /// Formats that both sides have.
-    pub payloads: Vec<PayloadMap>,
+    /// The one of `payloads` that was used last.
+    recent: Option<PayloadMap>,
+    /// The stream that the segment now open belongs to; `None` until its first packet, or key frame, passes.
+    pub flowing: Option<StreamKey>,
+    /// What is to flow; `None` when the picture is left out, since the link is too thin for it.
+    pub target: Option<Layer>,
+    /// The highest temporal layer that passes now.
+    passing: u8,
+    /// What a packet hardly ever asks for.
+    pub terms: Box<Terms>,
 }
 
-/// State of one slot.
+/// What was agreed and decided about a source in a slot.
+#[derive(Debug, Clone)]
+pub struct Terms {
+    /// What would flow if its source sent it.
+    pub wish: Option<Layer>,
+    /// Bits a second that the link has for an only encoding; `None` without a limit.
+    pub share: Option<u64>,
+    /// Who yields last on a thin link, and the most lines that the receiver can show.
+    pub claim: Claim,
+    /// Formats that both sides have.
+    payloads: Vec<PayloadMap>,
+}
+
+impl Filling {
+    /// Whether packets of this encoding are of use here.
+    pub fn takes(&self, encoding: u8) -> bool {
+        let flows = self
+            .flowing
+            .is_some_and(|stream| stream.encoding == encoding);
+        flows || self.target.is_some_and(|layer| layer.encoding == encoding)
+    }
+
+    /// The encoding of which a key frame is waited for.
+    pub fn waits_for(&self) -> Option<u8> {
+        let target = self.target?.encoding;
+        let flows = self.flowing.is_some_and(|stream| stream.encoding == target);
+        (!flows).then_some(target)
+    }
+
+    /// Lets a stream begin, if its packet can stand first and it is what is wanted, or nothing else flows.
+    pub fn turn_to(&mut self, stream: StreamKey, may_begin: bool) -> bool {
+        let is_wanted = match (self.target, self.flowing) {
+            (None, _) => false,
+            (Some(_), None) => true,
+            (Some(target), Some(flows)) => {
+                target.encoding == stream.encoding || flows.encoding == stream.encoding
+            }
+        };
+        if may_begin && is_wanted {
+            self.flowing = Some(stream);
+            return true;
+        }
+        if self
+            .flowing
+            .is_some_and(|flows| flows.encoding == stream.encoding)
+        {
+            // The sender began again.
+            self.flowing = None;
+        }
+        false
+    }
+
+    /// Whether a packet that begins a picture, or goes on after other pictures, is of a temporal layer that passes.
+    /// Down at once; up where the picture refers to nothing that was left out.
+    fn passes(&mut self, stream: StreamKey, descriptor: &vp8::Descriptor) -> bool {
+        let Some(temporal) = descriptor.temporal else {
+            return true;
+        };
+        let own = self
+            .target
+            .filter(|layer| layer.encoding == stream.encoding);
+        // Until a smaller encoding begins, the larger one sends no more than it must.
+        let falls = self
+            .target
+            .is_some_and(|layer| layer.encoding < stream.encoding);
+        let waiting = if falls { 0 } else { self.passing };
+        let top = own.map_or(waiting, |layer| layer.temporal);
+        if descriptor.is_key_frame {
+            self.passing = top;
+        }
+        self.passing = self.passing.min(top);
+        if temporal.tid == self.passing + 1 && temporal.tid <= top && temporal.layer_sync {
+            self.passing = temporal.tid;
+        }
+        temporal.tid <= self.passing
+    }
+
+    /// What becomes of a payload type of the source; `None` when the receiver does not take it.
+    pub fn map(&mut self, payload_type: u8) -> Option<PayloadMap> {
+        if self.recent.is_none_or(|map| map.from != payload_type) {
+            let mut maps = self.terms.payloads.iter();
+            self.recent = maps.find(|map| map.from == payload_type).copied();
+        }
+        self.recent
+    }
+}
+
+/// State of one slot. A thread has thousands of them, and the next packet for one comes when it has long left the
+/// nearer caches: what every packet needs lies on four lines, and what few need elsewhere.
 #[derive(Debug)]
+#[repr(C, align(64))]
 pub struct Slot {
-    /// As negotiated.
-    pub spec: SlotSpec,
-    /// Output numbers; they outlive every change of source.
-    pub rewriter: Rewriter,
-    /// Extended sequence number of the next retransmission (its own stream, RFC 4588).
-    pub rtx_next: u64,
     /// Who is in it.
     pub filling: Option<Filling>,
+    /// Output numbers; they outlive every change of source.
+    pub rewriter: Rewriter,
     /// Counters.
     pub row: StreamRow,
-    repairs: [(u64, Micros); RECENT_REPAIRS],
-    repair_window: (Micros, u32),
+    /// Extended sequence number of the next retransmission (its own stream, RFC 4588).
+    pub rtx_next: u64,
+    repair_window: Micros,
+    repairs_spent: u32,
+    /// Whether its packets carry transport-wide numbers, on which the receiver reports.
+    pub numbered: bool,
+    /// What congestion control calls its packets.
+    pub sends: bwe::Kind,
+    /// What mends losses without being asked for, where the receiver takes it.
+    pub redundancy: Option<Box<Redundancy>>,
+    /// As negotiated.
+    pub spec: Box<SlotSpec>,
+    repairs: Box<[(u64, Micros); RECENT_REPAIRS]>,
 }
 
 impl Slot {
@@ -64,16 +198,46 @@ impl Slot {
             rewriter: Rewriter::new(clock_rate, spec.ssrc),
             rtx_next: u64::from(spec.ssrc >> 17),
             filling: None,
+            redundancy: Redundancy::for_slot(&spec),
             row: StreamRow {
                 index: u64::from(spec.slot),
                 kind: u64::from(spec.kind == Kind::Video),
                 direction: 1,
                 ..StreamRow::default()
             },
-            repairs: [(u64::MAX, Micros(0)); RECENT_REPAIRS],
-            repair_window: (Micros(0), 0),
-            spec,
+            repair_window: Micros(0),
+            repairs_spent: 0,
+            numbered: spec.formats.iter().any(|format| format.transport_cc),
+            sends: match spec.kind {
+                Kind::Audio => bwe::Kind::Audio,
+                Kind::Video => bwe::Kind::Video,
+            },
+            repairs: Box::new([(u64::MAX, Micros(0)); RECENT_REPAIRS]),
+            spec: Box::new(spec),
         }
+    }
+
+    /// Puts a source in, which has to begin here with a packet, or key frame, that can stand first.
+    pub fn fill(
+        &mut self,
+        (leg, source): (u32, u16),
+        formats: &[Format],
+        (target, claim): (Layer, Claim),
+    ) {
+        self.filling = Some(Filling {
+            leg,
+            source,
+            recent: None,
+            flowing: None,
+            target: Some(target),
+            passing: target.temporal,
+            terms: Box::new(Terms {
+                wish: Some(target),
+                share: None,
+                claim,
+                payloads: self.common_formats(formats),
+            }),
+        });
     }
 
     /// The formats in which a source can be forwarded here unchanged.
@@ -90,6 +254,7 @@ impl Slot {
             from: from.pt,
             to: to.pt,
             rtx: to.rtx_pt,
+            red: to.red_pt,
             codec: to.codec,
         })
     }
@@ -102,13 +267,30 @@ impl Slot {
 
     /// Notes that a packet is sent again; `None` when there have been too many.
     pub fn take_repair_budget(&mut self, now: Micros, sequence: u64) -> Option<()> {
-        if now.since(self.repair_window.0) >= BUDGET_WINDOW {
-            self.repair_window = (now, 0);
+        if now.since(self.repair_window) >= BUDGET_WINDOW {
+            (self.repair_window, self.repairs_spent) = (now, 0);
         }
-        let spent = &mut self.repair_window.1;
+        let spent = &mut self.repairs_spent;
         *spent = Some(*spent + 1).filter(|spent| *spent <= REPAIR_BUDGET)?;
-        self.repairs[sequence as usize % RECENT_REPAIRS] = (sequence, now);
+        let before = &mut self.repairs[sequence as usize % RECENT_REPAIRS];
+        self.row.recovered += u64::from(before.0 != sequence);
+        *before = (sequence, now);
         Some(())
+    }
+
+    /// Counters with what is computed on demand.
+    pub fn snapshot(&self) -> StreamRow {
+        let flowing = self.filling.as_ref().and_then(|filling| filling.flowing);
+        StreamRow {
+            layer: flowing.map_or(0, |stream| u64::from(stream.encoding) + 1),
+            ..self.row
+        }
+    }
+
+    /// Brings the lines near that a packet to this slot needs.
+    pub fn touch(&self) -> u64 {
+        let source = self.filling.as_ref().map_or(0, |f| u64::from(f.source));
+        source ^ self.rewriter.touch() ^ self.row.packets
     }
 
     /// Lets the slot begin again: with a key frame, and without a hole.
@@ -118,8 +300,103 @@ impl Slot {
         }
     }
 
-    /// Nothing has come through yet from whoever is in the slot.
-    pub fn is_waiting(&self) -> bool {
-        self.filling.as_ref().is_some_and(|f| f.flowing.is_none())
+    /// Whether the segment now open belongs to this stream.
+    pub fn is_flowing(&self, stream: StreamKey) -> bool {
+        let filling = self.filling.as_ref();
+        filling.is_some_and(|f| f.flowing == Some(stream))
+    }
+
+    /// The encoding of whoever is in the slot of which a key frame, or first packet, is waited for.
+    pub fn waits_for(&self) -> Option<u8> {
+        self.filling.as_ref()?.waits_for()
+    }
+
+    /// Whether a packet of the stream that flows is of a temporal layer that is left out here.
+    pub fn leaves_out(
+        &mut self,
+        stream: StreamKey,
+        sequence: u64,
+        descriptor: &vp8::Descriptor,
+    ) -> bool {
+        let (Some(picture), Some(_)) = (descriptor.picture_id, descriptor.temporal) else {
+            return false;
+        };
+        let pictures = PictureIds { picture, tl0: 0 };
+        if self.rewriter.has_skipped(pictures) {
+            return true;
+        }
+        // What comes late has its number already, and a picture that was begun is finished.
+        if !self.rewriter.is_ahead(stream, sequence) || self.rewriter.is_within(stream, pictures) {
+            return false;
+        }
+        let filling = self.filling.as_mut();
+        filling.is_some_and(|filling| !filling.passes(stream, descriptor))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::mem::{offset_of, size_of};
+
+    #[test]
+    fn what_every_packet_needs_lies_on_four_cache_lines() {
+        let (numbers, counters) = (offset_of!(Slot, rewriter), offset_of!(Slot, row));
+        let touched = [
+            offset_of!(Slot, filling),
+            offset_of!(Slot, filling) + offset_of!(Filling, terms) - 1,
+            numbers,
+            numbers + Rewriter::EVERY_PACKET - 1,
+            counters + offset_of!(StreamRow, codec),
+            counters + offset_of!(StreamRow, packets),
+            counters + offset_of!(StreamRow, bytes),
+            offset_of!(Slot, redundancy),
+        ];
+        let mut lines = touched.map(|offset| offset / 64).to_vec();
+        lines.sort_unstable();
+        lines.dedup();
+        assert!(lines.len() <= 4, "{lines:?} by {touched:?}");
+        assert!(size_of::<Slot>() <= 8 * 64, "{}", size_of::<Slot>());
+    }
+
+    fn format(pt: u8, codec: Codec) -> Format {
+        Format {
+            pt,
+            codec,
+            clock_rate: 48_000,
+            rtx_pt: None,
+            nack: false,
+            pli: false,
+            packetization_mode: None,
+            profile: None,
+            level_asymmetry: false,
+            transport_cc: false,
+            red_pt: None,
+        }
+    }
+
+    #[test]
+    fn payload_types_that_take_turns_keep_their_maps() {
+        let both = |opus, event| {
+            let formats = [(opus, Codec::Opus), (event, Codec::TelephoneEvent)];
+            formats.map(|(pt, codec)| format(pt, codec)).to_vec()
+        };
+        let mut slot = Slot::new(SlotSpec {
+            slot: 0,
+            kind: Kind::Audio,
+            ssrc: 1,
+            rtx_ssrc: None,
+            formats: both(111, 126),
+            fec: None,
+        });
+        let claim = Claim {
+            importance: 3,
+            height: None,
+        };
+        slot.fill((3, 0), &both(96, 101), (Layer::all_of(0), claim));
+        let filling = slot.filling.as_mut().unwrap();
+        let becomes = [96, 101, 96, 97, 101, 101].map(|pt| filling.map(pt).map(|map| map.to));
+        let expected = [Some(111), Some(126), Some(111), None, Some(126), Some(126)];
+        assert_eq!(becomes, expected);
     }
 }

@@ -38,14 +38,19 @@ row! {
         secured,
         /// Last measured round trip; 0 when none yet.
         rtt_us,
+        // These change with every packet, and are neighbours so that they lie on one cache line.
         /// Datagrams taken in that belong to this leg.
         datagrams_in,
+        /// When the last RTP or RTCP packet arrived.
+        last_in_us,
+        /// When the last RTP or RTCP packet was sent.
+        last_out_us,
         /// RTP packets sent, retransmissions included.
         rtp_out,
-        /// RTCP packets sent.
-        rtcp_out,
         /// Bytes of RTP and RTCP sent, as UDP payload.
         bytes_out,
+        /// RTCP packets sent.
+        rtcp_out,
         /// RTP and RTCP packets dropped on arrival because the gate was closed.
         gate_drops_in,
         /// Packets not forwarded to this leg because its gate was closed.
@@ -64,10 +69,22 @@ row! {
         dtls_drops,
         /// When the gate was last opened; 0 if never.
         gate_opened_us,
-        /// When the last RTP or RTCP packet arrived.
-        last_in_us,
-        /// When the last RTP or RTCP packet was sent.
-        last_out_us,
+        /// Reports sent to it on when each of its packets arrived.
+        feedback_out,
+        /// Such reports taken in from it.
+        feedback_in,
+        /// Bit/s that its link carries; 0 if it does not report on each packet.
+        estimate_bps,
+        /// How long packets to it wait in the link, beside jitter.
+        link_queue_us,
+        /// Packets to it that were lost of late, in millionths, before repair.
+        link_loss_ppm,
+        /// Packets that had to wait for their turn.
+        paced,
+        /// Packets that waited too long for their turn, or found too many waiting.
+        pacer_drops,
+        /// Bytes sent only to find out what its link carries.
+        padding_out,
     }
 }
 
@@ -90,16 +107,25 @@ row! {
         packets,
         /// Their payload bytes.
         bytes,
-        /// Packets that were expected.
+        /// Packets of which it is known whether they came by themselves (0), or that the receiver reports on (1).
         expected,
-        /// Packets lost: measured here (direction 0), or as the receiver reports (1). Before repair.
+        /// Of these, the lost ones, before any repair: measured here (0), or as the receiver reports, less what never
+        /// reached us either (1). Never falls.
         lost,
-        /// Lost packets that a retransmission brought (direction 0).
+        /// Lost packets that a retransmission or redundancy brought (0), or that were sent again when asked for (1).
         recovered,
+        /// Runs of lost packets without a received one in between (0).
+        bursts,
+        /// Pictures, or packets of sound (0).
+        frames,
         /// Loss in the last report interval, in 256ths.
         fraction_lost,
         /// Interarrival jitter (RFC 3550): measured here (0), or as the receiver reports (1).
         jitter_us,
+        /// What jitter is the mean of, since the stream began: differences of transit together (0).
+        transit_changes_us,
+        /// Their number (0).
+        transit_changes,
         /// Last measured round trip; 0 when none.
         rtt_us,
         /// Packets asked for again: by us (0), by the receiver (1).
@@ -114,6 +140,23 @@ row! {
         keyframes,
         /// Changes of source (1).
         switches,
+        /// Changes between encodings of one source (1).
+        layer_switches,
+        /// RTP packets with redundancy (RFC 2198): taken in (0), sent (1).
+        red_packets,
+        /// Lost packets that redundancy brought (0); among those recovered.
+        red_recovered,
+        /// RTP packets with redundancy that did not parse (0).
+        red_malformed,
+        /// How long, in milliseconds, the receiver should hold sound back for redundancy to be of use; 0 leaves it to the
+        /// receiver (1).
+        wanted_buffer_ms,
+        /// FlexFEC packets sent (1).
+        fec_packets,
+        /// Which encoding of the source, lowest quality first (0); 0 (1).
+        encoding,
+        /// One more than the encoding that flows now; 0 when none does (1).
+        layer,
     }
 }
 

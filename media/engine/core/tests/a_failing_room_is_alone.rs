@@ -160,7 +160,7 @@ fn the_rest_of_the_batch_is_forwarded() {
         for (peer, first) in numbers {
             let (from, to) = (peer as u64 + 1, if peer == 2 { 4 } else { 3 });
             let forwarded = &world.auditor.forwarded[&(LegId(to), from, 1)];
-            assert!((first..first + 4).all(|number| forwarded.contains(&number)));
+            assert!((first..first + 4).all(|number| forwarded.contains_key(&number)));
         }
     }
 }

@@ -5,7 +5,7 @@ mod support;
 
 use engine_core::api::LegId;
 use engine_core::Command;
-use support::{ms, Got, Path, PeerSpec, World};
+use support::{ms, Got, Loss, Path, PeerSpec, World};
 
 /// Peer 0 watches slot 1 while the others send.
 fn audience(path: Path, senders: usize) -> World {
@@ -136,11 +136,11 @@ fn requests_are_throttled() {
 #[test]
 fn a_lost_request_is_repeated() {
     let mut world = audience(Path::with_delay(5), 1);
-    world.peers[1].down.loss = 1.0;
+    world.peers[1].down.loss = Loss::Random(1.0);
     watch(&mut world, 1);
     world.run(ms(1_200));
     assert!(got(&world, 1).is_empty());
-    world.peers[1].down.loss = 0.0;
+    world.peers[1].down.loss = Loss::Random(0.0);
     world.run(ms(600));
     assert!(!got(&world, 1).is_empty());
 }
@@ -178,7 +178,7 @@ fn a_mute_is_seamless() {
         source,
         muted: true,
     });
-    world.peers[1].up.loss = 0.2;
+    world.peers[1].up.loss = Loss::Random(0.2);
     world.run(ms(2_000));
     assert_eq!(
         world.peers[1].senders[1].key_frames.len(),
@@ -186,7 +186,7 @@ fn a_mute_is_seamless() {
         "a muted camera was asked"
     );
     let muted_until = world.now;
-    world.peers[1].up.loss = 0.0;
+    world.peers[1].up.loss = Loss::Random(0.0);
     world.command(Command::SetMuted {
         leg,
         source,

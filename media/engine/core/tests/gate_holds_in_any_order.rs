@@ -23,6 +23,8 @@ enum Step {
     LateAndLost(usize, u64),
     Nack(usize, u16),
     Pli(usize),
+    Complain(usize, u8),
+    Lose(usize, u8),
     Wait(u64),
 }
 
@@ -41,6 +43,8 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (peer(), any::<u64>()).prop_map(|(p, which)| Step::LateAndLost(p, which)),
         2 => (peer(), any::<u16>()).prop_map(|(p, n)| Step::Nack(p, n)),
         1 => peer().prop_map(Step::Pli),
+        3 => (peer(), any::<u8>()).prop_map(|(p, lost)| Step::Complain(p, lost)),
+        3 => (peer(), 1_u8..4).prop_map(|(p, sounds)| Step::Lose(p, sounds)),
         3 => (1_u64..400).prop_map(Step::Wait),
     ]
 }
@@ -78,7 +82,27 @@ fn carry_out(world: &mut World, step: Step) {
             let pli = world.peers[p].pli(1);
             world.inject_from(p, pli);
         }
+        Step::Complain(p, lost) => complain(world, p, lost),
+        Step::Lose(p, sounds) => {
+            let p = nth(world, p);
+            for _ in 0..sounds {
+                let now = world.now;
+                world.peers[p].frame(now, 0);
+                world.run(ms(1));
+            }
+        }
         Step::Wait(millis) => world.run(ms(millis)),
+    }
+    // So that what was sent before a command and after it can be told apart.
+    world.run(ms(1));
+}
+
+/// So much is lost on a long way that redundancy and repair packets are called for.
+fn complain(world: &mut World, p: usize, lost: u8) {
+    let (p, now) = (nth(world, p), world.now);
+    for slot in 0..2 {
+        let complaint = world.peers[p].complaint(now, slot, (lost, ms(200)));
+        world.inject_from(p, complaint);
     }
 }
 
@@ -151,15 +175,20 @@ fn nack(world: &mut World, p: usize, number: u16) {
 fn quiet() -> PeerSpec {
     PeerSpec {
         names_ssrcs: false,
+        sends_red: true,
+        takes_red: true,
+        takes_fec: true,
         ..PeerSpec::default()
     }
 }
 
 fn connect(world: &mut World, peer: usize) {
+    world.auditor.instant = true;
     world.peers[peer]
         .senders
         .iter_mut()
         .for_each(|sender| sender.on = false);
+    world.peers[peer].senders[0].red = vec![1, 2];
     let check = world.peers[peer].check(true);
     world.inject_from(peer, check);
 }
@@ -217,6 +246,15 @@ fn the_walk_reaches_open_gates() {
         Step::Wait(60),
         Step::Restart(0),
         Step::Nack(1, 0),
+        Step::Complain(1, 100),
+        Step::Complain(2, 100),
+        Step::Media(0, 0, 1),
+        Step::Media(0, 0, 1),
+        Step::Lose(0, 1),
+        Step::Media(0, 0, 1),
+        Step::Media(0, 1, 3),
+        Step::Complain(1, 100),
+        Step::Media(0, 1, 3),
     ];
     for step in steps {
         carry_out(&mut world, step);
@@ -224,4 +262,13 @@ fn the_walk_reaches_open_gates() {
     let forwarded = &world.auditor.forwarded;
     assert!(forwarded[&(LegId(2), 1, 1)].len() >= 15);
     assert!(!forwarded.contains_key(&(LegId(3), 1, 0)));
+    world.set_gate(2, true);
+    carry_out(&mut world, Step::Media(0, 0, 1));
+    carry_out(&mut world, Step::Complain(2, 100));
+    for _ in 0..3 {
+        carry_out(&mut world, Step::Media(0, 0, 1));
+    }
+    assert_eq!(world.source_row(0, 0).red_recovered, 1);
+    assert!(world.slot_row(2, 0).red_packets > 0);
+    assert!(world.slot_row(1, 1).fec_packets > 0);
 }

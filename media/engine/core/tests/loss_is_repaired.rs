@@ -4,7 +4,7 @@
 
 mod support;
 
-use support::{ms, Path, PeerSpec, World};
+use support::{ms, Loss, Path, PeerSpec, World};
 
 /// A sender (0) and a receiver (1); then both networks are changed.
 fn call(seed: u64, up: Path, down: Path) -> World {
@@ -165,10 +165,10 @@ fn a_fast_stream_on_a_long_way_is_repaired() {
         let sender = &mut world.peers[0].senders[1];
         (sender.packets_per_frame, sender.payload_len) = (11, 1_100);
         world.run(ms(4_000));
-        world.peers[1].down.loss = 0.03;
+        world.peers[1].down.loss = Loss::Random(0.03);
         world.run(ms(6_000));
         world.peers[0].senders[1].on = false;
-        world.peers[1].down.loss = 0.0;
+        world.peers[1].down.loss = Loss::Random(0.0);
         world.run(ms(1_500));
         let row = world.slot_row(1, 1);
         assert!(row.rtx_packets > 40, "{delay} ms: {row:?}");

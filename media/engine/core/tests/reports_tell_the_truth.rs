@@ -4,7 +4,7 @@
 
 mod support;
 
-use support::{ms, Path, PeerSpec, Receiver, World};
+use support::{ms, Jitter, Loss, Path, PeerSpec, Receiver, World};
 
 fn call(seed: u64, path: Path, specs: [PeerSpec; 2]) -> World {
     let mut world = World::with_room(seed, path, &specs);
@@ -13,23 +13,15 @@ fn call(seed: u64, path: Path, specs: [PeerSpec; 2]) -> World {
     world
 }
 
-const PLAIN: [PeerSpec; 2] = [PeerSpec {
-    audio: true,
-    video: true,
-    audio_slots: 1,
-    video_slots: 1,
-    names_ssrcs: true,
-    profile: "AEAD_AES_128_GCM",
-    clock_offset: 0,
-}; 2];
+const PLAIN: [PeerSpec; 2] = [PeerSpec::BROWSER; 2];
 
 /// The loss that the engine counts, and tells the sender, is to the packet what the network lost.
 #[test]
 fn loss_on_the_way_in_is_counted_to_the_packet() {
     let mut world = call(1, Path::with_delay(20), PLAIN);
-    world.peers[0].up.loss = 0.08;
+    world.peers[0].up.loss = Loss::Random(0.08);
     world.run(ms(10_000));
-    world.peers[0].up.loss = 0.0;
+    world.peers[0].up.loss = Loss::Random(0.0);
     world.run(ms(2_500));
     for source in [0, 1] {
         let ssrc = world.peers[0].senders[source].ssrc;
@@ -52,7 +44,7 @@ fn the_fraction_is_that_of_the_interval() {
     let mut world = call(2, Path::with_delay(5), PLAIN);
     let calm = world.now;
     world.run(ms(5_000));
-    world.peers[0].up.loss = 0.25;
+    world.peers[0].up.loss = Loss::Random(0.25);
     let storm = world.now;
     world.run(ms(30_000));
     let ssrc = world.peers[0].senders[1].ssrc;
@@ -74,7 +66,7 @@ fn the_fraction_is_that_of_the_interval() {
 #[test]
 fn jitter_is_what_the_network_added() {
     let mut world = call(3, Path::with_delay(20), PLAIN);
-    world.peers[0].up.jitter = ms(12);
+    world.peers[0].up.jitter = Jitter::UniformUs(12_000);
     let mut seen = Vec::new();
     for _ in 0..40 {
         world.run(ms(500));
@@ -128,11 +120,11 @@ fn the_round_trip_is_the_networks() {
 #[test]
 fn the_receivers_word_reaches_the_snapshot() {
     let mut world = call(6, Path::with_delay(10), PLAIN);
-    world.peers[1].down.loss = 0.1;
-    world.peers[1].down.jitter = ms(9);
+    world.peers[1].down.loss = Loss::Random(0.1);
+    world.peers[1].down.jitter = Jitter::UniformUs(9_000);
     world.peers[1].repairs = false;
     world.run(ms(10_000));
-    world.peers[1].down.loss = 0.0;
+    world.peers[1].down.loss = Loss::Random(0.0);
     world.run(ms(2_500));
     let row = world.slot_row(1, 1);
     let lost = world.net.lost[&(

@@ -13,14 +13,31 @@ static ALLOCATOR: Counting = Counting;
 
 type Batch = Vec<(SocketAddr, Vec<u8>)>;
 
-/// One talks to five.
+/// One talks to five, whose links lose so much on so long a way that sound carries redundancy and pictures repair
+/// packets; what the sender sends carries redundancy, too.
 fn warm_room() -> World {
-    let mut world = World::with_room(31, Path::with_delay(1), &[PeerSpec::default(); 6]);
+    let spec = PeerSpec {
+        sends_red: true,
+        takes_red: true,
+        takes_fec: true,
+        ..PeerSpec::default()
+    };
+    let mut world = World::with_room(31, Path::with_delay(1), &[spec; 6]);
+    world.peers[0].senders[0].red = vec![1, 2];
     let feeds: Vec<_> = (1..6)
         .flat_map(|to| [((to, 0), (0, 0)), ((to, 1), (0, 1))])
         .collect();
     world.set_feeds(&feeds);
     world.run(ms(5_000));
+    for peer in 1..6 {
+        for slot in [0, 1] {
+            let now = world.now;
+            let complaint = world.peers[peer].complaint(now, slot, (20, ms(200)));
+            world.inject_from(peer, complaint);
+        }
+        world.peers[peer].sends_reports = false;
+    }
+    world.run(ms(1_000));
     world
 }
 
@@ -82,6 +99,10 @@ fn packets_pass_without_allocation() {
     });
     assert_eq!(count, 0);
     assert!(sent >= 280 * 5 * 5, "{sent} packets went out");
+    for peer in 1..6 {
+        assert!(world.slot_row(peer, 0).red_packets > 280);
+        assert!(world.slot_row(peer, 1).fec_packets > 100);
+    }
 }
 
 /// A whole batch at once, as it comes from the socket, passes without allocation, too.

@@ -57,7 +57,11 @@ impl Client {
                 }
             }
             Packet::TransportFeedback(_) => self.row.twcc_in += 1,
-            Packet::Sdes(_) | Packet::Bye(_) | Packet::Remb(_) | Packet::Other { .. } => {}
+            Packet::Sdes(_)
+            | Packet::Bye(_)
+            | Packet::Remb(_)
+            | Packet::CongestionFeedback(_)
+            | Packet::Other { .. } => {}
         }
     }
 

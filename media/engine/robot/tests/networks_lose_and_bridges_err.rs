@@ -10,7 +10,7 @@ use engine_robot::Command;
 use engine_wire::demux::{classify, Class};
 use engine_wire::rtp::RtpHeader;
 use std::collections::HashMap;
-use support::{ms, Path, RobotSpec, World};
+use support::{ms, Jitter, Path, RobotSpec, World};
 
 /// Lets senders stop and the last repairs arrive.
 fn settle(world: &mut World) {
@@ -94,7 +94,7 @@ fn a_plain_retransmission_is_the_same_packet() {
 #[test]
 fn order_is_told_from_loss() {
     let mut path = Path::with_delay(20);
-    path.jitter = ms(6);
+    path.jitter = Jitter::UniformUs(6_000);
     path.duplicate = 0.05;
     let mut world = World::with_room(5, path, 2, RobotSpec::default());
     world.run(ms(10_000));
@@ -236,7 +236,7 @@ fn consent_expires() {
 fn robots_join_over_a_bad_network() {
     for seed in 20..26 {
         let mut path = Path::lossy(0.33);
-        path.jitter = Micros(0);
+        path.jitter = Jitter::Off;
         let mut world = World::with_room(seed, path, 2, RobotSpec::default());
         world.run(ms(15_000));
         for number in [1, 2] {

@@ -46,12 +46,13 @@ pub struct Unprotected {
     pub extended_sequence: u64,
 }
 
-/// The peer's keys: opens what it sends, and refuses replays.
+/// The peer's keys: opens what it sends, and refuses replays. What RTP needs comes first.
+#[repr(C)]
 pub struct Inbound {
     profile: Profile,
     rtp: Transform,
-    rtcp: Transform,
     rtp_streams: Streams,
+    rtcp: Transform,
     rtcp_streams: Streams,
 }
 
@@ -64,8 +65,8 @@ impl Inbound {
         Ok(Self {
             profile,
             rtp: Transform::new(profile, master, Half::Rtp)?,
-            rtcp: Transform::new(profile, master, Half::Rtcp)?,
             rtp_streams: Streams::default(),
+            rtcp: Transform::new(profile, master, Half::Rtcp)?,
             rtcp_streams: Streams::default(),
         })
     }
@@ -189,7 +190,8 @@ impl Inbound {
     }
 }
 
-/// Our keys: protects what we send.
+/// Our keys: protects what we send. What RTP needs comes first, so that it lies on one cache line.
+#[repr(C)]
 pub struct Outbound {
     profile: Profile,
     rtp: Transform,

@@ -40,6 +40,12 @@ pub enum WireError {
     /// A STUN attribute overruns the message, or its value has the wrong size or form (RFC 8489 14).
     #[error("STUN attribute {0:#06x} is malformed")]
     StunAttribute(u16),
+    /// A RED payload has more redundant blocks than are read (RFC 2198).
+    #[error("too many redundant blocks")]
+    RedBlocks,
+    /// A FlexFEC payload is of a form that is not taken, or its mask names nothing.
+    #[error("FlexFEC of another form")]
+    FlexFecForm,
 }
 
 impl WireError {
@@ -54,6 +60,8 @@ impl WireError {
             Self::NotStun => "not_stun",
             Self::StunLength { .. } => "stun_length",
             Self::StunAttribute(_) => "stun_attribute",
+            Self::RedBlocks => "red_blocks",
+            Self::FlexFecForm => "flexfec_form",
         }
     }
 }

@@ -7,6 +7,10 @@ use crate::WireError;
 
 /// Bytes of the header before CSRCs and extension (RFC 3550 5.1).
 pub const FIXED_HEADER_LEN: usize = 12;
+/// Bytes of a header whose extension holds nothing but a transport-wide number.
+pub const NUMBERED_HEADER_LEN: usize = FIXED_HEADER_LEN + 8;
+/// Where such a header holds the number.
+pub const NUMBER: Range<usize> = FIXED_HEADER_LEN + 5..FIXED_HEADER_LEN + 7;
 const VERSION_2: u8 = 2 << 6;
 const ONE_BYTE_PROFILE: u16 = 0xBEDE;
 const TWO_BYTE_PROFILE: u16 = 0x1000;
@@ -208,6 +212,20 @@ impl FixedHeader {
     /// If `out` is shorter than that, which is the caller's mistake and not a packet's.
     pub fn write(&self, out: &mut [u8]) {
         out[..FIXED_HEADER_LEN].copy_from_slice(&self.to_bytes());
+    }
+
+    /// Writes the header and, in the one-byte form (RFC 8285 4.2), an extension with a transport-wide number
+    /// (draft-holmer-rmcat-transport-wide-cc-extensions-01 2) to the first 20 bytes of `out`. `id` is 1..=14.
+    ///
+    /// # Panics
+    /// If `out` is shorter than that, which is the caller's mistake and not a packet's.
+    pub fn write_numbered(&self, out: &mut [u8], id: u8, number: u16) {
+        self.write(out);
+        out[0] |= 0x10;
+        let [p0, p1] = ONE_BYTE_PROFILE.to_be_bytes();
+        let [n0, n1] = number.to_be_bytes();
+        let extension = [p0, p1, 0, 1, id << 4 | 1, n0, n1, 0];
+        out[FIXED_HEADER_LEN..NUMBERED_HEADER_LEN].copy_from_slice(&extension);
     }
 }
 

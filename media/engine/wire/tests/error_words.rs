@@ -23,6 +23,8 @@ fn every_error_keeps_its_word() {
             "stun_length",
         ),
         (WireError::StunAttribute(6), "stun_attribute"),
+        (WireError::RedBlocks, "red_blocks"),
+        (WireError::FlexFecForm, "flexfec_form"),
     ] {
         assert_eq!(error.code(), word);
     }

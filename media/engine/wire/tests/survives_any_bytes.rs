@@ -1,7 +1,7 @@
 //! No bytes make a parser panic or break what holds of accepted input.
 
 use engine_wire::demux::{classify, Class};
-use engine_wire::payload::vp8;
+use engine_wire::payload::{flexfec, red, vp8};
 use engine_wire::rtp::RtpHeader;
 use engine_wire::{rtcp, stun};
 use proptest::prelude::*;
@@ -76,6 +76,8 @@ fn samples_are_valid() {
             }
             "stun" => stun::Message::parse(bytes).is_ok_and(|message| message.verify_fingerprint()),
             "vp8" => vp8::Descriptor::parse(bytes).is_ok(),
+            "red" => red::Red::parse(bytes).is_ok(),
+            "flexfec" => flexfec::Header::parse(bytes).is_ok(),
             "demux" => classify(bytes) != Class::Unknown,
             _ => !bytes.is_empty(),
         };

@@ -21,8 +21,8 @@ export function audioContext() {
   return context;
 }
 
-/** Two soft notes: somebody is waiting, or the loudspeaker test. Resolves to false if the browser holds sound back. */
-export async function chime(sink = null) {
+/** Two notes: somebody is waiting, or the loudspeaker test. Resolves to false if the browser holds sound back. */
+export async function chime(sink = null, loudness = CHIME_GAIN) {
   const audio = audioContext();
   if (sink !== null && audio.setSinkId) await audio.setSinkId(sink).catch(() => {});
   if (audio.state === "suspended") audio.resume().catch(() => {});
@@ -32,7 +32,7 @@ export async function chime(sink = null) {
     const gain = audio.createGain();
     tone.frequency.value = frequency;
     gain.gain.setValueAtTime(0, start);
-    gain.gain.linearRampToValueAtTime(CHIME_GAIN, start + 0.03);
+    gain.gain.linearRampToValueAtTime(loudness, start + 0.03);
     gain.gain.exponentialRampToValueAtTime(0.0001, start + NOTE_SECONDS);
     tone.connect(gain).connect(audio.destination);
     tone.start(start);

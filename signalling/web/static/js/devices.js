@@ -34,14 +34,16 @@ export class Devices {
   draw() {
     for (const place of document.querySelectorAll("[data-devices]")) {
       const hadFocus = place.contains(document.activeElement) ? document.activeElement.dataset.device : null;
-      place.replaceChildren(...this.#fields());
+      place.replaceChildren(...this.#fields(place.dataset.devices));
       if (hadFocus) place.querySelector(`[data-device="${hadFocus}"]`)?.focus();
     }
   }
 
-  #fields() {
-    const fields = [this.#field("camera"), this.#field("mic")];
-    if (canChooseSpeaker && this.#found.speaker.length > 0) fields.push(this.#field("speaker"));
+  /** A choice for each kind of device, and a test sound; `only` leaves one kind. */
+  #fields(only) {
+    const kinds = canChooseSpeaker && this.#found.speaker.length > 0 ? ["camera", "mic", "speaker"] : ["camera", "mic"];
+    if (only) return kinds.filter((kind) => kind === only && this.#found[kind].length > 1).map((kind) => this.#field(kind));
+    const fields = kinds.map((kind) => this.#field(kind));
     const test = el("button", {
       type: "button",
       className: "button",

@@ -10,11 +10,12 @@ import { drawEnding } from "./endings.js";
 import { language, languageButtons, onLanguage, startLanguage, t } from "./i18n.js";
 import { LocalMedia } from "./media.js";
 import { OwnLevel } from "./preview.js";
+import { SelfTest } from "./selftest.js";
 import { Session } from "./session.js";
 import { drawStart } from "./start.js";
 import { forgetEntered, keepEntered, readEntered, resumeKey, takeToken, tokenIn } from "./token.js";
 
-const SCREENS = ["loading", "start", "waiting", "call", "end"];
+const SCREENS = ["loading", "start", "test", "waiting", "call", "end"];
 const page = { screen: "loading", ending: null, session: null, asking: false, known: null };
 const media = new LocalMedia();
 const ownLevel = new OwnLevel();
@@ -31,8 +32,11 @@ function show(screen, title) {
   byId(`screen-${screen}`).querySelector("h1").focus({ preventScroll: false });
 }
 
+const selfTest = new SelfTest(media, { level: ownLevel, speaker: () => devices.speakerId, show, over: end });
+
 function end(code) {
   page.ending = code;
+  selfTest.stop();
   media.close();
   if (code !== "replaced") forgetEntered();
   drawEnding(code);
@@ -59,12 +63,16 @@ function rememberVisit() {
   keepEntered({ muted: media.muted, cameraOn: media.cameraOn, chosen: media.chosen, facing: media.facing, room });
 }
 
+function bridge() {
+  const socket = new URL("/api/v1/ws", location.href);
+  socket.protocol = socket.protocol.replace("http", "ws");
+  return socket;
+}
+
 async function enter(token) {
   document.body.dataset.entered = "true";
   show("loading", t("app.name"));
-  const socket = new URL("/api/v1/ws", location.href);
-  socket.protocol = socket.protocol.replace("http", "ws");
-  const session = new Session(socket, { token, resumeKey: await resumeKey(token), language }, media);
+  const session = new Session(bridge(), { token, resumeKey: await resumeKey(token), language }, media);
   page.session = session;
   call = new Call(session, { devices, ownLevel, show, over: end });
   session.addEventListener("change", rememberVisit);
@@ -77,10 +85,22 @@ async function enter(token) {
 function wireStart(token) {
   byId("start-mic").addEventListener("click", () => media.setMuted(media.micLive));
   byId("start-camera").addEventListener("click", () => media.setCamera(!media.cameraLive));
-  byId("enter").addEventListener("click", () => {
+  let entered = false;
+  const go = () => {
+    if (entered) return;
+    entered = true;
+    selfTest.stop();
     clearNotice();
     enter(token);
-  }, { once: true });
+  };
+  byId("enter").addEventListener("click", go);
+  byId("test-enter").addEventListener("click", go);
+  byId("start-test").addEventListener("click", () => selfTest.begin({ url: bridge(), token }));
+  byId("test-stop").addEventListener("click", () => {
+    selfTest.stop();
+    show("start", t("app.name"));
+    redrawStart();
+  });
   media.addEventListener("change", redrawStart);
   media.addEventListener("change", () => devices.draw());
 }
@@ -102,7 +122,8 @@ function wirePage() {
   onLanguage(() => {
     if (page.screen === "end") drawEnding(page.ending);
     if (page.screen === "start") redrawStart();
-    if (page.screen === "start") document.title = t("app.name");
+    if (page.screen === "test") selfTest.draw();
+    if (page.screen === "start" || page.screen === "test") document.title = t("app.name");
     devices.draw();
   });
 }

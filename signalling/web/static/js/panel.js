@@ -87,7 +87,7 @@ export class Panel {
       });
       return node;
     };
-    const words = el("div", { className: "who" }, el("strong"), el("span", { className: "role" }), el("span", { className: "lost-sign" }));
+    const words = el("div", { className: "who" }, el("strong"), el("span", { className: "role" }), el("span", { className: "tested" }), el("span", { className: "lost-sign" }));
     const admit = button("admit", "primary", (latest) => this.#acts.admit(latest));
     const refuse = button("refuse", "quiet", (latest) => this.#acts.refuse(latest));
     return el("li", { className: "waiting-person" }, words, el("div", { className: "row" }, admit, refuse));
@@ -110,6 +110,8 @@ export class Panel {
     setText(row.querySelector("strong"), person.name);
     setText(row.querySelector(".role"), t(`role.${person.role}`));
     setText(row.querySelector(".lost-sign"), person.connected ? "" : t("person.lost"));
+    setText(row.querySelector(".tested"), person.tested ? t(`person.tested.${person.tested}`) : "");
+    row.querySelector(".tested").dataset.tested = person.tested ?? "";
     for (const action of ["admit", "refuse"]) {
       const node = row.querySelector(`[data-action=${action}]`);
       setText(node, t(`person.${action}`));

@@ -1,19 +1,21 @@
 // The media connection: one RTCPeerConnection with every slot in its first offer.
 // m-lines in order: mic, camera, content (sendonly), then the audio, video and content slots (recvonly).
 
-const CAMERA_MAX_BPS = 1_500_000;
-const CONTENT_MAX_BPS = 2_000_000;
+import { PlayoutBuffer } from "./buffer.js";
+import { cameraOffers, contentOffers, firstTaken, ladder, send, shape } from "./encodings.js";
+
 const DISCONNECTED_MS = 4000;
 const RESTART_MS = 8000;
+const SIZE_MS = 2000; // how soon a camera that was turned is noticed
 const SOURCES = ["mic", "camera", "content"];
 
 /**
- * VP8 first, then H.264, each with its retransmissions. What the bridge does not take is left out: twenty lines of
- * every codec that a browser knows make an offer of many tens of kilobytes.
+ * VP8 first, then H.264, with retransmissions and forward error correction. What the bridge does not take is left out:
+ * twenty lines of every codec that a browser knows make an offer of many tens of kilobytes.
  */
 export function bridgeCodecs(codecs) {
   const of = (name) => codecs.filter((codec) => codec.mimeType.toLowerCase() === `video/${name}`);
-  const usable = [...of("vp8"), ...of("h264"), ...of("rtx")];
+  const usable = [...of("vp8"), ...of("h264"), ...of("rtx"), ...of("flexfec-03")];
   return usable.length > 0 ? usable : codecs;
 }
 
@@ -35,8 +37,12 @@ export class Peer extends EventTarget {
   #offer;
   #welcome = null;
   #senders = {};
+  #demands = {};
+  #shaping = Promise.resolve();
   #mark = null;
   #timer = 0;
+  #buffer = null;
+  #sizes = 0;
   #turn = Promise.resolve();
 
   /** `offer({sdp, sources})` sends the offer and resolves to the answer. */
@@ -82,9 +88,11 @@ export class Peer extends EventTarget {
     this.close();
     const pc = new RTCPeerConnection({ bundlePolicy: "max-bundle", iceServers: usable(this.#welcome.ice_servers) });
     this.pc = pc;
+    this.#buffer = new PlayoutBuffer(pc);
     pc.addEventListener("connectionstatechange", () => {
       if (pc === this.pc) this.#stateChanged();
     });
+    this.#sizes = setInterval(() => this.#shape(), SIZE_MS);
     this.#addSources(pc);
     this.#addSlots(pc, this.#welcome.slots);
     await this.#negotiate({});
@@ -93,14 +101,14 @@ export class Peer extends EventTarget {
   #addSources(pc) {
     const { tracks } = this.#media;
     const stream = new MediaStream();
-    const add = (source, kind, bps) => {
-      const encoding = bps ? { sendEncodings: [{ maxBitrate: bps }] } : {};
-      const options = { direction: "sendonly", streams: [stream], ...encoding };
-      this.#senders[source] = pc.addTransceiver(tracks[source] ?? kind, options);
+    const add = (source, kind, offers) => {
+      this.#senders[source] = firstTaken(offers, (sendEncodings) =>
+        pc.addTransceiver(tracks[source] ?? kind, { direction: "sendonly", streams: [stream], sendEncodings }));
     };
-    add("mic", "audio", 0);
-    add("camera", "video", CAMERA_MAX_BPS);
-    add("content", "video", CONTENT_MAX_BPS);
+    const { width, height } = tracks.camera?.getSettings() ?? {};
+    add("mic", "audio", [[]]);
+    add("camera", "video", cameraOffers(width, height));
+    add("content", "video", contentOffers());
     preferCodecs(this.#senders.camera);
     preferCodecs(this.#senders.content);
   }
@@ -124,6 +132,7 @@ export class Peer extends EventTarget {
     if (this.#mark !== null && mark !== this.#mark) return false;
     await pc.setRemoteDescription({ type: "answer", sdp });
     this.#mark = mark;
+    this.#shape();
     this.dispatchEvent(new Event("receivers"));
     return true;
   }
@@ -135,6 +144,32 @@ export class Peer extends EventTarget {
       const { sender } = this.#senders[source];
       if (sender.track !== this.#media.tracks[source]) await sender.replaceTrack(this.#media.tracks[source]);
     }
+    this.#shape();
+  }
+
+  /** The bridge says which encodings of a source somebody takes; the last word about a source counts. */
+  demand(source, encodings) {
+    if (!(source in this.#senders)) return;
+    this.#demands[source] = encodings;
+    this.#shape();
+  }
+
+  /** Bring what the camera is sent in, in line with its size and with what the bridge demands; never a new offer. */
+  #shape() {
+    const pc = this.pc;
+    if (!pc?.currentRemoteDescription) return;
+    this.#shaping = this.#shaping.then(async () => {
+      if (pc !== this.pc) return;
+      const { sender } = this.#senders.camera;
+      const { width, height } = sender.track?.getSettings() ?? {};
+      const count = sender.getParameters().encodings.length;
+      if (sender.track) await send(sender, shape(ladder(width, height), count, this.#demands.camera));
+    }).catch(() => {}); // a connection that was closed meanwhile, or a browser that cannot: it sends as it did
+  }
+
+  /** What is sent on an m-line: `mic`, `camera`, `content`, or null. */
+  sourceOf(mid) {
+    return SOURCES.find((source) => this.#senders[source]?.mid === mid) ?? null;
   }
 
   /** The slots: {mid, kind, receiver} of every m-line that we receive on. */
@@ -166,19 +201,22 @@ export class Peer extends EventTarget {
 
   close() {
     clearTimeout(this.#timer);
+    this.#buffer?.stop();
+    clearInterval(this.#sizes);
     this.pc?.close();
     this.pc = null;
     this.#mark = null;
     this.#senders = {};
+    this.#demands = {};
   }
 }
 
 /** Servers as RTCPeerConnection takes them: a null username or credential has to be absent. */
-function usable(servers) {
+export function usable(servers) {
   return servers.map((server) => Object.fromEntries(Object.entries(server).filter(([, value]) => value !== null)));
 }
 
-function preferCodecs(transceiver) {
+export function preferCodecs(transceiver) {
   const codecs = RTCRtpReceiver.getCapabilities?.("video")?.codecs;
   if (!codecs || !transceiver.setCodecPreferences) return;
   transceiver.setCodecPreferences(bridgeCodecs(codecs));

@@ -2,11 +2,10 @@
 
 import { el, icon, setIcon, setText } from "./dom.js";
 import { language, t } from "./i18n.js";
-import { cells, quality } from "./stats.js";
+import { cells, COLUMNS, fault, FIGURES, quality, WHOLE_FIGURES } from "./stats.js";
 
 const ACTS = ["mute", "muteHold", "unmute", "toWaiting", "handOver", "remove"];
 const CLINICIANS = new Set(["doctor", "specialist"]);
-const FIGURES = ["loss", "jitter", "rate"];
 let nextId = 0;
 
 export function makePerson(person, acts) {
@@ -21,7 +20,8 @@ export function makePerson(person, acts) {
   });
   const words = el("div", { className: "who" }, el("strong"), el("span", { className: "role" }), el("span", { className: "state" }));
   const link = el("span", { className: "quality" }, icon("unknown"), el("span"));
-  return el("li", { className: "person" }, el("div", { className: "person-head" }, words, link, more), body);
+  const blame = el("p", { className: "blame", hidden: true }, icon("poor"), el("span", {}, el("strong"), " ", el("span")));
+  return el("li", { className: "person" }, el("div", { className: "person-head" }, words, link, more), blame, body);
 }
 
 function actButtons(person, acts) {
@@ -36,16 +36,19 @@ function actButtons(person, acts) {
 }
 
 function table() {
-  const head = el("tr", {}, el("td"), headCell("col", "up"), headCell("col", "down"));
+  const ways = ["up", "down"].map((way) => headCell("colgroup", way, 2));
+  const media = COLUMNS.map(([, medium]) => headCell("col", medium, 1));
+  const head = el("thead", {}, el("tr", {}, el("td"), ...ways), el("tr", {}, el("td"), ...media));
   const rows = FIGURES.map((figure) => {
-    const cell = (way) => el("td", { data: { cell: `${way}.${figure}` } });
-    return el("tr", {}, headCell("row", figure), cell("up"), cell("down"));
+    const columns = COLUMNS.map(([way, medium]) => el("td", { data: { cell: `${way}.${medium}.${figure}` } }));
+    return el("tr", {}, headCell("row", figure, 1), ...columns);
   });
-  const rtt = el("tr", {}, headCell("row", "rtt"), el("td", { colSpan: 2, data: { cell: "rtt" } }));
-  return el("table", { className: "figures" }, el("caption"), el("thead", {}, head), el("tbody", {}, ...rows, rtt));
+  const wholes = WHOLE_FIGURES.map((figure) =>
+    el("tr", {}, headCell("row", figure, 1), el("td", { colSpan: COLUMNS.length, data: { cell: figure } })));
+  return el("table", { className: "figures" }, el("caption"), head, el("tbody", {}, ...rows, ...wholes));
 }
 
-const headCell = (scope, name) => el("th", { scope, data: { head: name } });
+const headCell = (scope, name, colSpan) => el("th", { scope, colSpan, data: { head: name } });
 
 /** Which acts fit this person now. */
 export function actsFor({ person, host }) {
@@ -71,6 +74,7 @@ export function fillPerson(row, { person, host, figures }) {
   setText(row.querySelector("strong"), person.name);
   setText(row.querySelector(".role"), t(`role.${person.role}`));
   setText(row.querySelector(".state"), states(person));
+  fillBlame(row.querySelector(".blame"), person, host && person.connected ? fault(figures) : null);
   const word = quality(person.connected ? figures : null);
   const link = row.querySelector(".quality");
   link.hidden = !host;
@@ -91,12 +95,17 @@ export function fillPerson(row, { person, host, figures }) {
   fillTable(row, figures);
 }
 
+/** What is to blame and what can be done about it, in words. */
+function fillBlame(line, { you }, word) {
+  line.hidden = !word;
+  if (!word) return;
+  setText(line.querySelector("strong"), t(you ? `verdict.you.${word}` : `verdict.${word}`));
+  setText(line.lastChild.lastChild, t(you ? `advice.you.${word}` : `advice.${word}`));
+}
+
 function fillTable(row, figures) {
   setText(row.querySelector("caption"), t("figures.title"));
   for (const node of row.querySelectorAll("[data-head]")) setText(node, t(`figures.${node.dataset.head}`));
   const values = cells(figures, language());
-  for (const node of row.querySelectorAll("[data-cell]")) {
-    const [way, figure] = node.dataset.cell.split(".");
-    setText(node, figure ? values[way][figure] : values.rtt);
-  }
+  for (const node of row.querySelectorAll("[data-cell]")) setText(node, values[node.dataset.cell]);
 }

@@ -43,6 +43,11 @@ export class OwnLevel {
   #track = null;
   #heard = false;
 
+  /** Whether the microphone has given any sound since it was last changed. */
+  get heard() {
+    return this.#heard;
+  }
+
   start(media) {
     setInterval(() => this.#tick(media), LEVEL_MS);
   }

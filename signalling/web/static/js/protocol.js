@@ -23,7 +23,7 @@ export function backoff(attempt, random) {
 }
 
 /**
- * Events (CustomEvent, `detail` is the message): welcome, roster, layout, stats, and
+ * Events (CustomEvent, `detail` is the message): welcome, roster, layout, stats, demand, and
  * `over` {code, message} when there is no way on, `down` when the line broke and is being tried again.
  */
 export class Channel extends EventTarget {

@@ -2,9 +2,10 @@
 
 import { Channel } from "./protocol.js";
 import { Peer } from "./peer.js";
+import { Reporter } from "./report.js";
 import { keepResume, newResume, readResume } from "./token.js";
 
-/** Events: `change` (place, roster, people), `layout`, `stats`, `media` (connection state), `receivers`, `down`, `over`, and `trouble`. */
+/** Events: `welcome`, `change` (place, roster, people), `layout`, `stats`, `media` (connection state), `receivers`, `down`, `over`, and `trouble`. */
 export class Session extends EventTarget {
   welcome = null;
   place = null;
@@ -16,6 +17,7 @@ export class Session extends EventTarget {
   media;
   peer;
   #channel;
+  #reporter;
   #resumeKey;
   #resume;
   #selfMutes = 0;
@@ -35,6 +37,7 @@ export class Session extends EventTarget {
       language: identity.language(),
     }));
     this.peer = new Peer(media, (offer) => this.#channel.request("offer", offer));
+    this.#reporter = new Reporter(this.peer, (report) => this.#report(report));
     this.#listen();
   }
 
@@ -48,6 +51,7 @@ export class Session extends EventTarget {
 
   start() {
     this.#channel.open();
+    this.#reporter.start();
   }
 
   /** Send an act of this person; resolves to the reply, rejects with ProtocolError. */
@@ -63,6 +67,7 @@ export class Session extends EventTarget {
       this.layout = message.slots;
       this.#emit("layout");
     });
+    on("demand", (message) => this.peer.demand(message.source, message.encodings));
     on("stats", (message) => {
       this.stats = message.people;
       this.#emit("stats");
@@ -95,6 +100,7 @@ export class Session extends EventTarget {
     if (message.place !== this.place) this.roster = null;
     this.#told.clear();
     this.#setPlace(message.place);
+    this.#emit("welcome");
     this.#emit("change");
     this.peer.joined(message).catch((error) => this.#mediaFailed(error));
     if (message.again && message.place === "admitted" && this.pinned) this.pin(this.pinned).catch(() => {});
@@ -184,6 +190,10 @@ export class Session extends EventTarget {
     this.#emit("trouble", { code: error.code ?? "media" });
   }
 
+  #report(report) {
+    if (this.#channel.joined && this.place === "admitted") this.#channel.tell({ type: "report", ...report });
+  }
+
   /** Leave by one's own will. */
   leave() {
     this.#channel.tell({ type: "leave" });
@@ -195,6 +205,7 @@ export class Session extends EventTarget {
   #release() {
     this.#released = true;
     this.place = null;
+    this.#reporter.stop();
     this.peer.close();
     this.media.close();
   }

@@ -3,6 +3,7 @@
 import { byId, reconcile, setText } from "./dom.js";
 import { t } from "./i18n.js";
 import { contentTile, fillTile, makeTile } from "./tiles.js";
+import { linesShown, Viewport } from "./viewport.js";
 
 const SPEAKING_LEVEL = 0.02;
 const HOLD_MS = 700;
@@ -29,6 +30,7 @@ export class Stage {
   #receivers = new Map(); // mid -> RTCRtpReceiver
   #spoke = new Map(); // participant -> time of the last loud moment
   #sinkId = "";
+  #viewport;
   #blocked;
 
   /** `blocked()` is called when the browser wants a press before it plays sound. */
@@ -36,6 +38,8 @@ export class Stage {
     this.#session = session;
     this.#ownLevel = ownLevel;
     this.#blocked = blocked;
+    this.#viewport = new Viewport((slots) => session.act("viewport", { slots }));
+    session.addEventListener("welcome", () => this.#viewport.forget());
     new ResizeObserver(() => this.#arrange()).observe(byId("stage"));
     setInterval(() => this.#listen(performance.now()), POLL_MS);
   }
@@ -158,6 +162,20 @@ export class Stage {
     const columns = bestColumns(Math.max(1, count), tiles.clientWidth || 1, tiles.clientHeight || 1);
     tiles.style.setProperty("--columns", String(columns));
     tiles.style.setProperty("--rows", String(Math.ceil(Math.max(1, count) / columns)));
+    if (this.#session.place === "admitted") this.#viewport.show(this.#shown());
+  }
+
+  /** Lines of picture that each filled slot's tile has room for. */
+  #shown() {
+    const mids = new Map([...this.#streams].map(([mid, stream]) => [stream, mid]));
+    const videos = [...document.querySelectorAll("#stage video")].filter((video) => mids.has(video.srcObject));
+    return videos
+      .map((video) => {
+        const box = { width: video.parentElement.clientWidth, height: video.parentElement.clientHeight };
+        const picture = { width: video.videoWidth, height: video.videoHeight };
+        return { mid: mids.get(video.srcObject), height: linesShown(box, picture, devicePixelRatio) };
+      })
+      .filter(({ mid }) => mid !== SELF);
   }
 
   /** Who speaks, from the audio level that came with the packets of each slot. */

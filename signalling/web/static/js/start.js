@@ -27,7 +27,7 @@ export function drawStart(media, { asking, known, retry }) {
   setText(byId("start-lead"), t(asking ? "start.asking" : !media.cameraLive ? "start.leadNoPicture" : known?.room ? "start.back" : "start.lead"));
   drawOwnPicture("start", media);
   drawSwitches(byId("start-mic"), byId("start-camera"), media);
-  for (const name of ["start-mic", "start-camera"]) byId(name).disabled = asking; // there is nothing to switch yet
+  for (const name of ["start-mic", "start-camera", "start-test"]) byId(name).disabled = asking; // there is nothing to switch yet
   if (!asking) drawProblems(media, retry);
 }
 

@@ -1,32 +1,65 @@
-// Words for the quality of a link, from the bridge's figures.
+// Words for the quality of a link and the cells of its table, from the bridge's figures.
 
-// Loss in percent, jitter and round trip in ms: at most these for each word.
-const GOOD = { loss: 1, jitter: 30, rtt: 300 };
-const FAIR = { loss: 5, jitter: 100, rtt: 500 };
+// Loss after repair and frozen time in percent, jitter and round trip in ms: at most these for each word.
+const GOOD = { loss: 1, frozen: 2, jitter: 30, rtt: 300 };
+const FAIR = { loss: 5, frozen: 10, jitter: 100, rtt: 500 };
+const FAULTS = new Set(["uplink", "downlink", "bridge", "client_cpu"]);
 
-function within(limit, { up, down, rtt_ms: rtt }) {
-  return [up, down].every((flow) => flow.loss_percent <= limit.loss && flow.jitter_ms <= limit.jitter)
-    && (rtt === null || rtt === undefined || rtt <= limit.rtt);
+function within(limit, { up, down, rtt_ms: rtt, frozen_percent: frozen }) {
+  return [up, down].every((flow) => flow.loss_after_percent <= limit.loss && flow.jitter_ms <= limit.jitter)
+    && (rtt ?? 0) <= limit.rtt && (frozen ?? 0) <= limit.frozen;
 }
 
-/** good, fair, poor, or unknown without figures. */
+/** What is to blame, as the bridge says; null where nothing is. */
+export const fault = (figures) => (FAULTS.has(figures?.verdict) ? figures.verdict : null);
+
+/** good, fair, poor, or unknown without figures. Where something is to blame, it is not good. */
 export function quality(figures) {
   if (!figures) return "unknown";
-  if (within(GOOD, figures)) return "good";
+  if (within(GOOD, figures) && !fault(figures)) return "good";
   return within(FAIR, figures) ? "fair" : "poor";
 }
 
 const ONE_DECIMAL = { maximumFractionDigits: 1 };
 const WHOLE = { maximumFractionDigits: 0 };
+const FORMS = { loss: ONE_DECIMAL, after: ONE_DECIMAL, burst: ONE_DECIMAL, jitter: WHOLE, rate: WHOLE, frames: WHOLE, mos: ONE_DECIMAL };
 
-/** The table's cells by row and column, formatted for `language`; a dash where nothing is known. */
+/** The rows of the table that have a cell for sound and picture each way, and those with one cell. */
+export const FIGURES = Object.keys(FORMS);
+export const WHOLE_FIGURES = ["rtt", "frozen", "concealed"];
+export const COLUMNS = [["up", "sound"], ["up", "picture"], ["down", "sound"], ["down", "picture"]];
+
+const most = (streams, name) => {
+  const known = streams.map((stream) => stream[name]).filter((value) => value !== null && value !== undefined);
+  return known.length > 0 ? Math.max(...known) : null;
+};
+
+/** One column: of several streams, as camera and shared screen, the worse, and their rates together. */
+function column(flow, ofSound) {
+  const streams = (flow?.streams ?? []).filter(({ source }) => (source === "mic") === ofSound);
+  return {
+    loss: most(streams, "loss_percent"),
+    after: most(streams, "loss_after_percent"),
+    burst: most(streams, "burst_packets"),
+    jitter: most(streams, "jitter_ms"),
+    rate: streams.length > 0 ? streams.reduce((sum, stream) => sum + stream.bitrate_kbps, 0) : null,
+    frames: most(streams, "frames_per_second"),
+    mos: most(streams, "mos"),
+  };
+}
+
+/** The table's cells by `way.medium.figure` and by figure, formatted for `language`; a dash where nothing is known. */
 export function cells(figures, language) {
   const format = (value, options) =>
     value === null || value === undefined ? "–" : new Intl.NumberFormat(language, options).format(value);
-  const column = (flow) => ({
-    loss: format(flow?.loss_percent, ONE_DECIMAL),
-    jitter: format(flow?.jitter_ms, WHOLE),
-    rate: format(flow?.bitrate_kbps, WHOLE),
-  });
-  return { up: column(figures?.up), down: column(figures?.down), rtt: format(figures?.rtt_ms, WHOLE) };
+  const found = {
+    rtt: format(figures?.rtt_ms, WHOLE),
+    frozen: format(figures?.frozen_percent, ONE_DECIMAL),
+    concealed: format(figures?.concealed_percent, ONE_DECIMAL),
+  };
+  for (const [way, medium] of COLUMNS) {
+    const values = column(figures?.[way], medium === "sound");
+    for (const [name, options] of Object.entries(FORMS)) found[`${way}.${medium}.${name}`] = format(values[name], options);
+  }
+  return found;
 }

@@ -1,9 +1,12 @@
 //! Opens everything that the engine sends: each nonce is used once, and each packet is one that the model allows.
 
+use super::model::Role;
 use super::{Model, Tag};
-use engine_core::api::LegId;
+use engine_core::api::{LegId, SourceRef};
+use engine_core::Micros;
 use engine_srtp::Inbound;
 use engine_wire::demux::{classify, Class};
+use engine_wire::payload::red::Red;
 use engine_wire::payload::rtx;
 use engine_wire::rtp::RtpHeader;
 use std::collections::{HashMap, HashSet};
@@ -22,9 +25,12 @@ pub struct Auditor {
     used: HashSet<(LegId, u32, u64)>,
     /// Payloads are no peer's, so they do not say whose they are.
     pub any_payload: bool,
+    /// What is sent arrives at once or never, so that nothing may be older than what let it pass.
+    pub instant: bool,
     pub sent: HashMap<LegId, Sent>,
-    /// Packet numbers of a sender (its leg and source) that each leg was sent, repaired or not.
-    pub forwarded: HashMap<(LegId, u64, u16), HashSet<u64>>,
+    /// Packet numbers of a sender (its leg and source) that each leg was sent, repaired, carried by later ones or
+    /// neither, with the time when the sender first sent them.
+    pub forwarded: HashMap<(LegId, u64, u16), HashMap<u64, Micros>>,
 }
 
 impl Auditor {
@@ -60,14 +66,39 @@ impl Auditor {
         });
         let nonce = (leg, header.ssrc, opened.extended_sequence);
         assert!(self.used.insert(nonce), "a nonce was used twice: {nonce:?}");
-        let mut payload = &plain[header.header_len..opened.len];
-        if !model.is_media_ssrc(leg, header.ssrc) {
-            payload = &payload[rtx::HEADER_LEN..];
-        }
-        let planned = model.assert_may_get(leg, header.ssrc);
+        let (planned, since) = model.assert_may_get(leg, header.ssrc);
         if self.any_payload {
             return;
         }
+        let payload = &plain[header.header_len..opened.len];
+        match model.role(leg, header.ssrc) {
+            // Made of what was checked when it was sent.
+            None | Some((Role::Fec, _)) => {}
+            Some((Role::Retransmission, _)) => {
+                self.check_payload(leg, planned, &payload[rtx::HEADER_LEN..]);
+            }
+            Some((Role::Media, red_pt)) if red_pt == Some(header.payload_type) => {
+                let red = Red::parse(payload).expect("RED that does not parse");
+                let carried = red.redundant().map(|block| block.payload);
+                for payload in carried.chain([red.primary]) {
+                    let sent_at = self.check_payload(leg, planned, payload);
+                    assert!(
+                        !self.instant || sent_at >= since,
+                        "from before it was allowed"
+                    );
+                }
+            }
+            Some((Role::Media, _)) => {
+                let sent_at = self.check_payload(leg, planned, payload);
+                assert!(
+                    !self.instant || sent_at >= since,
+                    "from before it was allowed"
+                );
+            }
+        }
+    }
+
+    fn check_payload(&mut self, leg: LegId, planned: SourceRef, payload: &[u8]) -> Micros {
         let tag = Tag::read(payload).expect("a payload that no peer wrote");
         assert_eq!(
             tag.source_ref(),
@@ -75,7 +106,9 @@ impl Auditor {
             "what {leg:?} was sent is not the plan"
         );
         let key = (leg, tag.leg, tag.source);
-        self.forwarded.entry(key).or_default().insert(tag.number);
+        let sent = self.forwarded.entry(key).or_default();
+        sent.insert(tag.number, tag.sent_at);
+        tag.sent_at
     }
 
     fn check_rtcp(&mut self, model: &Model, leg: LegId, datagram: &[u8]) {

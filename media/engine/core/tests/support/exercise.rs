@@ -19,8 +19,14 @@ pub const ALL: [(&str, Exercise); 2] = [("shard", shard), ("srtp", srtp)];
 pub fn shard(data: &[u8]) {
     let mut world = World::new(1);
     world.auditor.any_payload = true;
+    let spec = PeerSpec {
+        sends_red: true,
+        takes_red: true,
+        takes_fec: true,
+        ..PeerSpec::default()
+    };
     for peer in 0..3 {
-        world.join(1, PeerSpec::default());
+        world.join(1, spec);
         world.peers[peer]
             .senders
             .iter_mut()

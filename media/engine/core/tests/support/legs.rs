@@ -1,11 +1,17 @@
 //! Descriptions of legs as the control plane would hand them over.
 
 use engine_core::api::{
-    Codec, Extensions, Feed, Format, IceParams, Kind, LegId, SlotSpec, SourceRef, SourceSpec,
+    Codec, EncodingSpec, Extensions, FecSpec, Feed, Format, IceParams, Kind, LegId, SlotSpec,
+    SourceRef, SourceSpec,
 };
 
 pub const MID_ID: u8 = 4;
 pub const AUDIO_LEVEL_ID: u8 = 1;
+pub const FEC_PT: u8 = 49;
+pub const RID_ID: u8 = 5;
+pub const REPAIRED_RID_ID: u8 = 6;
+/// Names of simulcast encodings, lowest quality first.
+pub const RIDS: [&str; 3] = ["q", "h", "f"];
 
 /// One end of a feed: a peer, and the index of its slot or source.
 pub type End = (usize, u16);
@@ -19,6 +25,16 @@ pub struct PeerSpec {
     pub video_slots: u16,
     /// Whether the description names the SSRCs; otherwise the media identification has to.
     pub names_ssrcs: bool,
+    /// Sends sound with redundancy (RFC 2198) on offer.
+    pub sends_red: bool,
+    /// Takes sound with redundancy.
+    pub takes_red: bool,
+    /// Takes FlexFEC for pictures.
+    pub takes_fec: bool,
+    /// Three encodings of the pictures, told apart by their names alone.
+    pub simulcast: bool,
+    /// Three temporal layers in each.
+    pub temporal: bool,
     pub profile: &'static str,
     /// Distance of the peer's wall clock from ours, in microseconds.
     pub clock_offset: i64,
@@ -26,16 +42,26 @@ pub struct PeerSpec {
 
 impl Default for PeerSpec {
     fn default() -> Self {
-        Self {
-            audio: true,
-            video: true,
-            audio_slots: 1,
-            video_slots: 1,
-            names_ssrcs: true,
-            profile: "AEAD_AES_128_GCM",
-            clock_offset: 0,
-        }
+        Self::BROWSER
     }
+}
+
+impl PeerSpec {
+    /// Sound and pictures both ways, by plain means.
+    pub const BROWSER: Self = Self {
+        audio: true,
+        video: true,
+        audio_slots: 1,
+        video_slots: 1,
+        names_ssrcs: true,
+        sends_red: false,
+        takes_red: false,
+        takes_fec: false,
+        simulcast: false,
+        temporal: false,
+        profile: "AEAD_AES_128_GCM",
+        clock_offset: 0,
+    };
 }
 
 impl PeerSpec {
@@ -48,9 +74,11 @@ impl PeerSpec {
                 source: 0,
                 kind: Kind::Audio,
                 mid: "0".into(),
-                ssrc: named(base + 1),
-                rtx_ssrc: None,
-                formats: vec![opus(leg), telephone_event()],
+                encodings: vec![EncodingSpec {
+                    ssrc: named(base + 1),
+                    ..EncodingSpec::default()
+                }],
+                formats: vec![opus(leg, self.sends_red), telephone_event()],
             });
         }
         if self.video {
@@ -58,12 +86,27 @@ impl PeerSpec {
                 source: 1,
                 kind: Kind::Video,
                 mid: "1".into(),
-                ssrc: named(base + 2),
-                rtx_ssrc: named(base + 3),
+                encodings: self.encodings(base),
                 formats: vec![vp8(leg)],
             });
         }
         sources
+    }
+
+    fn encodings(&self, base: u32) -> Vec<EncodingSpec> {
+        if self.simulcast {
+            let named = RIDS.map(|rid| EncodingSpec {
+                rid: Some(rid.into()),
+                ..EncodingSpec::default()
+            });
+            return named.to_vec();
+        }
+        let named = |ssrc| self.names_ssrcs.then_some(ssrc);
+        vec![EncodingSpec {
+            rid: None,
+            ssrc: named(base + 2),
+            rtx_ssrc: named(base + 3),
+        }]
     }
 
     pub fn slots(&self, leg: u64) -> Vec<SlotSpec> {
@@ -73,7 +116,8 @@ impl PeerSpec {
             kind: Kind::Audio,
             ssrc: base + u32::from(slot),
             rtx_ssrc: None,
-            formats: vec![opus(leg)],
+            formats: vec![opus(leg, self.takes_red)],
+            fec: None,
         });
         let video = (0..self.video_slots).map(|slot| SlotSpec {
             slot: self.audio_slots + slot,
@@ -81,6 +125,10 @@ impl PeerSpec {
             ssrc: base + 500 + u32::from(slot),
             rtx_ssrc: Some(base + 5_000 + u32::from(slot)),
             formats: vec![vp8(leg)],
+            fec: self.takes_fec.then_some(FecSpec {
+                pt: FEC_PT,
+                ssrc: base + 8_000 + u32::from(slot),
+            }),
         });
         audio.chain(video).collect()
     }
@@ -89,6 +137,9 @@ impl PeerSpec {
         Extensions {
             mid: Some(MID_ID),
             audio_level: Some(AUDIO_LEVEL_ID),
+            transport_cc: None,
+            rid: Some(RID_ID),
+            repaired_rid: Some(REPAIRED_RID_ID),
         }
     }
 }
@@ -107,7 +158,7 @@ pub fn ice(leg: u64, generation: u32) -> IceParams {
 }
 
 /// Payload types differ between legs, as they do between browsers.
-pub fn opus(leg: u64) -> Format {
+pub fn opus(leg: u64, red: bool) -> Format {
     Format {
         pt: if leg.is_multiple_of(2) { 111 } else { 109 },
         codec: Codec::Opus,
@@ -118,6 +169,8 @@ pub fn opus(leg: u64) -> Format {
         packetization_mode: None,
         profile: None,
         level_asymmetry: false,
+        transport_cc: false,
+        red_pt: red.then_some(if leg.is_multiple_of(2) { 63 } else { 112 }),
     }
 }
 
@@ -133,6 +186,8 @@ pub fn telephone_event() -> Format {
         packetization_mode: None,
         profile: None,
         level_asymmetry: false,
+        transport_cc: false,
+        red_pt: None,
     }
 }
 
@@ -148,6 +203,8 @@ pub fn vp8(leg: u64) -> Format {
         packetization_mode: None,
         profile: None,
         level_asymmetry: false,
+        transport_cc: false,
+        red_pt: None,
     }
 }
 
@@ -160,5 +217,7 @@ pub fn feed(to: (u64, u16), from: (u64, u16)) -> Feed {
             leg: LegId(from.0),
             source: from.1,
         }),
+        importance: Feed::of_others(),
+        height: None,
     }
 }

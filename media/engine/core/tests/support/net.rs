@@ -1,49 +1,22 @@
-//! A network in a heap: what is sent comes out later, twice, in another order, or never.
+//! A network in a heap: each way from one address to another is a link of its own, which does what its path says.
 
 use super::Random;
 use engine_core::Micros;
+use engine_netem::{Fate, Link};
 use engine_wire::demux::{classify, Class};
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 
 /// One direction of one peer's connection.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Path {
-    pub delay: Micros,
-    /// Added at random, each packet for itself, which also puts packets in another order.
-    pub jitter: Micros,
-    pub loss: f64,
-    pub duplicate: f64,
-}
+pub use engine_netem::{Jitter, Loss, Profile as Path};
 
-impl Path {
-    pub const PERFECT: Self = Self::with_delay(0);
+/// What a datagram takes on the wire beside its payload: headers of IPv4 and UDP.
+const HEADERS: usize = 28;
 
-    pub const fn with_delay(millis: u64) -> Self {
-        Self {
-            delay: Micros::from_millis(millis),
-            jitter: Micros(0),
-            loss: 0.0,
-            duplicate: 0.0,
-        }
-    }
+type Way = (SocketAddr, SocketAddr);
 
-    /// A bad mobile connection.
-    pub const fn lossy(loss: f64) -> Self {
-        Self {
-            delay: Micros::from_millis(20),
-            jitter: Micros::from_millis(6),
-            loss,
-            duplicate: 0.01,
-        }
-    }
-}
-
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct InFlight {
-    pub at: Micros,
-    order: u64,
     pub from: SocketAddr,
     pub to: SocketAddr,
     pub data: Vec<u8>,
@@ -52,8 +25,7 @@ pub struct InFlight {
 #[derive(Debug)]
 pub struct Net {
     random: Random,
-    queue: BinaryHeap<Reverse<InFlight>>,
-    order: u64,
+    links: BTreeMap<Way, Link<Vec<u8>>>,
     /// RTP packets lost, by receiver and SSRC.
     pub lost: HashMap<(SocketAddr, u32), u64>,
 }
@@ -62,49 +34,49 @@ impl Net {
     pub fn new(seed: u64) -> Self {
         Self {
             random: Random::new(seed),
-            queue: BinaryHeap::new(),
-            order: 0,
+            links: BTreeMap::new(),
             lost: HashMap::new(),
         }
     }
 
-    pub fn send(
-        &mut self,
-        now: Micros,
-        path: Path,
-        (from, to): (SocketAddr, SocketAddr),
-        data: &[u8],
-    ) {
-        if self.random.chance(path.loss) {
-            if classify(data) == Class::Rtp {
-                let ssrc = u32::from_be_bytes(data[8..12].try_into().unwrap());
-                *self.lost.entry((to, ssrc)).or_default() += 1;
-            }
-            return;
+    pub fn send(&mut self, now: Micros, path: Path, way: Way, data: &[u8]) {
+        let random = &mut self.random;
+        let link = self
+            .links
+            .entry(way)
+            .or_insert_with(|| Link::new(path, random.next()));
+        if *link.profile() != path {
+            link.set_profile(now.0, path);
         }
-        let copies = 1 + u64::from(self.random.chance(path.duplicate));
-        for _ in 0..copies {
-            let jitter = Micros(self.random.below(path.jitter.0 + 1));
-            self.order += 1;
-            self.queue.push(Reverse(InFlight {
-                at: now + path.delay + jitter,
-                order: self.order,
-                from,
-                to,
-                data: data.to_vec(),
-            }));
+        let fate = link.push(now.0, data.len() + HEADERS, data.to_vec());
+        if matches!(fate, Fate::Lost(_)) && classify(data) == Class::Rtp {
+            let ssrc = u32::from_be_bytes(data[8..12].try_into().unwrap());
+            *self.lost.entry((way.1, ssrc)).or_default() += 1;
         }
     }
 
+    /// The link of this way, once something was sent on it: what it did, and plans for it.
+    pub fn link(&mut self, way: Way) -> Option<&mut Link<Vec<u8>>> {
+        self.links.get_mut(&way)
+    }
+
     pub fn next_at(&self) -> Option<Micros> {
-        self.queue.peek().map(|Reverse(next)| next.at)
+        self.links
+            .values()
+            .filter_map(Link::next_at)
+            .min()
+            .map(Micros)
     }
 
     /// Everything that has arrived by now, in order.
     pub fn arrived(&mut self, now: Micros) -> Vec<InFlight> {
         let mut arrived = Vec::new();
-        while self.next_at().is_some_and(|at| at <= now) {
-            arrived.extend(self.queue.pop().map(|Reverse(packet)| packet));
+        while let Some(at) = self.next_at().filter(|at| *at <= now) {
+            for (&(from, to), link) in &mut self.links {
+                while let Some(data) = link.pop(at.0) {
+                    arrived.push(InFlight { from, to, data });
+                }
+            }
         }
         arrived
     }

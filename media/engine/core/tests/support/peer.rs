@@ -2,7 +2,7 @@
 
 use super::legs::{ice, ssrc_base};
 use super::{Path, PeerSpec, Plain, Random, Receiver, Sender};
-use engine_core::api::{Command, IceParams, LegId, RoomId};
+use engine_core::api::{Command, IceParams, Kind, LegId, RoomId};
 use engine_core::Micros;
 use engine_srtp::{Inbound, Outbound, Profile};
 use engine_wire::demux::{classify, Class};
@@ -59,10 +59,18 @@ impl Peer {
         );
         let base = ssrc_base(leg);
         let sources = spec.sources(leg).into_iter();
-        let senders = sources.map(|source| {
-            let ssrc = base + 1 + u32::from(source.source);
-            Sender::new(leg, source, (ssrc, base + 3), random)
-        });
+        let mut senders = Vec::new();
+        for source in sources {
+            for encoding in 0..source.encodings.len() as u32 {
+                let ssrc = base + 1 + u32::from(source.source) + 10 * encoding;
+                let ssrcs = (ssrc, base + 3 + 10 * encoding);
+                let mut sender = Sender::new(leg, source.clone(), ssrcs, random);
+                sender.encoding = encoding as u8;
+                sender.temporal = spec.temporal && source.kind == Kind::Video;
+                sender.payload_len <<= encoding;
+                senders.push(sender);
+            }
+        }
         Self {
             leg,
             room,
@@ -71,7 +79,7 @@ impl Peer {
             ice: ice(leg, 0),
             up: Path::PERFECT,
             down: Path::PERFECT,
-            senders: senders.collect(),
+            senders,
             receivers: spec.slots(leg).into_iter().map(Receiver::new).collect(),
             blocks: Vec::new(),
             checks_answered: 0,
@@ -222,6 +230,30 @@ impl Peer {
         self.sends_reports.then(|| self.protect_rtcp(rtcp))
     }
 
+    /// Says that so much of what a slot was sent is lost, in 256ths, on a way with this round trip.
+    pub fn complaint(
+        &mut self,
+        now: Micros,
+        slot: usize,
+        (lost, round_trip): (u8, Micros),
+    ) -> Vec<u8> {
+        let receiver = &mut self.receivers[slot];
+        let highest = receiver.highest().unwrap_or(0) as u32;
+        receiver.complained = receiver.complained.max(highest) + 50;
+        let block = ReportBlock {
+            ssrc: receiver.spec.ssrc,
+            fraction_lost: lost,
+            highest_sequence: receiver.complained,
+            last_sender_report: now.since(round_trip).to_ntp_middle(),
+            cumulative_lost: 0,
+            jitter: 0,
+            delay_since_last_sender_report: 0,
+        };
+        let mut rtcp = Vec::new();
+        rtcp::write_receiver_report(&mut rtcp, 1, &[block]);
+        self.protect_rtcp(rtcp)
+    }
+
     /// Asks for a key frame of a slot.
     pub fn pli(&mut self, slot: usize) -> Vec<u8> {
         let mut rtcp = Vec::new();
@@ -265,10 +297,13 @@ impl Peer {
         let Ok(opened) = self.inbound.unprotect_rtp(data, header.header_len) else {
             return;
         };
-        let payload = &data[header.header_len..opened.len];
+        let packet = &data[..opened.len];
+        let payload = &packet[header.header_len..];
         for receiver in &mut self.receivers {
             if receiver.spec.ssrc == header.ssrc {
-                receiver.handle_media(now, &header, payload, opened.extended_sequence);
+                receiver.handle_media(now, &header, packet, opened.extended_sequence);
+            } else if receiver.spec.fec.is_some_and(|fec| fec.ssrc == header.ssrc) {
+                receiver.handle_fec(now, payload);
             } else if receiver.spec.rtx_ssrc == Some(header.ssrc) {
                 receiver.handle_repair(now, &header, payload);
             }

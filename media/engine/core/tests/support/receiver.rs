@@ -1,8 +1,9 @@
 //! One slot as its receiver sees it: what came, what is missing, how it was.
 
-use super::{Sender, Tag};
+use super::{FecDecoder, Sender, Tag};
 use engine_core::api::{Kind, SlotSpec};
 use engine_core::Micros;
+use engine_wire::payload::red::Red;
 use engine_wire::payload::{rtx, vp8};
 use engine_wire::rtcp::{ReportBlock, SenderReport};
 use engine_wire::rtp::RtpHeader;
@@ -37,6 +38,13 @@ pub struct Receiver {
     pub asked: u64,
     /// NTP and RTP timestamp of the last sender report, and when it came.
     pub report: Option<(u64, u32, Micros)>,
+    /// When each packet of a sender came first, itself or carried by a later one: its leg, source and number.
+    pub heard: BTreeMap<(u64, u16, u64), Micros>,
+    /// Packets that came with redundancy in them.
+    pub red_packets: u64,
+    pub fec: FecDecoder,
+    /// Packets that complaints have been about.
+    pub complained: u32,
     holes: BTreeMap<u64, Hole>,
     received: u64,
     at_last_report: (u64, u64),
@@ -52,6 +60,10 @@ impl Receiver {
             duplicates: 0,
             asked: 0,
             report: None,
+            heard: BTreeMap::new(),
+            red_packets: 0,
+            fec: FecDecoder::default(),
+            complained: 0,
             holes: BTreeMap::new(),
             received: 0,
             at_last_report: (0, 0),
@@ -74,10 +86,43 @@ impl Receiver {
             .collect()
     }
 
-    pub fn handle_media(&mut self, now: Micros, header: &RtpHeader, payload: &[u8], sequence: u64) {
+    pub fn handle_media(&mut self, now: Micros, header: &RtpHeader, packet: &[u8], sequence: u64) {
         self.received += 1;
         self.measure(now, header.timestamp);
+        let mut payload = &packet[header.header_len..];
+        let inner = &self.spec.formats[0];
+        if inner.red_pt == Some(header.payload_type) {
+            let red = Red::parse(payload).unwrap();
+            assert_eq!(red.payload_type, inner.pt);
+            payload = red.primary;
+            self.red_packets += 1;
+            for block in red.redundant() {
+                assert_eq!(block.payload_type, red.payload_type);
+                self.hear(now, &Tag::read(block.payload).unwrap());
+            }
+        }
         self.take(now, header, payload, sequence, false);
+        if self.spec.fec.is_some() {
+            let mended = self.fec.handle_media(sequence, packet);
+            self.take_mended(now, mended);
+        }
+    }
+
+    pub fn handle_fec(&mut self, now: Micros, payload: &[u8]) {
+        let mended = self.fec.handle_repair(payload);
+        self.take_mended(now, mended);
+    }
+
+    fn take_mended(&mut self, now: Micros, mended: Vec<(u64, Vec<u8>)>) {
+        for (sequence, packet) in mended {
+            let header = RtpHeader::parse(&packet).unwrap();
+            self.take(now, &header, &packet[header.header_len..], sequence, true);
+        }
+    }
+
+    fn hear(&mut self, now: Micros, tag: &Tag) {
+        let key = (tag.leg, tag.source, tag.number);
+        self.heard.entry(key).or_insert(now);
     }
 
     pub fn handle_repair(&mut self, now: Micros, header: &RtpHeader, payload: &[u8]) {
@@ -119,6 +164,7 @@ impl Receiver {
             at: now,
             repaired,
         };
+        self.hear(now, &got.tag);
         let before = self.got.insert(sequence, got.clone());
         if let Some(before) = before {
             assert_eq!(before.tag, got.tag, "one number, two packets");

@@ -1,10 +1,10 @@
 //! One stream that a peer sends: packets that say where they come from, and their retransmission.
 
-use super::legs::{AUDIO_LEVEL_ID, MID_ID};
+use super::legs::{AUDIO_LEVEL_ID, MID_ID, REPAIRED_RID_ID, RID_ID};
 use super::Random;
 use engine_core::api::{Format, Kind, LegId, SourceRef, SourceSpec};
 use engine_core::Micros;
-use engine_wire::payload::vp8;
+use engine_wire::payload::{red, vp8};
 use engine_wire::rtp::FixedHeader;
 use std::collections::BTreeMap;
 
@@ -54,6 +54,17 @@ pub struct Plain {
     pub sequence: u64,
 }
 
+/// A picture as it was sent: its moment names it.
+#[derive(Debug, Clone)]
+pub struct Picture {
+    pub at: Micros,
+    pub key: bool,
+    pub tid: u8,
+    pub sync: bool,
+    /// Pictures that it refers to.
+    pub refers: Vec<Micros>,
+}
+
 #[derive(Debug)]
 pub struct Sender {
     pub leg: u64,
@@ -61,6 +72,8 @@ pub struct Sender {
     pub ssrc: u32,
     pub rtx_ssrc: u32,
     pub on: bool,
+    /// Sends sound with redundancy at these distances; plain if there are none.
+    pub red: Vec<u8>,
     pub interval: Micros,
     pub next_at: Micros,
     pub packets_per_frame: usize,
@@ -77,13 +90,23 @@ pub struct Sender {
     pub octets: u64,
     /// The stream's next extended sequence number.
     pub sequence: u64,
+    /// Which of the source's encodings this is.
+    pub encoding: u8,
+    /// Pictures are in three temporal layers.
+    pub temporal: bool,
+    /// Every picture that was sent.
+    pub log: Vec<Picture>,
     rtx_sequence: u64,
     timestamp_base: u32,
     started: Option<Micros>,
+    /// When each packet was sent, by its number.
+    sent: Vec<Micros>,
     picture: u16,
     tl0: u8,
     number: u64,
     history: BTreeMap<u64, (Plain, FixedHeader)>,
+    /// Payloads of sound without redundancy, with their timestamps.
+    sounds: BTreeMap<u64, (u32, Vec<u8>)>,
 }
 
 impl Sender {
@@ -102,6 +125,7 @@ impl Sender {
             ssrc,
             rtx_ssrc,
             on: true,
+            red: Vec::new(),
             interval,
             next_at: Micros(0),
             packets_per_frame: if spec.kind == Kind::Audio { 1 } else { 4 },
@@ -114,13 +138,18 @@ impl Sender {
             packets: 0,
             octets: 0,
             sequence: random.below(1 << 15),
+            encoding: 0,
+            temporal: false,
+            log: Vec::new(),
             rtx_sequence: random.below(1 << 15),
             timestamp_base: random.next() as u32,
             started: None,
+            sent: Vec::new(),
             picture: random.below(1 << 15) as u16,
             tl0: random.next() as u8,
             number: 0,
             history: BTreeMap::new(),
+            sounds: BTreeMap::new(),
             spec,
         }
     }
@@ -133,6 +162,11 @@ impl Sender {
         let elapsed = now.since(self.started.unwrap_or(now));
         let ticks = u128::from(elapsed.0) * u128::from(self.format().clock_rate) / 1_000_000;
         self.timestamp_base.wrapping_add(ticks as u32)
+    }
+
+    /// When the packet with this number was sent.
+    pub fn sent_at(&self, number: u64) -> Micros {
+        self.sent[number as usize]
     }
 
     /// The sender begins again under another SSRC, wherever its numbers stand.
@@ -148,7 +182,9 @@ impl Sender {
         self.started.get_or_insert(now);
         let key = std::mem::take(&mut self.key_frame_due);
         self.picture = (self.picture + 1) & 0x7fff;
-        self.tl0 = self.tl0.wrapping_add(1);
+        let picture = self.next_picture(now, key);
+        self.tl0 = self.tl0.wrapping_add(u8::from(picture.tid == 0));
+        self.log.push(picture);
         if key && self.spec.kind == Kind::Video {
             self.key_frames.push(now);
         }
@@ -158,8 +194,34 @@ impl Sender {
             .collect()
     }
 
+    /// Where the picture stands in the pattern 0, 2, 1, 2, which a key frame begins anew; the second and third of each
+    /// four refer to the base layer alone.
+    fn next_picture(&self, now: Micros, key: bool) -> Picture {
+        let since_key = self.log.iter().rev().take_while(|p| !p.key).count();
+        let place = if key { 0 } else { (since_key + 1) % 4 };
+        let (tid, sync) = [(0, false), (2, true), (1, true), (2, false)][place];
+        let (tid, sync) = if self.temporal {
+            (tid, sync)
+        } else {
+            (0, false)
+        };
+        let last = |tid: u8| self.log.iter().rev().find(|p| p.tid == tid).map(|p| p.at);
+        let refers = match (key, place) {
+            (true, _) => Vec::new(),
+            (false, 3) if self.temporal => [last(0), last(1)].into_iter().flatten().collect(),
+            _ => last(0).into_iter().collect(),
+        };
+        Picture {
+            at: now,
+            key,
+            tid,
+            sync,
+            refers,
+        }
+    }
+
     fn packet(&mut self, now: Micros, key: bool, (at, count): (usize, usize)) -> Plain {
-        let header = FixedHeader {
+        let mut header = FixedHeader {
             marker: self.spec.kind == Kind::Video && at + 1 == count,
             payload_type: self.format().pt,
             sequence: self.sequence as u16,
@@ -177,30 +239,66 @@ impl Sender {
         let tag = Tag {
             leg: self.leg,
             source: self.spec.source,
-            number: self.number,
+            number: u64::from(self.encoding) << 56 | self.number,
             sent_at: now,
         };
         tag.write(&mut payload);
-        let plain = self.assemble(&header, &payload);
+        if !self.red.is_empty() {
+            payload = self.with_redundancy(&mut header, payload);
+        }
+        let plain = self.assemble(&header, &payload, RID_ID);
         self.history.insert(self.sequence, (plain.clone(), header));
         if self.history.len() > 600 {
             self.history.pop_first();
         }
         self.number += 1;
+        self.sent.push(now);
         self.sequence += 1;
         self.packets += 1;
         self.octets += payload.len() as u64;
         plain
     }
 
+    /// The payload of a RED packet: those at the distances, then this one.
+    fn with_redundancy(&mut self, header: &mut FixedHeader, payload: Vec<u8>) -> Vec<u8> {
+        let inner = std::mem::replace(&mut header.payload_type, self.format().red_pt.unwrap());
+        let (mut out, mut bodies) = (Vec::new(), Vec::new());
+        for distance in self.red.iter().rev() {
+            let sequence = self.sequence.checked_sub(u64::from(*distance));
+            let earlier = sequence.and_then(|sequence| self.sounds.get(&sequence));
+            let block = earlier.and_then(|(timestamp, earlier)| {
+                let offset = header.timestamp.wrapping_sub(*timestamp);
+                Some((red::header(inner, offset, earlier.len())?, earlier))
+            });
+            if let Some((header, earlier)) = block {
+                out.extend(header);
+                bodies.extend_from_slice(earlier);
+            }
+        }
+        out.extend(red::primary_header(inner));
+        out.extend(bodies);
+        out.extend_from_slice(&payload);
+        self.sounds
+            .insert(self.sequence, (header.timestamp, payload));
+        if self.sounds.len() > 16 {
+            self.sounds.pop_first();
+        }
+        out
+    }
+
     /// Descriptor with a long picture id and TL0PICIDX (RFC 7741), and the start of the payload header.
     fn vp8_head(&self, key: bool, first: bool) -> Vec<u8> {
         let [high, low] = self.picture.to_be_bytes();
         let mut head = vec![0x80, 0xc0, high | 0x80, low, self.tl0];
+        if let Some(picture) = self.log.last().filter(|_| self.temporal) {
+            head[1] |= 0x20;
+            head.push(picture.tid << 6 | u8::from(picture.sync) << 5);
+        }
         if first {
             head[0] |= 0x10;
+            let [low, high] = (180_u16 << self.encoding).to_le_bytes();
             let tag: &[u8] = if key {
-                &[0x10, 2, 0, 0x9d, 1, 0x2a, 0x80, 2, 0xe0, 1]
+                &[0x10, 2, 0, 0x9d, 1, 0x2a, 0x80, 2, low, high]
             } else {
                 &[0x11, 2, 0]
             };
@@ -218,7 +316,7 @@ impl Sender {
             timestamp: self.timestamp(now),
             ssrc: self.ssrc,
         };
-        let mut plain = self.assemble(&header, &[0, 0, 0, 4]);
+        let mut plain = self.assemble(&header, &[0, 0, 0, 4], RID_ID);
         plain.bytes[0] |= 0x20;
         self.sequence += 1;
         plain
@@ -233,16 +331,21 @@ impl Sender {
     }
 
     /// Header with extensions, then the payload.
-    fn assemble(&self, header: &FixedHeader, payload: &[u8]) -> Plain {
+    fn assemble(&self, header: &FixedHeader, payload: &[u8], rid_id: u8) -> Plain {
         let mut bytes = header.to_bytes().to_vec();
         bytes[0] |= 0x10;
-        bytes.extend_from_slice(&[0xbe, 0xde, 0, 1]);
+        let rid = self.spec.encodings[usize::from(self.encoding)].rid.as_ref();
+        bytes.extend_from_slice(&[0xbe, 0xde, 0, if rid.is_some() { 2 } else { 1 }]);
         let mid = self.spec.mid.as_bytes()[0];
         bytes.extend_from_slice(&[MID_ID << 4, mid, AUDIO_LEVEL_ID << 4, self.level]);
+        if let Some(rid) = rid {
+            bytes.extend_from_slice(&[rid_id << 4, rid.as_bytes()[0], 0, 0]);
+        }
+        let header_len = bytes.len();
         bytes.extend_from_slice(payload);
         Plain {
             bytes,
-            header_len: 20,
+            header_len,
             sequence: u64::from(header.sequence) | (self.sequence & !0xffff),
         }
     }
@@ -262,7 +365,7 @@ impl Sender {
         payload.extend_from_slice(&original.bytes[original.header_len..]);
         let plain = Plain {
             sequence: self.rtx_sequence,
-            ..self.assemble(&header, &payload)
+            ..self.assemble(&header, &payload, REPAIRED_RID_ID)
         };
         self.rtx_sequence += 1;
         Some(plain)

@@ -114,8 +114,16 @@ impl World {
         self.command(Command::SetFeeds { room, feeds });
     }
 
+    /// What the engine is to believe that the link to a peer carries, in bits a second.
+    pub fn set_estimate(&mut self, peer: usize, estimate: Option<u64>) {
+        let leg = LegId(self.peers[peer].leg);
+        self.shard
+            .set_estimate(self.now, leg, estimate, &mut self.outbox);
+        self.carry_away();
+    }
+
     pub fn command(&mut self, command: Command) {
-        self.model.apply(&command);
+        self.model.apply(self.now, &command);
         self.drilled |= matches!(command, Command::Panic { .. });
         self.shard
             .handle_command(self.now, command, &mut self.outbox);

@@ -3,8 +3,8 @@
 use crate::plan::{own_key, peer_key, ssrc_in, ssrc_out, Plan, Seat, PROFILE};
 use crate::traffic::{OPUS, VP8};
 use engine_core::api::{
-    Codec, Extensions, Feed, Format, IceParams, Kind, LegId, RoomId, SlotSpec, SourceRef,
-    SourceSpec,
+    Codec, EncodingSpec, Extensions, Feed, Format, IceParams, Kind, LegId, RoomId, SlotSpec,
+    SourceRef, SourceSpec,
 };
 use engine_core::Command;
 use engine_wire::stun;
@@ -37,6 +37,8 @@ pub(crate) fn set_feeds(plan: &Plan, room: usize) -> Command {
                 leg: LegId(take.leg as u64),
                 source: take.source as u16,
             }),
+            importance: Feed::of_others(),
+            height: None,
         })
     });
     Command::SetFeeds {
@@ -57,6 +59,8 @@ fn format(kind: Kind) -> Format {
         packetization_mode: None,
         profile: None,
         level_asymmetry: false,
+        transport_cc: false,
+        red_pt: None,
     }
 }
 
@@ -65,8 +69,10 @@ pub(crate) fn add_leg(leg: usize, seat: &Seat) -> Command {
         source: number as u16,
         kind: shape.kind(),
         mid: number.to_string(),
-        ssrc: Some(ssrc_in(leg, number)),
-        rtx_ssrc: None,
+        encodings: vec![EncodingSpec {
+            ssrc: Some(ssrc_in(leg, number)),
+            ..EncodingSpec::default()
+        }],
         formats: vec![format(shape.kind())],
     };
     let slot = |(number, take): (usize, &crate::plan::Take)| SlotSpec {
@@ -75,6 +81,7 @@ pub(crate) fn add_leg(leg: usize, seat: &Seat) -> Command {
         ssrc: ssrc_out(leg, number),
         rtx_ssrc: Some(ssrc_out(leg, number) | 0x4000_0000),
         formats: vec![format(take.kind)],
+        fec: None,
     };
     Command::AddLeg {
         leg: LegId(leg as u64),

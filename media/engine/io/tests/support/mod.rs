@@ -9,8 +9,8 @@
 )]
 
 use engine_core::api::{
-    Codec, Extensions, Feed, Format, IceParams, Kind, LegId, RoomId, SlotSpec, SourceRef,
-    SourceSpec,
+    Codec, EncodingSpec, Extensions, Feed, Format, IceParams, Kind, LegId, RoomId, SlotSpec,
+    SourceRef, SourceSpec,
 };
 use engine_core::{Command, Event};
 use engine_io::{Config, Engine};
@@ -199,6 +199,8 @@ pub fn add_leg(leg: u64, room: u64) -> Command {
         packetization_mode: None,
         profile: None,
         level_asymmetry: false,
+        transport_cc: false,
+        red_pt: None,
     };
     Command::AddLeg {
         leg: LegId(leg),
@@ -212,8 +214,10 @@ pub fn add_leg(leg: u64, room: u64) -> Command {
             source: 0,
             kind: Kind::Audio,
             mid: "0".into(),
-            ssrc: Some(7),
-            rtx_ssrc: None,
+            encodings: vec![EncodingSpec {
+                ssrc: Some(7),
+                ..EncodingSpec::default()
+            }],
             formats: vec![opus.clone()],
         }],
         slots: vec![SlotSpec {
@@ -222,6 +226,7 @@ pub fn add_leg(leg: u64, room: u64) -> Command {
             ssrc: 1_000 + leg as u32,
             rtx_ssrc: None,
             formats: vec![opus],
+            fec: None,
         }],
         extensions: Extensions::default(),
         cname: "loopback".into(),
@@ -249,6 +254,8 @@ pub fn feeds(room: u64, a: u64, b: u64) -> Command {
             leg: LegId(from),
             source: 0,
         }),
+        importance: Feed::of_others(),
+        height: None,
     };
     Command::SetFeeds {
         room: RoomId(room),

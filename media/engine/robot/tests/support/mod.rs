@@ -18,7 +18,7 @@ mod peer;
 mod world;
 
 pub use engine::EXERCISES as ENGINE_EXERCISES;
-pub use engine::{allocations_of, ms, Counting, Net, Path, START};
+pub use engine::{allocations_of, ms, Counting, Jitter, Net, Path, START};
 pub use exercise::ALL as EXERCISES;
 pub use material::{h264_clip, opus_clip, vp8_clip, AUDIO, LEVEL_ID, MID_ID, TWCC_ID, VIDEO};
 pub use peer::{Peer, PeerSpec};

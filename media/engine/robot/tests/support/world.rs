@@ -5,7 +5,8 @@ use super::material::{
     opus_clip, opus_format, video_format, vp8_clip, AUDIO, LEVEL_ID, MID_ID, TWCC_ID, VIDEO,
 };
 use engine_core::api::{
-    Codec, Extensions, Feed, IceParams, Kind, LegId, RoomId, SlotSpec, SourceRef, SourceSpec,
+    Codec, EncodingSpec, Extensions, Feed, IceParams, Kind, LegId, RoomId, SlotSpec, SourceRef,
+    SourceSpec,
 };
 use engine_core::random::Random;
 use engine_core::stats::StreamRow;
@@ -244,6 +245,8 @@ impl World {
                 leg: LegId(from),
                 source,
             }),
+            importance: Feed::of_others(),
+            height: None,
         };
         let feeds = plan.iter().copied().map(feed).collect();
         let room = self.room;
@@ -395,8 +398,7 @@ impl World {
             source,
             kind,
             mid: source.to_string(),
-            ssrc: None,
-            rtx_ssrc: None,
+            encodings: vec![EncodingSpec::default()],
             formats: vec![format],
         };
         let slot = |slot: u16| SlotSpec {
@@ -413,6 +415,7 @@ impl World {
             } else {
                 video_format(spec.codec, spec.rtx, spec.nack)
             }],
+            fec: None,
         };
         let slots = 2 * (self.size.max(1) as u16 - 1);
         engine_core::Command::AddLeg {
@@ -435,6 +438,7 @@ impl World {
             extensions: Extensions {
                 mid: Some(MID_ID),
                 audio_level: Some(LEVEL_ID),
+                ..Extensions::default()
             },
             cname: "bridge".into(),
         }

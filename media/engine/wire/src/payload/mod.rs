@@ -3,7 +3,9 @@
 //! Everything here takes the decrypted payload without RTP header and padding.
 
 pub mod av1;
+pub mod flexfec;
 pub mod h264;
+pub mod red;
 pub mod rtx;
 pub mod vp8;
 pub mod vp9;

@@ -1,6 +1,7 @@
 //! RTCP compounds (RFC 3550 section 6, reduced-size ones of RFC 5506 too), one file a packet type.
 
 pub mod bye;
+pub mod ccfb;
 pub mod fir;
 pub mod nack;
 pub mod pli;
@@ -11,6 +12,9 @@ pub mod sender_report;
 pub mod transport_feedback;
 
 pub use bye::{write_bye, Bye};
+pub use ccfb::{
+    write_congestion_feedback, Arrival, CongestionFeedback, PacketReport, StreamReport,
+};
 pub use fir::{write_fir, Fir, FirEntry};
 pub use nack::{write_nack, Nack};
 pub use pli::{write_pli, Pli};
@@ -49,6 +53,8 @@ pub enum Packet<'a> {
     Pli(Pli),
     /// Full intra request (RFC 5104 4.3.1).
     Fir(Fir<'a>),
+    /// Congestion control feedback (RFC 8888).
+    CongestionFeedback(CongestionFeedback<'a>),
     /// Receiver estimated maximum bitrate (draft-alvestrand-rmcat-remb-03).
     Remb(Remb<'a>),
     /// Any other type, or any other feedback format.
@@ -120,6 +126,9 @@ fn parse_one(packet: &[u8]) -> Result<Packet<'_>, WireError> {
         (TRANSPORT_FEEDBACK, nack::FORMAT) => Nack::parse(body).map(Packet::Nack),
         (TRANSPORT_FEEDBACK, transport_feedback::FORMAT) => {
             TransportFeedback::parse(body).map(Packet::TransportFeedback)
+        }
+        (TRANSPORT_FEEDBACK, ccfb::FORMAT) => {
+            CongestionFeedback::parse(body).map(Packet::CongestionFeedback)
         }
         (PAYLOAD_FEEDBACK, pli::FORMAT) => Pli::parse(body).map(Packet::Pli),
         (PAYLOAD_FEEDBACK, fir::FORMAT) => Fir::parse(body).map(Packet::Fir),

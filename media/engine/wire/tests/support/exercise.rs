@@ -3,7 +3,7 @@
 //! The fuzz targets include this file by path, so it depends on nothing but the crate.
 
 use engine_wire::demux::{classify, Class};
-use engine_wire::payload::{av1, h264, rtx, vp8, vp9};
+use engine_wire::payload::{av1, flexfec, h264, red, rtx, vp8, vp9};
 use engine_wire::rtp::{audio_level, FixedHeader, RtpHeader};
 use engine_wire::{rtcp, seq, stun};
 
@@ -11,14 +11,17 @@ use engine_wire::{rtcp, seq, stun};
 pub(crate) type Exercise = fn(&[u8]);
 
 /// Every exercise by the name of its fuzz target.
-pub(crate) const ALL: [(&str, Exercise); 7] = [
+pub(crate) const ALL: [(&str, Exercise); 10] = [
     ("demux", demux),
     ("rtp", rtp),
     ("rtcp", rtcp),
     ("twcc", twcc),
+    ("ccfb", ccfb),
     ("stun", stun),
     ("vp8", vp8),
     ("h264", other_payloads),
+    ("red", red),
+    ("flexfec", flexfec),
 ];
 
 /// A datagram that a parser takes is never classified as another kind.
@@ -143,6 +146,7 @@ fn rewrite_rtcp(packet: rtcp::Packet<'_>, out: &mut Vec<u8>) {
             assert!(again.entries().eq([entry]));
         }),
         Packet::TransportFeedback(feedback) => refeed(feedback, out),
+        Packet::CongestionFeedback(feedback) => rereport(feedback, out),
         Packet::Remb(remb) => assert!(remb.ssrcs().count() < 256),
         Packet::Other { format, .. } => assert!(format < 32),
     }
@@ -167,12 +171,49 @@ fn renack(nack: rtcp::Nack<'_>, out: &mut Vec<u8>) {
 
 /// Any bytes as the body of transport-wide feedback, which random packets hardly ever are.
 pub(crate) fn twcc(data: &[u8]) {
+    rtcp_of(0x8F, data);
+}
+
+/// Any bytes as the body of congestion control feedback.
+pub(crate) fn ccfb(data: &[u8]) {
+    rtcp_of(0x8B, data);
+}
+
+fn rtcp_of(first: u8, data: &[u8]) {
     let body = &data[..data.len().min(1_400) & !3];
     let words = (body.len() / 4) as u16;
-    let mut packet = vec![0x8F, 205];
+    let mut packet = vec![first, 205];
     packet.extend_from_slice(&words.to_be_bytes());
     packet.extend_from_slice(body);
     rtcp(&packet);
+}
+
+/// What a report says of streams can be said again, word for word but for padding and unused bits.
+fn rereport(feedback: rtcp::CongestionFeedback<'_>, out: &mut Vec<u8>) {
+    let whole = |feedback: rtcp::CongestionFeedback<'_>| -> Vec<(u32, u16, Vec<_>)> {
+        let streams = feedback.streams();
+        let streams = streams.map(|s| (s.ssrc, s.first_sequence, s.packets().collect()));
+        streams.collect()
+    };
+    let before = whole(feedback);
+    let packets: Vec<Vec<_>> = before
+        .iter()
+        .map(|(_, _, packets)| packets.iter().map(|(_, packet)| *packet).collect())
+        .collect();
+    let streams: Vec<_> = before
+        .iter()
+        .zip(&packets)
+        .map(|((ssrc, first, _), packets)| (*ssrc, *first, &packets[..]))
+        .collect();
+    rtcp::write_congestion_feedback(out, feedback.sender, feedback.timestamp, &streams);
+    let Some(Ok(rtcp::Packet::CongestionFeedback(again))) = rtcp::parse(out).next() else {
+        panic!("feedback not read back")
+    };
+    assert_eq!(
+        (again.sender, again.timestamp),
+        (feedback.sender, feedback.timestamp)
+    );
+    assert_eq!(whole(again), before);
 }
 
 /// What a report says of packets can be said again, in as many reports as it takes; times are multiples of 250 us.
@@ -277,4 +318,37 @@ pub(crate) fn other_payloads(data: &[u8]) {
         assert_eq!(rtx::write_original_sequence(&mut payload, sequence), Ok(()));
     }
     assert_eq!(payload, data);
+}
+
+/// The blocks of a payload are its bytes, each once, and their headers are written as they were read.
+pub(crate) fn red(data: &[u8]) {
+    let Ok(parts) = red::Red::parse(data) else {
+        return;
+    };
+    let (mut headers, mut bodies) = (Vec::new(), Vec::new());
+    for block in parts.redundant() {
+        let (payload_type, offset) = (block.payload_type, block.timestamp_offset);
+        let header = red::header(payload_type, offset, block.payload.len());
+        headers.extend(header.expect("what was read fits its fields"));
+        bodies.extend_from_slice(block.payload);
+    }
+    assert!(headers.len() <= red::MAX_REDUNDANT * red::HEADER_LEN);
+    headers.extend(red::primary_header(parts.payload_type));
+    bodies.extend_from_slice(parts.primary);
+    assert_eq!([headers, bodies].concat(), data);
+}
+
+/// A header that is taken is written as it was read, but for what is reserved.
+pub(crate) fn flexfec(data: &[u8]) {
+    let Ok((header, len)) = flexfec::Header::parse(data) else {
+        return;
+    };
+    assert!(len <= data.len() && header.numbers().count() > 0);
+    let mut out = [0; flexfec::MAX_HEADER_LEN];
+    let written = header
+        .write(&mut out)
+        .expect("what was read can be written");
+    assert!(written <= len);
+    let again = flexfec::Header::parse(&out[..written]);
+    assert_eq!(again, Ok((header, written)));
 }

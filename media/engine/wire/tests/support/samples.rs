@@ -1,5 +1,6 @@
 //! Small valid inputs of every kind: the fuzzers' seeds, and what the property tests mutate.
 
+use engine_wire::payload::flexfec;
 use engine_wire::rtcp::{self, ReportBlock};
 use engine_wire::stun;
 
@@ -13,13 +14,17 @@ pub(crate) struct Sample {
 
 /// All samples, in a fixed order.
 pub(crate) fn all() -> Vec<Sample> {
-    let feedback = rtcp()
-        .into_iter()
-        .filter(|s| s.name.starts_with("transport_wide"));
-    let bodies = feedback.map(|whole| Sample {
-        target: "twcc",
-        bytes: whole.bytes[4..].to_vec(),
-        ..whole
+    let bodies = rtcp().into_iter().filter_map(|whole| {
+        let target = match whole.name.split_once("_feedback")? {
+            ("transport_wide", _) => "twcc",
+            _ => "ccfb",
+        };
+        let bytes = whole.bytes[4..].to_vec();
+        Some(Sample {
+            target,
+            bytes,
+            ..whole
+        })
     });
     [rtp(), rtcp(), stun(), payloads(), bodies.collect()].concat()
 }
@@ -136,6 +141,24 @@ fn rtcp() -> Vec<Sample> {
         sample("rtcp", "padded_bye", &padded_bye),
         sample("rtcp", "reasoned_bye", &reasoned_bye),
         sample("rtcp", "remb", &remb),
+        written("congestion_control_feedback", &|out| {
+            let packet = |arrival, ecn| rtcp::PacketReport { arrival, ecn };
+            let video = [
+                packet(rtcp::Arrival::Before(100), 1),
+                packet(rtcp::Arrival::Missing, 0),
+                packet(rtcp::Arrival::LongBefore, 0),
+            ];
+            let audio = [
+                packet(rtcp::Arrival::After, 3),
+                packet(rtcp::Arrival::Before(0), 0),
+            ];
+            rtcp::write_congestion_feedback(
+                out,
+                1,
+                0x1234_5678,
+                &[(2, 65_535, &video), (3, 9, &audio)],
+            );
+        }),
         written("transport_wide_feedback", &|out| {
             let arrivals = [
                 (9, 1_000_000),
@@ -213,5 +236,32 @@ fn payloads() -> Vec<Sample> {
         sample("h264", "slice", &[0x41, 0x9A, 0x02]),
         sample("h264", "vp9_key_frame", &[0xA8, 0x91, 0x22, 0x01, 0x05]),
         sample("h264", "av1_key_frame", &[0x18, 0x0A, 0x0B, 0]),
+        sample("red", "primary_alone", &[0x6F, 0x78, 1, 2]),
+        sample(
+            "red",
+            "two_redundant_blocks",
+            &[
+                0xEF, 0x1E, 0, 2, 0xEF, 0x0F, 0, 3, 0x6F, 1, 1, 2, 2, 2, 3, 3,
+            ],
+        ),
+        sample("flexfec", "short_mask", &flexfec(0b1_0101)),
+        sample("flexfec", "middle_mask", &flexfec(0x7FFF | 1 << 40)),
+        sample("flexfec", "long_mask", &flexfec(1 | 1 << 108)),
     ]
+}
+
+fn flexfec(mask: u128) -> Vec<u8> {
+    let mut bytes = vec![0xAB; flexfec::MAX_HEADER_LEN + 4];
+    let header = flexfec::Header {
+        flags: 0x10,
+        kind: 0x60,
+        length: 700,
+        timestamp: 3_000,
+        ssrc: 0xCAFE_F00D,
+        base: 65_530,
+        mask,
+    };
+    let len = header.write(&mut bytes).expect("the mask fits");
+    bytes.truncate(len + 4);
+    bytes
 }

@@ -1,0 +1,197 @@
+"""Tests of the way to the bridge before entry: a page's own picture and sound go to the bridge and come back.
+
+A test has two legs, one that sends and one that receives, in an engine room of its own, on the same sockets
+and through the same code as a call. It is in no room of people: it has no seat, records nothing, and all that
+stays of it is one word for the host.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+
+from bridge.app import verdict
+from bridge.app.live import LiveRoom
+from bridge.app.ports import Links
+from bridge.app.quality import Reading, person_stats, read
+from bridge.app.reconcile import loop_back
+from bridge.app.service import RoomService
+from bridge.rooms.arrivals import may_test
+from bridge.rooms.model import InvitationId
+from media.api import EngineError, Snapshot
+from media.sdp import OfferRoles, SdpError
+from signalling import messages as m
+from signalling.errors import Code, Rejected
+
+LOG: Final = structlog.get_logger("bridge.tests")
+# Each sends at most what one person in a call sends, so that many cost a node what one fuller room costs.
+MAX_TESTS: Final = 16
+# Long enough for some hundred packets of sound, of which one lost is a third of a percent.
+MEASURE_SECONDS: Final = 7.0
+LEGS: Final = 2
+_NOTHING: Final = m.Flow(loss_percent=0, jitter_ms=0, bitrate_kbps=0)
+
+
+class Trials:
+    """All tests of this process."""
+
+    def __init__(self, service: RoomService, links: Links, snapshot: Callable[[], Snapshot]) -> None:
+        self._service = service
+        self._links = links
+        self._snapshot = snapshot
+        self._running: set[InvitationId] = set()
+
+    def __len__(self) -> int:
+        """How many are going on."""
+        return len(self._running)
+
+    async def begin(self, test: m.Test) -> "Trial":
+        """Begin a test for whoever holds this link. Raises Rejected."""
+        room_id, link = self._links.read(test.token)
+        live = await self._service.find(room_id)
+        if live is None:
+            raise Rejected(Code.LINK_INVALID)
+        refusal = may_test(live.room, link, self._service.outside.clock.now())
+        if refusal is not None:
+            raise self._turned_down(Code(refusal.code), refusal.sentence)
+        if link in self._running or len(self) >= MAX_TESTS:
+            raise self._turned_down(Code.TEST_BUSY)
+        self._running.add(link)
+        opening = m.Testing(ref=test.ref, seconds=MEASURE_SECONDS, ice_servers=[])
+        return Trial(self._service, self._snapshot, opening, _Holder(live, link, self._running))
+
+    def _turned_down(self, code: Code, sentence: str | None = None) -> Rejected:
+        self._service.outside.counts.inc("refusals", code.value)
+        return Rejected(code, sentence)
+
+
+@dataclass(frozen=True, slots=True)
+class _Holder:
+    """Whose test it is, and where it is taken off the list at its end."""
+
+    live: LiveRoom
+    link: InvitationId
+    running: set[InvitationId]
+
+
+class Trial:
+    """One test: see `signalling.ports.Trial`. The first offer is the sending leg's, the second the other's."""
+
+    def __init__(
+        self, service: RoomService, snapshot: Callable[[], Snapshot], opening: m.Testing, holder: _Holder
+    ) -> None:
+        self.opening = opening
+        self._service = service
+        self._snapshot = snapshot
+        self._holder = holder
+        self.number = service.next_number()
+        """The engine room that is this test's alone."""
+        self._legs: list[int] = []
+        self._looped_at: float | None = None
+        self._over = False
+
+    def handle(self, message: m.Offer | m.TestReport | m.Leave) -> m.Answer | m.Tested | None:
+        """Do what the page asks. Raises Rejected."""
+        match message:
+            case m.Offer():
+                return m.Answer(ref=message.ref, sdp=self._answer(message))
+            case m.TestReport():
+                return self._conclude(message)
+            case m.Leave():
+                return None
+
+    def end(self) -> None:
+        """Forget the legs, unless that is done."""
+        if self._over:
+            return
+        self._over = True
+        for leg in self._legs:
+            self._service.outside.legs.close(leg)
+        self._holder.running.discard(self._holder.link)
+
+    def _answer(self, offer: m.Offer) -> str:
+        if self._over or len(self._legs) == LEGS:
+            raise Rejected(Code.WRONG_STATE, "A test has two offers.")
+        try:
+            return self._open(offer)
+        except SdpError as error:
+            raise Rejected(Code(error.code), error.message) from error
+        except EngineError as error:
+            self._service.outside.counts.inc("engine_errors", error.code)
+            raise Rejected(Code.INTERNAL) from error
+
+    def _open(self, offer: m.Offer) -> str:
+        outside = self._service.outside
+        roles = OfferRoles(mic=offer.sources.mic, camera=offer.sources.camera, content=None)
+        leg, answer = outside.legs.open(
+            self.number, offer.sdp, roles, content_slots=0, now=outside.clock.monotonic()
+        )
+        self._legs.append(leg)
+        if len(self._legs) == LEGS:
+            loop_back(self.number, (self._legs[0], leg), outside.gate, outside.legs)
+            self._looped_at = outside.clock.monotonic()
+        return answer.sdp
+
+    def _conclude(self, report: m.TestReport) -> m.Tested:
+        exchange = self._exchange(report)
+        self.end()
+        word, reasons = verdict.judge(exchange)
+        self._holder.live.tested[self._holder.link] = word
+        self._service.outside.counts.inc("tests", word.value)
+        LOG.info("test_over", verdict=word.value, reasons=[reason.value for reason in reasons])
+        return m.Tested(
+            ref=report.ref,
+            verdict=word,
+            reasons=reasons,
+            up=exchange.up.flow if exchange.up else _NOTHING,
+            down=exchange.down.flow if exchange.down else _NOTHING,
+            rtt_ms=exchange.rtt_ms,
+        )
+
+    def _exchange(self, report: m.TestReport) -> verdict.Exchange:
+        up, down, rtt_ms = self._measured()
+        if report.down is None:
+            down = None
+        elif down is not None:
+            down = _worse(down, report.down)
+        return verdict.Exchange(
+            up=_way(up),
+            down=_way(down),
+            rtt_ms=report.rtt_ms if rtt_ms is None else rtt_ms,
+            picture=report.frames > 0,
+            sound=report.sound,
+        )
+
+    def _measured(self) -> tuple[m.Flow | None, m.Flow | None, float | None]:
+        """Up and down by the engine's own count, None where nothing passed, and the round trip in ms."""
+        if self._looped_at is None:
+            return None, None, None
+        try:
+            snapshot = self._snapshot()
+        except EngineError as error:
+            self._service.outside.counts.inc("engine_errors", error.code)
+            raise Rejected(Code.INTERNAL) from error
+        before = Reading(self._looped_at, {}, {})
+        now = read(snapshot.streams, snapshot.legs, self._service.outside.clock.monotonic())
+        sender, receiver = (person_stats("", leg, now, before) for leg in self._legs)
+        rtt_ms = sender.rtt_ms if receiver.rtt_ms is None else receiver.rtt_ms
+        return _passed(sender.up), _passed(receiver.down), rtt_ms
+
+
+def _passed(flow: m.Flow) -> m.Flow | None:
+    return flow if flow.bitrate_kbps > 0 else None
+
+
+def _way(flow: m.Flow | None) -> verdict.Way | None:
+    # The one place for a capacity: where the engine estimates what a leg's link carries, it goes in here.
+    return None if flow is None else verdict.Way(flow=flow)
+
+
+def _worse(sent: m.Flow, received: m.Flow) -> m.Flow:
+    """The way down by what the engine sent and by what the page says arrived: the rate is what arrived."""
+    return m.Flow(
+        loss_percent=max(sent.loss_percent, received.loss_percent),
+        jitter_ms=max(sent.jitter_ms, received.jitter_ms),
+        bitrate_kbps=received.bitrate_kbps,
+    )

@@ -1,0 +1,86 @@
+"""What a test of the way to the bridge has shown: figures in, a verdict and its reasons out. Pure.
+
+The limits of `GOOD` are those below which the pages call a link good in a call (`stats.js`; a test holds the
+two together), so that a good test leads to a call whose sign is good. What is worse is weak as long as repair and
+a smaller picture keep a consultation going, and unusable beyond that.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from signalling.messages import Flow, TestReason, TrialVerdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """At most this loss in percent, this jitter and round trip in ms; at least this capacity in kbit/s."""
+
+    loss_percent: float
+    jitter_ms: float
+    rtt_ms: float
+    capacity_kbps: float
+
+
+# 300 kbit/s is a workable floor and no more; pictures of a room's size want twice that.
+GOOD: Final = Limits(loss_percent=1, jitter_ms=30, rtt_ms=300, capacity_kbps=600)
+# Repair and redundancy cope with a fifth of the packets lost, and sound alone takes 60 kbit/s.
+USABLE: Final = Limits(loss_percent=20, jitter_ms=250, rtt_ms=1000, capacity_kbps=60)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """One direction. `capacity_kbps` is what the way could carry, as far as somebody has estimated it."""
+
+    flow: Flow
+    capacity_kbps: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """A test's figures: `up` towards the bridge, `down` from it, None where nothing came through."""
+
+    up: Way | None
+    down: Way | None
+    rtt_ms: float | None
+    picture: bool
+    """Whether the page's own picture came back to it."""
+    sound: bool
+
+
+def judge(exchange: Exchange) -> tuple[TrialVerdict, list[TestReason]]:
+    """Give the verdict, and what keeps it from being better."""
+    if exchange.up is None or exchange.down is None:
+        return TrialVerdict.UNUSABLE, [TestReason.BLOCKED]
+    beyond = list(_beyond(exchange.up, exchange.down, exchange.rtt_ms, USABLE))
+    if beyond:
+        return TrialVerdict.UNUSABLE, beyond
+    reasons = list(_beyond(exchange.up, exchange.down, exchange.rtt_ms, GOOD))
+    if not exchange.picture:
+        reasons.append(TestReason.NO_PICTURE)
+    if not exchange.sound:
+        reasons.append(TestReason.NO_SOUND)
+    return (TrialVerdict.WEAK if reasons else TrialVerdict.GOOD), reasons
+
+
+def _beyond(up: Way, down: Way, rtt_ms: float | None, limits: Limits) -> Iterator[TestReason]:
+    """The limits that are overstepped, the most telling first."""
+    if up.flow.loss_percent > limits.loss_percent:
+        yield TestReason.LOSS_UP
+    if down.flow.loss_percent > limits.loss_percent:
+        yield TestReason.LOSS_DOWN
+    if _less(up, limits):
+        yield TestReason.RATE_UP
+    if _less(down, limits):
+        yield TestReason.RATE_DOWN
+    if up.flow.jitter_ms > limits.jitter_ms:
+        yield TestReason.JITTER_UP
+    if down.flow.jitter_ms > limits.jitter_ms:
+        yield TestReason.JITTER_DOWN
+    if rtt_ms is not None and rtt_ms > limits.rtt_ms:
+        yield TestReason.DELAY
+
+
+def _less(way: Way, limits: Limits) -> bool:
+    # What was sent says nothing of what could be: a still picture needs little. Only an estimate counts.
+    return way.capacity_kbps is not None and way.capacity_kbps < limits.capacity_kbps

@@ -1,0 +1,229 @@
+"""Whose link is bad: one word for each leg, from what was measured in its room. Pure.
+
+What is known of a leg each second is *evidence*: shares of packets lost on the way up and on the way down,
+jitter each way, what the page says of its processor, and how the bridge itself does. One second is no verdict.
+A fault is named when it fills most of the last seconds, and held until they are clearly free of it, so that
+neither a lost second nor one good one changes the word.
+
+Loss down is charged to the receiver's own link, since the engine takes a sender's holes off it. Jitter is not
+free of the sender's in that way: of the jitter that a receiver reports, that of the worst sender whom it hears
+is taken off, as variances are.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field
+from math import sqrt
+from typing import Final, NamedTuple
+
+from bridge.app.hints import Hint
+from bridge.app.quality import Carries, Figures
+from signalling.messages import Verdict
+
+LOSS_BAD: Final = 0.03
+LOSS_FINE: Final = 0.015
+JITTER_BAD_MS: Final = 25.0
+JITTER_FINE_MS: Final = 15.0
+CPU_BAD: Final = 0.5
+DECODED_BAD: Final = 0.6
+HELD_BACK_BAD: Final = 0.7
+THIN_BITS_PER_SECOND: Final = 250_000
+FULL_SHARE: Final = 0.6
+# Both are means of some dozens of packets, not the same ones: a difference within this is none.
+SENDERS_MARGIN: Final = 1.4
+LATE_BAD: Final = 0.05
+DROPS_BAD: Final = 0.005
+
+LOOK_BACK_S: Final = 10.0
+BAD_FOR_S: Final = 4.5
+BAD_SHARE: Final = 0.6
+FINE_SHARE: Final = 0.2
+# One report speaks for the time since the one before, but who was silent for a minute was not bad for a minute.
+LONGEST_SPAN_S: Final = 8.0
+CLEARLY: Final = 1.5
+
+
+class View(NamedTuple):
+    """A leg in one second. `senders_jitter_ms` is the worst jitter on the way up among those whom it hears."""
+
+    up: Figures
+    down: Figures
+    hint: Hint | None = None
+    senders_jitter_ms: float = 0.0
+    carries: Carries | None = None
+
+
+class BridgeView(NamedTuple):
+    """The bridge in one second, as far as it serves this room: shares of packets late, and not sent."""
+
+    late: float = 0.0
+    drops: float = 0.0
+
+
+class _Entry(NamedTuple):
+    at: float
+    span: float
+    part: float
+    whole: float
+
+
+@dataclass(slots=True)
+class Trail:
+    """Evidence of one kind over the last seconds. An entry is bad at `bad` and above, and fine up to `fine`.
+
+    Sums are kept up to date entry by entry: there are some of these for each leg of the bridge, every second.
+    """
+
+    bad: float
+    fine: float
+    _entries: deque[_Entry] = field(default_factory=deque)
+    _part: float = 0.0
+    _whole: float = 0.0
+    _seen_s: float = 0.0
+    _bad_s: float = 0.0
+    _worse_s: float = 0.0
+    _bad_entries: int = 0
+
+    def add(self, at: float, part: float, whole: float = 1.0) -> None:
+        """Note `part` of `whole`: packets lost of packets, or a value of 1."""
+        before = self._entries[-1].at if self._entries else at - 1.0
+        entry = _Entry(at, min(max(at - before, 0.0), LONGEST_SPAN_S), part, whole)
+        self._entries.append(entry)
+        self._enter(entry, 1)
+        self.forget_before(at - LOOK_BACK_S)
+
+    def forget_before(self, at: float) -> None:
+        """Drop what is too old to say anything."""
+        while self._entries and self._entries[0].at < at:
+            self._enter(self._entries.popleft(), -1)
+        if not self._entries:
+            # Whatever rounding has left over goes too.
+            self._part = self._whole = self._seen_s = self._bad_s = self._worse_s = 0.0
+
+    def is_empty(self) -> bool:
+        """Whether there is nothing to say."""
+        return not self._entries
+
+    def severity(self) -> float:
+        """How bad all of it together is: 1 and more is bad."""
+        return self._part / self._whole / self.bad if self._whole else 0.0
+
+    def is_bad(self) -> bool:
+        """Whether most of the last seconds were bad, all of them together too, and not only in one report."""
+        most = self._bad_entries > 1 and self._bad_s >= max(BAD_FOR_S, BAD_SHARE * self._seen_s)
+        return most and self.severity() >= 1
+
+    def is_over(self) -> bool:
+        """Whether hardly any of the last seconds was worse than fine."""
+        return self._worse_s <= FINE_SHARE * self._seen_s and self.severity() <= self.fine / self.bad
+
+    def _enter(self, entry: _Entry, sign: int) -> None:
+        value = entry.part / entry.whole
+        self._part += sign * entry.part
+        self._whole += sign * entry.whole
+        self._seen_s += sign * entry.span
+        if value >= self.bad:
+            self._bad_s += sign * entry.span
+            self._bad_entries += sign
+        if value > self.fine:
+            self._worse_s += sign * entry.span
+
+
+def _loss() -> Trail:
+    return Trail(LOSS_BAD, LOSS_FINE)
+
+
+def _jitter() -> Trail:
+    return Trail(JITTER_BAD_MS, JITTER_FINE_MS)
+
+
+class Judge:
+    """One leg's verdict over time. `now` in seconds rises from call to call, about one a second."""
+
+    def __init__(self) -> None:
+        self._trails: dict[tuple[Verdict, str], Trail] = {
+            (Verdict.BRIDGE, "late"): Trail(LATE_BAD, LATE_BAD / 2),
+            (Verdict.BRIDGE, "drops"): Trail(DROPS_BAD, DROPS_BAD / 2),
+            (Verdict.UPLINK, "loss"): _loss(),
+            (Verdict.DOWNLINK, "loss"): _loss(),
+            (Verdict.CLIENT_CPU, "encoder"): Trail(CPU_BAD, CPU_BAD / 2),
+            (Verdict.CLIENT_CPU, "decoder"): Trail(1 - DECODED_BAD, (1 - DECODED_BAD) / 2),
+            (Verdict.UPLINK, "jitter"): _jitter(),
+            (Verdict.DOWNLINK, "jitter"): _jitter(),
+            (Verdict.UPLINK, "thin"): Trail(HELD_BACK_BAD, HELD_BACK_BAD / 2),
+            (Verdict.DOWNLINK, "thin"): Trail(HELD_BACK_BAD, HELD_BACK_BAD / 2),
+        }
+        self._heard_at: float | None = None
+        self.verdict = Verdict.UNKNOWN
+        self.since = 0.0
+
+    def judge(self, now: float, view: View, bridge: BridgeView) -> Verdict:
+        """Take a second's evidence; give the word."""
+        self._note(now, view, bridge)
+        for trail in self._trails.values():
+            trail.forget_before(now - LOOK_BACK_S)
+        before, self.verdict = self.verdict, self._decide(now)
+        if before is not self.verdict:
+            self.since = now
+        return self.verdict
+
+    def _note(self, now: float, view: View, bridge: BridgeView) -> None:
+        trails = self._trails
+        trails[Verdict.BRIDGE, "late"].add(now, bridge.late)
+        trails[Verdict.BRIDGE, "drops"].add(now, bridge.drops)
+        own = view.down.jitter_ms
+        if own is not None:
+            own = sqrt(max(own**2 - (SENDERS_MARGIN * view.senders_jitter_ms) ** 2, 0.0))
+        for verdict, flow, jitter in (
+            (Verdict.UPLINK, view.up, view.up.jitter_ms),
+            (Verdict.DOWNLINK, view.down, own),
+        ):
+            if flow.fresh:
+                self._heard_at = now
+                trails[verdict, "loss"].add(now, flow.fresh_lost, flow.fresh)
+                if jitter is not None:
+                    trails[verdict, "jitter"].add(now, jitter)
+        if view.carries is not None:
+            # Thin is a link that is full; one that carries only sound is not known to be.
+            carried = view.carries.bits_per_second
+            is_full = view.down.bits_per_second > FULL_SHARE * carried
+            trails[Verdict.DOWNLINK, "thin"].add(now, float(is_full and carried < THIN_BITS_PER_SECOND))
+        if view.hint is not None:
+            self._note_hint(now, view, view.hint)
+
+    def _note_hint(self, now: float, view: View, hint: Hint) -> None:
+        if hint.cpu_share is not None:
+            self._trails[Verdict.CLIENT_CPU, "encoder"].add(now, hint.cpu_share)
+        if hint.decoded_share is not None:
+            self._trails[Verdict.CLIENT_CPU, "decoder"].add(now, 1 - hint.decoded_share)
+        if hint.bandwidth_share is not None:
+            is_thin = view.up.bits_per_second < THIN_BITS_PER_SECOND
+            self._trails[Verdict.UPLINK, "thin"].add(now, hint.bandwidth_share if is_thin else 0.0)
+
+    def _decide(self, now: float) -> Verdict:
+        if self._heard_at is None or now - self._heard_at > LOOK_BACK_S:
+            return Verdict.UNKNOWN
+        found, held = self._worst(), self._held()
+        if found is None:
+            return Verdict.GOOD if held is None else self.verdict
+        if held is None or Verdict.BRIDGE in found or self.verdict is found[0]:
+            return found[0]
+        # Two faults at once do not take turns: a new one has to be clearly the worse.
+        return found[0] if found[1] >= CLEARLY * held else self.verdict
+
+    def _worst(self) -> tuple[Verdict, float] | None:
+        """The culprit, and how bad.
+
+        The bridge comes before all, since its faults look like everybody's; and a processor that cannot keep up
+        makes jitter, while it loses no packets.
+        """
+        bad = {key: trail.severity() for key, trail in self._trails.items() if trail.is_bad()}
+        for group in (("late", "drops"), ("loss",), ("encoder", "decoder"), ("jitter",), ("thin",)):
+            among = [(key[0], severity) for key, severity in bad.items() if key[1] in group]
+            if among:
+                return max(among, key=lambda one: one[1])
+        return None
+
+    def _held(self) -> float | None:
+        """How bad the present culprit still is; None once it is clearly over."""
+        mine = [trail for (verdict, _), trail in self._trails.items() if verdict is self.verdict]
+        return max((trail.severity() for trail in mine if not (trail.is_empty() or trail.is_over())), default=None)

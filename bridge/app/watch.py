@@ -1,0 +1,156 @@
+"""Watches every leg: snapshots of the engine come in, figures and a verdict for each leg come out.
+
+It holds what has to be remembered for that: the last readings, and the judge of each leg. Nothing here waits or
+reads a clock.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final, Protocol
+
+import numpy as np
+
+from bridge.app.lines import Assessment
+from bridge.app.live import LiveRoom
+from bridge.app.ports import Legs
+from bridge.app.quality import History, LegFigures, Rows, read, together
+from bridge.app.verdict import BridgeView, Judge, View
+from bridge.rooms.model import ParticipantId
+
+# What is forwarded later than this adds a delay that a jitter buffer feels.
+LATE_US: Final = 16_384
+FEW_PACKETS: Final = 50
+"""Fewer in a second say nothing of a shard."""
+
+
+class Latency(Protocol):
+    """Forwarding delays (media/api.py)."""
+
+    @property
+    def bounds_us(self) -> np.ndarray[Any, np.dtype[np.uint64]]:
+        """Microseconds that each bucket stays below."""
+
+    @property
+    def counts(self) -> np.ndarray[Any, np.dtype[np.uint64]]:
+        """A row a shard, a column a bucket."""
+
+
+class Snapshot(Protocol):
+    """What is read of the engine's snapshot."""
+
+    @property
+    def legs(self) -> Rows:
+        """A row a leg."""
+
+    @property
+    def streams(self) -> Rows:
+        """A row a source or slot, and encoding."""
+
+    @property
+    def shards(self) -> Rows:
+        """A row a shard."""
+
+    @property
+    def latency(self) -> Latency:
+        """Forwarding delays."""
+
+
+class Watch:
+    """Assesses the legs of rooms. Call `observe` once for each snapshot, then `assess` for each room."""
+
+    def __init__(self) -> None:
+        self._history = History()
+        self._shards = ShardWatch()
+        self._judges: dict[int, Judge] = {}
+        self._now = 0.0
+        self._latest: dict[int, Assessment] = {}
+
+    @property
+    def latest(self) -> list[Assessment]:
+        """The last assessment of every leg that is there."""
+        return list(self._latest.values())
+
+    def observe(self, snapshot: Snapshot, now: float) -> None:
+        """Take a snapshot; `now` in seconds rises."""
+        reading = read(snapshot.streams, snapshot.legs, now)
+        self._history.push(reading)
+        self._shards.observe(snapshot)
+        self._now = now
+        self._judges = {leg: judge for leg, judge in self._judges.items() if leg in reading.rtt_us}
+        self._latest = {leg: known for leg, known in self._latest.items() if leg in reading.rtt_us}
+
+    def assess(self, live: LiveRoom, legs: Legs) -> dict[ParticipantId, Assessment]:
+        """Everybody's figures and verdict."""
+        figures = {media.leg: self._history.leg(media.leg) for media in live.legs.values()}
+        bridge = self._shards.view(legs.shard_of(live.number))
+        hears = _hears(live)
+        found = {}
+        for owner, media in live.legs.items():
+            senders = [figures[leg] for leg in hears.get(media.leg, ()) if leg in figures]
+            hint = media.hints.hint(self._now)
+            own = figures[media.leg]
+            view = View(together(own.up), together(own.down), hint, _worst_jitter(senders), own.carries)
+            judge = self._judges.setdefault(media.leg, Judge())
+            found[owner] = Assessment(
+                leg=media.leg,
+                figures=own,
+                hint=hint,
+                verdict=judge.judge(self._now, view, bridge),
+                since=judge.since,
+                senders_rtt_ms=max((one.rtt_ms or 0.0 for one in senders), default=0.0),
+                content_slots=legs.description(media.leg).content_slots,
+                freezes_total=media.hints.freezes_total,
+                frozen_total_s=media.hints.frozen_total_s,
+            )
+            self._latest[media.leg] = found[owner]
+        return found
+
+
+def _hears(live: LiveRoom) -> Mapping[int, set[int]]:
+    """The legs whose sources fill the slots of each leg."""
+    senders: dict[int, set[int]] = {}
+    for (leg, _), (sender, _) in live.plan.items():
+        senders.setdefault(leg, set()).add(sender)
+    return senders
+
+
+def _worst_jitter(senders: list[LegFigures]) -> float:
+    return max((together(one.up).jitter_ms or 0.0 for one in senders), default=0.0)
+
+
+class ShardWatch:
+    """How each shard of the engine did between the last two snapshots."""
+
+    def __init__(self) -> None:
+        self._before: tuple[np.ndarray, np.ndarray] | None = None
+        self._views: list[BridgeView] = []
+
+    def observe(self, snapshot: Snapshot) -> None:
+        """Take a snapshot."""
+        latency, shards = snapshot.latency, snapshot.shards
+        # A bucket is late when it begins where the bucket before it ends, at or beyond the limit.
+        is_late = np.concatenate([[False], latency.bounds_us[:-1] >= LATE_US])
+        counts = latency.counts.astype(np.int64)
+        sends = np.stack([shards[name].astype(np.int64) for name in ("datagrams_out", "send_drops")], axis=1)
+        if (
+            self._before is not None
+            and self._before[0].shape == counts.shape
+            and len(self._before[1]) == len(sends)
+        ):
+            forwarded = np.maximum(counts - self._before[0], 0)
+            sent = np.maximum(sends - self._before[1], 0)
+            late = forwarded[:, is_late].sum(axis=1)
+            self._views = [
+                BridgeView(_share(slow, total), _share(dropped, out + dropped))
+                for slow, total, (out, dropped) in zip(
+                    late.tolist(), forwarded.sum(axis=1).tolist(), sent.tolist(), strict=True
+                )
+            ]
+        self._before = counts, sends
+
+    def view(self, shard: int) -> BridgeView:
+        """How this shard did; nothing to say of one that is not known."""
+        return self._views[shard] if shard < len(self._views) else BridgeView()
+
+
+def _share(part: int, whole: int) -> float:
+    return part / whole if whole >= FEW_PACKETS else 0.0

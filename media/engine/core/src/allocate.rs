@@ -1,0 +1,343 @@
+//! What a receiver's link carries, divided between the pictures that it is to show.
+//!
+//! Each slot has a ladder of choices, lowest first: of the smallest encoding its temporal layers one by one, then each
+//! larger encoding whole. Going down, resolution therefore gives way before frame rate, frame rate before the picture;
+//! sound is none of this module's business and never gives way. Everyone gets the lowest choice before anyone gets
+//! more, the important first; then slots of one importance climb together.
+
+use crate::slot::Layer;
+use crate::time::Micros;
+
+/// Going up takes this much more than what would be sent, in percent: rates of pictures and estimates of links swing.
+const MARGIN: u64 = 115;
+/// What is sent may exceed the estimate by this much, in percent, before it is taken back.
+const TOLERANCE: u64 = 105;
+/// For how long there has to be room before anything goes up, and before a picture that was off comes back.
+const ROOM_FOR: (Micros, Micros) = (Micros::from_millis(2_000), Micros::from_millis(1_000));
+/// A climb that has to be taken back within this time has failed.
+const FAILED_WITHIN: Micros = Micros::from_secs(30);
+/// How long nothing goes up after something went down, and the longest after climbs that failed one upon the other.
+const HOLD: (Micros, Micros) = (Micros::from_secs(30), Micros::from_secs(240));
+/// An estimate this much above that of the last fall, in percent, is another link: nothing is held back on it.
+const ANOTHER_LINK: u64 = 200;
+
+/// One thing that a slot could be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Choice {
+    /// Encoding and temporal layers.
+    pub layer: Layer,
+    /// Bits a second on the wire.
+    pub bitrate: u64,
+}
+
+/// One slot, and what it could be sent.
+#[derive(Debug, Clone, Default)]
+pub struct Wish {
+    /// 0 is the most important.
+    pub importance: u8,
+    /// Lowest quality first. Empty: nothing to be decided.
+    pub choices: Vec<Choice>,
+    /// What it was given last: 0 nothing, else one more than the place among `choices`. `None`: not decided yet.
+    pub level: Option<usize>,
+}
+
+impl Wish {
+    /// Bits a second at a level.
+    pub fn bitrate(&self, level: usize) -> u64 {
+        let below = level.checked_sub(1);
+        below.map_or(0, |at| {
+            self.choices.get(at).map_or(0, |choice| choice.bitrate)
+        })
+    }
+
+    fn top(&self) -> usize {
+        self.choices.len()
+    }
+}
+
+/// Divides `budget` bits a second, never more. Levels are given in the order of `wishes`.
+pub fn allocate(budget: u64, wishes: &[Wish]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..wishes.len()).collect();
+    order.sort_by_key(|at| wishes[*at].importance);
+    let mut levels = vec![0; wishes.len()];
+    let mut left = budget;
+    for at in &order {
+        if wishes[*at].top() > 0 && wishes[*at].bitrate(1) <= left {
+            left -= wishes[*at].bitrate(1);
+            levels[*at] = 1;
+        }
+    }
+    for class in order.chunk_by(|a, b| wishes[*a].importance == wishes[*b].importance) {
+        while class
+            .iter()
+            .filter(|at| climb(&wishes[**at], &mut levels[**at], &mut left))
+            .count()
+            > 0
+        {}
+    }
+    levels
+}
+
+/// One step up, if it fits.
+fn climb(wish: &Wish, level: &mut usize, left: &mut u64) -> bool {
+    if *level == 0 || *level == wish.top() {
+        return false;
+    }
+    let freed = *left + wish.bitrate(*level);
+    let Some(rest) = freed.checked_sub(wish.bitrate(*level + 1)) else {
+        return false;
+    };
+    (*left, *level) = (rest, *level + 1);
+    true
+}
+
+/// Keeps what was decided until there is reason to decide otherwise.
+#[derive(Debug, Default)]
+pub struct Allocator {
+    room_since: Option<Micros>,
+    climbed: Option<Micros>,
+    fell: Option<Fall>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Fall {
+    at: Micros,
+    estimate: u64,
+    hold: Micros,
+}
+
+impl Allocator {
+    /// The level of each slot now. `estimate`: bits a second for pictures; `None`: no limit is known.
+    pub fn decide(&mut self, now: Micros, estimate: Option<u64>, wishes: &[Wish]) -> Vec<usize> {
+        let Some(estimate) = estimate else {
+            return wishes.iter().map(Wish::top).collect();
+        };
+        let decided = wishes.iter().map(|wish| wish.level);
+        let Some(current) = decided.collect::<Option<Vec<usize>>>() else {
+            // Somebody is new, or matters more than before: everyone's share is another.
+            self.room_since = None;
+            return allocate(estimate, wishes);
+        };
+        if sum(wishes, &current) * 100 > estimate * TOLERANCE {
+            return self.fall(now, estimate, wishes, &current);
+        }
+        let could = allocate(estimate * 100 / MARGIN, wishes);
+        let is_more = could.iter().zip(&current).any(|(could, has)| could > has);
+        if !is_more || self.is_held(now, estimate) {
+            self.room_since = None;
+            return current;
+        }
+        let comes_back = current
+            .iter()
+            .zip(&could)
+            .any(|(has, could)| *has == 0 && *could > 0);
+        let wait = if comes_back { ROOM_FOR.1 } else { ROOM_FOR.0 };
+        let since = *self.room_since.get_or_insert(now);
+        if now.since(since) < wait {
+            return current;
+        }
+        self.room_since = None;
+        self.climbed = Some(now);
+        could
+    }
+
+    /// Down at once. Nobody goes up with what the others give up.
+    fn fall(
+        &mut self,
+        now: Micros,
+        estimate: u64,
+        wishes: &[Wish],
+        current: &[usize],
+    ) -> Vec<usize> {
+        let failed = self.climbed.is_some_and(|at| now.since(at) < FAILED_WITHIN);
+        let hold = match self.fell.filter(|_| failed) {
+            Some(fall) => Micros(fall.hold.0 * 2).min(HOLD.1),
+            None if failed => Micros(HOLD.0 .0 * 2),
+            None => HOLD.0,
+        };
+        (self.room_since, self.climbed) = (None, None);
+        self.fell = Some(Fall {
+            at: now,
+            estimate,
+            hold,
+        });
+        let could = allocate(estimate, wishes);
+        could
+            .iter()
+            .zip(current)
+            .map(|(could, has)| *could.min(has))
+            .collect()
+    }
+
+    fn is_held(&self, now: Micros, estimate: u64) -> bool {
+        self.fell.is_some_and(|fall| {
+            let another_link = estimate * 100 >= fall.estimate * ANOTHER_LINK;
+            now.since(fall.at) < fall.hold && !another_link
+        })
+    }
+}
+
+fn sum(wishes: &[Wish], levels: &[usize]) -> u64 {
+    let pairs = wishes.iter().zip(levels);
+    pairs.map(|(wish, level)| wish.bitrate(*level)).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::Random;
+    use proptest::prelude::*;
+
+    const STEP: Micros = Micros::from_millis(200);
+
+    /// Three temporal layers of the smallest encoding, then two larger ones.
+    fn simulcast(importance: u8) -> Wish {
+        ladder(importance, &[60_000, 90_000, 150_000, 500_000, 1_500_000])
+    }
+
+    fn ladder(importance: u8, rates: &[u64]) -> Wish {
+        let choice = |(at, bitrate): (usize, &u64)| Choice {
+            layer: Layer {
+                encoding: at.saturating_sub(2) as u8,
+                temporal: at.min(2) as u8,
+            },
+            bitrate: *bitrate,
+        };
+        Wish {
+            importance,
+            choices: rates.iter().enumerate().map(choice).collect(),
+            level: None,
+        }
+    }
+
+    #[test]
+    fn the_important_come_first_and_nobody_is_left_without() {
+        let four = [simulcast(3), simulcast(0), simulcast(3), simulcast(3)];
+        for (budget, expected) in [
+            (10_000_000, [5, 5, 5, 5]),
+            (2_000_000, [3, 5, 3, 3]),
+            (1_000_000, [3, 4, 3, 3]),
+            (400_000, [2, 3, 2, 1]),
+            (240_000, [1, 1, 1, 1]),
+            (130_000, [1, 1, 0, 0]),
+            (60_000, [0, 1, 0, 0]),
+            (59_999, [0, 0, 0, 0]),
+        ] {
+            let levels = allocate(budget, &four);
+            assert!(sum(&four, &levels) <= budget);
+            assert_eq!(levels, expected, "{budget}");
+        }
+    }
+
+    fn wishes() -> impl Strategy<Value = Vec<Wish>> {
+        let rates = prop::collection::vec(1_000_u64..800_000, 0..6);
+        let one = (0_u8..4, rates).prop_map(|(importance, steps)| {
+            let mut rate = 0;
+            let rates: Vec<u64> = steps
+                .iter()
+                .map(|step| {
+                    rate += step;
+                    rate
+                })
+                .collect();
+            ladder(importance, &rates)
+        });
+        prop::collection::vec(one, 0..6)
+    }
+
+    proptest! {
+        #[test]
+        fn the_budget_is_never_exceeded_and_more_is_never_worse(
+            wishes in wishes(),
+            budget in 0_u64..4_000_000,
+            more in 0_u64..1_000_000,
+        ) {
+            let (less, more) = (allocate(budget, &wishes), allocate(budget + more, &wishes));
+            prop_assert!(sum(&wishes, &less) <= budget);
+            let mut order: Vec<usize> = (0..wishes.len()).collect();
+            order.sort_by_key(|at| wishes[*at].importance);
+            let shown = |levels: &[usize]| order.iter().map(|at| levels[*at] > 0).collect::<Vec<_>>();
+            prop_assert!(shown(&less) <= shown(&more));
+            let leads_alone = |first: &usize| {
+                let same = wishes.iter().filter(|w| w.importance == wishes[*first].importance);
+                same.count() == 1
+            };
+            if let Some(first) = order.first().filter(|first| leads_alone(first)) {
+                prop_assert!(shown(&less) != shown(&more) || less[*first] <= more[*first]);
+            }
+        }
+
+        #[test]
+        fn nobody_has_the_highest_while_another_could_be_shown(
+            wishes in wishes(),
+            budget in 0_u64..4_000_000,
+        ) {
+            let levels = allocate(budget, &wishes);
+            let floor: u64 = wishes.iter().map(|wish| wish.bitrate(1)).sum();
+            let all_shown = wishes.iter().zip(&levels).all(|(w, level)| w.top() == 0 || *level > 0);
+            prop_assert!(all_shown || floor > budget);
+        }
+    }
+
+    /// Runs a trace of estimates, one each 200 ms; gives when what was decided changed.
+    fn changes(trace: impl Iterator<Item = u64>, wishes: &mut [Wish]) -> Vec<Micros> {
+        let (mut allocator, mut now) = (Allocator::default(), Micros::from_secs(1_000));
+        let mut changes = Vec::new();
+        for estimate in trace {
+            let levels = allocator.decide(now, Some(estimate), wishes);
+            for (wish, level) in wishes.iter_mut().zip(levels) {
+                if wish
+                    .level
+                    .replace(level)
+                    .is_some_and(|before| before != level)
+                {
+                    changes.push(now);
+                }
+            }
+            now = now + STEP;
+        }
+        changes
+    }
+
+    #[test]
+    fn a_noisy_but_steady_link_sees_at_most_two_changes_a_minute() {
+        for seed in 0..200 {
+            let mut random = Random::new(seed);
+            let mean = 100_000 + random.below(3_000_000);
+            let swing = 5 + random.below(25);
+            let noise = std::iter::repeat_with(|| {
+                let percent = 100 - swing + random.below(2 * swing + 1);
+                mean * percent / 100
+            });
+            let found = changes(noise.take(5 * 600), &mut [simulcast(0)]);
+            for at in &found {
+                let minute = found
+                    .iter()
+                    .filter(|b| *b >= at && b.since(*at) < Micros::from_secs(60));
+                let settled = at.since(Micros::from_secs(1_000)) > Micros::from_secs(60);
+                assert!(!settled || minute.count() <= 2, "{seed}: {found:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_too_much_goes_at_once_and_a_link_that_is_back_is_used_within_five_seconds() {
+        let trace = [(2_000_000, 25), (40_000, 50), (2_000_000, 50)];
+        let trace = trace
+            .into_iter()
+            .flat_map(|(rate, steps)| std::iter::repeat_n(rate, steps));
+        let mut one = [simulcast(0)];
+        let found = changes(trace, &mut one);
+        let start = Micros::from_secs(1_000);
+        let after: Vec<u64> = found.iter().map(|at| at.since(start).0 / 1_000).collect();
+        assert_eq!(after, [5_000, 16_000]);
+        assert_eq!(one[0].level, Some(5));
+    }
+
+    #[test]
+    fn without_an_estimate_everyone_gets_everything() {
+        let wishes = [simulcast(0), simulcast(3)];
+        let levels = Allocator::default().decide(Micros(0), None, &wishes);
+        assert_eq!(levels, [5, 5]);
+    }
+}

@@ -1,0 +1,481 @@
+//! Loss that depends on the rate, told from loss that does not.
+//!
+//! A bottleneck that drops what it cannot carry, with little or no queue, shows only as loss, and so does a radio link
+//! that loses a fifth of everything. The difference is what happens at a lower rate. When more is lost than the link's
+//! own (*inherent*) loss explains, a *trial* lowers the rate to what arrives. If that makes a difference, the bottleneck
+//! is found: the rate stays under a *cap*, which is raised from time to time. If it makes none, the rate comes back, and
+//! the loss is inherent from then on.
+
+use super::PacketResult;
+use crate::time::Micros;
+
+/// What is judged together: so many packets at least, over so long at least.
+const PACKETS: u32 = 30;
+const SPAN: Micros = Micros::from_millis(300);
+/// Packets of a sample, and more for each packet that a run of losses is longer: with fewer, chance is mistaken for
+/// success once in ten.
+const SAMPLE: (f64, f64) = (40.0, 20.0);
+/// A sample must be the larger, the further the excess is below this.
+const CLEAR: f64 = 0.2;
+/// How far loss must be above the inherent one, and by how many deviations of chance: to be looked at closer (less is of
+/// no interest, since retransmission sees to it), and to be acted on at once.
+const SUSPICIOUS: (f64, f64) = (0.06, 2.5);
+const PLAIN: (f64, f64) = (0.25, 4.0);
+/// How much one stretch counts in the inherent loss: what a few stretches of a full link add is soon forgotten.
+const LEARN: f64 = 0.06;
+/// The same under a cap, where what is lost has nothing to do with the rate.
+const LEARN_CAPPED: f64 = 0.2;
+/// Never taken for inherent: no link that loses more than half is of use for sound.
+const INHERENT_MOST: f64 = 0.45;
+/// Of what should arrive more during a trial if the rate is the reason, this share must.
+const SUCCESS: f64 = 0.6;
+/// Losses come in runs, of two at first guess. What is lost in a run after so many tells no more of the rate: a link that
+/// is full lets something through in between, one that is down does not.
+const RUN: f64 = 2.0;
+const RUN_LONGEST: u32 = 5;
+/// Loss that comes so soon after a cap was raised comes from that.
+const BLAMED: Micros = Micros::from_secs(3);
+/// Of what arrives, under a cap.
+const CAP: f64 = 0.95;
+/// A trial lowers the rate to that at least: a smaller step could not be told from chance.
+const TRIAL: f64 = 0.8;
+/// Until a cap is raised, at first and at most; twice as long each time that raising it brings the loss back.
+const RAISE: (Micros, Micros) = (Micros::from_millis(1_500), Micros::from_secs(8));
+/// How much a cap is raised at first and at most; twice as much each time that it does no harm.
+const STEP: (f64, f64) = (0.2, 1.0);
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Stretch {
+    began: Micros,
+    packets: u32,
+    lost: u32,
+}
+
+impl Stretch {
+    fn share(self) -> f64 {
+        f64::from(self.lost) / f64::from(self.packets.max(1))
+    }
+
+    fn and(self, other: Self) -> Self {
+        Self {
+            packets: self.packets + other.packets,
+            lost: self.lost + other.lost,
+            ..other
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Trial {
+    since: Micros,
+    /// Bit/s that arrived.
+    arriving: f64,
+    /// The loss that led to it, and the rate at which it came.
+    before: f64,
+    above: f64,
+    /// A second one: much loss is not taken for inherent at once.
+    again: bool,
+    seen: Stretch,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Cap {
+    bps: f64,
+    /// What was sent when the loss came.
+    above: f64,
+    raise_at: Micros,
+    raised_at: Option<Micros>,
+}
+
+/// What the judgement needs to know beside the loss.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Around {
+    /// Bit/s that may be sent now.
+    pub(super) rate: f64,
+    /// Bit/s that arrive, at once and over longer.
+    pub(super) recent: Option<f64>,
+    pub(super) steady: Option<f64>,
+    /// The delay has already shown congestion.
+    pub(super) draining: bool,
+}
+
+/// The state of the loss.
+#[derive(Debug)]
+pub(super) struct LossControl {
+    current: Stretch,
+    /// The loss of the last stretch.
+    last: f64,
+    /// What exceeded the inherent loss and is not yet acted on.
+    suspect: Option<Stretch>,
+    inherent: f64,
+    /// Stretches that it was learnt from.
+    learnt: u32,
+    /// Mean length of a run of lost packets, and the present run.
+    run: f64,
+    lost_in_run: u32,
+    trial: Option<Trial>,
+    cap: Option<Cap>,
+    /// When the last cap was given up.
+    freed_at: Option<Micros>,
+    wait: Micros,
+    step: f64,
+}
+
+impl Default for LossControl {
+    fn default() -> Self {
+        Self {
+            current: Stretch::default(),
+            last: 0.0,
+            suspect: None,
+            inherent: 0.0,
+            learnt: 0,
+            run: RUN,
+            lost_in_run: 0,
+            trial: None,
+            cap: None,
+            freed_at: None,
+            wait: RAISE.0,
+            step: STEP.0,
+        }
+    }
+}
+
+impl LossControl {
+    /// The next result, in the order of numbers. True if there is something to [`judge`](Self::judge).
+    pub(super) fn add(&mut self, result: &PacketResult) -> bool {
+        if result.was_lost {
+            self.current.lost = self.current.lost.saturating_sub(1);
+            return false;
+        }
+        if self.current.packets == 0 {
+            self.current.began = result.sent_at;
+        }
+        self.note_run(result.arrived_us.is_none());
+        if self.lost_in_run > RUN_LONGEST {
+            return false;
+        }
+        self.current.packets += 1;
+        self.current.lost += u32::from(result.arrived_us.is_none());
+        self.current.packets >= PACKETS && result.sent_at.since(self.current.began) >= SPAN
+    }
+
+    /// The loss of the link itself, 0 to 1.
+    pub(super) const fn inherent(&self) -> f64 {
+        self.inherent
+    }
+
+    /// The loss of the last stretch, 0 to 1.
+    pub(super) const fn recent(&self) -> f64 {
+        self.last
+    }
+
+    /// Bit/s beyond which loss would come.
+    pub(super) fn cap(&self) -> Option<f64> {
+        self.cap.map(|cap| cap.bps)
+    }
+
+    /// Whether loss is held down by the rate, or that is being tried.
+    pub(super) const fn is_capped(&self) -> bool {
+        self.cap.is_some()
+    }
+
+    /// Whether the rate shall not grow now.
+    pub(super) const fn holds(&self) -> bool {
+        self.trial.is_some() || self.cap.is_some()
+    }
+
+    /// Whether a probe would disturb a trial.
+    pub(super) const fn is_busy(&self) -> bool {
+        self.trial.is_some() || self.suspect.is_some()
+    }
+
+    /// There was an outage: forgets what is not judged yet.
+    pub(super) fn reset(&mut self) {
+        self.current = Stretch::default();
+        self.suspect = None;
+        if self.trial.take().is_some() {
+            self.cap = None;
+        }
+    }
+
+    /// A probe has shown that so much fits. A link that drops what comes too fast may all the same have taken a short
+    /// cluster, so that the cap is raised, not given up, and not sooner than by itself.
+    pub(super) fn probed(&mut self, now: Micros, bps: f64) {
+        let busy = self.is_busy();
+        let Some(cap) = self.cap.as_mut().filter(|cap| bps > cap.bps && !busy) else {
+            return;
+        };
+        if now + Micros(self.wait.0 / 2) >= cap.raise_at {
+            cap.bps = bps.min(cap.bps * 2.0);
+            cap.raised_at = Some(now);
+            cap.raise_at = now + self.wait;
+            self.free_if_needless(now);
+        }
+    }
+
+    /// Raises the cap when it is time.
+    pub(super) fn poll(&mut self, now: Micros) {
+        let Some(cap) = &mut self.cap else { return };
+        if self.trial.is_some() || self.suspect.is_some() || now < cap.raise_at {
+            return;
+        }
+        if cap.raised_at.is_some() {
+            self.step = (self.step * 2.0).min(STEP.1);
+            self.wait = Micros((self.wait.0 / 2).max(RAISE.0 .0));
+        }
+        cap.bps *= 1.0 + self.step;
+        cap.raised_at = Some(now);
+        cap.raise_at = now + self.wait;
+        self.free_if_needless(now);
+    }
+
+    fn free_if_needless(&mut self, now: Micros) {
+        if self.cap.is_some_and(|cap| cap.bps >= cap.above) {
+            self.cap = None;
+            self.freed_at = Some(now);
+        }
+    }
+
+    /// Judges what has come since the last time.
+    pub(super) fn judge(&mut self, now: Micros, around: &Around) {
+        let stretch = std::mem::take(&mut self.current);
+        self.last = stretch.share();
+        if self.trial.is_some() {
+            self.judge_trial(now, stretch, around);
+        } else if around.draining {
+            self.suspect = None;
+        } else if self.exceeds(stretch, PLAIN) {
+            self.try_less(now, stretch.share(), around.recent, around);
+        } else {
+            self.suspect(now, stretch, around);
+        }
+    }
+
+    /// A first excess is chance more often than not, and what follows it is less then, whatever the rate: it counts only if
+    /// a second sample, taken at the same rate, shows it too.
+    fn suspect(&mut self, now: Micros, stretch: Stretch, around: &Around) {
+        let Some(seen) = self.suspect else {
+            if self.exceeds(stretch, SUSPICIOUS) {
+                self.suspect = Some(Stretch::default());
+            } else {
+                self.learn(stretch);
+            }
+            return;
+        };
+        let seen = seen.and(stretch);
+        self.suspect = Some(seen);
+        if seen.packets < self.sample(seen.share()) {
+            return;
+        }
+        self.suspect = None;
+        if self.exceeds(seen, SUSPICIOUS) {
+            self.try_less(now, seen.share(), around.steady, around);
+        } else {
+            self.learn(seen);
+        }
+    }
+
+    /// Packets of a sample that can tell such a loss from the inherent one, if losses come in runs of the present length.
+    fn sample(&self, loss: f64) -> u32 {
+        let excess = (loss - self.inherent).max(0.01);
+        let harder = (CLEAR / excess).clamp(1.0, 2.5);
+        (harder * (SAMPLE.0 + SAMPLE.1 * self.run)) as u32
+    }
+
+    /// Whether that is more than chance makes of the inherent loss. Losses that come in runs of a mean length vary as much
+    /// as twice that many fewer would (Gilbert's model).
+    fn exceeds(&self, stretch: Stretch, (margin, deviations): (f64, f64)) -> bool {
+        let likely = self.inherent.max(0.01);
+        let spread = 2.0 * self.run - 1.0;
+        let chance = likely * (1.0 - likely) * spread / f64::from(stretch.packets);
+        stretch.share() > self.inherent + margin.max(deviations * chance.sqrt())
+    }
+
+    fn note_run(&mut self, lost: bool) {
+        if lost {
+            self.lost_in_run += 1;
+        } else if self.lost_in_run > 0 {
+            let length = f64::from(self.lost_in_run.min(RUN_LONGEST));
+            self.run += 0.05 * (length - self.run);
+            self.lost_in_run = 0;
+        }
+    }
+
+    /// Lowers the rate to what arrives, and begins a trial.
+    fn try_less(&mut self, now: Micros, loss: f64, arriving: Option<f64>, around: &Around) {
+        let arriving = arriving.unwrap_or(around.rate * (1.0 - loss));
+        let arriving = CAP * arriving / (1.0 - self.inherent);
+        let raised = self.cap.and_then(|cap| cap.raised_at).max(self.freed_at);
+        if raised.is_some_and(|at| now.since(at) < BLAMED) {
+            self.wait = Micros((self.wait.0 * 2).min(RAISE.1 .0));
+        }
+        self.step = STEP.0;
+        let above = self
+            .cap
+            .map_or(around.rate, |cap| cap.above.max(around.rate));
+        self.begin_trial(now, arriving.min(around.rate * TRIAL), above);
+        self.trial = Some(Trial {
+            since: now,
+            arriving,
+            before: loss,
+            above: around.rate,
+            again: false,
+            seen: Stretch::default(),
+        });
+    }
+
+    fn begin_trial(&mut self, now: Micros, bps: f64, above: f64) {
+        self.cap = Some(Cap {
+            bps,
+            above,
+            raise_at: now + self.wait,
+            raised_at: None,
+        });
+    }
+
+    fn judge_trial(&mut self, now: Micros, stretch: Stretch, around: &Around) {
+        let Some(mut trial) = self.trial else { return };
+        if stretch.began < trial.since {
+            return;
+        }
+        trial.seen = trial.seen.and(stretch);
+        self.trial = Some(trial);
+        if trial.seen.packets < self.sample(trial.before) {
+            return;
+        }
+        self.trial = None;
+        let after = trial.seen.share();
+        // Of a full link as much more arrives as less is sent, until only the inherent loss is left.
+        let survived = (1.0 - trial.before).max(0.01);
+        let hoped = ((1.0 - self.inherent) / survived).min(trial.above / around.rate);
+        if (1.0 - after) / survived >= 1.0 + SUCCESS * (hoped - 1.0) {
+            self.keep_cap(now, trial.arriving);
+        } else if after > INHERENT_MOST || (after > self.inherent + PLAIN.0 && !trial.again) {
+            self.begin_trial(now, around.rate * TRIAL, trial.above);
+            let (since, seen) = (now, Stretch::default());
+            self.trial = Some(Trial {
+                since,
+                seen,
+                again: true,
+                ..trial
+            });
+        } else {
+            self.inherent = f64::midpoint(trial.before, after).min(INHERENT_MOST);
+            self.cap = None;
+        }
+    }
+
+    /// The rate is the reason: so much fits.
+    fn keep_cap(&mut self, now: Micros, bps: f64) {
+        if let Some(cap) = &mut self.cap {
+            cap.bps = cap.bps.max(bps);
+            cap.raise_at = now + self.wait;
+        }
+    }
+
+    fn learn(&mut self, stretch: Stretch) {
+        self.learnt = self.learnt.saturating_add(1);
+        let weight = if self.cap.is_some() {
+            LEARN_CAPPED
+        } else {
+            LEARN
+        };
+        // The first ones count as much as there are few of them.
+        let weight = weight.max(1.0 / f64::from(self.learnt));
+        let share = stretch.share();
+        self.inherent = (self.inherent + weight * (share - self.inherent)).min(INHERENT_MOST);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::test_support::result;
+    use super::*;
+    use crate::random::Random;
+
+    /// Sends at what the control allows, at most `wanted`, through a link that carries `carries` and loses a share of the
+    /// rest; gives the control and the rate allowed at each second.
+    fn run(
+        seconds: u64,
+        wanted: f64,
+        carries: impl Fn(u64) -> f64,
+        share: f64,
+    ) -> (LossControl, Vec<f64>) {
+        let (mut control, mut random) = (LossControl::default(), Random::new(9));
+        let (mut number, mut allowed) = (0, Vec::new());
+        for ms in (0..seconds * 1_000).step_by(10) {
+            let now = Micros::from_millis(ms);
+            let rate = control.cap().unwrap_or(wanted).min(wanted);
+            let carries = carries(ms / 1_000);
+            // A link without a queue lets so much through by chance.
+            let chance = (carries / rate).min(1.0) * (1.0 - share);
+            let arrived = random.chance(chance).then_some(0);
+            number += 1;
+            if control.add(&result(number, ms, 1_250, arrived)) {
+                let arriving = Some(rate * chance);
+                let around = Around {
+                    rate,
+                    recent: arriving,
+                    steady: arriving,
+                    draining: false,
+                };
+                control.judge(now, &around);
+            }
+            control.poll(now);
+            if ms % 1_000 == 0 {
+                allowed.push(rate);
+            }
+        }
+        (control, allowed)
+    }
+
+    #[test]
+    fn loss_of_the_links_own_is_learnt_and_costs_no_rate() {
+        for share in [0.02, 0.1, 0.2, 0.3] {
+            let (control, allowed) = run(40, 1e6, |_| 1e7, share);
+            assert!(
+                (control.inherent() - share).abs() < 0.1,
+                "{share}: {}",
+                control.inherent()
+            );
+            let full = allowed[10..].iter().filter(|rate| **rate >= 1e6).count();
+            assert!(full >= 24, "{share}: {allowed:?}");
+        }
+    }
+
+    #[test]
+    fn a_bottleneck_is_found_and_kept_to() {
+        let (control, allowed) = run(40, 2e6, |_| 1e6, 0.0);
+        let near = allowed[8..]
+            .iter()
+            .filter(|rate| (6e5..1.3e6).contains(*rate))
+            .count();
+        assert!(near >= 28, "{allowed:?}");
+        assert!(control.inherent() < 0.12, "{}", control.inherent());
+    }
+
+    #[test]
+    fn a_bottleneck_that_goes_is_noticed() {
+        let (_, allowed) = run(60, 2e6, |second| if second < 20 { 5e5 } else { 1e7 }, 0.0);
+        assert!(allowed[15] < 8e5, "{allowed:?}");
+        assert!(allowed[58] >= 1.9e6, "{allowed:?}");
+    }
+
+    #[test]
+    fn an_outage_is_no_loss_of_the_rate() {
+        let mut control = LossControl::default();
+        for number in 0..1_000 {
+            let arrived = (!(300..360).contains(&number)).then_some(0);
+            if control.add(&result(number, number * 10, 1_250, arrived)) {
+                let around = Around {
+                    rate: 1e6,
+                    recent: Some(5e5),
+                    steady: Some(9e5),
+                    draining: false,
+                };
+                control.judge(Micros::from_millis(number * 10), &around);
+            }
+            assert_eq!(control.cap(), None);
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! What a source is asked to send: the encodings that somebody takes, and no more of an only one than anybody can take.
+
+use crate::api::Wanted;
+use crate::time::Micros;
+
+/// Between two words to one source at the least.
+const PAUSE: Micros = Micros::from_millis(500);
+/// A source does what it is told within this time; until then, what it will send is known better than what it sends.
+const OBEYED_WITHIN: Micros = Micros::from_millis(2_000);
+
+/// What a source was told last, and whether to look whether that still holds.
+#[derive(Debug, Default)]
+pub struct Demand {
+    told: Vec<Wanted>,
+    told_at: Option<Micros>,
+    /// Who takes what may have changed.
+    pub due: bool,
+}
+
+impl Demand {
+    /// When to look, if anything may have changed.
+    pub fn next_at(&self) -> Option<Micros> {
+        let at = self.told_at.map_or(Micros(0), |at| at + PAUSE);
+        self.due.then_some(at)
+    }
+
+    /// Notes what is wanted now. True when the source is to be told; a source that was told nothing sends everything.
+    pub fn update(&mut self, now: Micros, wanted: &[Wanted]) -> bool {
+        self.due = false;
+        let everything = Wanted {
+            active: true,
+            max_bitrate: None,
+        };
+        let is_news = if self.told.is_empty() {
+            wanted.iter().any(|one| *one != everything)
+        } else {
+            self.told != wanted
+        };
+        if is_news {
+            self.told = wanted.to_vec();
+            self.told_at = Some(now);
+        }
+        is_news
+    }
+
+    /// The bit rate to which an only encoding is on its way down, if it was told just now.
+    pub fn coming(&self, now: Micros) -> Option<u64> {
+        let just_now = self.told_at.is_some_and(|at| now.since(at) < OBEYED_WITHIN);
+        self.told.first().filter(|_| just_now)?.max_bitrate
+    }
+}
+
+/// A bit rate in steps of an eighth, downwards, so that a swinging estimate is no news each time.
+pub const fn in_steps(bitrate: u64) -> u64 {
+    match bitrate.checked_ilog2() {
+        Some(bits) if bits > 3 => bitrate >> (bits - 3) << (bits - 3),
+        _ => bitrate,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_news_is_told_and_not_too_often() {
+        let (all, less) = (
+            Wanted {
+                active: true,
+                max_bitrate: None,
+            },
+            Wanted {
+                active: true,
+                max_bitrate: Some(250_000),
+            },
+        );
+        let mut demand = Demand::default();
+        let at = |millis: u64| Micros::from_millis(10_000 + millis);
+        assert!(!demand.update(at(0), &[all]));
+        assert!(demand.update(at(10), &[less]));
+        assert_eq!(demand.coming(at(20)), Some(250_000));
+        assert!(!demand.update(at(20), &[less]));
+        demand.due = true;
+        assert_eq!(demand.next_at(), Some(at(510)));
+        assert!(demand.update(at(510), &[all]));
+        assert_eq!(demand.coming(at(520)), None);
+    }
+
+    #[test]
+    fn steps_are_an_eighth_at_the_most() {
+        for rate in [1, 7, 8, 1_000, 299_999, 1_234_567] {
+            let step = in_steps(rate);
+            assert!(step <= rate && (rate - step) * 8 <= rate, "{rate} {step}");
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! One RTP stream of a source: a source has several when it sends the same pictures in several sizes (simulcast,
+//! RFC 8853).
+
+use crate::api::{EncodingSpec, Kind};
+use crate::cache::{PacketCache, Size};
+use crate::keyframe::KeyFrameRequests;
+use crate::rates::Rates;
+use crate::receive::ReceiveRegister;
+use crate::red::split::Timeline;
+use crate::stats::StreamRow;
+use crate::time::Micros;
+
+/// Round trips within which a receiver asks for what it misses, and once more if that was lost.
+const ROUND_TRIPS_KEPT: u64 = 3;
+/// The least and the most time for which payload is kept; a receiver has given a picture up after the latter.
+const KEPT: (Micros, Micros) = (Micros::from_millis(250), Micros::from_millis(1_000));
+/// An encoding that has sent nothing for this long is one that its sender has paused.
+const PAUSED_AFTER: Micros = Micros::from_millis(1_000);
+
+/// How long payload is kept for carriers after a slot has last wanted them.
+const CARRY_HOLD: Micros = Micros::from_millis(1_000);
+
+/// The sender's own clock for this stream (RFC 3550 section 6.4.1).
+#[derive(Debug, Clone, Copy)]
+pub struct SenderReportSeen {
+    /// NTP timestamp of the report.
+    pub ntp: u64,
+    /// RTP timestamp of the same moment.
+    pub rtp: u32,
+    /// When it arrived here.
+    pub at: Micros,
+}
+
+impl SenderReportSeen {
+    /// The RTP timestamp that this stream gives to what another stream by the same NTP clock calls `timestamp`.
+    pub fn translate(&self, other: &Self, timestamp: u32, clock_rate: u32) -> u32 {
+        let apart = self.ntp.wrapping_sub(other.ntp) as i64;
+        let ticks = (i128::from(apart) * i128::from(clock_rate)) >> 32;
+        let since_other = timestamp.wrapping_sub(other.rtp);
+        self.rtp
+            .wrapping_add(since_other)
+            .wrapping_sub(ticks as u32)
+    }
+}
+
+/// A slot that takes this encoding: position of its leg in the shard, and its index there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Taker {
+    /// Position of the leg in the shard.
+    pub leg: u32,
+    /// Index of the slot in the leg.
+    pub slot: u16,
+}
+
+/// State of one encoding.
+#[derive(Debug)]
+pub struct Encoding {
+    /// SSRC that it is sent with now, once known.
+    pub ssrc: Option<u32>,
+    /// SSRC of its retransmissions, once known.
+    pub rtx_ssrc: Option<u32>,
+    /// Order and loss.
+    pub register: ReceiveRegister,
+    /// Recent packets, made with the first packet of a source whose receivers may ask again.
+    pub cache: Option<PacketCache>,
+    /// Key frame throttle.
+    pub key_frames: KeyFrameRequests,
+    /// Slots to which this encoding flows, or that wait for it.
+    pub takers: Vec<Taker>,
+    /// Last report of the sender.
+    pub sender_report: Option<SenderReportSeen>,
+    /// Timestamp and arrival of the newest packet.
+    pub newest: Option<(u32, Micros)>,
+    /// Lines of the last key frame that named them; 0 before.
+    pub height: u16,
+    /// What it sends.
+    pub rates: Rates,
+    /// Counters.
+    pub row: StreamRow,
+    pub(crate) epoch: u32,
+    kept_for: Micros,
+    /// Until when payload is kept for slots in which later packets carry it.
+    carried_until: Micros,
+    /// Times of recent packets, where redundancy may come in.
+    pub(crate) timeline: Option<Box<Timeline>>,
+}
+
+impl Encoding {
+    /// An encoding that has sent nothing yet.
+    pub fn new(spec: &EncodingSpec, (clock_rate, takes_red): (u32, bool), row: StreamRow) -> Self {
+        Self {
+            ssrc: spec.ssrc,
+            rtx_ssrc: spec.rtx_ssrc,
+            register: ReceiveRegister::new(clock_rate),
+            cache: None,
+            key_frames: KeyFrameRequests::default(),
+            takers: Vec::new(),
+            sender_report: None,
+            newest: None,
+            height: 0,
+            rates: Rates::default(),
+            row,
+            epoch: 0,
+            kept_for: KEPT.0,
+            carried_until: Micros(0),
+            timeline: takes_red.then(Box::default),
+        }
+    }
+
+    /// Counts the SSRCs that the encoding has had.
+    pub const fn epoch(&self) -> u32 {
+        self.epoch
+    }
+
+    /// Whether a key frame would reach anybody.
+    pub fn may_be_asked(&self, source_is_muted: bool) -> bool {
+        !source_is_muted && !self.takers.is_empty()
+    }
+
+    /// Whether it is sent now.
+    pub fn is_active(&self, now: Micros) -> bool {
+        self.newest
+            .is_some_and(|(_, at)| now.since(at) < PAUSED_AFTER)
+    }
+
+    /// The sender began again under another SSRC: everything counted by sequence number starts anew.
+    pub fn restart(&mut self, ssrc: u32, clock_rate: u32) {
+        if self.ssrc.is_some_and(|known| known != ssrc) {
+            self.epoch += 1;
+            self.row = self.snapshot();
+            self.register = ReceiveRegister::new(clock_rate);
+            self.sender_report = None;
+            self.newest = None;
+            if let Some(cache) = &mut self.cache {
+                cache.clear();
+            }
+            if let Some(timeline) = &mut self.timeline {
+                **timeline = Timeline::default();
+            }
+        }
+        self.ssrc = Some(ssrc);
+    }
+
+    /// Whether payload has to be kept: somebody may ask for it, or later packets carry it.
+    pub fn keeps(&self, now: Micros, repairs: bool) -> bool {
+        repairs || now < self.carried_until
+    }
+
+    /// Some slot wants earlier packets carried in later ones.
+    pub fn keep_to_carry(&mut self, now: Micros) {
+        self.carried_until = now + CARRY_HOLD;
+    }
+
+    /// Gives the cache up when nobody has needed it for some time.
+    pub fn drop_idle_cache(&mut self, now: Micros, repairs: bool) {
+        if !self.keeps(now, repairs) {
+            self.cache = None;
+        }
+    }
+
+    /// The cache, made on first use.
+    pub fn cache_mut(&mut self, kind: Kind) -> &mut PacketCache {
+        let least = match kind {
+            Kind::Audio => Size::AUDIO,
+            Kind::Video => Size::VIDEO,
+        };
+        self.cache.get_or_insert_with(|| PacketCache::new(least))
+    }
+
+    /// How long payload is to be kept for those who ask again.
+    pub const fn kept_for(&self) -> Micros {
+        self.kept_for
+    }
+
+    /// Keeps payload for as long as the slowest of its receivers can ask.
+    pub fn keep_for(&mut self, slowest_round_trip: Micros) {
+        let wanted = Micros(slowest_round_trip.0 * ROUND_TRIPS_KEPT);
+        self.kept_for = wanted.clamp(KEPT.0, KEPT.1);
+    }
+
+    /// Brings the lines near that a packet of this encoding needs.
+    pub fn touch(&self) -> u64 {
+        let taker = self.takers.first().map_or(0, |taker| taker.leg);
+        u64::from(self.ssrc.unwrap_or(taker)) ^ self.register.expected() ^ self.row.packets
+    }
+
+    /// Counters with what is computed on demand.
+    pub fn snapshot(&self) -> StreamRow {
+        let fates = self.register.fates();
+        let (changes_us, changes) = self.register.transit_changes();
+        StreamRow {
+            expected: self.row.expected + fates.expected,
+            lost: self.row.lost + fates.lost,
+            recovered: self.row.recovered + fates.recovered,
+            bursts: self.row.bursts + fates.bursts,
+            frames: self.row.frames + self.register.frames(),
+            transit_changes_us: self.row.transit_changes_us + changes_us,
+            transit_changes: self.row.transit_changes + changes,
+            red_recovered: self.row.red_recovered + self.register.by_redundancy(),
+            jitter_us: self.register.jitter_micros(),
+            keyframe_requests: self.key_frames.sent(),
+            ..self.row
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_streams_by_one_clock_name_the_same_moment() {
+        let start = Micros(1_795_000_000_250_000);
+        let report = |at: Micros, rtp: u32| SenderReportSeen {
+            ntp: at.to_ntp(),
+            rtp,
+            at,
+        };
+        let low = report(start, 0xffff_ff00);
+        let high = report(start + Micros::from_millis(400), 5_000);
+        // High's 5,000 is 400 ms after low's report: 36,000 ticks further.
+        let found = low.translate(&high, 5_000, 90_000);
+        let expected = 0xffff_ff00_u32.wrapping_add(36_000);
+        assert!(found.wrapping_sub(expected).wrapping_add(1) <= 2, "{found}");
+        let back = high.translate(&low, found, 90_000);
+        assert!(back.abs_diff(5_000) <= 1, "{back}");
+    }
+}

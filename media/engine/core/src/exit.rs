@@ -1,0 +1,222 @@
+//! The last step of a packet: header, payload and tag into the place from which the kernel takes it, and its number
+//! into the books of congestion control.
+
+use crate::bwe;
+use crate::fec::{FecSender, Lane};
+use crate::leg::Leg;
+use crate::link::{Held, Link};
+use crate::outbox::Outbox;
+use crate::pacer::Urgency;
+use crate::red::form::Carried;
+use crate::rewrite::Outgoing;
+use crate::slot::Slot;
+use crate::stats::LegRow;
+use crate::time::Micros;
+use engine_srtp::Outbound;
+use engine_wire::payload::{rtx, vp8};
+use engine_wire::rtp::{FixedHeader, FIXED_HEADER_LEN, NUMBER, NUMBERED_HEADER_LEN};
+use std::net::SocketAddr;
+use std::ops::Range;
+
+/// Bytes of padding in one packet: the count that stands in the last of them has eight bits (RFC 3550 section 5.1).
+const PADDING: usize = 255;
+
+const PADDING_BIT: u8 = 0x20;
+
+/// What stands around a payload.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Frame {
+    pub(crate) kind: bwe::Kind,
+    pub(crate) header: FixedHeader,
+    /// Whether the receiver reports on packets of this stream.
+    pub(crate) numbered: bool,
+}
+
+/// A payload as the source sent it, with its descriptor where the picture ids have to be written anew.
+pub(crate) type Payload<'a> = (&'a [u8], Option<vp8::Descriptor>);
+
+/// The way out to one leg: it exists only while media may be sent there.
+pub(crate) struct Exit<'a> {
+    now: Micros,
+    to: SocketAddr,
+    outbound: &'a mut Outbound,
+    row: &'a mut LegRow,
+    link: Option<&'a mut Link>,
+}
+
+impl Leg {
+    /// The way out and what is to be sent on it; `None` while the gate is closed, or nobody is there.
+    pub(crate) fn exit(&mut self, now: Micros) -> Option<(Exit<'_>, &mut [Slot])> {
+        let to = self.media_address()?;
+        let exit = Exit {
+            now,
+            to,
+            outbound: self.outbound.as_mut()?,
+            row: &mut self.row,
+            link: self.link.as_deref_mut(),
+        };
+        Some((exit, &mut self.slots))
+    }
+}
+
+impl Exit<'_> {
+    /// Whether a new packet of the slot may leave now. Pictures may have to wait; sound never does.
+    pub(crate) fn may_leave(&mut self, slot: &Slot, payload: usize, held: Held) -> bool {
+        let (now, bytes) = (self.now, payload + self.around());
+        let Some(link) = self.link.as_deref_mut() else {
+            return true;
+        };
+        if slot.numbered && slot.sends == bwe::Kind::Video {
+            return link.offer(now, Urgency::Picture, bytes, held);
+        }
+        link.note_unpaced(now, bytes);
+        true
+    }
+
+    /// Whether a packet of the slot may be sent again now.
+    pub(crate) fn may_repair(&mut self, slot: &Slot, payload: usize, held: Held) -> bool {
+        let (now, bytes) = (self.now, payload + self.around());
+        let link = self.link.as_deref_mut().filter(|_| slot.numbered);
+        link.is_none_or(|link| link.offer(now, Urgency::Repair, bytes, held))
+    }
+
+    /// Bytes that a packet has beside its payload.
+    const fn around(&self) -> usize {
+        NUMBERED_HEADER_LEN + self.outbound.profile().rtp_overhead()
+    }
+
+    /// Sends a packet of a slot as its source sent it, but for header and picture ids; repair packets protect it as it
+    /// leaves. Gives the bytes that leave, 0 if the key is spent.
+    pub(crate) fn media(
+        &mut self,
+        out: &mut Outbox,
+        frame: Frame,
+        numbers: Outgoing,
+        payload: Payload<'_>,
+        fec: Option<&mut FecSender>,
+    ) -> usize {
+        let (now, len) = (self.now, payload.0.len());
+        self.send(out, frame, numbers.sequence, len, |room, start| {
+            fill(&mut room[start..], payload, numbers);
+            if let Some(fec) = fec {
+                fec.protect(now, numbers.sequence, room, number_within(start));
+            }
+        })
+    }
+
+    /// Sends a packet of sound that carries earlier ones (RFC 2198), all of payload type `inner`.
+    pub(crate) fn sound(
+        &mut self,
+        out: &mut Outbox,
+        frame: Frame,
+        numbers: Outgoing,
+        (carried, inner, payload): (&Carried<'_>, u8, &[u8]),
+    ) -> usize {
+        let len = carried.len() + payload.len();
+        self.send(out, frame, numbers.sequence, len, |room, start| {
+            let (earlier, last) = room[start..].split_at_mut(carried.len());
+            carried.write(inner, earlier);
+            last.copy_from_slice(payload);
+        })
+    }
+
+    /// Sends a repair packet for pictures, on a stream of its own.
+    pub(crate) fn fec(
+        &mut self,
+        out: &mut Outbox,
+        frame: Frame,
+        sequence: u64,
+        lane: &Lane,
+    ) -> usize {
+        let len = self.send(out, frame, sequence, lane.len(), |room, start| {
+            lane.write(&mut room[start..]);
+        });
+        if let Some(link) = self.link.as_deref_mut() {
+            link.note_unpaced(self.now, len);
+        }
+        len
+    }
+
+    /// Sends a packet again on the stream of retransmissions (RFC 4588), under that stream's own number.
+    pub(crate) fn repair(
+        &mut self,
+        out: &mut Outbox,
+        frame: Frame,
+        (rtx_sequence, numbers): (u64, Outgoing),
+        payload: Payload<'_>,
+    ) -> usize {
+        let len = 2 + payload.0.len();
+        self.send(out, frame, rtx_sequence, len, |room, start| {
+            let (original, rest) = room[start..].split_at_mut(2);
+            // Two bytes are what it needs.
+            let _ = rtx::write_original_sequence(original, numbers.sequence as u16);
+            fill(rest, payload, numbers);
+        })
+    }
+
+    /// Sends a packet of padding alone, which receivers pass over.
+    pub(crate) fn padding(&mut self, out: &mut Outbox, frame: Frame, sequence: u64) -> usize {
+        self.send(out, frame, sequence, PADDING, |room, start| {
+            room[0] |= PADDING_BIT;
+            room[start..].fill(0);
+            room[start + PADDING - 1] = PADDING as u8;
+        })
+    }
+
+    fn send(
+        &mut self,
+        out: &mut Outbox,
+        frame: Frame,
+        sequence: u64,
+        payload: usize,
+        write: impl FnOnce(&mut [u8], usize),
+    ) -> usize {
+        let overhead = self.outbound.profile().rtp_overhead();
+        let link = self.link.as_deref_mut().filter(|_| frame.numbered);
+        let start = match link {
+            Some(_) => NUMBERED_HEADER_LEN,
+            None => FIXED_HEADER_LEN,
+        };
+        let plain = start + payload;
+        let room = out.room(plain + overhead);
+        if let Some(link) = link {
+            let number = link.note_sent(self.now, plain + overhead, frame.kind);
+            frame.header.write_numbered(room, link.extension(), number);
+        } else {
+            frame.header.write(room);
+        }
+        write(&mut room[..plain], start);
+        let Ok(len) = self.outbound.protect_rtp(room, plain, start, sequence) else {
+            return 0;
+        };
+        out.commit(self.to, len);
+        self.row.count_rtp(self.now, len);
+        len
+    }
+}
+
+/// Where the transport-wide number lies in a packet whose payload begins at `start`: a receiver's FEC counts it as zero.
+const fn number_within(start: usize) -> Range<usize> {
+    if start == NUMBERED_HEADER_LEN {
+        NUMBER
+    } else {
+        0..0
+    }
+}
+
+fn fill(room: &mut [u8], (payload, descriptor): Payload<'_>, numbers: Outgoing) {
+    room.copy_from_slice(payload);
+    if let (Some(descriptor), Some(ids)) = (descriptor, numbers.pictures) {
+        descriptor.rewrite(room, ids.picture, ids.tl0);
+    }
+}
+
+impl LegRow {
+    fn count_rtp(&mut self, now: Micros, bytes: usize) {
+        if bytes > 0 {
+            self.rtp_out += 1;
+            self.bytes_out += bytes as u64;
+            self.last_out_us = now.0;
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! The way to one receiver that reports on each packet: what its link carries, and when each packet may leave.
+//!
+//! `bwe` tells the rate and `pacer` holds pictures to it; here both meet the leg. A packet that is held is a number of
+//! its slot, no more: when its turn comes it is written from the source's retransmission cache, by the same way as a
+//! retransmission, and asks the gate again.
+
+use crate::bwe::{Estimator, Kind};
+use crate::pacer::{Pacer, Urgency};
+use crate::stats::LegRow;
+use crate::time::Micros;
+use engine_wire::rtcp::TransportFeedback;
+
+/// First guess: what carries sound and a small picture, on which the first probes build.
+const START_BPS: u32 = 400_000;
+/// Between two looks at the estimate.
+const POLL: Micros = Micros::from_millis(25);
+/// And where nothing has been sent for a while.
+const POLL_IDLE: Micros = Micros::from_millis(200);
+/// Without packets for so long a link is idle.
+const IDLE: Micros = Micros::from_millis(500);
+/// Bytes of IP and UDP around each packet (IPv4; four fifths of IPv6's, which errs on the careful side).
+const BELOW: usize = 28;
+
+/// A packet that waits for its turn: a slot of the leg and the extended number that the packet has there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Held {
+    /// Position of the slot in the leg.
+    pub slot: u16,
+    /// Extended sequence number in the slot.
+    pub sequence: u64,
+    /// It left before and is to be sent again.
+    pub again: bool,
+}
+
+impl Held {
+    /// A new packet.
+    pub const fn new(slot: u16, sequence: u64) -> Self {
+        Self {
+            slot,
+            sequence,
+            again: false,
+        }
+    }
+
+    /// One that the receiver has asked for again.
+    pub const fn again(slot: u16, sequence: u64) -> Self {
+        Self {
+            slot,
+            sequence,
+            again: true,
+        }
+    }
+}
+
+/// Congestion control and pacing towards one leg.
+#[derive(Debug)]
+pub struct Link {
+    /// Identifier of the transport-wide number's header extension.
+    extension: u8,
+    estimator: Estimator,
+    pacer: Pacer<Held>,
+    wanted_bps: u32,
+    poll_at: Micros,
+    last_sent: Micros,
+    padding_out: u64,
+    reports_in: u64,
+}
+
+impl Link {
+    /// A link of which nothing is known yet; `extension` is the negotiated identifier, 1 to 14.
+    pub fn new(now: Micros, extension: u8) -> Self {
+        Self {
+            extension,
+            estimator: Estimator::new(now, START_BPS),
+            pacer: Pacer::new(now, START_BPS),
+            wanted_bps: 0,
+            poll_at: now,
+            last_sent: now,
+            padding_out: 0,
+            reports_in: 0,
+        }
+    }
+
+    /// Identifier of the header extension.
+    pub const fn extension(&self) -> u8 {
+        self.extension
+    }
+
+    /// Enters a packet of that many bytes of UDP payload, and gives its transport-wide number.
+    pub fn note_sent(&mut self, now: Micros, bytes: usize, kind: Kind) -> u16 {
+        self.last_sent = now;
+        self.estimator.note_sent(now, bytes + BELOW, kind)
+    }
+
+    /// Sound leaves at once, and takes from what pictures may use.
+    pub fn note_unpaced(&mut self, now: Micros, bytes: usize) {
+        self.pacer.note_sent(now, bytes + BELOW);
+    }
+
+    /// Whether a packet may leave now. If not, it is held, or counted as refused.
+    pub fn offer(&mut self, now: Micros, urgency: Urgency, bytes: usize, held: Held) -> bool {
+        self.pacer.offer(now, urgency, bytes + BELOW, held)
+    }
+
+    /// The next held packet whose turn it is.
+    pub fn next_held(&mut self, now: Micros) -> Option<Held> {
+        self.pacer.next(now)
+    }
+
+    /// Forgets what is held for a slot that shows something else now.
+    pub fn forget_slot(&mut self, slot: u16) {
+        self.pacer.retain(|held| held.slot != slot);
+    }
+
+    /// How long what is held will take.
+    pub fn delay(&self) -> Micros {
+        self.pacer.delay()
+    }
+
+    /// A report of the receiver.
+    pub fn handle_feedback(&mut self, now: Micros, feedback: &TransportFeedback<'_>) {
+        self.reports_in += 1;
+        self.estimator.on_feedback(now, feedback);
+        self.apply(now);
+    }
+
+    /// Bit/s that would be sent if the link carried it: what probes look for.
+    pub fn set_wanted(&mut self, bps: u32) {
+        self.wanted_bps = bps;
+    }
+
+    /// Time passes; gives the bytes that a probe lacks now.
+    pub fn handle_timeout(&mut self, now: Micros) -> usize {
+        if self.poll_at <= now {
+            self.estimator.poll(now, self.wanted_bps);
+            self.apply(now);
+            let idle = now.since(self.last_sent) > IDLE;
+            self.poll_at = now + if idle { POLL_IDLE } else { POLL };
+        }
+        self.estimator.padding(now)
+    }
+
+    /// A packet of a probe was sent, of that many bytes of UDP payload.
+    pub fn note_padding(&mut self, now: Micros, bytes: usize) {
+        self.padding_out += bytes as u64;
+        self.pacer.note_sent(now, bytes + BELOW);
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout) and [`next_held`](Self::next_held) next.
+    pub fn next_at(&self, now: Micros) -> Micros {
+        let others = [self.pacer.next_at(), self.estimator.next_padding_at(now)];
+        others.into_iter().flatten().fold(self.poll_at, Micros::min)
+    }
+
+    /// Bit/s that the link carries, sound and everything else together, with the headers below.
+    pub fn estimate_bps(&self) -> u32 {
+        self.estimator.estimate_bps()
+    }
+
+    /// The row of counters with what is known of the link.
+    pub fn enter(&self, row: LegRow) -> LegRow {
+        let (state, pacer) = (self.estimator.state(), self.pacer.counts());
+        LegRow {
+            feedback_in: self.reports_in,
+            estimate_bps: state.estimate_bps.into(),
+            link_queue_us: state.queue.0,
+            link_loss_ppm: (state.loss * 1e6) as u64,
+            paced: pacer.held,
+            pacer_drops: pacer.refused + pacer.expired,
+            padding_out: self.padding_out,
+            ..row
+        }
+    }
+
+    fn apply(&mut self, now: Micros) {
+        let (bps, smooth) = (self.estimate_bps(), self.estimator.wants_smooth());
+        self.pacer.set_rate(now, bps, smooth);
+    }
+}

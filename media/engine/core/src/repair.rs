@@ -1,0 +1,232 @@
+//! Packets out of a source's cache: those that a receiver lost, those that waited for their turn, and those that are sent
+//! once more to probe a link. All ask again whether they may be sent, and to whom.
+
+use crate::api::{Codec, Format, Site};
+use crate::bwe;
+use crate::cache::Cached;
+use crate::contain::strike;
+use crate::exit::{Exit, Frame, Payload};
+use crate::forward::picture_ids;
+use crate::leg::Leg;
+use crate::link::Held;
+use crate::outbox::Outbox;
+use crate::rewrite::{Outgoing, StreamKey};
+use crate::shard::Shard;
+use crate::slot::{PayloadMap, Slot};
+use crate::time::Micros;
+use engine_wire::payload::vp8;
+use engine_wire::rtp::FixedHeader;
+
+/// Packets of late that a probe sends once more, one after the other.
+const PADDING_BACK: u64 = 16;
+
+/// A packet as it stands in the cache, with what it becomes in the slot.
+struct Kept<'a> {
+    map: PayloadMap,
+    marker: bool,
+    key_frame: bool,
+    numbers: Outgoing,
+    payload: Payload<'a>,
+}
+
+impl Shard {
+    /// Sends a packet again that the receiver of a slot lost (RFC 4588).
+    pub(crate) fn repair(
+        &mut self,
+        now: Micros,
+        (index, slot): (u32, usize),
+        sequence: u16,
+        out: &mut Outbox,
+    ) {
+        // The leg is taken out for the time, since packet and receiver belong to two legs.
+        let Some(mut leg) = self.legs[index as usize].take() else {
+            return;
+        };
+        if self.repair_on(now, &mut leg, slot, sequence, out).is_none() {
+            leg.slots[slot].row.rtx_misses += 1;
+        }
+        strike(self.armed, leg.room, Site::Repair);
+        self.legs[index as usize] = Some(leg);
+    }
+
+    fn repair_on(
+        &self,
+        now: Micros,
+        leg: &mut Leg,
+        slot: usize,
+        sequence: u16,
+        out: &mut Outbox,
+    ) -> Option<()> {
+        let round_trip = leg.round_trip();
+        let (mut exit, slots) = leg.exit(now)?;
+        let number = slot as u16;
+        let slot = &mut slots[slot];
+        slot.spec.rtx_ssrc?;
+        let kept = self.kept(slot, sequence)?;
+        let sequence = kept.numbers.sequence;
+        if slot.was_repaired(now, sequence, round_trip) {
+            return Some(());
+        }
+        slot.take_repair_budget(now, sequence)?;
+        if exit.may_repair(slot, kept.payload.0.len(), Held::again(number, sequence)) {
+            exit.again(out, slot, &kept, bwe::Kind::Repair)?;
+        }
+        Some(())
+    }
+
+    /// A packet that a slot was given, as it left or is to leave; `None` when it is no longer to be had.
+    fn kept<'a>(&'a self, slot: &Slot, sequence: u16) -> Option<Kept<'a>> {
+        let trace = slot.rewriter.trace(sequence)?;
+        // What filled the slot before is no longer anyone's to ask for, and nothing that is shown now needs it.
+        let filling = slot.filling.as_ref()?;
+        filling.flowing.filter(|s| s.is_beside(&trace.stream))?;
+        let (cached, format) = self.cached(trace.stream, trace.sequence)?;
+        let map = slot.map_format(format)?;
+        let descriptor = (map.codec == Codec::Vp8)
+            .then(|| vp8::Descriptor::parse(cached.payload).ok())
+            .flatten();
+        let pictures = descriptor.as_ref().map(picture_ids);
+        Some(Kept {
+            map,
+            marker: cached.marker,
+            key_frame: descriptor.is_some_and(|d| d.is_key_frame),
+            numbers: trace.outgoing(cached.timestamp, pictures)?,
+            payload: (cached.payload, descriptor),
+        })
+    }
+
+    /// What the link of one leg is due: packets that were held, and what a probe lacks. Gives when to come again.
+    pub(crate) fn serve_link(
+        &mut self,
+        now: Micros,
+        index: u32,
+        out: &mut Outbox,
+    ) -> Option<Micros> {
+        // The leg is taken out for the time, since packets and receiver belong to different legs.
+        let mut leg = self.legs[index as usize].take()?;
+        let next = self.serve(now, &mut leg, out);
+        self.legs[index as usize] = Some(leg);
+        self.heed_link(now, index, out);
+        next
+    }
+
+    /// Sees to it that what is held leaves when its turn comes.
+    pub(crate) fn wake_for_link(&mut self, now: Micros, index: u32) {
+        let link = self.leg(index).and_then(|leg| leg.link.as_deref());
+        if let Some(at) = link.map(|link| link.next_at(now)) {
+            self.wake_by(index, at);
+        }
+    }
+
+    fn serve(&self, now: Micros, leg: &mut Leg, out: &mut Outbox) -> Option<Micros> {
+        while let Some(held) = leg.link.as_mut()?.next_held(now) {
+            self.release(now, leg, held, out);
+        }
+        let mut padding = leg.link.as_mut()?.handle_timeout(now);
+        let mut back = 0;
+        while padding > 0 {
+            let Some(sent) = self.pad(now, leg, back, out) else {
+                break;
+            };
+            leg.link.as_mut()?.note_padding(now, sent);
+            padding = padding.saturating_sub(sent);
+            back += 1;
+        }
+        Some(leg.link.as_ref()?.next_at(now))
+    }
+
+    /// Sends a packet whose turn has come, unless what fills its slot has changed.
+    fn release(&self, now: Micros, leg: &mut Leg, held: Held, out: &mut Outbox) -> Option<()> {
+        let (mut exit, slots) = leg.exit(now)?;
+        let slot = slots.get_mut(usize::from(held.slot))?;
+        let kept = self.kept(slot, held.sequence as u16)?;
+        if kept.numbers.sequence != held.sequence {
+            return None;
+        }
+        if held.again {
+            return exit.again(out, slot, &kept, bwe::Kind::Repair).map(|_| ());
+        }
+        let frame = slot.frame(kept.map.to, kept.marker, kept.numbers);
+        exit.media(out, frame, kept.numbers, kept.payload, slot.fec_mut());
+        slot.count_sent(kept.payload.0.len(), kept.key_frame, kept.map);
+        slot.write_fec(now, kept.marker, (&mut exit, out));
+        Some(())
+    }
+
+    /// Sends something for a probe: a packet of late once more, since that may mend a loss, or padding where there is
+    /// none. `back` counts from the newest packet. Gives the bytes sent; `None` if the leg has nothing to pad with.
+    fn pad(&self, now: Micros, leg: &mut Leg, back: u64, out: &mut Outbox) -> Option<usize> {
+        let (mut exit, slots) = leg.exit(now)?;
+        let repairs = |slot: &&mut Slot| slot.numbered && slot.spec.rtx_ssrc.is_some();
+        let slot = slots.iter_mut().find(repairs)?;
+        let newest = slot.rewriter.next_sequence().wrapping_sub(1);
+        let kept = self.kept(slot, newest.wrapping_sub(back % PADDING_BACK) as u16);
+        let sent = match kept.filter(|kept| kept.map.rtx.is_some()) {
+            Some(kept) => exit.again(out, slot, &kept, bwe::Kind::Padding)?,
+            None => exit.pad(out, slot)?,
+        };
+        Some(sent).filter(|bytes| *bytes > 0)
+    }
+
+    /// A packet of a source that is still let through.
+    fn cached(&self, stream: StreamKey, sequence: u64) -> Option<(Cached<'_>, &Format)> {
+        let leg = self.leg(*self.by_id.get(&stream.leg)?)?;
+        let mut sources = leg.sources.iter();
+        let source = sources.find(|source| source.spec.source == stream.source)?;
+        let may_pass = leg.gate_open() && !source.muted;
+        let encoding = source.encodings.get(usize::from(stream.encoding))?;
+        let encoding = Some(encoding).filter(|encoding| encoding.epoch() == stream.epoch)?;
+        let cache = encoding.cache.as_ref().filter(|_| may_pass)?;
+        let cached = cache.get(sequence)?;
+        Some((cached, source.format(cached.payload_type)?))
+    }
+}
+
+impl Exit<'_> {
+    /// Sends a packet of the slot once more, on the stream of retransmissions (RFC 4588).
+    fn again(
+        &mut self,
+        out: &mut Outbox,
+        slot: &mut Slot,
+        kept: &Kept<'_>,
+        kind: bwe::Kind,
+    ) -> Option<usize> {
+        let payload_type = kept.map.rtx?;
+        let (mut frame, sequence) = slot.repair_frame(payload_type, kind)?;
+        frame.header.marker = kept.marker;
+        frame.header.timestamp = kept.numbers.timestamp;
+        slot.row.rtx_packets += 1;
+        Some(self.repair(out, frame, (sequence, kept.numbers), kept.payload))
+    }
+
+    /// Sends padding alone on the stream of retransmissions.
+    fn pad(&mut self, out: &mut Outbox, slot: &mut Slot) -> Option<usize> {
+        let payload_type = slot.spec.formats.iter().find_map(|format| format.rtx_pt)?;
+        let (frame, sequence) = slot.repair_frame(payload_type, bwe::Kind::Padding)?;
+        Some(self.padding(out, frame, sequence))
+    }
+}
+
+impl Slot {
+    /// Header and number of the next packet of retransmissions; each number is given once.
+    fn repair_frame(&mut self, payload_type: u8, kind: bwe::Kind) -> Option<(Frame, u64)> {
+        let sequence = self.rtx_next;
+        let header = FixedHeader {
+            marker: false,
+            payload_type,
+            sequence: sequence as u16,
+            timestamp: 0,
+            ssrc: self.spec.rtx_ssrc?,
+        };
+        self.rtx_next += 1;
+        let numbered = self.numbered;
+        Some((
+            Frame {
+                kind,
+                header,
+                numbered,
+            },
+            sequence,
+        ))
+    }
+}

@@ -1,0 +1,263 @@
+//! Figures equal what the link did: loss before and after repair, runs of it, jitter, round trip, both ways, whether it
+//! loses at random, in runs or in a queue, in any order and twice. What figures are known to lie about is a test each.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap fails its test")]
+
+mod support;
+
+use engine_core::stats::StreamRow;
+use support::{ms, Jitter, Loss, Path, PeerSpec, World};
+
+const PLAIN: [PeerSpec; 2] = [PeerSpec {
+    audio: true,
+    video: true,
+    audio_slots: 1,
+    video_slots: 1,
+    names_ssrcs: true,
+    simulcast: false,
+    temporal: false,
+    profile: "AEAD_AES_128_GCM",
+    clock_offset: 0,
+}; 2];
+
+fn call(seed: u64, path: Path, specs: [PeerSpec; 2]) -> World {
+    let mut world = World::with_room(seed, path, &specs);
+    world.set_feeds(&[((1, 0), (0, 0)), ((1, 1), (0, 1))]);
+    world.run(ms(1_000));
+    world
+}
+
+fn percent(part: u64, whole: u64) -> f64 {
+    100.0 * part as f64 / whole.max(1) as f64
+}
+
+/// Both streams that a peer sends.
+fn sent(world: &World, peer: usize) -> StreamRow {
+    sum([world.source_row(peer, 0), world.source_row(peer, 1)])
+}
+
+/// Both slots of a peer.
+fn taken(world: &World, peer: usize) -> StreamRow {
+    sum([world.slot_row(peer, 0), world.slot_row(peer, 1)])
+}
+
+fn sum(rows: [StreamRow; 2]) -> StreamRow {
+    let [a, b] = rows;
+    StreamRow {
+        expected: a.expected + b.expected,
+        lost: a.lost + b.lost,
+        bursts: a.bursts + b.bursts,
+        ..a
+    }
+}
+
+fn kinds_of_loss() -> Vec<Loss> {
+    let bursts = |share, mean| Loss::Bursts { share, mean };
+    let random = [0.0, 0.005, 0.02, 0.1, 0.2, 0.3].map(Loss::Random);
+    [random.to_vec(), vec![bursts(0.05, 4.0), bursts(0.15, 8.0)]].concat()
+}
+
+/// Packets of RTP that a link lost so far, of the streams with these SSRCs.
+fn truth(world: &World, to: std::net::SocketAddr, ssrcs: [u32; 2]) -> u64 {
+    let lost = ssrcs.iter().map(|ssrc| world.net.lost.get(&(to, *ssrc)));
+    lost.flatten().sum()
+}
+
+/// Of any kind of loss on the way up, the share that is told two seconds after is the share that was lost.
+#[test]
+fn loss_up_is_within_a_third_of_a_percent() {
+    for (seed, loss) in (100..).zip(kinds_of_loss()) {
+        let mut world = call(seed, Path::with_delay(20).shaking(5), PLAIN);
+        let ssrcs = [0, 1].map(|source| world.peers[0].senders[source].ssrc);
+        let (to, before) = (world.engine_address, sent(&world, 0));
+        world.peers[0].up.loss = loss;
+        world.run(ms(20_000));
+        let lost = truth(&world, to, ssrcs);
+        world.peers[0].up.loss = Loss::Off;
+        world.run(ms(2_000));
+        let after = sent(&world, 0);
+        let told = percent(after.lost - before.lost, after.expected - before.expected);
+        let true_share = percent(lost, after.expected - before.expected);
+        assert!(
+            (told - true_share).abs() < 0.3,
+            "{loss:?}: {told} told, {true_share} true"
+        );
+    }
+}
+
+/// The same on the way down, by the receivers' reports.
+#[test]
+fn loss_down_is_within_a_third_of_a_percent() {
+    for (seed, loss) in (200..).zip(kinds_of_loss()) {
+        let mut world = call(seed, Path::with_delay(20).shaking(5), PLAIN);
+        world.run(ms(1_500));
+        let ssrcs = [0, 1].map(|slot| world.peers[1].receivers[slot].spec.ssrc);
+        let (to, before) = (world.peers[1].address, taken(&world, 1));
+        world.peers[1].down.loss = loss;
+        world.run(ms(20_000));
+        let lost = truth(&world, to, ssrcs);
+        world.peers[1].down.loss = Loss::Off;
+        world.run(ms(2_000));
+        let after = taken(&world, 1);
+        let told = percent(after.lost - before.lost, after.expected - before.expected);
+        let true_share = percent(lost, after.expected - before.expected);
+        assert!(
+            (told - true_share).abs() < 0.3,
+            "{loss:?}: {told} told, {true_share} true"
+        );
+    }
+}
+
+/// A loss that begins shows in the figures of the two seconds after it: up nearly whole, down as far as reports have come.
+#[test]
+fn a_loss_that_begins_is_seen_within_two_seconds() {
+    let mut world = call(3, Path::with_delay(20), PLAIN);
+    world.run(ms(4_000));
+    world.peers[0].up.loss = Loss::Random(0.3);
+    world.peers[1].down.loss = Loss::Random(0.3);
+    let before = (sent(&world, 0), taken(&world, 1));
+    world.run(ms(2_000));
+    let after = (sent(&world, 0), taken(&world, 1));
+    for (old, new, least) in [(before.0, after.0, 20.0), (before.1, after.1, 10.0)] {
+        let told = percent(new.lost - old.lost, new.expected - old.expected);
+        assert!(told > least, "{told}: {new:?}");
+    }
+}
+
+/// Runs of lost packets are as many and as long as the link made them.
+#[test]
+fn runs_are_counted_as_the_link_made_them() {
+    for (seed, mean) in [(31, 2.0), (32, 4.0), (33, 8.0)] {
+        // One stream alone: a link's run of packets is spread over all that share it.
+        let alone = PeerSpec {
+            video: false,
+            ..PLAIN[0]
+        };
+        let mut world = World::with_room(seed, Path::with_delay(20), &[alone, PLAIN[1]]);
+        world.set_feeds(&[((1, 0), (0, 0))]);
+        world.run(ms(1_000));
+        world.peers[0].sends_reports = false;
+        world.peers[0].up.loss = Loss::Bursts { share: 0.08, mean };
+        world.run(ms(120_000));
+        world.peers[0].up.loss = Loss::Off;
+        world.run(ms(2_000));
+        let row = world.source_row(0, 0);
+        let told = row.lost as f64 / row.bursts as f64;
+        let way = (world.peers[0].address, world.engine_address);
+        let made = world.net.link(way).unwrap().counters().mean_run();
+        assert!(
+            (told - made).abs() < 0.15 * made,
+            "{told} told, {made} made"
+        );
+    }
+}
+
+/// The round trip is the link's, whichever way it is longer.
+#[test]
+fn round_trips_are_within_five_milliseconds() {
+    for (seed, up, down) in [(41, 5, 5), (42, 10, 90), (43, 140, 10), (44, 150, 150)] {
+        let mut world = call(seed, Path::PERFECT, PLAIN);
+        world.peers[1].up = Path::with_delay(up);
+        world.peers[1].down = Path::with_delay(down).losing(0.05);
+        world.run(ms(5_000));
+        let told = world.leg_row(1).rtt_us / 1_000;
+        assert!(told.abs_diff(up + down) <= 5, "{told} for {up} and {down}");
+    }
+}
+
+/// A retransmission does not make a lost packet a received one: before and after repair are two figures.
+#[test]
+fn repaired_loss_is_still_loss() {
+    let mut world = call(9, Path::with_delay(20), PLAIN);
+    world.peers[0].up.loss = Loss::Random(0.1);
+    world.run(ms(20_000));
+    world.peers[0].up.loss = Loss::Off;
+    world.run(ms(2_500));
+    let row = world.source_row(0, 1);
+    let ssrc = world.peers[0].senders[1].ssrc;
+    assert_eq!(row.lost, world.net.lost[&(world.engine_address, ssrc)]);
+    assert!(row.lost > 100, "{}", row.lost);
+    assert!(row.recovered * 100 > row.lost * 97, "{row:?}");
+}
+
+/// What a sender's link lost is not among what its receivers' links lose, though they see the holes.
+#[test]
+fn a_senders_loss_is_not_its_receivers() {
+    let mut world = call(10, Path::with_delay(20), PLAIN);
+    world.peers[0].repairs = false;
+    world.peers[0].up.loss = Loss::Random(0.1);
+    world.run(ms(20_000));
+    let (source, slot) = (world.source_row(0, 1), world.slot_row(1, 1));
+    assert!(source.lost > 100 && source.recovered == 0);
+    assert!(slot.lost <= 2, "{} of {}", slot.lost, slot.expected);
+    world.peers[1].down.loss = Loss::Random(0.05);
+    world.run(ms(20_000));
+    let after = world.slot_row(1, 1);
+    let (lost, expected) = (after.lost - slot.lost, after.expected - slot.expected);
+    let to = world.peers[1].address;
+    let truth = world.net.lost[&(to, world.peers[1].receivers[1].spec.ssrc)];
+    assert!(lost.abs_diff(truth) <= 6, "{lost} told, {truth} true");
+    assert!((0.035..0.065).contains(&(lost as f64 / expected as f64)));
+}
+
+/// Another order and copies are no loss, neither here nor in what the sender is told.
+#[test]
+fn another_order_and_copies_are_no_loss() {
+    let mut world = call(11, Path::with_delay(20), PLAIN);
+    world.peers[0].up.jitter = Jitter::UniformUs(60_000);
+    world.peers[0].up.duplicate = 0.2;
+    for _ in 0..200 {
+        world.run(ms(100));
+        assert_eq!(world.source_row(0, 0).lost, 0);
+        assert_eq!(world.source_row(0, 1).lost, 0);
+    }
+    world.peers[0].up = Path::with_delay(20);
+    world.run(ms(2_500));
+    for source in [0, 1] {
+        let ssrc = world.peers[0].senders[source].ssrc;
+        let mut blocks = world.peers[0].blocks.iter().rev();
+        let (_, last) = blocks.find(|(_, block)| block.ssrc == ssrc).unwrap();
+        assert_eq!(last.cumulative_lost, 0);
+    }
+}
+
+/// At every moment: no count falls, and no figure contradicts another, whatever the link does.
+#[test]
+fn counts_only_grow_whatever_the_link_does() {
+    let mut world = call(12, Path::lossy(0.15), PLAIN);
+    let mut before = world.snapshot().streams;
+    for _ in 0..300 {
+        world.run(ms(67));
+        let after = world.snapshot().streams;
+        for (old, new) in before.iter().zip(&after) {
+            assert!(
+                new.expected >= old.expected
+                    && new.lost >= old.lost
+                    && new.recovered >= old.recovered
+            );
+            assert!(new.bursts >= old.bursts && new.frames >= old.frames);
+            assert!(new.lost <= new.expected, "{new:?}");
+        }
+        before = after;
+    }
+    assert!(before.iter().filter(|row| row.lost > 20).count() >= 3);
+}
+
+/// The mean over any interval of what the register sums up is what the network added in that interval.
+#[test]
+fn jitter_of_an_interval_is_that_of_the_interval() {
+    let mut world = call(13, Path::with_delay(20), PLAIN);
+    for (millis, jitter) in [(0, 0.0), (12, 4_000.0), (30, 10_000.0), (0, 0.0)] {
+        world.peers[0].up.jitter = Jitter::UniformUs(millis * 1_000);
+        world.run(ms(500));
+        let before = world.source_row(0, 0);
+        world.run(ms(30_000));
+        let after = world.source_row(0, 0);
+        let changes = after.transit_changes - before.transit_changes;
+        assert!(changes > 1_400);
+        let mean = (after.transit_changes_us - before.transit_changes_us) as f64 / changes as f64;
+        assert!(
+            (mean - jitter).abs() < 100.0 + jitter * 0.1,
+            "{mean} for {jitter}"
+        );
+    }
+}

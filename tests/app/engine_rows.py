@@ -1,0 +1,43 @@
+"""Rows of the engine's snapshot as tests make them: only what matters, the rest is 0."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from bridge.app.quality import Totals
+from media.api import Latency, Snapshot
+
+STREAMS = np.dtype([(n, "<u8") for n in ("leg", "direction", "index", "packets", *Totals._fields)])
+LEGS = np.dtype([(n, "<u8") for n in ("leg", "rtt_us")])
+SHARDS = np.dtype([(n, "<u8") for n in ("shard", "datagrams_out", "send_drops")])
+BOUNDS = np.array([1024, 16_384, 65_536, 2**64 - 1], "<u8")
+
+Rows = np.ndarray[Any, np.dtype[Any]]
+
+
+def streams(*rows: Mapping[str, int]) -> Rows:
+    """Rows of sources and slots; each has carried something unless it says otherwise."""
+    array = np.zeros(len(rows), STREAMS)
+    for at, row in enumerate(rows):
+        for name, value in ({"packets": 1} | dict(row)).items():
+            array[name][at] = value
+    return array
+
+
+def legs(rtt_us: Mapping[int, int]) -> Rows:
+    """Rows of legs with their round trips."""
+    return np.array(list(rtt_us.items()), LEGS)
+
+
+def snapshot(
+    of_streams: Rows,
+    of_legs: Rows,
+    counts: tuple[int, int, int, int] = (0, 0, 0, 0),
+    sends: tuple[int, int] = (0, 0),
+) -> Snapshot:
+    """One shard's snapshot: forwarded below 1, below 16, below 65 ms and later; datagrams sent and dropped."""
+    delays = np.array([counts], "<u8")
+    latency = Latency(bounds_us=BOUNDS, counts=delays, sum_us=delays[:, 0], impossible=delays[:, 0])
+    shards = np.array([(0, *sends)], SHARDS)
+    return Snapshot(legs=of_legs, streams=of_streams, shards=shards, latency=latency)

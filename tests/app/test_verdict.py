@@ -1,0 +1,260 @@
+"""The verdict names who is to blame, and nobody where nobody is: on a model that knows links and not verdicts."""
+
+import itertools
+from collections import Counter
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bridge.app.live import LiveRoom, MediaLeg
+from bridge.app.quality import Carries, Figures
+from bridge.app.verdict import BridgeView, Judge, View
+from bridge.app.watch import Watch
+from bridge.rooms.model import ParticipantId
+from signalling.messages import Verdict
+from tests.app.consultation_model import Bridge, Consultation, Link, Person, Random
+from tests.app.engine_rows import legs, snapshot, streams
+
+FAULT_FROM, UNTIL = 12, 40
+NAMED_WITHIN = 14
+
+
+class Observed:
+    """A consultation as the bridge sees it: rows and reports go into the real `Watch`."""
+
+    def __init__(self, model: Consultation) -> None:
+        self.model = model
+        self.watch = Watch()
+        room: Any = SimpleNamespace()
+        self.live = LiveRoom(room, 1)
+        for person in model.people:
+            self.live.legs[ParticipantId(f"p_{person.number}")] = MediaLeg(person.number)
+        everyone = [person.number for person in model.people]
+        self.live.plan = {(a, b): (b, 0) for a in everyone for b in everyone if a != b}
+        self.legs: Any = SimpleNamespace(
+            shard_of=lambda _room: 0, description=lambda _leg: SimpleNamespace(content_slots=())
+        )
+
+    def step(self) -> dict[int, Verdict]:
+        """One second; everybody's verdict by number."""
+        self.model.step()
+        now = self.model.second
+        for person in self.model.people:
+            due = [one for one in person.outbox if one[0] <= now]
+            person.outbox = [one for one in person.outbox if one[0] > now]
+            for at, report in due:
+                self.live.legs[ParticipantId(f"p_{person.number}")].hints.take(at, report)
+        taken = snapshot(
+            streams(*(row for person in self.model.people for row in _rows(person))),
+            legs({person.number: 40_000 for person in self.model.people}),
+            tuple(self.model.bridge.counts.tolist()),
+            tuple(self.model.bridge.sends.tolist()),
+        )
+        self.watch.observe(taken, now)
+        return {one.leg: one.verdict for one in self.watch.assess(self.live, self.legs).values()}
+
+
+def _rows(person: Person) -> list[dict[str, int]]:
+    own = [(0, kind, kind, counts) for kind, counts in enumerate((person.sound, person.picture))]
+    taken = [(1, 2 * number + kind, kind, slot.told) for (number, kind), slot in person.slots.items()]
+    return [
+        {"leg": person.number, "direction": direction, "index": index, "kind": kind} | vars(counts)
+        for direction, index, kind, counts in own + taken
+    ]
+
+
+def ordinary(number: int, random: Random) -> Person:
+    """Somebody on an ordinary link: a little loss, a little jitter, not all with a camera on."""
+
+    def link() -> Link:
+        return Link(
+            delay=random.uniform(0.005, 0.06),
+            jitter=random.uniform(0.0005, 0.006),
+            loss=random.uniform(0, 0.006),
+            run=random.uniform(1, 1.5),
+        )
+
+    return Person(number, link(), link(), has_camera=random.random() < 0.85)
+
+
+def _lose(link: Link, random: Random) -> None:
+    link.loss, link.run = random.uniform(0.045, 0.3), 1.0
+
+
+def _lose_runs(link: Link, random: Random) -> None:
+    link.loss, link.run = random.uniform(0.05, 0.2), random.uniform(2, 6)
+
+
+def _shake(link: Link, random: Random) -> None:
+    link.jitter = random.uniform(0.035, 0.12)
+
+
+def _narrow(link: Link, random: Random) -> None:
+    link.rate = random.uniform(90_000, 240_000)
+
+
+def _up(change: Callable[[Link, Random], None]) -> Callable[[Consultation, Person], None]:
+    return lambda model, person: change(person.up, model.random)
+
+
+def _down(change: Callable[[Link, Random], None]) -> Callable[[Consultation, Person], None]:
+    def down(model: Consultation, person: Person) -> None:
+        # With nothing but sound to carry, a thin link is no bad one.
+        for other in model.people:
+            other.has_camera = True
+        change(person.down, model.random)
+
+    return down
+
+
+def _late(model: Consultation, _person: Person) -> None:
+    model.bridge.late = model.random.uniform(0.012, 0.06)
+
+
+def _drop(model: Consultation, _person: Person) -> None:
+    model.bridge.drops = model.random.uniform(0.02, 0.2)
+
+
+def _slow_encoder(model: Consultation, person: Person) -> None:
+    person.has_camera, person.encodes = True, model.random.uniform(0.2, 0.6)
+
+
+def _slow_decoder(model: Consultation, person: Person) -> None:
+    person.decodes = model.random.uniform(0.15, 0.5)
+    for other in model.people:
+        other.has_camera = other.has_camera or other is not person
+
+
+FAULTS: list[tuple[str, Verdict, Callable[[Consultation, Person], None]]] = [
+    ("loss up", Verdict.UPLINK, _up(_lose)),
+    ("runs up", Verdict.UPLINK, _up(_lose_runs)),
+    ("jitter up", Verdict.UPLINK, _up(_shake)),
+    ("thin up", Verdict.UPLINK, _up(_narrow)),
+    ("loss down", Verdict.DOWNLINK, _down(_lose)),
+    ("runs down", Verdict.DOWNLINK, _down(_lose_runs)),
+    ("jitter down", Verdict.DOWNLINK, _down(_shake)),
+    ("thin down", Verdict.DOWNLINK, _down(_narrow)),
+    ("late bridge", Verdict.BRIDGE, _late),
+    ("dropping bridge", Verdict.BRIDGE, _drop),
+    ("slow encoder", Verdict.CLIENT_CPU, _slow_encoder),
+    ("slow decoder", Verdict.CLIENT_CPU, _slow_decoder),
+]
+
+
+def consultation(seed: int) -> Consultation:
+    """Two to four people on ordinary links."""
+    random = np.random.default_rng(seed)
+    people = [ordinary(number, random) for number in range(1, 3 + int(random.integers(0, 3)))]
+    people[0].has_camera = True
+    return Consultation(people, Bridge(), random)
+
+
+def blamed(seed: int, fault: Callable[[Consultation, Person], None]) -> dict[int, Verdict]:
+    """The word that stood longest for each leg from some seconds after the fault on; leg 1 has the fault."""
+    seen = Observed(consultation(seed))
+    words: dict[int, Counter[Verdict]] = {}
+    for second in range(UNTIL):
+        if second == FAULT_FROM:
+            fault(seen.model, seen.model.people[0])
+        for leg, word in seen.step().items():
+            if second >= FAULT_FROM + NAMED_WITHIN:
+                words.setdefault(leg, Counter())[word] += 1
+    return {leg: counted.most_common(1)[0][0] for leg, counted in words.items()}
+
+
+@pytest.mark.timeout(1200)
+def test_of_200_faults_the_right_one_is_blamed_in_95_percent() -> None:
+    """Right is: the one at fault is named with the right word, and nobody else with any."""
+    wrong = []
+    for seed in range(200):
+        name, culprit, fault = FAULTS[seed % len(FAULTS)]
+        found = blamed(seed, fault)
+        others = Verdict.BRIDGE if culprit is Verdict.BRIDGE else Verdict.GOOD
+        right = dict.fromkeys(found, others) | {1: culprit}
+        if found != right:
+            wrong.append((seed, name, {leg: word.value for leg, word in found.items()}))
+    assert len(wrong) <= 10, wrong
+
+
+@pytest.mark.timeout(1200)
+def test_clean_hours_blame_nobody() -> None:
+    """Two rooms for an hour each, with what ordinary links lose, and a bad second now and then."""
+    for seed in (1001, 1002):
+        seen = Observed(consultation(seed))
+        alarms = []
+        for second in range(3600):
+            out = [person.up for person in seen.model.people] + [person.down for person in seen.model.people]
+            gone = out[second // 60 % len(out)] if second % 60 == 30 else None
+            kept = 0.0 if gone is None else gone.loss
+            if gone is not None:
+                gone.loss = 0.6
+            found = seen.step()
+            if gone is not None:
+                gone.loss = kept
+            alarms += [
+                (second, leg, word) for leg, word in found.items() if word not in {Verdict.GOOD, Verdict.UNKNOWN}
+            ]
+        assert alarms == []
+
+
+def flow(fresh_lost: int = 0, fresh: int = 100, jitter_ms: float = 2.0, rate: float = 800_000) -> Figures:
+    """One direction in one second."""
+    return Figures(fresh=fresh, fresh_lost=fresh_lost, jitter_ms=jitter_ms, bits_per_second=rate)
+
+
+def judged(*views: View, bridge: BridgeView | None = None) -> list[Verdict]:
+    """The words of a leg that was seen so, second by second."""
+    judge = Judge()
+    return [judge.judge(float(second), view, bridge or BridgeView()) for second, view in enumerate(views)]
+
+
+GOOD, LOSES = View(flow(), flow()), View(flow(10), flow())
+
+
+def test_one_bad_second_is_no_verdict_and_one_good_second_no_end() -> None:
+    """A fault is named after some seconds, and held until they are clearly over."""
+    assert set(judged(*[GOOD] * 10, LOSES, *[GOOD] * 10)[1:]) == {Verdict.GOOD}
+    words = judged(*[GOOD] * 10, *[LOSES] * 12, GOOD, *[LOSES] * 4, *[GOOD] * 12)
+    assert words[13] is Verdict.GOOD
+    assert set(words[18:27]) == {Verdict.UPLINK}
+    assert words[-1] is Verdict.GOOD
+    assert sum(a is not b for a, b in itertools.pairwise(words[1:])) == 2
+
+
+def test_sound_alone_is_judged_by_two_reports() -> None:
+    """Receivers of sound report every five seconds: one bad report is not enough, two are."""
+    silent, bad = View(flow(), flow(fresh=0)), View(flow(), flow(25, 250))
+    words = judged(*([*[silent] * 4, bad] * 4))
+    assert words[8] is Verdict.GOOD
+    assert words[14] is Verdict.DOWNLINK
+
+
+def test_a_senders_jitter_is_not_the_receivers_fault() -> None:
+    """Jitter that came with the stream is taken off; what is far more than that is the receiver's own."""
+    theirs = View(flow(), flow(jitter_ms=62.0), senders_jitter_ms=60.0)
+    own = View(flow(), flow(jitter_ms=62.0), senders_jitter_ms=3.0)
+    assert judged(*[theirs] * 15)[-1] is Verdict.GOOD
+    assert judged(*[own] * 15)[-1] is Verdict.DOWNLINK
+
+
+def test_the_bridges_fault_is_nobody_elses() -> None:
+    """While the bridge is late, no link is blamed for what that looks like."""
+    assert judged(*[LOSES] * 15, bridge=BridgeView(late=0.2))[-1] is Verdict.BRIDGE
+    assert judged(*[LOSES] * 15, bridge=BridgeView(drops=0.05))[-1] is Verdict.BRIDGE
+
+
+def test_a_full_thin_link_down_is_named_though_nothing_is_lost() -> None:
+    """Congestion control keeps to what a link carries, so that loss does not tell; an idle link is not thin."""
+    thin, idle = Carries(180_000, 5_000, 0), Carries(180_000, 0, 0)
+    assert judged(*[View(flow(), flow(rate=150_000), carries=thin)] * 15)[-1] is Verdict.DOWNLINK
+    assert judged(*[View(flow(), flow(rate=40_000), carries=idle)] * 15)[-1] is Verdict.GOOD
+
+
+def test_nothing_is_said_of_who_is_not_heard() -> None:
+    """Neither before the first figures nor a while after the last."""
+    nothing = View(flow(fresh=0), flow(fresh=0))
+    words = judged(*[nothing] * 3, *[GOOD] * 5, *[nothing] * 15)
+    assert (words[2], words[7], words[-1]) == (Verdict.UNKNOWN, Verdict.GOOD, Verdict.UNKNOWN)
