@@ -130,8 +130,10 @@ class Crowd:
         return number
 
     def forget(self, client: int) -> None:
-        """Let a connection go. Who it was stays known: their packets may still be on the way."""
+        """Let a connection go. Who it was stays known while others are there: packets may still be on the way."""
         self._open.pop(client, None)
+        if not self._open:
+            self._people.clear()
 
     def source(self, participant: str, name: SourceName) -> int:
         """Number of a participant's source, as its packets carry it; any, where no robot of ours sends it."""

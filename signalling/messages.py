@@ -470,6 +470,14 @@ class StreamStats(Part, frozen=True, kw_only=True):
 
 
 class Flow(Part, frozen=True, kw_only=True):
+    """Quality in one direction, of all packets, before repair."""
+
+    loss_percent: Percent
+    jitter_ms: NotNegative
+    bitrate_kbps: NotNegative
+
+
+class FlowStats(Part, frozen=True, kw_only=True):
     """Quality in one direction over the last two seconds: loss before and after repair, of all packets."""
 
     loss_percent: Percent
@@ -486,8 +494,8 @@ class PersonStats(Part, frozen=True, kw_only=True):
     """
 
     participant: Id
-    up: Flow
-    down: Flow
+    up: FlowStats
+    down: FlowStats
     rtt_ms: NotNegative | None = None
     verdict: Verdict
     freezes: Count = 0

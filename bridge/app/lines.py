@@ -100,9 +100,9 @@ def _by_kind(streams: list[Figures], content_slots: Collection[int]) -> dict[int
 
 def _flow(
     all_of_it: list[Figures], streams: dict[int, list[Figures]], mos: float | None, shown: float | None = None
-) -> m.Flow:
+) -> m.FlowStats:
     whole = together(all_of_it)
-    return m.Flow(
+    return m.FlowStats(
         loss_percent=round(100 * whole.loss, 1),
         loss_after_percent=round(100 * whole.loss_after, 1),
         jitter_ms=round(whole.jitter_ms or 0.0, 1),

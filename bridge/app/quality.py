@@ -39,6 +39,7 @@ class Totals(NamedTuple):
     jitter_us: int
 
 
+_NOTHING: Final = Totals(*(0 for _ in Totals._fields))
 _SUMMED: Final = Totals._fields[1:-1]
 _COLUMNS: Final = ("leg", "direction", "index", *Totals._fields)
 
@@ -154,6 +155,16 @@ def together(streams: list[Figures]) -> Figures:
         fresh=sum(one.fresh for one in streams),
         fresh_lost=sum(one.fresh_lost for one in streams),
     )
+
+
+def since_began(reading: Reading, leg: int, seconds: float) -> LegFigures:
+    """All that a leg's streams did, which began `seconds` before the reading."""
+    flows: tuple[list[Figures], list[Figures]] = ([], [])
+    for key in reading.keys.get(leg, ()):
+        new = reading.totals[key]
+        flows[key[1]].append(_figures_of(key, new, (_NOTHING, _NOTHING, _NOTHING), new.bytes, max(seconds, 0.001)))
+    rtt = reading.rtt_us.get(leg, 0)
+    return LegFigures(*flows, rtt / 1000 if rtt else None, reading.links.get(leg))
 
 
 class History:

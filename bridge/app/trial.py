@@ -11,10 +11,10 @@ from typing import Final
 
 import structlog
 
-from bridge.app import verdict
+from bridge.app import trial_verdict
 from bridge.app.live import LiveRoom
 from bridge.app.ports import Links
-from bridge.app.quality import Reading, person_stats, read
+from bridge.app.quality import Figures, read, since_began, together
 from bridge.app.reconcile import loop_back
 from bridge.app.service import RoomService
 from bridge.rooms.arrivals import may_test
@@ -136,7 +136,7 @@ class Trial:
     def _conclude(self, report: m.TestReport) -> m.Tested:
         exchange = self._exchange(report)
         self.end()
-        word, reasons = verdict.judge(exchange)
+        word, reasons = trial_verdict.judge(exchange)
         self._holder.live.tested[self._holder.link] = word
         self._service.outside.counts.inc("tests", word.value)
         LOG.info("test_over", verdict=word.value, reasons=[reason.value for reason in reasons])
@@ -149,13 +149,13 @@ class Trial:
             rtt_ms=exchange.rtt_ms,
         )
 
-    def _exchange(self, report: m.TestReport) -> verdict.Exchange:
+    def _exchange(self, report: m.TestReport) -> trial_verdict.Exchange:
         up, down, rtt_ms = self._measured()
         if report.down is None:
             down = None
         elif down is not None:
             down = _worse(down, report.down)
-        return verdict.Exchange(
+        return trial_verdict.Exchange(
             up=_way(up),
             down=_way(down),
             rtt_ms=report.rtt_ms if rtt_ms is None else rtt_ms,
@@ -172,20 +172,25 @@ class Trial:
         except EngineError as error:
             self._service.outside.counts.inc("engine_errors", error.code)
             raise Rejected(Code.INTERNAL) from error
-        before = Reading(self._looped_at, {}, {})
         now = read(snapshot.streams, snapshot.legs, self._service.outside.clock.monotonic())
-        sender, receiver = (person_stats("", leg, now, before) for leg in self._legs)
+        sender, receiver = (since_began(now, leg, now.at - self._looped_at) for leg in self._legs)
         rtt_ms = sender.rtt_ms if receiver.rtt_ms is None else receiver.rtt_ms
-        return _passed(sender.up), _passed(receiver.down), rtt_ms
+        return _passed(together(sender.up)), _passed(together(receiver.down)), rtt_ms
 
 
-def _passed(flow: m.Flow) -> m.Flow | None:
-    return flow if flow.bitrate_kbps > 0 else None
+def _passed(flow: Figures) -> m.Flow | None:
+    if not flow.bits_per_second:
+        return None
+    return m.Flow(
+        loss_percent=round(100 * flow.loss, 1),
+        jitter_ms=round(flow.jitter_ms or 0.0, 1),
+        bitrate_kbps=round(flow.bits_per_second / 1000, 1),
+    )
 
 
-def _way(flow: m.Flow | None) -> verdict.Way | None:
+def _way(flow: m.Flow | None) -> trial_verdict.Way | None:
     # The one place for a capacity: where the engine estimates what a leg's link carries, it goes in here.
-    return None if flow is None else verdict.Way(flow=flow)
+    return None if flow is None else trial_verdict.Way(flow=flow)
 
 
 def _worse(sent: m.Flow, received: m.Flow) -> m.Flow:

@@ -7,12 +7,12 @@ from bridge.app.trial import MAX_TESTS, Trial
 from media.api import Latency, Snapshot
 from signalling import messages as m
 from signalling.errors import Code, Rejected
+from tests.app import engine_rows
 from tests.app.fakes import token_of
 from tests.app.rig import Page, Rig, offer_of
 from tests.app.test_links_and_secrets import code_of
 
 LEGS = np.dtype([(n, "<u8") for n in ("leg", "rtt_us")])
-STREAMS = np.dtype([(n, "<u8") for n in ("leg", "direction", "bytes", "lost", "expected", "jitter_us")])
 NO_SOURCES = m.Sources()
 SOURCES = m.Sources(mic="0", camera="1")
 GOOD_DOWN = m.Flow(loss_percent=0.0, jitter_ms=3.0, bitrate_kbps=800.0)
@@ -55,10 +55,14 @@ def counts(rig: Rig, *, lost: int = 0, jitter_us: int = 2000, rtt_us: int = 30_0
 
     def snapshot() -> Snapshot:
         none = np.zeros((0, 0), np.uint64)
-        rows = [(leg, way, 700_000, lost * (way == 0), 1000, jitter_us) for leg in numbers for way in (0, 1)]
+        jitter = {"jitter_us": jitter_us, "transit_changes": 100, "transit_changes_us": 100 * jitter_us}
+        sent = jitter | {"bytes": 700_000, "expected": 1000}
+        rows = [
+            sent | {"leg": leg, "direction": way, "lost": lost * (way == 0)} for leg in numbers for way in (0, 1)
+        ]
         legs = np.array([(leg, rtt_us) for leg in numbers], LEGS)
         nothing = Latency(bounds_us=none, counts=none, sum_us=none, impossible=none)
-        return Snapshot(legs=legs, streams=np.array(rows, STREAMS), shards=legs, latency=nothing)
+        return Snapshot(legs=legs, streams=engine_rows.streams(*rows), shards=legs, latency=nothing)
 
     rig.counted = snapshot
 

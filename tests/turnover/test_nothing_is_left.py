@@ -47,7 +47,7 @@ def nothing_is_left(found: list[Residue]) -> None:
     for kind in found[-1].kinds:
         assert min(after.grown(before)[kind] for before, after in pairs) < ROOMS, kind
     # What is no object to the collector, such as a text in a table.
-    assert min(after.more_blocks(before) for before, after in pairs) < ROOMS * LEGS
+    assert min(after.more_blocks(before) for before, after in pairs) < ROOMS * LEGS // 2
     first, last = found[0], found[-1]
     assert (last.tasks, last.threads) == (first.tasks, first.threads)
     assert last.descriptors <= first.descriptors

@@ -7,17 +7,7 @@ mod support;
 use engine_core::stats::StreamRow;
 use support::{ms, Jitter, Loss, Path, PeerSpec, World};
 
-const PLAIN: [PeerSpec; 2] = [PeerSpec {
-    audio: true,
-    video: true,
-    audio_slots: 1,
-    video_slots: 1,
-    names_ssrcs: true,
-    simulcast: false,
-    temporal: false,
-    profile: "AEAD_AES_128_GCM",
-    clock_offset: 0,
-}; 2];
+const PLAIN: [PeerSpec; 2] = [PeerSpec::BROWSER; 2];
 
 fn call(seed: u64, path: Path, specs: [PeerSpec; 2]) -> World {
     let mut world = World::with_room(seed, path, &specs);
