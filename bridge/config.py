@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from media.sdp.codecs import REPAIRS
+from media.description import REPAIRS
 
 PREFIX: Final = "BROTJENESTE_"
 FILE_VARIABLE: Final = "BROTJENESTE_CONFIG"

@@ -17,6 +17,11 @@ CONTENT: Final = 2
 BASELINE_LEVEL_1: Final = 0x42000A
 CONSTRAINED_BASELINE: Final = ((0x42, 0x4F, 0x40), (0x4D, 0x8F, 0x80), (0x58, 0xCF, 0xC0))
 
+REPAIRS: Final = frozenset({"nack", "red", "fec", "feedback", "simulcast"})
+"""What can be left out of answers: retransmissions (RFC 4585 section 6.2.1, RFC 4588), redundant sound
+(RFC 2198), FlexFEC for pictures, transport-wide congestion control both ways, and several encodings of a
+picture (RFC 8853)."""
+
 
 class Format(msgspec.Struct, frozen=True, kw_only=True):
     """One payload type of a source or a slot, as answered.

@@ -15,10 +15,6 @@ VIDEO_CODECS: Final = frozenset({"vp8", "h264", "vp9", "av1"})
 # goog-remb is left out on purpose: transport-wide feedback says the same and more, sooner.
 VIDEO_FEEDBACK: Final = ("nack", "nack pli", "ccm fir")
 TRANSPORT_CC: Final = "transport-cc"
-REPAIRS: Final = frozenset({"nack", "red", "fec", "feedback", "simulcast"})
-"""What can be left out of answers: retransmissions (RFC 4585 section 6.2.1, RFC 4588), redundant sound
-(RFC 2198), FlexFEC for pictures, transport-wide congestion control both ways, and several encodings of a
-picture (RFC 8853)."""
 # The fmtp of an answer says what the answerer wants to receive. Stereo is not asked for: speech gains nothing
 # by it.
 OPUS_PARAMETERS: Final = ("minptime", "useinbandfec")

@@ -3,9 +3,8 @@
 import itertools
 from pathlib import Path
 
-from media.description import LegDescription
+from media.description import REPAIRS, LegDescription
 from media.sdp import Answer, Capabilities, LocalTransport, OfferRoles, answer_offer
-from media.sdp.codecs import REPAIRS
 
 VECTORS = Path(__file__).parent.parent / "vectors" / "sdp"
 PEERS = ("chromium", "firefox", "aiortc")

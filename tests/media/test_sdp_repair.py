@@ -2,9 +2,8 @@
 
 import pytest
 
-from media.description import Fec
+from media.description import REPAIRS, Fec
 from media.sdp import Capabilities
-from media.sdp.codecs import REPAIRS
 from tests.media.sdp_offers import ALL, PEERS, PLAIN, SIMULCAST, answered, in_section, recorded, sections
 
 FEEDBACK = Capabilities(without=REPAIRS - {"nack", "feedback"})
