@@ -16,11 +16,10 @@ const TOLERANCE: u64 = 105;
 const ROOM_FOR: (Micros, Micros) = (Micros::from_millis(2_000), Micros::from_millis(1_000));
 /// A climb that has to be taken back within this time has failed.
 const FAILED_WITHIN: Micros = Micros::from_secs(30);
-/// How long nothing goes up after something went down: an estimate falls below what the link carries until the queue
-/// there is gone.
-const CALM: Micros = Micros::from_millis(1_000);
-/// The same after a climb that failed, and the longest after climbs that failed one upon the other.
-const HOLD: (Micros, Micros) = (Micros::from_secs(60), Micros::from_secs(240));
+/// How long nothing goes up after something went down, and the longest after climbs that failed one upon the other. A
+/// picture that was put off comes back sooner, unless it had just come back: an estimate falls below what the link carries
+/// until the queue there is gone.
+const HOLD: (Micros, Micros) = (Micros::from_secs(30), Micros::from_secs(240));
 /// An estimate this much above that of the last fall, in percent, is another link: nothing is held back on it.
 const ANOTHER_LINK: u64 = 200;
 
@@ -107,6 +106,8 @@ struct Fall {
     at: Micros,
     estimate: u64,
     hold: Micros,
+    /// It took back a climb.
+    failed: bool,
 }
 
 impl Allocator {
@@ -126,14 +127,15 @@ impl Allocator {
         }
         let could = allocate(estimate * 100 / MARGIN, wishes);
         let is_more = could.iter().zip(&current).any(|(could, has)| could > has);
-        if !is_more || self.is_held(now, estimate) {
-            self.room_since = None;
-            return current;
-        }
         let comes_back = current
             .iter()
             .zip(&could)
             .any(|(has, could)| *has == 0 && *could > 0);
+        let is_held = self.is_held(now, estimate) && !(comes_back && !self.has_failed());
+        if !is_more || is_held {
+            self.room_since = None;
+            return current;
+        }
         let wait = if comes_back { ROOM_FOR.1 } else { ROOM_FOR.0 };
         let since = *self.room_since.get_or_insert(now);
         if now.since(since) < wait {
@@ -154,15 +156,16 @@ impl Allocator {
     ) -> Vec<usize> {
         let failed = self.climbed.is_some_and(|at| now.since(at) < FAILED_WITHIN);
         let hold = match self.fell.filter(|_| failed) {
-            Some(fall) => Micros(fall.hold.0 * 2).clamp(HOLD.0, HOLD.1),
-            None if failed => HOLD.0,
-            None => CALM,
+            Some(fall) => Micros(fall.hold.0 * 2).min(HOLD.1),
+            None if failed => Micros(HOLD.0 .0 * 2),
+            None => HOLD.0,
         };
         (self.room_since, self.climbed) = (None, None);
         self.fell = Some(Fall {
             at: now,
             estimate,
             hold,
+            failed,
         });
         let could = allocate(estimate, wishes);
         could
@@ -170,6 +173,10 @@ impl Allocator {
             .zip(current)
             .map(|(could, has)| *could.min(has))
             .collect()
+    }
+
+    fn has_failed(&self) -> bool {
+        self.fell.is_some_and(|fall| fall.failed)
     }
 
     fn is_held(&self, now: Micros, estimate: u64) -> bool {
