@@ -131,7 +131,8 @@ impl Allocator {
             .iter()
             .zip(&could)
             .any(|(has, could)| *has == 0 && *could > 0);
-        let is_held = self.is_held(now, estimate) && !(comes_back && !self.has_failed());
+        let may_be_held = !comes_back || self.has_failed();
+        let is_held = may_be_held && self.is_held(now, estimate);
         if !is_more || is_held {
             self.room_since = None;
             return current;
