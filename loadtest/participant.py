@@ -24,6 +24,7 @@ from signalling.messages import (
     Answer,
     Bye,
     ClientMessage,
+    Demand,
     ErrorMessage,
     Invited,
     Join,
@@ -230,6 +231,8 @@ class Participant(ABC):
                     self._media.assign(message)
             case Stats():
                 self.stats = message
+            case Demand():
+                pass  # a clip is sent as it is, wanted or not
             case Ok() | Invited() | ErrorMessage():
                 self._reply(message)
             case _:
