@@ -5,7 +5,7 @@ import { byId, el, icon, setText } from "./dom.js";
 import { exchange } from "./exchange.js";
 import { language, t, tCode } from "./i18n.js";
 import { showTrack } from "./preview.js";
-import { cells } from "./stats.js";
+import { testFigures } from "./stats.js";
 
 const STEPS = ["camera", "mic", "speaker", "network"];
 const TEST_LOUDNESS = 0.3;
@@ -247,7 +247,7 @@ function drawFigures(tested) {
   const box = byId("test-figures");
   box.hidden = !tested?.verdict;
   if (box.hidden) return;
-  const { up, down, rtt } = cells(tested, language());
+  const { up, down, rtt } = testFigures(tested, language());
   const text = (way, flow) => t(`test.figures.${way}`, { loss: flow.loss, jitter: flow.jitter, rate: flow.rate });
   const lines = [text("up", up), text("down", down), t("test.figures.rtt", { rtt })];
   byId("test-figures-list").replaceChildren(...lines.map((line) => el("li", { textContent: line })));

@@ -48,10 +48,23 @@ function column(flow, ofSound) {
   };
 }
 
+const shown = (language) => (value, options) =>
+  value === null || value === undefined ? "–" : new Intl.NumberFormat(language, options).format(value);
+
+/** What a test of the way to the bridge has found, formatted for `language`: each way, and the round trip. */
+export function testFigures({ up, down, rtt_ms: rtt }, language) {
+  const format = shown(language);
+  const way = (flow) => ({
+    loss: format(flow.loss_percent, ONE_DECIMAL),
+    jitter: format(flow.jitter_ms, WHOLE),
+    rate: format(flow.bitrate_kbps, WHOLE),
+  });
+  return { up: way(up), down: way(down), rtt: format(rtt, WHOLE) };
+}
+
 /** The table's cells by `way.medium.figure` and by figure, formatted for `language`; a dash where nothing is known. */
 export function cells(figures, language) {
-  const format = (value, options) =>
-    value === null || value === undefined ? "–" : new Intl.NumberFormat(language, options).format(value);
+  const format = shown(language);
   const found = {
     rtt: format(figures?.rtt_ms, WHOLE),
     frozen: format(figures?.frozen_percent, ONE_DECIMAL),
