@@ -27,6 +27,8 @@ const PACKET_TIME: Micros = Micros::from_millis(20);
 const LONGEST_PACKET: Micros = Micros::from_millis(120);
 /// What redundancy may take of a link, in percent: pictures give way to sound that is heard, but are not pushed out.
 const SPARE: u64 = 25;
+/// On a thinner link repair packets for pictures only make its queue longer, which looks like a long way and is none.
+const ROOM_FOR_FEC: u64 = 600_000;
 /// Weight of one packet, as a power of two, in what is known of packets' lengths.
 const SHIFT: u32 = 5;
 
@@ -167,14 +169,16 @@ impl Leg {
         let Some(link) = self.link.as_deref() else {
             return;
         };
-        let spare = u64::from(link.estimate_bps()) * SPARE / 100;
+        let estimate = u64::from(link.estimate_bps());
         for slot in &mut self.slots {
             let Some(redundancy) = slot.redundancy.as_deref_mut() else {
                 continue;
             };
             let own = link.fates().iter().filter(|(kind, _)| *kind == slot.sends);
             own.for_each(|(_, lost)| redundancy.meter.handle_packet(now, *lost));
-            redundancy.spare_bps = Some(spare);
+            let is_for_pictures = redundancy.fec.is_some();
+            let has_room = !is_for_pictures || estimate >= ROOM_FOR_FEC;
+            redundancy.spare_bps = Some(if has_room { estimate * SPARE / 100 } else { 0 });
             redundancy.decide(now, round_trip);
             slot.row.wanted_buffer_ms = redundancy.wanted_buffer_ms().into();
         }
