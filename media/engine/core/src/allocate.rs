@@ -16,10 +16,18 @@ const TOLERANCE: u64 = 105;
 const ROOM_FOR: (Micros, Micros) = (Micros::from_millis(2_000), Micros::from_millis(1_000));
 /// A climb that has to be taken back within this time has failed.
 const FAILED_WITHIN: Micros = Micros::from_secs(30);
+/// An estimate below this share of what it was of late, in percent, is one of another link.
+const SAME_LINK: u64 = 60;
+/// Falls within this time of a change belong to it: it takes as long until the new link is known.
+const CHANGES_FOR: Micros = Micros::from_millis(4_000);
+/// A part of each estimate, as a power of two, goes into what is usual: three seconds of reviews.
+const USUAL_SHIFT: u32 = 4;
 /// How long nothing goes up after something went down, and the longest after climbs that failed one upon the other. A
 /// picture that was put off comes back sooner, unless it had just come back: an estimate falls below what the link carries
 /// until the queue there is gone.
 const HOLD: (Micros, Micros) = (Micros::from_secs(30), Micros::from_secs(240));
+/// The same when the link has become another: what that one carries is found soon.
+const CHANGED_HOLD: Micros = Micros::from_millis(1_500);
 /// An estimate this much above that of the last fall, in percent, is another link: nothing is held back on it.
 const ANOTHER_LINK: u64 = 200;
 
@@ -98,6 +106,10 @@ fn climb(wish: &Wish, level: &mut usize, left: &mut u64) -> bool {
 pub struct Allocator {
     room_since: Option<Micros>,
     climbed: Option<Micros>,
+    /// What the link carried of late.
+    usual: Option<u64>,
+    /// When it became another.
+    changed: Option<Micros>,
     fell: Option<Fall>,
 }
 
@@ -125,6 +137,8 @@ impl Allocator {
         if sum(wishes, &current) * 100 > estimate * TOLERANCE {
             return self.fall(now, estimate, wishes, &current);
         }
+        let usual = self.usual.get_or_insert(estimate);
+        *usual = (*usual * ((1 << USUAL_SHIFT) - 1) + estimate) >> USUAL_SHIFT;
         let could = allocate(estimate * 100 / MARGIN, wishes);
         let is_more = could.iter().zip(&current).any(|(could, has)| could > has);
         let comes_back = current
@@ -155,9 +169,12 @@ impl Allocator {
         wishes: &[Wish],
         current: &[usize],
     ) -> Vec<usize> {
-        let failed = self.climbed.is_some_and(|at| now.since(at) < FAILED_WITHIN);
+        let has_changed = self.link_has_changed(now, estimate);
+        let failed =
+            !has_changed && self.climbed.is_some_and(|at| now.since(at) < FAILED_WITHIN);
         let hold = match self.fell.filter(|_| failed) {
-            Some(fall) => Micros(fall.hold.0 * 2).min(HOLD.1),
+            _ if has_changed => CHANGED_HOLD,
+            Some(fall) => Micros(fall.hold.0 * 2).clamp(HOLD.0, HOLD.1),
             None if failed => Micros(HOLD.0 .0 * 2),
             None => HOLD.0,
         };
@@ -174,6 +191,13 @@ impl Allocator {
             .zip(current)
             .map(|(could, has)| *could.min(has))
             .collect()
+    }
+
+    fn link_has_changed(&mut self, now: Micros, estimate: u64) -> bool {
+        if self.usual.is_some_and(|usual| estimate * 100 < usual * SAME_LINK) {
+            (self.usual, self.changed) = (Some(estimate), Some(now));
+        }
+        self.changed.is_some_and(|at| now.since(at) < CHANGES_FOR)
     }
 
     fn has_failed(&self) -> bool {

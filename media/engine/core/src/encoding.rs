@@ -75,6 +75,8 @@ pub struct Encoding {
     pub height: u16,
     /// What it sends.
     pub rates: Rates,
+    /// The timestamp of the last key frame.
+    pub key_frame: Option<u32>,
     /// Counters.
     pub row: StreamRow,
     pub(crate) epoch: u32,
@@ -99,6 +101,7 @@ impl Encoding {
             newest: None,
             height: 0,
             rates: Rates::default(),
+            key_frame: None,
             row,
             epoch: 0,
             kept_for: KEPT.0,

@@ -4,7 +4,7 @@
 use crate::bwe;
 use crate::fec::{FecSender, Lane};
 use crate::leg::Leg;
-use crate::link::{Held, Link};
+use crate::link::{Backlog, Held, Link};
 use crate::outbox::Outbox;
 use crate::pacer::Urgency;
 use crate::red::form::Carried;
@@ -71,6 +71,26 @@ impl Exit<'_> {
         }
         link.note_unpaced(now, bytes);
         true
+    }
+
+    /// How much pictures of the slot would have to wait for.
+    pub(crate) fn backlog(&self, slot: &Slot) -> Backlog {
+        let paced = slot.numbered && slot.sends == bwe::Kind::Video;
+        let link = self.link.as_deref().filter(|_| paced);
+        link.map_or(Backlog::Short, Link::backlog)
+    }
+
+    /// How long what is held takes to leave.
+    pub(crate) fn delay(&self) -> Micros {
+        self.link.as_deref().map_or(Micros(0), Link::delay)
+    }
+
+    /// Gives up what is held for the slot, which goes on with a key frame.
+    pub(crate) fn begin_anew(&mut self, slot: &mut Slot, number: u16) {
+        if let Some(link) = self.link.as_deref_mut() {
+            link.forget_slot(number);
+        }
+        slot.pause();
     }
 
     /// Whether a packet of the slot may be sent again now.

@@ -6,7 +6,7 @@ use crate::cache::{Cached, PacketCache};
 use crate::contain::strike;
 use crate::encoding::{SenderReportSeen, Taker};
 use crate::exit::Frame;
-use crate::link::Held;
+use crate::link::{Backlog, Held};
 use crate::outbox::Outbox;
 use crate::rewrite::{Incoming, Outgoing, PictureIds, StreamKey};
 use crate::shard::{Datagram, Shard};
@@ -290,10 +290,14 @@ impl Shard {
         let slot = &mut slots[usize::from(taker.slot)];
         let stream = flow.stream;
         let flowed = slot.is_flowing(stream);
+        let backlog = exit.backlog(slot);
+        if backlog == Backlog::Hopeless {
+            exit.begin_anew(slot, taker.slot);
+        }
         let mut held = false;
         for ready in group {
             let clocks = (stream, flow.clocks);
-            let Some((map, numbers)) = slot.next_numbers(now, clocks, ready) else {
+            let Some((map, numbers)) = slot.next_numbers(now, clocks, (ready, backlog)) else {
                 continue;
             };
             let payload = &batch[ready.at as usize].data[ready.payload.clone()];
@@ -360,7 +364,7 @@ impl Slot {
         &mut self,
         now: Micros,
         (stream, clocks): (StreamKey, &Clocks),
-        ready: &Ready,
+        (ready, backlog): (&Ready, Backlog),
     ) -> Option<(PayloadMap, Outgoing)> {
         let filling = self.filling.as_mut()?;
         let map = filling.map(ready.payload_type);
@@ -380,7 +384,7 @@ impl Slot {
             return None;
         }
         if let Some(descriptor) = ready.vp8.as_ref() {
-            if self.leaves_out(stream, ready.sequence, descriptor) {
+            if self.leaves_out((stream, ready.sequence), descriptor, backlog) {
                 let picture = descriptor.picture_id;
                 self.rewriter.skip(stream, ready.sequence, picture);
                 return None;

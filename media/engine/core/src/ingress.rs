@@ -19,6 +19,8 @@ use std::net::SocketAddr;
 
 /// How soon a hole in the numbers is looked at: when reordering would be over.
 const LOOK_AT_HOLES: Micros = Micros::from_millis(10);
+/// What of a key frame counts in the rate of its encoding: it comes once in a while, and what follows it is no larger.
+const KEY_FRAME_SHARE: usize = 4;
 
 /// Which stream of the leg a packet belongs to.
 #[derive(Debug, Clone, Copy)]
@@ -405,7 +407,12 @@ impl Encoding {
         };
         let temporal = ready.vp8.and_then(|d| d.temporal);
         let layer = temporal.map_or(0, |temporal| temporal.tid);
-        self.rates.add(now, layer, ready.payload.len());
+        if ready.key_frame {
+            self.key_frame = Some(ready.timestamp);
+        }
+        let of_key_frame = self.key_frame == Some(ready.timestamp);
+        let times = if of_key_frame { KEY_FRAME_SHARE } else { 1 };
+        self.rates.add(now, layer, ready.payload.len() / times);
         ready
     }
 }

@@ -21,6 +21,23 @@ const IDLE: Micros = Micros::from_millis(500);
 /// Bytes of IP and UDP around each packet (IPv4; four fifths of IPv6's, which errs on the careful side).
 const BELOW: usize = 28;
 
+/// A backlog of pictures above this means that pictures come faster than they leave; one picture of 25 a second and a
+/// half.
+const BACKLOG_LONG: Micros = Micros::from_millis(60);
+/// And above this one that what is held would be too late to be looked at.
+const BACKLOG_HOPELESS: Micros = Micros::from_millis(700);
+
+/// How long what is held for a leg takes to leave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Backlog {
+    /// It does no harm.
+    Short,
+    /// Pictures that no other one refers to had better be left out.
+    Long,
+    /// It is better to begin anew, with a key frame.
+    Hopeless,
+}
+
 /// A packet that waits for its turn: a slot of the leg and the extended number that the packet has there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Held {
@@ -107,6 +124,11 @@ impl Link {
         self.pacer.next(now)
     }
 
+    /// The next held packet, which a probe sends, and its bytes on the wire.
+    pub fn next_for_probe(&mut self, now: Micros) -> Option<(Held, usize)> {
+        self.pacer.next_for_probe(now)
+    }
+
     /// Forgets what is held for a slot that shows something else now.
     pub fn forget_slot(&mut self, slot: u16) {
         self.pacer.retain(|held| held.slot != slot);
@@ -115,6 +137,16 @@ impl Link {
     /// How long what is held will take.
     pub fn delay(&self) -> Micros {
         self.pacer.delay()
+    }
+
+    /// In words, how long it takes at the rate that the link carries.
+    pub fn backlog(&self) -> Backlog {
+        // A queue in the link that is being drained makes everything slow for a moment only.
+        match self.pacer.delay_at(self.sustained_bps()) {
+            delay if delay > BACKLOG_HOPELESS => Backlog::Hopeless,
+            delay if delay > BACKLOG_LONG => Backlog::Long,
+            _ => Backlog::Short,
+        }
     }
 
     /// A report of the receiver.
@@ -127,6 +159,11 @@ impl Link {
     /// What the last report has told of packets: what each was, and whether it was lost.
     pub fn fates(&self) -> &[(Kind, bool)] {
         self.estimator.fates()
+    }
+
+    /// Whether a queue stands in the link.
+    pub const fn is_full(&self) -> bool {
+        self.estimator.is_draining()
     }
 
     /// Share of packets lost of late, 0 to 1.
@@ -165,6 +202,11 @@ impl Link {
     /// Bit/s that the link carries, sound and everything else together, with the headers below.
     pub fn estimate_bps(&self) -> u32 {
         self.estimator.estimate_bps()
+    }
+
+    /// What pictures are chosen by: a queue that is being drained is gone before a smaller picture has begun.
+    pub fn sustained_bps(&self) -> u32 {
+        self.estimator.sustained_bps()
     }
 
     /// The row of counters with what is known of the link.

@@ -191,6 +191,18 @@ impl<T: Copy> Pacer<T> {
         None
     }
 
+    /// The next packet, whatever the budgets say: a probe sends what waits rather than padding. Gives its bytes too.
+    pub fn next_for_probe(&mut self, now: Micros) -> Option<(T, usize)> {
+        self.pass_time(now);
+        let held = self
+            .repairs
+            .pop_front()
+            .or_else(|| self.pictures.pop_front())?;
+        self.held_bytes -= u64::from(held.bytes);
+        self.note_sent(now, held.bytes as usize);
+        Some((held.item, held.bytes as usize))
+    }
+
     /// When to call [`next`](Self::next) again, if something is held.
     pub fn next_at(&self) -> Option<Micros> {
         if self.held_bytes == 0 {
@@ -211,6 +223,11 @@ impl<T: Copy> Pacer<T> {
     /// How long it takes until what is held now has left.
     pub fn delay(&self) -> Micros {
         Micros((self.held_bytes as f64 / (self.bytes_per_us * LONG_RATE)) as u64)
+    }
+
+    /// How long it would take at another rate, in bit/s.
+    pub fn delay_at(&self, bps: u32) -> Micros {
+        Micros((self.held_bytes as f64 / per_us(bps)) as u64)
     }
 
     /// How long the oldest picture has been held.

@@ -169,13 +169,15 @@ impl Leg {
         let Some(link) = self.link.as_deref() else {
             return;
         };
-        let estimate = u64::from(link.estimate_bps());
+        let estimate = u64::from(link.sustained_bps());
+        // What a full queue drops, redundancy would only make more of.
+        let full = link.is_full();
         for slot in &mut self.slots {
             let Some(redundancy) = slot.redundancy.as_deref_mut() else {
                 continue;
             };
             let own = link.fates().iter().filter(|(kind, _)| *kind == slot.sends);
-            own.for_each(|(_, lost)| redundancy.meter.handle_packet(now, *lost));
+            own.for_each(|(_, lost)| redundancy.meter.handle_packet(now, *lost && !full));
             let is_for_pictures = redundancy.fec.is_some();
             let has_room = !is_for_pictures || estimate >= ROOM_FOR_FEC;
             redundancy.spare_bps = Some(if has_room { estimate * SPARE / 100 } else { 0 });

@@ -59,7 +59,7 @@ impl Shard {
     /// waiting until the receiver gives up by itself would freeze the picture for as long.
     fn gone(&self, slot: &Slot, sequence: u16) -> Option<(u32, u16, u8)> {
         let trace = slot.rewriter.trace(sequence)?;
-        let stream = trace.stream;
+        let stream = slot.is_repairable(sequence).then_some(trace.stream)?;
         let filling = slot.filling.as_ref()?;
         let is_shown = filling.flowing == Some(stream) && slot.sends == bwe::Kind::Video;
         slot.spec.rtx_ssrc.filter(|_| is_shown)?;
@@ -86,10 +86,10 @@ impl Shard {
         let (mut exit, slots) = leg.exit(now)?;
         let number = slot as u16;
         let slot = &mut slots[slot];
-        slot.spec.rtx_ssrc?;
+        slot.spec.rtx_ssrc.filter(|_| slot.is_repairable(sequence))?;
         let kept = self.kept(slot, sequence)?;
         let sequence = kept.numbers.sequence;
-        if slot.was_repaired(now, sequence, round_trip) {
+        if slot.was_repaired(now, sequence, round_trip + exit.delay()) {
             return Some(());
         }
         slot.take_repair_budget(now, sequence)?;
@@ -148,6 +148,13 @@ impl Shard {
             self.release(now, leg, held, out);
         }
         let mut padding = leg.link.as_mut()?.handle_timeout(now);
+        while padding > 0 {
+            let Some((held, bytes)) = leg.link.as_mut()?.next_for_probe(now) else {
+                break;
+            };
+            self.release(now, leg, held, out);
+            padding = padding.saturating_sub(bytes);
+        }
         let mut back = 0;
         while padding > 0 {
             let Some(sent) = self.pad(now, leg, back, out) else {

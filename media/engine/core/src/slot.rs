@@ -2,6 +2,7 @@
 
 use crate::api::{Codec, Format, Kind, SlotSpec};
 use crate::bwe;
+use crate::link::Backlog;
 use crate::rates::LAYERS;
 use crate::redundancy::Redundancy;
 use crate::rewrite::{PictureIds, Rewriter, StreamKey};
@@ -132,8 +133,14 @@ impl Filling {
     }
 
     /// Whether a packet that begins a picture, or goes on after other pictures, is of a temporal layer that passes.
-    /// Down at once; up where the picture refers to nothing that was left out.
-    fn passes(&mut self, stream: StreamKey, descriptor: &vp8::Descriptor) -> bool {
+    /// Down at once; up where the picture refers to nothing that was left out. While packets for a thin link pile up,
+    /// what no other picture refers to is left out whatever is wished for.
+    fn passes(
+        &mut self,
+        stream: StreamKey,
+        descriptor: &vp8::Descriptor,
+        backlog: Backlog,
+    ) -> bool {
         let Some(temporal) = descriptor.temporal else {
             return true;
         };
@@ -146,6 +153,7 @@ impl Filling {
             .is_some_and(|layer| layer.encoding < stream.encoding);
         let waiting = if falls { 0 } else { self.passing };
         let top = own.map_or(waiting, |layer| layer.temporal);
+        let top = if backlog == Backlog::Short { top } else { 0 };
         if descriptor.is_key_frame {
             self.passing = top;
         }
@@ -191,6 +199,8 @@ pub struct Slot {
     pub spec: Box<SlotSpec>,
     repairs: Box<[(u64, Micros); RECENT_REPAIRS]>,
     gave_up: Micros,
+    /// Nothing before this number is sent again: it was given up for something smaller.
+    repair_from: u64,
 }
 
 impl Slot {
@@ -217,6 +227,7 @@ impl Slot {
             },
             repairs: Box::new([(u64::MAX, Micros(0)); RECENT_REPAIRS]),
             gave_up: Micros(0),
+            repair_from: 0,
             spec: Box::new(spec),
         }
     }
@@ -311,6 +322,13 @@ impl Slot {
         if let Some(filling) = &mut self.filling {
             filling.flowing = None;
         }
+        self.repair_from = self.rewriter.next_sequence();
+    }
+
+    /// Whether a packet of this number may be sent again.
+    pub fn is_repairable(&self, sequence: u16) -> bool {
+        let newest = self.rewriter.next_sequence().saturating_sub(1);
+        engine_wire::seq::extend(newest, sequence) >= self.repair_from
     }
 
     /// Whether the segment now open belongs to this stream.
@@ -327,9 +345,9 @@ impl Slot {
     /// Whether a packet of the stream that flows is of a temporal layer that is left out here.
     pub fn leaves_out(
         &mut self,
-        stream: StreamKey,
-        sequence: u64,
+        (stream, sequence): (StreamKey, u64),
         descriptor: &vp8::Descriptor,
+        backlog: Backlog,
     ) -> bool {
         let (Some(picture), Some(_)) = (descriptor.picture_id, descriptor.temporal) else {
             return false;
@@ -343,7 +361,7 @@ impl Slot {
             return false;
         }
         let filling = self.filling.as_mut();
-        filling.is_some_and(|filling| !filling.passes(stream, descriptor))
+        filling.is_some_and(|filling| !filling.passes(stream, descriptor, backlog))
     }
 }
 

@@ -220,13 +220,27 @@ impl Estimator {
 
     /// Bit/s on the wire that may be sent now.
     pub fn estimate_bps(&self) -> u32 {
-        let capped = self.loss.cap().unwrap_or(f64::MAX).min(self.aimd.rate());
+        self.limited(self.aimd.rate())
+    }
+
+    /// Bit/s on the wire that the link carries: while a queue is drained, more than may be sent just now.
+    pub fn sustained_bps(&self) -> u32 {
+        self.limited(self.aimd.target())
+    }
+
+    fn limited(&self, bps: f64) -> u32 {
+        let capped = self.loss.cap().unwrap_or(f64::MAX).min(bps);
         (capped * self.silent_share).max(FLOOR) as u32
     }
 
     /// Whether the link drops what comes faster than it carries, so that packets should leave evenly.
     pub const fn wants_smooth(&self) -> bool {
         self.loss.is_capped()
+    }
+
+    /// Whether the link was found full, and its queue is being drained.
+    pub const fn is_draining(&self) -> bool {
+        self.aimd.is_draining()
     }
 
     /// Everything that is known of the link.

@@ -38,6 +38,8 @@ struct Cluster {
     ended: Option<Micros>,
     duration: Micros,
     sent: Sums,
+    /// The same with each packet's own bytes, to be held against `arrived`.
+    sent_whole: Sums,
     reported: u32,
     reported_bytes: f64,
     arrived_bytes: f64,
@@ -106,6 +108,7 @@ impl Prober {
             ended: None,
             duration: DURATION.max(longer),
             sent: Sums::default(),
+            sent_whole: Sums::default(),
             reported: 0,
             reported_bytes: 0.0,
             arrived_bytes: 0.0,
@@ -170,6 +173,7 @@ impl Prober {
         let before = cluster.sent.bytes;
         cluster.sent.add(before, now.0 as i64);
         cluster.sent.bytes = before + bytes as f64;
+        cluster.sent_whole.add(cluster.sent.bytes, now.0 as i64);
         let wanted = cluster.bps * cluster.duration.0 as f64 / 8e6;
         if cluster.sent.bytes >= wanted && cluster.sent.n as u32 >= PACKETS {
             cluster.ended = Some(now.max(began));
@@ -191,11 +195,12 @@ impl Prober {
             return;
         }
         cluster.reported += 1;
+        cluster.reported_bytes += f64::from(result.bytes);
         if let Some(at) = result.arrived_us {
+            // A link that is full takes for each packet the time of that packet's own bytes.
             cluster.arrived.add(cluster.reported_bytes, at);
             cluster.arrived_bytes += f64::from(result.bytes);
         }
-        cluster.reported_bytes += f64::from(result.bytes);
     }
 
     /// The next result, if one is there; `inherent` is the loss that has nothing to do with the rate.
@@ -224,12 +229,13 @@ impl Cluster {
         }
         let sent = self.sent.rate()?.min(self.bps * 1.2);
         // A whole cluster may arrive at once; that is no slower than it was sent.
-        let arrived = self.arrived.rate().unwrap_or(sent) * share.min(1.0);
-        let all = arrived >= FULL * sent;
+        let whole = self.sent_whole.rate()?;
+        let arrived = self.arrived.rate().unwrap_or(whole) * share.min(1.0);
+        let all = arrived >= FULL * whole;
         let bps = if all {
-            sent.min(arrived)
+            sent * (arrived / whole).min(1.0)
         } else {
-            FULL_SHARE * arrived
+            FULL_SHARE * arrived.min(sent)
         };
         Some(Probed { bps, all })
     }

@@ -139,7 +139,9 @@ impl Policy {
         let gain = price(loss, load, current) - price(loss, load, wanted);
         let too_much = current.len() as u64 > load.copies() || current.farthest() > load.reach();
         let stronger = residual(loss, wanted) < residual(loss, current);
-        let due = stronger || now.since(self.since) >= HOLD;
+        // What was carried for the first loss to find it is too dear once the link has become thin.
+        let needless = loss.rate < NOTICEABLE && load.copies() < PLENTY;
+        let due = stronger || needless || now.since(self.since) >= HOLD;
         // From nothing to the one that is carried for the first loss there is no gain yet.
         too_much || current.is_empty() || (due && gain > LEAST_GAIN)
     }

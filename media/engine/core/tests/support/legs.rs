@@ -10,6 +10,7 @@ pub const AUDIO_LEVEL_ID: u8 = 1;
 pub const FEC_PT: u8 = 49;
 pub const RID_ID: u8 = 5;
 pub const REPAIRED_RID_ID: u8 = 6;
+pub const TWCC_ID: u8 = 3;
 /// Names of simulcast encodings, lowest quality first.
 pub const RIDS: [&str; 3] = ["q", "h", "f"];
 
@@ -31,6 +32,8 @@ pub struct PeerSpec {
     pub takes_red: bool,
     /// Takes FlexFEC for pictures.
     pub takes_fec: bool,
+    /// Numbers its packets for the whole transport, and reports on those that it gets.
+    pub feedback: bool,
     /// Three encodings of the pictures, told apart by their names alone.
     pub simulcast: bool,
     /// Three temporal layers in each.
@@ -57,6 +60,7 @@ impl PeerSpec {
         sends_red: false,
         takes_red: false,
         takes_fec: false,
+        feedback: false,
         simulcast: false,
         temporal: false,
         profile: "AEAD_AES_128_GCM",
@@ -93,6 +97,13 @@ impl PeerSpec {
         sources
     }
 
+    fn numbered(&self, format: Format) -> Format {
+        Format {
+            transport_cc: self.feedback,
+            ..format
+        }
+    }
+
     fn encodings(&self, base: u32) -> Vec<EncodingSpec> {
         if self.simulcast {
             let named = RIDS.map(|rid| EncodingSpec {
@@ -116,7 +127,7 @@ impl PeerSpec {
             kind: Kind::Audio,
             ssrc: base + u32::from(slot),
             rtx_ssrc: None,
-            formats: vec![opus(leg, self.takes_red)],
+            formats: vec![self.numbered(opus(leg, self.takes_red))],
             fec: None,
         });
         let video = (0..self.video_slots).map(|slot| SlotSpec {
@@ -124,7 +135,7 @@ impl PeerSpec {
             kind: Kind::Video,
             ssrc: base + 500 + u32::from(slot),
             rtx_ssrc: Some(base + 5_000 + u32::from(slot)),
-            formats: vec![vp8(leg)],
+            formats: vec![self.numbered(vp8(leg))],
             fec: self.takes_fec.then_some(FecSpec {
                 pt: FEC_PT,
                 ssrc: base + 8_000 + u32::from(slot),
@@ -133,11 +144,11 @@ impl PeerSpec {
         audio.chain(video).collect()
     }
 
-    pub const fn extensions() -> Extensions {
+    pub const fn extensions(&self) -> Extensions {
         Extensions {
             mid: Some(MID_ID),
             audio_level: Some(AUDIO_LEVEL_ID),
-            transport_cc: None,
+            transport_cc: if self.feedback { Some(TWCC_ID) } else { None },
             rid: Some(RID_ID),
             repaired_rid: Some(REPAIRED_RID_ID),
         }

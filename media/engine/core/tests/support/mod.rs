@@ -12,6 +12,7 @@
 
 mod allocations;
 mod auditor;
+pub mod browser;
 mod exercise;
 mod fec;
 mod input;

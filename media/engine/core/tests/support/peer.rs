@@ -1,7 +1,8 @@
 //! A browser in small: connectivity checks, SRTP, media, and the RTCP that keeps it whole.
 
-use super::legs::{ice, ssrc_base};
+use super::legs::{ice, ssrc_base, TWCC_ID};
 use super::{Path, PeerSpec, Plain, Random, Receiver, Sender};
+use engine_core::arrivals::Arrivals;
 use engine_core::api::{Command, IceParams, Kind, LegId, RoomId};
 use engine_core::Micros;
 use engine_srtp::{Inbound, Outbound, Profile};
@@ -36,6 +37,7 @@ pub struct Peer {
     pub repairs: bool,
     pub sends_reports: bool,
     pub keys: (Vec<u8>, Vec<u8>),
+    arrivals: Arrivals,
     outbound: Outbound,
     inbound: Inbound,
     next_check: Micros,
@@ -86,6 +88,7 @@ impl Peer {
             checks_refused: 0,
             repairs: true,
             sends_reports: true,
+            arrivals: Arrivals::default(),
             outbound: Outbound::new(profile, &keys.1).unwrap(),
             inbound: Inbound::new(profile, &keys.0).unwrap(),
             keys,
@@ -109,7 +112,7 @@ impl Peer {
             ice: self.ice.clone(),
             sources: self.spec.sources(self.leg),
             slots: self.spec.slots(self.leg),
-            extensions: PeerSpec::extensions(),
+            extensions: self.spec.extensions(),
             cname: format!("cname-{}", self.leg),
         }
     }
@@ -153,7 +156,7 @@ impl Peer {
     pub fn next_at(&self) -> Micros {
         let media = self.senders.iter().filter(|s| s.on).map(|s| s.next_at);
         let due = [self.next_check, self.next_report, self.next_nack];
-        media.chain(due).min().unwrap_or(NEVER)
+        media.chain(self.arrivals.next_at()).chain(due).min().unwrap_or(NEVER)
     }
 
     /// What is due: checks, media, reports, requests.
@@ -180,6 +183,7 @@ impl Peer {
             self.next_nack = now + NACK_INTERVAL;
             out.extend(self.nacks(now));
         }
+        out.extend(self.feedback(now));
         if self.next_report <= now {
             self.next_report = now + REPORT_INTERVAL;
             out.extend(self.reports(now));
@@ -213,6 +217,13 @@ impl Peer {
             rtcp::write_nack(&mut rtcp, 1, receiver.spec.ssrc, &lost);
         }
         (self.repairs && !rtcp.is_empty()).then(|| self.protect_rtcp(rtcp))
+    }
+
+    /// What of the whole transport has arrived.
+    fn feedback(&mut self, now: Micros) -> Option<Vec<u8>> {
+        let mut rtcp = Vec::new();
+        let is_due = self.arrivals.write(now, (1, 2), &mut rtcp);
+        is_due.then(|| self.protect_rtcp(rtcp))
     }
 
     fn reports(&mut self, now: Micros) -> Option<Vec<u8>> {
@@ -297,7 +308,15 @@ impl Peer {
         let Ok(opened) = self.inbound.unprotect_rtp(data, header.header_len) else {
             return;
         };
+        let number = header.extension_value(data, TWCC_ID);
+        if let Some(&[high, low]) = number.filter(|_| self.spec.feedback) {
+            let number = u16::from_be_bytes([high, low]);
+            self.arrivals.note(now, number, data.len() + 28);
+        }
         let packet = &data[..opened.len];
+        if header.payload_range(packet).is_ok_and(|payload| payload.is_empty()) {
+            return;
+        }
         let payload = &packet[header.header_len..];
         for receiver in &mut self.receivers {
             if receiver.spec.ssrc == header.ssrc {

@@ -61,6 +61,7 @@ pub struct Picture {
     pub key: bool,
     pub tid: u8,
     pub sync: bool,
+    pub packets: usize,
     /// Pictures that it refers to.
     pub refers: Vec<Micros>,
 }
@@ -77,6 +78,8 @@ pub struct Sender {
     pub interval: Micros,
     pub next_at: Micros,
     pub packets_per_frame: usize,
+    /// How many times as many packets a key frame has.
+    pub key_times: usize,
     pub payload_len: usize,
     /// -dBov, as RFC 6464 has it.
     pub level: u8,
@@ -129,6 +132,7 @@ impl Sender {
             interval,
             next_at: Micros(0),
             packets_per_frame: if spec.kind == Kind::Audio { 1 } else { 4 },
+            key_times: 1,
             payload_len: if spec.kind == Kind::Audio { 80 } else { 300 },
             level: 127,
             key_frame_due: true,
@@ -188,10 +192,15 @@ impl Sender {
         if key && self.spec.kind == Kind::Video {
             self.key_frames.push(now);
         }
-        let count = self.packets_per_frame;
+        let count = self.count(key);
         (0..count)
             .map(|at| self.packet(now, key, (at, count)))
             .collect()
+    }
+
+    const fn count(&self, key: bool) -> usize {
+        let times = if key { self.key_times } else { 1 };
+        self.packets_per_frame * times
     }
 
     /// Where the picture stands in the pattern 0, 2, 1, 2, which a key frame begins anew; the second and third of each
@@ -216,6 +225,7 @@ impl Sender {
             key,
             tid,
             sync,
+            packets: self.count(key),
             refers,
         }
     }
