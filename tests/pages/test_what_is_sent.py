@@ -53,8 +53,8 @@ async def modules(browser: Browser, site: str) -> AsyncIterator[Page]:
     [
         ((1280, 720), 3, None, [sent(4, 150_000), sent(2, 600_000), sent(1, 1_500_000)]),
         ((720, 1280), 3, None, [sent(4, 150_000), sent(2, 600_000), sent(1, 1_500_000)]),
-        ((640, 360), 3, None, [sent(2, 180_000), sent(1, 1_000_000), OFF]),
-        ((640, 480), 3, None, [sent(2, 180_000), sent(1, 1_000_000), OFF]),
+        ((640, 360), 3, None, [sent(2, 150_000), sent(1, 1_000_000), OFF]),
+        ((640, 480), 3, None, [sent(2, 150_000), sent(1, 1_000_000), OFF]),
         ((320, 240), 3, None, [sent(1, 500_000), OFF, OFF]),
         ((0, 0), 3, None, [sent(1, 500_000), OFF, OFF]),
         # A browser or a bridge without simulcast: the one that is left is the picture as it is.
@@ -79,14 +79,14 @@ async def modules(browser: Browser, site: str) -> AsyncIterator[Page]:
             (640, 360),
             3,
             [wish(active=False), wish(active=False), wish(most=700_000)],
-            [sent(2, 180_000, active=False), sent(1, 700_000), OFF],
+            [sent(2, 150_000, active=False), sent(1, 700_000), OFF],
         ),
         ((320, 240), 3, [wish(), wish(active=False), wish(active=False)], [sent(1, 500_000), OFF, OFF]),
         (
             (640, 360),
             3,
             [wish(active=False)] * 3,
-            [sent(2, 180_000, active=False), sent(1, 1_000_000, active=False), OFF],
+            [sent(2, 150_000, active=False), sent(1, 1_000_000, active=False), OFF],
         ),
         # A demand that is too short, as of another connection, leaves the rest as it is.
         (

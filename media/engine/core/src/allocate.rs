@@ -8,8 +8,9 @@
 use crate::slot::Layer;
 use crate::time::Micros;
 
-/// Going up takes this much more than what would be sent, in percent: rates of pictures and estimates of links swing.
-const MARGIN: u64 = 115;
+/// Going up takes this much more than what would be sent, in percent: rates of pictures and estimates of links swing. To
+/// another encoding, and to more temporal layers of the same.
+const MARGIN: (u64, u64) = (115, 107);
 /// What is sent may exceed the estimate by this much, in percent, before it is taken back.
 const TOLERANCE: u64 = 105;
 /// For how long there has to be room before anything goes up, and before a picture that was off comes back.
@@ -139,7 +140,7 @@ impl Allocator {
         }
         let usual = self.usual.get_or_insert(estimate);
         *usual = (*usual * ((1 << USUAL_SHIFT) - 1) + estimate) >> USUAL_SHIFT;
-        let could = allocate(estimate * 100 / MARGIN, wishes);
+        let could = self.could(estimate, wishes, &current);
         let is_more = could.iter().zip(&current).any(|(could, has)| could > has);
         let comes_back = current
             .iter()
@@ -159,6 +160,20 @@ impl Allocator {
         self.room_since = None;
         self.climbed = Some(now);
         could
+    }
+
+    /// What would fit. More pictures of the same size may come and go at any time; another size costs a key frame.
+    fn could(&self, estimate: u64, wishes: &[Wish], current: &[usize]) -> Vec<usize> {
+        let could = allocate(estimate * 100 / MARGIN.1, wishes);
+        let encoding = |wish: &Wish, level: usize| {
+            let choice = level.checked_sub(1).and_then(|at| wish.choices.get(at));
+            choice.map(|choice| choice.layer.encoding)
+        };
+        let mut levels = wishes.iter().zip(could.iter().zip(current));
+        if levels.all(|(wish, (to, from))| encoding(wish, *to) == encoding(wish, *from)) {
+            return could;
+        }
+        allocate(estimate * 100 / MARGIN.0, wishes)
     }
 
     /// Down at once. Nobody goes up with what the others give up.

@@ -9,7 +9,7 @@ use engine_wire::{rtcp, seq};
 
 /// Between two reports: browsers expect 50 to 250 ms.
 const INTERVAL: (Micros, Micros) = (Micros::from_millis(50), Micros::from_millis(250));
-/// Reports take this share of the rate that comes in at most.
+/// Reports take this share at most of the rate that comes in, and of what the way back carries.
 const SHARE: f64 = 0.05;
 /// What a report takes on the wire: addresses, ports and tag, its header, and some lines.
 const REPORT_BYTES: f64 = 100.0;
@@ -39,6 +39,7 @@ pub struct Arrivals {
     reported_at: Micros,
     due: Option<Micros>,
     interval: Micros,
+    way_bps: u32,
     reports: u8,
     too_late: u64,
 }
@@ -54,6 +55,7 @@ impl Default for Arrivals {
             reported_at: Micros(0),
             due: None,
             interval: INTERVAL.0,
+            way_bps: u32::MAX,
             reports: 0,
             too_late: 0,
         }
@@ -86,6 +88,11 @@ impl Arrivals {
             let many = self.end.unwrap_or(0) - self.base >= MANY;
             self.due = Some(if many { now } else { due });
         }
+    }
+
+    /// The way that reports take carries so many bit/s.
+    pub fn set_way(&mut self, bps: u32) {
+        self.way_bps = bps;
     }
 
     /// When a report is due, if one is to be expected.
@@ -153,6 +160,7 @@ impl Arrivals {
     fn adapt(&mut self, now: Micros) {
         let elapsed = now.since(self.reported_at).0.clamp(1_000, 1_000_000);
         let bytes_per_us = (self.bytes as f64 / elapsed as f64).max(1e-6);
+        let bytes_per_us = bytes_per_us.min(f64::from(self.way_bps) / 8e6);
         let us = (REPORT_BYTES / (SHARE * bytes_per_us)).min(1e9) as u64;
         // Half of the way each time: one picture more or less is no other rate.
         let next = self.interval.0.midpoint(us);
@@ -181,6 +189,22 @@ mod tests {
             let lines = feedback.packets();
             lines.map(|p| (p.sequence, p.at_us.is_some())).collect()
         })
+    }
+
+    /// A megabit a second that comes in is reported on less often where the way back is thin.
+    #[test]
+    fn reports_take_their_share_of_the_way_back() {
+        let reports_on = |way: u32| {
+            let mut arrivals = Arrivals::default();
+            arrivals.set_way(way);
+            let due = (0..10_000_u64).filter(|millis| {
+                arrivals.note(at(*millis), *millis as u16, 125);
+                report(&mut arrivals, at(*millis)).is_some()
+            });
+            due.count()
+        };
+        assert!((180..=200).contains(&reports_on(10_000_000)));
+        assert!((40..=60).contains(&reports_on(60_000)));
     }
 
     #[test]

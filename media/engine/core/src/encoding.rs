@@ -120,6 +120,11 @@ impl Encoding {
         !source_is_muted && !self.takers.is_empty()
     }
 
+    /// Whether it was ever sent: browsers leave out the largest of a small picture, and say so to nobody.
+    pub const fn was_seen(&self) -> bool {
+        self.newest.is_some()
+    }
+
     /// Whether it is sent now.
     pub fn is_active(&self, now: Micros) -> bool {
         self.newest

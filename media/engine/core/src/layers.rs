@@ -6,6 +6,7 @@ use crate::api::{Event, Kind, LegId, Wanted};
 use crate::demand::in_steps;
 use crate::encoding::{Encoding, Taker};
 use crate::leg::Leg;
+use crate::link::Link;
 use crate::outbox::Outbox;
 use crate::rates::LAYERS;
 use crate::shard::Shard;
@@ -17,8 +18,8 @@ use crate::time::Micros;
 const REVIEW: Micros = Micros::from_millis(200);
 /// Headers and tags, in percent of the payload of pictures, and in bits a second of a stream of sound.
 const OVERHEAD: (u64, u64) = (105, 20_000);
-/// An encoding that was never seen: what the lowest is taken for, and how many times as much each next one.
-const GUESS: (u64, u64) = (150_000, 3);
+/// What an encoding is taken for of which nothing has come yet.
+const GUESS: u64 = 150_000;
 /// What an only encoding could send: what pages offer at the most.
 const SINGLE_WANTED: u64 = 1_500_000;
 /// An estimate that has fallen so far, in percent, is acted upon at once.
@@ -66,9 +67,9 @@ impl Source {
     /// The ladder of choices for a slot that can show so many lines.
     fn choices(&self, now: Micros, height: Option<u16>) -> Vec<Choice> {
         let mut choices = Vec::with_capacity(LAYERS + self.encodings.len());
-        let mut guess = GUESS.0;
         for number in 0..=self.highest_for(height) {
-            let Some(encoding) = self.encodings.get(usize::from(number)) else {
+            let encoding = self.encodings.get(usize::from(number));
+            let Some(encoding) = encoding.filter(|one| number == 0 || one.was_seen()) else {
                 break;
             };
             let top = if number == 0 { encoding.rates.top() } else { 0 };
@@ -82,14 +83,13 @@ impl Source {
             }
             let layer = Layer::all_of(number);
             let measured = encoding.rates.up_to(layer.temporal) * OVERHEAD.0 / 100;
-            let bitrate = if measured == 0 { guess } else { measured };
+            let bitrate = if measured == 0 { GUESS } else { measured };
             let coming = self
                 .demand
                 .coming(now)
                 .filter(|_| self.encodings.len() == 1);
             let bitrate = coming.map_or(bitrate, |coming| bitrate.min(coming));
             choices.push(Choice { layer, bitrate });
-            guess = bitrate * GUESS.1;
         }
         choices
     }
@@ -155,6 +155,9 @@ impl Shard {
         };
         let heeded = leg.layers.heeded;
         leg.layers.estimate = Some(estimate);
+        if let Some(arrivals) = leg.arrivals.as_deref_mut() {
+            arrivals.set_way(estimate.min(u64::from(u32::MAX)) as u32);
+        }
         if heeded.is_none_or(|heeded| estimate * 100 < heeded * FALLEN) {
             self.review(now, index, out);
         }
@@ -306,14 +309,15 @@ impl Shard {
         }
     }
 
-    /// A picture that has become too large for its link makes way at once: what is held of it would only keep the smaller
-    /// one from beginning.
+    /// A picture that has become too large for its link makes way at once: what is held of it, and what more of it would
+    /// come, would only keep the smaller one from beginning.
     fn clear_way(&mut self, taker: Taker) {
         let Some(leg) = self.leg_mut(taker.leg) else {
             return;
         };
         let link = leg.link.as_deref_mut();
-        if let Some(link) = link.filter(|link| link.delay() > HELD_LONG) {
+        let is_in_the_way = |link: &&mut Link| link.is_full() || link.delay() > HELD_LONG;
+        if let Some(link) = link.filter(is_in_the_way) {
             link.forget_slot(taker.slot);
             leg.slots[usize::from(taker.slot)].pause();
         }
@@ -479,6 +483,11 @@ impl Shard {
                 .zip(filling.terms.share)
                 .map(|(most, share): (u64, u64)| most.max(share));
         }
+        // Whether there are larger ones shows when the largest that is known is wanted.
+        let known = source.encodings.iter().rposition(Encoding::was_seen);
+        let known = known.unwrap_or(0);
+        let is_wanted = wanted[known].active;
+        wanted[known + 1..].iter_mut().for_each(|one| one.active = is_wanted);
         if let ([only], true) = (&mut wanted[..], taken) {
             only.max_bitrate = most.map(|most| in_steps(most).max(LEAST_ASKED));
         }

@@ -53,6 +53,9 @@ pub(super) struct Input {
     pub(super) sight: Sight,
     pub(super) queue: Micros,
     pub(super) rtt: Micros,
+    /// The least round trip of late, and bytes that no report has told of.
+    pub(super) rtt_least: Micros,
+    pub(super) in_flight: u64,
     /// Bit/s that arrive, counting what was lost without the rate being the reason: at once, and over longer.
     pub(super) recent: Option<f64>,
     pub(super) steady: Option<f64>,
@@ -161,7 +164,7 @@ impl Aimd {
     pub(super) fn update(&mut self, now: Micros, input: &Input) -> bool {
         let elapsed = now.since(self.last_update).0.min(200_000);
         self.last_update = now;
-        self.queue = input.queue;
+        self.queue = input.queue.min(self.standing(input));
         if let (Some(_), Some(capacity), Some(recent)) =
             (self.drain, &mut self.capacity, input.recent)
         {
@@ -182,6 +185,13 @@ impl Aimd {
             }
         }
         self.judge_drain(now, input)
+    }
+
+    /// The queue as it must be by now: what is told of it is as old as it was long.
+    fn standing(&self, input: &Input) -> Micros {
+        let carries = self.capacity.map_or(self.rate, |capacity| capacity.mean);
+        let us = input.in_flight as f64 * 8e6 / carries.max(FLOOR);
+        Micros((us as u64).saturating_sub(input.rtt_least.0))
     }
 
     fn judge_drain(&mut self, now: Micros, input: &Input) -> bool {
@@ -307,6 +317,8 @@ mod tests {
             sight,
             queue: Micros::from_millis(queue_ms),
             rtt: Micros::from_millis(50),
+            rtt_least: Micros::from_millis(50),
+            in_flight: u64::MAX / 16,
             recent: Some(arriving),
             steady: Some(arriving),
             hold: false,

@@ -24,6 +24,8 @@ const OWN_VARIATION_MS: f64 = 6.0;
 const VARIATION: f64 = 2.0;
 /// The same for what the envelope varies by.
 const ENVELOPE: f64 = 2.0;
+/// How long the least round trip counts.
+const RTT_SPAN: Micros = Micros::from_secs(10);
 /// Until a round trip is measured.
 const FIRST_RTT: Micros = Micros::from_millis(200);
 /// Clusters at the start, in times of the first estimate (as libwebrtc has them).
@@ -38,6 +40,11 @@ const PROBE_WANTED: f64 = 1.3;
 const PROBE_WAIT: (Micros, Micros) = (Micros::from_millis(1_000), Micros::from_millis(3_000));
 /// No regular probe so soon after the link was found full.
 const PROBE_AFTER: Micros = Micros::from_millis(1_500);
+
+/// A queue of this length is the link's own, not what a policer lets through at once. For so long after it was seen, loss
+/// without a queue is hardly the rate's.
+const LONG_QUEUE: Micros = Micros::from_millis(100);
+const QUEUES_FOR: Micros = Micros::from_secs(60);
 
 /// Packets of one report whose fate is passed on: as many as a report of 250 ms has at 8 Mbit/s.
 const FATES: usize = 256;
@@ -82,6 +89,10 @@ pub struct Estimator {
     silent_share: f64,
     /// What was sent before tells of an outage only.
     ignored_before: Micros,
+    /// The least round trip, and when it was seen.
+    rtt_least: Option<(Micros, Micros)>,
+    /// When packets last waited long.
+    waited_long: Option<Micros>,
     rtt: Option<Micros>,
     wanted: f64,
     probe_wait: Micros,
@@ -107,6 +118,8 @@ impl Estimator {
             silence: Silence::default(),
             silent_share: 1.0,
             ignored_before: Micros(0),
+            rtt_least: None,
+            waited_long: None,
             rtt: None,
             wanted: 0.0,
             probe_wait: PROBE_WAIT.0,
@@ -190,7 +203,7 @@ impl Estimator {
             }
         }
         if let Some(sent_at) = newest {
-            self.note_rtt(now.since(sent_at));
+            self.note_rtt(now, now.since(sent_at));
         }
         self.update(now);
     }
@@ -287,13 +300,22 @@ impl Estimator {
                 recent: self.acked.recent(),
                 steady: self.acked.steady(),
                 draining: self.aimd.is_draining(),
+                queues: self.queues(now),
             };
             self.loss.judge(now, &around);
         }
     }
 
-    fn note_rtt(&mut self, sample: Micros) {
+    fn queues(&self, now: Micros) -> bool {
+        self.waited_long.is_some_and(|at| now.since(at) < QUEUES_FOR)
+    }
+
+    fn note_rtt(&mut self, now: Micros, sample: Micros) {
         let sample = sample.min(Micros::from_secs(2));
+        let is_less = |(least, at): (Micros, Micros)| sample <= least || now.since(at) > RTT_SPAN;
+        if self.rtt_least.is_none_or(is_less) {
+            self.rtt_least = Some((sample, now));
+        }
         self.rtt = Some(
             self.rtt
                 .map_or(sample, |rtt| Micros((rtt.0 * 7 + sample.0) / 8)),
@@ -335,11 +357,16 @@ impl Estimator {
     }
 
     fn update(&mut self, now: Micros) {
+        if self.waiting() > LONG_QUEUE {
+            self.waited_long = Some(now);
+        }
         let carried = 1.0 - self.loss.inherent();
         let input = Input {
             sight: self.sight(),
             queue: self.waiting(),
             rtt: self.rtt(),
+            rtt_least: self.rtt_least.map_or(FIRST_RTT, |(rtt, _)| rtt),
+            in_flight: self.in_flight(),
             recent: self.acked.recent().map(|bps| bps / carried),
             steady: self.acked.steady().map(|bps| bps / carried),
             hold: self.loss.holds() || self.silence.is_silent(),

@@ -15,6 +15,8 @@ const SPAN: Micros = Micros::from_millis(300);
 /// Packets of a sample, and more for each packet that a run of losses is longer: with fewer, chance is mistaken for
 /// success once in ten.
 const SAMPLE: (f64, f64) = (40.0, 20.0);
+/// A sample is so many times as large on a link that has shown a long queue: what is too much waits there.
+const SAMPLE_QUEUED: u32 = 4;
 /// A sample must be the larger, the further the excess is below this.
 const CLEAR: f64 = 0.2;
 /// How far loss must be above the inherent one, and by how many deviations of chance: to be looked at closer (less is of
@@ -97,6 +99,8 @@ pub(super) struct Around {
     pub(super) steady: Option<f64>,
     /// The delay has already shown congestion.
     pub(super) draining: bool,
+    /// The link has shown of late that what is too much waits in it for long before it is dropped.
+    pub(super) queues: bool,
 }
 
 /// The state of the loss.
@@ -244,7 +248,7 @@ impl LossControl {
             self.judge_trial(now, stretch, around);
         } else if around.draining {
             self.suspect = None;
-        } else if self.exceeds(stretch, PLAIN) {
+        } else if !around.queues && self.exceeds(stretch, PLAIN) {
             self.try_less(now, stretch.share(), around.recent, around);
         } else {
             self.suspect(now, stretch, around);
@@ -264,7 +268,8 @@ impl LossControl {
         };
         let seen = seen.and(stretch);
         self.suspect = Some(seen);
-        if seen.packets < self.sample(seen.share()) {
+        let times = if around.queues { SAMPLE_QUEUED } else { 1 };
+        if seen.packets < self.sample(seen.share()) * times {
             return;
         }
         self.suspect = None;
@@ -418,6 +423,7 @@ mod tests {
                     recent: arriving,
                     steady: arriving,
                     draining: false,
+                    queues: false,
                 };
                 control.judge(now, &around);
             }
@@ -472,6 +478,7 @@ mod tests {
                     recent: Some(5e5),
                     steady: Some(9e5),
                     draining: false,
+                    queues: false,
                 };
                 control.judge(Micros::from_millis(number * 10), &around);
             }

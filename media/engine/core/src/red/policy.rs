@@ -21,7 +21,7 @@ const HOLD: Micros = Micros::from_secs(10);
 /// How long a receiver is asked to wait after the last loss worth it: to and fro would be heard.
 const WAIT_HOLD: Micros = Micros::from_secs(30);
 /// On a link with room for so many copies, one is carried even while nothing is lost, for the first loss to find it.
-const PLENTY: u64 = 20;
+const PLENTY: u64 = 8;
 /// The longest wait that is asked of a receiver for the sake of carriers.
 const LONGEST_WAIT: Micros = Micros::from_millis(120);
 /// What a packet may be late on a good network, beside the wait for its carrier.
@@ -140,7 +140,8 @@ impl Policy {
         let too_much = current.len() as u64 > load.copies() || current.farthest() > load.reach();
         let stronger = residual(loss, wanted) < residual(loss, current);
         // What was carried for the first loss to find it is too dear once the link has become thin.
-        let needless = loss.rate < NOTICEABLE && load.copies() < PLENTY;
+        let lost = self.lossy_at.is_some_and(|at| now.since(at) < HOLD);
+        let needless = !lost && load.copies() < PLENTY;
         let due = stronger || needless || now.since(self.since) >= HOLD;
         // From nothing to the one that is carried for the first loss there is no gain yet.
         too_much || current.is_empty() || (due && gain > LEAST_GAIN)
