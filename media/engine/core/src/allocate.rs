@@ -185,8 +185,7 @@ impl Allocator {
         current: &[usize],
     ) -> Vec<usize> {
         let has_changed = self.link_has_changed(now, estimate);
-        let failed =
-            !has_changed && self.climbed.is_some_and(|at| now.since(at) < FAILED_WITHIN);
+        let failed = !has_changed && self.climbed.is_some_and(|at| now.since(at) < FAILED_WITHIN);
         let hold = match self.fell.filter(|_| failed) {
             _ if has_changed => CHANGED_HOLD,
             Some(fall) => Micros(fall.hold.0 * 2).clamp(HOLD.0, HOLD.1),
@@ -209,7 +208,10 @@ impl Allocator {
     }
 
     fn link_has_changed(&mut self, now: Micros, estimate: u64) -> bool {
-        if self.usual.is_some_and(|usual| estimate * 100 < usual * SAME_LINK) {
+        if self
+            .usual
+            .is_some_and(|usual| estimate * 100 < usual * SAME_LINK)
+        {
             (self.usual, self.changed) = (Some(estimate), Some(now));
         }
         self.changed.is_some_and(|at| now.since(at) < CHANGES_FOR)

@@ -487,7 +487,9 @@ impl Shard {
         let known = source.encodings.iter().rposition(Encoding::was_seen);
         let known = known.unwrap_or(0);
         let is_wanted = wanted[known].active;
-        wanted[known + 1..].iter_mut().for_each(|one| one.active = is_wanted);
+        wanted[known + 1..]
+            .iter_mut()
+            .for_each(|one| one.active = is_wanted);
         if let ([only], true) = (&mut wanted[..], taken) {
             only.max_bitrate = most.map(|most| in_steps(most).max(LEAST_ASKED));
         }

@@ -25,7 +25,7 @@ const BELOW: usize = 28;
 /// half.
 const BACKLOG_LONG: Micros = Micros::from_millis(60);
 /// And above this one that what is held would be too late to be looked at.
-const BACKLOG_HOPELESS: Micros = Micros::from_millis(700);
+const BACKLOG_HOPELESS: Micros = Micros::from_millis(1_200);
 
 /// How long what is held for a leg takes to leave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

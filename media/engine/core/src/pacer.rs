@@ -23,6 +23,8 @@ const LONG_RATE: f64 = 1.1;
 const LONG: Micros = Micros::from_millis(40);
 /// Either budget may save up so much at any rate: less than two packets would make a timer of each packet.
 const LEAST: f64 = 2_500.0;
+/// Unless that takes longer: sound would wait behind it.
+const LEAST_SPAN: Micros = Micros::from_millis(50);
 /// A budget that sound has overdrawn is not owed for longer than this: pictures must go on.
 const DEBT: Micros = Micros::from_millis(100);
 /// But always for one packet: on a very thin link, that one takes longer.
@@ -82,7 +84,8 @@ impl Budget {
 
     fn grow(&mut self, bytes_per_us: f64, us: u64) {
         let rate = bytes_per_us * self.times;
-        let most = (rate * self.span.0 as f64).max(self.least);
+        let least = self.least.min(bytes_per_us * LEAST_SPAN.0 as f64);
+        let most = (rate * self.span.0 as f64).max(least);
         let debt = (rate * DEBT.0 as f64).max(ONE_PACKET);
         self.bytes = (self.bytes + rate * us as f64).clamp(-debt, most);
     }

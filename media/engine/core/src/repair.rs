@@ -86,7 +86,9 @@ impl Shard {
         let (mut exit, slots) = leg.exit(now)?;
         let number = slot as u16;
         let slot = &mut slots[slot];
-        slot.spec.rtx_ssrc.filter(|_| slot.is_repairable(sequence))?;
+        slot.spec
+            .rtx_ssrc
+            .filter(|_| slot.is_repairable(sequence))?;
         let kept = self.kept(slot, sequence)?;
         let sequence = kept.numbers.sequence;
         if slot.was_repaired(now, sequence, round_trip + exit.delay()) {

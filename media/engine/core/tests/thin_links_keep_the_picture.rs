@@ -1,71 +1,131 @@
-//! A link that has become thin, and what its receiver sees then.
+//! A link that has become thin, and what its receiver sees and hears then: a smaller picture within a moment, no picture
+//! that comes and goes, and sound in any case.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails its test")]
 
 mod support;
 
+use engine_core::Micros;
 use support::browser::{as_chromium, run, shown, times, SENDS, TAKES};
 use support::{ms, Path, World};
 
-fn call(seed: u64, path: Path) -> World {
-    let mut world = World::with_room(seed, path, &[TAKES, SENDS]);
+/// A call that has found its quality on a good link.
+fn call(seed: u64, good: Path) -> World {
+    let mut world = World::with_room(seed, good, &[TAKES, SENDS]);
     as_chromium(&mut world, 1);
-    run(&mut world, ms(2_500));
+    run(&mut world, ms(1_500));
     world.set_feeds(&[((0, 0), (1, 0)), ((0, 1), (1, 1))]);
-    run(&mut world, ms(8_000));
+    run(&mut world, ms(6_000));
+    let before = shown(&world, world.now - ms(2_000), world.now);
+    assert!(before.fps > 24.0 && before.higher > 99.0, "{before:?}");
     world
 }
 
-#[test]
-fn line() {
-    let good = Path::with_delay(20);
-    let mut world = call(1, good);
-    world.peers[0].down = good.limited(300_000, 300);
-    let start = world.now;
-    run(&mut world, ms(4_000));
-    for (at, of) in times(&world) {
-        if at > start {
-            println!("{:6.1} captured {:7.1} encoding {}", at.since(start).0 as f64 / 1e3, (of.0.0 as f64 - start.0 as f64) / 1e3, of.1);
-        }
-    }
-    for (at, event) in &world.events { if *at > start { println!("{:.1} {event:?}", at.since(start).0 as f64 / 1e3); } }
-    for s in &world.peers[1].senders[1..] { println!("plis {:?}", s.plis.iter().filter(|a| **a > start).map(|a| a.since(start).0/1000).collect::<Vec<_>>());
-      println!("keys {:?}", s.key_frames.iter().filter(|a| **a > start).map(|a| a.since(start).0/1000).collect::<Vec<_>>()); }
+/// The link to the receiver carries so much from now on; gives when.
+fn narrow(world: &mut World, (bps, queue): (u64, u64)) -> Micros {
+    let down = world.peers[0].down.limited(bps, queue);
+    world.peers[0].down = down;
+    world.now
+}
+
+/// Share of the packets of sound since a time that arrived, and how long the slowest but one in twenty took.
+fn heard(world: &World, since: Micros) -> (f64, Micros) {
+    let until = world.now - ms(500);
+    let is_within = |at: &Micros| (since..until).contains(at);
+    let all = world.peers[1].senders[0].log.iter();
+    let all = all.filter(|sound| is_within(&sound.at)).count();
+    let got = world.peers[0].receivers[0].got.values();
+    let got = got.filter(|got| is_within(&got.tag.sent_at));
+    let mut took: Vec<u64> = got.map(|got| got.at.since(got.tag.sent_at).0).collect();
+    took.sort_unstable();
+    (
+        took.len() as f64 / all as f64,
+        Micros(took[took.len() * 19 / 20]),
+    )
 }
 
 #[test]
-fn look() {
-    for rate in [300_000, 200_000, 500_000] {
-        let good = Path::with_delay(20);
-        let mut world = call(1, good);
-        let before = shown(&world, world.now - ms(4_000), world.now);
-        println!("before {before:?}");
-        world.peers[0].down = good.limited(rate, 300);
-        let start = world.now;
-        let mut last = world.leg_row(0);
-        for _ in 0..150 {
-            run(&mut world, ms(200));
-            let row = world.leg_row(0);
-            let slot = world.slot_row(0, 1);
-            let to = world.now;
-            let red = world.slot_row(0, 0).red_packets;
-            let s = shown(&world, to - ms(200), to);
-            if to.since(start) < ms(12_000) { println!(
-                "{:5.1} est {:4} queue {:4} ms paced {:3} drops {:2} pad {:5} pictures {:2} layer {} plis {} video {:4} kbit/s sent {}",
-                to.since(start).0 as f64 / 1e6,
-                row.estimate_bps / 1000,
-                row.link_queue_us / 1000,
-                row.paced - last.paced,
-                row.pacer_drops - last.pacer_drops,
-                row.padding_out - last.padding_out,
-                (s.fps / 5.0).round(),
-                slot.layer,
-                world.peers[1].senders[1].plis.len(),
-                red,
-                row.bytes_out - last.bytes_out,
-            ); }
-            last = row;
-        }
-        println!("{rate}: {:?}", shown(&world, start, world.now));
+fn the_picture_becomes_smaller_within_a_moment() {
+    for (seed, delay, link) in [
+        (1, 20, (300_000, 300)),
+        (2, 20, (300_000, 150)),
+        (3, 60, (300_000, 300)),
+        (4, 10, (350_000, 300)),
+        (5, 20, (450_000, 600)),
+        (6, 40, (600_000, 300)),
+    ] {
+        let mut world = call(seed, Path::with_delay(delay));
+        let start = narrow(&mut world, link);
+        run(&mut world, ms(20_000));
+        let seen = shown(&world, start, world.now);
+        assert!(seen.fps > 23.0 && seen.frozen < 5.0, "{link:?}: {seen:?}");
+        assert!(seen.longest < ms(900), "{link:?}: {seen:?}");
+        let settled = shown(&world, start + ms(3_000), world.now);
+        assert!(settled.longest < ms(200), "{link:?}: {settled:?}");
+        assert!(settled.delay < ms(delay * 2 + 60), "{link:?}: {settled:?}");
+        let (share, slowest) = heard(&world, start + ms(1_500));
+        assert!(
+            share > 0.998 && slowest < ms(delay * 2 + 100),
+            "{link:?}: {share} {slowest:?}"
+        );
+    }
+}
 
+#[test]
+fn pictures_go_before_the_picture_does() {
+    for seed in 0..3 {
+        let mut world = call(10 + seed, Path::with_delay(20));
+        let start = narrow(&mut world, (200_000, 300));
+        run(&mut world, ms(20_000));
+        let seen = shown(&world, start + ms(2_000), world.now);
+        assert!(seen.fps > 9.0 && seen.longest < ms(700), "{seed}: {seen:?}");
+        let (share, _) = heard(&world, start + ms(1_500));
+        assert!(share > 0.998, "{seed}: {share}");
+    }
+}
+
+/// Every change of size shows in a picture of another encoding than the one before.
+#[test]
+fn on_a_link_that_stays_as_it_is_the_size_does() {
+    for (seed, bps) in [(20, 300_000), (21, 700_000), (22, 1_100_000)] {
+        let mut world = call(seed, Path::with_delay(20));
+        let start = narrow(&mut world, (bps, 300));
+        run(&mut world, ms(40_000));
+        let times = times(&world);
+        let since: Vec<_> = times
+            .iter()
+            .filter(|(at, _)| *at > start + ms(10_000))
+            .collect();
+        let changes = since.windows(2).filter(|pair| pair[0].1 .1 != pair[1].1 .1);
+        assert!(changes.count() <= 1, "{bps}");
+    }
+}
+
+#[test]
+fn sound_goes_on_where_no_picture_fits_and_the_picture_comes_back_with_the_link() {
+    for seed in 0..2 {
+        let good = Path::with_delay(20);
+        let mut world = call(30 + seed, good);
+        let start = narrow(&mut world, (70_000, 300));
+        run(&mut world, ms(12_000));
+        let (share, slowest) = heard(&world, start + ms(2_500));
+        assert!(
+            share > 0.995 && slowest < ms(250),
+            "{seed}: {share} {slowest:?}"
+        );
+        assert_eq!(shown(&world, start + ms(2_000), world.now).fps, 0.0);
+        world.peers[0].down = good;
+        let back = world.now;
+        run(&mut world, ms(8_000));
+        let first = times(&world)
+            .into_iter()
+            .find(|(at, _)| *at > back)
+            .unwrap();
+        assert!(
+            first.0.since(back) < ms(3_000),
+            "{seed}: {:?}",
+            first.0.since(back)
+        );
+        let seen = shown(&world, back + ms(5_000), world.now);
+        assert!(seen.fps > 24.0 && seen.higher > 50.0, "{seed}: {seen:?}");
     }
 }

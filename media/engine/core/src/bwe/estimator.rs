@@ -233,16 +233,17 @@ impl Estimator {
 
     /// Bit/s on the wire that may be sent now.
     pub fn estimate_bps(&self) -> u32 {
-        self.limited(self.aimd.rate())
+        self.limited(self.aimd.rate(), self.loss.cap())
     }
 
-    /// Bit/s on the wire that the link carries: while a queue is drained, more than may be sent just now.
+    /// Bit/s on the wire that the link carries, as far as that is known: while a queue is drained, or it is tried whether
+    /// less loss comes of a lower rate, more than may be sent just now.
     pub fn sustained_bps(&self) -> u32 {
-        self.limited(self.aimd.target())
+        self.limited(self.aimd.target(), self.loss.known_cap())
     }
 
-    fn limited(&self, bps: f64) -> u32 {
-        let capped = self.loss.cap().unwrap_or(f64::MAX).min(bps);
+    fn limited(&self, bps: f64, cap: Option<f64>) -> u32 {
+        let capped = cap.unwrap_or(f64::MAX).min(bps);
         (capped * self.silent_share).max(FLOOR) as u32
     }
 
@@ -307,7 +308,8 @@ impl Estimator {
     }
 
     fn queues(&self, now: Micros) -> bool {
-        self.waited_long.is_some_and(|at| now.since(at) < QUEUES_FOR)
+        self.waited_long
+            .is_some_and(|at| now.since(at) < QUEUES_FOR)
     }
 
     fn note_rtt(&mut self, now: Micros, sample: Micros) {

@@ -178,6 +178,11 @@ impl LossControl {
         self.cap.map(|cap| cap.bps)
     }
 
+    /// The same as far as it is known: a trial has not told yet.
+    pub(super) fn known_cap(&self) -> Option<f64> {
+        self.trial.map_or(self.cap(), |trial| Some(trial.above))
+    }
+
     /// Whether loss is held down by the rate, or that is being tried.
     pub(super) const fn is_capped(&self) -> bool {
         self.cap.is_some()

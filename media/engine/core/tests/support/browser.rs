@@ -27,7 +27,11 @@ const FREEZE: Micros = ms(200);
 pub fn as_chromium(world: &mut World, peer: usize) {
     for sender in &mut world.peers[peer].senders[1..] {
         sender.interval = ms(40);
-        (sender.packets_per_frame, sender.payload_len, sender.key_times) = match sender.encoding {
+        (
+            sender.packets_per_frame,
+            sender.payload_len,
+            sender.key_times,
+        ) = match sender.encoding {
             0 => (1, 800, 7),
             _ => (4, 1_060, 5),
         };
@@ -43,9 +47,15 @@ pub fn run(world: &mut World, span: Micros) {
         let told: Vec<(u64, Vec<Wanted>)> = world
             .events
             .iter()
-            .filter(|(at, _)| at.0 + OBEYS.0 <= world.now.0 && world.now.0 < at.0 + OBEYS.0 + 20_000)
+            .filter(|(at, _)| {
+                at.0 + OBEYS.0 <= world.now.0 && world.now.0 < at.0 + OBEYS.0 + 20_000
+            })
             .filter_map(|(_, event)| match event {
-                Event::Demand { leg, source: 1, encodings } => Some((leg.0, encodings.clone())),
+                Event::Demand {
+                    leg,
+                    source: 1,
+                    encodings,
+                } => Some((leg.0, encodings.clone())),
                 _ => None,
             })
             .collect();
@@ -58,9 +68,16 @@ pub fn run(world: &mut World, span: Micros) {
 /// A change of what is sent costs a key frame of everything.
 fn obey(world: &mut World, leg: LegId, encodings: &[Wanted]) {
     let now = world.now;
-    let peer = world.peers.iter_mut().find(|peer| peer.leg == leg.0).unwrap();
+    let peer = world
+        .peers
+        .iter_mut()
+        .find(|peer| peer.leg == leg.0)
+        .unwrap();
     // A wish for an encoding that there is not goes to the best that there is.
-    let wanted = [encodings[0].active, encodings[1..].iter().any(|one| one.active)];
+    let wanted = [
+        encodings[0].active,
+        encodings[1..].iter().any(|one| one.active),
+    ];
     for (sender, wanted) in peer.senders[1..].iter_mut().zip(wanted) {
         if wanted && !sender.on {
             sender.next_at = now;
@@ -86,11 +103,24 @@ pub struct Shown {
 /// What receiver slot 1 of peer 0 showed of peer 1.
 pub fn shown(world: &World, from: Micros, to: Micros) -> Shown {
     let times = times(world);
-    let within: Vec<_> = times.iter().filter(|(at, _)| (from..to).contains(at)).collect();
-    let marks = [from].into_iter().chain(within.iter().map(|(at, _)| *at)).chain([to]);
+    let within: Vec<_> = times
+        .iter()
+        .filter(|(at, _)| (from..to).contains(at))
+        .collect();
+    let marks = [from]
+        .into_iter()
+        .chain(within.iter().map(|(at, _)| *at))
+        .chain([to]);
     let marks: Vec<Micros> = marks.collect();
-    let gaps: Vec<Micros> = marks.windows(2).map(|pair| pair[1].since(pair[0])).collect();
-    let frozen: u64 = gaps.iter().filter(|gap| **gap >= FREEZE).map(|gap| gap.0).sum();
+    let gaps: Vec<Micros> = marks
+        .windows(2)
+        .map(|pair| pair[1].since(pair[0]))
+        .collect();
+    let frozen: u64 = gaps
+        .iter()
+        .filter(|gap| **gap >= FREEZE)
+        .map(|gap| gap.0)
+        .sum();
     let span = to.since(from).0 as f64;
     let mut delays: Vec<u64> = within.iter().map(|(at, of)| at.since(of.0).0).collect();
     delays.sort_unstable();
@@ -109,7 +139,10 @@ pub fn times(world: &World) -> Vec<(Micros, (Micros, u8))> {
     let mut packets: HashMap<(Micros, u8), Vec<&Got>> = HashMap::new();
     for got in world.peers[0].receivers[1].got.values() {
         let encoding = (got.tag.number >> 56) as u8;
-        packets.entry((got.tag.sent_at, encoding)).or_default().push(got);
+        packets
+            .entry((got.tag.sent_at, encoding))
+            .or_default()
+            .push(got);
     }
     let sent = |of: &(Micros, u8)| -> &Picture {
         let log = &world.peers[1].senders[1 + usize::from(of.1)].log;
@@ -126,7 +159,9 @@ pub fn times(world: &World) -> Vec<(Micros, (Micros, u8))> {
             continue;
         }
         let refers = picture.refers.iter();
-        let needs: Option<Vec<Micros>> = refers.map(|at| decoded.get(&(*at, of.1)).copied()).collect();
+        let needs: Option<Vec<Micros>> = refers
+            .map(|at| decoded.get(&(*at, of.1)).copied())
+            .collect();
         let Some(needs) = needs else { continue };
         let came = got.iter().map(|got| got.at).max().unwrap();
         decoded.insert(*of, needs.into_iter().chain([came]).max().unwrap());

@@ -2,8 +2,8 @@
 
 use super::legs::{ice, ssrc_base, TWCC_ID};
 use super::{Path, PeerSpec, Plain, Random, Receiver, Sender};
-use engine_core::arrivals::Arrivals;
 use engine_core::api::{Command, IceParams, Kind, LegId, RoomId};
+use engine_core::arrivals::Arrivals;
 use engine_core::Micros;
 use engine_srtp::{Inbound, Outbound, Profile};
 use engine_wire::demux::{classify, Class};
@@ -156,7 +156,11 @@ impl Peer {
     pub fn next_at(&self) -> Micros {
         let media = self.senders.iter().filter(|s| s.on).map(|s| s.next_at);
         let due = [self.next_check, self.next_report, self.next_nack];
-        media.chain(self.arrivals.next_at()).chain(due).min().unwrap_or(NEVER)
+        media
+            .chain(self.arrivals.next_at())
+            .chain(due)
+            .min()
+            .unwrap_or(NEVER)
     }
 
     /// What is due: checks, media, reports, requests.
@@ -314,7 +318,10 @@ impl Peer {
             self.arrivals.note(now, number, data.len() + 28);
         }
         let packet = &data[..opened.len];
-        if header.payload_range(packet).is_ok_and(|payload| payload.is_empty()) {
+        if header
+            .payload_range(packet)
+            .is_ok_and(|payload| payload.is_empty())
+        {
             return;
         }
         let payload = &packet[header.header_len..];
