@@ -13,6 +13,7 @@ use crate::slot::Slot;
 use crate::stats::LegRow;
 use crate::time::Micros;
 use engine_srtp::Outbound;
+use engine_wire::payload::opus::Pair;
 use engine_wire::payload::{rtx, vp8};
 use engine_wire::rtp::{FixedHeader, FIXED_HEADER_LEN, NUMBER, NUMBERED_HEADER_LEN};
 use std::net::SocketAddr;
@@ -137,6 +138,19 @@ impl Exit<'_> {
             let (earlier, last) = room[start..].split_at_mut(carried.len());
             carried.write(inner, earlier);
             last.copy_from_slice(payload);
+        })
+    }
+
+    /// Sends two packets of sound as one, under the second's number.
+    pub(crate) fn both(
+        &mut self,
+        out: &mut Outbox,
+        frame: Frame,
+        numbers: Outgoing,
+        pair: &Pair<'_>,
+    ) -> usize {
+        self.send(out, frame, numbers.sequence, pair.len(), |room, start| {
+            pair.write(&mut room[start..]);
         })
     }
 

@@ -5,7 +5,7 @@ use crate::api::{Kind, LegId, Site};
 use crate::cache::{Cached, PacketCache};
 use crate::contain::strike;
 use crate::encoding::{SenderReportSeen, Taker};
-use crate::exit::Frame;
+use crate::exit::{Exit, Frame};
 use crate::link::{Backlog, Held};
 use crate::outbox::Outbox;
 use crate::rewrite::{Incoming, Outgoing, PictureIds, StreamKey};
@@ -307,18 +307,8 @@ impl Shard {
                 held = true;
                 continue;
             }
-            let sent = match slot.carried((stream, flow.earlier), ready, map) {
-                Some((red_pt, carried)) => {
-                    let frame = slot.frame(red_pt, ready.marker, numbers);
-                    slot.row.red_packets += 1;
-                    exit.sound(out, frame, numbers, (&carried, map.to, payload))
-                }
-                None => {
-                    let frame = slot.frame(map.to, ready.marker, numbers);
-                    let parts = (payload, ready.vp8);
-                    exit.media(out, frame, numbers, parts, slot.fec_mut())
-                }
-            };
+            let numbered = (map, numbers);
+            let sent = slot.send((ready, payload), flow, numbered, (&mut exit, out));
             slot.count_sent(payload.len(), ready.key_frame, map);
             ready.forwarded |= sent > 0;
             slot.write_fec(now, ready.marker, (&mut exit, out));
@@ -326,7 +316,7 @@ impl Shard {
         let fed = Fed {
             began: !flowed && slot.is_flowing(stream),
             waiting: slot.waits_for() == Some(stream.encoding),
-            carries: !slot.distances().is_empty(),
+            carries: slot.joining.is_on() || !slot.distances().is_empty(),
         };
         if fed.began {
             self.report_soon(now, taker.leg);
@@ -390,8 +380,38 @@ impl Slot {
                 return None;
             }
         }
+        if self.joining.is_on() && self.joining.waits(ready.sequence) {
+            self.rewriter.skip(stream, ready.sequence, None);
+            return None;
+        }
         let numbers = self.rewriter.map(now, stream, ready.incoming())?;
         Some((map?, numbers))
+    }
+
+    /// Sends a packet as it is, or with earlier ones that it takes along. Gives the bytes sent.
+    fn send(
+        &mut self,
+        (ready, payload): (&Ready, &[u8]),
+        flow: Flow<'_>,
+        (map, mut numbers): (PayloadMap, Outgoing),
+        (exit, out): (&mut Exit<'_>, &mut Outbox),
+    ) -> usize {
+        if let Some((pair, ticks)) = self.joined(ready, (flow.earlier, payload)) {
+            numbers.timestamp = numbers.timestamp.wrapping_sub(ticks);
+            return exit.both(
+                out,
+                self.frame(map.to, ready.marker, numbers),
+                numbers,
+                &pair,
+            );
+        }
+        if let Some((red_pt, carried)) = self.carried((flow.stream, flow.earlier), ready, map) {
+            let frame = self.frame(red_pt, ready.marker, numbers);
+            self.row.red_packets += 1;
+            return exit.sound(out, frame, numbers, (&carried, map.to, payload));
+        }
+        let frame = self.frame(map.to, ready.marker, numbers);
+        exit.media(out, frame, numbers, (payload, ready.vp8), self.fec_mut())
     }
 
     /// Lets another stream go on in the slot.
@@ -405,6 +425,7 @@ impl Slot {
         }
         let moment = beside.and_then(|before| clocks.same_moment(before, ready.timestamp));
         self.rewriter.switch(now, stream, ready.incoming(), moment);
+        self.joining.restart();
         if let Some(fec) = self.fec_mut() {
             fec.forget();
         }

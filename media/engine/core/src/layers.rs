@@ -1,7 +1,7 @@
 //! Which encoding and temporal layers flow into each slot: what the leg's link carries (`allocate`), of what its
 //! sources send now; and what sources are asked to send in consequence (`demand`).
 
-use crate::allocate::{Allocator, Choice, Wish};
+use crate::allocate::{Allocator, Choice, Wish, MARGIN};
 use crate::api::{Event, Kind, LegId, Wanted};
 use crate::demand::in_steps;
 use crate::encoding::{Encoding, Taker};
@@ -17,7 +17,7 @@ use crate::time::Micros;
 /// How often a leg is looked at whose link, or whose sources' encodings, may change.
 const REVIEW: Micros = Micros::from_millis(200);
 /// Headers and tags, in percent of the payload of pictures, and in bits a second of a stream of sound.
-const OVERHEAD: (u64, u64) = (105, 20_000);
+const OVERHEAD: (u64, u64) = (105, 26_000);
 /// What an encoding is taken for of which nothing has come yet.
 const GUESS: u64 = 150_000;
 /// What an only encoding could send: what pages offer at the most.
@@ -158,6 +158,7 @@ impl Shard {
         if let Some(arrivals) = leg.arrivals.as_deref_mut() {
             arrivals.set_way(estimate.min(u64::from(u32::MAX)) as u32);
         }
+        self.fit_sound(now, index, estimate);
         if heeded.is_none_or(|heeded| estimate * 100 < heeded * FALLEN) {
             self.review(now, index, out);
         }
@@ -188,7 +189,8 @@ impl Shard {
         };
         let estimate = leg.layers.estimate;
         let (reviewed, has_choice) = self.reviewed(now, leg);
-        let budget = estimate.map(|estimate| estimate.saturating_sub(self.sound_of(now, leg)));
+        let sound = self.sound_of(now, leg);
+        let budget = estimate.map(|estimate| estimate.saturating_sub(sound));
         let Some(leg) = self.leg_mut(index) else {
             return;
         };
@@ -201,6 +203,7 @@ impl Shard {
         }
         let wanted: u64 = reviewed.iter().map(Reviewed::wanted).sum();
         if let Some(link) = leg.link.as_deref_mut() {
+            let wanted = sound + wanted * MARGIN.0 / 100;
             link.set_wanted(wanted.min(u64::from(u32::MAX)) as u32);
         }
         let wishes: Vec<Wish> = reviewed.iter().map(|one| one.wish.clone()).collect();
@@ -255,7 +258,7 @@ impl Shard {
     }
 
     /// Bits a second of sound to a leg.
-    fn sound_of(&self, now: Micros, leg: &Leg) -> u64 {
+    pub(crate) fn sound_of(&self, now: Micros, leg: &Leg) -> u64 {
         let slots = leg
             .slots
             .iter()
@@ -265,7 +268,12 @@ impl Shard {
             let times = 1 + slot.distances().ascending().count() as u64;
             let encodings = source.into_iter().flat_map(|source| &source.encodings);
             let active = encodings.filter(|encoding| encoding.is_active(now));
-            active.map(move |encoding| encoding.rates.up_to(0) * times + OVERHEAD.1)
+            let headers = if slot.joining.is_on() {
+                OVERHEAD.1 / 2
+            } else {
+                OVERHEAD.1
+            };
+            active.map(move |encoding| encoding.rates.up_to(0) * times + headers)
         });
         sound.sum()
     }

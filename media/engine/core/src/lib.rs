@@ -31,6 +31,7 @@ mod forward;
 pub mod histogram;
 pub mod ice;
 mod ingress;
+mod joining;
 pub mod keyframe;
 pub mod layers;
 pub mod ledger;

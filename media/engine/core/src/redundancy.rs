@@ -190,9 +190,8 @@ impl Leg {
 impl Slot {
     /// Which earlier packets each packet of sound carries now.
     pub fn distances(&self) -> Distances {
-        self.redundancy
-            .as_ref()
-            .map_or(Distances::NONE, |redundancy| redundancy.distances())
+        let redundancy = self.redundancy.as_ref().filter(|_| !self.joining.is_on());
+        redundancy.map_or(Distances::NONE, |redundancy| redundancy.distances())
     }
 
     /// What a packet that is about to leave carries of those before it, and the payload type that says so; nothing where
@@ -203,7 +202,7 @@ impl Slot {
         ready: &Ready,
         map: PayloadMap,
     ) -> Option<(u8, Carried<'a>)> {
-        let red_pt = map.red?;
+        let (red_pt, distances) = (map.red?, self.distances());
         let first = self.rewriter.first_of_turn(stream)?;
         let redundancy = self.redundancy.as_mut()?;
         let numbers = (ready.sequence, ready.timestamp);
@@ -214,7 +213,7 @@ impl Slot {
             payload_type: ready.payload_type,
             len: ready.payload.len(),
         };
-        let carried = Carried::gather(earlier?, packet, redundancy.distances(), first);
+        let carried = Carried::gather(earlier?, packet, distances, first);
         (!carried.is_empty()).then_some((red_pt, carried))
     }
 

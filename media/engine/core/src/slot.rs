@@ -2,6 +2,7 @@
 
 use crate::api::{Codec, Format, Kind, SlotSpec};
 use crate::bwe;
+use crate::joining::Joining;
 use crate::link::Backlog;
 use crate::rates::LAYERS;
 use crate::redundancy::Redundancy;
@@ -199,6 +200,8 @@ pub struct Slot {
     pub spec: Box<SlotSpec>,
     repairs: Box<[(u64, Micros); RECENT_REPAIRS]>,
     gave_up: Micros,
+    /// Whether each two packets of sound leave as one.
+    pub(crate) joining: Joining,
     /// Nothing before this number is sent again: it was given up for something smaller.
     repair_from: u64,
 }
@@ -227,6 +230,7 @@ impl Slot {
             },
             repairs: Box::new([(u64::MAX, Micros(0)); RECENT_REPAIRS]),
             gave_up: Micros(0),
+            joining: Joining::default(),
             repair_from: 0,
             spec: Box::new(spec),
         }

@@ -19,6 +19,7 @@ mod input;
 mod legs;
 mod model;
 mod net;
+pub mod opus;
 mod peer;
 
 mod receiver;

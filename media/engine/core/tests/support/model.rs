@@ -148,6 +148,11 @@ impl Model {
     }
 
     /// What an SSRC of one of the leg's slots carries, and the slot's payload type of sound with redundancy.
+    pub fn kind_of(&self, source: SourceRef) -> Option<Kind> {
+        let known = self.legs.get(&source.leg)?;
+        known.sources.get(&source.source).copied()
+    }
+
     pub fn role(&self, leg: LegId, ssrc: u32) -> Option<(Role, Option<u8>)> {
         let mut slots = self.legs.get(&leg)?.slots.values();
         slots.find_map(|slot| Some((slot.role(ssrc)?, slot.red_pt)))

@@ -1,6 +1,6 @@
 //! One slot as its receiver sees it: what came, what is missing, how it was.
 
-use super::{FecDecoder, Sender, Tag};
+use super::{opus, FecDecoder, Sender, Tag};
 use engine_core::api::{Kind, SlotSpec};
 use engine_core::Micros;
 use engine_wire::payload::red::Red;
@@ -164,6 +164,11 @@ impl Receiver {
             at: now,
             repaired,
         };
+        if !is_video {
+            for frame in opus::frames(payload) {
+                self.hear(now, &Tag::read(frame).unwrap());
+            }
+        }
         self.hear(now, &got.tag);
         let before = self.got.insert(sequence, got.clone());
         if let Some(before) = before {

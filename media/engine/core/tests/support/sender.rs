@@ -1,7 +1,7 @@
 //! One stream that a peer sends: packets that say where they come from, and their retransmission.
 
 use super::legs::{AUDIO_LEVEL_ID, MID_ID, REPAIRED_RID_ID, RID_ID};
-use super::Random;
+use super::{opus, Random};
 use engine_core::api::{Format, Kind, LegId, SourceRef, SourceSpec};
 use engine_core::Micros;
 use engine_wire::payload::{red, vp8};
@@ -239,7 +239,7 @@ impl Sender {
             ssrc: self.ssrc,
         };
         let mut payload = match self.spec.kind {
-            Kind::Audio => Vec::new(),
+            Kind::Audio => vec![opus::FIRST_BYTE],
             Kind::Video => self.vp8_head(key, at == 0),
         };
         payload.resize(

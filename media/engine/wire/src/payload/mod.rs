@@ -5,6 +5,7 @@
 pub mod av1;
 pub mod flexfec;
 pub mod h264;
+pub mod opus;
 pub mod red;
 pub mod rtx;
 pub mod vp8;

@@ -1,0 +1,169 @@
+//! Opus packets (RFC 6716 section 3.2): two of one frame each become one of two frames, which saves the headers of the
+//! second. Nothing is decoded.
+
+/// The most that a packet may last, in microseconds (RFC 6716 section 3.2, requirement R5).
+const LONGEST_US: u32 = 120_000;
+/// The largest frame (requirement R2).
+const LARGEST: usize = 1_275;
+/// Lengths from here on take two bytes.
+const TWO_BYTES: usize = 252;
+/// The bits of the first byte that count frames.
+const COUNT: u8 = 0b11;
+const TWO_EQUAL: u8 = 1;
+const TWO: u8 = 2;
+
+/// How long one frame lasts, in microseconds, by the first byte of its packet (RFC 6716 table 2).
+pub const fn frame_us(first_byte: u8) -> u32 {
+    let configuration = first_byte >> 3;
+    match configuration {
+        0..=11 => [10_000, 20_000, 40_000, 60_000][configuration as usize % 4],
+        12..=15 => [10_000, 20_000][configuration as usize % 2],
+        _ => [2_500, 5_000, 10_000, 20_000][configuration as usize % 4],
+    }
+}
+
+/// Two packets that can be one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pair<'a> {
+    first_byte: u8,
+    frames: [&'a [u8]; 2],
+}
+
+impl<'a> Pair<'a> {
+    /// The packets that follow each other, each of one frame; `None` if they are of different kinds, too long, too large,
+    /// or of several frames already.
+    pub fn of(earlier: &'a [u8], later: &'a [u8]) -> Option<Self> {
+        let (first_byte, earlier) = earlier.split_first()?;
+        let (same, later) = later.split_first()?;
+        let fits = first_byte == same
+            && first_byte & COUNT == 0
+            && 2 * frame_us(*first_byte) <= LONGEST_US
+            && earlier.len().max(later.len()) <= LARGEST;
+        fits.then_some(Self {
+            first_byte: *first_byte,
+            frames: [earlier, later],
+        })
+    }
+
+    fn equal(&self) -> bool {
+        self.frames[0].len() == self.frames[1].len()
+    }
+
+    /// Bytes of both as one.
+    pub fn len(&self) -> usize {
+        let length = match self.frames[0].len() {
+            _ if self.equal() => 0,
+            0..TWO_BYTES => 1,
+            _ => 2,
+        };
+        1 + length + self.frames[0].len() + self.frames[1].len()
+    }
+
+    /// Never true: there is a first byte at least.
+    pub const fn is_empty(&self) -> bool {
+        false
+    }
+
+    /// Writes both as one to the first [`len`](Self::len) bytes of `out`.
+    ///
+    /// # Panics
+    /// If there is no room for it, which is the caller's mistake and not a packet's.
+    pub fn write(&self, out: &mut [u8]) {
+        let [earlier, later] = self.frames;
+        let code = if self.equal() { TWO_EQUAL } else { TWO };
+        out[0] = self.first_byte | code;
+        let mut at = 1;
+        if !self.equal() {
+            let low = earlier.len().min(TWO_BYTES + (earlier.len() & 3));
+            out[at] = low as u8;
+            at += 1;
+            if low >= TWO_BYTES {
+                out[at] = ((earlier.len() - low) / 4) as u8;
+                at += 1;
+            }
+        }
+        out[at..at + earlier.len()].copy_from_slice(earlier);
+        at += earlier.len();
+        out[at..at + later.len()].copy_from_slice(later);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const SPEECH: u8 = 0b0100_1000;
+    const MUSIC: u8 = 0b1111_1000;
+
+    fn packet(first_byte: u8, frame: &[u8]) -> Vec<u8> {
+        [&[first_byte], frame].concat()
+    }
+
+    /// The frames of a packet, read by the words of RFC 6716 section 3.2.
+    fn frames(packet: &[u8]) -> Vec<Vec<u8>> {
+        let (first, rest) = packet.split_first().unwrap();
+        match first & 3 {
+            0 => vec![rest.to_vec()],
+            1 => rest
+                .chunks(rest.len().max(2) / 2)
+                .map(<[u8]>::to_vec)
+                .collect(),
+            2 => {
+                let (len, rest) = match rest[0] {
+                    0..=251 => (usize::from(rest[0]), &rest[1..]),
+                    low => (usize::from(rest[1]) * 4 + usize::from(low), &rest[2..]),
+                };
+                vec![rest[..len].to_vec(), rest[len..].to_vec()]
+            }
+            _ => panic!("not written here"),
+        }
+    }
+
+    #[test]
+    fn only_what_is_alike_and_short_becomes_one() {
+        let (speech, music) = (packet(SPEECH, &[1; 60]), packet(MUSIC, &[2; 60]));
+        assert!(Pair::of(&speech, &speech).is_some());
+        assert_eq!(Pair::of(&speech, &music), None);
+        assert_eq!(Pair::of(&speech, &[]), None);
+        let several = packet(SPEECH | 1, &[1; 60]);
+        assert_eq!(Pair::of(&several, &several), None);
+        let large = packet(MUSIC, &[1; 1_276]);
+        assert_eq!(Pair::of(&music, &large), None);
+        assert_eq!([frame_us(SPEECH), frame_us(MUSIC)], [20_000, 20_000]);
+        assert_eq!(
+            [frame_us(0b0001_1000), frame_us(0b0110_0000)],
+            [60_000, 10_000]
+        );
+        let longest = packet(0b0001_1000, &[1; 60]);
+        assert!(Pair::of(&longest, &longest).is_some());
+    }
+
+    proptest! {
+        #[test]
+        fn both_frames_come_out_again(
+            earlier in prop::collection::vec(any::<u8>(), 1..1_276),
+            later in prop::collection::vec(any::<u8>(), 1..1_276),
+            equal in any::<bool>(),
+        ) {
+            let later = if equal { earlier.iter().rev().copied().collect() } else { later };
+            let packets = (packet(MUSIC, &earlier), packet(MUSIC, &later));
+            let pair = Pair::of(&packets.0, &packets.1).unwrap();
+            let mut out = vec![0; pair.len()];
+            pair.write(&mut out);
+            prop_assert_eq!(out[0] & !3, MUSIC);
+            prop_assert_eq!(frames(&out), vec![earlier, later]);
+        }
+
+        #[test]
+        fn any_bytes_are_taken(
+            earlier in prop::collection::vec(any::<u8>(), 0..1_400),
+            later in prop::collection::vec(any::<u8>(), 0..1_400),
+        ) {
+            if let Some(pair) = Pair::of(&earlier, &later) {
+                let mut out = vec![0; pair.len()];
+                pair.write(&mut out);
+            }
+        }
+    }
+}
