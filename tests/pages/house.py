@@ -141,6 +141,7 @@ class PlayedBridge:
     deaf_connections: int = 0  # so many first connections break after `join`, before any answer
     refusals: dict[str, str] = field(default_factory=dict)
     answer_offers: bool = True
+    answer_pings: bool = True
     media: bool = False
     tested: dict[str, Any] = field(default_factory=dict)  # what a test is told, without `ref`
     test_seconds: float = 0.5
@@ -201,6 +202,9 @@ class PlayedBridge:
                 self._welcome()
         elif isinstance(message, messages.Report | messages.Leave):
             return
+        elif isinstance(message, messages.Ping):
+            if self.answer_pings:
+                self.push("pong", ref=message.ref)
         elif code is not None:
             self.push("error", ref=message.ref, code=code, message="Refused in a test.")
         elif isinstance(message, messages.Offer):

@@ -167,6 +167,11 @@ impl Link {
         self.estimator.estimate_bps()
     }
 
+    /// Bit/s to choose pictures by; while nothing is heard of the link, what it carried.
+    pub fn planned_bps(&self, now: Micros) -> u32 {
+        self.estimator.planned_bps(now)
+    }
+
     /// The row of counters with what is known of the link.
     pub fn enter(&self, row: LegRow) -> LegRow {
         let (state, pacer) = (self.estimator.state(), self.pacer.counts());

@@ -220,8 +220,20 @@ impl Estimator {
 
     /// Bit/s on the wire that may be sent now.
     pub fn estimate_bps(&self) -> u32 {
-        let capped = self.loss.cap().unwrap_or(f64::MAX).min(self.aimd.rate());
-        (capped * self.silent_share).max(FLOOR) as u32
+        (self.capped() * self.silent_share).max(FLOOR) as u32
+    }
+
+    /// Bit/s to choose by what is sent: an outage that may be over in a moment is no reason to send other pictures then.
+    pub fn planned_bps(&self, now: Micros) -> u32 {
+        if self.silence.may_pass(now) {
+            self.capped().max(FLOOR) as u32
+        } else {
+            self.estimate_bps()
+        }
+    }
+
+    fn capped(&self) -> f64 {
+        self.loss.cap().unwrap_or(f64::MAX).min(self.aimd.rate())
     }
 
     /// Whether the link drops what comes faster than it carries, so that packets should leave evenly.
