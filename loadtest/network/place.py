@@ -117,7 +117,7 @@ class Place:
 
 
 def _addresses(number: int, which: int) -> tuple[str, str]:
-    """This side's address and the place's own in its network `which`."""
+    """Give the address of this side and that of the place in its network `which`."""
     return f"10.78.{number}.{4 * which + 1}", f"10.78.{number}.{4 * which + 2}"
 
 

@@ -1,7 +1,7 @@
 """Measures how soon a call is back after its network was away, has changed, or the computer has slept.
 
 Run: `python -m tests.e2e.bench_recovery [--rounds N] [EVENT...]`, as root or where user namespaces are permitted.
-Writes build/bench/recovery.json. Both pages are Chromium; the patient's link is the emulator's, 40 ms there and back.
+Writes build/bench/recovery.json. Both pages are Chromium; the patient's link is the emulator's, 40 ms both ways.
 """
 
 import argparse
@@ -9,13 +9,9 @@ import asyncio
 import contextlib
 import json
 import os
-import signal
 import statistics
 import sys
-import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -24,83 +20,20 @@ from playwright.async_api import async_playwright
 
 from loadtest.adapters import island
 from loadtest.machine import commit, machine
-from loadtest.network.place import Place, place, why_not
-from loadtest.network.profile import Profile
-from signalling import messages as m
-from tests.support.bridge import House, Visitor, running_house
-from tests.support.measured_call import FIND_HOST, HOST, browser_at
-from tests.support.media_checks import CHROMIUM, CHROMIUM_ARGS
-from tests.support.outages import back, legs, noted, now_ms, processes, watch
+from loadtest.network.place import why_not
+from tests.support.outages import Call, back, call_of_two, legs, move, move_over, noted, outage, sleep
 
 ROOT: Final = Path(__file__).parents[2]
 OUTPUT: Final = ROOT / "build" / "bench" / "recovery.json"
-DOCTOR, PATIENT = 3, 17
 CAMERA: Final = "window.__pictureSize = { width: 640, height: 360 }; window.__pictureRate = 25;"
-WAY: Final = Profile(delay_ms=20)
-GONE: Final = Profile(delay_ms=20, down=True)
 # Longer than any of this may take; what is not back then has no figure.
 PATIENCE_S: Final = 25.0
 # Between two rounds: estimates and buffers come to rest.
 REST_S: Final = 6.0
-# As long as a telephone has both networks.
-OVERLAP_S: Final = 2.0
 FIGURES: Final = ("picture_down_ms", "sound_down_ms", "picture_up_ms", "sound_up_ms")
 
 
-@dataclass
-class Call:
-    """A doctor on a good link and a patient at a place."""
-
-    house: House
-    where: Place
-    browser_pid: Path
-    doctor: Visitor
-    patient: Visitor
-    address: int = 0
-
-
 Happens = Callable[[Call], Awaitable[float]]
-
-
-async def outage(seconds: float, call: Call) -> float:
-    """Nothing passes for some time; gives when the network is back."""
-    call.where.link.set(down=GONE, up=GONE)
-    await asyncio.sleep(seconds)
-    call.where.link.set(down=WAY, up=WAY)
-    return await now_ms(call.doctor)
-
-
-async def move(seconds: float, call: Call) -> float:
-    """The address goes, and another one comes after some time."""
-    before = call.address
-    call.where.leave(before)
-    await asyncio.sleep(seconds)
-    call.address = before + 1
-    call.where.arrive(call.address)
-    return await now_ms(call.doctor)
-
-
-async def move_over(call: Call) -> float:
-    """A second address comes, and the first one goes."""
-    before = call.address
-    call.address = before + 1
-    call.where.arrive(call.address)
-    await asyncio.sleep(OVERLAP_S)
-    call.where.leave(before)
-    return await now_ms(call.doctor)
-
-
-async def sleep(seconds: float, call: Call) -> float:
-    """The patient's computer does nothing for some time, and its network hears nobody."""
-    pids = processes(int(call.browser_pid.read_text()))
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
-    call.where.link.set(down=GONE, up=GONE)
-    await asyncio.sleep(seconds)
-    call.where.link.set(down=WAY, up=WAY)
-    for pid in reversed(pids):
-        os.kill(pid, signal.SIGCONT)
-    return await now_ms(call.doctor)
 
 
 EVENTS: Final[Mapping[str, tuple[str, Happens]]] = {
@@ -122,7 +55,7 @@ EVENTS: Final[Mapping[str, tuple[str, Happens]]] = {
 async def measure(names: Sequence[str], rounds: int) -> list[dict[str, Any]]:
     """Let each of these happen so many times in one call."""
     found = []
-    async with async_playwright() as playwright, call_of_two(playwright) as call:
+    async with async_playwright() as playwright, call_of_two(playwright, CAMERA) as call:
         for name in names:
             seen = [await once(call, EVENTS[name][1]) for _ in range(rounds)]
             entry = {"name": name, "subject": "bridge", "sentence": EVENTS[name][0], **summary(seen)}
@@ -162,29 +95,6 @@ def summary(seen: Sequence[Mapping[str, float | None]]) -> dict[str, Any]:
     for name in ("new_legs", "gone"):  # in how many of the rounds
         figures[name] = sum(one[name] or 0.0 for one in seen)
     return {"figures": figures, "spread": spread}
-
-
-@asynccontextmanager
-async def call_of_two(playwright: Any) -> AsyncIterator[Call]:
-    """A call that both can see and hear."""
-    async with AsyncExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        house = await stack.enter_async_context(running_house(folder, address=island.ADDRESS, name=HOST))
-        where = stack.enter_context(place(1))
-        where.link.set(down=WAY, up=WAY)
-        pid = folder / "pid"
-        far = await stack.enter_async_context(browser_at(playwright, where, pid=pid))
-        near = await playwright.chromium.launch(
-            executable_path=CHROMIUM, headless=True, args=[*CHROMIUM_ARGS, FIND_HOST]
-        )
-        stack.push_async_callback(near.close)
-        doctor = await house.bring(near, m.Role.DOCTOR, DOCTOR, CAMERA)
-        patient = await house.bring(far, m.Role.PATIENT, PATIENT, CAMERA)
-        await doctor.admit("Patient")
-        for one, other in ((doctor, patient), (patient, doctor)):
-            await one.sees_and_hears(other)
-            await watch(one, other)
-        yield Call(house, where, pid, doctor, patient)
 
 
 def main() -> None:

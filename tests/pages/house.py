@@ -200,11 +200,8 @@ class PlayedBridge:
                 await self.socket.close()
             else:
                 self._welcome()
-        elif isinstance(message, messages.Report | messages.Leave):
+        elif isinstance(message, self._unanswered):
             return
-        elif isinstance(message, messages.Ping):
-            if self.answer_pings:
-                self.push("pong", ref=message.ref)
         elif code is not None:
             self.push("error", ref=message.ref, code=code, message="Refused in a test.")
         elif isinstance(message, messages.Offer):
@@ -219,7 +216,12 @@ class PlayedBridge:
             link = f"https://bro.example/join#{TOKEN}"
             self.push("invited", ref=message.ref, link=link, expires_at="2030-05-17T12:00:00Z")
         else:
-            self.push("ok", ref=message.ref)
+            self.push("pong" if isinstance(message, messages.Ping) else "ok", ref=message.ref)
+
+    @property
+    def _unanswered(self) -> tuple[type[messages.ClientMessage], ...]:
+        always = (messages.Report, messages.Leave)
+        return always if self.answer_pings else (*always, messages.Ping)
 
     async def _answer_sdp(self, page: Page, offer: str) -> str:
         """Answer as the far end in the page does; without `media` the two never connect."""

@@ -54,7 +54,7 @@ async def test_a_bridge_that_answers_is_left_alone(browser: Browser, site: str) 
 
 
 async def test_a_dead_socket_is_replaced_without_waiting_for_it(browser: Browser, site: str) -> None:
-    """Another one is opened beside it, joined with the secret, and media finds its way anew on the same connection."""
+    """Another is opened beside it and joined with the secret; media finds its way anew on the same connection."""
     async with visit(browser, site, admitted()) as here:
         first = await in_a_call(here)
         here.bridge.answer_pings = here.bridge.answer_offers = False
@@ -105,7 +105,7 @@ async def test_packets_that_stop_are_noticed(browser: Browser, site: str) -> Non
 
 
 async def test_attempts_are_short_at_first_and_lie_apart(browser: Browser, site: str) -> None:
-    """An attempt may take some times what the quickest took; they begin every fifth of a second to every five, by chance."""
+    """An attempt may take some times what the quickest took; pauses grow to five seconds, with chance in them."""
     async with in_a_page(browser, site) as page:
         found = await page.evaluate(FIND_TIMES)
     assert found["patience"] == [400, 2000, 520, 10_000, 3000]
