@@ -67,12 +67,19 @@ export class Peer extends EventTarget {
   /** After each join. A connection that lives is kept and asked to find its way anew; else a new one is made. */
   async joined(welcome) {
     this.#welcome = welcome;
-    await this.#inTurn(() => (this.pc && this.pc.connectionState !== "failed" ? this.#again() : this.#fresh()));
+    await this.restart();
   }
 
   /** Media is gone though the line to the bridge is up: find its way anew. */
   async restart() {
-    await this.#inTurn(() => (this.pc?.connectionState === "failed" ? this.#fresh() : this.#again()));
+    await this.#inTurn(() => (this.#mayLive() ? this.#again() : this.#fresh()));
+  }
+
+  /** Whether there is a connection that only lacks a way: its DTLS association outlives ICE. */
+  #mayLive() {
+    const dtls = this.#senders.mic?.sender.transport?.state ?? "new";
+    const ended = ["failed", "closed"];
+    return this.pc !== null && !ended.includes(dtls) && (dtls === "connected" || !ended.includes(this.pc.connectionState));
   }
 
   /** Nothing else has helped: make another connection. */
@@ -101,13 +108,12 @@ export class Peer extends EventTarget {
   }
 
   async #again() {
-    if (!this.pc) return this.#fresh();
     const kept = await this.#negotiate({ iceRestart: true }).catch((error) => {
       if (error.code === "offline" || error.code === "timeout") throw error;
       return false;
     });
-    if (!kept) return this.#fresh();
-    this.#watch();
+    if (kept) this.#watch();
+    else await this.#fresh();
   }
 
   async #fresh() {

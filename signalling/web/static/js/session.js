@@ -23,6 +23,7 @@ export class Session extends EventTarget {
   #resume;
   #selfMutes = 0;
   #signs = new Signs(() => this.#doubt());
+  #doubts = 0;
   #doubting = false;
   #told = new Map();
   #released = false;
@@ -186,13 +187,17 @@ export class Session extends EventTarget {
    * anew; if the bridge does not answer, the offer that follows the next join does that.
    */
   async #doubt() {
+    this.#doubts += 1;
     if (this.#doubting) {
       this.#channel.probe(); // what is under way may have been begun too early
       return;
     }
     this.#doubting = true;
     try {
-      if ((await this.#channel.probe()) && !(await this.peer.flows())) await this.#rescue(() => this.peer.restart());
+      for (let seen = 0; seen !== this.#doubts;) {
+        seen = this.#doubts;
+        if ((await this.#channel.probe()) && !(await this.peer.flows())) await this.#rescue(() => this.peer.restart());
+      }
     } finally {
       this.#doubting = false;
     }

@@ -108,8 +108,7 @@ impl Silence {
 
     /// Whether what was sent before can be expected to be sent on: nothing points to another link yet.
     pub(super) fn may_pass(&self, now: Micros) -> bool {
-        self.since
-            .is_none_or(|since| now.since(since) < FORGOTTEN)
+        self.since.is_none_or(|since| now.since(since) < FORGOTTEN)
     }
 
     /// Whether nothing is heard.
