@@ -314,6 +314,12 @@ class Report(Wire, frozen=True, kw_only=True):
     rtt_ms: Milliseconds | None = None
 
 
+class Ping(Wire, frozen=True, kw_only=True):
+    """Ask whether the line still carries anything; the reply is `pong`, whatever else goes on."""
+
+    ref: Ref
+
+
 class Leave(Wire, frozen=True, kw_only=True):
     """Go, and free the place at once instead of after the time allowed for coming back."""
 
@@ -379,6 +385,12 @@ class Answer(Wire, frozen=True, kw_only=True):
 
 class Ok(Wire, frozen=True, kw_only=True):
     """The act is done."""
+
+    ref: Ref
+
+
+class Pong(Wire, frozen=True, kw_only=True):
+    """The line carries something both ways."""
 
     ref: Ref
 
@@ -554,12 +566,25 @@ ClientMessage = (
     | Viewport
     | End
     | Report
+    | Ping
     | Leave
     | Test
     | TestReport
 )
 ServerMessage = (
-    Welcome | Answer | Ok | Invited | ErrorMessage | Roster | Layout | Demand | Stats | Bye | Testing | Tested
+    Welcome
+    | Answer
+    | Ok
+    | Pong
+    | Invited
+    | ErrorMessage
+    | Roster
+    | Layout
+    | Demand
+    | Stats
+    | Bye
+    | Testing
+    | Tested
 )
 
 

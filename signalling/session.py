@@ -172,6 +172,8 @@ class Session:
         return self._judge_in_room(message)
 
     def _judge_in_room(self, message: m.ClientMessage) -> list[Effect]:
+        if isinstance(message, m.Ping):
+            return [Reply(m.Pong(ref=message.ref))]
         if isinstance(message, m.Leave):
             return [Deliver(message), *self._close(Code.LEFT)]
         if isinstance(message, m.TestReport):

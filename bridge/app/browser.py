@@ -164,7 +164,7 @@ class BrowserDoor:
                 by = ByParticipant(who)
                 await self._service.act(live, c.Leave(by=by, connection=ConnectionId(seat.connection_id)))
                 return None
-            case m.Join() | m.Test() | m.TestReport():
+            case m.Join() | m.Test() | m.TestReport() | m.Ping():
                 raise Rejected(Code.WRONG_STATE)
         await self._service.act(live, _command(live, who, message))
         return m.Ok(ref=message.ref)

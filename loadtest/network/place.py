@@ -89,8 +89,9 @@ class Link:
 
 @dataclass(frozen=True)
 class Place:
-    """A namespace with its link; `address` is its own, `gateway` is this side's."""
+    """A namespace with its link; `address` is its own at first, `gateway` is this side's then."""
 
+    number: int
     holder: int
     emulator: int
     link: Link
@@ -101,11 +102,29 @@ class Place:
         """Give the words that run a command in this namespace."""
         return ["nsenter", f"--net=/proc/{self.holder}/ns/net", *command]
 
+    def leave(self, which: int) -> None:
+        """Take address `which` away, as where Wi-Fi ends. Raises `NetworkFailed`."""
+        _, address = _addresses(self.number, which)
+        _run(self.there(["ip", "addr", "del", f"{address}/30", "dev", f"far{self.number}"]))
+
+    def arrive(self, which: int) -> None:
+        """Give it address `which` (0, the first one, to 62), as of another network. Raises `NetworkFailed`."""
+        gateway, address = _addresses(self.number, which)
+        near, far = f"near{self.number}", f"far{self.number}"
+        _run(["ip", "addr", "replace", f"{gateway}/30", "dev", near])
+        _run(self.there(["ip", "addr", "add", f"{address}/30", "dev", far]))
+        _run(self.there(["ip", "route", "replace", "default", "via", gateway]))
+
+
+def _addresses(number: int, which: int) -> tuple[str, str]:
+    """Give the address of this side and that of the place in its network `which`."""
+    return f"10.78.{number}.{4 * which + 1}", f"10.78.{number}.{4 * which + 2}"
+
 
 @contextmanager
 def place(number: int, *, seed: int = 1) -> Iterator[Place]:
     """Make a place; `number` (1 to 250) tells it from others of this process. Raises `NetworkFailed`."""
-    gateway, address = f"10.78.{number}.1", f"10.78.{number}.2"
+    gateway, address = _addresses(number, 0)
     near, far = f"near{number}", f"far{number}"
     with ExitStack() as stack:
         holder = stack.enter_context(_held_namespace())
@@ -119,7 +138,7 @@ def place(number: int, *, seed: int = 1) -> Iterator[Place]:
             _run([*words, "ip", "link", "set", name, "up"])
         _run([*inside, "ip", "route", "add", "default", "via", gateway])
         process, link = stack.enter_context(_emulator(here, there, seed))
-        yield Place(holder, process, link, address, gateway)
+        yield Place(number, holder, process, link, address, gateway)
 
 
 @contextmanager

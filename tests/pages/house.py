@@ -141,6 +141,7 @@ class PlayedBridge:
     deaf_connections: int = 0  # so many first connections break after `join`, before any answer
     refusals: dict[str, str] = field(default_factory=dict)
     answer_offers: bool = True
+    answer_pings: bool = True
     media: bool = False
     tested: dict[str, Any] = field(default_factory=dict)  # what a test is told, without `ref`
     test_seconds: float = 0.5
@@ -199,7 +200,7 @@ class PlayedBridge:
                 await self.socket.close()
             else:
                 self._welcome()
-        elif isinstance(message, messages.Report | messages.Leave):
+        elif isinstance(message, self._unanswered):
             return
         elif code is not None:
             self.push("error", ref=message.ref, code=code, message="Refused in a test.")
@@ -215,7 +216,12 @@ class PlayedBridge:
             link = f"https://bro.example/join#{TOKEN}"
             self.push("invited", ref=message.ref, link=link, expires_at="2030-05-17T12:00:00Z")
         else:
-            self.push("ok", ref=message.ref)
+            self.push("pong" if isinstance(message, messages.Ping) else "ok", ref=message.ref)
+
+    @property
+    def _unanswered(self) -> tuple[type[messages.ClientMessage], ...]:
+        always = (messages.Report, messages.Leave)
+        return always if self.answer_pings else (*always, messages.Ping)
 
     async def _answer_sdp(self, page: Page, offer: str) -> str:
         """Answer as the far end in the page does; without `media` the two never connect."""

@@ -110,6 +110,22 @@ def test_the_roster_moves_a_session_between_places() -> None:
     assert codes(session.handle_text(LOCK, 0.0)) == ["not_admitted"]
 
 
+@pytest.mark.parametrize("place", list(m.Place))
+def test_a_ping_is_answered_here_and_reaches_nobody(place: m.Place) -> None:
+    """Who waits and who is admitted may ask whether the line carries anything."""
+    ping = m.encode_client(m.Ping(ref=4))
+    assert joined(place).handle_text(ping, 0.0) == [Reply(m.Pong(ref=4))]
+
+
+def test_a_ping_is_no_first_message_and_none_of_a_test() -> None:
+    """It keeps no stranger's connection open, and prolongs no test."""
+    ping = m.encode_client(m.Ping(ref=4))
+    assert codes(Session(0.0).handle_text(ping, 0.0)) == ["wrong_state", "close:wrong_state"]
+    session = Session(0.0)
+    session.handle_text(m.encode_client(m.Test(version=1, token="t", ref=1)), 0.0)
+    assert codes(session.handle_text(ping, 0.0)) == ["wrong_state"]
+
+
 def test_after_bye_nothing_has_effect() -> None:
     """A session that has said bye answers nothing, and no late roster revives it."""
     session = joined()

@@ -78,7 +78,7 @@ impl Exit<'_> {
     pub(crate) fn backlog(&self, slot: &Slot) -> Backlog {
         let paced = slot.numbered && slot.sends == bwe::Kind::Video;
         let link = self.link.as_deref().filter(|_| paced);
-        link.map_or(Backlog::Short, Link::backlog)
+        link.map_or(Backlog::Short, |link| link.backlog(self.now))
     }
 
     /// How long what is held takes to leave.

@@ -149,7 +149,7 @@ impl Shard {
         let Some(estimate) = leg
             .link
             .as_deref()
-            .map(|link| u64::from(link.sustained_bps()))
+            .map(|link| u64::from(link.planned_bps(now)))
         else {
             return;
         };

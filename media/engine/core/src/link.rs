@@ -140,9 +140,9 @@ impl Link {
     }
 
     /// In words, how long it takes at the rate that the link carries.
-    pub fn backlog(&self) -> Backlog {
+    pub fn backlog(&self, now: Micros) -> Backlog {
         // A queue in the link that is being drained makes everything slow for a moment only.
-        match self.pacer.delay_at(self.sustained_bps()) {
+        match self.pacer.delay_at(self.planned_bps(now)) {
             delay if delay > BACKLOG_HOPELESS => Backlog::Hopeless,
             delay if delay > BACKLOG_LONG => Backlog::Long,
             _ => Backlog::Short,
@@ -204,9 +204,9 @@ impl Link {
         self.estimator.estimate_bps()
     }
 
-    /// What pictures are chosen by: a queue that is being drained is gone before a smaller picture has begun.
-    pub fn sustained_bps(&self) -> u32 {
-        self.estimator.sustained_bps()
+    /// Bit/s to choose pictures by: a queue that is being drained is gone before a smaller picture has begun.
+    pub fn planned_bps(&self, now: Micros) -> u32 {
+        self.estimator.planned_bps(now)
     }
 
     /// The row of counters with what is known of the link.

@@ -169,7 +169,7 @@ impl Leg {
         let Some(link) = self.link.as_deref() else {
             return;
         };
-        let estimate = u64::from(link.sustained_bps());
+        let estimate = u64::from(link.planned_bps(now));
         // What a full queue drops, redundancy would only make more of.
         let full = link.is_full();
         for slot in &mut self.slots {

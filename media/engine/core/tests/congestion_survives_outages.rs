@@ -43,6 +43,23 @@ fn what_was_before_an_outage_is_back_within_a_second() {
     }
 }
 
+/// What may be sent falls while nothing is heard; what is chosen to be sent stays for ten seconds, or each picture that
+/// was put off would come back later than the network.
+#[test]
+fn an_outage_changes_no_choice_of_pictures() {
+    let mut setup = link("away", 1, 60);
+    setup.steps = vec![(BEGINS, setup.there.broken())];
+    setup.steps_back = vec![(BEGINS, setup.back.broken())];
+    let log = setup.run(BEGINS + 12_000);
+    let at = |millis: u64| &log.tenths[(millis / 100) as usize - 1];
+    let before = at(BEGINS).planned;
+    assert_eq!(before, at(BEGINS).estimate);
+    assert!(at(BEGINS + 5_000).estimate < before / 4, "{}", log.table());
+    let late = at(BEGINS + 9_500).planned;
+    assert!(late >= before / 10 * 8, "{late} after {before}");
+    assert!(at(BEGINS + 11_000).planned < before / 4, "{}", log.table());
+}
+
 /// A radio that holds everything for a while and then delivers it late.
 #[test]
 fn what_comes_late_is_no_congestion_for_long() {

@@ -3,9 +3,11 @@
 
 import { PlayoutBuffer } from "./buffer.js";
 import { cameraOffers, contentOffers, firstTaken, ladder, send, shape } from "./encodings.js";
+import { Flow, LOOK_MS, received } from "./flow.js";
 
-const DISCONNECTED_MS = 4000;
-const RESTART_MS = 8000;
+const RESTART_MS = 5000;
+const SETTLE_MS = 1500; // a negotiation that is no older may still find a way
+const SOON_MS = 400; // packets that come at all come within that time
 const SIZE_MS = 2000; // how soon a camera that was turned is noticed
 const SOURCES = ["mic", "camera", "content"];
 
@@ -30,7 +32,10 @@ export function legMark(sdp) {
   return JSON.stringify([...new Set([...ssrcs, ...prints])].sort());
 }
 
-/** Events: `state` when `connected` may have changed, `receivers` when the slots are new, `stuck` when media needs help. */
+/**
+ * Events: `state` when `connected` may have changed, `receivers` when the slots are new, `doubt` when the network may be
+ * away or another one, `stuck` when nothing but a new connection can help.
+ */
 export class Peer extends EventTarget {
   pc = null;
   #media;
@@ -43,6 +48,9 @@ export class Peer extends EventTarget {
   #timer = 0;
   #buffer = null;
   #sizes = 0;
+  #flow = null;
+  #looks = 0;
+  #negotiated = -SETTLE_MS;
   #turn = Promise.resolve();
 
   /** `offer({sdp, sources})` sends the offer and resolves to the answer. */
@@ -59,12 +67,37 @@ export class Peer extends EventTarget {
   /** After each join. A connection that lives is kept and asked to find its way anew; else a new one is made. */
   async joined(welcome) {
     this.#welcome = welcome;
-    await this.#inTurn(() => (this.pc && this.pc.connectionState !== "failed" ? this.#again() : this.#fresh()));
+    await this.restart();
   }
 
-  /** Media is gone though the line to the bridge is up: first an ICE restart, then all anew. */
-  async rescue(hard) {
-    await this.#inTurn(() => (hard ? this.#fresh() : this.#again()));
+  /** Media is gone though the line to the bridge is up: find its way anew. */
+  async restart() {
+    await this.#inTurn(() => (this.#mayLive() ? this.#again() : this.#fresh()));
+  }
+
+  /** Whether there is a connection that only lacks a way: its DTLS association outlives ICE. */
+  #mayLive() {
+    const dtls = this.#senders.mic?.sender.transport?.state ?? "new";
+    const ended = ["failed", "closed"];
+    return this.pc !== null && !ended.includes(dtls) && (dtls === "connected" || !ended.includes(this.pc.connectionState));
+  }
+
+  /** Nothing else has helped: make another connection. */
+  async renew() {
+    await this.#inTurn(() => this.#fresh());
+  }
+
+  /** Resolves to whether packets come; true too where none are to be expected. */
+  async flows() {
+    const { pc } = this;
+    if (!pc || performance.now() - this.#negotiated < SETTLE_MS) return true; // a way is being found
+    if (!["connected", "completed"].includes(pc.iceConnectionState)) return false;
+    if (!this.#flow.lively) return true;
+    const before = await received(pc);
+    await new Promise((done) => {
+      setTimeout(done, SOON_MS);
+    });
+    return pc !== this.pc || (await received(pc)) > before;
   }
 
   /** One negotiation at a time; a failed one does not stop the next. */
@@ -75,13 +108,12 @@ export class Peer extends EventTarget {
   }
 
   async #again() {
-    if (!this.pc) return this.#fresh();
     const kept = await this.#negotiate({ iceRestart: true }).catch((error) => {
       if (error.code === "offline" || error.code === "timeout") throw error;
       return false;
     });
-    if (!kept) return this.#fresh();
-    this.#watch(RESTART_MS, true);
+    if (kept) this.#watch();
+    else await this.#fresh();
   }
 
   async #fresh() {
@@ -93,6 +125,8 @@ export class Peer extends EventTarget {
       if (pc === this.pc) this.#stateChanged();
     });
     this.#sizes = setInterval(() => this.#shape(), SIZE_MS);
+    this.#flow = new Flow();
+    this.#looks = setInterval(() => this.#look(), LOOK_MS);
     this.#addSources(pc);
     this.#addSlots(pc, this.#welcome.slots);
     await this.#negotiate({});
@@ -132,6 +166,7 @@ export class Peer extends EventTarget {
     if (this.#mark !== null && mark !== this.#mark) return false;
     await pc.setRemoteDescription({ type: "answer", sdp });
     this.#mark = mark;
+    this.#negotiated = performance.now();
     this.#shape();
     this.dispatchEvent(new Event("receivers"));
     return true;
@@ -180,27 +215,30 @@ export class Peer extends EventTarget {
 
   #stateChanged() {
     const state = this.pc.connectionState;
-    if (state === "failed") this.#stuck(false);
-    else if (state === "disconnected") this.#watch(DISCONNECTED_MS, false);
+    if (state === "failed" || state === "disconnected") this.dispatchEvent(new Event("doubt"));
     else if (state === "connected") clearTimeout(this.#timer);
     this.dispatchEvent(new Event("state"));
   }
 
-  #watch(milliseconds, hard) {
+  /** After an ICE restart: if it does not help, nothing but a new connection will. */
+  #watch() {
     clearTimeout(this.#timer);
     const pc = this.pc;
     this.#timer = setTimeout(() => {
-      if (pc === this.pc && !this.connected) this.#stuck(hard);
-    }, milliseconds);
+      if (pc === this.pc && !this.connected) this.dispatchEvent(new Event("stuck"));
+    }, RESTART_MS);
   }
 
-  #stuck(hard) {
-    clearTimeout(this.#timer);
-    this.dispatchEvent(new CustomEvent("stuck", { detail: { hard } }));
+  async #look() {
+    const { pc } = this;
+    const flow = this.#flow;
+    if (!this.connected) return;
+    if (flow.take(performance.now(), await received(pc)) && pc === this.pc) this.dispatchEvent(new Event("doubt"));
   }
 
   close() {
     clearTimeout(this.#timer);
+    clearInterval(this.#looks);
     this.#buffer?.stop();
     clearInterval(this.#sizes);
     this.pc?.close();

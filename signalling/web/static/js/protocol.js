@@ -1,9 +1,13 @@
-// The conversation with the bridge: JSON over one WebSocket, with join, replies by `ref`, and reconnection.
+// The conversation with the bridge: JSON over one line, with join, replies by `ref`, and joining again.
+
+import { Line } from "./line.js";
 
 export const VERSION = 1;
 const REPLY_MS = 10_000;
 const WELCOME_MS = 10_000;
-const BACKOFF_MS = [500, 1000, 2000, 4000, 5000];
+const WELCOME_AGAIN_MS = 3000;
+const QUIET_MS = 10_000; // then the bridge is asked whether it is there
+const ANSWER_MS = { least: 100, trips: 2 };
 const PASSING = new Set(["restarting", "too_slow", "join_timeout"]);
 const PASSING_WHEN_REJOINING = new Set(["internal", "too_many"]);
 
@@ -16,36 +20,34 @@ export class ProtocolError extends Error {
   }
 }
 
-/** Milliseconds to wait before attempt number `attempt` (from 0); `random` in [0, 1) spreads clients by a fifth. */
-export function backoff(attempt, random) {
-  const base = BACKOFF_MS[Math.min(attempt, BACKOFF_MS.length - 1)];
-  return Math.min(5000, Math.max(500, base * (0.9 + 0.2 * random)));
-}
-
 /**
  * Events (CustomEvent, `detail` is the message): welcome, roster, layout, stats, demand, and
- * `over` {code, message} when there is no way on, `down` when the line broke and is being tried again.
+ * `over` {code, message} when there is no way on, `down` when the bridge cannot be reached and is being tried again,
+ * `up` when it was there all the same. After a `down` there is an `up` or a `welcome`.
  */
 export class Channel extends EventTarget {
-  #url;
+  #line;
   #hello;
-  #socket = null;
   #joined = false;
   #everJoined = false;
+  #down = false;
   #stopped = false;
-  #attempt = 0;
-  #timer = 0;
   #welcomeTimer = 0;
+  #quietTimer = 0;
+  #sent = 0;
+  #trip = null; // the quickest answer so far
+  #probing = null;
   #nextRef = 1;
   #waiting = new Map();
-  #offlineNow = () => this.#socket?.close();
-  #onlineNow = () => this.#hurry();
 
   /** `hello()` gives the fields of `join` at each (re)connection. */
   constructor(url, hello) {
     super();
-    this.#url = url;
     this.#hello = hello;
+    this.#line = new Line(url);
+    this.#line.addEventListener("open", () => this.#join());
+    this.#line.addEventListener("text", ({ detail }) => this.#receive(detail));
+    this.#line.addEventListener("away", ({ detail }) => this.#away(detail));
   }
 
   get joined() {
@@ -53,26 +55,21 @@ export class Channel extends EventTarget {
   }
 
   open() {
-    window.addEventListener("offline", this.#offlineNow);
-    window.addEventListener("online", this.#onlineNow);
-    this.#connect();
+    this.#line.start();
   }
 
   /** Stop for good; nothing is sent. */
   close() {
     this.#stopped = true;
-    window.removeEventListener("offline", this.#offlineNow);
-    window.removeEventListener("online", this.#onlineNow);
-    clearTimeout(this.#timer);
     clearTimeout(this.#welcomeTimer);
-    this.#failWaiting("offline");
-    this.#joined = false;
-    this.#socket?.close();
+    clearTimeout(this.#quietTimer);
+    this.#unjoin();
+    this.#line.stop();
   }
 
   /** Send a message without a reply (`leave`). */
   tell(message) {
-    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(message));
+    this.#line.send(JSON.stringify(message));
   }
 
   /** Send a message with a `ref`; resolves to the reply, rejects with ProtocolError. */
@@ -83,41 +80,63 @@ export class Channel extends EventTarget {
       const timer = setTimeout(() => {
         this.#waiting.delete(ref);
         reject(new ProtocolError("timeout"));
-        this.#socket?.close(); // a bridge that does not answer is a broken line
+        this.#line.break(); // a bridge that does not answer is a broken line
       }, REPLY_MS);
       this.#waiting.set(ref, { resolve, reject, timer });
       this.tell({ type, ...fields, ref });
     });
   }
 
-  #connect() {
-    const socket = new WebSocket(this.#url);
-    this.#socket = socket;
+  /**
+   * The network may have changed: see whether the bridge answers, and try another socket if not soon. Resolves to
+   * whether it did answer on this one; if not, a `welcome` comes as soon as can be.
+   */
+  probe() {
+    this.#line.hurry();
+    if (!this.#joined) return Promise.resolve(false);
+    this.#probing ??= this.#ask().finally(() => {
+      this.#probing = null;
+    });
+    return this.#probing;
+  }
+
+  async #ask() {
+    this.#sent = performance.now();
+    const doubt = setTimeout(() => this.#line.doubt(), ANSWER_MS.least + ANSWER_MS.trips * (this.#trip ?? 0));
+    try {
+      await this.request("ping");
+      this.#timed();
+      return true;
+    } catch {
+      return false;
+    } finally {
+      clearTimeout(doubt);
+    }
+  }
+
+  #join() {
+    this.#unjoin();
+    this.tell({ type: "join", version: VERSION, ...this.#hello() });
     clearTimeout(this.#welcomeTimer);
-    this.#welcomeTimer = setTimeout(() => {
-      if (!this.#joined) this.#lost(socket);
-    }, WELCOME_MS);
-    socket.onopen = () => this.tell({ type: "join", version: VERSION, ...this.#hello() });
-    socket.onmessage = (event) => {
-      if (socket === this.#socket && !this.#stopped) this.#receive(event.data);
-    };
-    socket.onclose = () => this.#lost(socket);
+    this.#welcomeTimer = setTimeout(() => this.#line.break(), this.#everJoined ? WELCOME_AGAIN_MS : WELCOME_MS);
+    this.#sent = performance.now();
   }
 
-  #lost(socket) {
-    if (socket !== this.#socket || this.#stopped) return;
-    this.#socket = null;
-    socket.close();
+  #unjoin() {
     this.#joined = false;
-    this.#failWaiting("offline");
-    this.#emit("down", { first: !this.#everJoined });
-    this.#timer = setTimeout(() => this.#connect(), backoff(this.#attempt++, Math.random()));
+    for (const ref of [...this.#waiting.keys()]) {
+      this.#reply(ref, (waiting) => waiting.reject(new ProtocolError("offline")));
+    }
   }
 
-  #hurry() {
-    if (this.#socket || this.#stopped) return;
-    clearTimeout(this.#timer);
-    this.#connect();
+  #away(perhaps) {
+    if (!perhaps) {
+      this.#unjoin();
+      clearTimeout(this.#welcomeTimer);
+    }
+    if (this.#down) return;
+    this.#down = true;
+    this.#emit("down", { first: !this.#everJoined });
   }
 
   #receive(text) {
@@ -127,21 +146,40 @@ export class Channel extends EventTarget {
     } catch {
       return; // a bridge newer or older than this page may say things we cannot read
     }
+    if (this.#joined) this.#heard();
     switch (message.type) {
       case "welcome": return this.#welcome(message);
       case "bye": return this.#over(message);
       case "error": return this.#error(message);
       case "ok":
       case "answer":
+      case "pong":
       case "invited": return this.#reply(message.ref, (waiting) => waiting.resolve(message));
       default: return this.#emit(message.type, message);
     }
   }
 
+  /** An answer has come to what was sent at `#sent`. */
+  #timed() {
+    const took = performance.now() - this.#sent;
+    this.#trip = Math.min(this.#trip ?? took, took);
+  }
+
+  #heard() {
+    this.#line.trust();
+    clearTimeout(this.#quietTimer);
+    this.#quietTimer = setTimeout(() => this.probe(), QUIET_MS);
+    if (!this.#down) return;
+    this.#down = false;
+    this.#emit("up");
+  }
+
   #welcome(message) {
     this.#joined = true;
-    this.#attempt = 0;
+    this.#down = false;
     clearTimeout(this.#welcomeTimer);
+    this.#timed();
+    this.#heard();
     const again = this.#everJoined;
     this.#everJoined = true;
     this.#emit("welcome", { ...message, again });
@@ -160,7 +198,7 @@ export class Channel extends EventTarget {
   /** The end of this connection: of the visit too, unless the reason passes by itself. */
   #over(message) {
     if (PASSING.has(message.code) || (this.#everJoined && PASSING_WHEN_REJOINING.has(message.code))) {
-      this.#lost(this.#socket);
+      this.#line.break();
       return;
     }
     this.close();
@@ -175,13 +213,7 @@ export class Channel extends EventTarget {
     settle(waiting);
   }
 
-  #failWaiting(code) {
-    for (const ref of [...this.#waiting.keys()]) {
-      this.#reply(ref, (waiting) => waiting.reject(new ProtocolError(code)));
-    }
-  }
-
-  #emit(name, detail) {
-    this.dispatchEvent(new CustomEvent(name, { detail }));
+  #emit(name, detail = null) {
+    if (!this.#stopped || name === "over") this.dispatchEvent(new CustomEvent(name, { detail }));
   }
 }

@@ -3,6 +3,7 @@
 import { Channel } from "./protocol.js";
 import { Peer } from "./peer.js";
 import { Reporter } from "./report.js";
+import { Signs } from "./signs.js";
 import { keepResume, newResume, readResume } from "./token.js";
 
 /** Events: `welcome`, `change` (place, roster, people), `layout`, `stats`, `media` (connection state), `receivers`, `down`, `over`, and `trouble`. */
@@ -21,7 +22,9 @@ export class Session extends EventTarget {
   #resumeKey;
   #resume;
   #selfMutes = 0;
-  #rescuing = false;
+  #signs = new Signs(() => this.#doubt());
+  #doubts = 0;
+  #doubting = false;
   #told = new Map();
   #released = false;
 
@@ -52,6 +55,7 @@ export class Session extends EventTarget {
   start() {
     this.#channel.open();
     this.#reporter.start();
+    this.#signs.start();
   }
 
   /** Send an act of this person; resolves to the reply, rejects with ProtocolError. */
@@ -76,6 +80,10 @@ export class Session extends EventTarget {
       this.down = true;
       this.#emit("down", detail);
     });
+    on("up", () => {
+      this.down = false;
+      this.#emit("change");
+    });
     on("over", (message) => {
       this.#release();
       this.#emit("over", message);
@@ -83,7 +91,8 @@ export class Session extends EventTarget {
     this.media.addEventListener("change", () => this.#mediaChanged());
     this.peer.addEventListener("state", () => this.#emit("media"));
     this.peer.addEventListener("receivers", () => this.#emit("receivers"));
-    this.peer.addEventListener("stuck", (event) => this.#rescue(event.detail.hard));
+    this.peer.addEventListener("doubt", () => this.#doubt());
+    this.peer.addEventListener("stuck", () => this.#rescue(() => this.peer.renew()));
   }
 
   /** In this object too: where storage is forbidden, it lasts at least until the page is reloaded. */
@@ -173,16 +182,30 @@ export class Session extends EventTarget {
     this.#emit("media");
   }
 
-  async #rescue(hard) {
-    if (!this.#channel.joined || this.#rescuing) return; // a rejoin makes an offer anyway
-    this.#rescuing = true;
-    try {
-      await this.peer.rescue(hard);
-    } catch (error) {
-      this.#mediaFailed(error);
-    } finally {
-      this.#rescuing = false;
+  /**
+   * The network may be away, back or another one. If the bridge answers and media does not flow, its way has to be found
+   * anew; if the bridge does not answer, the offer that follows the next join does that.
+   */
+  async #doubt() {
+    this.#doubts += 1;
+    if (this.#doubting) {
+      this.#channel.probe(); // what is under way may have been begun too early
+      return;
     }
+    this.#doubting = true;
+    try {
+      for (let seen = 0; seen !== this.#doubts;) {
+        seen = this.#doubts;
+        if ((await this.#channel.probe()) && !(await this.peer.flows())) await this.#rescue(() => this.peer.restart());
+      }
+    } finally {
+      this.#doubting = false;
+    }
+  }
+
+  async #rescue(act) {
+    if (!this.#channel.joined) return; // a rejoin makes an offer anyway
+    await act().catch((error) => this.#mediaFailed(error));
   }
 
   #mediaFailed(error) {
@@ -205,6 +228,7 @@ export class Session extends EventTarget {
   #release() {
     this.#released = true;
     this.place = null;
+    this.#signs.stop();
     this.#reporter.stop();
     this.peer.close();
     this.media.close();

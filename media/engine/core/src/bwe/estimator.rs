@@ -233,18 +233,17 @@ impl Estimator {
 
     /// Bit/s on the wire that may be sent now.
     pub fn estimate_bps(&self) -> u32 {
-        self.limited(self.aimd.rate(), self.loss.cap())
-    }
-
-    /// Bit/s on the wire that the link carries, as far as that is known: while a queue is drained, or it is tried whether
-    /// less loss comes of a lower rate, more than may be sent just now.
-    pub fn sustained_bps(&self) -> u32 {
-        self.limited(self.aimd.target(), self.loss.known_cap())
-    }
-
-    fn limited(&self, bps: f64, cap: Option<f64>) -> u32 {
-        let capped = cap.unwrap_or(f64::MAX).min(bps);
+        let capped = self.loss.cap().unwrap_or(f64::MAX).min(self.aimd.rate());
         (capped * self.silent_share).max(FLOOR) as u32
+    }
+
+    /// Bit/s to choose by what is sent, which may be more than may be sent just now: while a queue is drained, while it
+    /// is tried whether less loss comes of a lower rate, and in an outage that may be over in a moment.
+    pub fn planned_bps(&self, now: Micros) -> u32 {
+        let passes = self.silence.may_pass(now);
+        let share = if passes { 1.0 } else { self.silent_share };
+        let known = self.loss.known_cap().unwrap_or(f64::MAX);
+        (known.min(self.aimd.target()) * share).max(FLOOR) as u32
     }
 
     /// Whether the link drops what comes faster than it carries, so that packets should leave evenly.

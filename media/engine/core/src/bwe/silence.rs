@@ -106,6 +106,11 @@ impl Silence {
         Some(Ended { rate, lasted })
     }
 
+    /// Whether what was sent before can be expected to be sent on: nothing points to another link yet.
+    pub(super) fn may_pass(&self, now: Micros) -> bool {
+        self.since.is_none_or(|since| now.since(since) < FORGOTTEN)
+    }
+
     /// Whether nothing is heard.
     pub(super) const fn is_silent(&self) -> bool {
         self.since.is_some()
@@ -138,6 +143,10 @@ mod tests {
             [1.0, 1.0, 0.5, 0.25, 0.125]
         );
         assert!(silence.is_silent());
+        assert_eq!(
+            [9_900, 10_010].map(|at| silence.may_pass(ms(at))),
+            [true, false]
+        );
         let ended = silence.report(ms(3_410), Some(ms(10)), 1e5).unwrap();
         assert_eq!(
             (ended.rate, ended.lasted),

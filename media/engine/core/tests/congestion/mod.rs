@@ -89,8 +89,9 @@ pub(crate) struct Tenth {
     pub(crate) arrived: u64,
     pub(crate) lost: u32,
     pub(crate) packets: u32,
-    /// The estimate at its end.
+    /// The estimate at its end, and what pictures are chosen by.
     pub(crate) estimate: u32,
+    pub(crate) planned: u32,
     /// The longest that a packet of sound took beyond the least of the run, in us.
     pub(crate) audio_delay: u64,
     /// Delay of the pacer, in us.
@@ -311,6 +312,7 @@ impl<'a> Sim<'a> {
         self.pad(now);
         if self.tick.is_multiple_of(100) {
             self.now.estimate = self.estimator.estimate_bps();
+            self.now.planned = self.estimator.planned_bps(now);
             self.now.held = self.pacer.delay().0;
             self.log.tenths.push(std::mem::take(&mut self.now));
         }

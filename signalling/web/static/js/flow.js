@@ -1,0 +1,43 @@
+// Whether packets of the media connection still come. Their number is looked at a few times a second; it stands still
+// within some hundred milliseconds of an outage, of which ICE takes seconds to be sure.
+
+export const LOOK_MS = 250;
+const STALL_MS = 700;
+const LIVELY = 10; // packets in the second before they stopped: less may be a silence
+
+/** Judges the number of packets that have come so far, as one looks at it from time to time. Times in ms. */
+export class Flow {
+  #looks = [];
+  #grown = null;
+  #told = false;
+
+  /** Note how many have come; true once for each time that many came and then none for a while. */
+  take(at, packets) {
+    const last = this.#looks.at(-1);
+    if (last === undefined || packets !== last.packets) {
+      this.#looks.push({ at, packets });
+      this.#grown = at;
+      this.#told = false;
+      while (this.#looks.length > 2 && this.#looks[1].at <= at - 1000) this.#looks.shift();
+      return false;
+    }
+    if (this.#told || at - this.#grown < STALL_MS || !this.lively) return false;
+    this.#told = true;
+    return true;
+  }
+
+  /** Whether many came in the second before the last one. */
+  get lively() {
+    const [first, last] = [this.#looks.at(0), this.#looks.at(-1)];
+    return first !== undefined && last.packets - first.packets >= LIVELY;
+  }
+}
+
+/** How many packets of any kind a connection has received. */
+export async function received(pc) {
+  let packets = 0;
+  for (const each of (await pc.getStats()).values()) {
+    if (each.type === "transport") packets += each.packetsReceived ?? 0;
+  }
+  return packets;
+}

@@ -1,0 +1,53 @@
+"""A call goes on after its network was away, and after it became another one."""
+
+from typing import Final
+
+import pytest
+from playwright.async_api import async_playwright
+
+from loadtest.network.place import why_not
+from tests.e2e import island
+from tests.support.outages import Call, back, call_of_two, legs, move, noted, outage
+
+HERE: Final = "tests/e2e/test_a_call_comes_back.py"
+# Within a second on a quiet machine (`make bench-recovery`); without what is tested half a minute, or never.
+SOON_MS, PATIENCE_S = 8000.0, 12.0
+AWAY_S: Final = 2.0
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.skipif(island.inside(), reason="this is the run that was asked for")
+def test_a_call_comes_back() -> None:
+    """Run the test below in a network of its own."""
+    if (reason := why_not()) is not None:
+        pytest.skip(reason)
+    island.run_again(f"{HERE}::test_after_an_outage_and_with_another_address", seconds=220)
+
+
+@pytest.mark.browser
+@pytest.mark.timeout(210)
+@pytest.mark.skipif(not island.inside(), reason="is run by the test above, in a network of its own")
+async def test_after_an_outage_and_with_another_address() -> None:
+    """Picture and sound are back both ways on the same legs, and nobody ever seemed gone."""
+    async with async_playwright() as playwright, call_of_two(playwright) as call:
+        before = await legs(call.house, call.doctor, call.patient)
+        for happens in (outage, move):
+            since = await happens(AWAY_S, call)
+            await _is_back(call, since)
+            await _is_heard(call)
+        assert await legs(call.house, call.doctor, call.patient) == before
+        assert [(await noted(one)).gone for one in (call.doctor, call.patient)] == [0, 0]
+
+
+async def _is_back(call: Call, since: float) -> None:
+    found = [await back(one, since, PATIENCE_S) for one in (call.doctor, call.patient)]
+    assert all(time is not None and time < SOON_MS for times in found for time in times), found
+
+
+async def _is_heard(call: Call) -> None:
+    """Signalling is back too: what the patient says reaches the doctor."""
+    await call.patient.until("!s.down")
+    me = await call.patient.participant()
+    for muted in ("true", "false"):
+        await call.patient.page.keyboard.press("m")
+        await call.doctor.until(f"s.roster.people.find((one) => one.participant === '{me}').muted === {muted}")

@@ -1,0 +1,123 @@
+"""Ways back when the network was away or is another one: who asks, what is tried, and what is left alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+import pytest
+from playwright.async_api import Browser, Page, expect
+
+from signalling import messages
+from tests.pages.house import PlayedBridge, Visit, person, visit
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+ME = person("p_me", "Aslaug Nordahl", "patient", you=True)
+DOCTOR = person("p_doc", "Ingrid Berg", "doctor", host=True)
+CONNECTED = "brotjeneste.state().pc?.connectionState === 'connected'"
+ANOTHER_NETWORK = "() => window.dispatchEvent(new Event('online'))"
+
+
+def admitted() -> PlayedBridge:
+    """Play a room with the doctor in it, where one is admitted at once, with media."""
+    return PlayedBridge(place="admitted", people=[DOCTOR, ME], media=True)
+
+
+async def in_a_call(here: Visit) -> messages.Offer:
+    """Go in and wait for media; gives the offer."""
+    first = await here.come_in()
+    await here.bridge.expect(messages.Join)
+    await here.until(CONNECTED)
+    await here.page.evaluate("() => { window.kept = brotjeneste.state().pc; }")
+    return first
+
+
+def ufrags(offer: messages.Offer) -> list[str]:
+    """The user names of ICE in an offer."""
+    return re.findall(r"a=ice-ufrag:.*", offer.sdp)
+
+
+async def test_a_bridge_that_answers_is_left_alone(browser: Browser, site: str) -> None:
+    """A sign of another network costs one ping where all is well: no second socket, no new offer."""
+    async with visit(browser, site, admitted()) as here:
+        await in_a_call(here)
+        await here.page.evaluate(ANOTHER_NETWORK)
+        await here.bridge.expect(messages.Ping)
+        # Two reports are two seconds, in which anything else would have come.
+        for _ in range(2):
+            await here.bridge.expect(messages.Report)
+        assert here.bridge.connections == 1
+        assert len(here.bridge.offers) == 1
+        assert not (await here.state())["down"]
+
+
+async def test_a_dead_socket_is_replaced_without_waiting_for_it(browser: Browser, site: str) -> None:
+    """Another is opened beside it and joined with the secret; media finds its way anew on the same connection."""
+    async with visit(browser, site, admitted()) as here:
+        first = await in_a_call(here)
+        here.bridge.answer_pings = here.bridge.answer_offers = False
+        await here.page.evaluate(ANOTHER_NETWORK)
+        assert (await here.bridge.expect(messages.Join)).resume == "resume-secret"
+        again = await here.bridge.expect(messages.Offer)
+        assert here.bridge.connections == 2
+        assert ufrags(again) != ufrags(first)
+        assert await here.page.evaluate("brotjeneste.state().pc === window.kept")
+        await here.until(CONNECTED)
+        await expect(here.page.locator("#notice")).to_be_hidden()
+
+
+async def test_media_that_is_gone_is_restarted_over_the_same_socket(browser: Browser, site: str) -> None:
+    """The bridge answers, media has no way any more: a new offer at once, and no new join."""
+    async with visit(browser, site, admitted()) as here:
+        first = await in_a_call(here)
+        await here.page.evaluate("() => window.farEnds[0].close()")
+        again = await here.bridge.expect(messages.Offer, lambda offer: ufrags(offer) != ufrags(first))
+        assert ufrags(again)
+        assert here.bridge.connections == 1
+
+
+# Looks at how many packets have come: (ms, packets). The last of each is when they are found to have stopped.
+STALLS: Final = {
+    "short": ([(0, 0), (250, 20), (500, 40), (750, 40), (1000, 40)], []),
+    "once": ([(0, 0), (250, 20), (500, 40), (750, 40), (1000, 40), (1250, 40), (3000, 40)], [1250]),
+    "again": ([(0, 0), (250, 20), (500, 20), (1000, 20), (1250, 40), (1500, 40), (2000, 40)], [1000, 2000]),
+    "slept": ([(0, 0), (250, 20), (500, 40), (10_500, 40)], [10_500]),
+    "nearly silent": ([(0, 0), (250, 2), (500, 4), (1500, 4), (5000, 4)], []),
+    "never any": ([(0, 100), (250, 100), (1500, 100)], []),
+}
+FIND_STALLS: Final = """(cases) => import('/static/js/flow.js').then(({ Flow }) => cases.map((looks) => {
+    const flow = new Flow();
+    return looks.filter(([at, packets]) => flow.take(at, packets)).map(([at]) => at);
+}))"""
+FIND_TIMES: Final = """() => import('/static/js/line.js').then(({ backoff, patience }) => ({
+    patience: [[0, 80], [0, 500], [1, 80], [20, 80], [0, null]].map((given) => patience(...given)),
+    backoff: [0, 1, 5, 50].map((attempt) => [0, 0.5, 1].map((random) => backoff(attempt, random))),
+}))"""
+
+
+async def test_packets_that_stop_are_noticed(browser: Browser, site: str) -> None:
+    """Many packets and then none for 0.7 s is a sign, once until more have come; few of them say nothing."""
+    async with in_a_page(browser, site) as page:
+        found = await page.evaluate(FIND_STALLS, [looks for looks, _ in STALLS.values()])
+    assert dict(zip(STALLS, found, strict=True)) == {name: stalls for name, (_, stalls) in STALLS.items()}
+
+
+async def test_attempts_are_short_at_first_and_lie_apart(browser: Browser, site: str) -> None:
+    """An attempt may take some times what the quickest took; pauses grow to five seconds, with chance in them."""
+    async with in_a_page(browser, site) as page:
+        found = await page.evaluate(FIND_TIMES)
+    assert found["patience"] == [400, 2000, 520, 10_000, 3000]
+    assert found["backoff"] == [[100, 200, 300], [250, 500, 750], [2500, 5000, 7500], [2500, 5000, 7500]]
+
+
+@asynccontextmanager
+async def in_a_page(browser: Browser, site: str) -> AsyncIterator[Page]:
+    """A page that can import the modules of the pages."""
+    page = await browser.new_page()
+    try:
+        await page.goto(site + "/")
+        yield page
+    finally:
+        await page.close()

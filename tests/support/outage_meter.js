@@ -1,0 +1,34 @@
+// Notes when pictures are shown and sounds are played, and whether anybody seems gone, for tests of outages.
+// Times are of the machine's clock, in ms: those of two pages can be compared.
+"use strict";
+(() => {
+  if (window.__outage) return;
+  const LOOK_MS = 10;
+  const every = window.setInterval.bind(window);
+  const clock = () => performance.timeOrigin + performance.now();
+
+  // Of one other person: the tile stays the same element whatever becomes of the connection, the receiver does not.
+  const watch = (participant) => {
+    const noted = { pictures: [], sounds: [], gone: 0 };
+    const video = document.querySelector(`#stage .tile[data-participant="${participant}"] video`);
+    const shown = () => {
+      noted.pictures.push(clock());
+      video.requestVideoFrameCallback(shown);
+    };
+    video.requestVideoFrameCallback(shown);
+    let last = null;
+    every(() => {
+      const { pc, layout, roster } = window.brotjeneste.state();
+      const slot = layout.find((one) => one.participant === participant && one.source === "mic");
+      const receiver = pc?.getTransceivers().find((one) => one.mid === slot?.mid)?.receiver;
+      const played = receiver?.getSynchronizationSources()[0]?.timestamp ?? null;
+      if (played !== null && played !== last) noted.sounds.push(clock());
+      last = played;
+      const there = roster?.people.find((one) => one.participant === participant)?.connected;
+      if (!there) noted.gone += 1;
+    }, LOOK_MS);
+    window.__outage.noted = noted;
+  };
+
+  window.__outage = { watch, clock, noted: null };
+})();
