@@ -10,7 +10,7 @@ use crate::time::Micros;
 
 /// Going up takes this much more than what would be sent, in percent: rates of pictures and estimates of links swing. To
 /// another encoding, and to more temporal layers of the same.
-pub const MARGIN: (u64, u64) = (115, 107);
+const MARGIN: (u64, u64) = (115, 107);
 /// What is sent may exceed the estimate by this much, in percent, before it is taken back.
 const TOLERANCE: u64 = 105;
 /// For how long there has to be room before anything goes up, and before a picture that was off comes back.

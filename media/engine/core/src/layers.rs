@@ -1,7 +1,7 @@
 //! Which encoding and temporal layers flow into each slot: what the leg's link carries (`allocate`), of what its
 //! sources send now; and what sources are asked to send in consequence (`demand`).
 
-use crate::allocate::{Allocator, Choice, Wish, MARGIN};
+use crate::allocate::{Allocator, Choice, Wish};
 use crate::api::{Event, Kind, LegId, Wanted};
 use crate::demand::in_steps;
 use crate::encoding::{Encoding, Taker};
@@ -18,6 +18,9 @@ use crate::time::Micros;
 const REVIEW: Micros = Micros::from_millis(200);
 /// Headers and tags, in percent of the payload of pictures, and in bits a second of a stream of sound.
 const OVERHEAD: (u64, u64) = (105, 26_000);
+/// Probes look for so much more than everything would take, in percent: what the allocator needs to go up, and as much
+/// as estimates swing by.
+const LOOKED_FOR: u64 = 130;
 /// What an encoding is taken for of which nothing has come yet.
 const GUESS: u64 = 150_000;
 /// What an only encoding could send: what pages offer at the most.
@@ -203,7 +206,7 @@ impl Shard {
         }
         let wanted: u64 = reviewed.iter().map(Reviewed::wanted).sum();
         if let Some(link) = leg.link.as_deref_mut() {
-            let wanted = sound + wanted * MARGIN.0 / 100;
+            let wanted = sound + wanted * LOOKED_FOR / 100;
             link.set_wanted(wanted.min(u64::from(u32::MAX)) as u32);
         }
         let wishes: Vec<Wish> = reviewed.iter().map(|one| one.wish.clone()).collect();

@@ -12,7 +12,7 @@ use crate::time::Micros;
 use engine_wire::payload::vp8;
 
 /// Retransmissions remembered, so that one packet is not sent again twice within a round trip.
-const RECENT_REPAIRS: usize = 32;
+const RECENT: usize = 32;
 /// Retransmissions to one slot within [`BUDGET_WINDOW`]. Far above what a burst of loss needs; without it one
 /// datagram of requests would be answered with half a megabyte, as often as it is sent.
 const REPAIR_BUDGET: u32 = 128;
@@ -188,8 +188,6 @@ pub struct Slot {
     pub row: StreamRow,
     /// Extended sequence number of the next retransmission (its own stream, RFC 4588).
     pub rtx_next: u64,
-    repair_window: Micros,
-    repairs_spent: u32,
     /// Whether its packets carry transport-wide numbers, on which the receiver reports.
     pub numbered: bool,
     /// What congestion control calls its packets.
@@ -198,12 +196,33 @@ pub struct Slot {
     pub redundancy: Option<Box<Redundancy>>,
     /// As negotiated.
     pub spec: Box<SlotSpec>,
-    repairs: Box<[(u64, Micros); RECENT_REPAIRS]>,
-    gave_up: Micros,
+    repairs: Box<Repairs>,
     /// Whether each two packets of sound leave as one.
     pub(crate) joining: Joining,
+}
+
+/// What is remembered of retransmissions.
+#[derive(Debug)]
+struct Repairs {
+    /// Numbers, and when they were sent again.
+    recent: [(u64, Micros); RECENT],
+    window: Micros,
+    spent: u32,
+    gave_up: Micros,
     /// Nothing before this number is sent again: it was given up for something smaller.
-    repair_from: u64,
+    from: u64,
+}
+
+impl Default for Repairs {
+    fn default() -> Self {
+        Self {
+            recent: [(u64::MAX, Micros(0)); RECENT],
+            window: Micros(0),
+            spent: 0,
+            gave_up: Micros(0),
+            from: 0,
+        }
+    }
 }
 
 impl Slot {
@@ -221,17 +240,13 @@ impl Slot {
                 direction: 1,
                 ..StreamRow::default()
             },
-            repair_window: Micros(0),
-            repairs_spent: 0,
             numbered: spec.formats.iter().any(|format| format.transport_cc),
             sends: match spec.kind {
                 Kind::Audio => bwe::Kind::Audio,
                 Kind::Video => bwe::Kind::Video,
             },
-            repairs: Box::new([(u64::MAX, Micros(0)); RECENT_REPAIRS]),
-            gave_up: Micros(0),
+            repairs: Box::default(),
             joining: Joining::default(),
-            repair_from: 0,
             spec: Box::new(spec),
         }
     }
@@ -280,18 +295,18 @@ impl Slot {
 
     /// Whether a packet was sent again within the round trip: a second request then is for the same loss.
     pub fn was_repaired(&self, now: Micros, sequence: u64, round_trip: Micros) -> bool {
-        let (repaired, at) = self.repairs[sequence as usize % RECENT_REPAIRS];
+        let (repaired, at) = self.repairs.recent[sequence as usize % RECENT];
         repaired == sequence && now.since(at) < round_trip.max(Micros::from_millis(10))
     }
 
     /// Notes that a packet is sent again; `None` when there have been too many.
     pub fn take_repair_budget(&mut self, now: Micros, sequence: u64) -> Option<()> {
-        if now.since(self.repair_window) >= BUDGET_WINDOW {
-            (self.repair_window, self.repairs_spent) = (now, 0);
+        if now.since(self.repairs.window) >= BUDGET_WINDOW {
+            (self.repairs.window, self.repairs.spent) = (now, 0);
         }
-        let spent = &mut self.repairs_spent;
+        let spent = &mut self.repairs.spent;
         *spent = Some(*spent + 1).filter(|spent| *spent <= REPAIR_BUDGET)?;
-        let before = &mut self.repairs[sequence as usize % RECENT_REPAIRS];
+        let before = &mut self.repairs.recent[sequence as usize % RECENT];
         self.row.recovered += u64::from(before.0 != sequence);
         *before = (sequence, now);
         Some(())
@@ -314,9 +329,9 @@ impl Slot {
 
     /// Whether a key frame may be asked for because a packet is gone: one bad link must not make all see key frames only.
     pub fn may_give_up(&mut self, now: Micros) -> bool {
-        let may = now.since(self.gave_up) >= GIVE_UP_PAUSE;
+        let may = now.since(self.repairs.gave_up) >= GIVE_UP_PAUSE;
         if may {
-            self.gave_up = now;
+            self.repairs.gave_up = now;
         }
         may
     }
@@ -326,13 +341,13 @@ impl Slot {
         if let Some(filling) = &mut self.filling {
             filling.flowing = None;
         }
-        self.repair_from = self.rewriter.next_sequence();
+        self.repairs.from = self.rewriter.next_sequence();
     }
 
     /// Whether a packet of this number may be sent again.
     pub fn is_repairable(&self, sequence: u16) -> bool {
         let newest = self.rewriter.next_sequence().saturating_sub(1);
-        engine_wire::seq::extend(newest, sequence) >= self.repair_from
+        engine_wire::seq::extend(newest, sequence) >= self.repairs.from
     }
 
     /// Whether the segment now open belongs to this stream.

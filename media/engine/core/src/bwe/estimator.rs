@@ -2,6 +2,7 @@
 
 use super::acked::Acked;
 use super::aimd::{self, Aimd, Input, Sight, FLOOR};
+use super::busy::Busy;
 use super::by_stream::ByStream;
 use super::clock::Unwrapper;
 use super::loss::{Around, LossControl};
@@ -18,6 +19,8 @@ use std::cmp::Reverse;
 const QUEUE_LEAST_US: f64 = 8_000.0;
 /// A queue that long is congestion without a trend, if it does not shrink.
 const QUEUE_LONG_US: f64 = 45_000.0;
+/// A probe makes no longer one.
+const PROBE_QUEUE_US: f64 = 100_000.0;
 /// The variation of the delay from group to group that pictures make by themselves, in ms, and in how many times of
 /// what is beyond that the least of eight packets lies above the least of ten seconds, if delays are normal.
 const OWN_VARIATION_MS: f64 = 6.0;
@@ -81,6 +84,7 @@ pub struct Estimator {
     trendline: Trendline,
     queue: QueueDelay,
     acked: Acked,
+    busy: Busy,
     aimd: Aimd,
     loss: LossControl,
     prober: Prober,
@@ -112,6 +116,7 @@ impl Estimator {
             trendline: Trendline::default(),
             queue: QueueDelay::default(),
             acked: Acked::default(),
+            busy: Busy::default(),
             aimd: Aimd::new(now, f64::from(start_bps)),
             loss: LossControl::default(),
             prober: Prober::default(),
@@ -286,6 +291,10 @@ impl Estimator {
             let sent = result.sent_at.0 as i64;
             self.trendline.add(sent, arrived);
             self.queue.add(sent, arrived);
+            let waited = self.queue.waited(sent, arrived);
+            let believed = self.aimd.target();
+            self.busy
+                .add(now, (arrived, waited), result.bytes, believed);
         }
         self.acked.add(result);
         if !result.was_lost {
@@ -337,17 +346,17 @@ impl Estimator {
         VARIATION * 1e3 * variation + ENVELOPE * self.queue.noise()
     }
 
-    fn sight(&self) -> Sight {
+    fn sight(&self, now: Micros) -> Sight {
         let queue = self.waiting().0 as f64 - self.noise();
         let falling = self.queue.is_falling();
         let grows = self.trendline.trend == Trend::Growing;
         if queue <= QUEUE_LEAST_US {
             Sight::Clear
-        } else if queue > QUEUE_LONG_US && !falling {
-            Sight::Congested
-        } else if grows && self.prober.is_out() {
+        } else if queue < PROBE_QUEUE_US && self.prober.is_felt(now, self.rtt()) {
             // The queue is the probe's own.
             Sight::Draining
+        } else if queue > QUEUE_LONG_US && !falling {
+            Sight::Congested
         } else if grows {
             Sight::Congested
         } else if self.trendline.trend == Trend::Shrinking || falling || self.aimd.is_draining() {
@@ -362,13 +371,18 @@ impl Estimator {
             self.waited_long = Some(now);
         }
         let carried = 1.0 - self.loss.inherent();
+        let sight = self.sight(now);
+        let busy = self.busy.rate(now).filter(|_| sight != Sight::Clear);
+        let busy = busy.map(|bps| bps.min(self.aimd.target()));
+        let recent = [self.acked.recent(), busy].into_iter().flatten();
+        let recent = recent.reduce(f64::max);
         let input = Input {
-            sight: self.sight(),
+            sight,
             queue: self.waiting(),
             rtt: self.rtt(),
             rtt_least: self.rtt_least.map_or(FIRST_RTT, |(rtt, _)| rtt),
             in_flight: self.in_flight(),
-            recent: self.acked.recent().map(|bps| bps / carried),
+            recent: recent.map(|bps| bps / carried),
             steady: self.acked.steady().map(|bps| bps / carried),
             hold: self.loss.holds() || self.silence.is_silent(),
         };
@@ -411,7 +425,7 @@ impl Estimator {
         let free = self.prober.is_idle()
             && now.since(last) >= self.probe_wait
             && full.is_none_or(|at| now.since(at) >= PROBE_AFTER)
-            && self.sight() == Sight::Clear
+            && self.sight(now) == Sight::Clear
             && !self.loss.is_busy()
             && !self.silence.is_silent();
         if free && self.wanted > estimate * 1.05 {
@@ -436,6 +450,7 @@ impl Estimator {
         self.trendline.reset();
         self.queue.reset();
         self.acked.reset();
+        self.busy.reset();
         self.loss.reset();
         self.prober.cancel();
         if let Some(rate) = ended.rate {

@@ -40,6 +40,7 @@
 
 mod acked;
 mod aimd;
+mod busy;
 mod by_stream;
 mod clock;
 mod estimator;

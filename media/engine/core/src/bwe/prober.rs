@@ -12,6 +12,8 @@ const DURATION_MOST: Micros = Micros::from_millis(100);
 const GIVE_UP: Micros = Micros::from_millis(500);
 /// Reports that have not come after this time beside the round trip do not come.
 const LATE: Micros = Micros::from_millis(500);
+/// The queue that a cluster makes is gone after that time beside the round trip.
+const FELT: Micros = Micros::from_millis(150);
 /// The share of a cluster that must have arrived, after the inherent loss.
 const ARRIVED: f64 = 0.7;
 /// Arrival slower than this share of the sending rate: the link was full.
@@ -91,6 +93,8 @@ pub(super) struct Prober {
     planned: [Option<Cluster>; 2],
     pending: [Option<Cluster>; PENDING],
     last_id: u8,
+    /// When the last one was sent.
+    ended: Option<Micros>,
 }
 
 impl Prober {
@@ -116,10 +120,11 @@ impl Prober {
         });
     }
 
-    /// Whether a cluster is on its way.
-    pub(super) fn is_out(&self) -> bool {
+    /// Whether a cluster is on its way, or the queue that it made may still be.
+    pub(super) fn is_felt(&self, now: Micros, rtt: Micros) -> bool {
         self.planned[0].is_some_and(|cluster| cluster.began.is_some())
             || self.pending.iter().any(Option::is_some)
+            || self.ended.is_some_and(|at| now.since(at) < rtt + FELT)
     }
 
     /// Whether nothing is being probed.
@@ -177,6 +182,7 @@ impl Prober {
         let wanted = cluster.bps * cluster.duration.0 as f64 / 8e6;
         if cluster.sent.bytes >= wanted && cluster.sent.n as u32 >= PACKETS {
             cluster.ended = Some(now.max(began));
+            self.ended = cluster.ended;
             let done = self.planned[0].take();
             self.planned = [self.planned[1].take(), None];
             let place = self.pending.iter().position(Option::is_none).unwrap_or(0);
@@ -347,7 +353,7 @@ mod tests {
         let mut prober = Prober::default();
         prober.plan(2e6, Micros(0));
         send(&mut prober, 400);
-        assert!(prober.is_out());
+        assert!(!prober.is_idle() && prober.is_felt(at(0), Micros(0)));
         assert_eq!(prober.take(at(900_000), Micros(50_000), 0.0), None);
         assert!(prober.is_idle());
     }

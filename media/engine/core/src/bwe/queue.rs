@@ -126,6 +126,11 @@ impl QueueDelay {
         self.past[0] != NONE && self.enveloped() < self.above_base(self.past[1].min(self.past[0]))
     }
 
+    /// How much longer than the least a packet took, in microseconds.
+    pub(super) fn waited(&self, sent_us: i64, arrived_us: i64) -> u64 {
+        self.above_base(arrived_us.wrapping_sub(sent_us)).0
+    }
+
     fn above_base(&self, envelope: i64) -> Micros {
         if envelope == NONE {
             return Micros(0);
