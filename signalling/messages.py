@@ -516,7 +516,7 @@ class PersonStats(Part, frozen=True, kw_only=True):
 
 
 class Stats(Wire, frozen=True, kw_only=True):
-    """To hosts, every second."""
+    """To hosts, every second; less often over a thin link."""
 
     people: list[PersonStats]
 

@@ -9,6 +9,7 @@ import structlog
 from bridge.app.lines import Assessment, person_stats
 from bridge.app.live import LiveRoom
 from bridge.app.ports import Clock
+from bridge.app.ration import Ration
 from bridge.app.service import RoomService
 from bridge.app.watch import Watch
 from media.api import EngineError, Snapshot
@@ -58,6 +59,7 @@ class Background:
         self._legs = legs
         self._clock = clock
         self._snapshot = snapshot
+        self._ration = Ration()
         self.watch = Watch()
 
     async def handshakes(self) -> None:
@@ -83,15 +85,19 @@ class Background:
             self._assess(live)
             if number % ROOMS_AT_ONCE == ROOMS_AT_ONCE - 1:
                 await asyncio.sleep(0)
+        self._ration.keep({live.room.host for live in self._service.rooms if live.room.host is not None})
         observe(snapshot, self.watch.latest)
 
     def _assess(self, live: LiveRoom) -> None:
         found = self.watch.assess(live, self._legs)
         host = live.room.host
         seated = None if host is None else live.seats.get(host)
-        if seated is not None:
-            people = [person_stats(owner, assessment) for owner, assessment in found.items()]
-            seated.connection.send(m.Stats(people=people))
+        if host is None or seated is None:
+            return
+        stats = m.Stats(people=[person_stats(owner, assessment) for owner, assessment in found.items()])
+        own = found[host].figures.carries if host in found else None
+        if self._ration.take(host, self._clock.monotonic(), stats, own):
+            seated.connection.send(stats)
 
 
 async def _every(seconds: float, do: Callable[[], Awaitable[None] | None]) -> None:

@@ -19,8 +19,9 @@ use engine_wire::rtp::{FixedHeader, FIXED_HEADER_LEN, NUMBER, NUMBERED_HEADER_LE
 use std::net::SocketAddr;
 use std::ops::Range;
 
-/// Bytes of padding in one packet: the count that stands in the last of them has eight bits (RFC 3550 section 5.1).
-const PADDING: usize = 255;
+/// Bytes of padding in one packet at least and at most: the count that stands in the last of them has eight bits (RFC
+/// 3550 section 5.1).
+const PADDING: (usize, usize) = (40, 255);
 
 const PADDING_BIT: u8 = 0x20;
 
@@ -189,11 +190,17 @@ impl Exit<'_> {
     }
 
     /// Sends a packet of padding alone, which receivers pass over.
-    pub(crate) fn padding(&mut self, out: &mut Outbox, frame: Frame, sequence: u64) -> usize {
-        self.send(out, frame, sequence, PADDING, |room, start| {
+    pub(crate) fn padding(
+        &mut self,
+        out: &mut Outbox,
+        frame: Frame,
+        (sequence, bytes): (u64, usize),
+    ) -> usize {
+        let bytes = bytes.clamp(PADDING.0, PADDING.1);
+        self.send(out, frame, sequence, bytes, |room, start| {
             room[0] |= PADDING_BIT;
             room[start..].fill(0);
-            room[start + PADDING - 1] = PADDING as u8;
+            room[start + bytes - 1] = bytes as u8;
         })
     }
 

@@ -4,7 +4,7 @@
 //! its slot, no more: when its turn comes it is written from the source's retransmission cache, by the same way as a
 //! retransmission, and asks the gate again.
 
-use crate::bwe::{Estimator, Kind};
+use crate::bwe::{Estimator, Kind, THIN_BPS};
 use crate::pacer::{Pacer, Urgency};
 use crate::stats::LegRow;
 use crate::time::Micros;
@@ -159,6 +159,11 @@ impl Link {
     /// What the last report has told of packets: what each was, and whether it was lost.
     pub fn fates(&self) -> &[(Kind, bool)] {
         self.estimator.fates()
+    }
+
+    /// Whether the link carries hardly more than sound.
+    pub fn is_thin(&self) -> bool {
+        f64::from(self.estimate_bps()) < THIN_BPS
     }
 
     /// Whether a queue stands in the link.

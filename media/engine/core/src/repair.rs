@@ -159,7 +159,7 @@ impl Shard {
         }
         let mut back = 0;
         while padding > 0 {
-            let Some(sent) = self.pad(now, leg, back, out) else {
+            let Some(sent) = self.pad(now, leg, (back, padding), out) else {
                 break;
             };
             leg.link.as_mut()?.note_padding(now, sent);
@@ -188,16 +188,24 @@ impl Shard {
     }
 
     /// Sends something for a probe: a packet of late once more, since that may mend a loss, or padding where there is
-    /// none. `back` counts from the newest packet. Gives the bytes sent; `None` if the leg has nothing to pad with.
-    fn pad(&self, now: Micros, leg: &mut Leg, back: u64, out: &mut Outbox) -> Option<usize> {
+    /// none. `back` counts from the newest packet, `lacking` is in bytes. On a thin link it is padding alone, since a packet
+    /// of a picture takes long there. Gives the bytes sent; `None` if the leg has nothing to pad with.
+    fn pad(
+        &self,
+        now: Micros,
+        leg: &mut Leg,
+        (back, lacking): (u64, usize),
+        out: &mut Outbox,
+    ) -> Option<usize> {
+        let is_thin = leg.link.as_deref()?.is_thin();
         let (mut exit, slots) = leg.exit(now)?;
         let repairs = |slot: &&mut Slot| slot.numbered && slot.spec.rtx_ssrc.is_some();
         let slot = slots.iter_mut().find(repairs)?;
         let newest = slot.rewriter.next_sequence().wrapping_sub(1);
         let kept = self.kept(slot, newest.wrapping_sub(back % PADDING_BACK) as u16);
-        let sent = match kept.filter(|kept| kept.map.rtx.is_some()) {
+        let sent = match kept.filter(|kept| kept.map.rtx.is_some() && !is_thin) {
             Some(kept) => exit.again(out, slot, &kept, bwe::Kind::Padding)?,
-            None => exit.pad(out, slot)?,
+            None => exit.pad(out, slot, lacking)?,
         };
         Some(sent).filter(|bytes| *bytes > 0)
     }
@@ -234,10 +242,10 @@ impl Exit<'_> {
     }
 
     /// Sends padding alone on the stream of retransmissions.
-    fn pad(&mut self, out: &mut Outbox, slot: &mut Slot) -> Option<usize> {
+    fn pad(&mut self, out: &mut Outbox, slot: &mut Slot, bytes: usize) -> Option<usize> {
         let payload_type = slot.spec.formats.iter().find_map(|format| format.rtx_pt)?;
         let (frame, sequence) = slot.repair_frame(payload_type, bwe::Kind::Padding)?;
-        Some(self.padding(out, frame, sequence))
+        Some(self.padding(out, frame, (sequence, bytes)))
     }
 }
 

@@ -122,7 +122,7 @@ fn sound_goes_on_where_no_picture_fits_and_the_picture_comes_back_with_the_link(
             .find(|(at, _)| *at > back)
             .unwrap();
         assert!(
-            first.0.since(back) < ms(3_000),
+            first.0.since(back) < ms(5_000),
             "{seed}: {:?}",
             first.0.since(back)
         );

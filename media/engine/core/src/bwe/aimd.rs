@@ -203,8 +203,8 @@ impl Aimd {
             return false;
         }
         let sent_us = drain.sent_until.since(drain.since);
+        drain.longest = drain.longest.max(input.queue);
         if sent_us < DRAIN_BEGINS {
-            drain.longest = drain.longest.max(input.queue);
             drain.carried = input.recent.unwrap_or(drain.carried);
             return false;
         }

@@ -7,11 +7,11 @@ use crate::time::Micros;
 
 /// A packet has waited when it was delayed by so much more than its own bytes take.
 const WAITED_US: f64 = 10_000.0;
-/// A stretch tells something after so many bytes and so long.
+/// A stretch tells something after so many bytes and so long; then the next one begins, since the link may change.
 const BYTES: u64 = 2_500;
 const SPAN_US: i64 = 40_000;
 /// For how long it does.
-const FRESH: Micros = Micros::from_millis(600);
+const FRESH: Micros = Micros::from_millis(300);
 
 /// The present stretch of packets that have waited, and what the last one told.
 #[derive(Debug, Default)]
@@ -35,19 +35,25 @@ impl Busy {
             return;
         };
         (*last, *sum) = (arrived.max(*last), *sum + u64::from(bytes));
-        let span = *last - *since;
-        if *sum >= BYTES && span >= SPAN_US {
-            self.told = Some((*sum as f64 * 8e6 / span as f64, now));
+        if *sum >= BYTES && *last - *since >= SPAN_US {
+            self.told = Self::rate_of(self.stretch).map(|rate| (rate, now));
+            self.stretch = Some((arrived, arrived, 0));
         }
     }
 
-    /// Bit/s, if a stretch has told of late.
-    pub(super) fn rate(&self, now: Micros) -> Option<f64> {
-        let fresh = self.told.filter(|(_, at)| now.since(*at) < FRESH);
-        fresh.map(|(rate, _)| rate)
+    fn rate_of(stretch: Option<(i64, i64, u64)>) -> Option<f64> {
+        let (since, last, sum) = stretch?;
+        (last - since >= SPAN_US).then(|| sum as f64 * 8e6 / (last - since) as f64)
     }
 
-    /// Forgets everything: another link may be there.
+    /// Bit/s, if a stretch has told of late; less if the present one is about to tell less.
+    pub(super) fn rate(&self, now: Micros) -> Option<f64> {
+        let (told, _) = self.told.filter(|(_, at)| now.since(*at) < FRESH)?;
+        Some(Self::rate_of(self.stretch).map_or(told, |rate| rate.min(told)))
+    }
+
+    /// Forgets everything: another link may be there, or the queue is full all the time, so that what arrives is what the
+    /// link carries.
     pub(super) fn reset(&mut self) {
         *self = Self::default();
     }

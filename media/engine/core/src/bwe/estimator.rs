@@ -21,12 +21,16 @@ const QUEUE_LEAST_US: f64 = 8_000.0;
 const QUEUE_LONG_US: f64 = 45_000.0;
 /// A probe makes no longer one.
 const PROBE_QUEUE_US: f64 = 100_000.0;
+/// And that is gone after this time beside the round trip.
+const PROBE_FELT: Micros = Micros::from_millis(150);
 /// The variation of the delay from group to group that pictures make by themselves, in ms, and in how many times of
 /// what is beyond that the least of eight packets lies above the least of ten seconds, if delays are normal.
 const OWN_VARIATION_MS: f64 = 6.0;
 const VARIATION: f64 = 2.0;
 /// The same for what the envelope varies by.
 const ENVELOPE: f64 = 2.0;
+/// What left so long after a silence began would have been lost in an outage.
+const AMID: Micros = Micros::from_millis(100);
 /// How long the least round trip counts.
 const RTT_SPAN: Micros = Micros::from_secs(10);
 /// Until a round trip is measured.
@@ -41,6 +45,9 @@ const PROBE_WANTED: f64 = 1.3;
 /// Between two regular probes, at first and after some that showed nothing: seldom enough to cost little (a cluster takes
 /// 2 to 5 % of the rate then), often enough that a link that has come back is found in five seconds.
 const PROBE_WAIT: (Micros, Micros) = (Micros::from_millis(1_000), Micros::from_millis(3_000));
+/// A link that carries hardly more than sound, and the probes on it: each makes sound wait.
+pub const THIN_BPS: f64 = 150_000.0;
+const PROBE_THIN: (f64, Micros) = (1.4, Micros::from_millis(2_000));
 /// No regular probe so soon after the link was found full.
 const PROBE_AFTER: Micros = Micros::from_millis(1_500);
 
@@ -95,6 +102,8 @@ pub struct Estimator {
     ignored_before: Micros,
     /// The least round trip, and when it was seen.
     rtt_least: Option<(Micros, Micros)>,
+    /// Since when there has been a queue.
+    queue_since: Option<Micros>,
     /// When packets last waited long.
     waited_long: Option<Micros>,
     rtt: Option<Micros>,
@@ -124,6 +133,7 @@ impl Estimator {
             silent_share: 1.0,
             ignored_before: Micros(0),
             rtt_least: None,
+            queue_since: None,
             waited_long: None,
             rtt: None,
             wanted: 0.0,
@@ -193,10 +203,8 @@ impl Estimator {
     /// must not wrap.
     pub fn on_arrivals(&mut self, now: Micros, lines: impl Iterator<Item = (u16, Option<i64>)>) {
         let oldest = self.history.oldest_unreported();
-        if let Some(ended) = self.silence.report(now, oldest, self.aimd.target()) {
-            self.resume(now, ended);
-        }
-        let mut newest = None;
+        let ended = self.silence.report(now, oldest, self.aimd.target());
+        let (mut newest, mut came_through) = (None, false);
         self.fates.clear();
         for (number, arrived) in lines {
             if let Some(result) = self.history.report(number, arrived) {
@@ -204,8 +212,12 @@ impl Estimator {
                     self.fates.push((result.kind, arrived.is_none()));
                 }
                 newest = newest.max(arrived.map(|_| result.sent_at));
+                came_through |= self.is_queued_amid(now, ended, &result);
                 self.on_result(now, &result);
             }
+        }
+        if let Some(ended) = ended.filter(|_| !came_through) {
+            self.resume(now, ended);
         }
         if let Some(sent_at) = newest {
             self.note_rtt(now, now.since(sent_at));
@@ -295,6 +307,8 @@ impl Estimator {
             let believed = self.aimd.target();
             self.busy
                 .add(now, (arrived, waited), result.bytes, believed);
+        } else {
+            self.busy.reset();
         }
         self.acked.add(result);
         if !result.was_lost {
@@ -318,6 +332,16 @@ impl Estimator {
     fn queues(&self, now: Micros) -> bool {
         self.waited_long
             .is_some_and(|at| now.since(at) < QUEUES_FOR)
+    }
+
+    /// Whether a packet left in the middle of a silence, and has arrived after it waited long: that was no outage, but a
+    /// queue which has become longer than reports are usually apart.
+    fn is_queued_amid(&self, now: Micros, silence: Option<Ended>, result: &PacketResult) -> bool {
+        let (Some(ended), Some(arrived)) = (silence, result.arrived_us) else {
+            return false;
+        };
+        let waited = self.queue.waited(result.sent_at.0 as i64, arrived);
+        result.sent_at > now - ended.lasted + AMID && waited > LONG_QUEUE.0
     }
 
     fn note_rtt(&mut self, now: Micros, sample: Micros) {
@@ -346,13 +370,19 @@ impl Estimator {
         VARIATION * 1e3 * variation + ENVELOPE * self.queue.noise()
     }
 
+    /// Whether the queue is that of a probe, which came with it and goes soon.
+    fn is_a_probes(&self, now: Micros) -> bool {
+        let is_new = |since| now.since(since) < self.rtt() + PROBE_FELT;
+        self.queue_since.is_none_or(is_new) && self.prober.is_felt(now, self.rtt())
+    }
+
     fn sight(&self, now: Micros) -> Sight {
         let queue = self.waiting().0 as f64 - self.noise();
         let falling = self.queue.is_falling();
         let grows = self.trendline.trend == Trend::Growing;
         if queue <= QUEUE_LEAST_US {
             Sight::Clear
-        } else if queue < PROBE_QUEUE_US && self.prober.is_felt(now, self.rtt()) {
+        } else if grows && queue < PROBE_QUEUE_US && self.is_a_probes(now) {
             // The queue is the probe's own.
             Sight::Draining
         } else if queue > QUEUE_LONG_US && !falling {
@@ -369,6 +399,11 @@ impl Estimator {
     fn update(&mut self, now: Micros) {
         if self.waiting() > LONG_QUEUE {
             self.waited_long = Some(now);
+        }
+        if self.waiting().0 as f64 <= QUEUE_LEAST_US + self.noise() {
+            self.queue_since = None;
+        } else {
+            self.queue_since.get_or_insert(now);
         }
         let carried = 1.0 - self.loss.inherent();
         let sight = self.sight(now);
@@ -422,14 +457,19 @@ impl Estimator {
         };
         let estimate = f64::from(self.estimate_bps());
         let full = self.aimd.last_decrease();
+        let gentle = if estimate < THIN_BPS {
+            PROBE_THIN
+        } else {
+            (PROBE, PROBE_WAIT.0)
+        };
         let free = self.prober.is_idle()
-            && now.since(last) >= self.probe_wait
+            && now.since(last) >= self.probe_wait.max(gentle.1)
             && full.is_none_or(|at| now.since(at) >= PROBE_AFTER)
             && self.sight(now) == Sight::Clear
             && !self.loss.is_busy()
             && !self.silence.is_silent();
         if free && self.wanted > estimate * 1.05 {
-            self.probe(now, estimate * PROBE);
+            self.probe(now, estimate * gentle.0);
         }
     }
 

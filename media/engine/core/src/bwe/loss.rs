@@ -111,6 +111,8 @@ pub(super) struct LossControl {
     last: f64,
     /// What exceeded the inherent loss and is not yet acted on.
     suspect: Option<Stretch>,
+    /// The link has shown of late that it queues.
+    queues: bool,
     inherent: f64,
     /// Stretches that it was learnt from.
     learnt: u32,
@@ -131,6 +133,7 @@ impl Default for LossControl {
             current: Stretch::default(),
             last: 0.0,
             suspect: None,
+            queues: false,
             inherent: 0.0,
             learnt: 0,
             run: RUN,
@@ -193,9 +196,9 @@ impl LossControl {
         self.trial.is_some() || self.cap.is_some()
     }
 
-    /// Whether a probe would disturb a trial.
+    /// Whether a probe would disturb a trial. A long look at a link that queues is not disturbed.
     pub(super) const fn is_busy(&self) -> bool {
-        self.trial.is_some() || self.suspect.is_some()
+        self.trial.is_some() || (self.suspect.is_some() && !self.queues)
     }
 
     /// There was an outage: forgets what is not judged yet.
@@ -224,8 +227,9 @@ impl LossControl {
 
     /// Raises the cap when it is time.
     pub(super) fn poll(&mut self, now: Micros) {
+        let busy = self.is_busy();
         let Some(cap) = &mut self.cap else { return };
-        if self.trial.is_some() || self.suspect.is_some() || now < cap.raise_at {
+        if busy || now < cap.raise_at {
             return;
         }
         if cap.raised_at.is_some() {
@@ -249,6 +253,7 @@ impl LossControl {
     pub(super) fn judge(&mut self, now: Micros, around: &Around) {
         let stretch = std::mem::take(&mut self.current);
         self.last = stretch.share();
+        self.queues = around.queues;
         if self.trial.is_some() {
             self.judge_trial(now, stretch, around);
         } else if around.draining {

@@ -52,7 +52,7 @@ mod silence;
 pub mod trace;
 mod trendline;
 
-pub use estimator::{Estimator, LinkState};
+pub use estimator::{Estimator, LinkState, THIN_BPS};
 pub use history::SentHistory;
 
 use crate::time::Micros;

@@ -316,20 +316,23 @@ mod tests {
         }
 
         /// Whatever the link does, the distances that a meter's figures lead to mend at least a third of what is lost,
-        /// and nearly everything where losses are single.
+        /// and nearly everything where losses are single. On the mean of some links: what a meter has seen of rare bursts
+        /// is chance.
         #[test]
         fn what_is_chosen_lowers_the_loss(
-            seed: u64, rate in 0.02_f64..0.25, burst in 1.0_f64..6.0,
+            seed: u32, rate in 0.02_f64..0.25, burst in 1.0_f64..6.0,
         ) {
             let loss = Loss { rate, burst: burst.max(1.0 / (1.0 - rate)) };
-            let mut link = Gilbert::new(seed, loss);
-            let mut meter = LossMeter::default();
-            (0..2_000).for_each(|packet| meter.handle_packet(at(20 * packet), link.loses()));
-            let plan = Policy::default().decide(at(40_000), meter.loss(), &SPEECH);
-            let bare = simulated(Gilbert::new(seed ^ 1, loss), Distances::NONE, 60_000);
-            let left = simulated(Gilbert::new(seed ^ 1, loss), plan.distances, 60_000);
-            prop_assert!(left < bare * 0.65, "{left} of {bare} with {plan:?}");
-            prop_assert!(burst > 1.0 / (1.0 - rate) || left < bare * 0.15, "{left} of {bare} with {plan:?}");
+            let (mut bare, mut left) = (0.0, 0.0);
+            for seed in (0..8).map(|n| u64::from(seed) * 16 + n) {
+                let (mut link, mut meter) = (Gilbert::new(seed, loss), LossMeter::default());
+                (0..2_000).for_each(|packet| meter.handle_packet(at(20 * packet), link.loses()));
+                let plan = Policy::default().decide(at(40_000), meter.loss(), &SPEECH);
+                bare += simulated(Gilbert::new(seed + 8, loss), Distances::NONE, 10_000);
+                left += simulated(Gilbert::new(seed + 8, loss), plan.distances, 10_000);
+            }
+            prop_assert!(left < bare * 0.65, "{left} of {bare}");
+            prop_assert!(burst > 1.0 / (1.0 - rate) || left < bare * 0.15, "{left} of {bare}");
         }
     }
 }
