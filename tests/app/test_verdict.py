@@ -3,6 +3,7 @@
 import itertools
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -233,10 +234,13 @@ def test_sound_alone_is_judged_by_two_reports() -> None:
 
 
 def test_a_senders_jitter_is_not_the_receivers_fault() -> None:
-    """Jitter that came with the stream is taken off; what is far more than that is the receiver's own."""
-    theirs = View(flow(), flow(jitter_ms=62.0), senders_jitter_ms=60.0)
-    own = View(flow(), flow(jitter_ms=62.0), senders_jitter_ms=3.0)
+    """What came with the stream is taken off what receivers report; what is far more is the receiver's own."""
+    reported = replace(flow(jitter_ms=62.0), jitter_is_own=False)
+    theirs = View(flow(), reported, senders_jitter_ms=60.0)
+    own = View(flow(), reported, senders_jitter_ms=3.0)
+    alone = View(flow(), flow(jitter_ms=62.0), senders_jitter_ms=60.0)
     assert judged(*[theirs] * 15)[-1] is Verdict.GOOD
+    assert judged(*[alone] * 15)[-1] is Verdict.DOWNLINK
     assert judged(*[own] * 15)[-1] is Verdict.DOWNLINK
 
 
