@@ -206,7 +206,10 @@ impl Leg {
             };
             let rtt = round_trip(now, &block);
             let slot = &mut self.slots[position];
-            slot.enter_report(&block);
+            let (packets, lost) = slot.enter_report(&block);
+            if let Some(told) = self.told.as_deref_mut() {
+                told.handle_report(position, packets, lost);
+            }
             if let Some(rtt) = rtt {
                 slot.row.rtt_us = rtt;
                 self.row.rtt_us = rtt;
@@ -226,8 +229,8 @@ impl Leg {
 
 impl crate::slot::Slot {
     /// What a receiver says of this slot. A hole that came from the sender's side is none of this receiver's losses:
-    /// the numbers of the slot that no packet had are taken off.
-    fn enter_report(&mut self, block: &ReportBlock) {
+    /// the numbers of the slot that no packet had are taken off. Gives the packets of which it tells, and those lost.
+    fn enter_report(&mut self, block: &ReportBlock) -> (u64, u64) {
         let clock_rate = self.spec.formats.first().map_or(90_000, |f| f.clock_rate);
         let next = self.rewriter.next_sequence();
         let reached = engine_wire::seq::extend(next, block.highest_sequence as u16) + 1;
@@ -235,13 +238,16 @@ impl crate::slot::Slot {
         let never_sent = self.rewriter.given_out().saturating_sub(self.row.packets);
         let lost = u64::from(block.cumulative_lost.max(0).unsigned_abs());
         let row = &mut self.row;
+        let packets = row.packets.saturating_sub(under_way);
+        let lost = lost.saturating_sub(never_sent);
         if !self.is_told {
-            row.expected = row.expected.max(row.packets.saturating_sub(under_way));
+            row.expected = row.expected.max(packets);
             // A straggler can take a loss back, and a hole that is filled late can look like one: neither for long.
-            row.lost = row.lost.max(lost.saturating_sub(never_sent));
+            row.lost = row.lost.max(lost);
         }
         row.fraction_lost = block.fraction_lost.into();
         row.jitter_us = u64::from(block.jitter) * 1_000_000 / u64::from(clock_rate.max(1));
+        (packets, lost)
     }
 }
 

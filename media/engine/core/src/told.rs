@@ -1,10 +1,14 @@
 //! What became of each packet to a receiver that reports on each: loss, runs of it and jitter, slot by slot, half a second
 //! after the fact. Its receiver reports say less and later, those about sound alone every five seconds.
 //!
+//! A report that is lost leaves packets of which nothing was told. They are counted when the next receiver report has told
+//! how many of them were lost, so that the count is whole in the end.
+//!
 //! Jitter is that of RFC 3550 section 6.4.1 with the times at which packets left here in the place of their timestamps. So
 //! it is this link's alone, while a receiver's own figure has that of the sender's link in it.
 
 use crate::slot::Slot;
+use crate::stats::StreamRow;
 use crate::time::Micros;
 use engine_wire::rtcp::TransportFeedback;
 use engine_wire::seq;
@@ -47,6 +51,33 @@ struct Stream {
     has_pictures: bool,
     last: Option<(u32, i64)>,
     in_burst: bool,
+    /// Packets that are settled, since the slot began.
+    settled: u64,
+    /// Of these, those of which nothing was told and which are not counted.
+    unknown: u64,
+    /// So many packets, and how many of them a receiver report called lost, until they are settled.
+    report: Option<(u64, u64)>,
+}
+
+impl Stream {
+    /// Counts what became of the next packet.
+    fn settle(&mut self, fate: Fate, row: &mut StreamRow) {
+        self.settled += 1;
+        let lost = fate == Fate::Missing;
+        if fate == Fate::Unknown {
+            self.unknown += 1;
+        } else {
+            row.expected += 1;
+            row.lost += u64::from(lost);
+            row.bursts += u64::from(lost && !self.in_burst);
+            self.in_burst = lost;
+        }
+        if let Some((_, lost)) = self.report.take_if(|(packets, _)| *packets <= self.settled) {
+            let unknown = std::mem::take(&mut self.unknown);
+            row.expected += unknown;
+            row.lost += lost.saturating_sub(row.lost).min(unknown);
+        }
+    }
 }
 
 /// See the module.
@@ -85,6 +116,9 @@ impl Told {
             has_pictures: slot.row.kind != 0,
             last: None,
             in_burst: false,
+            settled: slot.row.packets,
+            unknown: 0,
+            report: None,
         });
         Self {
             ring: Box::new([Entry::default(); KEPT]),
@@ -114,12 +148,27 @@ impl Told {
             self.recent = found;
         }
         self.settled = self.settled.max(self.next.saturating_sub(KEPT as u64));
-        self.ring[extended as usize % KEPT] = Entry {
+        let entry = Entry {
             sent_us: now.0 as u32,
             number,
             stream: self.recent as u8,
             fate: Fate::Unknown,
         };
+        let before = std::mem::replace(&mut self.ring[extended as usize % KEPT], entry);
+        let stream = self.streams.get_mut(usize::from(before.stream));
+        if let Some(stream) = stream.filter(|_| before.fate != Fate::Nothing) {
+            // Its place is taken before anybody told of it.
+            stream.settled += 1;
+            stream.unknown += 1;
+        }
+    }
+
+    /// A receiver report about the slot at this place: of its first `packets`, so many were lost.
+    pub fn handle_report(&mut self, place: usize, packets: u64, lost: u64) {
+        if let Some(stream) = self.streams.get_mut(place) {
+            // One that is still waited for comes first, or none would ever be reached.
+            stream.report.get_or_insert((packets, lost));
+        }
     }
 
     /// How long reports took.
@@ -201,23 +250,18 @@ impl Told {
 
     fn settle_below(&mut self, end: u64, slots: &mut [Slot]) {
         for number in self.settled..end {
-            let entry = std::mem::take(&mut self.ring[number as usize % KEPT]);
-            let place = usize::from(entry.stream);
-            if entry.number != number as u16 || matches!(entry.fate, Fate::Nothing | Fate::Unknown)
-            {
-                // Nobody knows what became of a packet whose report was lost.
+            let entry = &mut self.ring[number as usize % KEPT];
+            if entry.number != number as u16 || entry.fate == Fate::Nothing {
                 continue;
             }
+            let entry = std::mem::take(entry);
+            let place = usize::from(entry.stream);
             let (Some(stream), Some(slot)) = (self.streams.get_mut(place), slots.get_mut(place))
             else {
                 continue;
             };
-            let lost = entry.fate == Fate::Missing;
-            slot.is_told = true;
-            slot.row.expected += 1;
-            slot.row.lost += u64::from(lost);
-            slot.row.bursts += u64::from(lost && !stream.in_burst);
-            stream.in_burst = lost;
+            slot.is_told |= entry.fate != Fate::Unknown;
+            stream.settle(entry.fate, &mut slot.row);
         }
         self.settled = self.settled.max(end);
     }

@@ -109,16 +109,20 @@ fn loss_down_is_within_a_third_of_a_percent() {
 #[test]
 fn loss_down_is_told_of_to_the_packet() {
     for (seed, loss) in (210..).zip(kinds_of_loss()) {
-        let (told, _, lost, _) = told_down(seed, loss, 0.0);
+        let (told, _, lost, _) = told_down(seed, loss, (0.0, false));
         assert_eq!(told, lost, "{loss:?}");
     }
 }
 
-/// Though its own link loses a third of these reports: what they would have told of is left out, lost or not.
+/// Though its own link loses a third of these reports: what they would have told of is left out, lost or not, and with its
+/// other reports nothing is.
 #[test]
 fn reports_that_are_lost_leave_the_share_true() {
     for (seed, loss) in [(220, Loss::Random(0.1)), (221, Loss::Random(0.2))] {
-        let (told, expected, lost, sent) = told_down(seed, loss, 0.3);
+        let (told, expected, lost, sent) = told_down(seed, loss, (0.3, true));
+        assert!(expected + 60 >= sent, "{expected} of {sent}");
+        assert!(told.abs_diff(lost) <= 3, "{told} told, {lost} true");
+        let (told, expected, lost, sent) = told_down(seed, loss, (0.3, false));
         assert!(
             expected > sent / 2 && expected < sent,
             "{expected} of {sent}"
@@ -129,9 +133,9 @@ fn reports_that_are_lost_leave_the_share_true() {
 }
 
 /// Lost and expected as told in 20 s of this loss down, and that loss up, and a while after; then lost and sent in truth.
-fn told_down(seed: u64, loss: Loss, up: f64) -> (u64, u64, u64, u64) {
+fn told_down(seed: u64, loss: Loss, (up, reports): (f64, bool)) -> (u64, u64, u64, u64) {
     let mut world = call(seed, Path::with_delay(20).shaking(5), TELLING);
-    world.peers[1].sends_reports = false;
+    world.peers[1].sends_reports = reports;
     world.peers[1].up.loss = Loss::Random(up);
     world.run(ms(1_500));
     let to = world.peers[1].address;
