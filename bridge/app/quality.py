@@ -293,8 +293,8 @@ class History:
             return None
         old = base.totals[key]
         size = max(new.bytes - old.bytes, 0)
-        # Without a report since then, what the one before said holds until the next.
-        known = old if new.expected > old.expected else self._before_last_report(key)
+        # Without a report since then, what the one before said holds while there is what to tell of.
+        known = old if new.expected > old.expected else self._before_last_report(key) if size else None
         if known is None and not size:
             return None
         latest = self._readings[-2].totals.get(key, old)

@@ -69,14 +69,15 @@ class Truth:
         rows = [list(_counted(look.links[whose][way], streams)) for look in looks]
         self._counts = np.array(rows, float).T
 
-    def between(self, start: float, end: float) -> tuple[float | None, float | None, float | None]:
-        """Loss in percent, jitter and mean delay in ms."""
+    def between(self, start: float, end: float) -> tuple[float | None, float | None, float | None, float | None]:
+        """Loss in percent, jitter and mean delay in ms, and the jitter that the sender itself had."""
         grown = [np.interp(end, self._times, one) - np.interp(start, self._times, one) for one in self._counts]
-        pushed, lost, arrived, steps, carried, delays = (float(one) for one in grown)
+        pushed, lost, arrived, steps, own, carried, delays = (float(one) for one in grown)
         return (
             100 * lost / pushed if pushed else None,
             steps / arrived / 1000 if arrived else None,
             delays / carried / 1000 if carried else None,
+            own / arrived / 1000 if arrived else None,
         )
 
 
@@ -84,7 +85,7 @@ def _counted(way: Mapping[str, Any], streams: Streams) -> Iterator[float]:
     rows = way["streams"]
     for name in ("pushed", "lost"):
         yield sum(row[name] for row in rows if row["ssrc"] in streams.media)
-    for name in ("arrived", "steps_us"):
+    for name in ("arrived", "steps_us", "own_steps_us"):
         yield sum(row[name] for row in rows if row["ssrc"] in streams.sound)
     yield way["delays"]["count"]
     yield way["delays"]["sum_us"]
@@ -109,6 +110,25 @@ def figures(watched: Watched) -> tuple[Figures, list[str]]:
     return {name: None if value is None else round(value, 3) for name, value in found.items()}, wrong
 
 
+def samples(watched: Watched) -> list[dict[str, float | str | None]]:
+    """What was told turn by turn, beside what was true of the two seconds before; `at_s` is since it began."""
+    found = []
+    for one in _turns(watched):
+        row: dict[str, float | str | None] = {"at_s": round(one.at - watched.begun, 2)}
+        for (whose, way), streams in watched.streams.items():
+            truth = Truth(watched.looks, whose, way, streams).between(one.at - WINDOW_S, one.at)
+            told = one.lines[whose][way]
+            for figure, is_true in zip(("loss_percent", "jitter_ms"), truth, strict=False):
+                row[f"{whose}_{way}_{figure}_told"] = told[figure]
+                row[f"{whose}_{way}_{figure}_true"] = None if is_true is None else round(is_true, 2)
+            row[f"{whose}_{way}_kbit_per_s"] = told["kbit_per_s"]
+        for whose, line in one.lines.items():
+            row[f"{whose}_verdict"], row[f"{whose}_rtt_ms"] = line["verdict"], line["rtt_ms"]
+            row[f"{whose}_carries"] = line["down_carries_kbit_per_s"]
+        found.append(row)
+    return found
+
+
 def _turns(watched: Watched) -> list[Look]:
     """The looks at which the bridge had something new to say."""
     return [after for before, after in pairwise(watched.looks) if after.lines != before.lines]
@@ -130,7 +150,9 @@ def _compare(
     behind = _behind(truth, settled, whose, way)
     found[f"{name}_behind_s"] = behind
     true = [truth.between(one.at - WINDOW_S - behind, one.at - behind) for one in settled]
-    for place, figure, allowed in ((0, "loss_percent", _loss_allowed), (1, "jitter_ms", _jitter_allowed)):
+    own = fmean([are[3] or 0.0 for are in true] or [0.0]) if way == "up" else 0.0
+    found[f"{name}_own_jitter_ms"] = own
+    for place, figure in enumerate(("loss_percent", "jitter_ms")):
         told = (_figure(one.lines[whose], way, figure) for one in settled)
         both = ((a, b[place]) for a, b in zip(told, true, strict=True))
         pairs = [(a, b) for a, b in both if a is not None and b is not None]
@@ -140,7 +162,9 @@ def _compare(
         mean_told, mean_true = fmean(a for a, _ in pairs), fmean(b for _, b in pairs)
         found[f"{name}_{figure}_told"], found[f"{name}_{figure}_true"] = mean_told, mean_true
         found[f"{name}_{figure}_off_p90"] = float(np.percentile([abs(a - b) for a, b in pairs], 90))
-        if abs(mean_told - mean_true) > allowed(mean_true):
+        # What a busy machine's browser has of its own comes on top of what the link adds, in part.
+        allowed = LOSS_POINTS if place == 0 else max(JITTER_MS, JITTER_SHARE * mean_true) + own
+        if abs(mean_told - mean_true) > allowed:
             wrong.append(f"{name}: {figure} {mean_told:.2f} told, {mean_true:.2f} true")
         if mean_true >= (LEAST_LOSS_PERCENT, LEAST_JITTER_MS)[place] and (whose, way) in watched.fault.ways:
             told_now = partial(_figure, way=way, figure=figure)
@@ -168,14 +192,6 @@ def _note_seen(found: Figures, wrong: list[str], seen: tuple[str, float | None])
     found[f"{name}_seen_s"] = after
     if after is None or after > SEEN_S:
         wrong.append(f"{name}: seen after {after}")
-
-
-def _loss_allowed(_true: float) -> float:
-    return LOSS_POINTS
-
-
-def _jitter_allowed(true: float) -> float:
-    return max(JITTER_MS, JITTER_SHARE * true)
 
 
 def _compare_round_trip(

@@ -70,6 +70,17 @@ def test_ten_percent_loss_is_not_shown_as_zero() -> None:
     assert set(shown[5:]) == {0.1}
 
 
+def test_what_a_stream_lost_last_is_not_told_of_it_while_nothing_is_sent() -> None:
+    """A picture that is left out on a thin link loses nothing."""
+    found, shown = History(), []
+    for second in range(8):
+        sent = min(second, 3)
+        row = DOWN | {"bytes": 4000 * sent, "expected": 50 * sent, "lost": 10 * sent}
+        found.push(read(streams(row), NOBODY, float(second)))
+        shown.append(down(found).loss)
+    assert shown == [0.0, 0.2, 0.2, 0.2, 0.2, 0.0, 0.0, 0.0]
+
+
 def test_repair_does_not_make_loss_vanish() -> None:
     """Before and after repair are two figures."""
     rows = [[UP | {"expected": 0}], [UP | {"expected": 200, "lost": 20, "recovered": 19, "bursts": 10}]]

@@ -146,9 +146,9 @@ FAULTS: list[tuple[str, Verdict, Callable[[Consultation, Person], None]]] = [
 
 
 def consultation(seed: int) -> Consultation:
-    """Two to four people on ordinary links."""
+    """Two or three people on ordinary links."""
     random = np.random.default_rng(seed)
-    people = [ordinary(number, random) for number in range(1, 3 + int(random.integers(0, 3)))]
+    people = [ordinary(number, random) for number in range(1, 3 + int(random.integers(0, 2)))]
     people[0].has_camera = True
     return Consultation(people, Bridge(), random)
 

@@ -23,7 +23,7 @@ from loadtest.adapters import island
 from loadtest.machine import commit, machine
 from loadtest.network.faults import CALM, EVERY_WAY, Fault, Way, Whose, chosen
 from loadtest.network.place import why_not
-from loadtest.network.truth import Look, Streams, Watched, figures
+from loadtest.network.truth import Look, Streams, Watched, figures, samples
 from tests.support.bridge import House, Visitor, running_house
 from tests.support.measured_call import HOST, Stage, climb, couple, stage, stats
 
@@ -132,6 +132,7 @@ def entry_of(watched: Watched) -> dict[str, Any]:
         "figures": found,
         "spread": {},
         "wrong": wrong,
+        "samples": samples(watched),
     }
 
 
