@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from loadtest.network.profile import Profile
-from signalling.messages import TrialVerdict, Verdict
+from signalling.messages import TestReason, Verdict
 
 Whose = Literal["receiver", "sender"]
 Way = Literal["up", "down"]
@@ -25,8 +25,8 @@ VERDICT_CALM_S: Final = 14.0
 class Fault:
     """What some ways of the two links are like for `seconds`, and what is to be said of it.
 
-    `verdicts` are those of a leg, good where it is not named; `trial` is the word of the test before entry over
-    the receiver's or sender's link with the same fault, None where it is not tried.
+    `verdicts` are those of a leg, good where it is not named; `reasons` is what the test before entry says over
+    that leg's link with the same fault, which is nothing where it calls it good. None is where nobody is asked.
     """
 
     name: str
@@ -35,7 +35,7 @@ class Fault:
     ways: Ways = EVERY_WAY
     seconds: float = 15.0
     verdicts: Mapping[Whose, Verdict] | None = None
-    trial: frozenset[TrialVerdict] | None = None
+    reasons: frozenset[TestReason] | None = None
     calm_s: float = field(default=CALM_S)
 
     def link(self, whose: Whose) -> tuple[Profile, Profile]:
@@ -59,31 +59,35 @@ def _up(whose: Literal["receiver", "sender", "both"]) -> Ways:
     return [one for one in EVERY_WAY if one[1] == "up" and whose in (one[0], "both")]
 
 
+_KINDS: Final = {
+    "loss": ("8 % lost", replace(CALM, loss=0.08), "loss"),
+    "jitter": ("0 to 100 ms more for each packet", replace(CALM, jitter_ms=100), "jitter"),
+    "thin": ("180 kbit/s", replace(CALM, rate_bps=180_000), "rate"),
+    # A link that repair makes good is a good one, in a call as before it.
+    "little": ("2 % lost", replace(CALM, loss=0.02), None),
+}
+_WORDS: Final[dict[Way, Verdict]] = {"up": Verdict.UPLINK, "down": Verdict.DOWNLINK}
+
+
+def _fault(whose: Whose, way: Way, kind: str) -> Fault:
+    sentence, profile, reason = _KINDS[kind]
+    return Fault(
+        f"{whose}-{way}-{kind}",
+        f"{sentence} on the {whose}'s way {way}",
+        profile,
+        [(whose, way)],
+        seconds=22.0,
+        verdicts={} if reason is None else {whose: _WORDS[way]},
+        reasons=frozenset() if reason is None else frozenset({TestReason(f"{reason}_{way}")}),
+        calm_s=VERDICT_CALM_S,
+    )
+
+
 def _faults() -> list[Fault]:
-    kinds = {
-        "loss": ("8 % lost", replace(CALM, loss=0.08)),
-        "jitter": ("0 to 100 ms more for each packet", replace(CALM, jitter_ms=100)),
-        "thin": ("180 kbit/s", replace(CALM, rate_bps=180_000)),
-    }
-    whose: dict[tuple[Whose, Way], Verdict] = {
-        ("sender", "up"): Verdict.UPLINK,
-        ("receiver", "down"): Verdict.DOWNLINK,
-    }
-    found = [
-        Fault(
-            f"{owner}-{way}-{kind}",
-            f"{sentence} on the {owner}'s way {way}",
-            profile,
-            [(owner, way)],
-            seconds=22.0,
-            verdicts={owner: word},
-            calm_s=VERDICT_CALM_S,
-        )
-        for (owner, way), word in whose.items()
-        for kind, (sentence, profile) in kinds.items()
-    ]
-    sound = replace(found[0], name="sender-down-loss", sentence="8 % lost of the sound that the sender hears")
-    return [*found, replace(sound, ways=[("sender", "down")], verdicts={"sender": Verdict.DOWNLINK})]
+    ways: Ways = [("sender", "up"), ("receiver", "down")]
+    found = [_fault(whose, way, kind) for whose, way in ways for kind in _KINDS]
+    # Of sound alone, which is all that the sender hears.
+    return [*found, replace(_fault("sender", "down", "loss"), reasons=None)]
 
 
 TRUTH: Final = tuple(_truth())

@@ -12,26 +12,31 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from aiohttp import ClientSession
-from playwright.async_api import async_playwright
+from playwright.async_api import async_playwright, expect
 
 from loadtest.adapters import island
 from loadtest.machine import commit, machine
 from loadtest.network.faults import CALM, EVERY_WAY, Fault, Way, Whose, chosen
 from loadtest.network.place import why_not
 from loadtest.network.truth import Look, Streams, Watched, figures, samples
-from tests.support.bridge import House, Visitor, running_house
-from tests.support.measured_call import HOST, Stage, climb, couple, stage, stats
+from signalling import messages as m
+from tests.support.bridge import House, Visitor, eventually, running_house
+from tests.support.measured_call import HOST, RECEIVER, Stage, climb, couple, stage, stats
+from tests.support.media_checks import init_script
 
 ROOT: Final = Path(__file__).parents[2]
 OUTPUT: Final = ROOT / "build" / "bench" / "truth.json"
 LOOK_S: Final = 0.1
 # Looks before the fault, so that windows that begin before it can be asked for.
 BEFORE_S: Final = 3.0
+# Steps of the test before entry that ask for something, and how often; and how long the one after them may take.
+STEPS: Final = {"camera": 1, "mic": 1, "speaker": 2}
+TRIED_S: Final = 30.0
 WAYS: Final[dict[Way, str]] = {"down": "inbound-rtp", "up": "outbound-rtp"}
 
 
@@ -98,8 +103,47 @@ class Call:
         return Streams(sound, frozenset(int(row["ssrc"]) for row in rows))
 
 
+async def tried(made: Stage, house: House, fault: Fault) -> MutableMapping[str, Any] | None:
+    """What the test before entry says over a bad link, as the bridge logs it; None for faults that are not tried.
+
+    The link goes bad when the devices have been tried, just before the network is.
+    """
+    if fault.reasons is None:
+        return None
+    whose = fault.ways[0][0]
+    where, browser = (
+        (made.receiver, made.receiver_browser) if whose == "receiver" else (made.sender, made.sender_browser)
+    )
+    link = await house.link(m.Role.RELATIVE, "Relative")
+    over = len(_tests(house))
+    context = await browser.new_context(locale="en-GB", viewport={"width": 1280, "height": 800})
+    try:
+        for script in ("window.__ownDevices = true;", init_script(RECEIVER)):
+            await context.add_init_script(script)
+        page = await context.new_page()
+        await page.goto(link)
+        await Visitor(page, RECEIVER).ready_to_enter()
+        await page.click("#start-test")
+        for step, presses in STEPS.items():
+            await expect(page.locator("#screen-test")).to_have_attribute("data-step", step)
+            for press in range(presses):
+                if (step, press) == ("speaker", presses - 1):
+                    down, up = fault.link(whose)
+                    where.link.set(down=down, up=up)
+                await page.click("#test-yes")
+        await eventually(lambda: len(_tests(house)) > over, TRIED_S)
+    finally:
+        where.link.set(down=CALM, up=CALM)
+        await context.close()
+    return _tests(house)[-1]
+
+
+def _tests(house: House) -> list[MutableMapping[str, Any]]:
+    return [line for line in house.log if line["event"] == "test_over"]
+
+
 async def measure(faults: Sequence[Fault], seed: int) -> int:
-    """Watch them all in one call; give the number of those that were told wrong."""
+    """Try them one by one, then watch them all in one call; give the number of those that were told wrong."""
     entries: list[dict[str, Any]] = []
     async with async_playwright() as playwright, stage(playwright, seed) as made:
         for link in (made.receiver.link, made.sender.link):
@@ -109,21 +153,27 @@ async def measure(faults: Sequence[Fault], seed: int) -> int:
                 running_house(Path(folder), address=island.ADDRESS, name=HOST) as house,
                 ClientSession() as http,
             ):
+                words = {fault.name: await tried(made, house, fault) for fault in faults}
                 receiver, sender = await couple(made, house)
                 call = Call(made, house, receiver, sender, http)
                 await call.begin()
                 for fault in faults:
-                    entries.append(entry_of(await call.watch(fault)))
+                    entries.append(entry_of(await call.watch(fault), words[fault.name]))
                     sys.stdout.write(line_of(entries[-1]))
                     sys.stdout.flush()
     keep(entries)
     return sum(bool(entry["wrong"]) for entry in entries)
 
 
-def entry_of(watched: Watched) -> dict[str, Any]:
+def entry_of(watched: Watched, word: MutableMapping[str, Any] | None) -> dict[str, Any]:
     """One fault in the form of all benchmarks, with what was told wrong in words."""
     found, wrong = figures(watched)
     fault = watched.fault
+    if word is not None and fault.reasons is not None:
+        wanted = sorted(reason.value for reason in fault.reasons)
+        found["trial_right"] = float(sorted(word["reasons"]) == wanted)
+        if not found["trial_right"]:
+            wrong.append(f"test before entry: {word['verdict']} for {word['reasons']}, should be {wanted}")
     return {
         "name": fault.name,
         "subject": "bridge",
