@@ -277,7 +277,8 @@ class Consultation:
         slot.lost += int(lost.sum())
         firsts = np.concatenate([[True], np.diff(frame) != 0]) if kind else np.ones(len(sent), bool)
         changes = transit_changes(sent[firsts], came[firsts])[-len(JITTER_WEIGHTS) :]
-        slot.jitter = slot.jitter * JITTER_KEPT ** len(changes) + float(changes @ JITTER_WEIGHTS[-len(changes) :])
+        weights = JITTER_WEIGHTS[len(JITTER_WEIGHTS) - len(changes) :]
+        slot.jitter = slot.jitter * JITTER_KEPT ** len(changes) + float(changes @ weights)
         slot.told.packets += int(through.sum())
         slot.told.bytes += int(through.sum()) * (PICTURE_BYTES if kind else SOUND_BYTES)
         if kind:

@@ -19,7 +19,7 @@ from signalling.messages import Verdict
 from tests.app.consultation_model import Bridge, Consultation, Link, Person, Random
 from tests.app.engine_rows import legs, snapshot, streams
 
-FAULT_FROM, UNTIL = 12, 40
+FAULT_FROM, UNTIL = 10, 36
 NAMED_WITHIN = 14
 
 
