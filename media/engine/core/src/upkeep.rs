@@ -118,9 +118,9 @@ impl Shard {
         for position in 0..sources {
             if let Some(leg) = self.leg_mut(index) {
                 let source = &mut leg.sources[position];
-                let repairs = source.repairs();
+                let is_kept = source.is_kept();
                 let encodings = source.encodings.iter_mut();
-                encodings.for_each(|encoding| encoding.drop_idle_cache(now, repairs));
+                encodings.for_each(|encoding| encoding.drop_idle_cache(now, is_kept));
             }
             let slowest = self.leg(index).and_then(|leg| {
                 let encodings = leg.sources[position].encodings.iter();

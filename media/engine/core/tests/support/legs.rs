@@ -101,6 +101,8 @@ impl PeerSpec {
                 formats: vec![vp8(leg)],
             });
         }
+        let formats = sources.iter_mut().flat_map(|source| &mut source.formats);
+        formats.for_each(|format| format.nack &= self.can_ask);
         sources
     }
 
