@@ -27,9 +27,9 @@ WINDOW_S: Final = 2.0
 SLACK_S: Final = 0.25
 READINGS: Final = 12
 """Readings kept, one a second: sound alone is reported on every 2.5 to 7.5 s (RFC 3550 section 6.2, libwebrtc)."""
-WAITS: Final = 15
+WAITS: Final = 9
 FEW_WAITS: Final = 3
-"""Exact round trips that are kept to compare with, a minute of sound alone, and what is too few of them."""
+"""Exact round trips that are kept to compare with, and what is too few of them."""
 
 
 class Totals(NamedTuple):
@@ -96,9 +96,11 @@ class Carries(NamedTuple):
     bits_per_second: int
     queue_us: int
     loss_ppm: int
+    wanted_bits_per_second: int = 0
+    """What would be sent if it carried that."""
 
 
-_LINK_COLUMNS: Final = ("estimate_bps", "link_queue_us", "link_loss_ppm")
+_LINK_COLUMNS: Final = ("estimate_bps", "link_queue_us", "link_loss_ppm", "wanted_bps")
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from bridge.app.ports import Links
 from bridge.app.quality import Figures, LegFigures, as_heard, read, since_began, together
 from bridge.app.reconcile import loop_back
 from bridge.app.service import RoomService
+from bridge.app.verdict import FULL_SHARE
 from bridge.rooms.arrivals import may_test
 from bridge.rooms.model import InvitationId
 from media.api import EngineError, Snapshot
@@ -153,14 +154,11 @@ class Trial:
         sender, receiver = self._measured()
         concealed = None if report.concealed_percent is None else report.concealed_percent / 100
         up, down = together(sender.up), together(as_heard(receiver, concealed).down)
-        carries = receiver.carries
         return trial_verdict.Exchange(
-            up=_way(up, _flow(up), report.capacity_kbps),
+            up=_way(up, _flow(up), _up_kbps(up, report.capacity_kbps)),
             down=None
             if report.down is None
-            else _way(
-                down, _worse(_flow(down), report.down), None if carries is None else carries.bits_per_second / 1000
-            ),
+            else _way(down, _received(down, report.down), _capacity_kbps(receiver)),
             rtt_ms=next((rtt for rtt in (receiver.rtt_ms, sender.rtt_ms) if rtt is not None), report.rtt_ms),
             picture=report.frames > 0,
             sound=report.sound,
@@ -196,10 +194,28 @@ def _way(figures: Figures, flow: m.Flow, capacity_kbps: float | None) -> trial_v
     return trial_verdict.Way(flow=flow, left_percent=left, capacity_kbps=capacity_kbps)
 
 
-def _worse(sent: m.Flow, received: m.Flow) -> m.Flow:
-    """The way down by what the engine sent and by what the page says arrived: the rate is what arrived."""
-    return m.Flow(
-        loss_percent=max(sent.loss_percent, received.loss_percent),
-        jitter_ms=max(sent.jitter_ms, received.jitter_ms),
-        bitrate_kbps=received.bitrate_kbps,
-    )
+def _received(figures: Figures, told: m.Flow) -> m.Flow:
+    """The way down; its rate is what arrived.
+
+    Where the page reports on each packet, the engine knows this way alone. What the page itself tells has in it
+    what the way up did before.
+    """
+    sent = _flow(figures)
+    loss, jitter = sent.loss_percent, sent.jitter_ms
+    if not figures.jitter_is_own:
+        loss, jitter = max(loss, told.loss_percent), max(jitter, told.jitter_ms)
+    return m.Flow(loss_percent=loss, jitter_ms=jitter, bitrate_kbps=told.bitrate_kbps)
+
+
+def _up_kbps(figures: Figures, capacity_kbps: float | None) -> float | None:
+    """What the way up carries by the page's word, where it is full: else nobody has looked how much that is."""
+    is_full = capacity_kbps is not None and figures.bits_per_second / 1000 > FULL_SHARE * capacity_kbps
+    return capacity_kbps if is_full else None
+
+
+def _capacity_kbps(receiver: LegFigures) -> float | None:
+    """What the way down carries, where more was wanted of it."""
+    carries = receiver.carries
+    if carries is None or carries.wanted_bits_per_second <= carries.bits_per_second:
+        return None
+    return carries.bits_per_second / 1000

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from bridge.app.verdict import FULL_SHARE, LOSS_BAD
+from bridge.app.verdict import LOSS_BAD
 from signalling.messages import Flow, TestReason, TrialVerdict
 
 
@@ -101,7 +101,5 @@ def _loses(way: Way, limits: Limits) -> bool:
 
 
 def _less(way: Way, limits: Limits) -> bool:
-    # What was sent says nothing of what could be, and an estimate nothing while little is sent: a still picture
-    # needs little, and nobody looks for more.
-    is_full = way.capacity_kbps is not None and way.flow.bitrate_kbps > FULL_SHARE * way.capacity_kbps
-    return is_full and way.capacity_kbps is not None and way.capacity_kbps < limits.capacity_kbps
+    # What was sent says nothing of what could be: a still picture needs little. Only an estimate counts.
+    return way.capacity_kbps is not None and way.capacity_kbps < limits.capacity_kbps

@@ -187,9 +187,11 @@ class Judge:
                 if jitter is not None:
                     trails[verdict, "jitter"].add(now, jitter)
         if view.carries is not None:
-            # Thin is a link that is full; one that carries only sound is not known to be.
+            # Thin is a link that is full, or too narrow for what is left out; of one from which nobody wants more,
+            # nothing is known.
             carried = view.carries.bits_per_second
-            is_full = view.down.bits_per_second > FULL_SHARE * carried
+            is_short = view.carries.wanted_bits_per_second > carried
+            is_full = is_short or view.down.bits_per_second > FULL_SHARE * carried
             trails[Verdict.DOWNLINK, "thin"].add(now, float(is_full and carried < THIN_BITS_PER_SECOND))
         if view.hint is not None:
             self._note_hint(now, view, view.hint)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from loadtest.network.profile import Profile
@@ -17,6 +17,10 @@ EVERY_WAY: Final[Ways] = (("receiver", "down"), ("receiver", "up"), ("sender", "
 # A round trip of 40 ms.
 CALM: Final = Profile(delay_ms=20)
 CALM_S: Final = 5.0
+# Nothing is compared before the figures hold nothing else.
+SETTLED_S: Final = 3.0
+# What a link that has become thin does to a queue, and the queue to what is told, takes longer.
+THIN_SETTLED_S: Final = 9.0
 # A verdict takes 5 to 10 s to come, and holds on for about as long.
 VERDICT_CALM_S: Final = 14.0
 
@@ -36,7 +40,8 @@ class Fault:
     seconds: float = 15.0
     verdicts: Mapping[Whose, Verdict] | None = None
     reasons: frozenset[TestReason] | None = None
-    calm_s: float = field(default=CALM_S)
+    calm_s: float = CALM_S
+    settled_s: float = SETTLED_S
 
     def link(self, whose: Whose) -> tuple[Profile, Profile]:
         """Give this person's link, down and up."""
@@ -45,7 +50,10 @@ class Fault:
 
 
 def _truth() -> list[Fault]:
-    loss = [Fault(f"loss-{n}", f"{n} % lost", replace(CALM, loss=n / 100)) for n in (1, 2, 5, 10, 20)]
+    loss = [
+        Fault(f"loss-{n}", f"{n} % lost", replace(CALM, loss=n / 100), seconds=s)
+        for n, s in ((1, 15.0), (2, 15.0), (5, 15.0), (10, 20.0), (20, 30.0))
+    ]
     bursts = Fault("burst-5", "5 % lost in bursts of 4", replace(CALM, loss=0.05, burst=4))
     jitter = [
         Fault(f"jitter-{n}", f"0 to {n} ms more for each packet", replace(CALM, jitter_ms=n)) for n in (10, 30, 60)
@@ -80,6 +88,7 @@ def _fault(whose: Whose, way: Way, kind: str) -> Fault:
         verdicts={} if reason is None else {whose: _WORDS[way]},
         reasons=frozenset() if reason is None else frozenset({TestReason(f"{reason}_{way}")}),
         calm_s=VERDICT_CALM_S,
+        settled_s=THIN_SETTLED_S if kind == "thin" else SETTLED_S,
     )
 
 

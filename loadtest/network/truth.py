@@ -18,8 +18,6 @@ from loadtest.network.faults import Fault, Way, Whose
 # taken as the one with which they fit best, and is a figure of its own.
 WINDOW_S: Final = 2.0
 BEHIND_S: Final = tuple(round(0.05 * step, 2) for step in range(17))
-# Nothing is compared before the figures hold nothing else.
-SETTLED_S: Final = 3.0
 # Allowed: percentage points; ms or a share; ms; seconds until it is seen.
 LOSS_POINTS: Final = 0.3
 JITTER_MS, JITTER_SHARE = 1.0, 0.1
@@ -135,7 +133,7 @@ def _turns(watched: Watched) -> list[Look]:
 
 
 def _settled(watched: Watched, turns: Sequence[Look]) -> list[Look]:
-    return [one for one in turns if watched.begun + SETTLED_S <= one.at <= watched.ended]
+    return [one for one in turns if watched.begun + watched.fault.settled_s <= one.at <= watched.ended]
 
 
 def _compare(

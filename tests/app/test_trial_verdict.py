@@ -17,11 +17,9 @@ STATS = Path(__file__).parents[2] / "signalling" / "web" / "static" / "js" / "st
 RANK = {TrialVerdict.GOOD: 0, TrialVerdict.WEAK: 1, TrialVerdict.UNUSABLE: 2}
 
 
-def way(
-    loss: float = 0.0, jitter: float = 5.0, capacity: float | None = None, left: float = 0.0, rate: float = 800.0
-) -> Way:
-    """One direction."""
-    flow = Flow(loss_percent=loss, jitter_ms=jitter, bitrate_kbps=rate)
+def way(loss: float = 0.0, jitter: float = 5.0, capacity: float | None = None, left: float = 0.0) -> Way:
+    """One direction at 800 kbit/s."""
+    flow = Flow(loss_percent=loss, jitter_ms=jitter, bitrate_kbps=800.0)
     return Way(flow=flow, left_percent=left, capacity_kbps=capacity)
 
 
@@ -36,7 +34,6 @@ def exchange(up: Way | None = None, down: Way | None = None, **changes: object) 
     [
         (exchange(), "good", []),
         (exchange(way(3.0, 30.0, left=1.0), way(3.0, 30.0, left=1.0), rtt_ms=300.0), "good", []),
-        (exchange(way(capacity=400.0, rate=150.0)), "good", []),
         (exchange(rtt_ms=None), "good", []),
         (exchange(way(4.0)), "weak", ["loss_up"]),
         (exchange(down=way(2.0, left=1.5)), "weak", ["loss_down"]),

@@ -251,10 +251,15 @@ def test_the_bridges_fault_is_nobody_elses() -> None:
 
 
 def test_a_full_thin_link_down_is_named_though_nothing_is_lost() -> None:
-    """Congestion control keeps to what a link carries, so that loss does not tell; an idle link is not thin."""
+    """Congestion control keeps to what a link carries, so that loss does not tell; an idle link is not thin.
+
+    One for which even the picture was left out is.
+    """
     thin, idle = Carries(180_000, 5_000, 0), Carries(180_000, 0, 0)
+    short = Carries(100_000, 0, 0, wanted_bits_per_second=150_000)
     assert judged(*[View(flow(), flow(rate=150_000), carries=thin)] * 15)[-1] is Verdict.DOWNLINK
     assert judged(*[View(flow(), flow(rate=40_000), carries=idle)] * 15)[-1] is Verdict.GOOD
+    assert judged(*[View(flow(), flow(rate=30_000), carries=short)] * 15)[-1] is Verdict.DOWNLINK
 
 
 def test_nothing_is_said_of_who_is_not_heard() -> None:

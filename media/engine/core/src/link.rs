@@ -189,6 +189,7 @@ impl Link {
         LegRow {
             feedback_in: self.reports_in,
             estimate_bps: state.estimate_bps.into(),
+            wanted_bps: self.wanted_bps.into(),
             link_queue_us: state.queue.0,
             link_loss_ppm: (state.loss * 1e6) as u64,
             paced: pacer.held,

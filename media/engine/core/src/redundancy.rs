@@ -183,7 +183,8 @@ impl Leg {
             let own = link.fates().iter().filter(|(kind, _)| *kind == slot.sends);
             own.for_each(|(_, lost)| redundancy.meter.handle_packet(now, *lost));
             let is_for_pictures = redundancy.fec.is_some();
-            let has_room = !is_for_pictures || estimate >= ROOM_FOR_FEC;
+            let must_ask = is_for_pictures && redundancy.can_ask;
+            let has_room = !must_ask || estimate >= ROOM_FOR_FEC;
             redundancy.spare_bps = Some(if has_room { estimate * SPARE / 100 } else { 0 });
             redundancy.decide(now, round_trip);
             slot.row.wanted_buffer_ms = redundancy.wanted_buffer_ms().into();

@@ -75,6 +75,8 @@ row! {
         feedback_in,
         /// Bit/s that its link carries; 0 if it does not report on each packet.
         estimate_bps,
+        /// Bit/s that would be sent to it if its link carried them; 0 if it does not report on each packet.
+        wanted_bps,
         /// How long packets to it wait in the link, beside jitter.
         link_queue_us,
         /// Packets to it that were lost of late, in millionths, before repair.
