@@ -80,6 +80,11 @@ impl Exit<'_> {
         link.is_none_or(|link| link.offer(now, Urgency::Repair, bytes, held))
     }
 
+    /// Whether the link carries more than it is given now.
+    pub(crate) fn has_room(&self) -> bool {
+        self.link.as_deref().is_some_and(Link::has_room)
+    }
+
     /// Bytes that a packet has beside its payload.
     const fn around(&self) -> usize {
         NUMBERED_HEADER_LEN + self.outbound.profile().rtp_overhead()
@@ -180,7 +185,8 @@ impl Exit<'_> {
         let plain = start + payload;
         let room = out.room(plain + overhead);
         if let Some(link) = link {
-            let number = link.note_sent(self.now, plain + overhead, frame.kind);
+            let name = (frame.header.ssrc, frame.header.sequence);
+            let number = link.note_sent(self.now, plain + overhead, frame.kind, name);
             frame.header.write_numbered(room, link.extension(), number);
         } else {
             frame.header.write(room);

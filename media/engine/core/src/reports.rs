@@ -1,7 +1,7 @@
 //! RTCP both ways (RFC 3550, 4585, 5104): what receivers tell and ask, what we tell and ask. The table of packet
 //! types stands in the README of the `wire` crate.
 
-use crate::api::{Event, Kind, Site};
+use crate::api::{Event, Site};
 use crate::arrivals::Arrivals;
 use crate::contain::strike;
 use crate::encoding::Encoding;
@@ -17,8 +17,8 @@ const REPORT_INTERVAL: Micros = Micros::from_millis(1_000);
 const REPORT_GRID: u64 = 10_000;
 /// Between two reports to one leg at the least, however often its slots get another source.
 const REPORT_PAUSE: Micros = Micros::from_millis(100);
-/// How often a leg with holes is looked at.
-const HOLE_INTERVAL: Micros = Micros::from_millis(10);
+/// Between two looks at a leg: requests that are due within it go together.
+const LOOK_PAUSE: Micros = Micros::from_millis(2);
 /// Report blocks that one packet can carry (RFC 3550: five bits).
 const MAX_BLOCKS: usize = 31;
 /// Sender reports in one datagram, so that it stays below 1,200 bytes.
@@ -103,6 +103,7 @@ impl Shard {
                 if let Some(link) = leg.link.as_deref_mut() {
                     link.handle_feedback(now, feedback);
                     leg.heed_fates(now);
+                    self.settle_requests(now, index, out);
                 }
             }
             Packet::Sdes(_)
@@ -118,80 +119,6 @@ impl Shard {
             leg.slots[slot.1].row.nacks += 1;
         }
         self.repair(now, slot, sequence, out);
-    }
-
-    fn handle_key_frame_wish(&mut self, now: Micros, index: u32, ssrc: u32, out: &mut Outbox) {
-        let Some(leg) = self.leg_mut(index) else {
-            return;
-        };
-        let Some(slot) = leg.slot_by_ssrc(ssrc) else {
-            return;
-        };
-        let slot = &mut leg.slots[slot];
-        slot.row.keyframe_requests += 1;
-        let wished = slot.filling.as_ref().and_then(|filling| {
-            let flows = filling.flowing.map(|stream| stream.encoding);
-            let encoding = flows.or_else(|| filling.waits_for())?;
-            Some((filling.leg, (filling.source, encoding)))
-        });
-        if let Some((leg, stream)) = wished {
-            self.ask_key_frame(now, leg, stream, out);
-        }
-    }
-
-    /// Asks for key frames on behalf of every slot of a leg that has not begun.
-    pub(crate) fn ask_for_waiting_slots(&mut self, now: Micros, index: u32, out: &mut Outbox) {
-        let slots = self.leg(index).map_or(0, |leg| leg.slots.len());
-        for slot in 0..slots {
-            let waits = self.leg(index).and_then(|leg| {
-                let slot = &leg.slots[slot];
-                let filling = slot.filling.as_ref();
-                let filling = filling.filter(|_| slot.spec.kind == Kind::Video)?;
-                Some((filling.leg, (filling.source, filling.waits_for()?)))
-            });
-            if let Some((leg, stream)) = waits {
-                self.ask_key_frame(now, leg, stream, out);
-            }
-        }
-    }
-
-    /// Asks a source for a key frame of one of its encodings, now or when the throttle of that allows.
-    pub(crate) fn ask_key_frame(
-        &mut self,
-        now: Micros,
-        index: u32,
-        (source, encoding): (u16, u8),
-        out: &mut Outbox,
-    ) {
-        let Some(leg) = self.leg_mut(index) else {
-            return;
-        };
-        let can_ask = leg.media_address().is_some();
-        let Some(source) = leg.sources.iter_mut().find(|s| s.spec.source == source) else {
-            return;
-        };
-        let muted = source.muted;
-        let Some(encoding) = source.encodings.get_mut(usize::from(encoding)) else {
-            return;
-        };
-        let Some(ssrc) = encoding.ssrc.filter(|_| can_ask && !muted) else {
-            encoding.key_frames.want_later();
-            return;
-        };
-        if encoding.key_frames.want_now(now) {
-            self.send_pli(now, index, ssrc, out);
-        }
-        self.wake_by(index, now + Micros::from_millis(250));
-    }
-
-    fn send_pli(&mut self, now: Micros, index: u32, media: u32, out: &mut Outbox) {
-        let mut rtcp = std::mem::take(&mut self.scratch.rtcp);
-        rtcp.clear();
-        if let Some(leg) = self.leg_mut(index) {
-            rtcp::write_pli(&mut rtcp, leg.reporting_ssrc(), media);
-            leg.send_rtcp(now, &mut rtcp, out);
-        }
-        self.scratch.rtcp = rtcp;
     }
 
     /// What one leg needs from time to time.
@@ -361,7 +288,7 @@ impl Shard {
 }
 
 impl Leg {
-    fn slot_by_ssrc(&self, ssrc: u32) -> Option<usize> {
+    pub(crate) fn slot_by_ssrc(&self, ssrc: u32) -> Option<usize> {
         self.slots.iter().position(|slot| slot.spec.ssrc == ssrc)
     }
 
@@ -423,7 +350,7 @@ impl Leg {
                         rtcp::write_nack(rtcp, own, ssrc, lost);
                     }
                 }
-                if encoding.may_be_asked(muted) && encoding.key_frames.poll(now) {
+                if encoding.may_be_asked(muted) && encoding.key_frames.poll(now, round_trip) {
                     rtcp::write_pli(rtcp, own, ssrc);
                 }
             }
@@ -450,23 +377,22 @@ impl Leg {
         let repaired = self.sources.iter().filter(|source| source.repairs());
         let holes = repaired
             .flat_map(|source| &source.encodings)
-            .any(|encoding| encoding.register.has_missing());
+            .filter_map(|encoding| encoding.register.next_nack_at())
+            .min();
+        let round_trip = self.round_trip();
         let asked = self.sources.iter().filter(|source| !source.muted);
         let wishes = asked
             .flat_map(|source| &source.encodings)
             .filter(|encoding| encoding.may_be_asked(false))
-            .filter_map(|encoding| encoding.key_frames.next_at())
+            .filter_map(|encoding| encoding.key_frames.next_at(round_trip))
             .min();
         let report = self.arrivals.as_deref().and_then(Arrivals::next_at);
-        let at = [holes.then_some(now + HOLE_INTERVAL), wishes, report];
-        at.into_iter()
-            .flatten()
-            .min()
-            .map(|at| at.max(now + Micros::from_millis(5)))
+        let at = [holes, wishes, report].into_iter().flatten().min();
+        at.map(|at| at.max(now + LOOK_PAUSE))
     }
 
     /// Protects and sends a compound packet; nothing leaves for a leg whose gate is closed.
-    fn send_rtcp(&mut self, now: Micros, rtcp: &mut Vec<u8>, out: &mut Outbox) {
+    pub(crate) fn send_rtcp(&mut self, now: Micros, rtcp: &mut Vec<u8>, out: &mut Outbox) {
         let Some(to) = self.media_address().filter(|_| !rtcp.is_empty()) else {
             return;
         };
