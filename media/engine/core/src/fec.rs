@@ -13,7 +13,7 @@ const LATE: (Micros, Micros) = (Micros::from_millis(65), Micros::from_millis(55)
 /// Of all packets, those that retransmission may leave unmended in that time.
 const UNMENDED: f64 = 0.005;
 /// Loss from which on, and below which no longer, repair packets are worth their bits. A single packet is no loss yet.
-const LOSSY: (f64, f64) = (0.02, 0.002_5);
+const LOSSY: (f64, f64) = (0.016, 0.002_5);
 /// How long they go on when loss or round trip no longer ask for them.
 const HOLD: Micros = Micros::from_secs(5);
 /// Losses among the packets of one lane that are expected: more than one cannot be mended.

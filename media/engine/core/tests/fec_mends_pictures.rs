@@ -175,7 +175,7 @@ fn it_is_on_only_where_retransmissions_are_late() {
         fec.is_on()
     };
     assert!(!decide(&mut fec, 0, way(0.05, 1.0, 60)));
-    assert!(!decide(&mut fec, 1, way(0.018, 1.0, 300)));
+    assert!(!decide(&mut fec, 1, way(0.015, 1.0, 300)));
     assert!(decide(&mut fec, 2, way(0.022, 1.0, 70)));
     assert!(decide(&mut fec, 1_000, way(0.003, 1.0, 60)));
     assert!(decide(&mut fec, 5_000, way(0.0, 1.0, 60)));
