@@ -12,7 +12,7 @@ use crate::time::Micros;
 const OPEN: usize = 32;
 /// Answers wait while more than this share of the packets asked for turns out to have arrived.
 const DOUBTFUL: f32 = 0.75;
-/// Up to this share, a report is as good as a request.
+/// While less of what reports call lost is taken back, they are as good as requests.
 const ORDERLY: f32 = 0.2;
 /// Weight of one packet in that share.
 const WEIGHT: f32 = 1.0 / 16.0;
@@ -35,6 +35,8 @@ pub struct Doubt {
     requests: [Request; OPEN],
     /// Share of packets asked for that arrived by themselves, 0 to 1.
     needless: f32,
+    /// Share of what was said of packets called lost that took it back.
+    taken_back: f32,
 }
 
 impl Doubt {
@@ -57,20 +59,28 @@ impl Doubt {
         !doubtful
     }
 
-    /// What a report says of a packet; true if it is to be sent again now.
-    pub fn settle(&mut self, now: Micros, sequence: u16, arrived: bool) -> bool {
+    /// What a report says of a packet, `late` if an earlier one had called it lost; true if it is to be sent again now.
+    pub fn settle(&mut self, now: Micros, sequence: u16, (lost, late): (bool, bool)) -> bool {
+        if lost || late {
+            learn(&mut self.taken_back, late);
+        }
         let request = &mut self.requests[usize::from(sequence) % OPEN];
         if !request.is_open || request.sequence != sequence {
-            return !arrived && self.needless < ORDERLY;
+            return lost && self.taken_back < ORDERLY;
         }
         // One that is called lost may come yet: then the next report takes it back.
-        request.is_open = !arrived;
-        self.needless += WEIGHT * (f32::from(u8::from(arrived)) - self.needless);
-        if !arrived && now.since(request.at) < OVERTAKEN {
+        request.is_open = lost;
+        learn(&mut self.needless, !lost);
+        if lost && now.since(request.at) < OVERTAKEN {
             return false;
         }
-        std::mem::take(&mut request.waits) && !arrived
+        std::mem::take(&mut request.waits) && lost
     }
+}
+
+/// One more packet of which something was so, or was not.
+fn learn(share: &mut f32, so: bool) {
+    *share += WEIGHT * (f32::from(u8::from(so)) - *share);
 }
 
 #[cfg(test)]
@@ -86,7 +96,7 @@ mod tests {
         let mut doubt = Doubt::default();
         for sequence in 0..40 {
             doubt.ask(at(u64::from(sequence)), sequence);
-            doubt.settle(at(u64::from(sequence)), sequence, true);
+            doubt.settle(at(u64::from(sequence)), sequence, (false, false));
         }
         doubt
     }
@@ -96,7 +106,11 @@ mod tests {
         let mut doubt = Doubt::default();
         for sequence in 0..200 {
             assert!(doubt.ask(at(u64::from(sequence) * 10), sequence));
-            assert!(!doubt.settle(at(u64::from(sequence) * 10), sequence, sequence % 3 == 0));
+            assert!(!doubt.settle(
+                at(u64::from(sequence) * 10),
+                sequence,
+                (sequence % 3 != 0, false)
+            ));
         }
     }
 
@@ -104,33 +118,38 @@ mod tests {
     fn where_packets_are_only_late_an_answer_waits_for_certainty() {
         let mut doubt = on_a_link_that_reorders();
         assert!(!doubt.ask(at(50), 100));
-        assert!(!doubt.settle(at(90), 100, true), "it has arrived");
+        assert!(!doubt.settle(at(90), 100, (false, false)), "it has arrived");
         assert!(!doubt.ask(at(51), 101));
         assert!(
-            !doubt.settle(at(80), 101, false),
+            !doubt.settle(at(80), 101, (true, false)),
             "it may be under way still"
         );
-        assert!(doubt.settle(at(81), 101, false), "it is lost");
-        assert!(!doubt.settle(at(82), 101, false), "and answered");
+        assert!(doubt.settle(at(81), 101, (true, false)), "it is lost");
+        assert!(!doubt.settle(at(82), 101, (true, false)), "and answered");
         assert!(!doubt.ask(at(52), 102));
         assert!(doubt.ask(at(92), 102), "it is asked for again");
-        assert!(!doubt.settle(at(130), 102, false), "and answered");
-        assert!(
-            !doubt.settle(at(140), 103, false),
-            "nobody has asked, and it may come"
-        );
+        assert!(!doubt.settle(at(130), 102, (true, false)), "and answered");
+        for sequence in 103..110 {
+            doubt.settle(at(140), sequence, (true, false));
+            doubt.settle(at(190), sequence, (false, true));
+        }
+        let unasked = doubt.settle(at(240), 110, (true, false));
+        assert!(!unasked, "what is called lost here comes mostly");
     }
 
     #[test]
     fn where_packets_keep_their_order_a_report_is_as_good_as_a_request() {
         let mut doubt = Doubt::default();
         assert!(
-            doubt.settle(at(0), 7, false),
+            doubt.settle(at(0), 7, (true, false)),
             "the request was lost, or nobody knows of the packet"
         );
-        assert!(!doubt.settle(at(0), 8, true));
+        assert!(!doubt.settle(at(0), 8, (false, false)));
         assert!(doubt.ask(at(0), 9));
-        assert!(!doubt.settle(at(50), 9, false), "it is answered already");
+        assert!(
+            !doubt.settle(at(50), 9, (true, false)),
+            "it is answered already"
+        );
     }
 
     #[test]
@@ -138,7 +157,7 @@ mod tests {
         let mut doubt = on_a_link_that_reorders();
         let late = (200..260).find(|&sequence| {
             let at_once = doubt.ask(at(u64::from(sequence)), sequence);
-            doubt.settle(at(u64::from(sequence)), sequence, false);
+            doubt.settle(at(u64::from(sequence)), sequence, (true, false));
             at_once
         });
         assert!(late.is_some_and(|sequence| sequence < 208), "{late:?}");

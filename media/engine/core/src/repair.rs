@@ -256,7 +256,7 @@ impl Leg {
             let slots = self.slots.iter_mut().enumerate();
             let mut slots = slots.filter(|(_, slot)| slot.spec.ssrc == ssrc);
             if let Some((at, slot)) = slots.next() {
-                if slot.settle(now, sequence, !fate.lost) {
+                if slot.settle(now, sequence, (fate.lost, fate.late)) {
                     again.push((at, sequence));
                 }
             }
@@ -265,12 +265,12 @@ impl Leg {
 }
 
 impl Slot {
-    /// What a report says of a packet of the slot; true if it is to be sent again.
-    fn settle(&mut self, now: Micros, sequence: u16, arrived: bool) -> bool {
+    /// What a report says of a packet of the slot (lost, or taken back that it was); true if it is to be sent again.
+    fn settle(&mut self, now: Micros, sequence: u16, said: (bool, bool)) -> bool {
         let doubt = &mut self.asked.doubt;
         match doubt {
-            None if arrived => false,
-            _ => doubt.get_or_insert_default().settle(now, sequence, arrived),
+            None if !said.0 => false,
+            _ => doubt.get_or_insert_default().settle(now, sequence, said),
         }
     }
 }
