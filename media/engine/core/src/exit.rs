@@ -83,6 +83,11 @@ impl Exit<'_> {
         link.is_none_or(|link| link.offer(now, Urgency::Repair, bytes, held))
     }
 
+    /// Whether the link carries more than it is given now.
+    pub(crate) fn has_room(&self) -> bool {
+        self.link.as_deref().is_some_and(Link::has_room)
+    }
+
     /// Bytes that a packet has beside its payload.
     const fn around(&self) -> usize {
         NUMBERED_HEADER_LEN + self.outbound.profile().rtp_overhead()
@@ -186,7 +191,8 @@ impl Exit<'_> {
         let (now, bytes) = (self.now, plain + overhead);
         match (link, extension) {
             (Some(link), Some(id)) => {
-                let number = link.note_sent(now, bytes, frame.kind);
+                let name = (frame.header.ssrc, frame.header.sequence);
+                let number = link.note_sent(now, bytes, frame.kind, name);
                 frame.header.write_numbered(room, id, number);
                 if let Some(told) = self.told.as_deref_mut() {
                     told.note_sent(now, number, frame.header.ssrc);

@@ -17,9 +17,6 @@ use engine_wire::rtp::{audio_level, RtpHeader};
 use engine_wire::stun::Message;
 use std::net::SocketAddr;
 
-/// How soon a hole in the numbers is looked at: when reordering would be over.
-const LOOK_AT_HOLES: Micros = Micros::from_millis(10);
-
 /// Which stream of the leg a packet belongs to.
 #[derive(Debug, Clone, Copy)]
 struct Stream {
@@ -64,7 +61,13 @@ impl Shard {
             at: at as u32,
             ..ready
         };
-        let (level, has_holes) = (ready.level, ready.has_holes);
+        let level = ready.level;
+        let asks_at = ready.has_holes.then(|| {
+            let source = &leg.sources[usize::from(ready.source)];
+            source.encodings[usize::from(ready.encoding)]
+                .register
+                .next_nack_at()
+        });
         let (id, room) = (leg.id, leg.room);
         if ready.redundant > 0 {
             let source = &mut leg.sources[usize::from(ready.source)];
@@ -75,10 +78,7 @@ impl Shard {
         if let Some(dbov) = level {
             self.handle_level(now, room, id, dbov);
         }
-        if has_holes {
-            self.wake_by(index, now + LOOK_AT_HOLES);
-        }
-        if let Some(at) = report {
+        for at in asks_at.flatten().into_iter().chain(report) {
             self.wake_by(index, at);
         }
     }

@@ -4,7 +4,7 @@
 //! its slot, no more: when its turn comes it is written from the source's retransmission cache, by the same way as a
 //! retransmission, and asks the gate again.
 
-use crate::bwe::{Estimator, Kind};
+use crate::bwe::{Estimator, Fate, Kind};
 use crate::pacer::{Pacer, Urgency};
 use crate::stats::LegRow;
 use crate::time::Micros;
@@ -21,6 +21,14 @@ const POLL_IDLE: Micros = Micros::from_millis(200);
 const IDLE: Micros = Micros::from_millis(500);
 /// Bytes of IP and UDP around each packet (IPv4; four fifths of IPv6's, which errs on the careful side).
 const BELOW: usize = 28;
+
+/// What is held for less than that is not waiting.
+const ROOM: Micros = Micros::from_millis(10);
+/// Packets whose names are kept: half a second of 8 Mbit/s.
+const NAMES: usize = 512;
+
+/// SSRC and sequence number of a packet.
+pub type Name = (u32, u16);
 
 /// A packet that waits for its turn: a slot of the leg and the extended number that the packet has there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +73,8 @@ pub struct Link {
     last_sent: Micros,
     padding_out: u64,
     reports_in: u64,
+    names: Box<[Name; NAMES]>,
+    next_name: u16,
 }
 
 impl Link {
@@ -79,6 +89,8 @@ impl Link {
             last_sent: now,
             padding_out: 0,
             reports_in: 0,
+            names: Box::new([(0, 0); NAMES]),
+            next_name: 0,
         }
     }
 
@@ -88,9 +100,20 @@ impl Link {
     }
 
     /// Enters a packet of that many bytes of UDP payload, and gives its transport-wide number.
-    pub fn note_sent(&mut self, now: Micros, bytes: usize, kind: Kind) -> u16 {
+    pub fn note_sent(&mut self, now: Micros, bytes: usize, kind: Kind, name: Name) -> u16 {
         self.last_sent = now;
-        self.estimator.note_sent(now, bytes + BELOW, kind)
+        let number = self.estimator.note_sent(now, bytes + BELOW, kind);
+        self.names[usize::from(number) % NAMES] = name;
+        self.next_name = number.wrapping_add(1);
+        number
+    }
+
+    /// Which packet had this transport-wide number, if that was not long ago.
+    pub fn name(&self, number: u16) -> Option<Name> {
+        let back = usize::from(self.next_name.wrapping_sub(number));
+        (1..=NAMES)
+            .contains(&back)
+            .then(|| self.names[usize::from(number) % NAMES])
     }
 
     /// The same for a receiver that reports by RFC 8888.
@@ -109,6 +132,11 @@ impl Link {
     /// Whether a packet may leave now. If not, it is held, or counted as refused.
     pub fn offer(&mut self, now: Micros, urgency: Urgency, bytes: usize, held: Held) -> bool {
         self.pacer.offer(now, urgency, bytes + BELOW, held)
+    }
+
+    /// Whether what is offered now leaves as good as at once.
+    pub fn has_room(&self) -> bool {
+        self.pacer.delay() < ROOM
     }
 
     /// The next held packet whose turn it is.
@@ -140,8 +168,8 @@ impl Link {
         self.apply(now);
     }
 
-    /// What the last report has told of packets: what each was, and whether it was lost.
-    pub fn fates(&self) -> &[(Kind, bool)] {
+    /// What the last report has told of packets.
+    pub fn fates(&self) -> &[Fate] {
         self.estimator.fates()
     }
 

@@ -180,8 +180,14 @@ impl Leg {
             let Some(redundancy) = slot.redundancy.as_deref_mut() else {
                 continue;
             };
-            let own = link.fates().iter().filter(|(kind, _)| *kind == slot.sends);
-            own.for_each(|(_, lost)| redundancy.meter.handle_packet(now, *lost));
+            let fates = link.fates().iter();
+            for fate in fates.filter(|fate| fate.kind == slot.sends) {
+                if fate.late {
+                    redundancy.meter.take_back();
+                } else {
+                    redundancy.meter.handle_packet(now, fate.lost);
+                }
+            }
             let is_for_pictures = redundancy.fec.is_some();
             let must_ask = is_for_pictures && redundancy.can_ask;
             let has_room = !must_ask || estimate >= ROOM_FOR_FEC;
@@ -193,6 +199,12 @@ impl Leg {
 }
 
 impl Slot {
+    /// Share of its packets that the link has lost of late, 0 to 1; 0 where nobody has measured.
+    pub(crate) fn loss(&self) -> f64 {
+        let redundancy = self.redundancy.as_ref();
+        redundancy.map_or(0.0, |redundancy| redundancy.meter.loss().rate)
+    }
+
     /// Which earlier packets each packet of sound carries now.
     pub fn distances(&self) -> Distances {
         self.redundancy

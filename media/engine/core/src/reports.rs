@@ -1,7 +1,6 @@
 //! RTCP that comes in (RFC 3550, 4585, 5104): what a leg tells of what it got, and asks for. What it is told and asked is
 //! `upkeep.rs`; the table of packet types stands in the README of the `wire` crate.
 
-use crate::api::Kind;
 use crate::leg::Leg;
 use crate::outbox::Outbox;
 use crate::shard::{Datagram, Shard};
@@ -91,6 +90,7 @@ impl Shard {
                 }
                 if let Some(told) = leg.told.as_deref_mut() {
                     told.handle_feedback(now, feedback, &mut leg.slots);
+                    self.settle_requests(now, index, out);
                 }
             }
             Packet::CongestionFeedback(feedback) => {
@@ -109,84 +109,10 @@ impl Shard {
         }
         self.repair(now, slot, sequence, out);
     }
-
-    fn handle_key_frame_wish(&mut self, now: Micros, index: u32, ssrc: u32, out: &mut Outbox) {
-        let Some(leg) = self.leg_mut(index) else {
-            return;
-        };
-        let Some(slot) = leg.slot_by_ssrc(ssrc) else {
-            return;
-        };
-        let slot = &mut leg.slots[slot];
-        slot.row.keyframe_requests += 1;
-        let wished = slot.filling.as_ref().and_then(|filling| {
-            let flows = filling.flowing.map(|stream| stream.encoding);
-            let encoding = flows.or_else(|| filling.waits_for())?;
-            Some((filling.leg, (filling.source, encoding)))
-        });
-        if let Some((leg, stream)) = wished {
-            self.ask_key_frame(now, leg, stream, out);
-        }
-    }
-
-    /// Asks for key frames on behalf of every slot of a leg that has not begun.
-    pub(crate) fn ask_for_waiting_slots(&mut self, now: Micros, index: u32, out: &mut Outbox) {
-        let slots = self.leg(index).map_or(0, |leg| leg.slots.len());
-        for slot in 0..slots {
-            let waits = self.leg(index).and_then(|leg| {
-                let slot = &leg.slots[slot];
-                let filling = slot.filling.as_ref();
-                let filling = filling.filter(|_| slot.spec.kind == Kind::Video)?;
-                Some((filling.leg, (filling.source, filling.waits_for()?)))
-            });
-            if let Some((leg, stream)) = waits {
-                self.ask_key_frame(now, leg, stream, out);
-            }
-        }
-    }
-
-    /// Asks a source for a key frame of one of its encodings, now or when the throttle of that allows.
-    pub(crate) fn ask_key_frame(
-        &mut self,
-        now: Micros,
-        index: u32,
-        (source, encoding): (u16, u8),
-        out: &mut Outbox,
-    ) {
-        let Some(leg) = self.leg_mut(index) else {
-            return;
-        };
-        let can_ask = leg.media_address().is_some();
-        let Some(source) = leg.sources.iter_mut().find(|s| s.spec.source == source) else {
-            return;
-        };
-        let muted = source.muted;
-        let Some(encoding) = source.encodings.get_mut(usize::from(encoding)) else {
-            return;
-        };
-        let Some(ssrc) = encoding.ssrc.filter(|_| can_ask && !muted) else {
-            encoding.key_frames.want_later();
-            return;
-        };
-        if encoding.key_frames.want_now(now) {
-            self.send_pli(now, index, ssrc, out);
-        }
-        self.wake_by(index, now + Micros::from_millis(250));
-    }
-
-    fn send_pli(&mut self, now: Micros, index: u32, media: u32, out: &mut Outbox) {
-        let mut rtcp = std::mem::take(&mut self.scratch.rtcp);
-        rtcp.clear();
-        if let Some(leg) = self.leg_mut(index) {
-            rtcp::write_pli(&mut rtcp, leg.reporting_ssrc(), media);
-            leg.send_rtcp(now, &mut rtcp, out);
-        }
-        self.scratch.rtcp = rtcp;
-    }
 }
 
 impl Leg {
-    fn slot_by_ssrc(&self, ssrc: u32) -> Option<usize> {
+    pub(crate) fn slot_by_ssrc(&self, ssrc: u32) -> Option<usize> {
         self.slots.iter().position(|slot| slot.spec.ssrc == ssrc)
     }
 

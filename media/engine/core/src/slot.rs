@@ -2,6 +2,8 @@
 
 use crate::api::{Codec, Format, Kind, SlotSpec};
 use crate::bwe;
+use crate::doubt::Doubt;
+use crate::keyframe::Patience;
 use crate::rates::LAYERS;
 use crate::redundancy::Redundancy;
 use crate::rewrite::{PictureIds, Rewriter, StreamKey};
@@ -191,8 +193,30 @@ pub struct Slot {
     pub redundancy: Option<Box<Redundancy>>,
     /// As negotiated.
     pub spec: Box<SlotSpec>,
-    repairs: Box<[(u64, Micros); RECENT_REPAIRS]>,
+    /// What its losses have led to.
+    pub asked: Box<Asked>,
+}
+
+/// What a slot's receiver has asked for of late.
+#[derive(Debug)]
+pub struct Asked {
+    repairs: [(u64, Micros); RECENT_REPAIRS],
     gave_up: Micros,
+    /// How often it may have key frames that others get too.
+    pub patience: Patience,
+    /// Whether its requests are to be believed; once it has made one.
+    pub doubt: Option<Box<Doubt>>,
+}
+
+impl Default for Asked {
+    fn default() -> Self {
+        Self {
+            repairs: [(u64::MAX, Micros(0)); RECENT_REPAIRS],
+            gave_up: Micros(0),
+            patience: Patience::default(),
+            doubt: None,
+        }
+    }
 }
 
 impl Slot {
@@ -218,8 +242,7 @@ impl Slot {
                 Kind::Audio => bwe::Kind::Audio,
                 Kind::Video => bwe::Kind::Video,
             },
-            repairs: Box::new([(u64::MAX, Micros(0)); RECENT_REPAIRS]),
-            gave_up: Micros(0),
+            asked: Box::default(),
             spec: Box::new(spec),
         }
     }
@@ -268,7 +291,7 @@ impl Slot {
 
     /// Whether a packet was sent again within the round trip: a second request then is for the same loss.
     pub fn was_repaired(&self, now: Micros, sequence: u64, round_trip: Micros) -> bool {
-        let (repaired, at) = self.repairs[sequence as usize % RECENT_REPAIRS];
+        let (repaired, at) = self.asked.repairs[sequence as usize % RECENT_REPAIRS];
         repaired == sequence && now.since(at) < round_trip.max(Micros::from_millis(10))
     }
 
@@ -279,7 +302,7 @@ impl Slot {
         }
         let spent = &mut self.repairs_spent;
         *spent = Some(*spent + 1).filter(|spent| *spent <= REPAIR_BUDGET)?;
-        let before = &mut self.repairs[sequence as usize % RECENT_REPAIRS];
+        let before = &mut self.asked.repairs[sequence as usize % RECENT_REPAIRS];
         self.row.recovered += u64::from(before.0 != sequence);
         *before = (sequence, now);
         Some(())
@@ -302,9 +325,9 @@ impl Slot {
 
     /// Whether a key frame may be asked for because a packet is gone: one bad link must not make all see key frames only.
     pub fn may_give_up(&mut self, now: Micros) -> bool {
-        let may = now.since(self.gave_up) >= GIVE_UP_PAUSE;
+        let may = now.since(self.asked.gave_up) >= GIVE_UP_PAUSE;
         if may {
-            self.gave_up = now;
+            self.asked.gave_up = now;
         }
         may
     }

@@ -17,8 +17,8 @@ const REPORT_INTERVAL: Micros = Micros::from_millis(1_000);
 const REPORT_GRID: u64 = 10_000;
 /// Between two reports to one leg at the least, however often its slots get another source.
 const REPORT_PAUSE: Micros = Micros::from_millis(100);
-/// How often a leg with holes is looked at.
-const HOLE_INTERVAL: Micros = Micros::from_millis(10);
+/// Between two looks at a leg: requests that are due within it go together.
+const LOOK_PAUSE: Micros = Micros::from_millis(2);
 /// Report blocks that one packet can carry (RFC 3550: five bits).
 const MAX_BLOCKS: usize = 31;
 /// Sender reports in one datagram, so that it stays below 1,200 bytes.
@@ -219,7 +219,7 @@ impl Leg {
                         rtcp::write_nack(rtcp, own, ssrc, lost);
                     }
                 }
-                if encoding.may_be_asked(muted) && encoding.key_frames.poll(now) {
+                if encoding.may_be_asked(muted) && encoding.key_frames.poll(now, round_trip) {
                     rtcp::write_pli(rtcp, own, ssrc);
                 }
             }
@@ -246,19 +246,18 @@ impl Leg {
         let repaired = self.sources.iter().filter(|source| source.repairs());
         let holes = repaired
             .flat_map(|source| &source.encodings)
-            .any(|encoding| encoding.register.has_missing());
+            .filter_map(|encoding| encoding.register.next_nack_at())
+            .min();
+        let round_trip = self.round_trip();
         let asked = self.sources.iter().filter(|source| !source.muted);
         let wishes = asked
             .flat_map(|source| &source.encodings)
             .filter(|encoding| encoding.may_be_asked(false))
-            .filter_map(|encoding| encoding.key_frames.next_at())
+            .filter_map(|encoding| encoding.key_frames.next_at(round_trip))
             .min();
         let report = self.arrivals.as_deref().and_then(Arrivals::next_at);
-        let at = [holes.then_some(now + HOLE_INTERVAL), wishes, report];
-        at.into_iter()
-            .flatten()
-            .min()
-            .map(|at| at.max(now + Micros::from_millis(5)))
+        let at = [holes, wishes, report].into_iter().flatten().min();
+        at.map(|at| at.max(now + LOOK_PAUSE))
     }
 
     /// Protects and sends a compound packet; nothing leaves for a leg whose gate is closed.
