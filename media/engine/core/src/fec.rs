@@ -8,10 +8,12 @@ use crate::loss::Loss;
 use crate::time::Micros;
 use engine_wire::payload::flexfec::{Header, MAX_SPAN, PROTECTED_HEAD};
 
-/// A round trip from which on a retransmission comes too late, and below which it no longer does.
-const LATE: (Micros, Micros) = (Micros::from_millis(120), Micros::from_millis(100));
-/// Loss from which on, and below which no longer, repair packets are worth their bits.
-const LOSSY: (f64, f64) = (0.005, 0.002_5);
+/// What retransmission takes when it comes too late, and below which it no longer does: as long as a picture can wait.
+const LATE: (Micros, Micros) = (Micros::from_millis(65), Micros::from_millis(55));
+/// Of all packets, those that retransmission may leave unmended in that time.
+const UNMENDED: f64 = 0.005;
+/// Loss from which on, and below which no longer, repair packets are worth their bits. A single packet is no loss yet.
+const LOSSY: (f64, f64) = (0.016, 0.002_5);
 /// How long they go on when loss or round trip no longer ask for them.
 const HOLD: Micros = Micros::from_secs(5);
 /// Losses among the packets of one lane that are expected: more than one cannot be mended.
@@ -46,6 +48,14 @@ pub struct Way {
 }
 
 impl Way {
+    /// How long retransmission takes: at least a round trip, and another for as long as requests and answers are lost.
+    fn mended_after(&self) -> Micros {
+        let lost = self.loss.rate.clamp(0.0, 0.9);
+        let fails = 1.0 - (1.0 - lost).powi(2);
+        let rounds = ((UNMENDED / lost).ln() / fails.ln()).max(1.0);
+        Micros((self.round_trip.0 as f64 * rounds) as u64)
+    }
+
     /// The shape that mends this way's losses, if it carries that.
     fn shape(&self) -> Option<Shape> {
         let by_loss = (EXPECTED_LOSSES / self.loss.rate.max(0.01)).round() as u64;
@@ -195,7 +205,7 @@ impl FecSender {
         } else {
             (LATE.0, LOSSY.0)
         };
-        if way.round_trip > late && way.loss.rate > lossy {
+        if way.loss.rate > lossy && way.mended_after() > late {
             self.asked_at = now;
         }
         let wanted = on || self.asked_at == now;

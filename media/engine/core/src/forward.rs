@@ -105,6 +105,8 @@ pub(crate) fn picture_ids(descriptor: &vp8::Descriptor) -> PictureIds {
 struct Fed {
     /// The slot waits for a key frame of this encoding.
     waiting: bool,
+    /// A slot that waits and may ask for one.
+    asks: Option<Taker>,
     /// The stream has begun there.
     began: bool,
     /// Packets of the slot carry earlier ones.
@@ -188,7 +190,7 @@ impl Shard {
         self.at_work = Some(leg.room);
         let (id, room) = (leg.id, leg.room);
         let source = &mut leg.sources[position];
-        let (repairs, kind) = (source.repairs(), source.spec.kind);
+        let (is_kept, kind) = (source.is_kept(), source.spec.kind);
         let key_frames = group.iter().filter(|r| r.key_frame).count() as u64;
         let clocks = Clocks::of(source, id, (number, key_frames > 0));
         let Some(stream) = source.stream(id, number) else {
@@ -200,7 +202,7 @@ impl Shard {
             return;
         }
         encoding.row.keyframes += key_frames;
-        if encoding.keeps(now, repairs) && !encoding.takers.is_empty() {
+        if encoding.keeps(now, is_kept) && !encoding.takers.is_empty() {
             let kept_for = encoding.kept_for();
             remember(encoding.cache_mut(kind), (now, kept_for), group, batch);
         }
@@ -215,6 +217,7 @@ impl Shard {
         for taker in &takers {
             let one = self.feed(now, *taker, flow, (&mut *group, batch), out);
             fed.waiting |= one.waiting;
+            fed.asks = fed.asks.or(one.asks);
             fed.began |= one.began;
             fed.carries |= one.carries;
         }
@@ -256,12 +259,13 @@ impl Shard {
         if fed.carries {
             encoding.keep_to_carry(now);
         }
-        if had_key_frame && !fed.waiting {
-            encoding.key_frames.satisfied();
+        if had_key_frame {
+            encoding.key_frames.came(now, !fed.waiting);
         }
-        if fed.waiting && source.spec.kind == Kind::Video && !encoding.key_frames.is_wanted() {
+        let may_ask = source.spec.kind == Kind::Video && !encoding.key_frames.is_wanted();
+        if let Some(taker) = fed.asks.filter(|_| may_ask) {
             let source = source.spec.source;
-            self.ask_key_frame(now, index, (source, number), out);
+            self.ask_for(now, taker, (index, (source, number)), out);
         }
         if fed.began && has_several {
             self.list_anew(now, (index, position, number));
@@ -313,9 +317,11 @@ impl Shard {
             ready.forwarded |= sent > 0;
             slot.write_fec(now, ready.marker, (&mut exit, out));
         }
+        let waiting = slot.waits_for() == Some(stream.encoding);
         let fed = Fed {
             began: !flowed && slot.is_flowing(stream),
-            waiting: slot.waits_for() == Some(stream.encoding),
+            waiting,
+            asks: Some(taker).filter(|_| waiting && slot.asked.patience.is_over(now)),
             carries: slot.joining.is_on() || !slot.distances().is_empty(),
         };
         if fed.began {

@@ -17,8 +17,6 @@ use engine_wire::rtp::{audio_level, RtpHeader};
 use engine_wire::stun::Message;
 use std::net::SocketAddr;
 
-/// How soon a hole in the numbers is looked at: when reordering would be over.
-const LOOK_AT_HOLES: Micros = Micros::from_millis(10);
 /// What of a key frame counts in the rate of its encoding: it comes once in a while, and what follows it is no larger.
 const KEY_FRAME_SHARE: usize = 4;
 
@@ -66,7 +64,13 @@ impl Shard {
             at: at as u32,
             ..ready
         };
-        let (level, has_holes) = (ready.level, ready.has_holes);
+        let level = ready.level;
+        let asks_at = ready.has_holes.then(|| {
+            let source = &leg.sources[usize::from(ready.source)];
+            source.encodings[usize::from(ready.encoding)]
+                .register
+                .next_nack_at()
+        });
         let (id, room) = (leg.id, leg.room);
         if ready.redundant > 0 {
             let source = &mut leg.sources[usize::from(ready.source)];
@@ -77,10 +81,7 @@ impl Shard {
         if let Some(dbov) = level {
             self.handle_level(now, room, id, dbov);
         }
-        if has_holes {
-            self.wake_by(index, now + LOOK_AT_HOLES);
-        }
-        if let Some(at) = report {
+        for at in asks_at.flatten().into_iter().chain(report) {
             self.wake_by(index, at);
         }
     }

@@ -1,11 +1,28 @@
 //! When to ask a source for a key frame: once for everyone who waits, not once for each.
 
+use crate::api::Kind;
+use crate::encoding::Taker;
+use crate::outbox::Outbox;
+use crate::shard::Shard;
 use crate::time::Micros;
+use engine_wire::rtcp;
 
 /// Encoders answer a request within about 60 ms; a second one inside this time only costs bits.
 const MIN_INTERVAL: Micros = Micros::from_millis(250);
-/// The request or the picture may be lost: ask again while somebody still waits.
-const RETRY: Micros = Micros::from_millis(500);
+/// What an encoder takes to answer, at the most. When that and a round trip have passed, the request or the picture is
+/// lost: ask again while somebody still waits. Senders that have answered in vain pass over what comes too soon after.
+const ANSWER: Micros = Micros::from_millis(150);
+
+/// Between two key frames that one slot makes a source send to others as well, at first and at most: twice as long each
+/// time, until it has asked for none for so long. A bad link then costs the others little, and its receiver waits for the
+/// next key frame that comes anyway.
+const PATIENCE: (Micros, Micros) = (Micros::from_millis(500), Micros::from_millis(2_000));
+const CALM: Micros = Micros::from_secs(10);
+/// A wish that comes within a round trip after a key frame has left was made before it arrived. No longer than this.
+const CROSSING: Micros = Micros::from_millis(300);
+
+/// A stream of a source: position of its leg in the shard, index of the source, and encoding.
+pub(crate) type Stream = (u32, (u16, u8));
 
 /// Throttle and memory of one source's key frame requests.
 #[derive(Debug, Default)]
@@ -14,6 +31,7 @@ pub struct KeyFrameRequests {
     /// A wish came since the last request, held back by the throttle only.
     fresh: bool,
     last_sent: Option<Micros>,
+    last_came: Option<Micros>,
     sent: u64,
 }
 
@@ -29,23 +47,36 @@ impl KeyFrameRequests {
         self.wanted
     }
 
-    /// A key frame came, or nobody waits any more.
+    /// Nobody waits any more.
     pub fn satisfied(&mut self) {
         self.wanted = false;
     }
 
+    /// A key frame has gone on to those who take it; `all` if nobody waits for another one.
+    pub fn came(&mut self, now: Micros, all: bool) {
+        self.last_came = Some(now);
+        self.wanted &= !all;
+    }
+
+    /// Whether a wish that comes now, on a way with this round trip, was made before the last key frame arrived.
+    pub fn crossed(&self, now: Micros, round_trip: Micros) -> bool {
+        let way = round_trip.min(CROSSING);
+        self.last_came.is_some_and(|came| now.since(came) < way)
+    }
+
     /// Whether to repeat a request now; the caller then sends it.
-    pub fn poll(&mut self, now: Micros) -> bool {
-        let due = self.next_at().is_some_and(|at| at <= now);
+    pub fn poll(&mut self, now: Micros, round_trip: Micros) -> bool {
+        let due = self.next_at(round_trip).is_some_and(|at| at <= now);
         if due {
             self.mark_sent(now);
         }
         due
     }
 
-    /// When to poll again, if a key frame is wanted.
-    pub fn next_at(&self) -> Option<Micros> {
-        let wait = if self.fresh { MIN_INTERVAL } else { RETRY };
+    /// When to poll again, if a key frame is wanted; `round_trip` is the sender's.
+    pub fn next_at(&self, round_trip: Micros) -> Option<Micros> {
+        let retry = MIN_INTERVAL.max(round_trip + ANSWER);
+        let wait = if self.fresh { MIN_INTERVAL } else { retry };
         self.wanted
             .then(|| self.last_sent.map_or(Micros(0), |sent| sent + wait))
     }
@@ -77,6 +108,155 @@ impl KeyFrameRequests {
     }
 }
 
+/// How long a slot has to wait until it may make others pay for another key frame.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Patience {
+    asked: Micros,
+    wait: Micros,
+}
+
+impl Patience {
+    /// Whether it may ask.
+    pub fn is_over(self, now: Micros) -> bool {
+        now.since(self.asked) >= self.wait
+    }
+
+    /// Asks, if it may.
+    pub fn take(&mut self, now: Micros) -> bool {
+        if !self.is_over(now) {
+            return false;
+        }
+        let again = now.since(self.asked) < CALM;
+        let wait = if again {
+            self.wait + self.wait
+        } else {
+            PATIENCE.0
+        };
+        (self.asked, self.wait) = (now, wait.min(PATIENCE.1));
+        true
+    }
+}
+
+impl Shard {
+    pub(crate) fn handle_key_frame_wish(
+        &mut self,
+        now: Micros,
+        index: u32,
+        ssrc: u32,
+        out: &mut Outbox,
+    ) {
+        let Some(leg) = self.leg_mut(index) else {
+            return;
+        };
+        let (position, round_trip) = (leg.slot_by_ssrc(ssrc), leg.round_trip());
+        let Some(position) = position else {
+            return;
+        };
+        let slot = &mut leg.slots[position];
+        slot.row.keyframe_requests += 1;
+        let wished = slot.filling.as_ref().and_then(|filling| {
+            let flows = filling.flowing.map(|stream| stream.encoding);
+            let encoding = flows.or_else(|| filling.waits_for())?;
+            Some((filling.leg, (filling.source, encoding)))
+        });
+        let taker = Taker {
+            leg: index,
+            slot: position as u16,
+        };
+        let crossed = |stream: &Stream| {
+            let requests = self.requests(*stream);
+            requests.is_some_and(|requests| requests.crossed(now, round_trip))
+        };
+        if let Some(stream) = wished.filter(|stream| !crossed(stream)) {
+            self.ask_for(now, taker, stream, out);
+        }
+    }
+
+    fn requests(&self, (leg, (source, encoding)): Stream) -> Option<&KeyFrameRequests> {
+        let mut sources = self.leg(leg)?.sources.iter();
+        let source = sources.find(|of| of.spec.source == source)?;
+        let encoding = source.encodings.get(usize::from(encoding))?;
+        Some(&encoding.key_frames)
+    }
+
+    /// Asks for a key frame on behalf of one slot. Where others take the source too, they pay for it, and a slot that has
+    /// asked just now has to wait.
+    pub(crate) fn ask_for(&mut self, now: Micros, taker: Taker, stream: Stream, out: &mut Outbox) {
+        let (sender, (number, encoding)) = stream;
+        let sources = self.leg(sender).map_or(&[][..], |leg| &leg.sources);
+        let source = sources.iter().find(|of| of.spec.source == number);
+        let takers = source.into_iter().flat_map(|source| &source.encodings);
+        let is_shared = takers
+            .flat_map(|encoding| &encoding.takers)
+            .any(|other| *other != taker);
+        let is_wanted = self
+            .requests(stream)
+            .is_some_and(KeyFrameRequests::is_wanted);
+        let slot = self.leg_mut(taker.leg);
+        let slot = slot.and_then(|leg| leg.slots.get_mut(usize::from(taker.slot)));
+        let is_early = |slot: &mut crate::slot::Slot| !slot.asked.patience.take(now);
+        if is_shared && !is_wanted && slot.is_some_and(is_early) {
+            return;
+        }
+        self.ask_key_frame(now, sender, (number, encoding), out);
+    }
+
+    /// Asks for key frames on behalf of every slot of a leg that has not begun.
+    pub(crate) fn ask_for_waiting_slots(&mut self, now: Micros, index: u32, out: &mut Outbox) {
+        let slots = self.leg(index).map_or(0, |leg| leg.slots.len());
+        for slot in 0..slots {
+            let waits = self.leg(index).and_then(|leg| {
+                let slot = &leg.slots[slot];
+                let filling = slot.filling.as_ref();
+                let filling = filling.filter(|_| slot.spec.kind == Kind::Video)?;
+                Some((filling.leg, (filling.source, filling.waits_for()?)))
+            });
+            if let Some((leg, stream)) = waits {
+                self.ask_key_frame(now, leg, stream, out);
+            }
+        }
+    }
+
+    /// Asks a source for a key frame of one of its encodings, now or when the throttle of that allows.
+    pub(crate) fn ask_key_frame(
+        &mut self,
+        now: Micros,
+        index: u32,
+        (source, encoding): (u16, u8),
+        out: &mut Outbox,
+    ) {
+        let Some(leg) = self.leg_mut(index) else {
+            return;
+        };
+        let can_ask = leg.media_address().is_some();
+        let Some(source) = leg.sources.iter_mut().find(|s| s.spec.source == source) else {
+            return;
+        };
+        let muted = source.muted;
+        let Some(encoding) = source.encodings.get_mut(usize::from(encoding)) else {
+            return;
+        };
+        let Some(ssrc) = encoding.ssrc.filter(|_| can_ask && !muted) else {
+            encoding.key_frames.want_later();
+            return;
+        };
+        if encoding.key_frames.want_now(now) {
+            self.send_pli(now, index, ssrc, out);
+        }
+        self.wake_by(index, now + Micros::from_millis(250));
+    }
+
+    fn send_pli(&mut self, now: Micros, index: u32, media: u32, out: &mut Outbox) {
+        let mut rtcp = std::mem::take(&mut self.scratch.rtcp);
+        rtcp.clear();
+        if let Some(leg) = self.leg_mut(index) {
+            rtcp::write_pli(&mut rtcp, leg.reporting_ssrc(), media);
+            leg.send_rtcp(now, &mut rtcp, out);
+        }
+        self.scratch.rtcp = rtcp;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -87,13 +267,40 @@ mod tests {
         let at = |millis: u64| Micros::from_millis(10_000 + millis);
         assert!(requests.want_now(at(0)));
         assert!(!requests.want_now(at(1)));
-        assert!(!requests.poll(at(100)));
-        assert!(requests.poll(at(250)));
-        assert!(!requests.poll(at(501)));
-        assert!(requests.poll(at(750)));
-        requests.satisfied();
-        assert!(!requests.poll(at(5_000)));
+        let trip = Micros::from_millis(200);
+        assert!(!requests.poll(at(100), trip));
+        assert!(requests.poll(at(250), trip));
+        assert!(!requests.poll(at(501), trip));
+        assert!(requests.poll(at(600), trip));
+        requests.came(at(800), true);
+        assert!(!requests.poll(at(5_000), trip));
         assert_eq!(requests.sent(), 3);
         assert!(requests.want_now(at(6_000)));
+    }
+
+    #[test]
+    fn a_slot_that_asks_again_and_again_waits_longer_and_one_that_is_calm_does_not() {
+        let mut patience = Patience::default();
+        let at = |millis: u64| Micros::from_millis(1_000_000 + millis);
+        let asked = |patience: &mut Patience, span: std::ops::Range<u64>| {
+            let times = span.step_by(100);
+            times
+                .filter(|millis| patience.take(at(*millis)))
+                .collect::<Vec<_>>()
+        };
+        let times = asked(&mut patience, 0..8_000);
+        assert_eq!(times, [0, 500, 1_500, 3_500, 5_500, 7_500]);
+        assert_eq!(asked(&mut patience, 20_000..20_600), [20_000, 20_500]);
+    }
+
+    #[test]
+    fn a_wish_that_a_key_frame_has_crossed_is_no_wish() {
+        let mut requests = KeyFrameRequests::default();
+        let at = |millis: u64| Micros::from_millis(10_000 + millis);
+        let trip = Micros::from_millis(40);
+        assert!(!requests.crossed(at(0), trip));
+        requests.came(at(0), true);
+        assert!(requests.crossed(at(39), trip) && !requests.crossed(at(40), trip));
+        assert!(!requests.crossed(at(400), Micros::from_secs(5)));
     }
 }

@@ -312,7 +312,7 @@ impl Shard {
             self.list(taker);
             let waits = self.filling(taker).and_then(Filling::waits_for);
             if let Some(encoding) = waits {
-                self.ask_key_frame(now, sender, (number, encoding), out);
+                self.ask_for(now, taker, (sender, (number, encoding)), out);
             }
         }
         if is_news || before != target {

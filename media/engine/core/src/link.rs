@@ -4,11 +4,12 @@
 //! its slot, no more: when its turn comes it is written from the source's retransmission cache, by the same way as a
 //! retransmission, and asks the gate again.
 
-use crate::bwe::{Estimator, Kind, THIN_BPS};
+use crate::bwe::{Estimator, Fate, Kind, THIN_BPS};
 use crate::pacer::{Pacer, Urgency};
 use crate::stats::LegRow;
 use crate::time::Micros;
-use engine_wire::rtcp::TransportFeedback;
+use engine_wire::rtcp::{CongestionFeedback, TransportFeedback};
+use engine_wire::rtp::FixedHeader;
 
 /// First guess: what carries sound and a small picture, on which the first probes build.
 const START_BPS: u32 = 400_000;
@@ -37,6 +38,13 @@ pub enum Backlog {
     /// It is better to begin anew, with a key frame.
     Hopeless,
 }
+/// What is held for less than that is not waiting.
+const ROOM: Micros = Micros::from_millis(10);
+/// Packets whose names are kept: half a second of 8 Mbit/s.
+const NAMES: usize = 512;
+
+/// SSRC and sequence number of a packet.
+pub type Name = (u32, u16);
 
 /// A packet that waits for its turn: a slot of the leg and the extended number that the packet has there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,8 +80,8 @@ impl Held {
 /// Congestion control and pacing towards one leg.
 #[derive(Debug)]
 pub struct Link {
-    /// Identifier of the transport-wide number's header extension.
-    extension: u8,
+    /// Identifier of the transport-wide number's header extension; none for a receiver that reports by RFC 8888.
+    extension: Option<u8>,
     estimator: Estimator,
     pacer: Pacer<Held>,
     wanted_bps: u32,
@@ -81,11 +89,13 @@ pub struct Link {
     last_sent: Micros,
     padding_out: u64,
     reports_in: u64,
+    names: Box<[Name; NAMES]>,
+    next_name: u16,
 }
 
 impl Link {
-    /// A link of which nothing is known yet; `extension` is the negotiated identifier, 1 to 14.
-    pub fn new(now: Micros, extension: u8) -> Self {
+    /// A link of which nothing is known yet; `extension` is the negotiated identifier, 1 to 14, if there is one.
+    pub fn new(now: Micros, extension: Option<u8>) -> Self {
         Self {
             extension,
             estimator: Estimator::new(now, START_BPS),
@@ -95,18 +105,39 @@ impl Link {
             last_sent: now,
             padding_out: 0,
             reports_in: 0,
+            names: Box::new([(0, 0); NAMES]),
+            next_name: 0,
         }
     }
 
     /// Identifier of the header extension.
-    pub const fn extension(&self) -> u8 {
+    pub const fn extension(&self) -> Option<u8> {
         self.extension
     }
 
     /// Enters a packet of that many bytes of UDP payload, and gives its transport-wide number.
-    pub fn note_sent(&mut self, now: Micros, bytes: usize, kind: Kind) -> u16 {
+    pub fn note_sent(&mut self, now: Micros, bytes: usize, kind: Kind, name: Name) -> u16 {
         self.last_sent = now;
-        self.estimator.note_sent(now, bytes + BELOW, kind)
+        let number = self.estimator.note_sent(now, bytes + BELOW, kind);
+        self.names[usize::from(number) % NAMES] = name;
+        self.next_name = number.wrapping_add(1);
+        number
+    }
+
+    /// Which packet had this transport-wide number, if that was not long ago.
+    pub fn name(&self, number: u16) -> Option<Name> {
+        let back = usize::from(self.next_name.wrapping_sub(number));
+        (1..=NAMES)
+            .contains(&back)
+            .then(|| self.names[usize::from(number) % NAMES])
+    }
+
+    /// The same for a receiver that reports by RFC 8888.
+    pub fn note_sent_as(&mut self, now: Micros, bytes: usize, kind: Kind, header: &FixedHeader) {
+        self.last_sent = now;
+        let bytes = bytes + BELOW;
+        self.estimator
+            .note_sent_as(now, bytes, kind, header.ssrc, header.sequence);
     }
 
     /// Sound leaves at once, and takes from what pictures may use.
@@ -117,6 +148,11 @@ impl Link {
     /// Whether a packet may leave now. If not, it is held, or counted as refused.
     pub fn offer(&mut self, now: Micros, urgency: Urgency, bytes: usize, held: Held) -> bool {
         self.pacer.offer(now, urgency, bytes + BELOW, held)
+    }
+
+    /// Whether what is offered now leaves as good as at once.
+    pub fn has_room(&self) -> bool {
+        self.pacer.delay() < ROOM
     }
 
     /// The next held packet whose turn it is.
@@ -156,8 +192,15 @@ impl Link {
         self.apply(now);
     }
 
-    /// What the last report has told of packets: what each was, and whether it was lost.
-    pub fn fates(&self) -> &[(Kind, bool)] {
+    /// The same by RFC 8888.
+    pub fn handle_congestion_feedback(&mut self, now: Micros, feedback: &CongestionFeedback<'_>) {
+        self.reports_in += 1;
+        self.estimator.on_congestion_feedback(now, feedback);
+        self.apply(now);
+    }
+
+    /// What the last report has told of packets.
+    pub fn fates(&self) -> &[Fate] {
         self.estimator.fates()
     }
 
@@ -220,6 +263,7 @@ impl Link {
         LegRow {
             feedback_in: self.reports_in,
             estimate_bps: state.estimate_bps.into(),
+            wanted_bps: self.wanted_bps.into(),
             link_queue_us: state.queue.0,
             link_loss_ppm: (state.loss * 1e6) as u64,
             paced: pacer.held,

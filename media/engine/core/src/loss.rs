@@ -75,6 +75,14 @@ impl LossMeter {
         self.pattern_at = Some(now);
     }
 
+    /// A packet that was called lost has come after all: others had overtaken it.
+    pub fn take_back(&mut self) {
+        for (average, weight) in [(&mut self.fast, FAST), (&mut self.slow, SLOW)] {
+            average.lost = (average.lost - weight).max(0.0);
+            average.begun = (average.begun - weight).max(0.0);
+        }
+    }
+
     /// A receiver report about `packets` packets, `fraction` 256ths of which were lost (RFC 3550 section 6.4.1). It
     /// counts only where there are no patterns.
     pub fn handle_report(&mut self, now: Micros, fraction: u8, packets: u64) {
@@ -165,6 +173,18 @@ mod tests {
         assert!(meter.loss().rate > 0.04, "{:?}", meter.loss());
         (1_050..4_000).for_each(|packet| meter.handle_packet(at(packet), false));
         assert!(meter.loss().rate < 0.001, "{:?}", meter.loss());
+    }
+
+    #[test]
+    fn what_was_only_overtaken_is_no_loss() {
+        let mut meter = LossMeter::default();
+        for packet in 0..2_000 {
+            meter.handle_packet(at(packet), packet % 10 == 0);
+            if packet % 10 == 5 {
+                meter.take_back();
+            }
+        }
+        assert!(meter.loss().rate < 0.02, "{:?}", meter.loss());
     }
 
     #[test]

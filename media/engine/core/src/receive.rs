@@ -1,6 +1,7 @@
 //! What has arrived of one incoming stream: order, loss, jitter, and what is worth asking for again.
 
 use crate::ledger::{Fates, Ledger};
+use crate::missing::Missing;
 use crate::time::Micros;
 
 /// A sequence number further ahead than this is not a loss to repair: whoever waited for so much has given up.
@@ -9,16 +10,6 @@ const MAX_GAP: u64 = 512;
 const MAX_DROPOUT: u64 = 3_000;
 /// The RTP clock of video (RFC 3551 section 4); no audio has it.
 const VIDEO_CLOCK: u32 = 90_000;
-/// Losses remembered at once; the oldest are given up first.
-const MAX_MISSING: usize = 512;
-/// How long a lost packet is worth waiting for: longer than any receiver's jitter buffer holds a picture up.
-const GIVE_UP_AFTER: Micros = Micros::from_millis(1_000);
-/// Reordering on real networks is nearly always over by then; asking sooner asks for what is under way.
-const REORDER_WAIT: Micros = Micros::from_millis(8);
-/// Between two requests for one packet at the least, even on a path with no round trip to speak of.
-const MIN_RETRY: Micros = Micros::from_millis(25);
-/// Requests for one packet.
-const MAX_TRIES: u8 = 10;
 
 /// What an arriving packet is to its stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,12 +22,14 @@ pub enum Arrival {
     Duplicate,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Missing {
-    sequence: u64,
-    since: Micros,
-    asked: Micros,
-    tries: u8,
+impl Arrival {
+    const fn of_late(was_missing: bool) -> Self {
+        if was_missing {
+            Self::Late
+        } else {
+            Self::Duplicate
+        }
+    }
 }
 
 /// The figures of one report block (RFC 3550 section 6.4.1), but for LSR and DLSR.
@@ -73,7 +66,7 @@ pub struct ReceiveRegister {
     ledger: Option<Ledger>,
     expected_at_report: u64,
     received_at_report: u64,
-    missing: Vec<Missing>,
+    missing: Missing,
 }
 
 impl ReceiveRegister {
@@ -95,24 +88,26 @@ impl ReceiveRegister {
             ledger: None,
             expected_at_report: 0,
             received_at_report: 0,
-            missing: Vec::with_capacity(64),
+            missing: Missing::default(),
         }
     }
 
     /// Takes a packet in. `sequence` is extended by its roll-overs.
     pub fn handle_packet(&mut self, now: Micros, sequence: u64, timestamp: u32) -> Arrival {
         let arrival = self.place(now, sequence);
-        self.enter(now, sequence, arrival);
+        let was_repaired = self.enter(now, sequence, arrival);
         if arrival != Arrival::Duplicate {
             self.received += 1;
             self.measure_jitter(now, timestamp, arrival);
+        } else if was_repaired {
+            self.measure_jitter(now, timestamp, Arrival::Late);
         }
         arrival
     }
 
-    /// Into the ledger too, which knows more than `arrival` tells: the original of a packet that was asked for in vain
-    /// comes after its repair, and was not lost.
-    fn enter(&mut self, now: Micros, sequence: u64, arrival: Arrival) {
+    /// Into the ledger too, which knows more than `arrival` tells: the original of a packet that was asked for in vain,
+    /// or that a later one carried, comes after its repair, and was not lost. Gives whether this is one.
+    fn enter(&mut self, now: Micros, sequence: u64, arrival: Arrival) -> bool {
         let highest = self.highest;
         let ledger = self
             .ledger
@@ -121,18 +116,20 @@ impl ReceiveRegister {
             if arrival == Arrival::Late {
                 ledger.recover(sequence);
             }
-            return;
+            return false;
         }
-        if arrival == Arrival::Duplicate && ledger.was_only_repaired(sequence) {
+        let was_repaired = arrival == Arrival::Duplicate && ledger.was_only_repaired(sequence);
+        if was_repaired {
             self.received += 1;
             self.recovered = self.recovered.saturating_sub(1);
         }
         ledger.receive(now, sequence, highest);
+        was_repaired
     }
 
     /// Takes a retransmission in (RFC 4588); it counts as recovered, not as received.
     pub fn handle_retransmission(&mut self, sequence: u64) -> Arrival {
-        let arrival = self.fill(sequence);
+        let arrival = Arrival::of_late(self.missing.take_repaired(sequence));
         if arrival == Arrival::Late {
             self.recovered += 1;
             if let Some(ledger) = &mut self.ledger {
@@ -165,14 +162,14 @@ impl ReceiveRegister {
             return Arrival::Newest;
         }
         if sequence <= self.highest {
-            return self.fill(sequence);
+            return Arrival::of_late(self.missing.take_late(now, sequence));
         }
         let begins_anew = std::mem::take(&mut self.begins_anew);
         let gap = sequence - self.highest;
         if begins_anew || gap > MAX_GAP {
             self.missing.clear();
         } else {
-            self.note_missing(now, self.highest + 1..sequence);
+            self.missing.note(now, self.highest + 1..sequence);
         }
         if gap > MAX_DROPOUT {
             self.jump(now, sequence);
@@ -188,38 +185,6 @@ impl ReceiveRegister {
         if let Some(ledger) = &mut self.ledger {
             ledger.jump(now, self.highest, sequence);
         }
-    }
-
-    fn fill(&mut self, sequence: u64) -> Arrival {
-        match self
-            .missing
-            .binary_search_by_key(&sequence, |missing| missing.sequence)
-        {
-            Ok(at) => {
-                self.missing.remove(at);
-                Arrival::Late
-            }
-            Err(_) => Arrival::Duplicate,
-        }
-    }
-
-    fn note_missing(&mut self, now: Micros, range: std::ops::Range<u64>) {
-        // Also here, since nobody collects the NACKs of a stream that is not repaired.
-        let old = |missing: &&Missing| now.since(missing.since) >= GIVE_UP_AFTER;
-        let given_up = self.missing.iter().take_while(old).count();
-        self.missing.drain(..given_up);
-        let room = MAX_MISSING.saturating_sub(self.missing.len());
-        let wanted = (range.end - range.start) as usize;
-        if wanted > room {
-            self.missing
-                .drain(..(wanted - room).min(self.missing.len()));
-        }
-        self.missing.extend(range.map(|sequence| Missing {
-            sequence,
-            since: now,
-            asked: Micros(0),
-            tries: 0,
-        }));
     }
 
     /// RFC 3550 A.8, once a timestamp: the packets of one picture leave together and say nothing about the network.
@@ -247,20 +212,12 @@ impl ReceiveRegister {
 
     /// Writes the sequence numbers to ask for now into `out`, ascending, and gives up what is too old.
     pub fn collect_nacks(&mut self, now: Micros, round_trip: Micros, out: &mut Vec<u16>) {
-        let retry = Micros(round_trip.0 + round_trip.0 / 4).max(MIN_RETRY);
-        self.missing.retain(|m| now.since(m.since) < GIVE_UP_AFTER);
-        for missing in &mut self.missing {
-            let due = if missing.tries == 0 {
-                now.since(missing.since) >= REORDER_WAIT
-            } else {
-                now.since(missing.asked) >= retry
-            };
-            if due && missing.tries < MAX_TRIES {
-                missing.tries += 1;
-                missing.asked = now;
-                out.push(missing.sequence as u16);
-            }
-        }
+        self.missing.collect(now, round_trip, out);
+    }
+
+    /// When there will be something to ask for.
+    pub fn next_nack_at(&self) -> Option<Micros> {
+        self.missing.next_at()
     }
 
     /// Gives up everything that is missing, and everything that will turn out to be with the next packet: what was sent
@@ -278,24 +235,17 @@ impl ReceiveRegister {
 
     /// Whether this packet may still come.
     pub fn is_missing(&self, sequence: u64) -> bool {
-        let at = self
-            .missing
-            .binary_search_by_key(&sequence, |missing| missing.sequence);
-        at.is_ok()
+        self.missing.has(sequence)
     }
 
     /// Whether this packet is missing and was asked for again.
     pub fn is_requested(&self, sequence: u64) -> bool {
-        let at = self
-            .missing
-            .binary_search_by_key(&sequence, |missing| missing.sequence);
-        at.is_ok_and(|at| self.missing[at].tries > 0)
+        self.missing.was_asked(sequence)
     }
 
     /// Packets that are missing and may still come: neither reordering nor repair is over for them.
     pub fn pending(&self, now: Micros) -> u64 {
-        let waits = |missing: &&Missing| now.since(missing.since) < GIVE_UP_AFTER;
-        self.missing.iter().filter(waits).count() as u64
+        self.missing.pending(now)
     }
 
     /// The figures for a report block; the interval since the last call ends here.
@@ -368,6 +318,7 @@ impl ReceiveRegister {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::missing;
 
     fn at(millis: u64) -> Micros {
         Micros::from_millis(1_000_000 + millis)
@@ -405,6 +356,23 @@ mod tests {
         }
         let millis = unsteady.jitter_micros() / 1_000;
         assert!((9..=10).contains(&millis), "{millis}");
+    }
+
+    #[test]
+    fn what_redundancy_brought_before_its_original_is_jitter_all_the_same() {
+        let mut register = ReceiveRegister::new(48_000);
+        let mut packet = |number: u64, millis| {
+            register.handle_packet(at(millis), number, (number * 960) as u32);
+            if number == 3 {
+                register.handle_redundancy(2);
+            }
+        };
+        for (number, millis) in [(0, 0), (1, 20), (3, 60), (2, 64), (4, 80)] {
+            packet(number, millis);
+        }
+        // 24 ms more than the one before it in the order of arrival, and less than that after it.
+        assert_eq!(register.transit_changes(), (48_000, 4));
+        assert_eq!((register.lost(), register.recovered()), (0, 0));
     }
 
     #[test]
@@ -469,7 +437,7 @@ mod tests {
         for packet in 0..1_000_u64 {
             register.handle_packet(at(packet), packet * 400, 0);
         }
-        assert!(register.missing.len() <= MAX_MISSING);
+        assert!(register.missing.len() <= missing::MOST);
         let mut out = Vec::new();
         register.collect_nacks(at(1_020), Micros(0), &mut out);
         assert!(out.windows(2).all(|pair| pair[0] != pair[1]));

@@ -5,8 +5,10 @@ use crate::api::{Codec, Format, Site};
 use crate::bwe;
 use crate::cache::Cached;
 use crate::contain::strike;
+use crate::encoding::Taker;
 use crate::exit::{Exit, Frame, Payload};
 use crate::forward::picture_ids;
+use crate::keyframe::Stream;
 use crate::leg::Leg;
 use crate::link::Held;
 use crate::outbox::Outbox;
@@ -19,6 +21,10 @@ use engine_wire::rtp::FixedHeader;
 
 /// Packets of late that a probe sends once more, one after the other.
 const PADDING_BACK: u64 = 16;
+
+/// Where a link loses more than this share, a repair is as likely to be lost, and costs another round trip then: it goes
+/// twice at once if nothing waits.
+const TWICE: f64 = 0.07;
 
 /// A packet as it stands in the cache, with what it becomes in the slot.
 struct Kept<'a> {
@@ -34,7 +40,7 @@ impl Shard {
     pub(crate) fn repair(
         &mut self,
         now: Micros,
-        (index, slot): (u32, usize),
+        (index, position): (u32, usize),
         sequence: u16,
         out: &mut Outbox,
     ) {
@@ -43,21 +49,41 @@ impl Shard {
             return;
         };
         let mut gone = None;
-        if self.repair_on(now, &mut leg, slot, sequence, out).is_none() {
-            let slot = &mut leg.slots[slot];
+        if self
+            .repair_on(now, &mut leg, position, sequence, out)
+            .is_none()
+        {
+            let slot = &mut leg.slots[position];
             slot.row.rtx_misses += 1;
             gone = self.gone(slot, sequence).filter(|_| slot.may_give_up(now));
         }
         strike(self.armed, leg.room, Site::Repair);
         self.legs[index as usize] = Some(leg);
-        if let Some((sender, source, encoding)) = gone {
-            self.ask_key_frame(now, sender, (source, encoding), out);
+        if let Some(stream) = gone {
+            let taker = Taker {
+                leg: index,
+                slot: position as u16,
+            };
+            self.ask_for(now, taker, stream, out);
         }
+    }
+
+    /// Sends what a receiver had asked for, and what its last report calls lost.
+    pub(crate) fn settle_requests(&mut self, now: Micros, index: u32, out: &mut Outbox) {
+        let mut again = std::mem::take(&mut self.scratch.again);
+        again.clear();
+        if let Some(leg) = self.leg_mut(index) {
+            leg.settle_requests(now, &mut again);
+        }
+        for (slot, sequence) in again.drain(..) {
+            self.repair(now, (index, slot), sequence, out);
+        }
+        self.scratch.again = again;
     }
 
     /// Whose packet it was, if it belongs to what is shown and can never be sent again: only a key frame helps then, and
     /// waiting until the receiver gives up by itself would freeze the picture for as long.
-    fn gone(&self, slot: &Slot, sequence: u16) -> Option<(u32, u16, u8)> {
+    fn gone(&self, slot: &Slot, sequence: u16) -> Option<Stream> {
         let trace = slot.rewriter.trace(sequence)?;
         let stream = slot.is_repairable(sequence).then_some(trace.stream)?;
         let filling = slot.filling.as_ref()?;
@@ -71,7 +97,8 @@ impl Shard {
         let encoding = source.encodings.get(usize::from(stream.encoding))?;
         let may_come = encoding.register.is_missing(trace.sequence);
         let is_kept = encoding.cache.as_ref()?.get(trace.sequence).is_some();
-        (!may_come && !is_kept).then_some((filling.leg, stream.source, stream.encoding))
+        let of = (filling.leg, (stream.source, stream.encoding));
+        (!may_come && !is_kept).then_some(of)
     }
 
     fn repair_on(
@@ -94,9 +121,17 @@ impl Shard {
         if slot.was_repaired(now, sequence, round_trip + exit.delay()) {
             return Some(());
         }
+        let doubt = slot.asked.doubt.get_or_insert_default();
+        if slot.numbered && !doubt.ask(now, sequence as u16) {
+            return Some(());
+        }
         slot.take_repair_budget(now, sequence)?;
-        if exit.may_repair(slot, kept.payload.0.len(), Held::again(number, sequence)) {
+        let (len, held) = (kept.payload.0.len(), Held::again(number, sequence));
+        if exit.may_repair(slot, len, held) {
             exit.again(out, slot, &kept, bwe::Kind::Repair)?;
+            if slot.loss() > TWICE && exit.has_room() && exit.may_repair(slot, len, held) {
+                exit.again(out, slot, &kept, bwe::Kind::Repair)?;
+            }
         }
         Some(())
     }
@@ -221,6 +256,39 @@ impl Shard {
         let cache = encoding.cache.as_ref().filter(|_| may_pass)?;
         let cached = cache.get(sequence)?;
         Some((cached, source.format(cached.payload_type)?))
+    }
+}
+
+impl Leg {
+    /// Holds what the link's last report tells against what its slots have asked for, and adds what is to be sent again.
+    fn settle_requests(&mut self, now: Micros, again: &mut Vec<(usize, u16)>) {
+        let Some(link) = self.link.as_deref() else {
+            return;
+        };
+        let fates = link.fates().iter();
+        for fate in fates.filter(|fate| fate.kind == bwe::Kind::Video) {
+            let Some((ssrc, sequence)) = link.name(fate.number) else {
+                continue;
+            };
+            let slots = self.slots.iter_mut().enumerate();
+            let mut slots = slots.filter(|(_, slot)| slot.spec.ssrc == ssrc);
+            if let Some((at, slot)) = slots.next() {
+                if slot.settle(now, sequence, (fate.lost, fate.late)) {
+                    again.push((at, sequence));
+                }
+            }
+        }
+    }
+}
+
+impl Slot {
+    /// What a report says of a packet of the slot (lost, or taken back that it was); true if it is to be sent again.
+    fn settle(&mut self, now: Micros, sequence: u16, said: (bool, bool)) -> bool {
+        let doubt = &mut self.asked.doubt;
+        match doubt {
+            None if !said.0 => false,
+            _ => doubt.get_or_insert_default().settle(now, sequence, said),
+        }
     }
 }
 

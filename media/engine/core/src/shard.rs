@@ -44,6 +44,7 @@ pub(crate) struct Scratch {
     pub(crate) rtcp: Vec<u8>,
     pub(crate) reply: Vec<u8>,
     pub(crate) lost: Vec<u16>,
+    pub(crate) again: Vec<(usize, u16)>,
 }
 
 /// The state machine of one thread. See the crate's text for what goes in and what comes out.

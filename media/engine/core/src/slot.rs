@@ -2,7 +2,9 @@
 
 use crate::api::{Codec, Format, Kind, SlotSpec};
 use crate::bwe;
+use crate::doubt::Doubt;
 use crate::joining::Joining;
+use crate::keyframe::Patience;
 use crate::link::Backlog;
 use crate::rates::LAYERS;
 use crate::redundancy::Redundancy;
@@ -188,39 +190,48 @@ pub struct Slot {
     pub row: StreamRow,
     /// Extended sequence number of the next retransmission (its own stream, RFC 4588).
     pub rtx_next: u64,
-    /// Whether its packets carry transport-wide numbers, on which the receiver reports.
+    /// Whether the receiver reports on each of its packets.
     pub numbered: bool,
+    /// Whether reports on each packet have told of it, so that receiver reports need not.
+    pub is_told: bool,
     /// What congestion control calls its packets.
     pub sends: bwe::Kind,
     /// What mends losses without being asked for, where the receiver takes it.
     pub redundancy: Option<Box<Redundancy>>,
     /// As negotiated.
     pub spec: Box<SlotSpec>,
-    repairs: Box<Repairs>,
+    /// What its losses have led to.
+    pub asked: Box<Asked>,
     /// Whether each two packets of sound leave as one.
     pub(crate) joining: Joining,
 }
 
-/// What is remembered of retransmissions.
+/// What a slot's receiver has asked for of late.
 #[derive(Debug)]
-struct Repairs {
+pub struct Asked {
     /// Numbers, and when they were sent again.
-    recent: [(u64, Micros); RECENT],
+    repairs: [(u64, Micros); RECENT],
     window: Micros,
     spent: u32,
     gave_up: Micros,
     /// Nothing before this number is sent again: it was given up for something smaller.
     from: u64,
+    /// How often it may have key frames that others get too.
+    pub patience: Patience,
+    /// Whether its requests are to be believed; once it has made one.
+    pub doubt: Option<Box<Doubt>>,
 }
 
-impl Default for Repairs {
+impl Default for Asked {
     fn default() -> Self {
         Self {
-            recent: [(u64::MAX, Micros(0)); RECENT],
+            repairs: [(u64::MAX, Micros(0)); RECENT],
             window: Micros(0),
             spent: 0,
             gave_up: Micros(0),
             from: 0,
+            patience: Patience::default(),
+            doubt: None,
         }
     }
 }
@@ -240,12 +251,13 @@ impl Slot {
                 direction: 1,
                 ..StreamRow::default()
             },
-            numbered: spec.formats.iter().any(|format| format.transport_cc),
+            is_told: false,
+            numbered: spec.ccfb || spec.formats.iter().any(|format| format.transport_cc),
             sends: match spec.kind {
                 Kind::Audio => bwe::Kind::Audio,
                 Kind::Video => bwe::Kind::Video,
             },
-            repairs: Box::default(),
+            asked: Box::default(),
             joining: Joining::default(),
             spec: Box::new(spec),
         }
@@ -295,18 +307,18 @@ impl Slot {
 
     /// Whether a packet was sent again within the round trip: a second request then is for the same loss.
     pub fn was_repaired(&self, now: Micros, sequence: u64, round_trip: Micros) -> bool {
-        let (repaired, at) = self.repairs.recent[sequence as usize % RECENT];
+        let (repaired, at) = self.asked.repairs[sequence as usize % RECENT];
         repaired == sequence && now.since(at) < round_trip.max(Micros::from_millis(10))
     }
 
     /// Notes that a packet is sent again; `None` when there have been too many.
     pub fn take_repair_budget(&mut self, now: Micros, sequence: u64) -> Option<()> {
-        if now.since(self.repairs.window) >= BUDGET_WINDOW {
-            (self.repairs.window, self.repairs.spent) = (now, 0);
+        if now.since(self.asked.window) >= BUDGET_WINDOW {
+            (self.asked.window, self.asked.spent) = (now, 0);
         }
-        let spent = &mut self.repairs.spent;
+        let spent = &mut self.asked.spent;
         *spent = Some(*spent + 1).filter(|spent| *spent <= REPAIR_BUDGET)?;
-        let before = &mut self.repairs.recent[sequence as usize % RECENT];
+        let before = &mut self.asked.repairs[sequence as usize % RECENT];
         self.row.recovered += u64::from(before.0 != sequence);
         *before = (sequence, now);
         Some(())
@@ -329,9 +341,9 @@ impl Slot {
 
     /// Whether a key frame may be asked for because a packet is gone: one bad link must not make all see key frames only.
     pub fn may_give_up(&mut self, now: Micros) -> bool {
-        let may = now.since(self.repairs.gave_up) >= GIVE_UP_PAUSE;
+        let may = now.since(self.asked.gave_up) >= GIVE_UP_PAUSE;
         if may {
-            self.repairs.gave_up = now;
+            self.asked.gave_up = now;
         }
         may
     }
@@ -341,13 +353,13 @@ impl Slot {
         if let Some(filling) = &mut self.filling {
             filling.flowing = None;
         }
-        self.repairs.from = self.rewriter.next_sequence();
+        self.asked.from = self.rewriter.next_sequence();
     }
 
     /// Whether a packet of this number may be sent again.
     pub fn is_repairable(&self, sequence: u16) -> bool {
         let newest = self.rewriter.next_sequence().saturating_sub(1);
-        engine_wire::seq::extend(newest, sequence) >= self.repairs.from
+        engine_wire::seq::extend(newest, sequence) >= self.asked.from
     }
 
     /// Whether the segment now open belongs to this stream.
@@ -438,6 +450,7 @@ mod tests {
             rtx_ssrc: None,
             formats: both(111, 126),
             fec: None,
+            ccfb: false,
         });
         let claim = Claim {
             importance: 3,

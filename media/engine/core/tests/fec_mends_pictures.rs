@@ -174,12 +174,12 @@ fn it_is_on_only_where_retransmissions_are_late() {
         fec.decide(at(millis), way);
         fec.is_on()
     };
-    assert!(!decide(&mut fec, 0, way(0.1, 1.0, 110)));
-    assert!(!decide(&mut fec, 1, way(0.004, 1.0, 300)));
-    assert!(decide(&mut fec, 2, way(0.006, 1.0, 130)));
-    assert!(decide(&mut fec, 1_000, way(0.003, 1.0, 110)));
-    assert!(decide(&mut fec, 5_000, way(0.0, 1.0, 110)));
-    assert!(!decide(&mut fec, 6_000, way(0.0, 1.0, 110)));
+    assert!(!decide(&mut fec, 0, way(0.05, 1.0, 60)));
+    assert!(!decide(&mut fec, 1, way(0.015, 1.0, 300)));
+    assert!(decide(&mut fec, 2, way(0.022, 1.0, 70)));
+    assert!(decide(&mut fec, 1_000, way(0.003, 1.0, 60)));
+    assert!(decide(&mut fec, 5_000, way(0.0, 1.0, 60)));
+    assert!(!decide(&mut fec, 6_000, way(0.0, 1.0, 60)));
     let thin = |spare| Way {
         spare_bps: Some(spare),
         ..way(0.1, 1.0, 200)

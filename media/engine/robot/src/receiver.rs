@@ -19,6 +19,8 @@ use engine_wire::rtp::RtpHeader;
 const FIRST_CYCLE: u64 = 1 << 16;
 /// A bridge begins with a key frame, or has asked for one by itself; a receiver that has waited that long asks.
 pub(crate) const KEY_FRAME_PATIENCE: Micros = Micros::from_millis(300);
+/// The longest round trip to a bridge and on to a sender that an answer is waited for.
+const FARTHEST: Micros = Micros::from_millis(350);
 /// How often holes are looked at, and when first: reordering is over by then.
 pub(crate) const HOLE_INTERVAL: Micros = Micros::from_millis(10);
 
@@ -384,7 +386,7 @@ impl Receiver {
             self.lost_seen = lost;
             self.key_frames.want_later();
         }
-        now.since(began) >= KEY_FRAME_PATIENCE && self.key_frames.poll(now)
+        now.since(began) >= KEY_FRAME_PATIENCE && self.key_frames.poll(now, FARTHEST)
     }
 
     /// When there may be something to ask for.
@@ -393,7 +395,7 @@ impl Receiver {
         let start = self.began.unwrap_or_default() + KEY_FRAME_PATIENCE;
         let key_frame = self
             .key_frames
-            .next_at()
+            .next_at(FARTHEST)
             .filter(|_| self.can_ask_key_frame())
             .map(|at| at.max(start));
         [holes.then_some(now + HOLE_INTERVAL), key_frame]

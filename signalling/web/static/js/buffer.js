@@ -1,17 +1,25 @@
-// How long pictures wait before they are shown. On a link that loses packets a picture waits for its repair; without
+// How long pictures wait before they are shown. On a way that loses packets a picture waits for its repair; without
 // room in the buffer it is late then, and comes in a bunch with the next ones, of which a screen shows the last.
 
-const LOOK_MS = 1000;
-const KEPT_LOOKS = 5;
-const HELD_LOOKS = 8;
-// Below this share a repair is so rare that a lower delay is worth more.
-const LOSSY = 0.005;
-const MOST_MS = 160;
+const LOOK_MS = 500;
+const KEPT_LOOKS = 8;
+const HELD_LOOKS = 16;
+// Below this share a repair is so rare that a lower delay is worth more, and packets that others overtake look like it.
+const LOSSY = 0.01;
+// The same for packets that were asked for and came: fewer may as well be the queue of a thin link.
+const MENDED = 0.02;
+const MOST_MS = 130;
 // In steps, so that not every look is a change.
-const STEP_MS = 20;
+const STEP_MS = 10;
+// Until a loss is noticed.
+const NOTICED_MS = 20;
+// Packets that overtake one another are asked for, too, and come soon; the browser waits for them of its own accord.
+const JITTERS = 2;
+// What a picture takes to come in whole when nothing of it is missing.
+const WHOLE_MS = 3;
 // The round trip is the shortest that there was, forgotten by so much a look: one that queues make long is over when
 // the rate fits, and waiting for it would keep it.
-const FORGET = 1.02;
+const FORGET = 1.01;
 
 /**
  * The buffer in ms for this share of packets lost and this round trip, or null for the browser's own choice: time for
@@ -21,17 +29,42 @@ const FORGET = 1.02;
 export function bufferFor(loss, roundTripMs) {
   if (!(loss >= LOSSY) || !(roundTripMs > 0) || roundTripMs === Infinity) return null;
   const rounds = 2 + 5 * Math.min(loss, 0.25);
-  return Math.min(MOST_MS, STEP_MS * Math.ceil((10 + rounds * roundTripMs) / STEP_MS));
+  return Math.min(MOST_MS, STEP_MS * Math.ceil((NOTICED_MS + rounds * roundTripMs) / STEP_MS));
 }
 
-/** What getStats() says of the pictures received so far: packets that came, packets that never did, round trip in ms. */
+/**
+ * What getStats() says of the pictures received so far: packets that came, packets that never did, how often packets
+ * were asked for, pictures of several packets and the ms from their first packet to their last; and jitter and round
+ * trip in ms.
+ */
 export function lookAt(stats) {
   const entries = [...stats.values()];
   const pictures = entries.filter((each) => each.type === "inbound-rtp" && each.kind === "video");
   const sum = (name) => pictures.reduce((so, each) => so + (each[name] ?? 0), 0);
   const path = entries.find((each) => each.type === "transport" && each.selectedCandidatePairId);
   const trip = stats.get(path?.selectedCandidatePairId)?.currentRoundTripTime ?? 0;
-  return { came: sum("packetsReceived"), lost: sum("packetsLost"), roundTripMs: 1000 * trip };
+  return {
+    came: sum("packetsReceived"),
+    lost: sum("packetsLost"),
+    asked: sum("nackCount"),
+    whole: sum("framesAssembledFromMultiplePackets"),
+    waitedMs: 1000 * sum("totalAssemblyTime"),
+    jitterMs: 1000 * Math.max(0, ...pictures.map((each) => each.jitter ?? 0)),
+    roundTripMs: 1000 * trip,
+  };
+}
+
+/**
+ * The buffer by two looks at the statistics, with the round trip to the bridge in ms. What is lost before the bridge
+ * comes late, not never, so that it counts among the losses of neither; but pictures wait for it, and that is seen.
+ */
+export function bufferBetween(first, last, roundTripMs) {
+  const [came, lost, asked, whole, waitedMs] = ["came", "lost", "asked", "whole", "waitedMs"].map(
+    (name) => last[name] - first[name]);
+  const own = bufferFor(lost / (came + lost), roundTripMs);
+  const eachMs = (waitedMs - WHOLE_MS * whole) / asked - JITTERS * last.jitterMs;
+  const mended = asked / came >= MENDED ? bufferFor(asked / came, eachMs) : null;
+  return own === null && mended === null ? null : Math.max(own, mended);
 }
 
 /** Follows one RTCPeerConnection until `stop`. */
@@ -41,6 +74,7 @@ export class PlayoutBuffer {
   #target = null;
   #held = 0;
   #trip = Infinity;
+  #lost = Infinity;
   #timer;
 
   constructor(pc) {
@@ -54,11 +88,13 @@ export class PlayoutBuffer {
 
   async #look() {
     if (this.#pc.connectionState !== "connected") return;
-    this.#looks = [...this.#looks, lookAt(await this.#pc.getStats())].slice(-KEPT_LOOKS);
+    const now = lookAt(await this.#pc.getStats());
+    // What others have just overtaken counts as lost until it comes; by the next look it has.
+    this.#looks = [...this.#looks, { ...now, lost: Math.min(now.lost, this.#lost) }].slice(-KEPT_LOOKS);
+    this.#lost = now.lost;
     const [first, last] = [this.#looks[0], this.#looks.at(-1)];
-    const [came, lost] = [last.came - first.came, last.lost - first.lost];
     this.#trip = Math.min(last.roundTripMs || Infinity, this.#trip * FORGET);
-    const wanted = bufferFor(lost / (came + lost), this.#trip);
+    const wanted = bufferBetween(first, last, this.#trip);
     // More at once, less only when the link has been better for a while: a buffer that swings is seen.
     this.#held = (wanted ?? 0) >= (this.#target ?? 0) ? HELD_LOOKS : this.#held - 1;
     if (wanted === this.#target || ((wanted ?? 0) < (this.#target ?? 0) && this.#held > 0)) return;

@@ -10,7 +10,7 @@ use super::prober::{Probed, Prober};
 use super::queue::QueueDelay;
 use super::silence::{Ended, Silence};
 use super::trendline::{Trend, Trendline};
-use super::{Kind, PacketResult, SentHistory};
+use super::{Fate, Kind, PacketResult, SentHistory};
 use crate::time::Micros;
 use engine_wire::rtcp::{Arrival, CongestionFeedback, TransportFeedback};
 use std::cmp::Reverse;
@@ -82,8 +82,8 @@ pub struct LinkState {
 pub struct Estimator {
     history: SentHistory,
     streams: ByStream,
-    /// What the last report told for the first time: kind, and whether it was lost.
-    fates: Vec<(Kind, bool)>,
+    /// What the last report told that was news.
+    fates: Vec<Fate>,
     /// Lines of an RFC 8888 report, to be put in the order of sending.
     lines: Vec<(u16, Option<i64>)>,
     reference: Unwrapper<24>,
@@ -208,8 +208,13 @@ impl Estimator {
         self.fates.clear();
         for (number, arrived) in lines {
             if let Some(result) = self.history.report(number, arrived) {
-                if !result.was_lost && self.fates.len() < FATES {
-                    self.fates.push((result.kind, arrived.is_none()));
+                if self.fates.len() < FATES {
+                    self.fates.push(Fate {
+                        number,
+                        kind: result.kind,
+                        lost: arrived.is_none(),
+                        late: result.was_lost,
+                    });
                 }
                 newest = newest.max(arrived.map(|_| result.sent_at));
                 came_through |= self.is_queued_amid(now, ended, &result);
@@ -285,8 +290,8 @@ impl Estimator {
         }
     }
 
-    /// What the last report has told of packets, in the order of sending: what each was, and whether it was lost.
-    pub fn fates(&self) -> &[(Kind, bool)] {
+    /// What the last report has told of packets, in the order of sending.
+    pub fn fates(&self) -> &[Fate] {
         &self.fates
     }
 
@@ -385,9 +390,7 @@ impl Estimator {
         } else if grows && queue < PROBE_QUEUE_US && self.is_a_probes(now) {
             // The queue is the probe's own.
             Sight::Draining
-        } else if queue > QUEUE_LONG_US && !falling {
-            Sight::Congested
-        } else if grows {
+        } else if grows || (queue > QUEUE_LONG_US && !falling) {
             Sight::Congested
         } else if self.trendline.trend == Trend::Shrinking || falling || self.aimd.is_draining() {
             Sight::Draining

@@ -90,6 +90,19 @@ pub struct PacketResult {
     pub was_lost: bool,
 }
 
+/// What a report tells of a packet that was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fate {
+    /// Its transport-wide number.
+    pub number: u16,
+    /// What it was.
+    pub kind: Kind,
+    /// It did not arrive, so far.
+    pub lost: bool,
+    /// An earlier report had called it missing.
+    pub late: bool,
+}
+
 #[cfg(test)]
 mod test_support {
     use super::{Kind, PacketResult};

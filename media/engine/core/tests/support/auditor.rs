@@ -19,6 +19,8 @@ pub struct Sent {
     pub other: u64,
 }
 
+const PADDING_BIT: u8 = 0x20;
+
 #[derive(Default)]
 pub struct Auditor {
     keys: HashMap<LegId, Inbound>,
@@ -70,12 +72,15 @@ impl Auditor {
         if self.any_payload {
             return;
         }
+        let raw = &plain[header.header_len..opened.len];
         let payload = &plain[header.payload_range(&plain[..opened.len]).unwrap()];
         match model.role(leg, header.ssrc) {
             // Made of what was checked when it was sent.
             None | Some((Role::Fec, _)) => {}
-            // Padding.
-            Some((Role::Retransmission, _)) if payload.is_empty() => {}
+            // What only probes the link holds nothing of anybody's.
+            Some((Role::Retransmission, _)) if plain[0] & PADDING_BIT != 0 => {
+                assert_eq!(raw.iter().filter(|byte| **byte != 0).count(), 1);
+            }
             Some((Role::Retransmission, _)) => {
                 self.check_payload(leg, planned, &payload[rtx::HEADER_LEN..]);
             }

@@ -10,12 +10,12 @@ use std::collections::HashMap;
 pub const SENDS: PeerSpec = PeerSpec {
     simulcast: true,
     temporal: true,
-    feedback: true,
+    reports_each: true,
     ..PeerSpec::BROWSER
 };
 /// A browser that takes them.
 pub const TAKES: PeerSpec = PeerSpec {
-    feedback: true,
+    reports_each: true,
     takes_red: true,
     ..PeerSpec::BROWSER
 };

@@ -10,7 +10,8 @@ pub const AUDIO_LEVEL_ID: u8 = 1;
 pub const FEC_PT: u8 = 49;
 pub const RID_ID: u8 = 5;
 pub const REPAIRED_RID_ID: u8 = 6;
-pub const TWCC_ID: u8 = 3;
+/// The transport-wide number in packets of the engine.
+pub const NUMBER_ID: u8 = 9;
 /// Names of simulcast encodings, lowest quality first.
 pub const RIDS: [&str; 3] = ["q", "h", "f"];
 
@@ -32,8 +33,6 @@ pub struct PeerSpec {
     pub takes_red: bool,
     /// Takes FlexFEC for pictures.
     pub takes_fec: bool,
-    /// Numbers its packets for the whole transport, and reports on those that it gets.
-    pub feedback: bool,
     /// Three encodings of the pictures, told apart by their names alone.
     pub simulcast: bool,
     /// Three temporal layers in each.
@@ -41,6 +40,12 @@ pub struct PeerSpec {
     pub profile: &'static str,
     /// Distance of the peer's wall clock from ours, in microseconds.
     pub clock_offset: i64,
+    /// Reports when each packet to it arrived (transport-wide congestion control).
+    pub reports_each: bool,
+    /// The same by RFC 8888.
+    pub reports_by_sequence: bool,
+    /// Has agreed to NACK and retransmissions of pictures.
+    pub can_ask: bool,
 }
 
 impl Default for PeerSpec {
@@ -60,11 +65,13 @@ impl PeerSpec {
         sends_red: false,
         takes_red: false,
         takes_fec: false,
-        feedback: false,
         simulcast: false,
         temporal: false,
         profile: "AEAD_AES_128_GCM",
         clock_offset: 0,
+        reports_each: false,
+        reports_by_sequence: false,
+        can_ask: true,
     };
 }
 
@@ -94,14 +101,9 @@ impl PeerSpec {
                 formats: vec![vp8(leg)],
             });
         }
+        let formats = sources.iter_mut().flat_map(|source| &mut source.formats);
+        formats.for_each(|format| format.nack &= self.can_ask);
         sources
-    }
-
-    fn numbered(&self, format: Format) -> Format {
-        Format {
-            transport_cc: self.feedback,
-            ..format
-        }
     }
 
     fn encodings(&self, base: u32) -> Vec<EncodingSpec> {
@@ -127,28 +129,37 @@ impl PeerSpec {
             kind: Kind::Audio,
             ssrc: base + u32::from(slot),
             rtx_ssrc: None,
-            formats: vec![self.numbered(opus(leg, self.takes_red))],
+            formats: vec![opus(leg, self.takes_red)],
             fec: None,
+            ccfb: self.reports_by_sequence,
         });
         let video = (0..self.video_slots).map(|slot| SlotSpec {
             slot: self.audio_slots + slot,
             kind: Kind::Video,
             ssrc: base + 500 + u32::from(slot),
             rtx_ssrc: Some(base + 5_000 + u32::from(slot)),
-            formats: vec![self.numbered(vp8(leg))],
+            formats: vec![vp8(leg)],
             fec: self.takes_fec.then_some(FecSpec {
                 pt: FEC_PT,
                 ssrc: base + 8_000 + u32::from(slot),
             }),
+            ccfb: self.reports_by_sequence,
         });
-        audio.chain(video).collect()
+        let mut slots: Vec<SlotSpec> = audio.chain(video).collect();
+        let formats = slots.iter_mut().flat_map(|slot| &mut slot.formats);
+        for format in formats {
+            format.transport_cc = self.reports_each;
+            format.nack &= self.can_ask;
+            format.rtx_pt = format.rtx_pt.filter(|_| self.can_ask);
+        }
+        slots
     }
 
-    pub const fn extensions(&self) -> Extensions {
+    pub fn extensions(&self) -> Extensions {
         Extensions {
             mid: Some(MID_ID),
             audio_level: Some(AUDIO_LEVEL_ID),
-            transport_cc: if self.feedback { Some(TWCC_ID) } else { None },
+            transport_cc: self.reports_each.then_some(NUMBER_ID),
             rid: Some(RID_ID),
             repaired_rid: Some(REPAIRED_RID_ID),
         }

@@ -13,6 +13,7 @@
 mod allocations;
 mod auditor;
 pub mod browser;
+mod ccfb;
 mod exercise;
 mod fec;
 mod input;

@@ -1,6 +1,7 @@
 //! A browser in small: connectivity checks, SRTP, media, and the RTCP that keeps it whole.
 
-use super::legs::{ice, ssrc_base, TWCC_ID};
+use super::ccfb::BySequence;
+use super::legs::{ice, ssrc_base, NUMBER_ID};
 use super::{Path, PeerSpec, Plain, Random, Receiver, Sender};
 use engine_core::api::{Command, IceParams, Kind, LegId, RoomId};
 use engine_core::arrivals::Arrivals;
@@ -38,6 +39,7 @@ pub struct Peer {
     pub sends_reports: bool,
     pub keys: (Vec<u8>, Vec<u8>),
     arrivals: Arrivals,
+    by_sequence: BySequence,
     outbound: Outbound,
     inbound: Inbound,
     next_check: Micros,
@@ -89,6 +91,7 @@ impl Peer {
             repairs: true,
             sends_reports: true,
             arrivals: Arrivals::default(),
+            by_sequence: BySequence::default(),
             outbound: Outbound::new(profile, &keys.1).unwrap(),
             inbound: Inbound::new(profile, &keys.0).unwrap(),
             keys,
@@ -156,11 +159,9 @@ impl Peer {
     pub fn next_at(&self) -> Micros {
         let media = self.senders.iter().filter(|s| s.on).map(|s| s.next_at);
         let due = [self.next_check, self.next_report, self.next_nack];
-        media
-            .chain(self.arrivals.next_at())
-            .chain(due)
-            .min()
-            .unwrap_or(NEVER)
+        let arrivals = [self.arrivals.next_at(), self.by_sequence.next_at()];
+        let arrivals = arrivals.into_iter().flatten();
+        media.chain(due).chain(arrivals).min().unwrap_or(NEVER)
     }
 
     /// What is due: checks, media, reports, requests.
@@ -187,10 +188,16 @@ impl Peer {
             self.next_nack = now + NACK_INTERVAL;
             out.extend(self.nacks(now));
         }
-        out.extend(self.feedback(now));
         if self.next_report <= now {
             self.next_report = now + REPORT_INTERVAL;
             out.extend(self.reports(now));
+        }
+        let mut rtcp = Vec::new();
+        if self.arrivals.write(now, (1, 1), &mut rtcp) {
+            out.push(self.protect_rtcp(rtcp));
+        }
+        if let Some(report) = self.by_sequence.poll(now) {
+            out.push(self.protect_rtcp(report));
         }
         out
     }
@@ -221,13 +228,6 @@ impl Peer {
             rtcp::write_nack(&mut rtcp, 1, receiver.spec.ssrc, &lost);
         }
         (self.repairs && !rtcp.is_empty()).then(|| self.protect_rtcp(rtcp))
-    }
-
-    /// What of the whole transport has arrived.
-    fn feedback(&mut self, now: Micros) -> Option<Vec<u8>> {
-        let mut rtcp = Vec::new();
-        let is_due = self.arrivals.write(now, (1, 2), &mut rtcp);
-        is_due.then(|| self.protect_rtcp(rtcp))
     }
 
     fn reports(&mut self, now: Micros) -> Option<Vec<u8>> {
@@ -312,25 +312,22 @@ impl Peer {
         let Ok(opened) = self.inbound.unprotect_rtp(data, header.header_len) else {
             return;
         };
-        let number = header.extension_value(data, TWCC_ID);
-        if let Some(&[high, low]) = number.filter(|_| self.spec.feedback) {
-            let number = u16::from_be_bytes([high, low]);
-            self.arrivals.note(now, number, data.len() + 28);
-        }
         let packet = &data[..opened.len];
-        if header
-            .payload_range(packet)
-            .is_ok_and(|payload| payload.is_empty())
-        {
-            return;
+        if let Some(&[high, low]) = header.extension_value(packet, NUMBER_ID) {
+            let number = u16::from_be_bytes([high, low]);
+            self.arrivals.note(now, number, packet.len());
+        }
+        if self.spec.reports_by_sequence {
+            self.by_sequence.note(now, header.ssrc, header.sequence);
         }
         let payload = &packet[header.header_len..];
+        let is_padding = packet[0] & 0x20 != 0;
         for receiver in &mut self.receivers {
             if receiver.spec.ssrc == header.ssrc {
                 receiver.handle_media(now, &header, packet, opened.extended_sequence);
             } else if receiver.spec.fec.is_some_and(|fec| fec.ssrc == header.ssrc) {
                 receiver.handle_fec(now, payload);
-            } else if receiver.spec.rtx_ssrc == Some(header.ssrc) {
+            } else if receiver.spec.rtx_ssrc == Some(header.ssrc) && !is_padding {
                 receiver.handle_repair(now, &header, payload);
             }
         }

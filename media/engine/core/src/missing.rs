@@ -1,0 +1,288 @@
+//! What is missing of one incoming stream: when it is worth asking for, how often, and until when.
+
+use crate::time::Micros;
+
+/// Losses remembered at once; the oldest are given up first.
+pub const MOST: usize = 512;
+/// How long a lost packet is worth waiting for: longer than any receiver's jitter buffer holds a picture up.
+const GIVE_UP_AFTER: Micros = Micros::from_millis(1_000);
+/// Reordering on real networks is nearly always over by then; asking sooner asks for what is under way. Where packets
+/// overtake one another by more, the wait is what was seen, up to the latter.
+const REORDER_WAIT: (Micros, Micros) = (Micros::from_millis(4), Micros::from_millis(60));
+/// Between two requests for one packet at the least, even on a path with no round trip to speak of.
+const MIN_RETRY: Micros = Micros::from_millis(25);
+/// Requests for one packet.
+const MAX_TRIES: u8 = 16;
+/// Where more than this share is lost, requests are lost, too: each is sent again so much later. Browsers answer a packet
+/// once in a round trip, so that this costs nothing on the way up.
+const LOSSY: f32 = 0.04;
+const ECHO: Micros = Micros::from_millis(6);
+/// Weight of one packet in the share that is lost.
+const LOSS_WEIGHT: f32 = 1.0 / 128.0;
+
+#[derive(Debug, Clone, Copy)]
+struct Hole {
+    sequence: u64,
+    since: Micros,
+    asked: Micros,
+    tries: u8,
+}
+
+/// When to ask.
+#[derive(Debug, Clone, Copy)]
+struct Timing {
+    wait: Micros,
+    retry: Micros,
+    echoes: bool,
+}
+
+impl Hole {
+    /// When to ask for it, if that has not been done too often.
+    fn due(&self, timing: Timing) -> Option<Micros> {
+        let at = match self.tries {
+            0 => self.since + timing.wait,
+            tries if timing.echoes && tries % 2 == 1 => self.asked + ECHO,
+            _ if timing.echoes => self.asked + timing.retry - ECHO,
+            _ => self.asked + timing.retry,
+        };
+        (self.tries < MAX_TRIES).then_some(at)
+    }
+}
+
+/// The packets that are missing, in their order.
+#[derive(Debug)]
+pub struct Missing {
+    holes: Vec<Hole>,
+    /// How long a hole is given to be filled by itself.
+    reorder_wait: Micros,
+    round_trip: Micros,
+    /// Share of packets that were missing of late, 0 to 1.
+    loss: f32,
+}
+
+impl Default for Missing {
+    fn default() -> Self {
+        Self {
+            holes: Vec::with_capacity(64),
+            reorder_wait: REORDER_WAIT.0,
+            round_trip: Micros(0),
+            loss: 0.0,
+        }
+    }
+}
+
+impl Missing {
+    /// Notes a packet that is ahead of all others, and those between that have not come.
+    pub fn note(&mut self, now: Micros, between: std::ops::Range<u64>) {
+        let count = (between.end - between.start) as usize;
+        self.loss = (self.loss + (count as f32 - self.loss) * LOSS_WEIGHT).clamp(0.0, 1.0);
+        if count == 0 {
+            return;
+        }
+        // Also here, since nobody collects the requests of a stream that is not repaired.
+        let old = |hole: &&Hole| now.since(hole.since) >= GIVE_UP_AFTER;
+        let given_up = self.holes.iter().take_while(old).count();
+        self.holes.drain(..given_up);
+        let room = MOST.saturating_sub(self.holes.len());
+        if count > room {
+            self.holes.drain(..(count - room).min(self.holes.len()));
+        }
+        self.holes.extend(between.map(|sequence| Hole {
+            sequence,
+            since: now,
+            asked: Micros(0),
+            tries: 0,
+        }));
+    }
+
+    /// A packet that others have overtaken; false if it was not missing. What comes half a round trip after it was asked
+    /// for may be the answer, where retransmissions have no stream of their own, and tells nothing of the order.
+    pub fn take_late(&mut self, now: Micros, sequence: u64) -> bool {
+        let Some(hole) = self.take(sequence) else {
+            return false;
+        };
+        let half = Micros(self.round_trip.0 / 2);
+        if hole.tries == 0 || now.since(hole.asked) < half {
+            self.loss = (self.loss - LOSS_WEIGHT).max(0.0);
+            self.learn_order(now.since(hole.since).0);
+        }
+        true
+    }
+
+    /// A packet that a repair has brought; false if it was not missing.
+    pub fn take_repaired(&mut self, sequence: u64) -> bool {
+        let was_missing = self.take(sequence).is_some();
+        if was_missing {
+            self.reorder_wait = REORDER_WAIT.0.max(Micros(self.reorder_wait.0 * 15 / 16));
+        }
+        was_missing
+    }
+
+    /// The wait comes near the longest that overtaken packets take.
+    fn learn_order(&mut self, took: u64) {
+        let wait = self.reorder_wait.0;
+        let wait = if took > wait {
+            wait + (took - wait) / 2
+        } else {
+            wait - (wait - took) / 64
+        };
+        self.reorder_wait = Micros(wait).clamp(REORDER_WAIT.0, REORDER_WAIT.1);
+    }
+
+    fn take(&mut self, sequence: u64) -> Option<Hole> {
+        self.find(sequence).map(|at| self.holes.remove(at))
+    }
+
+    fn find(&self, sequence: u64) -> Option<usize> {
+        let at = self
+            .holes
+            .binary_search_by_key(&sequence, |hole| hole.sequence);
+        at.ok()
+    }
+
+    /// Writes the sequence numbers to ask for now into `out`, ascending, and gives up what is too old.
+    pub fn collect(&mut self, now: Micros, round_trip: Micros, out: &mut Vec<u16>) {
+        self.round_trip = round_trip;
+        let timing = self.timing();
+        self.holes
+            .retain(|hole| now.since(hole.since) < GIVE_UP_AFTER);
+        for hole in &mut self.holes {
+            if hole.due(timing).is_some_and(|at| at <= now) {
+                hole.tries += 1;
+                hole.asked = now;
+                out.push(hole.sequence as u16);
+            }
+        }
+    }
+
+    /// When there will be something to ask for.
+    pub fn next_at(&self) -> Option<Micros> {
+        let timing = self.timing();
+        self.holes.iter().filter_map(|hole| hole.due(timing)).min()
+    }
+
+    fn timing(&self) -> Timing {
+        // A round trip, and what it varies by: sooner, a browser would take it for an echo.
+        let retry = Micros(self.round_trip.0 + self.round_trip.0 / 8).max(MIN_RETRY);
+        Timing {
+            wait: self.reorder_wait,
+            retry,
+            echoes: self.loss > LOSSY,
+        }
+    }
+
+    /// Gives up everything.
+    pub fn clear(&mut self) {
+        self.holes.clear();
+    }
+
+    /// Whether nothing is missing that is not given up.
+    pub fn is_empty(&self) -> bool {
+        self.holes.is_empty()
+    }
+
+    /// Packets that are missing, given up or not.
+    pub fn len(&self) -> usize {
+        self.holes.len()
+    }
+
+    /// Whether this packet may still come.
+    pub fn has(&self, sequence: u64) -> bool {
+        self.find(sequence).is_some()
+    }
+
+    /// Whether this packet is missing and was asked for.
+    pub fn was_asked(&self, sequence: u64) -> bool {
+        self.find(sequence)
+            .is_some_and(|at| self.holes[at].tries > 0)
+    }
+
+    /// Packets that are missing and not given up.
+    pub fn pending(&self, now: Micros) -> u64 {
+        let waits = |hole: &&Hole| now.since(hole.since) < GIVE_UP_AFTER;
+        self.holes.iter().filter(waits).count() as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::Random;
+
+    const TRIP: Micros = Micros::from_millis(40);
+
+    fn at(millis: u64) -> Micros {
+        Micros::from_millis(1_000_000 + millis)
+    }
+
+    /// Packets every 8 ms, each with its delay in ms, or lost; gives what was asked for, and when, in ms.
+    fn run(packets: u64, delay: impl Fn(u64) -> Option<u64>) -> Vec<(u64, u64)> {
+        let arrivals =
+            (0..packets).filter_map(|number| Some((number * 8 + delay(number)?, number)));
+        let mut arrivals: Vec<(u64, u64)> = arrivals.collect();
+        arrivals.sort_unstable();
+        let (mut missing, mut highest, mut asked) = (Missing::default(), None, Vec::new());
+        let mut arrivals = arrivals.into_iter().peekable();
+        for millis in 0..packets * 8 {
+            while let Some((_, number)) = arrivals.next_if(|(time, _)| *time <= millis) {
+                match highest {
+                    Some(high) if number < high => {
+                        missing.take_late(at(millis), number);
+                    }
+                    _ => {
+                        missing.note(at(millis), highest.map_or(number, |high| high + 1)..number);
+                        highest = Some(number);
+                    }
+                }
+            }
+            let mut out = Vec::new();
+            if missing.next_at().is_some_and(|next| next <= at(millis)) {
+                missing.collect(at(millis), TRIP, &mut out);
+            }
+            asked.extend(out.into_iter().map(|number| (u64::from(number), millis)));
+        }
+        asked
+    }
+
+    #[test]
+    fn a_lost_packet_is_asked_for_at_once_and_again_after_a_round_trip() {
+        let asked = run(100, |number| (number != 50).then_some(20));
+        let times: Vec<u64> = asked.iter().map(|(_, millis)| *millis).collect();
+        // The next packet shows the hole at 428 ms.
+        assert_eq!(times[..3], [432, 477, 522]);
+        assert!(asked.iter().all(|(number, _)| *number == 50));
+    }
+
+    #[test]
+    fn where_much_is_lost_each_request_goes_twice() {
+        let asked = run(200, |number| (number % 10 != 0).then_some(20));
+        let last: Vec<u64> = asked
+            .iter()
+            .filter(|(n, _)| *n == 150)
+            .map(|(_, at)| *at)
+            .collect();
+        assert_eq!(last[..4], [1_232, 1_238, 1_277, 1_283]);
+    }
+
+    #[test]
+    fn packets_that_overtake_one_another_are_hardly_asked_for() {
+        let delays: Vec<u64> = {
+            let mut random = Random::new(3);
+            (0..2_000).map(|_| 20 + random.next() % 31).collect()
+        };
+        let asked = run(2_000, |number| Some(delays[number as usize]));
+        let after = asked.iter().filter(|(number, _)| *number > 500).count();
+        assert!(after < 60, "{after} of 1500");
+        let lossy = run(2_000, |number| {
+            (number != 1_500).then_some(delays[number as usize])
+        });
+        let first = lossy
+            .iter()
+            .find(|(number, _)| *number == 1_500)
+            .map(|(_, at)| *at);
+        assert!(
+            first.is_some_and(|at| at < 12_000 + 20 + 8 + 60),
+            "{first:?}"
+        );
+    }
+}
