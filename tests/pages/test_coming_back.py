@@ -17,6 +17,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 ME = person("p_me", "Aslaug Nordahl", "patient", you=True)
 DOCTOR = person("p_doc", "Ingrid Berg", "doctor", host=True)
 CONNECTED = "brotjeneste.state().pc?.connectionState === 'connected'"
+MAY_BE_ANOTHER_NETWORK = "() => window.dispatchEvent(new Event('offline'))"
 ANOTHER_NETWORK = "() => window.dispatchEvent(new Event('online'))"
 
 
@@ -43,8 +44,9 @@ async def test_a_bridge_that_answers_is_left_alone(browser: Browser, site: str) 
     """A sign of another network costs one ping where all is well: no second socket, no new offer."""
     async with visit(browser, site, admitted()) as here:
         await in_a_call(here)
-        await here.page.evaluate(ANOTHER_NETWORK)
-        await here.bridge.expect(messages.Ping)
+        await here.page.evaluate(MAY_BE_ANOTHER_NETWORK)
+        for _ in range(2):  # the first one measures how long an answer takes
+            await here.bridge.expect(messages.Ping)
         # Two reports are two seconds, in which anything else would have come.
         for _ in range(2):
             await here.bridge.expect(messages.Report)
@@ -80,12 +82,12 @@ async def test_media_that_is_gone_is_restarted_over_the_same_socket(browser: Bro
 
 # Looks at how many packets have come: (ms, packets). The last of each is when they are found to have stopped.
 STALLS: Final = {
-    "short": ([(0, 0), (250, 20), (500, 40), (750, 40), (1000, 40)], []),
-    "once": ([(0, 0), (250, 20), (500, 40), (750, 40), (1000, 40), (1250, 40), (3000, 40)], [1250]),
-    "again": ([(0, 0), (250, 20), (500, 20), (1000, 20), (1250, 40), (1500, 40), (2000, 40)], [1000, 2000]),
-    "slept": ([(0, 0), (250, 20), (500, 40), (10_500, 40)], [10_500]),
-    "nearly silent": ([(0, 0), (250, 2), (500, 4), (1500, 4), (5000, 4)], []),
-    "never any": ([(0, 100), (250, 100), (1500, 100)], []),
+    "short": ([(0, 0), (200, 20), (400, 40), (600, 40), (750, 40)], []),
+    "once": ([(0, 0), (200, 20), (400, 40), (600, 40), (800, 40), (3000, 40)], [800]),
+    "again": ([(0, 0), (200, 20), (400, 20), (800, 20), (1000, 40), (1200, 40), (1400, 40)], [800, 1400]),
+    "slept": ([(0, 0), (200, 20), (400, 40), (10_400, 40)], [10_400]),
+    "nearly silent": ([(0, 0), (200, 2), (400, 4), (1500, 4), (5000, 4)], []),
+    "never any": ([(0, 100), (200, 100), (1500, 100)], []),
 }
 FIND_STALLS: Final = """(cases) => import('/static/js/flow.js').then(({ Flow }) => cases.map((looks) => {
     const flow = new Flow();
@@ -98,7 +100,7 @@ FIND_TIMES: Final = """() => import('/static/js/line.js').then(({ backoff, patie
 
 
 async def test_packets_that_stop_are_noticed(browser: Browser, site: str) -> None:
-    """Many packets and then none for 0.7 s is a sign, once until more have come; few of them say nothing."""
+    """Many packets and then none for 0.4 s is a sign, once until more have come; few of them say nothing."""
     async with in_a_page(browser, site) as page:
         found = await page.evaluate(FIND_STALLS, [looks for looks, _ in STALLS.values()])
     assert dict(zip(STALLS, found, strict=True)) == {name: stalls for name, (_, stalls) in STALLS.items()}

@@ -88,15 +88,16 @@ export class Channel extends EventTarget {
   }
 
   /**
-   * The network may have changed: see whether the bridge answers, and try another socket if not soon. Resolves to
-   * whether it did answer on this one; if not, a `welcome` comes as soon as can be.
+   * The network may have changed: see whether the bridge answers, and try another socket if not soon, or at once where
+   * it is `sure`. Resolves to whether it did answer on this one; if not, a `welcome` comes as soon as can be.
    */
-  probe() {
+  probe(sure = false) {
     this.#line.hurry();
     if (!this.#joined) return Promise.resolve(false);
     this.#probing ??= this.#ask().finally(() => {
       this.#probing = null;
     });
+    if (sure) this.#line.doubt();
     return this.#probing;
   }
 
@@ -183,6 +184,7 @@ export class Channel extends EventTarget {
     const again = this.#everJoined;
     this.#everJoined = true;
     this.#emit("welcome", { ...message, again });
+    this.probe(); // how long an answer takes, for the next time that one is missed
   }
 
   #error(message) {
