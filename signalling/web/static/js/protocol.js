@@ -7,7 +7,7 @@ const REPLY_MS = 10_000;
 const WELCOME_MS = 10_000;
 const WELCOME_AGAIN_MS = 3000;
 const QUIET_MS = 10_000; // then the bridge is asked whether it is there
-const ANSWER_MS = { least: 100, trips: 2 };
+const ANSWER_MS = { least: 50, trips: 1.5 };
 const PASSING = new Set(["restarting", "too_slow", "join_timeout"]);
 const PASSING_WHEN_REJOINING = new Set(["internal", "too_many"]);
 
