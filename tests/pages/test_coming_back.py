@@ -17,7 +17,6 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 ME = person("p_me", "Aslaug Nordahl", "patient", you=True)
 DOCTOR = person("p_doc", "Ingrid Berg", "doctor", host=True)
 CONNECTED = "brotjeneste.state().pc?.connectionState === 'connected'"
-MAY_BE_ANOTHER_NETWORK = "() => window.dispatchEvent(new Event('offline'))"
 ANOTHER_NETWORK = "() => window.dispatchEvent(new Event('online'))"
 
 
@@ -38,21 +37,6 @@ async def in_a_call(here: Visit) -> messages.Offer:
 def ufrags(offer: messages.Offer) -> list[str]:
     """The user names of ICE in an offer."""
     return re.findall(r"a=ice-ufrag:.*", offer.sdp)
-
-
-async def test_a_bridge_that_answers_is_left_alone(browser: Browser, site: str) -> None:
-    """A sign of another network costs one ping where all is well: no second socket, no new offer."""
-    async with visit(browser, site, admitted()) as here:
-        await in_a_call(here)
-        await here.page.evaluate(MAY_BE_ANOTHER_NETWORK)
-        for _ in range(2):  # the first one measures how long an answer takes
-            await here.bridge.expect(messages.Ping)
-        # Two reports are two seconds, in which anything else would have come.
-        for _ in range(2):
-            await here.bridge.expect(messages.Report)
-        assert here.bridge.connections == 1
-        assert len(here.bridge.offers) == 1
-        assert not (await here.state())["down"]
 
 
 async def test_a_dead_socket_is_replaced_without_waiting_for_it(browser: Browser, site: str) -> None:
@@ -93,6 +77,33 @@ FIND_STALLS: Final = """(cases) => import('/static/js/flow.js').then(({ Flow }) 
     const flow = new Flow();
     return looks.filter(([at, packets]) => flow.take(at, packets)).map(([at]) => at);
 }))"""
+# Sockets that open, speak and close when the test says so.
+DOUBT: Final = """() => import('/static/js/line.js').then(({ Line }) => {
+    const made = [], told = [];
+    window.WebSocket = class {
+        static OPEN = 1;
+        constructor() { made.push(this); }
+        close() { this.closed = true; }
+    };
+    const line = new Line('ws://played');
+    for (const name of ['open', 'text', 'away']) line.addEventListener(name, () => told.push(name));
+    const states = () => made.map((one) => Boolean(one.closed));
+    const seen = [];
+    line.start();
+    made[0].onopen();
+    line.doubt();
+    line.doubt();
+    seen.push(states());
+    made[0].onmessage({ data: '{}' });
+    line.trust();
+    seen.push(states());
+    line.doubt();
+    made[2].onopen();
+    seen.push(states());
+    made[2].onclose();
+    line.stop();
+    return { seen, told };
+})"""
 FIND_TIMES: Final = """() => import('/static/js/line.js').then(({ backoff, patience }) => ({
     patience: [[0, 80], [0, 500], [1, 80], [20, 80], [0, null]].map((given) => patience(...given)),
     backoff: [0, 1, 5, 50].map((attempt) => [0, 0.5, 1].map((random) => backoff(attempt, random))),
@@ -104,6 +115,14 @@ async def test_packets_that_stop_are_noticed(browser: Browser, site: str) -> Non
     async with in_a_page(browser, site) as page:
         found = await page.evaluate(FIND_STALLS, [looks for looks, _ in STALLS.values()])
     assert dict(zip(STALLS, found, strict=True)) == {name: stalls for name, (_, stalls) in STALLS.items()}
+
+
+async def test_the_old_socket_stays_until_another_opens(browser: Browser, site: str) -> None:
+    """Doubt opens one more; a word on the old one closes that, and the opening of the new one closes the old."""
+    async with in_a_page(browser, site) as page:
+        found = await page.evaluate(DOUBT)
+    assert found["seen"] == [[False, False], [False, True], [True, True, False]]
+    assert found["told"] == ["open", "text", "open", "away"]
 
 
 async def test_attempts_are_short_at_first_and_lie_apart(browser: Browser, site: str) -> None:
