@@ -313,7 +313,7 @@ def _write(
 ) -> str:
     taken = {item.mid for item in accepted if item is not None}
     bundle = [mid for mid in offer.bundle if mid in taken]
-    transport = writer.Transport(local.ice_ufrag, local.ice_pwd, local.fingerprint, local.candidates)
+    transport = writer.Transport(local.ice_ufrag, local.ice_pwd, local.fingerprint, local.candidates, leg.version)
     lines = writer.session(local.cname, leg.version, bundle)
     for line, item in zip(offer.lines, accepted, strict=True):
         if item is None:

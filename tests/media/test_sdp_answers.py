@@ -1,5 +1,7 @@
 """What the bridge answers to real offers of Chromium, Firefox and aiortc."""
 
+import re
+
 import msgspec
 import pytest
 from aiortc.sdp import SessionDescription
@@ -86,8 +88,8 @@ def test_transport_is_ice_lite_passive_and_bundled(peer: str) -> None:
     assert "a=ice-lite" in lines
     assert lines.count("a=setup:passive") == lines.count("a=rtcp-mux") == 8
     for section in sections(answer.sdp):
-        assert "a=candidate:1 1 udp 2130706431 127.0.0.1 4000 typ host" in section
-        assert "a=candidate:2 1 udp 2130706175 2001:db8::1 4000 typ host" in section
+        assert "a=candidate:1 1 udp 1677852671 127.0.0.1 4000 typ host" in section
+        assert "a=candidate:2 1 udp 1677852415 2001:db8::1 4000 typ host" in section
         assert "a=end-of-candidates" in section
     assert not any("transport-cc" in line or "goog-remb" in line for line in lines)
 
@@ -276,6 +278,19 @@ def test_an_ice_restart_keeps_slots_and_ssrcs() -> None:
         answered(recorded("firefox")).sdp.splitlines()[1].split()[1],
         "2",
     ]
+
+
+def test_paths_after_an_ice_restart_rank_above_those_of_before() -> None:
+    """A browser prefers what its last negotiation found, and every candidate of it to every one of before."""
+    first = answered(recorded("chromium"))
+    again = answered(recorded("chromium"), previous=first.leg)
+    before, after = (
+        {int(priority) for priority in re.findall(r"^a=candidate:\d+ 1 udp (\d+) ", answer.sdp, re.MULTILINE)}
+        for answer in (first, again)
+    )
+    assert len(before) == len(after) == 2
+    # Lower than any of a browser's own, or those of its networks would decide.
+    assert max(before) < min(after) < 110 << 24
 
 
 def test_a_slot_that_pauses_comes_back_the_same() -> None:

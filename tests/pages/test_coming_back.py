@@ -39,20 +39,6 @@ def ufrags(offer: messages.Offer) -> list[str]:
     return re.findall(r"a=ice-ufrag:.*", offer.sdp)
 
 
-async def test_a_bridge_that_answers_is_left_alone(browser: Browser, site: str) -> None:
-    """A sign of another network costs one ping where all is well: no second socket, no new offer."""
-    async with visit(browser, site, admitted()) as here:
-        await in_a_call(here)
-        await here.page.evaluate(ANOTHER_NETWORK)
-        await here.bridge.expect(messages.Ping)
-        # Two reports are two seconds, in which anything else would have come.
-        for _ in range(2):
-            await here.bridge.expect(messages.Report)
-        assert here.bridge.connections == 1
-        assert len(here.bridge.offers) == 1
-        assert not (await here.state())["down"]
-
-
 async def test_a_dead_socket_is_replaced_without_waiting_for_it(browser: Browser, site: str) -> None:
     """Another is opened beside it and joined with the secret; media finds its way anew on the same connection."""
     async with visit(browser, site, admitted()) as here:
@@ -80,17 +66,44 @@ async def test_media_that_is_gone_is_restarted_over_the_same_socket(browser: Bro
 
 # Looks at how many packets have come: (ms, packets). The last of each is when they are found to have stopped.
 STALLS: Final = {
-    "short": ([(0, 0), (250, 20), (500, 40), (750, 40), (1000, 40)], []),
-    "once": ([(0, 0), (250, 20), (500, 40), (750, 40), (1000, 40), (1250, 40), (3000, 40)], [1250]),
-    "again": ([(0, 0), (250, 20), (500, 20), (1000, 20), (1250, 40), (1500, 40), (2000, 40)], [1000, 2000]),
-    "slept": ([(0, 0), (250, 20), (500, 40), (10_500, 40)], [10_500]),
-    "nearly silent": ([(0, 0), (250, 2), (500, 4), (1500, 4), (5000, 4)], []),
-    "never any": ([(0, 100), (250, 100), (1500, 100)], []),
+    "short": ([(0, 0), (200, 20), (400, 40), (600, 40), (750, 40)], []),
+    "once": ([(0, 0), (200, 20), (400, 40), (600, 40), (800, 40), (3000, 40)], [800]),
+    "again": ([(0, 0), (200, 20), (400, 20), (800, 20), (1000, 40), (1200, 40), (1400, 40)], [800, 1400]),
+    "slept": ([(0, 0), (200, 20), (400, 40), (10_400, 40)], [10_400]),
+    "nearly silent": ([(0, 0), (200, 2), (400, 4), (1500, 4), (5000, 4)], []),
+    "never any": ([(0, 100), (200, 100), (1500, 100)], []),
 }
 FIND_STALLS: Final = """(cases) => import('/static/js/flow.js').then(({ Flow }) => cases.map((looks) => {
     const flow = new Flow();
     return looks.filter(([at, packets]) => flow.take(at, packets)).map(([at]) => at);
 }))"""
+# Sockets that open, speak and close when the test says so.
+DOUBT: Final = """() => import('/static/js/line.js').then(({ Line }) => {
+    const made = [], told = [];
+    window.WebSocket = class {
+        static OPEN = 1;
+        constructor() { made.push(this); }
+        close() { this.closed = true; }
+    };
+    const line = new Line('ws://played');
+    for (const name of ['open', 'text', 'away']) line.addEventListener(name, () => told.push(name));
+    const states = () => made.map((one) => Boolean(one.closed));
+    const seen = [];
+    line.start();
+    made[0].onopen();
+    line.doubt();
+    line.doubt();
+    seen.push(states());
+    made[0].onmessage({ data: '{}' });
+    line.trust();
+    seen.push(states());
+    line.doubt();
+    made[2].onopen();
+    seen.push(states());
+    made[2].onclose();
+    line.stop();
+    return { seen, told };
+})"""
 FIND_TIMES: Final = """() => import('/static/js/line.js').then(({ backoff, patience }) => ({
     patience: [[0, 80], [0, 500], [1, 80], [20, 80], [0, null]].map((given) => patience(...given)),
     backoff: [0, 1, 5, 50].map((attempt) => [0, 0.5, 1].map((random) => backoff(attempt, random))),
@@ -98,10 +111,18 @@ FIND_TIMES: Final = """() => import('/static/js/line.js').then(({ backoff, patie
 
 
 async def test_packets_that_stop_are_noticed(browser: Browser, site: str) -> None:
-    """Many packets and then none for 0.7 s is a sign, once until more have come; few of them say nothing."""
+    """Many packets and then none for 0.4 s is a sign, once until more have come; few of them say nothing."""
     async with in_a_page(browser, site) as page:
         found = await page.evaluate(FIND_STALLS, [looks for looks, _ in STALLS.values()])
     assert dict(zip(STALLS, found, strict=True)) == {name: stalls for name, (_, stalls) in STALLS.items()}
+
+
+async def test_the_old_socket_stays_until_another_opens(browser: Browser, site: str) -> None:
+    """Doubt opens one more; a word on the old one closes that, and the opening of the new one closes the old."""
+    async with in_a_page(browser, site) as page:
+        found = await page.evaluate(DOUBT)
+    assert found["seen"] == [[False, False], [False, True], [True, True, False]]
+    assert found["told"] == ["open", "text", "open", "away"]
 
 
 async def test_attempts_are_short_at_first_and_lie_apart(browser: Browser, site: str) -> None:

@@ -13,14 +13,14 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
-from playwright.async_api import Playwright
+from playwright.async_api import Browser, Playwright
 
 from bridge.rooms.model import ParticipantId
 from loadtest.adapters import island
 from loadtest.network.place import Place, place
 from loadtest.network.profile import Profile
 from signalling import messages as m
-from tests.support.bridge import House, Visitor, running_house
+from tests.support.bridge import House, Visitor, open_link, running_house
 from tests.support.measured_call import FIND_HOST, HOST, browser_at
 from tests.support.media_checks import CHROMIUM, CHROMIUM_ARGS
 
@@ -71,13 +71,23 @@ async def call_of_two(playwright: Playwright, camera: str = "") -> AsyncIterator
             executable_path=CHROMIUM, headless=True, args=[*CHROMIUM_ARGS, FIND_HOST]
         )
         stack.push_async_callback(near.close)
-        doctor = await house.bring(near, m.Role.DOCTOR, DOCTOR, camera)
-        patient = await house.bring(far, m.Role.PATIENT, PATIENT, camera)
+        doctor = await _enter(house, near, m.Role.DOCTOR, DOCTOR, camera)
+        patient = await _enter(house, far, m.Role.PATIENT, PATIENT, camera)
         await doctor.admit("Patient")
         for one, other in ((doctor, patient), (patient, doctor)):
             await one.sees_and_hears(other)
             await watch(one, other)
         yield Call(house, where, pid, doctor, patient)
+
+
+async def _enter(house: House, browser: Browser, role: m.Role, identity: int, camera: str) -> Visitor:
+    link = await house.link(role, role.value.capitalize(), host=role is m.Role.DOCTOR)
+    context = await house.context(browser, identity, camera)
+    # A page without it is told of one network only, whatever the computer has: these draw their cameras.
+    await context.grant_permissions(["camera", "microphone"])
+    visitor = await open_link(context, link, identity)
+    await visitor.connected()
+    return visitor
 
 
 async def outage(seconds: float, call: Call) -> float:

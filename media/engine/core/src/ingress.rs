@@ -54,6 +54,7 @@ impl Shard {
             Err(error) => return leg.count_srtp_error(&error),
         };
         leg.row.last_in_us = now.0;
+        leg.ice.heed_media(datagram.from);
         let packet = &datagram.data[..plain.len];
         let report = leg.note_arrival(now, &header, packet);
         let Some(ready) = leg.register(now, &header, packet, plain.extended_sequence) else {

@@ -35,6 +35,7 @@ impl Shard {
             Err(error) => return leg.count_srtp_error(&error),
         };
         leg.row.last_in_us = now.0;
+        leg.ice.heed_media(datagram.from);
         if !leg.gate_open() {
             leg.row.gate_drops_in += 1;
             return;

@@ -37,6 +37,21 @@ fn media_follows_a_peer_to_its_new_address() {
     assert_eq!(world.peers[1].receivers[1].missing(), [0_u64; 0]);
 }
 
+/// A peer that sends from an address that it has proved is sent to there before it nominates it: its next check may be
+/// seconds away.
+#[test]
+fn media_goes_where_media_comes_from() {
+    let mut world = call();
+    world.prove_address(1, elsewhere(13));
+    let plain = world.peers[1].check(false);
+    world.inject(&mut [(elsewhere(13), plain)]);
+    world.peers[1].address = elsewhere(13);
+    world.run(ms(200));
+    let before = received(&world, 1);
+    world.run(ms(1_000));
+    assert!(received(&world, 1) > before + 100);
+}
+
 /// Media from an address that never proved a password is dropped unread, also if it is somebody's genuine media.
 #[test]
 fn media_without_a_check_is_dropped() {

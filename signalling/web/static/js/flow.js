@@ -1,8 +1,8 @@
 // Whether packets of the media connection still come. Their number is looked at a few times a second; it stands still
 // within some hundred milliseconds of an outage, of which ICE takes seconds to be sure.
 
-export const LOOK_MS = 250;
-const STALL_MS = 700;
+export const LOOK_MS = 200;
+const STALL_MS = 400;
 const LIVELY = 10; // packets in the second before they stopped: less may be a silence
 
 /** Judges the number of packets that have come so far, as one looks at it from time to time. Times in ms. */

@@ -33,8 +33,8 @@ export function legMark(sdp) {
 }
 
 /**
- * Events: `state` when `connected` may have changed, `receivers` when the slots are new, `doubt` when the network may be
- * away or another one, `stuck` when nothing but a new connection can help.
+ * Events: `state` when `connected` may have changed, `receivers` when the slots are new, `doubt` when the
+ * network may be away or another one, `stuck` when nothing but a new connection can help.
  */
 export class Peer extends EventTarget {
   pc = null;

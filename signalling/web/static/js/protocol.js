@@ -7,7 +7,7 @@ const REPLY_MS = 10_000;
 const WELCOME_MS = 10_000;
 const WELCOME_AGAIN_MS = 3000;
 const QUIET_MS = 10_000; // then the bridge is asked whether it is there
-const ANSWER_MS = { least: 100, trips: 2 };
+const ANSWER_MS = { least: 100, trips: 1.5 };
 const PASSING = new Set(["restarting", "too_slow", "join_timeout"]);
 const PASSING_WHEN_REJOINING = new Set(["internal", "too_many"]);
 
@@ -34,7 +34,7 @@ export class Channel extends EventTarget {
   #stopped = false;
   #welcomeTimer = 0;
   #quietTimer = 0;
-  #sent = 0;
+  #asked = 0; // when `join` was sent
   #trip = null; // the quickest answer so far
   #probing = null;
   #nextRef = 1;
@@ -88,30 +88,36 @@ export class Channel extends EventTarget {
   }
 
   /**
-   * The network may have changed: see whether the bridge answers, and try another socket if not soon. Resolves to
-   * whether it did answer on this one; if not, a `welcome` comes as soon as can be.
+   * The network may have changed: see whether the bridge answers, and try another socket if not soon, or at once where
+   * it is `sure`. Resolves to whether it did answer on this one; if not, a `welcome` comes as soon as can be.
    */
-  probe() {
+  probe(sure = false) {
     this.#line.hurry();
     if (!this.#joined) return Promise.resolve(false);
     this.#probing ??= this.#ask().finally(() => {
       this.#probing = null;
     });
+    if (sure) this.#line.doubt();
     return this.#probing;
   }
 
   async #ask() {
-    this.#sent = performance.now();
     const doubt = setTimeout(() => this.#line.doubt(), ANSWER_MS.least + ANSWER_MS.trips * (this.#trip ?? 0));
+    const answered = await this.#ping();
+    clearTimeout(doubt);
+    return answered;
+  }
+
+  /** Resolves to whether the bridge answers, and notes how long that takes. */
+  async #ping() {
+    const sent = performance.now();
     try {
       await this.request("ping");
-      this.#timed();
-      return true;
     } catch {
       return false;
-    } finally {
-      clearTimeout(doubt);
     }
+    this.#timed(sent);
+    return true;
   }
 
   #join() {
@@ -119,7 +125,7 @@ export class Channel extends EventTarget {
     this.tell({ type: "join", version: VERSION, ...this.#hello() });
     clearTimeout(this.#welcomeTimer);
     this.#welcomeTimer = setTimeout(() => this.#line.break(), this.#everJoined ? WELCOME_AGAIN_MS : WELCOME_MS);
-    this.#sent = performance.now();
+    this.#asked = performance.now();
   }
 
   #unjoin() {
@@ -159,9 +165,8 @@ export class Channel extends EventTarget {
     }
   }
 
-  /** An answer has come to what was sent at `#sent`. */
-  #timed() {
-    const took = performance.now() - this.#sent;
+  #timed(sent) {
+    const took = performance.now() - sent;
     this.#trip = Math.min(this.#trip ?? took, took);
   }
 
@@ -178,11 +183,12 @@ export class Channel extends EventTarget {
     this.#joined = true;
     this.#down = false;
     clearTimeout(this.#welcomeTimer);
-    this.#timed();
+    this.#timed(this.#asked);
     this.#heard();
     const again = this.#everJoined;
     this.#everJoined = true;
     this.#emit("welcome", { ...message, again });
+    this.#ping(); // for the next time that an answer is missed
   }
 
   #error(message) {

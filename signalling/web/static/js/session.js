@@ -22,7 +22,7 @@ export class Session extends EventTarget {
   #resumeKey;
   #resume;
   #selfMutes = 0;
-  #signs = new Signs(() => this.#doubt());
+  #signs = new Signs((sure) => this.#doubt(sure));
   #doubts = 0;
   #doubting = false;
   #told = new Map();
@@ -91,7 +91,7 @@ export class Session extends EventTarget {
     this.media.addEventListener("change", () => this.#mediaChanged());
     this.peer.addEventListener("state", () => this.#emit("media"));
     this.peer.addEventListener("receivers", () => this.#emit("receivers"));
-    this.peer.addEventListener("doubt", () => this.#doubt());
+    this.peer.addEventListener("doubt", () => this.#doubt(false));
     this.peer.addEventListener("stuck", () => this.#rescue(() => this.peer.renew()));
   }
 
@@ -186,17 +186,17 @@ export class Session extends EventTarget {
    * The network may be away, back or another one. If the bridge answers and media does not flow, its way has to be found
    * anew; if the bridge does not answer, the offer that follows the next join does that.
    */
-  async #doubt() {
+  async #doubt(sure) {
     this.#doubts += 1;
     if (this.#doubting) {
-      this.#channel.probe(); // what is under way may have been begun too early
+      this.#channel.probe(sure); // what is under way may have been begun too early
       return;
     }
     this.#doubting = true;
     try {
       for (let seen = 0; seen !== this.#doubts;) {
         seen = this.#doubts;
-        if ((await this.#channel.probe()) && !(await this.peer.flows())) await this.#rescue(() => this.peer.restart());
+        if ((await this.#channel.probe(sure)) && !(await this.peer.flows())) await this.#rescue(() => this.peer.restart());
       }
     } finally {
       this.#doubting = false;

@@ -3,7 +3,7 @@
 const TICK_MS = 500;
 const SLEPT_MS = 2000; // a timer that is later than this has slept, and the computer with it
 
-/** Calls `sign()` at each of them between `start` and `stop`. */
+/** Calls `sign(sure)` at each of them between `start` and `stop`; `sure` where a socket of before is hardly of use. */
 export class Signs {
   #sign;
   #until = null;
@@ -14,14 +14,14 @@ export class Signs {
 
   start() {
     this.#until = new AbortController();
-    const on = (target, names, handler = this.#sign) => {
-      for (const name of names) target?.addEventListener(name, () => handler(), { signal: this.#until.signal });
-    };
-    on(window, ["online", "offline", "pageshow"]);
-    on(navigator.connection, ["change"]);
-    on(document, ["resume"]);
-    on(document, ["visibilitychange"], () => {
-      if (!document.hidden) this.#sign();
+    const on = (target, name, handler) => target?.addEventListener(name, handler, { signal: this.#until.signal });
+    on(window, "online", () => this.#sign(true));
+    on(window, "offline", () => this.#sign(false));
+    on(window, "pageshow", () => this.#sign(false));
+    on(document, "resume", () => this.#sign(false));
+    on(navigator.connection, "change", () => this.#sign(false));
+    on(document, "visibilitychange", () => {
+      if (!document.hidden) this.#sign(false);
     });
     this.#watchSleep(this.#until.signal);
   }
@@ -34,7 +34,7 @@ export class Signs {
     let before = performance.now();
     const timer = setInterval(() => {
       const now = performance.now();
-      if (now - before > TICK_MS + SLEPT_MS) this.#sign();
+      if (now - before > TICK_MS + SLEPT_MS) this.#sign(false);
       before = now;
     }, TICK_MS);
     signal.addEventListener("abort", () => clearInterval(timer));
