@@ -22,7 +22,7 @@ ENGINE_SOURCES := $(shell find $(ENGINE)/wire/src $(ENGINE)/srtp/src $(ENGINE)/c
 
 .DEFAULT_GOAL := help
 .PHONY: help demo serve build check check-python check-engine format test test-engine guard test-python test-wheel \
-	check-and-test-engine browsers emulator coverage fuzz bench bench-network bench-peers figures lock clean
+	check-and-test-engine browsers emulator coverage fuzz bench bench-network bench-truth bench-peers figures lock clean
 
 help: ## List the commands.
 	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | sort | awk -F ':.*?## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -117,6 +117,9 @@ bench: build ## Measure; results as JSON under build/bench/.
 
 bench-network: build browsers emulator ## Calls in Chromium over bad links, a minute and a half each; ONLY=loss-10, WITHOUT=nack.
 	$(BIN)/python -m tests.e2e.bench_network $(ONLY) $(if $(WITHOUT),--without $(WITHOUT))
+
+bench-truth: build browsers emulator ## What the bridge says of links beside what was done to them; ONLY=loss-10.
+	$(BIN)/python -m tests.e2e.bench_truth $(ONLY)
 
 bench-peers: build ## Our bridge and Janus side by side; takes about six minutes and installs Debian's janus.
 	bash .ci/system-packages bench

@@ -106,7 +106,8 @@ class Fec(msgspec.Struct, frozen=True, kw_only=True):
 class Slot(msgspec.Struct, frozen=True, kw_only=True):
     """A stream that a leg can take: the bridge's own SSRC, and the payload types of the offer's m-line.
 
-    `fec` is None when no forward error correction was agreed.
+    `fec` is None when no forward error correction was agreed; `ccfb` says that reports on each packet by its
+    sequence number were (RFC 8888).
     """
 
     slot: int
@@ -115,6 +116,7 @@ class Slot(msgspec.Struct, frozen=True, kw_only=True):
     rtx_ssrc: int | None
     formats: tuple[Format, ...]
     fec: Fec | None = None
+    ccfb: bool = False
 
 
 class IceParams(msgspec.Struct, frozen=True, kw_only=True):

@@ -332,6 +332,8 @@ class TestReport(Wire, frozen=True, kw_only=True):
     sent_kbps: NotNegative
     down: Flow | None = None
     rtt_ms: NotNegative | None = None
+    capacity_kbps: NotNegative | None = None
+    concealed_percent: Percent | None = None
     frames: Count
     sound: bool
     ref: Ref

@@ -1,14 +1,19 @@
 """What the engine's counters say of each leg's link: loss, jitter, rate, round trip. Pure.
 
-Counts come from two places and at two paces. What a leg sends is counted here, at once; what it receives is
-known by its reports, once a second for pictures and every few seconds for sound alone. So loss is taken over
-the last two seconds *and* over at least one report: between two reports the last one holds, and is not a loss
-of 0.
+Counts come from three places and at their own paces. What a leg sends is counted here, at once. What it receives
+is known half a second later where it reports on each packet, as browsers do; else by its receiver reports, once a
+second for pictures and every few seconds for sound alone. So loss is taken over the last two seconds *and* over at
+least one report: between two reports the last one holds, and is not a loss of 0.
+
+Jitter of what a leg receives is that of its own link alone where it reports on each packet; in its receiver
+reports it has that of the sender's link in it, which `jitter_is_own` tells.
 """
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from math import ceil
+from statistics import median
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -22,6 +27,9 @@ WINDOW_S: Final = 2.0
 SLACK_S: Final = 0.25
 READINGS: Final = 12
 """Readings kept, one a second: sound alone is reported on every 2.5 to 7.5 s (RFC 3550 section 6.2, libwebrtc)."""
+WAITS: Final = 9
+FEW_WAITS: Final = 3
+"""Exact round trips that are kept to compare with, and what is too few of them."""
 
 
 class Totals(NamedTuple):
@@ -44,25 +52,65 @@ _SUMMED: Final = Totals._fields[1:-1]
 _COLUMNS: Final = ("leg", "direction", "index", *Totals._fields)
 
 
+class RoundTrips(NamedTuple):
+    """The last round trip that was measured, all together, and their number since the leg began; 0 for none.
+
+    `delay_*` is the same of reports on each packet: a round trip and what the receiver waits before it reports.
+    They come many times a second, and exact ones once in one to five seconds.
+    """
+
+    last_us: int = 0
+    sum_us: int = 0
+    times: int = 0
+    delay_sum_us: int = 0
+    delays: int = 0
+
+    def since(self, before: "RoundTrips") -> "RoundTrips":
+        """What was measured since then; nothing where counting began anew."""
+        grown = (new - old for new, old in zip(self[1:], before[1:], strict=True))
+        return RoundTrips(self.last_us, *(max(one, 0) for one in grown))
+
+    @property
+    def exact_ms(self) -> float | None:
+        """The mean of the exact ones."""
+        return self.sum_us / self.times / 1000 if self.times else None
+
+    @property
+    def delay_ms(self) -> float | None:
+        """The mean of what reports on each packet took."""
+        return self.delay_sum_us / self.delays / 1000 if self.delays else None
+
+    @property
+    def wait_ms(self) -> float | None:
+        """What receivers wait, negative by chance or where the link changed meanwhile; None if not known."""
+        exact, delay = self.exact_ms, self.delay_ms
+        return None if exact is None or delay is None else delay - exact
+
+
+_RTT_COLUMNS: Final = ("rtt_us", "rtt_sum_us", "rtts", "report_delay_sum_us", "report_delays")
+
+
 class Carries(NamedTuple):
     """What congestion control found of a receiver's link, where the receiver reports on each packet."""
 
     bits_per_second: int
     queue_us: int
     loss_ppm: int
+    wanted_bits_per_second: int = 0
+    """What would be sent if it carried that."""
 
 
-_LINK_COLUMNS: Final = ("estimate_bps", "link_queue_us", "link_loss_ppm")
+_LINK_COLUMNS: Final = ("estimate_bps", "link_queue_us", "link_loss_ppm", "wanted_bps")
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """All streams that carried anything, and the round trip of each leg in microseconds, at `at` seconds."""
+    """All streams that carried anything, and the round trips of each leg, at `at` seconds."""
 
     at: float
     totals: dict[Key, Totals]
     keys: dict[int, list[Key]]
-    rtt_us: dict[int, int]
+    round_trips: dict[int, RoundTrips]
     links: dict[int, Carries] = field(default_factory=dict)
 
 
@@ -77,8 +125,9 @@ def read(streams: Rows, legs: Rows, at: float) -> Reading:
             keys.setdefault(leg, []).append(key)
         totals[key] = one if before is None else _joined(before, one)
     numbers = legs["leg"].tolist()
-    rtt_us = dict(zip(numbers, legs["rtt_us"].tolist(), strict=True))
-    return Reading(at, totals, keys, rtt_us, dict(_links(numbers, legs)))
+    measured = zip(*(legs[name].tolist() for name in _RTT_COLUMNS), strict=True)
+    round_trips = dict(zip(numbers, map(RoundTrips._make, measured), strict=True))
+    return Reading(at, totals, keys, round_trips, dict(_links(numbers, legs)))
 
 
 def _links(numbers: list[int], legs: Rows) -> Iterator[tuple[int, Carries]]:
@@ -107,6 +156,8 @@ class Figures:
     bits_per_second: float = 0.0
     frames_per_second: float | None = None
     jitter_ms: float | None = None
+    jitter_is_own: bool = True
+    """Whether that is this link's alone, and not also that of a sender's link before it."""
     fresh: int = 0
     """Of the expected packets, those of which it was not known at the last reading."""
     fresh_lost: int = 0
@@ -143,18 +194,36 @@ def together(streams: list[Figures]) -> Figures:
     Its jitter is that of sound, whose packets leave one by one; a picture's packets wait for each other at the
     sender, which says little of the network.
     """
-    sound = [one.jitter_ms for one in streams if one.kind == 0 and one.jitter_ms is not None]
-    pictures = [one.jitter_ms for one in streams if one.kind == 1 and one.jitter_ms is not None]
+    shaken = [one for one in streams if one.jitter_ms is not None]
+    told = [one for one in shaken if one.kind == 0] or shaken
     return Figures(
         expected=sum(one.expected for one in streams),
         lost=sum(one.lost for one in streams),
         recovered=sum(one.recovered for one in streams),
         bursts=sum(one.bursts for one in streams),
         bits_per_second=sum(one.bits_per_second for one in streams),
-        jitter_ms=max(sound or pictures, default=None),
+        jitter_ms=max((one.jitter_ms for one in told if one.jitter_ms is not None), default=None),
+        jitter_is_own=all(one.jitter_is_own for one in told),
         fresh=sum(one.fresh for one in streams),
         fresh_lost=sum(one.fresh_lost for one in streams),
     )
+
+
+def as_heard(of: LegFigures, concealed: float | None) -> LegFigures:
+    """The same with what redundancy brought back of the sound that a leg receives, which only its player knows.
+
+    `concealed` is the share of sound that the player had to make up, None where it does not tell. That is all of
+    what was lost and not brought back, and more: what came too late.
+    """
+    if concealed is None:
+        return of
+    down = [_as_heard(one, concealed) if one.kind == 0 else one for one in of.down]
+    return replace(of, down=down)
+
+
+def _as_heard(sound: Figures, concealed: float) -> Figures:
+    left = min(ceil(concealed * sound.expected), sound.lost)
+    return replace(sound, recovered=max(sound.recovered, sound.lost - left))
 
 
 def since_began(reading: Reading, leg: int, seconds: float) -> LegFigures:
@@ -163,8 +232,8 @@ def since_began(reading: Reading, leg: int, seconds: float) -> LegFigures:
     for key in reading.keys.get(leg, ()):
         new = reading.totals[key]
         flows[key[1]].append(_figures_of(key, new, (_NOTHING, _NOTHING, _NOTHING), new.bytes, max(seconds, 0.001)))
-    rtt = reading.rtt_us.get(leg, 0)
-    return LegFigures(*flows, rtt / 1000 if rtt else None, reading.links.get(leg))
+    rtt_ms = reading.round_trips.get(leg, RoundTrips()).exact_ms
+    return LegFigures(*flows, rtt_ms, reading.links.get(leg))
 
 
 class History:
@@ -174,9 +243,12 @@ class History:
         self._readings: deque[Reading] = deque(maxlen=READINGS)
         self._base = Reading(0.0, {}, {}, {})
         """The reading at which the window begins."""
+        self._waits: dict[int, deque[float]] = {}
 
     def push(self, reading: Reading) -> None:
         """Take the newest reading."""
+        if self._readings:
+            self._note_waits(self._readings[-1], reading)
         self._readings.append(reading)
         before = reading.at - WINDOW_S + SLACK_S
         self._base = next((one for one in reversed(self._readings) if one.at <= before), self._readings[0])
@@ -189,8 +261,31 @@ class History:
         for key in now.keys.get(leg, ()):
             if (one := self._figures(key)) is not None:
                 flows[key[1]].append(one)
-        rtt = now.rtt_us.get(leg, 0)
-        return LegFigures(*flows, rtt / 1000 if rtt else None, now.links.get(leg))
+        return LegFigures(*flows, self._rtt_ms(leg), now.links.get(leg))
+
+    def _note_waits(self, before: Reading, now: Reading) -> None:
+        """Keep what receivers waited, of the seconds in which that can be told."""
+        self._waits = {leg: known for leg, known in self._waits.items() if leg in now.round_trips}
+        for leg, one in now.round_trips.items():
+            if (wait := one.since(before.round_trips.get(leg, RoundTrips())).wait_ms) is not None:
+                self._waits.setdefault(leg, deque(maxlen=WAITS)).append(wait)
+
+    def _rtt_ms(self, leg: int) -> float | None:
+        """The mean of the window.
+
+        Where there are reports on each packet it is that of their delays, less the median of what the receiver
+        waited of late: so one exact measurement more or less, on a link that shakes, or none since the link
+        changed, makes no difference.
+        """
+        now = self._readings[-1].round_trips.get(leg)
+        if now is None:
+            return None
+        window = now.since(self._base.round_trips.get(leg, RoundTrips()))
+        waits = self._waits.get(leg, ())
+        if len(waits) >= FEW_WAITS and window.delay_ms is not None:
+            return max(window.delay_ms - median(waits), 0.0)
+        last_ms = now.last_us / 1000 if now.last_us else None
+        return last_ms if window.exact_ms is None else window.exact_ms
 
     def _figures(self, key: Key) -> Figures | None:
         now = self._readings[-1]
@@ -200,8 +295,8 @@ class History:
             return None
         old = base.totals[key]
         size = max(new.bytes - old.bytes, 0)
-        # Without a report since then, what the one before said holds until the next.
-        known = old if new.expected > old.expected else self._before_last_report(key)
+        # Without a report since then, what the one before said holds while there is what to tell of.
+        known = old if new.expected > old.expected else self._before_last_report(key) if size else None
         if known is None and not size:
             return None
         latest = self._readings[-2].totals.get(key, old)
@@ -225,7 +320,7 @@ def _figures_of(
     expected = max(new.expected - known.expected, 0)
     lost = min(max(new.lost - known.lost, 0), expected)
     fresh = max(new.expected - latest.expected, 0)
-    is_up = key[1] == 0
+    is_up, is_own = key[1] == 0, new.transit_changes > 0
     return Figures(
         index=key[2],
         kind=new.kind,
@@ -235,7 +330,8 @@ def _figures_of(
         bursts=max(new.bursts - known.bursts, 0),
         bits_per_second=size * 8 / seconds,
         frames_per_second=max(new.frames - old.frames, 0) / seconds if is_up and new.kind == 1 else None,
-        jitter_ms=_jitter(new, old) if is_up else new.jitter_us / 1000,
+        jitter_ms=_jitter(new, old) if is_up or is_own else new.jitter_us / 1000,
+        jitter_is_own=is_up or is_own,
         fresh=fresh,
         fresh_lost=min(max(new.lost - latest.lost, 0), fresh),
     )

@@ -14,9 +14,10 @@ import structlog
 from bridge.app import trial_verdict
 from bridge.app.live import LiveRoom
 from bridge.app.ports import Links
-from bridge.app.quality import Figures, read, since_began, together
+from bridge.app.quality import Figures, LegFigures, as_heard, read, since_began, together
 from bridge.app.reconcile import loop_back
 from bridge.app.service import RoomService
+from bridge.app.verdict import FULL_SHARE
 from bridge.rooms.arrivals import may_test
 from bridge.rooms.model import InvitationId
 from media.api import EngineError, Snapshot
@@ -150,23 +151,23 @@ class Trial:
         )
 
     def _exchange(self, report: m.TestReport) -> trial_verdict.Exchange:
-        up, down, rtt_ms = self._measured()
-        if report.down is None:
-            down = None
-        elif down is not None:
-            down = _worse(down, report.down)
+        sender, receiver = self._measured()
+        concealed = None if report.concealed_percent is None else report.concealed_percent / 100
+        up, down = together(sender.up), together(as_heard(receiver, concealed).down)
         return trial_verdict.Exchange(
-            up=_way(up),
-            down=_way(down),
-            rtt_ms=report.rtt_ms if rtt_ms is None else rtt_ms,
+            up=_way(up, _flow(up), _up_kbps(up, report.capacity_kbps)),
+            down=None
+            if report.down is None
+            else _way(down, _received(down, report.down), _capacity_kbps(receiver)),
+            rtt_ms=next((rtt for rtt in (receiver.rtt_ms, sender.rtt_ms) if rtt is not None), report.rtt_ms),
             picture=report.frames > 0,
             sound=report.sound,
         )
 
-    def _measured(self) -> tuple[m.Flow | None, m.Flow | None, float | None]:
-        """Up and down by the engine's own count, None where nothing passed, and the round trip in ms."""
+    def _measured(self) -> tuple[LegFigures, LegFigures]:
+        """The sending leg and the receiving one by the engine's own count; nothing where nothing passed."""
         if self._looped_at is None:
-            return None, None, None
+            return LegFigures(), LegFigures()
         try:
             snapshot = self._snapshot()
         except EngineError as error:
@@ -174,29 +175,47 @@ class Trial:
             raise Rejected(Code.INTERNAL) from error
         now = read(snapshot.streams, snapshot.legs, self._service.outside.clock.monotonic())
         sender, receiver = (since_began(now, leg, now.at - self._looped_at) for leg in self._legs)
-        rtt_ms = sender.rtt_ms if receiver.rtt_ms is None else receiver.rtt_ms
-        return _passed(together(sender.up)), _passed(together(receiver.down)), rtt_ms
+        return sender, receiver
 
 
-def _passed(flow: Figures) -> m.Flow | None:
-    if not flow.bits_per_second:
+def _flow(figures: Figures) -> m.Flow:
+    return m.Flow(
+        loss_percent=round(100 * figures.loss, 1),
+        jitter_ms=round(figures.jitter_ms or 0.0, 1),
+        bitrate_kbps=round(figures.bits_per_second / 1000, 1),
+    )
+
+
+def _way(figures: Figures, flow: m.Flow, capacity_kbps: float | None) -> trial_verdict.Way | None:
+    """One direction; None where nothing passed."""
+    if not figures.bits_per_second:
         return None
-    return m.Flow(
-        loss_percent=round(100 * flow.loss, 1),
-        jitter_ms=round(flow.jitter_ms or 0.0, 1),
-        bitrate_kbps=round(flow.bits_per_second / 1000, 1),
-    )
+    left = round(100 * figures.loss_after, 1)
+    return trial_verdict.Way(flow=flow, left_percent=left, capacity_kbps=capacity_kbps)
 
 
-def _way(flow: m.Flow | None) -> trial_verdict.Way | None:
-    # The one place for a capacity: where the engine estimates what a leg's link carries, it goes in here.
-    return None if flow is None else trial_verdict.Way(flow=flow)
+def _received(figures: Figures, told: m.Flow) -> m.Flow:
+    """The way down; its rate is what arrived.
+
+    Where the page reports on each packet, the engine knows this way alone. What the page itself tells has in it
+    what the way up did before.
+    """
+    sent = _flow(figures)
+    loss, jitter = sent.loss_percent, sent.jitter_ms
+    if not figures.jitter_is_own:
+        loss, jitter = max(loss, told.loss_percent), max(jitter, told.jitter_ms)
+    return m.Flow(loss_percent=loss, jitter_ms=jitter, bitrate_kbps=told.bitrate_kbps)
 
 
-def _worse(sent: m.Flow, received: m.Flow) -> m.Flow:
-    """The way down by what the engine sent and by what the page says arrived: the rate is what arrived."""
-    return m.Flow(
-        loss_percent=max(sent.loss_percent, received.loss_percent),
-        jitter_ms=max(sent.jitter_ms, received.jitter_ms),
-        bitrate_kbps=received.bitrate_kbps,
-    )
+def _up_kbps(figures: Figures, capacity_kbps: float | None) -> float | None:
+    """What the way up carries by the page's word, where it is full: else nobody has looked how much that is."""
+    is_full = capacity_kbps is not None and figures.bits_per_second / 1000 > FULL_SHARE * capacity_kbps
+    return capacity_kbps if is_full else None
+
+
+def _capacity_kbps(receiver: LegFigures) -> float | None:
+    """What the way down carries, where more was wanted of it."""
+    carries = receiver.carries
+    if carries is None or carries.wanted_bits_per_second <= carries.bits_per_second:
+        return None
+    return carries.bits_per_second / 1000

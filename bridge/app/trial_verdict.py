@@ -1,38 +1,53 @@
 """What a test of the way to the bridge has shown: figures in, a verdict and its reasons out. Pure.
 
-The limits of `GOOD` are those below which the pages call a link good in a call (`stats.js`; a test holds the
-two together), so that a good test leads to a call whose sign is good. What is worse is weak as long as repair and
-a smaller picture keep a consultation going, and unusable beyond that.
+It says what the call would then show, no more and no less. A patient who is told that a link is weak looks for
+another one or telephones the surgery, for nothing if the call is good; one who is told that it is good has no
+second chance. So loss counts as in a call: what repair leaves decides, since that is what is seen and heard, and
+loss before repair only from where a call would name the link as at fault (`verdict`), since there is little room
+left to get worse.
+
+The limits of `GOOD` are those below which the pages call a link good in a call (`stats.js`; a test holds the two
+together). What is worse is weak as long as repair and a smaller picture keep a consultation going, and unusable
+beyond that.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from bridge.app.verdict import LOSS_BAD
 from signalling.messages import Flow, TestReason, TrialVerdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """At most this loss in percent, this jitter and round trip in ms; at least this capacity in kbit/s."""
+    """At most this loss in percent, jitter and round trip in ms; at least this capacity in kbit/s.
+
+    `left_percent` is loss after repair, `loss_percent` loss before it.
+    """
 
     loss_percent: float
+    left_percent: float
     jitter_ms: float
     rtt_ms: float
     capacity_kbps: float
 
 
 # 300 kbit/s is a workable floor and no more; pictures of a room's size want twice that.
-GOOD: Final = Limits(loss_percent=1, jitter_ms=30, rtt_ms=300, capacity_kbps=600)
+GOOD: Final = Limits(loss_percent=100 * LOSS_BAD, left_percent=1, jitter_ms=30, rtt_ms=300, capacity_kbps=600)
 # Repair and redundancy cope with a fifth of the packets lost, and sound alone takes 60 kbit/s.
-USABLE: Final = Limits(loss_percent=20, jitter_ms=250, rtt_ms=1000, capacity_kbps=60)
+USABLE: Final = Limits(loss_percent=20, left_percent=10, jitter_ms=250, rtt_ms=1000, capacity_kbps=60)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Way:
-    """One direction. `capacity_kbps` is what the way could carry, as far as somebody has estimated it."""
+    """One direction: figures before repair, and the loss in percent that is left after it.
+
+    `capacity_kbps` is what the way could carry, as far as somebody has estimated it.
+    """
 
     flow: Flow
+    left_percent: float = 0.0
     capacity_kbps: float | None = None
 
 
@@ -65,9 +80,9 @@ def judge(exchange: Exchange) -> tuple[TrialVerdict, list[TestReason]]:
 
 def _beyond(up: Way, down: Way, rtt_ms: float | None, limits: Limits) -> Iterator[TestReason]:
     """The limits that are overstepped, the most telling first."""
-    if up.flow.loss_percent > limits.loss_percent:
+    if _loses(up, limits):
         yield TestReason.LOSS_UP
-    if down.flow.loss_percent > limits.loss_percent:
+    if _loses(down, limits):
         yield TestReason.LOSS_DOWN
     if _less(up, limits):
         yield TestReason.RATE_UP
@@ -79,6 +94,10 @@ def _beyond(up: Way, down: Way, rtt_ms: float | None, limits: Limits) -> Iterato
         yield TestReason.JITTER_DOWN
     if rtt_ms is not None and rtt_ms > limits.rtt_ms:
         yield TestReason.DELAY
+
+
+def _loses(way: Way, limits: Limits) -> bool:
+    return way.flow.loss_percent > limits.loss_percent or way.left_percent > limits.left_percent
 
 
 def _less(way: Way, limits: Limits) -> bool:

@@ -5,9 +5,13 @@ jitter each way, what the page says of its processor, and how the bridge itself 
 A fault is named when it fills most of the last seconds, and held until they are clearly free of it, so that
 neither a lost second nor one good one changes the word.
 
-Loss down is charged to the receiver's own link, since the engine takes a sender's holes off it. Jitter is not
-free of the sender's in that way: of the jitter that a receiver reports, that of the worst sender whom it hears
-is taken off, as variances are.
+Loss down is charged to the receiver's own link, since the engine takes a sender's holes off it. So is jitter,
+where the receiver tells of each packet; of what others report, that of the worst sender whom they hear is taken
+off, as variances are.
+
+Loss counts as it is before repair, since a word on whose link is bad is meant for those who could do something
+about it, and repair hides a bad link until it no longer can. What repair leaves is what people hear and see: that
+is in the colour (`stats.js`), the opinion score, and the verdict of the test before entry (`trial_verdict`).
 """
 
 from collections import deque
@@ -171,7 +175,7 @@ class Judge:
         trails[Verdict.BRIDGE, "late"].add(now, bridge.late)
         trails[Verdict.BRIDGE, "drops"].add(now, bridge.drops)
         own = view.down.jitter_ms
-        if own is not None:
+        if own is not None and not view.down.jitter_is_own:
             own = sqrt(max(own**2 - (SENDERS_MARGIN * view.senders_jitter_ms) ** 2, 0.0))
         for verdict, flow, jitter in (
             (Verdict.UPLINK, view.up, view.up.jitter_ms),
@@ -183,9 +187,11 @@ class Judge:
                 if jitter is not None:
                     trails[verdict, "jitter"].add(now, jitter)
         if view.carries is not None:
-            # Thin is a link that is full; one that carries only sound is not known to be.
+            # Thin is a link that is full, or too narrow for what is left out; of one from which nobody wants more,
+            # nothing is known.
             carried = view.carries.bits_per_second
-            is_full = view.down.bits_per_second > FULL_SHARE * carried
+            is_short = view.carries.wanted_bits_per_second > carried
+            is_full = is_short or view.down.bits_per_second > FULL_SHARE * carried
             trails[Verdict.DOWNLINK, "thin"].add(now, float(is_full and carried < THIN_BITS_PER_SECOND))
         if view.hint is not None:
             self._note_hint(now, view, view.hint)

@@ -12,7 +12,7 @@ import numpy as np
 from bridge.app.lines import Assessment
 from bridge.app.live import LiveRoom
 from bridge.app.ports import Legs
-from bridge.app.quality import History, LegFigures, Rows, read, together
+from bridge.app.quality import History, LegFigures, Rows, as_heard, read, together
 from bridge.app.verdict import BridgeView, Judge, View
 from bridge.rooms.model import ParticipantId
 
@@ -75,8 +75,8 @@ class Watch:
         self._history.push(reading)
         self._shards.observe(snapshot)
         self._now = now
-        self._judges = {leg: judge for leg, judge in self._judges.items() if leg in reading.rtt_us}
-        self._latest = {leg: known for leg, known in self._latest.items() if leg in reading.rtt_us}
+        self._judges = {leg: judge for leg, judge in self._judges.items() if leg in reading.round_trips}
+        self._latest = {leg: known for leg, known in self._latest.items() if leg in reading.round_trips}
 
     def assess(self, live: LiveRoom, legs: Legs) -> dict[ParticipantId, Assessment]:
         """Everybody's figures and verdict."""
@@ -87,7 +87,7 @@ class Watch:
         for owner, media in live.legs.items():
             senders = [figures[leg] for leg in hears.get(media.leg, ()) if leg in figures]
             hint = media.hints.hint(self._now)
-            own = figures[media.leg]
+            own = as_heard(figures[media.leg], None if hint is None else hint.concealed_share)
             view = View(together(own.up), together(own.down), hint, _worst_jitter(senders), own.carries)
             judge = self._judges.setdefault(media.leg, Judge())
             found[owner] = Assessment(

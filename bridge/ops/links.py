@@ -145,7 +145,7 @@ class LinkCollector(Collector):
         return [self._line(one) for one in ranked[:count]]
 
     def _line(self, one: Assessment) -> dict[str, Any]:
-        hint = one.hint
+        hint, carries = one.hint, one.figures.carries
         return {
             "leg": one.leg,
             "verdict": one.verdict.value,
@@ -153,6 +153,7 @@ class LinkCollector(Collector):
             "rtt_ms": one.rtt_ms,
             "up": _way(together(one.figures.up), one.mos_up),
             "down": _way(together(one.figures.down), one.mos_down),
+            "down_carries_kbit_per_s": None if carries is None else round(carries.bits_per_second / 1000, 1),
             "frozen_percent": None
             if hint is None or hint.frozen_share is None
             else round(100 * hint.frozen_share, 1),

@@ -40,8 +40,9 @@ class Scenario:
     goals: Mapping[str, float] = field(default_factory=dict)
 
 
-# A round trip of 40 ms.
+# A round trip of 40 ms, and one of 300 ms, on which a packet that is asked for again comes late.
 _WAY: Final = Profile(delay_ms=20)
+_FAR: Final = Profile(delay_ms=150)
 _WIDE: Final = replace(_WAY, rate_bps=2_000_000)
 
 
@@ -64,6 +65,12 @@ SCENARIOS: Final = (
     _both("loss-10", "10 % lost, both ways", replace(_WAY, loss=0.10), 24.8, 0.3, 0.8),
     _both("loss-20", "20 % lost, both ways", replace(_WAY, loss=0.20), 22, 3, 3),
     _both("burst-5", "5 % lost in bursts of 4, both ways", replace(_WAY, loss=0.05, burst=4), 25, 0, 1),
+    Scenario(
+        "loss-5-far",
+        "5 % lost both ways, on a round trip of 300 ms",
+        (Step(0, replace(_FAR, loss=0.05), replace(_FAR, loss=0.05)),),
+        _FAR,
+    ),
     _both(
         "jitter-30",
         "0 to 30 ms more for each packet by itself, both ways",

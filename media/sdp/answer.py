@@ -24,7 +24,7 @@ from media.description import (
 )
 from media.sdp import extensions as ext
 from media.sdp import writer
-from media.sdp.codecs import Agreed, AgreedFec, Capabilities, agree, agree_fec
+from media.sdp.codecs import Agreed, AgreedFec, Capabilities, agree, agree_ccfb, agree_fec
 from media.sdp.errors import SdpError
 from media.sdp.offer import Direction, MediaLine, Offer, RemoteTransport, parse_offer
 from media.sdp.simulcast import SentEncoding
@@ -94,6 +94,7 @@ class _Accepted:
     source: int | None
     encodings: tuple[SentEncoding, ...]
     fec: AgreedFec | None
+    ccfb: bool
     place: SlotPlace | None = None
 
     @property
@@ -181,6 +182,8 @@ def _accept(
         # Encodings without their names in the packets could not be told apart.
         encodings=line.encodings if sends and ext.offers(line, ext.RID_URI, extensions.rid, "sendonly") else (),
         fec=agree_fec(line, capabilities, transport_cc=numbered),
+        # Transport-wide numbers say more, and go for the whole leg.
+        ccfb=extensions.transport_cc is None and agree_ccfb(line, capabilities),
     )
 
 
@@ -290,6 +293,7 @@ def _slots(accepted: list[_Accepted | None]) -> Iterator[Slot]:
                 ssrc=place.ssrc,
                 rtx_ssrc=place.rtx_ssrc if _has_rtx(item) else None,
                 fec=_fec(item, place),
+                ccfb=item.ccfb,
                 formats=tuple(agreed.format for agreed in item.agreed),
             )
 
@@ -337,5 +341,6 @@ def _section(item: _Accepted, leg: LegDescription, capabilities: Capabilities) -
         place=item.place,
         rtx_ssrc=item.place.rtx_ssrc if item.place is not None and _has_rtx(item) else None,
         fec=item.fec if item.place is not None else None,
+        ccfb=item.ccfb,
         cname=leg.cname,
     )

@@ -15,6 +15,7 @@ VIDEO_CODECS: Final = frozenset({"vp8", "h264", "vp9", "av1"})
 # goog-remb is left out on purpose: transport-wide feedback says the same and more, sooner.
 VIDEO_FEEDBACK: Final = ("nack", "nack pli", "ccm fir")
 TRANSPORT_CC: Final = "transport-cc"
+CCFB: Final = "ack ccfb"
 # The fmtp of an answer says what the answerer wants to receive. Stereo is not asked for: speech gains nothing
 # by it.
 OPUS_PARAMETERS: Final = ("minptime", "useinbandfec")
@@ -95,6 +96,15 @@ def agree(line: MediaLine, capabilities: Capabilities, *, transport_cc: bool) ->
     if all(item.format.codec == "telephone-event" for item in agreed):
         return ()
     return tuple(agreed)
+
+
+def agree_ccfb(line: MediaLine, capabilities: Capabilities) -> bool:
+    """Whether an m-line offers to report on each packet by its sequence number (RFC 8888 section 6).
+
+    Only on what the client receives: reports on what it sends go by transport-wide numbers.
+    """
+    offered = all(CCFB in codec.feedback for codec in line.codecs) and bool(line.codecs)
+    return offered and line.direction == "recvonly" and "feedback" not in capabilities.without
 
 
 def agree_fec(line: MediaLine, capabilities: Capabilities, *, transport_cc: bool) -> AgreedFec | None:

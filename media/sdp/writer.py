@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from media.description import SlotPlace
-from media.sdp.codecs import TRANSPORT_CC, Agreed, AgreedFec
+from media.sdp.codecs import CCFB, TRANSPORT_CC, Agreed, AgreedFec
 from media.sdp.offer import Direction, MediaLine
 from media.sdp.simulcast import SentEncoding
 
@@ -42,6 +42,7 @@ class Section:
     place: SlotPlace | None
     rtx_ssrc: int | None
     fec: AgreedFec | None
+    ccfb: bool
     cname: str
 
 
@@ -92,6 +93,8 @@ def media(section: Section, transport: Transport) -> list[str]:
     lines.append("a=rtcp-mux")
     if section.line.rtcp_rsize:
         lines.append("a=rtcp-rsize")
+    if section.ccfb:
+        lines.append(f"a=rtcp-fb:* {CCFB}")
     for item in section.agreed:
         lines += _format_lines(item)
     if section.fec is not None:

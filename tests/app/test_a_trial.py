@@ -12,7 +12,6 @@ from tests.app.fakes import token_of
 from tests.app.rig import Page, Rig, offer_of
 from tests.app.test_links_and_secrets import code_of
 
-LEGS = np.dtype([(n, "<u8") for n in ("leg", "rtt_us")])
 NO_SOURCES = m.Sources()
 SOURCES = m.Sources(mic="0", camera="1")
 GOOD_DOWN = m.Flow(loss_percent=0.0, jitter_ms=3.0, bitrate_kbps=800.0)
@@ -49,18 +48,16 @@ def report(**changes: object) -> m.TestReport:
     return m.TestReport(**given | changes)  # type: ignore[arg-type]
 
 
-def counts(rig: Rig, *, lost: int = 0, jitter_us: int = 2000, rtt_us: int = 30_000) -> None:
-    """Let the engine have counted, for every leg, 1000 packets each way with so many lost on the way up."""
+def counts(rig: Rig, *, lost: tuple[int, int] = (0, 0), jitter_us: int = 2000, rtt_us: int = 30_000) -> None:
+    """Let the engine have counted, for every leg, 1000 packets of sound each way with so many lost up and down."""
     numbers = sorted(rig.engine.legs)
 
     def snapshot() -> Snapshot:
         none = np.zeros((0, 0), np.uint64)
         jitter = {"jitter_us": jitter_us, "transit_changes": 100, "transit_changes_us": 100 * jitter_us}
         sent = jitter | {"bytes": 700_000, "expected": 1000}
-        rows = [
-            sent | {"leg": leg, "direction": way, "lost": lost * (way == 0)} for leg in numbers for way in (0, 1)
-        ]
-        legs = np.array([(leg, rtt_us) for leg in numbers], LEGS)
+        rows = [sent | {"leg": leg, "direction": way, "lost": lost[way]} for leg in numbers for way in (0, 1)]
+        legs = engine_rows.legs(dict.fromkeys(numbers, rtt_us))
         nothing = Latency(bounds_us=none, counts=none, sum_us=none, impossible=none)
         return Snapshot(legs=legs, streams=engine_rows.streams(*rows), shards=legs, latency=nothing)
 
@@ -87,7 +84,9 @@ async def test_own_media_come_back_and_the_verdict_is_told(rig: Rig) -> None:
     tested = await finish(rig, trial, report())
     assert (tested.verdict, tested.reasons, tested.rtt_ms) == (m.TrialVerdict.GOOD, [], 30.0)
     assert tested.up == m.Flow(loss_percent=0.0, jitter_ms=2.0, bitrate_kbps=800.0)
-    assert tested.down == GOOD_DOWN
+    assert tested.down == m.Flow(loss_percent=0.0, jitter_ms=2.0, bitrate_kbps=800.0), (
+        "the page's has the way up in it"
+    )
     rig.deliver()
     assert rig.engine.legs == {}
     assert len(rig.trials) == 0
@@ -100,7 +99,7 @@ async def test_loss_on_the_way_up_is_the_engines_to_say(rig: Rig) -> None:
     page = await rig.page(room)
     trial = await begin(rig, page)
     loop(trial, 1)
-    counts(rig, lost=40)
+    counts(rig, lost=(40, 0))
     tested = await finish(rig, trial, report())
     assert (tested.verdict, tested.reasons) == (m.TrialVerdict.WEAK, [m.TestReason.LOSS_UP])
     assert len(doctor.connection.roster.people) == 1
@@ -108,6 +107,30 @@ async def test_loss_on_the_way_up_is_the_engines_to_say(rig: Rig) -> None:
     told = {line.participant: line.tested for line in doctor.connection.roster.people}
     assert told == {doctor.participant: None, page.participant: m.TrialVerdict.WEAK}
     assert [line.tested for line in page.connection.roster.people] == [None]
+
+
+@pytest.mark.parametrize(
+    ("concealed", "verdict"), [(None, m.TrialVerdict.WEAK), (0.3, m.TrialVerdict.GOOD), (2.0, m.TrialVerdict.WEAK)]
+)
+async def test_what_redundancy_brings_back_is_not_held_against_a_link(
+    rig: Rig, concealed: float | None, verdict: m.TrialVerdict
+) -> None:
+    """Of 2 % lost on the way down, what is heard decides, where the page tells it."""
+    trial = await begin(rig, await rig.page(await rig.open_room()))
+    loop(trial, 1)
+    counts(rig, lost=(0, 20))
+    tested = await finish(rig, trial, report(concealed_percent=concealed))
+    assert tested.verdict is verdict
+    assert tested.down.loss_percent == 2.0
+
+
+async def test_a_way_up_that_is_thin_and_full_is_weak(rig: Rig) -> None:
+    """By the word of the page's own congestion control, which alone can know."""
+    trial = await begin(rig, await rig.page(await rig.open_room()))
+    loop(trial, 1)
+    counts(rig)
+    tested = await finish(rig, trial, report(capacity_kbps=500.0))
+    assert (tested.verdict, tested.reasons) == (m.TrialVerdict.WEAK, [m.TestReason.RATE_UP])
 
 
 @pytest.mark.parametrize("offers", [0, 1, 2])

@@ -1,18 +1,25 @@
 """Figures of a link from readings of counters. Each way in which figures lie has its test."""
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.app.lines import Assessment, person_stats
-from bridge.app.quality import Figures, History, LegFigures, read, together
+from bridge.app.quality import Figures, History, LegFigures, as_heard, read, together
 from signalling import messages as m
-from tests.app.engine_rows import legs, streams
+from tests.app.engine_rows import LEGS, Rows, legs, streams
 
 Row = dict[str, int]
 UP: Row = {"leg": 7, "direction": 0}
 DOWN: Row = {"leg": 7, "direction": 1}
 NOBODY = legs({})
+
+
+def trips(last: int, total: int, count: int, delays: int = 0, reports: int = 0) -> Rows:
+    """The row of leg 7 with its round trips in ms: the last, all together, their number, and those of reports."""
+    row = (7, 1000 * last, 1000 * total, count, 1000 * delays, reports)
+    return np.array([row], LEGS)
 
 
 def history(*readings: tuple[float, list[Row]], rtt_us: int = 0) -> History:
@@ -63,6 +70,17 @@ def test_ten_percent_loss_is_not_shown_as_zero() -> None:
     assert set(shown[5:]) == {0.1}
 
 
+def test_what_a_stream_lost_last_is_not_told_of_it_while_nothing_is_sent() -> None:
+    """A picture that is left out on a thin link loses nothing."""
+    found, shown = History(), []
+    for second in range(8):
+        sent = min(second, 3)
+        row = DOWN | {"bytes": 4000 * sent, "expected": 50 * sent, "lost": 10 * sent}
+        found.push(read(streams(row), NOBODY, float(second)))
+        shown.append(down(found).loss)
+    assert shown == [0.0, 0.2, 0.2, 0.2, 0.2, 0.0, 0.0, 0.0]
+
+
 def test_repair_does_not_make_loss_vanish() -> None:
     """Before and after repair are two figures."""
     rows = [[UP | {"expected": 0}], [UP | {"expected": 200, "lost": 20, "recovered": 19, "bursts": 10}]]
@@ -105,6 +123,45 @@ def test_jitter_is_that_of_the_window_and_of_sound() -> None:
         ),
     )
     assert up(found).jitter_ms == 2.0
+
+
+def test_jitter_down_is_the_links_own_where_each_packet_is_told_of() -> None:
+    """Else it is what the receiver reports, with the sender's in it."""
+    told = {"transit_changes_us": 400_000, "transit_changes": 100, "jitter_us": 50_000, "bytes": 1}
+    own = down(history((0.0, [DOWN]), (2.0, [DOWN | told])))
+    assert (own.jitter_ms, own.jitter_is_own) == (4.0, True)
+    reported = down(history((0.0, [DOWN]), (2.0, [DOWN | {"jitter_us": 50_000, "bytes": 1}])))
+    assert (reported.jitter_ms, reported.jitter_is_own) == (50.0, False)
+
+
+def test_what_a_player_made_up_is_all_that_was_left_of_lost_sound() -> None:
+    """Redundancy brought the rest; pictures, and players that do not tell, are as they were."""
+    rows = [DOWN | {"expected": 200, "lost": 20}, DOWN | {"index": 1, "kind": 1, "expected": 200, "lost": 20}]
+    figures = history((0.0, [DOWN, rows[1] | {"expected": 0, "lost": 0}]), (2.0, rows)).leg(7)
+    assert [one.loss_after for one in as_heard(figures, 0.01).down] == [0.01, 0.1]
+    assert as_heard(figures, 0.5) == as_heard(figures, None) == figures
+
+
+def test_a_round_trip_is_the_mean_of_the_window() -> None:
+    """A link that shakes is measured anew every second; where nothing was measured since, the last one holds."""
+    found = History()
+    for second, (last, total, count) in enumerate([(40, 40, 1), (60, 100, 2), (80, 180, 3), (80, 180, 3)]):
+        found.push(read(streams(UP), trips(last, total, count), float(second)))
+    assert found.leg(7).rtt_ms == 80.0
+    found.push(read(streams(UP), trips(80, 180, 3), 4.0))
+    assert found.leg(7).rtt_ms == 80.0
+
+
+def test_a_round_trip_that_changes_between_exact_ones_is_seen() -> None:
+    """Reports on each packet take 10 ms longer, and come all the time."""
+    found, shown = History(), []
+    for second in range(30):
+        exact, reports = second // 5 + 1, 10 * (second + 1)
+        delays = sum(10 * (50 + 100 * (at > 21)) for at in range(second + 1))
+        found.push(read(streams(UP), trips(40, 40 * exact, exact, delays, reports), float(second)))
+        shown.append(found.leg(7).rtt_ms)
+    assert shown[20:24] == [40.0, 40.0, 90.0, 140.0]
+    assert set(shown[24:]) == {140.0}, "the exact one that came meanwhile, and says 40, is one of several"
 
 
 def test_encodings_are_one_source() -> None:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.app.trial_verdict import GOOD, USABLE, Exchange, Way, judge
+from bridge.app.verdict import LOSS_BAD
 from signalling import messages as m
 from signalling.messages import Flow, TrialVerdict
 
@@ -16,9 +17,10 @@ STATS = Path(__file__).parents[2] / "signalling" / "web" / "static" / "js" / "st
 RANK = {TrialVerdict.GOOD: 0, TrialVerdict.WEAK: 1, TrialVerdict.UNUSABLE: 2}
 
 
-def way(loss: float = 0.0, jitter: float = 5.0, capacity: float | None = None) -> Way:
+def way(loss: float = 0.0, jitter: float = 5.0, capacity: float | None = None, left: float = 0.0) -> Way:
     """One direction at 800 kbit/s."""
-    return Way(flow=Flow(loss_percent=loss, jitter_ms=jitter, bitrate_kbps=800.0), capacity_kbps=capacity)
+    flow = Flow(loss_percent=loss, jitter_ms=jitter, bitrate_kbps=800.0)
+    return Way(flow=flow, left_percent=left, capacity_kbps=capacity)
 
 
 def exchange(up: Way | None = None, down: Way | None = None, **changes: object) -> Exchange:
@@ -31,9 +33,10 @@ def exchange(up: Way | None = None, down: Way | None = None, **changes: object) 
     ("given_", "verdict", "reasons"),
     [
         (exchange(), "good", []),
-        (exchange(way(1.0, 30.0), way(1.0, 30.0), rtt_ms=300.0), "good", []),
+        (exchange(way(3.0, 30.0, left=1.0), way(3.0, 30.0, left=1.0), rtt_ms=300.0), "good", []),
         (exchange(rtt_ms=None), "good", []),
         (exchange(way(4.0)), "weak", ["loss_up"]),
+        (exchange(down=way(2.0, left=1.5)), "weak", ["loss_down"]),
         (exchange(down=way(10.0, 100.0)), "weak", ["loss_down", "jitter_down"]),
         (exchange(way(jitter=60.0), rtt_ms=400.0), "weak", ["jitter_up", "delay"]),
         (exchange(way(capacity=300.0), way(capacity=2000.0)), "weak", ["rate_up"]),
@@ -41,6 +44,7 @@ def exchange(up: Way | None = None, down: Way | None = None, **changes: object) 
         (exchange(picture=False), "weak", ["no_picture"]),
         (exchange(sound=False), "weak", ["no_sound"]),
         (exchange(way(21.0), way(3.0)), "unusable", ["loss_up"]),
+        (exchange(way(12.0, left=11.0), way(3.0)), "unusable", ["loss_up"]),
         (exchange(way(capacity=50.0), way(3.0)), "unusable", ["rate_up"]),
         (exchange(down=way(jitter=300.0), rtt_ms=1200.0), "unusable", ["jitter_down", "delay"]),
     ],
@@ -57,13 +61,14 @@ def test_a_way_through_which_nothing_comes_is_blocked(up: Way | None, down: Way 
     assert judge(silent) == (TrialVerdict.UNUSABLE, [m.TestReason.BLOCKED])
 
 
-FIGURES = st.tuples(*[st.floats(0, 100)] * 2, *[st.floats(0, 1000)] * 2, st.floats(0, 3000))
+FIGURES = st.tuples(*[st.floats(0, 100)] * 4, *[st.floats(0, 1000)] * 2, st.floats(0, 3000))
 
 
 def of(figures: tuple[float, ...]) -> Exchange:
-    """An exchange with loss up and down, jitter up and down, and a round trip."""
-    loss_up, loss_down, jitter_up, jitter_down, rtt = figures
-    return exchange(way(loss_up, jitter_up), way(loss_down, jitter_down), rtt_ms=rtt)
+    """An exchange with loss before and after repair, jitter up and down, and a round trip."""
+    loss_up, loss_down, left_up, left_down, jitter_up, jitter_down, rtt = figures
+    up, down = way(loss_up, jitter_up, left=left_up), way(loss_down, jitter_down, left=left_down)
+    return exchange(up, down, rtt_ms=rtt)
 
 
 @given(FIGURES, FIGURES)
@@ -78,14 +83,17 @@ def test_a_link_that_is_worse_in_everything_is_never_called_better(
 
 
 def test_a_good_test_leads_to_a_call_whose_sign_is_good() -> None:
-    """The pages' limits for a good link in a call are those of a good verdict, freezes apart: a test has none.
+    """The limits of a good verdict are those of a good sign in a call, freezes apart: a test has none.
 
-    A call's loss is that after repair and a test's that before it, so a good test promises no more than it can.
+    For the sign that is loss after repair; from `LOSS_BAD` before repair on a call names the link as at fault, and
+    then its sign is not good either.
     """
     found = re.search(r"const GOOD = (\{.+?\});", STATS.read_text())
     assert found is not None
     page = json.loads(re.sub(r"(\w+):", r'"\1":', found[1]))
     assert page.pop("frozen") > 0
-    assert page == {"loss": GOOD.loss_percent, "jitter": GOOD.jitter_ms, "rtt": GOOD.rtt_ms}
+    assert page == {"loss": GOOD.left_percent, "jitter": GOOD.jitter_ms, "rtt": GOOD.rtt_ms}
+    assert GOOD.loss_percent == 100 * LOSS_BAD
     assert GOOD.loss_percent < USABLE.loss_percent
+    assert GOOD.left_percent < USABLE.left_percent
     assert GOOD.capacity_kbps > USABLE.capacity_kbps

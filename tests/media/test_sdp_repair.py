@@ -49,6 +49,31 @@ def test_a_peer_without_feedback_is_left_alone() -> None:
     assert "transport" not in answer.sdp.replace("a=rtcp-fb", "")
 
 
+CCFB_LINE = "a=rtcp-fb:* ack ccfb"
+
+
+def offers_ccfb(peer: str) -> str:
+    """A recorded offer whose slots, and camera, offer reports by sequence number (RFC 8888 section 6)."""
+    offer = recorded(peer)
+    for number in (CAMERA, AUDIO_SLOT, VIDEO_SLOT):
+        offer = in_section(offer, number, "a=rtcp-mux\r\n", f"a=rtcp-mux\r\n{CCFB_LINE}\r\n")
+    return offer
+
+
+def test_reports_by_sequence_number_are_agreed_for_what_a_client_receives() -> None:
+    """Where it offers them and no transport-wide numbers, which say more and go for the whole leg."""
+    offer = "".join(
+        line
+        for line in offers_ccfb("chromium").splitlines(keepends=True)
+        if TRANSPORT_CC not in line and "transport-cc" not in line
+    )
+    answer = answered(offer, capabilities=FEEDBACK)
+    assert [slot.ccfb for slot in answer.leg.slots] == [True, False, True, False, False]
+    assert [CCFB_LINE in section for section in sections(answer.sdp)].count(True) == 2
+    assert not any(answered(offers_ccfb("chromium"), capabilities=FEEDBACK).leg.slots[at].ccfb for at in (0, 2))
+    assert CCFB_LINE not in answered(offer, capabilities=PLAIN).sdp
+
+
 def test_a_format_that_does_not_offer_feedback_has_none() -> None:
     """The rtcp-fb line is a matter of each payload type."""
     offer = in_section(recorded(CHROMIUM), CAMERA, "a=rtcp-fb:96 transport-cc\r\n", "")

@@ -72,4 +72,5 @@ def test_the_worst_legs_come_first_and_nothing_names_anybody() -> None:
     assert worst[0]["up"]["loss_percent"] == 20.0
     assert worst[0]["up"]["loss_after_percent"] == 10.0
     json.dumps(worst)
-    assert set(worst[0]) == {"leg", "verdict", "for_s", "rtt_ms", "up", "down", "frozen_percent"}
+    figures = {"rtt_ms", "up", "down", "down_carries_kbit_per_s", "frozen_percent"}
+    assert set(worst[0]) == {"leg", "verdict", "for_s"} | figures

@@ -113,7 +113,7 @@ async def record(stage: Stage, scenario: Scenario, **config: Any) -> Recording:
     stage.quiet(scenario)
     with tempfile.TemporaryDirectory() as folder:
         async with running_house(Path(folder), address=island.ADDRESS, name=HOST, **config) as house:
-            receiver, sender = await _couple(stage, house)
+            receiver, sender = await couple(stage, house)
             if scenario.witness:
                 doctor = receiver
                 receiver = await _enter(house, stage.sender_browser, m.Role.RELATIVE, RECEIVER, NO_CAMERA)
@@ -125,7 +125,8 @@ async def record(stage: Stage, scenario: Scenario, **config: Any) -> Recording:
                 raise AssertionError(f"{scenario.name}: {error}; {house.log[-5:]}") from error
 
 
-async def _couple(stage: Stage, house: House) -> tuple[Visitor, Visitor]:
+async def couple(stage: Stage, house: House) -> tuple[Visitor, Visitor]:
+    """A doctor who looks and listens, and a patient with camera and microphone, in one call."""
     receiver = await _enter(house, stage.receiver_browser, m.Role.DOCTOR, RECEIVER, NO_CAMERA)
     sender = await _enter(house, stage.sender_browser, m.Role.PATIENT, SENDER)
     await receiver.admit("Patient")
@@ -150,7 +151,7 @@ async def _record(stage: Stage, scenario: Scenario, receiver: Visitor, sender: V
     clock = asyncio.get_running_loop().time
     who = await sender.participant()
     tile = f"document.querySelector('#stage .tile[data-participant=\"{who}\"] video')"
-    await _climb(sender)
+    await climb(sender)
     sent = await _own_pictures(sender)
     await receiver.page.evaluate(f"window.__meter.watch({tile})")
     found = Recording(0.0, (0.0, 0.0), 0.0, sent=sent)
@@ -174,13 +175,13 @@ async def _record(stage: Stage, scenario: Scenario, receiver: Visitor, sender: V
     return found
 
 
-async def _climb(sender: Visitor) -> None:
+async def climb(sender: Visitor) -> None:
     """Wait until the sender sends what it is to, or as long as that may take; the samples tell what it sent."""
     clock = asyncio.get_running_loop().time
-    end, last, good = clock() + _CLIMB_S, await _stats(sender), 0
+    end, last, good = clock() + _CLIMB_S, await stats(sender), 0
     while clock() < end and good < _CLIMBED_S:
         await asyncio.sleep(1)
-        now = await _stats(sender)
+        now = await stats(sender)
         sent = [one.total("video", "outbound-rtp", "bytesSent") for one in (last, now)]
         rate = (sent[1] - sent[0]) * 8000 / (now.at_ms - last.at_ms)
         whole = max(row.get("frameHeight", 0) for row in now.rows if row["type"] == "outbound-rtp") >= HEIGHT
@@ -199,10 +200,10 @@ async def _look(found: Recording, receiver: Visitor, sender: Visitor) -> None:
     """Note both pages' statistics; of what the receiver gets, only what the sender sends."""
     who = await sender.participant()
     slots = await receiver.state(f"s.layout.filter((one) => one.participant === '{who}').map((one) => one.mid)")
-    seen = await _stats(receiver)
+    seen = await stats(receiver)
     rows = [row for row in seen.rows if row["type"] != "inbound-rtp" or row.get("mid") in slots]
     found.receiver.append(Stats(seen.at_ms, rows))
-    found.sender.append(await _stats(sender))
+    found.sender.append(await stats(sender))
 
 
 async def _own_pictures(sender: Visitor) -> list[Shown]:
@@ -218,7 +219,8 @@ async def _taken(visitor: Visitor) -> list[Shown]:
     return [Shown(*row) for row in taken["rows"]]
 
 
-async def _stats(visitor: Visitor) -> Stats:
+async def stats(visitor: Visitor) -> Stats:
+    """The statistics of a page's connection now."""
     taken = await visitor.page.evaluate("window.__meter.stats()")
     return Stats(taken["at"], taken["found"])
 

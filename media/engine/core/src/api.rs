@@ -126,6 +126,10 @@ pub struct SlotSpec {
     /// Forward error correction, if negotiated.
     #[serde(default)]
     pub fec: Option<FecSpec>,
+    /// The receiver reports on each packet by its sequence number (RFC 8888). Of no effect on a leg with transport-wide
+    /// numbers, which say more.
+    #[serde(default)]
+    pub ccfb: bool,
 }
 
 /// ICE credentials (RFC 8445); the engine is the lite side.

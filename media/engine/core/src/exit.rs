@@ -12,6 +12,7 @@ use crate::rewrite::Outgoing;
 use crate::slot::Slot;
 use crate::stats::LegRow;
 use crate::time::Micros;
+use crate::told::Told;
 use engine_srtp::Outbound;
 use engine_wire::payload::{rtx, vp8};
 use engine_wire::rtp::{FixedHeader, FIXED_HEADER_LEN, NUMBER, NUMBERED_HEADER_LEN};
@@ -42,6 +43,7 @@ pub(crate) struct Exit<'a> {
     outbound: &'a mut Outbound,
     row: &'a mut LegRow,
     link: Option<&'a mut Link>,
+    told: Option<&'a mut Told>,
 }
 
 impl Leg {
@@ -54,6 +56,7 @@ impl Leg {
             outbound: self.outbound.as_mut()?,
             row: &mut self.row,
             link: self.link.as_deref_mut(),
+            told: self.told.as_deref_mut(),
         };
         Some((exit, &mut self.slots))
     }
@@ -178,18 +181,27 @@ impl Exit<'_> {
     ) -> usize {
         let overhead = self.outbound.profile().rtp_overhead();
         let link = self.link.as_deref_mut().filter(|_| frame.numbered);
-        let start = match link {
+        let extension = link.as_ref().and_then(|link| link.extension());
+        let start = match extension {
             Some(_) => NUMBERED_HEADER_LEN,
             None => FIXED_HEADER_LEN,
         };
         let plain = start + payload;
         let room = out.room(plain + overhead);
-        if let Some(link) = link {
-            let name = (frame.header.ssrc, frame.header.sequence);
-            let number = link.note_sent(self.now, plain + overhead, frame.kind, name);
-            frame.header.write_numbered(room, link.extension(), number);
-        } else {
-            frame.header.write(room);
+        let (now, bytes) = (self.now, plain + overhead);
+        match (link, extension) {
+            (Some(link), Some(id)) => {
+                let number = link.note_sent(now, bytes, frame.kind, &frame.header);
+                frame.header.write_numbered(room, id, number);
+                if let Some(told) = self.told.as_deref_mut() {
+                    told.note_sent(now, number, frame.header.ssrc);
+                }
+            }
+            (Some(link), None) => {
+                link.note_sent_as(now, bytes, frame.kind, &frame.header);
+                frame.header.write(room);
+            }
+            (None, _) => frame.header.write(room),
         }
         write(&mut room[..plain], start);
         let Ok(len) = self.outbound.protect_rtp(room, plain, start, sequence) else {

@@ -190,7 +190,7 @@ impl Shard {
         self.at_work = Some(leg.room);
         let (id, room) = (leg.id, leg.room);
         let source = &mut leg.sources[position];
-        let (repairs, kind) = (source.repairs(), source.spec.kind);
+        let (is_kept, kind) = (source.is_kept(), source.spec.kind);
         let key_frames = group.iter().filter(|r| r.key_frame).count() as u64;
         let clocks = Clocks::of(source, id, (number, key_frames > 0));
         let Some(stream) = source.stream(id, number) else {
@@ -202,7 +202,7 @@ impl Shard {
             return;
         }
         encoding.row.keyframes += key_frames;
-        if encoding.keeps(now, repairs) && !encoding.takers.is_empty() {
+        if encoding.keeps(now, is_kept) && !encoding.takers.is_empty() {
             let kept_for = encoding.kept_for();
             remember(encoding.cache_mut(kind), (now, kept_for), group, batch);
         }

@@ -12,6 +12,12 @@ const WINDOW: u64 = 1024;
 /// Half the time for which a number waits at the least. Reordering on real networks is over long before.
 const SETTLED_AFTER: Micros = Micros::from_millis(125);
 
+/// A stream from which nothing came for so long has stopped, or lost all of it.
+const STOPPED: Micros = Micros::from_millis(1_000);
+/// With fewer numbers a second left out in that time it had stopped: what it lost last was lost before, and nobody can tell
+/// when.
+const GOES_ON: u64 = 5;
+
 /// Counts since the stream began. Each only grows.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Fates {
@@ -34,6 +40,7 @@ pub struct Ledger {
     next: u64,
     /// The highest number at two moments: what is below the older one has waited long enough.
     marks: [(Micros, u64); 2],
+    highest: u64,
     in_burst: bool,
     fates: Fates,
 }
@@ -46,6 +53,7 @@ impl Ledger {
             repaired: Flags::default(),
             next: first,
             marks: [(now, first); 2],
+            highest: first,
             in_burst: false,
             fates: Fates::default(),
         };
@@ -55,6 +63,11 @@ impl Ledger {
 
     /// A packet that came by itself, ahead of the others or behind them.
     pub fn receive(&mut self, now: Micros, sequence: u64, highest: u64) {
+        if self.has_stopped(now, sequence) {
+            self.go_on(now, sequence);
+            return;
+        }
+        self.highest = self.highest.max(sequence);
         if sequence >= self.next {
             self.make_room(sequence);
             self.received.set(sequence);
@@ -78,7 +91,27 @@ impl Ledger {
     /// The sender jumped over numbers that it never sent: what follows `last` begins at `sequence`.
     pub fn jump(&mut self, now: Micros, last: u64, sequence: u64) {
         self.settle_below(last + 1);
-        self.next = sequence;
+        self.begin(now, sequence);
+    }
+
+    const fn has_stopped(&self, now: Micros, sequence: u64) -> bool {
+        let away = now.since(self.marks[1].0);
+        let left_out = sequence.saturating_sub(self.highest);
+        away.0 >= STOPPED.0 && left_out * 1_000_000 < GOES_ON * away.0
+    }
+
+    /// After a stop: what was not settled before it never will be.
+    fn go_on(&mut self, now: Micros, sequence: u64) {
+        for number in self.next..=self.highest.min(self.next + WINDOW) {
+            self.received.take(number);
+            self.repaired.take(number);
+        }
+        self.in_burst = false;
+        self.begin(now, sequence.max(self.next));
+    }
+
+    fn begin(&mut self, now: Micros, sequence: u64) {
+        (self.next, self.highest) = (sequence, sequence);
         self.marks = [(now, sequence); 2];
         self.received.set(sequence);
     }
@@ -220,6 +253,29 @@ mod tests {
         assert!(ledger.is_settled(5));
         ledger.recover(5);
         assert_eq!((ledger.fates().lost, ledger.fates().recovered), (2, 1));
+    }
+
+    #[test]
+    fn what_was_lost_before_a_stop_is_not_told_of_after_it() {
+        let mut ledger = Ledger::new(at(0), 0);
+        for number in (1..100).filter(|number| *number < 95 || number % 2 == 1) {
+            ledger.receive(at(number * 20), number, number);
+        }
+        let before = ledger.fates();
+        for number in 103..150 {
+            ledger.receive(at(30_000 + number * 20), number, number);
+        }
+        assert_eq!(ledger.fates().lost, before.lost);
+        assert!(ledger.fates().expected > before.expected + 20);
+    }
+
+    #[test]
+    fn what_an_outage_takes_is_lost() {
+        let mut ledger = Ledger::new(at(0), 0);
+        for number in (1..400).filter(|number| !(100..250).contains(number)) {
+            ledger.receive(at(number * 20), number, number);
+        }
+        assert_eq!((ledger.fates().lost, ledger.fates().bursts), (150, 1));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use crate::slot::Slot;
 use crate::source::Source;
 use crate::stats::LegRow;
 use crate::time::{ntp_to_micros, Micros};
+use crate::told::Told;
 use engine_srtp::{Inbound, Outbound};
 use std::net::SocketAddr;
 
@@ -43,20 +44,22 @@ pub struct Leg {
     pub row: LegRow,
     /// When the shard looks after this leg next.
     pub wake: Micros,
-    /// Encrypts what it gets.
-    pub outbound: Option<Outbound>,
     /// Congestion control towards it, while its gate is open, if it reports on each packet.
     pub link: Option<Box<Link>>,
-    /// Its name.
-    pub id: LegId,
+    /// What it has told of each packet to it; by transport-wide numbers.
+    pub told: Option<Box<Told>>,
+    /// Reports on what comes from it, while its gate is open, if it numbers its packets.
+    pub arrivals: Option<Box<Arrivals>>,
     /// Its room.
     pub room: RoomId,
+    /// Encrypts what it gets.
+    pub outbound: Option<Outbound>,
+    /// Its name.
+    pub id: LegId,
     /// What it sends.
     pub sources: Vec<Source>,
     /// Decrypts what the peer sends.
     pub inbound: Option<Inbound>,
-    /// Reports on what comes from it, while its gate is open, if it numbers its packets.
-    pub arrivals: Option<Box<Arrivals>>,
     /// Header extensions.
     pub extensions: Extensions,
     /// Canonical name of our streams.
@@ -84,6 +87,7 @@ impl Leg {
             outbound: None,
             link: None,
             arrivals: None,
+            told: None,
             sources: sources.into_iter().map(Source::new).collect(),
             slots: slots.into_iter().map(Slot::new).collect(),
             extensions,
@@ -122,9 +126,12 @@ impl Leg {
         let id = self.extensions.transport_cc.filter(|_| on);
         let numbered = self.slots.iter().any(|slot| slot.numbered);
         let reported = self.sources.iter().any(Source::wants_reports);
-        self.link = id
-            .filter(|_| numbered)
-            .map(|id| Box::new(Link::new(now, id)));
+        // Without transport-wide numbers reports may go by sequence numbers (RFC 8888).
+        let by_sequence = on && self.slots.iter().any(|slot| slot.spec.ccfb);
+        let is_told = numbered && (id.is_some() || by_sequence);
+        self.link = is_told.then(|| Box::new(Link::new(now, id)));
+        let told = id.filter(|_| is_told).map(|_| Told::new(now, &self.slots));
+        self.told = told.map(Box::new);
         self.arrivals = id.filter(|_| reported).map(|_| Box::default());
     }
 
@@ -190,12 +197,15 @@ impl Leg {
 
     /// Counters with what is computed on demand.
     pub fn snapshot(&self) -> LegRow {
+        let delays = self.told.as_deref().map(Told::delays).unwrap_or_default();
         LegRow {
             leg: self.id.0,
             room: self.room.0,
             gate_open: u64::from(self.gate_open),
             connected: u64::from(self.ice.selected().is_some()),
             secured: u64::from(self.outbound.is_some()),
+            report_delay_sum_us: delays.sum_us,
+            report_delays: delays.count,
             ..self
                 .link
                 .as_deref()

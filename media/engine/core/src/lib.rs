@@ -56,6 +56,8 @@ pub mod source;
 pub mod speaker;
 pub mod stats;
 pub mod time;
+pub mod told;
+mod upkeep;
 
 pub use api::{Command, Event};
 pub use contain::Locate;

@@ -8,7 +8,8 @@ use crate::bwe::{Estimator, Fate, Kind};
 use crate::pacer::{Pacer, Urgency};
 use crate::stats::LegRow;
 use crate::time::Micros;
-use engine_wire::rtcp::TransportFeedback;
+use engine_wire::rtcp::{CongestionFeedback, TransportFeedback};
+use engine_wire::rtp::FixedHeader;
 
 /// First guess: what carries sound and a small picture, on which the first probes build.
 const START_BPS: u32 = 400_000;
@@ -63,8 +64,8 @@ impl Held {
 /// Congestion control and pacing towards one leg.
 #[derive(Debug)]
 pub struct Link {
-    /// Identifier of the transport-wide number's header extension.
-    extension: u8,
+    /// Identifier of the transport-wide number's header extension; none for a receiver that reports by RFC 8888.
+    extension: Option<u8>,
     estimator: Estimator,
     pacer: Pacer<Held>,
     wanted_bps: u32,
@@ -77,8 +78,8 @@ pub struct Link {
 }
 
 impl Link {
-    /// A link of which nothing is known yet; `extension` is the negotiated identifier, 1 to 14.
-    pub fn new(now: Micros, extension: u8) -> Self {
+    /// A link of which nothing is known yet; `extension` is the negotiated identifier, 1 to 14, if there is one.
+    pub fn new(now: Micros, extension: Option<u8>) -> Self {
         Self {
             extension,
             estimator: Estimator::new(now, START_BPS),
@@ -94,16 +95,21 @@ impl Link {
     }
 
     /// Identifier of the header extension.
-    pub const fn extension(&self) -> u8 {
+    pub const fn extension(&self) -> Option<u8> {
         self.extension
     }
 
     /// Enters a packet of that many bytes of UDP payload, and gives its transport-wide number.
-    pub fn note_sent(&mut self, now: Micros, bytes: usize, kind: Kind, name: Name) -> u16 {
+    pub fn note_sent(
+        &mut self,
+        now: Micros,
+        bytes: usize,
+        kind: Kind,
+        header: &FixedHeader,
+    ) -> u16 {
         self.last_sent = now;
         let number = self.estimator.note_sent(now, bytes + BELOW, kind);
-        self.names[usize::from(number) % NAMES] = name;
-        self.next_name = number.wrapping_add(1);
+        self.note_name(number, header);
         number
     }
 
@@ -113,6 +119,21 @@ impl Link {
         (1..=NAMES)
             .contains(&back)
             .then(|| self.names[usize::from(number) % NAMES])
+    }
+
+    /// The same for a receiver that reports by RFC 8888.
+    pub fn note_sent_as(&mut self, now: Micros, bytes: usize, kind: Kind, header: &FixedHeader) {
+        self.last_sent = now;
+        let bytes = bytes + BELOW;
+        let number = self
+            .estimator
+            .note_sent_as(now, bytes, kind, header.ssrc, header.sequence);
+        self.note_name(number, header);
+    }
+
+    fn note_name(&mut self, number: u16, header: &FixedHeader) {
+        self.names[usize::from(number) % NAMES] = (header.ssrc, header.sequence);
+        self.next_name = number.wrapping_add(1);
     }
 
     /// Sound leaves at once, and takes from what pictures may use.
@@ -149,6 +170,13 @@ impl Link {
     pub fn handle_feedback(&mut self, now: Micros, feedback: &TransportFeedback<'_>) {
         self.reports_in += 1;
         self.estimator.on_feedback(now, feedback);
+        self.apply(now);
+    }
+
+    /// The same by RFC 8888.
+    pub fn handle_congestion_feedback(&mut self, now: Micros, feedback: &CongestionFeedback<'_>) {
+        self.reports_in += 1;
+        self.estimator.on_congestion_feedback(now, feedback);
         self.apply(now);
     }
 
@@ -201,6 +229,7 @@ impl Link {
         LegRow {
             feedback_in: self.reports_in,
             estimate_bps: state.estimate_bps.into(),
+            wanted_bps: self.wanted_bps.into(),
             link_queue_us: state.queue.0,
             link_loss_ppm: (state.loss * 1e6) as u64,
             paced: pacer.held,

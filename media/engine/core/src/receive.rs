@@ -95,17 +95,19 @@ impl ReceiveRegister {
     /// Takes a packet in. `sequence` is extended by its roll-overs.
     pub fn handle_packet(&mut self, now: Micros, sequence: u64, timestamp: u32) -> Arrival {
         let arrival = self.place(now, sequence);
-        self.enter(now, sequence, arrival);
+        let was_repaired = self.enter(now, sequence, arrival);
         if arrival != Arrival::Duplicate {
             self.received += 1;
             self.measure_jitter(now, timestamp, arrival);
+        } else if was_repaired {
+            self.measure_jitter(now, timestamp, Arrival::Late);
         }
         arrival
     }
 
-    /// Into the ledger too, which knows more than `arrival` tells: the original of a packet that was asked for in vain
-    /// comes after its repair, and was not lost.
-    fn enter(&mut self, now: Micros, sequence: u64, arrival: Arrival) {
+    /// Into the ledger too, which knows more than `arrival` tells: the original of a packet that was asked for in vain,
+    /// or that a later one carried, comes after its repair, and was not lost. Gives whether this is one.
+    fn enter(&mut self, now: Micros, sequence: u64, arrival: Arrival) -> bool {
         let highest = self.highest;
         let ledger = self
             .ledger
@@ -114,13 +116,15 @@ impl ReceiveRegister {
             if arrival == Arrival::Late {
                 ledger.recover(sequence);
             }
-            return;
+            return false;
         }
-        if arrival == Arrival::Duplicate && ledger.was_only_repaired(sequence) {
+        let was_repaired = arrival == Arrival::Duplicate && ledger.was_only_repaired(sequence);
+        if was_repaired {
             self.received += 1;
             self.recovered = self.recovered.saturating_sub(1);
         }
         ledger.receive(now, sequence, highest);
+        was_repaired
     }
 
     /// Takes a retransmission in (RFC 4588); it counts as recovered, not as received.
@@ -352,6 +356,23 @@ mod tests {
         }
         let millis = unsteady.jitter_micros() / 1_000;
         assert!((9..=10).contains(&millis), "{millis}");
+    }
+
+    #[test]
+    fn what_redundancy_brought_before_its_original_is_jitter_all_the_same() {
+        let mut register = ReceiveRegister::new(48_000);
+        let mut packet = |number: u64, millis| {
+            register.handle_packet(at(millis), number, (number * 960) as u32);
+            if number == 3 {
+                register.handle_redundancy(2);
+            }
+        };
+        for (number, millis) in [(0, 0), (1, 20), (3, 60), (2, 64), (4, 80)] {
+            packet(number, millis);
+        }
+        // 24 ms more than the one before it in the order of arrival, and less than that after it.
+        assert_eq!(register.transit_changes(), (48_000, 4));
+        assert_eq!((register.lost(), register.recovered()), (0, 0));
     }
 
     #[test]

@@ -40,6 +40,8 @@ pub struct Redundancy {
     policy: Policy,
     plan: Plan,
     fec: Option<FecSender>,
+    /// Whether the receiver asks for what it has lost, and can be sent it again.
+    can_ask: bool,
     load: SoundLoad,
     spare_bps: Option<u64>,
     decided: Option<Micros>,
@@ -82,6 +84,7 @@ impl Redundancy {
     /// For a slot whose receiver takes RED or FEC; `None` for one that takes neither.
     pub fn for_slot(spec: &SlotSpec) -> Option<Box<Self>> {
         let fec = spec.fec.map(|fec| FecSender::new(fec.ssrc, spec.ssrc));
+        let can_ask = spec.formats.iter().any(|f| f.nack && f.rtx_pt.is_some());
         let takes_red = spec.formats.iter().any(|format| format.red_pt.is_some());
         (takes_red || fec.is_some()).then(|| {
             Box::new(Self {
@@ -90,6 +93,7 @@ impl Redundancy {
                 policy: Policy::default(),
                 plan: Plan::default(),
                 fec,
+                can_ask,
                 load: SoundLoad::default(),
                 spare_bps: None,
                 decided: None,
@@ -145,9 +149,11 @@ impl Redundancy {
         let loss = self.meter.loss();
         if let Some(fec) = &mut self.fec {
             let media_bps = self.reported.map_or(0, |reported| reported.media_bps);
+            // Who cannot ask would wait for ever.
+            let never = Micros(u64::MAX);
             let way = Way {
                 loss,
-                round_trip,
+                round_trip: if self.can_ask { round_trip } else { never },
                 media_bps,
                 spare_bps: self.spare_bps,
             };
@@ -183,7 +189,8 @@ impl Leg {
                 }
             }
             let is_for_pictures = redundancy.fec.is_some();
-            let has_room = !is_for_pictures || estimate >= ROOM_FOR_FEC;
+            let must_ask = is_for_pictures && redundancy.can_ask;
+            let has_room = !must_ask || estimate >= ROOM_FOR_FEC;
             redundancy.spare_bps = Some(if has_room { estimate * SPARE / 100 } else { 0 });
             redundancy.decide(now, round_trip);
             slot.row.wanted_buffer_ms = redundancy.wanted_buffer_ms().into();

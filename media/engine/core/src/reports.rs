@@ -1,28 +1,12 @@
-//! RTCP both ways (RFC 3550, 4585, 5104): what receivers tell and ask, what we tell and ask. The table of packet
-//! types stands in the README of the `wire` crate.
+//! RTCP that comes in (RFC 3550, 4585, 5104): what a leg tells of what it got, and asks for. What it is told and asked is
+//! `upkeep.rs`; the table of packet types stands in the README of the `wire` crate.
 
-use crate::api::{Event, Site};
-use crate::arrivals::Arrivals;
-use crate::contain::strike;
-use crate::encoding::Encoding;
 use crate::leg::Leg;
 use crate::outbox::Outbox;
 use crate::shard::{Datagram, Shard};
 use crate::time::Micros;
 use engine_wire::rtcp::{self, Packet, ReportBlock};
 
-/// Between two reports to one leg: often enough for a lip-sync clock and a quality bar, about 0.1 % of the bits.
-const REPORT_INTERVAL: Micros = Micros::from_millis(1_000);
-/// Reports fall due at multiples of this, so that those of many legs wake the thread once and not once each.
-const REPORT_GRID: u64 = 10_000;
-/// Between two reports to one leg at the least, however often its slots get another source.
-const REPORT_PAUSE: Micros = Micros::from_millis(100);
-/// Between two looks at a leg: requests that are due within it go together.
-const LOOK_PAUSE: Micros = Micros::from_millis(2);
-/// Report blocks that one packet can carry (RFC 3550: five bits).
-const MAX_BLOCKS: usize = 31;
-/// Sender reports in one datagram, so that it stays below 1,200 bytes.
-const MAX_SENDER_REPORTS: usize = 16;
 /// A round trip beyond this is a confused peer, not a network.
 const MAX_ROUND_TRIP_US: u64 = 20_000_000;
 
@@ -103,14 +87,20 @@ impl Shard {
                 if let Some(link) = leg.link.as_deref_mut() {
                     link.handle_feedback(now, feedback);
                     leg.heed_fates(now);
-                    self.settle_requests(now, index, out);
                 }
+                if let Some(told) = leg.told.as_deref_mut() {
+                    told.handle_feedback(now, feedback, &mut leg.slots);
+                }
+                self.settle_requests(now, index, out);
             }
-            Packet::Sdes(_)
-            | Packet::Bye(_)
-            | Packet::Remb(_)
-            | Packet::CongestionFeedback(_)
-            | Packet::Other { .. } => {}
+            Packet::CongestionFeedback(feedback) => {
+                if let Some(link) = leg.link.as_deref_mut() {
+                    link.handle_congestion_feedback(now, feedback);
+                    leg.heed_fates(now);
+                }
+                self.settle_requests(now, index, out);
+            }
+            Packet::Sdes(_) | Packet::Bye(_) | Packet::Remb(_) | Packet::Other { .. } => {}
         }
     }
 
@@ -119,171 +109,6 @@ impl Shard {
             leg.slots[slot.1].row.nacks += 1;
         }
         self.repair(now, slot, sequence, out);
-    }
-
-    /// What one leg needs from time to time.
-    pub(crate) fn look_after(&mut self, now: Micros, index: u32, out: &mut Outbox) {
-        let armed = self.armed;
-        let Some(leg) = self.legs[index as usize].as_deref_mut() else {
-            return;
-        };
-        self.at_work = Some(leg.room);
-        strike(armed, leg.room, Site::Timer);
-        leg.wake = Micros(u64::MAX);
-        if leg.ice.expire(now) {
-            let leg = leg.id;
-            self.events.push_back(Event::ConsentLost { leg });
-        }
-        let review = self.review_if_due(now, index, out);
-        let demand = self.tell_demands(now, index);
-        let next = if self.leg(index).is_some_and(|l| l.media_address().is_some()) {
-            let link = self.serve_link(now, index, out);
-            let due = self.send_due(now, index, out);
-            link.map_or(due, |at| at.min(due))
-        } else {
-            now + REPORT_INTERVAL
-        };
-        let others = review.into_iter().chain(demand);
-        let next = others.fold(next, Micros::min);
-        self.wake_by(index, next);
-    }
-
-    fn send_due(&mut self, now: Micros, index: u32, out: &mut Outbox) -> Micros {
-        let mut next = now + REPORT_INTERVAL;
-        if self.leg(index).is_some_and(|leg| leg.report_at <= now) {
-            self.send_reports(now, index, out);
-            self.time_caches(now, index);
-        }
-        let mut rtcp = std::mem::take(&mut self.scratch.rtcp);
-        let mut lost = std::mem::take(&mut self.scratch.lost);
-        if let Some(leg) = self.leg_mut(index) {
-            next = next.min(leg.report_at);
-            rtcp.clear();
-            leg.write_requests(now, &mut lost, &mut rtcp);
-            leg.write_arrivals(now, &mut rtcp);
-            leg.send_rtcp(now, &mut rtcp, out);
-            next = leg.next_request(now).map_or(next, |at| next.min(at));
-        }
-        self.scratch.rtcp = rtcp;
-        self.scratch.lost = lost;
-        next
-    }
-
-    /// Sender and receiver reports in compound packets (RFC 3550 section 6.1).
-    fn send_reports(&mut self, now: Micros, index: u32, out: &mut Outbox) {
-        let Some(mut leg) = self.legs[index as usize].take() else {
-            return;
-        };
-        // A fifth of the interval either way, fixed for each leg, spreads the load of many legs (section 6.2).
-        let spread = leg.id.0.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 44;
-        leg.reported = now;
-        let due = now + Micros(800_000 + spread * 400_000 / (1 << 20));
-        leg.report_at = Micros(due.0.next_multiple_of(REPORT_GRID));
-        let mut rtcp = std::mem::take(&mut self.scratch.rtcp);
-        let mut blocks = leg.report_blocks(now);
-        let mut slots = 0..leg.slots.len();
-        loop {
-            rtcp.clear();
-            let written = self.write_sender_reports(now, &leg, (&mut slots, &blocks), &mut rtcp);
-            if written == 0 {
-                if blocks.is_empty() {
-                    break;
-                }
-                rtcp::write_receiver_report(&mut rtcp, leg.reporting_ssrc(), &blocks);
-            }
-            blocks.clear();
-            rtcp::write_sdes_cname(&mut rtcp, leg.reporting_ssrc(), &leg.cname);
-            leg.send_rtcp(now, &mut rtcp, out);
-        }
-        self.scratch.rtcp = rtcp;
-        self.legs[index as usize] = Some(leg);
-    }
-
-    /// Another source has begun in a slot: the receiver needs its clock to bring sound and picture together.
-    pub(crate) fn report_soon(&mut self, now: Micros, index: u32) {
-        if let Some(leg) = self.leg_mut(index) {
-            leg.report_at = leg.report_at.min(now.max(leg.reported + REPORT_PAUSE));
-            let at = leg.report_at;
-            self.wake_by(index, at);
-        }
-    }
-
-    /// Lets each source of a leg be kept for as long as the slowest of its receivers can ask.
-    fn time_caches(&mut self, now: Micros, index: u32) {
-        let sources = self.leg(index).map_or(0, |leg| leg.sources.len());
-        for position in 0..sources {
-            if let Some(leg) = self.leg_mut(index) {
-                let source = &mut leg.sources[position];
-                let repairs = source.repairs();
-                let encodings = source.encodings.iter_mut();
-                encodings.for_each(|encoding| encoding.drop_idle_cache(now, repairs));
-            }
-            let slowest = self.leg(index).and_then(|leg| {
-                let encodings = leg.sources[position].encodings.iter();
-                let takers = encodings.flat_map(|encoding| &encoding.takers);
-                let takers = takers.filter_map(|taker| self.leg(taker.leg));
-                takers.map(Leg::reach_back).max()
-            });
-            if let (Some(slowest), Some(leg)) = (slowest, self.leg_mut(index)) {
-                let encodings = leg.sources[position].encodings.iter_mut();
-                encodings.for_each(|encoding| encoding.keep_for(slowest));
-            }
-        }
-    }
-
-    fn write_sender_reports(
-        &self,
-        now: Micros,
-        leg: &Leg,
-        (slots, blocks): (&mut std::ops::Range<usize>, &[ReportBlock]),
-        rtcp: &mut Vec<u8>,
-    ) -> usize {
-        let mut written = 0;
-        while written < MAX_SENDER_REPORTS {
-            let Some(slot) = slots.next() else {
-                break;
-            };
-            let slot = &leg.slots[slot];
-            let Some(timestamp) = self.slot_clock(now, slot) else {
-                continue;
-            };
-            let (packets, octets) = (slot.row.packets as u32, slot.row.bytes as u32);
-            let blocks = if written == 0 { blocks } else { &[] };
-            let ntp = now.to_ntp();
-            rtcp::write_sender_report(
-                rtcp,
-                slot.spec.ssrc,
-                ntp,
-                timestamp,
-                packets,
-                octets,
-                blocks,
-            );
-            written += 1;
-        }
-        written
-    }
-
-    /// The slot's RTP timestamp of this moment, by the sender's own clock, so that the streams of one person keep
-    /// together at the receiver. Before the sender's first report, arrival has to do.
-    fn slot_clock(&self, now: Micros, slot: &crate::slot::Slot) -> Option<u32> {
-        let filling = slot.filling.as_ref()?;
-        let stream = filling.flowing?;
-        let leg = self.leg(filling.leg)?;
-        let source = leg
-            .sources
-            .iter()
-            .find(|s| s.spec.source == filling.source)?;
-        let encoding = source.encodings.get(usize::from(stream.encoding))?;
-        let by_report = encoding.sender_report.and_then(|report| {
-            let moment = leg.local_time(report.ntp)?;
-            Some((report.rtp, moment))
-        });
-        let (rtp, moment) = by_report.or(encoding.newest)?;
-        let elapsed = now.0 as i64 - moment.0 as i64;
-        let ticks = elapsed * i64::from(source.clock_rate()) / 1_000_000;
-        slot.rewriter
-            .current_timestamp(stream, rtp.wrapping_add(ticks as u32))
     }
 }
 
@@ -308,10 +133,15 @@ impl Leg {
             };
             let rtt = round_trip(now, &block);
             let slot = &mut self.slots[position];
-            slot.enter_report(&block);
+            let (packets, lost) = slot.enter_report(&block);
+            if let Some(told) = self.told.as_deref_mut() {
+                told.handle_report(position, packets, lost);
+            }
             if let Some(rtt) = rtt {
                 slot.row.rtt_us = rtt;
                 self.row.rtt_us = rtt;
+                self.row.rtt_sum_us += rtt;
+                self.row.rtts += 1;
             }
             let (sent, round_trip) = ((slot.row.packets, slot.row.bytes), self.round_trip());
             let slot = &mut self.slots[position];
@@ -322,96 +152,12 @@ impl Leg {
             }
         }
     }
-
-    fn report_blocks(&mut self, now: Micros) -> Vec<ReportBlock> {
-        let encodings = self.sources.iter_mut().flat_map(|s| &mut s.encodings);
-        let heard = encodings.filter(|encoding| encoding.register.expected() > 0);
-        heard
-            .take(MAX_BLOCKS)
-            .filter_map(|encoding| encoding.report_block(now))
-            .collect()
-    }
-
-    /// NACKs and repeated key frame requests that are due.
-    fn write_requests(&mut self, now: Micros, lost: &mut Vec<u16>, rtcp: &mut Vec<u8>) {
-        let (own, round_trip) = (self.reporting_ssrc(), self.round_trip());
-        for source in &mut self.sources {
-            let (repairs, muted) = (source.repairs(), source.muted);
-            for encoding in &mut source.encodings {
-                let Some(ssrc) = encoding.ssrc else {
-                    continue;
-                };
-                if repairs {
-                    lost.clear();
-                    let register = &mut encoding.register;
-                    register.collect_nacks(now, round_trip, lost);
-                    if !lost.is_empty() {
-                        encoding.row.nacks += lost.len() as u64;
-                        rtcp::write_nack(rtcp, own, ssrc, lost);
-                    }
-                }
-                if encoding.may_be_asked(muted) && encoding.key_frames.poll(now, round_trip) {
-                    rtcp::write_pli(rtcp, own, ssrc);
-                }
-            }
-        }
-    }
-
-    /// What arrived of late, for a sender that numbers its packets.
-    fn write_arrivals(&mut self, now: Micros, rtcp: &mut Vec<u8>) {
-        let ssrcs = (
-            self.reporting_ssrc(),
-            self.sources
-                .iter()
-                .find_map(crate::source::Source::any_ssrc),
-        );
-        let (Some(arrivals), (own, Some(media))) = (self.arrivals.as_deref_mut(), ssrcs) else {
-            return;
-        };
-        if arrivals.write(now, (own, media), rtcp) {
-            self.row.feedback_out += 1;
-        }
-    }
-
-    fn next_request(&self, now: Micros) -> Option<Micros> {
-        let repaired = self.sources.iter().filter(|source| source.repairs());
-        let holes = repaired
-            .flat_map(|source| &source.encodings)
-            .filter_map(|encoding| encoding.register.next_nack_at())
-            .min();
-        let round_trip = self.round_trip();
-        let asked = self.sources.iter().filter(|source| !source.muted);
-        let wishes = asked
-            .flat_map(|source| &source.encodings)
-            .filter(|encoding| encoding.may_be_asked(false))
-            .filter_map(|encoding| encoding.key_frames.next_at(round_trip))
-            .min();
-        let report = self.arrivals.as_deref().and_then(Arrivals::next_at);
-        let at = [holes, wishes, report].into_iter().flatten().min();
-        at.map(|at| at.max(now + LOOK_PAUSE))
-    }
-
-    /// Protects and sends a compound packet; nothing leaves for a leg whose gate is closed.
-    pub(crate) fn send_rtcp(&mut self, now: Micros, rtcp: &mut Vec<u8>, out: &mut Outbox) {
-        let Some(to) = self.media_address().filter(|_| !rtcp.is_empty()) else {
-            return;
-        };
-        let Some(outbound) = self.outbound.as_mut() else {
-            return;
-        };
-        if outbound.protect_rtcp(rtcp).is_ok() {
-            out.push(to, rtcp);
-            self.row.rtcp_out += 1;
-            self.row.bytes_out += rtcp.len() as u64;
-            self.row.last_out_us = now.0;
-        }
-    }
 }
 
 impl crate::slot::Slot {
     /// What a receiver says of this slot. A hole that came from the sender's side is none of this receiver's losses:
-    /// the numbers of the slot that no packet had are taken off.
-    fn enter_report(&mut self, block: &ReportBlock) {
+    /// the numbers of the slot that no packet had are taken off. Gives the packets of which it tells, and those lost.
+    fn enter_report(&mut self, block: &ReportBlock) -> (u64, u64) {
         let clock_rate = self.spec.formats.first().map_or(90_000, |f| f.clock_rate);
         let next = self.rewriter.next_sequence();
         let reached = engine_wire::seq::extend(next, block.highest_sequence as u16) + 1;
@@ -419,32 +165,16 @@ impl crate::slot::Slot {
         let never_sent = self.rewriter.given_out().saturating_sub(self.row.packets);
         let lost = u64::from(block.cumulative_lost.max(0).unsigned_abs());
         let row = &mut self.row;
-        row.expected = row.expected.max(row.packets.saturating_sub(under_way));
-        // A straggler can take a loss back, and a hole that is filled late can look like one: neither for long.
-        row.lost = row.lost.max(lost.saturating_sub(never_sent));
+        let packets = row.packets.saturating_sub(under_way);
+        let lost = lost.saturating_sub(never_sent);
+        if !self.is_told {
+            row.expected = row.expected.max(packets);
+            // A straggler can take a loss back, and a hole that is filled late can look like one: neither for long.
+            row.lost = row.lost.max(lost);
+        }
         row.fraction_lost = block.fraction_lost.into();
         row.jitter_us = u64::from(block.jitter) * 1_000_000 / u64::from(clock_rate.max(1));
-    }
-}
-
-impl Encoding {
-    fn report_block(&mut self, now: Micros) -> Option<ReportBlock> {
-        let ssrc = self.ssrc?;
-        let reception = self.register.report();
-        self.row.fraction_lost = reception.fraction_lost.into();
-        let (last, delay) = self.sender_report.map_or((0, 0), |report| {
-            let delay = now.since(report.at).0 * 65_536 / 1_000_000;
-            ((report.ntp >> 16) as u32, delay as u32)
-        });
-        Some(ReportBlock {
-            ssrc,
-            fraction_lost: reception.fraction_lost,
-            cumulative_lost: reception.cumulative_lost,
-            highest_sequence: reception.highest_sequence,
-            jitter: reception.jitter_ticks,
-            last_sender_report: last,
-            delay_since_last_sender_report: delay,
-        })
+        (packets, lost)
     }
 }
 

@@ -183,8 +183,10 @@ pub struct Slot {
     pub rtx_next: u64,
     repair_window: Micros,
     repairs_spent: u32,
-    /// Whether its packets carry transport-wide numbers, on which the receiver reports.
+    /// Whether the receiver reports on each of its packets.
     pub numbered: bool,
+    /// Whether reports on each packet have told of it, so that receiver reports need not.
+    pub is_told: bool,
     /// What congestion control calls its packets.
     pub sends: bwe::Kind,
     /// What mends losses without being asked for, where the receiver takes it.
@@ -234,7 +236,8 @@ impl Slot {
             },
             repair_window: Micros(0),
             repairs_spent: 0,
-            numbered: spec.formats.iter().any(|format| format.transport_cc),
+            is_told: false,
+            numbered: spec.ccfb || spec.formats.iter().any(|format| format.transport_cc),
             sends: match spec.kind {
                 Kind::Audio => bwe::Kind::Audio,
                 Kind::Video => bwe::Kind::Video,
@@ -424,6 +427,7 @@ mod tests {
             rtx_ssrc: None,
             formats: both(111, 126),
             fec: None,
+            ccfb: false,
         });
         let claim = Claim {
             importance: 3,

@@ -95,6 +95,11 @@ impl Source {
         self.spec.formats.iter().any(|f| f.transport_cc)
     }
 
+    /// Whether its packets are kept: to be sent again, or, of pictures, because they may have to wait for their turn.
+    pub fn is_kept(&self) -> bool {
+        self.repairs() || self.spec.kind == Kind::Video
+    }
+
     /// Whether retransmission was negotiated.
     pub fn repairs(&self) -> bool {
         self.spec.formats.iter().any(|f| f.nack)

@@ -75,6 +75,8 @@ row! {
         feedback_in,
         /// Bit/s that its link carries; 0 if it does not report on each packet.
         estimate_bps,
+        /// Bit/s that would be sent to it if its link carried them; 0 if it does not report on each packet.
+        wanted_bps,
         /// How long packets to it wait in the link, beside jitter.
         link_queue_us,
         /// Packets to it that were lost of late, in millionths, before repair.
@@ -85,6 +87,15 @@ row! {
         pacer_drops,
         /// Bytes sent only to find out what its link carries.
         padding_out,
+        /// All round trips measured together, in microseconds.
+        rtt_sum_us,
+        /// Their number.
+        rtts,
+        /// From the leaving of the newest packet of which a report tells to the report, all together, in microseconds: a
+        /// round trip, and what the receiver waits before it reports on each packet.
+        report_delay_sum_us,
+        /// Their number.
+        report_delays,
     }
 }
 
@@ -107,14 +118,14 @@ row! {
         packets,
         /// Their payload bytes.
         bytes,
-        /// Packets of which it is known whether they came by themselves (0), or that the receiver reports on (1).
+        /// Packets of which it is known whether they came by themselves: seen here (0), or told by the receiver (1).
         expected,
-        /// Of these, the lost ones, before any repair: measured here (0), or as the receiver reports, less what never
-        /// reached us either (1). Never falls.
+        /// Of these, the lost ones, before any repair: measured here (0), or by the receiver's word on each packet, where it
+        /// gives that, else by its reports, less what never reached us either (1). Never falls.
         lost,
         /// Lost packets that a retransmission or redundancy brought (0), or that were sent again when asked for (1).
         recovered,
-        /// Runs of lost packets without a received one in between (0).
+        /// Runs of lost packets without a received one in between; where a receiver tells of each packet (1).
         bursts,
         /// Pictures, or packets of sound (0).
         frames,
@@ -122,9 +133,10 @@ row! {
         fraction_lost,
         /// Interarrival jitter (RFC 3550): measured here (0), or as the receiver reports (1).
         jitter_us,
-        /// What jitter is the mean of, since the stream began: differences of transit together (0).
+        /// What jitter is the mean of, since the stream began: differences of transit together, from the sender to here (0),
+        /// or from here to a receiver that tells of each packet (1).
         transit_changes_us,
-        /// Their number (0).
+        /// Their number.
         transit_changes,
         /// Last measured round trip; 0 when none.
         rtt_us,

@@ -8,6 +8,14 @@ use engine_core::stats::StreamRow;
 use support::{ms, Jitter, Loss, Path, PeerSpec, World};
 
 const PLAIN: [PeerSpec; 2] = [PeerSpec::BROWSER; 2];
+/// The receiver, the second, reports when each packet arrived.
+const TELLING: [PeerSpec; 2] = [
+    PeerSpec::BROWSER,
+    PeerSpec {
+        reports_each: true,
+        ..PeerSpec::BROWSER
+    },
+];
 
 fn call(seed: u64, path: Path, specs: [PeerSpec; 2]) -> World {
     let mut world = World::with_room(seed, path, &specs);
@@ -97,6 +105,58 @@ fn loss_down_is_within_a_third_of_a_percent() {
     }
 }
 
+/// Where the receiver reports on each packet, loss is known to the packet. It sends no other reports here.
+#[test]
+fn loss_down_is_told_of_to_the_packet() {
+    for (seed, loss) in (210..).zip(kinds_of_loss()) {
+        let (told, _, lost, _) = told_down(seed, loss, (0.0, false));
+        assert_eq!(told, lost, "{loss:?}");
+    }
+}
+
+/// Though its own link loses a third of these reports: what they would have told of is left out, lost or not, and with its
+/// other reports nothing is.
+#[test]
+fn reports_that_are_lost_leave_the_share_true() {
+    for (seed, loss) in [(220, Loss::Random(0.1)), (221, Loss::Random(0.2))] {
+        let (told, expected, lost, sent) = told_down(seed, loss, (0.3, true));
+        assert!(expected + 60 >= sent, "{expected} of {sent}");
+        assert!(told.abs_diff(lost) <= 3, "{told} told, {lost} true");
+        let (told, expected, lost, sent) = told_down(seed, loss, (0.3, false));
+        assert!(
+            expected > sent / 2 && expected < sent,
+            "{expected} of {sent}"
+        );
+        let (told, lost) = (percent(told, expected), percent(lost, sent));
+        assert!((told - lost).abs() < 1.5, "{told} told, {lost} true");
+    }
+}
+
+/// Lost and expected as told in 20 s of this loss down, and that loss up, and a while after; then lost and sent in truth.
+fn told_down(seed: u64, loss: Loss, (up, reports): (f64, bool)) -> (u64, u64, u64, u64) {
+    let mut world = call(seed, Path::with_delay(20).shaking(5), TELLING);
+    world.peers[1].sends_reports = reports;
+    world.peers[1].up.loss = Loss::Random(up);
+    world.run(ms(1_500));
+    let to = world.peers[1].address;
+    let ssrcs = [0, 1].map(|slot| world.peers[1].receivers[slot].spec.ssrc);
+    let sent = |world: &World| -> u64 { (0..2).map(|slot| world.slot_row(1, slot).packets).sum() };
+    let (before, sent_before) = (taken(&world, 1), sent(&world));
+    world.peers[1].down.loss = loss;
+    world.run(ms(20_000));
+    let lost = truth(&world, to, ssrcs);
+    world.peers[1].down.loss = Loss::Off;
+    world.run(ms(1_500));
+    let after = taken(&world, 1);
+    let expected = after.expected - before.expected;
+    (
+        after.lost - before.lost,
+        expected,
+        lost,
+        sent(&world) - sent_before,
+    )
+}
+
 /// A loss that begins shows in the figures of the two seconds after it: up nearly whole, down as far as reports have come.
 #[test]
 fn a_loss_that_begins_is_seen_within_two_seconds() {
@@ -110,6 +170,44 @@ fn a_loss_that_begins_is_seen_within_two_seconds() {
     for (old, new, least) in [(before.0, after.0, 20.0), (before.1, after.1, 10.0)] {
         let told = percent(new.lost - old.lost, new.expected - old.expected);
         assert!(told > least, "{told}: {new:?}");
+    }
+}
+
+/// Where the receiver reports on each packet, it shows within a second of its beginning, of sound alone as of pictures.
+#[test]
+fn a_loss_down_that_begins_is_told_of_within_a_second() {
+    let mut world = call(5, Path::with_delay(20), TELLING);
+    world.peers[1].sends_reports = false;
+    world.run(ms(4_000));
+    world.peers[1].down.loss = Loss::Random(0.3);
+    world.run(ms(500));
+    let before = [0, 1].map(|slot| world.slot_row(1, slot));
+    world.run(ms(500));
+    let after = [0, 1].map(|slot| world.slot_row(1, slot));
+    for (old, new) in before.iter().zip(&after) {
+        let told = percent(new.lost - old.lost, new.expected - old.expected);
+        assert!((15.0..45.0).contains(&told), "{told}: {new:?}");
+    }
+}
+
+/// Jitter down is that of the receiver's own link, whatever the sender's does, where the receiver reports on each packet.
+#[test]
+fn jitter_down_is_that_of_the_receivers_link_alone() {
+    let mut world = call(14, Path::with_delay(20), TELLING);
+    world.peers[0].up.jitter = Jitter::UniformUs(40_000);
+    for (millis, jitter) in [(0, 0.0), (12, 4_000.0), (30, 10_000.0), (60, 20_000.0)] {
+        world.peers[1].down.jitter = Jitter::UniformUs(millis * 1_000);
+        world.run(ms(1_000));
+        let before = world.slot_row(1, 0);
+        world.run(ms(30_000));
+        let after = world.slot_row(1, 0);
+        let changes = after.transit_changes - before.transit_changes;
+        assert!(changes > 1_300, "{changes}");
+        let mean = (after.transit_changes_us - before.transit_changes_us) as f64 / changes as f64;
+        assert!(
+            (mean - jitter).abs() < 250.0 + jitter * 0.1,
+            "{mean} for {jitter}"
+        );
     }
 }
 

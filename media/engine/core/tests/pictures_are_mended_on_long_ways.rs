@@ -68,6 +68,24 @@ fn losses_are_mended_before_a_retransmission_could_come() {
     assert_eq!(world.peers[1].receivers[0].missing(), [0_u64; 0]);
 }
 
+/// Who cannot ask gets them on a short way too: nothing else would mend what is lost.
+#[test]
+fn who_cannot_ask_gets_them_on_any_way() {
+    let deaf = PeerSpec {
+        can_ask: false,
+        ..TAKES
+    };
+    let world = call(4, deaf, 20);
+    let (row, fec) = (world.slot_row(1, 0), &world.peers[1].receivers[0].fec);
+    assert_eq!(row.rtx_packets, 0);
+    assert!(
+        fec.mended * 10 > row.lost * 6,
+        "{} of {}",
+        fec.mended,
+        row.lost
+    );
+}
+
 /// Where a retransmission is soon there, there are no repair packets, nor any once the loss is over.
 #[test]
 fn there_are_none_where_they_are_of_no_use() {

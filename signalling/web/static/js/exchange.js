@@ -123,15 +123,20 @@ class Ear {
 
 /** The counters that matter, summed over both kinds; jitter in ms is that of the worse one. */
 async function look(pc) {
-  const sum = { at: performance.now(), packets: 0, lost: 0, bytes: 0, sent: 0, jitter: 0, frames: 0, rtt: null };
+  const sum = { at: performance.now(), packets: 0, lost: 0, bytes: 0, sent: 0, jitter: 0, frames: 0, samples: 0, concealed: 0, rtt: null, capacity: null };
   for (const stat of (await pc.getStats()).values()) {
     if (stat.type === "outbound-rtp") sum.sent += stat.bytesSent;
-    if (stat.type === "candidate-pair" && stat.nominated && stat.currentRoundTripTime !== undefined) sum.rtt = stat.currentRoundTripTime * 1000;
+    if (stat.type === "candidate-pair" && stat.nominated) {
+      sum.rtt = stat.currentRoundTripTime === undefined ? null : stat.currentRoundTripTime * 1000;
+      sum.capacity = stat.availableOutgoingBitrate === undefined ? null : stat.availableOutgoingBitrate / 1000;
+    }
     if (stat.type !== "inbound-rtp") continue;
     sum.packets += stat.packetsReceived;
     sum.lost += stat.packetsLost;
     sum.bytes += stat.bytesReceived;
     sum.frames += stat.framesDecoded ?? 0;
+    sum.samples += stat.totalSamplesReceived ?? 0;
+    sum.concealed += (stat.concealedSamples ?? 0) - (stat.silentConcealedSamples ?? 0);
     sum.jitter = Math.max(sum.jitter, (stat.jitter ?? 0) * 1000);
   }
   return sum;
@@ -145,6 +150,7 @@ async function firstPackets(pc) {
   }
 }
 
+const share = (part, whole) => (whole > 0 ? Math.min(100, Math.max(0, (100 * part) / whole)) : null);
 const kbps = (bytes, from, to) => Math.max(0, (bytes * 8) / Math.max(1, to.at - from.at));
 
 /** The report of what came between two looks at the receiver and two at the sender. */
@@ -160,12 +166,14 @@ export function report([from, to], [sentFrom, sentTo], heard) {
     sent_kbps: kbps(sentTo.sent - sentFrom.sent, sentFrom, sentTo),
     down: received > 0 ? down : null,
     rtt_ms: sentTo.rtt,
+    capacity_kbps: sentTo.capacity,
+    concealed_percent: share(to.concealed - from.concealed, to.samples - from.samples),
     frames: Math.max(0, to.frames - from.frames),
     sound: heard,
   };
 }
 
-const NOTHING = { sent_kbps: 0, down: null, rtt_ms: null, frames: 0, sound: false };
+const NOTHING = { sent_kbps: 0, down: null, rtt_ms: null, capacity_kbps: null, concealed_percent: null, frames: 0, sound: false };
 
 async function measure(line, pcs, source, seconds, hooks) {
   const [sender, receiver] = pcs;

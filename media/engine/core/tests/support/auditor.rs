@@ -19,6 +19,8 @@ pub struct Sent {
     pub other: u64,
 }
 
+const PADDING_BIT: u8 = 0x20;
+
 #[derive(Default)]
 pub struct Auditor {
     keys: HashMap<LegId, Inbound>,
@@ -74,6 +76,10 @@ impl Auditor {
         match model.role(leg, header.ssrc) {
             // Made of what was checked when it was sent.
             None | Some((Role::Fec, _)) => {}
+            // What only probes the link holds nothing of anybody's.
+            Some((Role::Retransmission, _)) if plain[0] & PADDING_BIT != 0 => {
+                assert_eq!(payload.iter().filter(|byte| **byte != 0).count(), 1);
+            }
             Some((Role::Retransmission, _)) => {
                 self.check_payload(leg, planned, &payload[rtx::HEADER_LEN..]);
             }

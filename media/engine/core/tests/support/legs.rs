@@ -10,6 +10,8 @@ pub const AUDIO_LEVEL_ID: u8 = 1;
 pub const FEC_PT: u8 = 49;
 pub const RID_ID: u8 = 5;
 pub const REPAIRED_RID_ID: u8 = 6;
+/// The transport-wide number in packets of the engine.
+pub const NUMBER_ID: u8 = 9;
 /// Names of simulcast encodings, lowest quality first.
 pub const RIDS: [&str; 3] = ["q", "h", "f"];
 
@@ -38,6 +40,12 @@ pub struct PeerSpec {
     pub profile: &'static str,
     /// Distance of the peer's wall clock from ours, in microseconds.
     pub clock_offset: i64,
+    /// Reports when each packet to it arrived (transport-wide congestion control).
+    pub reports_each: bool,
+    /// The same by RFC 8888.
+    pub reports_by_sequence: bool,
+    /// Has agreed to NACK and retransmissions of pictures.
+    pub can_ask: bool,
 }
 
 impl Default for PeerSpec {
@@ -61,6 +69,9 @@ impl PeerSpec {
         temporal: false,
         profile: "AEAD_AES_128_GCM",
         clock_offset: 0,
+        reports_each: false,
+        reports_by_sequence: false,
+        can_ask: true,
     };
 }
 
@@ -90,6 +101,8 @@ impl PeerSpec {
                 formats: vec![vp8(leg)],
             });
         }
+        let formats = sources.iter_mut().flat_map(|source| &mut source.formats);
+        formats.for_each(|format| format.nack &= self.can_ask);
         sources
     }
 
@@ -118,6 +131,7 @@ impl PeerSpec {
             rtx_ssrc: None,
             formats: vec![opus(leg, self.takes_red)],
             fec: None,
+            ccfb: self.reports_by_sequence,
         });
         let video = (0..self.video_slots).map(|slot| SlotSpec {
             slot: self.audio_slots + slot,
@@ -129,15 +143,23 @@ impl PeerSpec {
                 pt: FEC_PT,
                 ssrc: base + 8_000 + u32::from(slot),
             }),
+            ccfb: self.reports_by_sequence,
         });
-        audio.chain(video).collect()
+        let mut slots: Vec<SlotSpec> = audio.chain(video).collect();
+        let formats = slots.iter_mut().flat_map(|slot| &mut slot.formats);
+        for format in formats {
+            format.transport_cc = self.reports_each;
+            format.nack &= self.can_ask;
+            format.rtx_pt = format.rtx_pt.filter(|_| self.can_ask);
+        }
+        slots
     }
 
-    pub const fn extensions() -> Extensions {
+    pub fn extensions(&self) -> Extensions {
         Extensions {
             mid: Some(MID_ID),
             audio_level: Some(AUDIO_LEVEL_ID),
-            transport_cc: None,
+            transport_cc: self.reports_each.then_some(NUMBER_ID),
             rid: Some(RID_ID),
             repaired_rid: Some(REPAIRED_RID_ID),
         }

@@ -12,6 +12,7 @@
 
 mod allocations;
 mod auditor;
+mod ccfb;
 mod exercise;
 mod fec;
 mod input;

@@ -1,8 +1,10 @@
 //! A browser in small: connectivity checks, SRTP, media, and the RTCP that keeps it whole.
 
-use super::legs::{ice, ssrc_base};
+use super::ccfb::BySequence;
+use super::legs::{ice, ssrc_base, NUMBER_ID};
 use super::{Path, PeerSpec, Plain, Random, Receiver, Sender};
 use engine_core::api::{Command, IceParams, Kind, LegId, RoomId};
+use engine_core::arrivals::Arrivals;
 use engine_core::Micros;
 use engine_srtp::{Inbound, Outbound, Profile};
 use engine_wire::demux::{classify, Class};
@@ -36,6 +38,8 @@ pub struct Peer {
     pub repairs: bool,
     pub sends_reports: bool,
     pub keys: (Vec<u8>, Vec<u8>),
+    arrivals: Arrivals,
+    by_sequence: BySequence,
     outbound: Outbound,
     inbound: Inbound,
     next_check: Micros,
@@ -86,6 +90,8 @@ impl Peer {
             checks_refused: 0,
             repairs: true,
             sends_reports: true,
+            arrivals: Arrivals::default(),
+            by_sequence: BySequence::default(),
             outbound: Outbound::new(profile, &keys.1).unwrap(),
             inbound: Inbound::new(profile, &keys.0).unwrap(),
             keys,
@@ -109,7 +115,7 @@ impl Peer {
             ice: self.ice.clone(),
             sources: self.spec.sources(self.leg),
             slots: self.spec.slots(self.leg),
-            extensions: PeerSpec::extensions(),
+            extensions: self.spec.extensions(),
             cname: format!("cname-{}", self.leg),
         }
     }
@@ -153,7 +159,9 @@ impl Peer {
     pub fn next_at(&self) -> Micros {
         let media = self.senders.iter().filter(|s| s.on).map(|s| s.next_at);
         let due = [self.next_check, self.next_report, self.next_nack];
-        media.chain(due).min().unwrap_or(NEVER)
+        let arrivals = [self.arrivals.next_at(), self.by_sequence.next_at()];
+        let arrivals = arrivals.into_iter().flatten();
+        media.chain(due).chain(arrivals).min().unwrap_or(NEVER)
     }
 
     /// What is due: checks, media, reports, requests.
@@ -183,6 +191,13 @@ impl Peer {
         if self.next_report <= now {
             self.next_report = now + REPORT_INTERVAL;
             out.extend(self.reports(now));
+        }
+        let mut rtcp = Vec::new();
+        if self.arrivals.write(now, (1, 1), &mut rtcp) {
+            out.push(self.protect_rtcp(rtcp));
+        }
+        if let Some(report) = self.by_sequence.poll(now) {
+            out.push(self.protect_rtcp(report));
         }
         out
     }
@@ -298,13 +313,21 @@ impl Peer {
             return;
         };
         let packet = &data[..opened.len];
+        if let Some(&[high, low]) = header.extension_value(packet, NUMBER_ID) {
+            let number = u16::from_be_bytes([high, low]);
+            self.arrivals.note(now, number, packet.len());
+        }
+        if self.spec.reports_by_sequence {
+            self.by_sequence.note(now, header.ssrc, header.sequence);
+        }
         let payload = &packet[header.header_len..];
+        let is_padding = packet[0] & 0x20 != 0;
         for receiver in &mut self.receivers {
             if receiver.spec.ssrc == header.ssrc {
                 receiver.handle_media(now, &header, packet, opened.extended_sequence);
             } else if receiver.spec.fec.is_some_and(|fec| fec.ssrc == header.ssrc) {
                 receiver.handle_fec(now, payload);
-            } else if receiver.spec.rtx_ssrc == Some(header.ssrc) {
+            } else if receiver.spec.rtx_ssrc == Some(header.ssrc) && !is_padding {
                 receiver.handle_repair(now, &header, payload);
             }
         }

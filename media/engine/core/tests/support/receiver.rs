@@ -127,7 +127,10 @@ impl Receiver {
 
     pub fn handle_repair(&mut self, now: Micros, header: &RtpHeader, payload: &[u8]) {
         let original = rtx::original_sequence(payload).unwrap();
-        let reference = self.highest().expect("a repair of a stream that never was");
+        // A probe may come before the first packet that it says again.
+        let Some(reference) = self.highest() else {
+            return;
+        };
         let sequence = engine_wire::seq::extend(reference, original);
         self.take(now, header, &payload[rtx::HEADER_LEN..], sequence, true);
     }

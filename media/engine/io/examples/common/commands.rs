@@ -82,6 +82,7 @@ pub(crate) fn add_leg(leg: usize, seat: &Seat) -> Command {
         rtx_ssrc: Some(ssrc_out(leg, number) | 0x4000_0000),
         formats: vec![format(take.kind)],
         fec: None,
+        ccfb: false,
     };
     Command::AddLeg {
         leg: LegId(leg as u64),

@@ -227,6 +227,7 @@ pub fn add_leg(leg: u64, room: u64) -> Command {
             rtx_ssrc: None,
             formats: vec![opus],
             fec: None,
+            ccfb: false,
         }],
         extensions: Extensions::default(),
         cname: "loopback".into(),

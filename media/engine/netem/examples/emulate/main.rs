@@ -16,6 +16,7 @@
 
 mod control;
 mod relay;
+mod streams;
 
 use control::{Control, Request};
 use relay::Relay;

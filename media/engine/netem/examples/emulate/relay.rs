@@ -1,6 +1,7 @@
 //! Packets from one device to the other, each way through a link.
 
-use engine_netem::{Counters, Link, Profile};
+use crate::streams::Streams;
+use engine_netem::{Counters, Fate, Link, Profile};
 use rustix::fd::BorrowedFd;
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
@@ -29,8 +30,8 @@ impl Change {
 pub(crate) struct Account<'a> {
     /// Microseconds since the start.
     at_us: u64,
-    a_to_b: &'a Counters,
-    b_to_a: &'a Counters,
+    a_to_b: Way<'a>,
+    b_to_a: Way<'a>,
     /// The longest time that a packet left after it was due, since the last account; the mean since the start.
     late_us_max: u64,
     late_us_mean: u64,
@@ -38,11 +39,29 @@ pub(crate) struct Account<'a> {
     refused: u64,
 }
 
+/// One way: all of it, and stream by stream.
+#[derive(Debug, Serialize)]
+struct Way<'a> {
+    #[serde(flatten)]
+    all: &'a Counters,
+    streams: &'a Streams,
+}
+
+/// A packet on its way.
+#[derive(Debug, Clone)]
+struct Parcel {
+    bytes: Vec<u8>,
+    taken_us: u64,
+    /// Its stream's place.
+    stream: Option<usize>,
+}
+
 #[derive(Debug)]
 pub(crate) struct Relay<'fd> {
     devices: [BorrowedFd<'fd>; 2],
     /// From the device of the same place to the other.
-    links: [Link<Vec<u8>>; 2],
+    links: [Link<Parcel>; 2],
+    streams: [Streams; 2],
     spare: Vec<Vec<u8>>,
     late_us_max: u64,
     late_us_sum: u64,
@@ -55,6 +74,7 @@ impl<'fd> Relay<'fd> {
         Self {
             devices: [a, b],
             links: [seed, !seed].map(|seed| Link::new(Profile::PERFECT, seed)),
+            streams: [Streams::default(), Streams::default()],
             spare: Vec::new(),
             late_us_max: 0,
             late_us_sum: 0,
@@ -80,11 +100,16 @@ impl<'fd> Relay<'fd> {
     }
 
     pub(crate) fn counters(&mut self, now_us: u64) -> Account<'_> {
+        let late_us_max = std::mem::take(&mut self.late_us_max);
+        let way = |way: usize| Way {
+            all: self.links[way].counters(),
+            streams: &self.streams[way],
+        };
         Account {
             at_us: now_us,
-            a_to_b: self.links[0].counters(),
-            b_to_a: self.links[1].counters(),
-            late_us_max: std::mem::take(&mut self.late_us_max),
+            a_to_b: way(0),
+            b_to_a: way(1),
+            late_us_max,
             late_us_mean: self.late_us_sum / self.sent.max(1),
             refused: self.refused,
         }
@@ -108,7 +133,7 @@ impl<'fd> Relay<'fd> {
             match rustix::io::read(self.devices[way], &mut packet) {
                 Ok(len) => {
                     packet.truncate(len);
-                    self.links[way].push(now_us, len, packet);
+                    self.push(way, now_us, packet);
                 }
                 Err(Errno::AGAIN | Errno::INTR) => {
                     self.spare.push(packet);
@@ -120,11 +145,28 @@ impl<'fd> Relay<'fd> {
         Ok(())
     }
 
+    fn push(&mut self, way: usize, now_us: u64, bytes: Vec<u8>) {
+        let (len, stream) = (bytes.len(), self.streams[way].place_of(&bytes));
+        let parcel = Parcel {
+            taken_us: now_us,
+            stream: stream.map(|(place, _)| place),
+            bytes,
+        };
+        let fate = self.links[way].push(now_us, len, parcel);
+        if let Some(stream) = stream {
+            self.streams[way].note_pushed(now_us, stream, fate != Fate::Taken);
+        }
+    }
+
     fn give(&mut self, way: usize, now_us: u64) -> rustix::io::Result<()> {
         while let Some(due_us) = self.links[way].next_at().filter(|at| *at <= now_us) {
-            let Some(packet) = self.links[way].pop(now_us) else {
+            let Some(parcel) = self.links[way].pop(now_us) else {
                 continue;
             };
+            if let Some(place) = parcel.stream {
+                self.streams[way].note_arrived(place, now_us - parcel.taken_us);
+            }
+            let packet = parcel.bytes;
             self.late_us_max = self.late_us_max.max(now_us - due_us);
             self.late_us_sum += now_us - due_us;
             self.sent += 1;

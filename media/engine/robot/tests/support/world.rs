@@ -416,6 +416,7 @@ impl World {
                 video_format(spec.codec, spec.rtx, spec.nack)
             }],
             fec: None,
+            ccfb: false,
         };
         let slots = 2 * (self.size.max(1) as u16 - 1);
         engine_core::Command::AddLeg {

@@ -1,0 +1,268 @@
+//! What became of each packet to a receiver that reports on each: loss, runs of it and jitter, slot by slot, half a second
+//! after the fact. Its receiver reports say less and later, those about sound alone every five seconds.
+//!
+//! A report that is lost leaves packets of which nothing was told. They are counted when the next receiver report has told
+//! how many of them were lost, so that the count is whole in the end.
+//!
+//! Jitter is that of RFC 3550 section 6.4.1 with the times at which packets left here in the place of their timestamps. So
+//! it is this link's alone, while a receiver's own figure has that of the sender's link in it.
+
+use crate::slot::Slot;
+use crate::stats::StreamRow;
+use crate::time::Micros;
+use engine_wire::rtcp::TransportFeedback;
+use engine_wire::seq;
+
+/// Packets of which the fate may be open at once, a power of two: a second of 8 Mbit/s.
+const KEPT: usize = 1_024;
+/// Half the time for which a packet that was called missing waits at the least: reports take back what came late.
+const SETTLED_AFTER: Micros = Micros::from_millis(125);
+/// What leaves within so short a time is one picture, and says of the link what its first packet says.
+const ONE_PICTURE_US: i64 = 5_000;
+/// A larger change of transit is no jitter: an outage, or a clock that was set.
+const LARGEST_CHANGE_US: i64 = 1_000_000;
+/// Times in reports are of 24 bits of 64 ms.
+const CYCLE_US: i64 = 64_000 << 24;
+/// Numbers start one cycle up, so that a report may name one below the first.
+const FIRST: u64 = 1 << 16;
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    /// Not a packet of a slot, or settled.
+    #[default]
+    Nothing,
+    Unknown,
+    Missing,
+    Arrived,
+}
+
+#[derive(Debug, Default, Clone, Copy)]
+struct Entry {
+    sent_us: u32,
+    number: u16,
+    stream: u8,
+    fate: Fate,
+}
+
+/// The stream of one slot; `last` is when a packet left and arrived, each on its own clock.
+#[derive(Debug)]
+struct Stream {
+    ssrc: u32,
+    has_pictures: bool,
+    last: Option<(u32, i64)>,
+    in_burst: bool,
+    /// Packets that are settled, since the slot began.
+    settled: u64,
+    /// Of these, those of which nothing was told and which are not counted.
+    unknown: u64,
+    /// So many packets, and how many of them a receiver report called lost, until they are settled.
+    report: Option<(u64, u64)>,
+}
+
+impl Stream {
+    /// Counts what became of the next packet.
+    fn settle(&mut self, fate: Fate, row: &mut StreamRow) {
+        self.settled += 1;
+        let lost = fate == Fate::Missing;
+        if fate == Fate::Unknown {
+            self.unknown += 1;
+        } else {
+            row.expected += 1;
+            row.lost += u64::from(lost);
+            row.bursts += u64::from(lost && !self.in_burst);
+            self.in_burst = lost;
+        }
+        if let Some((_, lost)) = self.report.take_if(|(packets, _)| *packets <= self.settled) {
+            let unknown = std::mem::take(&mut self.unknown);
+            row.expected += unknown;
+            row.lost += lost.saturating_sub(row.lost).min(unknown);
+        }
+    }
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Told {
+    ring: Box<[Entry; KEPT]>,
+    next: u64,
+    /// The first number that is not settled.
+    settled: u64,
+    reported_to: u64,
+    /// How far reports went at two moments: what is below the older one has waited long enough.
+    marks: [(Micros, u64); 2],
+    streams: Vec<Stream>,
+    /// The stream of the last packet, which is mostly that of the next.
+    recent: usize,
+    /// What a report calls arrived for the first time, and when.
+    arrived: Vec<(i64, Entry)>,
+    delays: Delays,
+}
+
+/// From the leaving of the newest packet that a report calls arrived to the report. That is a round trip and what the
+/// receiver waits before it reports; round trips by receiver reports are exact, and come seldom.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Delays {
+    /// All together, in microseconds.
+    pub sum_us: u64,
+    /// Their number.
+    pub count: u64,
+}
+
+impl Told {
+    /// For the slots of a leg, in their order.
+    pub fn new(now: Micros, slots: &[Slot]) -> Self {
+        let streams = slots.iter().take(usize::from(u8::MAX)).map(|slot| Stream {
+            ssrc: slot.spec.ssrc,
+            has_pictures: slot.row.kind != 0,
+            last: None,
+            in_burst: false,
+            settled: slot.row.packets,
+            unknown: 0,
+            report: None,
+        });
+        Self {
+            ring: Box::new([Entry::default(); KEPT]),
+            next: FIRST,
+            settled: FIRST,
+            reported_to: FIRST,
+            marks: [(now, FIRST); 2],
+            streams: streams.collect(),
+            recent: 0,
+            arrived: Vec::with_capacity(64),
+            delays: Delays::default(),
+        }
+    }
+
+    /// A packet of this stream leaves under this transport-wide number. Streams of repair and padding are passed over.
+    pub fn note_sent(&mut self, now: Micros, number: u16, ssrc: u32) {
+        let extended = seq::extend(self.next, number);
+        self.next = extended + 1;
+        let is_recent = self
+            .streams
+            .get(self.recent)
+            .is_some_and(|s| s.ssrc == ssrc);
+        if !is_recent {
+            let Some(found) = self.streams.iter().position(|s| s.ssrc == ssrc) else {
+                return;
+            };
+            self.recent = found;
+        }
+        self.settled = self.settled.max(self.next.saturating_sub(KEPT as u64));
+        let entry = Entry {
+            sent_us: now.0 as u32,
+            number,
+            stream: self.recent as u8,
+            fate: Fate::Unknown,
+        };
+        let before = std::mem::replace(&mut self.ring[extended as usize % KEPT], entry);
+        let stream = self.streams.get_mut(usize::from(before.stream));
+        if let Some(stream) = stream.filter(|_| before.fate != Fate::Nothing) {
+            // Its place is taken before anybody told of it.
+            stream.settled += 1;
+            stream.unknown += 1;
+        }
+    }
+
+    /// A receiver report about the slot at this place: of its first `packets`, so many were lost.
+    pub fn handle_report(&mut self, place: usize, packets: u64, lost: u64) {
+        if let Some(stream) = self.streams.get_mut(place) {
+            // One that is still waited for comes first, or none would ever be reached.
+            stream.report.get_or_insert((packets, lost));
+        }
+    }
+
+    /// How long reports took.
+    pub const fn delays(&self) -> Delays {
+        self.delays
+    }
+
+    /// A report; what it settles goes into the counters of `slots`, which are those that this was made for.
+    pub fn handle_feedback(
+        &mut self,
+        now: Micros,
+        feedback: &TransportFeedback<'_>,
+        slots: &mut [Slot],
+    ) {
+        self.arrived.clear();
+        for line in feedback.packets() {
+            self.note_line(line.sequence, line.at_us);
+        }
+        let mut arrived = std::mem::take(&mut self.arrived);
+        let ages = arrived
+            .iter()
+            .map(|(_, entry)| (now.0 as u32).wrapping_sub(entry.sent_us));
+        if let Some(least) = ages.min() {
+            self.delays.sum_us += u64::from(least);
+            self.delays.count += 1;
+        }
+        arrived.sort_unstable_by_key(|(at, entry)| (*at, entry.sent_us));
+        for (at, entry) in &arrived {
+            self.measure_jitter(*at, entry, slots);
+        }
+        self.arrived = arrived;
+        if now.since(self.marks[1].0) >= SETTLED_AFTER {
+            self.settle_below(self.marks[0].1, slots);
+            self.marks = [self.marks[1], (now, self.reported_to)];
+        }
+    }
+
+    fn note_line(&mut self, number: u16, at_us: Option<i64>) {
+        let extended = seq::extend(self.next, number);
+        if !(self.settled..self.next).contains(&extended) {
+            return;
+        }
+        self.reported_to = self.reported_to.max(extended + 1);
+        let entry = &mut self.ring[extended as usize % KEPT];
+        if entry.number != number {
+            return;
+        }
+        match (entry.fate, at_us) {
+            (Fate::Unknown | Fate::Missing, Some(at)) => {
+                entry.fate = Fate::Arrived;
+                self.arrived.push((at, *entry));
+            }
+            (Fate::Unknown, None) => entry.fate = Fate::Missing,
+            _ => {}
+        }
+    }
+
+    fn measure_jitter(&mut self, at: i64, entry: &Entry, slots: &mut [Slot]) {
+        let place = usize::from(entry.stream);
+        let (Some(stream), Some(slot)) = (self.streams.get_mut(place), slots.get_mut(place)) else {
+            return;
+        };
+        let Some((last_sent, last_at)) = stream.last else {
+            stream.last = Some((entry.sent_us, at));
+            return;
+        };
+        let sent = i64::from(entry.sent_us.wrapping_sub(last_sent) as i32);
+        if stream.has_pictures && sent < ONE_PICTURE_US {
+            return;
+        }
+        stream.last = Some((entry.sent_us, at));
+        let passed = (at - last_at + CYCLE_US / 2).rem_euclid(CYCLE_US) - CYCLE_US / 2;
+        let change = (passed - sent).abs();
+        if change < LARGEST_CHANGE_US {
+            slot.row.transit_changes_us += change.unsigned_abs();
+            slot.row.transit_changes += 1;
+        }
+    }
+
+    fn settle_below(&mut self, end: u64, slots: &mut [Slot]) {
+        for number in self.settled..end {
+            let entry = &mut self.ring[number as usize % KEPT];
+            if entry.number != number as u16 || entry.fate == Fate::Nothing {
+                continue;
+            }
+            let entry = std::mem::take(entry);
+            let place = usize::from(entry.stream);
+            let (Some(stream), Some(slot)) = (self.streams.get_mut(place), slots.get_mut(place))
+            else {
+                continue;
+            };
+            slot.is_told |= entry.fate != Fate::Unknown;
+            stream.settle(entry.fate, &mut slot.row);
+        }
+        self.settled = self.settled.max(end);
+    }
+}

@@ -1,0 +1,95 @@
+"""What is told is held against what is true: on counters of a link that is known, told rightly and wrongly."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from loadtest.network.faults import CALM, EVERY_WAY, FAULTS, TRUTH, Fault, chosen
+from loadtest.network.truth import Look, Streams, Watched, figures, samples
+from signalling.messages import Verdict
+
+SOUND, PICTURE, REPAIR = 1, 2, 3
+STREAMS = Streams(frozenset({SOUND}), frozenset({SOUND, PICTURE}))
+BEGUN, ENDED = 10.0, 25.0
+
+
+def way(seconds: float, loss: float, jitter_ms: float) -> dict[str, Any]:
+    """Counters after so many seconds of a hundred packets, half of them sound; repair is lost without end."""
+    packets = seconds * 50
+    stream = {"pushed": packets, "lost": packets * loss, "arrived": packets * (1 - loss), "own_steps_us": 0.0}
+    steps = {"steps_us": stream["arrived"] * jitter_ms * 1000}
+    rows = [{"ssrc": ssrc} | stream | steps for ssrc in (SOUND, PICTURE)]
+    rows.append({"ssrc": REPAIR} | stream | steps | {"lost": packets})
+    return {"streams": rows, "delays": {"count": packets, "sum_us": packets * 20_000}}
+
+
+def line(loss: float, jitter: float, verdict: str = "good", rtt: float = 40.0) -> dict[str, Any]:
+    """What the bridge says of a leg."""
+    flow = {"loss_percent": loss, "jitter_ms": jitter, "kbit_per_s": 100.0}
+    return {"up": flow, "down": flow, "rtt_ms": rtt, "verdict": verdict, "down_carries_kbit_per_s": None}
+
+
+def watched(told: float, *, late_s: float = 0.3, **fault: Any) -> Watched:
+    """A fault of 10 % loss on every way, of which so many percent are told after so long."""
+    looks = []
+    for tenth in range(int(10 * (ENDED + 2))):
+        at = tenth / 10
+        bad_s = min(max(at - BEGUN, 0.0), ENDED - BEGUN)
+        counted = way(at, 0.1 * bad_s / max(at, 0.1), 2.0)
+        second = int(at)
+        share = min(max((second - late_s - BEGUN) / 2, 0.0), 1.0)
+        # A count that differs from second to second, so that each turn is a new one.
+        said = line(round(told * share + 0.0001 * second, 4), 2.0)
+        looks.append(
+            Look(
+                at,
+                {"receiver": {"down": counted, "up": counted}, "sender": {"down": counted, "up": counted}},
+                {"receiver": said, "sender": said},
+            )
+        )
+    of = Fault("loss", "10 % lost", replace(CALM, loss=0.1), **fault)
+    return Watched(of, BEGUN, ENDED, dict.fromkeys(EVERY_WAY, STREAMS), looks)
+
+
+def test_what_is_told_rightly_is_not_wrong() -> None:
+    """Repair does not count, and the age of the figures is found."""
+    found, wrong = figures(watched(10.0))
+    assert wrong == []
+    assert found["receiver_down_loss_percent_true"] == pytest.approx(10.0, abs=0.2)
+    assert found["receiver_down_loss_percent_seen_s"] == pytest.approx(1.0, abs=0.1)
+    assert (found["sender_rtt_ms_told"], found["sender_rtt_ms_true"]) == (40.0, 40.0)
+
+
+@pytest.mark.parametrize(
+    ("of", "words"),
+    [
+        (watched(9.0), "loss_percent 9.00 told, 10.00 true"),
+        (watched(10.0, late_s=3.0), "seen after"),
+        (watched(10.0, verdicts={"receiver": Verdict.DOWNLINK}), "should be downlink"),
+    ],
+    ids=["too little", "too late", "nobody is blamed"],
+)
+def test_what_is_told_wrongly_is_named(of: Watched, words: str) -> None:
+    """Each in words for whoever reads the report."""
+    _, wrong = figures(of)
+    assert any(words in one for one in wrong), wrong
+
+
+def test_turns_are_there_to_be_drawn() -> None:
+    """One a second, with both figures."""
+    found = samples(watched(10.0))
+    assert len(found) > ENDED - BEGUN
+    last = [one for one in found if float(one["at_s"] or 0) < ENDED - BEGUN][-1]
+    assert last["receiver_down_loss_percent_told"] == pytest.approx(10.0, abs=0.1)
+    assert last["receiver_down_loss_percent_true"] == pytest.approx(10.0, abs=0.1)
+
+
+def test_faults_have_names_of_their_own_and_bad_ways_only_where_they_say() -> None:
+    """One that is not known is an error."""
+    assert len({one.name for one in (*TRUTH, *FAULTS)}) == len(TRUTH) + len(FAULTS)
+    (fault,) = chosen(["sender-up-loss"])
+    assert fault.link("receiver") == (CALM, CALM)
+    assert fault.link("sender") == (CALM, fault.profile)
+    with pytest.raises(KeyError):
+        chosen(["no-such"])
