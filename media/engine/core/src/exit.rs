@@ -232,8 +232,7 @@ impl Exit<'_> {
         let (now, bytes) = (self.now, plain + overhead);
         match (link, extension) {
             (Some(link), Some(id)) => {
-                let name = (frame.header.ssrc, frame.header.sequence);
-                let number = link.note_sent(now, bytes, frame.kind, name);
+                let number = link.note_sent(now, bytes, frame.kind, &frame.header);
                 frame.header.write_numbered(room, id, number);
                 if let Some(told) = self.told.as_deref_mut() {
                     told.note_sent(now, number, frame.header.ssrc);

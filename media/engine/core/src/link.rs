@@ -116,11 +116,16 @@ impl Link {
     }
 
     /// Enters a packet of that many bytes of UDP payload, and gives its transport-wide number.
-    pub fn note_sent(&mut self, now: Micros, bytes: usize, kind: Kind, name: Name) -> u16 {
+    pub fn note_sent(
+        &mut self,
+        now: Micros,
+        bytes: usize,
+        kind: Kind,
+        header: &FixedHeader,
+    ) -> u16 {
         self.last_sent = now;
         let number = self.estimator.note_sent(now, bytes + BELOW, kind);
-        self.names[usize::from(number) % NAMES] = name;
-        self.next_name = number.wrapping_add(1);
+        self.note_name(number, header);
         number
     }
 
@@ -136,8 +141,15 @@ impl Link {
     pub fn note_sent_as(&mut self, now: Micros, bytes: usize, kind: Kind, header: &FixedHeader) {
         self.last_sent = now;
         let bytes = bytes + BELOW;
-        self.estimator
+        let number = self
+            .estimator
             .note_sent_as(now, bytes, kind, header.ssrc, header.sequence);
+        self.note_name(number, header);
+    }
+
+    fn note_name(&mut self, number: u16, header: &FixedHeader) {
+        self.names[usize::from(number) % NAMES] = (header.ssrc, header.sequence);
+        self.next_name = number.wrapping_add(1);
     }
 
     /// Sound leaves at once, and takes from what pictures may use.

@@ -91,14 +91,15 @@ impl Shard {
                 }
                 if let Some(told) = leg.told.as_deref_mut() {
                     told.handle_feedback(now, feedback, &mut leg.slots);
-                    self.settle_requests(now, index, out);
                 }
+                self.settle_requests(now, index, out);
             }
             Packet::CongestionFeedback(feedback) => {
                 if let Some(link) = leg.link.as_deref_mut() {
                     link.handle_congestion_feedback(now, feedback);
                     leg.heed_fates(now);
                 }
+                self.settle_requests(now, index, out);
             }
             Packet::Sdes(_) | Packet::Bye(_) | Packet::Remb(_) | Packet::Other { .. } => {}
         }

@@ -15,6 +15,9 @@ const STEP_MS = 10;
 const NOTICED_MS = 20;
 // Packets that overtake one another are asked for, too, and come soon; the browser waits for them of its own accord.
 const JITTERS = 2;
+// How often a browser asks for one packet on such ways, on the average, and what a repair takes at the least.
+const TIMES_ASKED = 1.3;
+const REPAIRED_MS = 15;
 // What a picture takes to come in whole when nothing of it is missing.
 const WHOLE_MS = 3;
 // The round trip is the shortest that there was, forgotten by so much a look: one that queues make long is over when
@@ -62,8 +65,8 @@ export function bufferBetween(first, last, roundTripMs) {
   const [came, lost, asked, whole, waitedMs] = ["came", "lost", "asked", "whole", "waitedMs"].map(
     (name) => last[name] - first[name]);
   const own = bufferFor(lost / (came + lost), roundTripMs);
-  const eachMs = (waitedMs - WHOLE_MS * whole) / asked - JITTERS * last.jitterMs;
-  const mended = asked / came >= MENDED ? bufferFor(asked / came, eachMs) : null;
+  const eachMs = TIMES_ASKED * (waitedMs - WHOLE_MS * whole) / asked - JITTERS * last.jitterMs;
+  const mended = asked / came >= MENDED && eachMs >= REPAIRED_MS ? bufferFor(asked / came, eachMs) : null;
   return own === null && mended === null ? null : Math.max(own, mended);
 }
 

@@ -157,9 +157,10 @@ impl Estimator {
         kind: Kind,
         ssrc: u32,
         sequence: u16,
-    ) {
+    ) -> u16 {
         let number = self.note_sent(now, bytes, kind);
         self.streams.note(ssrc, sequence, number);
+        number
     }
 
     /// A transport-wide report.
