@@ -26,7 +26,9 @@ WATCHED_S: Final = 8.0
 # A busy machine shows a picture late; a call that has broken down shows none for seconds.
 GAP_MS, STILL_SHARE = 1000.0, 0.25
 # Until the fate of what was sent is settled; and what is allowed between what is told and what is true, in points.
-SETTLED_S, TRUE_POINTS, FEW = 2.0, 0.3, 200
+# A tenth of the reports on what goes down is lost, too, and what they would have told of comes seconds later.
+SETTLED_S, FEW = 2.0, 200
+TRUE_POINTS: Final = {"up": 0.3, "down": 2.0}
 
 
 @pytest.mark.timeout(240)
@@ -64,10 +66,10 @@ async def test_pictures_and_sound_go_on(tmp_path: Path) -> None:
                 await near.close()
     lost, sent = (after["down"][name] - before["down"][name] for name in ("lost_random", "pushed"))
     assert 0.05 < lost / sent < 0.15
-    for way in ("down", "up"):
+    for way, points in TRUE_POINTS.items():
         streams = told_after[way].keys()
         truth = _share(_lost(before[way], streams), _lost(after[way], streams))
-        assert _share(told_before[way], told_after[way]) == pytest.approx(truth, abs=TRUE_POINTS)
+        assert _share(told_before[way], told_after[way]) == pytest.approx(truth, abs=points), way
     gaps = gaps_between(shown, shown[0].at_ms, shown[-1].at_ms)
     assert sum(gap for gap in gaps if gap >= GAP_MS) < STILL_SHARE * WATCHED_S * 1000
     assert shown[-1].at_ms - shown[0].at_ms > (1 - STILL_SHARE) * WATCHED_S * 1000
