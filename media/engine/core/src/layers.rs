@@ -5,10 +5,10 @@ use crate::allocate::{Allocator, Choice, Wish};
 use crate::api::{Event, Kind, LegId, Wanted};
 use crate::demand::in_steps;
 use crate::encoding::{Encoding, Taker};
+use crate::ladder::WITH_HEADERS;
 use crate::leg::Leg;
 use crate::link::Link;
 use crate::outbox::Outbox;
-use crate::rates::LAYERS;
 use crate::shard::Shard;
 use crate::slot::{Filling, Layer, Slot};
 use crate::source::Source;
@@ -16,13 +16,11 @@ use crate::time::Micros;
 
 /// How often a leg is looked at whose link, or whose sources' encodings, may change.
 const REVIEW: Micros = Micros::from_millis(200);
-/// Headers and tags, in percent of the payload of pictures, and in bits a second of a stream of sound.
-const OVERHEAD: (u64, u64) = (105, 26_000);
+/// Headers and tags of a stream of sound, in bits a second.
+const AROUND_SOUND: u64 = 26_000;
 /// Probes look for so much more than everything would take, in percent: what the allocator needs to go up, and as much
 /// as estimates swing by.
 const LOOKED_FOR: u64 = 130;
-/// What an encoding is taken for of which nothing has come yet.
-const GUESS: u64 = 150_000;
 /// What an only encoding could send: what pages offer at the most.
 const SINGLE_WANTED: u64 = 1_500_000;
 /// An estimate that has fallen so far, in percent, is acted upon at once.
@@ -48,64 +46,6 @@ impl Layers {
     /// Other sources fill the slots, or they matter otherwise than before.
     pub fn plan_changed(&mut self) {
         self.decide_anew = true;
-    }
-}
-
-impl Source {
-    /// The encoding that can be shown first: the highest that is sent now and not larger than what can be shown.
-    pub fn begins_with(&self, now: Micros, height: Option<u16>) -> Layer {
-        let highest = self.highest_for(height);
-        let active = |number: &u8| self.encodings[usize::from(*number)].is_active(now);
-        let sent = (0..=highest).rev().find(active);
-        Layer::all_of(sent.unwrap_or(highest))
-    }
-
-    /// The lowest encoding that has as many lines as can be shown, or the highest.
-    fn highest_for(&self, height: Option<u16>) -> u8 {
-        let enough = |encoding: &Encoding| height.is_some_and(|limit| encoding.height >= limit);
-        let found = self.encodings.iter().position(enough);
-        found.unwrap_or(self.encodings.len().saturating_sub(1)) as u8
-    }
-
-    /// The ladder of choices for a slot that can show so many lines.
-    fn choices(&self, now: Micros, height: Option<u16>) -> Vec<Choice> {
-        let mut choices = Vec::with_capacity(LAYERS + self.encodings.len());
-        for number in 0..=self.highest_for(height) {
-            let encoding = self.encodings.get(usize::from(number));
-            let Some(encoding) = encoding.filter(|one| number == 0 || one.was_seen()) else {
-                break;
-            };
-            let top = if number == 0 { encoding.rates.top() } else { 0 };
-            for temporal in 0..top {
-                let layer = Layer {
-                    encoding: number,
-                    temporal,
-                };
-                let bitrate = encoding.rates.up_to(temporal) * OVERHEAD.0 / 100;
-                choices.push(Choice { layer, bitrate });
-            }
-            let layer = Layer::all_of(number);
-            let measured = encoding.rates.up_to(layer.temporal) * OVERHEAD.0 / 100;
-            let bitrate = if measured == 0 { GUESS } else { measured };
-            let coming = self
-                .demand
-                .coming(now)
-                .filter(|_| self.encodings.len() == 1);
-            let bitrate = coming.map_or(bitrate, |coming| bitrate.min(coming));
-            choices.push(Choice { layer, bitrate });
-        }
-        choices
-    }
-
-    /// Of what is sent now, the nearest to what is wished for: below it rather than above.
-    fn nearest(&self, now: Micros, wish: Layer) -> Layer {
-        let active = |number: &u8| self.encodings[usize::from(*number)].is_active(now);
-        if active(&wish.encoding) {
-            return wish;
-        }
-        let below = (0..wish.encoding).rev().find(active);
-        let above = || (wish.encoding + 1..self.encodings.len() as u8).find(active);
-        below.or_else(above).map_or(wish, Layer::all_of)
     }
 }
 
@@ -272,9 +212,9 @@ impl Shard {
             let encodings = source.into_iter().flat_map(|source| &source.encodings);
             let active = encodings.filter(|encoding| encoding.is_active(now));
             let headers = if slot.joining.is_on() {
-                OVERHEAD.1 / 2
+                AROUND_SOUND / 2
             } else {
-                OVERHEAD.1
+                AROUND_SOUND
             };
             active.map(move |encoding| encoding.rates.up_to(0) * times + headers)
         });
@@ -528,7 +468,7 @@ fn shares(budget: u64, reviewed: &[Reviewed], levels: &[usize]) -> Vec<Option<u6
         .zip(levels)
         .filter(|(one, _)| !one.is_single);
     let taken: u64 = several.map(|(one, level)| one.wish.bitrate(*level)).sum();
-    let left = budget.saturating_sub(taken) * 100 / OVERHEAD.0;
+    let left = budget.saturating_sub(taken) * 100 / WITH_HEADERS;
     let share = |one: &Reviewed| one.is_single.then(|| left * weight(one) / weights.max(1));
     reviewed.iter().map(share).collect()
 }

@@ -34,6 +34,7 @@ pub mod ice;
 mod ingress;
 mod joining;
 pub mod keyframe;
+mod ladder;
 pub mod layers;
 pub mod ledger;
 pub mod leg;

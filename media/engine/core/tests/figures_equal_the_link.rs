@@ -146,6 +146,9 @@ fn told_down(seed: u64, loss: Loss, (up, reports): (f64, bool)) -> (u64, u64, u6
     world.run(ms(20_000));
     let lost = truth(&world, to, ssrcs);
     world.peers[1].down.loss = Loss::Off;
+    // What is still open then is known with the next receiver report, if that is not lost as well.
+    world.run(ms(500));
+    world.peers[1].up.loss = Loss::Off;
     world.run(ms(1_500));
     let after = taken(&world, 1);
     let expected = after.expected - before.expected;

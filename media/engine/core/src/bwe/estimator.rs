@@ -8,6 +8,7 @@ use super::clock::Unwrapper;
 use super::loss::{Around, LossControl};
 use super::prober::{Probed, Prober};
 use super::queue::QueueDelay;
+use super::round_trip::RoundTrip;
 use super::silence::{Ended, Silence};
 use super::trendline::{Trend, Trendline};
 use super::{Fate, Kind, PacketResult, SentHistory};
@@ -31,10 +32,6 @@ const VARIATION: f64 = 2.0;
 const ENVELOPE: f64 = 2.0;
 /// What left so long after a silence began would have been lost in an outage.
 const AMID: Micros = Micros::from_millis(100);
-/// How long the least round trip counts.
-const RTT_SPAN: Micros = Micros::from_secs(10);
-/// Until a round trip is measured.
-const FIRST_RTT: Micros = Micros::from_millis(200);
 /// Clusters at the start, in times of the first estimate (as libwebrtc has them).
 const FIRST_PROBES: [f64; 2] = [3.0, 6.0];
 /// A regular probe, and the one that follows a success, in times of the estimate.
@@ -100,13 +97,11 @@ pub struct Estimator {
     silent_share: f64,
     /// What was sent before tells of an outage only.
     ignored_before: Micros,
-    /// The least round trip, and when it was seen.
-    rtt_least: Option<(Micros, Micros)>,
     /// Since when there has been a queue.
     queue_since: Option<Micros>,
     /// When packets last waited long.
     waited_long: Option<Micros>,
-    rtt: Option<Micros>,
+    round_trip: RoundTrip,
     wanted: f64,
     probe_wait: Micros,
     last_probe: Option<Micros>,
@@ -132,10 +127,9 @@ impl Estimator {
             silence: Silence::default(),
             silent_share: 1.0,
             ignored_before: Micros(0),
-            rtt_least: None,
             queue_since: None,
             waited_long: None,
-            rtt: None,
+            round_trip: RoundTrip::default(),
             wanted: 0.0,
             probe_wait: PROBE_WAIT.0,
             last_probe: None,
@@ -226,7 +220,7 @@ impl Estimator {
             self.resume(now, ended);
         }
         if let Some(sent_at) = newest {
-            self.note_rtt(now, now.since(sent_at));
+            self.round_trip.note(now, now.since(sent_at));
         }
         self.update(now);
     }
@@ -350,20 +344,8 @@ impl Estimator {
         result.sent_at > now - ended.lasted + AMID && waited > LONG_QUEUE.0
     }
 
-    fn note_rtt(&mut self, now: Micros, sample: Micros) {
-        let sample = sample.min(Micros::from_secs(2));
-        let is_less = |(least, at): (Micros, Micros)| sample <= least || now.since(at) > RTT_SPAN;
-        if self.rtt_least.is_none_or(is_less) {
-            self.rtt_least = Some((sample, now));
-        }
-        self.rtt = Some(
-            self.rtt
-                .map_or(sample, |rtt| Micros((rtt.0 * 7 + sample.0) / 8)),
-        );
-    }
-
     fn rtt(&self) -> Micros {
-        self.rtt.unwrap_or(FIRST_RTT)
+        self.round_trip.smoothed()
     }
 
     fn waiting(&self) -> Micros {
@@ -419,7 +401,7 @@ impl Estimator {
             sight,
             queue: self.waiting(),
             rtt: self.rtt(),
-            rtt_least: self.rtt_least.map_or(FIRST_RTT, |(rtt, _)| rtt),
+            rtt_least: self.round_trip.least(),
             in_flight: self.in_flight(),
             recent: recent.map(|bps| bps / carried),
             steady: self.acked.steady().map(|bps| bps / carried),

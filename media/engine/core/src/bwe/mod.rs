@@ -11,9 +11,10 @@
 //! it, does not lower the rate. A long queue that does not shrink counts even without a trend.
 //!
 //! **Rate** (`aimd`). On congestion the rate becomes 0.85 of what arrives (`acked`), and less for as long as a queue is
-//! to be drained, by its length; the draft would keep 0.85 and let a queue of a second stand for six. A queue that does
-//! not become shorter although less is sent than arrived is none: the path has become longer, the rate comes back, and
-//! the base of the delay is set anew. The rate grows by a share of itself far from the last known capacity and slowly
+//! to be drained, by its length as it must be by now (what is told of it is as old as it was long); the draft would keep
+//! 0.85 and let a queue of a second stand for six. Where a moment's burst has filled a link that is else half empty, what
+//! arrives is measured while packets wait (`busy`). A queue that does not become shorter although less is sent than
+//! arrived is none: the path has become longer, the rate comes back, and the base of the delay is set anew. The rate grows by a share of itself far from the last known capacity and slowly
 //! near it, and not beyond 1.5 times what arrives, unless a probe has shown more.
 //!
 //! **Loss** (`loss`). The draft halves the rate at 10 % loss whatever its cause. Here loss is congestion if it depends on
@@ -21,13 +22,17 @@
 //! and does so in a second sample too, starts a trial at the rate that arrives. If the loss goes, the bottleneck is
 //! found, and a cap is kept that is raised from time to time (less often when that does harm); packets should then leave
 //! evenly, since such a link has hardly a queue ([`Estimator::wants_smooth`]). If the loss stays, it is the link's own
-//! from then on, and the rate comes back.
+//! from then on, and the rate comes back. A link that has shown a long queue drops nothing before it is full: there, loss
+//! without a queue takes four times as much to look suspicious.
 //!
 //! **Probes** (`prober`). Short clusters at a higher rate, at the start (3 and 6 times), after an outage, and every few
 //! seconds while more is wanted than is known to fit.
 //!
 //! A queue that a probe itself makes is no congestion. What it shows is read from a line through the arrivals of its
 //! packets, which bears jitter better than the first and the last of them.
+//!
+//! **What to send** goes by [`Estimator::planned_bps`], which is not lowered while a queue is drained or a trial is on:
+//! that is over before another picture has begun.
 //!
 //! **Outages** (`silence`). While nothing is reported the rate holds, then halves each second. The first report after
 //! that brings back what was before; what was sent in between tells nothing of the link's rate, and is not counted.
@@ -48,6 +53,7 @@ mod history;
 mod loss;
 mod prober;
 mod queue;
+mod round_trip;
 mod silence;
 pub mod trace;
 mod trendline;
