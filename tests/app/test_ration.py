@@ -13,7 +13,7 @@ STATS = m.Stats(people=[ONE] * 4)
 
 
 def sent(bits_per_second: int | None, seconds: int = 60) -> int:
-    """How often one that is offered every second goes."""
+    """Count how often one that is offered every second goes."""
     ration = Ration()
     carries = None if bits_per_second is None else Carries(bits_per_second, 0, 0)
     return sum(ration.take("host", float(second), STATS, carries) for second in range(seconds))
@@ -21,20 +21,24 @@ def sent(bits_per_second: int | None, seconds: int = 60) -> int:
 
 @pytest.mark.parametrize("bits_per_second", [None, 2_000_000, 5_000_000])
 def test_a_good_link_gets_them_every_second(bits_per_second: int | None) -> None:
+    """Every figure of every second."""
     assert sent(bits_per_second) == 60
 
 
 @pytest.mark.parametrize("bits_per_second", [60_000, 100_000, 300_000])
 def test_a_thin_link_gives_them_their_share(bits_per_second: int) -> None:
+    """No more than the share, but for the first."""
     size = len(msgspec.json.encode(STATS)) + AROUND_BYTES
     assert sent(bits_per_second) <= 1 + 60 * SHARE * bits_per_second / (8 * size)
 
 
 def test_the_thinnest_link_gets_them_now_and_then() -> None:
+    """A host is never left without."""
     assert sent(1) == 60 / LONGEST_S
 
 
 def test_who_is_no_host_any_more_is_forgotten() -> None:
+    """Whoever becomes host again begins anew."""
     ration = Ration()
     assert ration.take("host", 0.0, STATS, Carries(1, 0, 0))
     assert not ration.take("host", 1.0, STATS, Carries(1, 0, 0))
