@@ -8,7 +8,7 @@ from bridge.app.quality import Carries
 from bridge.rooms.model import ParticipantId
 from signalling import messages as m
 
-# Of what the link carries. One message is a segment of TCP, for which sound waits a fifth of a second at 60 kbit/s.
+# Of what the link carries: one message is a segment of TCP, for which sound waits 200 ms at 60 kbit/s.
 SHARE: Final = 0.01
 LONGEST_S: Final = 30.0
 # Above this the figures of any room are within their share every second, and need not be measured.
