@@ -21,7 +21,7 @@ ENGINE_SOURCES := $(shell find $(ENGINE)/wire/src $(ENGINE)/srtp/src $(ENGINE)/c
 	$(ENGINE)/Cargo.lock $(wildcard $(ENGINE)/*/Cargo.toml) pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve build check check-python check-engine format test test-engine guard test-python test-wheel \
+.PHONY: help demo serve build check check-python check-engine format test test-engine guard test-python test-checkout test-wheel \
 	check-and-test-engine browsers emulator coverage fuzz bench bench-network bench-recovery bench-truth bench-peers figures lock clean
 
 help: ## List the commands.
@@ -64,11 +64,11 @@ format: build ## Put every file into the one form that `make check` wants.
 	$(BIN)/ruff format --quiet .
 	cd $(ENGINE) && $(CARGO) fmt --all
 
-# The command line is tested as people get it, which is the wheel; there is nothing that the checkout would add.
+# The command line is tested as people get it, which is the wheel; there is nothing that the checkout would add. It is
+# tested beside the rest, much of which waits for media in real time.
 test: ## Everything that has to pass; installs what the tests need.
 	@$(MAKE) --no-print-directory --jobs $(JOBS) --output-sync=target check-python check-and-test-engine guard
-	@$(MAKE) --no-print-directory test-python PYTEST_ARGS="$(PYTEST_ARGS) --ignore=tests/cli"
-	@$(MAKE) --no-print-directory test-wheel
+	@$(MAKE) --no-print-directory --jobs $(JOBS) --output-sync=target test-checkout test-wheel
 
 # One after the other, since cargo lets only one of them at its folder.
 check-and-test-engine:
@@ -93,13 +93,16 @@ guard: build browsers ## Whether the packet path has become a tenth dearer, by i
 test-python: build browsers emulator ## Python's tests, real browsers included.
 	$(BIN)/pytest --numprocesses 2 --dist worksteal $(PYTEST_ARGS)
 
+test-checkout: build browsers emulator
+	$(BIN)/pytest --numprocesses 2 --dist worksteal --ignore=tests/cli $(PYTEST_ARGS)
+
 test-wheel: build ## The command line's tests, against the built wheel in an environment of its own.
 	rm -rf build/wheel && mkdir -p build/wheel
 	$(BIN)/maturin build --release --quiet --locked --out build/wheel
 	$(UV) venv --quiet --python $(BIN)/python $(WHEEL_ENV)
 	$(UV) pip install --quiet --python $(WHEEL_ENV)/bin/python --require-hashes -r requirements.lock
 	$(UV) pip install --quiet --python $(WHEEL_ENV)/bin/python --no-deps build/wheel/*.whl
-	mkdir build/wheel/elsewhere && cp -r tests pyproject.toml build/wheel/elsewhere/
+	mkdir build/wheel/elsewhere && tar -c --exclude=__pycache__ tests pyproject.toml | tar -x -C build/wheel/elsewhere
 	cd build/wheel/elsewhere && ../venv/bin/pytest tests/cli --numprocesses 2 -p no:cacheprovider $(PYTEST_ARGS)
 
 coverage: build ## Python's tests with branch coverage.
