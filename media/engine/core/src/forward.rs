@@ -301,10 +301,11 @@ impl Shard {
         let mut held = false;
         for ready in group {
             let clocks = (stream, flow.clocks);
-            let Some((map, numbers)) = slot.next_numbers(now, clocks, (ready, backlog)) else {
+            let payload = &batch[ready.at as usize].data[ready.payload.clone()];
+            let packet = (&*ready, payload, backlog);
+            let Some((map, numbers)) = slot.next_numbers(now, clocks, packet) else {
                 continue;
             };
-            let payload = &batch[ready.at as usize].data[ready.payload.clone()];
             if !exit.may_leave(slot, payload.len(), Held::new(taker.slot, numbers.sequence)) {
                 // Its delay is the link's from here on.
                 ready.forwarded = true;
@@ -360,7 +361,7 @@ impl Slot {
         &mut self,
         now: Micros,
         (stream, clocks): (StreamKey, &Clocks),
-        (ready, backlog): (&Ready, Backlog),
+        (ready, payload, backlog): (&Ready, &[u8], Backlog),
     ) -> Option<(PayloadMap, Outgoing)> {
         let filling = self.filling.as_mut()?;
         let map = filling.map(ready.payload_type);
@@ -386,12 +387,14 @@ impl Slot {
                 return None;
             }
         }
-        if self.joining.is_on() && self.joining.waits(ready.sequence) {
+        let map = map?;
+        let packet = (map.codec, payload);
+        if self.joining.is_on() && self.joining.waits(ready.sequence, packet) {
             self.rewriter.skip(stream, ready.sequence, None);
             return None;
         }
         let numbers = self.rewriter.map(now, stream, ready.incoming())?;
-        Some((map?, numbers))
+        Some((map, numbers))
     }
 
     /// Sends a packet as it is, or with earlier ones that it takes along. Gives the bytes sent.
@@ -402,7 +405,7 @@ impl Slot {
         (map, mut numbers): (PayloadMap, Outgoing),
         (exit, out): (&mut Exit<'_>, &mut Outbox),
     ) -> usize {
-        if let Some((pair, ticks)) = self.joined(ready, (flow.earlier, payload)) {
+        if let Some((pair, ticks)) = self.joined((ready, map.codec), (flow.earlier, payload)) {
             numbers.timestamp = numbers.timestamp.wrapping_sub(ticks);
             return exit.both(
                 out,

@@ -3,7 +3,8 @@
 //!
 //! The first of two is not kept: when the second comes, it is read from the source's cache, where it lies for redundancy
 //! as well. Which of two is the first is told by its number, so that there is nothing to remember, and a packet that is
-//! lost on its way to us takes at most its fellow with it.
+//! lost on its way to us takes at most its fellow with it; so does one of another kind, such as another bandwidth. What
+//! is no single frame of Opus waits for nothing.
 
 use crate::api::{Codec, Kind};
 use crate::cache::PacketCache;
@@ -40,15 +41,16 @@ impl Joining {
         self.from = None;
     }
 
-    /// Whether a packet waits for the one behind it. Changes begin with a packet that is the first of two.
-    pub(crate) const fn waits(&mut self, sequence: u64) -> bool {
+    /// Whether a packet of these numbers and bytes waits for the one behind it. Changes begin with one that is the first of
+    /// two.
+    pub(crate) fn waits(&mut self, sequence: u64, (codec, payload): (Codec, &[u8])) -> bool {
         let is_first = sequence.is_multiple_of(2);
         if is_first && !self.wanted {
             self.from = None;
         } else if is_first && self.from.is_none() {
             self.from = Some(sequence);
         }
-        is_first && self.from.is_some()
+        is_first && self.from.is_some() && codec == Codec::Opus && Pair::may_begin(payload)
     }
 
     /// The packet that has waited for this one, if there is any.
@@ -64,9 +66,10 @@ impl Slot {
     /// Both packets that leave when this one does, and how much earlier the first was, in ticks of the clock.
     pub(crate) fn joined<'a>(
         &self,
-        ready: &Ready,
+        (ready, codec): (&Ready, Codec),
         (earlier, payload): (Option<&'a PacketCache>, &'a [u8]),
     ) -> Option<(Pair<'a>, u32)> {
+        let earlier = earlier.filter(|_| codec == Codec::Opus);
         let fellow = earlier?.get(self.joining.fellow(ready.sequence)?)?;
         let same = fellow.payload_type == ready.payload_type;
         let pair = Pair::of(fellow.payload, payload).filter(|_| same)?;
@@ -104,5 +107,31 @@ impl Shard {
                 leg.join_sound(wanted);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ONE_FRAME: &[u8] = &[0b0100_1000, 1, 2];
+    const TWO_FRAMES: &[u8] = &[0b0100_1001, 1, 2];
+
+    #[test]
+    fn only_single_frames_of_opus_wait_and_changes_begin_with_the_first_of_two() {
+        let mut joining = Joining {
+            wanted: true,
+            from: None,
+        };
+        let opus = (Codec::Opus, ONE_FRAME);
+        assert!(!joining.waits(7, opus));
+        assert_eq!(joining.fellow(7), None);
+        assert!(joining.waits(8, opus) && !joining.waits(9, opus));
+        assert_eq!(joining.fellow(9), Some(8));
+        assert!(!joining.waits(10, (Codec::Opus, TWO_FRAMES)));
+        assert!(!joining.waits(12, (Codec::TelephoneEvent, ONE_FRAME)));
+        joining.wanted = false;
+        assert_eq!(joining.fellow(13), Some(12));
+        assert!(!joining.waits(14, opus) && !joining.is_on());
     }
 }

@@ -33,16 +33,20 @@ impl<'a> Pair<'a> {
     /// The packets that follow each other, each of one frame; `None` if they are of different kinds, too long, too large,
     /// or of several frames already.
     pub fn of(earlier: &'a [u8], later: &'a [u8]) -> Option<Self> {
+        let may_begin = Self::may_begin(earlier);
         let (first_byte, earlier) = earlier.split_first()?;
         let (same, later) = later.split_first()?;
-        let fits = first_byte == same
-            && first_byte & COUNT == 0
-            && 2 * frame_us(*first_byte) <= LONGEST_US
-            && earlier.len().max(later.len()) <= LARGEST;
+        let fits = first_byte == same && may_begin && earlier.len().max(later.len()) <= LARGEST;
         fits.then_some(Self {
             first_byte: *first_byte,
             frames: [earlier, later],
         })
+    }
+
+    /// Whether a packet may be the first of two: it is of one frame, and not too long.
+    pub fn may_begin(packet: &[u8]) -> bool {
+        let first_byte = packet.first();
+        first_byte.is_some_and(|byte| byte & COUNT == 0 && 2 * frame_us(*byte) <= LONGEST_US)
     }
 
     fn equal(&self) -> bool {
@@ -128,6 +132,11 @@ mod tests {
         assert_eq!(Pair::of(&speech, &[]), None);
         let several = packet(SPEECH | 1, &[1; 60]);
         assert_eq!(Pair::of(&several, &several), None);
+        assert_eq!(
+            [&speech, &several].map(|one| Pair::may_begin(one)),
+            [true, false]
+        );
+        assert!(!Pair::may_begin(&[]));
         let large = packet(MUSIC, &[1; 1_276]);
         assert_eq!(Pair::of(&music, &large), None);
         assert_eq!([frame_us(SPEECH), frame_us(MUSIC)], [20_000, 20_000]);
