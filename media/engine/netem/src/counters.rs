@@ -38,11 +38,7 @@ pub struct Counters {
 impl Counters {
     /// Packets lost, for whatever cause.
     pub const fn lost(&self) -> u64 {
-        self.lost_random
-            + self.lost_burst
-            + self.lost_queue
-            + self.lost_policer
-            + self.lost_outage
+        self.lost_random + self.lost_burst + self.lost_queue + self.lost_policer + self.lost_outage
     }
 
     /// Share of the packets that went in, 0 to 1.

@@ -184,7 +184,9 @@ fn a_policer_passes_a_burst_and_then_its_rate_and_delays_nothing() {
     // The bucket empties at 700 kbit/s.
     let first = counters.arrived_bytes as f64 * 8.0;
     near(first, 240_000.0 + 300_000.0 * 10.0, 10_000.0);
-    let whole = arrived.windows(2).take_while(|two| two[1].0 == two[0].0 + 1);
+    let whole = arrived
+        .windows(2)
+        .take_while(|two| two[1].0 == two[0].0 + 1);
     near(whole.count() as f64, 42.0, 2.0);
 }
 
@@ -313,16 +315,18 @@ fn any_profile() -> impl Strategy<Value = Profile> {
         proptest::option::of(policer),
     )
         .prop_map(
-            |(loss, queue, jitter, rate_bps, delay_us, [keep_order, down], duplicate, policer)| Profile {
-                rate_bps,
-                queue,
-                delay_us,
-                jitter,
-                keep_order,
-                policer,
-                loss,
-                duplicate,
-                down,
+            |(loss, queue, jitter, rate_bps, delay_us, [keep_order, down], duplicate, policer)| {
+                Profile {
+                    rate_bps,
+                    queue,
+                    delay_us,
+                    jitter,
+                    keep_order,
+                    policer,
+                    loss,
+                    duplicate,
+                    down,
+                }
             },
         )
 }
