@@ -127,7 +127,8 @@ fn what_waited_for_its_fellow_is_not_heard_after_a_pause() {
     let fill = |world: &mut World, filled: bool| {
         world.set_feeds(&[((1, 0), (0, 0))][..usize::from(filled)]);
     };
-    let pauses: [&dyn Fn(&mut World, bool); 4] = [
+    type Pause<'a> = &'a dyn Fn(&mut World, bool);
+    let pauses: [Pause<'_>; 4] = [
         &|world, on| world.set_gate(0, on),
         &|world, on| mute(world, !on),
         &|world, on| world.set_gate(1, on),
