@@ -14,7 +14,7 @@ const MEMORY_ROOMS: [usize; 2] = [5, 55];
 /// Every stream is this much slower than in life, so that one core carries the largest of them.
 const PERIOD_PERCENT: u64 = 600;
 /// Caches hold a quarter of a second to a second, and give back after ten what they needed before the round trip was known.
-const SETTLING: Duration = Duration::from_secs(14);
+const SETTLING: Duration = Duration::from_secs(22);
 /// What fills them.
 const FILLING: Duration = Duration::from_secs(3);
 const ROUNDS: usize = 2;
