@@ -28,6 +28,7 @@ class Step:
 class Scenario:
     """One call. `before` is the link until it goes bad and after `BAD_S`; `whose` it is; `goals` by figure.
 
+    With `download` somebody at the same place downloads something while the link is bad.
     With `witness` what is measured is not the receiver's page, but that of somebody else on a good link.
     """
 
@@ -37,6 +38,7 @@ class Scenario:
     before: Profile
     whose: Whose = "receiver"
     witness: bool = False
+    download: bool = False
     goals: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -87,6 +89,13 @@ SCENARIOS: Final = (
         (Step(0, replace(_WIDE, rate_bps=300_000), _WAY), Step(15, _WIDE, _WAY)),
         _WIDE,
         goals=_goals(23, 4, 1),
+    ),
+    Scenario(
+        "beside-download",
+        "2 Mbit/s on the way down with a queue of 300 ms, which a download beside keeps full",
+        (Step(0, _WIDE, _WAY),),
+        _WIDE,
+        download=True,
     ),
     Scenario(
         "uplink-loss-10",

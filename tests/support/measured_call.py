@@ -7,7 +7,7 @@ import os
 import shlex
 import tempfile
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +15,7 @@ from typing import Any, Final
 from playwright.async_api import Browser, Playwright
 
 from loadtest.adapters import island
+from loadtest.network.download import download
 from loadtest.network.place import Place, place
 from loadtest.network.recording import Recording, Shown, Stats
 from loadtest.network.scenarios import AFTER_S, BAD_S, Scenario
@@ -160,10 +161,11 @@ async def _record(stage: Stage, scenario: Scenario, receiver: Visitor, sender: V
     link, went_bad = stage.link(scenario), clock()
     before, counted = stage.cpu_s(), link.counters()
     bad_ms = await _now_ms(receiver)
-    for step in scenario.steps:
-        await _watch_until(found, receiver, sender, went_bad + step.at_s)
-        link.set(down=step.down, up=step.up)
-    await _watch_until(found, receiver, sender, went_bad + BAD_S)
+    async with download(stage.receiver) if scenario.download else nullcontext():
+        for step in scenario.steps:
+            await _watch_until(found, receiver, sender, went_bad + step.at_s)
+            link.set(down=step.down, up=step.up)
+        await _watch_until(found, receiver, sender, went_bad + BAD_S)
     found.link = (counted, link.counters())
     found.bad = (bad_ms, await _now_ms(receiver))
     found.cpu_s = {name: used - before[name] for name, used in stage.cpu_s().items()}
