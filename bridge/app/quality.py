@@ -286,6 +286,9 @@ class History:
 
     def push(self, reading: Reading) -> None:
         """Take the newest reading."""
+        if not reading.round_trips:
+            # Nobody is there, and of those who were nobody asks again.
+            self._readings.clear()
         if self._readings:
             last = self._readings[-1]
             self._note_waits(last, reading)
