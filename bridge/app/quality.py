@@ -286,7 +286,7 @@ class History:
 
     def push(self, reading: Reading) -> None:
         """Take the newest reading."""
-        if not reading.round_trips:
+        if not reading.keys and not reading.round_trips:
             # Nobody is there, and of those who were nobody asks again.
             self._readings.clear()
         if self._readings:
