@@ -91,8 +91,8 @@ row! {
         rtt_sum_us,
         /// Their number.
         rtts,
-        /// From the leaving of the newest packet of which a report tells to the report, all together, in microseconds: a
-        /// round trip, and what the receiver waits before it reports on each packet.
+        /// From the leaving of each packet that a report on each calls arrived to the report, all together, in microseconds:
+        /// a round trip, and what the receiver waits beside what it waits for the next packet.
         report_delay_sum_us,
         /// Their number.
         report_delays,
