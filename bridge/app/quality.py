@@ -29,8 +29,11 @@ READINGS: Final = 12
 """Readings kept, one a second: sound alone is reported on every 2.5 to 7.5 s (RFC 3550 section 6.2, libwebrtc)."""
 WAITS: Final = 60
 FEW_WAITS: Final = 3
-"""Exact round trips that are kept to compare with, and what is too few of them. What a receiver waits is its own matter and
-stays; where a queue comes and goes, an exact one tells of a moment and not of what packets meet, so that many have a say."""
+"""Exact round trips that are kept to compare with, and what is too few of them.
+
+What a receiver waits is its own matter and stays; where a queue comes and goes, an exact one tells of a moment and
+not of what packets meet, so that many have a say.
+"""
 
 
 class Totals(NamedTuple):
