@@ -31,8 +31,8 @@ WAITS: Final = 60
 FEW_WAITS: Final = 3
 """Exact round trips that are kept to compare with, and what is too few of them.
 
-What a receiver waits is its own matter and stays. Where a queue comes and goes, an exact one tells of a moment and not
-of what packets meet, so that many have a say.
+What a receiver waits is its own matter and stays. Where a queue comes and goes, an exact one tells of a moment and
+not of what packets meet, so that many have a say.
 """
 
 
@@ -290,6 +290,9 @@ class History:
 
     def push(self, reading: Reading) -> None:
         """Take the newest reading."""
+        if not reading.keys and not reading.round_trips:
+            # Nobody is there, and of those who were nobody asks again.
+            self._readings.clear()
         if self._readings:
             last = self._readings[-1]
             self._note_waits(last, reading)

@@ -6,6 +6,7 @@ the layer itself still knows of them and has to be 0 everywhere.
 """
 
 import asyncio
+import json
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, contextmanager
@@ -36,6 +37,7 @@ from tests.turnover.residue import settled
 
 LEGS: Final = 3
 AT_ONCE: Final = 4
+_BETWEEN_LOOKS_S: Final = 0.2
 _PATIENCE_S: Final = 120.0
 
 
@@ -216,9 +218,13 @@ class Whole:
         self._tasks = len(asyncio.all_tasks())
 
     async def quiet(self) -> None:
-        """Wait until everybody's time to come back is over, and their connections are closed."""
+        """Wait until everybody's time to come back is over, their connections are closed, and the figures end."""
         await settled(lambda: len(asyncio.all_tasks()) <= self._tasks, _PATIENCE_S)
         await settled(lambda: not any(self._known().values()), _PATIENCE_S)
+        async with asyncio.timeout(_PATIENCE_S):
+            # A look at everybody's link each second keeps what it saw until it sees that nobody is there.
+            while json.loads(await self._told("/legs/worst"))["legs"]:  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(_BETWEEN_LOOKS_S)
         self.series.append(await self._count_series())
         await settled(lambda: len(asyncio.all_tasks()) <= self._tasks, _PATIENCE_S)
 
@@ -236,10 +242,14 @@ class Whole:
         }
 
     async def _count_series(self) -> int:
-        connector = aiohttp.TCPConnector(force_close=True)
-        async with aiohttp.ClientSession(connector=connector) as session, session.get(self._metrics_url) as told:
-            lines = (await told.text()).splitlines()
+        lines = (await self._told("/metrics")).splitlines()
         return sum(not line.startswith("#") for line in lines)
+
+    async def _told(self, path: str) -> str:
+        connector = aiohttp.TCPConnector(force_close=True)
+        url = self._metrics_url + path
+        async with aiohttp.ClientSession(connector=connector) as session, session.get(url) as told:
+            return await told.text()
 
     async def records(self) -> int:
         """How many events are on record, which stay."""
@@ -250,11 +260,11 @@ class Whole:
 
 @asynccontextmanager
 async def running_bridge(folder: Path) -> AsyncIterator[tuple[Bridge, Target, str]]:
-    """A bridge in this process, how its REST interface is reached, and where its metrics are."""
+    """A bridge in this process, how its REST interface is reached, and where its metrics are served."""
     token = secrets.token_urlsafe(24)
     config = house_config(folder)
     config = replace(config, auth=replace(config.auth, api_token=token))
-    metrics = f"http://{config.metrics.host}:{config.metrics.port}/metrics"
+    metrics = f"http://{config.metrics.host}:{config.metrics.port}"
     async with run_bridge(config) as bridge:
         yield bridge, Target(f"http://127.0.0.1:{config.http.port}", token), metrics
 

@@ -215,7 +215,8 @@ impl PacketCache {
         if needed.entries * 2 <= self.entries.len() {
             self.index_anew(needed.entries);
         }
-        while self.pieces.len() > 1 && self.can_spare_oldest(needed.bytes) {
+        // A piece more than that stays, since where pieces begin and end changes from time to time.
+        while self.can_spare_oldest(needed.bytes + self.least.bytes) {
             self.take_oldest();
         }
     }

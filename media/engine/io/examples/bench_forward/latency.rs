@@ -1,10 +1,12 @@
 //! How long a packet is under way: from just before its sender's call to the kernel's time stamp at its receiver, at
-//! parts of the capacity that was found. The sender's own encryption and its call are in it.
+//! parts of the capacity that was found. The sender's own encryption and its call are in it. Beside it what the engine's
+//! own histogram says: from the kernel's time stamp of what came to the call that sends it on.
 
 use crate::report::{Figure, Report};
 use crate::scenarios::{four_party, WARM_UP};
 use crate::subject::{Subject, World};
 use crate::Effort;
+use engine_core::histogram::Histogram;
 
 const LOADS: [f64; 3] = [10.0, 50.0, 70.0];
 /// Legs whose packets are read, in as many rooms.
@@ -23,9 +25,13 @@ pub(crate) fn measure(report: &mut Report, effort: Effort, capacity: f64) {
         let mut world = World::new(plan, 1, &probes);
         world.round(Subject::Bridge, WARM_UP);
         let (mut rounds, mut late): (Vec<Vec<u32>>, Vec<f64>) = Default::default();
+        let mut inside: Vec<Vec<u64>> = Vec::new();
         for _ in 0..ROUNDS.min(effort.rounds) {
             world.crowd.delays_us.clear();
+            let before = world.bridge.delays();
             let round = world.round(Subject::Bridge, effort.span);
+            let after = world.bridge.delays();
+            inside.push(after.iter().zip(&before).map(|(a, b)| a - b).collect());
             let mut delays = std::mem::take(&mut world.crowd.delays_us);
             delays.sort_unstable();
             println!(
@@ -42,6 +48,7 @@ pub(crate) fn measure(report: &mut Report, effort: Effort, capacity: f64) {
                 f64::from(delays[at.min(delays.len() - 1)]) / 1e3
             }))
         };
+        let within = |part: f64| Figure::of(inside.iter().map(|counts| bound_ms(counts, part)));
         report.add(
             &format!("four-party-load-{load}-percent"),
             "bridge",
@@ -49,9 +56,23 @@ pub(crate) fn measure(report: &mut Report, effort: Effort, capacity: f64) {
                 ("latency_ms_p50", quantile(0.5)),
                 ("latency_ms_p99", quantile(0.99)),
                 ("latency_ms_p99_9", quantile(0.999)),
+                ("inside_latency_ms_p50", within(0.5)),
+                ("inside_latency_ms_p99", within(0.99)),
+                ("inside_latency_ms_p99_9", within(0.999)),
                 ("senders_late_ms_max", Figure::of(late.into_iter())),
                 ("rooms", Figure::exactly(rooms as f64)),
             ],
         );
     }
+}
+
+/// What this part of the datagrams stays below: the upper bound of a bucket, at most an eighth too high.
+fn bound_ms(counts: &[u64], part: f64) -> f64 {
+    let wanted = counts.iter().sum::<u64>() as f64 * part;
+    let mut below = 0;
+    let at = counts.iter().position(|count| {
+        below += count;
+        below as f64 >= wanted
+    });
+    Histogram::bounds()[at.unwrap_or(counts.len() - 1)] as f64 / 1e3
 }

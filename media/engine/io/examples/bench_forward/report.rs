@@ -23,11 +23,12 @@ subjects pay for that alike. AEAD_AES_128_GCM throughout, VP8 with NACK. lost_on
 leave and did not; a pair of rounds with more than 0.1 % in either does not count. same-load-a-room-legs-N: \
 four-party rooms with every stream six times slower, so that one core carries a thousand legs; few legs mean that \
 every packet wakes the thread. same-load-in-all-legs-N: as many packets a second from however many legs. Memory is what 55 \
-four-party rooms at full pace take more than 5, by leg, with full caches; memory_bytes_per_leg is the larger of \
+four-party rooms at full pace take more than 5, by leg, with full caches, their round trips known; memory_bytes_per_leg is the larger of \
 allocated and resident bytes. shards: more four-party rooms offered than can be carried; with two shards senders and \
 receivers share the two cores. Latency is from just before the sender's call, its encryption included, to the kernel's \
 time stamp at the receiver, at parts of the capacity found with one shard; senders_late_ms_max tells how far the \
-senders fell behind: what they then send at once waits for itself, and the tail of the latency shows it.";
+senders fell behind: what they then send at once waits for itself, and the tail of the latency shows it. inside_latency is the \
+engine's own, from the kernel's time stamp on arrival to the call that sends on, of the legs that are forwarded at all.";
 
 /// Median, least and most.
 #[derive(Debug, Clone, Copy)]

@@ -97,6 +97,15 @@ impl Bridge {
         column(&blocks, block, name)
     }
 
+    /// How many datagrams were forwarded after how long, by the engine's own clock: in the buckets of its histogram.
+    pub(crate) fn delays(&self) -> Vec<u64> {
+        let blocks = self.engine.snapshot(PATIENCE).unwrap();
+        let row = blocks[3].chunks_exact(8);
+        let values = row.map(|value| u64::from_le_bytes(value.try_into().unwrap()));
+        // One shard: its index, impossible delays, their sum, then the buckets.
+        values.skip(3).collect()
+    }
+
     pub(crate) fn counts(&self) -> Counts {
         let blocks = self.engine.snapshot(PATIENCE).unwrap();
         let sum = |block, name| column(&blocks, block, name).iter().sum();
