@@ -231,6 +231,34 @@ async def test_pictures_wait_for_what_is_repaired_before_the_bridge(
         assert await here.page.evaluate(script, [before, after]) == buffer_ms
 
 
+@pytest.mark.parametrize(
+    ("changes", "buffer_ms"),
+    [
+        ([{}] * 20, None),
+        # Two of 125 packets, a moment ago: over all looks, too few to be believed.
+        ([*[{}] * 18, {"lost": 1}, {"lost": 1}], 110),
+        ([*[{}] * 10, {"lost": 2}, *[{}] * 9], None),
+        # One is an accident.
+        ([*[{}] * 18, {"lost": 1}, {}], None),
+        ([*[{}] * 18, {"asked": 3, "waitedMs": 90}, {"asked": 3, "waitedMs": 90}], 100),
+        # As a link begins that is bad from the first packet on.
+        ([{}, {"lost": 2}], 110),
+    ],
+)
+async def test_pictures_wait_at_once_where_a_link_becomes_bad(
+    browser: Browser, site: str, changes: list[dict[str, int]], buffer_ms: float | None
+) -> None:
+    """What the last second has shown is not waited for to show in four."""
+    looks = [{**dict.fromkeys(("came", "lost", "asked", "whole", "waitedMs"), 1_000), "jitterMs": 0}]
+    for change in changes:
+        usual = {"came": 25, "whole": 5, "waitedMs": 10}
+        grown = {name: value + usual.get(name, 0) + change.get(name, 0) for name, value in looks[-1].items()}
+        looks.append(grown)
+    async with visit(browser, site, admitted()) as here:
+        script = "(looks) => import('/static/js/buffer.js').then((one) => one.bufferAfter(looks, 40))"
+        assert await here.page.evaluate(script, looks) == buffer_ms
+
+
 async def test_the_page_reports_what_only_it_knows(browser: Browser, site: str) -> None:
     """While there is a connection, the bridge hears of pictures shown and of what holds the camera back."""
     bridge = admitted(media=True)

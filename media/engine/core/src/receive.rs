@@ -149,6 +149,12 @@ impl ReceiveRegister {
         arrival
     }
 
+    /// Packets between the newest so far and this one.
+    pub fn gap_before(&self, sequence: u64) -> u64 {
+        let next = self.first.map_or(sequence, |_| self.highest + 1);
+        sequence.saturating_sub(next)
+    }
+
     /// Extends a 16-bit sequence number to the one nearest the highest seen.
     pub fn extend(&self, sequence: u16) -> u64 {
         engine_wire::seq::extend(self.highest, sequence)

@@ -1,9 +1,13 @@
 // How long pictures wait before they are shown. On a way that loses packets a picture waits for its repair; without
 // room in the buffer it is late then, and comes in a bunch with the next ones, of which a screen shows the last.
 
-const LOOK_MS = 500;
-const KEPT_LOOKS = 8;
-const HELD_LOOKS = 16;
+// Looks, at one each 200 ms, over which losses are counted: the last second shows at once that a link has become bad,
+// four seconds how bad it is.
+const SUDDEN_LOOKS = 5;
+const KEPT_LOOKS = 20;
+const HELD_LOOKS = 40;
+// Packets lost in the last second, or asked for, at the least: one is an accident, for which no picture needs to wait.
+const SUDDEN = { lost: 2, asked: 4 };
 // Below this share a repair is so rare that a lower delay is worth more, and packets that others overtake look like it.
 const LOSSY = 0.01;
 // The same for packets that were asked for and came: fewer may as well be the queue of a thin link.
@@ -22,7 +26,7 @@ const REPAIRED_MS = 15;
 const WHOLE_MS = 3;
 // The round trip is the shortest that there was, forgotten by so much a look: one that queues make long is over when
 // the rate fits, and waiting for it would keep it.
-const FORGET = 1.01;
+const FORGET = 1.004;
 
 /**
  * The buffer in ms for this share of packets lost and this round trip, or null for the browser's own choice: time for
@@ -70,7 +74,16 @@ export function bufferBetween(first, last, roundTripMs) {
   return own === null && mended === null ? null : Math.max(own, mended);
 }
 
-/** Follows one RTCPeerConnection until `stop`. */
+/** The same by all looks that are kept, the last one last: what has just begun counts by itself. */
+export function bufferAfter(looks, roundTripMs) {
+  const last = looks.at(-1);
+  const before = looks.at(-1 - SUDDEN_LOOKS) ?? looks[0];
+  const begins = last.lost - before.lost >= SUDDEN.lost || last.asked - before.asked >= SUDDEN.asked;
+  const found = [looks[0], ...(begins ? [before] : [])].map((first) => bufferBetween(first, last, roundTripMs));
+  return found.every((each) => each === null) ? null : Math.max(...found);
+}
+
+/** Follows one RTCPeerConnection by what it is shown of it. */
 export class PlayoutBuffer {
   #pc;
   #looks = [];
@@ -78,26 +91,19 @@ export class PlayoutBuffer {
   #held = 0;
   #trip = Infinity;
   #lost = Infinity;
-  #timer;
 
   constructor(pc) {
     this.#pc = pc;
-    this.#timer = setInterval(() => this.#look().catch(() => {}), LOOK_MS);
   }
 
-  stop() {
-    clearInterval(this.#timer);
-  }
-
-  async #look() {
-    if (this.#pc.connectionState !== "connected") return;
-    const now = lookAt(await this.#pc.getStats());
+  /** Take a look: `stats` is of the connection's getStats(), once in 200 ms. */
+  take(stats) {
+    const now = lookAt(stats);
     // What others have just overtaken counts as lost until it comes; by the next look it has.
     this.#looks = [...this.#looks, { ...now, lost: Math.min(now.lost, this.#lost) }].slice(-KEPT_LOOKS);
     this.#lost = now.lost;
-    const [first, last] = [this.#looks[0], this.#looks.at(-1)];
-    this.#trip = Math.min(last.roundTripMs || Infinity, this.#trip * FORGET);
-    const wanted = bufferBetween(first, last, this.#trip);
+    this.#trip = Math.min(now.roundTripMs || Infinity, this.#trip * FORGET);
+    const wanted = bufferAfter(this.#looks, this.#trip);
     // More at once, less only when the link has been better for a while: a buffer that swings is seen.
     this.#held = (wanted ?? 0) >= (this.#target ?? 0) ? HELD_LOOKS : this.#held - 1;
     if (wanted === this.#target || ((wanted ?? 0) < (this.#target ?? 0) && this.#held > 0)) return;

@@ -93,11 +93,11 @@ export class Peer extends EventTarget {
     if (!pc || performance.now() - this.#negotiated < SETTLE_MS) return true; // a way is being found
     if (!["connected", "completed"].includes(pc.iceConnectionState)) return false;
     if (!this.#flow.lively) return true;
-    const before = await received(pc);
+    const before = received(await pc.getStats());
     await new Promise((done) => {
       setTimeout(done, SOON_MS);
     });
-    return pc !== this.pc || (await received(pc)) > before;
+    return pc !== this.pc || received(await pc.getStats()) > before;
   }
 
   /** One negotiation at a time; a failed one does not stop the next. */
@@ -231,15 +231,16 @@ export class Peer extends EventTarget {
 
   async #look() {
     const { pc } = this;
-    const flow = this.#flow;
     if (!this.connected) return;
-    if (flow.take(performance.now(), await received(pc)) && pc === this.pc) this.dispatchEvent(new Event("doubt"));
+    const stats = await pc.getStats();
+    if (pc !== this.pc) return;
+    this.#buffer.take(stats);
+    if (this.#flow.take(performance.now(), received(stats))) this.dispatchEvent(new Event("doubt"));
   }
 
   close() {
     clearTimeout(this.#timer);
     clearInterval(this.#looks);
-    this.#buffer?.stop();
     clearInterval(this.#sizes);
     this.pc?.close();
     this.pc = null;
