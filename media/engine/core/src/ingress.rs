@@ -259,8 +259,13 @@ impl Leg {
         let level = id.and_then(|id| header.extension_value(packet, id));
         let mut ready = ready?;
         ready.level = level.and_then(audio_level).map(|level| level.dbov);
-        let encoding = &source.encodings[stream.encoding];
-        ready.has_holes = source.repairs() && encoding.register.has_missing();
+        let repairs = source.repairs();
+        let encoding = &mut source.encodings[stream.encoding];
+        if repairs && source.spec.kind == Kind::Video {
+            let of = (ready.sequence, ready.timestamp);
+            encoding.register.follow(now, of, ready.marker);
+        }
+        ready.has_holes = repairs && encoding.register.has_missing();
         ready.after_outage = after_outage;
         ready.source = stream.source as u16;
         ready.encoding = stream.encoding as u8;
