@@ -13,15 +13,21 @@ const LOSSY = 0.01;
 // The same for packets that were asked for and came: fewer may as well be the queue of a thin link.
 const MENDED = 0.02;
 const MOST_MS = 130;
+// And for repairs on the sender's way, each of which takes longer.
+const MOST_MENDED_MS = 140;
 // In steps, so that not every look is a change.
 const STEP_MS = 10;
 // Until a loss is noticed.
 const NOTICED_MS = 20;
+// Where the delay varies by less, none overtakes another, and what is missing is lost.
+const IN_ORDER_MS = 5;
 // Packets that overtake one another are asked for, too, and come soon; the browser waits for them of its own accord.
 const JITTERS = 2;
 // How often a browser asks for one packet on such ways, on the average, and what a repair takes at the least.
 const TIMES_ASKED = 1.3;
 const REPAIRED_MS = 15;
+// At first many pictures are passed over, and how long they would have waited is not told: as long as on the own way.
+const SUDDENLY_REPAIRED_MS = 8;
 // What a picture takes to come in whole when nothing of it is missing.
 const WHOLE_MS = 3;
 // The round trip is the shortest that there was, forgotten by so much a look: one that queues make long is over when
@@ -33,10 +39,10 @@ const FORGET = 1.004;
  * two rounds of asking and answering, and for more where answers are lost, too. Where the round trip is so long that
  * this would be too much, no wait is long enough, and the bridge repairs in other ways.
  */
-export function bufferFor(loss, roundTripMs) {
+export function bufferFor(loss, roundTripMs, mostMs = MOST_MS) {
   if (!(loss >= LOSSY) || !(roundTripMs > 0) || roundTripMs === Infinity) return null;
-  const rounds = 2 + 5 * Math.min(loss, 0.25);
-  return Math.min(MOST_MS, STEP_MS * Math.ceil((NOTICED_MS + rounds * roundTripMs) / STEP_MS));
+  const rounds = 2 + 7 * Math.min(loss, 0.25);
+  return Math.min(mostMs, STEP_MS * Math.ceil((NOTICED_MS + rounds * roundTripMs) / STEP_MS));
 }
 
 /**
@@ -65,21 +71,24 @@ export function lookAt(stats) {
  * The buffer by two looks at the statistics, with the round trip to the bridge in ms. What is lost before the bridge
  * comes late, not never, so that it counts among the losses of neither; but pictures wait for it, and that is seen.
  */
-export function bufferBetween(first, last, roundTripMs) {
+export function bufferBetween(first, last, roundTripMs, isSudden = false) {
   const [came, lost, asked, whole, waitedMs] = ["came", "lost", "asked", "whole", "waitedMs"].map(
     (name) => last[name] - first[name]);
   const own = bufferFor(lost / (came + lost), roundTripMs);
   const eachMs = TIMES_ASKED * (waitedMs - WHOLE_MS * whole) / asked - JITTERS * last.jitterMs;
-  const mended = asked / came >= MENDED && eachMs >= REPAIRED_MS ? bufferFor(asked / came, eachMs) : null;
-  return own === null && mended === null ? null : Math.max(own, mended);
+  const isMended = asked / came >= MENDED && eachMs >= (isSudden ? SUDDENLY_REPAIRED_MS : REPAIRED_MS);
+  if (!isMended) return own;
+  const repairedMs = isSudden ? Math.max(roundTripMs, eachMs) : eachMs;
+  return Math.max(own, bufferFor(asked / came, repairedMs, own === null ? MOST_MENDED_MS : MOST_MS));
 }
 
 /** The same by all looks that are kept, the last one last: what has just begun counts by itself. */
 export function bufferAfter(looks, roundTripMs) {
   const last = looks.at(-1);
   const before = looks.at(-1 - SUDDEN_LOOKS) ?? looks[0];
-  const begins = last.lost - before.lost >= SUDDEN.lost || last.asked - before.asked >= SUDDEN.asked;
-  const found = [looks[0], ...(begins ? [before] : [])].map((first) => bufferBetween(first, last, roundTripMs));
+  const found = [bufferBetween(looks[0], last, roundTripMs)];
+  if (last.lost - before.lost >= SUDDEN.lost) found.push(bufferBetween(before, last, roundTripMs));
+  if (last.asked - before.asked >= SUDDEN.asked) found.push(bufferBetween(before, last, roundTripMs, true));
   return found.every((each) => each === null) ? null : Math.max(...found);
 }
 
@@ -100,7 +109,8 @@ export class PlayoutBuffer {
   take(stats) {
     const now = lookAt(stats);
     // What others have just overtaken counts as lost until it comes; by the next look it has.
-    this.#looks = [...this.#looks, { ...now, lost: Math.min(now.lost, this.#lost) }].slice(-KEPT_LOOKS);
+    const lost = now.jitterMs < IN_ORDER_MS ? now.lost : Math.min(now.lost, this.#lost);
+    this.#looks = [...this.#looks, { ...now, lost }].slice(-KEPT_LOOKS);
     this.#lost = now.lost;
     this.#trip = Math.min(now.roundTripMs || Infinity, this.#trip * FORGET);
     const wanted = bufferAfter(this.#looks, this.#trip);

@@ -47,6 +47,7 @@ export class Peer extends EventTarget {
   #mark = null;
   #timer = 0;
   #buffer = null;
+  #several = false;
   #sizes = 0;
   #flow = null;
   #looks = 0;
@@ -166,6 +167,7 @@ export class Peer extends EventTarget {
     if (this.#mark !== null && mark !== this.#mark) return false;
     await pc.setRemoteDescription({ type: "answer", sdp });
     this.#mark = mark;
+    this.#several = sdp.includes("a=simulcast:");
     this.#negotiated = performance.now();
     this.#shape();
     this.dispatchEvent(new Event("receivers"));
@@ -197,7 +199,8 @@ export class Peer extends EventTarget {
       if (pc !== this.pc) return;
       const { sender } = this.#senders.camera;
       const { width, height } = sender.track?.getSettings() ?? {};
-      const count = sender.getParameters().encodings.length;
+      // Where the bridge takes one encoding only, browsers may go on naming others.
+      const count = this.#several ? sender.getParameters().encodings.length : 1;
       if (sender.track) await send(sender, shape(ladder(width, height), count, this.#demands.camera));
     }).catch(() => {}); // a connection that was closed meanwhile, or a browser that cannot: it sends as it did
   }
