@@ -19,6 +19,9 @@ const KEPT: u64 = 512;
 const MANY: u64 = 200;
 /// A jump ahead by more is no loss but another numbering; nothing is told of the numbers between.
 const JUMP: u64 = 4 * KEPT;
+/// After so long without any packet the sender's network was away, not full. Of what it took nothing is told, or senders
+/// would take it for loss by their rate, and send hardly a picture in the first seconds after it.
+const AWAY: Micros = Micros::from_millis(400);
 /// Numbers start one cycle up, so that the first packet may be overtaken.
 const FIRST_CYCLE: u64 = 1 << 16;
 /// A report holds at most so many arrivals.
@@ -30,6 +33,8 @@ pub struct Arrivals {
     /// Arrival by number, in microseconds from `origin`; 0 if it did not arrive.
     ring: Box<[u32; KEPT as usize]>,
     origin: Micros,
+    /// The last arrival.
+    heard: Micros,
     /// The number after the highest that arrived; none has before it is set.
     end: Option<u64>,
     /// The first number that the next report tells of.
@@ -49,6 +54,7 @@ impl Default for Arrivals {
         Self {
             ring: Box::new([0; KEPT as usize]),
             origin: Micros(0),
+            heard: Micros(0),
             end: None,
             base: 0,
             bytes: 0,
@@ -70,10 +76,12 @@ impl Arrivals {
             None => self.restart(now, FIRST_CYCLE | u64::from(number)),
         };
         let mut number = seq::extend(end, number);
-        if now.since(self.origin).0 > u64::from(u32::MAX / 2) || number > end + JUMP {
+        let away = number > end && now.since(self.heard) >= AWAY;
+        if now.since(self.origin).0 > u64::from(u32::MAX / 2) || number > end + JUMP || away {
             number |= FIRST_CYCLE;
             self.restart(now, number);
         }
+        self.heard = now;
         self.bytes += bytes as u64;
         if number + KEPT <= self.end.unwrap_or(0) {
             self.too_late += 1;
@@ -221,6 +229,20 @@ mod tests {
         arrivals.note(at(400), 4, 1_200);
         let second = [(2, false), (3, false), (4, true)];
         assert_eq!(report(&mut arrivals, at(900)), Some(second.to_vec()));
+    }
+
+    #[test]
+    fn of_what_an_outage_took_nothing_is_told() {
+        let mut arrivals = Arrivals::default();
+        arrivals.note(at(0), 10, 1_200);
+        assert_eq!(report(&mut arrivals, at(50)), Some(vec![(10, true)]));
+        for (millis, number) in [(450, 60), (455, 62), (460, 59)] {
+            arrivals.note(at(millis), number, 1_200);
+        }
+        let told = [(59, true), (60, true), (61, false), (62, true)];
+        assert_eq!(report(&mut arrivals, at(700)), Some(told.to_vec()));
+        arrivals.note(at(1_100), 63, 1_200);
+        assert_eq!(report(&mut arrivals, at(1_350)), Some(vec![(63, true)]));
     }
 
     #[test]

@@ -44,6 +44,8 @@ pub(crate) struct Ready {
     pub(crate) has_holes: bool,
     /// First packet of an encoding that was not sent before, or not for some time.
     pub(crate) wakes: bool,
+    /// First picture after an outage of the sender's link, in which more was lost than is worth asking for.
+    pub(crate) after_outage: bool,
     /// Bytes of redundancy before the payload (RFC 2198).
     pub(crate) redundant: u16,
     /// It came as redundancy in a later packet.
@@ -70,6 +72,7 @@ impl Ready {
             level: None,
             has_holes: false,
             wakes: false,
+            after_outage: false,
             redundant: 0,
             recovered: false,
             forwarded: false,

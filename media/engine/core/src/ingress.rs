@@ -29,7 +29,13 @@ struct Stream {
 }
 
 impl Shard {
-    pub(crate) fn handle_rtp(&mut self, now: Micros, at: usize, datagram: &mut Datagram<'_>) {
+    pub(crate) fn handle_rtp(
+        &mut self,
+        now: Micros,
+        at: usize,
+        datagram: &mut Datagram<'_>,
+        out: &mut Outbox,
+    ) {
         let Some(&index) = self.by_address.get(&datagram.from) else {
             self.row.media_unknown_address += 1;
             return;
@@ -53,7 +59,12 @@ impl Shard {
             Ok(plain) => plain,
             Err(error) => return leg.count_srtp_error(&error),
         };
-        leg.row.last_in_us = now.0;
+        if leg.hear(now) {
+            self.heed_return(now, index, out);
+        }
+        let Some(leg) = self.legs[index as usize].as_deref_mut() else {
+            return;
+        };
         leg.ice.heed_media(datagram.from);
         let packet = &datagram.data[..plain.len];
         let report = leg.note_arrival(now, &header, packet);
@@ -65,7 +76,9 @@ impl Shard {
             at: at as u32,
             ..ready
         };
-        let level = ready.level;
+        let (level, after_outage) = (ready.level, ready.after_outage);
+        let number = leg.sources[usize::from(ready.source)].spec.source;
+        let stream = (index, (number, ready.encoding));
         let asks_at = ready.has_holes.then(|| {
             let source = &leg.sources[usize::from(ready.source)];
             source.encodings[usize::from(ready.encoding)]
@@ -79,6 +92,9 @@ impl Shard {
             encoding.fill_holes(&ready, packet, &mut self.scratch.ready);
         }
         self.scratch.ready.push(ready);
+        if after_outage {
+            self.heed_outage_of_source(now, stream, out);
+        }
         if let Some(dbov) = level {
             self.handle_level(now, room, id, dbov);
         }
@@ -218,8 +234,11 @@ impl Leg {
             self.row.unknown_streams += 1;
             return None;
         };
-        let gate_open = self.gate_open();
+        let (gate_open, returned) = (self.gate_open(), self.returned);
         let source = &mut self.sources[stream.source];
+        let after_outage = !stream.is_repair
+            && source.spec.kind == Kind::Video
+            && source.encodings[stream.encoding].ends_outage(returned, sequence);
         let ready = if stream.is_repair {
             source.take_repair(now, stream.encoding, (header, packet))
         } else {
@@ -240,8 +259,14 @@ impl Leg {
         let level = id.and_then(|id| header.extension_value(packet, id));
         let mut ready = ready?;
         ready.level = level.and_then(audio_level).map(|level| level.dbov);
-        let encoding = &source.encodings[stream.encoding];
-        ready.has_holes = source.repairs() && encoding.register.has_missing();
+        let repairs = source.repairs();
+        let encoding = &mut source.encodings[stream.encoding];
+        if repairs && source.spec.kind == Kind::Video {
+            let of = (ready.sequence, ready.timestamp);
+            encoding.register.follow(now, of, ready.marker);
+        }
+        ready.has_holes = repairs && encoding.register.has_missing();
+        ready.after_outage = after_outage;
         ready.source = stream.source as u16;
         ready.encoding = stream.encoding as u8;
         ready.epoch = encoding.epoch();

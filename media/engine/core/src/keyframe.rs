@@ -180,8 +180,14 @@ impl Shard {
     }
 
     /// Asks for a key frame on behalf of one slot. Where others take the source too, they pay for it, and a slot that has
-    /// asked just now has to wait.
-    pub(crate) fn ask_for(&mut self, now: Micros, taker: Taker, stream: Stream, out: &mut Outbox) {
+    /// asked just now has to wait: false.
+    pub(crate) fn ask_for(
+        &mut self,
+        now: Micros,
+        taker: Taker,
+        stream: Stream,
+        out: &mut Outbox,
+    ) -> bool {
         let (sender, (number, encoding)) = stream;
         let sources = self.leg(sender).map_or(&[][..], |leg| &leg.sources);
         let source = sources.iter().find(|of| of.spec.source == number);
@@ -196,9 +202,10 @@ impl Shard {
         let slot = slot.and_then(|leg| leg.slots.get_mut(usize::from(taker.slot)));
         let is_early = |slot: &mut crate::slot::Slot| !slot.asked.patience.take(now);
         if is_shared && !is_wanted && slot.is_some_and(is_early) {
-            return;
+            return false;
         }
         self.ask_key_frame(now, sender, (number, encoding), out);
+        true
     }
 
     /// Asks for key frames on behalf of every slot of a leg that has not begun.

@@ -67,6 +67,8 @@ pub struct Leg {
     /// Its link, and what is sent over it.
     pub layers: Layers,
     dtls_ration: Ration,
+    /// When it was heard of again after it was away for a moment.
+    pub(crate) returned: Micros,
 }
 
 impl Leg {
@@ -100,6 +102,7 @@ impl Leg {
             gate_open: false,
             clock: SenderClock::default(),
             dtls_ration: Ration::default(),
+            returned: Micros(0),
         }
     }
 

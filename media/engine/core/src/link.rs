@@ -216,6 +216,21 @@ impl Link {
         self.estimator.fates()
     }
 
+    /// The leg is heard of again after it was away for a moment. Gives whether nothing was heard of what was sent to it.
+    pub fn hear(&mut self, now: Micros) -> bool {
+        let is_silent = self.estimator.state().silent;
+        if is_silent {
+            self.estimator.hear(now);
+            self.apply(now);
+        }
+        is_silent
+    }
+
+    /// How long nothing was heard before the last report, if that was an outage.
+    pub const fn outage(&self) -> Option<Micros> {
+        self.estimator.outage()
+    }
+
     /// Whether the link carries hardly more than sound.
     pub fn is_thin(&self) -> bool {
         f64::from(self.estimate_bps()) < THIN_BPS

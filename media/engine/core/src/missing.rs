@@ -19,6 +19,14 @@ const MAX_TRIES: u8 = 16;
 /// once in a round trip, so that this costs nothing on the way up.
 const LOSSY: f32 = 0.04;
 const ECHO: Micros = Micros::from_millis(6);
+/// Where more than this share is lost, a picture that does not go on is not waited for: its last packets may be lost, and
+/// the next picture would show it only when it comes itself. So long at the least, at most, and in times of what lies
+/// between two packets of one picture.
+const TAILS: f32 = 0.01;
+const TAIL_WAIT: (Micros, Micros) = (Micros::from_millis(10), Micros::from_millis(30));
+const TAIL_TIMES: u64 = 3;
+/// Requests for a packet that may never have been sent.
+const TAIL_TRIES: u8 = 4;
 /// Weight of one packet in the share that is lost.
 const LOSS_WEIGHT: f32 = 1.0 / 128.0;
 
@@ -39,6 +47,22 @@ struct Timing {
 }
 
 impl Hole {
+    const fn new(now: Micros, sequence: u64) -> Self {
+        Self {
+            sequence,
+            since: now,
+            asked: Micros(0),
+            tries: 0,
+        }
+    }
+
+    /// The same for a packet of which nobody knows whether it was sent. Where packets of one picture come far apart, the
+    /// next picture tells as soon.
+    fn due_of_tail(&self, timing: Timing) -> Option<Micros> {
+        let may_ask = self.tries < TAIL_TRIES && timing.wait <= TAIL_WAIT.1;
+        self.due(timing).filter(|_| may_ask)
+    }
+
     /// When to ask for it, if that has not been done too often.
     fn due(&self, timing: Timing) -> Option<Micros> {
         let at = match self.tries {
@@ -60,6 +84,10 @@ pub struct Missing {
     round_trip: Micros,
     /// Share of packets that were missing of late, 0 to 1.
     loss: f32,
+    /// The next packet of a picture that has begun and not ended.
+    tail: Option<Hole>,
+    /// What lies between two packets of one picture.
+    spacing: Micros,
 }
 
 impl Default for Missing {
@@ -69,6 +97,8 @@ impl Default for Missing {
             reorder_wait: REORDER_WAIT.0,
             round_trip: Micros(0),
             loss: 0.0,
+            tail: None,
+            spacing: TAIL_WAIT.0,
         }
     }
 }
@@ -78,6 +108,7 @@ impl Missing {
     pub fn note(&mut self, now: Micros, between: std::ops::Range<u64>) {
         let count = (between.end - between.start) as usize;
         self.loss = (self.loss + (count as f32 - self.loss) * LOSS_WEIGHT).clamp(0.0, 1.0);
+        let tail = self.tail.take();
         if count == 0 {
             return;
         }
@@ -92,12 +123,23 @@ impl Missing {
         if count > room {
             self.holes.drain(..(count - room).min(self.holes.len()));
         }
-        self.holes.extend(between.map(|sequence| Hole {
-            sequence,
-            since: now,
-            asked: Micros(0),
-            tries: 0,
+        self.holes.extend(between.map(|sequence| {
+            tail.filter(|tail| tail.sequence == sequence)
+                .unwrap_or_else(|| Hole::new(now, sequence))
         }));
+    }
+
+    /// The newest packet, which is the `next` but one, belongs to a picture that goes on, or ends it.
+    pub fn expect(&mut self, now: Micros, next: u64, goes_on: bool) {
+        if self.loss <= TAILS {
+            return;
+        }
+        self.tail = goes_on.then(|| Hole::new(now, next));
+    }
+
+    /// A packet has come of a picture whose packet before it came at `before`.
+    pub fn learn_spacing(&mut self, now: Micros, before: Micros) {
+        self.spacing = Micros((self.spacing.0 * 7 + now.since(before).0) / 8);
     }
 
     /// A packet that others have overtaken; false if it was not missing. What comes half a round trip after it was asked
@@ -116,6 +158,11 @@ impl Missing {
 
     /// A packet that a repair has brought; false if it was not missing.
     pub fn take_repaired(&mut self, sequence: u64) -> bool {
+        let is_tail = |tail: Hole| tail.tries > 0 && tail.sequence == sequence;
+        if self.tail.is_some_and(is_tail) {
+            self.tail = None;
+            return true;
+        }
         let was_missing = self.take(sequence).is_some();
         if was_missing {
             self.reorder_wait = REORDER_WAIT.0.max(Micros(self.reorder_wait.0 * 15 / 16));
@@ -158,32 +205,55 @@ impl Missing {
                 out.push(hole.sequence as u16);
             }
         }
+        let tail_timing = self.tail_timing();
+        if let Some(tail) = &mut self.tail {
+            if tail.due_of_tail(tail_timing).is_some_and(|at| at <= now) {
+                tail.tries += 1;
+                tail.asked = now;
+                out.push(tail.sequence as u16);
+            }
+        }
     }
 
     /// When there will be something to ask for.
     pub fn next_at(&self) -> Option<Micros> {
         let timing = self.timing();
-        self.holes.iter().filter_map(|hole| hole.due(timing)).min()
+        let tail_timing = self.tail_timing();
+        let tail = self.tail.and_then(|tail| tail.due_of_tail(tail_timing));
+        let holes = self.holes.iter().filter_map(|hole| hole.due(timing));
+        holes.chain(tail).min()
+    }
+
+    fn tail_timing(&self) -> Timing {
+        let wait = Micros(self.spacing.0 * TAIL_TIMES).max(TAIL_WAIT.0);
+        let wait = wait.max(self.reorder_wait);
+        Timing {
+            wait,
+            ..self.timing()
+        }
     }
 
     fn timing(&self) -> Timing {
-        // A round trip, and what it varies by: sooner, a browser would take it for an echo.
-        let retry = Micros(self.round_trip.0 + self.round_trip.0 / 8).max(MIN_RETRY);
+        // A round trip, and what it varies by: sooner, a browser would take it for an echo. Where a second one follows in
+        // any case, the first may be too soon.
+        let echoes = self.loss > LOSSY;
+        let varies = self.round_trip.0 / if echoes { 32 } else { 8 };
         Timing {
             wait: self.reorder_wait,
-            retry,
-            echoes: self.loss > LOSSY,
+            retry: Micros(self.round_trip.0 + varies).max(MIN_RETRY),
+            echoes,
         }
     }
 
     /// Gives up everything.
     pub fn clear(&mut self) {
         self.holes.clear();
+        self.tail = None;
     }
 
-    /// Whether nothing is missing that is not given up.
+    /// Whether nothing is missing that is not given up, nor awaited.
     pub fn is_empty(&self) -> bool {
-        self.holes.is_empty()
+        self.holes.is_empty() && self.tail.is_none()
     }
 
     /// Packets that are missing, given up or not.
@@ -258,6 +328,57 @@ mod tests {
         assert!(asked.iter().all(|(number, _)| *number == 50));
     }
 
+    /// Pictures of four packets every 40 ms, 3 ms apart; the last one of each tenth is lost.
+    fn run_pictures(apart: u64) -> Vec<(u64, u64)> {
+        let (mut missing, mut asked) = (Missing::default(), Vec::new());
+        let (mut newest, mut came) = (None, Micros(0));
+        for millis in 0..4_000_u64 {
+            let (picture, within) = (millis / 40, millis % 40);
+            let number = picture * 4 + within / apart;
+            let comes = within % apart == 0 && within < 4 * apart && number % 40 != 39;
+            if comes {
+                missing.note(
+                    at(millis),
+                    newest.map_or(number, |newest| newest + 1)..number,
+                );
+                if within > 0 {
+                    missing.learn_spacing(at(millis), came);
+                }
+                missing.expect(at(millis), number + 1, number % 4 != 3);
+                (newest, came) = (Some(number), at(millis));
+            }
+            let mut out = Vec::new();
+            if missing.next_at().is_some_and(|next| next <= at(millis)) {
+                missing.collect(at(millis), TRIP, &mut out);
+            }
+            let after = |number: u16| (u64::from(number), millis - picture * 40);
+            asked.extend(out.into_iter().map(after));
+        }
+        asked.retain(|(number, _)| *number > 120);
+        asked
+    }
+
+    #[test]
+    fn the_last_packet_of_a_picture_is_asked_for_before_the_next_picture_comes() {
+        let asked = run_pictures(3);
+        assert!(
+            asked.iter().all(|(number, _)| number % 40 == 39),
+            "{asked:?}"
+        );
+        let first = asked.iter().find(|(number, _)| *number == 159);
+        // 10 ms after the one before it.
+        assert_eq!(first, Some(&(159, 16)));
+    }
+
+    #[test]
+    fn where_packets_of_a_picture_come_far_apart_nothing_is_asked_for_that_is_under_way() {
+        let asked = run_pictures(10);
+        assert!(
+            asked.iter().all(|(number, _)| number % 40 == 39),
+            "{asked:?}"
+        );
+    }
+
     #[test]
     fn where_much_is_lost_each_request_goes_twice() {
         let asked = run(200, |number| (number % 10 != 0).then_some(20));
@@ -266,7 +387,7 @@ mod tests {
             .filter(|(n, _)| *n == 150)
             .map(|(_, at)| *at)
             .collect();
-        assert_eq!(last[..4], [1_232, 1_238, 1_277, 1_283]);
+        assert_eq!(last[..4], [1_232, 1_238, 1_274, 1_280]);
     }
 
     #[test]

@@ -67,6 +67,8 @@ pub struct ReceiveRegister {
     expected_at_report: u64,
     received_at_report: u64,
     missing: Missing,
+    /// Timestamp of the newest picture, if its last packet has not come, and when the one before that came.
+    open: Option<(u32, Micros)>,
 }
 
 impl ReceiveRegister {
@@ -89,6 +91,7 @@ impl ReceiveRegister {
             expected_at_report: 0,
             received_at_report: 0,
             missing: Missing::default(),
+            open: None,
         }
     }
 
@@ -131,6 +134,8 @@ impl ReceiveRegister {
     pub fn handle_retransmission(&mut self, sequence: u64) -> Arrival {
         let arrival = Arrival::of_late(self.missing.take_repaired(sequence));
         if arrival == Arrival::Late {
+            // The last packet of a picture, of which no later one had told.
+            self.highest = self.highest.max(sequence);
             self.recovered += 1;
             if let Some(ledger) = &mut self.ledger {
                 ledger.recover(sequence);
@@ -147,6 +152,24 @@ impl ReceiveRegister {
             self.by_redundancy += 1;
         }
         arrival
+    }
+
+    /// A packet of a picture came, itself or again; `ends` if it is the picture's last one.
+    pub fn follow(&mut self, now: Micros, (sequence, timestamp): (u64, u32), ends: bool) {
+        if sequence != self.highest {
+            return;
+        }
+        if let Some((_, before)) = self.open.filter(|open| open.0 == timestamp) {
+            self.missing.learn_spacing(now, before);
+        }
+        self.open = (!ends).then_some((timestamp, now));
+        self.missing.expect(now, sequence + 1, !ends);
+    }
+
+    /// Packets between the newest so far and this one.
+    pub fn gap_before(&self, sequence: u64) -> u64 {
+        let next = self.first.map_or(sequence, |_| self.highest + 1);
+        sequence.saturating_sub(next)
     }
 
     /// Extends a 16-bit sequence number to the one nearest the highest seen.

@@ -34,7 +34,12 @@ impl Shard {
             Ok(len) => len,
             Err(error) => return leg.count_srtp_error(&error),
         };
-        leg.row.last_in_us = now.0;
+        if leg.hear(now) {
+            self.heed_return(now, index, out);
+        }
+        let Some(leg) = self.legs[index as usize].as_deref_mut() else {
+            return;
+        };
         leg.ice.heed_media(datagram.from);
         if !leg.gate_open() {
             leg.row.gate_drops_in += 1;
@@ -93,6 +98,7 @@ impl Shard {
                     told.handle_feedback(now, feedback, &mut leg.slots);
                 }
                 self.settle_requests(now, index, out);
+                self.heed_outage(now, index, out);
             }
             Packet::CongestionFeedback(feedback) => {
                 if let Some(link) = leg.link.as_deref_mut() {
@@ -100,6 +106,7 @@ impl Shard {
                     leg.heed_fates(now);
                 }
                 self.settle_requests(now, index, out);
+                self.heed_outage(now, index, out);
             }
             Packet::Sdes(_) | Packet::Bye(_) | Packet::Remb(_) | Packet::Other { .. } => {}
         }

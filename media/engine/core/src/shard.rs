@@ -90,7 +90,7 @@ impl Shard {
             self.row.datagrams_in += 1;
             self.row.bytes_in += datagram.data.len() as u64;
             self.guarded(out, |shard, out| match classify(datagram.data) {
-                Class::Rtp => shard.handle_rtp(now, at, datagram),
+                Class::Rtp => shard.handle_rtp(now, at, datagram, out),
                 Class::Rtcp => shard.handle_rtcp(now, datagram, out),
                 Class::Stun => shard.handle_stun(now, datagram, out),
                 Class::Dtls => shard.handle_dtls(now, datagram),

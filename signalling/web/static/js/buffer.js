@@ -1,38 +1,48 @@
 // How long pictures wait before they are shown. On a way that loses packets a picture waits for its repair; without
 // room in the buffer it is late then, and comes in a bunch with the next ones, of which a screen shows the last.
 
-const LOOK_MS = 500;
-const KEPT_LOOKS = 8;
-const HELD_LOOKS = 16;
+// Looks, at one each 200 ms, over which losses are counted: the last second shows at once that a link has become bad,
+// four seconds how bad it is.
+const SUDDEN_LOOKS = 5;
+const KEPT_LOOKS = 20;
+const HELD_LOOKS = 40;
+// Packets lost in the last second, or asked for, at the least: one is an accident, for which no picture needs to wait.
+const SUDDEN = { lost: 2, asked: 4 };
 // Below this share a repair is so rare that a lower delay is worth more, and packets that others overtake look like it.
 const LOSSY = 0.01;
 // The same for packets that were asked for and came: fewer may as well be the queue of a thin link.
 const MENDED = 0.02;
 const MOST_MS = 130;
+// And for repairs on the sender's way, each of which takes longer.
+const MOST_MENDED_MS = 140;
 // In steps, so that not every look is a change.
 const STEP_MS = 10;
 // Until a loss is noticed.
 const NOTICED_MS = 20;
+// Where the delay varies by less, none overtakes another, and what is missing is lost.
+const IN_ORDER_MS = 5;
 // Packets that overtake one another are asked for, too, and come soon; the browser waits for them of its own accord.
 const JITTERS = 2;
 // How often a browser asks for one packet on such ways, on the average, and what a repair takes at the least.
 const TIMES_ASKED = 1.3;
 const REPAIRED_MS = 15;
+// At first many pictures are passed over, and how long they would have waited is not told: as long as on the own way.
+const SUDDENLY_REPAIRED_MS = 8;
 // What a picture takes to come in whole when nothing of it is missing.
 const WHOLE_MS = 3;
 // The round trip is the shortest that there was, forgotten by so much a look: one that queues make long is over when
 // the rate fits, and waiting for it would keep it.
-const FORGET = 1.01;
+const FORGET = 1.004;
 
 /**
  * The buffer in ms for this share of packets lost and this round trip, or null for the browser's own choice: time for
  * two rounds of asking and answering, and for more where answers are lost, too. Where the round trip is so long that
  * this would be too much, no wait is long enough, and the bridge repairs in other ways.
  */
-export function bufferFor(loss, roundTripMs) {
+export function bufferFor(loss, roundTripMs, mostMs = MOST_MS) {
   if (!(loss >= LOSSY) || !(roundTripMs > 0) || roundTripMs === Infinity) return null;
-  const rounds = 2 + 5 * Math.min(loss, 0.25);
-  return Math.min(MOST_MS, STEP_MS * Math.ceil((NOTICED_MS + rounds * roundTripMs) / STEP_MS));
+  const rounds = 2 + 7 * Math.min(loss, 0.25);
+  return Math.min(mostMs, STEP_MS * Math.ceil((NOTICED_MS + rounds * roundTripMs) / STEP_MS));
 }
 
 /**
@@ -61,16 +71,28 @@ export function lookAt(stats) {
  * The buffer by two looks at the statistics, with the round trip to the bridge in ms. What is lost before the bridge
  * comes late, not never, so that it counts among the losses of neither; but pictures wait for it, and that is seen.
  */
-export function bufferBetween(first, last, roundTripMs) {
+export function bufferBetween(first, last, roundTripMs, isSudden = false) {
   const [came, lost, asked, whole, waitedMs] = ["came", "lost", "asked", "whole", "waitedMs"].map(
     (name) => last[name] - first[name]);
   const own = bufferFor(lost / (came + lost), roundTripMs);
   const eachMs = TIMES_ASKED * (waitedMs - WHOLE_MS * whole) / asked - JITTERS * last.jitterMs;
-  const mended = asked / came >= MENDED && eachMs >= REPAIRED_MS ? bufferFor(asked / came, eachMs) : null;
-  return own === null && mended === null ? null : Math.max(own, mended);
+  const isMended = asked / came >= MENDED && eachMs >= (isSudden ? SUDDENLY_REPAIRED_MS : REPAIRED_MS);
+  if (!isMended) return own;
+  const repairedMs = isSudden ? Math.max(roundTripMs, eachMs) : eachMs;
+  return Math.max(own, bufferFor(asked / came, repairedMs, own === null ? MOST_MENDED_MS : MOST_MS));
 }
 
-/** Follows one RTCPeerConnection until `stop`. */
+/** The same by all looks that are kept, the last one last: what has just begun counts by itself. */
+export function bufferAfter(looks, roundTripMs) {
+  const last = looks.at(-1);
+  const before = looks.at(-1 - SUDDEN_LOOKS) ?? looks[0];
+  const found = [bufferBetween(looks[0], last, roundTripMs)];
+  if (last.lost - before.lost >= SUDDEN.lost) found.push(bufferBetween(before, last, roundTripMs));
+  if (last.asked - before.asked >= SUDDEN.asked) found.push(bufferBetween(before, last, roundTripMs, true));
+  return found.every((each) => each === null) ? null : Math.max(...found);
+}
+
+/** Follows one RTCPeerConnection by what it is shown of it. */
 export class PlayoutBuffer {
   #pc;
   #looks = [];
@@ -78,26 +100,20 @@ export class PlayoutBuffer {
   #held = 0;
   #trip = Infinity;
   #lost = Infinity;
-  #timer;
 
   constructor(pc) {
     this.#pc = pc;
-    this.#timer = setInterval(() => this.#look().catch(() => {}), LOOK_MS);
   }
 
-  stop() {
-    clearInterval(this.#timer);
-  }
-
-  async #look() {
-    if (this.#pc.connectionState !== "connected") return;
-    const now = lookAt(await this.#pc.getStats());
+  /** Take a look: `stats` is of the connection's getStats(), once in 200 ms. */
+  take(stats) {
+    const now = lookAt(stats);
     // What others have just overtaken counts as lost until it comes; by the next look it has.
-    this.#looks = [...this.#looks, { ...now, lost: Math.min(now.lost, this.#lost) }].slice(-KEPT_LOOKS);
+    const lost = now.jitterMs < IN_ORDER_MS ? now.lost : Math.min(now.lost, this.#lost);
+    this.#looks = [...this.#looks, { ...now, lost }].slice(-KEPT_LOOKS);
     this.#lost = now.lost;
-    const [first, last] = [this.#looks[0], this.#looks.at(-1)];
-    this.#trip = Math.min(last.roundTripMs || Infinity, this.#trip * FORGET);
-    const wanted = bufferBetween(first, last, this.#trip);
+    this.#trip = Math.min(now.roundTripMs || Infinity, this.#trip * FORGET);
+    const wanted = bufferAfter(this.#looks, this.#trip);
     // More at once, less only when the link has been better for a while: a buffer that swings is seen.
     this.#held = (wanted ?? 0) >= (this.#target ?? 0) ? HELD_LOOKS : this.#held - 1;
     if (wanted === this.#target || ((wanted ?? 0) < (this.#target ?? 0) && this.#held > 0)) return;

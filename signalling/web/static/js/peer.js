@@ -47,6 +47,7 @@ export class Peer extends EventTarget {
   #mark = null;
   #timer = 0;
   #buffer = null;
+  #several = false;
   #sizes = 0;
   #flow = null;
   #looks = 0;
@@ -93,11 +94,11 @@ export class Peer extends EventTarget {
     if (!pc || performance.now() - this.#negotiated < SETTLE_MS) return true; // a way is being found
     if (!["connected", "completed"].includes(pc.iceConnectionState)) return false;
     if (!this.#flow.lively) return true;
-    const before = await received(pc);
+    const before = received(await pc.getStats());
     await new Promise((done) => {
       setTimeout(done, SOON_MS);
     });
-    return pc !== this.pc || (await received(pc)) > before;
+    return pc !== this.pc || received(await pc.getStats()) > before;
   }
 
   /** One negotiation at a time; a failed one does not stop the next. */
@@ -166,6 +167,7 @@ export class Peer extends EventTarget {
     if (this.#mark !== null && mark !== this.#mark) return false;
     await pc.setRemoteDescription({ type: "answer", sdp });
     this.#mark = mark;
+    this.#several = sdp.includes("a=simulcast:");
     this.#negotiated = performance.now();
     this.#shape();
     this.dispatchEvent(new Event("receivers"));
@@ -197,7 +199,8 @@ export class Peer extends EventTarget {
       if (pc !== this.pc) return;
       const { sender } = this.#senders.camera;
       const { width, height } = sender.track?.getSettings() ?? {};
-      const count = sender.getParameters().encodings.length;
+      // Where the bridge takes one encoding only, browsers may go on naming others.
+      const count = this.#several ? sender.getParameters().encodings.length : 1;
       if (sender.track) await send(sender, shape(ladder(width, height), count, this.#demands.camera));
     }).catch(() => {}); // a connection that was closed meanwhile, or a browser that cannot: it sends as it did
   }
@@ -231,15 +234,16 @@ export class Peer extends EventTarget {
 
   async #look() {
     const { pc } = this;
-    const flow = this.#flow;
     if (!this.connected) return;
-    if (flow.take(performance.now(), await received(pc)) && pc === this.pc) this.dispatchEvent(new Event("doubt"));
+    const stats = await pc.getStats();
+    if (pc !== this.pc) return;
+    this.#buffer.take(stats);
+    if (this.#flow.take(performance.now(), received(stats))) this.dispatchEvent(new Event("doubt"));
   }
 
   close() {
     clearTimeout(this.#timer);
     clearInterval(this.#looks);
-    this.#buffer?.stop();
     clearInterval(this.#sizes);
     this.pc?.close();
     this.pc = null;

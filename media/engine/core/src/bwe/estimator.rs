@@ -97,6 +97,8 @@ pub struct Estimator {
     silence: Silence,
     /// Share of the rate while nothing is heard.
     silent_share: f64,
+    /// How long the outage lasted that the last report ended.
+    outage: Option<Micros>,
     /// What was sent before tells of an outage only.
     ignored_before: Micros,
     /// Since when there has been a queue.
@@ -129,6 +131,7 @@ impl Estimator {
             prober: Prober::default(),
             silence: Silence::default(),
             silent_share: 1.0,
+            outage: None,
             ignored_before: Micros(0),
             queue_since: None,
             waited_long: None,
@@ -219,7 +222,9 @@ impl Estimator {
                 self.on_result(now, &result);
             }
         }
-        if let Some(ended) = ended.filter(|_| !came_through) {
+        let ended = ended.filter(|_| !came_through);
+        self.outage = ended.map(|ended| ended.lasted);
+        if let Some(ended) = ended {
             self.resume(now, ended);
         }
         if let Some(sent_at) = newest {
@@ -286,6 +291,17 @@ impl Estimator {
             inherent_loss: self.loss.inherent(),
             silent: self.silence.is_silent(),
         }
+    }
+
+    /// The peer is heard of again after a while, and its next report is to be expected.
+    pub fn hear(&mut self, now: Micros) {
+        self.silence.hear(now);
+        self.silent_share = 1.0;
+    }
+
+    /// How long nothing was heard before the last report, if that was an outage.
+    pub const fn outage(&self) -> Option<Micros> {
+        self.outage
     }
 
     /// What the last report has told of packets, in the order of sending.

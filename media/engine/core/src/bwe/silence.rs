@@ -27,6 +27,8 @@ pub(super) struct Silence {
     /// Since when packets are out that nothing was heard of.
     since: Option<Micros>,
     rate_before: f64,
+    /// When the peer itself was last heard of again.
+    heard: Micros,
 }
 
 impl Default for Silence {
@@ -36,6 +38,7 @@ impl Default for Silence {
             usual: USUAL,
             since: None,
             rate_before: 0.0,
+            heard: Micros(0),
         }
     }
 }
@@ -71,7 +74,7 @@ impl Silence {
             self.since = Some(began);
             self.rate_before = rate;
         }
-        let beyond = silent.since(rtt + HOLD);
+        let beyond = silent.min(now.since(self.heard)).since(rtt + HOLD);
         if beyond.0 == 0 {
             return 1.0;
         }
@@ -104,6 +107,11 @@ impl Silence {
         let share = if lasted < SHORT { BACK.0 } else { BACK.1 };
         let rate = (lasted < FORGOTTEN).then_some(self.rate_before * share);
         Some(Ended { rate, lasted })
+    }
+
+    /// The peer is heard of again; a report of what it gets will follow, and until then the rate is as before.
+    pub(super) fn hear(&mut self, now: Micros) {
+        self.heard = now;
     }
 
     /// Whether what was sent before can be expected to be sent on: nothing points to another link yet.
