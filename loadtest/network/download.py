@@ -19,9 +19,12 @@ _PIECE: Final = bytes(1 << 16)
 
 
 @asynccontextmanager
-async def download(where: Place) -> AsyncIterator[None]:
-    """Let somebody at this place download something that has no end."""
-    server = await asyncio.start_server(_give, where.gateway, 0)
+async def download(where: Place, control: str) -> AsyncIterator[None]:
+    """Let somebody at this place download something that has no end; `control` is one that the kernel has."""
+    listening = socket.create_server((where.gateway, 0))
+    # Connections have it from the socket that they come in on.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, control.encode())
+    server = await asyncio.start_server(_give, sock=listening)
     async with server:
         port = str(server.sockets[0].getsockname()[1])
         words = where.there([sys.executable, "-m", __name__, where.gateway, port])

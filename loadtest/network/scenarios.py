@@ -28,7 +28,7 @@ class Step:
 class Scenario:
     """One call. `before` is the link until it goes bad and after `BAD_S`; `whose` it is; `goals` by figure.
 
-    With `download` somebody at the same place downloads something while the link is bad.
+    With `download` somebody at the same place downloads something while the link is bad, with that congestion control.
     With `witness` what is measured is not the receiver's page, but that of somebody else on a good link.
     """
 
@@ -38,7 +38,7 @@ class Scenario:
     before: Profile
     whose: Whose = "receiver"
     witness: bool = False
-    download: bool = False
+    download: str = ""
     goals: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -59,6 +59,11 @@ def _both(name: str, sentence: str, way: Profile, *goals: float) -> Scenario:
 def _thin(name: str, sentence: str, rate_bps: int, loss: float, goals: Mapping[str, float]) -> Scenario:
     up = replace(_WAY, loss=loss)
     return Scenario(name, sentence, (Step(0, replace(up, rate_bps=rate_bps), up),), _WAY, goals=goals)
+
+
+def _beside(control: str, sentence: str) -> Scenario:
+    whole = f"2 Mbit/s on the way down with a queue of 300 ms, {sentence}"
+    return Scenario(f"beside-{control}", whole, (Step(0, _WIDE, _WAY),), _WIDE, download=control)
 
 
 SCENARIOS: Final = (
@@ -90,13 +95,8 @@ SCENARIOS: Final = (
         _WIDE,
         goals=_goals(23, 4, 1),
     ),
-    Scenario(
-        "beside-download",
-        "2 Mbit/s on the way down with a queue of 300 ms, which a download beside keeps full",
-        (Step(0, _WIDE, _WAY),),
-        _WIDE,
-        download=True,
-    ),
+    _beside("cubic", "which a download by CUBIC beside keeps full"),
+    _beside("bbr", "and a download by BBR beside"),
     Scenario(
         "uplink-loss-10",
         "the sender's link loses 10 %, both ways",

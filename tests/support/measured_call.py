@@ -161,7 +161,7 @@ async def _record(stage: Stage, scenario: Scenario, receiver: Visitor, sender: V
     link, went_bad = stage.link(scenario), clock()
     before, counted = stage.cpu_s(), link.counters()
     bad_ms = await _now_ms(receiver)
-    async with download(stage.receiver) if scenario.download else nullcontext():
+    async with download(stage.receiver, scenario.download) if scenario.download else nullcontext():
         for step in scenario.steps:
             await _watch_until(found, receiver, sender, went_bad + step.at_s)
             link.set(down=step.down, up=step.up)

@@ -14,8 +14,6 @@ use super::silence::{Ended, Silence};
 use super::trendline::{Trend, Trendline};
 use super::{Fate, Kind, PacketResult, SentHistory};
 use crate::time::Micros;
-use engine_wire::rtcp::{Arrival, CongestionFeedback, TransportFeedback};
-use std::cmp::Reverse;
 
 /// A trend counts when packets wait at least so long, and as much longer as the delay varies without a queue.
 const QUEUE_LEAST_US: f64 = 8_000.0;
@@ -78,14 +76,14 @@ pub struct LinkState {
 /// Estimates what one receiver's link carries.
 #[derive(Debug)]
 pub struct Estimator {
-    history: SentHistory,
-    streams: ByStream,
+    pub(super) history: SentHistory,
+    pub(super) streams: ByStream,
     /// What the last report told that was news.
     fates: Vec<Fate>,
     /// Lines of an RFC 8888 report, to be put in the order of sending.
-    lines: Vec<(u16, Option<i64>)>,
-    reference: Unwrapper<24>,
-    timestamp: Unwrapper<32>,
+    pub(super) lines: Vec<(u16, Option<i64>)>,
+    pub(super) reference: Unwrapper<24>,
+    pub(super) timestamp: Unwrapper<32>,
     trendline: Trendline,
     queue: QueueDelay,
     acked: Acked,
@@ -161,43 +159,6 @@ impl Estimator {
         let number = self.note_sent(now, bytes, kind);
         self.streams.note(ssrc, sequence, number);
         number
-    }
-
-    /// A transport-wide report.
-    pub fn on_feedback(&mut self, now: Micros, feedback: &TransportFeedback<'_>) {
-        let wrapped = i64::from(feedback.reference);
-        // Times of the report run from its own reference, which wraps after 12 days.
-        let shift = (self.reference.unwrap(wrapped) - wrapped) * 64_000;
-        let lines = feedback.packets();
-        self.on_arrivals(
-            now,
-            lines.map(|line| (line.sequence, line.at_us.map(|at| at + shift))),
-        );
-    }
-
-    /// A report of RFC 8888. Packets that were not entered by [`note_sent_as`](Self::note_sent_as) are passed over.
-    pub fn on_congestion_feedback(&mut self, now: Micros, feedback: &CongestionFeedback<'_>) {
-        // The time is in 65,536ths of a second, offsets in 1,024ths.
-        let ticks = self.timestamp.unwrap(i64::from(feedback.timestamp as i32));
-        let mut lines = std::mem::take(&mut self.lines);
-        lines.clear();
-        for stream in feedback.streams() {
-            lines.extend(stream.packets().filter_map(|(sequence, packet)| {
-                let number = self.streams.find(stream.ssrc, sequence)?;
-                let ticks = match packet.arrival {
-                    Arrival::Missing => return Some((number, None)),
-                    Arrival::Before(offset) => ticks - i64::from(offset) * 64,
-                    Arrival::After => ticks,
-                    Arrival::LongBefore => return None,
-                };
-                Some((number, Some(ticks * 15_625 / 1_024)))
-            }));
-        }
-        // Streams follow each other in a report; age tells the order of sending over the wrap.
-        let next = self.history.next_number();
-        lines.sort_unstable_by_key(|(number, _)| Reverse(next.wrapping_sub(*number)));
-        self.on_arrivals(now, lines.iter().copied());
-        self.lines = lines;
     }
 
     /// What a report says of transport-wide numbers, in their order: times in microseconds of the receiver's clock, which

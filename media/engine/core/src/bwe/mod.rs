@@ -57,6 +57,7 @@ mod history;
 mod loss;
 mod prober;
 mod queue;
+mod reports;
 mod rival;
 mod round_trip;
 mod silence;
