@@ -28,7 +28,7 @@ class Step:
 class Scenario:
     """One call. `before` is the link until it goes bad and after `BAD_S`; `whose` it is; `goals` by figure.
 
-    With `download` somebody at the same place downloads something while the link is bad, with that congestion control.
+    With `download` somebody at the same place downloads something meanwhile, with that congestion control.
     With `witness` what is measured is not the receiver's page, but that of somebody else on a good link.
     """
 
