@@ -22,11 +22,12 @@ def ack_for(invite: Request, response: Response) -> Request:
 class InviteClient(Transaction):
     """Figure 5 of RFC 3261 with RFC 6026's state Accepted, in which more 2xx (of forks) are delivered."""
 
-    __slots__ = ()
+    __slots__ = ("_limit",)
 
     def __init__(self, request: Request, timers: Timers, *, reliable: bool, now: float) -> None:
         super().__init__(request, timers, reliable=reliable, state=State.TRYING)
         self.ends_at = now + timers.give_up
+        self._limit: float | None = None
         self._repeat(now)
 
     def receive(self, response: Response, now: float) -> Step:
@@ -35,7 +36,7 @@ class InviteClient(Transaction):
         if not response.is_final:
             if not waiting:
                 return Step()
-            self._enter(State.PROCEEDING, self.ends_at if self.state is State.PROCEEDING else None)
+            self._enter(State.PROCEEDING, self._limit)
             return Step(deliver=response)
         if response.is_success:
             if waiting:
@@ -48,7 +49,8 @@ class InviteClient(Transaction):
         return Step([ack_for(self.request, response)], response if waiting else None)
 
     def give_up_at(self, when: float) -> None:
-        """Wait no longer than that for a final response: it was cancelled (RFC 3261 section 9.1)."""
+        """Wait no longer for a final response: it was cancelled (RFC 3261 section 9.1), or its call is over."""
+        self._limit = when
         if self.state is State.PROCEEDING:
             self.ends_at = when
 

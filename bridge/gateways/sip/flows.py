@@ -15,8 +15,8 @@ DEFAULT_PORTS: Final[dict[Transport, int]] = {"UDP": 5060, "TCP": 5060, "TLS": 5
 class Flow:
     """A way to a peer: transport, numeric address (no brackets) and port.
 
-    `connection` is which connection to it; 0 is any, and opens one if there is none. `name` is the host name that a
-    TLS peer's certificate has to hold (RFC 5922); it is of no account in comparing flows.
+    `connection` is which connection to it; 0 is any, and opens one if there is none. `name` is the host name that
+    a TLS peer's certificate has to hold (RFC 5922).
     """
 
     transport: Transport

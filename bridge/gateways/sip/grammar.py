@@ -1,7 +1,7 @@
 """The lexical rules of SIP's header values (RFC 3261 section 25.1).
 
 Every pattern here is a repetition over alternatives that differ in their first character, so that matching is
-linear in the text whatever a stranger sends. Values are text after unfolding: white space in them is blanks and tabs.
+linear in the text whatever a stranger sends. Values are text after unfolding: white space is blanks and tabs.
 """
 
 import ipaddress

@@ -35,6 +35,8 @@ class Incoming:
     key: Key | None
     message: Request | Response
     flow: Flow
+    user: object = None
+    """What was given with the request that this answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,7 @@ class Failure:
 
     key: Key
     request: Request
+    user: object = None
     transport: bool = False
     """Whether the message could not be sent, as against not being answered in time."""
 
@@ -65,6 +68,13 @@ def server_key(request: Request, method: str | None = None) -> Key:
     return Key(f"s {via.sent_by} {via.branch} {request.call_id} {number} {request.from_.tag} {method}")
 
 
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    transaction: Client | Server
+    flow: Flow
+    user: object = None
+
+
 class Transactions:
     """The table. What it wants sent is in `outbox`, what its user has to see in `inbox`; the user takes both."""
 
@@ -74,7 +84,7 @@ class Transactions:
         self.outbox: list[Outgoing] = []
         self.inbox: list[Incoming | Failure] = []
         self._limit = limit
-        self._table: dict[Key, tuple[Client | Server, Flow]] = {}
+        self._table: dict[Key, _Entry] = {}
         self._origins: dict[tuple[str, str, int], Key] = {}
         self._alarms: Alarms[Key] = Alarms()
 
@@ -88,22 +98,22 @@ class Transactions:
     def timeout(self, now: float) -> None:
         """Do what is due."""
         while (key := self._alarms.pop(now)) is not None:
-            transaction, flow = self._table[key]
-            self._take(key, transaction.timeout(now), flow)
+            entry = self._table[key]
+            self._take(key, entry.transaction.timeout(now), entry.flow)
 
-    def request(self, request: Request, flow: Flow, now: float) -> Key:
-        """Send a request whose Via has a branch of its own; not for ACK."""
+    def request(self, request: Request, flow: Flow, now: float, user: object = None) -> Key:
+        """Send a request (no ACK) whose Via has its own branch. `user` comes back with what answers it."""
         kind = InviteClient if request.method == "INVITE" else RequestClient
         key = client_key(request)
-        self._table[key] = (kind(request, self.timers, reliable=flow.reliable, now=now), flow)
+        self._table[key] = _Entry(kind(request, self.timers, reliable=flow.reliable, now=now), flow, user)
         self._take(key, Step([request]), flow)
         return key
 
     def respond(self, key: Key, response: Response, now: float) -> None:
         """Answer a request; nothing happens if its transaction is over."""
-        transaction, flow = self._table.get(key, (None, None))
-        if isinstance(transaction, InviteServer | RequestServer) and flow is not None:
-            self._take(key, transaction.respond(response, now), flow)
+        entry = self._table.get(key)
+        if entry is not None and isinstance(entry.transaction, InviteServer | RequestServer):
+            self._take(key, entry.transaction.respond(response, now), entry.flow)
 
     def receive(self, message: Request | Response, flow: Flow, now: float) -> None:
         """Take a message that came."""
@@ -115,41 +125,41 @@ class Transactions:
     def cancelled(self, cancel: Request) -> Key | None:
         """The INVITE that a CANCEL means, if it has not been answered (RFC 3261 section 9.2)."""
         key = server_key(cancel, "INVITE")
-        transaction, _ = self._table.get(key, (None, None))
-        return key if transaction is not None and transaction.state is State.PROCEEDING else None
+        entry = self._table.get(key)
+        return key if entry is not None and entry.transaction.state is State.PROCEEDING else None
 
     def knows_invite(self, cancel: Request) -> bool:
         """Whether the INVITE that a CANCEL means is here at all, answered or not."""
         return server_key(cancel, "INVITE") in self._table
 
     def give_up(self, key: Key, when: float) -> None:
-        """Wait until then, and no longer, for the answer to an INVITE that was cancelled."""
-        transaction, _ = self._table.get(key, (None, None))
-        if isinstance(transaction, InviteClient):
-            transaction.give_up_at(when)
-            self._alarms.set(key, transaction.due)
+        """Wait until then, and no longer, for the answer to an INVITE."""
+        entry = self._table.get(key)
+        if entry is not None and isinstance(entry.transaction, InviteClient):
+            entry.transaction.give_up_at(when)
+            self._alarms.set(key, entry.transaction.due)
 
     def broken(self, flow: Flow) -> None:
         """Requests that went this way and have no answer will not get one (RFC 3261 section 17.1.4)."""
-        for key, (transaction, used) in list(self._table.items()):
-            waiting = transaction.state in (State.TRYING, State.PROCEEDING)
-            if used == flow and waiting and isinstance(transaction, InviteClient | RequestClient):
+        for key, entry in list(self._table.items()):
+            waiting = entry.transaction.state in (State.TRYING, State.PROCEEDING)
+            if entry.flow == flow and waiting and isinstance(entry.transaction, InviteClient | RequestClient):
                 self._forget(key)
-                self.inbox.append(Failure(key, transaction.request, transport=True))
+                self.inbox.append(Failure(key, entry.transaction.request, entry.user, transport=True))
 
     def _receive_response(self, response: Response, flow: Flow, now: float) -> None:
         key = client_key(response)
-        transaction, used = self._table.get(key, (None, flow))
-        if not isinstance(transaction, InviteClient | RequestClient):
+        entry = self._table.get(key)
+        if entry is None or not isinstance(entry.transaction, InviteClient | RequestClient):
             self.counts["stray_response"] += 1
             return
-        self._take(key, transaction.receive(response, now), used, flow)
+        self._take(key, entry.transaction.receive(response, now), entry.flow, flow)
 
     def _receive_request(self, request: Request, flow: Flow, now: float) -> None:
         key = server_key(request)
-        transaction, used = self._table.get(key, (None, flow))
-        if isinstance(transaction, InviteServer | RequestServer):
-            self._take(key, transaction.receive(request, now), used, flow)
+        entry = self._table.get(key)
+        if entry is not None and isinstance(entry.transaction, InviteServer | RequestServer):
+            self._take(key, entry.transaction.receive(request, now), entry.flow, flow)
         elif request.method == "ACK":
             # The ACK of a 2xx is a transaction of its own; the user knows whether a call waits for it.
             self.inbox.append(Incoming(None, request, flow))
@@ -161,7 +171,7 @@ class Transactions:
     def _open(self, key: Key, request: Request, flow: Flow, now: float) -> None:
         kind = InviteServer if request.method == "INVITE" else RequestServer
         back = way_back(request.via, flow)
-        self._table[key] = (kind(request, self.timers, reliable=flow.reliable), back)
+        self._table[key] = _Entry(kind(request, self.timers, reliable=flow.reliable), back)
         if self._is_merged(key, request):
             self.counts["merged"] += 1
             self.respond(key, answer(request, 482), now)
@@ -176,20 +186,20 @@ class Transactions:
 
     def _take(self, key: Key, step: Step, flow: Flow, came_by: Flow | None = None) -> None:
         self.outbox += [Outgoing(message, flow) for message in step.send]
-        transaction, _ = self._table[key]
+        entry = self._table[key]
         if step.deliver is not None:
             # An ACK is no answer to a transaction of ours.
             mine = None if isinstance(step.deliver, Request) else key
-            self.inbox.append(Incoming(mine, step.deliver, came_by or flow))
+            self.inbox.append(Incoming(mine, step.deliver, came_by or flow, entry.user))
         if step.failed:
-            self.inbox.append(Failure(key, transaction.request))
-        if transaction.state is State.TERMINATED:
+            self.inbox.append(Failure(key, entry.transaction.request, entry.user))
+        if entry.transaction.state is State.TERMINATED:
             self._forget(key)
         else:
-            self._alarms.set(key, transaction.due)
+            self._alarms.set(key, entry.transaction.due)
 
     def _forget(self, key: Key) -> None:
-        transaction, _ = self._table.pop(key)
+        transaction = self._table.pop(key).transaction
         self._alarms.set(key, None)
         if isinstance(transaction, InviteServer | RequestServer):
             origin = _origin(transaction.request)
