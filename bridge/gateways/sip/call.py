@@ -192,6 +192,7 @@ class Call:
                     # A fork that is not the one in hand has nothing to change.
                     raise SipError(481, "This fork is not the call.")  # noqa: TRY301
                 dialog.check_order(request)
+                dialog.flow = incoming.flow
                 self._inside(incoming.key, request, now)
             except SipError as error:
                 self.reply(incoming.key, request, error.status, now)

@@ -60,7 +60,7 @@ class Sent:
     others: tuple[Flow, ...] = ()
     """Further ways to the same party (RFC 3263 section 4.3)."""
     challenges: int = 0
-    acks: dict[str, Request] = field(default_factory=dict)
+    acks: dict[str, tuple[Request, Flow]] = field(default_factory=dict)
     """The ACK of each 2xx to an INVITE, by the tag of whoever sent it."""
 
     @property
@@ -156,26 +156,26 @@ class Core:
             dialog.local_number += 1
             return dialog.local_number
 
-        return self.request(Sent(request, dialog.flow, handler, next_number), now)
+        return self.request(Sent(request, dialog.way, handler, next_number, dialog.ways_besides), now)
 
     def acknowledge(self, sent: Sent, dialog: Dialog, sdp: bytes | None = None) -> None:
         """Send the ACK of a 2xx to our INVITE (RFC 3261 section 13.2.2.4)."""
         ack = dialog.request("ACK", sent.request.cseq.number)
         fields = list(ack.headers)
-        ack.headers = type(ack.headers)([("Via", str(self.via(dialog.flow))), *fields])
+        ack.headers = type(ack.headers)([("Via", str(self.via(dialog.way))), *fields])
         for _, name in _CHALLENGES.values():
             for line in sent.request.headers.lines(name):
                 ack.headers.add(name, line)
         if sdp is not None:
             ack.set_body("application/sdp", sdp)
-        sent.acks[dialog.id.remote_tag] = ack
-        self.transmit(ack, dialog.flow)
+        sent.acks[dialog.id.remote_tag] = ack, dialog.way
+        self.transmit(ack, dialog.way)
 
     def acknowledged(self, sent: Sent, response: Response) -> bool:
         """Send the ACK again if this 2xx has had one."""
         ack = sent.acks.get(response.to.tag or "")
         if ack is not None:
-            self.transmit(ack, sent.flow)
+            self.transmit(*ack)
         return ack is not None
 
     def cancel(self, sent: Sent, now: float) -> None:

@@ -1,10 +1,10 @@
 """Dialogs (RFC 3261 section 12): the peer-to-peer relation that a 1xx with a tag or a 2xx to an INVITE makes."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 from bridge.gateways.sip.errors import SipError
-from bridge.gateways.sip.flows import Flow
+from bridge.gateways.sip.flows import DEFAULT_PORTS, Flow, is_address, same_host
 from bridge.gateways.sip.message import Request, Response
 from bridge.gateways.sip.values import CSeq, NameAddr, Uri
 
@@ -22,7 +22,7 @@ class DialogId:
 
 @dataclass(slots=True)
 class Dialog:
-    """One dialog's state (RFC 3261 section 12.1). `flow` is the way on which its messages come and go."""
+    """One dialog's state (RFC 3261 section 12.1). `flow` is the way on which the peer last spoke in it."""
 
     id: DialogId
     local: NameAddr
@@ -69,6 +69,36 @@ class Dialog:
         )
         dialog.learn(response)
         return dialog
+
+    @property
+    def _hop(self) -> Uri:
+        """Where the next one on the route is, by its own word."""
+        return self.routes[0].uri if self.routes else self.target
+
+    @property
+    def way(self) -> Flow:
+        """Where requests in it go.
+
+        On connections, to whence the peer spoke (RFC 5923). On UDP, to the next hop's port if its address is the
+        one from which the peer spoke; an address that is another is one behind a NAT, where nothing would
+        arrive.
+        """
+        hop = self._hop
+        if self.flow.reliable or not same_host(hop.host, self.flow.host):
+            return self.flow
+        return replace(self.flow, port=hop.port or DEFAULT_PORTS["UDP"])
+
+    @property
+    def ways_besides(self) -> tuple[Flow, ...]:
+        """Where to go when the peer's connection is gone: to the address that it named, if that needs no look-up.
+
+        A TLS peer is called back only where there is a name to check its certificate by.
+        """
+        flow, hop = self.flow, self._hop
+        if not flow.reliable or not is_address(hop.host) or (flow.transport == "TLS" and not flow.name):
+            return ()
+        port = hop.port or DEFAULT_PORTS[flow.transport]
+        return (Flow(flow.transport, hop.host.strip("[]"), port, name=flow.name),)
 
     def learn(self, message: Request | Response) -> None:
         """Take over what a message of the peer says about itself, if it says anything."""

@@ -36,7 +36,7 @@ def stamp(request: Request, flow: Flow) -> None:
     via = request.via
     if "rport" in via.params:
         request.via = via.with_params(received=flow.host, rport=str(flow.port))
-    elif not _same_host(via.host, flow.host):
+    elif not same_host(via.host, flow.host):
         request.via = via.with_params(received=flow.host)
 
 
@@ -50,8 +50,15 @@ def way_back(via: Via, flow: Flow) -> Flow:
     return replace(flow, port=via.port or DEFAULT_PORTS["UDP"])
 
 
-def _same_host(written: str, actual: str) -> bool:
+def is_address(host: str) -> bool:
+    """Whether a host in a URI or Via is a numeric address, with or without the brackets of IPv6."""
     try:
-        return ipaddress.ip_address(written.strip("[]")) == ipaddress.ip_address(actual)
+        ipaddress.ip_address(host.strip("[]"))
     except ValueError:
         return False
+    return True
+
+
+def same_host(written: str, actual: str) -> bool:
+    """Whether a host in a URI or Via is this numeric address; a name is none."""
+    return is_address(written) and ipaddress.ip_address(written.strip("[]")) == ipaddress.ip_address(actual)

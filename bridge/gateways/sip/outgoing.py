@@ -188,18 +188,15 @@ class Outgoing:
         winner.dialog.confirm(response)
         call.join(winner.dialog)
         call.dialog, call.offers, call.up = winner.dialog, winner.offers, True
-        self._forks.clear()
         call.core.wake(call, "ring", None)
 
     def _decline(self, sent: Sent, response: Response, now: float) -> None:
         """End a call that came about beside the one in hand, or after we gave up (section 13.2.2.4)."""
-        try:
-            dialog = Dialog.of_client(sent.request, response, sent.flow)
-        except SipError:
-            return
-        core = self._call.core
-        core.acknowledge(sent, dialog)
-        core.inside(dialog, dialog.request("BYE"), _nothing, now)
+        core, fork = self._call.core, self._fork(sent, response)
+        if fork is not None:
+            fork.dialog.confirm(response)
+            core.acknowledge(sent, fork.dialog)
+            core.inside(fork.dialog, fork.dialog.request("BYE"), _nothing, now)
         if self._winner is None:
             self._call.forget()
 
