@@ -18,7 +18,7 @@ from bridge.gateways.sip.outgoing import Invitation
 from bridge.gateways.sip.parsing import MalformedMessageError, parse
 from bridge.gateways.sip.registration import Membership, Registration
 from bridge.gateways.sip.settings import Settings
-from bridge.gateways.sip.transactions import Failure, Key
+from bridge.gateways.sip.transactions import Failure, Key, server_key
 from bridge.gateways.sip.transactions import Incoming as Arrival
 from bridge.gateways.sip.values import CSeq, NameAddr, Uri
 
@@ -255,17 +255,22 @@ class UserAgent:
             self._begin(item.key, request, item.flow, now)
 
     def _cancel(self, item: Arrival, cancel: Request, now: float) -> None:
-        """RFC 3261 section 9.2: the CANCEL is answered by itself, whatever becomes of the INVITE."""
+        """RFC 3261 section 9.2: the CANCEL is answered by itself, with the tag that the INVITE's answer has."""
         core = self._core
         if item.key is None:
             return
-        invite = core.transactions.cancelled(cancel)
-        known = core.transactions.knows_invite(cancel)
-        core.respond(item.key, core.response(cancel, 200 if known else 481), now)
-        for owner in list(core.owners.values()) if invite is not None else ():
-            stage = owner.stage if isinstance(owner, Call) else None
-            if isinstance(stage, Incoming) and stage.key == invite:
-                stage.abandoned(now)
+        call = self._invited(server_key(cancel, "INVITE"))
+        status = 200 if core.transactions.knows_invite(cancel) else 481
+        core.respond(item.key, core.response(cancel, status, None if call is None else call.dialog), now)
+        if call is not None and call.stage is not None and core.transactions.cancelled(cancel):
+            call.stage.abandoned(now)
+
+    def _invited(self, key: Key) -> Call | None:
+        """The call that an INVITE began."""
+        for owner in self._core.owners.values():
+            if isinstance(owner, Call) and isinstance(owner.stage, Incoming) and owner.stage.key == key:
+                return owner
+        return None
 
     def _begin(self, key: Key, request: Request, flow: Flow, now: float) -> None:
         """Take a request outside any dialog (RFC 3261 section 8.2)."""

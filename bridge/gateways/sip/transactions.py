@@ -122,11 +122,10 @@ class Transactions:
         else:
             self._receive_request(message, flow, now)
 
-    def cancelled(self, cancel: Request) -> Key | None:
-        """The INVITE that a CANCEL means, if it has not been answered (RFC 3261 section 9.2)."""
-        key = server_key(cancel, "INVITE")
-        entry = self._table.get(key)
-        return key if entry is not None and entry.transaction.state is State.PROCEEDING else None
+    def cancelled(self, cancel: Request) -> bool:
+        """Whether the INVITE that a CANCEL means has not been answered (RFC 3261 section 9.2)."""
+        entry = self._table.get(server_key(cancel, "INVITE"))
+        return entry is not None and entry.transaction.state is State.PROCEEDING
 
     def knows_invite(self, cancel: Request) -> bool:
         """Whether the INVITE that a CANCEL means is here at all, answered or not."""

@@ -57,6 +57,30 @@ def test_a_fork_that_accepts_after_the_caller_gave_up_is_ended() -> None:
     assert peer.empty()
 
 
+def test_what_is_said_to_a_fork_that_is_ended_goes_on_in_its_order() -> None:
+    """The BYE comes after the PRACK that the same fork has had, not with the same number."""
+    peer = Scripted()
+    call = peer.invite()
+    invite = peer.last("INVITE")
+    peer.hear(says(invite, 183, "one", b"early", ("Require", "100rel"), ("RSeq", "7")))
+    peer.do(peer.agent.hang_up(call, 0.0))
+    peer.hear(says(invite, 200, "one"))
+    assert peer.last("BYE").cseq.number == peer.last("PRACK").cseq.number + 1
+
+
+def test_a_cancel_is_answered_with_the_tag_of_its_invite() -> None:
+    """RFC 3261 section 9.2; before and after the INVITE has been answered."""
+    for accepts in (False, True):
+        peer = Scripted()
+        peer.hear(asks("INVITE", "a"))
+        if accepts:
+            peer.do(peer.agent.accept(peer.told[0].call, b"offer", 0.0))
+        peer.hear(asks("CANCEL", "a"))
+        tags = {item.to.tag for item in peer.sent if isinstance(item, Response) and item.status > 100}
+        assert len(tags) == 1
+        assert peer.statuses() == [100, *([200, 200] if accepts else [200, 487])]
+
+
 def test_reliable_responses_are_acknowledged_once_and_in_order() -> None:
     """RFC 3262 section 4, for each fork by itself."""
     peer = Scripted()
