@@ -97,10 +97,11 @@ class Call:
         self._dialogs.discard(dialog.id)
         self.core.dialogs.pop(dialog.id, None)
 
-    def end(self, why: Ending, status: int | None = None) -> None:
-        """Tell that it is over, once; what remains to be said to the peer follows."""
+    def end(self, why: Ending, now: float, status: int | None = None) -> None:
+        """Tell that it is over, once, with an answer to what is open; what else is said to the peer follows."""
         if self.over:
             return
+        self.changes.abandon(now)
         self.over = True
         self.core.tell(Ended(self.handle, why, status))
         for what in ("ring", "again", "reliable", "question", "retry", "change", "refresh", "expiry"):
@@ -118,11 +119,10 @@ class Call:
         if self.over:
             return
         if not self.up and self.stage is not None:
-            self.end(why)
+            self.end(why, now)
             self.stage.hang_up(now)
             return
-        self.changes.abandon(now)
-        self.end(why)
+        self.end(why, now)
         # The peer of an unacknowledged 2xx may not know yet that there is a call (RFC 3261 section 15).
         if self._acceptance is None:
             self.bye(now)
@@ -173,8 +173,7 @@ class Call:
         if acceptance is None:
             return
         if now >= acceptance.until:
-            self.changes.abandon(now)
-            self.end(Ending.NO_ACK)
+            self.end(Ending.NO_ACK, now)
             self.bye(now)
             return
         self.core.respond(acceptance.key, acceptance.response, now)
@@ -224,10 +223,9 @@ class Call:
 
     def _bye_received(self, key: Key, request: Request, now: float) -> None:
         self.reply(key, request, 200, now)
-        self.changes.abandon(now)
         if not self.up and self.stage is not None:
             self.stage.abandoned(now)
-        self.end(Ending.HUNG_UP_THERE)
+        self.end(Ending.HUNG_UP_THERE, now)
         self.forget()
 
     def _info(self, key: Key, request: Request, now: float) -> None:

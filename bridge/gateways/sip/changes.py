@@ -76,6 +76,8 @@ class Changes:
             call.offers.offer(wish.sdp)
             request.set_body("application/sdp", wish.sdp)
         call.refreshing.ask(request)
+        # Nobody here would acknowledge a provisional response to it.
+        request.headers.set("Supported", "timer")
         self._sent = (call.core.inside(dialog, request, self._hear, now), wish)
         if wish.method == "INVITE":
             call.core.wake(call, "change", now + call.core.settings.ring_seconds)
@@ -150,7 +152,7 @@ class Changes:
         if response.status == 491:  # noqa: PLR2004
             return rng.randint(210, 400) / 100 if self._call.caller else rng.randint(0, 200) / 100
         if response.status == 500 and "Retry-After" in response.headers:  # noqa: PLR2004
-            return float(min(response.integer("Retry-After") or 0, 10))
+            return float(min(max(response.integer("Retry-After") or 0, 1), 10))
         if response.status == 422 and self._call.refreshing.raise_least(response):  # noqa: PLR2004
             return 0.0
         return None

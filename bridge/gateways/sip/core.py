@@ -247,7 +247,7 @@ class Core:
         if response.is_success or status == 405:  # noqa: PLR2004
             response.headers.set("Allow", ", ".join(METHODS))
             response.headers.set("Supported", ", ".join(EXTENSIONS))
-        if status == 415:  # noqa: PLR2004
+        if status == 415 or (request.method == "OPTIONS" and response.is_success):  # noqa: PLR2004
             response.headers.set("Accept", ACCEPTS)
         response.headers.set("Server", self.settings.product)
         return response

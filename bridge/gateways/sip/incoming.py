@@ -150,7 +150,7 @@ class Incoming:
     def reject(self, status: int, now: float, why: Ending = Ending.REJECTED_HERE) -> None:
         """Turn the call down. Raises CommandError if it is answered."""
         self._check_open()
-        self._call.end(why)
+        self._call.end(why, now)
         self._refuse(status, now)
         self._call.forget()
 
@@ -172,8 +172,7 @@ class Incoming:
 
     def abandoned(self, now: float) -> None:
         """The caller gave up (RFC 3261 section 9.2)."""
-        self._call.changes.abandon(now)
-        self._call.end(Ending.CANCELLED)
+        self._call.end(Ending.CANCELLED, now)
         self._refuse(487, now)
         self._call.forget()
 

@@ -161,7 +161,7 @@ class Outgoing:
         fork = self._fork(sent, response)
         if fork is None:
             # There is no way to say so to a party that has not told where it is.
-            call.end(Ending.BAD_ANSWER)
+            call.end(Ending.BAD_ANSWER, now)
             call.forget()
             return
         self._winner = tag
@@ -209,7 +209,7 @@ class Outgoing:
             self._sent.request = self._again(self._sent.request)
             call.core.request(self._sent, now)
             return
-        call.end(Ending.REJECTED_THERE, response.status)
+        call.end(Ending.REJECTED_THERE, now, response.status)
         call.forget()
 
     def _again(self, former: Request) -> Request:

@@ -16,7 +16,7 @@ from bridge.gateways.sip.outgoing import Invitation
 from bridge.gateways.sip.settings import Settings
 from bridge.gateways.sip.values import NameAddr, Uri
 from tests.gateways.sip import sipp
-from tests.gateways.sip.sipp import answer, asked, hear, label, pause, sdp, send
+from tests.gateways.sip.sipp import answer, asked, hear, pause, sdp, send
 from tests.support.ports import free_ports
 
 HOST = "127.0.0.1"
@@ -207,7 +207,7 @@ async def test_twenty_calls_a_second(tmp_path: Path, transport: str) -> None:
 
 
 async def test_we_call_sipp(tmp_path: Path) -> None:
-    """sipp's own callee takes a call of ours."""
+    """Sipp's own callee takes a call of ours."""
     async with _house() as house:
         port = free_ports(1)[0]
 

@@ -16,7 +16,8 @@ Result = TypeVar("Result")
 class Endpoint:
     """One agent with its sockets. Use as a context; `network` binds and listens.
 
-    `owner` gets every event. It may give commands at once; what they bring about comes after what is under way.
+    `owner` gets every event, each in a turn of the loop of its own: what goes wrong with one call is of no account
+    to others.
     """
 
     def __init__(
@@ -71,7 +72,7 @@ class Endpoint:
             if isinstance(action, Send):
                 self.network.send(action.data, action.flow)
             else:
-                self._owner(action)
+                asyncio.get_running_loop().call_soon(self._owner, action)
 
     def _wind(self) -> None:
         """Set the one timer to what is due next; even after an error, or all calls would stop with one."""
