@@ -4,6 +4,8 @@ import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support.ports import free_ports
+
 SDP = """\
 v=0
 o=sipp 1 {version} IN IP4 127.0.0.1
@@ -58,10 +60,16 @@ def _send(lines: list[str], sdp: str, attributes: str) -> str:
     return f"<send{attributes}><![CDATA[\n{text}\n]]></send>"
 
 
-def hear(status: int, *, optional: bool = False, then: str = "", keep: bool = False) -> str:
+def hear(status: int, *, optional: bool = False, keep: bool = False) -> str:
     """Wait for a response; `keep` its route and Contact."""
-    extra = (' optional="true"' if optional else "") + (f' next="{then}"' if then else "")
-    return f'<recv response="{status}"{extra}{" rrs=" + chr(34) + "true" + chr(34) if keep else ""}/>'
+    extra = (' optional="true"' if optional else "") + (' rrs="true"' if keep else "")
+    return f'<recv response="{status}"{extra}/>'
+
+
+def hear_reliable(status: int) -> str:
+    """Wait for a provisional response that has to be acknowledged; `[$1]` is its number then."""
+    find = '<ereg regexp="[0-9]+" search_in="hdr" header="RSeq:" check_it="true" assign_to="1"/>'
+    return f'<recv response="{status}" rrs="true"><action>{find}</action></recv>'
 
 
 def asked(method: str) -> str:
@@ -72,11 +80,6 @@ def asked(method: str) -> str:
 def pause(milliseconds: int) -> str:
     """Wait."""
     return f'<pause milliseconds="{milliseconds}"/>'
-
-
-def label(name: str) -> str:
-    """Where `then` goes."""
-    return f'<label id="{name}"/>'
 
 
 def sdp(direction: str = "sendrecv", version: int = 1) -> str:
@@ -95,6 +98,9 @@ class Outcome:
 async def run(folder: Path, port: int, *steps: str, options: tuple[str, ...] = ("-m", "1")) -> Outcome:
     """Run a scenario towards a port of this machine; without steps `options` name one of sipp's own."""
     arguments = ["sipp", f"127.0.0.1:{port}", "-i", "127.0.0.1", "-nostdin", "-timeout", "30", "-timeout_error"]
+    if "-p" not in options:
+        # By itself every sipp takes 5060, and several share it without complaint.
+        arguments += ["-p", str(free_ports(1)[0])]
     if steps:
         scenario = folder / "scenario.xml"
         body = "\n".join(steps)

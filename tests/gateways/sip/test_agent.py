@@ -233,6 +233,31 @@ def test_an_old_number_inside_a_call_is_refused() -> None:
     assert peer.statuses()[-1] == 500
 
 
+@pytest.mark.parametrize(("end", "after"), [("reject", [487, 603]), ("cancel", [200, 487]), ("ring", [200, 480])])
+def test_an_update_that_waits_is_answered_before_the_call_is(end: str, after: list[int]) -> None:
+    """RFC 3311 allows an offer once the first is answered, in a reliable response."""
+    peer = Scripted()
+    offer = ("Content-Type: application/sdp", "Content-Length: 5", "", "offer")
+    peer.hear(asks("INVITE", "a", "Supported: 100rel", *offer).removesuffix(b"\r\n\r\n"))
+    call = peer.told[0].call
+    peer.do(peer.agent.ring(call, 0.0, b"early"))
+    to, rseq = str(peer.sent[-1].to), peer.sent[-1].rseq
+    peer.hear(asks("PRACK", "b", f"RAck: {rseq} 1 INVITE", to=to, number=2))
+    peer.hear(asks("UPDATE", "c", *offer, to=to, number=3).removesuffix(b"\r\n\r\n"))
+    assert isinstance(peer.told[-1], e.OfferReceived)
+    if end == "reject":
+        peer.do(peer.agent.reject(call, 0.0))
+    elif end == "cancel":
+        peer.hear(asks("CANCEL", "a"))
+    peer.run(10.0 if end == "ring" else 1.0)
+    if end == "ring":
+        peer.do(peer.agent.answer(call, b"new", peer.now))
+    peer.run(400.0)
+    # A refusal is sent again, since nobody acknowledges it here.
+    assert list(dict.fromkeys(peer.statuses()[3:])) == after
+    assert peer.empty()
+
+
 def test_calls_must_authenticate_where_that_is_asked() -> None:
     """A 401 for everybody, the name for who knows the password; nothing is kept of who does not."""
     verifier = Verifier("bridge.example", b"key", {"anna": "secret"}.get)

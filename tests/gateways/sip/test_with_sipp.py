@@ -33,6 +33,8 @@ class House:
     port: int
     told: list[e.Event] = field(default_factory=list)
     endpoint: Endpoint | None = None
+    early: bool = False
+    """Whether it answers before it accepts."""
     also: Callable[["House", e.Event], None] = lambda _house, _event: None
 
     def owner(self, event: e.Event) -> None:
@@ -40,8 +42,8 @@ class House:
         self.told.append(event)
         match event:
             case e.IncomingCall(call=call):
-                self.do(lambda agent, now: agent.ring(call, now))
-                self.do(lambda agent, now: agent.accept(call, OURS, now))
+                self.do(lambda agent, now: agent.ring(call, now, OURS if self.early else None))
+                self.do(lambda agent, now: agent.accept(call, None if self.early else OURS, now))
             case e.OfferReceived(call=call) | e.OfferWanted(call=call):
                 self.do(lambda agent, now: agent.answer(call, OURS, now))
         self.also(self, event)
@@ -99,6 +101,21 @@ async def test_a_call_without_an_offer(tmp_path: Path) -> None:
         )
         assert house.of(e.IncomingCall)[0].sdp is None
         assert len(house.of(e.AnswerReceived)) == 1
+
+
+async def test_early_media(tmp_path: Path) -> None:
+    """A reliable 183 has the answer; the 200 waits for its PRACK (RFC 3262)."""
+    async with _house() as house:
+        house.early = True
+        await _scenario(
+            house,
+            tmp_path,
+            send("INVITE", 1, "Supported: 100rel", sdp=sdp(), inside=False),
+            *(TRYING, sipp.hear_reliable(183), send("PRACK", 2, "RAck: [$1] 1 INVITE"), hear(200)),
+            *(hear(200, keep=True), send("ACK", 1)),
+            *BYE,
+        )
+        assert [event.why for event in house.of(e.Ended)] == [e.Ending.HUNG_UP_THERE]
 
 
 async def test_hold_and_resume(tmp_path: Path) -> None:

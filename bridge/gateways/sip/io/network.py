@@ -1,6 +1,7 @@
 """Sockets: datagrams, and connections that are reused (RFC 3261 section 18, RFC 5923)."""
 
 import asyncio
+import socket
 import ssl
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -10,6 +11,8 @@ from bridge.gateways.sip.flows import Flow, Transport
 from bridge.gateways.sip.framing import PONG, Framer, FramingError
 from bridge.gateways.sip.io.tls import identities, stands_for
 
+RECEIVE_BUFFER: Final = 4_194_304
+"""What is asked for; the system gives as much of it as it allows (net.core.rmem_max)."""
 MAX_CONNECTIONS: Final = 1_000
 MAX_UNSENT: Final = 262_144
 """Bytes that may wait for a peer that does not read."""
@@ -65,6 +68,8 @@ class Network:
         """Take datagrams at this address; returns the port."""
         loop = asyncio.get_running_loop()
         transport, _ = await loop.create_datagram_endpoint(lambda: _Datagrams(self), (host, port))
+        # The system's default holds two hundred messages, which a busy machine loses in a second or two.
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
         self._datagrams = transport
         return int(transport.get_extra_info("sockname")[1])
 
