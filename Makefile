@@ -12,8 +12,8 @@ SECONDS ?= 60
 ONLY ?=
 WITHOUT ?=
 PYTEST_ARGS ?=
-# For what needs no machine of its own. Lines with a + share these jobs with cargo, so that two builds at once do not
-# get in each other's way.
+# For what needs no machine of its own, and for tests, which spend half of their time on waiting for media. Lines with a +
+# share these jobs with cargo, so that two builds at once do not get in each other's way.
 JOBS := $(shell expr $$(nproc) + 1)
 
 # What the compiled module is made of: touched files rebuild it, nothing else does.
@@ -91,10 +91,10 @@ guard: build browsers ## Whether the packet path has become a tenth dearer, by i
 	+cd $(ENGINE) && $(CARGO) run --quiet --release --locked -p engine-io --example guard
 
 test-python: build browsers emulator ## Python's tests, real browsers included.
-	$(BIN)/pytest --numprocesses 2 --dist worksteal $(PYTEST_ARGS)
+	$(BIN)/pytest --numprocesses $(JOBS) --dist worksteal $(PYTEST_ARGS)
 
 test-checkout: build browsers emulator
-	$(BIN)/pytest --numprocesses 2 --dist worksteal --ignore=tests/cli $(PYTEST_ARGS)
+	$(BIN)/pytest --numprocesses $(JOBS) --dist worksteal --ignore=tests/cli $(PYTEST_ARGS)
 
 test-wheel: build ## The command line's tests, against the built wheel in an environment of its own.
 	rm -rf build/wheel && mkdir -p build/wheel

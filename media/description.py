@@ -107,7 +107,7 @@ class Slot(msgspec.Struct, frozen=True, kw_only=True):
     """A stream that a leg can take: the bridge's own SSRC, and the payload types of the offer's m-line.
 
     `fec` is None when no forward error correction was agreed; `ccfb` says that reports on each packet by its
-    sequence number were (RFC 8888).
+    sequence number were (RFC 8888). `max_ptime_ms` is what a packet of sound may hold at most, None for anything.
     """
 
     slot: int
@@ -117,6 +117,7 @@ class Slot(msgspec.Struct, frozen=True, kw_only=True):
     formats: tuple[Format, ...]
     fec: Fec | None = None
     ccfb: bool = False
+    max_ptime_ms: int | None = None
 
 
 class IceParams(msgspec.Struct, frozen=True, kw_only=True):

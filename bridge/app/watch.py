@@ -12,7 +12,7 @@ import numpy as np
 from bridge.app.lines import Assessment
 from bridge.app.live import LiveRoom
 from bridge.app.ports import Legs
-from bridge.app.quality import History, LegFigures, Rows, as_heard, read, together
+from bridge.app.quality import History, Rows, as_heard, read, together
 from bridge.app.verdict import BridgeView, Judge, View
 from bridge.rooms.model import ParticipantId
 
@@ -83,20 +83,23 @@ class Watch:
         figures = {media.leg: self._history.leg(media.leg) for media in live.legs.values()}
         bridge = self._shards.view(legs.shard_of(live.number))
         hears = _hears(live)
+        jitter = {leg: together(one.up).jitter_ms or 0.0 for leg, one in figures.items()}
         found = {}
         for owner, media in live.legs.items():
-            senders = [figures[leg] for leg in hears.get(media.leg, ()) if leg in figures]
+            senders = [leg for leg in hears.get(media.leg, ()) if leg in figures]
             hint = media.hints.hint(self._now)
             own = as_heard(figures[media.leg], None if hint is None else hint.concealed_share)
-            view = View(together(own.up), together(own.down), hint, _worst_jitter(senders), own.carries)
-            judge = self._judges.setdefault(media.leg, Judge())
+            senders_jitter = max((jitter[leg] for leg in senders), default=0.0)
+            view = View(together(own.up), together(own.down), hint, senders_jitter, own.carries)
+            if (judge := self._judges.get(media.leg)) is None:
+                judge = self._judges[media.leg] = Judge()
             found[owner] = Assessment(
                 leg=media.leg,
                 figures=own,
                 hint=hint,
                 verdict=judge.judge(self._now, view, bridge),
                 since=judge.since,
-                senders_rtt_ms=max((one.rtt_ms or 0.0 for one in senders), default=0.0),
+                senders_rtt_ms=max((figures[leg].rtt_ms or 0.0 for leg in senders), default=0.0),
                 content_slots=legs.description(media.leg).content_slots,
                 freezes_total=media.hints.freezes_total,
                 frozen_total_s=media.hints.frozen_total_s,
@@ -111,10 +114,6 @@ def _hears(live: LiveRoom) -> Mapping[int, set[int]]:
     for (leg, _), (sender, _) in live.plan.items():
         senders.setdefault(leg, set()).add(sender)
     return senders
-
-
-def _worst_jitter(senders: list[LegFigures]) -> float:
-    return max((together(one.up).jitter_ms or 0.0 for one in senders), default=0.0)
 
 
 class ShardWatch:

@@ -294,6 +294,7 @@ def _slots(accepted: list[_Accepted | None]) -> Iterator[Slot]:
                 rtx_ssrc=place.rtx_ssrc if _has_rtx(item) else None,
                 fec=_fec(item, place),
                 ccfb=item.ccfb,
+                max_ptime_ms=item.line.max_ptime_ms,
                 formats=tuple(agreed.format for agreed in item.agreed),
             )
 

@@ -29,6 +29,7 @@ HASH_BYTES: Final = {"sha-256": 32, "sha-384": 48, "sha-512": 64}
 RTP_PROFILES: Final = frozenset({"UDP/TLS/RTP/SAVPF", "UDP/TLS/RTP/SAVP", "RTP/SAVPF"})
 MID_BYTES: Final = 16  # what a one-byte header extension can carry (RFC 8285 section 4.2)
 ONE_WAY: Final = re.compile(r"a=extmap:[0-9]{1,5}/(sendonly|recvonly|inactive) (\S+)")
+MAX_PTIME: Final = re.compile(r"a=maxptime:([0-9]{1,4})")
 
 Direction = Literal["sendrecv", "sendonly", "recvonly", "inactive"]
 
@@ -94,6 +95,8 @@ class MediaLine:
     ssrc: int | None
     rtx_ssrc: int | None
     rtcp_rsize: bool
+    max_ptime_ms: int | None = None
+    """What a packet may hold at most (RFC 8866 section 6.4)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +190,13 @@ def _media_line(media: grammar.MediaDescription, section: list[str], bundle: tup
         ssrc=ssrc,
         rtx_ssrc=rtx_ssrc,
         rtcp_rsize="a=rtcp-rsize" in section,
+        max_ptime_ms=_max_ptime_ms(section),
     )
+
+
+def _max_ptime_ms(section: list[str]) -> int | None:
+    found = (MAX_PTIME.fullmatch(line) for line in section)
+    return min((int(match[1]) for match in found if match is not None), default=None)
 
 
 def _direction(value: str | None) -> Direction:

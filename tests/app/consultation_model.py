@@ -61,8 +61,12 @@ class Link:
             return random.random(count) < self.loss
         end = 1 / self.run
         begin = end * self.loss / (1 - self.loss)
-        lost = np.empty(count, bool)
-        for at, chance in enumerate(random.random(count).tolist()):
+        chances = random.random(count)
+        lost = np.zeros(count, bool)
+        # Most seconds of most links have no run at all.
+        if not self._losing and chances.min(initial=1.0) >= begin:
+            return lost
+        for at, chance in enumerate(chances.tolist()):
             self._losing = chance >= end if self._losing else chance < begin
             lost[at] = self._losing
         return lost
@@ -159,9 +163,14 @@ def picture_packets(second: float, person: Person, random: Random) -> tuple[Arra
 
 def transit_changes(sent: Array, arrived: Array) -> Array:
     """Differences of transit between packets that follow each other on arrival (RFC 3550 A.8), in seconds."""
-    came = np.isfinite(arrived)
-    order = np.argsort(arrived[came])
-    return np.abs(np.diff((arrived[came] - sent[came])[order]))
+    order = np.argsort(arrived)[: np.count_nonzero(np.isfinite(arrived))]
+    transit = (arrived - sent)[order]
+    return np.abs(transit[1:] - transit[:-1])
+
+
+def first_of_each(frame: Array) -> Array:
+    """Where the packets of each frame begin."""
+    return np.flatnonzero(np.concatenate([[True], frame[1:] != frame[:-1]]))
 
 
 class Consultation:
@@ -223,9 +232,9 @@ class Consultation:
         counts.bursts += int((lost[1:] & ~lost[:-1]).sum() + lost[0])
         if repairs:
             counts.recovered += int(self.random.binomial(lost.sum(), self._repair_share(person.up, person.down)))
-        firsts = np.concatenate([[True], np.diff(frame) != 0]) if repairs else np.ones(len(sent), bool)
-        changes = transit_changes(sent[firsts], seen[firsts])
-        counts.frames += int(firsts.sum())
+        first = first_of_each(frame) if repairs else slice(None)
+        changes = transit_changes(sent[first], seen[first])
+        counts.frames += len(sent[first])
         counts.transit_changes += len(changes)
         counts.transit_changes_us += int(changes.sum() * 1e6)
 
@@ -275,8 +284,8 @@ class Consultation:
         lost = through & ~np.isfinite(came)
         slot.sent += int(through.sum())
         slot.lost += int(lost.sum())
-        firsts = np.concatenate([[True], np.diff(frame) != 0]) if kind else np.ones(len(sent), bool)
-        changes = transit_changes(sent[firsts], came[firsts])[-len(JITTER_WEIGHTS) :]
+        first = first_of_each(frame) if kind else slice(None)
+        changes = transit_changes(sent[first], came[first])[-len(JITTER_WEIGHTS) :]
         weights = JITTER_WEIGHTS[len(JITTER_WEIGHTS) - len(changes) :]
         slot.jitter = slot.jitter * JITTER_KEPT ** len(changes) + float(changes @ weights)
         slot.told.packets += int(through.sum())

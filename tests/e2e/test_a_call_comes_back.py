@@ -51,3 +51,5 @@ async def _is_heard(call: Call) -> None:
     for muted in ("true", "false"):
         await call.patient.page.keyboard.press("m")
         await call.doctor.until(f"s.roster.people.find((one) => one.participant === '{me}').muted === {muted}")
+        # The doctor may hear of it first; a page without an answer when its network goes stays muted, and says so.
+        await call.patient.until(f"s.pc.getSenders()[0].track.enabled !== {muted}")

@@ -54,6 +54,7 @@ async def test_nine_are_seen_through_one_offer_and_keep_their_slots(house: House
             assert {mid: who for mid, who in after.items() if mid in stay} == stay
             assert {mid for mid in after if mid not in stay} == before.keys() - stay.keys()
             people = {who: one for who, one in people.items() if who != name(leaver)}
+            await doctor.comes_to_see(name(newcomer), NEWCOMER, number(leaver))
             await all_tiles_are_right(doctor, {**people, name(newcomer): NEWCOMER})
             await doctor.hears(name(newcomer), NEWCOMER)
         assert await doctor.negotiations() == ONCE

@@ -195,3 +195,13 @@ def test_what_repairs_is_given_its_ssrcs_when_a_later_offer_brings_it() -> None:
     assert [slot.ssrc for slot in again.slots] == [slot.ssrc for slot in first.slots]
     added = [place.fec_ssrc for place in again.places if place.fec_ssrc is not None]
     assert len(added) == len({*added} - {place.ssrc for place in first.places}) == 3
+
+
+@pytest.mark.parametrize(
+    ("line", "most"), [("a=maxptime:20", 20), ("a=maxptime:120", 120), ("a=maxptime:x", None)]
+)
+def test_what_a_packet_may_hold_is_kept_to(line: str, most: int | None) -> None:
+    """Two sounds are not made one for a receiver that does not take so long a packet."""
+    offer = in_section(recorded(CHROMIUM), AUDIO_SLOT, "a=rtcp-mux\r\n", f"a=rtcp-mux\r\n{line}\r\n")
+    slots = answered(offer, capabilities=ALL).leg.slots
+    assert [slot.max_ptime_ms for slot in slots] == [most] + [None] * (len(slots) - 1)

@@ -12,7 +12,7 @@ import pytest
 import structlog
 
 from tests.turnover.layers import LEGS, Layer, Rooms, Whole, handshakes, robots_here, running_bridge
-from tests.turnover.residue import Residue, look
+from tests.turnover.residue import Residue, from_here_on, look
 
 TURNS = 4
 TURNS_OF_MODELS = 10
@@ -26,6 +26,13 @@ def quiet_logs() -> Iterator[None]:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     yield
     structlog.configure(**before)
+
+
+@pytest.fixture(autouse=True)
+def only_what_is_new() -> Iterator[None]:
+    """What other tests have left in this process is no matter of these."""
+    with from_here_on():
+        yield
 
 
 async def looks(layer: Layer, turns: int = TURNS) -> list[Residue]:

@@ -130,6 +130,9 @@ pub struct SlotSpec {
     /// numbers, which say more.
     #[serde(default)]
     pub ccfb: bool,
+    /// Milliseconds of sound that a packet may hold at most (`a=maxptime`, RFC 8866), if the receiver says so.
+    #[serde(default)]
+    pub max_ptime_ms: Option<u16>,
 }
 
 /// ICE credentials (RFC 8445); the engine is the lite side.

@@ -6,7 +6,7 @@
 //! lost on its way to us takes at most its fellow with it; so does one of another kind, such as another bandwidth. What
 //! is no single frame of Opus waits for nothing.
 
-use crate::api::{Codec, Kind};
+use crate::api::{Codec, Kind, SlotSpec};
 use crate::cache::PacketCache;
 use crate::forward::Ready;
 use crate::leg::Leg;
@@ -21,6 +21,9 @@ const TIGHT: u64 = 125;
 const WIDE: u64 = 250;
 /// No call has so many voices that a better link than this were tight for them; nothing needs to be added up there.
 const NEVER_TIGHT: u64 = 500_000;
+
+/// Two packets of the time that every browser's have.
+const BOTH_MS: u16 = 40;
 
 /// Whether the packets of one slot become one of each two.
 #[derive(Debug, Default, Clone, Copy)]
@@ -77,12 +80,16 @@ impl Slot {
     }
 }
 
+fn takes_two(spec: &SlotSpec) -> bool {
+    spec.formats.iter().any(|f| f.codec == Codec::Opus)
+        && spec.max_ptime_ms.is_none_or(|most| most >= BOTH_MS)
+}
+
 impl Leg {
     fn join_sound(&mut self, wanted: bool) {
         let of_sound = |slot: &&mut Slot| slot.spec.kind == Kind::Audio;
         for slot in self.slots.iter_mut().filter(of_sound) {
-            let takes_opus = slot.spec.formats.iter().any(|f| f.codec == Codec::Opus);
-            slot.joining.wanted = wanted && takes_opus;
+            slot.joining.wanted = wanted && takes_two(&slot.spec);
         }
     }
 
@@ -133,5 +140,23 @@ mod tests {
         joining.wanted = false;
         assert_eq!(joining.fellow(13), Some(12));
         assert!(!joining.waits(14, opus) && !joining.is_on());
+    }
+
+    #[test]
+    fn a_receiver_of_short_packets_gets_none_of_two() {
+        let spec = |codec, max_ptime_ms| SlotSpec {
+            slot: 0,
+            kind: Kind::Audio,
+            ssrc: 1,
+            rtx_ssrc: None,
+            formats: vec![crate::slot::tests::format(111, codec)],
+            fec: None,
+            ccfb: false,
+            max_ptime_ms,
+        };
+        for (most, takes) in [(None, true), (Some(40), true), (Some(20), false)] {
+            assert_eq!(takes_two(&spec(Codec::Opus, most)), takes);
+        }
+        assert!(!takes_two(&spec(Codec::TelephoneEvent, None)));
     }
 }

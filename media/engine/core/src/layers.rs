@@ -122,6 +122,7 @@ impl Shard {
         if let Some(leg) = self.leg_mut(index) {
             leg.layers.estimate = estimate;
         }
+        self.fit_sound(now, index, estimate.unwrap_or(u64::MAX));
         self.review(now, index, out);
     }
 

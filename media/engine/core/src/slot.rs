@@ -397,7 +397,7 @@ impl Slot {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use std::mem::{offset_of, size_of};
 
@@ -421,7 +421,7 @@ mod tests {
         assert!(size_of::<Slot>() <= 8 * 64, "{}", size_of::<Slot>());
     }
 
-    fn format(pt: u8, codec: Codec) -> Format {
+    pub(crate) fn format(pt: u8, codec: Codec) -> Format {
         Format {
             pt,
             codec,
@@ -451,6 +451,7 @@ mod tests {
             formats: both(111, 126),
             fec: None,
             ccfb: false,
+            max_ptime_ms: None,
         });
         let claim = Claim {
             importance: 3,

@@ -98,14 +98,29 @@ pub struct Told {
     delays: Delays,
 }
 
-/// From the leaving of the newest packet that a report calls arrived to the report. That is a round trip and what the
-/// receiver waits before it reports; round trips by receiver reports are exact, and come seldom.
+/// What packets took to their receiver, and its report back to here, as if each had been reported on when the last of them
+/// arrived: the way there is that of all packets, and a queue delays the last of a picture more than the first. That is
+/// a round trip and what the receiver waits before it reports; round trips by receiver reports are exact, and come seldom.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Delays {
     /// All together, in microseconds.
     pub sum_us: u64,
-    /// Their number.
+    /// The number of packets.
     pub count: u64,
+}
+
+impl Delays {
+    /// Of what a report that comes now calls arrived, and when.
+    fn add(&mut self, now: Micros, arrived: &[(i64, Entry)]) {
+        let Some(last) = arrived.iter().map(|(at, _)| *at).max() else {
+            return;
+        };
+        for (at, entry) in arrived {
+            let age = i64::from((now.0 as u32).wrapping_sub(entry.sent_us));
+            self.sum_us += (age - (last - at)).max(0).unsigned_abs();
+            self.count += 1;
+        }
+    }
 }
 
 impl Told {
@@ -188,13 +203,7 @@ impl Told {
             self.note_line(line.sequence, line.at_us);
         }
         let mut arrived = std::mem::take(&mut self.arrived);
-        let ages = arrived
-            .iter()
-            .map(|(_, entry)| (now.0 as u32).wrapping_sub(entry.sent_us));
-        if let Some(least) = ages.min() {
-            self.delays.sum_us += u64::from(least);
-            self.delays.count += 1;
-        }
+        self.delays.add(now, &arrived);
         arrived.sort_unstable_by_key(|(at, entry)| (*at, entry.sent_us));
         for (at, entry) in &arrived {
             self.measure_jitter(*at, entry, slots);

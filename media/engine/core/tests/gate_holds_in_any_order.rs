@@ -25,7 +25,13 @@ enum Step {
     Pli(usize),
     Complain(usize, u8),
     Lose(usize, u8),
+    Carries(usize, Option<u64>),
     Wait(u64),
+}
+
+/// Mostly hardly enough for sound.
+fn link() -> impl Strategy<Value = Option<u64>> {
+    prop_oneof![3 => (1_000_u64..30_000).prop_map(Some), 1 => Just(Some(5_000_000)), 1 => Just(None)]
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -45,6 +51,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => peer().prop_map(Step::Pli),
         3 => (peer(), any::<u8>()).prop_map(|(p, lost)| Step::Complain(p, lost)),
         3 => (peer(), 1_u8..4).prop_map(|(p, sounds)| Step::Lose(p, sounds)),
+        2 => (peer(), link()).prop_map(|(p, bps)| Step::Carries(p, bps)),
         3 => (1_u64..400).prop_map(Step::Wait),
     ]
 }
@@ -91,6 +98,7 @@ fn carry_out(world: &mut World, step: Step) {
                 world.run(ms(1));
             }
         }
+        Step::Carries(p, bps) => carries(world, p, bps),
         Step::Wait(millis) => world.run(ms(millis)),
     }
     // So that what was sent before a command and after it can be told apart.
@@ -103,6 +111,19 @@ fn complain(world: &mut World, p: usize, lost: u8) {
     for slot in 0..2 {
         let complaint = world.peers[p].complaint(now, slot, (lost, ms(200)));
         world.inject_from(p, complaint);
+    }
+}
+
+/// The link to a peer carries so much while all are heard: two packets of sound become one where that is little.
+fn carries(world: &mut World, p: usize, bps: Option<u64>) {
+    for turn in 0..4 {
+        for speaker in 0..PEERS {
+            send_media(world, speaker, 0, 1);
+        }
+        world.run(ms(20));
+        if turn == 2 {
+            world.set_estimate(nth(world, p), bps);
+        }
     }
 }
 

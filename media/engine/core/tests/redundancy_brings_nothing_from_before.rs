@@ -115,3 +115,54 @@ fn not_from_before_the_slot_was_filled() {
     world.set_feeds(&[]);
     lost_around(&mut world, |world| world.set_feeds(&[((1, 0), (0, 0))]));
 }
+
+/// The first of two sounds that become one waits for the second. If somebody may no longer be heard, or the receiver may no
+/// longer hear, between the two, it is not heard, and no other takes it along later.
+#[test]
+fn what_waited_for_its_fellow_is_not_heard_after_a_pause() {
+    let mute = |world: &mut World, muted| {
+        let (leg, source) = (LegId(1), 0);
+        world.command(Command::SetMuted { leg, source, muted });
+    };
+    let fill = |world: &mut World, filled: bool| {
+        world.set_feeds(&[((1, 0), (0, 0))][..usize::from(filled)]);
+    };
+    type Pause<'a> = &'a dyn Fn(&mut World, bool);
+    let pauses: [Pause<'_>; 4] = [
+        &|world, on| world.set_gate(0, on),
+        &|world, on| mute(world, !on),
+        &|world, on| world.set_gate(1, on),
+        &|world, on| fill(world, on),
+    ];
+    for (at, pause) in pauses.iter().enumerate() {
+        for between in [0, 1] {
+            let mut world = call();
+            for _ in 0..6 {
+                sound(&mut world, true);
+            }
+            world.set_estimate(1, Some(10_000));
+            let joined = |world: &World| world.peers[1].receivers[0].got.len();
+            let (mut waited, mut before) = (0, joined(&world));
+            // Until one has waited.
+            for _ in 0..6 {
+                waited = sound(&mut world, true);
+                if std::mem::replace(&mut before, joined(&world)) == before
+                    && !hears(&world, waited)
+                {
+                    break;
+                }
+            }
+            assert!(!hears(&world, waited), "pause {at}: nothing waits");
+            pause(&mut world, false);
+            for _ in 0..between {
+                sound(&mut world, true);
+            }
+            pause(&mut world, true);
+            for _ in 0..6 {
+                sound(&mut world, true);
+            }
+            assert!(!hears(&world, waited), "pause {at}, {between} between");
+            assert!(hears(&world, waited + 4), "pause {at}: goes on");
+        }
+    }
+}

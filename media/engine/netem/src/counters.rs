@@ -19,6 +19,8 @@ pub struct Counters {
     pub lost_burst: u64,
     /// No room in the queue.
     pub lost_queue: u64,
+    /// More than the policer let pass.
+    pub lost_policer: u64,
     /// Sent or waiting during an outage.
     pub lost_outage: u64,
     /// Runs of consecutive packets that were lost, whatever the cause.
@@ -36,7 +38,7 @@ pub struct Counters {
 impl Counters {
     /// Packets lost, for whatever cause.
     pub const fn lost(&self) -> u64 {
-        self.lost_random + self.lost_burst + self.lost_queue + self.lost_outage
+        self.lost_random + self.lost_burst + self.lost_queue + self.lost_policer + self.lost_outage
     }
 
     /// Share of the packets that went in, 0 to 1.

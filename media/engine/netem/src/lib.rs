@@ -5,8 +5,9 @@
 //! [`Counters`]. The way of a packet:
 //!
 //! 1. An outage takes it, or the loss of the profile marks it.
-//! 2. It waits in a drop-tail queue for the rate of the link; packets that are marked take their share of the rate too.
-//! 3. It travels: delay and jitter, and perhaps a copy of it.
+//! 2. A policer drops what is more than its rate and a burst.
+//! 3. It waits in a drop-tail queue for the rate of the link; packets that are marked take their share of the rate too.
+//! 4. It travels: delay and jitter, and perhaps a copy of it.
 //!
 //! There is no clock and no IO here. Times are microseconds from any origin, and the same seed and calls give the same
 //! link. Loss, jitter and duplicates draw from generators of their own, so that one link can be had with and without
@@ -21,4 +22,4 @@ mod random;
 
 pub use counters::{Counters, Delays};
 pub use link::{Cause, Fate, Link};
-pub use profile::{Jitter, Loss, Profile, Queue};
+pub use profile::{Jitter, Loss, Policer, Profile, Queue};

@@ -25,6 +25,8 @@ pub enum Cause {
     Burst,
     /// No room in the queue.
     Queue,
+    /// More than the policer lets pass.
+    Policer,
     /// The link was down.
     Outage,
 }
@@ -88,6 +90,8 @@ pub struct Link<T> {
     queued_bytes: u64,
     /// Up to when the queue has been served, in nanoseconds: at a high rate a packet takes no whole microseconds.
     served_ns: u64,
+    /// When all that has passed the policer would have passed at its rate, in nanoseconds.
+    policed_ns: u64,
     flights: BinaryHeap<Reverse<Flight<T>>>,
     order: u64,
     /// The latest arrival so far, for links that keep their order.
@@ -111,6 +115,7 @@ impl<T: Clone> Link<T> {
             queue: VecDeque::new(),
             queued_bytes: 0,
             served_ns: 0,
+            policed_ns: 0,
             flights: BinaryHeap::new(),
             order: 0,
             latest_us: 0,
@@ -153,7 +158,7 @@ impl<T: Clone> Link<T> {
         self.counters.pushed += 1;
         self.counters.pushed_bytes += bytes;
         self.order += 1;
-        let cause = self.cause_of_loss(bytes);
+        let cause = self.cause_of_loss(now_us, bytes);
         self.note_loss(cause);
         if matches!(cause, None | Some(Cause::Random | Cause::Burst)) {
             self.queued_bytes += bytes;
@@ -194,10 +199,13 @@ impl<T: Clone> Link<T> {
         flight.into_iter().chain(served).min()
     }
 
-    fn cause_of_loss(&mut self, bytes: u64) -> Option<Cause> {
+    fn cause_of_loss(&mut self, now_us: u64, bytes: u64) -> Option<Cause> {
         let chance = self.losses.next(self.profile.loss);
         if self.profile.down {
             return Some(Cause::Outage);
+        }
+        if !self.passes_policer(now_us, bytes) {
+            return Some(Cause::Policer);
         }
         if self.queued_bytes.saturating_add(bytes) > self.profile.queue_bytes() {
             return Some(Cause::Queue);
@@ -206,12 +214,28 @@ impl<T: Clone> Link<T> {
         chance.then_some(if bursts { Cause::Burst } else { Cause::Random })
     }
 
+    /// The bucket as a time: it is full when that is past, and empty when it is as far ahead as a full one lasts.
+    fn passes_policer(&mut self, now_us: u64, bytes: u64) -> bool {
+        let Some(policer) = self.profile.policer else {
+            return true;
+        };
+        let now_ns = now_us.saturating_mul(1_000);
+        let time_for = |bytes: u64| bytes.saturating_mul(8_000_000_000) / policer.rate_bps.max(1);
+        let after = self.policed_ns.max(now_ns).saturating_add(time_for(bytes));
+        let passes = after <= now_ns.saturating_add(time_for(policer.burst_bytes));
+        if passes {
+            self.policed_ns = after;
+        }
+        passes
+    }
+
     fn note_loss(&mut self, cause: Option<Cause>) {
         let counters = &mut self.counters;
         match cause {
             Some(Cause::Random) => counters.lost_random += 1,
             Some(Cause::Burst) => counters.lost_burst += 1,
             Some(Cause::Queue) => counters.lost_queue += 1,
+            Some(Cause::Policer) => counters.lost_policer += 1,
             Some(Cause::Outage) => counters.lost_outage += 1,
             None => {}
         }

@@ -16,6 +16,8 @@ pub struct Profile {
     pub jitter: Jitter,
     /// Nobody overtakes: a packet waits for those before it, which makes the delay longer than asked for.
     pub keep_order: bool,
+    /// Beside the rate, or in its place: what is too much is dropped at once, and nothing waits.
+    pub policer: Option<Policer>,
     /// What never arrives although there was room.
     pub loss: Loss,
     /// Share of packets, 0 to 1, that arrive twice.
@@ -32,6 +34,16 @@ pub enum Queue {
     Bytes(u64),
     /// As many bytes as the rate carries in this many milliseconds, at least one packet of 1,500 bytes.
     Millis(u64),
+}
+
+/// A token bucket, as providers use it to hold a line to what was paid for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Policer {
+    /// What may pass in the long run; 0 counts as 1.
+    pub rate_bps: u64,
+    /// What may pass at once after a rest.
+    pub burst_bytes: u64,
 }
 
 /// Delay that differs from packet to packet.
@@ -77,6 +89,7 @@ impl Profile {
         delay_us: 0,
         jitter: Jitter::Off,
         keep_order: false,
+        policer: None,
         loss: Loss::Off,
         duplicate: 0.0,
         down: false,
@@ -120,6 +133,17 @@ impl Profile {
         Self {
             rate_bps: Some(rate_bps),
             queue: Queue::Millis(queue_millis),
+            ..self
+        }
+    }
+
+    /// The same link, but what is more than that is dropped, after so many bytes that may pass at once.
+    pub const fn policed(self, rate_bps: u64, burst_bytes: u64) -> Self {
+        Self {
+            policer: Some(Policer {
+                rate_bps,
+                burst_bytes,
+            }),
             ..self
         }
     }

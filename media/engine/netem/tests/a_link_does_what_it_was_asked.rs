@@ -1,7 +1,7 @@
 //! What was asked for is what happens, and the counters tell it.
 #![allow(missing_docs, clippy::unwrap_used)]
 
-use engine_netem::{Cause, Fate, Jitter, Link, Loss, Profile, Queue};
+use engine_netem::{Cause, Fate, Jitter, Link, Loss, Policer, Profile, Queue};
 use proptest::prelude::*;
 
 const MS: u64 = 1_000;
@@ -171,6 +171,26 @@ fn the_rate_is_kept_and_the_queue_drops_its_tail() {
 }
 
 #[test]
+fn a_policer_passes_a_burst_and_then_its_rate_and_delays_nothing() {
+    // 1 Mbit/s into 300 kbit/s, after 30 kB at once.
+    let mut link = Link::new(Profile::with_delay(20).policed(300_000, 30_000), 9);
+    let arrived = drive(&mut link, 1_250, 8 * MS);
+    let counters = link.counters();
+    assert_eq!(counters.lost(), counters.lost_policer);
+    assert_eq!(
+        (counters.delays.min_us, counters.delays.max_us),
+        (20_000, 20_000)
+    );
+    // The bucket empties at 700 kbit/s.
+    let first = counters.arrived_bytes as f64 * 8.0;
+    near(first, 240_000.0 + 300_000.0 * 10.0, 10_000.0);
+    let whole = arrived
+        .windows(2)
+        .take_while(|two| two[1].0 == two[0].0 + 1);
+    near(whole.count() as f64, 42.0, 2.0);
+}
+
+#[test]
 fn a_link_with_room_adds_no_more_than_the_time_on_the_wire() {
     let mut link = Link::new(Profile::PERFECT.limited(8_000_000, 100), 10);
     let arrived = drive(&mut link, 100, 2 * MS);
@@ -280,6 +300,10 @@ fn any_profile() -> impl Strategy<Value = Profile> {
         any::<u64>().prop_map(Some),
         (0..10_000_000_u64).prop_map(Some)
     ];
+    let policer = (any::<u64>(), any::<u64>()).prop_map(|(rate_bps, burst_bytes)| Policer {
+        rate_bps,
+        burst_bytes,
+    });
     (
         loss,
         queue,
@@ -288,17 +312,21 @@ fn any_profile() -> impl Strategy<Value = Profile> {
         0..SECOND,
         any::<[bool; 2]>(),
         any::<f64>(),
+        proptest::option::of(policer),
     )
         .prop_map(
-            |(loss, queue, jitter, rate_bps, delay_us, [keep_order, down], duplicate)| Profile {
-                rate_bps,
-                queue,
-                delay_us,
-                jitter,
-                keep_order,
-                loss,
-                duplicate,
-                down,
+            |(loss, queue, jitter, rate_bps, delay_us, [keep_order, down], duplicate, policer)| {
+                Profile {
+                    rate_bps,
+                    queue,
+                    delay_us,
+                    jitter,
+                    keep_order,
+                    policer,
+                    loss,
+                    duplicate,
+                    down,
+                }
             },
         )
 }

@@ -295,6 +295,13 @@ impl Aimd {
         self.rate = bps.min(CEILING);
     }
 
+    /// While others fill the link, and when they have gone: what it carries is not known by what arrives.
+    pub(super) fn share(&mut self, now: Micros, bps: f64) {
+        self.set(bps);
+        self.capacity = None;
+        self.last_update = now;
+    }
+
     /// After an outage.
     pub(super) fn set(&mut self, bps: f64) {
         self.rate = bps.clamp(FLOOR, CEILING);

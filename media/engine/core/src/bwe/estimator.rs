@@ -8,6 +8,7 @@ use super::clock::Unwrapper;
 use super::loss::{Around, LossControl};
 use super::prober::{Probed, Prober};
 use super::queue::QueueDelay;
+use super::rival::Rival;
 use super::round_trip::RoundTrip;
 use super::silence::{Ended, Silence};
 use super::trendline::{Trend, Trendline};
@@ -90,6 +91,7 @@ pub struct Estimator {
     acked: Acked,
     busy: Busy,
     aimd: Aimd,
+    rival: Rival,
     loss: LossControl,
     prober: Prober,
     silence: Silence,
@@ -122,6 +124,7 @@ impl Estimator {
             acked: Acked::default(),
             busy: Busy::default(),
             aimd: Aimd::new(now, f64::from(start_bps)),
+            rival: Rival::default(),
             loss: LossControl::default(),
             prober: Prober::default(),
             silence: Silence::default(),
@@ -310,6 +313,7 @@ impl Estimator {
         } else {
             self.busy.reset();
         }
+        self.rival.add(result);
         self.acked.add(result);
         if !result.was_lost {
             self.aimd.note_reported(result.sent_at, result.bytes);
@@ -365,6 +369,9 @@ impl Estimator {
     }
 
     fn sight(&self, now: Micros) -> Sight {
+        if self.rival.is_there() {
+            return Sight::Draining;
+        }
         let queue = self.waiting().0 as f64 - self.noise();
         let falling = self.queue.is_falling();
         let grows = self.trendline.trend == Trend::Growing;
@@ -407,14 +414,27 @@ impl Estimator {
             steady: self.acked.steady().map(|bps| bps / carried),
             hold: self.loss.holds() || self.silence.is_silent(),
         };
-        if self.aimd.update(now, &input) {
+        let before = self.aimd.target();
+        if !self.rival.is_there() && self.aimd.update(now, &input) {
             self.queue.rebase();
         }
+        self.share(now, before);
         if input.sight == Sight::Congested {
             self.prober.cancel();
         }
         while let Some(probed) = self.prober.take(now, self.rtt(), self.loss.inherent()) {
             self.on_probed(now, probed);
+        }
+    }
+
+    /// Others may fill the link; `before` is the rate until now.
+    fn share(&mut self, now: Micros, before: f64) {
+        if self.aimd.last_decrease() == Some(now) {
+            self.rival.found_full(now, self.queue.base(), before);
+        }
+        let allowed = f64::from(self.estimate_bps());
+        if let Some(bps) = self.rival.update(now, allowed) {
+            self.aimd.share(now, bps);
         }
     }
 
@@ -477,6 +497,7 @@ impl Estimator {
         self.queue.reset();
         self.acked.reset();
         self.busy.reset();
+        self.rival.reset();
         self.loss.reset();
         self.prober.cancel();
         if let Some(rate) = ended.rate {

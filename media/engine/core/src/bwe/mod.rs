@@ -17,6 +17,10 @@
 //! arrived is none: the path has become longer, the rate comes back, and the base of the delay is set anew. The rate grows by a share of itself far from the last known capacity and slowly
 //! near it, and not beyond 1.5 times what arrives, unless a probe has shown more.
 //!
+//! **Others** (`rival`). Who goes by the delay gets nothing beside a download, which fills every queue until it overflows:
+//! at 2 Mbit/s with a queue of 300 ms, 60 kbit/s were left. Where the queue stays although far less is sent than it has let
+//! through, somebody else fills it. The rate is then half of what it was before, whatever the queue is, until that is gone.
+//!
 //! **Loss** (`loss`). The draft halves the rate at 10 % loss whatever its cause. Here loss is congestion if it depends on
 //! the rate. What exceeds the inherent loss of the link, by more than chance and the present length of bursts explain,
 //! and does so in a second sample too, starts a trial at the rate that arrives. If the loss goes, the bottleneck is
@@ -53,6 +57,7 @@ mod history;
 mod loss;
 mod prober;
 mod queue;
+mod rival;
 mod round_trip;
 mod silence;
 pub mod trace;

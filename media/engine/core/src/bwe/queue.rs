@@ -95,6 +95,11 @@ impl QueueDelay {
         self.least = self.least.min(delay);
     }
 
+    /// The least delay of late, in us, between two clocks that have nothing in common.
+    pub(super) const fn base(&self) -> i64 {
+        self.least
+    }
+
     /// How long the queue is, in microseconds: ten packets in a row have waited so long, or a few so much longer than
     /// they would by the variation of the delay (in ms).
     pub(super) fn queue(&self, variation_ms: f64) -> Micros {

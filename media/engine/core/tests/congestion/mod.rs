@@ -1,6 +1,11 @@
 //! A sender that obeys estimate and pacer, over a modelled link, on a virtual clock.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+mod log;
+mod tcp;
+
+pub(crate) use self::log::{Log, Tenth};
+use self::tcp::{Tcp, SEGMENT_BYTES};
 use engine_core::arrivals::Arrivals;
 use engine_core::bwe::trace::Record;
 use engine_core::bwe::{Estimator, Kind};
@@ -38,6 +43,8 @@ pub(crate) struct Setup {
     pub(crate) key_frames: Option<(f64, u64)>,
     /// Other traffic of so many bit/s, from and until so many ms.
     pub(crate) cross: Option<(u64, u64, u64)>,
+    /// A download, from and until so many ms.
+    pub(crate) download: Option<(u64, u64)>,
     pub(crate) start_bps: u32,
     pub(crate) traced: bool,
 }
@@ -63,6 +70,7 @@ impl Setup {
             variation: 0.2,
             key_frames: None,
             cross: None,
+            download: None,
             start_bps: 400_000,
             traced: false,
         }
@@ -82,146 +90,18 @@ impl Setup {
     }
 }
 
-/// What happened in a tenth of a second.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Tenth {
-    pub(crate) sent: u64,
-    pub(crate) arrived: u64,
-    pub(crate) lost: u32,
-    pub(crate) packets: u32,
-    /// The estimate at its end, and what pictures are chosen by.
-    pub(crate) estimate: u32,
-    pub(crate) planned: u32,
-    /// The longest that a packet of sound took beyond the least of the run, in us.
-    pub(crate) audio_delay: u64,
-    /// Delay of the pacer, in us.
-    pub(crate) held: u64,
-    pub(crate) padding: u64,
-}
-
-/// What is known of a run afterwards.
-#[derive(Debug)]
-pub(crate) struct Log {
-    pub(crate) name: String,
-    pub(crate) tenths: Vec<Tenth>,
-    pub(crate) least_delay: u64,
-    pub(crate) reports_bytes: u64,
-    /// What went into the estimator, if that was asked for.
-    pub(crate) trace: Vec<Record>,
-}
-
-impl Log {
-    fn part(&self, from_ms: u64, to_ms: u64) -> &[Tenth] {
-        &self.tenths[from_ms as usize / 100..(to_ms as usize / 100).min(self.tenths.len())]
-    }
-
-    /// Bit/s that arrived from one time (ms) to another.
-    pub(crate) fn arrived(&self, from_ms: u64, to_ms: u64) -> f64 {
-        let part = self.part(from_ms, to_ms);
-        part.iter().map(|t| t.arrived).sum::<u64>() as f64 * 80.0 / part.len() as f64
-    }
-
-    /// Bit/s of all that was sent.
-    pub(crate) fn sent(&self, from_ms: u64, to_ms: u64) -> f64 {
-        let part = self.part(from_ms, to_ms);
-        part.iter().map(|t| t.sent).sum::<u64>() as f64 * 80.0 / part.len() as f64
-    }
-
-    pub(crate) fn estimate_mean(&self, from_ms: u64, to_ms: u64) -> f64 {
-        let part = self.part(from_ms, to_ms);
-        part.iter().map(|t| f64::from(t.estimate)).sum::<f64>() / part.len() as f64
-    }
-
-    pub(crate) fn estimate_least(&self, from_ms: u64, to_ms: u64) -> u32 {
-        self.part(from_ms, to_ms)
-            .iter()
-            .map(|t| t.estimate)
-            .min()
-            .expect("a part of the run")
-    }
-
-    pub(crate) fn estimate_most(&self, from_ms: u64, to_ms: u64) -> u32 {
-        self.part(from_ms, to_ms)
-            .iter()
-            .map(|t| t.estimate)
-            .max()
-            .expect("a part of the run")
-    }
-
-    /// Milliseconds that sound waited, beside the path: of all tenths of a second, the one at that share.
-    pub(crate) fn audio_wait(&self, from_ms: u64, to_ms: u64, share: f64) -> f64 {
-        let part = self
-            .part(from_ms, to_ms)
-            .iter()
-            .filter(|t| t.audio_delay > 0);
-        let mut waits: Vec<_> = part.map(|t| t.audio_delay - self.least_delay).collect();
-        waits.sort_unstable();
-        let at = ((waits.len() as f64 * share) as usize).min(waits.len().max(1) - 1);
-        waits.get(at).map_or(0.0, |us| *us as f64 / 1e3)
-    }
-
-    /// The first time from `from_ms` on at which the estimate is at least that.
-    pub(crate) fn reaches(&self, from_ms: u64, bps: f64) -> Option<u64> {
-        let at = self.tenths[from_ms as usize / 100..]
-            .iter()
-            .position(|t| f64::from(t.estimate) >= bps)?;
-        Some(from_ms + at as u64 * 100)
-    }
-
-    /// The first time from `from_ms` on at which sound waits no longer than that, beside the path.
-    pub(crate) fn calm(&self, from_ms: u64, wait_ms: u64) -> Option<u64> {
-        let within =
-            |t: &Tenth| t.audio_delay > 0 && t.audio_delay <= self.least_delay + wait_ms * 1_000;
-        let at = self.tenths[from_ms as usize / 100..]
-            .iter()
-            .position(within)?;
-        Some(from_ms + at as u64 * 100)
-    }
-
-    pub(crate) fn loss(&self, from_ms: u64, to_ms: u64) -> f64 {
-        let part = self.part(from_ms, to_ms);
-        let packets: u32 = part.iter().map(|t| t.packets).sum();
-        f64::from(part.iter().map(|t| t.lost).sum::<u32>()) / f64::from(packets.max(1))
-    }
-
-    /// The share of padding in what was sent from then on.
-    pub(crate) fn padding_share(&self, from_ms: u64) -> f64 {
-        let part = self.part(from_ms, u64::MAX);
-        let padding: u64 = part.iter().map(|t| t.padding).sum();
-        padding as f64 / part.iter().map(|t| t.sent).sum::<u64>() as f64
-    }
-
-    /// One line a half second, to look at.
-    pub(crate) fn table(&self) -> String {
-        let mut text = format!("{}\n", self.name);
-        for (at, part) in self.tenths.chunks(5).enumerate() {
-            let n = part.len() as u64;
-            let sum = |f: &dyn Fn(&Tenth) -> u64| part.iter().map(f).sum::<u64>();
-            let wait = part
-                .iter()
-                .map(|t| t.audio_delay.saturating_sub(self.least_delay))
-                .max()
-                .unwrap_or(0);
-            text += &format!(
-                "{:5.1} s  est {:5}  sent {:5}  arrived {:5} kbit/s  loss {:3} %  wait {:4} ms  held {:4} ms  padding {}\n",
-                at as f64 / 2.0,
-                part.last().map_or(0, |t| t.estimate / 1_000),
-                sum(&|t| t.sent) * 80 / 1_000 / n,
-                sum(&|t| t.arrived) * 80 / 1_000 / n,
-                sum(&|t| u64::from(t.lost)) * 100 / sum(&|t| u64::from(t.packets)).max(1),
-                wait / 1_000,
-                part.last().map_or(0, |t| t.held / 1_000),
-                sum(&|t| t.padding),
-            );
-        }
-        text
-    }
+#[derive(Debug, Clone, Copy)]
+enum Whose {
+    /// A transport-wide number.
+    Ours(u16),
+    /// A segment of the download.
+    Download(u64),
+    Others,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Wire {
-    /// None: other traffic.
-    number: Option<u16>,
+    whose: Whose,
     sent_us: u64,
     bytes: usize,
     kind: Kind,
@@ -238,6 +118,7 @@ struct Sim<'a> {
     random: Random,
     pictures: u64,
     cross_credit: f64,
+    tcp: Tcp,
     now: Tenth,
     log: Log,
 }
@@ -264,6 +145,7 @@ impl<'a> Sim<'a> {
             random: Random::new(setup.seed + 7),
             pictures: 0,
             cross_credit: 0.0,
+            tcp: Tcp::new(),
             now: Tenth::default(),
             log: Log {
                 name: format!("{} seed {}", setup.name, setup.seed),
@@ -289,6 +171,7 @@ impl<'a> Sim<'a> {
         self.tick += 1;
         let now = self.time();
         self.cross(now);
+        self.download(now);
         self.receive(now);
         self.feed_back(now);
         if self.tick % 20 == 3 {
@@ -376,7 +259,7 @@ impl<'a> Sim<'a> {
         self.now.sent += bytes as u64;
         self.now.packets += 1;
         let wire = Wire {
-            number: Some(number),
+            whose: Whose::Ours(number),
             sent_us: now.0,
             bytes,
             kind,
@@ -395,7 +278,7 @@ impl<'a> Sim<'a> {
         while self.cross_credit >= 1_200.0 {
             self.cross_credit -= 1_200.0;
             let wire = Wire {
-                number: None,
+                whose: Whose::Others,
                 sent_us: now.0,
                 bytes: 1_200,
                 kind: Kind::Video,
@@ -404,10 +287,43 @@ impl<'a> Sim<'a> {
         }
     }
 
+    /// What it loses it learns when what was sent next would be acknowledged.
+    fn download(&mut self, now: Micros) {
+        let Some((from, until)) = self.setup.download else {
+            return;
+        };
+        self.tcp.tick(now.0);
+        while (from..until).contains(&self.tick) {
+            let Some(segment) = self.tcp.next() else {
+                return;
+            };
+            let wire = Wire {
+                whose: Whose::Download(segment),
+                sent_us: now.0,
+                bytes: SEGMENT_BYTES,
+                kind: Kind::Video,
+            };
+            if self.there.push(now.0, SEGMENT_BYTES, wire) != engine_netem::Fate::Taken {
+                let waits = self.there.queued_bytes() * 8_000_000
+                    / self.there.profile().rate_bps.unwrap_or(u64::MAX);
+                let way = self.there.profile().delay_us + self.setup.back.delay_us;
+                self.tcp.loses(now.0 + waits + way, segment);
+            }
+        }
+    }
+
     fn receive(&mut self, now: Micros) {
         while let Some(at) = self.there.next_at().filter(|at| *at <= now.0) {
             while let Some(wire) = self.there.pop(at) {
-                let Some(number) = wire.number else { continue };
+                let number = match wire.whose {
+                    Whose::Ours(number) => number,
+                    Whose::Download(_) => {
+                        self.tcp.arrives(at + self.setup.back.delay_us);
+                        self.now.downloaded += wire.bytes as u64;
+                        continue;
+                    }
+                    Whose::Others => continue,
+                };
                 let delay = at - wire.sent_us;
                 self.log.least_delay = self.log.least_delay.min(delay);
                 if wire.kind == Kind::Audio {

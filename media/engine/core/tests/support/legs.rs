@@ -132,6 +132,7 @@ impl PeerSpec {
             formats: vec![opus(leg, self.takes_red)],
             fec: None,
             ccfb: self.reports_by_sequence,
+            max_ptime_ms: None,
         });
         let video = (0..self.video_slots).map(|slot| SlotSpec {
             slot: self.audio_slots + slot,
@@ -144,6 +145,7 @@ impl PeerSpec {
                 ssrc: base + 8_000 + u32::from(slot),
             }),
             ccfb: self.reports_by_sequence,
+            max_ptime_ms: None,
         });
         let mut slots: Vec<SlotSpec> = audio.chain(video).collect();
         let formats = slots.iter_mut().flat_map(|slot| &mut slot.formats);

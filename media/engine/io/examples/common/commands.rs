@@ -83,6 +83,7 @@ pub(crate) fn add_leg(leg: usize, seat: &Seat) -> Command {
         formats: vec![format(take.kind)],
         fec: None,
         ccfb: false,
+        max_ptime_ms: None,
     };
     Command::AddLeg {
         leg: LegId(leg as u64),

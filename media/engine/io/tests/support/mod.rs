@@ -228,6 +228,7 @@ pub fn add_leg(leg: u64, room: u64) -> Command {
             formats: vec![opus],
             fec: None,
             ccfb: false,
+            max_ptime_ms: None,
         }],
         extensions: Extensions::default(),
         cname: "loopback".into(),

@@ -14,7 +14,7 @@ const MAX_PENDING: usize = 1 << 16;
 
 #[derive(Debug)]
 pub(crate) enum Request {
-    Profiles(Change),
+    Profiles(Box<Change>),
     Counters,
     Bad(String),
     End,
@@ -74,7 +74,7 @@ impl Control {
 fn understand(line: &[u8]) -> Request {
     match serde_json::from_slice::<Change>(line) {
         Ok(change) if change.is_empty() => Request::Counters,
-        Ok(change) => Request::Profiles(change),
+        Ok(change) => Request::Profiles(Box::new(change)),
         Err(error) => Request::Bad(error.to_string()),
     }
 }

@@ -417,6 +417,7 @@ impl World {
             }],
             fec: None,
             ccfb: false,
+            max_ptime_ms: None,
         };
         let slots = 2 * (self.size.max(1) as u16 - 1);
         engine_core::Command::AddLeg {

@@ -1,0 +1,265 @@
+"""What clients send, in the order of `PROTOCOL.md`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from signalling.messages.words import (
+    MAX_LINES,
+    MAX_SLOT_REPORTS,
+    MAX_SLOTS,
+    Count,
+    Flow,
+    FrameRate,
+    Id,
+    Language,
+    Limited,
+    Lines,
+    Mid,
+    Milliseconds,
+    Name,
+    NotNegative,
+    Part,
+    Percent,
+    Reason,
+    Ref,
+    Role,
+    Sdp,
+    Seconds,
+    Secret,
+    SourceName,
+    Token,
+    Total,
+    Wire,
+)
+
+
+class Join(Wire, frozen=True, kw_only=True):
+    """First message on every connection. `resume` is the link's secret, of `welcome` or one's own."""
+
+    version: Annotated[int, Meta(ge=0, le=2**31)]
+    token: Token
+    resume: Secret | None = None
+    language: Language
+
+
+class Sources(Part, frozen=True, kw_only=True):
+    """The mid (RFC 8843) of each m-line that the client sends on, null where it has none."""
+
+    mic: Mid | None = None
+    camera: Mid | None = None
+    content: Mid | None = None
+
+
+class Offer(Wire, frozen=True, kw_only=True):
+    """The client's SDP offer (RFC 8866); the reply is `answer`."""
+
+    sdp: Sdp
+    sources: Sources
+    ref: Ref
+
+
+class Admit(Wire, frozen=True, kw_only=True):
+    """Host: let someone in who waits."""
+
+    participant: Id
+    ref: Ref
+
+
+class AdmitAll(Wire, frozen=True, kw_only=True):
+    """Host: let in everyone who waits."""
+
+    ref: Ref
+
+
+class Refuse(Wire, frozen=True, kw_only=True):
+    """Host: turn away someone who waits, for good."""
+
+    participant: Id
+    reason: Reason | None = None
+    ref: Ref
+
+
+class Remove(Wire, frozen=True, kw_only=True):
+    """Host: put someone out, for good."""
+
+    participant: Id
+    ref: Ref
+
+
+class ToWaiting(Wire, frozen=True, kw_only=True):
+    """Host: send someone back to the waiting room."""
+
+    participant: Id
+    ref: Ref
+
+
+class Lock(Wire, frozen=True, kw_only=True):
+    """Host: let nobody new come in, or again let them."""
+
+    locked: bool
+    ref: Ref
+
+
+class Mute(Wire, frozen=True, kw_only=True):
+    """Host: mute someone's microphone in the engine; `may_unmute`: they may lift it themselves."""
+
+    participant: Id
+    muted: bool
+    may_unmute: bool
+    ref: Ref
+
+
+class SelfMute(Wire, frozen=True, kw_only=True):
+    """Mute or unmute one's own microphone."""
+
+    muted: bool
+    ref: Ref
+
+
+class Camera(Wire, frozen=True, kw_only=True):
+    """Say that one's own camera is on or off."""
+
+    on: bool
+    ref: Ref
+
+
+class Sharing(Wire, frozen=True, kw_only=True):
+    """Say that one shares content, or has stopped."""
+
+    on: bool
+    ref: Ref
+
+
+class HandOver(Wire, frozen=True, kw_only=True):
+    """Host: make another clinician the host."""
+
+    participant: Id
+    ref: Ref
+
+
+class Invite(Wire, frozen=True, kw_only=True):
+    """Host: make a link for one more person; the reply is `invited`."""
+
+    role: Role
+    name: Name
+    ref: Ref
+
+
+class Pin(Wire, frozen=True, kw_only=True):
+    """Always show this participant to me; null leaves the choice to the bridge."""
+
+    participant: Id | None
+    ref: Ref
+
+
+class SlotView(Part, frozen=True, kw_only=True):
+    """How many lines of picture one slot's tile can show, in pixels of the screen."""
+
+    mid: Mid
+    height: Annotated[int, Meta(ge=1, le=MAX_LINES)]
+
+
+class Viewport(Wire, frozen=True, kw_only=True):
+    """How large my tiles are; it replaces the last one. A slot that is not named may have pictures of any size."""
+
+    slots: Annotated[list[SlotView], Meta(max_length=MAX_SLOTS)]
+    ref: Ref
+
+
+class End(Wire, frozen=True, kw_only=True):
+    """Host: end the consultation for everyone."""
+
+    ref: Ref
+
+
+class SlotReport(Part, frozen=True, kw_only=True):
+    """What the client knows of one slot. Counts are since the connection was made; pictures have `width`."""
+
+    mid: Mid
+    frames_per_second: FrameRate | None = None
+    arrived_per_second: FrameRate | None = None
+    freezes: Total = 0
+    frozen_seconds: Seconds = 0.0
+    concealed: Total = 0
+    samples: Total = 0
+    buffer_ms: Milliseconds | None = None
+    width: Lines | None = None
+    height: Lines | None = None
+
+
+class SourceReport(Part, frozen=True, kw_only=True):
+    """What the client knows of one of its pictures on the way out; seconds since the connection was made."""
+
+    source: SourceName
+    limited: Limited = Limited.NONE
+    cpu_seconds: Seconds = 0.0
+    bandwidth_seconds: Seconds = 0.0
+    frames_per_second: FrameRate | None = None
+
+
+class Report(Wire, frozen=True, kw_only=True):
+    """What only the client knows of its media, every 2 s: hints, never in place of what the bridge measures."""
+
+    slots: Annotated[list[SlotReport], Meta(max_length=MAX_SLOT_REPORTS)]
+    sources: Annotated[list[SourceReport], Meta(max_length=3)]
+    rtt_ms: Milliseconds | None = None
+
+
+class Ping(Wire, frozen=True, kw_only=True):
+    """Ask whether the line still carries anything; the reply is `pong`, whatever else goes on."""
+
+    ref: Ref
+
+
+class Leave(Wire, frozen=True, kw_only=True):
+    """Go, and free the place at once instead of after the time allowed for coming back."""
+
+
+class Test(Wire, frozen=True, kw_only=True):
+    """First message on a connection that only tries the way to the bridge; the reply is `testing`."""
+
+    version: Annotated[int, Meta(ge=0, le=2**31)]
+    token: Token
+    ref: Ref
+
+
+class TestReport(Wire, frozen=True, kw_only=True):
+    """What a page in a test got back of its own picture and sound; the reply is `tested`, and then `bye`."""
+
+    sent_kbps: NotNegative
+    down: Flow | None = None
+    rtt_ms: NotNegative | None = None
+    capacity_kbps: NotNegative | None = None
+    concealed_percent: Percent | None = None
+    frames: Count
+    sound: bool
+    ref: Ref
+
+
+ClientMessage = (
+    Join
+    | Offer
+    | Admit
+    | AdmitAll
+    | Refuse
+    | Remove
+    | ToWaiting
+    | Lock
+    | Mute
+    | SelfMute
+    | Camera
+    | Sharing
+    | HandOver
+    | Invite
+    | Pin
+    | Viewport
+    | End
+    | Report
+    | Ping
+    | Leave
+    | Test
+    | TestReport
+)

@@ -1,0 +1,69 @@
+"""Bodies of REST requests and answers."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from signalling.errors import Code
+from signalling.messages.words import Count, Id, Instant, Name, Part, Role
+
+
+class CreateRoom(Part, frozen=True, kw_only=True):
+    """A new consultation. The name is shown to its participants; leave a patient's name out of it."""
+
+    name: Name
+    max_participants: Annotated[int, Meta(ge=2, le=50)] = 9
+
+
+class RoomInfo(Part, frozen=True, kw_only=True):
+    """A room as an administrator sees it: counts, no people."""
+
+    room: Id
+    name: str
+    created_at: Instant
+    locked: bool
+    ended: bool
+    max_participants: int
+    waiting: Count
+    admitted: Count
+
+
+class Rooms(Part, frozen=True, kw_only=True):
+    """Every room that the bridge keeps."""
+
+    rooms: list[RoomInfo]
+
+
+class CreateInvitation(Part, frozen=True, kw_only=True):
+    """A link for one person; `host` lets its holder decide who comes in."""
+
+    role: Role
+    name: Name
+    host: bool = False
+    valid_minutes: Annotated[int, Meta(ge=1, le=60 * 24 * 31)] = 60 * 24
+
+
+class InvitationInfo(Part, frozen=True, kw_only=True):
+    """The link to give to the person, and how long it works."""
+
+    invitation: Id
+    room: Id
+    role: Role
+    host: bool
+    link: str
+    expires_at: Instant
+
+
+class ErrorInfo(Part, frozen=True, kw_only=True):
+    """Body of every REST error."""
+
+    code: Code
+    message: str
+
+
+class Health(Part, frozen=True, kw_only=True):
+    """The process answers."""
+
+    status: Literal["ok"] = "ok"

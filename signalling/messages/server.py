@@ -1,0 +1,234 @@
+"""What the bridge sends, in the order of `PROTOCOL.md`."""
+
+from __future__ import annotations
+
+from signalling.errors import Code
+from signalling.messages.words import (
+    Count,
+    Flow,
+    Id,
+    Instant,
+    NotNegative,
+    Part,
+    Percent,
+    Place,
+    Ref,
+    Role,
+    Sdp,
+    Secret,
+    SourceName,
+    TestReason,
+    TrialVerdict,
+    Verdict,
+    Wire,
+)
+
+
+class SlotCounts(Part, frozen=True, kw_only=True):
+    """How many receiving m-lines of each kind the offer should hold."""
+
+    audio: Count
+    video: Count
+    content: Count
+
+
+class IceServer(Part, frozen=True, kw_only=True):
+    """A STUN or TURN server in the form that `RTCPeerConnection` takes."""
+
+    urls: list[str]
+    username: str | None = None
+    credential: str | None = None
+
+
+class Welcome(Wire, frozen=True, kw_only=True):
+    """The join succeeded. `resume` is the secret to keep for coming back on this link."""
+
+    version: int
+    participant: Id
+    room_name: str
+    role: Role
+    host: bool
+    place: Place
+    resume: Secret
+    slots: SlotCounts
+    ice_servers: list[IceServer]
+
+
+class Answer(Wire, frozen=True, kw_only=True):
+    """The bridge's SDP answer."""
+
+    ref: Ref
+    sdp: Sdp
+
+
+class Ok(Wire, frozen=True, kw_only=True):
+    """The act is done."""
+
+    ref: Ref
+
+
+class Pong(Wire, frozen=True, kw_only=True):
+    """The line carries something both ways."""
+
+    ref: Ref
+
+
+class Invited(Wire, frozen=True, kw_only=True):
+    """The link to give to the person. It works for one browser, until `expires_at`."""
+
+    ref: Ref
+    link: str
+    expires_at: Instant
+
+
+class ErrorMessage(Wire, frozen=True, kw_only=True, tag="error"):
+    """Something failed. `ref` is that of the message at fault, or null where none could be read."""
+
+    ref: Ref | None
+    code: Code
+    message: str
+
+
+class Person(Part, frozen=True, kw_only=True):
+    """One line of the roster."""
+
+    participant: Id
+    name: str
+    role: Role
+    host: bool
+    place: Place
+    connected: bool
+    muted: bool
+    may_unmute: bool
+    camera: bool
+    sharing: bool
+    you: bool
+    tested: TrialVerdict | None = None
+
+
+class Roster(Wire, frozen=True, kw_only=True):
+    """Everyone whom the receiver may know of; it replaces the last one. `host`: the receiver is a host."""
+
+    revision: Count
+    locked: bool
+    host: bool
+    people: list[Person]
+
+
+class LayoutSlot(Part, frozen=True, kw_only=True):
+    """Who is in one of the receiver's slots now; slots that are not named are empty."""
+
+    mid: str
+    participant: Id
+    source: SourceName
+
+
+class Layout(Wire, frozen=True, kw_only=True):
+    """All filled slots; it replaces the last one."""
+
+    slots: list[LayoutSlot]
+
+
+class Wanted(Part, frozen=True, kw_only=True):
+    """What the bridge would like one encoding to be; `max_bitrate` is in bit/s, null for no limit."""
+
+    active: bool
+    max_bitrate: Count | None = None
+
+
+class Demand(Wire, frozen=True, kw_only=True):
+    """What the bridge would like a source of the receiver's to send; it replaces the last one for this source."""
+
+    source: SourceName
+    encodings: list[Wanted]
+
+
+class StreamStats(Part, frozen=True, kw_only=True):
+    """Quality of one kind of media in one direction: a source on its way up, all slots of its kind down.
+
+    `burst_packets` is the mean length of runs of lost packets; `mos` the E-model's estimate for sound, 1 to 4.5.
+    """
+
+    source: SourceName
+    loss_percent: Percent
+    loss_after_percent: Percent
+    burst_packets: NotNegative | None = None
+    jitter_ms: NotNegative
+    bitrate_kbps: NotNegative
+    frames_per_second: NotNegative | None = None
+    mos: NotNegative | None = None
+
+
+class FlowStats(Part, frozen=True, kw_only=True):
+    """Quality in one direction over the last two seconds: loss before and after repair, of all packets."""
+
+    loss_percent: Percent
+    loss_after_percent: Percent
+    jitter_ms: NotNegative
+    bitrate_kbps: NotNegative
+    streams: list[StreamStats]
+
+
+class PersonStats(Part, frozen=True, kw_only=True):
+    """Quality of one person's link: `up` towards the bridge, `down` from it.
+
+    `freezes`, `frozen_percent` and `concealed_percent` are what their page says of the last seconds.
+    """
+
+    participant: Id
+    up: FlowStats
+    down: FlowStats
+    rtt_ms: NotNegative | None = None
+    verdict: Verdict
+    freezes: Count = 0
+    frozen_percent: Percent | None = None
+    concealed_percent: Percent | None = None
+
+
+class Stats(Wire, frozen=True, kw_only=True):
+    """To hosts, every second; less often over a thin link."""
+
+    people: list[PersonStats]
+
+
+class Bye(Wire, frozen=True, kw_only=True):
+    """The last message before the bridge closes the socket."""
+
+    code: Code
+    message: str
+
+
+class Testing(Wire, frozen=True, kw_only=True):
+    """A test may begin: make the offers, and report when media have come back for `seconds`."""
+
+    ref: Ref
+    seconds: NotNegative
+    ice_servers: list[IceServer]
+
+
+class Tested(Wire, frozen=True, kw_only=True):
+    """How good the way to the bridge is, why it is not better, and the figures that say so."""
+
+    ref: Ref
+    verdict: TrialVerdict
+    reasons: list[TestReason]
+    up: Flow
+    down: Flow
+    rtt_ms: NotNegative | None = None
+
+
+ServerMessage = (
+    Welcome
+    | Answer
+    | Ok
+    | Pong
+    | Invited
+    | ErrorMessage
+    | Roster
+    | Layout
+    | Demand
+    | Stats
+    | Bye
+    | Testing
+    | Tested
+)

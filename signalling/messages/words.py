@@ -1,0 +1,140 @@
+"""What messages and bodies are made of: limits, types, words, and their base."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import Meta
+
+PROTOCOL_VERSION: Final = 1
+MAX_MESSAGE_BYTES: Final = 320 * 1024
+MAX_SERVER_BYTES: Final = 1024 * 1024
+MAX_BODY_BYTES: Final = 16 * 1024
+MAX_SDP_CHARS: Final = 256 * 1024
+MAX_SLOTS: Final = 128
+MAX_LINES: Final = 4320
+
+# Control characters and bidirectional overrides are refused: a name must look in every list as it was meant.
+_NO_CONTROLS: Final = r"^(?![\s\S]*[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069])"
+
+Ref = Annotated[int, Meta(ge=0, le=2**31, description="Chosen by the client, echoed in the reply.")]
+Id = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]+$(?!\n)")]
+Name = Annotated[str, Meta(min_length=1, max_length=80, pattern=_NO_CONTROLS)]
+Reason = Annotated[str, Meta(max_length=200, pattern=_NO_CONTROLS)]
+Token = Annotated[str, Meta(min_length=1, max_length=2048)]
+Secret = Annotated[str, Meta(min_length=1, max_length=256)]
+Sdp = Annotated[str, Meta(min_length=1, max_length=MAX_SDP_CHARS)]
+Mid = Annotated[str, Meta(min_length=1, max_length=32, pattern=r"^[!#-'*+\-.0-9A-Z^-~]+$(?!\n)")]
+Percent = Annotated[float, Meta(ge=0, le=100)]
+NotNegative = Annotated[float, Meta(ge=0)]
+Count = Annotated[int, Meta(ge=0)]
+Instant = Annotated[datetime, Meta(tz=True)]
+# What clients report: each within what a browser can mean, so that no figure made of it runs away.
+FrameRate = Annotated[float, Meta(ge=0, le=240)]
+Milliseconds = Annotated[float, Meta(ge=0, le=60_000)]
+Seconds = Annotated[float, Meta(ge=0, le=10_000_000)]
+Total = Annotated[int, Meta(ge=0, le=2**53)]
+Lines = Annotated[int, Meta(ge=0, le=16_384)]
+MAX_SLOT_REPORTS: Final = 64
+
+
+class Role(StrEnum):
+    """What someone is in the consultation."""
+
+    DOCTOR = "doctor"
+    PATIENT = "patient"
+    RELATIVE = "relative"
+    INTERPRETER = "interpreter"
+    SPECIALIST = "specialist"
+    ASSISTANT = "assistant"
+    OPERATOR = "operator"
+
+
+class Place(StrEnum):
+    """Where a participant is who is in the house at all."""
+
+    WAITING = "waiting"
+    ADMITTED = "admitted"
+
+
+class SourceName(StrEnum):
+    """What a participant can send."""
+
+    MIC = "mic"
+    CAMERA = "camera"
+    CONTENT = "content"
+
+
+class Limited(StrEnum):
+    """What keeps a sender from more: `qualityLimitationReason` of the statistics of WebRTC."""
+
+    NONE = "none"
+    CPU = "cpu"
+    BANDWIDTH = "bandwidth"
+    OTHER = "other"
+
+
+class Verdict(StrEnum):
+    """Whose link, or what else, is to blame for a person's bad picture or sound; `unknown` without figures."""
+
+    GOOD = "good"
+    UPLINK = "uplink"
+    DOWNLINK = "downlink"
+    BRIDGE = "bridge"
+    CLIENT_CPU = "client_cpu"
+    UNKNOWN = "unknown"
+
+
+class Language(StrEnum):
+    """Language of the page: Norwegian bokmal, Norwegian nynorsk, English."""
+
+    NB = "nb"
+    NN = "nn"
+    EN = "en"
+
+
+class TrialVerdict(StrEnum):
+    """What a test of the way to the bridge has shown."""
+
+    GOOD = "good"
+    WEAK = "weak"
+    UNUSABLE = "unusable"
+
+
+class TestReason(StrEnum):
+    """What keeps a verdict from being better."""
+
+    BLOCKED = "blocked"
+    LOSS_UP = "loss_up"
+    LOSS_DOWN = "loss_down"
+    JITTER_UP = "jitter_up"
+    JITTER_DOWN = "jitter_down"
+    DELAY = "delay"
+    RATE_UP = "rate_up"
+    RATE_DOWN = "rate_down"
+    NO_PICTURE = "no_picture"
+    NO_SOUND = "no_sound"
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+
+
+class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Base of what messages and bodies are made of."""
+
+
+class Wire(Part, frozen=True, tag_field="type", tag=_snake):
+    """Base of every WebSocket message: its `type` is the class name in snake case."""
+
+
+class Flow(Part, frozen=True, kw_only=True):
+    """Quality in one direction, of all packets, before repair."""
+
+    loss_percent: Percent
+    jitter_ms: NotNegative
+    bitrate_kbps: NotNegative
