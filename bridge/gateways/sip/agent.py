@@ -12,6 +12,7 @@ from bridge.gateways.sip.digest import Asked, Verdict
 from bridge.gateways.sip.errors import CommandError, SipError
 from bridge.gateways.sip.events import Action, CallId, Pinged, RegistrationId
 from bridge.gateways.sip.flows import Flow, stamp, way_back
+from bridge.gateways.sip.guard import Guard
 from bridge.gateways.sip.incoming import Incoming
 from bridge.gateways.sip.message import Request, Response
 from bridge.gateways.sip.outgoing import Invitation
@@ -34,6 +35,7 @@ class UserAgent:
 
     def __init__(self, settings: Settings, rng: random.Random) -> None:
         self._core = Core(settings, rng)
+        self._guard = Guard(settings.begin_rate, settings.begin_burst)
 
     # Time and the network.
 
@@ -60,11 +62,10 @@ class UserAgent:
             message = parse(data)
         except MalformedMessageError as error:
             core.counts["malformed"] += 1
-            self._answer_malformed(error, flow)
+            self._answer_malformed(error, flow, now)
             return core.collect()
         if isinstance(message, Request):
-            if self._is_strangers(message):
-                core.counts["unknown_address"] += 1
+            if self._is_unwelcome(message, flow, now):
                 return []
             stamp(message, flow)
         core.transactions.receive(message, flow, now)
@@ -72,8 +73,11 @@ class UserAgent:
         return core.collect()
 
     def broken(self, flow: Flow, now: float) -> list[Action]:
-        """What was sent this way could not be."""
+        """What was sent this way could not be, or the connection is gone."""
         self._core.transactions.broken(flow)
+        for owner in list(self._core.owners.values()):
+            if isinstance(owner, Registration):
+                owner.broken(flow, now)
         self._settle(now)
         return self._core.collect()
 
@@ -204,14 +208,27 @@ class UserAgent:
 
     # What comes.
 
-    def _is_strangers(self, request: Request) -> bool:
-        """Whether a request is for nobody here: scanners hear nothing, not even that somebody listens."""
-        begins = request.to.tag is None and request.method not in ("ACK", "CANCEL")
-        return begins and not self._core.settings.serves(request.uri)
+    def _is_unwelcome(self, request: Request, flow: Flow, now: float) -> bool:
+        """Whether to drop a request that begins something: it is for nobody here, or one too many.
 
-    def _answer_malformed(self, error: MalformedMessageError, flow: Flow) -> None:
+        Scanners hear nothing, not even that somebody listens.
+        """
+        if request.to.tag is not None or request.method == "ACK":
+            return False
+        if not self._core.settings.serves(request.uri):
+            self._core.counts["unknown_address"] += 1
+            return True
+        if not self._guard.allows(flow.host, now):
+            self._core.counts["flood"] += 1
+            return True
+        return False
+
+    def _answer_malformed(self, error: MalformedMessageError, flow: Flow, now: float) -> None:
         request = error.request
         if request is None or not self._core.settings.serves(request.to.uri):
+            return
+        if not self._guard.allows(flow.host, now):
+            self._core.counts["flood"] += 1
             return
         stamp(request, flow)
         self._core.transmit(self._core.response(request, error.status), way_back(request.via, flow))

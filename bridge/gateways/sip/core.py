@@ -59,6 +59,8 @@ class Sent:
     next_number: Callable[[], int]
     others: tuple[Flow, ...] = ()
     """Further ways to the same party (RFC 3263 section 4.3)."""
+    insists: bool = True
+    """Whether it is sent anew where that may help; not what has been taken back."""
     challenges: int = 0
     acks: dict[str, tuple[Request, Flow]] = field(default_factory=dict)
     """The ACK of each 2xx to an INVITE, by the tag of whoever sent it."""
@@ -188,13 +190,17 @@ class Core:
                 cancel.headers.add(name, line)
         cancel.headers.set("CSeq", str(CSeq(invite.cseq.number, "CANCEL")))
         cancel.headers.set("Max-Forwards", "70")
-        sent.others = ()
+        sent.insists = False
         self.transactions.request(cancel, sent.flow, now)
         self.transactions.give_up(sent.key, now + self.settings.timers.give_up)
 
     def hear(self, sent: Sent, response: Response, now: float) -> None:
         """Take a response to a request of ours: try again if that may help, else let the handler know."""
-        if response.is_final and (self._authorized(sent, response) or self._elsewhere(sent, response)):
+        if (
+            response.is_final
+            and sent.insists
+            and (self._authorized(sent, response) or self._elsewhere(sent, response))
+        ):
             self.request(sent, now)
         else:
             sent.handler(sent, response, now)

@@ -61,8 +61,9 @@ class Outgoing:
         self._number = call.core.rng.randrange(1, _FIRST_NUMBER)
         self._forks: dict[str, _Fork] = {}
         self._winner: str | None = None
-        self._rings = False
+        self._rings: Key | None = None
         self._wants_cancel = False
+        self._begins_with = Offers()
         self._sent = Sent(self._invite(), invitation.flows[0], self._hear, self._next, invitation.flows[1:])
 
     def start(self, now: float) -> None:
@@ -70,6 +71,7 @@ class Outgoing:
         call = self._call
         if self._invitation.sdp is not None:
             call.offers.offer(self._invitation.sdp)
+        self._begins_with = replace(call.offers)
         call.core.request(self._sent, now)
         call.core.wake(call, "ring", now + call.core.settings.ring_seconds)
 
@@ -110,7 +112,7 @@ class Outgoing:
 
     def _cancel_now(self, now: float) -> None:
         """A CANCEL may follow the first provisional response, not go before it (section 9.1)."""
-        self._rings = True
+        self._rings = self._sent.key
         if self._wants_cancel:
             self._wants_cancel = False
             self._call.core.cancel(self._sent, now)
@@ -123,7 +125,7 @@ class Outgoing:
                 dialog = Dialog.of_client(sent.request, response, sent.flow)
             except SipError:
                 return None
-            self._forks[tag] = _Fork(dialog, replace(self._call.offers))
+            self._forks[tag] = _Fork(dialog, replace(self._begins_with))
         return self._forks.get(tag)
 
     def _progress(self, sent: Sent, response: Response, now: float) -> None:
@@ -222,7 +224,8 @@ class Outgoing:
     def hang_up(self, now: float) -> None:
         """End it before it is answered."""
         self._wants_cancel = True
-        if self._rings:
+        self._sent.insists = False
+        if self._rings == self._sent.key:
             self._cancel_now(now)
 
     def acknowledged(self, key: Key, prack: Request, now: float) -> None:

@@ -16,6 +16,7 @@ MIN_SECONDS: Final = 20.0
 RETRY_BASE: Final = 30.0
 RETRY_LIMIT: Final = 1800.0
 """How long at most between two tries with a registrar that does not work (RFC 5626 section 4.5)."""
+BROKEN_SECONDS: Final = (0.5, 5.0)
 _LIMIT_SECONDS: Final = 86_400
 
 
@@ -43,6 +44,7 @@ class Registration:
         self._failures = 0
         self._leaving = False
         self._busy = False
+        self._flow: Flow | None = None
 
     @property
     def handle(self) -> RegistrationId:
@@ -71,6 +73,12 @@ class Registration:
         self._leaving = True
         self._core.wake(self, "register", None)
         self.register(now)
+
+    def broken(self, flow: Flow, now: float) -> None:
+        """The connection by which the registrar would reach us is gone: register anew, not all at one moment."""
+        if flow == self._flow and not self._busy:
+            self._flow = None
+            self._core.wake(self, "register", now + self._core.rng.uniform(*BROKEN_SECONDS))
 
     def alarm(self, what: str, now: float) -> None:
         """Register anew."""
@@ -110,6 +118,7 @@ class Registration:
     def _granted(self, response: Response, flow: Flow, now: float) -> None:
         """The registrar says for how long: beside our Contact, or in Expires for all of them (section 10.2.4)."""
         self._failures = 0
+        self._flow = flow
         seconds = response.integer("Expires") or self._seconds
         mine = self._core.contact(flow).uri
         for contact in response.contacts:

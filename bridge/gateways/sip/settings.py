@@ -34,3 +34,6 @@ class Settings:
     session_seconds: int = DEFAULT_SECONDS
     min_session_seconds: int = MIN_SE
     max_calls: int = 500
+    begin_rate: float = 50.0
+    """Requests outside calls that one source address may send in a second, when its burst is used up."""
+    begin_burst: float = 200.0

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from bridge.gateways.sip import events as e
 from bridge.gateways.sip.digest import Account, Asked, Verifier, authorize, choose
 from bridge.gateways.sip.flows import Flow
+from bridge.gateways.sip.guard import MAX_SOURCES, Guard
 from bridge.gateways.sip.message import Request, Response
 from bridge.gateways.sip.parsing import parse
 from bridge.gateways.sip.values import NameAddr
@@ -40,6 +41,41 @@ def test_every_fork_but_the_first_to_accept_is_ended() -> None:
     assert peer.last("BYE").to.tag == "two"
     peer.run(90.0)
     assert peer.empty()
+
+
+def test_what_one_fork_answers_is_no_answer_of_another() -> None:
+    """Early media from one, accepted by another: each has an exchange of its own (RFC 6337 section 3.3)."""
+    peer = Scripted()
+    call = peer.invite()
+    invite = peer.last("INVITE")
+    peer.hear(says(invite, 183, "one", b"early", ("Require", "100rel"), ("RSeq", "7")))
+    peer.hear(says(invite, 200, "two", b"answer"))
+    assert peer.told == [e.Progress(call, 183, b"early"), e.Accepted(call, b"answer")]
+
+
+def test_a_call_that_was_given_up_is_not_tried_again() -> None:
+    """Neither with credentials nor on another way."""
+    for status in (401, 503):
+        peer = Scripted(accounts={"ward.example": Account("bridge", "secret")})
+        call = peer.invite(PEER, Flow("UDP", "192.0.2.10", 5060))
+        peer.do(peer.agent.hang_up(call, 0.0))
+        challenge = ("WWW-Authenticate", 'Digest realm="ward.example", nonce="n"')
+        peer.hear(says(peer.last("INVITE"), status, "x", None, challenge))
+        assert [type(item) for item in peer.sent] == [Request, Request]
+        assert peer.sent[1].method == "ACK"
+
+
+def test_a_cancel_waits_for_the_transaction_that_it_means() -> None:
+    """The 100 to the INVITE without credentials says nothing of the one with them."""
+    peer = Scripted(accounts={"ward.example": Account("bridge", "secret")})
+    call = peer.invite()
+    peer.hear(says(peer.last("INVITE"), 100, "x"))
+    challenge = ("WWW-Authenticate", 'Digest realm="ward.example", nonce="n"')
+    peer.hear(says(peer.last("INVITE"), 401, "x", None, challenge))
+    peer.do(peer.agent.hang_up(call, 0.0))
+    assert peer.sent[-1].method == "INVITE"
+    peer.hear(says(peer.last("INVITE"), 100, "x"))
+    assert peer.last("CANCEL").via.branch == peer.last("INVITE").via.branch
 
 
 def test_a_fork_that_accepts_after_the_caller_gave_up_is_ended() -> None:
@@ -175,7 +211,7 @@ def test_a_challenge_is_answered_once(status: int, asks_by: str, answers_by: str
 def test_strangers_hear_nothing() -> None:
     """Requests for nobody here are dropped and counted, whatever their method; no state is kept of them."""
     peer = Scripted(serves=lambda uri: uri.user == "other")
-    for method in ("INVITE", "OPTIONS", "REGISTER", "MESSAGE", "BYE"):
+    for method in ("INVITE", "OPTIONS", "REGISTER", "MESSAGE", "CANCEL"):
         peer.hear(asks(method, method))
     peer.hear(REFUSED["clerr"].data)
     assert peer.sent == []
@@ -282,6 +318,30 @@ def test_there_are_not_more_calls_than_allowed() -> None:
     peer.hear(asks("INVITE", "a"))
     assert peer.statuses() == [503]
     assert peer.sent[-1].headers.get("Retry-After") == "10"
+
+
+def test_a_flood_from_one_address_is_cut_short() -> None:
+    """Beyond its burst a source begins so many things in a second; others, and calls that stand, do not suffer."""
+    peer = Scripted(begin_rate=2.0, begin_burst=5.0)
+    for number in range(20):
+        peer.hear(asks("OPTIONS", f"a{number}", f"X: {number}").replace(b"one@", b"%d@" % number))
+    assert peer.statuses() == [200] * 5
+    assert peer.agent.counts == {"flood": 15}
+    peer.hear(asks("OPTIONS", "b").replace(b"one@", b"other@"), Flow("UDP", "192.0.2.77", 5060))
+    peer.hear(asks("INFO", "c", to="<sip:room@bridge.example>;tag=gone"))
+    peer.now = 1.0
+    for number in range(3):
+        peer.hear(asks("OPTIONS", f"d{number}").replace(b"one@", b"%d-@" % number))
+    assert peer.statuses()[5:] == [200, 481, 200, 200]
+
+
+def test_of_many_sources_the_last_are_remembered() -> None:
+    """An address that floods is not forgotten for the sake of some others."""
+    guard = Guard(1.0, 2.0)
+    for number in range(3 * MAX_SOURCES):
+        guard.allows(f"source {number}", 0.0)
+        assert guard.allows("flood", 0.0) == (number < 2)
+    assert len(guard._sources) == MAX_SOURCES
 
 
 def test_a_ping_is_answered_or_not() -> None:

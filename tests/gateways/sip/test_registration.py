@@ -82,6 +82,19 @@ def test_it_is_tried_again_ever_less_often(status: int | None) -> None:
     assert all(event.registration == handle for event in peer.told)
 
 
+def test_a_connection_that_is_gone_is_opened_again() -> None:
+    """The registrar would send calls into nothing until the next refresh."""
+    peer = Scripted()
+    flow = Flow("TCP", "192.0.2.9", 5060)
+    _register(peer, flow)
+    peer.do(peer.agent.broken(Flow("TCP", "192.0.2.8", 5060), 0.0))
+    peer.hear(says(peer.last("REGISTER"), 200, "x"))
+    peer.do(peer.agent.broken(flow, 0.0))
+    assert _count(peer) == 1
+    peer.run(5.0)
+    assert _count(peer) == 2
+
+
 def test_it_is_taken_back() -> None:
     """Expires 0; what was under way is waited for, and nothing stays even if nobody answers."""
     for answered in (True, False):
