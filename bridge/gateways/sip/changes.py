@@ -1,7 +1,7 @@
 """Offers inside a call: re-INVITE and UPDATE in both directions (RFC 3261 section 14, RFC 3311, RFC 6337)."""
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
 
 from bridge.gateways.sip.core import Sent
 from bridge.gateways.sip.errors import CommandError, SipError
@@ -10,6 +10,9 @@ from bridge.gateways.sip.hold import is_hold
 from bridge.gateways.sip.message import Request, Response
 from bridge.gateways.sip.offers import Turn
 from bridge.gateways.sip.transactions import Key
+
+MAX_TRIES: Final = 4
+_UNAVAILABLE: Final = 503
 
 if TYPE_CHECKING:
     from bridge.gateways.sip.call import Call
@@ -25,6 +28,9 @@ class Wish:
     method: str
     sdp: bytes | None
     refresh: bool = False
+    """Whether it is for the session timer: an INVITE has what is in force when it is sent."""
+    tries: int = 0
+    """How often it could not be sent, or met a peer that was not available."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +76,8 @@ class Changes:
         if wish is None or not call.up or call.over or self._is_busy():
             return
         self._wish = None
+        if wish.refresh and wish.method == "INVITE":
+            wish = replace(wish, sdp=call.offers.local)
         dialog = call.confirmed_dialog()
         request = dialog.request(wish.method)
         if wish.sdp is not None:
@@ -135,10 +143,10 @@ class Changes:
             call.offers.drop()
         if call.over or call.lost(response.status, now):
             return
-        after = self._retry_after(response)
+        after = self._retry_after(wish, response)
         if after is not None:
             # A newer wish has taken this one's place.
-            self._wish = self._wish or wish
+            self._wish = self._wish or replace(wish, tries=wish.tries + (response.status == _UNAVAILABLE))
             self._waits = True
             call.core.wake(call, "retry", now + after)
         elif wish.refresh:
@@ -146,9 +154,14 @@ class Changes:
         else:
             call.core.tell(OfferRefused(call.handle, response.status))
 
-    def _retry_after(self, response: Response) -> float | None:
-        """How long to wait before trying again (RFC 3261 section 14.1, RFC 3311 section 5.3); None: not at all."""
+    def _retry_after(self, wish: Wish, response: Response) -> float | None:
+        """How long to wait before trying again (RFC 3261 section 14.1, RFC 3311 section 5.3); None: not at all.
+
+        When a connection broke, the peer may have taken what was never answered: another try makes both agree.
+        """
         rng = self._call.core.rng
+        if response.status == _UNAVAILABLE and wish.tries < MAX_TRIES:
+            return rng.randint(50, 200) / 100
         if response.status == 491:  # noqa: PLR2004
             return rng.randint(210, 400) / 100 if self._call.caller else rng.randint(0, 200) / 100
         if response.status == 500 and "Retry-After" in response.headers:  # noqa: PLR2004

@@ -79,4 +79,4 @@ class Refreshing:
         if "UPDATE" in dialog.methods:
             call.changes.want(Wish("UPDATE", None, refresh=True), now)
         else:
-            call.changes.want(Wish("INVITE", call.offers.local, refresh=True), now)
+            call.changes.want(Wish("INVITE", None, refresh=True), now)

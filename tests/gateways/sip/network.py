@@ -120,10 +120,19 @@ class World:
         weather = self.weather
         for _ in range(2 if self.rng.random() < weather.twice else 1):
             if send.flow.reliable:
-                self.at(self.now + weather.least, lambda: self._deliver(receiver, send.data, flow))
-            elif self.rng.random() >= weather.loss:
+                self._convey(sender, receiver, send, flow)
+                return
+            if self.rng.random() >= weather.loss:
                 late = self.rng.uniform(weather.least, weather.most)
                 self.at(self.now + late, lambda: self._deliver(receiver, send.data, flow))
+
+    def _convey(self, sender: Party, receiver: Party, send: e.Send, flow: Flow) -> None:
+        """Over a connection things come once and in order, or it breaks, and both learn of that."""
+        if self.rng.random() >= self.weather.loss:
+            self.at(self.now + self.weather.least, lambda: self._deliver(receiver, send.data, flow))
+            return
+        self.at(self.now, lambda: sender.do(sender.agent.broken(send.flow, self.now)))
+        self.at(self.now, lambda: receiver.do(receiver.agent.broken(flow, self.now)))
 
     def _deliver(self, receiver: Party, data: bytes, flow: Flow) -> None:
         receiver.do(receiver.agent.receive(data, flow, self.now))

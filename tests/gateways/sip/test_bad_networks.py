@@ -17,15 +17,17 @@ from tests.gateways.sip.network import Party, Weather, World
 
 FAIR = Weather(loss=0.1, least=0.005, most=0.2, twice=0.05)
 FOUL = Weather(loss=0.35, least=0.005, most=1.5, twice=0.2)
+BREAKING = Weather(loss=0.05)
 
 
 class Whim:
     """An owner that decides by chance, in its own time."""
 
-    def __init__(self, world: World, rng: random.Random, patience: float) -> None:
+    def __init__(self, world: World, rng: random.Random, refuses: float) -> None:
         self.world = world
         self.rng = rng
-        self.patience = patience
+        self.patience = 3.0
+        self.refuses = refuses
         self._serial = 0
 
     def sdp(self, party: Party) -> bytes:
@@ -57,7 +59,7 @@ class Whim:
 
     def answer(self, party: Party, call: e.CallId) -> None:
         """Answer an offer or refuse it."""
-        if self.rng.random() < 0.1:
+        if self.rng.random() < self.refuses:
             self.attempt(party, "refuse", call)
         else:
             self.attempt(party, "answer", call, self.sdp(party))
@@ -78,12 +80,14 @@ def _live(party: Party) -> list[e.CallId]:
     return [e.CallId(owner.id) for owner in party.agent._core.owners.values() if not owner.over]
 
 
-def _play(seed: int, weather: Weather) -> tuple[World, Party, Party]:
+def _play(seed: int, weather: Weather, transport: str = "UDP") -> tuple[World, Party, Party]:
     """A minute of calls, changes and hanging up by chance."""
     world = World(seed, weather)
     rng = random.Random(seed * 7919)
-    anna, room = (world.party(host, session_seconds=90, ring_seconds=40.0) for host in ("192.0.2.1", "192.0.2.2"))
-    whim = Whim(world, rng, patience=3.0)
+    hosts = ("192.0.2.1", "192.0.2.2")
+    anna, room = (world.party(host, transport, session_seconds=90, ring_seconds=40.0) for host in hosts)
+    # Who has taken an offer, but could not say so, must not refuse it when it is made again.
+    whim = Whim(world, rng, refuses=0.1 if transport == "UDP" else 0.0)
     anna.react = room.react = whim.react
 
     def act() -> None:
@@ -151,5 +155,13 @@ def test_whatever_owners_do_on_a_fair_network(seed: int) -> None:
 def test_whatever_owners_do_on_a_foul_network(seed: int) -> None:
     """A third lost, a fifth doubled, more than a second late."""
     world, anna, room = _play(seed, FOUL)
+    _settle(world, anna, room)
+    _check(world, anna, room)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_whatever_owners_do_on_connections_that_break(seed: int) -> None:
+    """One message in twenty goes down with its connection."""
+    world, anna, room = _play(seed, BREAKING, "TCP")
     _settle(world, anna, room)
     _check(world, anna, room)
