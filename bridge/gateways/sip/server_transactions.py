@@ -2,7 +2,7 @@
 
 from bridge.gateways.sip.message import Message, Request, Response
 from bridge.gateways.sip.timers import Timers
-from bridge.gateways.sip.transaction import State, Step, Transaction
+from bridge.gateways.sip.transaction_base import State, Step, Transaction
 
 
 class _Server(Transaction):

@@ -10,7 +10,7 @@ from bridge.gateways.sip.flows import Flow, way_back
 from bridge.gateways.sip.message import Message, Request, Response, answer
 from bridge.gateways.sip.server_transactions import InviteServer, RequestServer
 from bridge.gateways.sip.timers import Timers
-from bridge.gateways.sip.transaction import State, Step
+from bridge.gateways.sip.transaction_base import State, Step
 from bridge.gateways.sip.values import MAGIC
 
 MAX_TRANSACTIONS: Final = 20_000
