@@ -148,7 +148,11 @@ class UserAgent:
 
     def want_key_frame(self, call: CallId, now: float) -> list[Action]:
         """Ask the peer for a key frame by INFO (RFC 5168)."""
-        self._standing(call).inform(media_control.MEDIA_CONTROL, media_control.PICTURE_FAST_UPDATE, now)
+        return self.inform(call, media_control.MEDIA_CONTROL, media_control.PICTURE_FAST_UPDATE, now)
+
+    def inform(self, call: CallId, content_type: str, body: bytes, now: float) -> list[Action]:
+        """Send an INFO of any kind."""
+        self._standing(call).inform(content_type, body, now)
         return self._core.collect()
 
     # Registrations and pings.

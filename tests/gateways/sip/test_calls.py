@@ -279,10 +279,8 @@ def test_key_frames_and_keys_by_info() -> None:
     call = anna.invite(room)
     world.run(1.0)
     anna.do(anna.agent.want_key_frame(call, world.now))
-    owner = anna.agent._core.owners[call]
-    owner.inform("application/dtmf-relay", b"Signal= #\r\nDuration= 160\r\n", world.now)
-    owner.inform("application/x-unknown", b"?", world.now)
-    anna.do(anna.agent._core.collect())
+    anna.do(anna.agent.inform(call, "application/dtmf-relay", b"Signal= #\r\nDuration= 160\r\n", world.now))
+    anna.do(anna.agent.inform(call, "application/x-unknown", b"?", world.now))
     world.run(2.0)
     there = room.last_call()
     assert room.heard[-2:] == [e.KeyFrameWanted(there), e.KeyPressed(there, "#", 160)]
