@@ -14,9 +14,10 @@ from bridge.gateways.sip.values import Uri
 class Settings:
     """Frozen for an agent's life; seconds.
 
-    `places` are the address and port by which peers reach this agent, for each transport that it has. `serves`
-    says whether an address is one of ours: requests to others are dropped without a word, so that scanners learn
-    nothing. `accounts` are ours with servers, by realm. With a `verifier`, calls must authenticate.
+    `places` are the address (IPv6 in brackets) and port by which peers reach this agent, for each transport.
+    `serves` says whether an address is one of ours: requests to others are dropped without a word, so that
+    scanners learn nothing. `accounts` are ours with servers, by realm. With a `verifier`, calls must
+    authenticate.
     """
 
     places: Mapping[Transport, tuple[str, int]]

@@ -1,5 +1,6 @@
 """An endpoint against sipp on loopback: a peer that shares no line of code with it."""
 
+import asyncio
 import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -35,6 +36,7 @@ class House:
     endpoint: Endpoint | None = None
     early: bool = False
     """Whether it answers before it accepts."""
+    heard: asyncio.Event = field(default_factory=asyncio.Event)
     also: Callable[["House", e.Event], None] = lambda _house, _event: None
 
     def owner(self, event: e.Event) -> None:
@@ -47,6 +49,7 @@ class House:
             case e.OfferReceived(call=call) | e.OfferWanted(call=call):
                 self.do(lambda agent, now: agent.answer(call, OURS, now))
         self.also(self, event)
+        self.heard.set()
 
     def do(self, command: Callable[[UserAgent, float], list[e.Action]]) -> None:
         """Give a command."""
@@ -56,6 +59,17 @@ class House:
     def of(self, kind: type) -> list[e.Event]:
         """What was told of one kind."""
         return [event for event in self.told if isinstance(event, kind)]
+
+    async def quiet(self) -> None:
+        """Wait until every call has ended: sipp may go while its last word is still on the way."""
+        async with asyncio.timeout(20):
+            while len(self.of(e.Ended)) < len(self.of(e.IncomingCall)) + len(self.of(e.Accepted)):
+                self.heard.clear()
+                await self.heard.wait()
+
+    def pass_over(self, seconds: float) -> None:
+        """Let the agent believe that so much time has passed."""
+        self.do(lambda agent, now: agent.timeout(now + seconds))
 
     def left_after(self, seconds: float) -> dict[str, int]:
         """What would still be kept then, if nobody said anything any more."""
@@ -84,6 +98,7 @@ async def _house(transport: str = "UDP", **settings: object) -> AsyncIterator[Ho
 async def _scenario(house: House, folder: Path, *steps: str, options: tuple[str, ...] = ("-m", "1")) -> None:
     outcome = await sipp.run(folder, house.port, *steps, options=options)
     assert outcome.code == 0, outcome.output
+    await house.quiet()
     assert house.left_after(100.0) == {}
 
 
@@ -135,10 +150,21 @@ async def test_hold_and_resume(tmp_path: Path) -> None:
         assert [event.hold for event in house.of(e.OfferReceived)] == [True, False]
 
 
+def _after_confirmed(seconds: float) -> Callable[[House, e.Event], None]:
+    """So much time passes at once when the call stands."""
+
+    def also(house: House, event: e.Event) -> None:
+        if isinstance(event, e.Confirmed):
+            house.pass_over(seconds)
+
+    return also
+
+
 async def test_we_refresh_the_session(tmp_path: Path) -> None:
     """Asked to be the refresher, we send UPDATE at half time."""
-    async with _house(min_session_seconds=2) as house:
-        more = ("Supported: timer", "Session-Expires: 2;refresher=uas", "Allow: INVITE, UPDATE")
+    async with _house() as house:
+        house.also = _after_confirmed(50.0)
+        more = ("Supported: timer", "Session-Expires: 90;refresher=uas", "Allow: INVITE, UPDATE")
         await _scenario(
             house,
             tmp_path,
@@ -152,8 +178,9 @@ async def test_we_refresh_the_session(tmp_path: Path) -> None:
 
 async def test_a_session_that_the_peer_does_not_refresh_ends(tmp_path: Path) -> None:
     """The peer took it on itself and does not do it: BYE."""
-    async with _house(min_session_seconds=2) as house:
-        more = ("Supported: timer", "Session-Expires: 2;refresher=uac")
+    async with _house() as house:
+        house.also = _after_confirmed(61.0)
+        more = ("Supported: timer", "Session-Expires: 90;refresher=uac")
         await _scenario(
             house,
             tmp_path,

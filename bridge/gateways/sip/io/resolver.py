@@ -102,7 +102,7 @@ async def resolve(
     usable = [item for item in _allowed(uri) if item in available]
     if not usable:
         return ()
-    host = (uri.params.get("maddr") or uri.host).rstrip(".")
+    host = uri.host.rstrip(".")
     if is_address(host) or uri.port is not None:
         flows = await _direct(host, uri.port, usable[:1], lookup)
     else:
