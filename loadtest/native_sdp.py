@@ -71,13 +71,17 @@ class Local:
 
 @dataclass(frozen=True)
 class Wish:
-    """An offer before it is text: what is sent, and how many slots of each kind are wanted, content included."""
+    """An offer before it is text: what is sent, and how many slots of each kind are wanted, content included.
+
+    Browsers number all packets and report on each that they are sent; `reports` says whether the robot does.
+    """
 
     local: Local
     sending: tuple[Outgoing, ...]
     audio_slots: int
     video_slots: int
     codecs: tuple[VideoCodec, ...] = ("vp8", "h264")
+    reports: bool = True
 
     @property
     def sources(self) -> Sources:
@@ -123,20 +127,25 @@ def write_offer(wish: Wish) -> str:
     lines = ["v=0", "o=- 1 1 IN IP4 127.0.0.1", "s=-", "t=0 0", f"a=group:BUNDLE {' '.join(mids)}"]
     for one in wish.sending:
         lines += _line(wish.local, one.kind, one.mid, "sendonly", one.formats)
-        # A robot numbers what it sends, but reports on nothing that it is sent.
-        lines += [f"a=rtcp-fb:{form.pt} transport-cc" for form in one.formats if one.kind == "video"]
-        lines += [f"a=extmap:{EXTENSIONS[TWCC_URI]} {TWCC_URI}"]
         lines += [f"a=extmap:{number} {uri}" for uri, number in _extensions(one.kind)]
+        lines += _reports(one.formats) if wish.reports else ()
         lines += [f"a=msid:robot {one.mid}", *_ssrc_lines(one, wish.local.cname)]
     audio, video = (OPUS,), tuple(VIDEO[codec] for codec in wish.codecs)
     for kind, mid in wish.slots:
-        lines += _line(wish.local, kind, mid, "recvonly", audio if kind == "audio" else video)
+        formats = audio if kind == "audio" else video
+        lines += _line(wish.local, kind, mid, "recvonly", formats)
         lines += [f"a=extmap:{number} {uri}" for uri, number in _extensions(kind)]
+        lines += _reports(formats) if wish.reports else ()
     return "".join(f"{line}\r\n" for line in lines)
 
 
 def _extensions(kind: Kind) -> Iterator[tuple[str, int]]:
     return ((uri, EXTENSIONS[uri]) for uri in (MID_URI, LEVEL_URI) if kind == "audio" or uri != LEVEL_URI)
+
+
+def _reports(formats: tuple[Format, ...]) -> Iterator[str]:
+    yield from (f"a=rtcp-fb:{one.pt} transport-cc" for one in formats)
+    yield f"a=extmap:{EXTENSIONS[TWCC_URI]} {TWCC_URI}"
 
 
 def _line(local: Local, kind: Kind, mid: str, direction: str, formats: tuple[Format, ...]) -> list[str]:

@@ -10,7 +10,7 @@ reports it has that of the sender's link in it, which `jitter_is_own` tells.
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from math import ceil
 from statistics import median
@@ -27,9 +27,10 @@ WINDOW_S: Final = 2.0
 SLACK_S: Final = 0.25
 READINGS: Final = 12
 """Readings kept, one a second: sound alone is reported on every 2.5 to 7.5 s (RFC 3550 section 6.2, libwebrtc)."""
-WAITS: Final = 9
+WAITS: Final = 60
 FEW_WAITS: Final = 3
-"""Exact round trips that are kept to compare with, and what is too few of them."""
+"""Exact round trips that are kept to compare with, and what is too few of them. What a receiver waits is its own matter and
+stays; where a queue comes and goes, an exact one tells of a moment and not of what packets meet, so that many have a say."""
 
 
 class Totals(NamedTuple):
@@ -49,6 +50,8 @@ class Totals(NamedTuple):
 
 _NOTHING: Final = Totals(*(0 for _ in Totals._fields))
 _SUMMED: Final = Totals._fields[1:-1]
+_MOST: Final = 2**64 - 1
+"""As high as the engine counts."""
 _COLUMNS: Final = ("leg", "direction", "index", *Totals._fields)
 
 
@@ -103,12 +106,49 @@ class Carries(NamedTuple):
 _LINK_COLUMNS: Final = ("estimate_bps", "link_queue_us", "link_loss_ppm", "wanted_bps")
 
 
+class Counts(Mapping[Key, Totals]):
+    """The totals of all streams at one moment.
+
+    Many moments are kept: in an array each takes a quarter of what it would as objects, and `places`, which tells
+    where a stream stands, is one for all moments with the same streams.
+    """
+
+    __slots__ = ("_rows", "places")
+
+    def __init__(self, found: Mapping[Key, Totals]) -> None:
+        self.places = {key: place for place, key in enumerate(found)}
+        self._rows = np.array(list(found.values()), np.uint64).reshape(len(found), len(Totals._fields))
+
+    def __getitem__(self, key: Key) -> Totals:
+        """Raise KeyError for a stream that had carried nothing."""
+        return Totals._make(self._rows[self.places[key]].tolist())
+
+    def __contains__(self, key: object) -> bool:
+        """Whether the stream had carried anything."""
+        return key in self.places
+
+    def __iter__(self) -> Iterator[Key]:
+        """All that had."""
+        return iter(self.places)
+
+    def __len__(self) -> int:
+        """How many."""
+        return len(self.places)
+
+    def share(self, before: "Counts") -> bool:
+        """Use the other's places from now on if they are the same; tell whether they are."""
+        if list(self.places) != list(before.places):
+            return False
+        self.places = before.places
+        return True
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """All streams that carried anything, and the round trips of each leg, at `at` seconds."""
 
     at: float
-    totals: dict[Key, Totals]
+    totals: Counts
     keys: dict[int, list[Key]]
     round_trips: dict[int, RoundTrips]
     links: dict[int, Carries] = field(default_factory=dict)
@@ -127,7 +167,7 @@ def read(streams: Rows, legs: Rows, at: float) -> Reading:
     numbers = legs["leg"].tolist()
     measured = zip(*(legs[name].tolist() for name in _RTT_COLUMNS), strict=True)
     round_trips = dict(zip(numbers, map(RoundTrips._make, measured), strict=True))
-    return Reading(at, totals, keys, round_trips, dict(_links(numbers, legs)))
+    return Reading(at, Counts(totals), keys, round_trips, dict(_links(numbers, legs)))
 
 
 def _links(numbers: list[int], legs: Rows) -> Iterator[tuple[int, Carries]]:
@@ -139,7 +179,7 @@ def _links(numbers: list[int], legs: Rows) -> Iterator[tuple[int, Carries]]:
 
 
 def _joined(a: Totals, b: Totals) -> Totals:
-    summed = {name: getattr(a, name) + getattr(b, name) for name in _SUMMED}
+    summed = {name: min(getattr(a, name) + getattr(b, name), _MOST) for name in _SUMMED}
     return Totals(kind=a.kind, jitter_us=max(a.jitter_us, b.jitter_us), **summed)
 
 
@@ -241,17 +281,29 @@ class History:
 
     def __init__(self) -> None:
         self._readings: deque[Reading] = deque(maxlen=READINGS)
-        self._base = Reading(0.0, {}, {}, {})
+        self._base = Reading(0.0, Counts({}), {}, {})
         """The reading at which the window begins."""
         self._waits: dict[int, deque[float]] = {}
 
     def push(self, reading: Reading) -> None:
         """Take the newest reading."""
         if self._readings:
-            self._note_waits(self._readings[-1], reading)
+            last = self._readings[-1]
+            self._note_waits(last, reading)
+            if reading.totals.share(last.totals):
+                reading = replace(reading, keys=last.keys)
         self._readings.append(reading)
         before = reading.at - WINDOW_S + SLACK_S
         self._base = next((one for one in reversed(self._readings) if one.at <= before), self._readings[0])
+        self._shed()
+
+    def _shed(self) -> None:
+        """Let go what is not asked for of readings from before the window: of these, streams alone are."""
+        for place, one in enumerate(self._readings):
+            if one is self._base:
+                break
+            if one.round_trips or one.links:
+                self._readings[place] = replace(one, round_trips={}, links={})
 
     def leg(self, leg: int) -> LegFigures:
         """Figures of a leg; without streams before there are two readings of them."""

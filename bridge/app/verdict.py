@@ -14,7 +14,6 @@ about it, and repair hides a bad link until it no longer can. What repair leaves
 is in the colour (`stats.js`), the opinion score, and the verdict of the test before entry (`trial_verdict`).
 """
 
-from collections import deque
 from dataclasses import dataclass, field
 from math import sqrt
 from typing import Final, NamedTuple
@@ -79,7 +78,8 @@ class Trail:
 
     bad: float
     fine: float
-    _entries: deque[_Entry] = field(default_factory=deque)
+    # Ten or so, one a second. An empty deque takes as much as all of them: there are ten trails to a leg.
+    _entries: list[_Entry] = field(default_factory=list)
     _part: float = 0.0
     _whole: float = 0.0
     _seen_s: float = 0.0
@@ -98,7 +98,7 @@ class Trail:
     def forget_before(self, at: float) -> None:
         """Drop what is too old to say anything."""
         while self._entries and self._entries[0].at < at:
-            self._enter(self._entries.popleft(), -1)
+            self._enter(self._entries.pop(0), -1)
         if not self._entries:
             # Whatever rounding has left over goes too.
             self._part = self._whole = self._seen_s = self._bad_s = self._worse_s = 0.0

@@ -69,7 +69,8 @@ class StreamMedia(NativeMedia):
         sending = tuple(one for one in wish.sending if one.kind == "video") if self._sends else ()
         # The bridge takes the last video lines for content, so they must be there.
         slots = 0 if self._sends else 1 + limits.content
-        return sdp.Wish(wish.local, sending, audio_slots=0, video_slots=slots, codecs=("vp8",))
+        # No reports on each packet: the rate is the comparison's to choose, and is that of no camera.
+        return sdp.Wish(wish.local, sending, audio_slots=0, video_slots=slots, codecs=("vp8",), reports=False)
 
 
 class StreamRobot(NativeRobot):

@@ -9,10 +9,12 @@ cannot be given a time (`DTLSv1_get_timeout`); that is late for a call. So the l
 byte for byte, on the caller's clock: 0.1, 0.2, 0.4 and 0.8 s apart. Repeated records are legal: a peer that
 has seen one drops it as a replay, and one that has not takes it. OpenSSL's clock stays as the backstop for
 what that cannot repair.
+
+OpenSSL's state takes 80 kB, and goes when the keys are agreed. What is left to do is done without it: a peer that
+has not seen the last flight gets the same bytes again, and the two alerts of the end are the epilogue's.
 """
 
 from abc import ABC
-from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -22,6 +24,7 @@ from OpenSSL import SSL, crypto
 
 from media.transport import records
 from media.transport.certificates import DtlsCertificate, Fingerprints
+from media.transport.epilogue import Epilogue
 from media.transport.errors import DtlsError
 
 SrtpProfile = Literal["AEAD_AES_128_GCM", "AEAD_AES_256_GCM", "AES_CM_128_HMAC_SHA1_80"]
@@ -106,15 +109,16 @@ class DtlsAssociation(ABC):
         self._fingerprints = Fingerprints(remote_fingerprints)
         self._context = _context(certificate, profiles)
         self._mismatch = False
-        self._outgoing: deque[bytes] = deque()
+        self._outgoing: list[bytes] = []
         self._flight: tuple[bytes, ...] = ()
         self._resends = 0
         self._resend_at: float | None = None
         self._deadline: float | None = None
-        self._ssl = self._connection()
+        self._ssl: SSL.Connection | None = None
+        self._epilogue: Epilogue | None = None
         if not self._is_server:
             self._deadline = now + HANDSHAKE_SECONDS
-            self._advance(now)
+            self._advance(self._connection(), now)
 
     def handle_datagram(self, data: bytes, now: float) -> None:
         """Take one datagram from the peer; any bytes are allowed."""
@@ -122,29 +126,27 @@ class DtlsAssociation(ABC):
         parsed = records.split(data) if len(data) <= MAX_RECEIVED_BYTES else None
         if parsed is None:
             self.stats.malformed += 1
-            return
-        if self.error is not None:
+        elif self.error is not None:
             self.stats.ignored += 1
-            return
-        if self._deadline is None:
-            self._deadline = now + HANDSHAKE_SECONDS
-        # One datagram at a time: OpenSSL reads a memory BIO as one stream and would join what is left of two.
-        self._ssl.bio_write(data)
-        if self.result is None:
-            self._advance(now)
+        elif self._epilogue is not None:
+            self._after_handshake(parsed, self._epilogue)
         else:
-            self._after_handshake(parsed)
+            if self._deadline is None:
+                self._deadline = now + HANDSHAKE_SECONDS
+            # One datagram at a time: OpenSSL reads a memory BIO as one stream and would join what is left of two.
+            connection = self._connection()
+            connection.bio_write(data)
+            self._advance(connection, now)
 
     def datagrams_to_send(self) -> list[bytes]:
         """Return, once, what is to be sent now: datagrams of at most 1200 bytes, in order."""
-        waiting = list(self._outgoing)
-        self._outgoing.clear()
+        waiting, self._outgoing = self._outgoing, []
         self.stats.sent += len(waiting)
         return waiting
 
     def next_timeout(self, now: float) -> float | None:
         """Return when `handle_timeout` is due, on the clock of `now`, or None when nothing is pending."""
-        if self.result is not None or self.error is not None:
+        if self._ssl is None:
             return None
         openssl = self._ssl.DTLSv1_get_timeout()
         due = [self._deadline, self._resend_at, None if openssl is None else now + openssl]
@@ -152,7 +154,7 @@ class DtlsAssociation(ABC):
 
     def handle_timeout(self, now: float) -> None:
         """Send again what may be lost, or give up; harmless when called early."""
-        if self.result is not None or self.error is not None:
+        if self._ssl is None:
             return
         if self._deadline is not None and now >= self._deadline:
             self._fail("dtls_timeout", "The DTLS handshake did not end in time.")
@@ -162,7 +164,7 @@ class DtlsAssociation(ABC):
         except SSL.Error:
             self._fail("dtls_timeout", "The DTLS peer did not answer.")
             return
-        if sent := self._collect():
+        if sent := self._collect(self._ssl):
             self._flight = sent
             self.stats.resent_flights += 1
         elif self._resend_at is not None and now >= self._resend_at:
@@ -170,16 +172,15 @@ class DtlsAssociation(ABC):
 
     def close(self) -> None:
         """Tell the peer that this end is done (close_notify), once the handshake is complete."""
-        if self.result is None or self.error is not None:
+        if self._epilogue is None or self.error is not None:
             return
-        try:
-            self._ssl.shutdown()
-        except SSL.Error:
-            self.stats.ignored += 1
-        self._collect()
-        self.error = DtlsError("dtls_closed", "This end closed the DTLS association.")
+        self._queue(self._epilogue.farewell)
+        self._fail("dtls_closed", "This end closed the DTLS association.")
 
     def _connection(self) -> SSL.Connection:
+        """Give OpenSSL's state of the handshake, made with the first datagram of a peer."""
+        if self._ssl is not None:
+            return self._ssl
         connection = SSL.Connection(self._context, None)
         connection.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, self._verify)
         connection.set_ciphertext_mtu(records.MAX_DATAGRAM_BYTES)
@@ -187,6 +188,7 @@ class DtlsAssociation(ABC):
             connection.set_accept_state()
         else:
             connection.set_connect_state()
+        self._ssl = connection
         return connection
 
     def _verify(
@@ -200,19 +202,19 @@ class DtlsAssociation(ABC):
         self._mismatch = not matches
         return matches
 
-    def _advance(self, now: float) -> None:
+    def _advance(self, connection: SSL.Connection, now: float) -> None:
         try:
-            self._ssl.do_handshake()
+            connection.do_handshake()
         except SSL.WantReadError:
-            self._new_flight(now)
+            self._new_flight(connection, now)
         except SSL.Error:
-            self._refuse()
+            self._refuse(connection)
         else:
-            self._new_flight(now)
-            self._complete()
+            self._new_flight(connection, now)
+            self._complete(connection)
 
-    def _new_flight(self, now: float) -> None:
-        if not (sent := self._collect()):
+    def _new_flight(self, connection: SSL.Connection, now: float) -> None:
+        if not (sent := self._collect(connection)):
             return
         self._flight = sent
         self._resends = 0
@@ -225,64 +227,63 @@ class DtlsAssociation(ABC):
         left = self._resends < len(RESEND_AFTER)
         self._resend_at = now + RESEND_AFTER[self._resends] if left else None
 
-    def _refuse(self) -> None:
+    def _refuse(self, connection: SSL.Connection) -> None:
         """Fail, with an alert to the peer, unless nothing is agreed yet that a fresh start would lose."""
         untouched = self._is_server and not self._flight
         if untouched and self.stats.restarts < MAX_RESTARTS:
             self.stats.restarts += 1
-            self._ssl = self._connection()
+            self._ssl = None
             return
-        self._collect()
+        self._collect(connection)
         if self._mismatch:
             self._fail("dtls_fingerprint", "The peer's certificate is not the one that signalling named.")
         else:
             self._fail("dtls_handshake", "The DTLS peers could not agree.")
 
-    def _complete(self) -> None:
-        certificate = self._ssl.get_peer_certificate(as_cryptography=True)
+    def _complete(self, connection: SSL.Connection) -> None:
+        certificate = connection.get_peer_certificate(as_cryptography=True)
         if certificate is None or not self._fingerprints.match(certificate):
             self._fail("dtls_fingerprint", "The peer's certificate is not the one that signalling named.")
             return
-        chosen = self._ssl.get_selected_srtp_profile()
+        chosen = connection.get_selected_srtp_profile()
         name = next((name for name, profile in PROFILES.items() if profile.openssl == chosen), None)
         if name is None:
             self._fail("dtls_no_srtp", "The DTLS peers share no SRTP protection profile.")
             return
         profile = PROFILES[name]
-        material = self._ssl.export_keying_material(EXPORTER_LABEL, 2 * (profile.key + profile.salt), None)
+        material = connection.export_keying_material(EXPORTER_LABEL, 2 * (profile.key + profile.salt), None)
         client, server = _halves(material, profile)
         local, remote = (server, client) if self._is_server else (client, server)
         self.result = SrtpKeys(name, local, remote)
+        self._let_go(connection)
 
-    def _after_handshake(self, parsed: list[bytes]) -> None:
+    def _let_go(self, connection: SSL.Connection) -> None:
+        """Keep what the rest of the association needs, and nothing of OpenSSL's."""
+        connection.shutdown()
+        self._epilogue = Epilogue.of(connection, _written(connection), is_server=self._is_server)
+        self._ssl = self._resend_at = None
+
+    def _after_handshake(self, parsed: list[bytes], epilogue: Epilogue) -> None:
         """Serve a peer that has not seen the end of the handshake, and notice when it closes."""
-        try:
-            while True:
-                self._ssl.recv(READ_BYTES)
-                self.stats.ignored += 1  # data channels are not offered
-        except SSL.WantReadError:
-            pass
-        except SSL.ZeroReturnError:
-            self._fail("dtls_closed", "The peer closed the DTLS association.")
-        except SSL.Error:
-            self._fail("dtls_closed", "The peer ended the DTLS association with an alert.")
-        repeats = any(record[0] in (records.HANDSHAKE, records.CHANGE_CIPHER_SPEC) for record in parsed)
-        # OpenSSL repeats its last flight for a new Finished, but drops a byte-for-byte repetition as a
-        # replay. Only the server's flight is the last one: if clients answered too, two ends could keep
-        # each other busy for ever.
-        if not self._collect() and repeats and self._is_server and self.error is None:
+        for record in parsed:
+            alert = epilogue.read_alert(record)
+            if alert == "closed":
+                self._fail("dtls_closed", "The peer closed the DTLS association.")
+                return
+            if alert == "fatal":
+                self._fail("dtls_closed", "The peer ended the DTLS association with an alert.")
+                return
+        # Only the server's flight is the last one: if clients answered too, two ends could keep each other busy
+        # for ever.
+        if self._is_server and any(record[0] in records.OF_A_HANDSHAKE for record in parsed):
             self._queue(self._flight)
             self.stats.resent_flights += 1
+        else:
+            self.stats.ignored += 1  # data channels are not offered
 
-    def _collect(self) -> tuple[bytes, ...]:
-        """Move what OpenSSL wrote to the outgoing queue, with the borders of records found again."""
-        written = bytearray()
-        try:
-            while True:
-                written += self._ssl.bio_read(READ_BYTES)
-        except SSL.WantReadError:
-            pass
-        sent = tuple(records.pack(records.split(bytes(written)) or []))
+    def _collect(self, connection: SSL.Connection) -> tuple[bytes, ...]:
+        """Move what OpenSSL wrote to the outgoing queue."""
+        sent = _written(connection)
         self._queue(sent)
         return sent
 
@@ -295,7 +296,7 @@ class DtlsAssociation(ABC):
 
     def _fail(self, code: str, message: str) -> None:
         self.error = DtlsError(code, message)
-        self._resend_at = None
+        self._ssl = self._resend_at = None
 
 
 class DtlsServer(DtlsAssociation):
@@ -308,6 +309,16 @@ class DtlsClient(DtlsAssociation):
     """The active end, for robots, gateways and tests; its first flight waits to be sent from the start."""
 
     _is_server = False
+
+
+def _written(connection: SSL.Connection) -> tuple[bytes, ...]:
+    """Take the datagrams that OpenSSL wrote, with the borders of records found again."""
+    written = bytearray()
+    try:
+        while True:
+            written += connection.bio_read(READ_BYTES)
+    except SSL.WantReadError:
+        return tuple(records.pack(records.split(bytes(written)) or []))
 
 
 def _halves(material: bytes, profile: _Profile) -> tuple[bytes, bytes]:

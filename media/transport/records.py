@@ -8,9 +8,12 @@ CHANGE_CIPHER_SPEC: Final = 20
 ALERT: Final = 21
 HANDSHAKE: Final = 22
 APPLICATION_DATA: Final = 23
+OF_A_HANDSHAKE: Final = frozenset({CHANGE_CIPHER_SPEC, HANDSHAKE})
 TYPES: Final = frozenset({CHANGE_CIPHER_SPEC, ALERT, HANDSHAKE, APPLICATION_DATA})
 # DTLS 1.0 is in the list because a ClientHello of any version may carry its number in the record header.
 VERSIONS: Final = frozenset({b"\xfe\xff", b"\xfe\xfd"})
+# Keys change once, at the end of the handshake (RFC 6347 section 4.1); what comes after is of the second epoch.
+EPOCH_OF_CALL: Final = b"\x00\x01"
 MAX_DATAGRAM_BYTES: Final = 1200
 
 

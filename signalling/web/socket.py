@@ -106,6 +106,8 @@ class Socket:
                 await self._carry_out(self._session.handle_binary(self._clock()))
             else:
                 self._count_broken(frame.data)
+            # The next one may come hours later, and an offer is as large as all else that is kept of a person.
+            del frame
 
     def _count_broken(self, fault: object) -> None:
         # aiohttp has closed the socket by now: a frame over the hard limit, bad UTF-8, a broken frame.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from loadtest.errors import MediaFailed
@@ -78,13 +80,22 @@ def test_the_answer_is_read_as_it_was_meant(codec: VideoCodec) -> None:
     assert remote.extensions == {MID_URI: 1, LEVEL_URI: 2}
 
 
-def test_what_a_robot_sends_is_numbered_and_what_it_is_sent_is_not() -> None:
-    """It reports on nothing, so a bridge that counted on its reports would think the link dead."""
+def test_all_packets_are_numbered_and_reported_on_both_ways() -> None:
+    """A robot does as a browser: the bridge tells it of each of its packets, and is told of each that it sends."""
     wanted = wish()
     answer = answered(write_offer(wanted), OfferRoles(mic="0", camera="1"), ALL)
     assert read_answer(answer.sdp, wanted).extensions == {MID_URI: 1, LEVEL_URI: 2, TWCC_URI: 3}
-    assert answer.leg.sources[1].formats[0].transport_cc
-    assert not any(form.transport_cc for slot in answer.leg.slots for form in slot.formats)
+    lines = (*answer.leg.sources, *answer.leg.slots)
+    assert all(form.transport_cc for line in lines for form in line.formats)
+
+
+def test_a_robot_may_leave_reports_out() -> None:
+    """Then nothing is numbered, either way."""
+    wanted = replace(wish(), reports=False)
+    answer = answered(write_offer(wanted), OfferRoles(mic="0", camera="1"), ALL)
+    assert read_answer(answer.sdp, wanted).extensions == {MID_URI: 1, LEVEL_URI: 2}
+    lines = (*answer.leg.sources, *answer.leg.slots)
+    assert not any(form.transport_cc for line in lines for form in line.formats)
 
 
 def test_speech_alone_has_no_camera() -> None:

@@ -25,7 +25,7 @@ from tests.turnover.residue import look, slope
 OUTPUT: Final = Path(__file__).parents[2] / "build" / "bench" / "churn.json"
 LOOKS: Final = 11
 JOINS: Final = (6_000, 3_000, 1_200)
-SLOPES: Final = ("python_blocks", "heap_bytes", "resident_bytes", "objects")
+SLOPES: Final = ("python_blocks", "heap_bytes", "sqlite_bytes", "resident_bytes", "objects")
 LEVEL: Final = ("tasks", "timers", "descriptors", "threads")
 
 

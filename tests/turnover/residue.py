@@ -1,5 +1,6 @@
 """What there is of everything that could be left behind, and how much of it grows with each who comes and goes."""
 
+import _sqlite3
 import asyncio
 import ctypes
 import functools
@@ -45,6 +46,8 @@ class _MallInfo(ctypes.Structure):
 _INNER: Final = frozenset({"kinds", "own_blocks"})
 _LIBC: Final = ctypes.CDLL(None)
 _LIBC.mallinfo2.restype = _MallInfo
+_SQLITE: Final = ctypes.CDLL(_sqlite3.__file__)
+_SQLITE.sqlite3_memory_used.restype = ctypes.c_int64
 
 
 @dataclass(frozen=True)
@@ -52,8 +55,9 @@ class Residue:
     """Counts at one moment, after garbage was collected and free memory given back.
 
     `python_blocks` are those of Python's own allocator, `heap_bytes` what is in use of the C library's: Rust,
-    OpenSSL, SQLite and Python's large objects. `kinds` counts the objects that the collector knows, by type;
-    `own_blocks` are those that this count takes itself.
+    OpenSSL and Python's large objects. `sqlite_bytes` are SQLite's, which lie there too and are left out of it:
+    its cache of pages grows with what is on record, up to two megabytes a connection. `kinds` counts the objects
+    that the collector knows, by type; `own_blocks` are those that this count takes itself.
     """
 
     tasks: int
@@ -62,6 +66,7 @@ class Residue:
     threads: int
     python_blocks: int
     heap_bytes: int
+    sqlite_bytes: int
     resident_bytes: int
     kinds: Counter[str]
     own_blocks: int
@@ -106,7 +111,7 @@ def look() -> Residue:
     loop: Any = asyncio.get_running_loop()
     _let_cancelled_timers_go(loop)
     _LIBC.malloc_trim(0)
-    info = _LIBC.mallinfo2()
+    info, sqlite_bytes = _LIBC.mallinfo2(), _SQLITE.sqlite3_memory_used()
     blocks = sys.getallocatedblocks()
     kinds = Counter(_name(type(one)) for one in gc.get_objects())
     return Residue(
@@ -115,7 +120,8 @@ def look() -> Residue:
         descriptors=len(list(Path("/proc/self/fd").iterdir())),
         threads=threading.active_count(),
         python_blocks=blocks,
-        heap_bytes=int(info.uordblks + info.hblkhd),
+        heap_bytes=int(info.uordblks + info.hblkhd - sqlite_bytes),
+        sqlite_bytes=sqlite_bytes,
         resident_bytes=int(Path("/proc/self/statm").read_text("ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE"),
         kinds=kinds,
         own_blocks=sys.getallocatedblocks() - blocks,

@@ -1,24 +1,21 @@
 //! Recent packets of one source in clear, kept once for all receivers, from which lost ones are sent again.
 //!
-//! A cache is as large as what the source has sent within the time in which a receiver can still ask. It grows at once
-//! when more comes, by an eighth more than is needed, and shrinks when ten seconds have needed less than half; between
-//! that nothing is allocated.
+//! A cache holds what the source has sent within the time in which a receiver can still ask, and up to a piece more. It
+//! grows by pieces of one size when more comes, and gives back every ten seconds what these did not need. Such pieces
+//! leave no holes in the heap that the next one does not fit into, and nothing is copied for the sake of another size.
 
 use crate::time::Micros;
+use std::collections::VecDeque;
 
-/// Whatever a source sends, it is given no more than this: a second of 4 Mbit/s.
+/// Whatever a source sends, no more than this is kept: a second of 4 Mbit/s.
 const MOST: Size = Size {
     bytes: 512 * 1024,
     entries: 1_024,
 };
-/// How long a cache stays larger than what was needed.
+/// How long a cache stays as large as was needed once.
 const SHRINK_AFTER: Micros = Micros::from_secs(10);
-/// Parts in which the time that is kept is counted.
-const PARTS: usize = 8;
-/// Sizes are multiples of this, so that small changes are none.
-const STEP: usize = 2 * 1024;
-/// A packet that does not fit before the end of the ring begins at its start, and leaves as much as this unused.
-const LOST_AT_END: usize = 1_500;
+/// Parts in which what comes is counted; all but one make up the time that is kept.
+const PARTS: usize = 16;
 
 /// What a cache can hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,21 +29,20 @@ pub struct Size {
 impl Size {
     /// The least for pictures: a small stream is kept for longer than it need be.
     pub const VIDEO: Self = Self {
-        bytes: 16 * 1024,
+        bytes: 8 * 1024,
         entries: 128,
     };
     /// The least for sound: a third of a second of what Opus sends for music.
     pub const AUDIO: Self = Self {
-        bytes: STEP,
+        bytes: 1024,
         entries: 32,
     };
 
     fn for_load(load: Load, least: Self) -> Self {
-        let bytes = load.bytes + load.bytes / 8 + LOST_AT_END;
-        let packets = load.packets + load.packets / 8;
         Self {
-            bytes: bytes.next_multiple_of(STEP).clamp(least.bytes, MOST.bytes),
-            entries: packets
+            bytes: load.bytes.clamp(least.bytes, MOST.bytes),
+            entries: load
+                .packets
                 .next_power_of_two()
                 .clamp(least.entries, MOST.entries),
         }
@@ -89,7 +85,7 @@ struct Window {
 
 impl Window {
     fn add(&mut self, now: Micros, horizon: Micros, load: Load) {
-        let span = Micros(horizon.0 / PARTS as u64);
+        let span = Micros(horizon.0 / (PARTS as u64 - 1));
         if now.since(self.part_since) > horizon + horizon {
             (self.parts, self.sum) = Default::default();
             self.part_since = now;
@@ -115,25 +111,47 @@ impl Window {
     }
 }
 
+/// Where a packet lies: in the piece of that number, of which those that are gone have smaller ones.
 #[derive(Debug, Clone, Copy)]
 struct Entry {
     sequence: u64,
-    /// Position in the endless stream of bytes, of which the ring holds the last part.
-    start: u64,
+    piece: u32,
+    timestamp: u32,
+    start: u16,
     len: u16,
     marker: bool,
     payload_type: u8,
-    timestamp: u32,
 }
 
 const EMPTY: Entry = Entry {
     sequence: u64::MAX,
+    piece: 0,
+    timestamp: 0,
     start: 0,
     len: 0,
     marker: false,
     payload_type: 0,
-    timestamp: 0,
 };
+
+/// Some packets, one behind the other.
+#[derive(Debug)]
+struct Piece {
+    bytes: Box<[u8]>,
+    filled: usize,
+}
+
+impl Piece {
+    fn new(size: usize) -> Self {
+        Self {
+            bytes: vec![0; size].into_boxed_slice(),
+            filled: 0,
+        }
+    }
+
+    const fn has_room(&self, len: usize) -> bool {
+        self.bytes.len() - self.filled >= len
+    }
+}
 
 /// A packet as it came from the source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -148,32 +166,36 @@ pub struct Cached<'a> {
     pub payload: &'a [u8],
 }
 
-/// A ring of bytes with an index by sequence number.
+/// The last packets in pieces, oldest first, with an index by sequence number.
 #[derive(Debug)]
 pub struct PacketCache {
-    bytes: Box<[u8]>,
-    written: u64,
+    pieces: VecDeque<Piece>,
+    /// The number of the oldest piece.
+    first: u32,
+    /// Bytes of packets in all pieces.
+    stored: usize,
     entries: Box<[Entry]>,
     least: Size,
     window: Window,
 }
 
 impl PacketCache {
-    /// An empty cache that never gets smaller than `least`.
+    /// An empty cache that keeps no less than `least`, however little comes. That is the size of its pieces too.
     pub fn new(least: Size) -> Self {
         Self {
-            bytes: vec![0; least.bytes].into_boxed_slice(),
-            written: 0,
+            pieces: VecDeque::with_capacity(2),
+            first: 0,
+            stored: 0,
             entries: vec![EMPTY; least.entries].into_boxed_slice(),
             least,
             window: Window::default(),
         }
     }
 
-    /// What it can hold now.
+    /// What it takes now.
     pub fn size(&self) -> Size {
         Size {
-            bytes: self.bytes.len(),
+            bytes: self.pieces.iter().map(|piece| piece.bytes.len()).sum(),
             entries: self.entries.len(),
         }
     }
@@ -181,65 +203,92 @@ impl PacketCache {
     /// Before packets are put in: notes how much comes, of which `horizon` is to be kept, and sees to the size.
     pub fn make_room(&mut self, now: Micros, horizon: Micros, bytes: usize, packets: usize) {
         self.window.add(now, horizon, Load { bytes, packets });
-        let (has, sum) = (self.size(), self.window.sum);
-        let is_short = sum.bytes + LOST_AT_END > has.bytes || sum.packets > has.entries;
-        if is_short && has != MOST {
-            let needed = Size::for_load(sum, self.least);
-            self.resize(Size {
-                bytes: needed.bytes.max(has.bytes),
-                entries: needed.entries.max(has.entries),
-            });
+        if self.window.sum.packets > self.entries.len() {
+            let needed = Size::for_load(self.window.sum, self.least);
+            self.index_anew(needed.entries);
         } else if let Some(peak) = self.window.past_peak(now) {
-            let needed = Size::for_load(peak, self.least);
-            if needed.bytes * 2 <= has.bytes {
-                self.resize(needed);
-            }
+            self.shrink(Size::for_load(peak, self.least));
         }
     }
 
-    /// Another size, and in it the newest of what is there.
-    fn resize(&mut self, size: Size) {
-        if size == self.size() {
-            return;
+    fn shrink(&mut self, needed: Size) {
+        if needed.entries * 2 <= self.entries.len() {
+            self.index_anew(needed.entries);
         }
-        let mut resized = Self {
-            bytes: vec![0; size.bytes].into_boxed_slice(),
-            written: 0,
-            entries: vec![EMPTY; size.entries].into_boxed_slice(),
-            least: self.least,
-            window: std::mem::take(&mut self.window),
-        };
-        let mut kept = self.entries.to_vec();
-        kept.sort_unstable_by_key(|entry| entry.start);
-        for entry in kept {
-            if let Some(packet) = self.get(entry.sequence) {
-                resized.insert(entry.sequence, packet);
-            }
+        while self.pieces.len() > 1 && self.can_spare_oldest(needed.bytes) {
+            self.take_oldest();
         }
-        *self = resized;
+    }
+
+    /// Another number of entries, and in them the newest of what is there.
+    fn index_anew(&mut self, entries: usize) {
+        let anew = vec![EMPTY; entries].into_boxed_slice();
+        let mut kept = std::mem::replace(&mut self.entries, anew).into_vec();
+        kept.sort_unstable_by_key(|entry| entry.sequence);
+        for entry in kept
+            .into_iter()
+            .filter(|entry| entry.sequence != EMPTY.sequence)
+        {
+            let place = self.place(entry.sequence);
+            self.entries[place] = entry;
+        }
+    }
+
+    fn can_spare_oldest(&self, needed: usize) -> bool {
+        let oldest = self.pieces.front().map_or(usize::MAX, |piece| piece.filled);
+        self.stored
+            .checked_sub(oldest)
+            .is_some_and(|rest| rest >= needed)
+    }
+
+    fn take_oldest(&mut self) -> Option<Piece> {
+        let piece = self.pieces.pop_front()?;
+        self.first = self.first.wrapping_add(1);
+        self.stored -= piece.filled;
+        Some(piece)
+    }
+
+    /// Begins a piece: the oldest, if what is left is enough without it.
+    fn begin_piece(&mut self, len: usize) {
+        let needed = Size::for_load(self.window.sum, self.least).bytes;
+        let oldest = self.can_spare_oldest(needed).then(|| self.take_oldest());
+        let usable = oldest.flatten().filter(|piece| piece.bytes.len() >= len);
+        let mut piece = usable.unwrap_or_else(|| Piece::new(self.least.bytes.max(len)));
+        piece.filled = 0;
+        self.pieces.push_back(piece);
     }
 
     /// Keeps a packet; the oldest give way.
     pub fn insert(&mut self, sequence: u64, packet: Cached<'_>) {
-        let (capacity, len) = (self.bytes.len() as u64, packet.payload.len() as u64);
-        if len > capacity || len > u64::from(u16::MAX) {
+        let Ok(len) = u16::try_from(packet.payload.len()) else {
             return;
+        };
+        let bytes = usize::from(len);
+        if !self
+            .pieces
+            .back()
+            .is_some_and(|piece| piece.has_room(bytes))
+        {
+            self.begin_piece(bytes);
         }
-        let mut start = self.written;
-        if start % capacity + len > capacity {
-            start += capacity - start % capacity;
-        }
-        let offset = (start % capacity) as usize;
-        self.bytes[offset..offset + packet.payload.len()].copy_from_slice(packet.payload);
-        self.written = start + len;
+        let newest = (self.pieces.len() as u32).wrapping_sub(1);
+        let Some(piece) = self.pieces.back_mut() else {
+            return;
+        };
+        let start = piece.filled;
+        piece.bytes[start..start + bytes].copy_from_slice(packet.payload);
+        piece.filled += bytes;
+        self.stored += bytes;
         let place = self.place(sequence);
         self.entries[place] = Entry {
             sequence,
-            start,
-            len: packet.payload.len() as u16,
+            piece: self.first.wrapping_add(newest),
+            timestamp: packet.timestamp,
+            // A piece of more than 64 KiB holds one packet.
+            start: start as u16,
+            len,
             marker: packet.marker,
             payload_type: packet.payload_type,
-            timestamp: packet.timestamp,
         };
     }
 
@@ -251,17 +300,18 @@ impl PacketCache {
     /// The packet with this extended sequence number, if it is still here.
     pub fn get(&self, sequence: u64) -> Option<Cached<'_>> {
         let entry = &self.entries[self.place(sequence)];
-        let capacity = self.bytes.len() as u64;
-        let overwritten = self.written.saturating_sub(entry.start) > capacity;
-        if entry.sequence != sequence || sequence == EMPTY.sequence || overwritten {
+        if entry.sequence != sequence || sequence == EMPTY.sequence {
             return None;
         }
-        let offset = (entry.start % capacity) as usize;
+        let piece = self
+            .pieces
+            .get(entry.piece.wrapping_sub(self.first) as usize)?;
+        let start = usize::from(entry.start);
         Some(Cached {
             marker: entry.marker,
             payload_type: entry.payload_type,
             timestamp: entry.timestamp,
-            payload: &self.bytes[offset..offset + usize::from(entry.len)],
+            payload: &piece.bytes[start..start + usize::from(entry.len)],
         })
     }
 
@@ -325,7 +375,11 @@ mod tests {
     fn nothing_makes_a_cache_larger_than_its_bound() {
         let mut cache = PacketCache::new(Size::VIDEO);
         stream(&mut cache, (1, 0), 20_000, 1_200, 1);
-        assert_eq!(cache.size(), MOST);
+        // What is kept, the piece that is being filled, and what is left over at the ends.
+        let most = MOST.bytes + MOST.bytes / 6 + Size::VIDEO.bytes;
+        let size = cache.size();
+        assert!((MOST.bytes..most).contains(&size.bytes), "{size:?}");
+        assert_eq!(size.entries, MOST.entries);
     }
 
     #[test]
@@ -336,19 +390,20 @@ mod tests {
         let next = stream(&mut cache, (6, next), 50, 80, 9);
         assert_eq!(cache.size(), large);
         let next = stream(&mut cache, (15, next), 50, 80, 20);
-        assert_eq!(cache.size(), of(4_096, 32));
+        let small = cache.size();
+        assert!(small.bytes <= 4_096 && small.entries == 32, "{small:?}");
         assert!((next - 15..next).all(|sequence| cache.get(sequence).is_some()));
     }
 
     proptest! {
         #[test]
         fn what_is_found_is_what_was_put_in(lens in prop::collection::vec(0_usize..300, 1..600)) {
-            let mut cache = PacketCache::new(of(4_096, 256));
+            let mut cache = PacketCache::new(of(1_024, 256));
             for (sequence, len) in lens.iter().enumerate() {
                 let payload = vec![sequence as u8; *len];
                 cache.insert(sequence as u64, packet(&payload));
             }
-            cache.resize(of(9_000, 512));
+            cache.index_anew(512);
             let last = lens.len() - 1;
             prop_assert!(cache.get(last as u64).is_some());
             prop_assert!(cache.get(lens.len() as u64).is_none());
@@ -358,23 +413,36 @@ mod tests {
                     prop_assert_eq!(found.payload, expected.as_slice());
                 }
             }
+            cache.shrink(of(1_024, 256));
+            prop_assert!(cache.get(last as u64).is_some());
+        }
+
+        /// The newest packets, as many as have the least number of bytes, are there whatever their sizes.
+        #[test]
+        fn the_last_packets_that_fit_are_all_there(lens in prop::collection::vec(0_usize..1_500, 1..300)) {
+            let mut cache = PacketCache::new(of(2_048, 512));
+            for (sequence, len) in lens.iter().enumerate() {
+                cache.insert(sequence as u64, packet(&vec![sequence as u8; *len]));
+            }
+            let mut bytes = 0;
+            for (sequence, len) in lens.iter().enumerate().rev() {
+                bytes += len;
+                if bytes > 2_048 {
+                    break;
+                }
+                prop_assert!(cache.get(sequence as u64).is_some());
+            }
+            prop_assert!(cache.size().bytes <= 5 * 2_048);
         }
     }
 
     #[test]
-    fn the_last_packets_that_fit_are_all_there() {
-        let mut cache = PacketCache::new(of(10_000, 256));
-        for sequence in 0..100_u64 {
-            cache.insert(sequence, packet(&[sequence as u8; 1_000]));
-        }
-        assert!((91..100).all(|sequence| cache.get(sequence).is_some()));
-        assert!((0..90).all(|sequence| cache.get(sequence).is_none()));
-    }
-
-    #[test]
-    fn a_packet_larger_than_the_cache_is_left_out() {
+    fn a_packet_larger_than_a_piece_gets_one_of_its_own_and_no_larger_one_is_taken() {
         let mut cache = PacketCache::new(of(10, 16));
         cache.insert(1, packet(&[1; 11]));
-        assert!(cache.get(1).is_none());
+        cache.insert(2, packet(&vec![2; 65_535]));
+        cache.insert(3, packet(&vec![3; 65_536]));
+        let lens = [1, 2, 3].map(|sequence| cache.get(sequence).map(|found| found.payload.len()));
+        assert_eq!(lens, [Some(11), Some(65_535), None]);
     }
 }

@@ -151,7 +151,8 @@ impl Leg {
     /// Brings the lines near that a packet from this leg needs.
     pub fn touch_sender(&self) -> u64 {
         let sources = self.sources.iter().map(Source::touch);
-        let own = self.id.0 ^ u64::from(self.inbound.is_some()) ^ self.row.datagrams_in;
+        let replays = self.inbound.as_ref().map_or(0, Inbound::touch);
+        let own = self.id.0 ^ replays ^ self.row.datagrams_in;
         sources.fold(own, |sum, source| sum ^ source)
     }
 

@@ -4,6 +4,8 @@ use crate::time::Micros;
 
 /// Losses remembered at once; the oldest are given up first.
 pub const MOST: usize = 512;
+/// Room for holes from the first one on.
+const AT_FIRST: usize = 64;
 /// How long a lost packet is worth waiting for: longer than any receiver's jitter buffer holds a picture up.
 const GIVE_UP_AFTER: Micros = Micros::from_millis(1_000);
 /// Reordering on real networks is nearly always over by then; asking sooner asks for what is under way. Where packets
@@ -63,7 +65,7 @@ pub struct Missing {
 impl Default for Missing {
     fn default() -> Self {
         Self {
-            holes: Vec::with_capacity(64),
+            holes: Vec::new(),
             reorder_wait: REORDER_WAIT.0,
             round_trip: Micros(0),
             loss: 0.0,
@@ -83,6 +85,9 @@ impl Missing {
         let old = |hole: &&Hole| now.since(hole.since) >= GIVE_UP_AFTER;
         let given_up = self.holes.iter().take_while(old).count();
         self.holes.drain(..given_up);
+        if self.holes.capacity() == 0 {
+            self.holes.reserve_exact(AT_FIRST);
+        }
         let room = MOST.saturating_sub(self.holes.len());
         if count > room {
             self.holes.drain(..(count - room).min(self.holes.len()));

@@ -14,7 +14,7 @@ use crate::time::Micros;
 /// Segments remembered, so that NACKs and stragglers from before a switch still find their packet. Where every other
 /// picture is left out, this many last a second.
 const PAST_SEGMENTS: usize = 32;
-/// Room for them at the beginning: that of a slot in which nothing is left out.
+/// Room for them from the first switch on: that of a slot in which nothing is left out.
 const PAST_AT_FIRST: usize = 7;
 /// Half a sender's clock rate: what two streams of one source may be apart without its clock being wrong.
 const MOST_APART: Micros = Micros::from_millis(500);
@@ -173,7 +173,7 @@ impl Rewriter {
             last_at: None,
             ssrc,
             clock_rate,
-            past: Vec::with_capacity(PAST_AT_FIRST),
+            past: Vec::new(),
         }
     }
 
@@ -245,6 +245,9 @@ impl Rewriter {
         };
         if self.past.len() == PAST_SEGMENTS {
             self.past.remove(0);
+        }
+        if self.past.capacity() == 0 {
+            self.past.reserve_exact(PAST_AT_FIRST);
         }
         self.past.push(Segment { end_out, ..ended });
     }

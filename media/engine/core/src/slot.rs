@@ -178,7 +178,7 @@ impl Filling {
 }
 
 /// State of one slot. A thread has thousands of them, and the next packet for one comes when it has long left the
-/// nearer caches: what every packet needs lies on four lines, and what few need elsewhere.
+/// nearer caches: what every packet needs lies on four lines in a row, and what few need behind them or elsewhere.
 #[derive(Debug)]
 #[repr(C, align(64))]
 pub struct Slot {
@@ -186,31 +186,31 @@ pub struct Slot {
     pub filling: Option<Filling>,
     /// Output numbers; they outlive every change of source.
     pub rewriter: Rewriter,
-    /// Counters.
-    pub row: StreamRow,
-    /// Extended sequence number of the next retransmission (its own stream, RFC 4588).
-    pub rtx_next: u64,
     /// Whether the receiver reports on each of its packets.
     pub numbered: bool,
     /// Whether reports on each packet have told of it, so that receiver reports need not.
     pub is_told: bool,
     /// What congestion control calls its packets.
     pub sends: bwe::Kind,
+    /// Whether each two packets of sound leave as one.
+    pub(crate) joining: Joining,
     /// What mends losses without being asked for, where the receiver takes it.
     pub redundancy: Option<Box<Redundancy>>,
+    /// Counters.
+    pub row: StreamRow,
+    /// Extended sequence number of the next retransmission (its own stream, RFC 4588).
+    pub rtx_next: u64,
     /// As negotiated.
     pub spec: Box<SlotSpec>,
     /// What its losses have led to.
     pub asked: Box<Asked>,
-    /// Whether each two packets of sound leave as one.
-    pub(crate) joining: Joining,
 }
 
 /// What a slot's receiver has asked for of late.
 #[derive(Debug)]
 pub struct Asked {
-    /// Numbers, and when they were sent again.
-    repairs: [(u64, Micros); RECENT],
+    /// Numbers, and when they were sent again; of [`RECENT`] places, once there was a repair.
+    repairs: Vec<(u64, Micros)>,
     window: Micros,
     spent: u32,
     gave_up: Micros,
@@ -225,7 +225,7 @@ pub struct Asked {
 impl Default for Asked {
     fn default() -> Self {
         Self {
-            repairs: [(u64::MAX, Micros(0)); RECENT],
+            repairs: Vec::new(),
             window: Micros(0),
             spent: 0,
             gave_up: Micros(0),
@@ -307,8 +307,10 @@ impl Slot {
 
     /// Whether a packet was sent again within the round trip: a second request then is for the same loss.
     pub fn was_repaired(&self, now: Micros, sequence: u64, round_trip: Micros) -> bool {
-        let (repaired, at) = self.asked.repairs[sequence as usize % RECENT];
-        repaired == sequence && now.since(at) < round_trip.max(Micros::from_millis(10))
+        let place = self.asked.repairs.get(sequence as usize % RECENT);
+        place.is_some_and(|(repaired, at)| {
+            *repaired == sequence && now.since(*at) < round_trip.max(Micros::from_millis(10))
+        })
     }
 
     /// Notes that a packet is sent again; `None` when there have been too many.
@@ -318,7 +320,12 @@ impl Slot {
         }
         let spent = &mut self.asked.spent;
         *spent = Some(*spent + 1).filter(|spent| *spent <= REPAIR_BUDGET)?;
-        let before = &mut self.asked.repairs[sequence as usize % RECENT];
+        let repairs = &mut self.asked.repairs;
+        if repairs.is_empty() {
+            repairs.reserve_exact(RECENT);
+            repairs.resize(RECENT, (u64::MAX, Micros(0)));
+        }
+        let before = &mut repairs[sequence as usize % RECENT];
         self.row.recovered += u64::from(before.0 != sequence);
         *before = (sequence, now);
         Some(())
@@ -413,11 +420,15 @@ pub(crate) mod tests {
             counters + offset_of!(StreamRow, packets),
             counters + offset_of!(StreamRow, bytes),
             offset_of!(Slot, redundancy),
+            offset_of!(Slot, numbered),
+            offset_of!(Slot, sends),
+            offset_of!(Slot, joining),
+            offset_of!(Slot, joining) + size_of::<Joining>() - 1,
         ];
         let mut lines = touched.map(|offset| offset / 64).to_vec();
         lines.sort_unstable();
         lines.dedup();
-        assert!(lines.len() <= 4, "{lines:?} by {touched:?}");
+        assert!(lines.last() == Some(&3), "{lines:?} by {touched:?}");
         assert!(size_of::<Slot>() <= 8 * 64, "{}", size_of::<Slot>());
     }
 

@@ -91,8 +91,8 @@ row! {
         rtt_sum_us,
         /// Their number.
         rtts,
-        /// From the leaving of the newest packet of which a report tells to the report, all together, in microseconds: a
-        /// round trip, and what the receiver waits before it reports on each packet.
+        /// From the leaving of each packet that a report on each calls arrived to the report, all together, in microseconds:
+        /// a round trip, and what the receiver waits beside what it waits for the next packet.
         report_delay_sum_us,
         /// Their number.
         report_delays,
@@ -102,6 +102,13 @@ row! {
 row! {
     /// One source (direction 0) or slot (direction 1) of a leg.
     StreamRow {
+        // These change with every packet, and stand first so that they lie with what else it needs.
+        /// Codec now in use: 0 none, then opus, g722, pcmu, pcma, telephone-event, vp8, vp9, h264, av1.
+        codec,
+        /// RTP packets, without retransmissions.
+        packets,
+        /// Their payload bytes.
+        bytes,
         /// Leg id.
         leg,
         /// Room id.
@@ -112,12 +119,6 @@ row! {
         index,
         /// 0 audio, 1 video.
         kind,
-        /// Codec now in use: 0 none, then opus, g722, pcmu, pcma, telephone-event, vp8, vp9, h264, av1.
-        codec,
-        /// RTP packets, without retransmissions.
-        packets,
-        /// Their payload bytes.
-        bytes,
         /// Packets of which it is known whether they came by themselves: seen here (0), or told by the receiver (1).
         expected,
         /// Of these, the lost ones, before any repair: measured here (0), or by the receiver's word on each packet, where it

@@ -96,11 +96,12 @@ pub struct Told {
     /// What a report calls arrived for the first time, and when.
     arrived: Vec<(i64, Entry)>,
     delays: Delays,
+    gaps: Gaps,
 }
 
 /// What packets took to their receiver, and its report back to here, as if each had been reported on when the last of them
 /// arrived: the way there is that of all packets, and a queue delays the last of a picture more than the first. That is
-/// a round trip and what the receiver waits before it reports; round trips by receiver reports are exact, and come seldom.
+/// a round trip and what little else the receiver waits; round trips by receiver reports are exact, and come seldom.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Delays {
     /// All together, in microseconds.
@@ -109,17 +110,29 @@ pub struct Delays {
     pub count: u64,
 }
 
-impl Delays {
-    /// Of what a report that comes now calls arrived, and when.
-    fn add(&mut self, now: Micros, arrived: &[(i64, Entry)]) {
-        let Some(last) = arrived.iter().map(|(at, _)| *at).max() else {
-            return;
-        };
-        for (at, entry) in arrived {
-            let age = i64::from((now.0 as u32).wrapping_sub(entry.sent_us));
-            self.sum_us += (age - (last - at)).max(0).unsigned_abs();
-            self.count += 1;
-        }
+/// How long it is from an arrival to the next report, which comes at a time of its own: where packets are further apart,
+/// because of loss too, it comes longer after the last of them. On average that is half of a gap, and a longer gap is more
+/// likely to be the one.
+#[derive(Debug, Default)]
+struct Gaps {
+    /// Sums of late of gaps and of their squares, in us.
+    all: f64,
+    squares: f64,
+}
+
+impl Gaps {
+    /// How much older ones count with each that comes.
+    const KEPT: f64 = 0.995;
+
+    /// From one arrival to the next, of which the same report tells: between two there may have been one that was lost.
+    fn add(&mut self, us: i64) {
+        let gap = us.clamp(0, LARGEST_CHANGE_US) as f64;
+        self.all = self.all * Self::KEPT + gap;
+        self.squares = self.squares * Self::KEPT + gap * gap;
+    }
+
+    fn until_report_us(&self) -> i64 {
+        (self.squares / (2.0 * self.all.max(1.0))) as i64
     }
 }
 
@@ -145,6 +158,7 @@ impl Told {
             recent: 0,
             arrived: Vec::with_capacity(64),
             delays: Delays::default(),
+            gaps: Gaps::default(),
         }
     }
 
@@ -203,8 +217,8 @@ impl Told {
             self.note_line(line.sequence, line.at_us);
         }
         let mut arrived = std::mem::take(&mut self.arrived);
-        self.delays.add(now, &arrived);
         arrived.sort_unstable_by_key(|(at, entry)| (*at, entry.sent_us));
+        self.measure_delay(now, &arrived);
         for (at, entry) in &arrived {
             self.measure_jitter(*at, entry, slots);
         }
@@ -212,6 +226,22 @@ impl Told {
         if now.since(self.marks[1].0) >= SETTLED_AFTER {
             self.settle_below(self.marks[0].1, slots);
             self.marks = [self.marks[1], (now, self.reported_to)];
+        }
+    }
+
+    /// Of what a report that comes now calls arrived, in the order of arrival.
+    fn measure_delay(&mut self, now: Micros, arrived: &[(i64, Entry)]) {
+        let Some((last, _)) = arrived.last() else {
+            return;
+        };
+        for pair in arrived.windows(2) {
+            self.gaps.add(pair[1].0 - pair[0].0);
+        }
+        let waits = self.gaps.until_report_us();
+        for (at, entry) in arrived {
+            let age = i64::from((now.0 as u32).wrapping_sub(entry.sent_us));
+            self.delays.sum_us += (age - (last - at) - waits).max(0).unsigned_abs();
+            self.delays.count += 1;
         }
     }
 

@@ -199,6 +199,29 @@ fn a_thousand_legs_take_less_than_a_hundred_kilobytes_each() {
     assert!((50_000..100_000).contains(&bytes), "{bytes} bytes a leg");
 }
 
+/// What a leg of a page takes before anything flows: eight slots for voices, nine for pictures, three encodings, and all
+/// that mends losses agreed.
+#[test]
+fn a_page_that_is_silent_takes_little() {
+    let spec = PeerSpec {
+        audio_slots: 8,
+        video_slots: 9,
+        sends_red: true,
+        takes_red: true,
+        takes_fec: true,
+        simulcast: true,
+        reports_each: true,
+        ..PeerSpec::default()
+    };
+    let mut world = World::new(46);
+    for room in 0..50 {
+        fill_room(&mut world, room, spec);
+    }
+    let bytes = bytes_of_shard(&mut world) / 200;
+    println!("{bytes} bytes a leg");
+    assert!((20_000..50_000).contains(&bytes), "{bytes} bytes a leg");
+}
+
 /// Four who see and hear each other, connected and admitted, with cameras at 1.2 Mbit/s.
 fn fill_room(world: &mut World, room: u64, spec: PeerSpec) {
     let peers: Vec<usize> = (0..4).map(|_| world.join(room, spec)).collect();
@@ -212,7 +235,7 @@ fn fill_room(world: &mut World, room: u64, spec: PeerSpec) {
         for slot in 0..3 {
             let other = peers[(at + 1 + usize::from(slot)) % 4];
             feeds.push(((*peer, slot), (other, 0)));
-            feeds.push(((*peer, 3 + slot), (other, 1)));
+            feeds.push(((*peer, spec.audio_slots + slot), (other, 1)));
         }
     }
     world.set_feeds_of(room, &feeds);

@@ -130,6 +130,13 @@ impl Streams {
         self.most = most;
     }
 
+    /// Reads a little of each stream, so that it is near when its packet comes.
+    pub(crate) fn touch(&self) -> u64 {
+        let known = self.ssrcs.first().map_or(0, |ssrc| u64::from(*ssrc));
+        let states = self.states.iter().map(|state| state.highest);
+        states.fold(known, |sum, highest| sum ^ highest)
+    }
+
     /// The index of an RTP packet, if it is no replay.
     pub(crate) fn rtp_candidate(&self, ssrc: u32, sequence: u16) -> Result<Candidate, SrtpError> {
         self.candidate(ssrc, |known| {

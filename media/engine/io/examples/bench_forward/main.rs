@@ -92,9 +92,10 @@ fn main() {
     pin(&[0]);
     let mut report = Report::new(effort.rounds);
     scenarios::measure(&mut report, effort, &only);
-    if "growth".contains(&only) {
-        growth::measure(&mut report, effort);
+    if "memory".contains(&only) {
+        growth::memory(&mut report);
     }
+    growth::measure(&mut report, effort, &only);
     if "shards-and-latency".contains(&only) {
         let capacity = shards::measure(&mut report, effort);
         latency::measure(&mut report, effort, capacity);

@@ -2,10 +2,11 @@
 //! measured.
 
 use crate::commands::write_check;
-use crate::plan::{own_key, peer_key, Plan, Shape, PROFILE};
+use crate::plan::{own_key, peer_key, ssrc_out, Plan, Shape, PROFILE};
 use crate::traffic::{Burst, Track, STAMP};
+use engine_core::Micros;
 use engine_srtp::{Inbound, Outbound};
-use engine_wire::rtcp;
+use engine_wire::rtcp::{self, ReportBlock};
 use engine_wire::rtp::RtpHeader;
 use quinn_udp::{RecvMeta, Transmit, UdpSockRef, UdpSocketState};
 use std::cmp::Reverse;
@@ -71,6 +72,19 @@ type Due = Reverse<(u64, usize, Act)>;
 fn wall_us() -> u64 {
     let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     wall.as_micros() as u64
+}
+
+/// What tells the bridge the round trip: of its first stream to this leg, as if its last report had come just now.
+fn just_heard(leg: usize) -> ReportBlock {
+    ReportBlock {
+        ssrc: ssrc_out(leg, 0),
+        fraction_lost: 0,
+        cumulative_lost: 0,
+        highest_sequence: 0,
+        jitter: 0,
+        last_sender_report: Micros(wall_us()).to_ntp_middle(),
+        delay_since_last_sender_report: 0,
+    }
 }
 
 impl Crowd {
@@ -245,7 +259,7 @@ impl Voices {
             }
             Act::Report => {
                 self.control.clear();
-                rtcp::write_receiver_report(&mut self.control, 1, &[]);
+                rtcp::write_receiver_report(&mut self.control, 1, &[just_heard(leg)]);
                 let outbound = &mut self.all[leg].outbound;
                 outbound.protect_rtcp(&mut self.control).unwrap();
                 person.socket.send_to(&self.control, to).unwrap();
