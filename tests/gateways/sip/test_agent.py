@@ -163,6 +163,8 @@ def test_a_call_goes_on_to_the_next_way() -> None:
     invites = [item for item in peer.sent if isinstance(item, Request) and item.method == "INVITE"]
     assert len({invite.via.branch for invite in invites}) == 3
     assert [invite.via.transport for invite in invites][:2] == ["TCP", "UDP"]
+    assert len({invite.cseq.number for invite in invites}) == 3
+    assert peer.last("ACK").cseq.number == peer.last("INVITE").cseq.number
     peer.hear(says(peer.last("INVITE"), 503, "x"))
     peer.run(100.0)
     assert peer.told == [e.Ended(call, e.Ending.REJECTED_THERE, 503)]
