@@ -111,12 +111,33 @@ def test_changes_that_cross_come_about_one_after_the_other(method: str) -> None:
     world.run(8.0)
     assert world.sent(anna.host).count("491") == 1
     assert world.sent(room.host).count("491") == 1
+    assert _wait(world, room, method) <= 2.1
+    assert 2.1 <= _wait(world, anna, method) <= 4.1
     # The callee's change came about first, the caller's last.
     assert _agreed(anna) == (b"anna 3", b"room 2")
     assert _agreed(room) == (b"room 2", b"anna 3")
     assert not anna.of(e.OfferRefused)
     assert not room.of(e.OfferRefused)
     _end(world, anna)
+
+
+def _wait(world: World, party: Party, method: str) -> float:
+    """How long somebody waited before trying again."""
+    name = {"reinvite": "INVITE sip:bridge", "update": "UPDATE"}[method]
+    first, second = (when for when, host, _, line in world.log if host == party.host and line.startswith(name))
+    return second - first
+
+
+@pytest.mark.parametrize("sdp", [None, b"anna 3"])
+def test_an_offer_that_meets_a_change_of_ours_waits(sdp: bytes | None) -> None:
+    """Also when ours is an INVITE that asks for the peer's offer: two answers in one would be one too many."""
+    world, anna, room = _up()
+    anna.do(anna.agent.reinvite(_call(anna), sdp, world.now))
+    room.do(room.agent.update(_call(room), b"room 3", world.now))
+    world.run(10.0)
+    assert "491" in world.sent(anna.host)
+    assert _agreed(anna) == _agreed(room)[::-1]
+    _end(world, room)
 
 
 def test_a_change_waits_for_the_one_under_way() -> None:
