@@ -5,7 +5,7 @@ import pytest
 from bridge.gateways.sip import core
 from bridge.gateways.sip import events as e
 from bridge.gateways.sip.hold import is_hold
-from bridge.gateways.sip.message import Request
+from bridge.gateways.sip.message import Request, Response
 from bridge.gateways.sip.offers import Turn
 from bridge.gateways.sip.session_timer import SessionTimer
 from tests.gateways.sip.network import Party, World, obliging
@@ -178,6 +178,38 @@ def test_a_lost_ack_of_a_change_comes_again() -> None:
     world.run(10.0)
     assert _agreed(room)[1] == b"anna 4"
     _end(world, anna)
+
+
+def test_who_sends_another_invite_has_had_the_answer_to_the_last() -> None:
+    """Its ACK was lost; the call must not end for want of it, though the second change is refused."""
+    world, anna, room = _up()
+    room.deaf = _loses("ACK")
+    anna.do(anna.agent.reinvite(_call(anna), b"anna 3", world.now))
+    world.run(1.1)
+    room.react = lambda _party, _event: None
+    anna.do(anna.agent.reinvite(_call(anna), b"anna 4", world.now))
+    world.run(1.2)
+    room.do(room.agent.refuse(_call(room), world.now))
+    room.deaf = lambda _message: False
+    before = world.sent(room.host).count("200")
+    world.run(60.0)
+    assert world.sent(room.host).count("200") == before
+    assert not room.endings()
+    _end(world, anna)
+
+
+def test_a_change_whose_answer_got_lost_with_the_call_leaves_nothing() -> None:
+    """The peer said 100 to our INVITE, then BYE; what it answered the INVITE never came."""
+    world, anna, room = _up()
+    room.react = lambda _party, _event: None
+    anna.do(anna.agent.reinvite(_call(anna), b"anna 3", world.now))
+    world.run(1.5)
+    anna.deaf = lambda message: isinstance(message, Response) and message.cseq.method == "INVITE"
+    room.do(room.agent.hang_up(_call(room), world.now))
+    world.run(2.0)
+    assert anna.endings() == ["hung_up_there"]
+    world.run(90.0)
+    assert world.empty()
 
 
 @pytest.mark.parametrize("knows_update", [True, False])
