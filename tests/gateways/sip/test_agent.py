@@ -151,6 +151,35 @@ def test_requests_inside_follow_the_recorded_route() -> None:
         assert ack.headers.items("Route") == routes
 
 
+def test_what_goes_to_a_fork_before_it_accepts_follows_its_route() -> None:
+    """The route set of a response is the Record-Route backwards (RFC 3261 section 12.1.2)."""
+    peer = Scripted()
+    peer.invite()
+    record = ("Record-Route", "<sip:p2.example;lr>, <sip:p1.example;lr>")
+    peer.hear(says(peer.last("INVITE"), 180, "one", None, ("Require", "100rel"), ("RSeq", "1"), record))
+    assert peer.last("PRACK").headers.items("Route") == ["<sip:p1.example;lr>", "<sip:p2.example;lr>"]
+
+
+@pytest.mark.parametrize(
+    ("contact", "port"),
+    [("192.0.2.9:5080", 5080), ("192.0.2.9", 5060), ("10.0.0.7:5080", 40_000), ("ward.example:5080", 40_000)],
+)
+def test_requests_on_udp_go_to_the_port_of_the_contact_unless_it_is_behind_a_nat(contact: str, port: int) -> None:
+    """An address from which nothing came is none that can be reached."""
+    peer = Scripted()
+    data = asks("INVITE", "a;rport").replace(
+        b"Contact: <sip:anna@192.0.2.9>", f"Contact: <sip:anna@{contact}>".encode()
+    )
+    source = Flow("UDP", "192.0.2.9", 40_000)
+    peer.hear(data, source)
+    peer.do(peer.agent.accept(peer.told[0].call, b"offer", 0.0))
+    assert peer.flows[-1] == source
+    # It lacks the answer to our offer, so that a BYE follows.
+    peer.hear(asks("ACK", "b", to=str(peer.sent[-1].to)), source)
+    assert peer.last("BYE").to.tag == "anna"
+    assert peer.flows[-1] == Flow("UDP", "192.0.2.9", port)
+
+
 def test_a_call_goes_on_to_the_next_way() -> None:
     """RFC 3263 section 4.3: after a timeout, a broken connection or 503, with another branch."""
     peer = Scripted()

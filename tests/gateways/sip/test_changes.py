@@ -228,6 +228,20 @@ def test_the_session_is_refreshed_at_half_time(monkeypatch: pytest.MonkeyPatch, 
     _end(world, anna)
 
 
+def test_a_refresh_that_meets_a_change_comes_later() -> None:
+    """The change is refused, and so refreshes nothing."""
+    world, anna, room = _up(session_seconds=100, min_session_seconds=90)
+    anna.react = lambda _party, _event: None
+    world.run(50.0)
+    room.do(room.agent.reinvite(_call(room), b"room 3", world.now))
+    world.run(55.0)
+    assert world.sent(anna.host)[-1] == "100"
+    anna.do(anna.agent.refuse(_call(anna), world.now))
+    world.run(62.0)
+    assert world.sent(anna.host)[-2:] == ["488", "UPDATE"]
+    assert not anna.endings()
+
+
 def test_a_session_that_nobody_refreshes_ends() -> None:
     """The refresher has vanished: the other ends the call before the interval is over, for want of a refresh."""
     world, anna, room = _up(session_seconds=100, min_session_seconds=90)
