@@ -1,0 +1,30 @@
+"""How many requests a source may begin: a flood from one address is no reason to be late for others."""
+
+from collections import OrderedDict
+from typing import Final
+
+MAX_SOURCES: Final = 4_096
+
+
+class Guard:
+    """A bucket of `burst` for each source address, filled with `rate` a second.
+
+    The sources that were heard last are kept; one that was put out begins with a full bucket again.
+    """
+
+    __slots__ = ("_burst", "_rate", "_sources")
+
+    def __init__(self, rate: float, burst: float) -> None:
+        self._rate = rate
+        self._burst = burst
+        self._sources: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def allows(self, source: str, now: float) -> bool:
+        """Whether one more from there may be taken now."""
+        left, since = self._sources.pop(source, (self._burst, now))
+        left = min(self._burst, left + (now - since) * self._rate)
+        allowed = left >= 1.0
+        self._sources[source] = (left - 1.0 if allowed else left, now)
+        if len(self._sources) > MAX_SOURCES:
+            self._sources.popitem(last=False)
+        return allowed

@@ -1,0 +1,124 @@
+"""Runs sipp, a SIP tester of Debian's, with scenarios put together here, against an endpoint on loopback."""
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.support.ports import free_ports
+
+SDP = """\
+v=0
+o=sipp 1 {version} IN IP4 127.0.0.1
+s=-
+c=IN IP4 127.0.0.1
+t=0 0
+m=audio 6000 RTP/AVP 0
+a={direction}
+"""
+_HEAD = """\
+Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
+From: <sip:sipp@[local_ip]>;tag=sipp[call_number]
+To: <sip:room@[remote_ip]>{to}
+Call-ID: [call_id]
+CSeq: {number} {method}
+Contact: <sip:sipp@[local_ip]:[local_port];transport=[transport]>
+Max-Forwards: 70
+"""
+
+
+def send(method: str, number: int, *more: str, sdp: str = "", inside: bool = True) -> str:
+    """A request of sipp's; an INVITE and an ACK have branches of their own."""
+    uri = "[next_url]" if inside else "sip:room@[remote_ip]:[remote_port]"
+    head = _HEAD.format(to="[peer_tag_param]" if inside else "", number=number, method=method)
+    return _send(
+        [f"{method} {uri} SIP/2.0", head.strip(), *more], sdp, "" if method == "ACK" else ' retrans="500"'
+    )
+
+
+def cancel(number: int, back: int) -> str:
+    """CANCEL has the branch of the INVITE so many steps before."""
+    head = _HEAD.format(to="", number=number, method="CANCEL").replace("[branch]", f"[branch-{back}]")
+    return _send(["CANCEL sip:room@[remote_ip]:[remote_port] SIP/2.0", head.strip()], "", "")
+
+
+def ack_refusal(number: int, back: int) -> str:
+    """The ACK of a refusal belongs to the INVITE's transaction, so many steps before."""
+    head = _HEAD.format(to="[peer_tag_param]", number=number, method="ACK").replace("[branch]", f"[branch-{back}]")
+    return _send(["ACK sip:room@[remote_ip]:[remote_port] SIP/2.0", head.strip()], "", "")
+
+
+def answer(status: str, *more: str, sdp: str = "") -> str:
+    """A response of sipp's to the request that came last."""
+    last = ["[last_Via:]", "[last_From:]", "[last_To:]", "[last_Call-ID:]", "[last_CSeq:]"]
+    contact = "Contact: <sip:sipp@[local_ip]:[local_port];transport=[transport]>"
+    return _send([f"SIP/2.0 {status}", *last, contact, *more], sdp, "")
+
+
+def _send(lines: list[str], sdp: str, attributes: str) -> str:
+    kind = ["Content-Type: application/sdp"] if sdp else []
+    text = "\n".join([*lines, *kind, "Content-Length: [len]", "", sdp])
+    return f"<send{attributes}><![CDATA[\n{text}\n]]></send>"
+
+
+def hear(status: int, *, optional: bool = False, keep: bool = False) -> str:
+    """Wait for a response; `keep` its route and Contact."""
+    extra = (' optional="true"' if optional else "") + (' rrs="true"' if keep else "")
+    return f'<recv response="{status}"{extra}/>'
+
+
+def hear_reliable(status: int) -> str:
+    """Wait for a provisional response that has to be acknowledged; `[$1]` is its number then."""
+    find = '<ereg regexp="[0-9]+" search_in="hdr" header="RSeq:" check_it="true" assign_to="1"/>'
+    return f'<recv response="{status}" rrs="true"><action>{find}</action></recv>'
+
+
+def asked(method: str) -> str:
+    """Wait for a request."""
+    return f'<recv request="{method}"/>'
+
+
+def pause(milliseconds: int) -> str:
+    """Wait."""
+    return f'<pause milliseconds="{milliseconds}"/>'
+
+
+def sdp(direction: str = "sendrecv", version: int = 1) -> str:
+    """A description of sipp's."""
+    return SDP.format(direction=direction, version=version)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How sipp ended."""
+
+    code: int
+    output: str
+
+
+async def run(folder: Path, port: int, *steps: str, options: tuple[str, ...] = ("-m", "1")) -> Outcome:
+    """Run a scenario towards a port of this machine; without steps `options` name one of sipp's own."""
+    arguments = ["sipp", f"127.0.0.1:{port}", "-i", "127.0.0.1", "-nostdin", "-timeout", "30", "-timeout_error"]
+    if "-p" not in options:
+        # By itself every sipp takes 5060, and several share it without complaint.
+        arguments += ["-p", str(free_ports(1)[0])]
+    if steps:
+        scenario = folder / "scenario.xml"
+        body = "\n".join(steps)
+        scenario.write_text(
+            f'<?xml version="1.0" encoding="ISO-8859-1"?>\n<scenario name="t">\n{body}\n</scenario>\n'
+        )
+        arguments += ["-sf", str(scenario)]
+    process = await asyncio.create_subprocess_exec(
+        *arguments,
+        *options,
+        cwd=folder,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        env={"TERM": "dumb", "PATH": "/usr/bin:/bin"},
+    )
+    try:
+        output, _ = await process.communicate()
+    except asyncio.CancelledError:
+        process.kill()
+        raise
+    return Outcome(process.returncode or 0, output.decode(errors="replace")[-6000:])
