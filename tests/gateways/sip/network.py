@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from typing import Final
 
-from bridge.gateways.sip import events as e
-from bridge.gateways.sip.agent import UserAgent
-from bridge.gateways.sip.flows import Flow, Transport
-from bridge.gateways.sip.message import Message
-from bridge.gateways.sip.outgoing import Invitation
-from bridge.gateways.sip.parsing import parse
-from bridge.gateways.sip.settings import Settings
-from bridge.gateways.sip.values import NameAddr, Uri
+from signalling.gateways.sip import events as e
+from signalling.gateways.sip.agent import UserAgent
+from signalling.gateways.sip.flows import Flow, Transport
+from signalling.gateways.sip.message import Message
+from signalling.gateways.sip.outgoing import Invitation
+from signalling.gateways.sip.parsing import parse
+from signalling.gateways.sip.settings import Settings
+from signalling.gateways.sip.values import NameAddr, Uri
 
 PORT: Final = 5060
 _NEVER: Final = 1e9

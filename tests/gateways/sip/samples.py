@@ -1,8 +1,8 @@
 """Requests and responses for tests, made through the parser."""
 
-from bridge.gateways.sip.flows import Flow
-from bridge.gateways.sip.message import Request, Response
-from bridge.gateways.sip.parsing import parse
+from signalling.gateways.sip.flows import Flow
+from signalling.gateways.sip.message import Request, Response
+from signalling.gateways.sip.parsing import parse
 
 UDP = Flow("UDP", "192.0.2.9", 5060)
 TCP = Flow("TCP", "192.0.2.9", 40_000, 7)

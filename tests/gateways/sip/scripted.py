@@ -2,14 +2,14 @@
 
 import random
 
-from bridge.gateways.sip import events as e
-from bridge.gateways.sip.agent import UserAgent
-from bridge.gateways.sip.flows import Flow
-from bridge.gateways.sip.message import Request, Response, answer
-from bridge.gateways.sip.outgoing import Invitation
-from bridge.gateways.sip.parsing import parse
-from bridge.gateways.sip.settings import Settings
-from bridge.gateways.sip.values import NameAddr, Uri
+from signalling.gateways.sip import events as e
+from signalling.gateways.sip.agent import UserAgent
+from signalling.gateways.sip.flows import Flow
+from signalling.gateways.sip.message import Request, Response, answer
+from signalling.gateways.sip.outgoing import Invitation
+from signalling.gateways.sip.parsing import parse
+from signalling.gateways.sip.settings import Settings
+from signalling.gateways.sip.values import NameAddr, Uri
 
 PEER = Flow("UDP", "192.0.2.9", 5060)
 ROOM = Uri("sip", "bridge.example", user="room")

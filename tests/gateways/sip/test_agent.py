@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge.gateways.sip import events as e
-from bridge.gateways.sip.digest import Account, Asked, Verifier, authorize, choose
-from bridge.gateways.sip.flows import Flow
-from bridge.gateways.sip.guard import MAX_SOURCES, Guard
-from bridge.gateways.sip.message import Request, Response
-from bridge.gateways.sip.parsing import parse
-from bridge.gateways.sip.values import NameAddr
+from signalling.gateways.sip import events as e
+from signalling.gateways.sip.digest import Account, Asked, Verifier, authorize, choose
+from signalling.gateways.sip.flows import Flow
+from signalling.gateways.sip.guard import MAX_SOURCES, Guard
+from signalling.gateways.sip.message import Request, Response
+from signalling.gateways.sip.parsing import parse
+from signalling.gateways.sip.values import NameAddr
 from tests.gateways.sip.network import World, obliging
 from tests.gateways.sip.scripted import PEER, ROOM, Scripted, asks, says
 from tests.gateways.sip.torture import REFUSED, TAKEN

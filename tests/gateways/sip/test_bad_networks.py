@@ -9,10 +9,10 @@ from collections import Counter
 
 import pytest
 
-from bridge.gateways.sip import events as e
-from bridge.gateways.sip.call import Call
-from bridge.gateways.sip.errors import CommandError
-from bridge.gateways.sip.offers import Turn
+from signalling.gateways.sip import events as e
+from signalling.gateways.sip.call import Call
+from signalling.gateways.sip.errors import CommandError
+from signalling.gateways.sip.offers import Turn
 from tests.gateways.sip.network import Party, Weather, World
 
 FAIR = Weather(loss=0.1, least=0.005, most=0.2, twice=0.05)

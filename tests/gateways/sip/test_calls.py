@@ -2,9 +2,9 @@
 
 import pytest
 
-from bridge.gateways.sip import events as e
-from bridge.gateways.sip.errors import CommandError
-from bridge.gateways.sip.message import Message, Request, Response
+from signalling.gateways.sip import events as e
+from signalling.gateways.sip.errors import CommandError
+from signalling.gateways.sip.message import Message, Request, Response
 from tests.gateways.sip.network import Party, World, obliging
 
 

@@ -2,12 +2,12 @@
 
 import pytest
 
-from bridge.gateways.sip import core
-from bridge.gateways.sip import events as e
-from bridge.gateways.sip.hold import is_hold
-from bridge.gateways.sip.message import Request, Response
-from bridge.gateways.sip.offers import Turn
-from bridge.gateways.sip.session_timer import SessionTimer
+from signalling.gateways.sip import core
+from signalling.gateways.sip import events as e
+from signalling.gateways.sip.hold import is_hold
+from signalling.gateways.sip.message import Request, Response
+from signalling.gateways.sip.offers import Turn
+from signalling.gateways.sip.session_timer import SessionTimer
 from tests.gateways.sip.network import Party, World, obliging
 
 

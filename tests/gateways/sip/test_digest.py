@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge.gateways.sip import digest
-from bridge.gateways.sip.digest import Account, Asked, Digest, Verdict, Verifier, authorize, choose
-from bridge.gateways.sip.errors import MalformedError
+from signalling.gateways.sip import digest
+from signalling.gateways.sip.digest import Account, Asked, Digest, Verdict, Verifier, authorize, choose
+from signalling.gateways.sip.errors import MalformedError
 
 ANNA = Account("anna", "correct horse")
 INVITE = Asked("INVITE", "sip:room@bridge.example")

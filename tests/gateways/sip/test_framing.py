@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge.gateways.sip.framing import Framer, FramingError
-from bridge.gateways.sip.parsing import MAX_HEAD, parse
+from signalling.gateways.sip.framing import Framer, FramingError
+from signalling.gateways.sip.parsing import MAX_HEAD, parse
 from tests.gateways.sip.torture import TAKEN
 
 ONE = parse(TAKEN["lwsdisp"].data).encode()

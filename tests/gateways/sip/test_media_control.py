@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.gateways.sip import media_control as mc
-from bridge.gateways.sip.message import Request
-from bridge.gateways.sip.values import Uri
+from signalling.gateways.sip import media_control as mc
+from signalling.gateways.sip.message import Request
+from signalling.gateways.sip.values import Uri
 
 
 def _info(kind: str, body: bytes) -> Request:

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge.gateways.sip.errors import MalformedError
-from bridge.gateways.sip.grammar import quote, split, unquote
-from bridge.gateways.sip.message import Request, Response, answer
-from bridge.gateways.sip.parsing import MalformedMessageError, parse
-from bridge.gateways.sip.values import CSeq, NameAddr, Uri, Via
+from signalling.gateways.sip.errors import MalformedError
+from signalling.gateways.sip.grammar import quote, split, unquote
+from signalling.gateways.sip.message import Request, Response, answer
+from signalling.gateways.sip.parsing import MalformedMessageError, parse
+from signalling.gateways.sip.values import CSeq, NameAddr, Uri, Via
 from tests.gateways.sip.torture import INTERESTING, REFUSED, TAKEN, UNUSUAL_URI, Case
 
 

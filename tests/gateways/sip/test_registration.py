@@ -2,12 +2,12 @@
 
 import pytest
 
-from bridge.gateways.sip import events as e
-from bridge.gateways.sip.digest import Account, Verifier
-from bridge.gateways.sip.flows import Flow
-from bridge.gateways.sip.message import Request
-from bridge.gateways.sip.registration import Membership
-from bridge.gateways.sip.values import NameAddr, Uri
+from signalling.gateways.sip import events as e
+from signalling.gateways.sip.digest import Account, Verifier
+from signalling.gateways.sip.flows import Flow
+from signalling.gateways.sip.message import Request
+from signalling.gateways.sip.registration import Membership
+from signalling.gateways.sip.values import NameAddr, Uri
 from tests.gateways.sip.scripted import PEER, Scripted, says
 
 REGISTRAR = Uri("sip", "trunk.example")

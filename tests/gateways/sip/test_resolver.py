@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from bridge.gateways.sip.io.resolver import MAX_FLOWS, DnsLookup, Pointer, Target, order, resolve
-from bridge.gateways.sip.values import Uri
+from signalling.gateways.sip.io.resolver import MAX_FLOWS, DnsLookup, Pointer, Target, order, resolve
+from signalling.gateways.sip.values import Uri
 
 ALL = ("UDP", "TCP", "TLS")
 

@@ -11,16 +11,16 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from bridge.gateways.sip import events as e
-from bridge.gateways.sip.agent import UserAgent
-from bridge.gateways.sip.flows import Flow, Transport
-from bridge.gateways.sip.io import network
-from bridge.gateways.sip.io.endpoint import Endpoint
-from bridge.gateways.sip.io.tls import client_context, identities, server_context, stands_for
-from bridge.gateways.sip.outgoing import Invitation
-from bridge.gateways.sip.parsing import parse
-from bridge.gateways.sip.settings import Settings
-from bridge.gateways.sip.values import NameAddr, Uri
+from signalling.gateways.sip import events as e
+from signalling.gateways.sip.agent import UserAgent
+from signalling.gateways.sip.flows import Flow, Transport
+from signalling.gateways.sip.io import network
+from signalling.gateways.sip.io.endpoint import Endpoint
+from signalling.gateways.sip.io.tls import client_context, identities, server_context, stands_for
+from signalling.gateways.sip.outgoing import Invitation
+from signalling.gateways.sip.parsing import parse
+from signalling.gateways.sip.settings import Settings
+from signalling.gateways.sip.values import NameAddr, Uri
 from tests.gateways.sip.certificates import Authority
 from tests.gateways.sip.samples import request
 

@@ -4,11 +4,11 @@ import random
 
 import pytest
 
-from bridge.gateways.sip.alarms import Alarms
-from bridge.gateways.sip.flows import Flow, stamp, way_back
-from bridge.gateways.sip.message import Request, Response, answer
-from bridge.gateways.sip.timers import Timers
-from bridge.gateways.sip.transactions import Failure, Incoming, Key, Transactions
+from signalling.gateways.sip.alarms import Alarms
+from signalling.gateways.sip.flows import Flow, stamp, way_back
+from signalling.gateways.sip.message import Request, Response, answer
+from signalling.gateways.sip.timers import Timers
+from signalling.gateways.sip.transactions import Failure, Incoming, Key, Transactions
 from tests.gateways.sip.samples import TCP, UDP, reply, request
 
 

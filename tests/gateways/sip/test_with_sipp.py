@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from bridge.gateways.sip import events as e
-from bridge.gateways.sip.agent import UserAgent
-from bridge.gateways.sip.flows import Flow
-from bridge.gateways.sip.io.endpoint import Endpoint
-from bridge.gateways.sip.outgoing import Invitation
-from bridge.gateways.sip.settings import Settings
-from bridge.gateways.sip.values import NameAddr, Uri
+from signalling.gateways.sip import events as e
+from signalling.gateways.sip.agent import UserAgent
+from signalling.gateways.sip.flows import Flow
+from signalling.gateways.sip.io.endpoint import Endpoint
+from signalling.gateways.sip.outgoing import Invitation
+from signalling.gateways.sip.settings import Settings
+from signalling.gateways.sip.values import NameAddr, Uri
 from tests.gateways.sip import sipp
 from tests.gateways.sip.sipp import answer, asked, hear, pause, sdp, send
 from tests.support.ports import free_ports
