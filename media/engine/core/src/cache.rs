@@ -27,9 +27,9 @@ pub struct Size {
 }
 
 impl Size {
-    /// The least for pictures: a small stream is kept for longer than it need be.
+    /// The least for pictures: five of the largest packets that there are, or as many as fit of smaller ones.
     pub const VIDEO: Self = Self {
-        bytes: 8 * 1024,
+        bytes: 6_000,
         entries: 128,
     };
     /// The least for sound: a third of a second of what Opus sends for music.
@@ -190,6 +190,13 @@ impl PacketCache {
             least,
             window: Window::default(),
         }
+    }
+
+    /// Brings the lines near that the next packets need.
+    pub fn touch(&self) -> u64 {
+        let newest = self.pieces.back().map_or(0, |piece| piece.filled);
+        let window = self.window.part ^ self.window.sum.bytes ^ self.window.peak.bytes;
+        (newest ^ window ^ self.stored) as u64
     }
 
     /// What it takes now.

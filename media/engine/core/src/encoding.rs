@@ -189,7 +189,10 @@ impl Encoding {
     /// Brings the lines near that a packet of this encoding needs.
     pub fn touch(&self) -> u64 {
         let taker = self.takers.first().map_or(0, |taker| taker.leg);
-        u64::from(self.ssrc.unwrap_or(taker)) ^ self.register.expected() ^ self.row.packets
+        let cache = self.cache.as_ref().map_or(0, PacketCache::touch);
+        let newest = self.newest.map_or(0, |(timestamp, _)| u64::from(timestamp));
+        let own = u64::from(self.ssrc.unwrap_or(taker)) ^ newest ^ self.row.packets;
+        own ^ cache ^ self.register.touch() ^ self.rates.touch()
     }
 
     /// Counters with what is computed on demand.

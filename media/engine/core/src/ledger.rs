@@ -61,6 +61,11 @@ impl Ledger {
         ledger
     }
 
+    /// Brings the lines near that a packet of this number needs.
+    pub fn touch(&self, sequence: u64) -> u64 {
+        self.next ^ self.marks[1].1 ^ u64::from(self.received.has(sequence))
+    }
+
     /// A packet that came by itself, ahead of the others or behind them.
     pub fn receive(&mut self, now: Micros, sequence: u64, highest: u64) {
         if self.has_stopped(now, sequence) {

@@ -23,6 +23,11 @@ pub struct Rates {
 }
 
 impl Rates {
+    /// Brings the lines near that the next packet needs.
+    pub fn touch(&self) -> u64 {
+        self.ends.0 ^ u64::from(self.parts[self.part % PARTS][0])
+    }
+
     /// Counts a packet of this temporal layer.
     pub fn add(&mut self, now: Micros, layer: u8, bytes: usize) {
         if now >= self.ends {

@@ -95,6 +95,15 @@ impl ReceiveRegister {
         }
     }
 
+    /// Brings the lines near that the next packet needs.
+    pub fn touch(&self) -> u64 {
+        let ledger = self
+            .ledger
+            .as_ref()
+            .map_or(0, |ledger| ledger.touch(self.highest + 1));
+        self.highest ^ self.jitter_x16 ^ u64::from(self.last_timestamp) ^ ledger
+    }
+
     /// Takes a packet in. `sequence` is extended by its roll-overs.
     pub fn handle_packet(&mut self, now: Micros, sequence: u64, timestamp: u32) -> Arrival {
         let arrival = self.place(now, sequence);

@@ -367,8 +367,9 @@ impl Rewriter {
     }
 
     /// Brings the lines near that a packet needs.
-    pub const fn touch(&self) -> u64 {
-        self.next_out ^ self.ssrc as u64
+    pub fn touch(&self) -> u64 {
+        let begun = self.current.as_ref().map_or(0, |current| current.first_in);
+        begun ^ self.next_out ^ u64::from(self.ssrc)
     }
 
     /// Extended sequence number that the next new packet gets.
