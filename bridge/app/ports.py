@@ -61,6 +61,9 @@ class Store(Protocol):
     async def load(self, room_id: str) -> list[Event]:
         """A room's events in order; none for an unknown one."""
 
+    async def room_of(self, number: str) -> str | None:
+        """The room that has, or had, this number to call."""
+
 
 class Links(Protocol):
     """Links that let one person in."""
@@ -70,6 +73,19 @@ class Links(Protocol):
 
     def read(self, token: str) -> tuple[RoomId, InvitationId]:
         """What a genuine token names, expired or not. Raises Rejected with `link_invalid`."""
+
+
+class Pins(Protocol):
+    """What callers key in after the room's number."""
+
+    def new(self, *, host: bool) -> str:
+        """A new one; a host's is longer."""
+
+    def digest(self, room: str, pin: str) -> str:
+        """What may be recorded of it."""
+
+    def digests(self, room: str, pin: str) -> frozenset[str]:
+        """What may have been recorded of what was keyed in."""
 
 
 class Legs(Protocol):
