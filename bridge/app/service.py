@@ -213,7 +213,9 @@ class RoomService:
 
     def _drop_leg(self, live: LiveRoom, who: ParticipantId) -> None:
         if (media := live.legs.pop(who, None)) is not None:
-            self.outside.legs.close(media.leg)
+            # With a gate that might be open, nobody lingers: from here on no repair would look at it.
+            if not media.lingers or media.gate_open is not False:
+                self.outside.legs.close(media.leg)
             live.speakers = [leg for leg in live.speakers if leg != media.leg]
             self.bring_in_line(live)
 
