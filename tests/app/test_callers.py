@@ -4,8 +4,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from bridge.app.callers import AT_THE_DESK, FAREWELL_S, CallerDoor, CallerPolicy, Visitor
+from bridge.app.callers import AT_THE_DESK, CallerDoor
 from bridge.app.reception import Prompt
+from bridge.app.visitor import FAREWELL_S, CallerPolicy, Visitor
 from bridge.rooms.model import Line, Place, RoomId
 from media.sdp import OfferRoles
 from signalling import messages as m
@@ -441,6 +442,18 @@ async def test_a_room_whose_media_fail_ends_its_calls() -> None:
     live = home.rig.live(home.room)
     home.rig.service._begin_anew(live)
     assert home.phone.hung_up is Ending.STOPPING
+
+
+async def test_a_leg_that_went_with_the_rooms_media_takes_no_place() -> None:
+    """Whoever was at the desk then is hung up on, and calls again."""
+    home = await house()
+    visit = await home.call()
+    home.rig.service._begin_anew(home.rig.live(home.room))
+    await home.key_in(visit, home.pin)
+    assert home.phone.hung_up is Ending.STOPPING
+    await home.come()
+    (person,) = (p for p in home.rig.recorded(home.room).participants.values() if p.line is Line.SIP)
+    assert person.place is Place.WAITING
 
 
 async def test_callers_and_pins_are_in_no_text() -> None:
