@@ -8,12 +8,15 @@ out what the host decides.
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+import structlog
+
 from bridge.app.allowance import Allowance
 from bridge.app.service import RoomService
 from bridge.app.visitor import CallerPolicy, CallMedia, Desk, Visitor
 from bridge.rooms.model import RoomNumber
 from signalling.gateways.interface import Call, Caller, Ending, TurnedAway
 
+LOG: Final = structlog.get_logger("bridge.callers")
 # Calls that are at the desk of one room, whose callers nobody knows yet.
 AT_THE_DESK: Final = 10
 CALLS_OF_A_SOURCE: Final = (20, 3.0)
@@ -58,6 +61,11 @@ class CallerDoor:
     def _turned_away(self, why: Ending) -> TurnedAway:
         self._desk.count(why.value)
         return TurnedAway(why)
+
+    def report(self, error: Exception) -> None:
+        """Log and count what went wrong with one call."""
+        LOG.error("call_failed", error=type(error).__name__, exc_info=error)
+        self._desk.count(Ending.FAILED.value)
 
     def count(self, what: str) -> None:
         """Count something of the gateway's."""

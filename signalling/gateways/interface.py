@@ -141,6 +141,9 @@ class Host(Protocol):
     async def arrive(self, caller: Caller, call: Call) -> Visit:
         """Bring a caller to the bridge. Raises TurnedAway."""
 
+    def report(self, error: Exception) -> None:
+        """Log and count what went wrong with one call; the others go on."""
+
     def count(self, what: str) -> None:
         """Count an occurrence under a word from a short fixed list of the gateway's, such as `malformed`."""
 

@@ -93,10 +93,10 @@ class House:
         self.rig = Rig()
         self.rig.administration._pins = Pins()
         self.media = MediaModel(self.rig)
-        policy = CallerPolicy(
+        self.policy = CallerPolicy(
             pins=Pins(), new_secret=lambda: "secret", hash_secret=lambda secret: f"hash of {secret}"
         )
-        self.door = CallerDoor(self.rig.service, self.media, policy, self.rig.later)
+        self.door = CallerDoor(self.rig.service, self.media, self.policy, self.rig.later)
         self.phone = Phone()
         self.room = RoomId("")
         self.number = self.pin = ""
