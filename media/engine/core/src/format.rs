@@ -20,9 +20,11 @@ impl Codec {
 }
 
 impl Format {
-    /// Whether packets of `from` can be forwarded as this format, their payload unchanged.
+    /// Whether packets of `from` can be forwarded as this format, their payload unchanged. Keys that are pressed are for
+    /// the bridge alone: they may be a PIN.
     pub fn takes(&self, from: &Self) -> bool {
         self.codec == from.codec
+            && self.codec != Codec::TelephoneEvent
             && self.clock_rate == from.clock_rate
             && (self.codec != Codec::H264 || self.takes_h264(from))
     }

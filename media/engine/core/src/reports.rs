@@ -21,31 +21,53 @@ impl Shard {
             self.row.media_unknown_address += 1;
             return;
         };
-        let Some(leg) = self.legs[index as usize].as_deref_mut() else {
+        let Some(len) = self.open_rtcp(now, index, datagram, out) else {
             return;
         };
+        if let Some(leg) = self.leg_mut(index) {
+            leg.ice.heed_media(datagram.from);
+        }
+        self.take_rtcp(now, index, &datagram.data[..len], out);
+    }
+
+    /// Decrypts a packet where it lies and gives its length; `None` for one that is not genuine.
+    pub(crate) fn open_rtcp(
+        &mut self,
+        now: Micros,
+        index: u32,
+        datagram: &mut Datagram<'_>,
+        out: &mut Outbox,
+    ) -> Option<usize> {
+        let leg = self.legs[index as usize].as_deref_mut()?;
         self.at_work = Some(leg.room);
         leg.row.datagrams_in += 1;
         let Some(inbound) = leg.inbound.as_mut() else {
             self.row.media_before_keys += 1;
-            return;
+            return None;
         };
         let len = match inbound.unprotect_rtcp(datagram.data) {
             Ok(len) => len,
-            Err(error) => return leg.count_srtp_error(&error),
+            Err(error) => {
+                leg.count_srtp_error(&error);
+                return None;
+            }
         };
         if leg.hear(now) {
             self.heed_return(now, index, out);
         }
-        let Some(leg) = self.legs[index as usize].as_deref_mut() else {
+        Some(len)
+    }
+
+    /// Heeds a genuine compound packet.
+    pub(crate) fn take_rtcp(&mut self, now: Micros, index: u32, packet: &[u8], out: &mut Outbox) {
+        let Some(leg) = self.leg_mut(index) else {
             return;
         };
-        leg.ice.heed_media(datagram.from);
         if !leg.gate_open() {
             leg.row.gate_drops_in += 1;
             return;
         }
-        for packet in rtcp::parse(&datagram.data[..len]) {
+        for packet in rtcp::parse(packet) {
             match packet {
                 Ok(packet) => self.handle_rtcp_packet(now, index, &packet, out),
                 Err(_) => self.count_malformed_rtcp(index),

@@ -6,7 +6,7 @@ use crate::arrivals::Arrivals;
 use crate::contain::strike;
 use crate::encoding::Encoding;
 use crate::leg::Leg;
-use crate::outbox::Outbox;
+use crate::outbox::{Outbox, Way};
 use crate::shard::Shard;
 use crate::time::Micros;
 use engine_wire::rtcp::{self, ReportBlock};
@@ -38,6 +38,12 @@ impl Shard {
             let leg = leg.id;
             self.events.push_back(Event::ConsentLost { leg });
         }
+        let digit = if self.leg(index).is_some_and(|leg| leg.line.is_some()) {
+            self.expire_line(now, index);
+            self.look_for_digit(now, index)
+        } else {
+            None
+        };
         let review = self.review_if_due(now, index, out);
         let demand = self.tell_demands(now, index);
         let next = if self.leg(index).is_some_and(|l| l.media_address().is_some()) {
@@ -47,7 +53,7 @@ impl Shard {
         } else {
             now + REPORT_INTERVAL
         };
-        let others = review.into_iter().chain(demand);
+        let others = review.into_iter().chain(demand).chain(digit);
         let next = others.fold(next, Micros::min);
         self.wake_by(index, next);
     }
@@ -260,16 +266,22 @@ impl Leg {
         at.map(|at| at.max(now + LOOK_PAUSE))
     }
 
+    fn rtcp_way(&self) -> Option<Way> {
+        let way = self.media_way()?;
+        let line = self.line.as_deref();
+        Some(line.map_or(way, |line| line.rtcp_way(way)))
+    }
+
     /// Protects and sends a compound packet; nothing leaves for a leg whose gate is closed.
     pub(crate) fn send_rtcp(&mut self, now: Micros, rtcp: &mut Vec<u8>, out: &mut Outbox) {
-        let Some(to) = self.media_address().filter(|_| !rtcp.is_empty()) else {
+        let Some(way) = self.rtcp_way().filter(|_| !rtcp.is_empty()) else {
             return;
         };
         let Some(outbound) = self.outbound.as_mut() else {
             return;
         };
         if outbound.protect_rtcp(rtcp).is_ok() {
-            out.push(to, rtcp);
+            out.push(way, rtcp);
             self.row.rtcp_out += 1;
             self.row.bytes_out += rtcp.len() as u64;
             self.row.last_out_us = now.0;

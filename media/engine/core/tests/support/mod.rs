@@ -22,6 +22,7 @@ mod model;
 mod net;
 pub mod opus;
 mod peer;
+pub mod phone;
 
 mod receiver;
 mod sender;
