@@ -86,7 +86,14 @@ class CallerDoor:
 
     def pressed(self, leg: int, key: str) -> None:
         """Take a key that came as RTP."""
-        for visit in self._visits:
-            if visit.leg == leg:
-                visit.pressed(key)
-                return
+        if (visit := self._at(leg)) is not None:
+            visit.pressed(key)
+
+    def silent(self, leg: int) -> None:
+        """Take a call for lost of which nothing is heard."""
+        if (visit := self._at(leg)) is not None:
+            self._desk.count("silent")
+            visit.silent()
+
+    def _at(self, leg: int) -> Visitor | None:
+        return next((visit for visit in self._visits if visit.leg == leg), None)

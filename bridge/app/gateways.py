@@ -88,6 +88,11 @@ class Gateways:
         for one in self.running.values():
             one.door.pressed(leg, key)
 
+    def silent(self, leg: int) -> None:
+        """Take a call for lost of which nothing is heard."""
+        for one in self.running.values():
+            one.door.silent(leg)
+
 
 async def _keep(one: Running) -> None:
     """Serve one, and again when it fails."""

@@ -46,8 +46,11 @@ _FAREWELLS: Final = {
 class CallMedia(Protocol):
     """Legs of calls, and what is said on them."""
 
-    def describe(self, leg: int | None, room: int, offer: str | None) -> tuple[int, str]:
-        """Answer an offer, or make one, on a leg or on a new one with its gate closed. Raises MediaRefused."""
+    def describe(self, leg: int | None, room: int, offer: str | None, seen_at: str) -> tuple[int, str]:
+        """Answer an offer, or make one, on a leg or on a new one with its gate closed. Raises MediaRefused.
+
+        `seen_at` is the address from which the caller's signalling comes.
+        """
 
     def answered(self, leg: int, description: str) -> None:
         """Take the answer to an offer of ours. Raises MediaRefused."""
@@ -57,9 +60,6 @@ class CallMedia(Protocol):
 
     def want_key_frame(self, leg: int) -> None:
         """Have the source of what the leg is sent begin anew."""
-
-    def hold(self, leg: int, *, held: bool) -> None:
-        """Send nothing for a while."""
 
     def say(self, leg: int, prompt: Prompt) -> None:
         """Let the caller hear and see it, whether or not the gate is open; it is of nobody's sending."""
@@ -125,7 +125,7 @@ class Visitor:
         """Settle media, on the leg that there is or on a first one. Raises MediaRefused."""
         if self._over:
             raise MediaRefused("the call is over")
-        leg, description = self._desk.media.describe(self.leg, self._room, offer)
+        leg, description = self._desk.media.describe(self.leg, self._room, offer, self._caller.source)
         self._use(leg)
         return description
 
@@ -134,6 +134,13 @@ class Visitor:
         if self.leg is not None and not self._over:
             self._desk.media.answered(self.leg, description)
             self._bring_in_line()
+
+    def silent(self) -> None:
+        """Hang up: nothing comes from the peer any more, whatever its signalling says."""
+        if self._over:
+            return
+        self.ended(lost=True)
+        self._call.hang_up(Ending.FAILED)
 
     def declined(self) -> None:
         """Keep what was agreed before."""
@@ -150,9 +157,8 @@ class Visitor:
             self._go(self._reception.press(key, self._desk.now()))
 
     def held(self, *, held: bool) -> None:
-        """Send nothing while the peer has the call on hold."""
-        if self.leg is not None and not self._over:
-            self._desk.media.hold(self.leg, held=held)
+        """Count it: what the peer then wants to be sent, which is nothing, stands in its description."""
+        self._desk.count("held" if held else "resumed")
 
     def wants_key_frame(self) -> None:
         """Pass it on."""
@@ -268,13 +274,16 @@ class Visitor:
 
     def _use(self, leg: int) -> None:
         """Let the participant's media be on this leg."""
-        self.leg = leg
+        before, self.leg = self.leg, leg
         if self._who is None or self._over:
+            if before is not None and before != leg:
+                self._desk.media.close(before)
             return
         known = self.live.legs.get(self._who)
         if known is None or known.leg != leg:
             self.live.legs[self._who] = MediaLeg(leg, lingers=True)
             if known is not None:
+                # A page's of before the call, or the call's own of before its media changed.
                 self._desk.service.outside.legs.close(known.leg)
         self._bring_in_line()
 

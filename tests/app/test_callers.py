@@ -44,13 +44,13 @@ class MediaModel:
     rig: Rig
     said: list[tuple[int, Prompt]] = field(default_factory=list)
     closed: list[int] = field(default_factory=list)
-    held: list[bool] = field(default_factory=list)
     refusing: bool = False
     answers: list[str] = field(default_factory=list)
     wanted: list[int] = field(default_factory=list)
 
-    def describe(self, leg: int | None, room: int, offer: str | None) -> tuple[int, str]:
+    def describe(self, leg: int | None, room: int, offer: str | None, seen_at: str) -> tuple[int, str]:
         """Answer with a leg of the rig's."""
+        assert seen_at
         if self.refusing:
             raise MediaRefused("not this")
         if leg is not None:
@@ -74,11 +74,6 @@ class MediaModel:
     def want_key_frame(self, leg: int) -> None:
         """Remember it."""
         self.wanted.append(leg)
-
-    def hold(self, leg: int, *, held: bool) -> None:
-        """Remember it."""
-        del leg
-        self.held.append(held)
 
     def say(self, leg: int, prompt: Prompt) -> None:
         """Remember it; there has to be a leg to say it on."""
@@ -373,7 +368,20 @@ async def test_hold_keys_and_key_frames_reach_media_only_during_the_call() -> No
     visit.ended(lost=True)
     with pytest.raises(MediaRefused):
         visit.describe("v=0")
-    assert (home.media.held, home.media.wanted, home.media.answers) == ([True], [leg], ["v=0"])
+    assert (home.media.wanted, home.media.answers) == ([leg], ["v=0"])
+
+
+async def test_a_peer_that_is_silent_is_lost_and_hung_up_on() -> None:
+    """Whatever its signalling says: nobody hears it, and what is sent to it may reach a stranger."""
+    home = await house()
+    visit = await home.come()
+    await home.say(m.Admit(participant=home.caller().participant, ref=1))
+    home.door.silent(12345)
+    home.door.silent(visit.leg or 0)
+    await home.rig.pass_time(0)
+    assert home.phone.hung_up is Ending.FAILED
+    assert visit.leg not in home.rig.engine.legs
+    assert not home.caller().connected
 
 
 async def test_hanging_up_while_the_pin_is_looked_at_leaves_nothing() -> None:

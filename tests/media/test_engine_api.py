@@ -199,7 +199,12 @@ async def test_a_snapshot_has_the_columns_that_the_engine_documents() -> None:
         engine.submit(leg(1))
         engine.submit(leg(2, room=2))
         snapshot = engine.snapshot()
-    arrays = {"LegRow": snapshot.legs, "StreamRow": snapshot.streams, "ShardRow": snapshot.shards, "LineRow": snapshot.lines}
+    arrays = {
+        "LegRow": snapshot.legs,
+        "StreamRow": snapshot.streams,
+        "ShardRow": snapshot.shards,
+        "LineRow": snapshot.lines,
+    }
     for name, array in arrays.items():
         body = rust.split(f"{name} {{")[1].split("\n    }")[0]
         assert list(array.dtype.names or ()) == re.findall(r"^        (\w+),", body, re.MULTILINE)
