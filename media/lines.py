@@ -25,8 +25,8 @@ class LinePorts(msgspec.Struct, frozen=True, kw_only=True):
 class Remote(msgspec.Struct, frozen=True, kw_only=True):
     """Where the peer says that it is, as "ip:port" or "[ip]:port".
 
-    `rtcp` is None for the port after that of RTP, and of no effect where RTCP is multiplexed. With `learn` the peer is
-    behind an address translator: whoever sends first, within ten seconds, is the peer as far as no key proves it.
+    `rtcp` is None for the port after that of RTP, and of no effect where RTCP is multiplexed. With `learn` the peer
+    is behind an address translator: whoever sends first, within ten seconds, is the peer as far as no key proves it.
     """
 
     rtp: str
@@ -93,7 +93,7 @@ class AddLines(_Command, frozen=True, kw_only=True):
 
 
 class SetRemote(_Command, frozen=True, kw_only=True):
-    """What a further offer or answer changes of a line: where the peer is, and the keys that it sends with, if new."""
+    """What a further offer or answer changes of a line: where the peer is, and its keys, if they are new."""
 
     leg: int
     line: int
@@ -122,7 +122,7 @@ LineCommand = AddLines | SetRemote | SetLineKeys | SendLineDtls
 
 
 class Cipher(IntEnum):
-    """What a line's packets of one direction are protected by, as a snapshot tells it; stronger ones are larger."""
+    """What protects a line's packets of one direction, as a snapshot tells it; stronger ones are larger."""
 
     NOT_YET = 0
     PLAIN = 1

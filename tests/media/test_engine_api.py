@@ -87,7 +87,7 @@ ON_UNKNOWN = [
 
 
 def variants(rust: str, enum: str) -> dict[str, set[str]]:
-    """The variants of a Rust enum with their fields, read from its source; some have a struct of their own name."""
+    """The variants of a Rust enum with their fields, from its source; some have a struct of that name."""
     body = re.split(rf"pub enum {enum} {{", rust)[1].split("\n}")[0]
     found = re.findall(r"^    (\w+) \{\n(.*?)^    \}", body, re.MULTILINE | re.DOTALL)
     named = {name: set(re.findall(r"^        (\w+):", fields, re.MULTILINE)) for name, fields in found}
@@ -199,7 +199,12 @@ async def test_a_snapshot_has_the_columns_that_the_engine_documents() -> None:
         engine.submit(leg(1))
         engine.submit(leg(2, room=2))
         snapshot = engine.snapshot()
-    arrays = {"LegRow": snapshot.legs, "StreamRow": snapshot.streams, "ShardRow": snapshot.shards, "LineRow": snapshot.lines}
+    arrays = {
+        "LegRow": snapshot.legs,
+        "StreamRow": snapshot.streams,
+        "ShardRow": snapshot.shards,
+        "LineRow": snapshot.lines,
+    }
     for name, array in arrays.items():
         body = rust.split(f"{name} {{")[1].split("\n    }")[0]
         assert list(array.dtype.names or ()) == re.findall(r"^        (\w+),", body, re.MULTILINE)
