@@ -386,8 +386,8 @@ class Engine:
     ) -> None:
         """Open the ports `base_port` and following (0: any free ones). Raises EngineError.
 
-        With `drills` the command Panic is taken, so that the shipped build can be tested. `lines` are the first and
-        the last port for lines of legs without ICE.
+        With `drills` the command Panic is taken, so that the shipped build can be tested. `lines` are the first
+        and the last port for lines of legs without ICE.
         """
         with refusals():
             self._native = NativeEngine(str(ipaddress.ip_address(bind)), base_port, shards, drills, lines)
@@ -405,8 +405,8 @@ class Engine:
     def open_ports(self, room: int) -> int:
         """Open two ports for a line of a leg of this room and give the even one, for RTP; the next is for RTCP.
 
-        They are closed with the leg that uses them, or by `close_ports`. Raises EngineError "no_ports" when all are
-        in use or rest from their last use.
+        They are closed with the leg that uses them, or by `close_ports`. Raises EngineError "no_ports" when all
+        are in use or rest from their last use.
         """
         with refusals():
             return self._native.open_ports(room)

@@ -25,8 +25,9 @@ class LinePorts(msgspec.Struct, frozen=True, kw_only=True):
 class Remote(msgspec.Struct, frozen=True, kw_only=True):
     """Where the peer says that it is, as "ip:port" or "[ip]:port".
 
-    `rtcp` is None for the port after that of RTP, and of no effect where RTCP is multiplexed. With `learn` the peer
-    is behind an address translator: whoever sends first, within ten seconds, is the peer as far as no key proves it.
+    `rtcp` is None for the port after that of RTP, and of no effect where RTCP is multiplexed. With `learn` the
+    peer is behind an address translator: whoever sends first, within ten seconds, is the peer as far as no key
+    proves it.
     """
 
     rtp: str
