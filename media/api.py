@@ -33,6 +33,7 @@ __all__ = [
     "GateChanged",
     "IceConnected",
     "Latency",
+    "KeyFrameWanted",
     "LegRemoved",
     "LineConnected",
     "LineDtls",
@@ -201,6 +202,13 @@ class LineDtls(_Event, frozen=True, kw_only=True):
     data: bytes
 
 
+class KeyFrameWanted(_Event, frozen=True, kw_only=True):
+    """Somebody needs a key frame of a source whose leg has agreed to no request by RTCP; told again while none comes."""
+
+    leg: int
+    source: int
+
+
 class Digit(_Event, frozen=True, kw_only=True):
     """Somebody has pressed a key of a telephone (RFC 4733): "0" to "9", "*", "#", "A" to "D".
 
@@ -293,6 +301,7 @@ Event = (
     | Dtls
     | LineConnected
     | LineDtls
+    | KeyFrameWanted
     | Digit
     | ConsentLost
     | GateChanged

@@ -68,14 +68,27 @@ class Dtls(msgspec.Struct, frozen=True, tag_field="type", tag=True):
 Protection = Plain | Sdes | Dtls
 
 
+class Feedback(msgspec.Struct, frozen=True, kw_only=True):
+    """What the peer has agreed to heed: `nack pli`, `ccm fir`, `ccm tmmbr` (RFC 4585, RFC 5104).
+
+    Where neither of the first two is, the engine asks for key frames by the event KeyFrameWanted.
+    """
+
+    pli: bool = False
+    fir: bool = False
+    tmmbr: bool = False
+
+
 class Line(msgspec.Struct, frozen=True, kw_only=True):
-    """One media line of a leg."""
+    """One media line of a leg; `max_bitrate` is what the peer takes of pictures at the most, in bit/s (`b=TIAS`)."""
 
     ports: LinePorts
     remote: Remote
     protection: Protection
     sources: tuple[Source, ...]
     slots: tuple[Slot, ...]
+    feedback: Feedback = Feedback()
+    max_bitrate: int | None = None
 
 
 class _Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=True):
@@ -119,7 +132,14 @@ class SendLineDtls(_Command, frozen=True, kw_only=True):
     datagrams: list[bytes]
 
 
-LineCommand = AddLines | SetRemote | SetLineKeys | SendLineDtls
+class WantKeyFrame(_Command, frozen=True, kw_only=True):
+    """The peer needs a key frame in a slot, and says so beside RTCP (RFC 5168)."""
+
+    leg: int
+    slot: int
+
+
+LineCommand = AddLines | SetRemote | SetLineKeys | SendLineDtls | WantKeyFrame
 
 
 class Cipher(IntEnum):

@@ -5,7 +5,7 @@ use super::START;
 use engine_core::api::{
     Codec, EncodingSpec, Extensions, Format, Kind, LegId, Refusal, RoomId, SlotSpec, SourceSpec,
 };
-use engine_core::line::api::{AddLines, Keys, LinePorts, LineSpec, Protection, Remote};
+use engine_core::line::api::{AddLines, Feedback, Keys, LinePorts, LineSpec, Protection, Remote};
 use engine_core::line::LineRow;
 use engine_core::stats::{LegRow, Snapshot};
 use engine_core::{Command, Datagram, Event, Micros, Outbox, Shard, Way};
@@ -129,6 +129,11 @@ impl PhoneLine {
                 learn: false,
             },
             protection,
+            feedback: Feedback {
+                pli: true,
+                ..Feedback::default()
+            },
+            max_bitrate: None,
             sources: vec![SourceSpec {
                 source: number as u16,
                 kind,
@@ -308,8 +313,17 @@ impl Exchange {
 
 /// Two phones in a room that see and hear each other, admitted.
 pub fn call(suites: Suites) -> (Exchange, [Phone; 2]) {
+    call_with(suites, |_| {})
+}
+
+/// The same of phones whose descriptions differ.
+pub fn call_with(suites: Suites, change: impl Fn(&mut Phone)) -> (Exchange, [Phone; 2]) {
     let mut exchange = Exchange::default();
-    let phones = [1, 2].map(|leg| Phone::new(leg, suites));
+    let phones = [1, 2].map(|leg| {
+        let mut phone = Phone::new(leg, suites);
+        change(&mut phone);
+        phone
+    });
     for phone in &phones {
         exchange.command(Command::AddLines(phone.add(1)));
     }
