@@ -33,6 +33,7 @@ __all__ = [
     "GateChanged",
     "IceConnected",
     "Latency",
+    "KeyFrameWanted",
     "LegRemoved",
     "LineConnected",
     "LineDtls",
@@ -201,8 +202,18 @@ class LineDtls(_Event, frozen=True, kw_only=True):
     data: bytes
 
 
+class KeyFrameWanted(_Event, frozen=True, kw_only=True):
+    """Somebody needs a key frame of a source whose leg has agreed to no request by RTCP; told again while none comes."""
+
+    leg: int
+    source: int
+
+
 class Digit(_Event, frozen=True, kw_only=True):
-    """Somebody has pressed a key of a telephone (RFC 4733): "0" to "9", "*", "#", "A" to "D". Told once, when over."""
+    """Somebody has pressed a key of a telephone (RFC 4733): "0" to "9", "*", "#", "A" to "D".
+
+    Told once, when it is over, whether the gate is open or not.
+    """
 
     leg: int
     key: str
@@ -290,6 +301,7 @@ Event = (
     | Dtls
     | LineConnected
     | LineDtls
+    | KeyFrameWanted
     | Digit
     | ConsentLost
     | GateChanged
@@ -326,8 +338,8 @@ class Latency:
 class Snapshot:
     """Every counter at one moment: structured arrays with a row a leg, a row a source or slot, a row a shard.
 
-    `lines` has a row for each line of a leg without ICE (media.lines.Cipher). All columns are unsigned 64-bit integers;
-    their meaning stands in media/engine/core/src/stats.rs and line/rows.rs.
+    `lines` has a row for each line of a leg without ICE (media.lines.Cipher). All columns are unsigned 64-bit
+    integers; their meaning stands in media/engine/core/src/stats.rs and line/rows.rs.
     """
 
     legs: np.ndarray[Any, np.dtype[Any]]
@@ -383,8 +395,8 @@ class Engine:
     ) -> None:
         """Open the ports `base_port` and following (0: any free ones). Raises EngineError.
 
-        With `drills` the command Panic is taken, so that the shipped build can be tested. `lines` are the first and the
-        last port for lines of legs without ICE.
+        With `drills` the command Panic is taken, so that the shipped build can be tested. `lines` are the first
+        and the last port for lines of legs without ICE.
         """
         with refusals():
             self._native = NativeEngine(str(ipaddress.ip_address(bind)), base_port, shards, drills, lines)
@@ -402,8 +414,8 @@ class Engine:
     def open_ports(self, room: int) -> int:
         """Open two ports for a line of a leg of this room and give the even one, for RTP; the next is for RTCP.
 
-        They are closed with the leg that uses them, or by `close_ports`. Raises EngineError "no_ports" when all are in
-        use or rest from their last one.
+        They are closed with the leg that uses them, or by `close_ports`. Raises EngineError "no_ports" when all
+        are in use or rest from their last use.
         """
         with refusals():
             return self._native.open_ports(room)

@@ -25,8 +25,9 @@ class LinePorts(msgspec.Struct, frozen=True, kw_only=True):
 class Remote(msgspec.Struct, frozen=True, kw_only=True):
     """Where the peer says that it is, as "ip:port" or "[ip]:port".
 
-    `rtcp` is None for the port after that of RTP, and of no effect where RTCP is multiplexed. With `learn` the peer is
-    behind an address translator: whoever sends first, within ten seconds, is the peer as far as no key proves it.
+    `rtcp` is None for the port after that of RTP, and of no effect where RTCP is multiplexed. With `learn` the
+    peer is behind an address translator: whoever sends first, within ten seconds, is the peer as far as no key
+    proves it.
     """
 
     rtp: str
@@ -67,14 +68,27 @@ class Dtls(msgspec.Struct, frozen=True, tag_field="type", tag=True):
 Protection = Plain | Sdes | Dtls
 
 
+class Feedback(msgspec.Struct, frozen=True, kw_only=True):
+    """What the peer has agreed to heed: `nack pli`, `ccm fir`, `ccm tmmbr` (RFC 4585, RFC 5104).
+
+    Where neither of the first two is, the engine asks for key frames by the event KeyFrameWanted.
+    """
+
+    pli: bool = False
+    fir: bool = False
+    tmmbr: bool = False
+
+
 class Line(msgspec.Struct, frozen=True, kw_only=True):
-    """One media line of a leg."""
+    """One media line of a leg; `max_bitrate` is what the peer takes of pictures at the most, in bit/s (`b=TIAS`)."""
 
     ports: LinePorts
     remote: Remote
     protection: Protection
     sources: tuple[Source, ...]
     slots: tuple[Slot, ...]
+    feedback: Feedback = Feedback()
+    max_bitrate: int | None = None
 
 
 class _Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=True):
@@ -93,7 +107,7 @@ class AddLines(_Command, frozen=True, kw_only=True):
 
 
 class SetRemote(_Command, frozen=True, kw_only=True):
-    """What a further offer or answer changes of a line: where the peer is, and the keys that it sends with, if new."""
+    """What a further offer or answer changes of a line: where the peer is, and its keys, if they are new."""
 
     leg: int
     line: int
@@ -118,11 +132,18 @@ class SendLineDtls(_Command, frozen=True, kw_only=True):
     datagrams: list[bytes]
 
 
-LineCommand = AddLines | SetRemote | SetLineKeys | SendLineDtls
+class WantKeyFrame(_Command, frozen=True, kw_only=True):
+    """The peer needs a key frame in a slot, and says so beside RTCP (RFC 5168)."""
+
+    leg: int
+    slot: int
+
+
+LineCommand = AddLines | SetRemote | SetLineKeys | SendLineDtls | WantKeyFrame
 
 
 class Cipher(IntEnum):
-    """What a line's packets of one direction are protected by, as a snapshot tells it; stronger ones are larger."""
+    """What protects a line's packets of one direction, as a snapshot tells it; stronger ones are larger."""
 
     NOT_YET = 0
     PLAIN = 1

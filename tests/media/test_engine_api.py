@@ -32,7 +32,7 @@ from media.api import (
     SourceRef,
 )
 from media.description import CAMERA, MIC, Encoding, Extensions, Format, IceParams, Slot, Source
-from media.lines import Keys, Remote, SendLineDtls, SetLineKeys, SetRemote
+from media.lines import Keys, Remote, SendLineDtls, SetLineKeys, SetRemote, WantKeyFrame
 from tests.media.engine_peer import running_engine
 
 CORE = Path(__file__).parents[2] / "media" / "engine" / "core" / "src"
@@ -83,11 +83,12 @@ ON_UNKNOWN = [
     SetRemote(leg=9, line=0, remote=REMOTE, keys=SDES_KEYS),
     SetLineKeys(leg=9, line=0, local=SDES_KEYS, remote=SDES_KEYS),
     SendLineDtls(leg=9, line=0, datagrams=[b"\x16"]),
+    WantKeyFrame(leg=9, slot=0),
 ]
 
 
 def variants(rust: str, enum: str) -> dict[str, set[str]]:
-    """The variants of a Rust enum with their fields, read from its source; some have a struct of their own name."""
+    """The variants of a Rust enum with their fields, from its source; some have a struct of that name."""
     body = re.split(rf"pub enum {enum} {{", rust)[1].split("\n}")[0]
     found = re.findall(r"^    (\w+) \{\n(.*?)^    \}", body, re.MULTILINE | re.DOTALL)
     named = {name: set(re.findall(r"^        (\w+):", fields, re.MULTILINE)) for name, fields in found}
@@ -171,6 +172,7 @@ async def test_what_cannot_be_done_is_refused_with_its_reason(commands: list[api
         ({"type": "Dtls", "leg": 1, "data": b"\x16"}, api.Dtls),
         ({"type": "ConsentLost", "leg": 1}, api.ConsentLost),
         ({"type": "LineConnected", "leg": 1, "line": 1}, api.LineConnected),
+        ({"type": "KeyFrameWanted", "leg": 1, "source": 1}, api.KeyFrameWanted),
         ({"type": "Digit", "leg": 1, "key": "#", "duration_ms": 100}, api.Digit),
         ({"type": "LineDtls", "leg": 1, "line": 0, "data": b"\x16"}, api.LineDtls),
         ({"type": "GateChanged", "leg": 1, "open": True, "at_us": 1, "last_out_us": 0}, api.GateChanged),

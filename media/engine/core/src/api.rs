@@ -1,7 +1,7 @@
 //! Commands to the engine and events from it: plain data, no handles, so that the engine may one day be a process of
 //! its own. Python speaks this same schema in `media/api.py`; a test there holds the two together.
 
-use crate::line::api::{AddLines, Key, SendLineDtls, SetLineKeys, SetRemote};
+use crate::line::api::{AddLines, Key, SendLineDtls, SetLineKeys, SetRemote, WantKeyFrame};
 use crate::time::Micros;
 use serde::{Deserialize, Serialize};
 
@@ -292,6 +292,8 @@ pub enum Command {
     SetLineKeys(SetLineKeys),
     /// DTLS datagrams to the peer on one line.
     SendLineDtls(SendLineDtls),
+    /// The peer of a leg needs a key frame, and says so beside RTCP.
+    WantKeyFrame(WantKeyFrame),
     /// A drill: the next work of one kind for a room fails as a fault of our own would. Refused unless the engine was
     /// started for drills.
     Panic {
@@ -329,6 +331,7 @@ impl Command {
             Self::SetRemote(set) => Subject::Leg(set.leg),
             Self::SetLineKeys(set) => Subject::Leg(set.leg),
             Self::SendLineDtls(send) => Subject::Leg(send.leg),
+            Self::WantKeyFrame(want) => Subject::Leg(want.leg),
             Self::SetFeeds { room, .. } | Self::Panic { room, .. } => Subject::Room(*room),
             Self::SetKeys { leg, .. }
             | Self::SendDtls { leg, .. }
@@ -407,6 +410,13 @@ pub enum Event {
         #[serde(with = "serde_bytes")]
         data: Vec<u8>,
     },
+    /// Somebody needs a key frame of a source whose leg cannot be asked by RTCP; told again while none comes.
+    KeyFrameWanted {
+        /// Whom to ask.
+        leg: LegId,
+        /// For a picture of which source.
+        source: u16,
+    },
     /// Somebody has pressed a key of a telephone (RFC 4733): told once, when it is over, whether the gate is open or not.
     Digit {
         /// Who.
@@ -416,8 +426,7 @@ pub enum Event {
         /// For how long.
         duration_ms: u32,
     },
-    /// No valid connectivity check for 30 s (RFC 7675), or nothing at all on any of its lines; nothing is sent to the leg
-    /// until something comes.
+    /// No valid connectivity check for 30 s (RFC 7675), or nothing on any line: nothing is sent until something comes.
     ConsentLost {
         /// Whose.
         leg: LegId,

@@ -85,10 +85,14 @@ impl Shard {
                 self.set_muted(now, leg, (source, muted), out)
             }
             Command::RestartIce { leg, ice } => self.restart_ice(leg, ice),
-            Command::RemoveLeg { leg } => self.remove_leg(now, leg),
+            Command::RemoveLeg { leg } => {
+                self.say_goodbye(now, leg, out);
+                self.remove_leg(now, leg)
+            }
             Command::AddLines(add) => self.add_lines(now, add),
             Command::SetRemote(set) => self.set_remote(now, &set),
             Command::SetLineKeys(set) => self.set_line_keys(now, &set, out),
+            Command::WantKeyFrame(want) => self.want_key_frame(now, want, out),
             Command::SendLineDtls(send) => {
                 self.send_line_dtls(send.leg, send.line, &send.datagrams, out)
             }
@@ -433,6 +437,7 @@ const fn command_name(command: &Command) -> &'static str {
         Command::SetRemote(_) => "SetRemote",
         Command::SetLineKeys(_) => "SetLineKeys",
         Command::SendLineDtls(_) => "SendLineDtls",
+        Command::WantKeyFrame(_) => "WantKeyFrame",
         Command::Panic { .. } => "Panic",
     }
 }

@@ -2,6 +2,7 @@
 //! `upkeep.rs`; the table of packet types stands in the README of the `wire` crate.
 
 use crate::leg::Leg;
+use crate::line::rate::Told;
 use crate::outbox::Outbox;
 use crate::shard::{Datagram, Shard};
 use crate::time::Micros;
@@ -130,7 +131,9 @@ impl Shard {
                 self.settle_requests(now, index, out);
                 self.heed_outage(now, index, out);
             }
-            Packet::Sdes(_) | Packet::Bye(_) | Packet::Remb(_) | Packet::Other { .. } => {}
+            Packet::Tmmbr(request) => self.heed_tmmbr(now, index, request, out),
+            Packet::Remb(remb) => leg.heed_remb(now, remb),
+            Packet::Sdes(_) | Packet::Bye(_) | Packet::Other { .. } => {}
         }
     }
 
@@ -166,6 +169,17 @@ impl Leg {
             let (packets, lost) = slot.enter_report(&block);
             if let Some(told) = self.told.as_deref_mut() {
                 told.handle_report(position, packets, lost);
+            }
+            if let Some(line) = self.line.as_deref_mut() {
+                let bytes = slot.row.bytes;
+                line.heed_report(
+                    now,
+                    Told {
+                        packets,
+                        lost,
+                        bytes,
+                    },
+                );
             }
             if let Some(rtt) = rtt {
                 slot.row.rtt_us = rtt;

@@ -40,6 +40,7 @@ impl Shard {
         }
         let digit = if self.leg(index).is_some_and(|leg| leg.line.is_some()) {
             self.expire_line(now, index);
+            self.fit_line(now, index, out);
             self.look_for_digit(now, index)
         } else {
             None
@@ -76,6 +77,7 @@ impl Shard {
         }
         self.scratch.rtcp = rtcp;
         self.scratch.lost = lost;
+        self.ask_beside_rtcp(index);
         next
     }
 
@@ -210,6 +212,7 @@ impl Leg {
     /// NACKs and repeated key frame requests that are due.
     fn write_requests(&mut self, now: Micros, lost: &mut Vec<u16>, rtcp: &mut Vec<u8>) {
         let (own, round_trip) = (self.reporting_ssrc(), self.round_trip());
+        let mut line = self.line.as_deref_mut();
         for source in &mut self.sources {
             let (repairs, muted) = (source.repairs(), source.muted);
             for encoding in &mut source.encodings {
@@ -226,7 +229,10 @@ impl Leg {
                     }
                 }
                 if encoding.may_be_asked(muted) && encoding.key_frames.poll(now, round_trip) {
-                    rtcp::write_pli(rtcp, own, ssrc);
+                    match line.as_deref_mut() {
+                        None => rtcp::write_pli(rtcp, own, ssrc),
+                        Some(line) => line.ask(own, (source.spec.source, ssrc), rtcp),
+                    }
                 }
             }
         }

@@ -6,7 +6,7 @@ mod support;
 use engine_core::api::{
     Codec, EncodingSpec, Extensions, Format, Kind, LegId, RoomId, SlotSpec, SourceSpec,
 };
-use engine_core::line::api::{AddLines, LinePorts, LineSpec, Protection, Remote};
+use engine_core::line::api::{AddLines, Feedback, LinePorts, LineSpec, Protection, Remote};
 use engine_core::{Command, Event};
 use engine_io::{Config, Engine, LinePorts as Range};
 use engine_wire::rtp::FixedHeader;
@@ -85,6 +85,12 @@ impl Phone {
                 learn: false,
             },
             protection: Protection::Plain,
+            feedback: Feedback {
+                pli: true,
+                ..Feedback::default()
+            },
+            max_bitrate: None,
+
             sources: vec![SourceSpec {
                 source: 0,
                 kind: Kind::Audio,

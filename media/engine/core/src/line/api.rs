@@ -76,6 +76,26 @@ pub struct LineSpec {
     pub sources: Vec<SourceSpec>,
     /// What it takes there.
     pub slots: Vec<SlotSpec>,
+    /// How the peer may be asked for key frames and rates.
+    #[serde(default)]
+    pub feedback: Feedback,
+    /// Bit/s that the peer takes of pictures at the most (`b=TIAS`, RFC 3890), if it says so.
+    #[serde(default)]
+    pub max_bitrate: Option<u64>,
+}
+
+/// What the peer has agreed to heed (RFC 4585, RFC 5104); what it sends of this is heeded in any case.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Feedback {
+    /// `nack pli`.
+    #[serde(default)]
+    pub pli: bool,
+    /// `ccm fir`.
+    #[serde(default)]
+    pub fir: bool,
+    /// `ccm tmmbr`.
+    #[serde(default)]
+    pub tmmbr: bool,
 }
 
 /// A new leg without ICE, its gate closed. Sources and slots are numbered over all of its lines.
@@ -132,6 +152,15 @@ pub struct SendLineDtls {
     pub line: u8,
     /// Each fits one UDP datagram; anything but DTLS is refused, since it would pass the gate.
     pub datagrams: Vec<serde_bytes::ByteBuf>,
+}
+
+/// The peer needs a key frame in a slot, and says so beside RTCP (RFC 5168).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WantKeyFrame {
+    /// Whose.
+    pub leg: LegId,
+    /// Which slot.
+    pub slot: u16,
 }
 
 /// A key that was pressed: `0` to `9`, `*`, `#`, `A` to `D`. It may be of a PIN.

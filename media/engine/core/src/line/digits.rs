@@ -164,7 +164,7 @@ mod tests {
             {
                 let payload = packet(*event, *end, *duration);
                 digits.take(at(millis), (*timestamp, CLOCK), &payload, |digit| {
-                    told.push(digit)
+                    told.push(digit);
                 });
             }
             digits.handle_timeout(at(millis), |digit| told.push(digit));

@@ -123,6 +123,7 @@ impl Shard {
         };
         self.heed_line(now, index, (side, datagram.from), out);
         self.take_rtcp(now, index, &datagram.data[..len], out);
+        self.fit_line(now, index, out);
     }
 
     /// Datagrams of a handshake prove nothing here, so that they are answered like plain media.

@@ -9,18 +9,23 @@
 pub mod api;
 mod control;
 pub mod digits;
+mod feedback;
 mod ingress;
+pub mod rate;
 mod rows;
 pub mod whereabouts;
 
 pub use rows::{Cipher, LineRow};
 
+use crate::api::Kind;
 use crate::leg::Leg;
 use crate::outbox::Way;
 use crate::time::Micros;
 use api::{LinePorts, LineSpec, Protection, Remote};
 use digits::Digits;
 use engine_wire::demux::Class;
+use feedback::Asking;
+use rate::LineRate;
 use std::net::SocketAddr;
 use whereabouts::{Proof, Whereabouts};
 
@@ -63,6 +68,10 @@ pub struct Line {
     pub(crate) is_silent: bool,
     /// Keys that are pressed there.
     pub(crate) digits: Digits,
+    /// How its peer is asked, and what it asks.
+    pub(crate) asking: Asking,
+    /// What it may be sent, where it takes pictures.
+    pub(crate) rate: Option<LineRate>,
     /// When its description came.
     pub(crate) since: Micros,
 }
@@ -71,6 +80,7 @@ impl Line {
     /// A line of which nothing has been heard.
     pub fn new(now: Micros, number: u8, spec: &LineSpec) -> Self {
         let Remote { rtp, learn, .. } = spec.remote;
+        let takes_pictures = spec.slots.iter().any(|slot| slot.kind == Kind::Video);
         let rtcp = spec.ports.rtcp.map(|_| of_rtcp(&spec.remote));
         Self {
             number,
@@ -83,6 +93,8 @@ impl Line {
             misplaced: 0,
             is_silent: false,
             digits: Digits::default(),
+            asking: Asking::new(spec),
+            rate: takes_pictures.then(|| LineRate::new(now, spec.max_bitrate)),
             since: now,
         }
     }

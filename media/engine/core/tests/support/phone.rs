@@ -1,10 +1,11 @@
 //! A peer without ICE, as a room system or a telephone is one: ports and keys for each line.
 
+use super::legs::feed;
 use super::START;
 use engine_core::api::{
-    Codec, EncodingSpec, Extensions, Format, Kind, LegId, RoomId, SlotSpec, SourceSpec,
+    Codec, EncodingSpec, Extensions, Format, Kind, LegId, Refusal, RoomId, SlotSpec, SourceSpec,
 };
-use engine_core::line::api::{AddLines, Keys, LinePorts, LineSpec, Protection, Remote};
+use engine_core::line::api::{AddLines, Feedback, Keys, LinePorts, LineSpec, Protection, Remote};
 use engine_core::line::LineRow;
 use engine_core::stats::{LegRow, Snapshot};
 use engine_core::{Command, Datagram, Event, Micros, Outbox, Shard, Way};
@@ -128,6 +129,11 @@ impl PhoneLine {
                 learn: false,
             },
             protection,
+            feedback: Feedback {
+                pli: true,
+                ..Feedback::default()
+            },
+            max_bitrate: None,
             sources: vec![SourceSpec {
                 source: number as u16,
                 kind,
@@ -303,4 +309,64 @@ impl Exchange {
         assert!(rows.next().is_none(), "a leg has one row");
         row
     }
+}
+
+/// Two phones in a room that see and hear each other, admitted.
+pub fn call(suites: Suites) -> (Exchange, [Phone; 2]) {
+    call_with(suites, |_| {})
+}
+
+/// The same of phones whose descriptions differ.
+pub fn call_with(suites: Suites, change: impl Fn(&mut Phone)) -> (Exchange, [Phone; 2]) {
+    let mut exchange = Exchange::default();
+    let phones = [1, 2].map(|leg| {
+        let mut phone = Phone::new(leg, suites);
+        change(&mut phone);
+        phone
+    });
+    for phone in &phones {
+        exchange.command(Command::AddLines(phone.add(1)));
+    }
+    exchange.command(feeds());
+    for phone in &phones {
+        exchange.command(gate(phone.leg, true));
+    }
+    assert!(exchange
+        .events
+        .iter()
+        .all(|e| !matches!(e, Event::CommandRefused { .. })));
+    (exchange, phones)
+}
+
+pub fn feeds() -> Command {
+    let ends = [
+        ((1, 0), (2, 0)),
+        ((1, 1), (2, 1)),
+        ((2, 0), (1, 0)),
+        ((2, 1), (1, 1)),
+    ];
+    Command::SetFeeds {
+        room: RoomId(1),
+        feeds: ends.map(|(to, from)| feed(to, from)).to_vec(),
+    }
+}
+
+pub fn gate(leg: u64, open: bool) -> Command {
+    let leg = LegId(leg);
+    Command::SetGate { leg, open }
+}
+
+/// What of a kind was sent, with its way.
+pub fn of_class(sent: &Sent, class: Class) -> Vec<&(Way, Vec<u8>)> {
+    sent.iter()
+        .filter(|(_, data)| classify(data) == class)
+        .collect()
+}
+
+pub fn refusal(exchange: &Exchange) -> Option<Refusal> {
+    let refused = exchange.events.iter().rev().find_map(|event| match event {
+        Event::CommandRefused { code, .. } => Some(*code),
+        _ => None,
+    });
+    refused
 }
