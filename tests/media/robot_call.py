@@ -112,7 +112,7 @@ class Call:
             leg=number,
             room=ROOM,
             ice=IceParams(
-                local_ufrag=f"leg{number}", local_pwd=f"password-of-leg-{number:06}", remote_ufrag="robot"
+                local_ufrag=f"leg{number}", local_pwd=f"password-of-leg-{number:06}"
             ),
             sources=(
                 Source(source=MIC, kind="audio", mid="0", encodings=(Encoding(),), formats=(OPUS,)),
