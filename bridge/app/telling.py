@@ -69,12 +69,11 @@ def demand(wanted: Demand) -> m.Demand:
     return m.Demand(
         source=SOURCE_NAMES[wanted.source],
         encodings=[m.Wanted(active=one.active, max_bitrate=one.max_bitrate) for one in wanted.encodings],
+        leg=leg_name(wanted.leg),
     )
 
 
-def welcome(
-    room: Room, person: Participant, resume: str, slots: m.SlotCounts, leg: MediaLeg | None
-) -> m.Welcome:
+def welcome(room: Room, person: Participant, resume: str, slots: m.SlotCounts, leg: MediaLeg | None) -> m.Welcome:
     """The first message to somebody who got through the door."""
     return m.Welcome(
         version=m.PROTOCOL_VERSION,

@@ -143,6 +143,7 @@ class Demand(Wire, frozen=True, kw_only=True):
 
     source: SourceName
     encodings: list[Wanted]
+    leg: Id
 
 
 class StreamStats(Part, frozen=True, kw_only=True):

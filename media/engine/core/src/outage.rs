@@ -28,13 +28,7 @@ impl Shard {
 
     /// A leg has proved another address. One that was not heard of any more has moved there: it is sent to at once, two
     /// round trips before it nominates that path or media have come from there.
-    pub(crate) fn heed_move(
-        &mut self,
-        now: Micros,
-        index: u32,
-        to: SocketAddr,
-        out: &mut Outbox,
-    ) {
+    pub(crate) fn heed_move(&mut self, now: Micros, index: u32, to: SocketAddr, out: &mut Outbox) {
         let Some(leg) = self.leg_mut(index).filter(|leg| leg.is_away(now)) else {
             return;
         };

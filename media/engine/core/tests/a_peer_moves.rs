@@ -121,7 +121,15 @@ fn who_does_not_know_the_password_moves_nothing() {
     let others = world.peers[0].ice.local_pwd.clone();
     for key in ["guessed-password-here", others.as_str()] {
         let mut check = Vec::new();
-        stun::write_binding_request(&mut check, &[9; 12], &user, key.as_bytes(), 1, Some(1), true);
+        stun::write_binding_request(
+            &mut check,
+            &[9; 12],
+            &user,
+            key.as_bytes(),
+            1,
+            Some(1),
+            true,
+        );
         world.inject(&mut [(elsewhere(9), check)]);
     }
     let mut bare = Vec::new();

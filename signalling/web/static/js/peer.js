@@ -100,6 +100,7 @@ export class Peer extends EventTarget {
     } finally {
       this.#seeking = false;
     }
+    if (this.pc && !this.#mayLive()) this.dispatchEvent(new Event("stuck"));
   }
 
   /** Nothing else has helped: make another connection. */
@@ -116,6 +117,7 @@ export class Peer extends EventTarget {
   async #comes(milliseconds) {
     const { pc } = this;
     if (!pc || this.#settling) return true;
+    if (!this.#mayLive()) return false;
     const count = this.#flow.lively ? received : heard;
     if (!this.#flow.lively && ["connected", "completed"].includes(pc.iceConnectionState)) return true;
     const before = count(await pc.getStats());
@@ -136,7 +138,7 @@ export class Peer extends EventTarget {
 
   /** A first way is being found. */
   get #settling() {
-    return performance.now() - this.#negotiated < SETTLE_MS;
+    return !this.connected && performance.now() - this.#negotiated < SETTLE_MS;
   }
 
   /** One negotiation at a time; a failed one does not stop the next. */
@@ -201,8 +203,8 @@ export class Peer extends EventTarget {
     const sources = Object.fromEntries(SOURCES.map((source) => [source, this.#senders[source].mid]));
     const { sdp, leg } = await this.#offer({ sdp: pc.localDescription.sdp, sources });
     if (pc !== this.pc || pc.signalingState === "closed") return;
-    await pc.setRemoteDescription({ type: "answer", sdp: answerFor(sdp, 0) });
     this.#leg = leg;
+    await pc.setRemoteDescription({ type: "answer", sdp: answerFor(sdp, 0) });
     this.#answer = sdp;
     this.#several = sdp.includes("a=simulcast:");
     this.#negotiated = performance.now();
@@ -220,9 +222,9 @@ export class Peer extends EventTarget {
     this.#shape();
   }
 
-  /** The bridge says which encodings of a source somebody takes; the last word about a source counts. */
-  demand(source, encodings) {
-    if (!(source in this.#senders)) return;
+  /** The bridge says which encodings of a source somebody takes; the last word about a source of this leg counts. */
+  demand({ leg, source, encodings }) {
+    if (leg !== this.#leg || !(source in this.#senders)) return;
     this.#demands[source] = encodings;
     this.#shape();
   }

@@ -69,7 +69,7 @@ export class Session extends EventTarget {
       this.layout = message.slots;
       this.#emit("layout");
     });
-    on("demand", (message) => this.peer.demand(message.source, message.encodings));
+    on("demand", (message) => this.peer.demand(message));
     on("stats", (message) => {
       this.stats = message.people;
       this.#emit("stats");

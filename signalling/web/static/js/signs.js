@@ -19,9 +19,9 @@ export class Signs {
     on(window, "offline", () => this.#sign(false));
     on(window, "pageshow", () => this.#sign(false));
     on(document, "resume", () => this.#sign(false));
-    let network = navigator.connection?.type; // unknown on computers; what else changes of it are estimates
+    let network = navigator.connection?.type; // what else changes of it are estimates
     on(navigator.connection, "change", () => {
-      this.#sign(network !== navigator.connection.type);
+      if (network !== navigator.connection.type) this.#sign(true);
       network = navigator.connection.type;
     });
     on(document, "visibilitychange", () => {
