@@ -114,7 +114,6 @@ def test_the_clients_transport_is_read(peer: str) -> None:
     assert f"a=ice-ufrag:{answer.remote.ufrag}" in recorded(peer).splitlines()
     assert f"a=ice-pwd:{answer.remote.pwd}" in recorded(peer).splitlines()
     assert answer.remote.setup == "actpass"
-    assert answer.leg.ice.remote_ufrag == answer.remote.ufrag
     for fingerprint in answer.remote.fingerprints:
         assert f"a=fingerprint:{fingerprint.algorithm} {fingerprint.value}" in recorded(peer).splitlines()
     assert answer.remote.pwd not in repr(answer)
@@ -273,7 +272,6 @@ def test_an_ice_restart_keeps_slots_and_ssrcs() -> None:
     assert again.leg.places == first.places
     assert again.leg.slots == first.slots
     assert again.leg.version == 2
-    assert again.leg.ice.remote_ufrag == f"new{first.ice.remote_ufrag}"
     assert again.sdp.splitlines()[1].split()[1:3] == [
         answered(recorded("firefox")).sdp.splitlines()[1].split()[1],
         "2",

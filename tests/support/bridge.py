@@ -29,16 +29,14 @@ from transcode.tones import identity_of, tone_for
 # How long anything may take on a machine that is busy with other work; every wait ends as soon as it can.
 PATIENCE_S: Final = 60.0
 # Counts what a page negotiates, on a property that no page script reads.
-COUNT_NEGOTIATIONS: Final = """(() => {
-    const { prototype } = window.RTCPeerConnection;
-    window.__negotiated = { setLocalDescription: 0, setRemoteDescription: 0 };
-    for (const name of Object.keys(window.__negotiated)) {
-        const original = prototype[name];
-        prototype[name] = function (...given) {
-            window.__negotiated[name] += 1;
-            return original.apply(this, given);
-        };
-    }
+COUNT_OFFERS: Final = """(() => {
+    const { prototype } = window.WebSocket;
+    const { send } = prototype;
+    window.__offers = 0;
+    prototype.send = function (text) {
+        if (JSON.parse(text).type === "offer") window.__offers += 1;
+        return send.call(this, text);
+    };
 })();"""
 
 
@@ -142,7 +140,7 @@ class House:
         """A browser context whose camera and microphone are those of this identity."""
         context = await browser.new_context(locale="en-GB", viewport={"width": 1280, "height": 800})
         self.stack.push_async_callback(context.close)
-        for script in (COUNT_NEGOTIATIONS, *scripts, init_script(identity)):
+        for script in (COUNT_OFFERS, *scripts, init_script(identity)):
             await context.add_init_script(script)
         return context
 
@@ -220,9 +218,9 @@ class Viewer:
         })()"""
         return int(await self.page.evaluate(script))
 
-    async def negotiations(self) -> dict[str, int]:
-        """How often the page has set a description since it was loaded."""
-        return dict(await self.page.evaluate("window.__negotiated"))
+    async def offers(self) -> int:
+        """How often the page has made the bridge an offer since it was loaded."""
+        return int(await self.page.evaluate("window.__offers"))
 
     def track(self, participant: str, source: str) -> str:
         """JavaScript for the receiving track of somebody's source, by the layout."""

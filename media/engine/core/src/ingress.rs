@@ -4,7 +4,7 @@ use crate::api::{Codec, Event, Kind, Site};
 use crate::contain::strike;
 use crate::encoding::Encoding;
 use crate::forward::Ready;
-use crate::ice::CheckRefused;
+use crate::ice::{self, CheckRefused};
 use crate::leg::Leg;
 use crate::outbox::Outbox;
 use crate::receive::Arrival;
@@ -155,8 +155,8 @@ impl Shard {
             self.row.stun_malformed += 1;
             return;
         };
-        let ufrag = message.username().and_then(|name| name.split_once(':'));
-        let Some(&index) = ufrag.and_then(|(local, _)| self.by_ufrag.get(local)) else {
+        let name = message.username().and_then(ice::named);
+        let Some(&index) = name.and_then(|name| self.by_ufrag.get(name)) else {
             self.row.stun_unknown_user += 1;
             return;
         };
@@ -190,6 +190,8 @@ impl Shard {
         }
         if checked.connected {
             self.handle_connected(now, index, out);
+        } else if checked.new_address {
+            self.heed_move(now, index, from, out);
         }
     }
 

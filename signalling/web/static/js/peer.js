@@ -3,11 +3,14 @@
 
 import { PlayoutBuffer } from "./buffer.js";
 import { cameraOffers, contentOffers, firstTaken, ladder, send, shape } from "./encodings.js";
-import { Flow, LOOK_MS, received } from "./flow.js";
+import { Flow, heard, LOOK_MS, received } from "./flow.js";
+import { answerFor, roundTrip } from "./restart.js";
 
 const RESTART_MS = 5000;
 const SETTLE_MS = 1500; // a negotiation that is no older may still find a way
 const SOON_MS = 400; // packets that come at all come within that time
+const POLL_MS = 40;
+const TRY_MS = { least: 500, trips: 3, growth: 1.5, most: 4000 }; // how long a restart of ICE has to bring packets
 const SIZE_MS = 2000; // how soon a camera that was turned is noticed
 const SOURCES = ["mic", "camera", "content"];
 
@@ -22,17 +25,6 @@ export function bridgeCodecs(codecs) {
 }
 
 /**
- * What tells one leg of the bridge from another in its answers: the SSRCs of its slots, and its DTLS fingerprint.
- * If they change, the bridge has made a new leg, and the old DTLS association is of no use.
- */
-export function legMark(sdp) {
-  const lines = sdp.split(/\r?\n/);
-  const ssrcs = lines.map((line) => line.match(/^a=ssrc:(\d+)/)?.[1]).filter(Boolean);
-  const prints = lines.filter((line) => line.startsWith("a=fingerprint:"));
-  return JSON.stringify([...new Set([...ssrcs, ...prints])].sort());
-}
-
-/**
  * Events: `state` when `connected` may have changed, `receivers` when the slots are new, `doubt` when the
  * network may be away or another one, `stuck` when nothing but a new connection can help.
  */
@@ -44,7 +36,11 @@ export class Peer extends EventTarget {
   #senders = {};
   #demands = {};
   #shaping = Promise.resolve();
-  #mark = null;
+  #leg = null; // by the bridge's word
+  #answer = null; // the bridge's last one, as it came
+  #restarts = 0; // of ICE since then
+  #seeking = false;
+  #hurry = null; // ends the pause before the next restart
   #timer = 0;
   #buffer = null;
   #several = false;
@@ -52,6 +48,7 @@ export class Peer extends EventTarget {
   #flow = null;
   #looks = 0;
   #negotiated = -SETTLE_MS;
+  #trip = 0;
   #turn = Promise.resolve();
 
   /** `offer({sdp, sources})` sends the offer and resolves to the answer. */
@@ -65,15 +62,12 @@ export class Peer extends EventTarget {
     return this.pc?.connectionState === "connected";
   }
 
-  /** After each join. A connection that lives is kept and asked to find its way anew; else a new one is made. */
+  /** After each join. A connection whose leg the bridge still has is kept, if need be on another way; else a new one is made. */
   async joined(welcome) {
     this.#welcome = welcome;
-    await this.restart();
-  }
-
-  /** Media is gone though the line to the bridge is up: find its way anew. */
-  async restart() {
-    await this.#inTurn(() => (this.#mayLive() ? this.#again() : this.#fresh()));
+    if (this.#leg === null || this.#leg !== welcome.leg || !this.#mayLive()) return this.renew();
+    this.#watch();
+    return this.#seek(SOON_MS);
   }
 
   /** Whether there is a connection that only lacks a way: its DTLS association outlives ICE. */
@@ -83,22 +77,68 @@ export class Peer extends EventTarget {
     return this.pc !== null && !ended.includes(dtls) && (dtls === "connected" || !ended.includes(this.pc.connectionState));
   }
 
+  /** There is a sign that the network may be back, or is `surely` another one: what is under way is begun anew. */
+  async seek(surely) {
+    if (this.#seeking) this.#hurry?.();
+    else await this.#seek(surely ? null : SOON_MS);
+  }
+
+  /**
+   * Restart ICE until packets come, first if none do within `patience` ms; null does not wait for that, since the old path
+   * serves until there is another. The bridge is not asked (PROTOCOL.md, 7): what it said last is good for any path, and
+   * there may be no line to it.
+   */
+  async #seek(patience) {
+    if (this.#seeking || !this.pc || this.#settling) return;
+    this.#seeking = true;
+    try {
+      for (let tries = 0; this.#mayLive() && (patience === null || !(await this.#comes(patience))); tries += 1) {
+        if (tries === 0) this.#watch();
+        await this.#restart();
+        patience = Math.min(TRY_MS.most, (TRY_MS.least + TRY_MS.trips * this.#trip) * TRY_MS.growth ** tries);
+      }
+    } finally {
+      this.#seeking = false;
+    }
+    if (this.pc && !this.#mayLive()) this.dispatchEvent(new Event("stuck"));
+  }
+
   /** Nothing else has helped: make another connection. */
   async renew() {
     await this.#inTurn(() => this.#fresh());
   }
 
   /** Resolves to whether packets come; true too where none are to be expected. */
-  async flows() {
+  flows() {
+    return this.#comes(SOON_MS);
+  }
+
+  /** The same within so many milliseconds, or until there is another sign that they may. */
+  async #comes(milliseconds) {
     const { pc } = this;
-    if (!pc || performance.now() - this.#negotiated < SETTLE_MS) return true; // a way is being found
-    if (!["connected", "completed"].includes(pc.iceConnectionState)) return false;
-    if (!this.#flow.lively) return true;
-    const before = received(await pc.getStats());
-    await new Promise((done) => {
-      setTimeout(done, SOON_MS);
-    });
-    return pc !== this.pc || received(await pc.getStats()) > before;
+    if (!pc || this.#settling) return true;
+    if (!this.#mayLive()) return false;
+    const count = this.#flow.lively ? received : heard;
+    if (!this.#flow.lively && ["connected", "completed"].includes(pc.iceConnectionState)) return true;
+    const before = count(await pc.getStats());
+    const end = performance.now() + milliseconds;
+    let hurried = false;
+    while (!hurried && performance.now() < end) {
+      await new Promise((done) => {
+        this.#hurry = () => { hurried = true; };
+        setTimeout(done, POLL_MS);
+      });
+      if (pc !== this.pc) return true;
+      const stats = await pc.getStats();
+      this.#trip = roundTrip(stats) ?? this.#trip;
+      if (count(stats) > before) return true;
+    }
+    return false;
+  }
+
+  /** A first way is being found. */
+  get #settling() {
+    return !this.connected && performance.now() - this.#negotiated < SETTLE_MS;
   }
 
   /** One negotiation at a time; a failed one does not stop the next. */
@@ -108,13 +148,15 @@ export class Peer extends EventTarget {
     return run;
   }
 
-  async #again() {
-    const kept = await this.#negotiate({ iceRestart: true }).catch((error) => {
-      if (error.code === "offline" || error.code === "timeout") throw error;
-      return false;
+  /** Restart ICE with the bridge's last answer, which is given another name for it and other ranks for its paths. */
+  #restart() {
+    const pc = this.pc;
+    return this.#inTurn(async () => {
+      if (pc !== this.pc || pc.signalingState !== "stable" || this.#answer === null) return;
+      this.#restarts += 1;
+      await pc.setLocalDescription(await pc.createOffer({ iceRestart: true }));
+      await pc.setRemoteDescription({ type: "answer", sdp: answerFor(this.#answer, this.#restarts) });
     });
-    if (kept) this.#watch();
-    else await this.#fresh();
   }
 
   async #fresh() {
@@ -130,7 +172,7 @@ export class Peer extends EventTarget {
     this.#looks = setInterval(() => this.#look(), LOOK_MS);
     this.#addSources(pc);
     this.#addSlots(pc, this.#welcome.slots);
-    await this.#negotiate({});
+    await this.#negotiate();
   }
 
   #addSources(pc) {
@@ -155,23 +197,19 @@ export class Peer extends EventTarget {
     }
   }
 
-  /** Resolves to false if the answer comes from another leg than the connection was made with. */
-  async #negotiate(options) {
+  async #negotiate() {
     const pc = this.pc;
-    if (!pc) return true; // closed while this waited for its turn
-    await pc.setLocalDescription(await pc.createOffer(options));
+    await pc.setLocalDescription(await pc.createOffer());
     const sources = Object.fromEntries(SOURCES.map((source) => [source, this.#senders[source].mid]));
-    const { sdp } = await this.#offer({ sdp: pc.localDescription.sdp, sources });
-    if (pc !== this.pc || pc.signalingState === "closed") return true;
-    const mark = legMark(sdp);
-    if (this.#mark !== null && mark !== this.#mark) return false;
-    await pc.setRemoteDescription({ type: "answer", sdp });
-    this.#mark = mark;
+    const { sdp, leg } = await this.#offer({ sdp: pc.localDescription.sdp, sources });
+    if (pc !== this.pc || pc.signalingState === "closed") return;
+    this.#leg = leg;
+    await pc.setRemoteDescription({ type: "answer", sdp: answerFor(sdp, 0) });
+    this.#answer = sdp;
     this.#several = sdp.includes("a=simulcast:");
     this.#negotiated = performance.now();
     this.#shape();
     this.dispatchEvent(new Event("receivers"));
-    return true;
   }
 
   /** Put the current local tracks on their senders; never a new offer. */
@@ -184,9 +222,9 @@ export class Peer extends EventTarget {
     this.#shape();
   }
 
-  /** The bridge says which encodings of a source somebody takes; the last word about a source counts. */
-  demand(source, encodings) {
-    if (!(source in this.#senders)) return;
+  /** The bridge says which encodings of a source somebody takes; the last word about a source of this leg counts. */
+  demand({ leg, source, encodings }) {
+    if (leg !== this.#leg || !(source in this.#senders)) return;
     this.#demands[source] = encodings;
     this.#shape();
   }
@@ -218,12 +256,12 @@ export class Peer extends EventTarget {
 
   #stateChanged() {
     const state = this.pc.connectionState;
-    if (state === "failed" || state === "disconnected") this.dispatchEvent(new Event("doubt"));
+    if (state === "failed" || state === "disconnected") this.#doubt();
     else if (state === "connected") clearTimeout(this.#timer);
     this.dispatchEvent(new Event("state"));
   }
 
-  /** After an ICE restart: if it does not help, nothing but a new connection will. */
+  /** If restarts of ICE do not help, nothing but a new connection will. */
   #watch() {
     clearTimeout(this.#timer);
     const pc = this.pc;
@@ -238,7 +276,12 @@ export class Peer extends EventTarget {
     const stats = await pc.getStats();
     if (pc !== this.pc) return;
     this.#buffer.take(stats);
-    if (this.#flow.take(performance.now(), received(stats))) this.dispatchEvent(new Event("doubt"));
+    if (this.#flow.take(performance.now(), received(stats))) this.#doubt();
+  }
+
+  #doubt() {
+    this.dispatchEvent(new Event("doubt"));
+    this.#seek(0).catch(() => {}); // a connection that was closed meanwhile
   }
 
   close() {
@@ -247,7 +290,9 @@ export class Peer extends EventTarget {
     clearInterval(this.#sizes);
     this.pc?.close();
     this.pc = null;
-    this.#mark = null;
+    this.#leg = null;
+    this.#answer = null;
+    this.#restarts = 0;
     this.#senders = {};
     this.#demands = {};
   }

@@ -23,8 +23,6 @@ export class Session extends EventTarget {
   #resume;
   #selfMutes = 0;
   #signs = new Signs((sure) => this.#doubt(sure));
-  #doubts = 0;
-  #doubting = false;
   #told = new Map();
   #released = false;
 
@@ -71,7 +69,7 @@ export class Session extends EventTarget {
       this.layout = message.slots;
       this.#emit("layout");
     });
-    on("demand", (message) => this.peer.demand(message.source, message.encodings));
+    on("demand", (message) => this.peer.demand(message));
     on("stats", (message) => {
       this.stats = message.people;
       this.#emit("stats");
@@ -91,8 +89,8 @@ export class Session extends EventTarget {
     this.media.addEventListener("change", () => this.#mediaChanged());
     this.peer.addEventListener("state", () => this.#emit("media"));
     this.peer.addEventListener("receivers", () => this.#emit("receivers"));
-    this.peer.addEventListener("doubt", () => this.#doubt(false));
-    this.peer.addEventListener("stuck", () => this.#rescue(() => this.peer.renew()));
+    this.peer.addEventListener("doubt", () => this.#channel.probe());
+    this.peer.addEventListener("stuck", () => this.#renew());
   }
 
   /** In this object too: where storage is forbidden, it lasts at least until the page is reloaded. */
@@ -182,30 +180,16 @@ export class Session extends EventTarget {
     this.#emit("media");
   }
 
-  /**
-   * The network may be away, back or another one. If the bridge answers and media does not flow, its way has to be found
-   * anew; if the bridge does not answer, the offer that follows the next join does that.
-   */
-  async #doubt(sure) {
-    this.#doubts += 1;
-    if (this.#doubting) {
-      this.#channel.probe(sure); // what is under way may have been begun too early
-      return;
-    }
-    this.#doubting = true;
-    try {
-      for (let seen = 0; seen !== this.#doubts;) {
-        seen = this.#doubts;
-        if ((await this.#channel.probe(sure)) && !(await this.peer.flows())) await this.#rescue(() => this.peer.restart());
-      }
-    } finally {
-      this.#doubting = false;
-    }
+  /** The network may be away, back or another one: line and media find their ways apart from each other. */
+  #doubt(sure) {
+    this.#channel.probe(sure);
+    this.peer.seek(sure).catch((error) => this.#mediaFailed(error));
   }
 
-  async #rescue(act) {
-    if (!this.#channel.joined) return; // a rejoin makes an offer anyway
-    await act().catch((error) => this.#mediaFailed(error));
+  /** Media has found no way. If the bridge answers and it still has none, another connection is needed. */
+  async #renew() {
+    if (!(await this.#channel.probe()) || (await this.peer.flows())) return; // a rejoin looks after it anyway
+    await this.peer.renew().catch((error) => this.#mediaFailed(error));
   }
 
   #mediaFailed(error) {
