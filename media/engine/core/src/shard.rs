@@ -108,8 +108,7 @@ impl Shard {
 
     /// Reads a little of everything that is needed for each sender: see [`touch`](Self::touch).
     fn touch_senders(&self, batch: &[Datagram<'_>]) {
-        let stream = |of: &Datagram<'_>| (of.from, ssrc_of(of.data));
-        let turns = batch.chunk_by(|a, b| stream(a) == stream(b));
+        let turns = batch.chunk_by(|a, b| a.from == b.from && ssrc_of(a.data) == ssrc_of(b.data));
         let streams = turns.filter_map(|turn| {
             let index = self.by_address.get(&turn[0].from)?;
             Some((self.leg(*index)?, ssrc_of(turn[0].data)))
