@@ -36,6 +36,7 @@ from media.lines import (
     SendLineDtls,
     SetLineKeys,
     SetRemote,
+    WantKeyFrame,
 )
 from media.sdp.calls import CallOffer, CallPolicy, LineAgreement, LocalLine, Written, agree_lines, answer, read
 from media.sdp.calls.agreement import ByDtls
@@ -139,6 +140,13 @@ class Calls:
             # To the peer it is the same session all the same (RFC 3264 section 8).
             made.session, made.version = known.session, known.version + 1
         return leg, self._write(wanted, made)
+
+    def want_key_frame(self, leg: int) -> None:
+        """Pass on a wish for a key frame that did not come by RTCP."""
+        known = self._calls.get(leg)
+        for slot in known.description.slots if known is not None else ():
+            if slot.kind == "video":
+                self._submit(leg, WantKeyFrame(leg=leg, slot=slot.slot))
 
     def description(self, leg: int) -> CallDescription:
         """What was settled for a leg."""
@@ -321,6 +329,8 @@ def _command(line: _Line) -> Line:
         protection=_protection(agreement, local),
         sources=(_source(agreement),),
         slots=(line.slot,),
+        feedback=agreement.feedback,
+        max_bitrate=agreement.line.max_bitrate if agreement.source == CAMERA else None,
     )
 
 

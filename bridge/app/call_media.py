@@ -5,7 +5,7 @@ from typing import Protocol
 
 from bridge.app.ports import Clock
 from bridge.app.reception import Prompt
-from media.api import ConsentLost, Digit, Event
+from media.api import ConsentLost, Digit, Event, KeyFrameWanted
 from media.calls import CallDescription, Calls
 from media.description import LegDescription
 from media.legs import Legs
@@ -39,7 +39,8 @@ class CallLegs:
         self._calls.close(leg)
 
     def want_key_frame(self, leg: int) -> None:
-        """Not passed on yet: RTCP does it."""
+        """Pass a wish on that did not come by RTCP."""
+        self._calls.want_key_frame(leg)
 
     def say(self, leg: int, prompt: Prompt) -> None:
         """Nothing is heard yet: what is to be said is decided, and there is no voice."""
@@ -50,6 +51,9 @@ class Callers(Protocol):
 
     def pressed(self, leg: int, key: str) -> None:
         """A key came as RTP."""
+
+    def key_frame_wanted(self, leg: int) -> None:
+        """One is needed of a peer that heeds no request by RTCP."""
 
     def silent(self, leg: int) -> None:
         """Nothing has come from the peer for half a minute."""
@@ -95,9 +99,11 @@ class EveryLeg:
         """Take one event of the engine."""
         self._calls.handle_event(event, now)
         callers = self._callers()
-        if isinstance(event, Digit):
-            if callers is not None:
+        if isinstance(event, Digit | KeyFrameWanted):
+            if callers is not None and isinstance(event, Digit):
                 callers.pressed(event.leg, event.key)
+            elif callers is not None:
+                callers.key_frame_wanted(event.leg)
             return
         if isinstance(event, ConsentLost) and callers is not None:
             callers.silent(event.leg)

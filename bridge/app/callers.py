@@ -89,6 +89,11 @@ class CallerDoor:
         if (visit := self._at(leg)) is not None:
             visit.pressed(key)
 
+    def key_frame_wanted(self, leg: int) -> None:
+        """Have the peer asked in its protocol's own way."""
+        if (visit := self._at(leg)) is not None:
+            visit.want_key_frame()
+
     def silent(self, leg: int) -> None:
         """Take a call for lost of which nothing is heard."""
         if (visit := self._at(leg)) is not None:

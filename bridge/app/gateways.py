@@ -88,6 +88,11 @@ class Gateways:
         for one in self.running.values():
             one.door.pressed(leg, key)
 
+    def key_frame_wanted(self, leg: int) -> None:
+        """Have a peer asked in its protocol's own way."""
+        for one in self.running.values():
+            one.door.key_frame_wanted(leg)
+
     def silent(self, leg: int) -> None:
         """Take a call for lost of which nothing is heard."""
         for one in self.running.values():

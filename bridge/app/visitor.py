@@ -135,6 +135,11 @@ class Visitor:
             self._desk.media.answered(self.leg, description)
             self._bring_in_line()
 
+    def want_key_frame(self) -> None:
+        """Ask the peer, in its protocol's own way."""
+        if not self._over:
+            self._call.want_key_frame()
+
     def silent(self) -> None:
         """Hang up: nothing comes from the peer any more, whatever its signalling says."""
         if self._over:

@@ -355,6 +355,8 @@ async def test_hold_keys_and_key_frames_reach_media_only_during_the_call() -> No
     visit = await home.come()
     visit.held(held=True)
     visit.wants_key_frame()
+    home.door.key_frame_wanted(visit.leg or 0)
+    assert home.phone.key_frames == 1
     visit.answered("v=0")
     visit.declined()
     leg = visit.leg
@@ -364,8 +366,10 @@ async def test_hold_keys_and_key_frames_reach_media_only_during_the_call() -> No
     visit.wants_key_frame()
     visit.answered("v=0")
     visit.established()
+    visit.want_key_frame()
     visit.pressed("1")
     visit.ended(lost=True)
+    assert home.phone.key_frames == 1
     with pytest.raises(MediaRefused):
         visit.describe("v=0")
     assert (home.media.wanted, home.media.answers) == ([leg], ["v=0"])

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from media.description import CAMERA, MIC
-from media.lines import Plain, Remote
+from media.lines import Feedback, Plain, Remote
 from media.sdp.calls.crypto import Crypto, best
 from media.sdp.calls.reader import CallLine, CallOffer
 from media.sdp.codecs import Agreed, Capabilities, agree
@@ -14,6 +14,7 @@ from media.sdp.offer import Direction, Fingerprint, MediaLine
 KEYED_BY_DTLS: Final = frozenset({"UDP/TLS/RTP/SAVP", "UDP/TLS/RTP/SAVPF"})
 SECURED: Final = frozenset({"RTP/SAVP", "RTP/SAVPF"})
 OPEN: Final = frozenset({"RTP/AVP", "RTP/AVPF"})
+TMMBR: Final = "ccm tmmbr"
 SLIDES: Final = frozenset({"slides", "alt"})
 
 
@@ -45,6 +46,7 @@ class LineAgreement:
     agreed: tuple[Agreed, ...]
     protection: Protection
     remote: Remote = field(repr=False)
+    feedback: Feedback
 
     @property
     def sends(self) -> bool:
@@ -99,7 +101,14 @@ def _agree(number: int, line: CallLine, source: int, policy: CallPolicy, seen_at
     agreed = agree(_as_media_line(line), policy.capabilities, transport_cc=False)
     if protection is None or not agreed:
         return None
-    return LineAgreement(number, line, source, agreed, protection, _remote(line, seen_at))
+    return LineAgreement(number, line, source, agreed, protection, _remote(line, seen_at), _feedback(line, agreed))
+
+
+def _feedback(line: CallLine, agreed: tuple[Agreed, ...]) -> Feedback:
+    """What the peer heeds for the formats that are taken."""
+    taken = {item.format.pt for item in agreed}
+    offered = {one for codec in line.codecs if codec.pt in taken for one in codec.feedback}
+    return Feedback(pli="nack pli" in offered, fir="ccm fir" in offered, tmmbr=TMMBR in offered)
 
 
 def _protection(line: CallLine, policy: CallPolicy) -> Protection | None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from media.description import CAMERA
-from media.sdp.calls.agreement import ByDtls, LineAgreement
+from media.sdp.calls.agreement import TMMBR, ByDtls, LineAgreement
 from media.sdp.calls.crypto import Crypto
 from media.sdp.calls.reader import CallLine, CallOffer
 from media.sdp.writer import format_lines, payload_types
@@ -69,4 +69,6 @@ def _taken(agreement: LineAgreement, local: LocalLine, written: Written, max_bit
         # Feedback is repeated in profiles without it as well (RFC 4585 section 4.2): many peers offer and want it
         # so.
         lines += format_lines(item)
+    if agreement.feedback.tmmbr:
+        lines.append(f"a=rtcp-fb:* {TMMBR}")
     return lines

@@ -23,6 +23,7 @@ STATIC: Final = {0: ("pcmu", 8000), 3: ("gsm", 8000), 8: ("pcma", 8000), 9: ("g7
 _M: Final = re.compile(
     r"m=([A-Za-z0-9-]{1,32}) ([0-9]{1,5})(?:/[0-9]{1,5})? ([A-Za-z0-9/]{1,64})((?: [^\s]{1,64}){1,64})"
 )
+_B: Final = re.compile(r"b=(TIAS|AS):([0-9]{1,10})")
 _C: Final = re.compile(r"c=IN IP[46] ([0-9A-Fa-f.:]{2,45})(?:/[0-9/]{1,10})?")
 _RTPMAP: Final = re.compile(r"([0-9]{1,3}) ([A-Za-z0-9._-]{1,64})/([0-9]{1,7})(?:/([0-9]{1,3}))?")
 _FMTP: Final = re.compile(r"([0-9]{1,3}) (.{1,1000})")
@@ -56,6 +57,8 @@ class CallLine:
     setup: Setup | None = None
     content: str = ""
     max_ptime_ms: int | None = None
+    max_bitrate: int | None = None
+    """What the writer takes at the most, in bit/s (RFC 3890, RFC 8866 section 5.8)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +88,9 @@ def _media(session: CallLine, section: list[str]) -> CallLine:
     if match is None or int(match[2]) >= 2**16:
         raise SdpError("sdp_invalid", "An m-line is malformed.")
     formats = tuple(match[4].split())
-    line = replace(session, kind=match[1].lower(), port=int(match[2]), profile=match[3], formats=formats)
+    # A limit above all m-lines is for all of them together, which says nothing of one.
+    line = replace(session, max_bitrate=None)
+    line = replace(line, kind=match[1].lower(), port=int(match[2]), profile=match[3], formats=formats)
     line = _attributes(line, section[1:])
     return replace(line, codecs=_codecs(formats, section)) if line.kind in ("audio", "video") else line
 
@@ -96,6 +101,8 @@ def _attributes(line: CallLine, section: list[str]) -> CallLine:
     for one in section:
         if (match := _C.fullmatch(one)) is not None:
             line = replace(line, host=_address(match[1]))
+        elif (match := _B.fullmatch(one)) is not None:
+            line = replace(line, max_bitrate=_least(line.max_bitrate, match))
         elif one.startswith("a="):
             name, _, value = one[2:].partition(":")
             if name == "fingerprint":
@@ -122,6 +129,12 @@ def _attribute(line: CallLine, name: str, value: str) -> CallLine:
         case "maxptime" if re.fullmatch("[0-9]{1,4}", value):
             line = replace(line, max_ptime_ms=int(value))
     return line
+
+
+def _least(before: int | None, match: re.Match[str]) -> int | None:
+    """Of several limits the lowest; 0 is how some say that there is none."""
+    found = int(match[2]) * (1_000 if match[1] == "AS" else 1)
+    return before if not found else min(found, before or found)
 
 
 def _setup(value: str) -> Setup | None:

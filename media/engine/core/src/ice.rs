@@ -74,12 +74,11 @@ impl IceLite {
         Self::new(IceParams {
             local_ufrag: none(),
             local_pwd: none(),
-            remote_ufrag: none(),
         })
     }
 
     /// Lets packets go there from now on, where no check decides that.
-    pub fn select(&mut self, to: Option<SocketAddr>) {
+    pub fn point_at(&mut self, to: Option<SocketAddr>) {
         self.selected = to;
     }
 
