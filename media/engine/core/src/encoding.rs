@@ -4,6 +4,7 @@
 use crate::api::{EncodingSpec, Kind};
 use crate::cache::{PacketCache, Size};
 use crate::keyframe::KeyFrameRequests;
+use crate::parameters::ParameterSets;
 use crate::rates::Rates;
 use crate::receive::ReceiveRegister;
 use crate::red::split::Timeline;
@@ -83,6 +84,8 @@ pub struct Encoding {
     kept_for: Micros,
     /// Until when payload is kept for slots in which later packets carry it.
     carried_until: Micros,
+    /// Parameter sets of H.264, once any have come.
+    pub(crate) parameters: Option<Box<ParameterSets>>,
     /// Times of recent packets, where redundancy may come in.
     pub(crate) timeline: Option<Box<Timeline>>,
 }
@@ -106,6 +109,7 @@ impl Encoding {
             epoch: 0,
             kept_for: KEPT.0,
             carried_until: Micros(0),
+            parameters: None,
             timeline: takes_red.then(Box::default),
         }
     }
