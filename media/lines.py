@@ -80,13 +80,18 @@ class Feedback(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
-    """One media line of a leg; `max_bitrate` is what the peer takes of pictures at the most, in bit/s (`b=TIAS`)."""
+    """One media line of a leg.
+
+    `parameter_sets` are those of the peer's H.264 that its description holds (`sprop-parameter-sets`, RFC 6184 section
+    8.1), each a NAL unit; `max_bitrate` is what the peer takes of pictures at the most, in bit/s (`b=TIAS`).
+    """
 
     ports: LinePorts
     remote: Remote
     protection: Protection
     sources: tuple[Source, ...]
     slots: tuple[Slot, ...]
+    parameter_sets: tuple[bytes, ...] = ()
     feedback: Feedback = Feedback()
     max_bitrate: int | None = None
 

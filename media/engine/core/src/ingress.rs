@@ -462,6 +462,11 @@ impl Encoding {
                 self.height = size.map_or(self.height, |(_, height)| height);
                 ready.vp8.is_some_and(|d| d.is_key_frame)
             }
+            Codec::H264 => {
+                let sets = self.parameters.get_or_insert_default();
+                ready.lacks_parameters = sets.heed(ready.timestamp, payload);
+                codec.starts_key_frame(payload)
+            }
             other => other.starts_key_frame(payload),
         };
         let temporal = ready.vp8.and_then(|d| d.temporal);

@@ -45,6 +45,7 @@ pub mod missing;
 pub mod outage;
 mod outbox;
 pub mod pacer;
+mod parameters;
 pub mod random;
 pub mod rates;
 pub mod ration;

@@ -89,6 +89,7 @@ impl Phone {
                 pli: true,
                 ..Feedback::default()
             },
+            parameter_sets: Vec::new(),
             max_bitrate: None,
 
             sources: vec![SourceSpec {

@@ -76,6 +76,10 @@ pub struct LineSpec {
     pub sources: Vec<SourceSpec>,
     /// What it takes there.
     pub slots: Vec<SlotSpec>,
+    /// Parameter sets of the peer's H.264 that its description holds (`sprop-parameter-sets`, RFC 6184 section 8.1), each a
+    /// NAL unit.
+    #[serde(default)]
+    pub parameter_sets: Vec<serde_bytes::ByteBuf>,
     /// How the peer may be asked for key frames and rates.
     #[serde(default)]
     pub feedback: Feedback,

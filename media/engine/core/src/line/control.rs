@@ -7,6 +7,7 @@ use crate::control::are_sound;
 use crate::ice::IceLite;
 use crate::leg::Leg;
 use crate::outbox::{Outbox, Way};
+use crate::parameters::ParameterSets;
 use crate::shard::Shard;
 use crate::slot::Slot;
 use crate::time::Micros;
@@ -209,6 +210,16 @@ impl Leg {
                 leg.outbound = Some(local.outbound()?);
             }
             Protection::Dtls => {}
+        }
+        if !spec.parameter_sets.is_empty() {
+            for encoding in leg
+                .sources
+                .iter_mut()
+                .flat_map(|source| &mut source.encodings)
+            {
+                let sets = spec.parameter_sets.iter().map(|set| &set[..]);
+                encoding.parameters = Some(Box::new(ParameterSets::given(sets)));
+            }
         }
         leg.port = spec.ports.rtp;
         leg.ice.point_at(Some(spec.remote.rtp));

@@ -133,6 +133,7 @@ impl PhoneLine {
                 pli: true,
                 ..Feedback::default()
             },
+            parameter_sets: Vec::new(),
             max_bitrate: None,
             sources: vec![SourceSpec {
                 source: number as u16,
