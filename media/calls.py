@@ -329,6 +329,7 @@ def _command(line: _Line) -> Line:
         protection=_protection(agreement, local),
         sources=(_source(agreement),),
         slots=(line.slot,),
+        parameter_sets=agreement.parameter_sets,
         feedback=agreement.feedback,
         max_bitrate=agreement.line.max_bitrate if agreement.source == CAMERA else None,
     )

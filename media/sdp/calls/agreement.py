@@ -1,5 +1,8 @@
 """Which m-lines of a call are taken, as what, and how each is protected."""
 
+import base64
+import binascii
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -14,6 +17,8 @@ from media.sdp.offer import Direction, Fingerprint, MediaLine
 KEYED_BY_DTLS: Final = frozenset({"UDP/TLS/RTP/SAVP", "UDP/TLS/RTP/SAVPF"})
 SECURED: Final = frozenset({"RTP/SAVP", "RTP/SAVPF"})
 OPEN: Final = frozenset({"RTP/AVP", "RTP/AVPF"})
+MOST_SETS: Final = 8
+LARGEST_SET: Final = 512
 TMMBR: Final = "ccm tmmbr"
 SLIDES: Final = frozenset({"slides", "alt"})
 
@@ -47,6 +52,7 @@ class LineAgreement:
     protection: Protection
     remote: Remote = field(repr=False)
     feedback: Feedback
+    parameter_sets: tuple[bytes, ...]
 
     @property
     def sends(self) -> bool:
@@ -101,7 +107,16 @@ def _agree(number: int, line: CallLine, source: int, policy: CallPolicy, seen_at
     agreed = agree(_as_media_line(line), policy.capabilities, transport_cc=False)
     if protection is None or not agreed:
         return None
-    return LineAgreement(number, line, source, agreed, protection, _remote(line, seen_at), _feedback(line, agreed))
+    return LineAgreement(
+        number=number,
+        line=line,
+        source=source,
+        agreed=agreed,
+        protection=protection,
+        remote=_remote(line, seen_at),
+        feedback=_feedback(line, agreed),
+        parameter_sets=_parameter_sets(line, agreed),
+    )
 
 
 def _feedback(line: CallLine, agreed: tuple[Agreed, ...]) -> Feedback:
@@ -109,6 +124,17 @@ def _feedback(line: CallLine, agreed: tuple[Agreed, ...]) -> Feedback:
     taken = {item.format.pt for item in agreed}
     offered = {one for codec in line.codecs if codec.pt in taken for one in codec.feedback}
     return Feedback(pli="nack pli" in offered, fir="ccm fir" in offered, tmmbr=TMMBR in offered)
+
+
+def _parameter_sets(line: CallLine, agreed: tuple[Agreed, ...]) -> tuple[bytes, ...]:
+    """What a peer tells of its H.264 beside its pictures (RFC 6184 section 8.1), as far as it can be read."""
+    taken = {item.format.pt for item in agreed if item.format.codec == "h264"}
+    texts = [codec.parameters.get("sprop-parameter-sets", "") for codec in line.codecs if codec.pt in taken]
+    sets = []
+    for text in [one for listed in texts for one in listed.split(",")][:MOST_SETS]:
+        with suppress(binascii.Error, ValueError):
+            sets.append(base64.b64decode(text, validate=True))
+    return tuple(one for one in dict.fromkeys(sets) if 0 < len(one) <= LARGEST_SET)
 
 
 def _protection(line: CallLine, policy: CallPolicy) -> Protection | None:
