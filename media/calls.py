@@ -38,9 +38,20 @@ from media.lines import (
     SetRemote,
     WantKeyFrame,
 )
-from media.sdp.calls import CallOffer, CallPolicy, LineAgreement, LocalLine, Written, agree_lines, answer, read
+from media.sdp.calls import (
+    CallOffer,
+    CallPolicy,
+    LineAgreement,
+    LocalLine,
+    Written,
+    agree_lines,
+    answer,
+    offer,
+    read,
+)
 from media.sdp.calls.agreement import ByDtls
 from media.sdp.calls.crypto import SUITES, Crypto
+from media.sdp.calls.offer import tagged
 from media.sdp.errors import SdpError
 from media.transport import DtlsCertificate, DtlsServer, TransportError
 
@@ -83,7 +94,8 @@ class _Call:
     lines: list[_Line]
     session: int
     version: int = 1
-    encodings: dict[int, Encoding] = field(default_factory=dict)
+    written: str = field(default="", repr=False)
+    """What we described last."""
 
     @property
     def description(self) -> CallDescription:
@@ -92,6 +104,19 @@ class _Call:
             slots=tuple(line.slot for line in self.lines if line.agreement.receives),
             places=tuple(_place(line) for line in self.lines),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Offered:
+    """What we have offered for a leg that the engine does not know yet."""
+
+    room: int
+    ports: tuple[int, ...]
+    keys: tuple[tuple[Crypto, ...], ...] = field(repr=False)
+    session: int
+
+
+NOTHING_YET: Final = CallDescription((), (), ())
 
 
 class Calls:
@@ -112,16 +137,17 @@ class Calls:
         self._host = host
         self._on_event = on_event
         self._calls: dict[int, _Call] = {}
+        self._offered: dict[int, _Offered] = {}
         self._leaving: set[int] = set()
         self._numbers = count(secrets.randbits(31) << 32)
 
     def __contains__(self, leg: int) -> bool:
         """Whether a leg is one of a call."""
-        return leg in self._calls
+        return leg in self._calls or leg in self._offered
 
     def __len__(self) -> int:
         """How many there are."""
-        return len(self._calls)
+        return len(self._calls) + len(self._offered)
 
     def describe(self, leg: int | None, room: int, offer: str, seen_at: str, now: float) -> tuple[int, str]:
         """Answer an offer on a leg, or on a new one with its gate closed. Raises SdpError, EngineError.
@@ -135,11 +161,48 @@ class Calls:
             self._change(leg, known, agreed)
             return leg, self._write(wanted, known)
         leg = next(self._numbers)
-        made = self._open(leg, room, agreed, now)
+        made = self._calls[leg] = _Call(room, self._open(leg, room, agreed, now), secrets.randbits(62))
         if known is not None:
             # To the peer it is the same session all the same (RFC 3264 section 8).
             made.session, made.version = known.session, known.version + 1
         return leg, self._write(wanted, made)
+
+    def offer(self, leg: int | None, room: int) -> tuple[int, str]:
+        """Make an offer, to which `answered` follows: what stands on a leg that there is, else all that we take.
+
+        Raises EngineError.
+        """
+        if leg is not None and (known := self._calls.get(leg)) is not None:
+            before, known.version = known.version, known.version + 1
+            now, then = (f" {known.session} {version} " for version in (known.version, before))
+            known.written = known.written.replace(then, now, 1)
+            return leg, known.written
+        leg, ports = next(self._numbers), self._ports(room, 2)
+        own = tuple(tagged((suite, secrets.token_bytes(size)) for suite, size in SUITES.items()) for _ in ports)
+        made = self._offered[leg] = _Offered(room, ports, own, secrets.randbits(62))
+        written = Written(made.session, 1, self._host)
+        limit = self._policy.capabilities.camera_max_bitrate
+        return leg, offer(ports, own, written, limit, best_effort=self._policy.allow_plain)
+
+    def answered(self, leg: int, description: str, seen_at: str, now: float) -> None:
+        """Take the answer to an offer of ours. Raises SdpError, EngineError."""
+        answer = read(description)
+        agreed = agree_lines(answer, self._policy, seen_at)
+        offered = self._offered.pop(leg, None)
+        if offered is not None:
+            try:
+                lines = self._open(leg, offered.room, agreed, now, offered)
+            except (EngineError, SdpError):
+                self._close_ports(offered.room, offered.ports)
+                raise
+            known = self._calls[leg] = _Call(offered.room, lines, offered.session)
+            self._close_ports(offered.room, tuple(set(offered.ports) - {line.local.port for line in lines}))
+            self._write(answer, known)
+            return
+        standing = self._calls.get(leg)
+        if standing is None or not _same_media(standing, agreed):
+            raise SdpError("sdp_unusable", "The answer fits no offer.")
+        self._change(leg, standing, agreed, by_answer=True)
 
     def want_key_frame(self, leg: int) -> None:
         """Pass on a wish for a key frame that did not come by RTCP."""
@@ -149,11 +212,13 @@ class Calls:
                 self._submit(leg, WantKeyFrame(leg=leg, slot=slot.slot))
 
     def description(self, leg: int) -> CallDescription:
-        """What was settled for a leg."""
-        return self._calls[leg].description
+        """What was settled for a leg; nothing while an offer of ours has no answer."""
+        return NOTHING_YET if leg in self._offered else self._calls[leg].description
 
     def close(self, leg: int) -> None:
         """Forget a leg. Of no effect on an unknown one."""
+        if (offered := self._offered.pop(leg, None)) is not None:
+            self._close_ports(offered.room, offered.ports)
         known = self._calls.pop(leg, None)
         if known is None:
             return
@@ -194,33 +259,59 @@ class Calls:
                     line.dtls.handle_timeout(now)
                 self._advance(leg, number, line, line.dtls)
 
-    def _open(self, leg: int, room: int, agreed: tuple[LineAgreement, ...], now: float) -> _Call:
-        """Open ports, and a leg on them; nothing stays open when that fails."""
+    def _ports(self, room: int, number: int) -> tuple[int, ...]:
+        """Open so many pairs of ports, or none. Raises EngineError."""
         ports: list[int] = []
         try:
-            lines = []
-            for number, agreement in enumerate(agreed):
-                dtls = _handshake(agreement, self._certificate, now)
+            while len(ports) < number:
                 ports.append(self._engine.open_ports(room))
-                local = LocalLine(ports[-1], _own_key(agreement))
-                lines.append(_Line(agreement, local, _slot(number, agreement), dtls))
-            self._engine.submit(
-                AddLines(
-                    leg=leg,
-                    room=room,
-                    lines=tuple(_command(line) for line in lines),
-                    cname=secrets.token_urlsafe(CNAME_BYTES),
-                    allow_plain=self._policy.allow_plain,
-                )
-            )
-        except (EngineError, SdpError):
-            for port in ports:
-                self._engine.close_ports(room, port)
+        except EngineError:
+            self._close_ports(room, tuple(ports))
             raise
-        made = self._calls[leg] = _Call(room, lines, secrets.randbits(62))
-        return made
+        return tuple(ports)
 
-    def _change(self, leg: int, known: _Call, agreed: tuple[LineAgreement, ...]) -> None:
+    def _close_ports(self, room: int, ports: tuple[int, ...]) -> None:
+        for port in ports:
+            self._engine.close_ports(room, port)
+
+    def _open(
+        self,
+        leg: int,
+        room: int,
+        agreed: tuple[LineAgreement, ...],
+        now: float,
+        offered: _Offered | None = None,
+    ) -> list[_Line]:
+        """Give the engine a leg, on the ports of an offer of ours or on new ones."""
+        handshakes = [_handshake(agreement, self._certificate, now) for agreement in agreed]
+        own = [_own_key(agreement, offered) for agreement in agreed]
+        if offered is None:
+            ports = self._ports(room, len(agreed))
+        else:
+            ports = tuple(offered.ports[agreement.number] for agreement in agreed)
+        parts = zip(agreed, ports, own, handshakes, strict=True)
+        lines = [
+            _Line(agreement, LocalLine(port, key), _slot(number, agreement), dtls)
+            for number, (agreement, port, key, dtls) in enumerate(parts)
+        ]
+        command = AddLines(
+            leg=leg,
+            room=room,
+            lines=tuple(_command(line) for line in lines),
+            cname=secrets.token_urlsafe(CNAME_BYTES),
+            allow_plain=self._policy.allow_plain,
+        )
+        try:
+            self._engine.submit(command)
+        except EngineError:
+            if offered is None:
+                self._close_ports(room, ports)
+            raise
+        return lines
+
+    def _change(
+        self, leg: int, known: _Call, agreed: tuple[LineAgreement, ...], *, by_answer: bool = False
+    ) -> None:
         """Take over where the peer is now, what it sends with, and whether it wants to be sent anything."""
         for number, (line, agreement) in enumerate(zip(known.lines, agreed, strict=True)):
             keys = None
@@ -236,13 +327,14 @@ class Calls:
             if keys is not None or agreement.remote != line.agreement.remote:
                 self._engine.submit(SetRemote(leg=leg, line=number, remote=agreement.remote, keys=keys))
             line.agreement = agreement
-        known.version += 1
+        known.version += not by_answer
 
-    def _write(self, offer: CallOffer, known: _Call) -> str:
+    def _write(self, wanted: CallOffer, known: _Call) -> str:
         local = {line.agreement.number: line.local for line in known.lines}
         written = Written(known.session, known.version, self._host, self._certificate.fingerprint)
         agreed = tuple(line.agreement for line in known.lines)
-        return answer(offer, agreed, local, written, self._policy.capabilities.camera_max_bitrate)
+        known.written = answer(wanted, agreed, local, written, self._policy.capabilities.camera_max_bitrate)
+        return known.written
 
     def _advance(self, leg: int, number: int, line: _Line, dtls: DtlsServer) -> None:
         self._flush(leg, number, dtls)
@@ -313,12 +405,21 @@ def _handshake(agreement: LineAgreement, certificate: DtlsCertificate, now: floa
         raise SdpError("sdp_unusable", error.message) from error
 
 
-def _own_key(agreement: LineAgreement) -> Crypto | None:
-    """A key of ours under the tag and the suite of the one that we take (RFC 4568 section 5.1.2)."""
+def _own_key(agreement: LineAgreement, offered: _Offered | None) -> Crypto | None:
+    """A key of ours with tag and suite of the one that we take (RFC 4568 section 5.1.2); one that we offered.
+
+    Raises SdpError for an answer that takes none of those.
+    """
     taken = agreement.protection
     if not isinstance(taken, Crypto):
         return None
-    return Crypto(taken.tag, taken.suite, secrets.token_bytes(SUITES[taken.suite]))
+    if offered is None:
+        return Crypto(taken.tag, taken.suite, secrets.token_bytes(SUITES[taken.suite]))
+    keys = offered.keys[agreement.number] if agreement.number < len(offered.keys) else ()
+    own = next((key for key in keys if (key.tag, key.suite) == (taken.tag, taken.suite)), None)
+    if own is None:
+        raise SdpError("sdp_unusable", "The answer takes a key that was not offered.")
+    return own
 
 
 def _command(line: _Line) -> Line:

@@ -23,16 +23,18 @@ class CallLegs:
     def describe(self, leg: int | None, room: int, offer: str | None, seen_at: str) -> tuple[int, str]:
         """Answer an offer on a leg or on a new one. Raises MediaRefused, EngineError."""
         if offer is None:
-            raise MediaRefused("the bridge makes no offers yet")
+            return self._calls.offer(leg, room)
         try:
             return self._calls.describe(leg, room, offer, seen_at, self._clock.monotonic())
         except SdpError as error:
             raise MediaRefused(error.message) from error
 
-    def answered(self, leg: int, description: str) -> None:
-        """Take an answer: to nothing, since no offers are made yet."""
-        del leg, description
-        raise MediaRefused("there was no offer")
+    def answered(self, leg: int, description: str, seen_at: str) -> None:
+        """Take the answer to an offer of ours. Raises MediaRefused, EngineError."""
+        try:
+            self._calls.answered(leg, description, seen_at, self._clock.monotonic())
+        except SdpError as error:
+            raise MediaRefused(error.message) from error
 
     def close(self, leg: int) -> None:
         """Forget a leg."""

@@ -52,7 +52,7 @@ class CallMedia(Protocol):
         `seen_at` is the address from which the caller's signalling comes.
         """
 
-    def answered(self, leg: int, description: str) -> None:
+    def answered(self, leg: int, description: str, seen_at: str) -> None:
         """Take the answer to an offer of ours. Raises MediaRefused."""
 
     def close(self, leg: int) -> None:
@@ -132,7 +132,7 @@ class Visitor:
     def answered(self, description: str) -> None:
         """Take the answer to an offer of ours. Raises MediaRefused."""
         if self.leg is not None and not self._over:
-            self._desk.media.answered(self.leg, description)
+            self._desk.media.answered(self.leg, description, self._caller.source)
             self._bring_in_line()
 
     def want_key_frame(self) -> None:

@@ -61,9 +61,9 @@ class MediaModel:
         leg, answer = self.rig.legs.open(room, offer, roles, content_slots=1, now=now)
         return leg, answer.sdp
 
-    def answered(self, leg: int, description: str) -> None:
+    def answered(self, leg: int, description: str, seen_at: str) -> None:
         """Remember it."""
-        del leg
+        del leg, seen_at
         self.answers.append(description)
 
     def close(self, leg: int) -> None:

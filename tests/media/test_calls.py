@@ -256,3 +256,82 @@ def test_what_the_engine_lost_is_forgotten() -> None:
     assert home.engine.of(RemoveLeg) == [RemoveLeg(leg=legs[1])]
     home.calls.handle_event(ShardStopped(shard=0, place="here"), 0.0)
     assert len(home.calls) == 0
+
+
+ANSWER = (
+    "v=0\r\no=- 3 1 IN IP4 192.0.2.10\r\ns=-\r\nc=IN IP4 192.0.2.10\r\nt=0 0\r\n"
+    f"m=audio 7000 RTP/SAVP 96 101\r\na=rtpmap:96 opus/48000/2\r\na=rtpmap:101 telephone-event/8000\r\n"
+    f"a=crypto:3 AES_CM_128_HMAC_SHA1_80 inline:{KEY}\r\na=rtcp-mux\r\n"
+    f"m=video 7002 RTP/SAVP 98\r\na=rtpmap:98 H264/90000\r\na=fmtp:98 profile-level-id=42e01f\r\n"
+    f"a=crypto:4 AES_CM_128_HMAC_SHA1_32 inline:{KEY}\r\n"
+)
+
+
+def test_an_offer_of_ours_is_of_all_that_we_take() -> None:
+    """The leg is made with what the answer takes of it: its keys are those of the tags, and spare ports go."""
+    home = House()
+    leg, offered = home.calls.offer(None, ROOM)
+    assert home.engine.commands == []
+    assert len(home.engine.open) == 2
+    assert leg in home.calls
+    assert home.calls.description(leg).slots == ()
+    assert offered.count("a=crypto:") == 8
+    assert "RTP/AVP" not in offered
+    home.calls.answered(leg, ANSWER, SEEN, 0.0)
+    (made,) = home.engine.of(AddLines)
+    sound, pictures = made.lines
+    assert {sound.ports.rtp, pictures.ports.rtp} == home.engine.open
+    assert (sound.ports.rtcp, pictures.ports.rtcp) == (None, pictures.ports.rtp + 1)
+    assert isinstance(sound.protection, Sdes)
+    assert (sound.protection.local.profile, sound.protection.remote.master) == (
+        "AES_CM_128_HMAC_SHA1_80",
+        bytes(range(1, 31)),
+    )
+    assert [form.packetization_mode for form in pictures.slots[0].formats] == [0]
+    _, again = home.calls.offer(leg, ROOM)
+    assert again.split()[3] == "2"
+    home.calls.answered(leg, ANSWER.replace("RTP/SAVP 98", "RTP/SAVP 98\r\na=sendonly"), SEEN, 0.0)
+    assert [slot.kind for slot in home.calls.description(leg).slots] == ["audio"]
+
+
+def test_an_answer_without_pictures_gives_their_ports_back() -> None:
+    """A telephone's, if it had Opus."""
+    home = House()
+    leg, _ = home.calls.offer(None, ROOM)
+    home.calls.answered(leg, ANSWER.replace("m=video 7002", "m=video 0"), SEEN, 0.0)
+    (made,) = home.engine.of(AddLines)
+    assert home.engine.open == {made.lines[0].ports.rtp}
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "v=0",
+        ANSWER.replace("crypto:3", "crypto:4"),
+        ANSWER.replace("crypto:", "nothing:"),
+        ANSWER.replace("m=audio 7000", "m=audio 0").replace("m=video 7002", "m=video 0"),
+    ],
+)
+def test_answers_that_fit_no_offer_make_no_leg(bad: str) -> None:
+    """Whether they cannot be read, or take what was not offered."""
+    home = House()
+    leg, _ = home.calls.offer(None, ROOM)
+    with pytest.raises(SdpError):
+        home.calls.answered(leg, bad, SEEN, 0.0)
+    home.calls.close(leg)
+    assert home.engine.open == set()
+    assert home.engine.commands == []
+    with pytest.raises(SdpError):
+        home.calls.answered(leg, ANSWER, SEEN, 0.0)
+
+
+def test_an_offer_that_nobody_answers_is_closed() -> None:
+    """With its ports, and nothing to take back."""
+    home = House()
+    leg, _ = home.calls.offer(None, ROOM)
+    home.calls.close(leg)
+    assert (home.engine.open, home.engine.commands, len(home.calls)) == (set(), [], 0)
+    home.engine.most = 1
+    with pytest.raises(EngineError):
+        home.calls.offer(None, ROOM)
+    assert home.engine.open == set()

@@ -2,6 +2,17 @@
 
 from media.sdp.calls.agreement import CallPolicy, LineAgreement, agree_lines
 from media.sdp.calls.answer import LocalLine, Written, answer
+from media.sdp.calls.offer import offer
 from media.sdp.calls.reader import CallOffer, read
 
-__all__ = ["CallOffer", "CallPolicy", "LineAgreement", "LocalLine", "Written", "agree_lines", "answer", "read"]
+__all__ = [
+    "CallOffer",
+    "CallPolicy",
+    "LineAgreement",
+    "LocalLine",
+    "Written",
+    "agree_lines",
+    "answer",
+    "offer",
+    "read",
+]
