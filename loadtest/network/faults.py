@@ -21,8 +21,8 @@ CALM_S: Final = 5.0
 SETTLED_S: Final = 3.0
 # What a link that has become thin does to a queue, and the queue to what is told, takes longer.
 THIN_SETTLED_S: Final = 9.0
-# Percent and seconds. The more is lost the longer: as many of the reports are, what they would have told of comes with the
-# next report that sums up, for sound within some five seconds, and of the last ones it does not come in time.
+# Percent and seconds. The more is lost the longer: as many of the reports are, and what they would have told comes
+# with the next report that sums up, for sound within some five seconds; at the end it does not come in time.
 LOSSES: Final = ((1, 15.0), (2, 15.0), (5, 20.0), (10, 40.0), (20, 60.0))
 # A verdict takes 5 to 10 s to come, and holds on for about as long.
 VERDICT_CALM_S: Final = 14.0

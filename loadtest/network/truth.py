@@ -141,8 +141,9 @@ def _settled(watched: Watched, turns: Sequence[Look]) -> list[Look]:
 def _in_a_row(turns: Sequence[Look]) -> list[tuple[Look, float]]:
     """Turns whose windows follow on each other, each with the end of the one before.
 
-    When a figure was made is known to a tenth of a second, in which sound has five packets, of a hundred in a window.
-    Of windows in a row what one has too much the next has too little. Where a turn was missed, the row begins anew.
+    When a figure was made is known to a tenth of a second, in which sound has five packets, of a hundred in a
+    window. Of windows in a row what one has too much the next has too little. Where a turn was missed, the row
+    begins anew.
     """
     found: list[tuple[Look, float]] = []
     for one in turns:
@@ -192,8 +193,8 @@ def _compare(
 def _of_all_packets(settled: Sequence[tuple[Look, float]], whose: Whose, way: Way) -> float:
     """The loss of all of these windows together, in percent.
 
-    A window's share is also of packets before it of which the receiver's report was lost, so that one window can be of
-    twice as many as another.
+    A window's share is also of packets before it of which the receiver's report was lost, so that one window can
+    be of twice as many as another.
     """
     flows = [one.lines[whose][way] for one, _ in settled]
     packets = sum(flow["packets"] for flow in flows)

@@ -3,14 +3,10 @@
 
 import { PlayoutBuffer } from "./buffer.js";
 import { cameraOffers, contentOffers, firstTaken, ladder, send, shape } from "./encodings.js";
-import { Flow, heard, LOOK_MS, received } from "./flow.js";
-import { answerFor, roundTrip } from "./restart.js";
+import { LOOK_MS } from "./flow.js";
+import { answerFor, Way } from "./way.js";
 
 const RESTART_MS = 5000;
-const SETTLE_MS = 1500; // a negotiation that is no older may still find a way
-const SOON_MS = 400; // packets that come at all come within that time
-const POLL_MS = 40;
-const TRY_MS = { least: 500, trips: 3, growth: 1.5, most: 4000 }; // how long a restart of ICE has to bring packets
 const SIZE_MS = 2000; // how soon a camera that was turned is noticed
 const SOURCES = ["mic", "camera", "content"];
 
@@ -37,18 +33,12 @@ export class Peer extends EventTarget {
   #demands = {};
   #shaping = Promise.resolve();
   #leg = null; // by the bridge's word
-  #answer = null; // the bridge's last one, as it came
-  #restarts = 0; // of ICE since then
-  #seeking = false;
-  #hurry = null; // ends the pause before the next restart
+  #way = null;
   #timer = 0;
   #buffer = null;
   #several = false;
   #sizes = 0;
-  #flow = null;
   #looks = 0;
-  #negotiated = -SETTLE_MS;
-  #trip = 0;
   #turn = Promise.resolve();
 
   /** `offer({sdp, sources})` sends the offer and resolves to the answer. */
@@ -57,7 +47,6 @@ export class Peer extends EventTarget {
     this.#media = media;
     this.#offer = offer;
   }
-
   get connected() {
     return this.pc?.connectionState === "connected";
   }
@@ -65,42 +54,14 @@ export class Peer extends EventTarget {
   /** After each join. A connection whose leg the bridge still has is kept, if need be on another way; else a new one is made. */
   async joined(welcome) {
     this.#welcome = welcome;
-    if (this.#leg === null || this.#leg !== welcome.leg || !this.#mayLive()) return this.renew();
+    if (this.#leg === null || this.#leg !== welcome.leg || !this.#way?.mayLive) return this.renew();
     this.#watch();
-    return this.#seek(SOON_MS);
+    return this.#way.seek(false);
   }
 
-  /** Whether there is a connection that only lacks a way: its DTLS association outlives ICE. */
-  #mayLive() {
-    const dtls = this.#senders.mic?.sender.transport?.state ?? "new";
-    const ended = ["failed", "closed"];
-    return this.pc !== null && !ended.includes(dtls) && (dtls === "connected" || !ended.includes(this.pc.connectionState));
-  }
-
-  /** There is a sign that the network may be back, or is `surely` another one: what is under way is begun anew. */
+  /** There is a sign that the network may be back, or is `surely` another one. */
   async seek(surely) {
-    if (this.#seeking) this.#hurry?.();
-    else await this.#seek(surely ? null : SOON_MS);
-  }
-
-  /**
-   * Restart ICE until packets come, first if none do within `patience` ms; null does not wait for that, since the old path
-   * serves until there is another. The bridge is not asked (PROTOCOL.md, 7): what it said last is good for any path, and
-   * there may be no line to it.
-   */
-  async #seek(patience) {
-    if (this.#seeking || !this.pc || this.#settling) return;
-    this.#seeking = true;
-    try {
-      for (let tries = 0; this.#mayLive() && (patience === null || !(await this.#comes(patience))); tries += 1) {
-        if (tries === 0) this.#watch();
-        await this.#restart();
-        patience = Math.min(TRY_MS.most, (TRY_MS.least + TRY_MS.trips * this.#trip) * TRY_MS.growth ** tries);
-      }
-    } finally {
-      this.#seeking = false;
-    }
-    if (this.pc && !this.#mayLive()) this.dispatchEvent(new Event("stuck"));
+    await this.#way?.seek(surely);
   }
 
   /** Nothing else has helped: make another connection. */
@@ -109,36 +70,8 @@ export class Peer extends EventTarget {
   }
 
   /** Resolves to whether packets come; true too where none are to be expected. */
-  flows() {
-    return this.#comes(SOON_MS);
-  }
-
-  /** The same within so many milliseconds, or until there is another sign that they may. */
-  async #comes(milliseconds) {
-    const { pc } = this;
-    if (!pc || this.#settling) return true;
-    if (!this.#mayLive()) return false;
-    const count = this.#flow.lively ? received : heard;
-    if (!this.#flow.lively && ["connected", "completed"].includes(pc.iceConnectionState)) return true;
-    const before = count(await pc.getStats());
-    const end = performance.now() + milliseconds;
-    let hurried = false;
-    while (!hurried && performance.now() < end) {
-      await new Promise((done) => {
-        this.#hurry = () => { hurried = true; };
-        setTimeout(done, POLL_MS);
-      });
-      if (pc !== this.pc) return true;
-      const stats = await pc.getStats();
-      this.#trip = roundTrip(stats) ?? this.#trip;
-      if (count(stats) > before) return true;
-    }
-    return false;
-  }
-
-  /** A first way is being found. */
-  get #settling() {
-    return !this.connected && performance.now() - this.#negotiated < SETTLE_MS;
+  async flows() {
+    return this.#way ? this.#way.flows() : true;
   }
 
   /** One negotiation at a time; a failed one does not stop the next. */
@@ -146,17 +79,6 @@ export class Peer extends EventTarget {
     const run = this.#turn.then(step);
     this.#turn = run.catch(() => {});
     return run;
-  }
-
-  /** Restart ICE with the bridge's last answer, which is given another name for it and other ranks for its paths. */
-  #restart() {
-    const pc = this.pc;
-    return this.#inTurn(async () => {
-      if (pc !== this.pc || pc.signalingState !== "stable" || this.#answer === null) return;
-      this.#restarts += 1;
-      await pc.setLocalDescription(await pc.createOffer({ iceRestart: true }));
-      await pc.setRemoteDescription({ type: "answer", sdp: answerFor(this.#answer, this.#restarts) });
-    });
   }
 
   async #fresh() {
@@ -168,7 +90,6 @@ export class Peer extends EventTarget {
       if (pc === this.pc) this.#stateChanged();
     });
     this.#sizes = setInterval(() => this.#shape(), SIZE_MS);
-    this.#flow = new Flow();
     this.#looks = setInterval(() => this.#look(), LOOK_MS);
     this.#addSources(pc);
     this.#addSlots(pc, this.#welcome.slots);
@@ -205,9 +126,8 @@ export class Peer extends EventTarget {
     if (pc !== this.pc || pc.signalingState === "closed") return;
     this.#leg = leg;
     await pc.setRemoteDescription({ type: "answer", sdp: answerFor(sdp, 0) });
-    this.#answer = sdp;
+    this.#way = new Way(pc, sdp, { lost: () => this.#watch(), stuck: () => this.#stuck(pc) });
     this.#several = sdp.includes("a=simulcast:");
-    this.#negotiated = performance.now();
     this.#shape();
     this.dispatchEvent(new Event("receivers"));
   }
@@ -266,8 +186,12 @@ export class Peer extends EventTarget {
     clearTimeout(this.#timer);
     const pc = this.pc;
     this.#timer = setTimeout(() => {
-      if (pc === this.pc && !this.connected) this.dispatchEvent(new Event("stuck"));
+      if (!this.connected) this.#stuck(pc);
     }, RESTART_MS);
+  }
+
+  #stuck(pc) {
+    if (pc === this.pc) this.dispatchEvent(new Event("stuck"));
   }
 
   async #look() {
@@ -276,12 +200,12 @@ export class Peer extends EventTarget {
     const stats = await pc.getStats();
     if (pc !== this.pc) return;
     this.#buffer.take(stats);
-    if (this.#flow.take(performance.now(), received(stats))) this.#doubt();
+    if (this.#way?.look(stats)) this.#doubt();
   }
 
   #doubt() {
     this.dispatchEvent(new Event("doubt"));
-    this.#seek(0).catch(() => {}); // a connection that was closed meanwhile
+    this.#way?.regain().catch(() => {}); // a connection that was closed meanwhile
   }
 
   close() {
@@ -291,8 +215,7 @@ export class Peer extends EventTarget {
     this.pc?.close();
     this.pc = null;
     this.#leg = null;
-    this.#answer = null;
-    this.#restarts = 0;
+    this.#way = null;
     this.#senders = {};
     this.#demands = {};
   }
