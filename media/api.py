@@ -32,8 +32,8 @@ __all__ = [
     "Feed",
     "GateChanged",
     "IceConnected",
-    "Latency",
     "KeyFrameWanted",
+    "Latency",
     "LegRemoved",
     "LineConnected",
     "LineDtls",
@@ -203,7 +203,10 @@ class LineDtls(_Event, frozen=True, kw_only=True):
 
 
 class KeyFrameWanted(_Event, frozen=True, kw_only=True):
-    """Somebody needs a key frame of a source whose leg has agreed to no request by RTCP; told again while none comes."""
+    """Somebody needs a key frame of a source whose leg has agreed to no request by RTCP.
+
+    Told again while none comes, every quarter of a second or later.
+    """
 
     leg: int
     source: int

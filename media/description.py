@@ -62,8 +62,8 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
         """Whether a receiver of this format can decode what comes in `sent`, unchanged.
 
         The engine's rule (media/engine/core/src/format.rs), which refuses a feed that does not fit: for H.264 the
-        receiver's mode holds the sender's (RFC 6184 section 6.3), its profile is the same or one whose decoders take
-        constrained baseline, and the level is no higher.
+        receiver's mode holds the sender's (RFC 6184 section 6.3), its profile is the same or one whose decoders
+        take constrained baseline, and the level is no higher.
         """
         if (self.codec, self.clock_rate) != (sent.codec, sent.clock_rate):
             return False

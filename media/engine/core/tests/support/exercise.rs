@@ -12,7 +12,11 @@ use std::net::SocketAddr;
 pub type Exercise = fn(&[u8]);
 
 /// Every exercise by the name of its fuzz target.
-pub const ALL: [(&str, Exercise); 2] = [("shard", shard), ("srtp", srtp)];
+pub const ALL: [(&str, Exercise); 3] = [
+    ("shard", shard),
+    ("srtp", srtp),
+    ("lines", super::on_lines::lines),
+];
 
 /// Three legs, two admitted and one not; datagrams of every sort from them and from strangers, and commands in between.
 /// Whatever comes out is opened: to whom, under which nonce, and whether the gate and the plan allow it.

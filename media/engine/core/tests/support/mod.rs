@@ -20,6 +20,7 @@ mod input;
 mod legs;
 mod model;
 mod net;
+mod on_lines;
 pub mod opus;
 mod peer;
 pub mod phone;
