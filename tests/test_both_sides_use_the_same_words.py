@@ -16,6 +16,7 @@ from media import description
 from media.sdp.errors import SdpCode
 from signalling import messages as m
 from signalling.errors import Code
+from signalling.gateways import interface
 
 SCRIPTS = Path(__file__).parents[1] / "signalling" / "web" / "static" / "js"
 
@@ -42,6 +43,10 @@ def words(written: str) -> set[str]:
 def test_the_domain_and_the_protocol_have_the_same_roles() -> None:
     """A role of one side that the other lacks would fail when somebody first has it."""
     assert {role.value for role in model.Role} == {role.value for role in m.Role}
+    assert {line.value for line in model.Line} == {line.value for line in m.Line}
+    calls = {line.value for line in m.Line} - {m.Line.BROWSER.value}
+    assert {line.value for line in interface.Line} == calls
+    assert words(constant("LINES", script("i18n.js"))) == calls
 
 
 def test_the_domain_has_one_place_more_than_the_protocol() -> None:

@@ -46,6 +46,7 @@ def _person(
         camera=person.camera,
         sharing=person.sharing,
         you=person.id == viewer,
+        line=m.Line(person.line.value),
         tested=tested.get(person.invitation),
     )
 

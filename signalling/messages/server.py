@@ -8,6 +8,7 @@ from signalling.messages.words import (
     Flow,
     Id,
     Instant,
+    Line,
     NotNegative,
     Part,
     Percent,
@@ -105,6 +106,7 @@ class Person(Part, frozen=True, kw_only=True):
     camera: bool
     sharing: bool
     you: bool
+    line: Line = Line.BROWSER
     tested: TrialVerdict | None = None
 
 

@@ -62,6 +62,15 @@ class Place(StrEnum):
     ADMITTED = "admitted"
 
 
+class Line(StrEnum):
+    """By what a participant is connected."""
+
+    BROWSER = "browser"
+    SIP = "sip"
+    H323 = "h323"
+    TELEPHONE = "telephone"
+
+
 class SourceName(StrEnum):
     """What a participant can send."""
 

@@ -21,6 +21,7 @@ NEVER_AN_ENDING = {
     *("join_timeout", "too_slow", "restarting"),  # the page connects again
     *("origin_refused", "unauthorized", "unknown_room", "not_found", "method_not_allowed"),  # REST
     "test_busy",  # an answer to a test: told on its screen
+    "pin_wrong",  # in a call, which has no page
     *("bad_message", "too_large", "sdp_invalid", "sdp_unusable"),  # faults of ours: told as `internal`
 }
 

@@ -38,6 +38,14 @@ export function tCode(prefix, code, fallback) {
 }
 
 /** A role's name as it stands inside a sentence. */
+const LINES = { sip: "line.room", h323: "line.room", telephone: "line.telephone" };
+
+/** What somebody is, and by what they are here where that is no browser. */
+export function standing({ role, line }) {
+  const word = t(`role.${role}`);
+  return line in LINES ? `${word}, ${t(LINES[line])}` : word;
+}
+
 export const roleWord = (role) => t(`role.${role}`).toLocaleLowerCase(current);
 
 export const hasText = (key) => key in texts;

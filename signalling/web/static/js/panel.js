@@ -1,7 +1,7 @@
 // The side panel: who waits, who is here, and for the host what can be done about it.
 
 import { byId, el, icon, reconcile, setFace, setIcon, setText } from "./dom.js";
-import { roleWord, t } from "./i18n.js";
+import { roleWord, standing, t } from "./i18n.js";
 import { fillPerson, makePerson } from "./person.js";
 
 const SETTLE_MS = 500;
@@ -108,7 +108,7 @@ export class Panel {
 
   #fillWaiting(row, person) {
     setText(row.querySelector("strong"), person.name);
-    setText(row.querySelector(".role"), t(`role.${person.role}`));
+    setText(row.querySelector(".role"), standing(person));
     setText(row.querySelector(".lost-sign"), person.connected ? "" : t("person.lost"));
     setText(row.querySelector(".tested"), person.tested ? t(`person.tested.${person.tested}`) : "");
     row.querySelector(".tested").dataset.tested = person.tested ?? "";

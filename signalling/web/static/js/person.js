@@ -1,7 +1,7 @@
 // A row of the list of those who are here: name, role, quality, and the host's acts and figures behind a button.
 
 import { el, icon, setIcon, setText } from "./dom.js";
-import { language, t } from "./i18n.js";
+import { language, standing, t } from "./i18n.js";
 import { cells, COLUMNS, fault, FIGURES, quality, WHOLE_FIGURES } from "./stats.js";
 
 const ACTS = ["mute", "muteHold", "unmute", "toWaiting", "handOver", "remove"];
@@ -72,7 +72,7 @@ function states(person) {
 
 export function fillPerson(row, { person, host, figures }) {
   setText(row.querySelector("strong"), person.name);
-  setText(row.querySelector(".role"), t(`role.${person.role}`));
+  setText(row.querySelector(".role"), standing(person));
   setText(row.querySelector(".state"), states(person));
   fillBlame(row.querySelector(".blame"), person, host && person.connected ? fault(figures) : null);
   const word = quality(person.connected ? figures : null);

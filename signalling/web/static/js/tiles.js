@@ -1,7 +1,7 @@
 // One tile of the stage: picture or initials, name and role, signs for mute, speech and pin.
 
 import { el, icon, setText } from "./dom.js";
-import { t } from "./i18n.js";
+import { standing, t } from "./i18n.js";
 
 /** Up to two initials. */
 export function initials(name) {
@@ -56,7 +56,7 @@ export function fillTile(node, tile) {
   node.classList.toggle("lost", !person.connected && !person.you);
   const name = tile.content ? t("tile.shares", { name: person.name }) : person.you ? t("tile.you") : person.name;
   setText(node.querySelector(".name"), name);
-  setText(node.querySelector(".role"), tile.content ? "" : t(`role.${person.role}`));
+  setText(node.querySelector(".role"), tile.content ? "" : standing(person));
   setText(node.querySelector(".initials"), initials(person.name));
   setText(node.querySelector(".why"), reason(tile));
   setText(node.querySelector(".muted-sign span"), t("tile.muted"));
