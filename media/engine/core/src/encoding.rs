@@ -4,6 +4,7 @@
 use crate::api::{EncodingSpec, Kind};
 use crate::cache::{PacketCache, Size};
 use crate::keyframe::KeyFrameRequests;
+use crate::parameters::ParameterSets;
 use crate::rates::Rates;
 use crate::receive::ReceiveRegister;
 use crate::red::split::Timeline;
@@ -87,6 +88,8 @@ pub struct Encoding {
     pub key_frames: KeyFrameRequests,
     /// Last report of the sender.
     pub sender_report: Option<SenderReportSeen>,
+    /// Parameter sets of H.264, once any have come.
+    pub(crate) parameters: Option<Box<ParameterSets>>,
 }
 
 impl Encoding {
@@ -108,6 +111,7 @@ impl Encoding {
             epoch: 0,
             kept_for: KEPT.0,
             carried_until: Micros(0),
+            parameters: None,
             timeline: takes_red.then(Box::default),
         }
     }

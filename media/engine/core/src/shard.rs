@@ -6,6 +6,7 @@ use crate::api::{Event, LegId, RoomId};
 use crate::contain::{Armed, Locate};
 use crate::forward::Ready;
 use crate::leg::Leg;
+use crate::line::Side;
 use crate::outbox::Outbox;
 use crate::speaker::Speakers;
 use crate::stats::{Delays, ShardRow, Snapshot};
@@ -58,6 +59,11 @@ pub struct Shard {
     pub(crate) by_ufrag: HashMap<String, u32>,
     /// Holds only addresses that proved a password, so that a fast hash is safe.
     pub(crate) by_address: FxHashMap<SocketAddr, u32>,
+    /// Where the lines of each leg without ICE are, in their order.
+    pub(crate) lines: FxHashMap<LegId, Vec<u32>>,
+    /// Which line has a port.
+    pub(crate) by_port: FxHashMap<u16, (u32, Side)>,
+    pub(crate) freed_ports: Vec<u16>,
     pub(crate) rooms: FxHashMap<RoomId, Room>,
     pub(crate) wakes: BinaryHeap<Reverse<(Micros, u32)>>,
     pub(crate) events: VecDeque<Event>,
@@ -163,7 +169,8 @@ impl Shard {
     /// Copies every counter out.
     pub fn snapshot(&self, into: &mut Snapshot) {
         for leg in self.legs.iter().flatten() {
-            into.legs.push(leg.snapshot());
+            into.legs.extend(self.leg_row(leg));
+            into.lines.extend(leg.line_row());
             let sources = leg.sources.iter().flat_map(|source| &source.encodings);
             let sources = sources.map(crate::encoding::Encoding::snapshot);
             let slots = leg.slots.iter().map(crate::slot::Slot::snapshot);

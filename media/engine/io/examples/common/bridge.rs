@@ -33,6 +33,7 @@ impl Bridge {
             base_port: 0,
             shards,
             drills: false,
+            lines: None,
         };
         let engine = Engine::start(config).unwrap();
         Self {
@@ -100,7 +101,7 @@ impl Bridge {
     /// How many datagrams were forwarded after how long, by the engine's own clock: in the buckets of its histogram.
     pub(crate) fn delays(&self) -> Vec<u64> {
         let blocks = self.engine.snapshot(PATIENCE).unwrap();
-        let row = blocks[3].chunks_exact(8);
+        let row = blocks[4].chunks_exact(8);
         let values = row.map(|value| u64::from_le_bytes(value.try_into().unwrap()));
         // One shard: its index, impossible delays, their sum, then the buckets.
         values.skip(3).collect()

@@ -94,7 +94,6 @@ pub(crate) fn add_leg(leg: usize, seat: &Seat, reported: bool) -> Command {
         ice: IceParams {
             local_ufrag: format!("leg{leg}"),
             local_pwd: PASSWORD.into(),
-            remote_ufrag: "peer".into(),
         },
         sources: seat.sends.iter().enumerate().map(source).collect(),
         slots: seat.takes.iter().enumerate().map(slot).collect(),

@@ -61,6 +61,7 @@ impl Turnover {
             base_port: 0,
             shards: 1,
             drills: false,
+            lines: None,
         };
         let engine = Engine::start(config).unwrap();
         let plan = Plan::mesh(ROOMS, 4, &[Shape::Opus]);
