@@ -40,6 +40,8 @@ pub struct Leg {
     /// Connectivity.
     pub ice: IceLite,
     clock: SenderClock,
+    /// Canonical name of our streams.
+    pub cname: String,
     /// When reports are due.
     pub report_at: Micros,
     /// When reports were sent last.
@@ -66,8 +68,6 @@ pub struct Leg {
     pub inbound: Option<Inbound>,
     /// Header extensions.
     pub extensions: Extensions,
-    /// Canonical name of our streams.
-    pub cname: String,
     /// Its link, and what is sent over it.
     pub layers: Layers,
     dtls_ration: Ration,

@@ -63,37 +63,49 @@ struct Held<T> {
     item: T,
 }
 
+/// What follows from the rate alone is kept with it: each packet asks.
 #[derive(Debug, Clone, Copy)]
 struct Budget {
-    times: f64,
     span: Micros,
-    /// What it may save up at any rate.
-    least: f64,
     bytes: f64,
+    /// Bytes a microsecond.
+    rate: f64,
+    /// What it may save up.
+    most: f64,
+    /// And owe.
+    debt: f64,
 }
 
 impl Budget {
-    const fn new(times: f64, span: Micros) -> Self {
-        Self {
-            times,
+    fn new(span: Micros, (bytes_per_us, times): (f64, f64)) -> Self {
+        let mut budget = Self {
             span,
-            least: LEAST,
             bytes: LEAST,
-        }
+            rate: 0.0,
+            most: 0.0,
+            debt: 0.0,
+        };
+        budget.set_rate(bytes_per_us, times, LEAST);
+        budget
     }
 
-    fn grow(&mut self, bytes_per_us: f64, us: u64) {
-        let rate = bytes_per_us * self.times;
-        let least = self.least.min(bytes_per_us * LEAST_SPAN.0 as f64);
-        let most = (rate * self.span.0 as f64).max(least);
-        let debt = (rate * DEBT.0 as f64).max(ONE_PACKET);
-        self.bytes = (self.bytes + rate * us as f64).clamp(-debt, most);
+    /// It grows with so many times the estimate, and may save up `least` bytes at any rate.
+    fn set_rate(&mut self, bytes_per_us: f64, times: f64, least: f64) {
+        let least = least.min(bytes_per_us * LEAST_SPAN.0 as f64);
+        self.rate = bytes_per_us * times;
+        self.most = (self.rate * self.span.0 as f64).max(least);
+        self.debt = (self.rate * DEBT.0 as f64).max(ONE_PACKET);
+    }
+
+    fn grow(&mut self, us: u64) {
+        let bytes = self.bytes + self.rate * us as f64;
+        self.bytes = bytes.min(self.most).max(-self.debt);
     }
 
     /// Microseconds until something is left.
-    fn wait(&self, bytes_per_us: f64) -> u64 {
+    fn wait(&self) -> u64 {
         let lacking = (1.0 - self.bytes).max(0.0);
-        (lacking / (bytes_per_us * self.times)).ceil() as u64
+        (lacking / self.rate).ceil() as u64
     }
 }
 
@@ -113,10 +125,11 @@ pub struct Pacer<T> {
 impl<T: Copy> Pacer<T> {
     /// A pacer for so many bit/s.
     pub fn new(now: Micros, bps: u32) -> Self {
+        let bytes_per_us = per_us(bps);
         Self {
-            bytes_per_us: per_us(bps),
-            burst: Budget::new(BURST_RATE, BURST),
-            long: Budget::new(LONG_RATE, LONG),
+            bytes_per_us,
+            burst: Budget::new(BURST, (bytes_per_us, BURST_RATE)),
+            long: Budget::new(LONG, (bytes_per_us, LONG_RATE)),
             last: now,
             repairs: VecDeque::new(),
             pictures: VecDeque::new(),
@@ -130,11 +143,13 @@ impl<T: Copy> Pacer<T> {
     pub fn set_rate(&mut self, now: Micros, bps: u32, smooth: bool) {
         self.pass_time(now);
         self.bytes_per_us = per_us(bps);
-        (self.burst.times, self.burst.least) = if smooth {
+        let (times, least) = if smooth {
             (SMOOTH_RATE, 1.0)
         } else {
             (BURST_RATE, LEAST)
         };
+        self.burst.set_rate(self.bytes_per_us, times, least);
+        self.long.set_rate(self.bytes_per_us, LONG_RATE, LEAST);
     }
 
     /// A packet that does not ask was sent: sound, or padding of a probe.
@@ -211,7 +226,7 @@ impl<T: Copy> Pacer<T> {
         if self.held_bytes == 0 {
             return None;
         }
-        let wait = [self.burst, self.long].map(|budget| budget.wait(self.bytes_per_us));
+        let wait = [self.burst, self.long].map(|budget| budget.wait());
         Some(self.last + Micros(wait[0].max(wait[1])))
     }
 
@@ -257,8 +272,8 @@ impl<T: Copy> Pacer<T> {
     fn pass_time(&mut self, now: Micros) {
         let us = now.since(self.last).0;
         self.last = self.last.max(now);
-        self.burst.grow(self.bytes_per_us, us);
-        self.long.grow(self.bytes_per_us, us);
+        self.burst.grow(us);
+        self.long.grow(us);
     }
 }
 
