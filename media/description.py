@@ -142,11 +142,10 @@ class IceParams(msgspec.Struct, frozen=True, kw_only=True):
 
     local_ufrag: str
     local_pwd: str
-    remote_ufrag: str
 
     def __repr__(self) -> str:
         """Leave the password out: descriptions end up in logs and failure reports."""
-        return f"IceParams(local_ufrag={self.local_ufrag!r}, remote_ufrag={self.remote_ufrag!r})"
+        return f"IceParams(local_ufrag={self.local_ufrag!r})"
 
 
 class Extensions(msgspec.Struct, frozen=True, kw_only=True):

@@ -36,7 +36,7 @@ from media.lines import Keys, Remote, SendLineDtls, SetLineKeys, SetRemote, Want
 from tests.media.engine_peer import running_engine
 
 CORE = Path(__file__).parents[2] / "media" / "engine" / "core" / "src"
-ICE = IceParams(local_ufrag="here", local_pwd="a-password-of-22-chars", remote_ufrag="there")  # noqa: S106 - of a test
+ICE = IceParams(local_ufrag="here", local_pwd="a-password-of-22-chars")  # noqa: S106 - of a test
 OPUS = Format(pt=111, codec="opus", clock_rate=48_000)
 VP8 = Format(pt=96, codec="vp8", clock_rate=90_000, rtx_pt=97, nack=True, pli=True)
 
@@ -46,7 +46,7 @@ def leg(number: int, room: int = 1) -> AddLeg:
     return AddLeg(
         leg=number,
         room=room,
-        ice=IceParams(local_ufrag=f"here{number}", local_pwd=ICE.local_pwd, remote_ufrag="there"),
+        ice=IceParams(local_ufrag=f"here{number}", local_pwd=ICE.local_pwd),
         sources=(
             Source(source=MIC, kind="audio", mid="0", encodings=(Encoding(),), formats=(OPUS,)),
             Source(

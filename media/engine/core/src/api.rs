@@ -143,8 +143,6 @@ pub struct IceParams {
     pub local_ufrag: String,
     /// Our password: what incoming checks are keyed with.
     pub local_pwd: String,
-    /// The peer's user name fragment.
-    pub remote_ufrag: String,
 }
 
 /// Header extension ids (RFC 8285, one-byte form) that the engine reads and writes, `None` meaning not negotiated. An

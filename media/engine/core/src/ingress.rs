@@ -4,7 +4,7 @@ use crate::api::{Codec, Event, Kind, Site};
 use crate::contain::strike;
 use crate::encoding::Encoding;
 use crate::forward::Ready;
-use crate::ice::CheckRefused;
+use crate::ice::{self, CheckRefused};
 use crate::leg::Leg;
 use crate::outbox::Outbox;
 use crate::receive::Arrival;
@@ -155,8 +155,8 @@ impl Shard {
             self.row.stun_malformed += 1;
             return;
         };
-        let ufrag = message.username().and_then(|name| name.split_once(':'));
-        let Some(&index) = ufrag.and_then(|(local, _)| self.by_ufrag.get(local)) else {
+        let name = message.username().and_then(ice::named);
+        let Some(&index) = name.and_then(|name| self.by_ufrag.get(name)) else {
             self.row.stun_unknown_user += 1;
             return;
         };
@@ -190,6 +190,8 @@ impl Shard {
         }
         if checked.connected {
             self.handle_connected(now, index, out);
+        } else if checked.new_address {
+            self.heed_move(now, index, from, out);
         }
     }
 
@@ -390,9 +392,7 @@ impl Source {
         (header, packet): (&RtpHeader, &[u8]),
         sequence: u64,
     ) -> Option<Ready> {
-        let red = self.red_format(header.payload_type);
-        let format = red.or_else(|| self.format(header.payload_type))?;
-        let (codec, payload_type, is_red) = (format.codec, format.pt, red.is_some());
+        let heard = self.hear(header.payload_type)?;
         let payload = header.payload_range(packet).ok()?;
         let has_several = self.encodings.len() > 1;
         let encoding = &mut self.encodings[encoding];
@@ -402,7 +402,7 @@ impl Source {
             return None;
         }
         let mut ready = Ready {
-            payload_type,
+            payload_type: heard.plain,
             ..Ready::new(header, sequence, payload)
         };
         if arrival == Arrival::Newest {
@@ -411,14 +411,14 @@ impl Source {
         }
         encoding.row.packets += 1;
         encoding.row.bytes += ready.payload.len() as u64;
-        encoding.row.codec = codec_number(codec);
-        if is_red {
+        encoding.row.codec = codec_number(heard.codec);
+        if heard.is_red {
             ready = encoding.take_primary(ready, packet)?;
         }
         if let Some(timeline) = &mut encoding.timeline {
             timeline.note(sequence, header.timestamp);
         }
-        Some(encoding.look_inside(now, ready, (codec, packet)))
+        Some(encoding.look_inside(now, ready, (heard.codec, packet)))
     }
 
     /// A retransmission (RFC 4588): worth something only while its original is missing.

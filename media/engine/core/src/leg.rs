@@ -165,9 +165,9 @@ impl Leg {
         u64::from(self.gate_open) ^ u64::from(self.outbound.is_some()) ^ self.row.rtp_out
     }
 
-    /// Brings the lines near that a packet from this leg needs.
-    pub fn touch_sender(&self) -> u64 {
-        let sources = self.sources.iter().map(Source::touch);
+    /// Brings the lines near that a packet of this SSRC from this leg needs.
+    pub fn touch_sender(&self, ssrc: Option<u32>) -> u64 {
+        let sources = self.sources.iter().map(|source| source.touch(ssrc));
         let replays = self.inbound.as_ref().map_or(0, Inbound::touch);
         let own = self.id.0 ^ replays ^ self.row.datagrams_in;
         sources.fold(own, |sum, source| sum ^ source)

@@ -77,6 +77,12 @@ pub struct Shard {
     pub(crate) locate: Option<Locate>,
 }
 
+/// The SSRC of a datagram, if it is RTP.
+fn ssrc_of(data: &[u8]) -> Option<u32> {
+    let bytes = data.get(8..12)?.first_chunk()?;
+    Some(u32::from_be_bytes(*bytes))
+}
+
 impl Shard {
     /// An empty shard.
     pub fn new(index: u64) -> Self {
@@ -108,10 +114,12 @@ impl Shard {
 
     /// Reads a little of everything that is needed for each sender: see [`touch`](Self::touch).
     fn touch_senders(&self, batch: &[Datagram<'_>]) {
-        let turns = batch.chunk_by(|a, b| a.from == b.from);
-        let senders = turns.filter_map(|turn| self.by_address.get(&turn[0].from));
-        let legs = senders.filter_map(|index| self.leg(*index));
-        black_box(legs.fold(0, |sum, leg| sum ^ leg.touch_sender()));
+        let turns = batch.chunk_by(|a, b| a.from == b.from && ssrc_of(a.data) == ssrc_of(b.data));
+        let streams = turns.filter_map(|turn| {
+            let index = self.by_address.get(&turn[0].from)?;
+            Some((self.leg(*index)?, ssrc_of(turn[0].data)))
+        });
+        black_box(streams.fold(0, |sum, (leg, ssrc)| sum ^ leg.touch_sender(ssrc)));
     }
 
     /// Positions in the last batch of the datagrams of which at least one slot was sent a copy.

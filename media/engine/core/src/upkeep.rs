@@ -164,7 +164,7 @@ impl Shard {
             let ntp = now.to_ntp();
             rtcp::write_sender_report(
                 rtcp,
-                slot.spec.ssrc,
+                slot.rewriter.ssrc(),
                 ntp,
                 timestamp,
                 packets,

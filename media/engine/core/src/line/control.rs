@@ -82,7 +82,7 @@ impl Shard {
         line.announce(now, &set.remote);
         let to = Some(line.rtp.to());
         if leg.ice.selected() != to {
-            leg.ice.select(to);
+            leg.ice.point_at(to);
             leg.slots.iter_mut().for_each(Slot::pause);
         }
         Ok(())
@@ -222,7 +222,7 @@ impl Leg {
             }
         }
         leg.port = spec.ports.rtp;
-        leg.ice.select(Some(spec.remote.rtp));
+        leg.ice.point_at(Some(spec.remote.rtp));
         leg.line = Some(Box::new(Line::new(now, number, spec)));
         Ok(leg)
     }

@@ -195,7 +195,7 @@ impl Shard {
             // What was sent elsewhere meanwhile is gone: each slot begins again.
             leg.slots.iter_mut().for_each(Slot::pause);
         }
-        leg.ice.select(to);
+        leg.ice.point_at(to);
         let event = Event::LineConnected { leg: name, line };
         self.events.push_back(event);
         // What it owes by now, such as a request that had to wait for the first SSRC.
@@ -214,7 +214,7 @@ impl Shard {
         let Some(leg) = self.leg_mut(index).filter(|_| is_over) else {
             return;
         };
-        leg.ice.select(None);
+        leg.ice.point_at(None);
         let line = leg.line.as_deref_mut().filter(|line| !line.is_silent);
         let is_first = line.is_some_and(|line| {
             line.is_silent = true;

@@ -52,7 +52,7 @@ impl Bridge {
     /// Adds every leg, lets it in and fills its slots.
     pub(crate) fn join(&self, plan: &Plan, crowd: &Crowd) {
         for (leg, seat) in plan.seats.iter().enumerate() {
-            self.submit(&add_leg(leg, seat));
+            self.submit(&add_leg(leg, seat, plan.reported));
             self.submit(&set_keys(leg));
             let leg = LegId(leg as u64);
             self.submit(&Command::SetGate { leg, open: true });

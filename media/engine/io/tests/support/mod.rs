@@ -209,7 +209,6 @@ pub fn add_leg(leg: u64, room: u64) -> Command {
         ice: IceParams {
             local_ufrag: format!("here{leg}"),
             local_pwd: PASSWORD.into(),
-            remote_ufrag: "there".into(),
         },
         sources: vec![SourceSpec {
             source: 0,
