@@ -83,7 +83,8 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     """One media line of a leg.
 
     `parameter_sets` are those of the peer's H.264 that its description holds (`sprop-parameter-sets`, RFC 6184
-    section 8.1), each a NAL unit; `max_bitrate` is what the peer takes of pictures at the most, in bit/s (`b=TIAS`).
+    section 8.1), each a NAL unit; `max_bitrate` is what the peer takes of pictures at the most, in bit/s
+    (`b=TIAS`).
     """
 
     ports: LinePorts

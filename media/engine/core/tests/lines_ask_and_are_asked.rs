@@ -32,7 +32,7 @@ const NOTHING: Feedback = Feedback {
 
 fn call_by(feedback: Feedback) -> (Exchange, [Phone; 2]) {
     call_with(MIXED, |phone| {
-        phone.lines[PICTURES].spec.feedback = feedback
+        phone.lines[PICTURES].spec.feedback = feedback;
     })
 }
 
@@ -174,7 +174,7 @@ fn stream(exchange: &mut Exchange, line: &mut PhoneLine, pictures: usize) -> Sen
 
 /// What the source is asked to send at the most, as told last.
 fn demanded(exchange: &Exchange) -> Option<u64> {
-    let demands = exchange.events.iter().filter_map(|event| match event {
+    let mut demands = exchange.events.iter().filter_map(|event| match event {
         Event::Demand {
             leg: LegId(1),
             source: 1,
@@ -182,7 +182,7 @@ fn demanded(exchange: &Exchange) -> Option<u64> {
         } => Some(encodings[0].max_bitrate),
         _ => None,
     });
-    demands.last().flatten()
+    demands.next_back().flatten()
 }
 
 /// A peer that asks for less by TMMBR is answered, and the sender is asked for no more than that; a sender without a page
@@ -207,8 +207,8 @@ fn a_request_for_less_reaches_the_sender() {
     let (port, from) = (line.spec.ports.rtp, line.from);
     let report = line.rtcp(compound);
     let mut sent = exchange.come(port, from, report);
-    let answers = sent.iter().filter(|(way, _)| way.port == port);
-    let plain = line.open(&answers.last().expect("an answer").1);
+    let mut answers = sent.iter().filter(|(way, _)| way.port == port);
+    let plain = line.open(&answers.next_back().expect("an answer").1);
     assert_eq!(
         (plain[0] & 31, plain[1], &plain[4..8]),
         (4, 205, &slot.to_be_bytes()[..])
@@ -243,10 +243,10 @@ fn loss_and_descriptions_limit_the_sender() {
     for round in 1..=6 {
         let sent = stream(&mut exchange, &mut one.lines[PICTURES], 40);
         let line = &mut two.lines[PICTURES];
-        let media = sent
+        let mut media = sent
             .iter()
             .filter(|(way, data)| way.port == line.spec.ports.rtp && classify(data) == Class::Rtp);
-        let (_, last) = media.last().expect("pictures");
+        let (_, last) = media.next_back().expect("pictures");
         let block = ReportBlock {
             ssrc: slot,
             fraction_lost: 64,

@@ -107,6 +107,7 @@ impl Inbound {
     /// # Errors
     /// [`SrtpError::TooShort`], `TooLong`, `BadHeader`, `Replay`, `TooOld`, `StreamLimit`,
     /// `KeyExhausted` or `Authentication`.
+    #[inline]
     pub fn unprotect_rtp(
         &mut self,
         packet: &mut [u8],
@@ -247,6 +248,7 @@ impl Outbound {
     /// # Errors
     /// [`SrtpError::TooShort`] when `buffer` lacks room for [`Profile::rtp_overhead`], `TooLong`,
     /// `BadHeader`, or `KeyExhausted` from 2^48 on.
+    #[inline]
     pub fn protect_rtp(
         &self,
         buffer: &mut [u8],
@@ -310,7 +312,7 @@ impl Outbound {
 }
 
 /// SSRC and sequence number, after checks of length and version.
-#[inline]
+#[inline(always)]
 fn rtp_identity(
     packet: &[u8],
     plain_len: usize,
