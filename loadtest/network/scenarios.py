@@ -29,7 +29,7 @@ class Scenario:
     """One call. `before` is the link until it goes bad and after `BAD_S`; `whose` it is; `goals` by figure.
 
     With `download` somebody at the same place downloads something meanwhile, with that congestion control.
-    With `witness` what is measured is not the receiver's page, but that of somebody else on a good link.
+    With `company` somebody else on a good link looks as well; with `witness` it is that page which is measured.
     """
 
     name: str
@@ -37,6 +37,7 @@ class Scenario:
     steps: tuple[Step, ...]
     before: Profile
     whose: Whose = "receiver"
+    company: bool = False
     witness: bool = False
     download: str = ""
     goals: Mapping[str, float] = field(default_factory=dict)
@@ -110,8 +111,16 @@ SCENARIOS: Final = (
         "a receiver on a good link beside one that has 300 kbit/s and loses 10 %",
         (Step(0, replace(_WAY, rate_bps=300_000, loss=0.10), replace(_WAY, loss=0.10)),),
         _WAY,
+        company=True,
         witness=True,
         goals=_goals(25, 0, 0.1),
+    ),
+    Scenario(
+        "rate-300-in-company",
+        "300 kbit/s on the way down, beside a receiver on a good link",
+        (Step(0, replace(_WAY, rate_bps=300_000), _WAY),),
+        _WAY,
+        company=True,
     ),
     _thin("rate-60", "60 kbit/s on the way down", 60_000, 0, {"audio_concealed_percent": 1, "back_s": 5}),
 )

@@ -115,11 +115,11 @@ async def record(stage: Stage, scenario: Scenario, **config: Any) -> Recording:
     with tempfile.TemporaryDirectory() as folder:
         async with running_house(Path(folder), address=island.ADDRESS, name=HOST, **config) as house:
             receiver, sender = await couple(stage, house)
-            if scenario.witness:
-                doctor = receiver
-                receiver = await _enter(house, stage.sender_browser, m.Role.RELATIVE, RECEIVER, NO_CAMERA)
-                await doctor.admit("Relative")
-                await receiver.shown(await sender.participant())
+            if scenario.company:
+                other = await _enter(house, stage.sender_browser, m.Role.RELATIVE, RECEIVER, NO_CAMERA)
+                await receiver.admit("Relative")
+                await other.shown(await sender.participant())
+                receiver = other if scenario.witness else receiver
             try:
                 return await _record(stage, scenario, receiver, sender)
             except AssertionError as error:

@@ -56,7 +56,7 @@ export class Peer extends EventTarget {
     this.#welcome = welcome;
     if (this.#leg === null || this.#leg !== welcome.leg || !this.#way?.mayLive) return this.renew();
     this.#watch();
-    return this.#way.seek(false);
+    return this.#way.regain(false);
   }
 
   /** There is a sign that the network may be back, or is `surely` another one. */
@@ -205,7 +205,7 @@ export class Peer extends EventTarget {
 
   #doubt() {
     this.dispatchEvent(new Event("doubt"));
-    this.#way?.regain().catch(() => {}); // a connection that was closed meanwhile
+    this.#way?.regain(true).catch(() => {}); // a connection that was closed meanwhile
   }
 
   close() {

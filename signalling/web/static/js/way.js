@@ -83,9 +83,9 @@ export class Way {
     else await this.#seek(surely ? null : SOON_MS);
   }
 
-  /** Packets have stopped: restart ICE until they come. */
-  async regain() {
-    if (!this.#seeking) await this.#seek(0);
+  /** The bridge can be reached, or packets have `stopped`: restart ICE until they come, if that is not under way. */
+  async regain(stopped) {
+    if (!this.#seeking) await this.#seek(stopped ? 0 : SOON_MS);
   }
 
   /** The same if none come within `patience` ms; null does not wait for that, since the old path serves until there is another. */
