@@ -11,8 +11,10 @@ use crate::time::Micros;
 /// Going up takes this much more than what would be sent, in percent: rates of pictures and estimates of links swing. To
 /// another encoding, and to more temporal layers of the same.
 const MARGIN: (u64, u64) = (115, 107);
-/// What is sent may exceed the estimate by this much, in percent, before it is taken back.
-const TOLERANCE: u64 = 105;
+/// What is sent may exceed the estimate by this much, in percent, before it is taken back: another size or none in its place,
+/// and fewer temporal layers, which an estimate that has dipped for seconds would cost for half a minute. Until then the
+/// pacer leaves out single pictures of the highest.
+const TOLERANCE: (u64, u64) = (105, 130);
 /// For how long there has to be room before anything goes up, and before a picture that was off comes back.
 const ROOM_FOR: (Micros, Micros) = (Micros::from_millis(2_000), Micros::from_millis(1_000));
 /// A climb that has to be taken back within this time has failed.
@@ -135,7 +137,7 @@ impl Allocator {
             self.room_since = None;
             return allocate(estimate, wishes);
         };
-        if sum(wishes, &current) * 100 > estimate * TOLERANCE {
+        if is_short(estimate, wishes, &current) {
             return self.fall(now, estimate, wishes, &current);
         }
         let usual = self.usual.get_or_insert(estimate);
@@ -165,12 +167,7 @@ impl Allocator {
     /// What would fit. More pictures of the same size may come and go at any time; another size costs a key frame.
     fn could(&self, estimate: u64, wishes: &[Wish], current: &[usize]) -> Vec<usize> {
         let could = allocate(estimate * 100 / MARGIN.1, wishes);
-        let encoding = |wish: &Wish, level: usize| {
-            let choice = level.checked_sub(1).and_then(|at| wish.choices.get(at));
-            choice.map(|choice| choice.layer.encoding)
-        };
-        let mut levels = wishes.iter().zip(could.iter().zip(current));
-        if levels.all(|(wish, (to, from))| encoding(wish, *to) == encoding(wish, *from)) {
+        if are_same_size(wishes, &could, current) {
             return could;
         }
         allocate(estimate * 100 / MARGIN.0, wishes)
@@ -227,6 +224,23 @@ impl Allocator {
             now.since(fall.at) < fall.hold && !another_link
         })
     }
+}
+
+/// Whether less has to be sent.
+fn is_short(estimate: u64, wishes: &[Wish], current: &[usize]) -> bool {
+    let sent = sum(wishes, current) * 100;
+    let costs_size = || !are_same_size(wishes, &allocate(estimate, wishes), current);
+    sent > estimate * TOLERANCE.1 || (sent > estimate * TOLERANCE.0 && costs_size())
+}
+
+/// Whether the same encodings are sent, if in other layers.
+fn are_same_size(wishes: &[Wish], some: &[usize], others: &[usize]) -> bool {
+    let encoding = |wish: &Wish, level: usize| {
+        let choice = level.checked_sub(1).and_then(|at| wish.choices.get(at));
+        choice.map(|choice| choice.layer.encoding)
+    };
+    let mut levels = wishes.iter().zip(some.iter().zip(others));
+    levels.all(|(wish, (some, other))| encoding(wish, *some) == encoding(wish, *other))
 }
 
 fn sum(wishes: &[Wish], levels: &[usize]) -> u64 {
@@ -384,6 +398,19 @@ mod tests {
         let after: Vec<u64> = found.iter().map(|at| at.since(start).0 / 1_000).collect();
         assert_eq!(after, [5_000, 16_000]);
         assert_eq!(one[0].level, Some(5));
+    }
+
+    #[test]
+    fn an_estimate_that_dips_costs_no_layers_but_the_size_at_once() {
+        let levels = |level: usize, estimate: u64| {
+            let mut one = simulcast(0);
+            one.level = Some(level);
+            Allocator::default().decide(Micros(0), Some(estimate), &[one])
+        };
+        assert_eq!(levels(3, 120_000), [3]);
+        assert_eq!(levels(3, 110_000), [2]);
+        assert_eq!(levels(4, 470_000), [3]);
+        assert_eq!(levels(1, 50_000), [0]);
     }
 
     #[test]

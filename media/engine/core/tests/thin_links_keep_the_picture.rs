@@ -71,6 +71,23 @@ fn the_picture_becomes_smaller_within_a_moment() {
     }
 }
 
+/// What redundant sound takes there, and an estimate that dips, leave all pictures their place.
+#[test]
+fn a_thin_link_that_loses_shows_them_all_the_same() {
+    for seed in 40..43 {
+        let mut world = call(seed, Path::with_delay(20));
+        let start = narrow(&mut world, (300_000, 300));
+        let peer = &mut world.peers[0];
+        (peer.down, peer.up) = (peer.down.losing(0.02), peer.up.losing(0.02));
+        run(&mut world, ms(15_000));
+        let seen = shown(&world, start, world.now);
+        assert!(
+            seen.fps > 19.0 && seen.longest < ms(900),
+            "{seed}: {seen:?}"
+        );
+    }
+}
+
 #[test]
 fn pictures_go_before_the_picture_does() {
     for seed in 0..3 {
