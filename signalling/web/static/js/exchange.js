@@ -201,7 +201,10 @@ export async function exchange(url, token, media, hooks) {
   const line = new TrialLine(url);
   const pcs = [];
   let source = null;
+  let over = false;
   const stop = () => {
+    if (over) return;
+    over = true;
     for (const pc of pcs) pc.close();
     source?.stop();
     line.close();
