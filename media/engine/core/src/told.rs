@@ -15,6 +15,8 @@ use engine_wire::seq;
 
 /// Packets of which the fate may be open at once, a power of two: a second of 8 Mbit/s.
 const KEPT: usize = 1_024;
+/// Room for them at first: half a second of a small call.
+const AT_FIRST: usize = 256;
 /// Half the time for which a packet that was called missing waits at the least: reports take back what came late.
 const SETTLED_AFTER: Micros = Micros::from_millis(125);
 /// What leaves within so short a time is one picture, and says of the link what its first packet says.
@@ -83,7 +85,8 @@ impl Stream {
 /// See the module.
 #[derive(Debug)]
 pub struct Told {
-    ring: Box<[Entry; KEPT]>,
+    /// By number. It doubles rather than forget a packet of which nobody has told, up to [`KEPT`].
+    ring: Box<[Entry]>,
     next: u64,
     /// The first number that is not settled.
     settled: u64,
@@ -149,7 +152,7 @@ impl Told {
             report: None,
         });
         Self {
-            ring: Box::new([Entry::default(); KEPT]),
+            ring: vec![Entry::default(); AT_FIRST].into_boxed_slice(),
             next: FIRST,
             settled: FIRST,
             reported_to: FIRST,
@@ -183,12 +186,29 @@ impl Told {
             stream: self.recent as u8,
             fate: Fate::Unknown,
         };
-        let before = std::mem::replace(&mut self.ring[extended as usize % KEPT], entry);
+        if self.ring[self.place(extended)].fate != Fate::Nothing && self.ring.len() < KEPT {
+            self.grow();
+        }
+        let place = self.place(extended);
+        let before = std::mem::replace(&mut self.ring[place], entry);
         let stream = self.streams.get_mut(usize::from(before.stream));
         if let Some(stream) = stream.filter(|_| before.fate != Fate::Nothing) {
             // Its place is taken before anybody told of it.
             stream.settled += 1;
             stream.unknown += 1;
+        }
+    }
+
+    const fn place(&self, number: u64) -> usize {
+        number as usize & (self.ring.len() - 1)
+    }
+
+    fn grow(&mut self) {
+        let larger = vec![Entry::default(); self.ring.len() * 2].into_boxed_slice();
+        let open = std::mem::replace(&mut self.ring, larger).into_vec();
+        for entry in open.into_iter().filter(|e| e.fate != Fate::Nothing) {
+            let place = self.place(entry.number.into());
+            self.ring[place] = entry;
         }
     }
 
@@ -251,7 +271,8 @@ impl Told {
             return;
         }
         self.reported_to = self.reported_to.max(extended + 1);
-        let entry = &mut self.ring[extended as usize % KEPT];
+        let place = self.place(extended);
+        let entry = &mut self.ring[place];
         if entry.number != number {
             return;
         }
@@ -289,7 +310,8 @@ impl Told {
 
     fn settle_below(&mut self, end: u64, slots: &mut [Slot]) {
         for number in self.settled..end {
-            let entry = &mut self.ring[number as usize % KEPT];
+            let place = self.place(number);
+            let entry = &mut self.ring[place];
             if entry.number != number as u16 || entry.fate == Fate::Nothing {
                 continue;
             }
@@ -303,5 +325,77 @@ impl Told {
             stream.settle(entry.fate, &mut slot.row);
         }
         self.settled = self.settled.max(end);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::{Codec, Kind, SlotSpec};
+    use engine_wire::rtcp::{self, Packet};
+
+    const SSRC: u32 = 7;
+
+    fn at(millis: u64) -> Micros {
+        Micros::from_millis(10_000 + millis)
+    }
+
+    fn slot() -> Slot {
+        Slot::new(SlotSpec {
+            slot: 0,
+            kind: Kind::Audio,
+            ssrc: SSRC,
+            rtx_ssrc: None,
+            formats: vec![crate::slot::tests::format(111, Codec::Opus)],
+            fec: None,
+            ccfb: false,
+            max_ptime_ms: None,
+        })
+    }
+
+    fn report(
+        (told, slots): (&mut Told, &mut [Slot]),
+        now: Micros,
+        (base, arrivals): (u64, &[(u64, u64)]),
+    ) {
+        let mut out = Vec::new();
+        let held = rtcp::write_transport_feedback(&mut out, (1, SSRC), 0, base, arrivals);
+        assert_eq!(held, arrivals.len());
+        for packet in rtcp::parse(&out) {
+            if let Ok(Packet::TransportFeedback(feedback)) = packet {
+                told.handle_feedback(now, &feedback, slots);
+            }
+        }
+    }
+
+    /// A packet a millisecond, of which every tenth is lost; reports come so late that this many are open.
+    #[test]
+    fn what_is_long_in_coming_is_counted_as_well() {
+        for open in [100, 400, 1_000] {
+            let mut slots = [slot()];
+            let mut told = Told::new(at(0), &slots);
+            for number in 0..open {
+                told.note_sent(at(number), (FIRST + number) as u16, SSRC);
+            }
+            let came: Vec<(u64, u64)> = (0..open)
+                .filter(|number| number % 10 != 5)
+                .map(|number| (FIRST + number, at(number + 20).0))
+                .collect();
+            let mut base = FIRST;
+            for (turn, some) in came.chunks(250).enumerate() {
+                let now = at(open + turn as u64 * 200);
+                report((&mut told, &mut slots), now, (base, some));
+                base = some[some.len() - 1].0 + 1;
+            }
+            let last = [(FIRST + open, at(open + 20).0)];
+            told.note_sent(at(open), (FIRST + open) as u16, SSRC);
+            for turn in 0..3 {
+                let now = at(open + 2_000 + turn * 200);
+                report((&mut told, &mut slots), now, (last[0].0, &last));
+            }
+            let (row, size) = (&slots[0].row, told.ring.len());
+            assert_eq!((row.expected, row.lost), (open + 1, open / 10), "{size}");
+            assert!((AT_FIRST..=KEPT).contains(&size));
+        }
     }
 }
