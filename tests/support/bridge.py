@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, MutableMapping
+import random
+from collections.abc import AsyncIterator, Callable, Mapping, MutableMapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -48,10 +49,13 @@ def house_config(
     slots: int = 8,
     name: str | None = None,
     without: tuple[str, ...] = (),
+    gateways: Mapping[str, Mapping[str, object]] | None = None,
 ) -> Config:
     """Defaults, but for ports, files and what is asked for; `slots` are for cameras, `name` is used in links."""
     config, media = Config(), media_address or address
     http_port, metrics_port = free_ports(2)
+    # Two for each line, and far enough apart for tests at the same time.
+    lines = random.randrange(42_000, 58_000, 100)
     return replace(
         config,
         http=replace(
@@ -66,6 +70,8 @@ def house_config(
             shards=shards,
             without=without,
         ),
+        calls=replace(config.calls, first_port=lines, last_port=lines + 99),
+        gateways=gateways or {},
         store=replace(config.store, url=f"sqlite:///{folder / 'test.db'}"),
         auth=replace(
             config.auth, link_key_file=str(folder / "link.key"), api_token_file=str(folder / "api.token")
@@ -92,6 +98,14 @@ class House:
         """A link for one person."""
         wanted = m.CreateInvitation(role=role, name=name, host=host)
         return (await self.bridge.administration.invite(self.room_id, wanted)).link
+
+    async def invite_by_call(self, role: m.Role, name: str) -> tuple[str, str]:
+        """A number and a PIN for one person."""
+        wanted = m.CreateInvitation(role=role, name=name, pin=True)
+        made = await self.bridge.administration.invite(self.room_id, wanted)
+        assert made.number is not None
+        assert made.pin is not None
+        return made.number, made.pin
 
     async def recorded(self) -> list[Event]:
         """The room's events, from the store."""

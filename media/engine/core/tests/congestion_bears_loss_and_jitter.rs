@@ -49,6 +49,24 @@ fn bursts_of_loss_on_a_free_link_cost_no_rate() {
     }
 }
 
+/// That no burst comes for a while after the rate was lowered is chance: pictures stay what they are.
+#[test]
+fn bursts_are_hardly_ever_taken_for_a_full_link() {
+    let (mut runs, mut lower) = (0.0, 0.0);
+    for (share, mean) in [(0.05, 4.0), (0.1, 2.0), (0.1, 4.0)] {
+        for seed in 1..13 {
+            let mut setup = megabit("bursts", seed, 40, |p| p);
+            let lossy = setup.there.losing_in_bursts(share, mean);
+            setup.steps = vec![(4_000, lossy)];
+            let log = setup.run(20_000);
+            runs += 1.0;
+            lower += log.planned_below(5_000, 20_000, 850e3);
+        }
+    }
+    let lower = lower / runs;
+    assert!(lower < 0.01, "{lower:.4} of the time");
+}
+
 #[test]
 fn loss_of_media_and_of_reports_costs_no_rate() {
     for seed in 1..7 {

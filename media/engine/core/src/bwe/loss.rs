@@ -6,17 +6,19 @@
 //! is found: the rate stays under a *cap*, which is raised from time to time. If it makes none, the rate comes back, and
 //! the loss is inherent from then on.
 
+use super::stretch::Stretch;
+use super::trial::{Shown, Trial, CLEARLY, CLEARLY_FROM_ONE, INHERENT_MOST};
 use super::PacketResult;
 use crate::time::Micros;
 
 /// What is judged together: so many packets at least, over so long at least.
-const PACKETS: u32 = 30;
+const PACKETS: f64 = 30.0;
 const SPAN: Micros = Micros::from_millis(300);
 /// Packets of a sample, and more for each packet that a run of losses is longer: with fewer, chance is mistaken for
 /// success once in ten.
 const SAMPLE: (f64, f64) = (40.0, 20.0);
 /// A sample is so many times as large on a link that has shown a long queue: what is too much waits there.
-const SAMPLE_QUEUED: u32 = 4;
+const SAMPLE_QUEUED: f64 = 4.0;
 /// A sample must be the larger, the further the excess is below this.
 const CLEAR: f64 = 0.2;
 /// How far loss must be above the inherent one, and by how many deviations of chance: to be looked at closer (less is of
@@ -27,10 +29,10 @@ const PLAIN: (f64, f64) = (0.25, 4.0);
 const LEARN: f64 = 0.06;
 /// The same under a cap, where what is lost has nothing to do with the rate.
 const LEARN_CAPPED: f64 = 0.2;
-/// Never taken for inherent: no link that loses more than half is of use for sound.
-const INHERENT_MOST: f64 = 0.45;
-/// Of what should arrive more during a trial if the rate is the reason, this share must.
-const SUCCESS: f64 = 0.6;
+/// With less evidence (the logarithm of 7) that more is lost under a cap than without one, the cap is of no use.
+const HARDLY: f64 = 2.0;
+/// How much of what is usual remains after each stretch: five seconds or more.
+const USUAL: f64 = 0.94;
 /// Losses come in runs, of two at first guess. What is lost in a run after so many tells no more of the rate: a link that
 /// is full lets something through in between, one that is down does not.
 const RUN: f64 = 2.0;
@@ -39,46 +41,14 @@ const RUN_LONGEST: u32 = 5;
 const BLAMED: Micros = Micros::from_secs(3);
 /// Of what arrives, under a cap.
 const CAP: f64 = 0.95;
-/// A trial lowers the rate to that at least: a smaller step could not be told from chance.
+/// A trial lowers the rate to that at least, since a smaller step could not be told from chance, and a second one not below
+/// this.
 const TRIAL: f64 = 0.8;
+const LEAST: f64 = 0.3;
 /// Until a cap is raised, at first and at most; twice as long each time that raising it brings the loss back.
 const RAISE: (Micros, Micros) = (Micros::from_millis(1_500), Micros::from_secs(8));
 /// How much a cap is raised at first and at most; twice as much each time that it does no harm.
 const STEP: (f64, f64) = (0.2, 1.0);
-
-#[derive(Debug, Clone, Copy, Default)]
-struct Stretch {
-    began: Micros,
-    packets: u32,
-    lost: u32,
-}
-
-impl Stretch {
-    fn share(self) -> f64 {
-        f64::from(self.lost) / f64::from(self.packets.max(1))
-    }
-
-    fn and(self, other: Self) -> Self {
-        Self {
-            packets: self.packets + other.packets,
-            lost: self.lost + other.lost,
-            ..other
-        }
-    }
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Trial {
-    since: Micros,
-    /// Bit/s that arrived.
-    arriving: f64,
-    /// The loss that led to it, and the rate at which it came.
-    before: f64,
-    above: f64,
-    /// A second one: much loss is not taken for inherent at once.
-    again: bool,
-    seen: Stretch,
-}
 
 #[derive(Debug, Clone, Copy)]
 struct Cap {
@@ -111,6 +81,8 @@ pub(super) struct LossControl {
     last: f64,
     /// What exceeded the inherent loss and is not yet acted on.
     suspect: Option<Stretch>,
+    /// What was lost of late while nothing was tried and no cap was there.
+    usual: Stretch,
     /// The link has shown of late that it queues.
     queues: bool,
     inherent: f64,
@@ -133,6 +105,7 @@ impl Default for LossControl {
             current: Stretch::default(),
             last: 0.0,
             suspect: None,
+            usual: Stretch::default(),
             queues: false,
             inherent: 0.0,
             learnt: 0,
@@ -151,18 +124,18 @@ impl LossControl {
     /// The next result, in the order of numbers. True if there is something to [`judge`](Self::judge).
     pub(super) fn add(&mut self, result: &PacketResult) -> bool {
         if result.was_lost {
-            self.current.lost = self.current.lost.saturating_sub(1);
+            self.current.take_back();
             return false;
         }
-        if self.current.packets == 0 {
+        if self.current.packets == 0.0 {
             self.current.began = result.sent_at;
         }
         self.note_run(result.arrived_us.is_none());
         if self.lost_in_run > RUN_LONGEST {
             return false;
         }
-        self.current.packets += 1;
-        self.current.lost += u32::from(result.arrived_us.is_none());
+        let is_lost = result.arrived_us.is_none();
+        self.current.add(is_lost, self.lost_in_run == 1);
         self.current.packets >= PACKETS && result.sent_at.since(self.current.began) >= SPAN
     }
 
@@ -228,10 +201,13 @@ impl LossControl {
     /// Raises the cap when it is time.
     pub(super) fn poll(&mut self, now: Micros) {
         let busy = self.is_busy();
-        let Some(cap) = &mut self.cap else { return };
-        if busy || now < cap.raise_at {
-            return;
+        if !busy && self.cap.is_some_and(|cap| now >= cap.raise_at) {
+            self.raise(now);
         }
+    }
+
+    fn raise(&mut self, now: Micros) {
+        let Some(cap) = &mut self.cap else { return };
         if cap.raised_at.is_some() {
             self.step = (self.step * 2.0).min(STEP.1);
             self.wait = Micros((self.wait.0 / 2).max(RAISE.0 .0));
@@ -254,12 +230,15 @@ impl LossControl {
         let stretch = std::mem::take(&mut self.current);
         self.last = stretch.share();
         self.queues = around.queues;
+        if self.cap.is_none() {
+            self.usual = self.usual.faded(USUAL).and(stretch);
+        }
         if self.trial.is_some() {
             self.judge_trial(now, stretch, around);
         } else if around.draining {
             self.suspect = None;
         } else if !around.queues && self.exceeds(stretch, PLAIN) {
-            self.try_less(now, stretch.share(), around.recent, around);
+            self.try_less(now, stretch, (around.recent, CLEARLY_FROM_ONE), around);
         } else {
             self.suspect(now, stretch, around);
         }
@@ -278,23 +257,32 @@ impl LossControl {
         };
         let seen = seen.and(stretch);
         self.suspect = Some(seen);
-        let times = if around.queues { SAMPLE_QUEUED } else { 1 };
+        let times = if around.queues { SAMPLE_QUEUED } else { 1.0 };
         if seen.packets < self.sample(seen.share()) * times {
             return;
         }
         self.suspect = None;
-        if self.exceeds(seen, SUSPICIOUS) {
-            self.try_less(now, seen.share(), around.steady, around);
-        } else {
+        if !self.exceeds(seen, SUSPICIOUS) {
             self.learn(seen);
+        } else if self.is_needless(seen) {
+            self.learn(seen);
+            self.raise(now);
+        } else {
+            self.try_less(now, seen, (around.steady, CLEARLY), around);
         }
     }
 
+    /// Whether under a cap that was not raised yet as much is lost as without it: the rate is not the reason then.
+    fn is_needless(&self, seen: Stretch) -> bool {
+        let is_untouched = self.cap.is_some_and(|cap| cap.raised_at.is_none());
+        is_untouched && self.usual.less_than(seen) < HARDLY
+    }
+
     /// Packets of a sample that can tell such a loss from the inherent one, if losses come in runs of the present length.
-    fn sample(&self, loss: f64) -> u32 {
+    fn sample(&self, loss: f64) -> f64 {
         let excess = (loss - self.inherent).max(0.01);
         let harder = (CLEAR / excess).clamp(1.0, 2.5);
-        (harder * (SAMPLE.0 + SAMPLE.1 * self.run)) as u32
+        harder * (SAMPLE.0 + SAMPLE.1 * self.run)
     }
 
     /// Whether that is more than chance makes of the inherent loss. Losses that come in runs of a mean length vary as much
@@ -302,7 +290,7 @@ impl LossControl {
     fn exceeds(&self, stretch: Stretch, (margin, deviations): (f64, f64)) -> bool {
         let likely = self.inherent.max(0.01);
         let spread = 2.0 * self.run - 1.0;
-        let chance = likely * (1.0 - likely) * spread / f64::from(stretch.packets);
+        let chance = likely * (1.0 - likely) * spread / stretch.packets;
         stretch.share() > self.inherent + margin.max(deviations * chance.sqrt())
     }
 
@@ -316,10 +304,15 @@ impl LossControl {
         }
     }
 
-    /// Lowers the rate to what arrives, and begins a trial.
-    fn try_less(&mut self, now: Micros, loss: f64, arriving: Option<f64>, around: &Around) {
-        let arriving = arriving.unwrap_or(around.rate * (1.0 - loss));
-        let arriving = CAP * arriving / (1.0 - self.inherent);
+    /// Lowers the rate to what arrives, and begins a trial that takes so much evidence.
+    fn try_less(
+        &mut self,
+        now: Micros,
+        sample: Stretch,
+        (arriving, takes): (Option<f64>, f64),
+        around: &Around,
+    ) {
+        let arriving = self.arriving(sample, arriving, around);
         let raised = self.cap.and_then(|cap| cap.raised_at).max(self.freed_at);
         if raised.is_some_and(|at| now.since(at) < BLAMED) {
             self.wait = Micros((self.wait.0 * 2).min(RAISE.1 .0));
@@ -331,12 +324,19 @@ impl LossControl {
         self.begin_trial(now, arriving.min(around.rate * TRIAL), above);
         self.trial = Some(Trial {
             since: now,
-            arriving,
-            before: loss,
+            bps: arriving,
+            before: sample,
             above: around.rate,
             again: false,
+            takes,
             seen: Stretch::default(),
         });
+    }
+
+    /// Bit/s to send so that what arrives is what fits, and the inherent loss the only one.
+    fn arriving(&self, sample: Stretch, arriving: Option<f64>, around: &Around) -> f64 {
+        let arriving = arriving.unwrap_or(around.rate * (1.0 - sample.share()));
+        CAP * arriving / (1.0 - self.inherent)
     }
 
     fn begin_trial(&mut self, now: Micros, bps: f64, above: f64) {
@@ -355,29 +355,29 @@ impl LossControl {
         }
         trial.seen = trial.seen.and(stretch);
         self.trial = Some(trial);
-        if trial.seen.packets < self.sample(trial.before) {
+        if trial.seen.packets < self.sample(trial.before.share()) {
             return;
         }
-        self.trial = None;
-        let after = trial.seen.share();
-        // Of a full link as much more arrives as less is sent, until only the inherent loss is left.
-        let survived = (1.0 - trial.before).max(0.01);
-        let hoped = ((1.0 - self.inherent) / survived).min(trial.above / around.rate);
-        if (1.0 - after) / survived >= 1.0 + SUCCESS * (hoped - 1.0) {
-            self.keep_cap(now, trial.arriving);
-        } else if after > INHERENT_MOST || (after > self.inherent + PLAIN.0 && !trial.again) {
-            self.begin_trial(now, around.rate * TRIAL, trial.above);
-            let (since, seen) = (now, Stretch::default());
-            self.trial = Some(Trial {
-                since,
-                seen,
-                again: true,
-                ..trial
-            });
-        } else {
-            self.inherent = f64::midpoint(trial.before, after).min(INHERENT_MOST);
-            self.cap = None;
+        match trial.shown(self.inherent, around.rate) {
+            Shown::Open => return,
+            Shown::Rate => self.keep_cap(now, trial.bps),
+            Shown::Much => return self.try_again(now, trial, around),
+            Shown::Own(share) => (self.inherent, self.cap) = (share, None),
         }
+        self.trial = None;
+    }
+
+    fn try_again(&mut self, now: Micros, trial: Trial, around: &Around) {
+        let bps = self.arriving(trial.seen, around.steady, around);
+        let bps = bps.clamp(around.rate * LEAST, around.rate * TRIAL);
+        self.begin_trial(now, bps, trial.above);
+        self.trial = Some(Trial {
+            since: now,
+            bps,
+            again: true,
+            seen: Stretch::default(),
+            ..trial
+        });
     }
 
     /// The rate is the reason: so much fits.

@@ -23,8 +23,9 @@
 //!
 //! **Loss** (`loss`). The draft halves the rate at 10 % loss whatever its cause. Here loss is congestion if it depends on
 //! the rate. What exceeds the inherent loss of the link, by more than chance and the present length of bursts explain,
-//! and does so in a second sample too, starts a trial at the rate that arrives. If the loss goes, the bottleneck is
-//! found, and a cap is kept that is raised from time to time (less often when that does harm); packets should then leave
+//! and does so in a second sample too, starts a trial at the rate that arrives. If the loss goes, by more than the chance
+//! that no burst came meanwhile (`stretch`, `trial`), the bottleneck is found, and a cap is kept that is raised from time
+//! to time (less often when that does harm, at once when as much is lost under it as before); packets should then leave
 //! evenly, since such a link has hardly a queue ([`Estimator::wants_smooth`]). If the loss stays, it is the link's own
 //! from then on, and the rate comes back. A link that has shown a long queue drops nothing before it is full: there, loss
 //! without a queue takes four times as much to look suspicious.
@@ -61,8 +62,10 @@ mod reports;
 mod rival;
 mod round_trip;
 mod silence;
+mod stretch;
 pub mod trace;
 mod trendline;
+mod trial;
 
 pub use estimator::{Estimator, LinkState, THIN_BPS};
 pub use history::SentHistory;

@@ -76,6 +76,13 @@ impl Log {
             .expect("a part of the run")
     }
 
+    /// The share of the time in which pictures are chosen by less than that.
+    pub(crate) fn planned_below(&self, from_ms: u64, to_ms: u64, bps: f64) -> f64 {
+        let part = self.part(from_ms, to_ms);
+        let below = part.iter().filter(|t| f64::from(t.planned) < bps);
+        below.count() as f64 / part.len() as f64
+    }
+
     /// Milliseconds that sound waited, beside the path: of all tenths of a second, the one at that share.
     pub(crate) fn audio_wait(&self, from_ms: u64, to_ms: u64, share: f64) -> f64 {
         let part = self
