@@ -4,8 +4,9 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Final
 
@@ -16,12 +17,17 @@ from bridge.app import telling
 from bridge.app.administration import RoomAdministration
 from bridge.app.background import Background, Later
 from bridge.app.browser import BrowserDoor, BrowserPolicy
+from bridge.app.call_media import CallLegs, EveryLeg
+from bridge.app.callers import CallerDoor
 from bridge.app.counts import Tally
+from bridge.app.gateways import Gateways, find
 from bridge.app.lines import Assessment
 from bridge.app.service import Outside, RoomService
 from bridge.app.trial import Trials
+from bridge.app.visitor import CallerPolicy
 from bridge.auth.errors import LinkExpired, LinkInvalid
 from bridge.auth.links import LinkSigner, load_link_keys
+from bridge.auth.pins import Pins
 from bridge.auth.secrets import api_token, hash_secret, new_secret
 from bridge.config import Config
 from bridge.ops.health import Check
@@ -31,11 +37,14 @@ from bridge.ops.web import make_ops_app, serve_ops
 from bridge.rooms.model import InvitationId, RoomId
 from bridge.store import EventStore, open_store
 from media.api import Engine, EngineError, Snapshot
-from media.legs import LegPolicy, Legs
+from media.calls import Calls
+from media.legs import LegEvent, LegPolicy, Legs
 from media.sdp import Capabilities
+from media.sdp.calls import CallPolicy
 from media.transport import DtlsCertificate, announced_candidates
 from signalling import messages as m
 from signalling.errors import Code, Rejected
+from signalling.gateways.interface import GROUP
 from signalling.web.server import WebConfig, make_app
 
 LOG: Final = structlog.get_logger("bridge")
@@ -87,6 +96,7 @@ class Bridge:
     administration: RoomAdministration
     engine: Engine
     store: EventStore
+    gateways: Gateways
 
 
 @asynccontextmanager
@@ -98,18 +108,18 @@ async def run_bridge(config: Config, *, drills: bool = False) -> AsyncIterator[B
     clock, tally = SystemClock(), Tally()
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(open_store(config.store.url))
-        engine = Engine(config.media.bind, config.media.base_port, config.media.shards, drills=drills)
+        engine = _make_engine(config, drills=drills)
         stack.callback(engine.stop)
         group = await stack.enter_async_context(asyncio.TaskGroup())
         later = Later(group)
         stack.callback(later.stop)
-        legs, service = _make_core(config, clock, tally, store, engine)
-        links = SignedLinks(
-            LinkSigner(load_link_keys(Path(config.auth.link_key_file)), config.http.base_url),
-            config.http.base_url,
-            clock.now,
-        )
-        administration = RoomAdministration(service, links, store.rooms)
+        core = _make_core(config, clock, tally, store, engine)
+        legs, service = core.legs, core.service
+        keys = load_link_keys(Path(config.auth.link_key_file))
+        links = SignedLinks(LinkSigner(keys, config.http.base_url), config.http.base_url, clock.now)
+        pins = Pins(keys)
+        core.gateways = gateways = _make_gateways(config, core, clock, pins, later)
+        administration = RoomAdministration(service, links, store.rooms, pins if gateways.running else None)
         engine.listen(asyncio.get_running_loop(), lambda event: legs.handle_event(event, clock.monotonic()))
         collector, seen = BridgeCollector(engine.snapshot, lambda: _facts(service, tally)), LinkCollector()
         background = Background(service, legs, clock, engine.snapshot)
@@ -117,6 +127,7 @@ async def run_bridge(config: Config, *, drills: bool = False) -> AsyncIterator[B
             background.handshakes(),
             background.repairs(),
             background.figures(_observing(collector, seen, clock)),
+            gateways.serve(),
         ):
             stack.callback(group.create_task(loop).cancel)
         trials = Trials(service, links, engine.snapshot)
@@ -126,7 +137,7 @@ async def run_bridge(config: Config, *, drills: bool = False) -> AsyncIterator[B
         ops = make_ops_app(collector, engine.snapshot, checks, links=seen)
         await stack.enter_async_context(serve_ops(ops, config.metrics.host, config.metrics.port))
         LOG.info("bridge_started", shards=config.media.shards)
-        yield Bridge(config, service, administration, engine, store)
+        yield Bridge(config, service, administration, engine, store, gateways)
     LOG.info("bridge_stopped")
 
 
@@ -149,29 +160,63 @@ async def _all_shards_run(engine: Engine) -> None:
         raise EngineError("stopped", "a shard has stopped")
 
 
-def _make_core(
-    config: Config, clock: SystemClock, tally: Tally, store: EventStore, engine: Engine
-) -> tuple[Legs, RoomService]:
-    """Join rooms and legs, each of which has to know of the other."""
+def _make_engine(config: Config, *, drills: bool) -> Engine:
+    """The packet engine, with ports for calls only where there is a gateway."""
+    media, calls = config.media, config.calls
+    lines = (calls.first_port, calls.last_port) if config.gateways else None
+    return Engine(media.bind, media.base_port, media.shards, drills=drills, lines=lines)
+
+
+@dataclass(slots=True)
+class _Core:
+    """Rooms and legs, each of which has to know of the other, and gateways, which both do."""
+
+    service: RoomService
+    legs: EveryLeg
+    calls: Calls
+    gateways: Gateways | None = None
+
+
+def _make_core(config: Config, clock: SystemClock, tally: Tally, store: EventStore, engine: Engine) -> _Core:
+    """Join rooms and legs."""
     addresses = engine.addresses
     ceiling = config.media.max_bitrate_kbps * 1000
+    capabilities = Capabilities(
+        camera_max_bitrate=ceiling, content_max_bitrate=ceiling, without=frozenset(config.media.without)
+    )
     policy = LegPolicy(
         candidates=lambda shard: announced_candidates(
             config.media.bind, addresses[shard][1], config.media.addresses
         ),
-        capabilities=Capabilities(
-            camera_max_bitrate=ceiling, content_max_bitrate=ceiling, without=frozenset(config.media.without)
-        ),
+        capabilities=capabilities,
     )
-    service: RoomService
-    legs = Legs(
+    core: _Core
+    certificate = DtlsCertificate.generate(clock.now())
+
+    def tell(event: LegEvent) -> None:
+        core.service.handle_leg_event(event)
+
+    calls = Calls(
         engine,
-        DtlsCertificate.generate(clock.now()),
-        policy,
-        lambda event: service.handle_leg_event(event),  # noqa: PLW0108 - the service comes next
+        certificate,
+        CallPolicy(
+            replace(capabilities, audio=(*capabilities.audio, "telephone-event")),
+            allow_plain=config.calls.protection == "optional",
+        ),
+        config.media.addresses[0],
+        tell,
     )
-    service = RoomService(Outside(store, engine, legs, clock, tally))
-    return legs, service
+    every = EveryLeg(Legs(engine, certificate, policy, tell), calls, lambda: core.gateways)
+    core = _Core(RoomService(Outside(store, engine, every, clock, tally)), every, calls)
+    return core
+
+
+def _make_gateways(config: Config, core: _Core, clock: SystemClock, pins: Pins, later: Later) -> Gateways:
+    """Find the gateways that are to run. Raises SettingsError."""
+    media = CallLegs(core.calls, clock)
+    policy = CallerPolicy(pins=pins, new_secret=new_secret, hash_secret=hash_secret)
+    factories = find(entry_points(group=GROUP), config.gateways)
+    return Gateways(factories, config.gateways, lambda _: CallerDoor(core.service, media, policy, later))
 
 
 def _browser_policy(config: Config) -> BrowserPolicy:

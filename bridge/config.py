@@ -125,6 +125,15 @@ class MediaConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class CallsConfig:
+    """What is the same for calls by all gateways."""
+
+    first_port: int = _setting(42000, between=(1024, 65534))
+    last_port: int = _setting(43999, between=(1025, 65535))
+    protection: str = _setting("required", choices=("required", "optional"))
+
+
+@dataclass(frozen=True, slots=True)
 class StoreConfig:
     """Where events and the audit are kept."""
 
@@ -166,16 +175,20 @@ class Config:
     http: HttpConfig = field(default_factory=HttpConfig)
     metrics: MetricsConfig = field(default_factory=MetricsConfig)
     media: MediaConfig = field(default_factory=MediaConfig)
+    calls: CallsConfig = field(default_factory=CallsConfig)
     store: StoreConfig = field(default_factory=StoreConfig)
     auth: AuthConfig = field(default_factory=AuthConfig)
     rooms: RoomsConfig = field(default_factory=RoomsConfig)
     log: LogConfig = field(default_factory=LogConfig)
+    gateways: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    """Settings of each gateway that is to run, as the gateway itself reads them."""
 
 
 SECTIONS: Final[Mapping[str, type[Any]]] = {
     "http": HttpConfig,
     "metrics": MetricsConfig,
     "media": MediaConfig,
+    "calls": CallsConfig,
     "store": StoreConfig,
     "auth": AuthConfig,
     "rooms": RoomsConfig,
@@ -190,7 +203,9 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
     """
     if path is None and environ.get(FILE_VARIABLE):
         path = Path(environ[FILE_VARIABLE])
-    values = _from_file(path) if path else {}
+    document = _document(path) if path else {}
+    gateways = _gateways(document.pop("gateways", {}))
+    values = _from_file(document, path)
     values |= _from_environment(environ)
     chosen: dict[str, dict[str, Any]] = {section: {} for section in SECTIONS}
     for (section, key), (value, origin) in values.items():
@@ -200,7 +215,8 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
         except _UnusableError as error:
             shown = "" if setting.metadata["secret"] else f", not {value!r}"
             raise ConfigError(f"[{section}] {key} {error}{shown} (from {origin})") from None
-    config = Config(**{section: SECTIONS[section](**keys) for section, keys in chosen.items()})
+    sections = {section: SECTIONS[section](**keys) for section, keys in chosen.items()}
+    config = Config(**sections, gateways=gateways)
     _check_together(config)
     return config
 
@@ -209,13 +225,23 @@ _Values = dict[tuple[str, str], tuple[Any, str]]
 """Values by section and key, each with the place that it came from."""
 
 
-def _from_file(path: Path) -> _Values:
+def _document(path: Path) -> dict[str, Any]:
     try:
-        document = tomllib.loads(path.read_text("utf-8"))
+        return tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not TOML: {error}") from error
+
+
+def _gateways(tables: Any) -> dict[str, dict[str, object]]:
+    """`[gateways.NAME]` for each gateway; what is in them is the gateway's own to check."""
+    if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
+        raise ConfigError("gateways holds a section for each gateway, such as [gateways.sip]")
+    return tables
+
+
+def _from_file(document: Mapping[str, Any], path: Path | None) -> _Values:
     values: _Values = {}
     for section, keys in document.items():
         if section not in SECTIONS:
@@ -276,6 +302,8 @@ def _checked(setting: "Field[Any]", value: Any) -> Any:
 def _check_together(config: Config) -> None:
     if config.media.base_port + config.media.shards - 1 > 65535:  # noqa: PLR2004 - the last port there is
         raise ConfigError("[media] base_port and shards: each shard takes a port, and the last is above 65535")
+    if config.calls.first_port >= config.calls.last_port:
+        raise ConfigError("[calls] first_port must be below last_port: a line of a call takes two")
     if (config.http.host, config.http.port) == (config.metrics.host, config.metrics.port):
         raise ConfigError("[http] and [metrics] cannot share one host and port")
 

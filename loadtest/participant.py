@@ -100,6 +100,8 @@ class Participant(ABC):
         self._answered = False
         self._waiting: set[asyncio.Event] = set()
         self._pending: dict[int, asyncio.Future[Ok | Invited]] = {}
+        # Why the conversation ended, for those who wait for a reply then.
+        self._parting = LEFT
         self._last_ref = _OFFER_REF
         self._layout = Layout(slots=[])
         self._count: Counter[str] = Counter()
@@ -211,10 +213,12 @@ class Participant(ABC):
             self._count["messages"] += 1
             message = _decode(raw.data)
             if isinstance(message, Bye):
+                self._parting = message.code
                 return message.code
             await self._take(message, group)
             self._changed()
-        return LEFT if self._stopping.is_set() else LOST
+        self._parting = LEFT if self._stopping.is_set() else LOST
+        return self._parting
 
     async def _take(self, message: ServerMessage, group: asyncio.TaskGroup) -> None:
         match message:
@@ -287,7 +291,7 @@ class Participant(ABC):
         self._socket = None
         for reply in self._pending.values():
             if not reply.done():
-                reply.set_exception(Rejected("left"))
+                reply.set_exception(Rejected(self._parting))
         if self._media is not None:
             self._count["unclean_closes"] += not await self._media.close()
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from media._engine import NativeEngine, NativeError, columns, latency_bounds_us
 from media.description import Extensions, IceParams, Slot, Source
+from media.lines import LineCommand
 
 __all__ = [
     "AddLeg",
@@ -23,6 +24,7 @@ __all__ = [
     "CommandRefused",
     "ConsentLost",
     "Demand",
+    "Digit",
     "Dtls",
     "Engine",
     "EngineError",
@@ -30,8 +32,11 @@ __all__ = [
     "Feed",
     "GateChanged",
     "IceConnected",
+    "KeyFrameWanted",
     "Latency",
     "LegRemoved",
+    "LineConnected",
+    "LineDtls",
     "Panic",
     "RemoveLeg",
     "RestartIce",
@@ -164,7 +169,9 @@ class Panic(_Command, frozen=True, kw_only=True):
     at: Site = "command"
 
 
-Command = AddLeg | SetKeys | SendDtls | SetGate | SetFeeds | SetMuted | RestartIce | RemoveLeg | Panic
+Command = (
+    AddLeg | SetKeys | SendDtls | SetGate | SetFeeds | SetMuted | RestartIce | RemoveLeg | Panic | LineCommand
+)
 
 
 class IceConnected(_Event, frozen=True, kw_only=True):
@@ -180,8 +187,48 @@ class Dtls(_Event, frozen=True, kw_only=True):
     data: bytes
 
 
+class LineConnected(_Event, frozen=True, kw_only=True):
+    """The first genuine packet on a line, or the first from another address or after ConsentLost."""
+
+    leg: int
+    line: int
+
+
+class LineDtls(_Event, frozen=True, kw_only=True):
+    """A DTLS datagram from the peer on a line."""
+
+    leg: int
+    line: int
+    data: bytes
+
+
+class KeyFrameWanted(_Event, frozen=True, kw_only=True):
+    """Somebody needs a key frame of a source whose leg has agreed to no request by RTCP.
+
+    Told again while none comes, every quarter of a second or later.
+    """
+
+    leg: int
+    source: int
+
+
+class Digit(_Event, frozen=True, kw_only=True):
+    """Somebody has pressed a key of a telephone (RFC 4733): "0" to "9", "*", "#", "A" to "D".
+
+    Told once, when it is over, whether the gate is open or not.
+    """
+
+    leg: int
+    key: str
+    duration_ms: int
+
+    def __repr__(self) -> str:
+        """Leave the key out: it may be of a PIN."""
+        return f"Digit(leg={self.leg})"
+
+
 class ConsentLost(_Event, frozen=True, kw_only=True):
-    """No good connectivity check for 30 s (RFC 7675)."""
+    """No good connectivity check for 30 s (RFC 7675); of a leg without ICE, nothing at all on any line."""
 
     leg: int
 
@@ -255,6 +302,10 @@ class CommandRefused(_Event, frozen=True, kw_only=True):
 Event = (
     IceConnected
     | Dtls
+    | LineConnected
+    | LineDtls
+    | KeyFrameWanted
+    | Digit
     | ConsentLost
     | GateChanged
     | Speakers
@@ -290,12 +341,14 @@ class Latency:
 class Snapshot:
     """Every counter at one moment: structured arrays with a row a leg, a row a source or slot, a row a shard.
 
-    All columns are unsigned 64-bit integers; their meaning stands in media/engine/core/src/stats.rs.
+    `lines` has a row for each line of a leg without ICE (media.lines.Cipher). All columns are unsigned 64-bit
+    integers; their meaning stands in media/engine/core/src/stats.rs and line/rows.rs.
     """
 
     legs: np.ndarray[Any, np.dtype[Any]]
     streams: np.ndarray[Any, np.dtype[Any]]
     shards: np.ndarray[Any, np.dtype[Any]]
+    lines: np.ndarray[Any, np.dtype[Any]]
     latency: Latency
 
 
@@ -334,13 +387,22 @@ def drain(native: _Events, decoder: msgspec.msgpack.Decoder[_E], take: Callable[
 class Engine:
     """Running shards, one UDP port and thread each. Its methods return at once; none awaits."""
 
-    def __init__(self, bind: str, base_port: int, shards: int, *, drills: bool = False) -> None:
+    def __init__(
+        self,
+        bind: str,
+        base_port: int,
+        shards: int,
+        *,
+        drills: bool = False,
+        lines: tuple[int, int] | None = None,
+    ) -> None:
         """Open the ports `base_port` and following (0: any free ones). Raises EngineError.
 
-        With `drills` the command Panic is taken, so that the shipped build can be tested.
+        With `drills` the command Panic is taken, so that the shipped build can be tested. `lines` are the first
+        and the last port for lines of legs without ICE.
         """
         with refusals():
-            self._native = NativeEngine(str(ipaddress.ip_address(bind)), base_port, shards, drills)
+            self._native = NativeEngine(str(ipaddress.ip_address(bind)), base_port, shards, drills, lines)
         self._loop: asyncio.AbstractEventLoop | None = None
 
     @property
@@ -351,6 +413,20 @@ class Engine:
     def shard_of(self, room: int) -> int:
         """The shard on which a room lives, and so the address that its legs are told."""
         return self._native.shard_of(room)
+
+    def open_ports(self, room: int) -> int:
+        """Open two ports for a line of a leg of this room and give the even one, for RTP; the next is for RTCP.
+
+        They are closed with the leg that uses them, or by `close_ports`. Raises EngineError "no_ports" when all
+        are in use or rest from their last use.
+        """
+        with refusals():
+            return self._native.open_ports(room)
+
+    def close_ports(self, room: int, first: int) -> None:
+        """Close two ports that no leg has come to use; of no effect on others. Raises EngineError when busy."""
+        with refusals():
+            self._native.close_ports(room, first)
 
     def submit(self, command: Command) -> None:
         """Hand a command over; a refusal of its content comes as an event. Raises EngineError when busy."""
@@ -369,8 +445,9 @@ class Engine:
         """
         with refusals():
             *rows, delays = self._native.snapshot(SNAPSHOT_SECONDS)
-        legs, streams, shards = (np.frombuffer(block, dtype) for block, dtype in zip(rows, _DTYPES, strict=True))
-        return Snapshot(legs=legs, streams=streams, shards=shards, latency=_latency(delays))
+        arrays = (np.frombuffer(block, dtype) for block, dtype in zip(rows, _DTYPES, strict=True))
+        legs, streams, shards, lines = arrays
+        return Snapshot(legs=legs, streams=streams, shards=shards, lines=lines, latency=_latency(delays))
 
     def stop(self) -> None:
         """Stop the threads and wait for them."""

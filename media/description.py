@@ -15,7 +15,18 @@ MIC: Final = 0
 CAMERA: Final = 1
 CONTENT: Final = 2
 BASELINE_LEVEL_1: Final = 0x42000A
-CONSTRAINED_BASELINE: Final = ((0x42, 0x4F, 0x40), (0x4D, 0x8F, 0x80), (0x58, 0xCF, 0xC0))
+CONSTRAINED: Final = (0x42, 0x40)
+"""Constrained baseline, however it is spelled."""
+DECODE_CONSTRAINED: Final = frozenset({0x42, 0x4D, 0x64})
+"""Profiles whose decoders take constrained baseline (ITU-T H.264 A.2)."""
+SPELLINGS: Final = (
+    (0x42, 0x4F, 0x40, CONSTRAINED),
+    (0x4D, 0x8F, 0x80, CONSTRAINED),
+    (0x58, 0xCF, 0xC0, CONSTRAINED),
+    (0x42, 0x4F, 0x00, (0x42, 0)),
+    (0x58, 0xCF, 0x80, (0x42, 0)),
+    (0x4D, 0xAF, 0x00, (0x4D, 0)),
+)
 
 REPAIRS: Final = frozenset({"nack", "red", "fec", "feedback", "simulcast"})
 """What can be left out of answers: retransmissions (RFC 4585 section 6.2.1, RFC 4588), redundant sound
@@ -50,23 +61,26 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
     def takes(self, sent: "Format") -> bool:
         """Whether a receiver of this format can decode what comes in `sent`, unchanged.
 
-        The engine's rule (media/engine/core/src/format.rs), which refuses a feed that does not fit: for H.264 mode
-        and profile must be the same, and the level no higher (RFC 6184 section 8.2.2).
+        The engine's rule (media/engine/core/src/format.rs), which refuses a feed that does not fit: for H.264 the
+        receiver's mode holds the sender's (RFC 6184 section 6.3), its profile is the same or one whose decoders
+        take constrained baseline, and the level is no higher.
         """
         if (self.codec, self.clock_rate) != (sent.codec, sent.clock_rate):
             return False
         if self.codec != "h264":
             return True
         (mode, profile, level), (sent_mode, sent_profile, sent_level) = _h264(self), _h264(sent)
-        return (mode, profile) == (sent_mode, sent_profile) and (self.level_asymmetry or level >= sent_level)
+        mode_fits = mode == sent_mode or (mode, sent_mode) == (1, 0)
+        decodes = sent_profile == CONSTRAINED and profile[0] in DECODE_CONSTRAINED
+        return mode_fits and (profile == sent_profile or decodes) and (self.level_asymmetry or level >= sent_level)
 
 
 def _h264(form: Format) -> tuple[int, tuple[int, int], int]:
-    """Mode, profile, level. The three spellings of constrained baseline (RFC 6184 table 5) are one profile."""
+    """Mode, profile, level. The spellings of one profile (RFC 6184 table 5) are made one."""
     number = BASELINE_LEVEL_1 if form.profile is None else form.profile
     profile, flags, level = number.to_bytes(3, "big")
-    constrained = any(profile == p and flags & mask == bits for p, mask, bits in CONSTRAINED_BASELINE)
-    return form.packetization_mode or 0, (0x42, 0x40) if constrained else (profile, flags), level
+    spelled = (one for p, mask, bits, one in SPELLINGS if profile == p and flags & mask == bits)
+    return form.packetization_mode or 0, next(spelled, (profile, flags)), level
 
 
 class Encoding(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,11 +142,10 @@ class IceParams(msgspec.Struct, frozen=True, kw_only=True):
 
     local_ufrag: str
     local_pwd: str
-    remote_ufrag: str
 
     def __repr__(self) -> str:
         """Leave the password out: descriptions end up in logs and failure reports."""
-        return f"IceParams(local_ufrag={self.local_ufrag!r}, remote_ufrag={self.remote_ufrag!r})"
+        return f"IceParams(local_ufrag={self.local_ufrag!r})"
 
 
 class Extensions(msgspec.Struct, frozen=True, kw_only=True):

@@ -208,7 +208,8 @@ class Legs:
         self, room: int, offer: str, roles: OfferRoles, content_slots: int, previous: LegDescription | None
     ) -> Answer:
         local = LocalTransport(
-            ice_ufrag=secrets.token_urlsafe(UFRAG_BYTES).replace("-", "+").replace("_", "/"),
+            # No slash: what a client puts after one is its own (PROTOCOL.md, 7).
+            ice_ufrag=secrets.token_hex(UFRAG_BYTES),
             ice_pwd=secrets.token_urlsafe(PASSWORD_BYTES).replace("-", "+").replace("_", "/"),
             fingerprint=self._certificate.fingerprint,
             candidates=self._policy.candidates(self.shard_of(room)),

@@ -6,14 +6,15 @@ from datetime import timedelta
 from typing import Final
 
 from bridge.app import telling
-from bridge.app.ports import Links, RoomListing
+from bridge.app.ports import Links, Pins, RoomListing
 from bridge.app.service import RoomService
 from bridge.rooms import commands as c
-from bridge.rooms.model import InvitationId, Office, Pii, Role, Room, RoomId, System
+from bridge.rooms.model import InvitationId, Office, Pii, PinDigest, Role, Room, RoomId, RoomNumber, System
 from signalling import messages as m
 from signalling.errors import Code, Rejected
 
 ADMINISTRATION: Final = System(Office.ADMINISTRATION)
+NUMBER_DIGITS: Final = 8
 ID_BYTES: Final = 9  # ids stand in links, which are sent by SMS; nothing rests on their being hard to guess
 
 
@@ -21,11 +22,16 @@ class RoomAdministration:
     """The `Administration` of signalling."""
 
     def __init__(
-        self, service: RoomService, links: Links, listing: Callable[[], Awaitable[Sequence[RoomListing]]]
+        self,
+        service: RoomService,
+        links: Links,
+        listing: Callable[[], Awaitable[Sequence[RoomListing]]],
+        pins: Pins | None = None,
     ) -> None:
-        """Take the use cases, and where the rooms of all times are listed."""
+        """Take the use cases, where the rooms of all times are listed, and PINs where rooms can be called."""
         self._service = service
         self._links = links
+        self._pins = pins
         self._listing = listing
 
     async def create_room(self, request: m.CreateRoom) -> m.RoomInfo:
@@ -35,8 +41,16 @@ class RoomAdministration:
             room=RoomId(f"r_{secrets.token_urlsafe(ID_BYTES)}"),
             name=Pii(request.name),
             max_participants=request.max_participants,
+            number=None if self._pins is None else await self._new_number(),
         )
         return _info(await self._service.create(command))
+
+    async def _new_number(self) -> RoomNumber:
+        """A number that no room has had. It begins with no 0, which some exchanges take for a prefix."""
+        while True:
+            number = str(10 ** (NUMBER_DIGITS - 1) + secrets.randbelow(9 * 10 ** (NUMBER_DIGITS - 1)))
+            if await self._service.outside.store.room_of(number) is None:
+                return RoomNumber(number)
 
     async def rooms(self) -> list[m.RoomInfo]:
         """Every room that has not ended."""
@@ -63,6 +77,7 @@ class RoomAdministration:
         live = await self._service.find(RoomId(room))
         if live is None:
             raise Rejected(Code.UNKNOWN_ROOM)
+        pin, digest = self._new_pin(live.room, host=request.host) if request.pin else (None, None)
         command = c.Invite(
             by=ADMINISTRATION,
             invitation=InvitationId(f"i_{secrets.token_urlsafe(ID_BYTES)}"),
@@ -70,6 +85,7 @@ class RoomAdministration:
             name=Pii(request.name),
             expires_at=self._service.outside.clock.now() + timedelta(minutes=request.valid_minutes),
             host=request.host,
+            pin=digest,
         )
         await self._service.act(live, command)
         return m.InvitationInfo(
@@ -79,7 +95,19 @@ class RoomAdministration:
             host=request.host,
             link=self._links.make(live.room.id, command.invitation, command.expires_at),
             expires_at=command.expires_at,
+            number=None if pin is None else live.room.number,
+            pin=pin,
         )
+
+    def _new_pin(self, room: Room, *, host: bool) -> tuple[str, PinDigest]:
+        """A PIN that no other invitation of the room has, and its digest. Raises Rejected."""
+        if self._pins is None or room.number is None:
+            raise Rejected(Code.WRONG_STATE, "The room has no number to call.")
+        taken = {invitation.pin for invitation in room.invitations.values()}
+        while True:
+            pin = self._pins.new(host=host)
+            if not taken & self._pins.digests(room.id, pin):
+                return pin, PinDigest(self._pins.digest(room.id, pin))
 
 
 def _info(room: Room) -> m.RoomInfo:
@@ -90,5 +118,6 @@ def _info(room: Room) -> m.RoomInfo:
         locked=room.locked,
         ended=room.ended,
         max_participants=room.max_participants,
+        number=room.number,
         **telling.counts(room),
     )

@@ -2,18 +2,17 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Final, Protocol
 
 import structlog
 
 from bridge.app.lines import Assessment, person_stats
 from bridge.app.live import LiveRoom
-from bridge.app.ports import Clock
+from bridge.app.ports import Clock, Legs
 from bridge.app.ration import Ration
 from bridge.app.service import RoomService
 from bridge.app.watch import Watch
 from media.api import EngineError, Snapshot
-from media.legs import Legs
 from signalling import messages as m
 
 LOG: Final = structlog.get_logger("bridge.background")
@@ -51,10 +50,19 @@ class Later:
             LOG.exception("put_off_task_failed", error=type(error).__name__)
 
 
+class TimedLegs(Legs, Protocol):
+    """Legs with something to do from time to time."""
+
+    def handle_timeout(self, now: float) -> None:
+        """Do what is due."""
+
+
 class Background:
     """The loops of a bridge. Each runs until it is cancelled."""
 
-    def __init__(self, service: RoomService, legs: Legs, clock: Clock, snapshot: Callable[[], Snapshot]) -> None:
+    def __init__(
+        self, service: RoomService, legs: TimedLegs, clock: Clock, snapshot: Callable[[], Snapshot]
+    ) -> None:
         self._service = service
         self._legs = legs
         self._clock = clock

@@ -26,7 +26,7 @@ from bridge.rooms.model import (
 )
 from bridge.rooms.views import visible_to
 from media.api import EngineError
-from media.sdp import OfferRoles, SdpError
+from media.sdp import Answer, OfferRoles, SdpError
 from signalling import messages as m
 from signalling.errors import Code, Rejected
 from signalling.ports import Connection, Seat
@@ -117,7 +117,10 @@ class BrowserDoor:
         if before is not None:
             before.connection.close(Code.REPLACED)
         resume = next(one for one in known if self._policy.hash_secret(one) == person.resume_hash)
-        seated.connection.send(telling.welcome(live.room, person, resume, self._policy.slots))
+        leg = live.legs.get(who)
+        seated.connection.send(telling.welcome(live.room, person, resume, self._policy.slots, leg))
+        for demand in () if leg is None else leg.demands.values():
+            seated.connection.send(demand)
         return person
 
     async def test(self, test: m.Test) -> Trial:
@@ -176,7 +179,7 @@ class BrowserDoor:
             # Somebody may have been put out, or have come back on another page, while this one waited its turn.
             _hold_seat(live, seat)
             try:
-                sdp = self._answer(live, who, offer.sdp, roles)
+                answer = self._answer(live, who, offer.sdp, roles)
             except SdpError as error:
                 raise Rejected(Code(error.code), error.message) from error
             except EngineError as error:
@@ -184,24 +187,22 @@ class BrowserDoor:
                 raise Rejected(Code.INTERNAL) from error
             self._service.bring_in_line(live)
             self._service.tell(live)
-        return m.Answer(ref=offer.ref, sdp=sdp)
+        return m.Answer(ref=offer.ref, sdp=answer.sdp, leg=telling.leg_name(live.legs[who].leg))
 
-    def _answer(self, live: LiveRoom, who: ParticipantId, sdp: str, roles: OfferRoles) -> str:
+    def _answer(self, live: LiveRoom, who: ParticipantId, sdp: str, roles: OfferRoles) -> Answer:
         """Answer on the leg that the person has if the offer is its own, else on a new one."""
         legs, content_slots = self._service.outside.legs, self._policy.slots.content
         known = live.legs.get(who)
         if known is not None:
             further = legs.restart(known.leg, sdp, roles, content_slots=content_slots)
             if further is not None:
-                for demand in known.demands.values():
-                    live.seats[who].connection.send(demand)
-                return further.sdp
+                return further
         now = self._service.outside.clock.monotonic()
         leg, answer = legs.open(live.number, sdp, roles, content_slots=content_slots, now=now)
         if known is not None:
             legs.close(known.leg)
         live.legs[who] = MediaLeg(leg)
-        return answer.sdp
+        return answer
 
     async def _invite(self, live: LiveRoom, who: ParticipantId, request: m.Invite) -> m.Invited:
         command = c.Invite(

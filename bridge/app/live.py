@@ -30,6 +30,8 @@ class MediaLeg:
     leg: int
     gate_open: bool | None = None
     muted: bool | None = None
+    lingers: bool = False
+    """Whether its owner closes it: a caller is told on it why the call ends."""
     demands: dict[int, Demand] = field(default_factory=dict)
     hints: Hints = field(default_factory=Hints)
     """What the page says of its media on this leg."""

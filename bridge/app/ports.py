@@ -8,7 +8,7 @@ from typing import Protocol
 from bridge.rooms.events import Event
 from bridge.rooms.model import InvitationId, RoomId
 from media.api import Command
-from media.description import LegDescription
+from media.description import Slot, SlotPlace, Source
 from media.sdp import Answer, OfferRoles
 
 
@@ -61,6 +61,9 @@ class Store(Protocol):
     async def load(self, room_id: str) -> list[Event]:
         """A room's events in order; none for an unknown one."""
 
+    async def room_of(self, number: str) -> str | None:
+        """The room that has, or had, this number to call."""
+
 
 class Links(Protocol):
     """Links that let one person in."""
@@ -72,8 +75,44 @@ class Links(Protocol):
         """What a genuine token names, expired or not. Raises Rejected with `link_invalid`."""
 
 
+class Pins(Protocol):
+    """What callers key in after the room's number."""
+
+    def new(self, *, host: bool) -> str:
+        """A new one; a host's is longer."""
+
+    def digest(self, room: str, pin: str) -> str:
+        """What may be recorded of it."""
+
+    def digests(self, room: str, pin: str) -> frozenset[str]:
+        """What may have been recorded of what was keyed in."""
+
+
+class Described(Protocol):
+    """What was settled for a leg, of a browser or of a call."""
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """What it sends."""
+
+    @property
+    def slots(self) -> tuple[Slot, ...]:
+        """What it takes."""
+
+    @property
+    def places(self) -> tuple[SlotPlace, ...]:
+        """Where its slots are in the description, those included that are not in use."""
+
+    @property
+    def content_slots(self) -> tuple[int, ...]:
+        """Those of its slots that are for shared content."""
+
+    def mid_of(self, slot: int) -> str | None:
+        """The name of a slot in the description."""
+
+
 class Legs(Protocol):
-    """Media legs of browsers (media/legs.py)."""
+    """Media legs (media/legs.py, media/calls.py)."""
 
     def open(
         self, room: int, offer: str, roles: OfferRoles, *, content_slots: int, now: float
@@ -83,7 +122,7 @@ class Legs(Protocol):
     def restart(self, leg: int, offer: str, roles: OfferRoles, *, content_slots: int) -> Answer | None:
         """A further offer on a leg; None when it is another peer connection."""
 
-    def description(self, leg: int) -> LegDescription:
+    def description(self, leg: int) -> Described:
         """What was settled for a leg."""
 
     def close(self, leg: int) -> None:

@@ -23,7 +23,7 @@ from bridge.rooms import commands as c
 from bridge.rooms import events as ev
 from bridge.rooms.decide import decide
 from bridge.rooms.evolve import evolve, replay
-from bridge.rooms.model import ParticipantId, Room, RoomId
+from bridge.rooms.model import ParticipantId, Room, RoomId, RoomNumber
 from bridge.rooms.refusal import Refusal
 from media.api import (
     CommandRefused,
@@ -100,6 +100,12 @@ class RoomService:
         # One at a time: two who load the same room would each have a lock of their own.
         async with self._loading:
             return self._live.get(room_id) or await self._load(room_id)
+
+    async def find_called(self, number: RoomNumber) -> LiveRoom | None:
+        """The room that is called by this number, unless it has ended."""
+        room_id = await self.outside.store.room_of(number)
+        live = None if room_id is None else await self.find(RoomId(room_id))
+        return None if live is None or live.room.ended else live
 
     async def _load(self, room_id: RoomId) -> LiveRoom | None:
         events = await self.outside.store.load(room_id)
@@ -207,7 +213,9 @@ class RoomService:
 
     def _drop_leg(self, live: LiveRoom, who: ParticipantId) -> None:
         if (media := live.legs.pop(who, None)) is not None:
-            self.outside.legs.close(media.leg)
+            # With a gate that might be open, nobody lingers: from here on no repair would look at it.
+            if not media.lingers or media.gate_open is not False:
+                self.outside.legs.close(media.leg)
             live.speakers = [leg for leg in live.speakers if leg != media.leg]
             self.bring_in_line(live)
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from bridge.app.live import LiveRoom
+from bridge.app.live import LiveRoom, MediaLeg
 from bridge.app.ports import Legs
 from bridge.rooms import events as ev
 from bridge.rooms.model import InvitationId, Participant, ParticipantId, Place, Room
@@ -69,10 +69,11 @@ def demand(wanted: Demand) -> m.Demand:
     return m.Demand(
         source=SOURCE_NAMES[wanted.source],
         encodings=[m.Wanted(active=one.active, max_bitrate=one.max_bitrate) for one in wanted.encodings],
+        leg=leg_name(wanted.leg),
     )
 
 
-def welcome(room: Room, person: Participant, resume: str, slots: m.SlotCounts) -> m.Welcome:
+def welcome(room: Room, person: Participant, resume: str, slots: m.SlotCounts, leg: MediaLeg | None) -> m.Welcome:
     """The first message to somebody who got through the door."""
     return m.Welcome(
         version=m.PROTOCOL_VERSION,
@@ -84,7 +85,13 @@ def welcome(room: Room, person: Participant, resume: str, slots: m.SlotCounts) -
         resume=resume,
         slots=slots,
         ice_servers=[],
+        leg=None if leg is None else leg_name(leg.leg),
     )
+
+
+def leg_name(leg: int) -> str:
+    """A leg in words: its number has more bits than a number of JavaScript."""
+    return str(leg)
 
 
 def farewell(event: ev.Event) -> dict[ParticipantId, Code]:

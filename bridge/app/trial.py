@@ -17,6 +17,7 @@ from bridge.app.ports import Links
 from bridge.app.quality import Figures, LegFigures, as_heard, read, since_began, together
 from bridge.app.reconcile import loop_back
 from bridge.app.service import RoomService
+from bridge.app.telling import leg_name
 from bridge.app.verdict import FULL_SHARE
 from bridge.rooms.arrivals import may_test
 from bridge.rooms.model import InvitationId
@@ -96,7 +97,7 @@ class Trial:
         """Do what the page asks. Raises Rejected."""
         match message:
             case m.Offer():
-                return m.Answer(ref=message.ref, sdp=self._answer(message))
+                return self._answer(message)
             case m.TestReport():
                 return self._conclude(message)
             case m.Leave():
@@ -111,7 +112,7 @@ class Trial:
             self._service.outside.legs.close(leg)
         self._holder.running.discard(self._holder.link)
 
-    def _answer(self, offer: m.Offer) -> str:
+    def _answer(self, offer: m.Offer) -> m.Answer:
         if self._over or len(self._legs) == LEGS:
             raise Rejected(Code.WRONG_STATE, "A test has two offers.")
         try:
@@ -122,7 +123,7 @@ class Trial:
             self._service.outside.counts.inc("engine_errors", error.code)
             raise Rejected(Code.INTERNAL) from error
 
-    def _open(self, offer: m.Offer) -> str:
+    def _open(self, offer: m.Offer) -> m.Answer:
         outside = self._service.outside
         roles = OfferRoles(mic=offer.sources.mic, camera=offer.sources.camera, content=None)
         leg, answer = outside.legs.open(
@@ -132,7 +133,7 @@ class Trial:
         if len(self._legs) == LEGS:
             loop_back(self.number, (self._legs[0], leg), outside.gate, outside.legs)
             self._looped_at = outside.clock.monotonic()
-        return answer.sdp
+        return m.Answer(ref=offer.ref, sdp=answer.sdp, leg=leg_name(leg))
 
     def _conclude(self, report: m.TestReport) -> m.Tested:
         exchange = self._exchange(report)

@@ -162,6 +162,7 @@ class LinkCollector(Collector):
 
 def _way(flow: Figures, mos: float | None) -> dict[str, float | None]:
     return {
+        "packets": flow.expected,
         "loss_percent": round(100 * flow.loss, 1),
         "loss_after_percent": round(100 * flow.loss_after, 1),
         "burst_packets": None if flow.burst_packets is None else round(flow.burst_packets, 1),

@@ -82,6 +82,7 @@ def invite(room: Room, command: c.Invite, now: datetime) -> ev.Outcome:
             name=command.name,
             host=command.host,
             expires_at=command.expires_at,
+            pin=command.pin,
         )
     ]
 
@@ -93,6 +94,10 @@ def _badly_made(room: Room, command: c.Invite, now: datetime) -> Refusal | None:
         return Refusal("bad_message", "The link must expire later than now, at a time with an offset.")
     if command.invitation in room.invitations:
         return Refusal("wrong_state", "The id for the invitation is taken.")
+    if command.pin is not None and room.number is None:
+        return Refusal("wrong_state", "The room has no number to call.")
+    if command.pin is not None and any(other.pin == command.pin for other in room.invitations.values()):
+        return Refusal("wrong_state", "Another invitation of this room has the same PIN.")
     return None
 
 

@@ -1,4 +1,4 @@
-"""Coming and going: a link is used, a connection is lost, somebody leaves."""
+"""Coming and going: a link is used, the room is called, a connection is lost, somebody leaves."""
 
 from datetime import datetime
 from typing import NamedTuple
@@ -7,8 +7,10 @@ from bridge.rooms import commands as c
 from bridge.rooms import events as ev
 from bridge.rooms.model import (
     ByParticipant,
+    ConnectionId,
     Invitation,
     InvitationId,
+    Line,
     Office,
     Participant,
     ParticipantId,
@@ -26,6 +28,8 @@ class _Who(NamedTuple):
 
     participant: ParticipantId
     resume_hash: ResumeHash
+    connection: ConnectionId
+    line: Line
 
 
 def knock(room: Room, command: c.Knock, now: datetime) -> ev.Outcome:
@@ -33,34 +37,65 @@ def knock(room: Room, command: c.Knock, now: datetime) -> ev.Outcome:
     invitation = room.invitations.get(command.invitation)
     if invitation is None:
         return Refusal("link_invalid", "The link belongs to no invitation of this room.")
-    known = None if invitation.participant is None else room.participants[invitation.participant]
-    if invitation.revoked or (known is not None and known.barred):
+    known = _holder(room, invitation)
+    if _spent(invitation, known):
         return Refusal("link_blocked", "The link has been taken back, or its holder removed.")
-    if known is None:
-        return _first_use(room, command, invitation, now)
-    if command.resume_hash != known.resume_hash:
+    if known is not None and command.resume_hash != known.resume_hash:
         return Refusal("link_used", "The link has been used by somebody else, or on another device.")
-    if known.place is Place.OUTSIDE:
-        return _enter(room, command, invitation, _Who(known.id, known.resume_hash), now)
-    return _reconnect(room, command, known, now)
+    if known is None or known.place is Place.OUTSIDE:
+        return _enter(room, invitation, _identify(room, command, known, Line.BROWSER), now)
+    return _reconnect(room, known, command.connection, Line.BROWSER, now)
 
 
-def _first_use(room: Room, command: c.Knock, invitation: Invitation, now: datetime) -> ev.Outcome:
+def call(room: Room, command: c.Call, now: datetime) -> ev.Outcome:
+    """Answer a PIN at the door, as `knock` answers a link.
+
+    A PIN is short and may be overheard. So it takes no place from a connection that is up, and leads a guest who
+    held a place among the admitted to the waiting room again, where the host sees by whom it is used.
+    """
+    invitation = next((one for one in room.invitations.values() if one.pin in command.pins), None)
+    if invitation is None:
+        return Refusal("pin_wrong", "No invitation of this room has this PIN.")
+    known = _holder(room, invitation)
+    if _spent(invitation, known):
+        return Refusal("link_blocked", "The PIN has been taken back, or its holder removed.")
+    if known is None or known.place is Place.OUTSIDE:
+        return _enter(room, invitation, _identify(room, command, known, command.line), now)
+    if known.connected and known.connection != command.connection:
+        return Refusal("link_used", "The holder of this PIN is connected.")
+    if known.connected or known.place is Place.WAITING or invitation.host:
+        return _reconnect(room, known, command.connection, command.line, now)
+    who = _Who(known.id, known.resume_hash, command.connection, command.line)
+    return [_arrival(room, invitation, who, now)]
+
+
+def _holder(room: Room, invitation: Invitation) -> Participant | None:
+    return None if invitation.participant is None else room.participants[invitation.participant]
+
+
+def _spent(invitation: Invitation, holder: Participant | None) -> bool:
+    return invitation.revoked or (holder is not None and holder.barred)
+
+
+def _identify(room: Room, command: c.Knock | c.Call, known: Participant | None, line: Line) -> _Who | Refusal:
+    if known is not None:
+        return _Who(known.id, known.resume_hash, command.connection, line)
     if command.new_participant in room.participants:
         return Refusal("wrong_state", "The id for the newcomer is taken.")
-    who = _Who(command.new_participant, command.new_resume_hash)
-    return _enter(room, command, invitation, who, now)
+    return _Who(command.new_participant, command.new_resume_hash, command.connection, line)
 
 
-def _reconnect(room: Room, command: c.Knock, known: Participant, now: datetime) -> ev.Outcome:
-    if known.connection == command.connection:
+def _reconnect(room: Room, known: Participant, connection: ConnectionId, line: Line, now: datetime) -> ev.Outcome:
+    if known.connection == connection:
         return []
     by = ByParticipant(known.id)
-    return [ev.Reconnected(room=room.id, at=now, by=by, participant=known.id, connection=command.connection)]
+    return [ev.Reconnected(room=room.id, at=now, by=by, participant=known.id, connection=connection, line=line)]
 
 
-def _enter(room: Room, command: c.Knock, invitation: Invitation, who: _Who, now: datetime) -> ev.Outcome:
+def _enter(room: Room, invitation: Invitation, who: _Who | Refusal, now: datetime) -> ev.Outcome:
     """Let in one who has no place: a guest to the waiting room, the holder of a host link to the room."""
+    if isinstance(who, Refusal):
+        return who
     if now >= invitation.expires_at:
         return Refusal("link_expired", "The link is no longer valid.")
     if invitation.host:
@@ -71,25 +106,27 @@ def _enter(room: Room, command: c.Knock, invitation: Invitation, who: _Who, now:
                 by=ByParticipant(who.participant),
                 participant=who.participant,
                 invitation=invitation.id,
-                connection=command.connection,
+                connection=who.connection,
                 resume_hash=who.resume_hash,
                 takes_host=room.present_host is None,
+                line=who.line,
             )
         ]
     closed = _door_closed(room)
-    if closed is not None:
-        return closed
-    return [
-        ev.Arrived(
-            room=room.id,
-            at=now,
-            by=ByParticipant(who.participant),
-            participant=who.participant,
-            invitation=invitation.id,
-            connection=command.connection,
-            resume_hash=who.resume_hash,
-        )
-    ]
+    return [_arrival(room, invitation, who, now)] if closed is None else closed
+
+
+def _arrival(room: Room, invitation: Invitation, who: _Who, now: datetime) -> ev.Event:
+    return ev.Arrived(
+        room=room.id,
+        at=now,
+        by=ByParticipant(who.participant),
+        participant=who.participant,
+        invitation=invitation.id,
+        connection=who.connection,
+        resume_hash=who.resume_hash,
+        line=who.line,
+    )
 
 
 def _door_closed(room: Room) -> Refusal | None:
@@ -110,8 +147,8 @@ def may_test(room: Room, link: InvitationId, now: datetime) -> Refusal | None:
     invitation = room.invitations.get(link)
     if invitation is None:
         return Refusal("link_invalid", "The link belongs to no invitation of this room.")
-    known = None if invitation.participant is None else room.participants[invitation.participant]
-    if invitation.revoked or (known is not None and known.barred):
+    known = _holder(room, invitation)
+    if _spent(invitation, known):
         return Refusal("link_blocked", "The link has been taken back, or its holder removed.")
     if now >= invitation.expires_at and (known is None or known.place is Place.OUTSIDE):
         return Refusal("link_expired", "The link is no longer valid.")

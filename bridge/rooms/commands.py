@@ -1,6 +1,6 @@
 """What can be asked of a room: one frozen value per act.
 
-`by` says who asks. Knock and Disconnect have none: who acts follows from the link and from the lost
+`by` says who asks. Knock, Call and Disconnect have none: who acts follows from the link, the PIN and the lost
 connection. The ids in a command that creates something are made by the caller, so that `decide` needs no
 randomness.
 """
@@ -12,11 +12,14 @@ from bridge.rooms.model import (
     Actor,
     ConnectionId,
     InvitationId,
+    Line,
     ParticipantId,
     Pii,
+    PinDigest,
     ResumeHash,
     Role,
     RoomId,
+    RoomNumber,
 )
 
 DEFAULT_MAX_PARTICIPANTS = 9
@@ -24,17 +27,18 @@ DEFAULT_MAX_PARTICIPANTS = 9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateRoom:
-    """Open a room; `max_participants` counts the admitted."""
+    """Open a room; `max_participants` counts the admitted. Without a `number` nobody can call it."""
 
     by: Actor
     room: RoomId
     name: Pii
     max_participants: int = DEFAULT_MAX_PARTICIPANTS
+    number: RoomNumber | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invite:
-    """Issue a link. A link for a host (`host=True`) comes from the administration only."""
+    """Issue a link, and with `pin` a way in by call. For a host (`host=True`) only the administration does it."""
 
     by: Actor
     invitation: InvitationId
@@ -42,6 +46,7 @@ class Invite:
     name: Pii
     expires_at: datetime
     host: bool = False
+    pin: PinDigest | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +68,21 @@ class Knock:
     invitation: InvitationId
     connection: ConnectionId
     resume_hash: ResumeHash | None
+    new_participant: ParticipantId
+    new_resume_hash: ResumeHash
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """Come to the door by a call to the room's number, with a PIN, for the first time or again.
+
+    `pins` are the digests of what was entered, one under each key that is in use. `new_participant` and
+    `new_resume_hash` are used only when the invitation has not been used, by link or by PIN.
+    """
+
+    pins: frozenset[PinDigest]
+    line: Line
+    connection: ConnectionId
     new_participant: ParticipantId
     new_resume_hash: ResumeHash
 
@@ -192,6 +212,7 @@ Command = (
     | Invite
     | RevokeInvitation
     | Knock
+    | Call
     | Disconnect
     | Leave
     | Admit

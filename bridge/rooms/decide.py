@@ -13,7 +13,14 @@ from bridge.rooms import acts, arrivals, hosting
 from bridge.rooms import commands as c
 from bridge.rooms import events as ev
 from bridge.rooms.model import Room
-from bridge.rooms.policy import MAX_PARTICIPANTS, MIN_PARTICIPANTS, is_administration, is_aware, text_fits
+from bridge.rooms.policy import (
+    MAX_PARTICIPANTS,
+    MIN_PARTICIPANTS,
+    can_be_dialled,
+    is_administration,
+    is_aware,
+    text_fits,
+)
 from bridge.rooms.refusal import Refusal
 
 
@@ -40,6 +47,8 @@ def _create(room: Room | None, command: c.CreateRoom, now: datetime) -> ev.Outco
         return Refusal("bad_message", f"A room holds {MIN_PARTICIPANTS} to {MAX_PARTICIPANTS} participants.")
     if not text_fits(command.name):
         return Refusal("bad_message", "The room's name is empty or too long.")
+    if command.number is not None and not can_be_dialled(command.number):
+        return Refusal("bad_message", "A room's number is four to twelve digits.")
     return [
         ev.RoomCreated(
             room=command.room,
@@ -47,6 +56,7 @@ def _create(room: Room | None, command: c.CreateRoom, now: datetime) -> ev.Outco
             by=command.by,
             name=command.name,
             max_participants=command.max_participants,
+            number=command.number,
         )
     ]
 
@@ -56,6 +66,7 @@ QUIET_AFTER_END = (c.Disconnect, c.Leave, c.End)
 DECIDERS: Mapping[type, Callable[[Room, Any, datetime], ev.Outcome]] = MappingProxyType(
     {
         c.Knock: arrivals.knock,
+        c.Call: arrivals.call,
         c.Disconnect: arrivals.disconnect,
         c.Leave: arrivals.leave,
         c.Admit: hosting.admit,

@@ -15,11 +15,14 @@ from bridge.rooms.model import (
     Actor,
     ConnectionId,
     InvitationId,
+    Line,
     ParticipantId,
     Pii,
+    PinDigest,
     ResumeHash,
     Role,
     RoomId,
+    RoomNumber,
 )
 from bridge.rooms.refusal import HistoryError, Refusal
 
@@ -35,6 +38,7 @@ class RoomCreated(_Event, frozen=True, kw_only=True):
 
     name: Pii
     max_participants: int
+    number: RoomNumber | None = None
 
 
 class Invited(_Event, frozen=True, kw_only=True):
@@ -45,6 +49,7 @@ class Invited(_Event, frozen=True, kw_only=True):
     name: Pii
     host: bool
     expires_at: datetime
+    pin: PinDigest | None = None
 
 
 class InvitationRevoked(_Event, frozen=True, kw_only=True):
@@ -54,12 +59,16 @@ class InvitationRevoked(_Event, frozen=True, kw_only=True):
 
 
 class Arrived(_Event, frozen=True, kw_only=True):
-    """Somebody came to the waiting room, for the first time or again after leaving."""
+    """Somebody came to the waiting room, for the first time or again.
+
+    Again means after leaving, or by a call after a lost connection.
+    """
 
     participant: ParticipantId
     invitation: InvitationId
     connection: ConnectionId
     resume_hash: ResumeHash
+    line: Line = Line.BROWSER
 
 
 class HostEntered(_Event, frozen=True, kw_only=True):
@@ -74,6 +83,7 @@ class HostEntered(_Event, frozen=True, kw_only=True):
     connection: ConnectionId
     resume_hash: ResumeHash
     takes_host: bool
+    line: Line = Line.BROWSER
 
 
 class Reconnected(_Event, frozen=True, kw_only=True):
@@ -81,6 +91,7 @@ class Reconnected(_Event, frozen=True, kw_only=True):
 
     participant: ParticipantId
     connection: ConnectionId
+    line: Line = Line.BROWSER
 
 
 class Disconnected(_Event, frozen=True, kw_only=True):

@@ -42,6 +42,7 @@ def _created(event: ev.RoomCreated) -> Room:
         created_at=event.at,
         max_participants=event.max_participants,
         revision=1,
+        number=event.number,
     )
 
 
@@ -55,7 +56,9 @@ def _enter(room: Room, event: ev.Arrived | ev.HostEntered, place: Place) -> Room
     invitation = replace(room.invitations[event.invitation], participant=event.participant)
     room = replace(room, invitations={**room.invitations, invitation.id: invitation})
     if event.participant in room.participants:
-        return _change(room, event.participant, place=place, since=event.at, connection=event.connection)
+        return _change(
+            room, event.participant, place=place, since=event.at, connection=event.connection, line=event.line
+        )
     newcomer = Participant(
         id=event.participant,
         invitation=invitation.id,
@@ -66,6 +69,7 @@ def _enter(room: Room, event: ev.Arrived | ev.HostEntered, place: Place) -> Room
         connection=event.connection,
         resume_hash=event.resume_hash,
         may_host=invitation.host,
+        line=event.line,
     )
     return replace(room, participants={**room.participants, newcomer.id: newcomer})
 
@@ -92,6 +96,7 @@ def _invited(room: Room, event: ev.Invited) -> Room:
         issued_by=event.by,
         issued_at=event.at,
         expires_at=event.expires_at,
+        pin=event.pin,
     )
     return replace(room, invitations={**room.invitations, invitation.id: invitation})
 
@@ -102,7 +107,9 @@ def _invitation_revoked(room: Room, event: ev.InvitationRevoked) -> Room:
 
 
 def _arrived(room: Room, event: ev.Arrived) -> Room:
-    return _enter(room, event, Place.WAITING)
+    room = _enter(room, event, Place.WAITING)
+    # Nobody hosts from the waiting room: who was lent the role and calls again waits without it.
+    return replace(room, host=None) if room.host == event.participant else room
 
 
 def _host_entered(room: Room, event: ev.HostEntered) -> Room:
@@ -112,7 +119,7 @@ def _host_entered(room: Room, event: ev.HostEntered) -> Room:
 
 def _reconnected(room: Room, event: ev.Reconnected) -> Room:
     # A page that comes back starts without its shared content.
-    return _change(room, event.participant, connection=event.connection, sharing=False)
+    return _change(room, event.participant, connection=event.connection, line=event.line, sharing=False)
 
 
 def _disconnected(room: Room, event: ev.Disconnected) -> Room:

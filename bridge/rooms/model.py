@@ -15,6 +15,10 @@ ResumeHash = NewType("ResumeHash", str)
 """Digest of the secret that a page keeps so as to come back; the secret itself never enters the domain."""
 ConnectionId = NewType("ConnectionId", int)
 """One socket or call leg. Compared for equality only: the last one recorded is the present one."""
+RoomNumber = NewType("RoomNumber", str)
+"""Digits by which room systems and telephones dial a room; no two rooms have the same."""
+PinDigest = NewType("PinDigest", str)
+"""Keyed digest of a PIN; the PIN itself never enters the domain."""
 
 
 class Pii:
@@ -62,6 +66,15 @@ class Place(StrEnum):
     OUTSIDE = "outside"
 
 
+class Line(StrEnum):
+    """By what a person is connected; the words are those of the wire."""
+
+    BROWSER = "browser"
+    SIP = "sip"
+    H323 = "h323"
+    TELEPHONE = "telephone"
+
+
 class Office(StrEnum):
     """The parts of the system that act without being in the room."""
 
@@ -90,7 +103,8 @@ class Invitation:
     """A single-purpose link, bound to one participant at its first use.
 
     `host` marks a host link: its holder does not wait and may take the host role. `expires_at` limits
-    entering, not the return to a place that is still held.
+    entering, not the return to a place that is still held. With `pin` the holder can call instead: the room's
+    number, then the PIN.
     """
 
     id: InvitationId
@@ -100,6 +114,7 @@ class Invitation:
     issued_by: Actor
     issued_at: datetime
     expires_at: datetime
+    pin: PinDigest | None = field(default=None, repr=False)
     participant: ParticipantId | None = None
     revoked: bool = False
 
@@ -128,6 +143,7 @@ class Participant:
     may_unmute: bool = True
     camera: bool = True
     sharing: bool = False
+    line: Line = Line.BROWSER
 
     @property
     def connected(self) -> bool:
@@ -158,6 +174,7 @@ class Room:
     created_at: datetime
     max_participants: int
     revision: int
+    number: RoomNumber | None = None
     locked: bool = False
     ended_at: datetime | None = None
     host: ParticipantId | None = None

@@ -3,6 +3,7 @@
 Each `*_standing` function returns the participant in question, or the refusal that answers the asker.
 """
 
+import re
 from datetime import datetime
 
 from bridge.rooms.model import (
@@ -15,6 +16,7 @@ from bridge.rooms.model import (
     Place,
     Role,
     Room,
+    RoomNumber,
     System,
 )
 from bridge.rooms.refusal import Refusal
@@ -26,6 +28,7 @@ MAX_INVITATIONS = 200  # in the life of a room; also bounds its participants
 MAX_HOST_INVITATIONS = 5  # host links are not counted against max_participants, so they are few
 MAX_INVITATIONS_BY_PATIENT = 10
 MAX_TEXT = 200  # characters of a name or a reason
+ROOM_NUMBER = re.compile(r"[0-9]{4,12}")
 
 CLINICIANS = frozenset({Role.DOCTOR, Role.SPECIALIST})
 INVITED_BY_PATIENT = frozenset({Role.RELATIVE, Role.INTERPRETER, Role.ASSISTANT})
@@ -105,6 +108,11 @@ def free_places(room: Room) -> int:
 def text_fits(text: Pii) -> bool:
     """Whether a name or reason holds something and is not too long."""
     return bool(text.reveal().strip()) and len(text.reveal()) <= MAX_TEXT
+
+
+def can_be_dialled(number: RoomNumber) -> bool:
+    """Whether a number is one that every keypad can dial."""
+    return ROOM_NUMBER.fullmatch(number) is not None
 
 
 def is_aware(moment: datetime) -> bool:

@@ -11,7 +11,7 @@ from sqlalchemy import Select, func, insert, select, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from bridge.rooms.events import Event, RoomEnded, decode, encode
+from bridge.rooms.events import Event, RoomCreated, RoomEnded, decode, encode
 from bridge.rooms.refusal import HistoryError
 from bridge.store.audit import AuditEntry, AuditRow, Head, chain, intact, timestamp
 from bridge.store.database import BEGIN, make_engine, migrate
@@ -76,6 +76,12 @@ class EventStore:
         except HistoryError:
             # The cause is cut off: it may quote the record, which holds names.
             raise RecordUnreadable("an event of a room cannot be read") from None
+
+    async def room_of(self, number: str) -> str | None:
+        """Give the room that has or had this number."""
+        async with self._read() as connection:
+            query = select(ROOMS.c.id).where(ROOMS.c.number == number)
+            return (await connection.execute(query)).scalar_one_or_none()
 
     async def open_rooms(self) -> list[RoomRecord]:
         """Give the rooms that have not ended, the oldest first."""
@@ -163,7 +169,8 @@ async def _append_events(
     if (await connection.execute(query)).scalar_one() != expected:
         raise ConcurrentChange("the room was changed since it was loaded")
     if expected == 0:
-        room = {"id": room_id, "created_at": timestamp(events[0].at)}
+        number = events[0].number if isinstance(events[0], RoomCreated) else None
+        room = {"id": room_id, "created_at": timestamp(events[0].at), "number": number}
         await connection.execute(insert(ROOMS).values(room))
     rows = [
         {

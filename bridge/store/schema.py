@@ -34,7 +34,10 @@ ROOMS: Final = Table(
     Column("id", String(64), primary_key=True),
     Column("created_at", String(32), nullable=False),
     Column("ended_at", String(32)),
+    # Kept after the end, so that whoever kept an old number reaches nobody else's consultation.
+    Column("number", String(12)),
     Index(None, "ended_at"),
+    Index(None, "number", unique=True),
 )
 
 EVENTS: Final = Table(

@@ -21,6 +21,9 @@ CALM_S: Final = 5.0
 SETTLED_S: Final = 3.0
 # What a link that has become thin does to a queue, and the queue to what is told, takes longer.
 THIN_SETTLED_S: Final = 9.0
+# Percent and seconds. The more is lost the longer: as many of the reports are, and what they would have told comes
+# with the next report that sums up, for sound within some five seconds; at the end it does not come in time.
+LOSSES: Final = ((1, 15.0), (2, 15.0), (5, 20.0), (10, 40.0), (20, 60.0))
 # A verdict takes 5 to 10 s to come, and holds on for about as long.
 VERDICT_CALM_S: Final = 14.0
 
@@ -50,11 +53,8 @@ class Fault:
 
 
 def _truth() -> list[Fault]:
-    loss = [
-        Fault(f"loss-{n}", f"{n} % lost", replace(CALM, loss=n / 100), seconds=s)
-        for n, s in ((1, 15.0), (2, 15.0), (5, 15.0), (10, 20.0), (20, 30.0))
-    ]
-    bursts = Fault("burst-5", "5 % lost in bursts of 4", replace(CALM, loss=0.05, burst=4))
+    loss = [Fault(f"loss-{n}", f"{n} % lost", replace(CALM, loss=n / 100), seconds=s) for n, s in LOSSES]
+    bursts = Fault("burst-5", "5 % lost in bursts of 4", replace(CALM, loss=0.05, burst=4), seconds=40.0)
     jitter = [
         Fault(f"jitter-{n}", f"0 to {n} ms more for each packet", replace(CALM, jitter_ms=n)) for n in (10, 30, 60)
     ]

@@ -17,6 +17,8 @@ from loadtest.network.faults import Fault, Way, Whose
 # The bridge's figures are of two seconds up to some time ago, when the fate of packets was settled: that time is
 # taken as the one with which they fit best, and is a figure of its own.
 WINDOW_S: Final = 2.0
+# Turns are a second apart, more or less.
+SLACK_S: Final = 0.4
 BEHIND_S: Final = tuple(round(0.05 * step, 2) for step in range(17))
 # Allowed: percentage points; ms or a share; ms; seconds until it is seen.
 LOSS_POINTS: Final = 0.3
@@ -136,6 +138,21 @@ def _settled(watched: Watched, turns: Sequence[Look]) -> list[Look]:
     return [one for one in turns if watched.begun + watched.fault.settled_s <= one.at <= watched.ended]
 
 
+def _in_a_row(turns: Sequence[Look]) -> list[tuple[Look, float]]:
+    """Turns whose windows follow on each other, each with the end of the one before.
+
+    When a figure was made is known to a tenth of a second, in which sound has five packets, of a hundred in a
+    window. Of windows in a row what one has too much the next has too little. Where a turn was missed, the row
+    begins anew.
+    """
+    found: list[tuple[Look, float]] = []
+    for one in turns:
+        before = found[-1][0].at if found else one.at - WINDOW_S
+        if one.at >= before + WINDOW_S - SLACK_S:
+            found.append((one, before if one.at <= before + WINDOW_S + SLACK_S else one.at - WINDOW_S))
+    return found
+
+
 def _compare(
     found: Figures,
     wrong: list[str],
@@ -144,37 +161,50 @@ def _compare(
     turns: Sequence[Look],
 ) -> None:
     watched, whose, way = of
-    name, settled = f"{whose}_{way}", _settled(watched, turns)
+    name, settled = f"{whose}_{way}", _in_a_row(_settled(watched, turns))
     behind = _behind(truth, settled, whose, way)
     found[f"{name}_behind_s"] = behind
-    true = [truth.between(one.at - WINDOW_S - behind, one.at - behind) for one in settled]
+    true = [truth.between(since - behind, one.at - behind) for one, since in settled]
     own = fmean([are[3] or 0.0 for are in true] or [0.0]) if way == "up" else 0.0
     found[f"{name}_own_jitter_ms"] = own
     for place, figure in enumerate(("loss_percent", "jitter_ms")):
-        told = (_figure(one.lines[whose], way, figure) for one in settled)
-        both = ((a, b[place]) for a, b in zip(told, true, strict=True))
-        pairs = [(a, b) for a, b in both if a is not None and b is not None]
-        if not pairs:
+        told = [_figure(one.lines[whose], way, figure) for one, _ in settled]
+        pairs = [(a, b[place]) for a, b in zip(told, true, strict=True)]
+        known = [(a, b) for a, b in pairs if a is not None and b is not None]
+        if not known:
             wrong.append(f"{name}: no {figure}")
             continue
-        mean_told, mean_true = fmean(a for a, _ in pairs), fmean(b for _, b in pairs)
+        mean_told, mean_true = fmean(a for a, _ in known), fmean(b for _, b in known)
+        if place == 0:
+            mean_told = _of_all_packets(settled, whose, way)
+            mean_true = truth.between(settled[0][1] - behind, settled[-1][0].at - behind)[0] or 0.0
         found[f"{name}_{figure}_told"], found[f"{name}_{figure}_true"] = mean_told, mean_true
-        found[f"{name}_{figure}_off_p90"] = float(np.percentile([abs(a - b) for a, b in pairs], 90))
+        found[f"{name}_{figure}_off_p90"] = float(np.percentile([abs(a - b) for a, b in known], 90))
         # What a busy machine's browser has of its own comes on top of what the link adds, in part.
         allowed = LOSS_POINTS if place == 0 else max(JITTER_MS, JITTER_SHARE * mean_true) + own
         if abs(mean_told - mean_true) > allowed:
             wrong.append(f"{name}: {figure} {mean_told:.2f} told, {mean_true:.2f} true")
         if mean_true >= (LEAST_LOSS_PERCENT, LEAST_JITTER_MS)[place] and (whose, way) in watched.fault.ways:
             told_now = partial(_figure, way=way, figure=figure)
-            _note_seen(
-                found, wrong, (f"{name}_{figure}", _seen(watched, turns, whose, told_now, SEEN_SHARE * mean_true))
-            )
+            seen = _seen(watched, turns, whose, told_now, SEEN_SHARE * mean_true)
+            _note_seen(found, wrong, (f"{name}_{figure}", seen))
 
 
-def _behind(truth: Truth, settled: Sequence[Look], whose: Whose, way: Way) -> float:
+def _of_all_packets(settled: Sequence[tuple[Look, float]], whose: Whose, way: Way) -> float:
+    """The loss of all of these windows together, in percent.
+
+    A window's share is also of packets before it of which the receiver's report was lost, so that one window can
+    be of twice as many as another.
+    """
+    flows = [one.lines[whose][way] for one, _ in settled]
+    packets = sum(flow["packets"] for flow in flows)
+    return float(sum(flow["loss_percent"] * flow["packets"] for flow in flows) / max(packets, 1))
+
+
+def _behind(truth: Truth, settled: Sequence[tuple[Look, float]], whose: Whose, way: Way) -> float:
     def misfit(behind: float) -> float:
-        true = (truth.between(one.at - WINDOW_S - behind, one.at - behind)[0] for one in settled)
-        told = (_figure(one.lines[whose], way, "loss_percent") for one in settled)
+        true = (truth.between(since - behind, one.at - behind)[0] for one, since in settled)
+        told = (_figure(one.lines[whose], way, "loss_percent") for one, _ in settled)
         return sum(abs((a or 0.0) - (b or 0.0)) for a, b in zip(told, true, strict=True))
 
     return min(BEHIND_S, key=misfit)

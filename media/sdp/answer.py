@@ -136,7 +136,7 @@ def answer_offer(
     by_mid = {place.mid: place for place in places}
     accepted = [_with_place(item, by_mid) for item in accepted]
     leg = LegDescription(
-        ice=IceParams(local_ufrag=local.ice_ufrag, local_pwd=local.ice_pwd, remote_ufrag=parsed.transport.ufrag),
+        ice=IceParams(local_ufrag=local.ice_ufrag, local_pwd=local.ice_pwd),
         sources=tuple(sorted(_sources(accepted), key=lambda source: source.source)),
         slots=tuple(sorted(_slots(accepted), key=lambda slot: slot.slot)),
         extensions=extensions,

@@ -22,6 +22,7 @@ OPUS_PARAMETERS: Final = ("minptime", "useinbandfec")
 # 64..95 would be taken for RTCP on a multiplexed port (RFC 5761 section 4).
 RTCP_LOOKALIKES: Final = range(64, 96)
 SAMPLING: Final = {"audio": 48_000, "video": 90_000}
+EVENT_RATES: Final = frozenset({8_000, 16_000, 48_000})
 BASELINE: Final = (H264Profile.PROFILE_CONSTRAINED_BASELINE, H264Profile.PROFILE_BASELINE)
 
 
@@ -134,7 +135,9 @@ def _usable(pt: int) -> bool:
 
 
 def _acceptable(codec: OfferedCodec, kind: str) -> bool:
-    if not _usable(codec.pt) or codec.clock_rate != SAMPLING[kind]:
+    # Events are offered at the rate of another codec of the line, or at that of telephones whatever the codec.
+    rates = EVENT_RATES if codec.name == "telephone-event" else {SAMPLING[kind]}
+    if not _usable(codec.pt) or codec.clock_rate not in rates:
         return False
     match codec.name:
         case "opus":

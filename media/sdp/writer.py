@@ -78,12 +78,12 @@ def media(section: Section, transport: Transport) -> list[str]:
     The candidates stand on every line of the bundle, though the first would do (RFC 8843 section 9.1): aiortc
     takes those of the last line when it bundles at once, and browsers do not mind.
     """
-    payload_types = [str(pt) for item in section.agreed for pt in _payload_types(item)]
+    numbers = [str(pt) for item in section.agreed for pt in payload_types(item)]
     if section.fec is not None:
-        payload_types.append(str(section.fec.pt))
+        numbers.append(str(section.fec.pt))
     address, port = transport.candidates[0]
     lines = [
-        f"m={section.line.kind} {port} {section.line.profile} {' '.join(payload_types)}",
+        f"m={section.line.kind} {port} {section.line.profile} {' '.join(numbers)}",
         f"c=IN IP{ipaddress.ip_address(address).version} {address}",
     ]
     if section.max_bitrate is not None:
@@ -99,7 +99,7 @@ def media(section: Section, transport: Transport) -> list[str]:
     if section.ccfb:
         lines.append(f"a=rtcp-fb:* {CCFB}")
     for item in section.agreed:
-        lines += _format_lines(item)
+        lines += format_lines(item)
     if section.fec is not None:
         lines += _fec_lines(section.fec)
     if section.encodings:
@@ -112,7 +112,7 @@ def media(section: Section, transport: Transport) -> list[str]:
     return lines
 
 
-def _payload_types(item: Agreed) -> list[int]:
+def payload_types(item: Agreed) -> list[int]:
     """RED goes before what it carries: a client sends in the first format that it finds."""
     numbers = (item.format.red_pt, item.format.pt, item.format.rtx_pt)
     return [number for number in numbers if number is not None]
@@ -141,7 +141,8 @@ def _priority(version: int, number: int) -> int:
     return HOST_PREFERENCE << 24 | local << 8 | (256 - RTP_COMPONENT)
 
 
-def _format_lines(item: Agreed) -> list[str]:
+def format_lines(item: Agreed) -> list[str]:
+    """Return what describes a format and its repairs."""
     pt, rtx_pt = item.format.pt, item.format.rtx_pt
     lines = [f"a=rtpmap:{pt} {item.rtpmap}"]
     lines += [f"a=rtcp-fb:{pt} {value}" for value in item.feedback]

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from signalling.errors import Code
-from signalling.messages.words import Count, Id, Instant, Name, Part, Role
+from signalling.messages.words import Count, Digits, Id, Instant, Name, Part, Role
 
 
 class CreateRoom(Part, frozen=True, kw_only=True):
@@ -26,6 +26,7 @@ class RoomInfo(Part, frozen=True, kw_only=True):
     locked: bool
     ended: bool
     max_participants: int
+    number: Digits | None = None
     waiting: Count
     admitted: Count
 
@@ -37,16 +38,17 @@ class Rooms(Part, frozen=True, kw_only=True):
 
 
 class CreateInvitation(Part, frozen=True, kw_only=True):
-    """A link for one person; `host` lets its holder decide who comes in."""
+    """A link for one person; `host` lets its holder decide who comes in, `pin` is for those who may call."""
 
     role: Role
     name: Name
     host: bool = False
+    pin: bool = False
     valid_minutes: Annotated[int, Meta(ge=1, le=60 * 24 * 31)] = 60 * 24
 
 
 class InvitationInfo(Part, frozen=True, kw_only=True):
-    """The link to give to the person, and how long it works."""
+    """The link to give to the person, and how long it works; where asked for, the number to call and the PIN."""
 
     invitation: Id
     room: Id
@@ -54,6 +56,8 @@ class InvitationInfo(Part, frozen=True, kw_only=True):
     host: bool
     link: str
     expires_at: Instant
+    number: Digits | None = None
+    pin: Digits | None = None
 
 
 class ErrorInfo(Part, frozen=True, kw_only=True):

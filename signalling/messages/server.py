@@ -52,13 +52,15 @@ class Welcome(Wire, frozen=True, kw_only=True):
     resume: Secret
     slots: SlotCounts
     ice_servers: list[IceServer]
+    leg: Id | None
 
 
 class Answer(Wire, frozen=True, kw_only=True):
-    """The bridge's SDP answer."""
+    """The bridge's SDP answer, and the leg that it is of."""
 
     ref: Ref
     sdp: Sdp
+    leg: Id
 
 
 class Ok(Wire, frozen=True, kw_only=True):
@@ -141,6 +143,7 @@ class Demand(Wire, frozen=True, kw_only=True):
 
     source: SourceName
     encodings: list[Wanted]
+    leg: Id
 
 
 class StreamStats(Part, frozen=True, kw_only=True):

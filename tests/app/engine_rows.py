@@ -42,4 +42,5 @@ def snapshot(
     delays = np.array([counts], "<u8")
     latency = Latency(bounds_us=BOUNDS, counts=delays, sum_us=delays[:, 0], impossible=delays[:, 0])
     shards = np.array([(0, *sends)], SHARDS)
-    return Snapshot(legs=of_legs, streams=of_streams, shards=shards, latency=latency)
+    lines = np.zeros((0, 0), np.uint64)
+    return Snapshot(legs=of_legs, streams=of_streams, shards=shards, lines=lines, latency=latency)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from bridge.app.ports import Audited
-from bridge.rooms.events import Event, decode, encode
+from bridge.rooms.events import Event, RoomCreated, decode, encode
 from bridge.rooms.model import InvitationId, RoomId
 from bridge.store.audit import Head, chain
 from media.api import (
@@ -59,6 +59,7 @@ class MemoryStore:
         self.failing: str | None = None
         self.audit: list[Audited] = []
         self._head = Head()
+        self._numbers: dict[str, str] = {}
         self._events: dict[str, list[bytes]] = {}
 
     async def append(
@@ -78,6 +79,7 @@ class MemoryStore:
             self._head = Head(entry.sequence, entry.hash)
         known += [encode(event) for event in events]
         self.audit += audit_rows
+        self._numbers |= {one.number: room_id for one in events if isinstance(one, RoomCreated) and one.number}
         self.log += [f"record {type(event).__name__}" for event in events]
         if self.failing == "after":
             raise StoreDown
@@ -91,6 +93,12 @@ class MemoryStore:
         found = self.events(room_id)
         await asyncio.sleep(0)
         return found
+
+    async def room_of(self, number: str) -> str | None:
+        await asyncio.sleep(0)
+        if self.failing is not None:
+            raise StoreDown
+        return self._numbers.get(number)
 
     def events(self, room_id: str) -> list[Event]:
         """What is on record, whatever fails."""
@@ -109,6 +117,23 @@ class Links:
         if not dot:
             raise Rejected(Code.LINK_INVALID)
         return RoomId(room), InvitationId(invitation)
+
+
+class Pins:
+    """A digest is the PIN in clear; PINs count up, each twice."""
+
+    def __init__(self) -> None:
+        self._made = 0
+
+    def new(self, *, host: bool) -> str:
+        self._made += 1
+        return f"{self._made // 2:0{10 if host else 6}d}"
+
+    def digest(self, room: str, pin: str) -> str:
+        return f"{room} {pin}"
+
+    def digests(self, room: str, pin: str) -> frozenset[str]:
+        return frozenset({f"{room} {pin}", f"{room} {pin} under an older key"})
 
 
 def token_of(link: str) -> str:

@@ -59,7 +59,7 @@ def counts(rig: Rig, *, lost: tuple[int, int] = (0, 0), jitter_us: int = 2000, r
         rows = [sent | {"leg": leg, "direction": way, "lost": lost[way]} for leg in numbers for way in (0, 1)]
         legs = engine_rows.legs(dict.fromkeys(numbers, rtt_us))
         nothing = Latency(bounds_us=none, counts=none, sum_us=none, impossible=none)
-        return Snapshot(legs=legs, streams=engine_rows.streams(*rows), shards=legs, latency=nothing)
+        return Snapshot(legs=legs, streams=engine_rows.streams(*rows), shards=legs, lines=none, latency=nothing)
 
     rig.counted = snapshot
 

@@ -10,7 +10,7 @@ from bridge.app.service import Outside, RoomService
 from bridge.store import EventStore, open_store
 from signalling import messages as m
 from signalling.errors import Code, Rejected
-from tests.app.fakes import Clock, Counts, GateModel, Links
+from tests.app.fakes import Clock, Counts, GateModel, Links, Pins
 from tests.app.rig import Rig
 
 GUEST = m.CreateInvitation(role=m.Role.PATIENT, name="Navn", valid_minutes=30)
@@ -23,10 +23,10 @@ async def store(tmp_path: Path) -> AsyncIterator[EventStore]:
         yield opened
 
 
-def administration(store: EventStore, clock: Clock | None = None) -> RoomAdministration:
+def administration(store: EventStore, clock: Clock | None = None, pins: Pins | None = None) -> RoomAdministration:
     """A bridge's administration over a store."""
     outside = Outside(store, GateModel([]), Rig().legs, clock or Clock(), Counts())
-    return RoomAdministration(RoomService(outside), Links(), store.rooms)
+    return RoomAdministration(RoomService(outside), Links(), store.rooms, pins)
 
 
 async def test_a_room_is_made_listed_and_ended(store: EventStore) -> None:
@@ -92,3 +92,32 @@ async def test_what_the_rules_forbid_is_refused_and_audited(store: EventStore) -
     with pytest.raises(Rejected) as caught:
         await desk.invite(made.room, GUEST)
     assert caught.value.code is Code.ROOM_ENDED
+
+
+CALLER = m.CreateInvitation(role=m.Role.SPECIALIST, name="Navn", pin=True)
+
+
+async def test_rooms_that_can_be_called_have_numbers_and_pins(store: EventStore) -> None:
+    """No two of either are the same, and a PIN is told once, to the one who asked for it."""
+    desk = administration(store, pins=Pins())
+    rooms = [await desk.create_room(m.CreateRoom(name="Rom")) for _ in range(20)]
+    numbers = {room.number for room in rooms}
+    assert len(numbers) == 20
+    assert all(number and len(number) == 8 and number[0] != "0" and number.isdigit() for number in numbers)
+    invited = [await desk.invite(rooms[0].room, CALLER) for _ in range(5)]
+    assert len({one.pin for one in invited}) == 5
+    assert {(one.number, len(one.pin or "")) for one in invited} == {(rooms[0].number, 6)}
+    assert (await desk.invite(rooms[0].room, GUEST)).pin is None
+    host = m.CreateInvitation(role=m.Role.DOCTOR, name="Navn", host=True, pin=True)
+    assert len((await desk.invite(rooms[0].room, host)).pin or "") == 10
+
+
+async def test_without_gateways_there_is_nothing_to_call(store: EventStore) -> None:
+    """Then rooms have no number, and asking for a PIN says so."""
+    desk = administration(store)
+    made = await desk.create_room(m.CreateRoom(name="Rom"))
+    assert made.number is None
+    with pytest.raises(Rejected) as caught:
+        await desk.invite(made.room, CALLER)
+    assert caught.value.code is Code.WRONG_STATE
+    assert (await administration(store, pins=Pins()).room(made.room)).number is None

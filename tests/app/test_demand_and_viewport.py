@@ -55,6 +55,7 @@ async def test_a_demand_reaches_the_page_whose_source_it_is(rig: Rig) -> None:
         m.Demand(
             source=m.SourceName.CAMERA,
             encodings=[m.Wanted(active=True, max_bitrate=150_000), m.Wanted(active=False, max_bitrate=None)],
+            leg=str(rig.leg(room, patient)),
         )
     ]
     assert demanded(doctor) == []
@@ -70,25 +71,40 @@ async def test_a_demand_of_a_leg_that_is_gone_is_passed_over(rig: Rig) -> None:
 
 
 async def test_a_page_that_was_away_hears_the_last_demand_when_it_is_back(rig: Rig) -> None:
-    """The leg lived on without a socket: with its ICE restart the page learns what it has missed."""
+    """The leg lived on without a socket: `welcome` names it, and the page learns what it has missed."""
     room, _, patient, _ = await consultation(rig)
+    leg = rig.leg(room, patient)
     await rig.lose(patient)
-    demand(rig, rig.leg(room, patient), EVERYTHING)
-    demand(rig, rig.leg(room, patient), LOWEST)
+    demand(rig, leg, EVERYTHING)
+    demand(rig, leg, LOWEST)
     await rig.join(patient)
-    await rig.offer(patient)
-    assert [[one.active for one in told.encodings] for told in demanded(patient)] == [[True, False]]
+    assert patient.connection.welcome.leg == str(leg)
+    assert [(told.leg, [one.active for one in told.encodings]) for told in demanded(patient)] == [
+        (str(leg), [True, False])
+    ]
+    assert (await rig.offer(patient)).leg == str(leg)
 
 
-async def test_a_page_that_begins_anew_hears_nothing_old(rig: Rig) -> None:
+async def test_a_page_that_begins_anew_is_told_of_another_leg(rig: Rig) -> None:
     """Another peer connection is another leg, of which the engine has not said anything yet."""
     room, _, patient, _ = await consultation(rig)
-    demand(rig, rig.leg(room, patient), LOWEST)
+    before = rig.leg(room, patient)
+    demand(rig, before, LOWEST)
     await rig.lose(patient)
     patient.number += 1000
     await rig.join(patient)
-    await rig.offer(patient)
-    assert demanded(patient) == []
+    answer = await rig.offer(patient)
+    assert answer.leg == str(rig.leg(room, patient)) != str(before)
+    assert {told.leg for told in demanded(patient)} == {str(before)}
+
+
+async def test_a_bridge_that_has_no_leg_says_so(rig: Rig) -> None:
+    """As at the first `join`, so after the bridge has begun anew: there is nothing to go on with."""
+    _, _, patient, _ = await consultation(rig)
+    await rig.lose(patient)
+    rig.start()
+    await rig.join(patient)
+    assert patient.connection.welcome.leg is None
 
 
 async def test_what_tiles_can_show_reaches_the_engine(rig: Rig) -> None:

@@ -1,6 +1,7 @@
 """What each person is told: rosters, layouts, welcomes, goodbyes."""
 
 from bridge.app import telling
+from bridge.app.live import MediaLeg
 from bridge.rooms import commands as c
 from bridge.rooms import events as ev
 from bridge.rooms.model import ParticipantId
@@ -62,7 +63,7 @@ def test_a_welcome_gives_the_place_and_the_secret() -> None:
     """The first message says who one is, where, and what to keep."""
     room = opened().room
     assert room is not None
-    told = telling.welcome(room, room.participants[pid("patient")], "secret", SLOTS)
+    told = telling.welcome(room, room.participants[pid("patient")], "secret", SLOTS, MediaLeg(2**62))
     assert (told.participant, told.place, told.host, told.resume) == (
         "p_patient",
         m.Place.WAITING,
@@ -70,6 +71,7 @@ def test_a_welcome_gives_the_place_and_the_secret() -> None:
         "secret",
     )
     assert (told.version, told.role, told.slots, told.room_name) == (1, m.Role.PATIENT, SLOTS, "Rom 1")
+    assert told.leg == "4611686018427387904"  # in words: numbers of JavaScript end at 2^53
 
 
 def test_goodbyes_are_for_those_who_go() -> None:

@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 import pytest
 
-from tests.support.bridge import COUNT_NEGOTIATIONS, PATIENCE_S, Viewer
+from tests.support.bridge import COUNT_OFFERS, PATIENCE_S, Viewer
 from tests.support.firefox import FirefoxBidi, FirefoxPage
 from tests.support.media_checks import FIREFOX_PREFERENCES, init_script
 from transcode.tones import SAMPLE_RATE, dominant_frequency, tone_for
@@ -76,7 +76,7 @@ async def firefox_for(identity: int, script: str = "") -> AsyncIterator[FirefoxB
     """Firefox with the picture and the tone of this identity, running `script` in each page first."""
     preferences = {**FIREFOX_PREFERENCES, TONE_PREFERENCE: round(tone_for(identity).frequency_hz)}
     async with FirefoxBidi(preferences) as firefox:
-        scripts = (COUNT_NEGOTIATIONS, script, _KEEP_REAL, init_script(identity), _MICROPHONE)
+        scripts = (COUNT_OFFERS, script, _KEEP_REAL, init_script(identity), _MICROPHONE)
         await firefox.preload("\n".join(scripts))
         yield firefox
 

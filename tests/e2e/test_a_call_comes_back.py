@@ -37,6 +37,7 @@ async def test_after_an_outage_and_with_another_address() -> None:
             await _is_heard(call)
         assert await legs(call.house, call.doctor, call.patient) == before
         assert [(await noted(one)).gone for one in (call.doctor, call.patient)] == [0, 0]
+        assert [await one.offers() for one in (call.doctor, call.patient)] == [1, 1]
 
 
 async def _is_back(call: Call, since: float) -> None:

@@ -37,7 +37,7 @@ async def test_a_slot_carries_h264_and_after_it_vp8(house: House, chromium: Brow
         await doctor.admit(f"Robot {VP8_ROBOT}")
         await doctor.sees(_name(second), VP8_ROBOT)
         assert await doctor.state("s.layout.find((one) => one.source === 'camera').mid") == slot
-    assert await doctor.negotiations() == {"setLocalDescription": 1, "setRemoteDescription": 1}
+    assert await doctor.offers() == 1
 
 
 def _name(robot: Robot) -> str:

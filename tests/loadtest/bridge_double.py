@@ -145,7 +145,7 @@ class BridgeDouble:
             case Join():
                 return [ErrorMessage(ref=None, code=Code.LINK_INVALID, message="Not made here.")]
             case Offer():
-                return [Answer(ref=message.ref, sdp=await self._negotiate(message))]
+                return [Answer(ref=message.ref, sdp=await self._negotiate(message), leg="7")]
             case Leave():
                 return [Bye(code=Code.LEFT, message="Left.")]
         return [ErrorMessage(ref=getattr(message, "ref", None), code=Code.NOT_HOST, message="Not the host.")]
@@ -162,6 +162,7 @@ class BridgeDouble:
             resume="a-secret",
             slots=self.limits,
             ice_servers=[],
+            leg=None,
         )
 
     async def _negotiate(self, offer: Offer) -> str:

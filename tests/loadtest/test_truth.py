@@ -24,9 +24,11 @@ def way(seconds: float, loss: float, jitter_ms: float) -> dict[str, Any]:
     return {"streams": rows, "delays": {"count": packets, "sum_us": packets * 20_000}}
 
 
-def line(loss: float, jitter: float, verdict: str = "good", rtt: float = 40.0) -> dict[str, Any]:
+def line(
+    loss: float, jitter: float, verdict: str = "good", rtt: float = 40.0, packets: int = 200
+) -> dict[str, Any]:
     """What the bridge says of a leg."""
-    flow = {"loss_percent": loss, "jitter_ms": jitter, "kbit_per_s": 100.0}
+    flow = {"packets": packets, "loss_percent": loss, "jitter_ms": jitter, "kbit_per_s": 100.0}
     return {"up": flow, "down": flow, "rtt_ms": rtt, "verdict": verdict, "down_carries_kbit_per_s": None}
 
 
@@ -74,6 +76,18 @@ def test_what_is_told_wrongly_is_named(of: Watched, words: str) -> None:
     """Each in words for whoever reads the report."""
     _, wrong = figures(of)
     assert any(words in one for one in wrong), wrong
+
+
+def test_a_share_of_more_packets_counts_for_more() -> None:
+    """A window that tells of two seconds and of as many packets from before them is of twice as many."""
+    of = watched(10.0)
+    for look in of.looks:
+        twice = int(look.at) % 4 == 1
+        said = line(12.0 if twice else 6.0, 2.0 + 0.0001 * int(look.at), packets=400 if twice else 200)
+        look.lines.update({"receiver": said, "sender": said})
+    found, _ = figures(of)
+    # Four windows of 400 packets and three of 200.
+    assert found["receiver_down_loss_percent_told"] == pytest.approx(100 * (4 * 48 + 3 * 12) / 2200, abs=0.01)
 
 
 def test_turns_are_there_to_be_drawn() -> None:

@@ -50,9 +50,11 @@ class Ears:
 
 
 @asynccontextmanager
-async def running_engine(shards: int = 1, *, drills: bool = False) -> AsyncIterator[tuple[Engine, Ears]]:
+async def running_engine(
+    shards: int = 1, *, drills: bool = False, lines: tuple[int, int] | None = None
+) -> AsyncIterator[tuple[Engine, Ears]]:
     """An engine on free ports of loopback, whose events are heard."""
-    engine, ears = Engine("127.0.0.1", 0, shards, drills=drills), Ears()
+    engine, ears = Engine("127.0.0.1", 0, shards, drills=drills, lines=lines), Ears()
     try:
         engine.listen(asyncio.get_running_loop(), ears.take)
         yield engine, ears

@@ -111,9 +111,7 @@ class Call:
         return api.AddLeg(
             leg=number,
             room=ROOM,
-            ice=IceParams(
-                local_ufrag=f"leg{number}", local_pwd=f"password-of-leg-{number:06}", remote_ufrag="robot"
-            ),
+            ice=IceParams(local_ufrag=f"leg{number}", local_pwd=f"password-of-leg-{number:06}"),
             sources=(
                 Source(source=MIC, kind="audio", mid="0", encodings=(Encoding(),), formats=(OPUS,)),
                 Source(source=CAMERA, kind="video", mid="1", encodings=(Encoding(),), formats=(VP8,)),

@@ -32,10 +32,11 @@ from media.api import (
     SourceRef,
 )
 from media.description import CAMERA, MIC, Encoding, Extensions, Format, IceParams, Slot, Source
+from media.lines import Keys, Remote, SendLineDtls, SetLineKeys, SetRemote, WantKeyFrame
 from tests.media.engine_peer import running_engine
 
 CORE = Path(__file__).parents[2] / "media" / "engine" / "core" / "src"
-ICE = IceParams(local_ufrag="here", local_pwd="a-password-of-22-chars", remote_ufrag="there")  # noqa: S106 - of a test
+ICE = IceParams(local_ufrag="here", local_pwd="a-password-of-22-chars")  # noqa: S106 - of a test
 OPUS = Format(pt=111, codec="opus", clock_rate=48_000)
 VP8 = Format(pt=96, codec="vp8", clock_rate=90_000, rtx_pt=97, nack=True, pli=True)
 
@@ -45,7 +46,7 @@ def leg(number: int, room: int = 1) -> AddLeg:
     return AddLeg(
         leg=number,
         room=room,
-        ice=IceParams(local_ufrag=f"here{number}", local_pwd=ICE.local_pwd, remote_ufrag="there"),
+        ice=IceParams(local_ufrag=f"here{number}", local_pwd=ICE.local_pwd),
         sources=(
             Source(source=MIC, kind="audio", mid="0", encodings=(Encoding(),), formats=(OPUS,)),
             Source(
@@ -70,6 +71,8 @@ FEEDS = SetFeeds(
     feeds=(Feed(leg=1, slot=0, source=SourceRef(leg=2, source=MIC)), Feed(leg=2, slot=0, source=None)),
 )
 KEYS = SetKeys(leg=9, profile="AEAD_AES_128_GCM", local=bytes(28), remote=bytes(range(28)))
+REMOTE = Remote(rtp="192.0.2.7:5004", rtcp="[2001:db8::7]:5005", learn=True)
+SDES_KEYS = Keys(profile="AES_CM_128_HMAC_SHA1_32", master=bytes(30))
 ON_UNKNOWN = [
     KEYS,
     SendDtls(leg=9, datagrams=[b"\x16", b""]),
@@ -77,14 +80,25 @@ ON_UNKNOWN = [
     SetMuted(leg=9, source=MIC, muted=True),
     RestartIce(leg=9, ice=ICE),
     RemoveLeg(leg=9),
+    SetRemote(leg=9, line=0, remote=REMOTE, keys=SDES_KEYS),
+    SetLineKeys(leg=9, line=0, local=SDES_KEYS, remote=SDES_KEYS),
+    SendLineDtls(leg=9, line=0, datagrams=[b"\x16"]),
+    WantKeyFrame(leg=9, slot=0),
 ]
 
 
 def variants(rust: str, enum: str) -> dict[str, set[str]]:
-    """The variants of a Rust enum with their fields, read from its source."""
+    """The variants of a Rust enum with their fields, from its source; some have a struct of that name."""
     body = re.split(rf"pub enum {enum} {{", rust)[1].split("\n}")[0]
     found = re.findall(r"^    (\w+) \{\n(.*?)^    \}", body, re.MULTILINE | re.DOTALL)
-    return {name: set(re.findall(r"^        (\w+):", fields, re.MULTILINE)) for name, fields in found}
+    named = {name: set(re.findall(r"^        (\w+):", fields, re.MULTILINE)) for name, fields in found}
+    return named | {name: fields_of(name) for name in re.findall(r"^    (\w+)\(\1\),", body, re.MULTILINE)}
+
+
+def fields_of(struct: str) -> set[str]:
+    """The fields of a struct of the lines' schema."""
+    body = (CORE / "line" / "api.rs").read_text("utf-8").split(f"pub struct {struct} {{")[1].split("\n}")[0]
+    return set(re.findall(r"^    pub (\w+):", body, re.MULTILINE))
 
 
 @pytest.mark.parametrize(("enum", "union"), [("Command", api.Command), ("Event", api.Event)])
@@ -157,6 +171,10 @@ async def test_what_cannot_be_done_is_refused_with_its_reason(commands: list[api
         ({"type": "IceConnected", "leg": 2**64 - 1}, api.IceConnected),
         ({"type": "Dtls", "leg": 1, "data": b"\x16"}, api.Dtls),
         ({"type": "ConsentLost", "leg": 1}, api.ConsentLost),
+        ({"type": "LineConnected", "leg": 1, "line": 1}, api.LineConnected),
+        ({"type": "KeyFrameWanted", "leg": 1, "source": 1}, api.KeyFrameWanted),
+        ({"type": "Digit", "leg": 1, "key": "#", "duration_ms": 100}, api.Digit),
+        ({"type": "LineDtls", "leg": 1, "line": 0, "data": b"\x16"}, api.LineDtls),
         ({"type": "GateChanged", "leg": 1, "open": True, "at_us": 1, "last_out_us": 0}, api.GateChanged),
         ({"type": "Speakers", "room": 1, "legs": [1, 2]}, api.Speakers),
         (
@@ -178,12 +196,17 @@ def test_each_event_decodes_from_a_map(data: dict[str, object], kind: type) -> N
 
 async def test_a_snapshot_has_the_columns_that_the_engine_documents() -> None:
     """Three arrays of unsigned 64-bit columns, named as in the engine's source; a row a leg, stream, shard."""
-    rust = (CORE / "stats.rs").read_text("utf-8")
+    rust = (CORE / "stats.rs").read_text("utf-8") + (CORE / "line" / "rows.rs").read_text("utf-8")
     async with running_engine(shards=2) as (engine, _ears):
         engine.submit(leg(1))
         engine.submit(leg(2, room=2))
         snapshot = engine.snapshot()
-    arrays = {"LegRow": snapshot.legs, "StreamRow": snapshot.streams, "ShardRow": snapshot.shards}
+    arrays = {
+        "LegRow": snapshot.legs,
+        "StreamRow": snapshot.streams,
+        "ShardRow": snapshot.shards,
+        "LineRow": snapshot.lines,
+    }
     for name, array in arrays.items():
         body = rust.split(f"{name} {{")[1].split("\n    }")[0]
         assert list(array.dtype.names or ()) == re.findall(r"^        (\w+),", body, re.MULTILINE)
@@ -290,7 +313,14 @@ def h264(mode: int | None, profile: int | None, *, asymmetry: bool = False) -> F
         (h264(1, 0x42E034), h264(1, 0x42E01F), True),
         (h264(1, 0x42E01F, asymmetry=True), h264(1, 0x42E034), True),
         (h264(None, None), h264(0, 0x42000A), True),
-        (h264(None, None), h264(0, 0x42E00A), False),
+        (h264(None, None), h264(0, 0x42E00A), True),
+        (h264(1, 0x42E01F), h264(0, 0x42E01F), True),
+        (h264(1, 0x42801F), h264(1, 0x42001F), True),
+        (h264(1, 0x42801F), h264(1, 0x42E01F), True),
+        (h264(1, 0x4D401F), h264(1, 0x4D001F), True),
+        (h264(1, 0x64001F), h264(1, 0x42E01F), True),
+        (h264(1, 0x58001F), h264(1, 0x42E01F), False),
+        (h264(1, 0x4D001F), h264(1, 0x42001F), False),
         (VP8, h264(1, 0x42E01F), False),
     ],
 )

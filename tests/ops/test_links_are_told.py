@@ -69,7 +69,7 @@ def test_the_worst_legs_come_first_and_nothing_names_anybody() -> None:
     assert [line["leg"] for line in worst] == [3, 2]
     assert worst[0]["verdict"] == "uplink"
     assert worst[0]["for_s"] == 8.0
-    assert worst[0]["up"]["loss_percent"] == 20.0
+    assert (worst[0]["up"]["loss_percent"], worst[0]["up"]["packets"]) == (20.0, 200)
     assert worst[0]["up"]["loss_after_percent"] == 10.0
     json.dumps(worst)
     figures = {"rtt_ms", "up", "down", "down_carries_kbit_per_s", "frozen_percent"}

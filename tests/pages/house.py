@@ -142,6 +142,7 @@ class PlayedBridge:
     refusals: dict[str, str] = field(default_factory=dict)
     answer_offers: bool = True
     answer_pings: bool = True
+    leg: str | None = None  # what it has for the page; each answer makes another
     media: bool = False
     tested: dict[str, Any] = field(default_factory=dict)  # what a test is told, without `ref`
     test_seconds: float = 0.5
@@ -207,7 +208,9 @@ class PlayedBridge:
         elif isinstance(message, messages.Offer):
             self.offers.append(message)
             if self.answer_offers:
-                self.push("answer", ref=message.ref, sdp=await self._answer_sdp(page, message.sdp))
+                self.leg = f"leg-{len(self.offers)}"
+                sdp = await self._answer_sdp(page, message.sdp)
+                self.push("answer", ref=message.ref, sdp=sdp, leg=self.leg)
         elif isinstance(message, messages.Test):
             self.push("testing", ref=message.ref, seconds=self.test_seconds, ice_servers=[])
         elif isinstance(message, messages.TestReport):
@@ -243,6 +246,7 @@ class PlayedBridge:
             resume="resume-secret",
             slots=self.slots,
             ice_servers=[],
+            leg=self.leg,
         )
         if self.people:
             self.roster()

@@ -16,6 +16,8 @@ from tests.pages.house import PlayedBridge, Visit, person, visit
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 ME = person("p_me", "Aslaug Nordahl", "patient", you=True)
 DOCTOR = person("p_doc", "Ingrid Berg", "doctor", host=True)
+WHICH: Final = ("localDescription", "remoteDescription")
+FINGERPRINT: Final = re.compile(r"a=fingerprint:.*")
 CONNECTED = "brotjeneste.state().pc?.connectionState === 'connected'"
 ANOTHER_NETWORK = "() => window.dispatchEvent(new Event('online'))"
 
@@ -34,34 +36,113 @@ async def in_a_call(here: Visit) -> messages.Offer:
     return first
 
 
-def ufrags(offer: messages.Offer) -> list[str]:
-    """The user names of ICE in an offer."""
-    return re.findall(r"a=ice-ufrag:.*", offer.sdp)
+UFRAG: Final = "(which) => brotjeneste.state().pc[which].sdp.match(/a=ice-ufrag:(.*)/)[1].trim()"
 
 
-async def test_a_dead_socket_is_replaced_without_waiting_for_it(browser: Browser, site: str) -> None:
-    """Another is opened beside it and joined with the secret; media finds its way anew on the same connection."""
+async def test_a_dead_socket_is_replaced_while_media_goes_its_own_way(browser: Browser, site: str) -> None:
+    """Another is opened beside it and joined with the secret; ICE is restarted without a word to the bridge."""
     async with visit(browser, site, admitted()) as here:
-        first = await in_a_call(here)
-        here.bridge.answer_pings = here.bridge.answer_offers = False
+        await in_a_call(here)
+        ours, theirs = [await here.page.evaluate(UFRAG, which) for which in WHICH]
+        here.bridge.answer_pings = False
         await here.page.evaluate(ANOTHER_NETWORK)
         assert (await here.bridge.expect(messages.Join)).resume == "resume-secret"
-        again = await here.bridge.expect(messages.Offer)
-        assert here.bridge.connections == 2
-        assert ufrags(again) != ufrags(first)
-        assert await here.page.evaluate("brotjeneste.state().pc === window.kept")
-        await here.until(CONNECTED)
+        await here.until(f"({UFRAG})('remoteDescription') !== '{theirs}'")
+        assert (await here.page.evaluate(UFRAG, "remoteDescription")).startswith(f"{theirs}/")
+        assert await here.page.evaluate(UFRAG, "localDescription") != ours
+        await here.until("brotjeneste.state().pc === window.kept && !brotjeneste.state().down")
         await expect(here.page.locator("#notice")).to_be_hidden()
+        assert (here.bridge.connections, len(here.bridge.offers)) == (2, 1)
 
 
-async def test_media_that_is_gone_is_restarted_over_the_same_socket(browser: Browser, site: str) -> None:
-    """The bridge answers, media has no way any more: a new offer at once, and no new join."""
+async def test_media_that_no_restart_brings_back_gets_a_new_connection(browser: Browser, site: str) -> None:
+    """Where the bridge answers and nothing else does for five seconds, it is offered another one."""
     async with visit(browser, site, admitted()) as here:
         first = await in_a_call(here)
         await here.page.evaluate("() => window.farEnds[0].close()")
-        again = await here.bridge.expect(messages.Offer, lambda offer: ufrags(offer) != ufrags(first))
-        assert ufrags(again)
+        again = await here.bridge.expect(messages.Offer)
+        assert FINGERPRINT.findall(again.sdp) != FINGERPRINT.findall(first.sdp)
+        await here.until(f"brotjeneste.state().pc !== window.kept && {CONNECTED}")
         assert here.bridge.connections == 1
+
+
+RESTARTS: Final = """(sdp) => import('/static/js/way.js').then(({ answerFor }) =>
+    [0, 1, 2, 1000].map((count) => answerFor(sdp, count).split('\\r\\n')))"""
+
+
+async def test_the_bridges_answer_is_applied_again_as_another_one(browser: Browser, site: str) -> None:
+    """Another name, and paths that rank above those of before, below a browser's own; only the first are dear."""
+    lines = (
+        "a=ice-ufrag:0a1/",
+        "a=ice-pwd:x/y",
+        f"a=candidate:1 1 udp {126 << 24} 10.0.0.1 4000 typ host",
+        "a=mid:0",
+    )
+    async with in_a_page(browser, site) as page:
+        found = await page.evaluate(RESTARTS, "\r\n".join(lines))
+    assert [name for name, *_ in found] == [
+        "a=ice-ufrag:0a1/",
+        "a=ice-ufrag:0a1//1",
+        "a=ice-ufrag:0a1//2",
+        "a=ice-ufrag:0a1//1000",
+    ]
+    assert {(password, mid) for _, password, _, mid in found} == {("a=ice-pwd:x/y", "a=mid:0")}
+    candidates = [path.split() for _, _, path, _ in found]
+    ranks = [(int(words[3]) - (126 << 24)) >> 16 for words in candidates]
+    assert ranks == [0, 1, 2, 200]
+    assert [words[8:] for words in candidates] == [["network-cost", "999"], [], [], []]
+
+
+async def muted_without_a_line(here: Visit) -> None:
+    """In a call, muted, and the bridge cannot be reached."""
+    await in_a_call(here)
+    await here.page.keyboard.press("m")
+    assert (await here.bridge.expect(messages.SelfMute)).muted
+    here.bridge.change("p_me", muted=True)
+    assert here.bridge.socket is not None
+    here.bridge.deaf_connections = 1000
+    await here.bridge.socket.close()
+    await here.until("brotjeneste.state().down")
+
+
+NOTICE: Final = "#notice"
+SOUND: Final = "brotjeneste.state().pc.getSenders()[0].track.enabled"
+
+
+async def test_who_unmutes_without_a_line_is_heard_when_it_is_back(browser: Browser, site: str) -> None:
+    """The page says that it will be so, is silent until the bridge agrees, and says that it is."""
+    async with visit(browser, site, admitted()) as here:
+        await muted_without_a_line(here)
+        await here.page.keyboard.press("m")
+        await expect(here.page.locator(NOTICE)).to_contain_text("blir slått på når den er tilbake")
+        assert await here.page.evaluate(SOUND) is False
+        here.bridge.deaf_connections = 0
+        assert (await here.bridge.expect(messages.SelfMute)).muted is False
+        here.bridge.change("p_me", muted=False)
+        await here.until(SOUND)
+        await expect(here.page.locator(NOTICE)).to_have_text("Mikrofonen er på")
+
+
+@pytest.mark.parametrize("why", ["pressed again", "forbidden"])
+async def test_nobody_is_heard_against_what_the_page_said_last(browser: Browser, site: str, why: str) -> None:
+    """Who pressed a second time wants silence after all, and what the host forbids stays forbidden."""
+    async with visit(browser, site, admitted()) as here:
+        await muted_without_a_line(here)
+        await here.page.keyboard.press("m")
+        await expect(here.page.locator(NOTICE)).to_contain_text("blir slått på når den er tilbake")
+        if why == "pressed again":
+            await here.page.keyboard.press("m")
+            await expect(here.page.locator("#polite")).to_contain_text("Mikrofonen er av")
+        else:
+            here.bridge.people = [DOCTOR, ME | {"muted": True, "may_unmute": False}]
+        here.bridge.deaf_connections = 0
+        await here.until(
+            f"!brotjeneste.state().down && brotjeneste.state().roster.revision === {here.bridge.revision + 1}"
+        )
+        if why == "forbidden":
+            await expect(here.page.locator(NOTICE)).to_contain_text("Bare legen kan slå den på igjen")
+        assert await here.page.evaluate(SOUND) is False
+        assert not [one for one in here.bridge.sent if isinstance(one, messages.SelfMute) and not one.muted]
 
 
 # Looks at how many packets have come: (ms, packets). The last of each is when they are found to have stopped.

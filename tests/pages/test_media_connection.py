@@ -110,38 +110,34 @@ async def test_a_mute_by_the_host_holds_until_the_host_lifts_it(browser: Browser
 
 
 async def test_a_broken_socket_is_opened_again_with_the_media_kept(browser: Browser, site: str) -> None:
-    """The page says that it reconnects, joins with its secret, and offers on the connection that still lives."""
+    """The page says that it reconnects, joins with its secret, and goes on with the connection that it had."""
     bridge = admitted(media=True)
     async with visit(browser, site, bridge) as here:
-        first = await here.come_in()
+        await here.come_in()
         await bridge.expect(messages.Join)
         await here.until(CONNECTED)
         await here.page.evaluate("() => { window.kept = brotjeneste.state().pc; }")
         await here.shows(".tile[data-key=p_doc]")
         await here.page.evaluate("() => { window.tile = document.querySelector('.tile[data-key=p_doc]'); }")
-        bridge.answer_offers = False
         assert bridge.socket is not None
         await bridge.socket.close()
         await expect(here.page.locator("#notice")).to_contain_text("Kobler til på nytt")
         assert (await bridge.expect(messages.Join)).resume == "resume-secret"
-        again = await bridge.expect(messages.Offer)
-        assert await here.page.evaluate("brotjeneste.state().pc === window.kept")
-        await here.until(CONNECTED)
-        assert re.findall(r"a=fingerprint:.*", again.sdp) == re.findall(r"a=fingerprint:.*", first.sdp)
-        assert re.findall(r"a=ice-ufrag:.*", again.sdp) != re.findall(r"a=ice-ufrag:.*", first.sdp)
         await expect(here.page.locator("#notice")).to_be_hidden()
+        await here.until(f"brotjeneste.state().pc === window.kept && {CONNECTED}")
+        assert len(bridge.offers) == 1
         assert await here.page.evaluate("window.tile.isConnected")  # the picture was never taken away
 
 
 async def test_a_bridge_that_lost_the_leg_gets_a_new_connection(browser: Browser, site: str) -> None:
-    """If the answer after a reconnect comes from another leg, a new connection is made and offered."""
+    """If the bridge has no leg for it any more after a reconnect, a new connection is made and offered."""
     bridge = admitted(media=True)
     async with visit(browser, site, bridge) as here:
         first = await here.come_in()
         await here.until(CONNECTED)
         await here.page.evaluate("() => { window.old = brotjeneste.state().pc; }")
+        bridge.leg = None
         bridge.push("bye", code="restarting", message="Back soon.")
-        await bridge.expect(messages.Offer)  # on the old connection; the far end answers as a stranger
         fresh = await bridge.expect(messages.Offer)
         assert re.findall(r"a=fingerprint:.*", fresh.sdp) != re.findall(r"a=fingerprint:.*", first.sdp)
         await here.until(f"brotjeneste.state().pc !== window.old && {CONNECTED}")

@@ -157,10 +157,12 @@ async def test_demands_are_followed_without_an_offer(browser: Browser, site: str
     async with visit(browser, site, bridge) as here:
         await here.come_in()
         for most in (300_000, 250_000, 200_000):
-            bridge.push("demand", source="camera", encodings=[{"active": True, "max_bitrate": most}])
-        bridge.push("demand", source="mic", encodings=[{"active": False, "max_bitrate": None}])
+            bridge.push(
+                "demand", leg=bridge.leg, source="camera", encodings=[{"active": True, "max_bitrate": most}]
+            )
+        bridge.push("demand", leg=bridge.leg, source="mic", encodings=[{"active": False, "max_bitrate": None}])
         await here.until(f"{LAST}.maxBitrate === 200000")
-        bridge.push("demand", source="camera", encodings=[{"active": False, "max_bitrate": None}])
+        bridge.push("demand", leg=bridge.leg, source="camera", encodings=[{"active": False, "max_bitrate": None}])
         await here.until(f"!{LAST}.active")
         assert len(bridge.offers) == 1
 
@@ -173,7 +175,9 @@ async def test_a_camera_that_is_off_stays_off(browser: Browser, site: str) -> No
         await here.page.keyboard.press("v")
         assert (await bridge.expect(messages.Camera)).on is False
         bridge.change("p_me", camera=False)
-        bridge.push("demand", source="camera", encodings=[{"active": True, "max_bitrate": 222_000}])
+        bridge.push(
+            "demand", leg=bridge.leg, source="camera", encodings=[{"active": True, "max_bitrate": 222_000}]
+        )
         bridge.change("p_me", camera=False)
         await here.until(f"brotjeneste.state().roster.revision === {bridge.revision}")
         assert await here.page.evaluate("brotjeneste.state().pc.getSenders()[1].track") is None

@@ -11,15 +11,18 @@ from bridge.rooms.model import (
     ByParticipant,
     ConnectionId,
     InvitationId,
+    Line,
     Office,
     Participant,
     ParticipantId,
     Pii,
+    PinDigest,
     Place,
     ResumeHash,
     Role,
     Room,
     RoomId,
+    RoomNumber,
     System,
 )
 from bridge.rooms.refusal import Refusal
@@ -50,6 +53,11 @@ def iid(name: str) -> InvitationId:
 def resume(name: str) -> ResumeHash:
     """Return the digest that the page of `name` can present after its first visit."""
     return ResumeHash(f"resume of {name}")
+
+
+def pin(name: str) -> PinDigest:
+    """Return the digest of the PIN that goes with the link called `name`."""
+    return PinDigest(f"pin of {name}")
 
 
 class PacketGate:
@@ -105,7 +113,11 @@ class Consultation:
         """Open the room."""
         self.happens(
             c.CreateRoom(
-                by=ADMINISTRATION, room=RoomId("r_1"), name=Pii("Rom 1"), max_participants=max_participants
+                by=ADMINISTRATION,
+                room=RoomId("r_1"),
+                name=Pii("Rom 1"),
+                max_participants=max_participants,
+                number=RoomNumber("47110815"),
             )
         )
 
@@ -119,7 +131,19 @@ class Consultation:
                 name=Pii(name),
                 expires_at=self.now + LINK_LIFE,
                 host=host,
+                pin=pin(name),
             )
+        )
+
+    def calling(self, name: str, line: Line = Line.SIP) -> c.Call:
+        """Return a new call with the PIN of `name`, which has a digest under an older key too."""
+        self.connections += 1
+        return c.Call(
+            pins=frozenset({pin(name), PinDigest(f"older pin of {name}")}),
+            line=line,
+            connection=ConnectionId(self.connections),
+            new_participant=pid(name),
+            new_resume_hash=resume(name),
         )
 
     def knocking(self, name: str, secret: ResumeHash | None = None) -> c.Knock:

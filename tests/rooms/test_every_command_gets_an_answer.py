@@ -10,9 +10,9 @@ from bridge.rooms import commands as c
 from bridge.rooms import events as ev
 from bridge.rooms.decide import decide
 from bridge.rooms.evolve import evolve
-from bridge.rooms.model import ByParticipant, Office, Pii, Role, Room, System
+from bridge.rooms.model import ByParticipant, Line, Office, Pii, Role, Room, System
 from bridge.rooms.refusal import Refusal
-from tests.rooms.rig import START, iid, opened, person, pid, resume
+from tests.rooms.rig import START, iid, opened, person, pid, pin, resume
 
 people = st.sampled_from([*map(pid, ("doctor", "patient", "interpreter", "new")), ""])
 links = st.sampled_from([*map(iid, ("doctor", "patient", "interpreter", "new")), ""])
@@ -42,6 +42,10 @@ FIELDS = {
     "may_unmute": st.booleans(),
     "on": st.booleans(),
     "locked": st.booleans(),
+    "number": st.sampled_from([None, "47110815", "", "12 34", "\u0661\u0662\u0663\u0664"]),
+    "pin": st.sampled_from([None, *map(pin, ("doctor", "patient", "interpreter", "new"))]),
+    "pins": st.frozensets(st.sampled_from([*map(pin, ("doctor", "patient", "interpreter", "new")), ""])),
+    "line": st.sampled_from(Line),
 }
 commands: st.SearchStrategy[c.Command] = st.one_of(
     *(

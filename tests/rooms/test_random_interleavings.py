@@ -92,10 +92,12 @@ class Oracle:
             self.connection[event.participant] = event.connection
         if isinstance(event, ev.Admitted | ev.HostEntered):
             self.admitted.add(event.participant)
-        if isinstance(event, ev.Left | ev.Removed | ev.Refused | ev.SentToWaiting):
+        if isinstance(event, ev.Arrived | ev.Left | ev.Removed | ev.Refused | ev.SentToWaiting):
             self.admitted.discard(event.participant)
         if isinstance(event, ev.Disconnected):
             del self.connection[event.participant]
+        if isinstance(event, ev.Left | ev.Removed | ev.Refused):
+            self.connection.pop(event.participant, None)
         if isinstance(event, ev.Removed | ev.Refused):
             self.spent.add(self.bound[event.participant])
         if isinstance(event, ev.RoomEnded):
@@ -144,7 +146,7 @@ class Interleavings(RuleBasedStateMachine):
         if isinstance(event, ev.Admitted):
             assert isinstance(command, c.Admit | c.AdmitAll)
         if isinstance(event, ev.HostEntered):
-            assert isinstance(command, c.Knock)
+            assert isinstance(command, c.Knock | c.Call)
             assert before.invitations[event.invitation].host
             assert before.invitations[event.invitation].issued_by == ADMINISTRATION
 
@@ -214,6 +216,20 @@ class Interleavings(RuleBasedStateMachine):
         if spent or (used and secret != resume(name)):
             assert isinstance(outcome, Refusal)
             assert outcome.code in {"link_blocked", "link_used", "room_ended"}
+
+    @rule(name=names)
+    def call_with_the_pin(self, name: str) -> None:
+        """Call; a PIN takes no connection's place, and a guest who comes by it waits, whatever was before."""
+        up = pid(name) in self.oracle.connection
+        spent = iid(name) in self.oracle.spent
+        command = self.room.calling(name)
+        self.old_connections[name].append(command.connection)
+        outcome = self.submit(command)
+        if up or spent:
+            assert isinstance(outcome, Refusal)
+            assert outcome.code in {"link_blocked", "link_used", "room_ended"}
+        elif not isinstance(outcome, Refusal) and name in GUESTS:
+            assert self.room.place(name) is Place.WAITING
 
     @rule(name=names, late=st.integers(0, 3))
     def disconnect(self, name: str, late: int) -> None:

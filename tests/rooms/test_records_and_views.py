@@ -11,7 +11,7 @@ from bridge.rooms import commands as c
 from bridge.rooms import events as ev
 from bridge.rooms.decide import DECIDERS
 from bridge.rooms.evolve import EVOLVERS, evolve, replay
-from bridge.rooms.model import ParticipantId, Pii, Role, RoomId
+from bridge.rooms.model import Line, ParticipantId, Pii, Role, RoomId
 from bridge.rooms.refusal import HistoryError
 from bridge.rooms.views import visible_to, who_may_send
 from tests.rooms.rig import ADMINISTRATION, START, Consultation, iid, opened, person, pid
@@ -59,8 +59,28 @@ def test_the_stored_form_is_plain_json() -> None:
     assert ev.encode(room.record[1]) == (
         b'{"type":"Invited","room":"r_1","at":"2026-03-02T08:00:00Z",'
         b'"by":{"type":"system","office":"administration"},"invitation":"i_doctor","role":"doctor",'
-        b'"name":"doctor","host":true,"expires_at":"2026-03-02T10:00:00Z"}'
+        b'"name":"doctor","host":true,"expires_at":"2026-03-02T10:00:00Z","pin":"pin of doctor"}'
     )
+
+
+def test_records_of_before_there_were_calls_are_read() -> None:
+    """What a field was not there for, it does not say."""
+    by = b'"room":"r_1","at":"2026-03-02T08:00:00Z","by":{"type":"system","office":"administration"}'
+    room = replay(
+        map(
+            ev.decode,
+            (
+                b'{"type":"RoomCreated",' + by + b',"name":"Rom","max_participants":9}',
+                b'{"type":"Invited",' + by + b',"invitation":"i_1","role":"patient","name":"Navn","host":false,'
+                b'"expires_at":"2026-03-02T10:00:00Z"}',
+                b'{"type":"Arrived",' + by + b',"participant":"p_1","invitation":"i_1","connection":1,'
+                b'"resume_hash":"x"}',
+            ),
+        )
+    )
+    (participant,) = room.participants.values()
+    (invitation,) = room.invitations.values()
+    assert (room.number, invitation.pin, participant.line) == (None, None, Line.BROWSER)
 
 
 def test_every_command_and_event_is_handled() -> None:

@@ -56,6 +56,7 @@ def welcome(place: m.Place = m.Place.ADMITTED) -> m.Welcome:
         resume="secret",
         slots=m.SlotCounts(audio=3, video=8, content=1),
         ice_servers=[m.IceServer(urls=["stun:localhost"])],
+        leg=None,
     )
 
 
@@ -87,7 +88,7 @@ class Trial:
     def handle(self, message: m.Offer | m.TestReport | m.Leave) -> m.Answer | m.Tested | None:
         match message:
             case m.Offer(ref=ref):
-                return m.Answer(ref=ref, sdp="v=0")
+                return m.Answer(ref=ref, sdp="v=0", leg="7")
             case m.TestReport(ref=ref, frames=frames):
                 if frames == 0:
                     raise RuntimeError(PERSON)
@@ -130,7 +131,7 @@ class Consultations:
         connection = self.connections[seat.connection_id - 1]
         match message:
             case m.Offer(ref=ref):
-                return m.Answer(ref=ref, sdp="v=0")
+                return m.Answer(ref=ref, sdp="v=0", leg="7")
             case m.Invite(ref=ref):
                 return m.Invited(ref=ref, link="https://localhost/join#x", expires_at=INSTANT)
             case m.Admit():

@@ -92,7 +92,7 @@ async def test_a_client_that_never_reads_its_bye_is_cut_off(house: House) -> Non
     ws = await house.join()
     connection = house.consultations.connections[0]
     for _ in range(1000):
-        connection.send(m.Answer(ref=1, sdp="x" * 60_000))
+        connection.send(m.Answer(ref=1, sdp="x" * 60_000, leg="7"))
     connection.close(Code.REMOVED)
     await asyncio.wait_for(house.consultations.all_lost.wait(), 60)
     assert house.counts.seen["closes", "removed"] == 1

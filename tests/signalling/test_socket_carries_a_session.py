@@ -19,7 +19,7 @@ async def test_join_then_act(house: House) -> None:
     await ws.send_str(m.encode_client(m.Offer(sdp="v=0", sources=m.Sources(mic="0"), ref=1)))
     await ws.send_str(m.encode_client(m.Lock(locked=True, ref=2)))
     await ws.send_str(m.encode_client(m.Invite(role=m.Role.INTERPRETER, name="T", ref=3)))
-    assert await heard(ws) == m.Answer(ref=1, sdp="v=0")
+    assert await heard(ws) == m.Answer(ref=1, sdp="v=0", leg="7")
     assert await heard(ws) == m.Ok(ref=2)
     assert (await heard(ws)).ref == 3
     assert [type(each) for each in house.consultations.handled] == [m.Offer, m.Lock, m.Invite]
@@ -153,7 +153,7 @@ async def test_a_test_runs_from_its_first_word_to_its_verdict(house: House) -> N
     await ws.send_str(asking())
     assert await heard(ws) == m.Testing(ref=1, seconds=1.0, ice_servers=[])
     await ws.send_str(m.encode_client(m.Offer(sdp="v=0", sources=m.Sources(), ref=2)))
-    assert await heard(ws) == m.Answer(ref=2, sdp="v=0")
+    assert await heard(ws) == m.Answer(ref=2, sdp="v=0", leg="7")
     await ws.send_str(reporting())
     assert (await heard(ws)).verdict is m.TrialVerdict.GOOD
     assert (await heard(ws)).code is Code.LEFT

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from bridge.rooms.events import Event, LockChanged, RoomCreated, RoomEnded
-from bridge.rooms.model import Office, Pii, RoomId, System
+from bridge.rooms.model import Office, Pii, RoomId, RoomNumber, System
 from bridge.store import AuditRow, EventStore, open_store
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -25,9 +25,16 @@ class Story:
         self._at += timedelta(seconds=1)
         return self._at
 
-    def created(self, room: str = "r_a", name: str = "Kontroll Ærlig") -> Event:
+    def created(self, room: str = "r_a", name: str = "Kontroll Ærlig", number: str | None = None) -> Event:
         """Give the event of a room that opens."""
-        return RoomCreated(room=RoomId(room), at=self._next(), by=self._by, name=Pii(name), max_participants=9)
+        return RoomCreated(
+            room=RoomId(room),
+            at=self._next(),
+            by=self._by,
+            name=Pii(name),
+            max_participants=9,
+            number=None if number is None else RoomNumber(number),
+        )
 
     def locked(self, room: str = "r_a", *, locked: bool = True) -> Event:
         """Give the event of a door that closes."""

@@ -46,6 +46,20 @@ async def test_events_come_back_in_order_after_a_restart(url: str, story: Any) -
     assert loaded[0].name.reveal() == "Kontroll Ærlig"
 
 
+async def test_a_number_leads_to_one_room_for_good(store: EventStore, story: Any) -> None:
+    """Also when the room has ended, so that nobody's old number reaches another consultation."""
+    await store.append("r_a", 0, [story.created(number="47110815"), story.ended()])
+    await store.append("r_b", 0, [story.created("r_b", number="47110816")])
+    await store.append("r_c", 0, [story.created("r_c")])
+    await store.append("r_d", 0, [story.created("r_d")])
+    assert await store.room_of("47110815") == "r_a"
+    assert await store.room_of("47110816") == "r_b"
+    assert await store.room_of("4711081") is None
+    with pytest.raises(ConcurrentChange):
+        await store.append("r_e", 0, [story.created("r_e", number="47110815")])
+    assert await store.load("r_e") == []
+
+
 async def test_a_room_that_never_was_has_no_events(store: EventStore) -> None:
     """Loading an unknown room gives nothing, and does not make it."""
     assert await store.load("r_unknown") == []

@@ -10,7 +10,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection
 
 from bridge.store import StoreUnavailable, open_store
-from bridge.store.database import make_engine, migrate
+from bridge.store.database import make_engine, migrate, upgrade
 from bridge.store.schema import METADATA
 
 
@@ -38,7 +38,7 @@ async def test_opening_twice_migrates_once(url: str, path: Path) -> None:
         versions = database.execute("SELECT version_num FROM alembic_version").fetchall()
         heads = database.execute("SELECT id, sequence FROM audit_head").fetchall()
     database.close()
-    assert versions == [("0001",)]
+    assert versions == [("0002",)]
     assert heads == [(1, 0)]
 
 
@@ -89,3 +89,18 @@ async def test_every_connection_has_the_settings_that_the_records_need(url: str)
                 assert found == wanted
     finally:
         await engine.dispose()
+
+
+async def test_rooms_of_before_there_were_numbers_stay(url: str) -> None:
+    """Each later migration leaves what the first schema held."""
+    engine = make_engine(url)
+    try:
+        async with engine.begin() as connection:
+            await connection.run_sync(lambda one: upgrade(one, "0001"))
+            row = "INSERT INTO rooms (id, created_at) VALUES ('r_old', '2026-03-02T08:00:00.000000+00:00')"
+            await connection.exec_driver_sql(row)
+    finally:
+        await engine.dispose()
+    async with open_store(url) as store:
+        assert [room.id for room in await store.rooms()] == ["r_old"]
+        assert await store.room_of("12345678") is None

@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, MutableMapping
+import random
+from collections.abc import AsyncIterator, Callable, Mapping, MutableMapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -28,16 +29,14 @@ from transcode.tones import identity_of, tone_for
 # How long anything may take on a machine that is busy with other work; every wait ends as soon as it can.
 PATIENCE_S: Final = 60.0
 # Counts what a page negotiates, on a property that no page script reads.
-COUNT_NEGOTIATIONS: Final = """(() => {
-    const { prototype } = window.RTCPeerConnection;
-    window.__negotiated = { setLocalDescription: 0, setRemoteDescription: 0 };
-    for (const name of Object.keys(window.__negotiated)) {
-        const original = prototype[name];
-        prototype[name] = function (...given) {
-            window.__negotiated[name] += 1;
-            return original.apply(this, given);
-        };
-    }
+COUNT_OFFERS: Final = """(() => {
+    const { prototype } = window.WebSocket;
+    const { send } = prototype;
+    window.__offers = 0;
+    prototype.send = function (text) {
+        if (JSON.parse(text).type === "offer") window.__offers += 1;
+        return send.call(this, text);
+    };
 })();"""
 
 
@@ -50,10 +49,13 @@ def house_config(
     slots: int = 8,
     name: str | None = None,
     without: tuple[str, ...] = (),
+    gateways: Mapping[str, Mapping[str, object]] | None = None,
 ) -> Config:
     """Defaults, but for ports, files and what is asked for; `slots` are for cameras, `name` is used in links."""
     config, media = Config(), media_address or address
     http_port, metrics_port = free_ports(2)
+    # Two for each line, and far enough apart for tests at the same time.
+    lines = random.randrange(42_000, 58_000, 100)
     return replace(
         config,
         http=replace(
@@ -68,6 +70,8 @@ def house_config(
             shards=shards,
             without=without,
         ),
+        calls=replace(config.calls, first_port=lines, last_port=lines + 99),
+        gateways=gateways or {},
         store=replace(config.store, url=f"sqlite:///{folder / 'test.db'}"),
         auth=replace(
             config.auth, link_key_file=str(folder / "link.key"), api_token_file=str(folder / "api.token")
@@ -94,6 +98,14 @@ class House:
         """A link for one person."""
         wanted = m.CreateInvitation(role=role, name=name, host=host)
         return (await self.bridge.administration.invite(self.room_id, wanted)).link
+
+    async def invite_by_call(self, role: m.Role, name: str) -> tuple[str, str]:
+        """A number and a PIN for one person."""
+        wanted = m.CreateInvitation(role=role, name=name, pin=True)
+        made = await self.bridge.administration.invite(self.room_id, wanted)
+        assert made.number is not None
+        assert made.pin is not None
+        return made.number, made.pin
 
     async def recorded(self) -> list[Event]:
         """The room's events, from the store."""
@@ -128,7 +140,7 @@ class House:
         """A browser context whose camera and microphone are those of this identity."""
         context = await browser.new_context(locale="en-GB", viewport={"width": 1280, "height": 800})
         self.stack.push_async_callback(context.close)
-        for script in (COUNT_NEGOTIATIONS, *scripts, init_script(identity)):
+        for script in (COUNT_OFFERS, *scripts, init_script(identity)):
             await context.add_init_script(script)
         return context
 
@@ -206,9 +218,9 @@ class Viewer:
         })()"""
         return int(await self.page.evaluate(script))
 
-    async def negotiations(self) -> dict[str, int]:
-        """How often the page has set a description since it was loaded."""
-        return dict(await self.page.evaluate("window.__negotiated"))
+    async def offers(self) -> int:
+        """How often the page has made the bridge an offer since it was loaded."""
+        return int(await self.page.evaluate("window.__offers"))
 
     def track(self, participant: str, source: str) -> str:
         """JavaScript for the receiving track of somebody's source, by the layout."""

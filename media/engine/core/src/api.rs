@@ -1,6 +1,7 @@
 //! Commands to the engine and events from it: plain data, no handles, so that the engine may one day be a process of
 //! its own. Python speaks this same schema in `media/api.py`; a test there holds the two together.
 
+use crate::line::api::{AddLines, Key, SendLineDtls, SetLineKeys, SetRemote, WantKeyFrame};
 use crate::time::Micros;
 use serde::{Deserialize, Serialize};
 
@@ -142,8 +143,6 @@ pub struct IceParams {
     pub local_ufrag: String,
     /// Our password: what incoming checks are keyed with.
     pub local_pwd: String,
-    /// The peer's user name fragment.
-    pub remote_ufrag: String,
 }
 
 /// Header extension ids (RFC 8285, one-byte form) that the engine reads and writes, `None` meaning not negotiated. An
@@ -283,6 +282,16 @@ pub enum Command {
         /// Which.
         leg: LegId,
     },
+    /// A new leg without ICE, its gate closed.
+    AddLines(AddLines),
+    /// What a further offer or answer changes of a line.
+    SetRemote(SetRemote),
+    /// The keys that the handshake on a line gave.
+    SetLineKeys(SetLineKeys),
+    /// DTLS datagrams to the peer on one line.
+    SendLineDtls(SendLineDtls),
+    /// The peer of a leg needs a key frame, and says so beside RTCP.
+    WantKeyFrame(WantKeyFrame),
     /// A drill: the next work of one kind for a room fails as a fault of our own would. Refused unless the engine was
     /// started for drills.
     Panic {
@@ -316,6 +325,11 @@ impl Command {
     pub const fn subject(&self) -> Subject {
         match self {
             Self::AddLeg { leg, room, .. } => Subject::NewLeg(*leg, *room),
+            Self::AddLines(add) => Subject::NewLeg(add.leg, add.room),
+            Self::SetRemote(set) => Subject::Leg(set.leg),
+            Self::SetLineKeys(set) => Subject::Leg(set.leg),
+            Self::SendLineDtls(send) => Subject::Leg(send.leg),
+            Self::WantKeyFrame(want) => Subject::Leg(want.leg),
             Self::SetFeeds { room, .. } | Self::Panic { room, .. } => Subject::Room(*room),
             Self::SetKeys { leg, .. }
             | Self::SendDtls { leg, .. }
@@ -354,6 +368,10 @@ pub enum Refusal {
     AlreadyKeyed,
     /// Drills are for engines that were started for them.
     NotAllowed,
+    /// A line has no protection, and the command does not allow that.
+    PlainNotAllowed,
+    /// A port is 0, or another line has it.
+    DuplicatePort,
 }
 
 /// What the engine tells.
@@ -373,7 +391,40 @@ pub enum Event {
         #[serde(with = "serde_bytes")]
         data: Vec<u8>,
     },
-    /// No valid connectivity check for 30 s (RFC 7675); nothing is sent to the leg until one comes.
+    /// The first genuine packet on a line, or the first from another address or after a long silence.
+    LineConnected {
+        /// Whose.
+        leg: LegId,
+        /// Which of its lines.
+        line: u8,
+    },
+    /// A DTLS datagram from a peer on a line.
+    LineDtls {
+        /// From whom.
+        leg: LegId,
+        /// On which of its lines.
+        line: u8,
+        /// The datagram.
+        #[serde(with = "serde_bytes")]
+        data: Vec<u8>,
+    },
+    /// Somebody needs a key frame of a source whose leg cannot be asked by RTCP; told again while none comes.
+    KeyFrameWanted {
+        /// Whom to ask.
+        leg: LegId,
+        /// For a picture of which source.
+        source: u16,
+    },
+    /// Somebody has pressed a key of a telephone (RFC 4733): told once, when it is over, whether the gate is open or not.
+    Digit {
+        /// Who.
+        leg: LegId,
+        /// Which.
+        key: Key,
+        /// For how long.
+        duration_ms: u32,
+    },
+    /// No valid connectivity check for 30 s (RFC 7675), or nothing on any line: nothing is sent until something comes.
     ConsentLost {
         /// Whose.
         leg: LegId,

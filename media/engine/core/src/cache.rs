@@ -74,13 +74,14 @@ impl Load {
 
 /// What has come within the time that is to be kept.
 #[derive(Debug, Default)]
+#[repr(C)]
 struct Window {
-    parts: [Load; PARTS],
     part: usize,
     part_since: Micros,
     sum: Load,
     peak: Load,
     peak_since: Micros,
+    parts: [Load; PARTS],
 }
 
 impl Window {
@@ -134,7 +135,7 @@ const EMPTY: Entry = Entry {
 };
 
 /// Some packets, one behind the other.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Piece {
     bytes: Box<[u8]>,
     filled: usize,
@@ -166,45 +167,53 @@ pub struct Cached<'a> {
     pub payload: &'a [u8],
 }
 
-/// The last packets in pieces, oldest first, with an index by sequence number.
+/// The last packets in pieces, with an index by sequence number. What every packet needs comes first.
 #[derive(Debug)]
+#[repr(C)]
 pub struct PacketCache {
-    pieces: VecDeque<Piece>,
-    /// The number of the oldest piece.
-    first: u32,
+    /// The piece that is being filled; without bytes before the first packet.
+    newest: Piece,
     /// Bytes of packets in all pieces.
     stored: usize,
     entries: Box<[Entry]>,
-    least: Size,
+    /// The number of the oldest piece.
+    first: u32,
+    /// The others, oldest first.
+    older: VecDeque<Piece>,
     window: Window,
+    least: Size,
 }
 
 impl PacketCache {
     /// An empty cache that keeps no less than `least`, however little comes. That is the size of its pieces too.
     pub fn new(least: Size) -> Self {
         Self {
-            pieces: VecDeque::with_capacity(2),
-            first: 0,
+            newest: Piece::default(),
             stored: 0,
             entries: vec![EMPTY; least.entries].into_boxed_slice(),
-            least,
+            first: 0,
+            older: VecDeque::with_capacity(2),
             window: Window::default(),
+            least,
         }
     }
 
     /// Brings the lines near that the next packets need.
     pub fn touch(&self) -> u64 {
-        let newest = self.pieces.back().map_or(0, |piece| piece.filled);
-        let window = self.window.part ^ self.window.sum.bytes ^ self.window.peak.bytes;
-        (newest ^ window ^ self.stored) as u64
+        let window = self.window.sum.bytes ^ self.window.parts[self.window.part].bytes;
+        (self.newest.filled ^ window) as u64
     }
 
     /// What it takes now.
     pub fn size(&self) -> Size {
         Size {
-            bytes: self.pieces.iter().map(|piece| piece.bytes.len()).sum(),
+            bytes: self.pieces().map(|piece| piece.bytes.len()).sum(),
             entries: self.entries.len(),
         }
+    }
+
+    fn pieces(&self) -> impl Iterator<Item = &Piece> {
+        self.older.iter().chain([&self.newest])
     }
 
     /// Before packets are put in: notes how much comes, of which `horizon` is to be kept, and sees to the size.
@@ -243,14 +252,14 @@ impl PacketCache {
     }
 
     fn can_spare_oldest(&self, needed: usize) -> bool {
-        let oldest = self.pieces.front().map_or(usize::MAX, |piece| piece.filled);
+        let oldest = self.older.front().map_or(usize::MAX, |piece| piece.filled);
         self.stored
             .checked_sub(oldest)
             .is_some_and(|rest| rest >= needed)
     }
 
     fn take_oldest(&mut self) -> Option<Piece> {
-        let piece = self.pieces.pop_front()?;
+        let piece = self.older.pop_front()?;
         self.first = self.first.wrapping_add(1);
         self.stored -= piece.filled;
         Some(piece)
@@ -263,7 +272,10 @@ impl PacketCache {
         let usable = oldest.flatten().filter(|piece| piece.bytes.len() >= len);
         let mut piece = usable.unwrap_or_else(|| Piece::new(self.least.bytes.max(len)));
         piece.filled = 0;
-        self.pieces.push_back(piece);
+        let full = std::mem::replace(&mut self.newest, piece);
+        if full.filled > 0 {
+            self.older.push_back(full);
+        }
     }
 
     /// Keeps a packet; the oldest give way.
@@ -272,17 +284,10 @@ impl PacketCache {
             return;
         };
         let bytes = usize::from(len);
-        if !self
-            .pieces
-            .back()
-            .is_some_and(|piece| piece.has_room(bytes))
-        {
+        if !self.newest.has_room(bytes) {
             self.begin_piece(bytes);
         }
-        let newest = (self.pieces.len() as u32).wrapping_sub(1);
-        let Some(piece) = self.pieces.back_mut() else {
-            return;
-        };
+        let piece = &mut self.newest;
         let start = piece.filled;
         piece.bytes[start..start + bytes].copy_from_slice(packet.payload);
         piece.filled += bytes;
@@ -290,7 +295,7 @@ impl PacketCache {
         let place = self.place(sequence);
         self.entries[place] = Entry {
             sequence,
-            piece: self.first.wrapping_add(newest),
+            piece: self.first.wrapping_add(self.older.len() as u32),
             timestamp: packet.timestamp,
             // A piece of more than 64 KiB holds one packet.
             start: start as u16,
@@ -311,9 +316,12 @@ impl PacketCache {
         if entry.sequence != sequence || sequence == EMPTY.sequence {
             return None;
         }
-        let piece = self
-            .pieces
-            .get(entry.piece.wrapping_sub(self.first) as usize)?;
+        let position = entry.piece.wrapping_sub(self.first) as usize;
+        let piece = if position == self.older.len() {
+            &self.newest
+        } else {
+            self.older.get(position)?
+        };
         let start = usize::from(entry.start);
         Some(Cached {
             marker: entry.marker,

@@ -77,9 +77,11 @@ impl Shard {
         self.by_id.retain(|_, index| stays(index));
         self.by_ufrag.retain(|_, index| stays(index));
         self.by_address.retain(|_, index| stays(index));
+        self.lines.retain(|leg, _| !gone.contains(leg));
         self.wakes.retain(|wake| stays(&wake.0 .1));
         let empty = (0_u32..).zip(&self.legs).filter(|(_, leg)| leg.is_none());
         self.free = empty.map(|(index, _)| index).collect();
+        self.free_ports();
         let mut gone: Vec<LegId> = gone.into_iter().collect();
         gone.sort_unstable();
         gone

@@ -2,6 +2,7 @@
 
 use crate::api::{Command, Event, IceParams, Kind, LegId, Refusal, RoomId, Site, Subject};
 use crate::encoding::Taker;
+use crate::ice::IceLite;
 use crate::leg::Leg;
 use crate::outbox::Outbox;
 use crate::shard::Shard;
@@ -63,7 +64,7 @@ impl Shard {
             } => self.add_leg(Leg::new(
                 leg,
                 room,
-                ice,
+                IceLite::new(ice),
                 (sources, slots),
                 extensions,
                 cname,
@@ -84,18 +85,28 @@ impl Shard {
                 self.set_muted(now, leg, (source, muted), out)
             }
             Command::RestartIce { leg, ice } => self.restart_ice(leg, ice),
-            Command::RemoveLeg { leg } => self.remove_leg(now, leg),
+            Command::RemoveLeg { leg } => {
+                self.say_goodbye(now, leg, out);
+                self.remove_leg(now, leg)
+            }
+            Command::AddLines(add) => self.add_lines(now, add),
+            Command::SetRemote(set) => self.set_remote(now, &set),
+            Command::SetLineKeys(set) => self.set_line_keys(now, &set, out),
+            Command::WantKeyFrame(want) => self.want_key_frame(now, want, out),
+            Command::SendLineDtls(send) => {
+                self.send_line_dtls(send.leg, send.line, &send.datagrams, out)
+            }
             Command::Panic { room, at } => self.drill(room, at),
         }
     }
 
-    fn index_of(&self, leg: LegId) -> Result<u32, Refusal> {
-        self.by_id.get(&leg).copied().ok_or(Refusal::UnknownLeg)
-    }
-
+    /// A leg with ICE; what is asked of it has another name on lines.
     fn existing(&mut self, leg: LegId) -> Result<(u32, &mut Leg), Refusal> {
-        let index = self.index_of(leg)?;
+        let index = *self.by_id.get(&leg).ok_or(Refusal::UnknownLeg)?;
         let leg = self.leg_mut(index).ok_or(Refusal::UnknownLeg)?;
+        if leg.line.is_some() {
+            return Err(Refusal::BadDescription);
+        }
         Ok((index, leg))
     }
 
@@ -106,19 +117,26 @@ impl Shard {
         if self.by_ufrag.contains_key(leg.ice.local_ufrag()) {
             return Err(Refusal::DuplicateUfrag);
         }
-        if !is_sound(&leg) {
+        if !are_sound(std::slice::from_ref(&leg)) {
             return Err(Refusal::BadDescription);
         }
-        let (id, room, ufrag) = (leg.id, leg.room, leg.ice.local_ufrag().to_owned());
+        let (id, ufrag) = (leg.id, leg.ice.local_ufrag().to_owned());
+        let index = self.insert(leg);
+        self.by_id.insert(id, index);
+        self.by_ufrag.insert(ufrag, index);
+        Ok(())
+    }
+
+    /// Gives a leg a place, and makes it one of its room.
+    pub(crate) fn insert(&mut self, leg: Leg) -> u32 {
         let index = self.free.pop().unwrap_or_else(|| {
             self.legs.push(None);
             self.legs.len() as u32 - 1
         });
+        let room = self.rooms.entry(leg.room).or_default();
+        room.legs.push(index);
         self.legs[index as usize] = Some(Box::new(leg));
-        self.by_id.insert(id, index);
-        self.by_ufrag.insert(ufrag, index);
-        self.rooms.entry(room).or_default().legs.push(index);
-        Ok(())
+        index
     }
 
     fn set_keys(
@@ -167,16 +185,34 @@ impl Shard {
         open: bool,
         out: &mut Outbox,
     ) -> Result<(), Refusal> {
-        let (index, leg) = self.existing(id)?;
-        let moved = leg.gate_open() != open;
-        leg.set_gate(now, open);
-        let (room, last_out_us) = (leg.room, Micros(leg.row.last_out_us));
+        let places = self.places_of(id)?;
+        let mut last_out_us = Micros(0);
+        let mut moved = Vec::with_capacity(places.len());
+        for index in &places {
+            let leg = self.leg_mut(*index).ok_or(Refusal::UnknownLeg)?;
+            moved.push(leg.gate_open() != open);
+            leg.set_gate(now, open);
+            last_out_us = last_out_us.max(Micros(leg.row.last_out_us));
+        }
         self.events.push_back(Event::GateChanged {
             leg: id,
             open,
             at_us: now,
             last_out_us,
         });
+        for (index, moved) in places.into_iter().zip(moved) {
+            self.heed_gate(now, (index, id), (open, moved), out);
+        }
+        Ok(())
+    }
+
+    fn heed_gate(
+        &mut self,
+        now: Micros,
+        (index, id): (u32, LegId),
+        (open, moved): (bool, bool),
+        out: &mut Outbox,
+    ) {
         if open && moved {
             self.ask_for_waiting_slots(now, index, out);
             self.ask_for_own_takers(now, index, out);
@@ -184,9 +220,10 @@ impl Shard {
         }
         if !open {
             self.close_slots(index);
-            self.forget_speaker(room, id);
+            let room = self.leg(index).map(|leg| leg.room);
+            room.into_iter()
+                .for_each(|room| self.forget_speaker(room, id));
         }
-        Ok(())
     }
 
     /// Asks a leg for a key frame of each of its sources that somebody takes.
@@ -244,11 +281,14 @@ impl Shard {
     fn set_muted(
         &mut self,
         now: Micros,
-        leg: LegId,
+        id: LegId,
         (number, muted): (u16, bool),
         out: &mut Outbox,
     ) -> Result<(), Refusal> {
-        let (index, leg) = self.existing(leg)?;
+        self.places_of(id)?;
+        let index = self.sender_of(id, number);
+        let index = index.ok_or(Refusal::BadDescription)?;
+        let leg = self.leg_mut(index).ok_or(Refusal::UnknownLeg)?;
         let mut sources = leg.sources.iter();
         let position = sources.position(|s| s.spec.source == number);
         let position = position.ok_or(Refusal::BadDescription)?;
@@ -282,12 +322,33 @@ impl Shard {
     }
 
     fn remove_leg(&mut self, now: Micros, id: LegId) -> Result<(), Refusal> {
-        let index = self.index_of(id)?;
-        let leg = self.legs[index as usize]
-            .take()
-            .ok_or(Refusal::UnknownLeg)?;
+        let (mut last_in_us, mut last_out_us) = (Micros(0), Micros(0));
+        for index in self.places_of(id)? {
+            let leg = self.legs[index as usize]
+                .take()
+                .ok_or(Refusal::UnknownLeg)?;
+            last_in_us = last_in_us.max(Micros(leg.row.last_in_us));
+            last_out_us = last_out_us.max(Micros(leg.row.last_out_us));
+            self.forget(&leg, index);
+        }
         self.by_id.remove(&id);
-        self.by_ufrag.remove(leg.ice.local_ufrag());
+        if self.lines.remove(&id).is_some() {
+            self.free_ports();
+        }
+        self.events.push_back(Event::LegRemoved {
+            leg: id,
+            at_us: now,
+            last_in_us,
+            last_out_us,
+        });
+        Ok(())
+    }
+
+    /// Forgets what leads to a leg that is gone.
+    fn forget(&mut self, leg: &Leg, index: u32) {
+        if leg.line.is_none() {
+            self.by_ufrag.remove(leg.ice.local_ufrag());
+        }
         for address in leg.ice.addresses() {
             if self.by_address.get(address) == Some(&index) {
                 self.by_address.remove(address);
@@ -295,17 +356,10 @@ impl Shard {
         }
         self.unlink(leg.room, index);
         self.free.push(index);
-        self.forget_speaker(leg.room, id);
+        self.forget_speaker(leg.room, leg.id);
         if self.rooms.get(&leg.room).is_some_and(|r| r.legs.is_empty()) {
             self.rooms.remove(&leg.room);
         }
-        self.events.push_back(Event::LegRemoved {
-            leg: id,
-            at_us: now,
-            last_in_us: Micros(leg.row.last_in_us),
-            last_out_us: Micros(leg.row.last_out_us),
-        });
-        Ok(())
     }
 
     /// Takes a leg that is gone out of its room, of every slot that it filled and every source that it took.
@@ -330,11 +384,12 @@ impl Shard {
     }
 }
 
-/// Whether indices, SSRCs and payload types of a leg are each used once.
-fn is_sound(leg: &Leg) -> bool {
+/// Whether indices, SSRCs and payload types of a leg, or of the lines of one, are each used once.
+pub(crate) fn are_sound(legs: &[Leg]) -> bool {
     let mut ssrcs = FxHashSet::default();
     let mut indices = FxHashSet::default();
-    let slots_ok = leg.slots.iter().all(|slot| {
+    let mut slots = legs.iter().flat_map(|leg| &leg.slots);
+    let slots_ok = slots.all(|slot| {
         indices.insert(slot.spec.slot)
             && ssrcs.insert(slot.spec.ssrc)
             && slot.spec.rtx_ssrc.is_none_or(|ssrc| ssrcs.insert(ssrc))
@@ -343,7 +398,8 @@ fn is_sound(leg: &Leg) -> bool {
     });
     ssrcs.clear();
     indices.clear();
-    let sources_ok = leg.sources.iter().all(|source| {
+    let mut sources = legs.iter().flat_map(|leg| &leg.sources);
+    let sources_ok = sources.all(|source| {
         let spec = &source.spec;
         let encodings = spec.encodings.iter();
         let mut named = encodings.flat_map(|encoding| [encoding.ssrc, encoding.rtx_ssrc]);
@@ -377,6 +433,11 @@ const fn command_name(command: &Command) -> &'static str {
         Command::SetMuted { .. } => "SetMuted",
         Command::RestartIce { .. } => "RestartIce",
         Command::RemoveLeg { .. } => "RemoveLeg",
+        Command::AddLines(_) => "AddLines",
+        Command::SetRemote(_) => "SetRemote",
+        Command::SetLineKeys(_) => "SetLineKeys",
+        Command::SendLineDtls(_) => "SendLineDtls",
+        Command::WantKeyFrame(_) => "WantKeyFrame",
         Command::Panic { .. } => "Panic",
     }
 }

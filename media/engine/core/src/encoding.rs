@@ -4,6 +4,7 @@
 use crate::api::{EncodingSpec, Kind};
 use crate::cache::{PacketCache, Size};
 use crate::keyframe::KeyFrameRequests;
+use crate::parameters::ParameterSets;
 use crate::rates::Rates;
 use crate::receive::ReceiveRegister;
 use crate::red::split::Timeline;
@@ -52,39 +53,43 @@ pub struct Taker {
     pub slot: u16,
 }
 
-/// State of one encoding.
+/// State of one encoding, in the order of use: of a thousand streams, the next packet is one whose state has long left the
+/// nearer caches.
 #[derive(Debug)]
+#[repr(C, align(64))]
 pub struct Encoding {
     /// SSRC that it is sent with now, once known.
     pub ssrc: Option<u32>,
     /// SSRC of its retransmissions, once known.
     pub rtx_ssrc: Option<u32>,
+    /// Timestamp and arrival of the newest packet.
+    pub newest: Option<(u32, Micros)>,
+    /// The timestamp of the last key frame.
+    pub key_frame: Option<u32>,
+    pub(crate) epoch: u32,
+    /// Lines of the last key frame that named them; 0 before.
+    pub height: u16,
+    kept_for: Micros,
+    /// Until when payload is kept for slots in which later packets carry it.
+    carried_until: Micros,
+    /// Times of recent packets, where redundancy may come in.
+    pub(crate) timeline: Option<Box<Timeline>>,
+    /// Slots to which this encoding flows, or that wait for it.
+    pub takers: Vec<Taker>,
+    /// Counters.
+    pub row: StreamRow,
+    /// What it sends.
+    pub rates: Rates,
     /// Order and loss.
     pub register: ReceiveRegister,
     /// Recent packets, made with the first packet of a source whose receivers may ask again.
     pub cache: Option<PacketCache>,
     /// Key frame throttle.
     pub key_frames: KeyFrameRequests,
-    /// Slots to which this encoding flows, or that wait for it.
-    pub takers: Vec<Taker>,
     /// Last report of the sender.
     pub sender_report: Option<SenderReportSeen>,
-    /// Timestamp and arrival of the newest packet.
-    pub newest: Option<(u32, Micros)>,
-    /// Lines of the last key frame that named them; 0 before.
-    pub height: u16,
-    /// What it sends.
-    pub rates: Rates,
-    /// The timestamp of the last key frame.
-    pub key_frame: Option<u32>,
-    /// Counters.
-    pub row: StreamRow,
-    pub(crate) epoch: u32,
-    kept_for: Micros,
-    /// Until when payload is kept for slots in which later packets carry it.
-    carried_until: Micros,
-    /// Times of recent packets, where redundancy may come in.
-    pub(crate) timeline: Option<Box<Timeline>>,
+    /// Parameter sets of H.264, once any have come.
+    pub(crate) parameters: Option<Box<ParameterSets>>,
 }
 
 impl Encoding {
@@ -106,6 +111,7 @@ impl Encoding {
             epoch: 0,
             kept_for: KEPT.0,
             carried_until: Micros(0),
+            parameters: None,
             timeline: takes_red.then(Box::default),
         }
     }

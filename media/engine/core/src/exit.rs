@@ -5,7 +5,7 @@ use crate::bwe;
 use crate::fec::{FecSender, Lane};
 use crate::leg::Leg;
 use crate::link::{Backlog, Held, Link};
-use crate::outbox::Outbox;
+use crate::outbox::{Outbox, Way};
 use crate::pacer::Urgency;
 use crate::red::form::Carried;
 use crate::rewrite::Outgoing;
@@ -17,7 +17,6 @@ use engine_srtp::Outbound;
 use engine_wire::payload::opus::Pair;
 use engine_wire::payload::{rtx, vp8};
 use engine_wire::rtp::{FixedHeader, FIXED_HEADER_LEN, NUMBER, NUMBERED_HEADER_LEN};
-use std::net::SocketAddr;
 use std::ops::Range;
 
 /// Bytes of padding in one packet at least and at most: the count that stands in the last of them has eight bits (RFC
@@ -41,7 +40,7 @@ pub(crate) type Payload<'a> = (&'a [u8], Option<vp8::Descriptor>);
 /// The way out to one leg: it exists only while media may be sent there.
 pub(crate) struct Exit<'a> {
     now: Micros,
-    to: SocketAddr,
+    way: Way,
     outbound: &'a mut Outbound,
     row: &'a mut LegRow,
     link: Option<&'a mut Link>,
@@ -51,10 +50,10 @@ pub(crate) struct Exit<'a> {
 impl Leg {
     /// The way out and what is to be sent on it; `None` while the gate is closed, or nobody is there.
     pub(crate) fn exit(&mut self, now: Micros) -> Option<(Exit<'_>, &mut [Slot])> {
-        let to = self.media_address()?;
+        let way = self.media_way()?;
         let exit = Exit {
             now,
-            to,
+            way,
             outbound: self.outbound.as_mut()?,
             row: &mut self.row,
             link: self.link.as_deref_mut(),
@@ -248,7 +247,7 @@ impl Exit<'_> {
         let Ok(len) = self.outbound.protect_rtp(room, plain, start, sequence) else {
             return 0;
         };
-        out.commit(self.to, len);
+        out.commit(self.way, len);
         self.row.count_rtp(self.now, len);
         len
     }

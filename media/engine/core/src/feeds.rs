@@ -49,8 +49,10 @@ impl Shard {
     }
 
     fn can_feed(&self, room: RoomId, feed: &Feed, from: SourceRef) -> bool {
-        let find = |id| self.by_id.get(&id).and_then(|index| self.leg(*index));
-        let (Some(to), Some(sender)) = (find(feed.leg), find(from.leg)) else {
+        let to = self.receiver_of(feed.leg, feed.slot);
+        let sender = self.sender_of(from.leg, from.source);
+        let find = |place: Option<u32>| place.and_then(|index| self.leg(index));
+        let (Some(to), Some(sender)) = (find(to), find(sender)) else {
             return false;
         };
         let slot = to.slots.iter().find(|s| s.spec.slot == feed.slot);
@@ -123,7 +125,7 @@ impl Shard {
     }
 
     fn fill_slot(&mut self, now: Micros, taker: Taker, from: SourceRef, claim: Claim) {
-        let Some(&sender) = self.by_id.get(&from.leg) else {
+        let Some(sender) = self.sender_of(from.leg, from.source) else {
             return;
         };
         let Some(mut leg) = self.legs[taker.leg as usize].take() else {

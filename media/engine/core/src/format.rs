@@ -20,20 +20,33 @@ impl Codec {
 }
 
 impl Format {
-    /// Whether packets of `from` can be forwarded as this format, their payload unchanged.
+    /// Whether packets of `from` can be forwarded as this format, their payload unchanged. Keys that are pressed are for
+    /// the bridge alone: they may be a PIN.
     pub fn takes(&self, from: &Self) -> bool {
         self.codec == from.codec
+            && self.codec != Codec::TelephoneEvent
             && self.clock_rate == from.clock_rate
             && (self.codec != Codec::H264 || self.takes_h264(from))
     }
 
-    /// RFC 6184 section 8.2.2: mode and profile identify a format of H.264; the level is a limit of the receiver.
+    /// Mode and profile identify a format of H.264 in offers and answers (RFC 6184 section 8.2.2), but a receiver can do
+    /// more: mode 1 holds mode 0 (section 6.3), and any decoder takes constrained baseline but for extended profile's (ITU-T
+    /// H.264 A.2). The level is a limit of the receiver.
+    ///
+    /// What comes in mode 1 cannot become mode 0 here: a sender fragments just what does not fit its packets, and
+    /// what is longer than a packet has no form in mode 0. Senders have to be asked for mode 0, in which they make slices
+    /// that fit.
     fn takes_h264(&self, from: &Self) -> bool {
         let (mine, theirs) = (H264::of(self), H264::of(from));
+        let mode_fits = mine.mode == theirs.mode || (mine.mode, theirs.mode) == (1, 0);
         let level_fits = self.level_asymmetry || mine.level >= theirs.level;
-        mine.mode == theirs.mode && mine.profile == theirs.profile && level_fits
+        let decodes = theirs.profile == CONSTRAINED && [0x42, 0x4d, 0x64].contains(&mine.profile.0);
+        mode_fits && (mine.profile == theirs.profile || decodes) && level_fits
     }
 }
+
+/// Constrained baseline, however it is spelled.
+const CONSTRAINED: (u8, u8) = (0x42, 0x40);
 
 #[derive(Debug, Clone, Copy)]
 struct H264 {
@@ -46,11 +59,14 @@ impl H264 {
     fn of(format: &Format) -> Self {
         let id = format.profile.unwrap_or(BASELINE_LEVEL_1);
         let [_, profile, constraints, level] = id.to_be_bytes();
-        // Constrained baseline has three spellings (RFC 6184 table 5); any other profile is its two bytes.
+        // Flags that say nothing for a profile are left out (RFC 6184 table 5); of others the two bytes are the profile.
         let profile = match (profile, constraints) {
-            (0x42, flags) if flags & 0x4f == 0x40 => (0x42, 0x40),
-            (0x4d, flags) if flags & 0x8f == 0x80 => (0x42, 0x40),
-            (0x58, flags) if flags & 0xcf == 0xc0 => (0x42, 0x40),
+            (0x42, flags) if flags & 0x4f == 0x40 => CONSTRAINED,
+            (0x4d, flags) if flags & 0x8f == 0x80 => CONSTRAINED,
+            (0x58, flags) if flags & 0xcf == 0xc0 => CONSTRAINED,
+            (0x42, flags) if flags & 0x4f == 0 => (0x42, 0),
+            (0x58, flags) if flags & 0xcf == 0x80 => (0x42, 0),
+            (0x4d, flags) if flags & 0xaf == 0 => (0x4d, 0),
             other => other,
         };
         Self {
@@ -92,6 +108,14 @@ mod tests {
             (one(0x42_e0_1f), one(0x42_00_1f), false),
             (one(0x64_0c_1f), one(0x64_00_1f), false),
             (one(0x42_e0_1f), one(0x64_0c_1f), false),
+            (one(0x42_80_1f), one(0x42_00_1f), true),
+            (one(0x42_80_1f), one(0x42_e0_1f), true),
+            (one(0x4d_40_1f), one(0x4d_00_1f), true),
+            (one(0x4d_00_1f), one(0x42_e0_1f), true),
+            (one(0x64_00_1f), one(0x4d_80_1f), true),
+            (one(0x58_00_1f), one(0x42_e0_1f), false),
+            (one(0x4d_00_1f), one(0x42_00_1f), false),
+            (one(0x64_00_1f), one(0x42_e0_34), false),
             (one(0x42_e0_34), one(0x42_e0_1f), true),
             (one(0x42_e0_1f), one(0x42_e0_34), false),
             (h264(Some(1), Some(0x42_e0_1f), true), one(0x42_e0_34), true),
@@ -100,6 +124,7 @@ mod tests {
                 one(0x42_e0_1f),
                 false,
             ),
+            (one(0x42_e0_1f), h264(Some(0), Some(0x42_e0_1f), true), true),
             (
                 h264(None, None, false),
                 h264(Some(0), Some(0x42_00_0a), false),

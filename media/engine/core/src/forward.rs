@@ -8,6 +8,7 @@ use crate::encoding::{SenderReportSeen, Taker};
 use crate::exit::{Exit, Frame};
 use crate::link::{Backlog, Held};
 use crate::outbox::Outbox;
+use crate::parameters::ParameterSets;
 use crate::rewrite::{Incoming, Outgoing, PictureIds, StreamKey};
 use crate::shard::{Datagram, Shard};
 use crate::slot::{PayloadMap, Slot};
@@ -39,6 +40,8 @@ pub(crate) struct Ready {
     pub(crate) payload: Range<usize>,
     /// First packet of a key frame.
     pub(crate) key_frame: bool,
+    /// First packet of a key frame of H.264 that has come without parameter sets.
+    pub(crate) lacks_parameters: bool,
     pub(crate) vp8: Option<vp8::Descriptor>,
     pub(crate) level: Option<u8>,
     pub(crate) has_holes: bool,
@@ -68,6 +71,7 @@ impl Ready {
             sequence,
             payload,
             key_frame: false,
+            lacks_parameters: false,
             vp8: None,
             level: None,
             has_holes: false,
@@ -123,7 +127,12 @@ struct Flow<'a> {
     clocks: &'a Clocks,
     /// What the stream has sent before.
     earlier: Option<&'a PacketCache>,
+    /// What its key frames cannot be decoded without.
+    parameters: Option<&'a ParameterSets>,
 }
+
+/// What is taken out of an encoding while it is forwarded.
+type Taken = (Vec<Taker>, Option<PacketCache>, Option<Box<ParameterSets>>);
 
 /// The clocks of a source's encodings, needed where one may give way to another.
 #[derive(Debug, Default)]
@@ -210,12 +219,14 @@ impl Shard {
             remember(encoding.cache_mut(kind), (now, kept_for), group, batch);
         }
         let (takers, cache) = (std::mem::take(&mut encoding.takers), encoding.cache.take());
+        let parameters = encoding.parameters.take();
         self.touch(&takers);
         let mut fed = Fed::default();
         let flow = Flow {
             stream,
             clocks: &clocks,
             earlier: cache.as_ref(),
+            parameters: parameters.as_deref(),
         };
         for taker in &takers {
             let one = self.feed(now, *taker, flow, (&mut *group, batch), out);
@@ -226,7 +237,13 @@ impl Shard {
         }
         strike(armed, room, Site::Forward);
         let at = (index, position, number);
-        self.give_back(now, at, (takers, cache), (key_frames > 0, fed), out);
+        self.give_back(
+            now,
+            at,
+            (takers, cache, parameters),
+            (key_frames > 0, fed),
+            out,
+        );
         if group.iter().any(|ready| ready.wakes) {
             self.encoding_woke(now, (index, position), out);
         }
@@ -248,7 +265,7 @@ impl Shard {
         &mut self,
         now: Micros,
         (index, position, number): (u32, usize, u8),
-        (takers, cache): (Vec<Taker>, Option<PacketCache>),
+        (takers, cache, parameters): Taken,
         (had_key_frame, fed): (bool, Fed),
         out: &mut Outbox,
     ) {
@@ -258,7 +275,7 @@ impl Shard {
         let source = &mut leg.sources[position];
         let has_several = source.encodings.len() > 1;
         let encoding = &mut source.encodings[usize::from(number)];
-        (encoding.takers, encoding.cache) = (takers, cache);
+        (encoding.takers, encoding.cache, encoding.parameters) = (takers, cache, parameters);
         if fed.carries {
             encoding.keep_to_carry(now);
         }
@@ -306,9 +323,13 @@ impl Shard {
             let clocks = (stream, flow.clocks);
             let payload = &batch[ready.at as usize].data[ready.payload.clone()];
             let packet = (&*ready, payload, backlog);
-            let Some((map, numbers)) = slot.next_numbers(now, clocks, packet) else {
+            let Some((map, mut numbers)) = slot.next_numbers(now, clocks, packet) else {
                 continue;
             };
+            if let Some(sets) = flow.parameters.filter(|_| ready.lacks_parameters) {
+                let (of, way) = ((stream, ready.sequence), (&mut exit, &mut *out));
+                numbers = slot.send_parameters(of, sets, (map, numbers), way);
+            }
             if !exit.may_leave(slot, payload.len(), Held::new(taker.slot, numbers.sequence)) {
                 // Its delay is the link's from here on.
                 ready.forwarded = true;

@@ -25,6 +25,15 @@ pub enum CheckRefused {
     Unauthenticated,
 }
 
+/// Whom a user name is for, by our fragment; `None` where it is not of two halves (RFC 8445 section 7.3).
+///
+/// The peer's half is not looked at: it changes with each restart of ICE, of which a peer need not tell. Nor is what the
+/// peer has put after a slash in ours, by which its browser tells a restart. That it is the peer is proved by the password.
+pub fn named(username: &str) -> Option<&str> {
+    let (ours, _) = username.split_once(':')?;
+    Some(ours.split_once('/').map_or(ours, |(name, _)| name))
+}
+
 /// What a good check changed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Checked {
@@ -57,6 +66,20 @@ impl IceLite {
             elsewhere: 0,
             last_check: None,
         }
+    }
+
+    /// A way that no check leads to: whoever asked for it says where packets go.
+    pub fn without_checks() -> Self {
+        let none = String::new;
+        Self::new(IceParams {
+            local_ufrag: none(),
+            local_pwd: none(),
+        })
+    }
+
+    /// Lets packets go there from now on, where no check decides that.
+    pub fn point_at(&mut self, to: Option<SocketAddr>) {
+        self.selected = to;
     }
 
     /// Our user name fragment.
@@ -109,10 +132,7 @@ impl IceLite {
     }
 
     fn names_us(&self, username: Option<&str>) -> bool {
-        let names = username.and_then(|name| name.split_once(':'));
-        names.is_some_and(|(local, remote)| {
-            local == self.params.local_ufrag && remote == self.params.remote_ufrag
-        })
+        username.and_then(named) == Some(self.params.local_ufrag.as_str())
     }
 
     fn accept(&mut self, now: Micros, from: SocketAddr, nominates: bool) -> Checked {
@@ -146,9 +166,14 @@ impl IceLite {
         }
         self.elsewhere += 1;
         if self.elsewhere == MOVED_AFTER {
-            self.elsewhere = 0;
-            self.selected = Some(from);
+            self.select(from);
         }
+    }
+
+    /// Sends to one of [`addresses`](Self::addresses) from now on, whatever is nominated later.
+    pub fn select(&mut self, address: SocketAddr) {
+        self.elsewhere = 0;
+        self.selected = Some(address);
     }
 
     /// Another leg has proved that this address is its own.
@@ -182,7 +207,6 @@ mod tests {
         IceLite::new(IceParams {
             local_ufrag: "here".into(),
             local_pwd: "a-password-of-22-chars".into(),
-            remote_ufrag: "there".into(),
         })
     }
 
@@ -227,15 +251,31 @@ mod tests {
             check(&mut ice, NOW, 1, &wrong_key),
             Err(CheckRefused::Unauthenticated)
         );
-        let wrong_peer = request("here:elsewhere", "a-password-of-22-chars", true);
+        let for_another = request("elsewhere:there", "a-password-of-22-chars", true);
         assert_eq!(
-            check(&mut ice, NOW, 1, &wrong_peer),
+            check(&mut ice, NOW, 1, &for_another),
             Err(CheckRefused::Unauthenticated)
         );
         assert_eq!(ice.selected(), None);
         let good = request("here:there", "a-password-of-22-chars", true);
         assert!(check(&mut ice, NOW, 1, &good).unwrap().connected);
         assert_eq!(ice.selected(), Some(address(1)));
+    }
+
+    #[test]
+    fn what_follows_our_name_is_the_peers() {
+        for (username, name) in [
+            ("here:there", Some("here")),
+            ("here/7:there", Some("here")),
+            ("here/7/8:there:more", Some("here")),
+            ("here/", None),
+            ("/:", Some("")),
+        ] {
+            assert_eq!(named(username), name);
+        }
+        let mut ice = ice();
+        let again = request("here/2:elsewhere", "a-password-of-22-chars", true);
+        assert!(check(&mut ice, NOW, 1, &again).unwrap().connected);
     }
 
     #[test]

@@ -4,14 +4,14 @@ use crate::api::{Codec, Event, Kind, Site};
 use crate::contain::strike;
 use crate::encoding::Encoding;
 use crate::forward::Ready;
-use crate::ice::CheckRefused;
+use crate::ice::{self, CheckRefused};
 use crate::leg::Leg;
 use crate::outbox::Outbox;
 use crate::receive::Arrival;
 use crate::shard::{Datagram, Shard};
 use crate::source::{codec_number, Source};
 use crate::time::Micros;
-use engine_srtp::SrtpError;
+use engine_srtp::{SrtpError, Unprotected};
 use engine_wire::payload::{rtx, vp8};
 use engine_wire::rtp::{audio_level, RtpHeader};
 use engine_wire::stun::Message;
@@ -44,31 +44,63 @@ impl Shard {
             self.row.rtp_malformed += 1;
             return;
         };
-        let Some(leg) = self.legs[index as usize].as_deref_mut() else {
+        let Some(plain) = self.open_rtp(now, index, &header, datagram, out) else {
             return;
         };
+        if let Some(leg) = self.legs[index as usize].as_deref_mut() {
+            leg.ice.heed_media(datagram.from);
+        }
+        self.take_rtp(now, (index, at), (&header, plain), datagram, out);
+    }
+
+    /// Decrypts a packet where it lies; `None` for one that is not genuine.
+    #[inline]
+    pub(crate) fn open_rtp(
+        &mut self,
+        now: Micros,
+        index: u32,
+        header: &RtpHeader,
+        datagram: &mut Datagram<'_>,
+        out: &mut Outbox,
+    ) -> Option<Unprotected> {
+        let leg = self.legs[index as usize].as_deref_mut()?;
         self.at_work = Some(leg.room);
         strike(self.armed, leg.room, Site::Datagram);
         leg.row.datagrams_in += 1;
         let Some(inbound) = leg.inbound.as_mut() else {
             self.row.media_before_keys += 1;
-            return;
+            return None;
         };
         // Also behind a closed gate: the roll-over counter has to keep up while somebody waits for an hour.
         let plain = match inbound.unprotect_rtp(datagram.data, header.header_len) {
             Ok(plain) => plain,
-            Err(error) => return leg.count_srtp_error(&error),
+            Err(error) => {
+                leg.count_srtp_error(&error);
+                return None;
+            }
         };
         if leg.hear(now) {
             self.heed_return(now, index, out);
         }
+        Some(plain)
+    }
+
+    /// Enters a genuine packet where it belongs.
+    #[inline]
+    pub(crate) fn take_rtp(
+        &mut self,
+        now: Micros,
+        (index, at): (u32, usize),
+        (header, plain): (&RtpHeader, Unprotected),
+        datagram: &Datagram<'_>,
+        out: &mut Outbox,
+    ) {
         let Some(leg) = self.legs[index as usize].as_deref_mut() else {
             return;
         };
-        leg.ice.heed_media(datagram.from);
         let packet = &datagram.data[..plain.len];
-        let report = leg.note_arrival(now, &header, packet);
-        let Some(ready) = leg.register(now, &header, packet, plain.extended_sequence) else {
+        let report = leg.note_arrival(now, header, packet);
+        let Some(ready) = leg.register(now, header, packet, plain.extended_sequence) else {
             return;
         };
         let ready = Ready {
@@ -123,8 +155,8 @@ impl Shard {
             self.row.stun_malformed += 1;
             return;
         };
-        let ufrag = message.username().and_then(|name| name.split_once(':'));
-        let Some(&index) = ufrag.and_then(|(local, _)| self.by_ufrag.get(local)) else {
+        let name = message.username().and_then(ice::named);
+        let Some(&index) = name.and_then(|name| self.by_ufrag.get(name)) else {
             self.row.stun_unknown_user += 1;
             return;
         };
@@ -158,6 +190,8 @@ impl Shard {
         }
         if checked.connected {
             self.handle_connected(now, index, out);
+        } else if checked.new_address {
+            self.heed_move(now, index, from, out);
         }
     }
 
@@ -358,9 +392,7 @@ impl Source {
         (header, packet): (&RtpHeader, &[u8]),
         sequence: u64,
     ) -> Option<Ready> {
-        let red = self.red_format(header.payload_type);
-        let format = red.or_else(|| self.format(header.payload_type))?;
-        let (codec, payload_type, is_red) = (format.codec, format.pt, red.is_some());
+        let heard = self.hear(header.payload_type)?;
         let payload = header.payload_range(packet).ok()?;
         let has_several = self.encodings.len() > 1;
         let encoding = &mut self.encodings[encoding];
@@ -370,7 +402,7 @@ impl Source {
             return None;
         }
         let mut ready = Ready {
-            payload_type,
+            payload_type: heard.plain,
             ..Ready::new(header, sequence, payload)
         };
         if arrival == Arrival::Newest {
@@ -379,14 +411,14 @@ impl Source {
         }
         encoding.row.packets += 1;
         encoding.row.bytes += ready.payload.len() as u64;
-        encoding.row.codec = codec_number(codec);
-        if is_red {
+        encoding.row.codec = codec_number(heard.codec);
+        if heard.is_red {
             ready = encoding.take_primary(ready, packet)?;
         }
         if let Some(timeline) = &mut encoding.timeline {
             timeline.note(sequence, header.timestamp);
         }
-        Some(encoding.look_inside(now, ready, (codec, packet)))
+        Some(encoding.look_inside(now, ready, (heard.codec, packet)))
     }
 
     /// A retransmission (RFC 4588): worth something only while its original is missing.
@@ -429,6 +461,11 @@ impl Encoding {
                 let size = ready.vp8.and_then(|d| d.key_frame_size);
                 self.height = size.map_or(self.height, |(_, height)| height);
                 ready.vp8.is_some_and(|d| d.is_key_frame)
+            }
+            Codec::H264 => {
+                let sets = self.parameters.get_or_insert_default();
+                ready.lacks_parameters = sets.heed(ready.timestamp, payload);
+                codec.starts_key_frame(payload)
             }
             other => other.starts_key_frame(payload),
         };

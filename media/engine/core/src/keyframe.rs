@@ -248,19 +248,23 @@ impl Shard {
             return;
         };
         if encoding.key_frames.want_now(now) {
-            self.send_pli(now, index, ssrc, out);
+            self.send_request(now, index, ssrc, out);
         }
         self.wake_by(index, now + Micros::from_millis(250));
     }
 
-    fn send_pli(&mut self, now: Micros, index: u32, media: u32, out: &mut Outbox) {
+    fn send_request(&mut self, now: Micros, index: u32, media: u32, out: &mut Outbox) {
         let mut rtcp = std::mem::take(&mut self.scratch.rtcp);
         rtcp.clear();
         if let Some(leg) = self.leg_mut(index) {
-            rtcp::write_pli(&mut rtcp, leg.reporting_ssrc(), media);
+            match leg.line.as_deref_mut() {
+                None => rtcp::write_pli(&mut rtcp, leg.reporting_ssrc(), media),
+                Some(_) => leg.ask_on_line(media, &mut rtcp),
+            }
             leg.send_rtcp(now, &mut rtcp, out);
         }
         self.scratch.rtcp = rtcp;
+        self.ask_beside_rtcp(index);
     }
 }
 

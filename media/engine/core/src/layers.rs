@@ -399,6 +399,9 @@ impl Shard {
         let source = &mut leg.sources[position];
         let number = source.spec.source;
         if source.demand.update(now, &encodings) {
+            if let (Some(line), Some(first)) = (leg.line.as_deref_mut(), encodings.first()) {
+                line.limit(first.max_bitrate);
+            }
             self.events.push_back(Event::Demand {
                 leg: id,
                 source: number,

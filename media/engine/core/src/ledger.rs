@@ -33,9 +33,8 @@ pub struct Fates {
 
 /// See the module.
 #[derive(Debug)]
+#[repr(C)]
 pub struct Ledger {
-    received: Flags,
-    repaired: Flags,
     /// The first number that is not settled.
     next: u64,
     /// The highest number at two moments: what is below the older one has waited long enough.
@@ -43,6 +42,8 @@ pub struct Ledger {
     highest: u64,
     in_burst: bool,
     fates: Fates,
+    received: Flags,
+    repaired: Flags,
 }
 
 impl Ledger {

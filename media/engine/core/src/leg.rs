@@ -1,10 +1,12 @@
 //! Everyone in a room is a leg, whatever it speaks.
 
-use crate::api::{Extensions, IceParams, LegId, RoomId, SlotSpec, SourceSpec};
+use crate::api::{Extensions, LegId, RoomId, SlotSpec, SourceSpec};
 use crate::arrivals::Arrivals;
 use crate::ice::IceLite;
 use crate::layers::Layers;
+use crate::line::Line;
 use crate::link::Link;
+use crate::outbox::Way;
 use crate::ration::Ration;
 use crate::slot::Slot;
 use crate::source::Source;
@@ -33,6 +35,8 @@ pub struct Leg {
     /// What it takes.
     pub slots: Vec<Slot>,
     gate_open: bool,
+    /// The port of its line, or 0 for that of all legs with ICE.
+    pub port: u16,
     /// Connectivity.
     pub ice: IceLite,
     clock: SenderClock,
@@ -67,6 +71,8 @@ pub struct Leg {
     /// Its link, and what is sent over it.
     pub layers: Layers,
     dtls_ration: Ration,
+    /// What makes it a line of a leg without ICE.
+    pub line: Option<Box<Line>>,
     /// When it was heard of again after it was away for a moment.
     pub(crate) returned: Micros,
 }
@@ -76,7 +82,7 @@ impl Leg {
     pub fn new(
         id: LegId,
         room: RoomId,
-        ice: IceParams,
+        ice: IceLite,
         (sources, slots): (Vec<SourceSpec>, Vec<SlotSpec>),
         extensions: Extensions,
         cname: String,
@@ -84,7 +90,7 @@ impl Leg {
         Self {
             id,
             room,
-            ice: IceLite::new(ice),
+            ice,
             inbound: None,
             outbound: None,
             link: None,
@@ -102,6 +108,8 @@ impl Leg {
             gate_open: false,
             clock: SenderClock::default(),
             dtls_ration: Ration::default(),
+            port: 0,
+            line: None,
             returned: Micros(0),
         }
     }
@@ -146,14 +154,20 @@ impl Leg {
         self.ice.selected()
     }
 
+    /// The same with the port that it leaves from.
+    pub fn media_way(&self) -> Option<Way> {
+        let (to, port) = (self.media_address()?, self.port);
+        Some(Way { to, port })
+    }
+
     /// Brings the lines near that a packet to this leg needs.
     pub fn touch(&self) -> u64 {
         u64::from(self.gate_open) ^ u64::from(self.outbound.is_some()) ^ self.row.rtp_out
     }
 
-    /// Brings the lines near that a packet from this leg needs.
-    pub fn touch_sender(&self) -> u64 {
-        let sources = self.sources.iter().map(Source::touch);
+    /// Brings the lines near that a packet of this SSRC from this leg needs.
+    pub fn touch_sender(&self, ssrc: Option<u32>) -> u64 {
+        let sources = self.sources.iter().map(|source| source.touch(ssrc));
         let replays = self.inbound.as_ref().map_or(0, Inbound::touch);
         let own = self.id.0 ^ replays ^ self.row.datagrams_in;
         sources.fold(own, |sum, source| sum ^ source)
@@ -199,6 +213,16 @@ impl Leg {
         self.dtls_ration.take(now, DTLS_PER_SECOND)
     }
 
+    fn is_connected(&self) -> bool {
+        let is_found = self.line.as_deref().is_none_or(Line::is_found);
+        self.ice.selected().is_some() && is_found
+    }
+
+    fn is_secured(&self) -> bool {
+        let outbound = self.outbound.as_ref();
+        outbound.is_some_and(|outbound| outbound.profile().protects())
+    }
+
     /// Counters with what is computed on demand.
     pub fn snapshot(&self) -> LegRow {
         let delays = self.told.as_deref().map(Told::delays).unwrap_or_default();
@@ -206,8 +230,8 @@ impl Leg {
             leg: self.id.0,
             room: self.room.0,
             gate_open: u64::from(self.gate_open),
-            connected: u64::from(self.ice.selected().is_some()),
-            secured: u64::from(self.outbound.is_some()),
+            connected: u64::from(self.is_connected()),
+            secured: u64::from(self.is_secured()),
             report_delay_sum_us: delays.sum_us,
             report_delays: delays.count,
             ..self

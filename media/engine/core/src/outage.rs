@@ -9,6 +9,7 @@ use crate::leg::Leg;
 use crate::outbox::Outbox;
 use crate::shard::Shard;
 use crate::time::Micros;
+use std::net::SocketAddr;
 
 /// What is lost in a shorter one is sent again as soon as a key frame would be there, and costs the others nothing.
 const BEYOND_REPAIR: Micros = Micros::from_millis(400);
@@ -23,6 +24,20 @@ impl Shard {
         if link.is_some_and(|link| link.hear(now)) {
             self.begin_all_anew(now, index, out);
         }
+    }
+
+    /// A leg has proved another address. One that was not heard of any more has moved there: it is sent to at once, two
+    /// round trips before it nominates that path or media have come from there.
+    pub(crate) fn heed_move(&mut self, now: Micros, index: u32, to: SocketAddr, out: &mut Outbox) {
+        let Some(leg) = self.leg_mut(index).filter(|leg| leg.is_away(now)) else {
+            return;
+        };
+        leg.ice.select(to);
+        leg.returned = now;
+        if let Some(link) = leg.link.as_deref_mut() {
+            link.hear(now);
+        }
+        self.begin_all_anew(now, index, out);
     }
 
     /// Sees to the pictures of a leg whose last report was the first after an outage, if it was heard of all the time.
@@ -103,12 +118,16 @@ impl Encoding {
 impl Leg {
     /// Media or reports of the leg have come; true if it was away before.
     pub(crate) fn hear(&mut self, now: Micros) -> bool {
-        let returns = now.since(Micros(self.row.last_in_us)) >= BEYOND_REPAIR;
+        let returns = self.is_away(now) && now.since(self.returned) > SAME;
         if returns {
             self.returned = now;
         }
         self.row.last_in_us = now.0;
         returns
+    }
+
+    fn is_away(&self, now: Micros) -> bool {
+        now.since(Micros(self.row.last_in_us)) >= BEYOND_REPAIR
     }
 
     fn was_deaf(&self, now: Micros) -> bool {

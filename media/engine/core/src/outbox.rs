@@ -11,11 +11,28 @@ const MAX_SEGMENTS: usize = 64;
 /// An IPv4 datagram before segmentation cannot be longer than 64 KiB with its headers.
 const MAX_SEND_BYTES: usize = 65_000;
 
+/// The way of a datagram.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Way {
+    /// To whom.
+    pub to: SocketAddr,
+    /// From which of our ports: that of a line, or 0 for the one that all legs with ICE share.
+    pub port: u16,
+}
+
+impl From<SocketAddr> for Way {
+    fn from(to: SocketAddr) -> Self {
+        Self { to, port: 0 }
+    }
+}
+
 /// One call to the socket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transmit {
     /// To whom.
     pub to: SocketAddr,
+    /// From which of our ports, as in [`Way`].
+    pub port: u16,
     /// Where the bytes lie in the arena.
     pub bytes: Range<usize>,
     /// Length of every segment but the last.
@@ -59,22 +76,24 @@ impl Outbox {
         &mut self.arena[self.used..end]
     }
 
-    /// The first `len` bytes of the last [`room`](Self::room) are a datagram to `to`; an empty one is left out.
-    pub fn commit(&mut self, to: SocketAddr, len: usize) {
+    /// The first `len` bytes of the last [`room`](Self::room) are a datagram on this way; an empty one is left out.
+    pub fn commit(&mut self, way: impl Into<Way>, len: usize) {
         if len == 0 {
             return;
         }
+        let way = way.into();
         let start = self.used;
         self.used += len;
         if let Some(last) = self.sends.last_mut() {
-            if last.can_take(to, len) {
+            if last.can_take(way, len) {
                 last.bytes.end = self.used;
                 last.segments += 1;
                 return;
             }
         }
         self.sends.push(Transmit {
-            to,
+            to: way.to,
+            port: way.port,
             bytes: start..self.used,
             segment_size: len,
             segments: 1,
@@ -82,9 +101,9 @@ impl Outbox {
     }
 
     /// Copies a ready datagram in.
-    pub fn push(&mut self, to: SocketAddr, datagram: &[u8]) {
+    pub fn push(&mut self, way: impl Into<Way>, datagram: &[u8]) {
         self.room(datagram.len())[..datagram.len()].copy_from_slice(datagram);
-        self.commit(to, datagram.len());
+        self.commit(way, datagram.len());
     }
 
     /// Every send with its bytes, in order.
@@ -135,9 +154,10 @@ impl Outbox {
 }
 
 impl Transmit {
-    fn can_take(&self, to: SocketAddr, len: usize) -> bool {
+    fn can_take(&self, way: Way, len: usize) -> bool {
         let last_is_full = self.bytes.len() == self.segment_size * self.segments;
-        self.to == to
+        self.to == way.to
+            && self.port == way.port
             && last_is_full
             && len <= self.segment_size
             && self.segments < MAX_SEGMENTS
@@ -175,6 +195,16 @@ mod tests {
         assert_eq!(out.datagrams().count(), 6);
         out.clear();
         assert!(out.is_empty());
+    }
+
+    #[test]
+    fn what_leaves_from_another_port_is_another_send() {
+        let mut out = Outbox::with_capacity(16);
+        for port in [0, 7, 7, 8] {
+            out.push(Way { to: to(1), port }, &[1; 50]);
+        }
+        let shapes: Vec<_> = out.sends().map(|(s, _)| (s.port, s.segments)).collect();
+        assert_eq!(shapes, [(0, 1), (7, 2), (8, 1)]);
     }
 
     #[test]

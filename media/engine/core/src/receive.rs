@@ -45,30 +45,31 @@ pub struct Reception {
     pub jitter_ticks: u32,
 }
 
-/// Order, loss and jitter of one SSRC.
+/// Order, loss and jitter of one SSRC. What every packet needs comes first.
 #[derive(Debug)]
+#[repr(C)]
 pub struct ReceiveRegister {
-    clock_rate: u32,
     first: Option<u64>,
     highest: u64,
     received: u64,
-    recovered: u64,
-    by_redundancy: u64,
-    /// What comes next begins anew: the gap before it is nobody's to fill.
-    begins_anew: bool,
     /// RFC 3550 A.8 keeps sixteen times the jitter so that integer division does not lose it.
     jitter_x16: u64,
+    last_transit: Option<i64>,
+    last_timestamp: u32,
+    clock_rate: u32,
     /// All differences of transit in ticks, and how many: their mean over any interval is the jitter in it.
     transit_changes: (u64, u64),
     frames: u64,
-    last_transit: Option<i64>,
-    last_timestamp: u32,
-    ledger: Option<Ledger>,
-    expected_at_report: u64,
-    received_at_report: u64,
-    missing: Missing,
+    /// What comes next begins anew: the gap before it is nobody's to fill.
+    begins_anew: bool,
     /// Timestamp of the newest picture, if its last packet has not come, and when the one before that came.
     open: Option<(u32, Micros)>,
+    missing: Missing,
+    ledger: Option<Ledger>,
+    recovered: u64,
+    by_redundancy: u64,
+    expected_at_report: u64,
+    received_at_report: u64,
 }
 
 impl ReceiveRegister {

@@ -247,7 +247,7 @@ impl Shard {
 
     /// A packet of a source that is still let through.
     fn cached(&self, stream: StreamKey, sequence: u64) -> Option<(Cached<'_>, &Format)> {
-        let leg = self.leg(*self.by_id.get(&stream.leg)?)?;
+        let leg = self.leg(self.sender_of(stream.leg, stream.source)?)?;
         let mut sources = leg.sources.iter();
         let source = sources.find(|source| source.spec.source == stream.source)?;
         let may_pass = leg.gate_open() && !source.muted;

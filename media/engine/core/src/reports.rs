@@ -2,6 +2,7 @@
 //! `upkeep.rs`; the table of packet types stands in the README of the `wire` crate.
 
 use crate::leg::Leg;
+use crate::line::rate::Told;
 use crate::outbox::Outbox;
 use crate::shard::{Datagram, Shard};
 use crate::time::Micros;
@@ -21,31 +22,53 @@ impl Shard {
             self.row.media_unknown_address += 1;
             return;
         };
-        let Some(leg) = self.legs[index as usize].as_deref_mut() else {
+        let Some(len) = self.open_rtcp(now, index, datagram, out) else {
             return;
         };
+        if let Some(leg) = self.leg_mut(index) {
+            leg.ice.heed_media(datagram.from);
+        }
+        self.take_rtcp(now, index, &datagram.data[..len], out);
+    }
+
+    /// Decrypts a packet where it lies and gives its length; `None` for one that is not genuine.
+    pub(crate) fn open_rtcp(
+        &mut self,
+        now: Micros,
+        index: u32,
+        datagram: &mut Datagram<'_>,
+        out: &mut Outbox,
+    ) -> Option<usize> {
+        let leg = self.legs[index as usize].as_deref_mut()?;
         self.at_work = Some(leg.room);
         leg.row.datagrams_in += 1;
         let Some(inbound) = leg.inbound.as_mut() else {
             self.row.media_before_keys += 1;
-            return;
+            return None;
         };
         let len = match inbound.unprotect_rtcp(datagram.data) {
             Ok(len) => len,
-            Err(error) => return leg.count_srtp_error(&error),
+            Err(error) => {
+                leg.count_srtp_error(&error);
+                return None;
+            }
         };
         if leg.hear(now) {
             self.heed_return(now, index, out);
         }
-        let Some(leg) = self.legs[index as usize].as_deref_mut() else {
+        Some(len)
+    }
+
+    /// Heeds a genuine compound packet.
+    pub(crate) fn take_rtcp(&mut self, now: Micros, index: u32, packet: &[u8], out: &mut Outbox) {
+        let Some(leg) = self.leg_mut(index) else {
             return;
         };
-        leg.ice.heed_media(datagram.from);
         if !leg.gate_open() {
             leg.row.gate_drops_in += 1;
             return;
         }
-        for packet in rtcp::parse(&datagram.data[..len]) {
+        for packet in rtcp::parse(packet) {
             match packet {
                 Ok(packet) => self.handle_rtcp_packet(now, index, &packet, out),
                 Err(_) => self.count_malformed_rtcp(index),
@@ -108,7 +131,9 @@ impl Shard {
                 self.settle_requests(now, index, out);
                 self.heed_outage(now, index, out);
             }
-            Packet::Sdes(_) | Packet::Bye(_) | Packet::Remb(_) | Packet::Other { .. } => {}
+            Packet::Tmmbr(request) => self.heed_tmmbr(now, index, request, out),
+            Packet::Remb(remb) => leg.heed_remb(now, remb),
+            Packet::Sdes(_) | Packet::Bye(_) | Packet::Other { .. } => {}
         }
     }
 
@@ -144,6 +169,17 @@ impl Leg {
             let (packets, lost) = slot.enter_report(&block);
             if let Some(told) = self.told.as_deref_mut() {
                 told.handle_report(position, packets, lost);
+            }
+            if let Some(line) = self.line.as_deref_mut() {
+                let bytes = slot.row.bytes;
+                line.heed_report(
+                    now,
+                    Told {
+                        packets,
+                        lost,
+                        bytes,
+                    },
+                );
             }
             if let Some(rtt) = rtt {
                 slot.row.rtt_us = rtt;

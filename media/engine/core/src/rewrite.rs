@@ -295,6 +295,38 @@ impl Rewriter {
         })
     }
 
+    /// Puts packets of ours before the newest one of `stream`, which has just been given `numbers`: they take its numbers and
+    /// the following ones. Gives the numbers that it has then; `None` for one that others have overtaken.
+    pub fn put_before(
+        &mut self,
+        (stream, sequence): (StreamKey, u64),
+        numbers: Outgoing,
+        count: u64,
+    ) -> Option<Outgoing> {
+        let is_newest = numbers.sequence + 1 == self.next_out;
+        let current = self.current.filter(|c| is_newest && c.stream == stream)?;
+        let moved = Outgoing {
+            sequence: numbers.sequence + count,
+            ..numbers
+        };
+        let segment = Segment {
+            first_in: sequence,
+            first_out: moved.sequence,
+            ..current
+        };
+        if current.first_out == numbers.sequence {
+            self.current = Some(segment);
+        } else {
+            self.begin(segment);
+            // The numbers in between are no packet's of the stream.
+            if let Some(before) = self.past.last_mut() {
+                before.end_out = numbers.sequence;
+            }
+        }
+        (self.next_out, self.last) = (moved.sequence + 1, moved);
+        Some(moved)
+    }
+
     /// Leaves out a packet that is [ahead](Self::is_ahead), without a hole in the numbers; with `picture`, that of a
     /// packet whose whole picture is left out, without a hole in the picture ids either. Any other packet stays a hole,
     /// which costs the receiver needless NACKs.

@@ -6,6 +6,7 @@ use crate::api::{Event, LegId, RoomId};
 use crate::contain::{Armed, Locate};
 use crate::forward::Ready;
 use crate::leg::Leg;
+use crate::line::Side;
 use crate::outbox::Outbox;
 use crate::speaker::Speakers;
 use crate::stats::{Delays, ShardRow, Snapshot};
@@ -58,6 +59,11 @@ pub struct Shard {
     pub(crate) by_ufrag: HashMap<String, u32>,
     /// Holds only addresses that proved a password, so that a fast hash is safe.
     pub(crate) by_address: FxHashMap<SocketAddr, u32>,
+    /// Where the lines of each leg without ICE are, in their order.
+    pub(crate) lines: FxHashMap<LegId, Vec<u32>>,
+    /// Which line has a port.
+    pub(crate) by_port: FxHashMap<u16, (u32, Side)>,
+    pub(crate) freed_ports: Vec<u16>,
     pub(crate) rooms: FxHashMap<RoomId, Room>,
     pub(crate) wakes: BinaryHeap<Reverse<(Micros, u32)>>,
     pub(crate) events: VecDeque<Event>,
@@ -69,6 +75,12 @@ pub struct Shard {
     pub(crate) drills: bool,
     pub(crate) armed: Armed,
     pub(crate) locate: Option<Locate>,
+}
+
+/// The SSRC of a datagram, if it is RTP.
+fn ssrc_of(data: &[u8]) -> Option<u32> {
+    let bytes = data.get(8..12)?.first_chunk()?;
+    Some(u32::from_be_bytes(*bytes))
 }
 
 impl Shard {
@@ -102,10 +114,12 @@ impl Shard {
 
     /// Reads a little of everything that is needed for each sender: see [`touch`](Self::touch).
     fn touch_senders(&self, batch: &[Datagram<'_>]) {
-        let turns = batch.chunk_by(|a, b| a.from == b.from);
-        let senders = turns.filter_map(|turn| self.by_address.get(&turn[0].from));
-        let legs = senders.filter_map(|index| self.leg(*index));
-        black_box(legs.fold(0, |sum, leg| sum ^ leg.touch_sender()));
+        let turns = batch.chunk_by(|a, b| a.from == b.from && ssrc_of(a.data) == ssrc_of(b.data));
+        let streams = turns.filter_map(|turn| {
+            let index = self.by_address.get(&turn[0].from)?;
+            Some((self.leg(*index)?, ssrc_of(turn[0].data)))
+        });
+        black_box(streams.fold(0, |sum, (leg, ssrc)| sum ^ leg.touch_sender(ssrc)));
     }
 
     /// Positions in the last batch of the datagrams of which at least one slot was sent a copy.
@@ -155,7 +169,8 @@ impl Shard {
     /// Copies every counter out.
     pub fn snapshot(&self, into: &mut Snapshot) {
         for leg in self.legs.iter().flatten() {
-            into.legs.push(leg.snapshot());
+            into.legs.extend(self.leg_row(leg));
+            into.lines.extend(leg.line_row());
             let sources = leg.sources.iter().flat_map(|source| &source.encodings);
             let sources = sources.map(crate::encoding::Encoding::snapshot);
             let slots = leg.slots.iter().map(crate::slot::Slot::snapshot);

@@ -450,8 +450,8 @@ pub(crate) mod tests {
 
     #[test]
     fn payload_types_that_take_turns_keep_their_maps() {
-        let both = |opus, event| {
-            let formats = [(opus, Codec::Opus), (event, Codec::TelephoneEvent)];
+        let both = |opus, other| {
+            let formats = [(opus, Codec::Opus), (other, Codec::G722)];
             formats.map(|(pt, codec)| format(pt, codec)).to_vec()
         };
         let mut slot = Slot::new(SlotSpec {

@@ -9,13 +9,30 @@ use crate::stats::StreamRow;
 /// Encodings that one source may have; browsers send three at the most.
 pub const MOST_ENCODINGS: usize = 4;
 
-/// State of one source.
+/// What a payload type of a source is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Heard {
+    payload_type: u8,
+    /// The payload type without redundancy.
+    pub plain: u8,
+    /// What it carries.
+    pub codec: Codec,
+    /// With redundancy (RFC 2198).
+    pub is_red: bool,
+}
+
+/// State of one source. What every packet asks of the formats is kept here: they lie elsewhere, and are seldom near.
 #[derive(Debug)]
+#[repr(C)]
 pub struct Source {
     /// Its RTP streams, lowest quality first.
     pub encodings: Vec<Encoding>,
+    clock_rate: u32,
     /// A host's mute.
     pub muted: bool,
+    repairs: bool,
+    /// The payload type that came last.
+    recent: Option<Heard>,
     /// As negotiated.
     pub spec: SourceSpec,
     /// What it has been asked to send.
@@ -38,16 +55,22 @@ impl Source {
             encodings.map(|(at, one)| Encoding::new(one, (clock_rate, takes_red), row(at)));
         Self {
             encodings: encodings.collect(),
+            clock_rate,
             muted: false,
+            repairs: spec.formats.iter().any(|format| format.nack),
+            recent: None,
             demand: Demand::default(),
             spec,
         }
     }
 
-    /// Brings the lines near that a packet of this source needs.
-    pub fn touch(&self) -> u64 {
-        let encodings = self.encodings.iter().map(Encoding::touch);
-        encodings.fold(0, |sum, encoding| sum ^ encoding)
+    /// Brings the lines near that a packet of this SSRC needs.
+    pub fn touch(&self, ssrc: Option<u32>) -> u64 {
+        let encodings = self.encodings.iter();
+        let encodings = encodings.filter(|encoding| encoding.ssrc == ssrc);
+        let encodings = encodings.map(Encoding::touch);
+        let own = u64::from(self.muted) ^ u64::from(self.spec.source);
+        encodings.fold(own, |sum, encoding| sum ^ encoding)
     }
 
     /// Names the stream that an encoding is sent as now.
@@ -80,9 +103,25 @@ impl Source {
         formats.find(|f| f.red_pt == Some(payload_type))
     }
 
+    /// What a payload type of its packets is, but for retransmissions; `None` if it was not negotiated.
+    pub fn hear(&mut self, payload_type: u8) -> Option<Heard> {
+        let known = |heard: &Heard| heard.payload_type == payload_type;
+        if !self.recent.as_ref().is_some_and(known) {
+            let red = self.red_format(payload_type);
+            let format = red.or_else(|| self.format(payload_type))?;
+            self.recent = Some(Heard {
+                payload_type,
+                plain: format.pt,
+                codec: format.codec,
+                is_red: red.is_some(),
+            });
+        }
+        self.recent
+    }
+
     /// RTP clock in Hz.
-    pub fn clock_rate(&self) -> u32 {
-        self.spec.formats.first().map_or(90_000, |f| f.clock_rate)
+    pub const fn clock_rate(&self) -> u32 {
+        self.clock_rate
     }
 
     /// An SSRC that it sends with.
@@ -97,12 +136,12 @@ impl Source {
 
     /// Whether its packets are kept: to be sent again, or, of pictures, because they may have to wait for their turn.
     pub fn is_kept(&self) -> bool {
-        self.repairs() || self.spec.kind == Kind::Video
+        self.repairs || self.spec.kind == Kind::Video
     }
 
     /// Whether retransmission was negotiated.
-    pub fn repairs(&self) -> bool {
-        self.spec.formats.iter().any(|f| f.nack)
+    pub const fn repairs(&self) -> bool {
+        self.repairs
     }
 }
 

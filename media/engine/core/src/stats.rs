@@ -4,6 +4,7 @@
 //! lays a numpy structured array over it, and there is one place where a column is named.
 
 use crate::histogram::Histogram;
+use crate::line::LineRow;
 
 /// Defines a row: a struct of `u64`, its column names, and how it is written.
 #[macro_export]
@@ -15,6 +16,10 @@ macro_rules! row {
         impl $name {
             /// Column names, in the order of the bytes.
             pub const COLUMNS: &'static [&'static str] = &[$(stringify!($field)),+];
+            /// Adds every column of another row.
+            pub fn add(&mut self, other: &Self) {
+                $(self.$field += other.$field;)+
+            }
             /// Appends the row as little-endian integers.
             pub fn write(&self, out: &mut Vec<u8>) {
                 $(out.extend_from_slice(&self.$field.to_le_bytes());)+
@@ -34,7 +39,7 @@ row! {
         gate_open,
         /// 1 when there is an address to send to.
         connected,
-        /// 1 when SRTP keys are set.
+        /// 1 when SRTP keys are set; 0 on a line without protection.
         secured,
         /// Last measured round trip; 0 when none yet.
         rtt_us,
@@ -267,6 +272,8 @@ pub struct Snapshot {
     pub shards: Vec<ShardRow>,
     /// Forwarding delays, with the index of the shard.
     pub delays: Vec<(u64, Delays)>,
+    /// A row a line of a leg without ICE.
+    pub lines: Vec<LineRow>,
 }
 
 #[cfg(test)]

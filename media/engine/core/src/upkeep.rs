@@ -6,7 +6,7 @@ use crate::arrivals::Arrivals;
 use crate::contain::strike;
 use crate::encoding::Encoding;
 use crate::leg::Leg;
-use crate::outbox::Outbox;
+use crate::outbox::{Outbox, Way};
 use crate::shard::Shard;
 use crate::time::Micros;
 use engine_wire::rtcp::{self, ReportBlock};
@@ -38,6 +38,13 @@ impl Shard {
             let leg = leg.id;
             self.events.push_back(Event::ConsentLost { leg });
         }
+        let digit = if self.leg(index).is_some_and(|leg| leg.line.is_some()) {
+            self.expire_line(now, index);
+            self.fit_line(now, index, out);
+            self.look_for_digit(now, index)
+        } else {
+            None
+        };
         let review = self.review_if_due(now, index, out);
         let demand = self.tell_demands(now, index);
         let next = if self.leg(index).is_some_and(|l| l.media_address().is_some()) {
@@ -47,7 +54,7 @@ impl Shard {
         } else {
             now + REPORT_INTERVAL
         };
-        let others = review.into_iter().chain(demand);
+        let others = review.into_iter().chain(demand).chain(digit);
         let next = others.fold(next, Micros::min);
         self.wake_by(index, next);
     }
@@ -70,6 +77,7 @@ impl Shard {
         }
         self.scratch.rtcp = rtcp;
         self.scratch.lost = lost;
+        self.ask_beside_rtcp(index);
         next
     }
 
@@ -156,7 +164,7 @@ impl Shard {
             let ntp = now.to_ntp();
             rtcp::write_sender_report(
                 rtcp,
-                slot.spec.ssrc,
+                slot.rewriter.ssrc(),
                 ntp,
                 timestamp,
                 packets,
@@ -204,6 +212,7 @@ impl Leg {
     /// NACKs and repeated key frame requests that are due.
     fn write_requests(&mut self, now: Micros, lost: &mut Vec<u16>, rtcp: &mut Vec<u8>) {
         let (own, round_trip) = (self.reporting_ssrc(), self.round_trip());
+        let mut line = self.line.as_deref_mut();
         for source in &mut self.sources {
             let (repairs, muted) = (source.repairs(), source.muted);
             for encoding in &mut source.encodings {
@@ -220,7 +229,10 @@ impl Leg {
                     }
                 }
                 if encoding.may_be_asked(muted) && encoding.key_frames.poll(now, round_trip) {
-                    rtcp::write_pli(rtcp, own, ssrc);
+                    match line.as_deref_mut() {
+                        None => rtcp::write_pli(rtcp, own, ssrc),
+                        Some(line) => line.ask(own, (source.spec.source, ssrc), rtcp),
+                    }
                 }
             }
         }
@@ -260,16 +272,22 @@ impl Leg {
         at.map(|at| at.max(now + LOOK_PAUSE))
     }
 
+    fn rtcp_way(&self) -> Option<Way> {
+        let way = self.media_way()?;
+        let line = self.line.as_deref();
+        Some(line.map_or(way, |line| line.rtcp_way(way)))
+    }
+
     /// Protects and sends a compound packet; nothing leaves for a leg whose gate is closed.
     pub(crate) fn send_rtcp(&mut self, now: Micros, rtcp: &mut Vec<u8>, out: &mut Outbox) {
-        let Some(to) = self.media_address().filter(|_| !rtcp.is_empty()) else {
+        let Some(way) = self.rtcp_way().filter(|_| !rtcp.is_empty()) else {
             return;
         };
         let Some(outbound) = self.outbound.as_mut() else {
             return;
         };
         if outbound.protect_rtcp(rtcp).is_ok() {
-            out.push(to, rtcp);
+            out.push(way, rtcp);
             self.row.rtcp_out += 1;
             self.row.bytes_out += rtcp.len() as u64;
             self.row.last_out_us = now.0;

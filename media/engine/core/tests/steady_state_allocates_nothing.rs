@@ -6,6 +6,7 @@ mod support;
 
 use engine_core::{Datagram, Micros, Outbox, Shard};
 use std::net::SocketAddr;
+use support::phone::{call, key_frame, MIXED, PCMU, PICTURES, PLAIN, SOUND, VP8};
 use support::{allocations_of, ms, Counting, Path, PeerSpec, World};
 
 #[global_allocator]
@@ -130,6 +131,48 @@ fn a_large_batch_passes_without_allocation() {
         outbox.clear();
     }
     assert_eq!(counts[14..], [0; 6]);
+}
+
+/// Packets on lines of legs without ICE pass without allocation, too, plain or protected, and so do keys that are pressed
+/// but for the event of each.
+#[test]
+fn packets_on_lines_pass_without_allocation() {
+    for suites in [MIXED, PLAIN] {
+        let (mut exchange, [mut one, two]) = call(suites);
+        let mut packets = Vec::new();
+        for round in 0..1_000_u16 {
+            for (line, pt) in [(SOUND, PCMU), (PICTURES, VP8)] {
+                let line = &mut one.lines[line];
+                let packet = line.packet(pt, &key_frame(round as u8));
+                packets.push((line.spec.ports.rtp, line.from, packet));
+            }
+        }
+        let mut outbox = Outbox::with_capacity(1 << 16);
+        let (now, shard) = (exchange.now, &mut exchange.shard);
+        let (first, rest) = packets.split_at_mut(1_000);
+        let mut forwarded = 0;
+        let mut pass = |at: usize, (port, from, data): &mut (u16, SocketAddr, Vec<u8>)| {
+            let mut batch = [Datagram { from: *from, data }];
+            let now = now + ms(20 * at as u64);
+            shard.handle_batch_on(now, *port, &mut batch, &mut outbox);
+            let to = two.lines[SOUND].from.ip();
+            forwarded += outbox
+                .sends()
+                .filter(|(send, _)| send.to.ip() == to)
+                .count();
+            outbox.clear();
+        };
+        first
+            .iter_mut()
+            .enumerate()
+            .for_each(|(at, packet)| pass(at, packet));
+        let count = allocations_of(|| {
+            for (at, packet) in (1_000..).zip(rest) {
+                pass(at, packet);
+            }
+        });
+        assert_eq!((count, forwarded), (0, 2_000));
+    }
 }
 
 /// Timers allocate only for reports: once a second and leg, not with every packet.

@@ -3,10 +3,13 @@
 use crate::clock::Clock;
 use crate::events::{encode, EventQueue, EventSignal};
 use crate::hook;
+use crate::line_ports::{LineSockets, SharedPool};
+use crate::ports::{LinePorts, Pool};
 use crate::shard_thread::{ShardThread, ToShard};
 use crate::socket::Socket;
 use crate::worker::Worker;
 use engine_core::api::{LegId, Refusal, Subject};
+use engine_core::line::LineRow;
 use engine_core::stats::{Delays, LegRow, ShardRow, Snapshot, StreamRow};
 use engine_core::{Command, Event, Shard};
 use std::collections::HashMap;
@@ -38,8 +41,10 @@ pub enum EngineError {
     Stopped,
     #[error("the thread did not answer in time")]
     TimedOut,
-    #[error("at least one thread is needed, and a port for each shard")]
+    #[error("at least one thread is needed, a port for each shard, and other ports for lines")]
     Config,
+    #[error("no pair of ports is free for a line")]
+    NoPorts,
 }
 
 impl EngineError {
@@ -53,6 +58,7 @@ impl EngineError {
             Self::Stopped => "stopped",
             Self::TimedOut => "timed_out",
             Self::Config => "config",
+            Self::NoPorts => "no_ports",
         }
     }
 }
@@ -68,6 +74,24 @@ pub struct Config {
     pub shards: u16,
     /// Takes `Command::Panic`, so that the shipped build can be tested.
     pub drills: bool,
+    /// Ports for lines of legs without ICE, in pairs; `None` for no such legs.
+    pub lines: Option<LinePorts>,
+}
+
+impl Config {
+    /// # Errors
+    /// [`EngineError::Config`] for no shard, for ports past 65,535, and for ports of lines that shards have.
+    fn check(&self) -> Result<(), EngineError> {
+        let past_last = u32::from(self.base_port) + u32::from(self.shards);
+        let own = u32::from(self.base_port)..=past_last.saturating_sub(1);
+        let lines_fit = self
+            .lines
+            .is_none_or(|lines| lines.is_sound() && !lines.meets(&own));
+        if self.shards == 0 || past_last > u32::from(u16::MAX) + 1 || !lines_fit {
+            return Err(EngineError::Config);
+        }
+        Ok(())
+    }
 }
 
 struct ShardHandle {
@@ -99,6 +123,8 @@ pub struct Engine {
     /// Which shard a leg lives on, learned from `AddLeg`.
     places: Mutex<HashMap<LegId, usize>>,
     events: EventQueue<Event>,
+    ip: IpAddr,
+    pool: SharedPool,
 }
 
 impl Engine {
@@ -107,20 +133,23 @@ impl Engine {
     /// # Errors
     /// [`EngineError::Socket`] when a port is taken, [`EngineError::Config`] for no shard or ports past 65,535.
     pub fn start(config: Config) -> Result<Self, EngineError> {
-        let past_last = u32::from(config.base_port) + u32::from(config.shards);
-        if config.shards == 0 || past_last > u32::from(u16::MAX) + 1 {
-            return Err(EngineError::Config);
-        }
+        config.check()?;
         hook::install();
         let (queue, events, signal) = EventQueue::new(EVENT_QUEUE)?;
         let clock = Clock::start();
+        let pool = SharedPool::new(Pool::new(config.lines), clock);
         let shards = (0..config.shards)
-            .map(|index| start_shard(config, index, clock, events.clone(), signal.try_clone()?))
+            .map(|index| {
+                let around = (clock, LineSockets::new(pool.clone()));
+                start_shard(config, index, around, events.clone(), signal.try_clone()?)
+            })
             .collect::<Result<Vec<_>, EngineError>>()?;
         Ok(Self {
             shards,
             places: Mutex::new(HashMap::new()),
             events: queue,
+            ip: config.ip,
+            pool,
         })
     }
 
@@ -132,6 +161,31 @@ impl Engine {
     /// The shard on which a room lives.
     pub fn shard_of(&self, room: u64) -> usize {
         (room % self.shards.len() as u64) as usize
+    }
+
+    /// Opens two ports for a line of a room, and gives the even one, for RTP; the next is for RTCP. They are closed with
+    /// the leg that uses them, or by [`close_ports`](Self::close_ports).
+    ///
+    /// # Errors
+    /// [`EngineError::NoPorts`] when none is free, [`EngineError::Socket`] when others have too many of them,
+    /// [`EngineError::Busy`] when the queue is full.
+    pub fn open_ports(&self, room: u64) -> Result<u16, EngineError> {
+        let (first, pair) = self.pool.open(self.ip)?;
+        let open = ToShard::OpenPorts(first, Box::new(pair));
+        let sent = self.shards[self.shard_of(room)].worker.send(open);
+        if sent.is_err() {
+            self.pool.give_back(first);
+        }
+        sent.map(|()| first)
+    }
+
+    /// Closes two ports that no leg has come to use; of no effect on those that one has.
+    ///
+    /// # Errors
+    /// [`EngineError::Busy`] when the queue is full.
+    pub fn close_ports(&self, room: u64, first: u16) -> Result<(), EngineError> {
+        let shard = &self.shards[self.shard_of(room)];
+        shard.worker.send(ToShard::ClosePorts(first))
     }
 
     /// Hands a command (MessagePack) to its shard.
@@ -205,15 +259,15 @@ impl Engine {
         }
     }
 
-    /// Copies every counter out: four blocks of little-endian u64. Legs, streams and shards have the columns of the
-    /// lists. A row of the fourth, forwarding delays, is a shard's index, how many were impossible, the sum of the
+    /// Copies every counter out: five blocks of little-endian u64. Legs, streams, shards and lines have the columns of the
+    /// lists. A row of the last, forwarding delays, is a shard's index, how many were impossible, the sum of the
     /// others in microseconds, and the counts of [`Histogram`](engine_core::Histogram).
     ///
     /// # Errors
     /// [`EngineError::TimedOut`] when a shard is stuck, [`EngineError::Stopped`] when the engine has been stopped. A
     /// shard that failed has a row in which only `stopped` is set.
-    pub fn snapshot(&self, timeout: Duration) -> Result<[Vec<u8>; 4], EngineError> {
-        let mut blocks = [const { Vec::new() }; 4];
+    pub fn snapshot(&self, timeout: Duration) -> Result<[Vec<u8>; 5], EngineError> {
+        let mut blocks = [const { Vec::new() }; 5];
         let pending = self
             .shards
             .iter()
@@ -231,9 +285,14 @@ impl Engine {
         Ok(blocks)
     }
 
-    /// Column names of the first three blocks of a snapshot.
-    pub const fn columns() -> [&'static [&'static str]; 3] {
-        [LegRow::COLUMNS, StreamRow::COLUMNS, ShardRow::COLUMNS]
+    /// Column names of all blocks of a snapshot but the last.
+    pub const fn columns() -> [&'static [&'static str]; 4] {
+        [
+            LegRow::COLUMNS,
+            StreamRow::COLUMNS,
+            ShardRow::COLUMNS,
+            LineRow::COLUMNS,
+        ]
     }
 
     /// Stops the threads and waits for them.
@@ -245,7 +304,7 @@ impl Engine {
 fn start_shard(
     config: Config,
     index: u16,
-    clock: Clock,
+    (clock, lines): (Clock, LineSockets),
     events: SyncSender<Event>,
     signal: EventSignal,
 ) -> Result<ShardHandle, EngineError> {
@@ -254,13 +313,13 @@ fn start_shard(
         base => base + index,
     };
     let socket = Socket::bind(SocketAddr::new(config.ip, port))?;
-    let address = socket.port.inner.local_addr()?;
+    let address = socket.ports.shared.inner.local_addr()?;
     let (inbox, outbox) = sync_channel(COMMAND_QUEUE);
     let mut shard = Shard::new(u64::from(index));
     if config.drills {
         shard.allow_drills();
     }
-    let (thread, waker) = ShardThread::new(shard, (socket, clock), outbox, events, signal)?;
+    let (thread, waker) = ShardThread::new(shard, (socket, clock, lines), outbox, events, signal)?;
     let failed = Arc::new(AtomicBool::new(false));
     let notes = Arc::clone(&failed);
     let thread = std::thread::Builder::new()
@@ -286,10 +345,11 @@ fn of_failed_shard(index: usize) -> Snapshot {
     }
 }
 
-fn write_blocks(snapshot: &Snapshot, [legs, streams, shards, delays]: &mut [Vec<u8>; 4]) {
+fn write_blocks(snapshot: &Snapshot, [legs, streams, shards, lines, delays]: &mut [Vec<u8>; 5]) {
     snapshot.legs.iter().for_each(|row| row.write(legs));
     snapshot.streams.iter().for_each(|row| row.write(streams));
     snapshot.shards.iter().for_each(|row| row.write(shards));
+    snapshot.lines.iter().for_each(|row| row.write(lines));
     for (shard, of_shard) in &snapshot.delays {
         of_shard.write(*shard, delays);
     }

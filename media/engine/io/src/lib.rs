@@ -8,9 +8,12 @@ pub mod clock;
 pub mod engine;
 pub mod events;
 mod hook;
+mod line_ports;
+mod ports;
 mod shard_thread;
 pub mod socket;
 pub mod worker;
 
 pub use engine::{Config, Engine, EngineError};
 pub use engine_core::Histogram;
+pub use ports::LinePorts;

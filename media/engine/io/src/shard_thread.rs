@@ -3,7 +3,8 @@
 use crate::clock::Clock;
 use crate::events::EventSignal;
 use crate::hook;
-use crate::socket::{Port, Sent, Socket};
+use crate::line_ports::LineSockets;
+use crate::socket::{Port, Ports, Sent, Socket};
 use crate::worker::{thread_cpu_micros, Stop};
 use engine_core::stats::{ShardRow, Snapshot};
 use engine_core::{Command, Event, Outbox, Shard};
@@ -18,6 +19,8 @@ const SOCKET: Token = Token(0);
 pub(crate) const WAKER: Token = Token(1);
 /// Receives before commands and timers get their turn.
 const RECEIVES_A_TURN: usize = 8;
+/// Ports that may be ready at once; others get the next turn.
+const READY_A_TURN: usize = 64;
 /// Commands before packets get theirs.
 const COMMANDS_A_TURN: usize = 64;
 const OUTBOX_BYTES: usize = 4 << 20;
@@ -26,6 +29,8 @@ const OUTBOX_BYTES: usize = 4 << 20;
 pub(crate) enum ToShard {
     Command(Box<Command>),
     Snapshot(SyncSender<Snapshot>),
+    OpenPorts(u16, Box<[Port; 2]>),
+    ClosePorts(u16),
     Stop,
 }
 
@@ -50,13 +55,14 @@ pub(crate) struct ShardThread {
     pub(crate) inbox: Receiver<ToShard>,
     pub(crate) events: SyncSender<Event>,
     pub(crate) signal: EventSignal,
+    pub(crate) lines: LineSockets,
     outbox: Outbox,
 }
 
 impl ShardThread {
     pub(crate) fn new(
         mut shard: Shard,
-        (mut socket, clock): (Socket, Clock),
+        (mut socket, clock, lines): (Socket, Clock, LineSockets),
         inbox: Receiver<ToShard>,
         events: SyncSender<Event>,
         signal: EventSignal,
@@ -64,7 +70,7 @@ impl ShardThread {
         shard.set_locate(hook::place);
         let poll = Poll::new()?;
         poll.registry()
-            .register(&mut socket.port.inner, SOCKET, Interest::READABLE)?;
+            .register(&mut socket.ports.shared.inner, SOCKET, Interest::READABLE)?;
         let waker = Waker::new(poll.registry(), WAKER)?;
         let thread = Self {
             shard,
@@ -74,6 +80,7 @@ impl ShardThread {
             inbox,
             events,
             signal,
+            lines,
             outbox: Outbox::with_capacity(OUTBOX_BYTES),
         };
         Ok((thread, waker))
@@ -94,7 +101,7 @@ impl ShardThread {
     }
 
     fn run(&mut self) -> End {
-        let mut ready = Events::with_capacity(8);
+        let mut ready = Events::with_capacity(READY_A_TURN);
         let mut more = false;
         loop {
             let timeout = if more {
@@ -107,6 +114,8 @@ impl ShardThread {
                     return End::PollFailed;
                 }
             }
+            self.lines
+                .note_ready(ready.iter().map(|event| event.token()));
             let Some(more_commands) = self.take_commands() else {
                 return End::Told;
             };
@@ -114,6 +123,7 @@ impl ShardThread {
             let now = self.clock.now();
             self.shard.handle_timeout(now, &mut self.outbox);
             self.flush();
+            self.dispose();
             self.tell();
         }
     }
@@ -138,6 +148,8 @@ impl ShardThread {
                     // Whoever asked may have stopped waiting.
                     let _ = reply.try_send(snapshot);
                 }
+                Ok(ToShard::OpenPorts(first, pair)) => self.open_ports(first, *pair),
+                Ok(ToShard::ClosePorts(first)) => self.close_unused(first),
                 Ok(ToShard::Stop) | Err(TryRecvError::Disconnected) => return None,
                 Err(TryRecvError::Empty) => {
                     self.flush();
@@ -149,13 +161,29 @@ impl ShardThread {
         Some(true)
     }
 
-    /// True when the socket may have more.
+    /// True when a socket may have more.
     fn take_packets(&mut self) -> bool {
+        let mut more = self.take_from(0);
+        for _ in 0..self.lines.ready() {
+            if let Some(port) = self.lines.next_ready() {
+                if self.take_from(port) {
+                    self.lines.come_again(port);
+                    more = true;
+                }
+            }
+        }
+        more
+    }
+
+    fn take_from(&mut self, port: u16) -> bool {
         for _ in 0..RECEIVES_A_TURN {
             let (shard, outbox, clock) = (&mut self.shard, &mut self.outbox, &self.clock);
-            let more = self.socket.receive(|port, batch, stamps| {
-                shard.handle_batch(clock.now(), batch, outbox);
-                flush(shard, port, outbox);
+            let more = self.socket.receive(port, |ports, batch, stamps| {
+                match port {
+                    0 => shard.handle_batch(clock.now(), batch, outbox),
+                    port => shard.handle_batch_on(clock.now(), port, batch, outbox),
+                }
+                flush(shard, ports, outbox);
                 measure(shard, stamps);
             });
             if !more {
@@ -166,7 +194,7 @@ impl ShardThread {
     }
 
     fn flush(&mut self) {
-        flush(&mut self.shard, &self.socket.port, &mut self.outbox);
+        flush(&mut self.shard, &self.socket.ports, &mut self.outbox);
     }
 
     fn tell(&mut self) {
@@ -183,11 +211,11 @@ impl ShardThread {
     }
 }
 
-fn flush(shard: &mut Shard, port: &Port, outbox: &mut Outbox) {
+fn flush(shard: &mut Shard, ports: &Ports, outbox: &mut Outbox) {
     if outbox.is_empty() {
         return;
     }
-    count(shard.row_mut(), port.send(outbox));
+    count(shard.row_mut(), ports.send(outbox));
     outbox.clear();
 }
 

@@ -1,8 +1,9 @@
 //! A UDP socket in batches: many datagrams a receive (recvmmsg and GRO), many a send (GSO).
 
-use engine_core::{Datagram, Outbox};
+use engine_core::{Datagram, Outbox, Transmit as Send};
 use mio::net::UdpSocket;
 use quinn_udp::{RecvMeta, Transmit, UdpSockRef, UdpSocketState, BATCH_SIZE};
+use std::collections::HashMap;
 use std::io::{self, IoSliceMut};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -11,6 +12,8 @@ use std::time::Duration;
 const RECEIVE_BYTES: usize = 65_536;
 /// Kernel buffers: 4 MiB are about 100 ms of what one core can forward.
 const KERNEL_BUFFER: usize = 4 << 20;
+/// The same for one line: a second of pictures at 2 Mbit/s.
+const LINE_BUFFER: usize = 256 << 10;
 /// Datagrams that are handed over together. The kernel may have joined two thousand into one receive; answered with a
 /// fan-out of fifty before anything is sent, they would take a hundred megabytes.
 const MOST_AT_ONCE: usize = 128;
@@ -32,9 +35,15 @@ pub struct Buffers {
     stamps: Vec<u64>,
 }
 
-/// A port with buffers of its own.
+/// The ports of a shard: the one that all legs with ICE share, and those of lines.
+pub(crate) struct Ports {
+    pub(crate) shared: Port,
+    pub(crate) lines: HashMap<u16, Port>,
+}
+
+/// All ports of a shard, with the buffers that each receives into in its turn.
 pub(crate) struct Socket {
-    pub(crate) port: Port,
+    pub(crate) ports: Ports,
     buffers: Buffers,
 }
 
@@ -61,26 +70,33 @@ pub enum Received {
 impl Socket {
     pub(crate) fn bind(address: SocketAddr) -> io::Result<Self> {
         Ok(Self {
-            port: Port::bind(address)?,
+            ports: Ports {
+                shared: Port::bind(address)?,
+                lines: HashMap::new(),
+            },
             buffers: Buffers::default(),
         })
     }
 
-    /// Receives what is there and hands it over in parts, with the kernel's time stamp of each datagram. True when there
+    /// Receives what is there on one port and hands it over in parts, with the kernel's time stamp of each datagram. True when there
     /// may be more: fewer than were asked for are all that there were, and to ask again only to hear so costs as much as
     /// a third of a send.
     pub(crate) fn receive(
         &mut self,
-        mut take: impl FnMut(&Port, &mut [Datagram<'_>], &[u64]),
+        on: u16,
+        mut take: impl FnMut(&Ports, &mut [Datagram<'_>], &[u64]),
     ) -> bool {
-        let Self { port, buffers } = self;
+        let Self { ports, buffers } = self;
+        let Some(port) = ports.get(on) else {
+            return false;
+        };
         let Ok(count) = buffers.fill(port) else {
             return false;
         };
         let (mut datagrams, stamps) = buffers.split(count);
         let parts = datagrams.chunks_mut(MOST_AT_ONCE);
         for (part, stamps) in parts.zip(stamps.chunks(MOST_AT_ONCE)) {
-            take(port, part, stamps);
+            take(ports, part, stamps);
         }
         self.buffers.datagrams = recycle(datagrams);
         count == BATCH_SIZE
@@ -147,17 +163,47 @@ impl Buffers {
     }
 }
 
+impl Ports {
+    fn get(&self, number: u16) -> Option<&Port> {
+        match number {
+            0 => Some(&self.shared),
+            number => self.lines.get(&number),
+        }
+    }
+
+    /// Sends everything in the outbox, each from its port; what leaves from a port that is closed by now is dropped.
+    pub(crate) fn send(&self, outbox: &Outbox) -> Sent {
+        let mut sent = Sent::default();
+        for (send, bytes) in outbox.sends() {
+            match self.get(send.port) {
+                Some(port) => port.send_one(send, bytes, &mut sent),
+                None => sent.drops += send.segments as u64,
+            }
+        }
+        sent
+    }
+}
+
 impl Port {
     /// Opens a socket with large kernel buffers.
     ///
     /// # Errors
     /// What the system says.
     pub fn bind(address: SocketAddr) -> io::Result<Self> {
+        Self::bind_with(address, KERNEL_BUFFER)
+    }
+
+    /// Opens a socket for one line.
+    pub(crate) fn bind_line(address: SocketAddr) -> io::Result<Self> {
+        Self::bind_with(address, LINE_BUFFER)
+    }
+
+    fn bind_with(address: SocketAddr, buffer: usize) -> io::Result<Self> {
         let inner = UdpSocket::bind(address)?;
         let state = UdpSocketState::new(UdpSockRef::from(&inner))?;
         // A smaller limit of the system is not an error; the drop counters will tell.
-        let _ = state.set_send_buffer_size(UdpSockRef::from(&inner), KERNEL_BUFFER);
-        let _ = state.set_recv_buffer_size(UdpSockRef::from(&inner), KERNEL_BUFFER);
+        let _ = state.set_send_buffer_size(UdpSockRef::from(&inner), buffer);
+        let _ = state.set_recv_buffer_size(UdpSockRef::from(&inner), buffer);
         Ok(Self { inner, state })
     }
 
@@ -166,27 +212,31 @@ impl Port {
     pub fn send(&self, outbox: &Outbox) -> Sent {
         let mut sent = Sent::default();
         for (send, bytes) in outbox.sends() {
-            let most = self.state.max_gso_segments().max(1);
-            for part in bytes.chunks(send.segment_size * most) {
-                let segments = part.len().div_ceil(send.segment_size) as u64;
-                let transmit = Transmit {
-                    destination: send.to,
-                    ecn: None,
-                    contents: part,
-                    segment_size: (segments > 1).then_some(send.segment_size),
-                    src_ip: None,
-                };
-                sent.sends += 1;
-                match self
-                    .state
-                    .try_send(UdpSockRef::from(&self.inner), &transmit)
-                {
-                    Ok(()) => sent.datagrams += segments,
-                    Err(_) => sent.drops += segments,
-                }
-            }
+            self.send_one(send, bytes, &mut sent);
         }
         sent
+    }
+
+    fn send_one(&self, send: &Send, bytes: &[u8], sent: &mut Sent) {
+        let most = self.state.max_gso_segments().max(1);
+        for part in bytes.chunks(send.segment_size * most) {
+            let segments = part.len().div_ceil(send.segment_size) as u64;
+            let transmit = Transmit {
+                destination: send.to,
+                ecn: None,
+                contents: part,
+                segment_size: (segments > 1).then_some(send.segment_size),
+                src_ip: None,
+            };
+            sent.sends += 1;
+            match self
+                .state
+                .try_send(UdpSockRef::from(&self.inner), &transmit)
+            {
+                Ok(()) => sent.datagrams += segments,
+                Err(_) => sent.drops += segments,
+            }
+        }
     }
 }
 
@@ -227,16 +277,16 @@ mod tests {
     fn what_is_sent_in_segments_arrives_as_datagrams() {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let (sender, mut receiver) = (Socket::bind(any).unwrap(), Socket::bind(any).unwrap());
-        let to = receiver.port.inner.local_addr().unwrap();
+        let to = receiver.ports.shared.inner.local_addr().unwrap();
         let mut outbox = Outbox::with_capacity(1 << 16);
         for (fill, len) in [(1, 1_000), (2, 1_000), (3, 400), (4, 900)] {
             outbox.push(to, &vec![fill; len]);
         }
-        let sent = sender.port.send(&outbox);
+        let sent = sender.ports.send(&outbox);
         assert_eq!((sent.datagrams, sent.sends, sent.drops), (4, 2, 0));
         let mut arrived = Vec::new();
         while arrived.len() < 4 {
-            receiver.receive(|_, batch, stamps| {
+            receiver.receive(0, |_, batch, stamps| {
                 assert!(stamps.len() == batch.len() && stamps.iter().all(|stamp| *stamp > 0));
                 arrived.extend(batch.iter().map(|d| (d.data[0], d.data.len())));
             });

@@ -151,6 +151,7 @@ fn a_taken_port_fails_the_start_cleanly() {
         base_port,
         shards: 2,
         drills: false,
+        lines: None,
     };
     let error = Engine::start(config).err().unwrap();
     assert_eq!(error.code(), "socket");
@@ -179,6 +180,7 @@ fn senseless_configurations_are_refused() {
             base_port,
             shards,
             drills: false,
+            lines: None,
         };
         assert_eq!(Engine::start(config).err().unwrap().code(), "config");
     }
@@ -203,7 +205,7 @@ fn forwarding_delay_is_measured() {
         assert_eq!(peers[1].receive_sound(), [round; 50]);
     }
     let blocks = engine.snapshot(PATIENCE).unwrap();
-    let numbers: Vec<u64> = blocks[3]
+    let numbers: Vec<u64> = blocks[4]
         .chunks_exact(8)
         .map(|bytes| u64::from_le_bytes(bytes.try_into().unwrap()))
         .collect();

@@ -3,7 +3,7 @@
 
 mod clients;
 
-use engine_io::{Config, Engine, EngineError};
+use engine_io::{Config, Engine, EngineError, LinePorts};
 use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -32,17 +32,26 @@ type Blocks<'py> = (
     Bound<'py, PyBytes>,
     Bound<'py, PyBytes>,
     Bound<'py, PyBytes>,
+    Bound<'py, PyBytes>,
 );
 
 #[pymethods]
 impl NativeEngine {
     #[new]
-    fn new(ip: IpAddr, base_port: u16, shards: u16, drills: bool) -> PyResult<Self> {
+    fn new(
+        ip: IpAddr,
+        base_port: u16,
+        shards: u16,
+        drills: bool,
+        lines: Option<(u16, u16)>,
+    ) -> PyResult<Self> {
+        let lines = lines.map(|(first, last)| LinePorts { first, last });
         let config = Config {
             ip,
             base_port,
             shards,
             drills,
+            lines,
         };
         let inner = Engine::start(config).map_err(|error| to_python(&error))?;
         Ok(Self { inner })
@@ -58,6 +67,18 @@ impl NativeEngine {
 
     fn shard_of(&self, room: u64) -> usize {
         self.inner.shard_of(room)
+    }
+
+    fn open_ports(&self, room: u64) -> PyResult<u16> {
+        self.inner
+            .open_ports(room)
+            .map_err(|error| to_python(&error))
+    }
+
+    fn close_ports(&self, room: u64, first: u16) -> PyResult<()> {
+        self.inner
+            .close_ports(room, first)
+            .map_err(|error| to_python(&error))
     }
 
     fn submit(&self, command: &[u8]) -> PyResult<()> {
@@ -84,13 +105,14 @@ impl NativeEngine {
 
     fn snapshot<'py>(&self, py: Python<'py>, timeout_seconds: f64) -> PyResult<Blocks<'py>> {
         let timeout = Duration::try_from_secs_f64(timeout_seconds).unwrap_or_default();
-        let [legs, streams, shards, delays] = py
+        let [legs, streams, shards, lines, delays] = py
             .detach(|| self.inner.snapshot(timeout))
             .map_err(|error| to_python(&error))?;
         Ok((
             PyBytes::new(py, &legs),
             PyBytes::new(py, &streams),
             PyBytes::new(py, &shards),
+            PyBytes::new(py, &lines),
             PyBytes::new(py, &delays),
         ))
     }
@@ -100,9 +122,9 @@ impl NativeEngine {
     }
 }
 
-/// Column names of the first three blocks of a snapshot: legs, streams, shards.
+/// Column names of all blocks of a snapshot but the last: legs, streams, shards, lines.
 #[pyfunction]
-fn columns() -> [Vec<&'static str>; 3] {
+fn columns() -> [Vec<&'static str>; 4] {
     Engine::columns().map(<[&str]>::to_vec)
 }
 

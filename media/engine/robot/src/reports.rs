@@ -60,6 +60,7 @@ impl Client {
             Packet::Sdes(_)
             | Packet::Bye(_)
             | Packet::Remb(_)
+            | Packet::Tmmbr(_)
             | Packet::CongestionFeedback(_)
             | Packet::Other { .. } => {}
         }

@@ -63,6 +63,7 @@ fn engine() -> Engine {
         base_port,
         shards,
         drills: false,
+        lines: None,
     })
     .unwrap()
 }

@@ -1,4 +1,4 @@
-//! AES counter mode with HMAC-SHA1-80 for RTP and RTCP (RFC 3711 sections 4.1.1 and 4.2.1).
+//! AES counter mode with HMAC-SHA1 for RTP and RTCP (RFC 3711 sections 4.1.1 and 4.2.1).
 
 use aws_lc_rs::cipher::EncryptingKey;
 use aws_lc_rs::constant_time::verify_slices_are_equal;
@@ -8,7 +8,8 @@ use zeroize::Zeroize;
 use crate::kdf::{apply_key_stream, counter_mode_key, SALT_LEN};
 use crate::SrtpError;
 
-const TAG_LEN: usize = 10;
+/// Bytes of tag on every RTCP packet.
+const RTCP_TAG_LEN: usize = 10;
 /// Bytes of an RTCP packet that stay in the clear: the first word and the sender's SSRC.
 const RTCP_HEADER_LEN: usize = 8;
 
@@ -19,6 +20,8 @@ pub(crate) struct CtrHmac {
     cipher: EncryptingKey,
     auth: hmac::Key,
     salt: [u8; SALT_LEN],
+    /// Bytes of tag on an RTP packet: 10 or 4.
+    rtp_tag_len: usize,
 }
 
 impl Drop for CtrHmac {
@@ -28,15 +31,20 @@ impl Drop for CtrHmac {
 }
 
 impl CtrHmac {
-    pub(crate) fn new(cipher: &[u8], auth: &[u8], salt: [u8; SALT_LEN]) -> Result<Self, SrtpError> {
+    pub(crate) fn new(
+        (cipher, auth): (&[u8], &[u8]),
+        salt: [u8; SALT_LEN],
+        rtp_tag_len: usize,
+    ) -> Result<Self, SrtpError> {
         Ok(Self {
+            rtp_tag_len,
             cipher: counter_mode_key(cipher)?,
             auth: hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, auth),
             salt,
         })
     }
 
-    /// Encrypts in place; the last 10 bytes of `packet` receive the tag.
+    /// Encrypts in place; the last bytes of `packet` receive the tag.
     pub(crate) fn seal_rtp(
         &self,
         packet: &mut [u8],
@@ -44,14 +52,14 @@ impl CtrHmac {
         ssrc: u32,
         index: u64,
     ) -> Result<(), SrtpError> {
-        let (text, room) = packet.split_at_mut(packet.len() - TAG_LEN);
+        let (text, room) = packet.split_at_mut(packet.len() - self.rtp_tag_len);
         self.crypt(&mut text[header_len..], ssrc, index)?;
         let tag = self.tag(text, &roll_over(index));
-        room.copy_from_slice(&tag.as_ref()[..TAG_LEN]);
+        room.copy_from_slice(&tag.as_ref()[..self.rtp_tag_len]);
         Ok(())
     }
 
-    /// Checks the tag in the last 10 bytes, then decrypts the payload before it.
+    /// Checks the tag in the last bytes, then decrypts the payload before it.
     pub(crate) fn open_rtp(
         &self,
         packet: &mut [u8],
@@ -59,7 +67,7 @@ impl CtrHmac {
         ssrc: u32,
         index: u64,
     ) -> Result<(), SrtpError> {
-        let (text, tag) = packet.split_at_mut(packet.len() - TAG_LEN);
+        let (text, tag) = packet.split_at_mut(packet.len() - self.rtp_tag_len);
         verify(&self.tag(text, &roll_over(index)), tag)?;
         self.crypt(&mut text[header_len..], ssrc, index)
     }
@@ -71,12 +79,12 @@ impl CtrHmac {
         ssrc: u32,
         word: u32,
     ) -> Result<(), SrtpError> {
-        let (signed, room) = packet.split_at_mut(packet.len() - TAG_LEN);
+        let (signed, room) = packet.split_at_mut(packet.len() - RTCP_TAG_LEN);
         let (text, trailer) = signed.split_at_mut(signed.len() - 4);
         trailer.copy_from_slice(&word.to_be_bytes());
         self.crypt(&mut text[RTCP_HEADER_LEN..], ssrc, rtcp_index(word))?;
         let tag = self.tag(signed, &[]);
-        room.copy_from_slice(&tag.as_ref()[..TAG_LEN]);
+        room.copy_from_slice(&tag.as_ref()[..RTCP_TAG_LEN]);
         Ok(())
     }
 
@@ -87,7 +95,7 @@ impl CtrHmac {
         ssrc: u32,
         word: u32,
     ) -> Result<(), SrtpError> {
-        let (signed, tag) = packet.split_at_mut(packet.len() - TAG_LEN);
+        let (signed, tag) = packet.split_at_mut(packet.len() - RTCP_TAG_LEN);
         verify(&self.tag(signed, &[]), tag)?;
         let end = signed.len() - 4;
         self.crypt(&mut signed[RTCP_HEADER_LEN..end], ssrc, rtcp_index(word))
@@ -129,6 +137,6 @@ const fn rtcp_index(word: u32) -> u64 {
 
 #[inline]
 fn verify(computed: &hmac::Tag, received: &[u8]) -> Result<(), SrtpError> {
-    verify_slices_are_equal(&computed.as_ref()[..TAG_LEN], received)
+    verify_slices_are_equal(&computed.as_ref()[..received.len()], received)
         .map_err(|_| SrtpError::Authentication)
 }

@@ -20,17 +20,25 @@ const E_BIT: u32 = 1 << 31;
 enum Transform {
     Gcm(Gcm),
     CtrHmac(Box<CtrHmac>),
+    Plain,
 }
 
 impl Transform {
     fn new(profile: Profile, master: &[u8], half: Half) -> Result<Self, SrtpError> {
+        if !profile.protects() {
+            return match master {
+                [] => Ok(Self::Plain),
+                _ => Err(SrtpError::KeyLength),
+            };
+        }
         let keys = SessionKeys::derive(profile, master, half)?;
         Ok(match profile {
             Profile::AeadAes128Gcm | Profile::AeadAes256Gcm => {
                 Self::Gcm(Gcm::new(keys.cipher(), &keys.salt)?)
             }
-            Profile::AesCm128HmacSha1_80 => {
-                let ctr = CtrHmac::new(keys.cipher(), &keys.auth, keys.salt)?;
+            _ => {
+                let tag = profile.rtp_overhead();
+                let ctr = CtrHmac::new((keys.cipher(), &keys.auth), keys.salt, tag)?;
                 Self::CtrHmac(Box::new(ctr))
             }
         })
@@ -91,7 +99,7 @@ impl Inbound {
         self.rtp_streams.touch()
     }
 
-    /// Checks and decrypts an SRTP packet in place.
+    /// Checks and decrypts an SRTP packet in place; of a plain one only the number is looked at.
     ///
     /// `header_len` counts the fixed header, the CSRCs and the extension block, in bytes. Nothing is
     /// remembered of a packet that fails; its payload bytes are then undefined.
@@ -116,6 +124,7 @@ impl Inbound {
         match &self.rtp {
             Transform::Gcm(gcm) => gcm.open_rtp(packet, header_len, ssrc, index)?,
             Transform::CtrHmac(ctr) => ctr.open_rtp(packet, header_len, ssrc, index)?,
+            Transform::Plain => {}
         }
         self.rtp_streams.commit(ssrc, candidate);
         Ok(Unprotected {
@@ -137,6 +146,8 @@ impl Inbound {
         let word_at = match self.rtcp {
             Transform::Gcm(_) => packet.len() - 4,
             Transform::CtrHmac(_) => plain_len,
+            // Without a word there is no index to know a replay by.
+            Transform::Plain => return Ok(plain_len),
         };
         let word = be_u32(packet, word_at);
         if word & E_BIT == 0 {
@@ -147,6 +158,7 @@ impl Inbound {
         match &self.rtcp {
             Transform::Gcm(gcm) => gcm.open_rtcp(packet, ssrc, word)?,
             Transform::CtrHmac(ctr) => ctr.open_rtcp(packet, ssrc, word)?,
+            Transform::Plain => {}
         }
         self.rtcp_streams.commit(ssrc, candidate);
         Ok(plain_len)
@@ -255,6 +267,7 @@ impl Outbound {
         match &self.rtp {
             Transform::Gcm(gcm) => gcm.seal_rtp(packet, header_len, ssrc, extended_sequence)?,
             Transform::CtrHmac(ctr) => ctr.seal_rtp(packet, header_len, ssrc, extended_sequence)?,
+            Transform::Plain => {}
         }
         Ok(protected_len)
     }
@@ -278,6 +291,7 @@ impl Outbound {
         match &self.rtcp {
             Transform::Gcm(gcm) => gcm.seal_rtcp(packet, ssrc, word),
             Transform::CtrHmac(ctr) => ctr.seal_rtcp(packet, ssrc, word),
+            Transform::Plain => Ok(()),
         }
     }
 

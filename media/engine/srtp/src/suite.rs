@@ -1,6 +1,7 @@
 //! The protection profiles and their sizes.
 
-/// A DTLS-SRTP protection profile (RFC 5764 section 4.1.2, RFC 7714 section 14.2).
+/// A protection profile: those that DTLS-SRTP (RFC 5764 section 4.1.2, RFC 7714 section 14.2) and SDES (RFC 4568 section
+/// 6.2, RFC 7714 section 14.1) agree on, and none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Profile {
     /// `SRTP_AEAD_AES_128_GCM`
@@ -9,22 +10,29 @@ pub enum Profile {
     AeadAes256Gcm,
     /// `SRTP_AES128_CM_HMAC_SHA1_80`
     AesCm128HmacSha1_80,
+    /// `SRTP_AES128_CM_HMAC_SHA1_32`: tags of four bytes on RTP, of ten on RTCP.
+    AesCm128HmacSha1_32,
+    /// Plain RTP (RFC 3551): nothing is hidden, nothing is proved. It has no name to be agreed on by, so that it is only
+    /// had by asking for it.
+    Plain,
 }
 
 impl Profile {
-    /// All profiles, in order of preference.
-    pub const ALL: [Self; 3] = [
+    /// All profiles that protect, in order of preference.
+    pub const ALL: [Self; 4] = [
         Self::AeadAes128Gcm,
         Self::AeadAes256Gcm,
         Self::AesCm128HmacSha1_80,
+        Self::AesCm128HmacSha1_32,
     ];
 
     /// Bytes of master key, which is also the length of the session encryption key.
     #[must_use]
     pub const fn key_len(self) -> usize {
         match self {
-            Self::AeadAes128Gcm | Self::AesCm128HmacSha1_80 => 16,
+            Self::AeadAes128Gcm | Self::AesCm128HmacSha1_80 | Self::AesCm128HmacSha1_32 => 16,
             Self::AeadAes256Gcm => 32,
+            Self::Plain => 0,
         }
     }
 
@@ -33,7 +41,8 @@ impl Profile {
     pub const fn salt_len(self) -> usize {
         match self {
             Self::AeadAes128Gcm | Self::AeadAes256Gcm => 12,
-            Self::AesCm128HmacSha1_80 => 14,
+            Self::AesCm128HmacSha1_80 | Self::AesCm128HmacSha1_32 => 14,
+            Self::Plain => 0,
         }
     }
 
@@ -43,25 +52,32 @@ impl Profile {
         self.key_len() + self.salt_len()
     }
 
-    /// Bytes of authentication tag.
+    /// Bytes that protection adds to an RTP packet: its authentication tag.
     #[must_use]
-    pub const fn tag_len(self) -> usize {
+    pub const fn rtp_overhead(self) -> usize {
         match self {
             Self::AeadAes128Gcm | Self::AeadAes256Gcm => 16,
             Self::AesCm128HmacSha1_80 => 10,
+            Self::AesCm128HmacSha1_32 => 4,
+            Self::Plain => 0,
         }
     }
 
-    /// Bytes that protection adds to an RTP packet.
-    #[must_use]
-    pub const fn rtp_overhead(self) -> usize {
-        self.tag_len()
-    }
-
-    /// Bytes that protection adds to an RTCP packet: the tag and the word of E bit and index.
+    /// Bytes that protection adds to an RTCP packet: the tag, which is never the short one (RFC 4568 section 6.2), and the
+    /// word of E bit and index.
     #[must_use]
     pub const fn rtcp_overhead(self) -> usize {
-        self.tag_len() + 4
+        match self {
+            Self::AeadAes128Gcm | Self::AeadAes256Gcm => 20,
+            Self::AesCm128HmacSha1_80 | Self::AesCm128HmacSha1_32 => 14,
+            Self::Plain => 0,
+        }
+    }
+
+    /// Whether packets are hidden and proved genuine.
+    #[must_use]
+    pub const fn protects(self) -> bool {
+        !matches!(self, Self::Plain)
     }
 
     /// The profile of an IANA name without the leading `SRTP_`.
@@ -70,13 +86,15 @@ impl Profile {
         Self::ALL.into_iter().find(|profile| profile.name() == name)
     }
 
-    /// The name that [`Profile::from_name`] takes.
+    /// The name that [`Profile::from_name`] takes; empty where nothing is protected.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::AeadAes128Gcm => "AEAD_AES_128_GCM",
             Self::AeadAes256Gcm => "AEAD_AES_256_GCM",
             Self::AesCm128HmacSha1_80 => "AES_CM_128_HMAC_SHA1_80",
+            Self::AesCm128HmacSha1_32 => "AES_CM_128_HMAC_SHA1_32",
+            Self::Plain => "",
         }
     }
 }

@@ -121,7 +121,7 @@ fn the_derived_session_keys_match_the_rfc() {
 /// RFC 3711 section 4.2 signs the roll-over counter too, so another one must not open the packet.
 #[test]
 fn a_counter_mode_tag_covers_the_roll_over_counter() {
-    let ctr = CtrHmac::new(&[0x2b; 16], &[7; 20], [9; 14]).unwrap();
+    let ctr = CtrHmac::new((&[0x2b; 16], &[7; 20]), [9; 14], 10).unwrap();
     let mut packet = bytes(RTP_PLAIN);
     packet.resize(packet.len() + 10, 0);
     ctr.seal_rtp(&mut packet, 12, RTP_SSRC, RTP_INDEX).unwrap();

@@ -15,13 +15,17 @@ fn open(inbound: &mut Inbound, packet: &[u8]) -> Result<Vec<u8>, SrtpError> {
     Ok(packet)
 }
 
+/// Bytes that come after the word of E bit and index.
+fn after_word(profile: Profile) -> usize {
+    match profile {
+        Profile::AesCm128HmacSha1_80 | Profile::AesCm128HmacSha1_32 => 10,
+        Profile::AeadAes128Gcm | Profile::AeadAes256Gcm | Profile::Plain => 0,
+    }
+}
+
 /// The word of E bit and index of a protected packet.
 fn word(profile: Profile, packet: &[u8]) -> u32 {
-    let after = match profile {
-        Profile::AesCm128HmacSha1_80 => 10,
-        Profile::AeadAes128Gcm | Profile::AeadAes256Gcm => 0,
-    };
-    let end = packet.len() - after;
+    let end = packet.len() - after_word(profile);
     let word = packet[..end].last_chunk().expect("longer than a word");
     u32::from_be_bytes(*word)
 }
@@ -70,12 +74,7 @@ fn unencrypted_control_packets_are_refused() {
     for profile in Profile::ALL {
         let (mut outbound, mut inbound) = pair(profile);
         let mut packet = protect_control(&mut outbound, &rtcp(SSRC, 3));
-        let end = packet.len()
-            - if profile == Profile::AesCm128HmacSha1_80 {
-                10
-            } else {
-                0
-            };
+        let end = packet.len() - after_word(profile);
         packet[end - 4] &= 0x7f;
         assert_eq!(open(&mut inbound, &packet), Err(SrtpError::Unencrypted));
     }

@@ -56,8 +56,12 @@ export function ownActs(session, devices) {
   return {
     mic: () => attempt(async () => {
       const { me } = session;
-      if (!media.micLive && me?.muted && !me.may_unmute) return notice(t("mic.forbiddenLong"));
-      await session.setMuted(media.micLive);
+      const off = media.micLive || session.unmuting;
+      if (!off && me?.muted && !me.may_unmute) return notice(t("mic.forbiddenLong"));
+      if (!(await session.setMuted(off))) {
+        notice(t("mic.onLater"), { lasting: true, kind: "calm" });
+        return say(t("mic.onLater"));
+      }
       if (!media.muted && media.problems.mic) return notice(t(`problem.mic.${media.problems.mic}`), { kind: "problem" });
       return say(t(media.micLive ? "mic.isOn" : "mic.isOff"));
     }),

@@ -54,6 +54,7 @@ export class Call {
     on("media", () => this.#draw());
     on("receivers", () => this.#stage.takeReceivers());
     on("down", () => notice(t("line.reconnecting"), { lasting: true, kind: "calm" }));
+    on("unmuted", (done) => this.#tellUnmuted(done));
     on("trouble", ({ code }) => notice(tCode("failed", code, "media"), { lasting: true, kind: "problem" }));
     on("over", ({ code }) => {
       clearNotice(true);
@@ -118,6 +119,14 @@ export class Call {
     const shown = texts.filter((_, index) => items[index].show);
     if (shown.length > 0) notice(shown.join(" "));
     if (items.some((item) => item.chime)) chime(this.#devices.speakerId || null);
+  }
+
+  /** What became of a wish for sound that had to wait for the line. */
+  #tellUnmuted(done) {
+    const { me } = this.#session;
+    const text = t(done ? "mic.isOn" : me?.muted && !me.may_unmute ? "mic.forbiddenLong" : "mic.stayedOff");
+    notice(text);
+    say(text);
   }
 
   /** The host has muted this person, or lifted it. */

@@ -41,3 +41,12 @@ export function received(stats) {
   }
   return packets;
 }
+
+/** The same with the answers to checks of ICE, which come where nobody sends anything. */
+export function heard(stats) {
+  let answers = 0;
+  for (const each of stats.values()) {
+    if (each.type === "candidate-pair") answers += each.responsesReceived ?? 0;
+  }
+  return received(stats) + answers;
+}

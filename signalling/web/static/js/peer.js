@@ -3,11 +3,10 @@
 
 import { PlayoutBuffer } from "./buffer.js";
 import { cameraOffers, contentOffers, firstTaken, ladder, send, shape } from "./encodings.js";
-import { Flow, LOOK_MS, received } from "./flow.js";
+import { LOOK_MS } from "./flow.js";
+import { answerFor, Way } from "./way.js";
 
 const RESTART_MS = 5000;
-const SETTLE_MS = 1500; // a negotiation that is no older may still find a way
-const SOON_MS = 400; // packets that come at all come within that time
 const SIZE_MS = 2000; // how soon a camera that was turned is noticed
 const SOURCES = ["mic", "camera", "content"];
 
@@ -22,17 +21,6 @@ export function bridgeCodecs(codecs) {
 }
 
 /**
- * What tells one leg of the bridge from another in its answers: the SSRCs of its slots, and its DTLS fingerprint.
- * If they change, the bridge has made a new leg, and the old DTLS association is of no use.
- */
-export function legMark(sdp) {
-  const lines = sdp.split(/\r?\n/);
-  const ssrcs = lines.map((line) => line.match(/^a=ssrc:(\d+)/)?.[1]).filter(Boolean);
-  const prints = lines.filter((line) => line.startsWith("a=fingerprint:"));
-  return JSON.stringify([...new Set([...ssrcs, ...prints])].sort());
-}
-
-/**
  * Events: `state` when `connected` may have changed, `receivers` when the slots are new, `doubt` when the
  * network may be away or another one, `stuck` when nothing but a new connection can help.
  */
@@ -44,14 +32,13 @@ export class Peer extends EventTarget {
   #senders = {};
   #demands = {};
   #shaping = Promise.resolve();
-  #mark = null;
+  #leg = null; // by the bridge's word
+  #way = null;
   #timer = 0;
   #buffer = null;
   #several = false;
   #sizes = 0;
-  #flow = null;
   #looks = 0;
-  #negotiated = -SETTLE_MS;
   #turn = Promise.resolve();
 
   /** `offer({sdp, sources})` sends the offer and resolves to the answer. */
@@ -60,27 +47,21 @@ export class Peer extends EventTarget {
     this.#media = media;
     this.#offer = offer;
   }
-
   get connected() {
     return this.pc?.connectionState === "connected";
   }
 
-  /** After each join. A connection that lives is kept and asked to find its way anew; else a new one is made. */
+  /** After each join. A connection whose leg the bridge still has is kept, if need be on another way; else a new one is made. */
   async joined(welcome) {
     this.#welcome = welcome;
-    await this.restart();
+    if (this.#leg === null || this.#leg !== welcome.leg || !this.#way?.mayLive) return this.renew();
+    this.#watch();
+    return this.#way.seek(false);
   }
 
-  /** Media is gone though the line to the bridge is up: find its way anew. */
-  async restart() {
-    await this.#inTurn(() => (this.#mayLive() ? this.#again() : this.#fresh()));
-  }
-
-  /** Whether there is a connection that only lacks a way: its DTLS association outlives ICE. */
-  #mayLive() {
-    const dtls = this.#senders.mic?.sender.transport?.state ?? "new";
-    const ended = ["failed", "closed"];
-    return this.pc !== null && !ended.includes(dtls) && (dtls === "connected" || !ended.includes(this.pc.connectionState));
+  /** There is a sign that the network may be back, or is `surely` another one. */
+  async seek(surely) {
+    await this.#way?.seek(surely);
   }
 
   /** Nothing else has helped: make another connection. */
@@ -90,15 +71,7 @@ export class Peer extends EventTarget {
 
   /** Resolves to whether packets come; true too where none are to be expected. */
   async flows() {
-    const { pc } = this;
-    if (!pc || performance.now() - this.#negotiated < SETTLE_MS) return true; // a way is being found
-    if (!["connected", "completed"].includes(pc.iceConnectionState)) return false;
-    if (!this.#flow.lively) return true;
-    const before = received(await pc.getStats());
-    await new Promise((done) => {
-      setTimeout(done, SOON_MS);
-    });
-    return pc !== this.pc || received(await pc.getStats()) > before;
+    return this.#way ? this.#way.flows() : true;
   }
 
   /** One negotiation at a time; a failed one does not stop the next. */
@@ -106,15 +79,6 @@ export class Peer extends EventTarget {
     const run = this.#turn.then(step);
     this.#turn = run.catch(() => {});
     return run;
-  }
-
-  async #again() {
-    const kept = await this.#negotiate({ iceRestart: true }).catch((error) => {
-      if (error.code === "offline" || error.code === "timeout") throw error;
-      return false;
-    });
-    if (kept) this.#watch();
-    else await this.#fresh();
   }
 
   async #fresh() {
@@ -126,11 +90,10 @@ export class Peer extends EventTarget {
       if (pc === this.pc) this.#stateChanged();
     });
     this.#sizes = setInterval(() => this.#shape(), SIZE_MS);
-    this.#flow = new Flow();
     this.#looks = setInterval(() => this.#look(), LOOK_MS);
     this.#addSources(pc);
     this.#addSlots(pc, this.#welcome.slots);
-    await this.#negotiate({});
+    await this.#negotiate();
   }
 
   #addSources(pc) {
@@ -155,23 +118,18 @@ export class Peer extends EventTarget {
     }
   }
 
-  /** Resolves to false if the answer comes from another leg than the connection was made with. */
-  async #negotiate(options) {
+  async #negotiate() {
     const pc = this.pc;
-    if (!pc) return true; // closed while this waited for its turn
-    await pc.setLocalDescription(await pc.createOffer(options));
+    await pc.setLocalDescription(await pc.createOffer());
     const sources = Object.fromEntries(SOURCES.map((source) => [source, this.#senders[source].mid]));
-    const { sdp } = await this.#offer({ sdp: pc.localDescription.sdp, sources });
-    if (pc !== this.pc || pc.signalingState === "closed") return true;
-    const mark = legMark(sdp);
-    if (this.#mark !== null && mark !== this.#mark) return false;
-    await pc.setRemoteDescription({ type: "answer", sdp });
-    this.#mark = mark;
+    const { sdp, leg } = await this.#offer({ sdp: pc.localDescription.sdp, sources });
+    if (pc !== this.pc || pc.signalingState === "closed") return;
+    this.#leg = leg;
+    await pc.setRemoteDescription({ type: "answer", sdp: answerFor(sdp, 0) });
+    this.#way = new Way(pc, sdp, { lost: () => this.#watch(), stuck: () => this.#stuck(pc) });
     this.#several = sdp.includes("a=simulcast:");
-    this.#negotiated = performance.now();
     this.#shape();
     this.dispatchEvent(new Event("receivers"));
-    return true;
   }
 
   /** Put the current local tracks on their senders; never a new offer. */
@@ -184,9 +142,9 @@ export class Peer extends EventTarget {
     this.#shape();
   }
 
-  /** The bridge says which encodings of a source somebody takes; the last word about a source counts. */
-  demand(source, encodings) {
-    if (!(source in this.#senders)) return;
+  /** The bridge says which encodings of a source somebody takes; the last word about a source of this leg counts. */
+  demand({ leg, source, encodings }) {
+    if (leg !== this.#leg || !(source in this.#senders)) return;
     this.#demands[source] = encodings;
     this.#shape();
   }
@@ -218,18 +176,22 @@ export class Peer extends EventTarget {
 
   #stateChanged() {
     const state = this.pc.connectionState;
-    if (state === "failed" || state === "disconnected") this.dispatchEvent(new Event("doubt"));
+    if (state === "failed" || state === "disconnected") this.#doubt();
     else if (state === "connected") clearTimeout(this.#timer);
     this.dispatchEvent(new Event("state"));
   }
 
-  /** After an ICE restart: if it does not help, nothing but a new connection will. */
+  /** If restarts of ICE do not help, nothing but a new connection will. */
   #watch() {
     clearTimeout(this.#timer);
     const pc = this.pc;
     this.#timer = setTimeout(() => {
-      if (pc === this.pc && !this.connected) this.dispatchEvent(new Event("stuck"));
+      if (!this.connected) this.#stuck(pc);
     }, RESTART_MS);
+  }
+
+  #stuck(pc) {
+    if (pc === this.pc) this.dispatchEvent(new Event("stuck"));
   }
 
   async #look() {
@@ -238,7 +200,12 @@ export class Peer extends EventTarget {
     const stats = await pc.getStats();
     if (pc !== this.pc) return;
     this.#buffer.take(stats);
-    if (this.#flow.take(performance.now(), received(stats))) this.dispatchEvent(new Event("doubt"));
+    if (this.#way?.look(stats)) this.#doubt();
+  }
+
+  #doubt() {
+    this.dispatchEvent(new Event("doubt"));
+    this.#way?.regain().catch(() => {}); // a connection that was closed meanwhile
   }
 
   close() {
@@ -247,7 +214,8 @@ export class Peer extends EventTarget {
     clearInterval(this.#sizes);
     this.pc?.close();
     this.pc = null;
-    this.#mark = null;
+    this.#leg = null;
+    this.#way = null;
     this.#senders = {};
     this.#demands = {};
   }

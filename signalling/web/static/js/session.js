@@ -6,7 +6,13 @@ import { Reporter } from "./report.js";
 import { Signs } from "./signs.js";
 import { keepResume, newResume, readResume } from "./token.js";
 
-/** Events: `welcome`, `change` (place, roster, people), `layout`, `stats`, `media` (connection state), `receivers`, `down`, `over`, and `trouble`. */
+const WISH_MS = 20_000; // whoever asked for sound longer ago may be talking to somebody else by now
+const NO_LINE = new Set(["offline", "timeout"]);
+
+/**
+ * Events: `welcome`, `change` (place, roster, people), `layout`, `stats`, `media` (connection state), `receivers`, `down`, `over`,
+ * `trouble`, and `unmuted` when a wish for sound had to wait for the line, with `detail` true if it was fulfilled.
+ */
 export class Session extends EventTarget {
   welcome = null;
   place = null;
@@ -22,9 +28,8 @@ export class Session extends EventTarget {
   #resumeKey;
   #resume;
   #selfMutes = 0;
+  #wish = null; // for sound, not fulfilled yet: until when it holds
   #signs = new Signs((sure) => this.#doubt(sure));
-  #doubts = 0;
-  #doubting = false;
   #told = new Map();
   #released = false;
 
@@ -71,7 +76,7 @@ export class Session extends EventTarget {
       this.layout = message.slots;
       this.#emit("layout");
     });
-    on("demand", (message) => this.peer.demand(message.source, message.encodings));
+    on("demand", (message) => this.peer.demand(message));
     on("stats", (message) => {
       this.stats = message.people;
       this.#emit("stats");
@@ -91,8 +96,8 @@ export class Session extends EventTarget {
     this.media.addEventListener("change", () => this.#mediaChanged());
     this.peer.addEventListener("state", () => this.#emit("media"));
     this.peer.addEventListener("receivers", () => this.#emit("receivers"));
-    this.peer.addEventListener("doubt", () => this.#doubt(false));
-    this.peer.addEventListener("stuck", () => this.#rescue(() => this.peer.renew()));
+    this.peer.addEventListener("doubt", () => this.#channel.probe());
+    this.peer.addEventListener("stuck", () => this.#renew());
   }
 
   /** In this object too: where storage is forbidden, it lasts at least until the page is reloaded. */
@@ -120,6 +125,7 @@ export class Session extends EventTarget {
     const { me } = this;
     if (me) {
       if (this.#selfMutes === 0) this.media.setHeldMute(me.muted && !this.media.muted);
+      this.#fulfil(me);
       this.#setPlace(me.place);
     }
     this.#emit("change");
@@ -155,19 +161,48 @@ export class Session extends EventTarget {
     }
   }
 
-  /** Silence is immediate and local; sound waits until the bridge agrees, since the host may forbid it. */
-  async setMuted(muted) {
+  /** Whether sound was asked for and is still to come; to be muted then takes that back. */
+  get unmuting() {
+    return this.#wish !== null;
+  }
+
+  /**
+   * Silence is immediate and local; sound waits until the bridge agrees, since the host may forbid it. Resolves to false
+   * if it has to wait for the line first, and will not after a while, or if this person is muted again before.
+   */
+  async setMuted(muted, until = performance.now() + WISH_MS) {
+    const wish = muted ? null : { until };
+    this.#wish = wish;
     this.#selfMutes += 1;
     try {
       if (muted) await this.media.setMuted(true);
-      if (this.#channel.joined) await this.act("self_mute", { muted });
-      if (!muted) {
-        this.media.setHeldMute(false);
-        await this.media.setMuted(false);
-      }
+      await this.act("self_mute", { muted });
+      if (muted || this.#wish !== wish) return true;
+      this.#wish = null;
+      this.media.setHeldMute(false);
+      await this.media.setMuted(false);
+      return true;
+    } catch (error) {
+      if (NO_LINE.has(error.code)) return muted;
+      if (this.#wish === wish) this.#wish = null;
+      throw error;
     } finally {
       this.#selfMutes -= 1;
     }
+  }
+
+  /** The line is there: what was asked for without one is asked for again, if nothing has changed for this person. */
+  #fulfil(me) {
+    const wish = this.#wish;
+    if (wish === null || this.#selfMutes > 0) return;
+    if (performance.now() > wish.until || (me.muted && !me.may_unmute)) {
+      this.#wish = null;
+      this.#emit("unmuted", false);
+      return;
+    }
+    this.setMuted(false, wish.until)
+      .then((done) => { if (done) this.#emit("unmuted", !this.media.muted); })
+      .catch(() => this.#emit("unmuted", false));
   }
 
   pin(participant) {
@@ -182,34 +217,20 @@ export class Session extends EventTarget {
     this.#emit("media");
   }
 
-  /**
-   * The network may be away, back or another one. If the bridge answers and media does not flow, its way has to be found
-   * anew; if the bridge does not answer, the offer that follows the next join does that.
-   */
-  async #doubt(sure) {
-    this.#doubts += 1;
-    if (this.#doubting) {
-      this.#channel.probe(sure); // what is under way may have been begun too early
-      return;
-    }
-    this.#doubting = true;
-    try {
-      for (let seen = 0; seen !== this.#doubts;) {
-        seen = this.#doubts;
-        if ((await this.#channel.probe(sure)) && !(await this.peer.flows())) await this.#rescue(() => this.peer.restart());
-      }
-    } finally {
-      this.#doubting = false;
-    }
+  /** The network may be away, back or another one: line and media find their ways apart from each other. */
+  #doubt(sure) {
+    this.#channel.probe(sure);
+    this.peer.seek(sure).catch((error) => this.#mediaFailed(error));
   }
 
-  async #rescue(act) {
-    if (!this.#channel.joined) return; // a rejoin makes an offer anyway
-    await act().catch((error) => this.#mediaFailed(error));
+  /** Media has found no way. If the bridge answers and it still has none, another connection is needed. */
+  async #renew() {
+    if (!(await this.#channel.probe()) || (await this.peer.flows())) return; // a rejoin looks after it anyway
+    await this.peer.renew().catch((error) => this.#mediaFailed(error));
   }
 
   #mediaFailed(error) {
-    if (this.#released || error.code === "offline" || error.code === "timeout") return;
+    if (this.#released || NO_LINE.has(error.code)) return;
     this.#emit("trouble", { code: error.code ?? "media" });
   }
 

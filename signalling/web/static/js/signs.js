@@ -3,7 +3,7 @@
 const TICK_MS = 500;
 const SLEPT_MS = 2000; // a timer that is later than this has slept, and the computer with it
 
-/** Calls `sign(sure)` at each of them between `start` and `stop`; `sure` where a socket of before is hardly of use. */
+/** Calls `sign(sure)` at each of them between `start` and `stop`; `sure` where the network is most likely another one. */
 export class Signs {
   #sign;
   #until = null;
@@ -19,7 +19,11 @@ export class Signs {
     on(window, "offline", () => this.#sign(false));
     on(window, "pageshow", () => this.#sign(false));
     on(document, "resume", () => this.#sign(false));
-    on(navigator.connection, "change", () => this.#sign(false));
+    let network = navigator.connection?.type; // what else changes of it are estimates
+    on(navigator.connection, "change", () => {
+      if (network !== navigator.connection.type) this.#sign(true);
+      network = navigator.connection.type;
+    });
     on(document, "visibilitychange", () => {
       if (!document.hidden) this.#sign(false);
     });

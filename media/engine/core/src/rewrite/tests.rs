@@ -216,3 +216,42 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_is_put_before_a_packet_takes_numbers_of_its_own() {
+    let mut rewriter = Rewriter::new(90_000, 9);
+    rewriter.switch(at(0), stream(1), packet(100), None);
+    let first = rewriter.map(at(0), stream(1), packet(100)).unwrap();
+    let moved = rewriter.put_before((stream(1), 100), first, 2).unwrap();
+    assert_eq!(
+        moved.sequence,
+        first.sequence + 2,
+        "at the beginning of a turn"
+    );
+    rewriter.map(at(1), stream(1), packet(101)).unwrap();
+    let third = rewriter.map(at(2), stream(1), packet(103)).unwrap();
+    let moved = rewriter.put_before((stream(1), 103), third, 1).unwrap();
+    assert_eq!(moved.sequence, third.sequence + 1);
+    let late = rewriter.map(at(3), stream(1), packet(102)).unwrap();
+    assert_eq!(late.sequence, third.sequence - 1);
+    let next = rewriter.map(at(4), stream(1), packet(104)).unwrap();
+    assert_eq!(next.sequence, moved.sequence + 1);
+    assert!(
+        rewriter.put_before((stream(1), 103), moved, 1).is_none(),
+        "overtaken"
+    );
+    let traced = |out: u64| rewriter.trace(out as u16).map(|trace| trace.sequence);
+    let start = first.sequence;
+    let found: Vec<_> = (start..=next.sequence).map(traced).collect();
+    let expected = [
+        None,
+        None,
+        Some(100),
+        Some(101),
+        Some(102),
+        None,
+        Some(103),
+        Some(104),
+    ];
+    assert_eq!(found, expected);
+}

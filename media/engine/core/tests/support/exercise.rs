@@ -12,7 +12,11 @@ use std::net::SocketAddr;
 pub type Exercise = fn(&[u8]);
 
 /// Every exercise by the name of its fuzz target.
-pub const ALL: [(&str, Exercise); 2] = [("shard", shard), ("srtp", srtp)];
+pub const ALL: [(&str, Exercise); 3] = [
+    ("shard", shard),
+    ("srtp", srtp),
+    ("lines", super::on_lines::lines),
+];
 
 /// Three legs, two admitted and one not; datagrams of every sort from them and from strangers, and commands in between.
 /// Whatever comes out is opened: to whom, under which nonce, and whether the gate and the plan allow it.
@@ -168,7 +172,7 @@ fn command(world: &mut World, peer: usize, input: &mut Input<'_>) {
 /// A session that opens what is made for it once, and nothing else.
 pub fn srtp(data: &[u8]) {
     let mut input = Input(data);
-    let profile = Profile::ALL[usize::from(input.byte()) % 3];
+    let profile = Profile::ALL[usize::from(input.byte()) % Profile::ALL.len()];
     let master = vec![0x2a; profile.master_len()];
     let mut outbound = Outbound::new(profile, &master).unwrap();
     let mut inbound = Inbound::new(profile, &master).unwrap();

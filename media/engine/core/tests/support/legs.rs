@@ -177,7 +177,6 @@ pub fn ice(leg: u64, generation: u32) -> IceParams {
     IceParams {
         local_ufrag: format!("here{leg}g{generation}"),
         local_pwd: format!("password-of-leg-{leg}-generation-{generation}"),
-        remote_ufrag: format!("there{leg}g{generation}"),
     }
 }
 

@@ -20,8 +20,10 @@ mod input;
 mod legs;
 mod model;
 mod net;
+mod on_lines;
 pub mod opus;
 mod peer;
+pub mod phone;
 
 mod receiver;
 mod sender;

@@ -26,6 +26,8 @@ pub struct Peer {
     pub spec: PeerSpec,
     pub address: SocketAddr,
     pub ice: IceParams,
+    /// Our half of the user name in checks.
+    pub ufrag: String,
     pub up: Path,
     pub down: Path,
     pub senders: Vec<Sender>,
@@ -81,6 +83,7 @@ impl Peer {
             spec,
             address,
             ice: ice(leg, 0),
+            ufrag: "peer".into(),
             up: Path::PERFECT,
             down: Path::PERFECT,
             senders,
@@ -147,7 +150,7 @@ impl Peer {
     }
 
     pub fn check(&mut self, nominate: bool) -> Vec<u8> {
-        let user = format!("{}:{}", self.ice.local_ufrag, self.ice.remote_ufrag);
+        let user = format!("{}:{}", self.ice.local_ufrag, self.ufrag);
         let mut transaction = [0; 12];
         self.transaction += 1;
         transaction[4..].copy_from_slice(&self.transaction.to_be_bytes());

@@ -33,6 +33,7 @@ impl Bridge {
             base_port: 0,
             shards,
             drills: false,
+            lines: None,
         };
         let engine = Engine::start(config).unwrap();
         Self {
@@ -51,7 +52,7 @@ impl Bridge {
     /// Adds every leg, lets it in and fills its slots.
     pub(crate) fn join(&self, plan: &Plan, crowd: &Crowd) {
         for (leg, seat) in plan.seats.iter().enumerate() {
-            self.submit(&add_leg(leg, seat));
+            self.submit(&add_leg(leg, seat, plan.reported));
             self.submit(&set_keys(leg));
             let leg = LegId(leg as u64);
             self.submit(&Command::SetGate { leg, open: true });
@@ -100,7 +101,7 @@ impl Bridge {
     /// How many datagrams were forwarded after how long, by the engine's own clock: in the buckets of its histogram.
     pub(crate) fn delays(&self) -> Vec<u64> {
         let blocks = self.engine.snapshot(PATIENCE).unwrap();
-        let row = blocks[3].chunks_exact(8);
+        let row = blocks[4].chunks_exact(8);
         let values = row.map(|value| u64::from_le_bytes(value.try_into().unwrap()));
         // One shard: its index, impossible delays, their sum, then the buckets.
         values.skip(3).collect()

@@ -9,6 +9,8 @@ use engine_core::api::{
 use engine_core::Command;
 use engine_wire::stun;
 
+/// Identifier of the header extension with the transport-wide number.
+pub(crate) const NUMBER_ID: u8 = 3;
 const PASSWORD: &str = "a-password-of-the-bench";
 
 /// An ICE check of this leg's peer, which nominates.
@@ -47,7 +49,7 @@ pub(crate) fn set_feeds(plan: &Plan, room: usize) -> Command {
     }
 }
 
-fn format(kind: Kind) -> Format {
+fn format(kind: Kind, reported: bool) -> Format {
     let is_video = kind == Kind::Video;
     Format {
         pt: if is_video { VP8 } else { OPUS },
@@ -59,12 +61,13 @@ fn format(kind: Kind) -> Format {
         packetization_mode: None,
         profile: None,
         level_asymmetry: false,
-        transport_cc: false,
+        transport_cc: reported,
         red_pt: None,
     }
 }
 
-pub(crate) fn add_leg(leg: usize, seat: &Seat) -> Command {
+/// With `reported`, its peer reports on each packet that it gets.
+pub(crate) fn add_leg(leg: usize, seat: &Seat, reported: bool) -> Command {
     let source = |(number, shape): (usize, &crate::plan::Shape)| SourceSpec {
         source: number as u16,
         kind: shape.kind(),
@@ -73,14 +76,14 @@ pub(crate) fn add_leg(leg: usize, seat: &Seat) -> Command {
             ssrc: Some(ssrc_in(leg, number)),
             ..EncodingSpec::default()
         }],
-        formats: vec![format(shape.kind())],
+        formats: vec![format(shape.kind(), false)],
     };
     let slot = |(number, take): (usize, &crate::plan::Take)| SlotSpec {
         slot: number as u16,
         kind: take.kind,
         ssrc: ssrc_out(leg, number),
         rtx_ssrc: Some(ssrc_out(leg, number) | 0x4000_0000),
-        formats: vec![format(take.kind)],
+        formats: vec![format(take.kind, reported)],
         fec: None,
         ccfb: false,
         max_ptime_ms: None,
@@ -91,11 +94,13 @@ pub(crate) fn add_leg(leg: usize, seat: &Seat) -> Command {
         ice: IceParams {
             local_ufrag: format!("leg{leg}"),
             local_pwd: PASSWORD.into(),
-            remote_ufrag: "peer".into(),
         },
         sources: seat.sends.iter().enumerate().map(source).collect(),
         slots: seat.takes.iter().enumerate().map(slot).collect(),
-        extensions: Extensions::default(),
+        extensions: Extensions {
+            transport_cc: reported.then_some(NUMBER_ID),
+            ..Extensions::default()
+        },
         cname: "bench".into(),
     }
 }

@@ -83,6 +83,8 @@ pub(crate) struct Plan {
     pub(crate) rooms: usize,
     /// How long every stream's periods are, in percent of life.
     pub(crate) period_percent: u64,
+    /// Whether everybody reports on each packet, as browsers do.
+    pub(crate) reported: bool,
     pub(crate) seats: Vec<Seat>,
 }
 
@@ -119,6 +121,7 @@ impl Plan {
         Self {
             rooms,
             period_percent: 100,
+            reported: false,
             seats,
         }
     }

@@ -61,6 +61,7 @@ impl Turnover {
             base_port: 0,
             shards: 1,
             drills: false,
+            lines: None,
         };
         let engine = Engine::start(config).unwrap();
         let plan = Plan::mesh(ROOMS, 4, &[Shape::Opus]);
@@ -98,7 +99,7 @@ impl Turnover {
 
     fn come(&mut self) {
         for (leg, seat) in self.plan.seats.iter().enumerate() {
-            self.submit(add_leg(leg, seat));
+            self.submit(add_leg(leg, seat, false));
             self.submit(set_keys(leg));
             let leg = LegId(leg as u64);
             self.submit(Command::SetGate { leg, open: true });

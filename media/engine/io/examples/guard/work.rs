@@ -1,6 +1,7 @@
 //! The same packets through a shard and through a bare loop, without sockets and clocks.
 
 use crate::commands::{add_leg, set_feeds, set_keys, write_check};
+use crate::peers::Peers;
 use crate::plan::{own_key, peer_key, ssrc_out, Plan, PROFILE};
 use crate::traffic::{Burst, Track};
 use engine_core::api::LegId;
@@ -10,12 +11,16 @@ use engine_wire::rtp::RtpHeader;
 use std::hint::black_box;
 use std::net::SocketAddr;
 
-/// Time that passes, in steps of five milliseconds.
-const STEPS: u64 = 200;
+/// Time that is counted, in steps of five milliseconds.
+const STEPS: usize = 200;
 const STEP_US: u64 = 5_000;
+/// Steps before it where everybody reports on each packet: what links are known to carry has to grow first.
+const GROWING: usize = 2_400;
+const FIRST_PORT: u16 = 10_000;
 const START: Micros = Micros(1_800_000_000_000_000);
 
 /// Packets of one stream that came in together.
+#[derive(Clone)]
 struct Frame {
     leg: usize,
     source: usize,
@@ -24,25 +29,36 @@ struct Frame {
 
 pub(crate) fn run(subject: &str, plan: &Plan) {
     let steps = prepare(plan);
+    let growing = growing(plan);
     let sent = match subject {
         "prepare" => steps.len(),
-        "limit" => limit(plan, steps),
-        "bridge" => bridge(plan, steps),
+        "limit" => limit(plan, steps.into_iter().skip(growing)),
+        "warm" => bridge(plan, steps, growing),
+        "bridge" => bridge(plan, steps, usize::MAX),
         other => panic!("no subject {other}"),
     };
     assert!(black_box(sent) > 0);
 }
 
+const fn growing(plan: &Plan) -> usize {
+    if plan.reported {
+        GROWING
+    } else {
+        0
+    }
+}
+
 /// What arrives in each step: every stream has its period, and its own place in it.
 fn prepare(plan: &Plan) -> Vec<Vec<Frame>> {
-    let mut steps: Vec<Vec<Frame>> = (0..STEPS).map(|_| Vec::new()).collect();
+    let count = growing(plan) + STEPS;
+    let mut steps: Vec<Vec<Frame>> = (0..count).map(|_| Vec::new()).collect();
     let mut burst = Burst::new();
     for (leg, seat) in plan.seats.iter().enumerate() {
         let outbound = Outbound::new(PROFILE, &peer_key(leg)).unwrap();
         for (source, shape) in seat.sends.iter().enumerate() {
             let mut track = Track::new(leg, source, *shape);
             let mut due = crate::traffic::scatter(leg as u64) % shape.period_us();
-            while due < STEPS * STEP_US {
+            while due < count as u64 * STEP_US {
                 let segment = track.write_frame(due, &outbound, &mut burst);
                 let packets = burst.filled().chunks(segment).map(<[u8]>::to_vec);
                 steps[(due / STEP_US) as usize].push(Frame {
@@ -58,7 +74,7 @@ fn prepare(plan: &Plan) -> Vec<Vec<Frame>> {
 }
 
 fn address(leg: usize) -> SocketAddr {
-    SocketAddr::from(([127, 0, 0, 1], 10_000 + leg as u16))
+    SocketAddr::from(([127, 0, 0, 1], FIRST_PORT + leg as u16))
 }
 
 fn set_up(plan: &Plan, out: &mut Outbox) -> Shard {
@@ -69,7 +85,7 @@ fn set_up(plan: &Plan, out: &mut Outbox) -> Shard {
             leg: LegId(leg as u64),
             open: true,
         };
-        for command in [add_leg(leg, seat), set_keys(leg), open] {
+        for command in [add_leg(leg, seat, plan.reported), set_keys(leg), open] {
             shard.handle_command(START, command, out);
         }
         write_check(&mut check, leg);
@@ -86,7 +102,17 @@ fn set_up(plan: &Plan, out: &mut Outbox) -> Shard {
     shard
 }
 
-fn bridge(plan: &Plan, mut steps: Vec<Vec<Frame>>) -> usize {
+/// What the shard sends until this step. Where the peers report, they have heard all of it once before.
+fn bridge(plan: &Plan, steps: Vec<Vec<Frame>>, until: usize) -> usize {
+    let mut peers = Peers::new(plan, steps.len());
+    if plan.reported {
+        pass(plan, steps.clone(), &mut peers);
+        peers = peers.again();
+    }
+    pass(plan, steps.into_iter().take(until).collect(), &mut peers)
+}
+
+fn pass(plan: &Plan, mut steps: Vec<Vec<Frame>>, peers: &mut Peers) -> usize {
     let mut out = Outbox::with_capacity(1 << 20);
     let mut shard = set_up(plan, &mut out);
     let mut sent = 0;
@@ -100,16 +126,22 @@ fn bridge(plan: &Plan, mut steps: Vec<Vec<Frame>>) -> usize {
                 .map(move |data| Datagram { from, data })
         });
         let mut batch: Vec<Datagram<'_>> = datagrams.collect();
+        let mut reports = peers.say(step);
+        batch.extend(reports.iter_mut().map(|(leg, data)| Datagram {
+            from: address(*leg),
+            data,
+        }));
         shard.handle_batch(now, &mut batch, &mut out);
         shard.handle_timeout(now, &mut out);
         sent += out.sends().map(|(send, _)| send.segments).sum::<usize>();
+        peers.listen((step, now), &out, |port| usize::from(port - FIRST_PORT));
         out.clear();
         while shard.poll_event().is_some() {}
     }
     sent
 }
 
-fn limit(plan: &Plan, mut steps: Vec<Vec<Frame>>) -> usize {
+fn limit(plan: &Plan, steps: impl Iterator<Item = Vec<Frame>>) -> usize {
     let legs = 0..plan.legs();
     let mut inbound: Vec<Inbound> = legs
         .clone()
@@ -121,7 +153,7 @@ fn limit(plan: &Plan, mut steps: Vec<Vec<Frame>>) -> usize {
     let mut receivers = receivers(plan);
     let mut arena = vec![0; 2_048];
     let mut sent = 0;
-    for frame in steps.iter_mut().flatten() {
+    for mut frame in steps.flatten() {
         for packet in &mut frame.packets {
             let header = RtpHeader::parse(packet).unwrap();
             let opened = inbound[frame.leg].unprotect_rtp(packet, header.header_len);

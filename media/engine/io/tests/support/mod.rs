@@ -36,6 +36,7 @@ pub fn start_with(shards: u16, drills: bool) -> Engine {
         base_port: 0,
         shards,
         drills,
+        lines: None,
     };
     Engine::start(config).unwrap()
 }
@@ -208,7 +209,6 @@ pub fn add_leg(leg: u64, room: u64) -> Command {
         ice: IceParams {
             local_ufrag: format!("here{leg}"),
             local_pwd: PASSWORD.into(),
-            remote_ufrag: "there".into(),
         },
         sources: vec![SourceSpec {
             source: 0,
@@ -266,7 +266,7 @@ pub fn feeds(room: u64, a: u64, b: u64) -> Command {
 }
 
 /// The value of a column in a row of a block of a snapshot.
-pub fn column(blocks: &[Vec<u8>; 4], block: usize, row: usize, name: &str) -> u64 {
+pub fn column(blocks: &[Vec<u8>; 5], block: usize, row: usize, name: &str) -> u64 {
     let names = Engine::columns()[block];
     let at = names.iter().position(|column| *column == name).unwrap();
     let start = (row * names.len() + at) * 8;

@@ -426,7 +426,6 @@ impl World {
             ice: IceParams {
                 local_ufrag: format!("leg{number}"),
                 local_pwd: format!("password-of-leg-{number:06}"),
-                remote_ufrag: "robot".into(),
             },
             sources: vec![
                 source(0, Kind::Audio, opus_format()),

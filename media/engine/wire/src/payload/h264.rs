@@ -3,7 +3,10 @@
 const SLICE: u8 = 1;
 const IDR_SLICE: u8 = 5;
 const SEQUENCE_PARAMETERS: u8 = 7;
+const PICTURE_PARAMETERS: u8 = 8;
 const STAP_A: u8 = 24;
+/// First byte of a STAP-A that holds what no decoder can do without (NRI 3).
+pub const AGGREGATE: u8 = 3 << 5 | STAP_A;
 const FU_A: u8 = 28;
 const FU_START: u8 = 0x80;
 const TYPE_MASK: u8 = 0x1F;
@@ -16,6 +19,29 @@ pub fn is_key_frame(payload: &[u8]) -> bool {
     any_unit(payload, |unit_type, _| {
         matches!(unit_type, IDR_SLICE | SEQUENCE_PARAMETERS)
     })
+}
+
+/// The whole NAL units of a packet: one, those of a STAP-A, or none where it is a fragment.
+pub fn units(payload: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let kind = payload.first().map_or(FU_A, |header| header & TYPE_MASK);
+    let single = (1..STAP_A).contains(&kind).then_some(payload);
+    let rest = payload.get(1..).filter(|_| kind == STAP_A);
+    let whole = aggregated(rest.unwrap_or_default()).filter(|unit| !unit.is_empty());
+    single.into_iter().chain(whole)
+}
+
+/// Whether a NAL unit is a sequence parameter set.
+#[must_use]
+pub fn is_sequence_set(unit: &[u8]) -> bool {
+    unit.first()
+        .is_some_and(|header| header & TYPE_MASK == SEQUENCE_PARAMETERS)
+}
+
+/// Whether a NAL unit is a picture parameter set.
+#[must_use]
+pub fn is_picture_set(unit: &[u8]) -> bool {
+    unit.first()
+        .is_some_and(|header| header & TYPE_MASK == PICTURE_PARAMETERS)
 }
 
 /// Whether this packet holds the first slice of a picture (`first_mb_in_slice` is 0) or the parameter sets, SEI or
@@ -86,6 +112,21 @@ mod tests {
             "unit overruns the packet"
         );
         assert!(!is_key_frame(&[0x78, 0, 0, 0, 0]), "empty units");
+    }
+
+    /// Whole units are found wherever they lie, and in fragments there are none.
+    #[test]
+    fn whole_units_are_found() {
+        let found = |payload| units(payload).collect::<Vec<_>>();
+        assert_eq!(found(&[0x67, 1, 2]), [[0x67, 1, 2]]);
+        assert_eq!(
+            found(&[0x78, 0, 1, 0x67, 0, 0, 0, 1, 0x68, 0, 9]),
+            [[0x67], [0x68]]
+        );
+        for payload in [&[][..], &[0x7C, 0x87, 1], &[0x78], &[0x60, 1]] {
+            assert!(found(payload).is_empty());
+        }
+        assert!(is_sequence_set(&[0x27]) && is_picture_set(&[0x28]) && !is_picture_set(&[]));
     }
 
     /// Of a fragmented IDR slice only the first fragment is a key frame.

@@ -8,5 +8,6 @@ pub mod h264;
 pub mod opus;
 pub mod red;
 pub mod rtx;
+pub mod telephone_event;
 pub mod vp8;
 pub mod vp9;

@@ -9,6 +9,7 @@ pub mod receiver_report;
 pub mod remb;
 pub mod sdes;
 pub mod sender_report;
+pub mod tmmbr;
 pub mod transport_feedback;
 
 pub use bye::{write_bye, Bye};
@@ -22,6 +23,7 @@ pub use receiver_report::{write_receiver_report, ReceiverReport, ReportBlock};
 pub use remb::Remb;
 pub use sdes::{write_sdes_cname, Cname, Sdes};
 pub use sender_report::{write_sender_report, SenderReport};
+pub use tmmbr::{write_tmmbn, write_tmmbr, RateLimit, Tmmbr};
 pub use transport_feedback::{write_transport_feedback, PacketArrival, TransportFeedback};
 
 use crate::bytes::{u16_at, u8_at};
@@ -49,6 +51,8 @@ pub enum Packet<'a> {
     Nack(Nack<'a>),
     /// Transport-wide feedback (draft-holmer-rmcat-transport-wide-cc-extensions-01).
     TransportFeedback(TransportFeedback<'a>),
+    /// The most that a receiver wants to be sent (RFC 5104 4.2.1).
+    Tmmbr(Tmmbr<'a>),
     /// Picture loss indication (RFC 4585 6.3.1).
     Pli(Pli),
     /// Full intra request (RFC 5104 4.3.1).
@@ -130,6 +134,7 @@ fn parse_one(packet: &[u8]) -> Result<Packet<'_>, WireError> {
         (TRANSPORT_FEEDBACK, ccfb::FORMAT) => {
             CongestionFeedback::parse(body).map(Packet::CongestionFeedback)
         }
+        (TRANSPORT_FEEDBACK, tmmbr::REQUEST_FORMAT) => Tmmbr::parse(body).map(Packet::Tmmbr),
         (PAYLOAD_FEEDBACK, pli::FORMAT) => Pli::parse(body).map(Packet::Pli),
         (PAYLOAD_FEEDBACK, fir::FORMAT) => Fir::parse(body).map(Packet::Fir),
         (PAYLOAD_FEEDBACK, remb::FORMAT) if remb::is_remb(body) => {

@@ -147,6 +147,9 @@ fn rewrite_rtcp(packet: rtcp::Packet<'_>, out: &mut Vec<u8>) {
         }),
         Packet::TransportFeedback(feedback) => refeed(feedback, out),
         Packet::CongestionFeedback(feedback) => rereport(feedback, out),
+        Packet::Tmmbr(request) => {
+            assert!(request.limits().all(|limit| limit.overhead < 512));
+        }
         Packet::Remb(remb) => assert!(remb.ssrcs().count() < 256),
         Packet::Other { format, .. } => assert!(format < 32),
     }

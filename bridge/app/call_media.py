@@ -1,0 +1,117 @@
+"""Media of callers: legs of calls beside those of browsers, and what a visit asks of them."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from bridge.app.ports import Clock
+from bridge.app.reception import Prompt
+from media.api import ConsentLost, Digit, Event, KeyFrameWanted
+from media.calls import CallDescription, Calls
+from media.description import LegDescription
+from media.legs import Legs
+from media.sdp import Answer, OfferRoles, SdpError
+from signalling.gateways.interface import MediaRefused
+
+
+class CallLegs:
+    """The `CallMedia` of visits, on the engine."""
+
+    def __init__(self, calls: Calls, clock: Clock) -> None:
+        self._calls = calls
+        self._clock = clock
+
+    def describe(self, leg: int | None, room: int, offer: str | None, seen_at: str) -> tuple[int, str]:
+        """Answer an offer on a leg or on a new one. Raises MediaRefused, EngineError."""
+        if offer is None:
+            return self._calls.offer(leg, room)
+        try:
+            return self._calls.describe(leg, room, offer, seen_at, self._clock.monotonic())
+        except SdpError as error:
+            raise MediaRefused(error.message) from error
+
+    def answered(self, leg: int, description: str, seen_at: str) -> None:
+        """Take the answer to an offer of ours. Raises MediaRefused, EngineError."""
+        try:
+            self._calls.answered(leg, description, seen_at, self._clock.monotonic())
+        except SdpError as error:
+            raise MediaRefused(error.message) from error
+
+    def close(self, leg: int) -> None:
+        """Forget a leg."""
+        self._calls.close(leg)
+
+    def want_key_frame(self, leg: int) -> None:
+        """Pass a wish on that did not come by RTCP."""
+        self._calls.want_key_frame(leg)
+
+    def say(self, leg: int, prompt: Prompt) -> None:
+        """Nothing is heard yet: what is to be said is decided, and there is no voice."""
+
+
+class Callers(Protocol):
+    """Who has to know what comes of calls' legs."""
+
+    def pressed(self, leg: int, key: str) -> None:
+        """A key came as RTP."""
+
+    def key_frame_wanted(self, leg: int) -> None:
+        """One is needed of a peer that heeds no request by RTCP."""
+
+    def silent(self, leg: int) -> None:
+        """Nothing has come from the peer for half a minute."""
+
+
+class EveryLeg:
+    """Legs of browsers and of calls as one: what rooms ask of either."""
+
+    def __init__(self, legs: Legs, calls: Calls, callers: Callable[[], Callers | None]) -> None:
+        """Take both, and where the callers' doors are to be found, once there are any."""
+        self._legs = legs
+        self._calls = calls
+        self._callers = callers
+
+    def open(
+        self, room: int, offer: str, roles: OfferRoles, *, content_slots: int, now: float
+    ) -> tuple[int, Answer]:
+        """A browser's new leg."""
+        return self._legs.open(room, offer, roles, content_slots=content_slots, now=now)
+
+    def restart(self, leg: int, offer: str, roles: OfferRoles, *, content_slots: int) -> Answer | None:
+        """A browser's further offer; a call's leg is never that of a page that has come after it."""
+        if leg in self._calls:
+            return None
+        return self._legs.restart(leg, offer, roles, content_slots=content_slots)
+
+    def description(self, leg: int) -> LegDescription | CallDescription:
+        """What was settled for a leg."""
+        return self._calls.description(leg) if leg in self._calls else self._legs.description(leg)
+
+    def close(self, leg: int) -> None:
+        """Forget a leg."""
+        if leg in self._calls:
+            self._calls.close(leg)
+        else:
+            self._legs.close(leg)
+
+    def shard_of(self, room: int) -> int:
+        """The shard on which a room of this number lives."""
+        return self._legs.shard_of(room)
+
+    def handle_event(self, event: Event, now: float) -> None:
+        """Take one event of the engine."""
+        self._calls.handle_event(event, now)
+        callers = self._callers()
+        if isinstance(event, Digit | KeyFrameWanted):
+            if callers is not None and isinstance(event, Digit):
+                callers.pressed(event.leg, event.key)
+            elif callers is not None:
+                callers.key_frame_wanted(event.leg)
+            return
+        if isinstance(event, ConsentLost) and callers is not None:
+            callers.silent(event.leg)
+        self._legs.handle_event(event, now)
+
+    def handle_timeout(self, now: float) -> None:
+        """Do what is due."""
+        self._legs.handle_timeout(now)
+        self._calls.handle_timeout(now)

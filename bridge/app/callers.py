@@ -1,0 +1,104 @@
+"""Callers: the `Host` of gateways, in terms of rooms, legs and commands.
+
+A call gets a leg whose gate is closed, and whoever is at its end is asked for a PIN. The right one is a knock like
+that of a link: the caller becomes a participant who waits, and from then on the same code as for a page carries
+out what the host decides.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import structlog
+
+from bridge.app.allowance import Allowance
+from bridge.app.service import RoomService
+from bridge.app.visitor import CallerPolicy, CallMedia, Desk, Visitor
+from bridge.rooms.model import RoomNumber
+from signalling.gateways.interface import Call, Caller, Ending, TurnedAway
+
+LOG: Final = structlog.get_logger("bridge.callers")
+# Calls that are at the desk of one room, whose callers nobody knows yet.
+AT_THE_DESK: Final = 10
+CALLS_OF_A_SOURCE: Final = (20, 3.0)
+PINS_OF_A_SOURCE: Final = (9, 60.0)
+# Wrong PINs at one room from all the world: a million of them take two years.
+WRONG_PINS_AT_A_ROOM: Final = (10, 60.0)
+
+
+class CallerDoor:
+    """All calls of one gateway; a `Host`."""
+
+    def __init__(
+        self,
+        service: RoomService,
+        media: CallMedia,
+        policy: CallerPolicy,
+        later: Callable[[float, Callable[[], Awaitable[object]]], None],
+    ) -> None:
+        """Take the use cases; `later(seconds, make)` runs the awaitable that `make` gives after that time."""
+        self._desk = Desk(
+            service, media, policy, later, Allowance(*PINS_OF_A_SOURCE), Allowance(*WRONG_PINS_AT_A_ROOM)
+        )
+        self._calls_of_source = Allowance(*CALLS_OF_A_SOURCE)
+        self._visits: set[Visitor] = set()
+        self._draining = False
+
+    async def arrive(self, caller: Caller, call: Call) -> Visitor:
+        """Bring a caller to the desk of the room. Raises TurnedAway."""
+        if self._draining:
+            raise self._turned_away(Ending.STOPPING)
+        if not self._calls_of_source.take(caller.source, self._desk.now()):
+            raise self._turned_away(Ending.TOO_MANY)
+        live = await self._desk.service.find_called(RoomNumber(caller.number))
+        if live is None:
+            raise self._turned_away(Ending.NO_ROOM)
+        if sum(one.live is live and one.at_the_desk for one in self._visits) >= AT_THE_DESK:
+            raise self._turned_away(Ending.TOO_MANY)
+        visit = Visitor(self._desk, live, caller, call, self._visits.discard)
+        self._visits.add(visit)
+        return visit
+
+    def _turned_away(self, why: Ending) -> TurnedAway:
+        self._desk.count(why.value)
+        return TurnedAway(why)
+
+    def report(self, error: Exception) -> None:
+        """Log and count what went wrong with one call."""
+        LOG.error("call_failed", error=type(error).__name__, exc_info=error)
+        self._desk.count(Ending.FAILED.value)
+
+    def count(self, what: str) -> None:
+        """Count something of the gateway's."""
+        self._desk.service.outside.counts.inc("gateways", what)
+
+    def drain(self) -> None:
+        """Take no new calls."""
+        self._draining = True
+
+    def lose_all(self) -> None:
+        """Take all calls for lost: the gateway has failed."""
+        for visit in list(self._visits):
+            visit.ended(lost=True)
+
+    def __len__(self) -> int:
+        """How many calls there are."""
+        return len(self._visits)
+
+    def pressed(self, leg: int, key: str) -> None:
+        """Take a key that came as RTP."""
+        if (visit := self._at(leg)) is not None:
+            visit.pressed(key)
+
+    def key_frame_wanted(self, leg: int) -> None:
+        """Have the peer asked in its protocol's own way."""
+        if (visit := self._at(leg)) is not None:
+            visit.want_key_frame()
+
+    def silent(self, leg: int) -> None:
+        """Take a call for lost of which nothing is heard."""
+        if (visit := self._at(leg)) is not None:
+            self._desk.count("silent")
+            visit.silent()
+
+    def _at(self, leg: int) -> Visitor | None:
+        return next((visit for visit in self._visits if visit.leg == leg), None)

@@ -1,0 +1,130 @@
+"""What a caller goes through between the ringing and the waiting room: a PIN by keypad, three tries. Pure.
+
+`press` and `timeout` give what is to be done; `told` takes what came of a try. Times in seconds of a clock that
+does not go back.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+from signalling.gateways.interface import Ending
+
+TRIES: Final = 3
+SHORTEST: Final = 4
+LONGEST: Final = 12
+# A key more seldom than that is the end of a PIN, for those who do not know of `#`.
+PAUSE_S: Final = 4.0
+# Without a key for so long the question is asked again, so often.
+PATIENCE_S: Final = 20.0
+ASKED: Final = 3
+
+
+class Prompt(StrEnum):
+    """What a caller is told, by voice and on the picture."""
+
+    ENTER_PIN = "enter_pin"
+    PIN_WRONG = "pin_wrong"
+    WAITING = "waiting"
+    ADMITTED = "admitted"
+    WAITING_AGAIN = "waiting_again"
+    REFUSED = "refused"
+    REMOVED = "removed"
+    ENDED = "ended"
+    GOODBYE = "goodbye"
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """Tell the caller something."""
+
+    prompt: Prompt
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """Come to the door with this PIN, then call `told`. No further try comes before that."""
+
+    pin: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """End the call."""
+
+    why: Ending
+
+
+Step = Say | Try | GiveUp
+
+
+@dataclass(slots=True)
+class Reception:
+    """One caller at the desk."""
+
+    _keys: str = field(default="", repr=False)
+    _wrong: int = 0
+    _asked: int = 0
+    _trying: bool = False
+    _over: bool = False
+    _due: float | None = None
+
+    def greet(self, now: float) -> list[Step]:
+        """Begin, or ask again."""
+        self._asked += 1
+        self._due = now + PATIENCE_S
+        return [Say(Prompt.ENTER_PIN)]
+
+    def press(self, key: str, now: float) -> list[Step]:
+        """Take a key. `#` ends a PIN, `*` begins it anew; while a try is under way, keys are passed over."""
+        if self._over or self._trying:
+            return []
+        self._asked = 1
+        self._due = now + PAUSE_S
+        if key == "*":
+            self._keys = ""
+        elif key == "#":
+            return self._enter(now)
+        elif key.isascii() and key.isdigit() and len(key) == 1:
+            self._keys += key
+            if len(self._keys) == LONGEST:
+                return self._enter(now)
+        return []
+
+    def next_timeout(self) -> float | None:
+        """When `timeout` has something to do."""
+        return None if self._over or self._trying else self._due
+
+    def timeout(self, now: float) -> list[Step]:
+        """Do what is due."""
+        due = self.next_timeout()
+        if due is None or now < due:
+            return []
+        if len(self._keys) >= SHORTEST:
+            return self._enter(now)
+        self._keys = ""
+        return self.greet(now) if self._asked < ASKED else self._give_up(Ending.NO_PIN)
+
+    def told(self, *, right: bool, now: float) -> list[Step]:
+        """Take what came of a try."""
+        self._trying = False
+        if right:
+            self._over = True
+            return []
+        self._wrong += 1
+        if self._wrong == TRIES:
+            return self._give_up(Ending.WRONG_PIN)
+        self._asked, self._due = 1, now + PATIENCE_S
+        return [Say(Prompt.PIN_WRONG)]
+
+    def _enter(self, now: float) -> list[Step]:
+        pin, self._keys = self._keys, ""
+        if not pin:
+            self._due = now + PATIENCE_S
+            return []
+        self._trying = True
+        return [Try(pin)]
+
+    def _give_up(self, why: Ending) -> list[Step]:
+        self._over = True
+        return [Say(Prompt.GOODBYE), GiveUp(why)]

@@ -1,0 +1,346 @@
+"""One call: first at the desk, where it is asked for a PIN, then a participant's connection."""
+
+import secrets
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from bridge.app.allowance import Allowance
+from bridge.app.live import LiveRoom, MediaLeg, Seated
+from bridge.app.ports import Pins
+from bridge.app.reception import GiveUp, Prompt, Reception, Say, Step, Try
+from bridge.app.service import RoomService
+from bridge.rooms import commands as c
+from bridge.rooms import events as ev
+from bridge.rooms.model import ByParticipant, ConnectionId, Line, ParticipantId, PinDigest, ResumeHash
+from signalling import messages as m
+from signalling.errors import Code, Rejected
+from signalling.gateways.interface import Call, Caller, Ending, MediaRefused
+
+ID_BYTES: Final = 9
+CONNECTION_BITS: Final = 53
+RETRY_S: Final = 8.0
+# So long is listened to why a call ends, before it does.
+FAREWELL_S: Final = 5.0
+
+_ENDINGS: Final = {
+    Code.LINK_USED: Ending.NO_PLACE,
+    Code.LINK_EXPIRED: Ending.TURNED_AWAY,
+    Code.LINK_BLOCKED: Ending.TURNED_AWAY,
+    Code.ROOM_LOCKED: Ending.NO_PLACE,
+    Code.ROOM_FULL: Ending.NO_PLACE,
+    Code.ROOM_ENDED: Ending.ROOM_ENDED,
+    Code.REMOVED: Ending.REMOVED,
+    Code.REFUSED: Ending.TURNED_AWAY,
+    Code.ENDED: Ending.ROOM_ENDED,
+    Code.REPLACED: Ending.REPLACED,
+    Code.RESTARTING: Ending.STOPPING,
+}
+_FAREWELLS: Final = {
+    Code.REMOVED: Prompt.REMOVED,
+    Code.REFUSED: Prompt.REFUSED,
+    Code.ENDED: Prompt.ENDED,
+}
+
+
+class CallMedia(Protocol):
+    """Legs of calls, and what is said on them."""
+
+    def describe(self, leg: int | None, room: int, offer: str | None, seen_at: str) -> tuple[int, str]:
+        """Answer an offer, or make one, on a leg or on a new one with its gate closed. Raises MediaRefused.
+
+        `seen_at` is the address from which the caller's signalling comes.
+        """
+
+    def answered(self, leg: int, description: str, seen_at: str) -> None:
+        """Take the answer to an offer of ours. Raises MediaRefused."""
+
+    def close(self, leg: int) -> None:
+        """Forget a leg."""
+
+    def want_key_frame(self, leg: int) -> None:
+        """Have the source of what the leg is sent begin anew."""
+
+    def say(self, leg: int, prompt: Prompt) -> None:
+        """Let the caller hear and see it, whether or not the gate is open; it is of nobody's sending."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallerPolicy:
+    """What is the same for every caller."""
+
+    pins: Pins
+    new_secret: Callable[[], str]
+    hash_secret: Callable[[str], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What all visits share. `later(seconds, make)` runs the awaitable that `make` gives after that time."""
+
+    service: RoomService
+    media: CallMedia
+    policy: CallerPolicy
+    later: Callable[[float, Callable[[], Awaitable[object]]], None]
+    pins_of_source: Allowance
+    wrong_at_room: Allowance
+
+    def now(self) -> float:
+        """The time."""
+        return self.service.outside.clock.monotonic()
+
+    def count(self, code: str) -> None:
+        """Count how a call went."""
+        self.service.outside.counts.inc("calls", code)
+
+
+class Visitor:
+    """A `Visit` for the gateway, and from the right PIN on a `Connection` for the room."""
+
+    def __init__(
+        self, desk: Desk, live: LiveRoom, caller: Caller, call: Call, forget: Callable[["Visitor"], None]
+    ) -> None:
+        self.live = live
+        self.leg: int | None = None
+        self._desk = desk
+        self._caller = caller
+        self._call = call
+        self._forget = forget
+        self._room = live.number
+        self._id = ConnectionId(secrets.randbits(CONNECTION_BITS))
+        self._who: ParticipantId | None = None
+        self._place: m.Place | None = None
+        self._reception = Reception()
+        self._parting = False
+        self._over = False
+
+    @property
+    def at_the_desk(self) -> bool:
+        """Whether nobody knows yet who this is."""
+        return self._who is None
+
+    # As a visit.
+
+    def describe(self, offer: str | None) -> str:
+        """Settle media, on the leg that there is or on a first one. Raises MediaRefused."""
+        if self._over:
+            raise MediaRefused("the call is over")
+        leg, description = self._desk.media.describe(self.leg, self._room, offer, self._caller.source)
+        self._use(leg)
+        return description
+
+    def answered(self, description: str) -> None:
+        """Take the answer to an offer of ours. Raises MediaRefused."""
+        if self.leg is not None and not self._over:
+            self._desk.media.answered(self.leg, description, self._caller.source)
+            self._bring_in_line()
+
+    def want_key_frame(self) -> None:
+        """Ask the peer, in its protocol's own way."""
+        if not self._over:
+            self._call.want_key_frame()
+
+    def silent(self) -> None:
+        """Hang up: nothing comes from the peer any more, whatever its signalling says."""
+        if self._over:
+            return
+        self.ended(lost=True)
+        self._call.hang_up(Ending.FAILED)
+
+    def declined(self) -> None:
+        """Keep what was agreed before."""
+        self._desk.count("offer_declined")
+
+    def established(self) -> None:
+        """Ask for the PIN."""
+        if self.at_the_desk and not self._over:
+            self._go(self._reception.greet(self._desk.now()))
+
+    def pressed(self, key: str) -> None:
+        """Take a key of the PIN; in the room, keys mean nothing."""
+        if self.at_the_desk and not self._over:
+            self._go(self._reception.press(key, self._desk.now()))
+
+    def held(self, *, held: bool) -> None:
+        """Count it: what the peer then wants to be sent, which is nothing, stands in its description."""
+        self._desk.count("held" if held else "resumed")
+
+    def wants_key_frame(self) -> None:
+        """Pass it on."""
+        if self.leg is not None and not self._over:
+            self._desk.media.want_key_frame(self.leg)
+
+    def ended(self, *, lost: bool) -> None:
+        """Leave the room, or be away from it."""
+        if self._finish() and self._who is not None:
+            self._desk.later(0, lambda: self._go_out(lost=lost))
+
+    # As a participant's connection.
+
+    def send(self, message: m.ServerMessage) -> None:
+        """Tell the caller what has changed for them; a call has no page for the rest."""
+        if not isinstance(message, m.Roster) or self._over:
+            return
+        place = next((person.place for person in message.people if person.you), None)
+        if place is not None and place is not self._place:
+            again = self._place is m.Place.ADMITTED
+            self._place = place
+            waiting = Prompt.WAITING_AGAIN if again else Prompt.WAITING
+            self._say(Prompt.ADMITTED if place is m.Place.ADMITTED else waiting)
+
+    def close(self, code: Code, message: str | None = None) -> None:
+        """Hang up."""
+        del message
+        why = _ENDINGS.get(code, Ending.FAILED)
+        if code not in _FAREWELLS:
+            self._hang_up(why)
+        elif not self._parting:
+            self._parting = True
+            self._say(_FAREWELLS[code])
+            self._desk.later(FAREWELL_S, lambda: self._hang_up_later(why))
+
+    # At the desk.
+
+    def _go(self, steps: Sequence[Step]) -> None:
+        for step in steps:
+            match step:
+                case Say(prompt):
+                    self._say(prompt)
+                case Try(pin):
+                    self._desk.later(0, lambda pin=pin: self._try(pin))  # type: ignore[misc]
+                case GiveUp(why):
+                    self._hang_up(why)
+        self._wait()
+
+    def _wait(self) -> None:
+        """Look again when the caller's time is up; of two that look, the earlier one finds nothing to do."""
+        due = self._reception.next_timeout()
+        if due is not None and not self._over:
+            self._desk.later(max(0.0, due - self._desk.now()), self._look)
+
+    async def _look(self) -> None:
+        if not self._over:
+            self._go(self._reception.timeout(self._desk.now()))
+
+    async def _try(self, pin: str) -> None:
+        try:
+            right = await self._enter(pin)
+        except Rejected as error:
+            self._desk.count(error.code.value)
+            self._hang_up(_ENDINGS.get(error.code, Ending.FAILED))
+            return
+        except Exception:
+            self._hang_up(Ending.FAILED)
+            raise
+        self._go(self._reception.told(right=right, now=self._desk.now()))
+
+    async def _enter(self, pin: str) -> bool:
+        """Come to the door; whether the PIN was right. Raises Rejected where that is not the question."""
+        if self._room != self.live.number:
+            # The room's media began anew, and this call's leg went with the old ones.
+            raise Rejected(Code.RESTARTING)
+        now, room = self._desk.now(), self.live.room.id
+        if not self._desk.pins_of_source.take(self._caller.source, now):
+            raise Rejected(Code.TOO_MANY)
+        if not self._desk.wrong_at_room.has(room, now):
+            raise Rejected(Code.TOO_MANY)
+        policy = self._desk.policy
+        command = c.Call(
+            pins=frozenset(PinDigest(digest) for digest in policy.pins.digests(room, pin)),
+            line=Line(self._caller.line.value),
+            connection=self._id,
+            new_participant=ParticipantId(f"p_{secrets.token_urlsafe(ID_BYTES)}"),
+            # Nobody has the secret: no page can come back to the place of who called first.
+            new_resume_hash=ResumeHash(policy.hash_secret(policy.new_secret())),
+        )
+        try:
+            await self._desk.service.act(self.live, command, self._sit_down)
+        except Rejected as error:
+            if error.code is not Code.PIN_WRONG:
+                raise
+            self._desk.wrong_at_room.take(room, now)
+            self._desk.count(error.code.value)
+            return False
+        return True
+
+    def _sit_down(self, live: LiveRoom, events: Sequence[ev.Event]) -> None:
+        """Take the place, before the roster goes out."""
+        entered = (ev.Arrived, ev.HostEntered, ev.Reconnected)
+        self._who = next(event.participant for event in events if isinstance(event, entered))
+        before = live.seats.get(self._who)
+        live.seats[self._who] = Seated(self._id, self)
+        if before is not None:
+            before.connection.close(Code.REPLACED)
+        if self.leg is not None:
+            self._use(self.leg)
+        if self._over:
+            # Hung up while the PIN was looked at.
+            self._desk.later(0, lambda: self._go_out(lost=False))
+
+    def _use(self, leg: int) -> None:
+        """Let the participant's media be on this leg."""
+        before, self.leg = self.leg, leg
+        if self._who is None or self._over:
+            if before is not None and before != leg:
+                self._desk.media.close(before)
+            return
+        known = self.live.legs.get(self._who)
+        if known is None or known.leg != leg:
+            self.live.legs[self._who] = MediaLeg(leg, lingers=True)
+            if known is not None:
+                # A page's of before the call, or the call's own of before its media changed.
+                self._desk.service.outside.legs.close(known.leg)
+        self._bring_in_line()
+
+    def _bring_in_line(self) -> None:
+        if self._who is not None:
+            self._desk.service.bring_in_line(self.live)
+            self._desk.service.tell(self.live)
+
+    # Going.
+
+    def _say(self, prompt: Prompt) -> None:
+        if self.leg is not None and not self._over:
+            self._desk.media.say(self.leg, prompt)
+
+    def _hang_up(self, why: Ending) -> None:
+        if self._finish():
+            self._desk.count(why.value)
+            self._call.hang_up(why)
+
+    async def _hang_up_later(self, why: Ending) -> None:
+        self._hang_up(why)
+
+    def _finish(self) -> bool:
+        """Be over; whether it was not before. The leg of one who has a place goes with it."""
+        if self._over:
+            return False
+        self._over = True
+        self._forget(self)
+        if self.leg is not None:
+            owner = self.live.owner_of(self.leg)
+            if owner is None:
+                self._desk.media.close(self.leg)
+            else:
+                self.live.legs[owner].lingers = False
+        return True
+
+    async def _go_out(self, *, lost: bool) -> None:
+        """Put on record that the call is over; until that has worked, the gate stays as it is."""
+        who = self._who
+        if who is None or self.live.room.ended:
+            return
+        command: c.Command = (
+            c.Disconnect(participant=who, connection=self._id)
+            if lost
+            else c.Leave(by=ByParticipant(who), connection=self._id)
+        )
+        try:
+            await self._desk.service.act(self.live, command)
+        except Exception:
+            self._desk.later(RETRY_S, lambda: self._go_out(lost=lost))
+            raise
+        # Not before: an empty seat is taken for a lost connection, and would keep the place of who has left.
+        seated = self.live.seats.get(who)
+        if seated is not None and seated.id == self._id:
+            del self.live.seats[who]

@@ -1,0 +1,173 @@
+//! Legs without ICE, as SIP and H.323 bring them (RFC 3264): each media line has ports, an address and keys of its own.
+//!
+//! The rest of the core knows nothing of lines. To it each line is a leg that has one address and one pair of keys, and
+//! the lines of a leg are legs of one name: what is asked of the name is done to each (`control.rs`), what is asked of a
+//! source or a slot is done on the line that has it, and a snapshot adds them up. Packets come in on a port of the line's
+//! own instead of on the one that all others share (`ingress.rs`), which names the line; who sent them is
+//! `whereabouts.rs`.
+
+pub mod api;
+mod control;
+pub mod digits;
+mod feedback;
+mod ingress;
+pub mod rate;
+mod rows;
+pub mod whereabouts;
+
+pub use rows::{Cipher, LineRow};
+
+use crate::api::Kind;
+use crate::leg::Leg;
+use crate::outbox::Way;
+use crate::time::Micros;
+use api::{LinePorts, LineSpec, Protection, Remote};
+use digits::Digits;
+use engine_wire::demux::Class;
+use feedback::Asking;
+use rate::LineRate;
+use std::net::SocketAddr;
+use whereabouts::{Proof, Whereabouts};
+
+/// Lines that a leg may have: sound, two of pictures, and one to spare. Others have no media for the engine.
+pub const MOST_LINES: usize = 4;
+
+/// A peer that says nothing on any of its lines for so long is gone; what is sent to it may reach somebody who never asked
+/// for it.
+pub const SILENCE: Micros = Micros::from_secs(30);
+
+/// Which of a line's ports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// That of RTP, and of RTCP where it is multiplexed.
+    Rtp,
+    /// That of RTCP alone.
+    Rtcp,
+}
+
+/// What a leg has more when it is a line.
+#[derive(Debug)]
+pub struct Line {
+    /// Its place among the lines of the leg.
+    pub number: u8,
+    /// Our ports.
+    pub ports: LinePorts,
+    /// Where RTP comes from and goes to.
+    pub rtp: Whereabouts,
+    /// The same of RTCP, where that has a port of its own.
+    pub rtcp: Option<Whereabouts>,
+    /// Keys come by a handshake on the line.
+    pub by_handshake: bool,
+    /// Where the last datagram of the handshake came from.
+    pub(crate) handshake_from: Option<SocketAddr>,
+    /// Datagrams from addresses that are not the peer's.
+    pub wrong_source: u64,
+    /// Packets that came to the port of the other kind, or are of none.
+    pub misplaced: u64,
+    /// Nothing was heard for so long that nothing is sent.
+    pub(crate) is_silent: bool,
+    /// Keys that are pressed there.
+    pub(crate) digits: Digits,
+    /// How its peer is asked, and what it asks.
+    pub(crate) asking: Asking,
+    /// What it may be sent, where it takes pictures.
+    pub(crate) rate: Option<LineRate>,
+    /// When its description came.
+    pub(crate) since: Micros,
+}
+
+impl Line {
+    /// A line of which nothing has been heard.
+    pub fn new(now: Micros, number: u8, spec: &LineSpec) -> Self {
+        let Remote { rtp, learn, .. } = spec.remote;
+        let takes_pictures = spec.slots.iter().any(|slot| slot.kind == Kind::Video);
+        let rtcp = spec.ports.rtcp.map(|_| of_rtcp(&spec.remote));
+        Self {
+            number,
+            ports: spec.ports,
+            rtp: Whereabouts::new(now, rtp, learn),
+            rtcp: rtcp.map(|address| Whereabouts::new(now, address, learn)),
+            by_handshake: spec.protection == Protection::Dtls,
+            handshake_from: None,
+            wrong_source: 0,
+            misplaced: 0,
+            is_silent: false,
+            digits: Digits::default(),
+            asking: Asking::new(spec),
+            rate: takes_pictures.then(|| LineRate::new(now, spec.max_bitrate)),
+            since: now,
+        }
+    }
+
+    /// Heeds where a further description says that the peer is.
+    pub(crate) fn announce(&mut self, now: Micros, remote: &Remote) {
+        self.rtp.announce(now, remote.rtp, remote.learn);
+        if let Some(rtcp) = &mut self.rtcp {
+            rtcp.announce(now, of_rtcp(remote), remote.learn);
+        }
+        (self.since, self.is_silent) = (now, false);
+    }
+
+    fn whereabouts(&mut self, side: Side) -> &mut Whereabouts {
+        match (side, &mut self.rtcp) {
+            (Side::Rtcp, Some(rtcp)) => rtcp,
+            _ => &mut self.rtp,
+        }
+    }
+
+    /// Whether a datagram is to be looked at; one that is not is counted. Where nothing but its address speaks for it, only
+    /// RTP shows where the peer is, and its reports come from the same host: a report is too easily made up.
+    pub(crate) fn may_come(
+        &mut self,
+        now: Micros,
+        (side, from): (Side, SocketAddr),
+        (class, proof): (Class, Proof),
+    ) -> bool {
+        let host = self.rtp.found_at().filter(|_| side == Side::Rtcp);
+        let whereabouts = self.whereabouts(side);
+        let may_be = class != Class::Rtcp
+            || proof == Proof::Keys
+            || from == whereabouts.to()
+            || host == Some(from.ip());
+        let may = may_be && whereabouts.may_come(now, from, proof);
+        self.wrong_source += u64::from(!may);
+        may
+    }
+
+    /// A genuine packet has come from there. True when the line was not heard of before, or not there.
+    pub(crate) fn came_from(&mut self, side: Side, from: SocketAddr) -> bool {
+        let is_news = self.whereabouts(side).came_from(from);
+        let was_silent = std::mem::take(&mut self.is_silent);
+        is_news || was_silent
+    }
+
+    /// Whether anything genuine has come.
+    pub fn is_found(&self) -> bool {
+        self.rtp.is_found() || self.rtcp.as_ref().is_some_and(Whereabouts::is_found)
+    }
+
+    /// The way of RTCP beside that of RTP.
+    pub(crate) fn rtcp_way(&self, rtp: Way) -> Way {
+        let own = self.rtcp.as_ref().zip(self.ports.rtcp);
+        own.map_or(rtp, |(rtcp, port)| Way {
+            to: rtcp.to(),
+            port,
+        })
+    }
+}
+
+fn of_rtcp(remote: &Remote) -> SocketAddr {
+    let next = || SocketAddr::new(remote.rtp.ip(), remote.rtp.port().saturating_add(1));
+    remote.rtcp.unwrap_or_else(next)
+}
+
+impl Leg {
+    /// What a packet on this line shows of its sender.
+    pub(crate) fn proof(&self) -> Proof {
+        let keys = self.inbound.as_ref().map(engine_srtp::Inbound::profile);
+        match keys {
+            Some(profile) if profile.protects() => Proof::Keys,
+            _ => Proof::Address,
+        }
+    }
+}

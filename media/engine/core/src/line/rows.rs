@@ -1,0 +1,102 @@
+//! What a snapshot tells of lines.
+
+use crate::leg::Leg;
+use crate::row;
+use crate::shard::Shard;
+use crate::stats::LegRow;
+use engine_srtp::Profile;
+
+/// How packets of one direction are protected; the numbers rise with the strength.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u64)]
+#[allow(missing_docs)]
+pub enum Cipher {
+    NotYet = 0,
+    Plain = 1,
+    AesCm128HmacSha1_32 = 2,
+    AesCm128HmacSha1_80 = 3,
+    AeadAes128Gcm = 4,
+    AeadAes256Gcm = 5,
+}
+
+impl From<Option<Profile>> for Cipher {
+    fn from(profile: Option<Profile>) -> Self {
+        match profile {
+            None => Self::NotYet,
+            Some(Profile::Plain) => Self::Plain,
+            Some(Profile::AesCm128HmacSha1_32) => Self::AesCm128HmacSha1_32,
+            Some(Profile::AesCm128HmacSha1_80) => Self::AesCm128HmacSha1_80,
+            Some(Profile::AeadAes128Gcm) => Self::AeadAes128Gcm,
+            Some(Profile::AeadAes256Gcm) => Self::AeadAes256Gcm,
+        }
+    }
+}
+
+row! {
+    /// One line of a leg without ICE.
+    LineRow {
+        /// Leg id.
+        leg,
+        /// Place of the line in the leg.
+        line,
+        /// What protects packets from the peer: 0 nothing yet, 1 nothing (plain RTP), 2 AES_CM_128_HMAC_SHA1_32,
+        /// 3 AES_CM_128_HMAC_SHA1_80, 4 AEAD_AES_128_GCM, 5 AEAD_AES_256_GCM.
+        cipher_in,
+        /// What protects packets to it.
+        cipher_out,
+        /// 1 when something genuine has come, and nothing has been missed for too long.
+        found,
+        /// Datagrams from addresses that are not the peer's.
+        wrong_source,
+        /// Datagrams that have no place on their port: of another kind, or of no payload type of the line.
+        misplaced,
+    }
+}
+
+impl Shard {
+    /// The row of a leg, in which all of its lines are added up; `None` for a line that is not the first.
+    pub(crate) fn leg_row(&self, leg: &Leg) -> Option<LegRow> {
+        let Some(line) = leg.line.as_deref() else {
+            return Some(leg.snapshot());
+        };
+        let others = self.lines.get(&leg.id).filter(|_| line.number == 0)?;
+        let others = others.iter().skip(1).filter_map(|index| self.leg(*index));
+        Some(others.fold(leg.snapshot(), |row, other| row.with(&other.snapshot())))
+    }
+}
+
+impl LegRow {
+    /// One row for two lines. Counters are added; what is a state is as good as that of the worse line, but one line that
+    /// works is a connection.
+    fn with(mut self, other: &Self) -> Self {
+        let one = self;
+        self.add(other);
+        (self.leg, self.room, self.gate_open) = (one.leg, one.room, one.gate_open);
+        self.connected = one.connected.max(other.connected);
+        self.secured = one.secured.min(other.secured);
+        self.rtt_us = one.rtt_us.max(other.rtt_us);
+        self.last_in_us = one.last_in_us.max(other.last_in_us);
+        self.last_out_us = one.last_out_us.max(other.last_out_us);
+        self.gate_opened_us = one.gate_opened_us;
+        self.link_queue_us = one.link_queue_us.max(other.link_queue_us);
+        self.link_loss_ppm = one.link_loss_ppm.max(other.link_loss_ppm);
+        self
+    }
+}
+
+impl Leg {
+    pub(crate) fn line_row(&self) -> Option<LineRow> {
+        let line = self.line.as_deref()?;
+        let inbound = self.inbound.as_ref().map(engine_srtp::Inbound::profile);
+        let outbound = self.outbound.as_ref().map(engine_srtp::Outbound::profile);
+        Some(LineRow {
+            leg: self.id.0,
+            line: line.number.into(),
+            cipher_in: Cipher::from(inbound) as u64,
+            cipher_out: Cipher::from(outbound) as u64,
+            found: u64::from(line.is_found() && !line.is_silent),
+            wrong_source: line.wrong_source,
+            misplaced: line.misplaced,
+        })
+    }
+}

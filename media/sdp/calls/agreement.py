@@ -1,0 +1,181 @@
+"""Which m-lines of a call are taken, as what, and how each is protected."""
+
+import base64
+import binascii
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Final
+
+from media.description import CAMERA, MIC
+from media.lines import Feedback, Plain, Remote
+from media.sdp.calls.crypto import Crypto, best
+from media.sdp.calls.reader import CallLine, CallOffer
+from media.sdp.codecs import Agreed, Capabilities, agree
+from media.sdp.errors import SdpError
+from media.sdp.offer import Direction, Fingerprint, MediaLine
+
+KEYED_BY_DTLS: Final = frozenset({"UDP/TLS/RTP/SAVP", "UDP/TLS/RTP/SAVPF"})
+SECURED: Final = frozenset({"RTP/SAVP", "RTP/SAVPF"})
+OPEN: Final = frozenset({"RTP/AVP", "RTP/AVPF"})
+MOST_SETS: Final = 8
+LARGEST_SET: Final = 512
+TMMBR: Final = "ccm tmmbr"
+SLIDES: Final = frozenset({"slides", "alt"})
+
+
+@dataclass(frozen=True, slots=True)
+class CallPolicy:
+    """What calls may have. `allow_plain` takes lines that nothing protects."""
+
+    capabilities: Capabilities
+    allow_plain: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ByDtls:
+    """Keys come by a handshake with whoever has one of these certificates."""
+
+    fingerprints: tuple[Fingerprint, ...]
+
+
+Protection = Plain | Crypto | ByDtls
+
+
+@dataclass(frozen=True, slots=True)
+class LineAgreement:
+    """One m-line that is taken. `number` is its place in the description, `source` what the peer sends on it."""
+
+    number: int
+    line: CallLine
+    source: int
+    agreed: tuple[Agreed, ...]
+    protection: Protection
+    remote: Remote = field(repr=False)
+    feedback: Feedback
+    parameter_sets: tuple[bytes, ...]
+
+    @property
+    def sends(self) -> bool:
+        """Whether the peer sends now."""
+        return self.line.direction in ("sendrecv", "sendonly")
+
+    @property
+    def receives(self) -> bool:
+        """Whether the peer wants to be sent something now: on hold it does not."""
+        return self.line.host is not None and self.line.direction in ("sendrecv", "recvonly")
+
+    @property
+    def direction(self) -> Direction:
+        """What the answer says, as seen from here."""
+        match self.sends, self.receives:
+            case True, True:
+                return "sendrecv"
+            case True, False:
+                return "recvonly"
+            case False, True:
+                return "sendonly"
+        return "inactive"
+
+
+def agree_lines(offer: CallOffer, policy: CallPolicy, seen_at: str) -> tuple[LineAgreement, ...]:
+    """Take what can be used: one m-line of sound, one of the main picture. Raises SdpError where there is none.
+
+    `seen_at` is the address from which the peer's signalling comes: where media are announced elsewhere, there may
+    be a translator in between.
+    """
+    taken: dict[int, LineAgreement] = {}
+    for number, line in enumerate(offer.lines):
+        source = _source(line)
+        if source is None or source in taken:
+            continue
+        agreement = _agree(number, line, source, policy, seen_at)
+        if agreement is not None:
+            taken[source] = agreement
+    if not taken:
+        raise SdpError("sdp_unusable", "No m-line has a codec and a protection that the bridge can use.")
+    return tuple(sorted(taken.values(), key=lambda one: one.number))
+
+
+def _source(line: CallLine) -> int | None:
+    if line.port == 0 or line.content in SLIDES:
+        return None
+    return {"audio": MIC, "video": CAMERA}.get(line.kind)
+
+
+def _agree(number: int, line: CallLine, source: int, policy: CallPolicy, seen_at: str) -> LineAgreement | None:
+    protection = _protection(line, policy)
+    agreed = agree(_as_media_line(line), policy.capabilities, transport_cc=False)
+    if protection is None or not agreed:
+        return None
+    return LineAgreement(
+        number=number,
+        line=line,
+        source=source,
+        agreed=agreed,
+        protection=protection,
+        remote=_remote(line, seen_at),
+        feedback=_feedback(line, agreed),
+        parameter_sets=_parameter_sets(line, agreed),
+    )
+
+
+def _feedback(line: CallLine, agreed: tuple[Agreed, ...]) -> Feedback:
+    """What the peer heeds for the formats that are taken."""
+    taken = {item.format.pt for item in agreed}
+    offered = {one for codec in line.codecs if codec.pt in taken for one in codec.feedback}
+    return Feedback(pli="nack pli" in offered, fir="ccm fir" in offered, tmmbr=TMMBR in offered)
+
+
+def _parameter_sets(line: CallLine, agreed: tuple[Agreed, ...]) -> tuple[bytes, ...]:
+    """What a peer tells of its H.264 beside its pictures (RFC 6184 section 8.1), as far as it can be read."""
+    taken = {item.format.pt for item in agreed if item.format.codec == "h264"}
+    texts = [codec.parameters.get("sprop-parameter-sets", "") for codec in line.codecs if codec.pt in taken]
+    sets = []
+    for text in [one for listed in texts for one in listed.split(",")][:MOST_SETS]:
+        with suppress(binascii.Error, ValueError):
+            sets.append(base64.b64decode(text, validate=True))
+    return tuple(one for one in dict.fromkeys(sets) if 0 < len(one) <= LARGEST_SET)
+
+
+def _protection(line: CallLine, policy: CallPolicy) -> Protection | None:
+    """The best that the line offers. Best effort, RTP/AVP with keys beside it, is taken at its better word."""
+    offered = best(line.cryptos)
+    if line.profile in KEYED_BY_DTLS or (line.profile in SECURED and offered is None):
+        # Answered as the passive end, so that one that wants to be that itself has nobody to talk to.
+        usable = line.fingerprints and line.setup in ("actpass", "active")
+        return ByDtls(line.fingerprints) if usable else None
+    if line.profile in SECURED or (line.profile in OPEN and offered is not None):
+        return offered
+    return Plain() if line.profile in OPEN and policy.allow_plain else None
+
+
+def _remote(line: CallLine, seen_at: str) -> Remote:
+    host = line.host or seen_at
+    rtcp = None
+    if line.rtcp is not None:
+        rtcp = _place(line.rtcp[0] or host, line.rtcp[1])
+    return Remote(rtp=_place(host, line.port), rtcp=rtcp, learn=host != seen_at)
+
+
+def _place(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _as_media_line(line: CallLine) -> MediaLine:
+    """The line as the choice of formats sees it: without what only browsers have."""
+    return MediaLine(
+        kind=line.kind,
+        profile=line.profile,
+        formats=line.formats,
+        mid=None,
+        usable=True,
+        direction=line.direction,
+        codecs=line.codecs,
+        extensions={},
+        one_way={},
+        encodings=(),
+        ssrc=None,
+        rtx_ssrc=None,
+        rtcp_rsize=False,
+        max_ptime_ms=line.max_ptime_ms,
+    )

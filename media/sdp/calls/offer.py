@@ -1,0 +1,56 @@
+"""Writes the offer to a peer that wants one: what the bridge would take of anybody's."""
+
+import ipaddress
+from collections.abc import Iterator
+from typing import Final
+
+from media.sdp.calls.answer import Written
+from media.sdp.calls.crypto import Crypto
+
+# Payload types of our own choice. H.264 comes first: room systems have no VP8, and what has both takes either.
+SOUND: Final = (
+    "a=rtpmap:96 opus/48000/2",
+    "a=fmtp:96 useinbandfec=1",
+    "a=rtpmap:101 telephone-event/8000",
+    "a=fmtp:101 0-15",
+)
+PICTURES: Final = (
+    "a=rtpmap:97 H264/90000",
+    "a=fmtp:97 packetization-mode=1;profile-level-id=42e01f",
+    "a=rtpmap:98 H264/90000",
+    "a=fmtp:98 packetization-mode=0;profile-level-id=42e01f",
+    "a=rtpmap:99 VP8/90000",
+    "a=rtcp-fb:* nack",
+    "a=rtcp-fb:* nack pli",
+    "a=rtcp-fb:* ccm fir",
+    "a=rtcp-fb:* ccm tmmbr",
+)
+LINES: Final = (("audio", "96 101", SOUND), ("video", "97 98 99", PICTURES))
+
+
+def offer(
+    ports: tuple[int, ...],
+    keys: tuple[tuple[Crypto, ...], ...],
+    written: Written,
+    max_bitrate: int | None,
+    *,
+    best_effort: bool,
+) -> str:
+    """Return an offer of sound and pictures; `ports` and `keys` are of one and the other.
+
+    With `best_effort` a peer may leave the keys unused and send in the clear.
+    """
+    family = f"IN IP{ipaddress.ip_address(written.host).version} {written.host}"
+    lines = ["v=0", f"o=- {written.session} {written.version} {family}", "s=-", f"c={family}", "t=0 0"]
+    for (kind, formats, attributes), port, own in zip(LINES, ports, keys, strict=True):
+        lines.append(f"m={kind} {port} {'RTP/AVP' if best_effort else 'RTP/SAVP'} {formats}")
+        if kind == "video" and max_bitrate is not None:
+            lines.append(f"b=TIAS:{max_bitrate}")
+        lines += [f"a=crypto:{key}" for key in own]
+        lines += [f"a=rtcp:{port + 1}", "a=rtcp-mux", "a=sendrecv", *attributes]
+    return "\r\n".join([*lines, ""])
+
+
+def tagged(masters: Iterator[tuple[str, bytes]]) -> tuple[Crypto, ...]:
+    """Keys with the tags under which they are offered, in order."""
+    return tuple(Crypto(tag, suite, master) for tag, (suite, master) in enumerate(masters, 1))

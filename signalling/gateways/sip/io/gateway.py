@@ -1,0 +1,341 @@
+"""The SIP gateway: a user agent's events as what a `Visit` is told, and a `Call`'s wishes as its commands."""
+
+import asyncio
+import random
+import re
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from dataclasses import replace
+from typing import Final
+
+from signalling.gateways.interface import (
+    Caller,
+    Ending,
+    GatewayError,
+    Health,
+    Host,
+    Line,
+    MediaRefused,
+    Settings,
+    TurnedAway,
+    Visit,
+)
+from signalling.gateways.sip import events as e
+from signalling.gateways.sip.agent import UserAgent
+from signalling.gateways.sip.errors import CommandError, MalformedError
+from signalling.gateways.sip.flows import Transport
+from signalling.gateways.sip.io.endpoint import Endpoint
+from signalling.gateways.sip.io.resolver import DnsLookup, Lookup, resolve
+from signalling.gateways.sip.io.tls import client_context, server_context
+from signalling.gateways.sip.options import Options, read
+from signalling.gateways.sip.outgoing import Invitation
+from signalling.gateways.sip.settings import Settings as AgentSettings
+from signalling.gateways.sip.values import NameAddr, Uri
+
+ROOM: Final = re.compile(r"[0-9]{4,12}")
+_SUBSCRIBER: Final = re.compile(r"\+?[0-9]{5,15}")
+_VIDEO: Final = re.compile(rb"^m=video [1-9]", re.MULTILINE)
+# Calls that nobody hung up on: what became of them is not known.
+_LOST: Final = frozenset({e.Ending.LOST, e.Ending.EXPIRED, e.Ending.NO_ACK})
+_STATUS: Final = {
+    Ending.NO_ROOM: 404,
+    Ending.NO_MEDIA: 488,
+    Ending.NO_PLACE: 486,
+    Ending.TOO_MANY: 503,
+    Ending.TURNED_AWAY: 403,
+    Ending.ROOM_ENDED: 480,
+    Ending.STOPPING: 503,
+    Ending.FAILED: 500,
+}
+DRAIN_SECONDS: Final = 2.0
+
+
+class SipCall:
+    """One call; a `Call` of the gateways' interface."""
+
+    def __init__(self, gateway: "SipGateway", call: e.CallId | None = None) -> None:
+        self.visit: Visit | None = None
+        self.may_be_rejected = False
+        self.over = False
+        self.early: bytes | None = None
+        self.call = call
+        self._gateway = gateway
+
+    def hang_up(self, why: Ending) -> None:
+        """End or turn down."""
+        if self.over:
+            return
+        self.over = True
+        call = self.call
+        if call is None:
+            return
+        self._gateway.forget(call)
+        if self.may_be_rejected:
+            self._gateway.command(lambda agent, now: agent.reject(call, now, _STATUS.get(why, 480)))
+        else:
+            self._gateway.command(lambda agent, now: agent.hang_up(call, now))
+
+    def want_key_frame(self) -> None:
+        """By INFO (RFC 5168)."""
+        call = self.call
+        if not self.over and call is not None:
+            self._gateway.command(lambda agent, now: agent.want_key_frame(call, now))
+
+    def offer(self, description: str) -> None:
+        """By UPDATE where the peer knows that, else by INVITE."""
+        call = self.call
+        if not self.over and call is not None:
+            self._gateway.command(lambda agent, now: agent.update(call, description.encode(), now))
+
+
+class SipGateway:
+    """All calls on one set of sockets; a `Gateway` of the gateways' interface."""
+
+    def __init__(
+        self, host: Host, options: Options, lookup: Lookup | None = None, rng: random.Random | None = None
+    ) -> None:
+        """Take what to answer to and how to be reached; `lookup` is the system's name service without."""
+        self.ports: dict[Transport, int] = {}
+        self._host = host
+        self._options = options
+        self._lookup = lookup or DnsLookup()
+        self._rng = rng or random.SystemRandom()
+        self._calls: dict[e.CallId, SipCall] = {}
+        self._draining = False
+        self._endpoint: Endpoint | None = None
+        self._tasks: asyncio.TaskGroup | None = None
+        # Filled in once it is known which ports there are.
+        self._places: dict[Transport, tuple[str, int]] = {}
+
+    # As a gateway.
+
+    async def serve(self, ready: Callable[[], None]) -> None:
+        """Serve until cancelled; calls that are up then are hung up."""
+        options = self._options
+        tls = client_context(options.authorities, *(options.identity or ()))
+        settings = AgentSettings(places=self._places, serves=self._serves, max_calls=options.max_calls)
+        async with (
+            Endpoint(UserAgent(settings, self._rng), self._take, tls) as endpoint,
+            asyncio.TaskGroup() as group,
+        ):
+            self._endpoint, self._tasks = endpoint, group
+            await self._listen(endpoint)
+            ready()
+            try:
+                await asyncio.get_running_loop().create_future()
+            finally:
+                self._end_all()
+
+    def dial(self, address: str, visit: Visit) -> SipCall:
+        """Call a SIP address. Raises GatewayError where it is none, or the gateway does not run."""
+        try:
+            uri = Uri.parse(address)
+        except MalformedError:
+            uri = Uri("")
+        if uri.scheme not in ("sip", "sips") or self._tasks is None or self._draining:
+            raise GatewayError("this address cannot be called now")
+        call = SipCall(self)
+        call.visit = visit
+        self._begin(call, self._dial(uri, call, visit))
+        return call
+
+    def drain(self) -> None:
+        """Turn new calls down."""
+        self._draining = True
+
+    def health(self) -> Health:
+        """Count the calls."""
+        trouble = "not_serving" if self._endpoint is None else ("draining" if self._draining else "")
+        return Health(len(self._calls), trouble)
+
+    # For its calls.
+
+    def command(self, command: Callable[[UserAgent, float], list[e.Action]]) -> None:
+        """Give a command; that the call may be over by now is no fault."""
+        if self._endpoint is not None:
+            with suppress(CommandError):
+                self._endpoint.do(command)
+
+    def forget(self, call: e.CallId) -> None:
+        """Tell its visit nothing more."""
+        self._calls.pop(call, None)
+
+    # Beginning and end.
+
+    async def _listen(self, endpoint: Endpoint) -> None:
+        options, net = self._options, endpoint.network
+        for kind in options.transports:
+            if kind == "UDP":
+                port = await net.bind(options.bind, options.port)
+            elif kind == "TCP":
+                port = await net.listen(options.bind, options.port)
+            elif options.identity is not None:
+                context = server_context(*options.identity, options.authorities if options.mutual else None)
+                port = await net.listen(options.bind, options.tls_port, context)
+            self.ports[kind] = port
+            self._places[kind] = (f"[{options.host}]" if ":" in options.host else options.host, port)
+
+    def _end_all(self) -> None:
+        for call in list(self._calls.values()):
+            visit = call.visit
+            call.hang_up(Ending.STOPPING)
+            if visit is not None:
+                visit.ended(lost=True)
+        self._endpoint = self._tasks = None
+
+    def _serves(self, uri: Uri) -> bool:
+        """Whether an address is a room's, or the gateway's own as trunks name it in OPTIONS."""
+        host = uri.host.strip("[]").lower()
+        if uri.scheme not in ("sip", "sips") or host not in (self._options.host, *self._options.domains):
+            return False
+        return uri.user is None or ROOM.fullmatch(uri.user_text) is not None
+
+    # What the agent tells.
+
+    def _take(self, event: e.Event) -> None:
+        if isinstance(event, e.IncomingCall):
+            self._begin_incoming(event)
+            return
+        call = self._calls.get(event.call) if hasattr(event, "call") else None
+        if call is None or call.visit is None:
+            if isinstance(event, e.Ended) and call is not None:
+                call.over = True
+                self.forget(event.call)
+            return
+        try:
+            self._tell(call, call.visit, event)
+        except MediaRefused:
+            self._host.count("media_refused")
+            self._refuse_media(call, event)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is this call's alone
+            self._fail(call, error)
+
+    def _tell(self, call: SipCall, visit: Visit, event: e.Event) -> None:  # noqa: C901 - one a kind of event
+        match event:
+            case e.Progress(sdp=sdp):
+                call.early = sdp or call.early
+            case e.Accepted(sdp=sdp):
+                answer = sdp or call.early
+                if answer is not None:
+                    visit.answered(_text(answer))
+                visit.established()
+            case e.Confirmed():
+                visit.established()
+            case e.OfferReceived(call=handle, sdp=sdp, hold=hold):
+                self._answer(handle, visit.describe(_text(sdp)))
+                visit.held(held=hold)
+            case e.OfferWanted(call=handle):
+                self._answer(handle, visit.describe(None))
+            case e.AnswerReceived(sdp=sdp):
+                visit.answered(_text(sdp))
+            case e.OfferRefused():
+                visit.declined()
+            case e.KeyFrameWanted():
+                visit.wants_key_frame()
+            case e.KeyPressed(key=key):
+                visit.pressed(key)
+            case e.Ended(call=handle, why=why):
+                call.over = True
+                self.forget(handle)
+                visit.ended(lost=why in _LOST)
+
+    def _answer(self, call: e.CallId, description: str) -> None:
+        self.command(lambda agent, now: agent.answer(call, description.encode(), now))
+
+    def _refuse_media(self, call: SipCall, event: e.Event) -> None:
+        """A new offer is turned down and the call goes on; without media that both can use there is none."""
+        if isinstance(event, e.OfferReceived | e.OfferWanted):
+            handle = event.call
+            self.command(lambda agent, now: agent.refuse(handle, now))
+            return
+        self._give_up(call, Ending.NO_MEDIA)
+
+    def _give_up(self, call: SipCall, why: Ending) -> None:
+        visit, over = call.visit, call.over
+        call.hang_up(why)
+        if visit is not None and not over:
+            visit.ended(lost=False)
+
+    def _fail(self, call: SipCall, error: Exception) -> None:
+        self._host.report(error)
+        self._give_up(call, Ending.FAILED)
+
+    # How calls begin.
+
+    def _begin(self, call: SipCall, beginning: Coroutine[None, None, None]) -> None:
+        async def guarded() -> None:
+            try:
+                await beginning
+            except Exception as error:  # noqa: BLE001 - one call must not end the group, and with it all others
+                self._fail(call, error)
+
+        if self._tasks is None:
+            beginning.close()
+        else:
+            self._tasks.create_task(guarded())
+
+    def _begin_incoming(self, event: e.IncomingCall) -> None:
+        call = self._calls[event.call] = SipCall(self, event.call)
+        call.may_be_rejected = True
+        self._begin(call, self._arrive(event, call))
+
+    async def _arrive(self, event: e.IncomingCall, call: SipCall) -> None:
+        handle = event.call
+        if self._draining:
+            call.hang_up(Ending.STOPPING)
+            return
+        self.command(lambda agent, now: agent.ring(handle, now))
+        try:
+            visit = await self._host.arrive(_caller(event), call)
+        except TurnedAway as error:
+            call.hang_up(error.why)
+            return
+        if call.over:
+            visit.ended(lost=False)
+            return
+        call.visit = visit
+        try:
+            description = visit.describe(None if event.sdp is None else _text(event.sdp))
+        except MediaRefused:
+            self._host.count("media_refused")
+            self._give_up(call, Ending.NO_MEDIA)
+            return
+        call.may_be_rejected = False
+        self.command(lambda agent, now: agent.accept(handle, description.encode(), now))
+
+    async def _dial(self, uri: Uri, call: SipCall, visit: Visit) -> None:
+        proxy = self._options.proxy
+        flows = await resolve(proxy or uri, self._lookup, self._options.transports, self._rng)
+        if call.over:
+            return
+        if not flows or self._endpoint is None:
+            call.over = True
+            visit.ended(lost=False)
+            return
+        me = NameAddr(Uri("sip", self._options.domains[0] if self._options.domains else self._options.host))
+        routes = () if proxy is None else (NameAddr(replace(proxy, params={**proxy.params, "lr": None})),)
+        invitation = Invitation(uri, me, flows, visit.describe(None).encode(), routes)
+        call.call = self._endpoint.start(lambda agent, now: agent.invite(invitation, now))
+        self._calls[call.call] = call
+
+
+def _caller(event: e.IncomingCall) -> Caller:
+    uri = event.caller.uri
+    by_number = uri.scheme == "tel" or _SUBSCRIBER.fullmatch(uri.user_text) is not None
+    # A telephone comes by a trunk, which writes its number where others write a name, and shows no picture.
+    sound_only = event.sdp is not None and _VIDEO.search(event.sdp) is None
+    return Caller(
+        line=Line.TELEPHONE if by_number and sound_only else Line.SIP,
+        number=event.address.user_text,
+        source=event.flow.host,
+        address=str(uri.bare()),
+    )
+
+
+def _text(description: bytes) -> str:
+    return description.decode("utf-8", "replace")
+
+
+def make(host: Host, settings: Settings) -> SipGateway:
+    """Make the gateway; the entry point names this. Raises SettingsError."""
+    return SipGateway(host, read(settings))

@@ -1,0 +1,127 @@
+"""What an operator writes for the SIP gateway, checked: `[gateways.sip]` of the bridge's configuration."""
+
+import ipaddress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TypeVar
+
+from signalling.gateways.interface import Settings, SettingsError
+from signalling.gateways.sip.errors import MalformedError
+from signalling.gateways.sip.flows import Transport
+from signalling.gateways.sip.values import Uri
+
+Value = TypeVar("Value", str, int, bool)
+_TRANSPORTS: Final[dict[str, Transport]] = {"udp": "UDP", "tcp": "TCP", "tls": "TLS"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """Addresses are numeric; `domains` may stand after the @ of a room's address, as `host` may."""
+
+    bind: str = "127.0.0.1"
+    host: str = "127.0.0.1"
+    """The address by which peers reach `bind`."""
+    port: int = 5060
+    tls_port: int = 5061
+    transports: tuple[Transport, ...] = ("UDP", "TCP")
+    domains: tuple[str, ...] = ()
+    identity: tuple[Path, Path] | None = None
+    """Our certificate and its key; there has to be one for TLS."""
+    authorities: Path | None = None
+    """Whose certificates peers must have; without, those that we connect to are checked by the system's."""
+    mutual: bool = False
+    """Whether those that connect to us must have one as well."""
+    proxy: Uri | None = None
+    """Where calls of ours go, whatever their address; without, to whom the address names."""
+    max_calls: int = 200
+
+
+def read(settings: Settings) -> Options:
+    """Check what was written. Raises SettingsError."""
+    left = dict(settings)
+    host = _address(left, "host", "127.0.0.1")
+    options = Options(
+        bind=_address(left, "bind", host),
+        host=host,
+        port=_number(left, "port", 5060, 65535),
+        tls_port=_number(left, "tls_port", 5061, 65535),
+        transports=_transports(left),
+        domains=tuple(one.lower() for one in _texts(left, "domains", ())),
+        identity=_identity(left),
+        authorities=_path(left, "authorities"),
+        mutual=_take(left, "mutual", default=False),
+        proxy=_proxy(left),
+        max_calls=_number(left, "max_calls", 200, 10_000),
+    )
+    if left:
+        raise SettingsError(f"unknown keys: {', '.join(sorted(left))}")
+    if "TLS" in options.transports and options.identity is None:
+        raise SettingsError("tls needs a certificate and a key")
+    if options.mutual and options.authorities is None:
+        raise SettingsError("mutual needs authorities: the system's have signed everybody")
+    return options
+
+
+def _take(left: dict[str, object], key: str, default: Value) -> Value:
+    value = left.pop(key, default)
+    # Exactly that type: true is a number to Python, and is no port.
+    if type(value) is not type(default):
+        raise SettingsError(f"{key} must be of the kind of {default!r}")
+    return value
+
+
+def _number(left: dict[str, object], key: str, default: int, most: int) -> int:
+    value = _take(left, key, default)
+    if not 0 <= value <= most:
+        raise SettingsError(f"{key} must be from 0 to {most}")
+    return value
+
+
+def _address(left: dict[str, object], key: str, default: str) -> str:
+    value = _take(left, key, default)
+    try:
+        ipaddress.ip_address(value)
+    except ValueError:
+        raise SettingsError(f"{key} must be a numeric address") from None
+    return value
+
+
+def _texts(left: dict[str, object], key: str, default: tuple[str, ...]) -> tuple[str, ...]:
+    value = left.pop(key, default)
+    if not isinstance(value, list | tuple) or not all(isinstance(one, str) and one for one in value):
+        raise SettingsError(f"{key} must be a list of texts")
+    return tuple(value)
+
+
+def _transports(left: dict[str, object]) -> tuple[Transport, ...]:
+    names = _texts(left, "transports", ("udp", "tcp"))
+    if not names or not set(names) <= set(_TRANSPORTS):
+        raise SettingsError(f"transports must be some of {', '.join(_TRANSPORTS)}")
+    return tuple(_TRANSPORTS[name] for name in names)
+
+
+def _path(left: dict[str, object], key: str) -> Path | None:
+    text = _take(left, key, "")
+    return Path(text) if text else None
+
+
+def _identity(left: dict[str, object]) -> tuple[Path, Path] | None:
+    certificate, key = _path(left, "certificate"), _path(left, "key")
+    if certificate is None and key is None:
+        return None
+    if certificate is None or key is None:
+        raise SettingsError("certificate and key come together")
+    return certificate, key
+
+
+def _proxy(left: dict[str, object]) -> Uri | None:
+    text = _take(left, "proxy", "")
+    if not text:
+        return None
+    try:
+        uri = Uri.parse(text)
+    except MalformedError:
+        uri = Uri("")
+    if uri.scheme not in ("sip", "sips") or uri.user is not None:
+        raise SettingsError("proxy must be like sip:proxy.example.org")
+    return uri

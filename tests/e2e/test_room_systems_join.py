@@ -1,0 +1,97 @@
+"""Room systems by SIP in a room with Chromium: they wait, are admitted, and each sees and hears the other."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser
+
+from bridge.rooms.model import Line, ParticipantId
+from signalling import messages as m
+from tests.support import baresip
+from tests.support.baresip import Baresip
+from tests.support.bridge import PATIENCE_S, House, Visitor, eventually, running_house
+from tests.support.ports import free_ports
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.asyncio(loop_scope="session"),
+    pytest.mark.timeout(300),
+]
+
+DOCTOR, WARD, CLINIC = 2, 13, 37
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def sip() -> int:
+    """A port for the gateway."""
+    return free_ports(1)[0]
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def house(tmp_path: Path, sip: int) -> AsyncIterator[House]:
+    """A bridge with the SIP gateway and one room."""
+    async with running_house(tmp_path, gateways={"sip": {"port": sip}}) as house:
+        yield house
+
+
+async def call(house: House, phone: Baresip, name: str, sip: int, *, wrong_first: bool = False) -> ParticipantId:
+    """Dial the room, enter the PIN, and give the participant who then waits."""
+    number, pin = await house.invite_by_call(m.Role.SPECIALIST, name)
+    await phone.command("dial", f"sip:{number}@127.0.0.1:{sip}")
+    await phone.hears_of("CALL_ESTABLISHED")
+    before = set(house.live.room.participants)
+    if wrong_first:
+        await phone.press("000#")
+        async with asyncio.timeout(PATIENCE_S):
+            while all(line.outcome != "pin_wrong" for line in await house.bridge.store.audit(house.room_id)):
+                await asyncio.sleep(0.05)
+    await phone.press(f"{pin}#")
+    await eventually(lambda: set(house.live.room.participants) > before)
+    (who,) = set(house.live.room.participants) - before
+    return who
+
+
+async def test_two_room_systems_and_a_doctor(house: House, chromium: Browser, sip: int, tmp_path: Path) -> None:
+    """One has keys in its description, the other shakes hands and has ports of its own for RTCP."""
+    doctor = await house.bring(chromium, m.Role.DOCTOR, DOCTOR)
+    async with (
+        baresip.running(tmp_path / "ward", WARD, encryption="srtp-mand") as ward,
+        baresip.running(tmp_path / "clinic", CLINIC, encryption="dtls_srtp", mux=False) as clinic,
+    ):
+        first = await call(house, ward, "Ward", sip)
+        assert house.live.room.participants[first].line is Line.SIP
+        assert not house.leg_row(first)["rtp_out"]
+        await doctor.admit("Ward")
+        await ward.sees({DOCTOR})
+        await sees_and_hears(doctor, first, WARD)
+
+        second = await call(house, clinic, "Clinic", sip, wrong_first=True)
+        await doctor.admit("Clinic")
+        await sees_and_hears(doctor, second, CLINIC)
+        await clinic.sees({DOCTOR, WARD})
+
+        await doctor.do("Ward", "Remove from call", sure=True)
+        assert await ward.heard() in {DOCTOR, CLINIC}
+        await clinic.command("hangup")
+        await doctor.until("s.roster.people.length === 1")
+        assert await clinic.heard() in {DOCTOR, WARD}
+    await eventually(lambda: len(house.bridge.engine.snapshot().legs) == 1)
+    assert house.bridge.gateways.running["sip"].health().calls == 0
+
+
+async def sees_and_hears(doctor: Visitor, who: ParticipantId, identity: int) -> None:
+    """Check picture and tone of somebody, by content."""
+    await doctor.sees(who, identity)
+    await doctor.hears(who, identity)
+
+
+async def test_what_nothing_encrypts_is_turned_down(house: House, sip: int, tmp_path: Path) -> None:
+    """Unless the operator says otherwise."""
+    number, _ = await house.invite_by_call(m.Role.SPECIALIST, "Ward")
+    async with baresip.running(tmp_path / "ward", WARD, encryption="") as ward:
+        await ward.command("dial", f"sip:{number}@127.0.0.1:{sip}")
+        closed = await ward.hears_of("CALL_CLOSED")
+    assert "488" in str(closed)

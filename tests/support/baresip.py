@@ -1,0 +1,226 @@
+"""baresip, a SIP video endpoint of Debian's, headless: its pictures come from a file, its sound is a tone."""
+
+import asyncio
+import json
+import wave
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import av
+import numpy as np
+
+from tests.support.ports import free_ports
+from transcode.codec import luma
+from transcode.pictures import PictureReading, TestPicture, read_picture
+from transcode.tones import dominant_frequency, identity_of, tone_for
+
+MODULES: Final = Path("/usr/lib/baresip/modules")
+PATIENCE_S: Final = 60.0
+FPS: Final = 10
+_CONFIG: Final = """\
+sip_listen 127.0.0.1:{port}
+net_interface 127.0.0.1
+rtp_ports {rtp}-{rtp_last}
+audio_player aubridge,nil
+audio_source ausine,{tone}
+audio_alert aubridge,nil
+ausrc_srate 48000
+auplay_srate 48000
+ausrc_channels 2
+auplay_channels 2
+video_source avformat,{clip}
+video_display fakevideo,nil
+video_size 640x360
+video_bitrate 700000
+video_fps {fps}
+rtcp_mux {mux}
+jitter_buffer_delay 5-10
+ctrl_tcp_listen 127.0.0.1:{control}
+snd_path {folder}
+module_path {modules}
+module opus.so
+module g711.so
+module vp8.so
+module avcodec.so
+module avformat.so
+module swscale.so
+module fakevideo.so
+module ausine.so
+module aubridge.so
+module sndfile.so
+module snapshot.so
+module srtp.so
+module dtls_srtp.so
+module ctrl_tcp.so
+module_tmp account.so
+module_app menu.so
+"""
+
+
+@dataclass
+class Baresip:
+    """One running endpoint. `events` are what it has told."""
+
+    folder: Path
+    writer: asyncio.StreamWriter
+    events: list[dict[str, Any]] = field(default_factory=list)
+    answers: dict[str, str] = field(default_factory=dict)
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    asked: int = 0
+
+    async def command(self, name: str, parameters: str = "") -> str:
+        """Have it do something; give what it says."""
+        self.asked += 1
+        token = str(self.asked)
+        text = json.dumps({"command": name, "params": parameters, "token": token})
+        self.writer.write(f"{len(text)}:{text},".encode())
+        await self.until(lambda: token in self.answers)
+        return self.answers.pop(token)
+
+    async def until(self, holds: Callable[[], bool]) -> None:
+        """Wait until something that it told makes this true."""
+        async with asyncio.timeout(PATIENCE_S):
+            while not holds():
+                self.changed.clear()
+                await self.changed.wait()
+
+    async def hears_of(self, kind: str) -> dict[str, Any]:
+        """Wait for an event of this type."""
+        await self.until(lambda: any(event.get("type") == kind for event in self.events))
+        return next(event for event in self.events if event.get("type") == kind)
+
+    async def press(self, keys: str) -> None:
+        """Press keys, one after the other, as RFC 4733 has them."""
+        for key in keys:
+            await self.command("sndcode", key)
+            # An event lasts as long as its key is down; baresip sends its end three times, 20 ms apart.
+            await asyncio.sleep(0.15)
+
+    async def sees(self, wanted: set[int]) -> None:
+        """Wait until its picture is that of one of these identities."""
+        shot, found = self.folder / "seen.png", None
+        async with asyncio.timeout(PATIENCE_S):
+            while found is None or found.identity not in wanted:
+                shot.unlink(missing_ok=True)
+                await self.command("snapshot_recv", str(shot))
+                await asyncio.sleep(0.2)
+                found = await asyncio.to_thread(_read, shot)
+
+    async def heard(self) -> int | None:
+        """Whose tone it heard last, when its call is over: the file is complete then."""
+        await self.hears_of("CALL_CLOSED")
+        (path,) = self.folder.glob("dump-*-dec.wav")
+        return await asyncio.to_thread(_last_tone, path)
+
+    def take(self, text: bytes) -> None:
+        """Take one message of the control connection."""
+        message = json.loads(text)
+        if message.get("event"):
+            self.events.append(message)
+        else:
+            self.answers[message.get("token", "")] = str(message.get("data", ""))
+        self.changed.set()
+
+
+async def _listen(reader: asyncio.StreamReader, endpoint: Baresip) -> None:
+    """Messages are netstrings of JSON."""
+    while True:
+        try:
+            size = await reader.readuntil(b":")
+            text = await reader.readexactly(int(size[:-1]) + 1)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            return
+        endpoint.take(text[:-1])
+
+
+def _read(path: Path) -> PictureReading | None:
+    """The reading of a picture in a file, None while there is none or it is not whole."""
+    try:
+        with av.open(str(path)) as container:
+            return read_picture(luma(next(container.decode(video=0))))
+    except (av.FFmpegError, OSError, StopIteration):
+        return None
+
+
+def _last_tone(path: Path) -> int | None:
+    """Of the last half second that was not silent."""
+    with wave.open(str(path)) as file:
+        rate, channels = file.getframerate(), file.getnchannels()
+        samples = np.frombuffer(file.readframes(file.getnframes()), np.int16)[::channels]
+    loud = np.flatnonzero(np.abs(samples) > 500)
+    if not len(loud):
+        return None
+    last = samples[max(0, loud[-1] - rate // 2) : loud[-1]]
+    return identity_of(dominant_frequency(last, rate)[0])
+
+
+def write_clip(path: Path, identity: int, *, fps: int, pictures: int = 60) -> Path:
+    """Write somebody's moving picture into a file that baresip plays over and over."""
+    picture = TestPicture(identity, 640, 360)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mjpeg", rate=fps)
+        stream.width, stream.height, stream.pix_fmt = picture.width, picture.height, "yuvj420p"
+        stream.bit_rate = 8_000_000
+        for number in range(pictures):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture.frame(number), format="rgb24")))
+        container.mux(stream.encode(None))
+    return path
+
+
+@asynccontextmanager
+async def running(
+    folder: Path, identity: int, *, encryption: str, codec: str = "vp8", mux: bool = True
+) -> AsyncIterator[Baresip]:
+    """Run one with the picture and tone of an identity.
+
+    `encryption` is `srtp-mand`, `dtls_srtp` or empty, `codec` that of pictures; with `mux` RTCP has no port of its
+    own.
+    """
+    await asyncio.to_thread(folder.mkdir, parents=True)
+    port, control, rtp = free_ports(3)
+    settings = _CONFIG.format(
+        port=port,
+        control=control,
+        rtp=rtp & ~1,
+        rtp_last=(rtp & ~1) + 20,
+        folder=folder,
+        tone=round(tone_for(identity).frequency_hz),
+        clip=await asyncio.to_thread(write_clip, folder / "clip.avi", identity, fps=FPS),
+        fps=FPS,
+        modules=MODULES,
+        mux="yes" if mux else "no",
+    )
+    protect = f";mediaenc={encryption}" if encryption else ""
+    account = f"<sip:ward@127.0.0.1>;regint=0{protect};audio_codecs=opus/48000/2;video_codecs={codec}\n"
+    (folder / "config").write_text(settings)
+    (folder / "accounts").write_text(account)
+    process = await asyncio.create_subprocess_exec(
+        *("baresip", "-f", str(folder)),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        reader, writer = await _connect(control)
+        endpoint = Baresip(folder, writer)
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(_listen(reader, endpoint))
+            yield endpoint
+            task.cancel()
+            writer.close()
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await process.wait()
+
+
+async def _connect(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            try:
+                return await asyncio.open_connection("127.0.0.1", port, limit=2**20)
+            except ConnectionError:
+                await asyncio.sleep(0.05)
