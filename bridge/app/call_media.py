@@ -70,6 +70,10 @@ class EveryLeg:
         self._calls = calls
         self._callers = callers
 
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._legs) + len(self._calls)
+
     def open(
         self, room: int, offer: str, roles: OfferRoles, *, content_slots: int, now: float
     ) -> tuple[int, Answer]:
