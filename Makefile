@@ -22,7 +22,7 @@ ENGINE_SOURCES := $(shell find $(ENGINE)/wire/src $(ENGINE)/srtp/src $(ENGINE)/c
 
 .DEFAULT_GOAL := help
 .PHONY: help demo serve build check check-python check-engine format test test-engine guard test-python test-checkout test-wheel \
-	check-and-test-engine browsers emulator coverage fuzz bench bench-network bench-recovery bench-truth bench-peers figures lock clean
+	browsers emulator coverage fuzz bench bench-network bench-recovery bench-truth bench-peers figures lock clean
 
 help: ## List the commands.
 	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | sort | awk -F ':.*?## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -64,17 +64,15 @@ format: build ## Put every file into the one form that `make check` wants.
 	$(BIN)/ruff format --quiet .
 	cd $(ENGINE) && $(CARGO) fmt --all
 
-# The command line is tested as people get it, which is the wheel; there is nothing that the checkout would add. Half of the
-# time of these tests is waiting for media, which leaves as much to the engine's, at the lowest priority.
+# The command line is tested as people get it, which is the wheel; there is nothing that the checkout would add. The engine's
+# tests come before, not beside: a browser that gets no processor for seconds tells congestion control of a bad link, and
+# its pictures are then late for good reason.
 test: ## Everything that has to pass; installs what the tests need.
 	@$(MAKE) --no-print-directory --jobs $(JOBS) --output-sync=target check-python guard
 	@$(MAKE) --no-print-directory emulator
-	@$(MAKE) --no-print-directory --jobs $(JOBS) --output-sync=target test-checkout test-wheel check-and-test-engine
-
-# One after the other, since cargo lets only one of them at its folder.
-check-and-test-engine:
-	@nice -n 19 $(MAKE) --no-print-directory check-engine
-	@nice -n 19 $(MAKE) --no-print-directory test-engine
+	@$(MAKE) --no-print-directory check-engine
+	@$(MAKE) --no-print-directory test-engine
+	@$(MAKE) --no-print-directory --jobs $(JOBS) --output-sync=target test-checkout test-wheel
 
 # Before the guard and after the environment: Debian's packages are installed by one at a time.
 browsers: $(VENV)/installed
