@@ -12,17 +12,16 @@ from itertools import count
 from typing import Final
 
 from media.api import (
-    Command,
     Engine,
     EngineError,
     Event,
     LineConnected,
     LineDtls,
-    RemoveLeg,
     RoomFailed,
     ShardStopped,
 )
 from media.description import CAMERA, Encoding, Slot, SlotPlace, Source
+from media.errands import Errands
 from media.legs import LegDelayed, LegEvent, LegFailed, LegSecured
 from media.lines import (
     AddLines,
@@ -138,7 +137,7 @@ class Calls:
         self._on_event = on_event
         self._calls: dict[int, _Call] = {}
         self._offered: dict[int, _Offered] = {}
-        self._leaving: set[int] = set()
+        self._errands = Errands(engine, lambda leg, code: self._on_event(LegDelayed(leg, code)))
         self._numbers = count(secrets.randbits(31) << 32)
 
     def __contains__(self, leg: int) -> bool:
@@ -209,7 +208,7 @@ class Calls:
         known = self._calls.get(leg)
         for slot in known.description.slots if known is not None else ():
             if slot.kind == "video":
-                self._submit(leg, WantKeyFrame(leg=leg, slot=slot.slot))
+                self._errands.submit(leg, WantKeyFrame(leg=leg, slot=slot.slot))
 
     def description(self, leg: int) -> CallDescription:
         """What was settled for a leg; nothing while an offer of ours has no answer."""
@@ -226,8 +225,7 @@ class Calls:
             if line.dtls is not None:
                 line.dtls.close()
                 self._flush(leg, number, line.dtls)
-        self._leaving.add(leg)
-        self._take_back()
+        self._errands.remove(leg)
 
     def handle_event(self, event: Event, now: float) -> None:
         """Take one event of the engine."""
@@ -249,7 +247,7 @@ class Calls:
 
     def handle_timeout(self, now: float) -> None:
         """Send again what handshakes have lost or the engine has not taken; to be called every 50 ms or so."""
-        self._take_back()
+        self._errands.repeat()
         for leg, known in list(self._calls.items()):
             for number, line in enumerate(known.lines):
                 if line.dtls is None:
@@ -341,7 +339,7 @@ class Calls:
         keys = dtls.result
         if keys is not None and not line.secured:
             local, remote = (Keys(profile=keys.profile, master=master) for master in (keys.local, keys.remote))
-            line.secured = self._submit(leg, SetLineKeys(leg=leg, line=number, local=local, remote=remote))
+            line.secured = self._errands.submit(leg, SetLineKeys(leg=leg, line=number, local=local, remote=remote))
             if line.secured:
                 self._on_event(LegSecured(leg))
         if dtls.error is not None and not line.failed:
@@ -351,33 +349,13 @@ class Calls:
     def _flush(self, leg: int, number: int, dtls: DtlsServer) -> None:
         # What the engine does not take is as if lost on the way: the handshake sends it again.
         if datagrams := dtls.datagrams_to_send():
-            self._submit(leg, SendLineDtls(leg=leg, line=number, datagrams=datagrams))
+            self._errands.submit(leg, SendLineDtls(leg=leg, line=number, datagrams=datagrams))
 
     def _forget(self, legs: Iterable[int]) -> None:
-        for leg in legs:
+        lost = list(legs)
+        for leg in lost:
             self._calls.pop(leg, None)
-            self._leaving.discard(leg)
-
-    def _take_back(self) -> None:
-        """Have the engine forget the legs that were closed; a leg that it kept would keep its gate as well."""
-        self._leaving = {leg for leg in self._leaving if not self._take_one_back(leg)}
-
-    def _take_one_back(self, leg: int) -> bool:
-        try:
-            self._engine.submit(RemoveLeg(leg=leg))
-        except EngineError as error:
-            self._on_event(LegDelayed(leg, f"engine_{error.code}"))
-            return error.code == "stopped"
-        return True
-
-    def _submit(self, leg: int, command: Command) -> bool:
-        """Hand over a command that nobody waits for; tell whether the engine took it."""
-        try:
-            self._engine.submit(command)
-        except EngineError as error:
-            self._on_event(LegDelayed(leg, f"engine_{error.code}"))
-            return False
-        return True
+        self._errands.forget(lost)
 
 
 def _same_media(known: _Call, agreed: tuple[LineAgreement, ...]) -> bool:
@@ -408,14 +386,16 @@ def _handshake(agreement: LineAgreement, certificate: DtlsCertificate, now: floa
 def _own_key(agreement: LineAgreement, offered: _Offered | None) -> Crypto | None:
     """A key of ours with tag and suite of the one that we take (RFC 4568 section 5.1.2); one that we offered.
 
-    Raises SdpError for an answer that takes none of those.
+    Raises SdpError for an answer that takes what was not offered.
     """
     taken = agreement.protection
+    if offered is not None and (agreement.number >= len(offered.keys) or isinstance(taken, ByDtls)):
+        raise SdpError("sdp_unusable", "The answer takes a line or a handshake that was not offered.")
     if not isinstance(taken, Crypto):
         return None
     if offered is None:
         return Crypto(taken.tag, taken.suite, secrets.token_bytes(SUITES[taken.suite]))
-    keys = offered.keys[agreement.number] if agreement.number < len(offered.keys) else ()
+    keys = offered.keys[agreement.number]
     own = next((key for key in keys if (key.tag, key.suite) == (taken.tag, taken.suite)), None)
     if own is None:
         raise SdpError("sdp_unusable", "The answer takes a key that was not offered.")

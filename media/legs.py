@@ -12,13 +12,10 @@ from typing import Final
 
 from media.api import (
     AddLeg,
-    Command,
     Dtls,
     Engine,
-    EngineError,
     Event,
     IceConnected,
-    RemoveLeg,
     RestartIce,
     RoomFailed,
     SendDtls,
@@ -26,6 +23,7 @@ from media.api import (
     ShardStopped,
 )
 from media.description import LegDescription
+from media.errands import Errands
 from media.sdp import (
     Answer,
     Capabilities,
@@ -102,8 +100,7 @@ class Legs:
         self._policy = policy
         self._on_event = on_event
         self._legs: dict[int, _Leg] = {}
-        # Closed here, and not yet taken back by the engine: it was too busy to be told.
-        self._leaving: set[int] = set()
+        self._errands = Errands(engine, lambda leg, code: self._on_event(LegDelayed(leg, code)))
         # Unique across nodes without asking anybody: 31 random bits for this process, then a count.
         self._numbers = count(secrets.randbits(31) << 32)
 
@@ -168,8 +165,7 @@ class Legs:
             return
         known.dtls.close()
         self._flush(leg, known)
-        self._leaving.add(leg)
-        self._take_back()
+        self._errands.remove(leg)
 
     def handle_event(self, event: Event, now: float) -> None:
         """Take one event of the engine: handshakes are served here, everything is passed on but DTLS itself."""
@@ -189,13 +185,14 @@ class Legs:
 
     def _forget(self, legs: Iterable[int]) -> None:
         """Know nothing more of legs that the engine has lost; their peers find out by themselves."""
-        for leg in legs:
+        lost = list(legs)
+        for leg in lost:
             self._legs.pop(leg, None)
-            self._leaving.discard(leg)
+        self._errands.forget(lost)
 
     def handle_timeout(self, now: float) -> None:
         """Send again what handshakes have lost or the engine has not taken; to be called every 50 ms or so."""
-        self._take_back()
+        self._errands.repeat()
         for leg, known in list(self._legs.items()):
             if known.dtls.result is not None and not known.secured:
                 self._advance(leg, known)
@@ -230,7 +227,7 @@ class Legs:
         keys = known.dtls.result
         if keys is not None and not known.secured:
             command = SetKeys(leg=leg, profile=keys.profile, local=keys.local, remote=keys.remote)
-            known.secured = self._submit(leg, command)
+            known.secured = self._errands.submit(leg, command)
             if known.secured:
                 self._on_event(LegSecured(leg))
         if known.dtls.error is not None and not known.failed:
@@ -240,29 +237,7 @@ class Legs:
     def _flush(self, leg: int, known: _Leg) -> None:
         # What the engine does not take is as if lost on the way: the handshake sends it again.
         if datagrams := known.dtls.datagrams_to_send():
-            self._submit(leg, SendDtls(leg=leg, datagrams=datagrams))
-
-    def _take_back(self) -> None:
-        """Have the engine forget the legs that were closed; a leg that it kept would keep its gate as well."""
-        self._leaving = {leg for leg in self._leaving if not self._take_one_back(leg)}
-
-    def _take_one_back(self, leg: int) -> bool:
-        try:
-            self._engine.submit(RemoveLeg(leg=leg))
-        except EngineError as error:
-            self._on_event(LegDelayed(leg, f"engine_{error.code}"))
-            # A shard that has stopped has no legs.
-            return error.code == "stopped"
-        return True
-
-    def _submit(self, leg: int, command: Command) -> bool:
-        """Hand over a command that nobody waits for; tell whether the engine took it."""
-        try:
-            self._engine.submit(command)
-        except EngineError as error:
-            self._on_event(LegDelayed(leg, f"engine_{error.code}"))
-            return False
-        return True
+            self._errands.submit(leg, SendDtls(leg=leg, datagrams=datagrams))
 
 
 def _fingerprints(remote: RemoteTransport) -> list[tuple[str, str]]:

@@ -12,7 +12,7 @@ from media.sdp import SdpError
 from media.sdp.calls import CallPolicy
 from media.sdp.codecs import Capabilities
 from media.transport import DtlsClient
-from tests.media.call_offers import KEY, by_handshake, softphone
+from tests.media.call_offers import KEY, PRINT, by_handshake, softphone
 from tests.media.transport_network import certificate
 
 Kind = TypeVar("Kind")
@@ -335,3 +335,29 @@ def test_an_offer_that_nobody_answers_is_closed() -> None:
     with pytest.raises(EngineError):
         home.calls.offer(None, ROOM)
     assert home.engine.open == set()
+
+
+BEYOND = (
+    ANSWER.replace("m=audio 7000", "m=audio 0").replace("m=video 7002", "m=video 0")
+    + "m=audio 7004 {} 96\r\na=rtpmap:96 opus/48000/2\r\n"
+)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        BEYOND.format("RTP/SAVP") + f"a=crypto:3 AES_CM_128_HMAC_SHA1_80 inline:{KEY}\r\n",
+        BEYOND.format("UDP/TLS/RTP/SAVP") + f"a=setup:active\r\na=fingerprint:sha-256 {PRINT}\r\n",
+        ANSWER.replace("RTP/SAVP 96", "UDP/TLS/RTP/SAVP 96").replace(
+            "t=0 0\r\n", f"t=0 0\r\na=setup:active\r\na=fingerprint:sha-256 {PRINT}\r\n"
+        ),
+    ],
+)
+def test_answers_with_lines_or_handshakes_that_were_not_offered_leave_no_port_open(bad: str) -> None:
+    """They are turned down like any that cannot be used."""
+    home = House()
+    leg, _ = home.calls.offer(None, ROOM)
+    with pytest.raises(SdpError):
+        home.calls.answered(leg, bad, SEEN, 0.0)
+    home.calls.close(leg)
+    assert (home.engine.open, home.engine.commands) == (set(), [])
