@@ -1,4 +1,4 @@
-"""Commands for legs that nobody waits for: what a busy engine did not take is told, and what must be is repeated."""
+"""Commands for legs that nobody waits for: what a busy engine did not take is told, and removals are repeated."""
 
 from collections.abc import Callable, Iterable
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Final
 
 from bridge.app import telling
+from bridge.app.ids import new_id
 from bridge.app.ports import Links, Pins, RoomListing
 from bridge.app.service import RoomService
 from bridge.rooms import commands as c
@@ -15,7 +16,6 @@ from signalling.errors import Code, Rejected
 
 ADMINISTRATION: Final = System(Office.ADMINISTRATION)
 NUMBER_DIGITS: Final = 8
-ID_BYTES: Final = 9  # ids stand in links, which are sent by SMS; nothing rests on their being hard to guess
 
 
 class RoomAdministration:
@@ -38,7 +38,7 @@ class RoomAdministration:
         """Open a room."""
         command = c.CreateRoom(
             by=ADMINISTRATION,
-            room=RoomId(f"r_{secrets.token_urlsafe(ID_BYTES)}"),
+            room=RoomId(new_id("r")),
             name=Pii(request.name),
             max_participants=request.max_participants,
             number=None if self._pins is None else await self._new_number(),
@@ -80,7 +80,7 @@ class RoomAdministration:
         pin, digest = self._new_pin(live.room, host=request.host) if request.pin else (None, None)
         command = c.Invite(
             by=ADMINISTRATION,
-            invitation=InvitationId(f"i_{secrets.token_urlsafe(ID_BYTES)}"),
+            invitation=InvitationId(new_id("i")),
             role=Role(request.role.value),
             name=Pii(request.name),
             expires_at=self._service.outside.clock.now() + timedelta(minutes=request.valid_minutes),

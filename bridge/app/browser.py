@@ -1,12 +1,12 @@
 """Browsers: the `Consultations` of signalling, in terms of rooms, legs and commands."""
 
-import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
 from bridge.app import telling
+from bridge.app.ids import new_connection, new_id
 from bridge.app.live import LiveRoom, MediaLeg, Seated
 from bridge.app.ports import Links
 from bridge.app.service import RoomService
@@ -31,9 +31,6 @@ from signalling import messages as m
 from signalling.errors import Code, Rejected
 from signalling.ports import Connection, Seat
 
-ID_BYTES: Final = 9  # ids stand in links, which are sent by SMS; nothing rests on their being hard to guess
-# Ids of connections are compared with those of before a restart, so they must not repeat; JSON keeps 53 bits.
-CONNECTION_BITS: Final = 53
 # A client that makes its own secret must not make one that could be guessed: 32 of base64url are 192 bits.
 MIN_OWN_SECRET_CHARS: Final = 32
 
@@ -77,9 +74,9 @@ class BrowserDoor:
         secret = self._secret_for(join)
         knock = c.Knock(
             invitation=invitation,
-            connection=ConnectionId(secrets.randbits(CONNECTION_BITS)),
+            connection=new_connection(),
             resume_hash=None if join.resume is None else ResumeHash(self._policy.hash_secret(join.resume)),
-            new_participant=ParticipantId(_new_id("p")),
+            new_participant=ParticipantId(new_id("p")),
             new_resume_hash=ResumeHash(self._policy.hash_secret(secret)),
         )
         seated = Seated(knock.connection, connection)
@@ -207,7 +204,7 @@ class BrowserDoor:
     async def _invite(self, live: LiveRoom, who: ParticipantId, request: m.Invite) -> m.Invited:
         command = c.Invite(
             by=ByParticipant(who),
-            invitation=InvitationId(_new_id("i")),
+            invitation=InvitationId(new_id("i")),
             role=Role(request.role.value),
             name=Pii(request.name),
             expires_at=self._service.outside.clock.now() + self._policy.link_valid,
@@ -303,7 +300,3 @@ def _own_command(by: ByParticipant, message: m.SelfMute | m.Camera | m.Sharing) 
             return c.Camera(by=by, on=on)
         case m.Sharing(on=on):
             return c.Sharing(by=by, on=on)
-
-
-def _new_id(prefix: str) -> str:
-    return f"{prefix}_{secrets.token_urlsafe(ID_BYTES)}"

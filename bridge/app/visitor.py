@@ -1,24 +1,22 @@
 """One call: first at the desk, where it is asked for a PIN, then a participant's connection."""
 
-import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from bridge.app.allowance import Allowance
+from bridge.app.ids import new_connection, new_id
 from bridge.app.live import LiveRoom, MediaLeg, Seated
 from bridge.app.ports import Pins
 from bridge.app.reception import GiveUp, Prompt, Reception, Say, Step, Try
 from bridge.app.service import RoomService
 from bridge.rooms import commands as c
 from bridge.rooms import events as ev
-from bridge.rooms.model import ByParticipant, ConnectionId, Line, ParticipantId, PinDigest, ResumeHash
+from bridge.rooms.model import ByParticipant, Line, ParticipantId, PinDigest, ResumeHash
 from signalling import messages as m
 from signalling.errors import Code, Rejected
 from signalling.gateways.interface import Call, Caller, Ending, MediaRefused
 
-ID_BYTES: Final = 9
-CONNECTION_BITS: Final = 53
 RETRY_S: Final = 8.0
 # So long is listened to why a call ends, before it does.
 FAREWELL_S: Final = 5.0
@@ -107,7 +105,7 @@ class Visitor:
         self._call = call
         self._forget = forget
         self._room = live.number
-        self._id = ConnectionId(secrets.randbits(CONNECTION_BITS))
+        self._id = new_connection()
         self._who: ParticipantId | None = None
         self._place: m.Place | None = None
         self._reception = Reception()
@@ -249,7 +247,7 @@ class Visitor:
             pins=frozenset(PinDigest(digest) for digest in policy.pins.digests(room, pin)),
             line=Line(self._caller.line.value),
             connection=self._id,
-            new_participant=ParticipantId(f"p_{secrets.token_urlsafe(ID_BYTES)}"),
+            new_participant=ParticipantId(new_id("p")),
             # Nobody has the secret: no page can come back to the place of who called first.
             new_resume_hash=ResumeHash(policy.hash_secret(policy.new_secret())),
         )
