@@ -12,7 +12,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from bridge.app.administration import ID_BYTES
+from bridge.app.ids import ID_BYTES
 from bridge.auth import links
 from bridge.auth.errors import KeyFileError, LinkExpired, LinkInvalid
 from bridge.auth.links import KID_CHARS, PURPOSE, LinkClaims, LinkKey, LinkSigner
