@@ -10,6 +10,7 @@ from bridge.app.lines import Assessment, person_stats
 from bridge.app.live import LiveRoom
 from bridge.app.ports import Clock, Legs
 from bridge.app.ration import Ration
+from bridge.app.sending import codecs_of, heed
 from bridge.app.service import RoomService
 from bridge.app.watch import Watch
 from media.api import EngineError, Snapshot
@@ -89,7 +90,10 @@ class Background:
             self._service.outside.counts.inc("engine_errors", error.code)
             return
         self.watch.observe(snapshot, self._clock.monotonic())
+        codecs = codecs_of(snapshot)
         for number, live in enumerate(self._service.rooms):
+            if heed(live, codecs):
+                self._service.bring_in_line(live)
             self._assess(live)
             if number % ROOMS_AT_ONCE == ROOMS_AT_ONCE - 1:
                 await asyncio.sleep(0)

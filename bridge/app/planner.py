@@ -1,8 +1,8 @@
 """Which source fills which slot, and how much each matters to who sees it: pure functions over everyone who is in.
 
-Two properties matter to people: whoever is shown stays where they are (a slot changes only when its occupant has to
-go), and somebody's sound and picture sit in slots of one number, which browsers keep in time with each other. How
-each slot is then served, as it comes or by way of a converter, is `bridge.app.serving`.
+Two properties matter to people: whoever is shown stays where they are (a slot changes only when its occupant has
+to go), and somebody's sound and picture sit in slots of one number, which browsers keep in time with each other.
+How each slot is then served, as it comes or by way of a converter, is `bridge.app.serving`.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -52,7 +52,9 @@ class Present:
     interpreter: bool = False
     lines: Mapping[int, int] = field(default_factory=dict)
     sending: Mapping[int, str] = field(default_factory=dict)
+    asked: frozenset[int] = frozenset()
     composed: bool = False
+    camera: bool = True
 
 
 def as_it_is(forms: Forms) -> Forms:

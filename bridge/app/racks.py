@@ -44,7 +44,7 @@ def kind_of(want: Want) -> Kind:
 
 
 def allot(slots: Mapping[Place, Served], before: Allotment, new: "count[int]") -> Allotment:
-    """Give each want a seat and each seat's sources an input. Numbers of racks come from `new`, never used again."""
+    """Give each want a seat, and its sources inputs there. Numbers of racks come from `new`, never used again."""
     users: dict[Want, list[Place]] = {}
     for place, served in slots.items():
         if served.want is not None:
@@ -69,11 +69,10 @@ class _Making:
         """Give a want the seat that one of its users had, if it is free."""
         kind = kind_of(want)
         own = [seat for place in places if (seat := self._before.seats.get(place)) is not None]
-        free = [seat for seat in own if seat[1] not in self._outs.get(seat[0], {}) and self._kinds[seat[0]] == kind]
-        for seat in free:
-            if self._take(want, seat):
-                return True
-        return False
+        free = [
+            seat for seat in own if seat[1] not in self._outs.get(seat[0], {}) and self._kinds[seat[0]] == kind
+        ]
+        return any(self._take(want, seat) for seat in free)
 
     def seat(self, want: Want) -> None:
         """Give a want any seat."""

@@ -69,11 +69,10 @@ class Why(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """What may be done beside forwarding: sound, pictures made, and owners asked for another codec."""
+    """What may be made beside forwarding."""
 
     sound: bool = False
     pictures: bool = False
-    ask: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +102,10 @@ class Served:
 class Serving:
     """All of a room: who is in which slot (`plan`, for layouts and for the next plan), and how each is served."""
 
-    plan: Plan = NO_PLAN
-    slots: Mapping[Place, Served] = NO_PLAN  # type: ignore[assignment]
+    plan: Plan
+    slots: Mapping[Place, Served]
 
 
-NOTHING: Final = Serving()
 FORWARD_ONLY: Final = Means()
 
 
@@ -132,15 +130,16 @@ class _Room:
     def one(self, place: Place, key: SourceKey) -> Served:
         """Serve a slot with one source."""
         slot, source = self._slot(place), self._source(key)
-        comes = _sent(source, self.legs[key[0]].sending.get(key[1]))
+        sender = self.legs[key[0]]
+        likes = source.formats[0].codec
+        sends = sender.sending.get(key[1], likes)
         takes = forms_of(slot)
-        if fits(takes, comes):
-            return Served(How.FORWARD, Why.FITS, key)
-        form = makeable(slot)
-        could = fits(takes, forms_of(source))
-        if could and (self.means.ask or form is None or not self._may(slot.kind)):
-            return Served(How.FORWARD, Why.ASKED if self.means.ask else Why.FITS, key)
-        if form is None:
+        if fits(takes, _sent(source, sends)):
+            return Served(How.FORWARD, Why.FITS if sends == likes else Why.ASKED, key)
+        form, could = makeable(slot), fits(takes, forms_of(source))
+        if could and key[1] in sender.asked:
+            return Served(How.FORWARD, Why.ASKED, key)
+        if form is None or not self._may(slot.kind):
             return Served(How.FORWARD, Why.SHORT, key)
         meanwhile = key if could else None
         return Served(How.CONVERT, Why.CODEC, meanwhile, Want(How.CONVERT, (key,), form))
@@ -191,11 +190,13 @@ def _made_for(form: Format) -> Format | None:
         profile, level = (form.profile or 0x42000A) >> 16, (form.profile or 0x42000A) & 0xFF
         if profile not in DECODE_CONSTRAINED:
             return None
-        made = Format(
-            pt=0, codec="h264", clock_rate=90_000, packetization_mode=0, profile=BASELINE | max(level, LOWEST_LEVEL)
-        )
+        made = _h264(max(level, LOWEST_LEVEL))
         return made if form.takes(made) else None
     return form_of(form) if form.codec in READ else None
+
+
+def _h264(level: int) -> Format:
+    return Format(pt=0, codec="h264", clock_rate=90_000, packetization_mode=0, profile=BASELINE | level)
 
 
 @lru_cache(maxsize=4096)
@@ -206,16 +207,12 @@ def _becomes(forms: Forms, means: Means) -> Forms:
     if "audio" in kinds and means.sound:
         made |= {("audio", Format(pt=0, codec=codec, clock_rate=rate)) for codec, rate in VOICES.items()}
     if "video" in kinds and means.pictures:
-        lowest = Format(
-            pt=0, codec="h264", clock_rate=90_000, packetization_mode=0, profile=BASELINE | LOWEST_LEVEL
-        )
-        made |= {("video", Format(pt=0, codec="vp8", clock_rate=90_000)), ("video", lowest)}
+        made |= {("video", Format(pt=0, codec="vp8", clock_rate=90_000)), ("video", _h264(LOWEST_LEVEL))}
     return forms | made if made else forms
 
 
-def _sent(source: Source, codec: str | None) -> Forms:
-    """What a source comes in now: a codec of which it is known, else what its owner likes best."""
-    codec = codec or source.formats[0].codec
+def _sent(source: Source, codec: str) -> Forms:
+    """What a source comes in while this is its codec."""
     sent = forms_of(source)
     now = frozenset((kind, form) for kind, form in sent if form.codec == codec)
     return now or sent
@@ -229,5 +226,6 @@ def _readable(others: Sequence[Present], number: int) -> list[SourceKey]:
         for source in other.sources
         if source.source == number
         and (number != CONTENT or other.sharing)
+        and (number != CAMERA or other.camera)
         and any(form.codec in READ for form in source.formats)
     ]

@@ -8,7 +8,9 @@ import numpy as np
 from bridge.app.quality import Totals
 from media.api import Latency, Snapshot
 
-STREAMS = np.dtype([(n, "<u8") for n in ("leg", "direction", "index", "packets", *Totals._fields)])
+STREAMS = np.dtype(
+    [(n, "<u8") for n in ("leg", "direction", "index", "encoding", "codec", "packets", *Totals._fields)]
+)
 LEGS = np.dtype(
     [(n, "<u8") for n in ("leg", "rtt_us", "rtt_sum_us", "rtts", "report_delay_sum_us", "report_delays")]
 )
