@@ -75,7 +75,7 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     - `beside`: the first two side by side; others are left out.
     - `content`: the first large on the left, the others small in a column on the right.
 
-    `text` is a line each: alone in the middle where there are no tiles, else on a band over the picture.
+    `text` is a line each: alone in the middle where there are no tiles, else on a band below the pictures.
     """
 
     layout: Layout = "grid"
