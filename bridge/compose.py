@@ -50,6 +50,8 @@ from signalling import messages as m
 from signalling.errors import Code, Rejected
 from signalling.gateways.interface import GROUP
 from signalling.web.server import WebConfig, make_app
+from transcode.jobs import Event as WorkerEvent
+from transcode.pool import Pool
 
 LOG: Final = structlog.get_logger("bridge")
 # A change from Wi-Fi to 4G and a reload of a page are over by then; a ghost is gone within ten seconds.
@@ -235,11 +237,20 @@ async def _add_converters(
 ) -> None:
     """Let there be converters, where there are gateways whose callers may need them."""
     config, clock, tally, later = by
-    if not config.gateways or not config.transcode.workers or pool is None:
+    if not config.gateways or not config.transcode.workers:
         return
+    if pool is None:
+        workers = Pool(lambda event: _hear(core, event), workers=config.transcode.workers)
+        pool = await stack.enter_async_context(workers)
     core.converters = converters = Converters(pool, ConverterLegs(core.engine), clock, tally, later)
     converters.ready = core.service.plan_anew
     core.service.outside = replace(core.service.outside, converters=converters)
+
+
+def _hear(core: _Core, event: WorkerEvent) -> None:
+    """Hand one event of the workers on."""
+    if core.converters is not None:
+        core.converters.handle_worker(event)
 
 
 def _take(core: _Core, event: Event, now: float) -> None:

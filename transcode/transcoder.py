@@ -74,7 +74,9 @@ class Target:
             return self._sent_at + _REFRESH_S, False
         apart = 1 / self.shape.fps
         soonest = self._next_at - _EARLY * apart
-        fresh = [feeds[ssrc].arrived for ssrc in stage.inputs if ssrc in feeds and feeds[ssrc].arrived > self._sent_at]
+        fresh = [
+            feeds[ssrc].arrived for ssrc in stage.inputs if ssrc in feeds and feeds[ssrc].arrived > self._sent_at
+        ]
         first = feeds.get(stage.first or -1)
         if stage.equal or not fresh or (first is not None and first.arrived > self._sent_at):
             return soonest, False

@@ -24,8 +24,9 @@ from media.converters import ConverterLeg, ConverterLegs
 from transcode import jobs as t
 
 LOG: Final = structlog.get_logger("bridge.converters")
-# How much less is done where processors are short: everything, small pictures, no pictures.
-FULL, SMALL, NONE = 0, 1, 2
+# How much less is done where processors are short: everything, small pictures, of one person each.
+FULL, SMALL, ONE = 0, 1, 2
+WORDS: Final = ("full", "small", "one")
 STEP_S: Final = 5.0
 CALM_S: Final = 30.0
 # A job that has failed is tried again after a while that doubles.
@@ -139,7 +140,7 @@ class Converters(NoConverters):
     def means(self, room: int) -> Means:
         """What can be made for a room now."""
         shop = self._rooms.get(room)
-        return Means(sound=True, pictures=shop is None or shop.less < NONE)
+        return Means(sound=True, pictures=True, together=shop is None or shop.less < ONE)
 
     def want(self, room: int, slots: Mapping[Place, Served], labels: Labels) -> Outlets:
         """Have made for a room what its slots want, and nothing else; tell what there is of it already."""
@@ -304,15 +305,15 @@ class Converters(NoConverters):
         self.ready(room)
 
     def _shorten(self, job: int) -> None:
-        """Do less for the room of a job: first small pictures, then none. Sound is always made."""
+        """Do less for the room of a job: small pictures, then of one person each. Sound is always made."""
         now = self._clock.monotonic()
         for room, shop in list(self._rooms.items()):
             if all(machine.job.id != job for machine in shop.machines.values()):
                 continue
-            if shop.less < NONE and (shop.less == FULL or now - shop.less_since >= STEP_S):
+            if shop.less < ONE and (shop.less == FULL or now - shop.less_since >= STEP_S):
                 shop.less, shop.less_since = shop.less + 1, now
-                self._counts.inc("converter_fallbacks", ("full", "small", "none")[shop.less])
-                LOG.warning("processors_short", pictures=("full", "small", "none")[shop.less])
+                self._counts.inc("converter_fallbacks", WORDS[shop.less])
+                LOG.warning("processors_short", pictures=WORDS[shop.less])
                 self.ready(room)
 
     def _recover(self) -> None:

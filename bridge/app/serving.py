@@ -6,8 +6,8 @@
 4. *mix* and *compose*: a leg with one slot for sound hears all others in it, one that wants to see everybody in one
    picture is shown that.
 
-Where processors are short, pictures of converters go first: a slot then has whoever spoke last, as far as it takes
-them as they come. Sound is always made.
+Where processors are short, nobody is composed: a slot then has whoever spoke last, converted only where it could not
+be filled otherwise. Sound is always made.
 """
 
 from collections.abc import Mapping, Sequence
@@ -69,10 +69,11 @@ class Why(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """What may be made beside forwarding."""
+    """What may be made beside forwarding; `together` are composed pictures."""
 
     sound: bool = False
     pictures: bool = False
+    together: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +162,7 @@ class _Room:
         slot = self._slot(place)
         form = makeable(slot)
         alone = None if speaker is None else self.one(place, speaker)
-        if form is None or not self._may(slot.kind):
+        if form is None or not self._may(slot.kind) or (slot.kind == "video" and not self.means.together):
             return {} if alone is None else {place: Served(alone.how, Why.SHORT, alone.source, alone.want)}
         how = How.MIX if slot.kind == "audio" else How.COMPOSE
         shared = next((key for key in keys if key[1] == CONTENT), speaker)

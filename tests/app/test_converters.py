@@ -203,9 +203,9 @@ async def test_processors_that_are_short_cost_size_then_the_picture_and_come_bac
     await _wait(house, 6)
     house.converters.handle_worker(short)
     await house.settle()
-    assert size() == 0
+    assert all(len(job.outs[0].scene.tiles) == 1 for job in house.jobs_of(t.Compose))
     assert len(house.jobs_of(t.Mix)) == 1
-    assert (3, 1) not in house.live.served
+    assert (house.live.served[3, 1].how, house.live.served[3, 1].why) == (How.CONVERT, Why.SHORT)
     calm = t.Figures(load=0.1, late_ms_max=0.0, jobs=())
     for _ in range(2):
         await _wait(house, CALM_S + 1)

@@ -15,7 +15,7 @@ from tests.app.test_planner_fills_slots import browser
 
 Stream = TypeVar("Stream", Source, Slot)
 ALL = Means(sound=True, pictures=True)
-SHORT = Means(sound=True)
+SHORT = Means(sound=True, pictures=True, together=False)
 
 
 def h264(level: int = 0x1F, mode: int = 0) -> Format:
@@ -160,7 +160,7 @@ def rooms(draw: st.DrawFn) -> list[Present]:
     return [draw(anybody(leg)) for leg in sorted(draw(st.sets(LEGS, max_size=9)))]
 
 
-MEANS = st.builds(Means, sound=st.booleans(), pictures=st.booleans())
+MEANS = st.builds(Means, sound=st.booleans(), pictures=st.booleans(), together=st.booleans())
 SPEAKERS = st.lists(LEGS, max_size=6, unique=True)
 
 

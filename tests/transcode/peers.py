@@ -45,7 +45,9 @@ class Camera:
 
     def packets(self) -> list[bytes]:
         """Packets of the next picture."""
-        frame = av.VideoFrame.from_ndarray(self._picture.frame(self.count), format="rgb24").reformat(format="yuv420p")
+        frame = av.VideoFrame.from_ndarray(self._picture.frame(self.count), format="rgb24").reformat(
+            format="yuv420p"
+        )
         coded = self._encoder.encode(frame, self.count / 25, key=self.key)
         self.key = False
         if self.codec == "vp8":
@@ -173,8 +175,13 @@ class Engine:
             else:
                 self.strays[packet.ssrc] += 1
 
-    async def until(self, true: Callable[[], object], each: Callable[[], object] = lambda: None, every: float = 0.02,
-                    within: float = 20.0) -> None:
+    async def until(
+        self,
+        true: Callable[[], object],
+        each: Callable[[], object] = lambda: None,
+        every: float = 0.02,
+        within: float = 20.0,
+    ) -> None:
         """Do `each` and take what comes, until something is true."""
         async with asyncio.timeout(within):
             while True:

@@ -21,7 +21,8 @@ def conversion(engine: Engine, came, goes, mode: int = 1, **out) -> Compose:
 
 
 @pytest.mark.parametrize(
-    ("came", "goes", "mode"), [("vp8", "h264", 0), ("vp8", "h264", 1), ("h264", "vp8", 1), ("vp9", "h264", 1), ("vp8", "vp9", 1)]
+    ("came", "goes", "mode"),
+    [("vp8", "h264", 0), ("vp8", "h264", 1), ("h264", "vp8", 1), ("vp9", "h264", 1), ("vp8", "vp9", 1)],
 )
 async def test_a_picture_comes_out_in_another_codec(came, goes, mode):
     engine, screen = Engine(), Screen(goes)
