@@ -123,6 +123,7 @@ def person(participant: str, name: str, role: str, **changes: Any) -> dict[str, 
         "camera": True,
         "sharing": False,
         "you": False,
+        "encryption": None,
     }
     return line | changes
 
