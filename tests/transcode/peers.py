@@ -11,7 +11,10 @@ import numpy as np
 
 from transcode import rtp
 from transcode.frames import Assembler
-from transcode.jobs import PictureCodec, PictureFormat, SoundCodec, SoundFormat
+from transcode.compose import ComposeJob
+from transcode.jobs import Compose, Job, PictureCodec, PictureFormat, SoundCodec, SoundFormat
+from transcode.mix import MixJob
+from transcode.rtp_leg import LEDGER_BYTES, Ledger
 from transcode.payloads import h264_payloads, vp8_payloads, vp9_payloads
 from transcode.pictures import PictureReading, TestPicture, read_picture
 from transcode.codec import luma
@@ -36,16 +39,21 @@ def sound_format(codec: SoundCodec) -> SoundFormat:
 class Camera:
     """Test pictures of one identity as RTP packets; a key frame first, and when `key` is set."""
 
-    def __init__(self, identity: int, ssrc: int, codec: PictureCodec, width: int = 320, height: int = 240) -> None:
+    def __init__(self, identity: int, ssrc: int, codec: PictureCodec, width: int = 320, height: int = 240, *,
+                 bitrate: int = 600_000, grain: bool = False) -> None:
         self._picture = TestPicture(identity, width, height)
-        self._encoder = VideoEncoder(codec, width, height, fps=25, bitrate=600_000)
+        self._encoder = VideoEncoder(codec, width, height, fps=25, bitrate=bitrate)
+        rng = np.random.default_rng(identity)
+        self._grain = rng.integers(-14, 15, (4, height, width, 1)) if grain else np.zeros((4, 1, 1, 1), int)
+        self.start = 0
         self.ssrc, self.codec = ssrc, codec
         self.count = self.seq = 0
         self.key = True
 
     def packets(self) -> list[bytes]:
         """Packets of the next picture."""
-        frame = av.VideoFrame.from_ndarray(self._picture.frame(self.count), format="rgb24").reformat(format="yuv420p")
+        seen = np.clip(self._picture.frame(self.count) + self._grain[self.count % 4], 0, 255).astype(np.uint8)
+        frame = av.VideoFrame.from_ndarray(seen, format="rgb24").reformat(format="yuv420p")
         coded = self._encoder.encode(frame, self.count / 25, key=self.key)
         self.key = False
         if self.codec == "vp8":
@@ -58,8 +66,9 @@ class Camera:
         return [self._packet(payload, last=n == len(payloads) - 1) for n, payload in enumerate(payloads)]
 
     def _packet(self, payload: bytes, *, last: bool) -> bytes:
+        time = self.start + self.count * 3600
+        header = rtp.rtp_header(PICTURES[self.codec], self.seq, time, self.ssrc, marker=last)
         self.seq += 1
-        header = rtp.rtp_header(PICTURES[self.codec], self.seq, self.count * 3600, self.ssrc, marker=last)
         return header + payload
 
 
@@ -130,6 +139,53 @@ class Loudspeaker:
     def samples(self, packets: int = 10) -> np.ndarray:
         """The newest sound."""
         return np.concatenate(self.heard[-packets:]) if self.heard else np.zeros(0, np.int16)
+
+
+class Stand:
+    """A job without process or socket, on a clock of its own, and what the engine sees of it."""
+
+    def __init__(self, job: Job, *, memory: bytearray | None = None, now: float = 100.0) -> None:
+        ledger = Ledger(bytearray(LEDGER_BYTES) if memory is None else memory)
+        self.now = now
+        self.job = ComposeJob(job, ledger) if isinstance(job, Compose) else MixJob(job, ledger, now)
+        self.outs: dict[int, Screen | Loudspeaker] = {}
+        self.rtcp: list[bytes] = []
+        self.sent: list[tuple[float, rtp.Packet]] = []
+        self._plis: set[int] = set()
+
+    def pass_time(self, seconds: float, *datagrams: bytes) -> None:
+        """Let time pass, as a worker would wake, and then have these come in."""
+        until = self.now + seconds
+        while (due := self.job.due(self.now)) < until:
+            self.now = max(due, self.now)
+            self._run()
+        self.now = until
+        for one in datagrams:
+            self.job.take(one, self.now)
+        self._run()
+
+    def plis_since_asked(self) -> set[int]:
+        """Inputs of which key frames were asked since this was."""
+        plis, self._plis = self._plis, set()
+        return plis
+
+    def _run(self) -> None:
+        for _ in self.job.run(self.now):
+            for datagram in self.job.leg.outbox:
+                self._see(datagram)
+            self.job.leg.outbox.clear()
+            self.job.counters.sent(self.now)
+
+    def _see(self, datagram: bytes) -> None:
+        if rtp.is_rtcp(datagram):
+            self.rtcp.append(datagram)
+            self._plis |= rtp.key_frames_asked(datagram) or set()
+            return
+        packet = rtp.parse_rtp(datagram)
+        assert packet is not None
+        self.sent.append((self.now, packet))
+        if packet.ssrc in self.outs:
+            self.outs[packet.ssrc].take(packet)
 
 
 class Engine:
