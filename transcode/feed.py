@@ -26,7 +26,7 @@ class Feed:
     def __init__(self, ssrc: int) -> None:
         self.ssrc = ssrc
         self.picture: av.VideoFrame | None = None
-        self.arrived = 0.0
+        self.arrived = float("-inf")
         self._assembler = Assembler({})
         self._decoder: VideoDecoder | None = None
         self._spoke = float("-inf")

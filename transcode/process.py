@@ -20,7 +20,6 @@ MESSAGE_BYTES: Final = 65_536
 # A worker tells something once a second. One that has said nothing for so long hangs, or its machine does.
 _SILENT_S: Final = 5.0
 _STARTING_S: Final = 30.0
-_ENDING_S: Final = 2.0
 _ROOT: Final = Path(__file__).parents[1]
 _ENCODER: Final = msgspec.msgpack.Encoder()
 _DECODER: Final[msgspec.msgpack.Decoder[jobs.WorkerEvent]] = msgspec.msgpack.Decoder(jobs.WorkerEvent)
@@ -104,14 +103,10 @@ class Process:
             self._child.kill()
 
     async def end(self) -> None:
-        """Have it end, and wait until it has."""
+        """End it and wait until it has ended: a worker has nothing to put in order."""
         # Whoever reads here is told, too, which closing would not do.
         with contextlib.suppress(OSError):
             self._control.shutdown(socket.SHUT_RDWR)
-        try:
-            async with asyncio.timeout(_ENDING_S):
-                await self._child.wait()
-        except TimeoutError:
-            self.kill()
-            await self._child.wait()
+        self.kill()
+        await self._child.wait()
         self._control.close()
