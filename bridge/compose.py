@@ -30,9 +30,9 @@ from bridge.auth.links import LinkSigner, load_link_keys
 from bridge.auth.pins import Pins
 from bridge.auth.secrets import api_token, hash_secret, new_secret
 from bridge.config import Config
-from bridge.ops.health import Check
+from bridge.ops.health import Check, Drain
 from bridge.ops.links import LinkCollector
-from bridge.ops.metrics import BridgeCollector, Facts
+from bridge.ops.metrics import BridgeCollector, Facts, GatewayState
 from bridge.ops.web import make_ops_app, serve_ops
 from bridge.rooms.model import InvitationId, RoomId
 from bridge.store import EventStore, open_store
@@ -118,10 +118,13 @@ async def run_bridge(config: Config, *, drills: bool = False) -> AsyncIterator[B
         keys = load_link_keys(Path(config.auth.link_key_file))
         links = SignedLinks(LinkSigner(keys, config.http.base_url), config.http.base_url, clock.now)
         pins = Pins(keys)
-        core.gateways = gateways = _make_gateways(config, core, clock, pins, later)
-        administration = RoomAdministration(service, links, store.rooms, pins if gateways.running else None)
+        drain = Drain()
+        core.gateways = gateways = _make_gateways(config, core, clock, pins, later, drain)
+        administration = RoomAdministration(
+            service, links, store.rooms, pins if gateways.running else None, lambda: drain.active
+        )
         engine.listen(asyncio.get_running_loop(), lambda event: legs.handle_event(event, clock.monotonic()))
-        collector, seen = BridgeCollector(engine.snapshot, lambda: _facts(service, tally)), LinkCollector()
+        collector, seen = BridgeCollector(engine.snapshot, lambda: _facts(core, tally, drain)), LinkCollector()
         background = Background(service, legs, clock, engine.snapshot)
         for loop in (
             background.handshakes(),
@@ -134,8 +137,12 @@ async def run_bridge(config: Config, *, drills: bool = False) -> AsyncIterator[B
         door = BrowserDoor(service, links, _browser_policy(config), later, trials)
         await stack.enter_async_context(_serve_pages(config, door, administration, tally))
         checks = [Check("store", store.ping), Check("engine", lambda: _all_shards_run(engine))]
-        ops = make_ops_app(collector, engine.snapshot, checks, links=seen)
+        ops = make_ops_app(
+            collector, engine.snapshot, checks, drain, seen, gateways=lambda: _gateway_states(gateways)
+        )
         await stack.enter_async_context(serve_ops(ops, config.metrics.host, config.metrics.port))
+        # While the rest stops, whoever calls is told to try elsewhere.
+        stack.callback(gateways.drain)
         LOG.info("bridge_started", shards=config.media.shards)
         yield Bridge(config, service, administration, engine, store, gateways)
     LOG.info("bridge_stopped")
@@ -211,12 +218,18 @@ def _make_core(config: Config, clock: SystemClock, tally: Tally, store: EventSto
     return core
 
 
-def _make_gateways(config: Config, core: _Core, clock: SystemClock, pins: Pins, later: Later) -> Gateways:
+def _make_gateways(
+    config: Config, core: _Core, clock: SystemClock, pins: Pins, later: Later, drain: Drain
+) -> Gateways:
     """Find the gateways that are to run. Raises SettingsError."""
     media = CallLegs(core.calls, clock)
     policy = CallerPolicy(pins=pins, new_secret=new_secret, hash_secret=hash_secret)
     factories = find(entry_points(group=GROUP), config.gateways)
-    return Gateways(factories, config.gateways, lambda _: CallerDoor(core.service, media, policy, later))
+    return Gateways(
+        factories,
+        config.gateways,
+        lambda _: CallerDoor(core.service, media, policy, later, lambda: drain.active),
+    )
 
 
 def _browser_policy(config: Config) -> BrowserPolicy:
@@ -248,7 +261,13 @@ async def _serve_pages(
         await runner.cleanup()
 
 
-def _facts(service: RoomService, tally: Tally) -> Facts:
+def _gateway_states(gateways: Gateways) -> list[GatewayState]:
+    states = ((one.name, one.health()) for one in gateways.running.values())
+    return [GatewayState(name, health.calls, health.trouble) for name, health in states]
+
+
+def _facts(core: _Core, tally: Tally, drain: Drain) -> Facts:
+    service = core.service
     people = {"waiting": 0, "admitted": 0}
     for live in service.rooms:
         for place, number in telling.counts(live.room).items():
@@ -259,6 +278,10 @@ def _facts(service: RoomService, tally: Tally) -> Facts:
         refusals=tally.of("refusals"),
         room_failures=tally.of("room_failures"),
         tests=tally.of("tests"),
+        calls=tally.of("calls"),
+        gateways=tally.of("gateways"),
+        gateway_states=() if core.gateways is None else _gateway_states(core.gateways),
+        draining=drain.active,
         bad_messages=tally.of("errors") | tally.of("http_errors"),
         dropped={
             "client": tally.of("closes").get("too_slow", 0),

@@ -8,7 +8,7 @@ from bridge.app.hints import Hints
 from bridge.app.planner import NO_PLAN, Plan
 from bridge.rooms.model import ConnectionId, InvitationId, ParticipantId, Room
 from media.api import Feed
-from signalling.messages import Demand, TrialVerdict
+from signalling.messages import Demand, Encryption, TrialVerdict
 from signalling.ports import Connection
 
 
@@ -32,6 +32,10 @@ class MediaLeg:
     muted: bool | None = None
     lingers: bool = False
     """Whether its owner closes it: a caller is told on it why the call ends."""
+    signalled_openly: bool = False
+    """Whether keys that its description holds could be read on the way here."""
+    encryption: Encryption | None = None
+    """What protects it, as the engine told last; None while there are no keys."""
     demands: dict[int, Demand] = field(default_factory=dict)
     hints: Hints = field(default_factory=Hints)
     """What the page says of its media on this leg."""

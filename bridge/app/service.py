@@ -261,7 +261,7 @@ class RoomService:
     def tell(self, live: LiveRoom) -> None:
         """Send everyone their roster and layout."""
         for who, seated in list(live.seats.items()):
-            seated.connection.send(telling.roster(live.room, who, live.tested))
+            seated.connection.send(telling.roster(live.room, who, live.tested, live.legs))
             seated.connection.send(telling.layout(live, self.outside.legs, who))
 
     def handle_leg_event(self, event: LegEvent) -> None:

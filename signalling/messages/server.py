@@ -8,6 +8,7 @@ from signalling.messages.words import (
     Flow,
     Id,
     Instant,
+    Keys,
     Line,
     NotNegative,
     Part,
@@ -92,6 +93,13 @@ class ErrorMessage(Wire, frozen=True, kw_only=True, tag="error"):
     message: str
 
 
+class Encryption(Part, frozen=True, kw_only=True):
+    """What protects somebody's media between them and the bridge: the weakest of their lines and directions."""
+
+    keys: Keys
+    cipher: Id | None = None
+
+
 class Person(Part, frozen=True, kw_only=True):
     """One line of the roster."""
 
@@ -107,6 +115,7 @@ class Person(Part, frozen=True, kw_only=True):
     sharing: bool
     you: bool
     line: Line = Line.BROWSER
+    encryption: Encryption | None = None
     tested: TrialVerdict | None = None
 
 

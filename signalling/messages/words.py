@@ -71,6 +71,15 @@ class Line(StrEnum):
     TELEPHONE = "telephone"
 
 
+class Keys(StrEnum):
+    """How the keys of somebody's media came about; the weakest of all their media is told."""
+
+    HANDSHAKE = "handshake"
+    SIGNALLED = "signalled"
+    EXPOSED = "exposed"
+    NONE = "none"
+
+
 class SourceName(StrEnum):
     """What a participant can send."""
 
