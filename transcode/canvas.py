@@ -33,7 +33,9 @@ class Canvas:
         self._fill(Place(0, 0, width, height), _DARK)
         for index in range(len(self.places)):
             self.clear(index)
-        written = band(scene.text, width, height - below, below) if below else announcement(scene.text, width, height)
+        written = (
+            band(scene.text, width, height - below, below) if below else announcement(scene.text, width, height)
+        )
         for caption in written:
             self._blend(caption)
 

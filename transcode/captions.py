@@ -73,7 +73,7 @@ def _caption(ink: NDArray[np.uint8], x: int, y: int, shade: int) -> Caption:
 
 @lru_cache(maxsize=512)
 def _one_line(text: str, height: int, most: int, *, muted: bool) -> NDArray[np.uint8]:
-    """Draw a line of `height` pixels and at most `most` wide, which shortens it, as how much ink covers a pixel."""
+    """Draw a line of `height` pixels, shortened to `most`, as how much ink covers each pixel."""
     font = _font(max(_SMALLEST_PX, height * 7 // 10))
     pad = height // 3
     sign = height if muted else 0

@@ -21,7 +21,7 @@ _BACKLOG: Final = 20
 
 
 class Feed:
-    """Decodes what one SSRC sends while somebody watches; `picture` is the last good one, None before the first."""
+    """Decodes what one SSRC sends while somebody watches; `picture` is the last good one, or None."""
 
     def __init__(self, ssrc: int) -> None:
         self.ssrc = ssrc

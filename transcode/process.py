@@ -39,7 +39,7 @@ class Process:
     async def start(cls) -> Self:
         """Start a worker. Raises `NoWorker`."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        ours.setblocking(False)
+        ours.settimeout(0.0)
         path = os.pathsep.join([str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
         try:
             child = await asyncio.create_subprocess_exec(
@@ -70,7 +70,7 @@ class Process:
             os.setpriority(os.PRIO_PROCESS, self.pid, by)
 
     def send(self, command: jobs.Command, descriptors: Sequence[int] = ()) -> None:
-        """Tell it something; a worker that has not listened for long is ended. Raises `BadJob` if it is too much."""
+        """Tell it something; a worker that does not listen is ended. Raises `BadJob` if it is too much."""
         data = _ENCODER.encode(command)
         if len(data) > MESSAGE_BYTES:
             raise BadJob("a job is too large to be told")

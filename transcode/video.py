@@ -78,7 +78,7 @@ class VideoEncoder:
             raise UnsupportedCodec("only vp8, vp9 and h264 can be encoded")
         self.codec, self.width, self.height, self.fps = codec, width, height, fps
         self._single = single
-        self._open(bitrate)
+        self._context, self._last = self._open(bitrate), -1
 
     def encode(self, frame: av.VideoFrame, at: float, *, key: bool) -> Coded:
         """Encode a frame that is seen at `at`, in seconds, later than any before. Raises `Undecodable`."""
@@ -99,15 +99,16 @@ class VideoEncoder:
     def set_bitrate(self, bitrate: int) -> bool:
         """Aim at another rate; True if that takes a new beginning, and with it a key frame.
 
-        FFmpeg hands a new rate on to x264 while it runs, but not to libvpx. x264 takes it if it began with a constant one.
+        FFmpeg hands a new rate on to x264 while it runs, but not to libvpx. x264 takes it if it began with a
+        constant one.
         """
         if self.follows(bitrate):
             self.bitrate = self._context.bit_rate = bitrate
             return False
-        self._open(bitrate)
+        self._context, self._last = self._open(bitrate), -1
         return True
 
-    def _open(self, bitrate: int) -> None:
+    def _open(self, bitrate: int) -> Any:
         context: Any = av.CodecContext.create(_ENCODERS[self.codec], "w")
         context.width, context.height, context.pix_fmt = self.width, self.height, "yuv420p"
         context.bit_rate = self.bitrate = bitrate
@@ -117,8 +118,7 @@ class VideoEncoder:
         context.options = {**_OPTIONS[self.codec], **self._limits(bitrate)}
         if self.codec == "h264":
             context.profile = "Baseline"
-        self._context = context
-        self._last = -1
+        return context
 
     def _limits(self, bitrate: int) -> dict[str, str]:
         if self.codec != "h264":

@@ -10,14 +10,14 @@ import av
 import numpy as np
 
 from transcode import rtp
-from transcode.frames import Assembler
+from transcode.codec import luma
 from transcode.compose import ComposeJob
+from transcode.frames import Assembler
 from transcode.jobs import Compose, Job, PictureCodec, PictureFormat, SoundCodec, SoundFormat
 from transcode.mix import MixJob
-from transcode.rtp_leg import LEDGER_BYTES, Ledger
 from transcode.payloads import h264_payloads, vp8_payloads, vp9_payloads
 from transcode.pictures import PictureReading, TestPicture, read_picture
-from transcode.codec import luma
+from transcode.rtp_leg import LEDGER_BYTES, Ledger
 from transcode.sound import SoundDecoder, SoundEncoder, clock_rate
 from transcode.tones import Tone
 from transcode.video import LARGEST_PAYLOAD, VideoDecoder, VideoEncoder
@@ -39,8 +39,17 @@ def sound_format(codec: SoundCodec) -> SoundFormat:
 class Camera:
     """Test pictures of one identity as RTP packets; a key frame first, and when `key` is set."""
 
-    def __init__(self, identity: int, ssrc: int, codec: PictureCodec, width: int = 320, height: int = 240, *,
-                 bitrate: int = 600_000, grain: bool = False) -> None:
+    def __init__(
+        self,
+        identity: int,
+        ssrc: int,
+        codec: PictureCodec,
+        width: int = 320,
+        height: int = 240,
+        *,
+        bitrate: int = 600_000,
+        grain: bool = False,
+    ) -> None:
         self._picture = TestPicture(identity, width, height)
         self._encoder = VideoEncoder(codec, width, height, fps=25, bitrate=bitrate)
         rng = np.random.default_rng(identity)
@@ -97,7 +106,7 @@ class Screen:
     packets: list[rtp.Packet] = field(default_factory=list)
     readings: list[PictureReading | None] = field(default_factory=list)
     keys: int = 0
-    last: np.ndarray | None = None
+    last: np.ndarray = field(default_factory=lambda: np.zeros((1, 1), np.uint8))
 
     def __post_init__(self) -> None:
         self._assembler = Assembler({PICTURES[self.codec]: self.codec})
@@ -194,7 +203,7 @@ class Engine:
     def __init__(self) -> None:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind(("127.0.0.1", 0))
-        self._socket.setblocking(False)
+        self._socket.settimeout(0.0)
         self.port = self._socket.getsockname()[1]
         self.outs: dict[int, Screen | Loudspeaker] = {}
         self.plis: list[int] = []
@@ -229,8 +238,13 @@ class Engine:
             else:
                 self.strays[packet.ssrc] += 1
 
-    async def until(self, true: Callable[[], object], each: Callable[[], object] = lambda: None, every: float = 0.02,
-                    within: float = 20.0) -> None:
+    async def until(
+        self,
+        true: Callable[[], object],
+        each: Callable[[], object] = lambda: None,
+        every: float = 0.02,
+        within: float = 20.0,
+    ) -> None:
         """Do `each` and take what comes, until something is true."""
         async with asyncio.timeout(within):
             while True:

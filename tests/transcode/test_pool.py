@@ -3,43 +3,69 @@
 import asyncio
 import os
 import signal
+from collections.abc import AsyncIterator
 
 import pytest
 
 from tests.transcode.peers import Camera, Engine, Loudspeaker, Microphone, Screen, picture_format, sound_format
 from transcode import rtp
 from transcode.errors import BadJob, UnknownJob
-from transcode.jobs import Compose, Figures, Mix, PictureIn, PictureOut, Said, Scene, SoundIn, SoundOut, Started, Tile
+from transcode.jobs import (
+    Compose,
+    Figures,
+    Mix,
+    PictureIn,
+    PictureOut,
+    Said,
+    Scene,
+    SoundIn,
+    SoundOut,
+    Started,
+    Tile,
+)
 from transcode.pool import Pool
 from transcode.tones import SAMPLE_RATE, Tone, dominant_frequency
 
 CAMERA, PICTURE, VOICE, SOUND = 11, 21, 31, 41
 
 
-def compose(peer, number=1, scene=None):
+def compose(peer: int, number: int = 1, scene: Scene | None = None) -> Compose:
+    """A job that converts a picture, or shows a scene."""
     scene = scene or Scene(tiles=(Tile(input=CAMERA),))
-    out = PictureOut(ssrc=PICTURE, format=picture_format("h264"), width=320, height=240, scene=scene, bitrate=400_000)
-    return Compose(id=number, peer=peer, inputs=(PictureIn(ssrc=CAMERA, formats=(picture_format("vp8"),)),), outs=(out,))
+    out = PictureOut(
+        ssrc=PICTURE, format=picture_format("h264"), width=320, height=240, scene=scene, bitrate=400_000
+    )
+    return Compose(
+        id=number, peer=peer, inputs=(PictureIn(ssrc=CAMERA, formats=(picture_format("vp8"),)),), outs=(out,)
+    )
 
 
-def mix(peer, number=2):
+def mix(peer: int, number: int = 2) -> Mix:
+    """A job that converts a voice."""
     voice = SoundIn(ssrc=VOICE, formats=(sound_format("opus"),))
-    return Mix(id=number, peer=peer, inputs=(voice,), outs=(SoundOut(ssrc=SOUND, format=sound_format("pcma"), of=(VOICE,)),))
+    return Mix(
+        id=number,
+        peer=peer,
+        inputs=(voice,),
+        outs=(SoundOut(ssrc=SOUND, format=sound_format("pcma"), of=(VOICE,)),),
+    )
 
 
 @pytest.fixture
-async def engine():
+async def engine() -> AsyncIterator[Engine]:
+    """The other end of all jobs."""
     one = Engine()
     one.outs[PICTURE], one.outs[SOUND] = Screen("h264"), Loudspeaker("pcma")
     yield one
     one.close()
 
 
-async def test_a_worker_that_dies_is_replaced_within_a_second_and_its_feeds_go_on(engine):
+async def test_a_worker_that_dies_is_replaced_within_a_second_and_its_feeds_go_on(engine: Engine) -> None:
+    """Twice: same port, numbers without a gap, times never back, and a key frame first."""
     events = []
     screen, camera = engine.outs[PICTURE], Camera(7, CAMERA, "vp8")
 
-    def step():
+    def step() -> None:
         camera.key |= CAMERA in engine.plis
         engine.plis.clear()
         engine.send(*camera.packets())
@@ -54,7 +80,10 @@ async def test_a_worker_that_dies_is_replaced_within_a_second_and_its_feeds_go_o
             await engine.until(lambda keys=keys: screen.keys > keys and screen.seen, step)
             assert pool.worker_of(1) != victim
             assert pool.deaths == death
-    assert [(one.port, one.again) for one in events if isinstance(one, Started)] == [(port, False), *[(port, True)] * 2]
+    assert [(one.port, one.again) for one in events if isinstance(one, Started)] == [
+        (port, False),
+        *[(port, True)] * 2,
+    ]
     assert screen.seen.identity == 7
     seqs = [packet.seq for packet in screen.packets]
     assert seqs == list(range(len(seqs)))
@@ -62,7 +91,8 @@ async def test_a_worker_that_dies_is_replaced_within_a_second_and_its_feeds_go_o
     assert stamps == sorted(stamps)
 
 
-async def test_sound_goes_on_when_the_worker_of_pictures_dies_and_noise_disturbs_nobody(engine):
+async def test_sound_goes_on_when_the_worker_of_pictures_dies_and_noise_disturbs_nobody(engine: Engine) -> None:
+    """Noise is counted, and the tone is heard through it."""
     events = []
     speaker, microphone = engine.outs[SOUND], Microphone(Tone(440.0), VOICE, "opus")
     async with Pool(events.append, workers=1) as pool:
@@ -76,12 +106,12 @@ async def test_sound_goes_on_when_the_worker_of_pictures_dies_and_noise_disturbs
 
         began = asyncio.get_running_loop().time()
 
-        def step():
+        def step() -> None:
             engine.send(*noise, strange)
             while microphone.count * 0.02 < asyncio.get_running_loop().time() - began:
                 engine.send(microphone.packet())
 
-        def in_tune():
+        def in_tune() -> bool:
             return abs(dominant_frequency(speaker.samples(10), SAMPLE_RATE)[0] - 440) < 3
 
         await engine.until(lambda: len(speaker.heard) >= 20 and in_tune(), step)
@@ -91,10 +121,13 @@ async def test_sound_goes_on_when_the_worker_of_pictures_dies_and_noise_disturbs
     assert engine.reports >= 1
 
 
-async def test_jobs_are_placed_changed_and_stopped_and_what_cannot_be_is_refused(engine):
+async def test_jobs_are_placed_changed_and_stopped_and_what_cannot_be_is_refused(engine: Engine) -> None:
+    """Two workers have a job each; nothing is left when the pool has ended."""
     events = []
     async with Pool(events.append, workers=2) as pool:
-        first, second = await asyncio.gather(pool.start(compose(engine.port, 1)), pool.start(compose(engine.port, 3)))
+        first, second = await asyncio.gather(
+            pool.start(compose(engine.port, 1)), pool.start(compose(engine.port, 3))
+        )
         assert first != second
         assert pool.worker_of(1) != pool.worker_of(3)
         with pytest.raises(BadJob):
@@ -106,7 +139,7 @@ async def test_jobs_are_placed_changed_and_stopped_and_what_cannot_be_is_refused
         engine.connect(second)
         pool.change(compose(engine.port, 3, Scene(text=("Velkommen",))))
         screen = engine.outs[PICTURE]
-        await engine.until(lambda: screen.last is not None and (screen.last > 180).any())
+        await engine.until(lambda: screen.last.max() > 180)
         keys = screen.keys
         pool.want_key_frame(3, PICTURE)
         await engine.until(lambda: screen.keys > keys)
