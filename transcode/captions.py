@@ -22,6 +22,7 @@ _LONGEST: Final = 200
 _WHITE: Final = 235
 # What is left of the picture below a caption, in 256ths.
 _SHADE: Final = 90
+_CLEAR: Final = 256
 _LABEL_SHARE: Final = 14
 _LEAST_LABEL_PX: Final = 18
 BAND_SHARE: Final = 10
@@ -44,7 +45,7 @@ def label(name: str, place: Place, *, muted: bool) -> Caption | None:
         return None
     height = min(max(_LEAST_LABEL_PX, place.height // _LABEL_SHARE), place.height)
     ink = _one_line(name[:_LONGEST], height, place.width, muted=muted)
-    return _caption(ink, place.x, place.y + place.height - ink.shape[0])
+    return _caption(ink, place.x, place.y + place.height - ink.shape[0], _SHADE)
 
 
 def announcement(lines: Sequence[str], width: int, height: int) -> list[Caption]:
@@ -62,17 +63,17 @@ def band(lines: Sequence[str], width: int, top: int, height: int) -> list[Captio
 
 def _centred(text: str, width: int, top: int, height: int) -> Caption:
     ink = _one_line(text[:_LONGEST], max(height, 1), width, muted=False)
-    return _caption(ink, (width - ink.shape[1]) // 2, top)
+    return _caption(ink, (width - ink.shape[1]) // 2, top, _CLEAR)
 
 
-def _caption(ink: NDArray[np.uint8], x: int, y: int) -> Caption:
+def _caption(ink: NDArray[np.uint8], x: int, y: int, shade: int) -> Caption:
     cover = ink.astype(np.uint16)
-    return Caption(x, y, (255 - cover) * _SHADE // 255, cover * _WHITE // 255)
+    return Caption(x, y, (255 - cover) * shade // 255, cover * _WHITE // 255)
 
 
 @lru_cache(maxsize=512)
 def _one_line(text: str, height: int, most: int, *, muted: bool) -> NDArray[np.uint8]:
-    """Draw a line of `height` pixels and at most `most` wide, which shortens it, as how much ink covers a pixel."""
+    """Draw a line of `height` pixels, shortened to `most`, as how much ink covers each pixel."""
     font = _font(max(_SMALLEST_PX, height * 7 // 10))
     pad = height // 3
     sign = height if muted else 0

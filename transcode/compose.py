@@ -1,7 +1,8 @@
 """A job of pictures: decodes each input once, paints each scene once, encodes each distinct target once.
 
-Nothing ticks. A picture that comes in is decoded and, where it is the only or the first one of a scene, encoded at once;
-others of a scene wait for the first, or for as long as one picture lasts. Pure: `now` is in seconds of the machine's clock.
+Nothing ticks. A picture that comes in is decoded and, where it is the only or the first one of a scene, encoded at
+once; others of a scene wait for the first, or for as long as one picture lasts. Pure: `now` is in seconds of the
+machine's clock.
 """
 
 from __future__ import annotations

@@ -21,12 +21,12 @@ _BACKLOG: Final = 20
 
 
 class Feed:
-    """Decodes what one SSRC sends while somebody watches; `picture` is the last good one, None before the first."""
+    """Decodes what one SSRC sends while somebody watches; `picture` is the last good one, or None."""
 
     def __init__(self, ssrc: int) -> None:
         self.ssrc = ssrc
         self.picture: av.VideoFrame | None = None
-        self.arrived = 0.0
+        self.arrived = float("-inf")
         self._assembler = Assembler({})
         self._decoder: VideoDecoder | None = None
         self._spoke = float("-inf")

@@ -1,8 +1,8 @@
 """What a worker is asked to do and what it tells: plain data, all that crosses the pipe between pool and worker.
 
-A job is one UDP socket on 127.0.0.1 with RTP and RTCP on it (RFC 5761), unprotected: the engine has it as a leg of one
-line. A job says everything that is to be; `Change` brings a whole new one in the place of the old, and what is the
-same in both goes on undisturbed. Inputs and outs are named by their SSRCs.
+A job is one UDP socket on 127.0.0.1 with RTP and RTCP on it (RFC 5761), unprotected: the engine has it as a leg of
+one line. A job says everything that is to be; `Change` brings a whole new one in the place of the old, and what is
+the same in both goes on undisturbed. Inputs and outs are named by their SSRCs.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class SoundFormat(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PictureFormat(msgspec.Struct, frozen=True, kw_only=True):
-    """A payload type of pictures; H.264 goes out as constrained baseline, in `packetization_mode` 0 or 1 (RFC 6184)."""
+    """A payload type of pictures; H.264 goes out as constrained baseline, in mode 0 or 1 of RFC 6184."""
 
     pt: int
     codec: PictureCodec
@@ -53,9 +53,10 @@ class SoundOut(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Tile(msgspec.Struct, frozen=True, kw_only=True):
-    """A place in a picture: whose, by the SSRC of an input (None: nobody's camera), with a name and a sign for muted.
+    """A place in a picture: whose, by the SSRC of an input, with a name and a sign for muted.
 
-    An `input` that has sent nothing yet is a dark tile with its name; one that has stopped keeps its last picture.
+    `input` is None for somebody without a camera. One that has sent nothing yet is a dark tile with its name; one
+    that has stopped keeps its last picture.
     """
 
     input: int | None
@@ -95,7 +96,7 @@ class PictureIn(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PictureOut(msgspec.Struct, frozen=True, kw_only=True):
-    """A picture of `width` x `height` (even), at most `fps` a second, at `bitrate` bit/s until `SetRate` says else.
+    """A picture of `width` x `height` (even), at most `fps` a second, at `bitrate` bit/s until `SetRate`.
 
     Outs that differ in SSRC and payload type alone share one encoder. A scene without moving tiles is sent
     anew once a second.
@@ -111,7 +112,7 @@ class PictureOut(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Mix(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=True):
-    """Sound of a room: `peer` is the engine's UDP port on 127.0.0.1, from which all inputs come and to which outs go."""
+    """Sound of a room: `peer` is the engine's UDP port on 127.0.0.1, where inputs come from and outs go to."""
 
     id: int
     peer: int
@@ -120,7 +121,7 @@ class Mix(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=True)
 
 
 class Compose(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=True):
-    """Pictures of a room. With a scene of one tile this is a mere conversion, without any it is an announcement."""
+    """Pictures of a room. With a scene of one tile a mere conversion, without any an announcement."""
 
     id: int
     peer: int
@@ -212,9 +213,9 @@ class Said(_Message, frozen=True, kw_only=True):
 class JobFigures(msgspec.Struct, frozen=True, kw_only=True):
     """Counted from a job's beginning; times since the last `Figures`.
 
-    `delay_ms_max` is from the last packet of a frame in to the first packet of what shows it. `dropped_frames` were
-    not decoded or shown for want of time, `dropped_datagrams` did not fit a queue, `refused_datagrams` were no RTP or
-    RTCP of this job's, `broken_frames` could not be put together or decoded. `cpu_s` is what the job took.
+    `delay_ms_max` is from the last packet of a frame in to the first packet of what shows it. `dropped_frames`
+    were not decoded or shown for want of time, `dropped_datagrams` did not fit a queue, `refused_datagrams` were
+    no RTP or RTCP of this job's, `broken_frames` could not be put together or decoded. `cpu_s` is what the job took.
     """
 
     job: int
@@ -240,7 +241,7 @@ class Figures(_Message, frozen=True, kw_only=True):
 
 
 class Overloaded(_Message, frozen=True, kw_only=True):
-    """Processors are short: a worker cannot keep up. `job` is the dearest of pictures there, to be made cheaper first."""
+    """Processors are short: a worker cannot keep up. `job` is the dearest one of pictures, to be made cheaper."""
 
     job: int
     load: float

@@ -1,4 +1,4 @@
-"""Where the tiles of a scene lie in a picture. Pure; all numbers are pixels and even, as 4:2:0 sampling wants them."""
+"""Where the tiles of a scene lie in a picture. Pure; all numbers are pixels and even, as 4:2:0 wants them."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """A job of sound: each voice decoded once, each distinct mix encoded once, a packet of 20 ms each.
 
-A block is mixed as soon as every voice that speaks has it. What is missing is waited for until 40 ms after the block began,
-which is also when silence goes out. Pure: `now` is in seconds of the machine's clock.
+A block is mixed as soon as every voice that speaks has it. What is missing is waited for until 40 ms after the
+block began, which is also when silence goes out. Pure: `now` is in seconds of the machine's clock.
 """
 
 from __future__ import annotations

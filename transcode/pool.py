@@ -1,8 +1,8 @@
 """The pool in the parent process: starts workers, places jobs, and has another worker go on where one has died.
 
-The pool holds the socket of each job and the memory of its sequence numbers, and a worker gets duplicates: so ports, SSRCs,
-numbers and even packets that nobody has read yet outlive it. A spare worker stands by, since starting one takes longer
-than people should see nothing. Sound has a worker of its own, which pictures cannot hold up.
+The pool holds the socket of each job and the memory of its sequence numbers, and a worker gets duplicates: so
+ports, SSRCs, numbers and even packets that nobody has read yet outlive it. A spare worker stands by, since to start
+one takes longer than people should see nothing. Sound has a worker of its own, which pictures cannot hold up.
 """
 
 from __future__ import annotations
@@ -49,9 +49,9 @@ class _Held:
 
 
 class Pool:
-    """`async with Pool(...)`: `workers` processes for pictures and one for sound; `on_event` is called for what they tell.
+    """`async with Pool(...)`: `workers` processes for pictures, one for sound; they tell `on_event`.
 
-    Times and figures come with `Figures` of each worker, once a second.
+    `Figures` of each worker come once a second. `workers` is one for each processor where it is not said.
     """
 
     def __init__(self, on_event: Callable[[jobs.Event], None], *, workers: int | None = None) -> None:

@@ -20,7 +20,6 @@ MESSAGE_BYTES: Final = 65_536
 # A worker tells something once a second. One that has said nothing for so long hangs, or its machine does.
 _SILENT_S: Final = 5.0
 _STARTING_S: Final = 30.0
-_ENDING_S: Final = 2.0
 _ROOT: Final = Path(__file__).parents[1]
 _ENCODER: Final = msgspec.msgpack.Encoder()
 _DECODER: Final[msgspec.msgpack.Decoder[jobs.WorkerEvent]] = msgspec.msgpack.Decoder(jobs.WorkerEvent)
@@ -40,7 +39,7 @@ class Process:
     async def start(cls) -> Self:
         """Start a worker. Raises `NoWorker`."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        ours.setblocking(False)
+        ours.settimeout(0.0)
         path = os.pathsep.join([str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
         try:
             child = await asyncio.create_subprocess_exec(
@@ -71,7 +70,7 @@ class Process:
             os.setpriority(os.PRIO_PROCESS, self.pid, by)
 
     def send(self, command: jobs.Command, descriptors: Sequence[int] = ()) -> None:
-        """Tell it something; a worker that has not listened for long is ended. Raises `BadJob` if it is too much."""
+        """Tell it something; a worker that does not listen is ended. Raises `BadJob` if it is too much."""
         data = _ENCODER.encode(command)
         if len(data) > MESSAGE_BYTES:
             raise BadJob("a job is too large to be told")
@@ -104,14 +103,10 @@ class Process:
             self._child.kill()
 
     async def end(self) -> None:
-        """Have it end, and wait until it has."""
+        """End it and wait until it has ended: a worker has nothing to put in order."""
         # Whoever reads here is told, too, which closing would not do.
         with contextlib.suppress(OSError):
             self._control.shutdown(socket.SHUT_RDWR)
-        try:
-            async with asyncio.timeout(_ENDING_S):
-                await self._child.wait()
-        except TimeoutError:
-            self.kill()
-            await self._child.wait()
+        self.kill()
+        await self._child.wait()
         self._control.close()

@@ -24,8 +24,8 @@ _BLOCK_BYTES: Final = 24
 _REPORTS_AT_MOST: Final = 31
 _FEEDBACK_BYTES: Final = 12
 _FIR_ENTRY_BYTES: Final = 8
-# From 1900 to 1970 in seconds. What runs from there on is the machine's monotonic clock: streams of all workers have
-# it, and RFC 3550 (section 4) asks for no more than that clocks of what belongs together agree.
+# From 1900 to 1970 in seconds. What runs from there on is the machine's monotonic clock: streams of all workers
+# have it, and RFC 3550 (section 4) asks for no more than that clocks of what belongs together agree.
 _NTP_OFFSET: Final = 2_208_988_800
 
 
@@ -132,7 +132,7 @@ class Heard:
         self._received += 1
 
     def block(self, ssrc: int) -> bytes:
-        """Report on it; jitter is not measured, since the way here is inside the machine."""
+        """Report on it; jitter is not measured, since the way here is short."""
         expected = self._highest - self._base + 1
         due, got = expected - self._expected_before, self._received - self._received_before
         self._expected_before, self._received_before = expected, self._received
@@ -145,7 +145,7 @@ class Heard:
 def reports(
     own: int, sent: Iterable[tuple[int, Sent]], heard: Iterable[tuple[int, Heard]], cname: str, now: float
 ) -> bytes:
-    """Write a compound packet: a sender report for each of `sent`, a receiver report by `own` on all of `heard`."""
+    """Write a compound packet: a sender report for each of `sent`, receiver reports by `own` on all `heard`."""
     blocks = [one.block(ssrc) for ssrc, one in heard]
     parts = [_sender_report(ssrc, one, now) for ssrc, one in sent]
     parts += _receiver_reports(own, blocks)

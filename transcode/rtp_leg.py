@@ -22,7 +22,7 @@ OUTBOX_AT_MOST: Final = 4096
 class Ledger:
     """The next sequence number and picture number of each out, in memory that pool and worker share.
 
-    A worker that takes over goes on from there, so that receivers see a late picture instead of a jump or old numbers.
+    A worker that takes over goes on from there: receivers see a late picture instead of a jump or old numbers.
     """
 
     def __init__(self, memory: memoryview | bytearray) -> None:
@@ -82,7 +82,7 @@ class RtpLeg:
         self._report_at = 0.0
 
     def take(self, data: bytes, inputs: Iterable[int]) -> rtp.Packet | set[int] | None:
-        """Tell apart: a packet of an input, or the outs of which key frames are asked, or None for what is neither."""
+        """Give a packet of an input, or the outs of which key frames are asked, or None for what is neither."""
         if rtp.is_rtcp(data):
             asked = rtp.key_frames_asked(data)
             self.refused += asked is None

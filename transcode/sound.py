@@ -92,7 +92,7 @@ class SoundEncoder:
 
 
 class Upsampler:
-    """Samples at `factor` times the rate, in blocks of any size that join; later by eight samples of the lower rate."""
+    """Samples at `factor` times the rate, in blocks of any size; later by eight samples of the lower rate."""
 
     def __init__(self, factor: int) -> None:
         self._factor = factor
@@ -154,7 +154,8 @@ def _low_pass(factor: int) -> NDArray[np.float32]:
     """Design a windowed sinc with a gain of one."""
     at = np.arange(_TAPS * factor) - (_TAPS * factor - 1) / 2
     taps = np.sinc(at * _CUT / factor) * np.kaiser(at.size, 8.0)
-    return (taps / taps.sum()).astype(np.float32)
+    shape: NDArray[np.float32] = (taps / taps.sum()).astype(np.float32)
+    return shape
 
 
 def _int16(values: NDArray[np.float32]) -> Samples:

@@ -13,11 +13,11 @@ from transcode.jobs import Scene
 
 
 class Stage:
-    """A scene at a size. `version` grows with each picture that comes into it; `first` is the input that paces it."""
+    """A scene at a size. `version` grows with each picture that comes into it; the input `first` paces it."""
 
     def __init__(self, scene: Scene, width: int, height: int, feeds: Mapping[int, Feed]) -> None:
         self.scene, self._size = scene, (width, height)
-        self.inputs = {tile.input for tile in scene.tiles} - {None}
+        self.inputs = {tile.input for tile in scene.tiles if tile.input is not None}
         self.first = scene.tiles[0].input if scene.tiles else None
         self.equal = scene.layout in ("grid", "beside") or len(scene.tiles) == 1
         tiles = scene.tiles
@@ -48,7 +48,7 @@ class Stage:
         if self._canvas is None:
             self._canvas = Canvas(self.scene, *self._size)
         for index, tile in enumerate(self.scene.tiles[: len(self._canvas.places)]):
-            feed = feeds.get(tile.input) if tile.input in self._stale else None
+            feed = feeds.get(tile.input) if tile.input is not None and tile.input in self._stale else None
             if feed is not None and feed.picture is not None:
                 self._canvas.paint(index, feed.picture)
         self._stale.clear()

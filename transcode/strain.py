@@ -42,7 +42,7 @@ class Strain:
         self._easy.pop(worker, None)
 
     def _dearest(self, figures: Figures, jobs: set[int]) -> int | None:
-        """Find the job that took most since the last report: here, or if nothing here can be made cheaper, anywhere."""
+        """Find the job that took most since the last report: here, or elsewhere if nothing here can be cheaper."""
         costs = {}
         for one in figures.jobs:
             costs[one.job] = one.cpu_s - self._spent.get(one.job, 0.0)

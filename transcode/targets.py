@@ -76,7 +76,7 @@ def _octave(rate: int) -> int:
 
 def _check(out: PictureOut) -> None:
     even = out.width % 2 == 0 and out.height % 2 == 0
-    if not even or not 16 <= min(out.width, out.height) or max(out.width, out.height) > LARGEST_SIDE:  # noqa: PLR2004
+    if not even or min(out.width, out.height) < 16 or max(out.width, out.height) > LARGEST_SIDE:  # noqa: PLR2004
         raise BadJob("a picture's sides must be even, and from 16 to 4096")
     if not 1 <= out.fps <= 60:  # noqa: PLR2004 - what cameras and screens have
         raise BadJob("1 to 60 pictures a second can be made")

@@ -13,7 +13,7 @@ from transcode.targets import Receiver, Shape
 from transcode.video import CLOCK, LARGEST_PAYLOAD, Coded, VideoEncoder
 
 _FAR: Final = float("inf")
-# A picture that stands still is sent anew so often: what was lost of it comes back, and its receiver sees that it lives.
+# A picture that stands still is sent anew so often: what was lost of it comes back, and its receiver sees it live.
 _REFRESH_S: Final = 1.0
 _KEY_FRAMES_APART_S: Final = 0.3
 # Pictures do not come evenly: one may come so much sooner, as a part of its time, than the rate allows.
@@ -23,7 +23,7 @@ _DOWN_AFTER_S, _UP_AFTER_S = 2.0, 6.0
 
 
 class Target:
-    """Encodes a stage for its receivers; `key_wanted` asks for a key frame, at once if there is anything to show."""
+    """Encodes a stage for its receivers; `key_wanted` asks for a key frame at once, if anything can be shown."""
 
     def __init__(self, shape: Shape) -> None:
         self.shape = shape

@@ -26,9 +26,10 @@ _OPTIONS: Final = {
     "h264": {"preset": "ultrafast", "tune": "zerolatency"},
 }
 _NEVER: Final = 100_000
-# What a receiver's buffer may hold of pictures, as a part of a second, and how far above the mean a moment may be.
+# What a receiver's buffer may hold of pictures, as a part of a second.
 _BUFFER_S: Final = 0.5
-_PEAK: Final = 1.5
+# x264's buffer keeps the size that it has at the beginning: beyond this factor it would be far too large or small.
+_STRETCH: Final = 4
 
 
 class Coded(NamedTuple):
@@ -77,7 +78,7 @@ class VideoEncoder:
             raise UnsupportedCodec("only vp8, vp9 and h264 can be encoded")
         self.codec, self.width, self.height, self.fps = codec, width, height, fps
         self._single = single
-        self._open(bitrate)
+        self._context, self._last = self._open(bitrate), -1
 
     def encode(self, frame: av.VideoFrame, at: float, *, key: bool) -> Coded:
         """Encode a frame that is seen at `at`, in seconds, later than any before. Raises `Undecodable`."""
@@ -93,34 +94,34 @@ class VideoEncoder:
 
     def follows(self, bitrate: int) -> bool:
         """Whether a rate can be taken on without a new beginning."""
-        return self.codec == "h264" and bitrate <= self._ceiling
+        return self.codec == "h264" and self._opened / _STRETCH <= bitrate <= self._opened * _STRETCH
 
     def set_bitrate(self, bitrate: int) -> bool:
         """Aim at another rate; True if that takes a new beginning, and with it a key frame.
 
-        FFmpeg hands a new rate on to x264 while it runs, but not to libvpx.
+        FFmpeg hands a new rate on to x264 while it runs, but not to libvpx. x264 takes it if it began with a
+        constant one.
         """
         if self.follows(bitrate):
             self.bitrate = self._context.bit_rate = bitrate
             return False
-        self._open(bitrate)
+        self._context, self._last = self._open(bitrate), -1
         return True
 
-    def _open(self, bitrate: int) -> None:
+    def _open(self, bitrate: int) -> Any:
         context: Any = av.CodecContext.create(_ENCODERS[self.codec], "w")
         context.width, context.height, context.pix_fmt = self.width, self.height, "yuv420p"
         context.bit_rate = self.bitrate = bitrate
         context.framerate, context.time_base = Fraction(self.fps, 1), _TICK
         context.gop_size, context.thread_count = _NEVER, 1
-        self._ceiling = round(bitrate * _PEAK)
+        self._opened = bitrate
         context.options = {**_OPTIONS[self.codec], **self._limits(bitrate)}
         if self.codec == "h264":
             context.profile = "Baseline"
-        self._context = context
-        self._last = -1
+        return context
 
     def _limits(self, bitrate: int) -> dict[str, str]:
         if self.codec != "h264":
             return {}
-        limits = {"maxrate": str(self._ceiling), "bufsize": str(round(bitrate * _BUFFER_S))}
+        limits = {"maxrate": str(bitrate), "bufsize": str(round(bitrate * _BUFFER_S))}
         return limits | ({"x264-params": f"slice-max-size={LARGEST_PAYLOAD}"} if self._single else {})

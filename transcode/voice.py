@@ -1,8 +1,8 @@
 """One input of sound: a place on the mix's line of time for each sample that comes, early, late or never.
 
-The line counts samples at 48 kHz of the machine's clock, in blocks of 20 ms. A voice that begins is placed so that its
-packets can be mixed when they arrive. One whose packets come too late is moved back by as much, and forward again when it has
-had time to spare for a while and is silent.
+The line counts samples at 48 kHz of the machine's clock, in blocks of 20 ms. A voice that begins is placed so that
+its packets can be mixed when they arrive. One whose packets come too late is moved back by as much, and forward
+again when it has had time to spare for a while and is silent.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A worker process: `python -m transcode.worker FD`, where FD is its end of a pipe to the pool.
 
-The pipe is a Unix socket that keeps messages apart (SOCK_SEQPACKET): commands in, events out, descriptors of sockets and
-memory beside them. The worker ends with its pool. All that it knows of time is read here.
+The pipe is a Unix socket that keeps messages apart (SOCK_SEQPACKET): commands in, events out, descriptors of
+sockets and memory beside them. The worker ends with its pool. All that it knows of time is read here.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class _Placed:
 
 
 class Worker:
-    """Takes turns: what came in is given to its job, and what a job then has to send leaves before the next one runs."""
+    """Takes turns: what came in is given to its job, and what that has to send leaves before the next runs."""
 
     def __init__(self, control: socket.socket) -> None:
         self._control = control
@@ -165,7 +165,7 @@ class Worker:
         shared = mmap.mmap(memory, LEDGER_BYTES)
         os.close(memory)
         sock = socket.socket(fileno=connection)
-        sock.setblocking(False)
+        sock.settimeout(0.0)
         try:
             work = _begin(job, Ledger(memoryview(shared)))
         except TranscodeError:
@@ -177,12 +177,13 @@ class Worker:
 
     def _change(self, job: jobs.Job) -> None:
         work = self._work(job.id)
-        if isinstance(work, ComposeJob) and isinstance(job, jobs.Compose):
-            work.change(job)
-        elif isinstance(work, MixJob) and isinstance(job, jobs.Mix):
-            work.change(job)
-        elif work is not None:
-            raise BadJob("a job cannot change its kind")
+        match work:
+            case ComposeJob() if isinstance(job, jobs.Compose):
+                work.change(job)
+            case MixJob() if isinstance(job, jobs.Mix):
+                work.change(job)
+            case ComposeJob() | MixJob():
+                raise BadJob("a job cannot change its kind")
 
     def _forget(self, number: int) -> None:
         placed = self._placed.pop(number, None)

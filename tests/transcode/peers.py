@@ -10,11 +10,14 @@ import av
 import numpy as np
 
 from transcode import rtp
+from transcode.codec import luma
+from transcode.compose import ComposeJob
 from transcode.frames import Assembler
-from transcode.jobs import PictureCodec, PictureFormat, SoundCodec, SoundFormat
+from transcode.jobs import Compose, Job, PictureCodec, PictureFormat, SoundCodec, SoundFormat
+from transcode.mix import MixJob
 from transcode.payloads import h264_payloads, vp8_payloads, vp9_payloads
 from transcode.pictures import PictureReading, TestPicture, read_picture
-from transcode.codec import luma
+from transcode.rtp_leg import LEDGER_BYTES, Ledger
 from transcode.sound import SoundDecoder, SoundEncoder, clock_rate
 from transcode.tones import Tone
 from transcode.video import LARGEST_PAYLOAD, VideoDecoder, VideoEncoder
@@ -36,18 +39,30 @@ def sound_format(codec: SoundCodec) -> SoundFormat:
 class Camera:
     """Test pictures of one identity as RTP packets; a key frame first, and when `key` is set."""
 
-    def __init__(self, identity: int, ssrc: int, codec: PictureCodec, width: int = 320, height: int = 240) -> None:
+    def __init__(
+        self,
+        identity: int,
+        ssrc: int,
+        codec: PictureCodec,
+        width: int = 320,
+        height: int = 240,
+        *,
+        bitrate: int = 600_000,
+        grain: bool = False,
+    ) -> None:
         self._picture = TestPicture(identity, width, height)
-        self._encoder = VideoEncoder(codec, width, height, fps=25, bitrate=600_000)
+        self._encoder = VideoEncoder(codec, width, height, fps=25, bitrate=bitrate)
+        rng = np.random.default_rng(identity)
+        self._grain = rng.integers(-14, 15, (4, height, width, 1)) if grain else np.zeros((4, 1, 1, 1), int)
+        self.start = 0
         self.ssrc, self.codec = ssrc, codec
         self.count = self.seq = 0
         self.key = True
 
     def packets(self) -> list[bytes]:
         """Packets of the next picture."""
-        frame = av.VideoFrame.from_ndarray(self._picture.frame(self.count), format="rgb24").reformat(
-            format="yuv420p"
-        )
+        seen = np.clip(self._picture.frame(self.count) + self._grain[self.count % 4], 0, 255).astype(np.uint8)
+        frame = av.VideoFrame.from_ndarray(seen, format="rgb24").reformat(format="yuv420p")
         coded = self._encoder.encode(frame, self.count / 25, key=self.key)
         self.key = False
         if self.codec == "vp8":
@@ -60,8 +75,9 @@ class Camera:
         return [self._packet(payload, last=n == len(payloads) - 1) for n, payload in enumerate(payloads)]
 
     def _packet(self, payload: bytes, *, last: bool) -> bytes:
+        time = self.start + self.count * 3600
+        header = rtp.rtp_header(PICTURES[self.codec], self.seq, time, self.ssrc, marker=last)
         self.seq += 1
-        header = rtp.rtp_header(PICTURES[self.codec], self.seq, self.count * 3600, self.ssrc, marker=last)
         return header + payload
 
 
@@ -90,7 +106,7 @@ class Screen:
     packets: list[rtp.Packet] = field(default_factory=list)
     readings: list[PictureReading | None] = field(default_factory=list)
     keys: int = 0
-    last: np.ndarray | None = None
+    last: np.ndarray = field(default_factory=lambda: np.zeros((1, 1), np.uint8))
 
     def __post_init__(self) -> None:
         self._assembler = Assembler({PICTURES[self.codec]: self.codec})
@@ -134,13 +150,60 @@ class Loudspeaker:
         return np.concatenate(self.heard[-packets:]) if self.heard else np.zeros(0, np.int16)
 
 
+class Stand:
+    """A job without process or socket, on a clock of its own, and what the engine sees of it."""
+
+    def __init__(self, job: Job, *, memory: bytearray | None = None, now: float = 100.0) -> None:
+        ledger = Ledger(bytearray(LEDGER_BYTES) if memory is None else memory)
+        self.now = now
+        self.job = ComposeJob(job, ledger) if isinstance(job, Compose) else MixJob(job, ledger, now)
+        self.outs: dict[int, Screen | Loudspeaker] = {}
+        self.rtcp: list[bytes] = []
+        self.sent: list[tuple[float, rtp.Packet]] = []
+        self._plis: set[int] = set()
+
+    def pass_time(self, seconds: float, *datagrams: bytes) -> None:
+        """Let time pass, as a worker would wake, and then have these come in."""
+        until = self.now + seconds
+        while (due := self.job.due(self.now)) < until:
+            self.now = max(due, self.now)
+            self._run()
+        self.now = until
+        for one in datagrams:
+            self.job.take(one, self.now)
+        self._run()
+
+    def plis_since_asked(self) -> set[int]:
+        """Inputs of which key frames were asked since this was."""
+        plis, self._plis = self._plis, set()
+        return plis
+
+    def _run(self) -> None:
+        for _ in self.job.run(self.now):
+            for datagram in self.job.leg.outbox:
+                self._see(datagram)
+            self.job.leg.outbox.clear()
+            self.job.counters.sent(self.now)
+
+    def _see(self, datagram: bytes) -> None:
+        if rtp.is_rtcp(datagram):
+            self.rtcp.append(datagram)
+            self._plis |= rtp.key_frames_asked(datagram) or set()
+            return
+        packet = rtp.parse_rtp(datagram)
+        assert packet is not None
+        self.sent.append((self.now, packet))
+        if packet.ssrc in self.outs:
+            self.outs[packet.ssrc].take(packet)
+
+
 class Engine:
     """A socket of the engine: counts RTCP, hands RTP to screens and loudspeakers by SSRC."""
 
     def __init__(self) -> None:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind(("127.0.0.1", 0))
-        self._socket.setblocking(False)
+        self._socket.settimeout(0.0)
         self.port = self._socket.getsockname()[1]
         self.outs: dict[int, Screen | Loudspeaker] = {}
         self.plis: list[int] = []
