@@ -119,7 +119,11 @@ async def run_bridge(config: Config, *, drills: bool = False) -> AsyncIterator[B
         links = SignedLinks(LinkSigner(keys, config.http.base_url), config.http.base_url, clock.now)
         pins = Pins(keys)
         drain = Drain()
-        core.gateways = gateways = _make_gateways(config, core, clock, pins, later, drain)
+        media = CallLegs(core.calls, clock)
+        policy = CallerPolicy(pins=pins, new_secret=new_secret, hash_secret=hash_secret)
+        core.gateways = gateways = _make_gateways(
+            config, lambda: CallerDoor(service, media, policy, later, lambda: drain.active)
+        )
         administration = RoomAdministration(
             service, links, store.rooms, pins if gateways.running else None, lambda: drain.active
         )
@@ -138,7 +142,7 @@ async def run_bridge(config: Config, *, drills: bool = False) -> AsyncIterator[B
         await stack.enter_async_context(_serve_pages(config, door, administration, tally))
         checks = [Check("store", store.ping), Check("engine", lambda: _all_shards_run(engine))]
         ops = make_ops_app(
-            collector, engine.snapshot, checks, drain, seen, gateways=lambda: _gateway_states(gateways)
+            collector, engine.snapshot, checks, drain=drain, links=seen, gateways=lambda: _gateway_states(gateways)
         )
         await stack.enter_async_context(serve_ops(ops, config.metrics.host, config.metrics.port))
         # While the rest stops, whoever calls is told to try elsewhere.
@@ -218,18 +222,9 @@ def _make_core(config: Config, clock: SystemClock, tally: Tally, store: EventSto
     return core
 
 
-def _make_gateways(
-    config: Config, core: _Core, clock: SystemClock, pins: Pins, later: Later, drain: Drain
-) -> Gateways:
+def _make_gateways(config: Config, door: Callable[[], CallerDoor]) -> Gateways:
     """Find the gateways that are to run. Raises SettingsError."""
-    media = CallLegs(core.calls, clock)
-    policy = CallerPolicy(pins=pins, new_secret=new_secret, hash_secret=hash_secret)
-    factories = find(entry_points(group=GROUP), config.gateways)
-    return Gateways(
-        factories,
-        config.gateways,
-        lambda _: CallerDoor(core.service, media, policy, later, lambda: drain.active),
-    )
+    return Gateways(find(entry_points(group=GROUP), config.gateways), config.gateways, lambda _: door())
 
 
 def _browser_policy(config: Config) -> BrowserPolicy:

@@ -9,6 +9,7 @@ call, and calling it after `forget` asks for everything again.
 
 from collections.abc import Iterator
 
+from bridge.app.asking import wishes
 from bridge.app.live import LiveRoom, MediaLeg
 from bridge.app.planner import Plan, Present, plan, weigh
 from bridge.app.ports import Gate, Legs
@@ -71,6 +72,9 @@ def _mute(live: LiveRoom, gate: Gate, legs: Legs) -> None:
 
 def _feed(live: LiveRoom, gate: Gate, legs: Legs, may: frozenset[ParticipantId]) -> None:
     present = list(_present(live, legs, may))
+    able = {media.leg for media in live.legs.values() if media.switches}
+    asked = {(media.leg, source) for media in live.legs.values() for source in media.codecs}
+    live.wishes = wishes(present, able, asked)
     wanted = plan(present, live.speakers, live.plan)
     feeds = _feeds(present, live.speakers, wanted)
     if live.plan_known and feeds == live.feeds:

@@ -76,6 +76,7 @@ def make_ops_app(
     collector: BridgeCollector,
     snapshot: Callable[[], Snapshot],
     checks: Sequence[Check] = (),
+    *,
     drain: Drain | None = None,
     links: LinkCollector | None = None,
     gateways: Callable[[], Sequence[GatewayState]] = tuple,
