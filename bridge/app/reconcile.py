@@ -9,12 +9,15 @@ call, and calling it after `forget` asks for everything again.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
+from bridge.app.asking import wishes
 from bridge.app.converters import NoConverters, Outlets
 from bridge.app.jobs import Label, Labels
 from bridge.app.live import LiveRoom, MediaLeg
 from bridge.app.planner import ANYONE, Plan, Present, plan, weigh
 from bridge.app.ports import Gate, Legs
+from bridge.app.sending import PATIENCE_LOOKS
 from bridge.app.serving import Serving, serve
 from bridge.rooms.model import Line, ParticipantId, Role
 from bridge.rooms.views import who_may_send
@@ -83,6 +86,7 @@ def _feed(live: LiveRoom, gate: Gate, by: tuple[Legs, NoConverters], may: frozen
     """Plan who gets what, have made what has to be made, and tell the engine; give what converters there are."""
     legs, converters = by
     present = list(_present(live, legs, may))
+    present = _asked(live, present)
     serving = serve(present, live.speakers, live.plan, converters.means(live.number))
     made = converters.want(live.number, serving.slots, _labels(live))
     feeds = (*_feeds((present, live.speakers), serving.plan, _filled(serving, made)), *_inputs(made))
@@ -94,6 +98,21 @@ def _feed(live: LiveRoom, gate: Gate, by: tuple[Legs, NoConverters], may: frozen
     gate.submit(SetFeeds(room=live.number, feeds=feeds))
     live.plan_known = True
     return made
+
+
+def _asked(live: LiveRoom, present: list[Present]) -> list[Present]:
+    """Note in which codec pages are asked for their pictures, and who may do so any moment."""
+    able = {media.leg for media in live.legs.values() if media.switches}
+    before = {(media.leg, source) for media in live.legs.values() for source in media.codecs}
+    live.wishes = wishes(present, able, before)
+    formats = {(one.leg, source.source): source.formats for one in present for source in one.sources}
+    live.asked = {
+        key: next(form.codec for form in formats[key] if form.pt == pt) for key, pt in live.wishes.items()
+    }
+    waited_for = {key for key in live.asked if live.unheeded.get(key, 0) < PATIENCE_LOOKS}
+    return [
+        replace(one, asked=frozenset(source for leg, source in waited_for if leg == one.leg)) for one in present
+    ]
 
 
 def _filled(serving: Serving, made: Outlets) -> Plan:
