@@ -1,7 +1,7 @@
 """Brings the packet engine in line with a room: gates, mutes, feeds. The only code that opens a gate.
 
-`loop_back` opens those of a test, in an engine room that nobody else is in. Everything else is about rooms and their
-converters, whose gates open here as well: they are fed with those who may send, and with nobody else.
+`loop_back` opens those of a test, in an engine room that nobody else is in. Everything else is about rooms and
+their converters, whose gates open here as well: they are fed with those who may send, and with nobody else.
 
 What is wanted follows from the recorded room alone; what differs from the last thing asked for is asked for. So
 one function serves the act itself, a leg that is set up late, and the repair after a failure: it is always safe to

@@ -1,4 +1,4 @@
-"""In which codec sources come: a browser may send any of those that were agreed, and changes when it is asked to."""
+"""In which codec sources come: a page may send any of those that were agreed, and changes when it is asked to."""
 
 from collections.abc import Mapping
 from typing import Final
