@@ -129,7 +129,11 @@ async def run_bridge(
         links = SignedLinks(LinkSigner(keys, config.http.base_url), config.http.base_url, clock.now)
         pins = Pins(keys)
         drain = Drain()
-        core.gateways = gateways = _make_gateways(config, core, clock, pins, later, drain)
+        media = CallLegs(core.calls, clock)
+        policy = CallerPolicy(pins=pins, new_secret=new_secret, hash_secret=hash_secret)
+        core.gateways = gateways = _make_gateways(
+            config, lambda: CallerDoor(service, media, policy, later, lambda: drain.active)
+        )
         administration = RoomAdministration(
             service, links, store.rooms, pins if gateways.running else None, lambda: drain.active
         )
@@ -152,8 +156,8 @@ async def run_bridge(
             collector,
             engine.snapshot,
             checks,
-            drain,
-            seen,
+            drain=drain,
+            links=seen,
             gateways=lambda: _gateway_states(gateways),
             converting=converting,
         )
@@ -273,18 +277,9 @@ def _take(core: _Core, event: Event, now: float) -> None:
     core.legs.handle_event(event, now)
 
 
-def _make_gateways(
-    config: Config, core: _Core, clock: SystemClock, pins: Pins, later: Later, drain: Drain
-) -> Gateways:
+def _make_gateways(config: Config, door: Callable[[], CallerDoor]) -> Gateways:
     """Find the gateways that are to run. Raises SettingsError."""
-    media = CallLegs(core.calls, clock)
-    policy = CallerPolicy(pins=pins, new_secret=new_secret, hash_secret=hash_secret)
-    factories = find(entry_points(group=GROUP), config.gateways)
-    return Gateways(
-        factories,
-        config.gateways,
-        lambda _: CallerDoor(core.service, media, policy, later, lambda: drain.active),
-    )
+    return Gateways(find(entry_points(group=GROUP), config.gateways), config.gateways, lambda _: door())
 
 
 def _browser_policy(config: Config) -> BrowserPolicy:

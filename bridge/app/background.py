@@ -81,7 +81,7 @@ class Background:
         await _every(REPAIR_SECONDS, self._service.repair)
 
     async def figures(self, observe: Callable[[Snapshot, list[Assessment]], None]) -> None:
-        """Assess everybody's link, hand it to `observe` with the snapshot, and tell the hosts; tell what protects it."""
+        """Assess everybody's link, hand it to `observe` with the snapshot, and tell people."""
         await _every(STATS_SECONDS, lambda: self._figures(observe))
 
     async def _figures(self, observe: Callable[[Snapshot, list[Assessment]], None]) -> None:

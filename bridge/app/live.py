@@ -10,7 +10,7 @@ from bridge.app.planner import NO_PLAN, Place, Plan
 from bridge.app.serving import Served
 from bridge.rooms.model import ConnectionId, InvitationId, ParticipantId, Room
 from media.api import Feed
-from signalling.messages import Demand, Encryption, TrialVerdict
+from signalling.messages import Codec, Demand, Encryption, TrialVerdict
 from signalling.ports import Connection
 
 
@@ -39,6 +39,10 @@ class MediaLeg:
     encryption: Encryption | None = None
     """What protects it, as the engine told last; None while there are no keys."""
     demands: dict[int, Demand] = field(default_factory=dict)
+    switches: bool = False
+    """Whether its page can be asked for another codec of what it sends."""
+    codecs: dict[int, Codec] = field(default_factory=dict)
+    """What it was asked for, for each source of which anything was."""
     hints: Hints = field(default_factory=Hints)
     """What the page says of its media on this leg."""
     sending: dict[int, str] = field(default_factory=dict)
@@ -65,6 +69,8 @@ class LiveRoom:
     served: Mapping[Place, Served] = field(default_factory=dict)
     """How each filled slot is served, and why."""
     feeds: tuple[Feed, ...] = ()
+    wishes: dict[tuple[int, int], int] = field(default_factory=dict)
+    """The payload type in which a source, of a leg and a number, is best sent; of others what they like best."""
     plan_known: bool = False
     """Whether the engine has `feeds`, which is `plan` in its words, as far as we know."""
     in_doubt: bool = False

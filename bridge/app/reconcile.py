@@ -10,6 +10,7 @@ call, and calling it after `forget` asks for everything again.
 
 from collections.abc import Iterator
 
+from bridge.app.asking import wishes
 from bridge.app.converters import NoConverters, Outlets
 from bridge.app.jobs import Label, Labels
 from bridge.app.live import LiveRoom, MediaLeg
@@ -83,6 +84,9 @@ def _feed(live: LiveRoom, gate: Gate, by: tuple[Legs, NoConverters], may: frozen
     """Plan who gets what, have made what has to be made, and tell the engine; give what converters there are."""
     legs, converters = by
     present = list(_present(live, legs, may))
+    able = {media.leg for media in live.legs.values() if media.switches}
+    asked = {(media.leg, source) for media in live.legs.values() for source in media.codecs}
+    live.wishes = wishes(present, able, asked)
     serving = serve(present, live.speakers, live.plan, converters.means(live.number))
     made = converters.want(live.number, serving.slots, _labels(live))
     feeds = (*_feeds((present, live.speakers), serving.plan, _filled(serving, made)), *_inputs(made))

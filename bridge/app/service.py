@@ -233,6 +233,19 @@ class RoomService:
             reconcile(live, self.outside.gate, self.outside.legs, self.outside.converters)
         except EngineError as error:
             self._report_broken(live, error.code)
+        self._ask(live)
+
+    def _ask(self, live: LiveRoom) -> None:
+        """Tell pages in what their pictures are best sent, where that is not what they know."""
+        for who, media in live.legs.items():
+            wished = {source: pt for (leg, source), pt in live.wishes.items() if leg == media.leg}
+            for source, payload_type in wished.items():
+                before = media.codecs.get(source)
+                message = telling.codec(media.leg, source, payload_type)
+                if message != before:
+                    media.codecs[source] = message
+                    if (seated := live.seats.get(who)) is not None:
+                        seated.connection.send(message)
 
     def plan_anew(self, number: int) -> None:
         """Plan a room once more, since what can be done for it has changed."""

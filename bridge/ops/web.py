@@ -82,6 +82,7 @@ def make_ops_app(
     collector: BridgeCollector,
     snapshot: Callable[[], Snapshot],
     checks: Sequence[Check] = (),
+    *,
     drain: Drain | None = None,
     links: LinkCollector | None = None,
     *,
