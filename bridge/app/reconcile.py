@@ -85,8 +85,7 @@ def _mute(live: LiveRoom, gate: Gate, legs: Legs) -> None:
 def _feed(live: LiveRoom, gate: Gate, by: tuple[Legs, NoConverters], may: frozenset[ParticipantId]) -> Outlets:
     """Plan who gets what, have made what has to be made, and tell the engine; give what converters there are."""
     legs, converters = by
-    present = list(_present(live, legs, may))
-    present = _asked(live, present)
+    present = _asked(live, list(_present(live, legs, may)))
     serving = serve(present, live.speakers, live.plan, converters.means(live.number))
     made = converters.want(live.number, serving.slots, _labels(live))
     feeds = (*_feeds((present, live.speakers), serving.plan, _filled(serving, made)), *_inputs(made))
@@ -109,9 +108,10 @@ def _asked(live: LiveRoom, present: list[Present]) -> list[Present]:
     live.asked = {
         key: next(form.codec for form in formats[key] if form.pt == pt) for key, pt in live.wishes.items()
     }
-    waited_for = {key for key in live.asked if live.unheeded.get(key, 0) < PATIENCE_LOOKS}
+    soon = {key: codec for key, codec in live.asked.items() if live.unheeded.get(key, 0) < PATIENCE_LOOKS}
     return [
-        replace(one, asked=frozenset(source for leg, source in waited_for if leg == one.leg)) for one in present
+        replace(one, asked={source: codec for (leg, source), codec in soon.items() if leg == one.leg})
+        for one in present
     ]
 
 

@@ -138,7 +138,7 @@ class _Room:
         if fits(takes, _sent(source, sends)):
             return Served(How.FORWARD, Why.FITS if sends == likes else Why.ASKED, key)
         form, could = makeable(slot), fits(takes, forms_of(source))
-        if could and key[1] in sender.asked:
+        if key[1] in sender.asked and fits(takes, _sent(source, sender.asked[key[1]])):
             return Served(How.FORWARD, Why.ASKED, key)
         if form is None or not self._may(slot.kind):
             return Served(How.FORWARD, Why.SHORT, key)
