@@ -40,7 +40,8 @@ class Present:
     """A leg whose gate is open. `pinned` is the leg that its owner wants to see before all others.
 
     `lines` says of slots how many lines of picture their tiles can show, `sending` of sources in which codec they
-    come now, where that is known. With `composed` its owner wants everybody in one picture, having room for one.
+    come now, where that is known, `asked` in which they will come in a moment. With `composed` its owner wants
+    everybody in one picture, having room for one; without `camera` they show nothing of themselves.
     """
 
     leg: int

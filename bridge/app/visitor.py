@@ -247,7 +247,7 @@ class Visitor:
         policy = self._desk.policy
         command = c.Call(
             pins=frozenset(PinDigest(digest) for digest in policy.pins.digests(room, pin)),
-            line=Line(self._caller.line.value),
+            line=self._line(),
             connection=self._id,
             new_participant=ParticipantId(new_id("p")),
             # Nobody has the secret: no page can come back to the place of who called first.
@@ -264,6 +264,15 @@ class Visitor:
             return False
         self._desk.wrong_of_source.give_back(self._caller.source)
         return True
+
+    def _line(self) -> Line:
+        """By what they have come: one who is not seen is a telephone to everybody, whatever the network says."""
+        described = (
+            None if self.leg is None or self._over else self._desk.service.outside.legs.description(self.leg)
+        )
+        if described is not None and all(source.kind == "audio" for source in described.sources):
+            return Line.TELEPHONE
+        return Line(self._caller.line.value)
 
     def _sit_down(self, live: LiveRoom, events: Sequence[ev.Event]) -> None:
         """Take the place, before the roster goes out."""

@@ -71,13 +71,14 @@ async def test_two_room_systems_and_a_doctor(house: House, chromium: Browser, si
         second = await call(house, clinic, "Clinic", sip, wrong_first=True)
         await doctor.admit("Clinic")
         await sees_and_hears(doctor, second, CLINIC)
-        await clinic.sees({DOCTOR, WARD})
+        await clinic.sees_together({DOCTOR, WARD}, "beside")
+        await ward.sees_together({DOCTOR, CLINIC}, "beside")
 
         await doctor.do("Ward", "Remove from call", sure=True)
-        assert await ward.heard() in {DOCTOR, CLINIC}
+        assert await ward.heard_together() == {DOCTOR, CLINIC}
         await clinic.command("hangup")
         await doctor.until("s.roster.people.length === 1")
-        assert await clinic.heard() in {DOCTOR, WARD}
+        assert await clinic.heard() == DOCTOR
     await eventually(lambda: len(house.bridge.engine.snapshot().legs) == 1)
     assert house.bridge.gateways.running["sip"].health().calls == 0
 

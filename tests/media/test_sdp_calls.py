@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from media.description import CAMERA, MIC
 from media.lines import Feedback, Plain, Remote
-from media.sdp.calls import CallPolicy, LineAgreement, LocalLine, Written, agree_lines, answer, read
+from media.sdp.calls import CallPolicy, LineAgreement, LocalLine, Written, agree_lines, answer, offer, read
 from media.sdp.calls.agreement import ByDtls
 from media.sdp.calls.crypto import Crypto, parse
 from media.sdp.codecs import Capabilities
@@ -123,9 +123,55 @@ def test_what_nothing_protects_is_taken_only_where_that_is_said() -> None:
     assert code(softphone("RTP/SAVP", ""), LAX) == "sdp_unusable"
 
 
-def test_a_telephone_is_turned_down_until_there_is_a_transcoder() -> None:
+def test_a_telephone_is_turned_down_where_there_are_no_converters() -> None:
     """It would hear nobody: events alone are no sound."""
     assert code(telephone(), LAX) == "sdp_unusable"
+
+
+CONVERTING = CallPolicy(Capabilities(audio=("opus", "g722", "pcma", "pcmu", "telephone-event")), allow_plain=True)
+
+
+@pytest.mark.parametrize(
+    ("offered", "taken_as"),
+    [
+        ("8 0 101", ("pcma", "telephone-event")),
+        ("0 8", ("pcma",)),
+        ("0", ("pcmu",)),
+        ("8 9 101", ("g722", "telephone-event")),
+    ],
+)
+def test_sound_is_taken_in_one_codec_the_best_that_is_offered(offered: str, taken_as: tuple[str, ...]) -> None:
+    """G.722 before G.711, each with the clock of RFC 3551; the answer has no other, so that none other comes."""
+    text = telephone().replace("8 0 101", offered)
+    (sound,) = taken(text, CONVERTING)
+    assert tuple(item.format.codec for item in sound.agreed) == taken_as
+    assert {item.format.clock_rate for item in sound.agreed} == {8000}
+    (line,) = answered(text, CONVERTING)
+    numbers = {"pcma": "8", "pcmu": "0", "g722": "9", "telephone-event": "101"}
+    assert line.startswith(f"audio 42000 RTP/AVP {' '.join(numbers[codec] for codec in taken_as)}\r\n")
+    assert f"a=rtpmap:{numbers[taken_as[0]]} {taken_as[0].upper()}/8000" in line
+
+
+def test_opus_comes_before_what_telephones_speak() -> None:
+    """It is what pages send."""
+    (sound, _) = taken(softphone(), CONVERTING)
+    assert [item.format.codec for item in sound.agreed] == ["opus", "telephone-event"]
+
+
+def test_of_an_answer_the_codec_is_taken_that_its_peer_sends() -> None:
+    """The one that it names first."""
+    text = telephone().replace("8 0 101", "0 9 8 101")
+    (sound,) = agree_lines(read(text), CONVERTING, SEEN, is_answer=True)
+    assert [item.format.codec for item in sound.agreed] == ["pcmu", "telephone-event"]
+
+
+def test_an_offer_of_ours_names_what_can_be_spoken() -> None:
+    """And nothing else."""
+    ours = offer((42_000, 42_002), ((), ()), WRITTEN, CONVERTING.capabilities, best_effort=True)
+    assert "m=audio 42000 RTP/AVP 96 9 8 0 101\r\n" in ours
+    few = offer((42_000, 42_002), ((), ()), WRITTEN, CAPABLE, best_effort=True)
+    assert "m=audio 42000 RTP/AVP 96 101\r\n" in few
+    assert "PCMA" not in few
 
 
 @pytest.mark.parametrize(

@@ -23,8 +23,8 @@ from transcode.tones import STEP_HZ, dominant_frequency, identity_of, tone_for
 MODULES: Final = Path("/usr/lib/baresip/modules")
 PATIENCE_S: Final = 60.0
 FPS: Final = 10
-PAGE: Final = (4, 3)
-"""The shape of what pages in tests send."""
+SHAPES: Final = ((4, 3), (16, 9))
+"""Of the pictures of pages in tests, and of its own."""
 _CONFIG: Final = """\
 sip_listen 127.0.0.1:{port}
 net_interface 127.0.0.1
@@ -179,9 +179,10 @@ def _read_parts(picture: Picture, layout: Layout, count: int) -> set[int]:
     """The identities in the places of a layout."""
     found = set()
     for place in places(layout, count, picture.shape[1], picture.shape[0]):
-        at = fit(PAGE, place)
-        reading = read_picture(np.ascontiguousarray(picture[at.y : at.y + at.height, at.x : at.x + at.width]))
-        found |= {reading.identity} if reading is not None else set()
+        for at in (fit(shape, place) for shape in SHAPES):
+            part = np.ascontiguousarray(picture[at.y : at.y + at.height, at.x : at.x + at.width])
+            reading = read_picture(part)
+            found |= {reading.identity} if reading is not None else set()
     return found
 
 
