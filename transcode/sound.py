@@ -6,6 +6,7 @@ One object is one stream.
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 import av
@@ -159,6 +160,7 @@ def _windows(line: Line, size: int, step: int) -> NDArray[np.float32]:
     return as_strided(line, (rows, size), (stride * step, stride))
 
 
+@lru_cache
 def _low_pass(factor: int) -> Line:
     """Design a windowed sinc with a gain of one."""
     at = np.arange(_TAPS * factor) - (_TAPS * factor - 1) / 2
