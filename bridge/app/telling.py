@@ -83,6 +83,11 @@ def demand(wanted: Demand) -> m.Demand:
     )
 
 
+def codec(leg: int, source: int, payload_type: int) -> m.Codec:
+    """In what one source of somebody's is best sent."""
+    return m.Codec(source=SOURCE_NAMES[source], payload_type=payload_type, leg=leg_name(leg))
+
+
 def welcome(room: Room, person: Participant, resume: str, slots: m.SlotCounts, leg: MediaLeg | None) -> m.Welcome:
     """The first message to somebody who got through the door."""
     return m.Welcome(

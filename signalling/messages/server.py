@@ -12,6 +12,7 @@ from signalling.messages.words import (
     Line,
     NotNegative,
     Part,
+    PayloadType,
     Percent,
     Place,
     Ref,
@@ -157,6 +158,14 @@ class Demand(Wire, frozen=True, kw_only=True):
     leg: Id
 
 
+class Codec(Wire, frozen=True, kw_only=True):
+    """In which format a source of the receiver's is best sent now."""
+
+    source: SourceName
+    payload_type: PayloadType
+    leg: Id
+
+
 class StreamStats(Part, frozen=True, kw_only=True):
     """Quality of one kind of media in one direction: a source on its way up, all slots of its kind down.
 
@@ -241,6 +250,7 @@ ServerMessage = (
     | Roster
     | Layout
     | Demand
+    | Codec
     | Stats
     | Bye
     | Testing

@@ -209,7 +209,7 @@ def test_calls_and_gateways_are_told(snapshot: Make) -> None:
 
 def test_the_words_for_ciphers_are_the_engines() -> None:
     """In the order of its numbers."""
-    assert [word for word in table.CIPHERS[2:]] == [cipher.name.lower() for cipher in Cipher][2:]
+    assert list(table.CIPHERS[2:]) == [cipher.name.lower() for cipher in Cipher][2:]
     assert (Cipher.NOT_YET, Cipher.PLAIN, len(table.CIPHERS)) == (0, 1, len(Cipher))
 
 

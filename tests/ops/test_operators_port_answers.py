@@ -40,7 +40,7 @@ async def address(snapshot: Callable[..., SimpleNamespace], drain: Drain) -> Asy
     collector = BridgeCollector(lambda: taken, lambda: Facts(draining=drain.active))
     checks = [Check("store", _works)]
     app = make_ops_app(
-        collector, lambda: taken, checks, drain, gateways=lambda: [GatewayState("sip", 3, "draining")]
+        collector, lambda: taken, checks, drain=drain, gateways=lambda: [GatewayState("sip", 3, "draining")]
     )
     async with serve_ops(app, "127.0.0.1", 0) as port:
         yield f"http://127.0.0.1:{port}"
