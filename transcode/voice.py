@@ -27,7 +27,7 @@ _QUIET: Final = 200
 
 
 class Voice:
-    """Samples of one input; positions and blocks are those of the mix's line. `until` then it is worth waiting for."""
+    """Samples of one input, placed on the mix's line; it is worth waiting for `until` then."""
 
     def __init__(self) -> None:
         self.until = float("-inf")

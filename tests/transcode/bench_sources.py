@@ -118,7 +118,9 @@ class Port:
 
 @lru_cache(maxsize=8)
 def _camera_frames(identity: int, width: int, height: int, bitrate: int) -> tuple[tuple[bytes, ...], ...]:
-    clip = picture_clip("vp8", TestPicture(identity, width, height), fps=FPS, bitrate=bitrate, seconds=2, key_every_s=2)
+    clip = picture_clip(
+        "vp8", TestPicture(identity, width, height), fps=FPS, bitrate=bitrate, seconds=2, key_every_s=2
+    )
     return tuple(frame.payloads for frame in clip.frames)
 
 
@@ -213,7 +215,9 @@ def _shown(picture: av.VideoFrame, players: Sequence[Player], at: list[int], cam
         if reading is None:
             continue
         sent = players[n].sent
-        following = next((k for k in range(at[n], min(at[n] + 40, len(sent))) if sent[k][0] == reading.counter), None)
+        following = next(
+            (k for k in range(at[n], min(at[n] + 40, len(sent))) if sent[k][0] == reading.counter), None
+        )
         if following is not None and sent[following][1] <= came:
             at[n] = following + 1
             delays.append(Delay(sent[following][1], came - sent[following][1]))
@@ -226,10 +230,10 @@ def sound_delays(players: Sequence[Player], arrivals: Sequence[Arrival]) -> list
     clicks = sorted(at for player in players for mark, at in player.sent if mark)
     delays, loud_until = [], 0.0
     for arrival in arrivals:
-        loud = np.abs(decoder.decode(arrival.packet.payload)).max() > 2_000  # noqa: PLR2004 - a tenth of a click
+        loud = np.abs(decoder.decode(arrival.packet.payload)).max() > 2_000
         if loud and arrival.at > loud_until:
             before = [at for at in clicks if at <= arrival.at]
-            if before and arrival.at - before[-1] < 0.3:  # noqa: PLR2004 - else it is none of these
+            if before and arrival.at - before[-1] < 0.3:
                 delays.append(Delay(before[-1], arrival.at - before[-1]))
         if loud:
             loud_until = arrival.at + 0.03
@@ -275,7 +279,8 @@ class _Stack:
             return
         stack = graph.add("xstack", "inputs=4:layout=0_0|w0_0|0_h0|w0_h0")
         self._inputs = [
-            graph.add_buffer(width=640, height=360, format="yuv420p", time_base=Fraction(1, 30)) for _ in range(count)
+            graph.add_buffer(width=640, height=360, format="yuv420p", time_base=Fraction(1, 30))
+            for _ in range(count)
         ]
         for n, one in enumerate(self._inputs):
             one.link_to(stack, 0, n)

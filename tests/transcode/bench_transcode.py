@@ -1,9 +1,9 @@
-"""Measures what conversion adds of delay, and what it costs beside a bare FFmpeg that decodes and encodes the same.
+"""Measures what conversion adds of delay, and what it costs beside a bare FFmpeg that does the same.
 
-Run: `python -m tests.transcode.bench_transcode [ROUNDS]`. Writes build/bench/transcode.json, and asserts nothing. A
-delay is from the last packet of a frame in to the first packet of what shows it, on sockets from outside of the worker,
-found by content: counters in pictures, clicks in sound. Costs are processor time of the worker process by the kernel's
-account, and of a loop without RTP, sockets, painting or a mix, paced alike, in rounds that alternate.
+Run: `python -m tests.transcode.bench_transcode [ROUNDS]`. Writes build/bench/transcode.json, and asserts nothing.
+A delay is from the last packet of a frame in to the first packet of what shows it, on sockets from outside of the
+worker, found by content: counters in pictures, clicks in sound. Costs are processor time of the worker by the
+kernel's account, and of a loop without RTP, sockets or a mix, paced alike, in rounds that alternate.
 """
 
 import asyncio
@@ -162,7 +162,11 @@ def spread(values: Sequence[float]) -> dict[str, float]:
     """How far the rounds lie apart."""
     if not values:
         return {}
-    return {"min": round(min(values), 3), "max": round(max(values), 3), "stdev": round(statistics.pstdev(values), 3)}
+    return {
+        "min": round(min(values), 3),
+        "max": round(max(values), 3),
+        "stdev": round(statistics.pstdev(values), 3),
+    }
 
 
 async def main(rounds: int) -> None:
