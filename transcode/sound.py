@@ -64,7 +64,7 @@ class SoundDecoder:
             frames = self._context.decode(av.Packet(data)) if data else []
         except av.FFmpegError as error:
             raise Undecodable("the decoder refused a packet of sound") from error
-        blocks = [mono(frame) for frame in frames]
+        blocks = [_samples(frame) for frame in frames]
         return self._up(np.concatenate(blocks)) if blocks else np.empty(0, np.int16)
 
 
@@ -84,7 +84,8 @@ class SoundEncoder:
     def encode(self, samples: Samples) -> bytes:
         """Encode 960 samples; raises `Undecodable`, a `TranscodeError`, where the encoder fails."""
         samples = self._down(samples)
-        frame = av.AudioFrame.from_ndarray(samples.reshape(1, -1), format="s16", layout="mono")
+        frame = av.AudioFrame(format="s16", layout="mono", samples=samples.size)
+        memoryview(frame.planes[0])[: samples.nbytes] = memoryview(samples).cast("B")
         frame.sample_rate = self._rate
         frame.pts, frame.time_base = self._position, Fraction(1, self._rate)
         self._position += samples.size
@@ -137,6 +138,13 @@ def resampled(sound: bytes, rate: int) -> Samples:
     frame.sample_rate = rate
     resampler = av.AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE)
     return np.concatenate([mono(one) for one in [*resampler.resample(frame), *resampler.resample(None)]])
+
+
+def _samples(frame: av.AudioFrame) -> Samples:
+    """Take a frame's samples, where it can be without PyAV's own conversion, which takes as long as the decoder."""
+    if frame.format.name != "s16":
+        return mono(frame)
+    return np.frombuffer(frame.planes[0], np.int16)[: frame.samples]
 
 
 def _kind(codec: SoundCodec) -> _Kind:

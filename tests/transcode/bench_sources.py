@@ -255,14 +255,14 @@ def _bare_pictures(players: Sequence[Player], seconds: float, fps: int) -> float
     decoders = [VideoDecoder("vp8") for _ in players]
     pictures: list[av.VideoFrame | None] = [None] * len(players)
     encoder, stack = VideoEncoder("h264", 1280, 720, fps=30, bitrate=1_500_000), _Stack(len(players))
-    decodes = [(n / FPS, n) for n in range(round(seconds * FPS))]
-    encodes = [((n + 0.5) / fps, -1) for n in range(round(seconds * fps))]
+    decodes = [(n / FPS + one.phase, k, n) for k, one in enumerate(players) for n in range(round(seconds * FPS))]
+    encodes = [((n + 0.5) / fps, -1, n) for n in range(round(seconds * fps))]
     begin, used = time.monotonic(), 0.0
-    for at, n in sorted(decodes + encodes):
+    for at, k, n in sorted(decodes + encodes):
         time.sleep(max(0.0, begin + at - time.monotonic()))
         start = time.thread_time()
-        if n >= 0:
-            pictures = [one.decode(frames[n % len(frames)]) for one, frames in zip(decoders, coded, strict=True)]
+        if k >= 0:
+            pictures[k] = decoders[k].decode(coded[k][n % len(coded[k])])
         elif None not in pictures:
             encoder.encode(stack.of(pictures), at, key=False)
         used += time.thread_time() - start
@@ -301,14 +301,15 @@ class _Stack:
 
 def bare_mix(seconds: float) -> float:
     """Decode four voices and encode four of them, without mixing; give the processor time, in seconds."""
-    voices = [player.frames for player in four_voices()]
-    decoders = [SoundDecoder("opus") for _ in voices]
-    encoders = [SoundEncoder("pcmu", bitrate=0) for _ in voices]
+    players = four_voices()
+    decoders = [SoundDecoder("opus") for _ in players]
+    encoders = [SoundEncoder("pcmu", bitrate=0) for _ in players]
+    turns = [(n / 50 + one.phase, k, n) for k, one in enumerate(players) for n in range(round(seconds * 50))]
     begin, used = time.monotonic(), 0.0
-    for n in range(round(seconds * 50)):
-        time.sleep(max(0.0, begin + n / 50 - time.monotonic()))
+    for at, k, n in sorted(turns):
+        time.sleep(max(0.0, begin + at - time.monotonic()))
         start = time.thread_time()
-        for decoder, encoder, frames in zip(decoders, encoders, voices, strict=True):
-            encoder.encode(decoder.decode(frames[n % len(frames)][0]))
+        frames = players[k].frames
+        encoders[k].encode(decoders[k].decode(frames[n % len(frames)][0]))
         used += time.thread_time() - start
     return used
