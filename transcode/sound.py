@@ -141,7 +141,7 @@ def resampled(sound: bytes, rate: int) -> Samples:
 
 
 def _samples(frame: av.AudioFrame) -> Samples:
-    """Take a frame's samples, where it can be without PyAV's own conversion, which takes as long as the decoder."""
+    """Take a frame's samples, if it can be without PyAV's own conversion, which takes as long as decoding."""
     if frame.format.name != "s16":
         return mono(frame)
     return np.frombuffer(frame.planes[0], np.int16)[: frame.samples]
