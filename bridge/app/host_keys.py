@@ -1,4 +1,4 @@
-"""What a host at a room system does by keypad: `*` and a digit. Pure; times in seconds of a clock that never jumps.
+"""What a host at a room system does by keypad: `*` and a digit. Pure; times in seconds that never go back.
 
 Two keys, since one is soon pressed by mistake: nobody should be let in by an elbow.
 """
