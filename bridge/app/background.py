@@ -11,6 +11,7 @@ from bridge.app.lines import Assessment, person_stats
 from bridge.app.live import LiveRoom
 from bridge.app.ports import Clock, Legs
 from bridge.app.ration import Ration
+from bridge.app.sending import codecs_of, heed
 from bridge.app.service import RoomService
 from bridge.app.watch import Watch
 from media.api import EngineError, Snapshot
@@ -90,8 +91,10 @@ class Background:
             self._service.outside.counts.inc("engine_errors", error.code)
             return
         self.watch.observe(snapshot, self._clock.monotonic())
-        protected = encryption.read(snapshot.legs)
+        codecs, protected = codecs_of(snapshot), encryption.read(snapshot.legs)
         for number, live in enumerate(self._service.rooms):
+            if heed(live, codecs):
+                self._service.bring_in_line(live)
             if encryption.learn(live, protected):
                 self._service.tell(live)
             self._assess(live)

@@ -10,10 +10,10 @@ from typing import Final
 
 import numpy as np
 
+from media.api import CODECS
+
 KINDS: Final = ("audio", "video")
 DIRECTIONS: Final = ("in", "out")
-# In the order of the engine's codec numbers; 0 is a slot that carries nothing.
-CODECS: Final = ("none", "opus", "g722", "pcmu", "pcma", "telephone-event", "vp8", "vp9", "h264", "av1")
 QUANTILES: Final = (0.5, 0.9, 0.99, 1.0)
 
 # The columns that tell a row from all others, and those that become labels, with the words for their numbers.

@@ -6,13 +6,15 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import SimpleNamespace
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
+from bridge.app.converters import Use
+from bridge.ops.converting import Converting, ConvertingCollector
 from bridge.ops.errors import OpsError
 from bridge.ops.health import Check, Drain, readiness
 from bridge.ops.links import LinkCollector
@@ -29,6 +31,7 @@ class _Ops:
     drain: Drain
     links: LinkCollector
     gateways: Callable[[], Sequence[GatewayState]]
+    feeds: Callable[[], list[dict[str, Any]]]
     one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def metrics(self, _request: web.Request) -> web.Response:
@@ -43,6 +46,9 @@ class _Ops:
 
     async def worst(self, _request: web.Request) -> web.Response:
         return web.json_response({"legs": self.links.worst()})
+
+    async def filled(self, _request: web.Request) -> web.Response:
+        return web.json_response({"slots": self.feeds()})
 
     async def healthz(self, _request: web.Request) -> web.Response:
         return web.json_response({"status": "alive"})
@@ -79,20 +85,25 @@ def make_ops_app(
     *,
     drain: Drain | None = None,
     links: LinkCollector | None = None,
+    *,
     gateways: Callable[[], Sequence[GatewayState]] = tuple,
+    converting: Converting | None = None,
 ) -> web.Application:
-    """Make the app with /metrics, /metrics/legs, /legs/worst, /healthz and /readyz (503: draining or failing).
+    """Make the app: /metrics, /metrics/legs, /legs/worst, /feeds, /healthz and /readyz (503: draining or failing).
 
     PUT and DELETE of /drain begin and end a drain; methods that no page of another site can send unasked.
     """
     links = links or LinkCollector()
-    ops = _Ops(make_registry(collector, links), snapshot, checks, drain or Drain(), links, gateways)
+    converting = converting or Converting(lambda: Use({}, {}, {}, 0), tuple, lambda _name: {})
+    registry = make_registry(collector, links, ConvertingCollector(converting))
+    ops = _Ops(registry, snapshot, checks, drain or Drain(), links, gateways, converting.feeds)
     app = web.Application(middlewares=[_plain_errors])
     app.router.add_put("/drain", ops.begin_drain)
     app.router.add_delete("/drain", ops.end_drain)
     app.router.add_get("/metrics", ops.metrics)
     app.router.add_get("/metrics/legs", ops.legs)
     app.router.add_get("/legs/worst", ops.worst)
+    app.router.add_get("/feeds", ops.filled)
     app.router.add_get("/healthz", ops.healthz)
     app.router.add_get("/readyz", ops.readyz)
     return app

@@ -8,7 +8,8 @@ import numpy as np
 from bridge.app.quality import Totals
 from media.api import Latency, Snapshot
 
-STREAMS = np.dtype([(n, "<u8") for n in ("leg", "direction", "index", "packets", *Totals._fields)])
+_STREAM = ("leg", "direction", "index", "encoding", "codec", "packets")
+STREAMS = np.dtype([(n, "<u8") for n in (*_STREAM, *Totals._fields)])
 _LEG = ("leg", "rtt_us", "rtt_sum_us", "rtts", "report_delay_sum_us", "report_delays")
 LEGS = np.dtype([(n, "<u8") for n in (*_LEG, "cipher_in", "cipher_out", "by_handshake")])
 SHARDS = np.dtype([(n, "<u8") for n in ("shard", "datagrams_out", "send_drops")])

@@ -38,7 +38,7 @@ def _unit() -> dict[str, dict[str, list[str]]]:
             super().__setitem__(key, value)
 
     parser = configparser.RawConfigParser(dict_type=Repeating, strict=False, delimiters=("=",))
-    parser.optionxform = str  # type: ignore[assignment, method-assign]
+    parser.optionxform = str
     parser.read(DEPLOY / "brotjeneste.service")
     return {name: {key: value.split("\n") for key, value in parser.items(name)} for name in parser.sections()}
 

@@ -135,7 +135,7 @@ async def test_acts_on_a_participant(browser: Browser, site: str) -> None:
         ):
             await row.get_by_role("button", name=name).click()
             await here.page.click("#confirm-yes")
-            assert (await here.bridge.expect(kind)).participant == "p_spe"
+            assert (await here.bridge.expect(kind)).participant == "p_spe"  # type: ignore[attr-defined]
 
 
 async def test_only_clinicians_can_be_made_host(browser: Browser, site: str) -> None:

@@ -104,7 +104,7 @@ def test_groups_in_groups_end() -> None:
 
 plain = st.builds(
     Attribute,
-    st.sampled_from([kind for kind in range(19, 127)] + [Kind.ERROR_CODE, Kind.USER_URI]),
+    st.sampled_from([*range(19, 127), Kind.ERROR_CODE, Kind.USER_URI]),
     st.binary(max_size=20),
     mandatory=st.booleans(),
 )
