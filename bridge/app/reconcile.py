@@ -99,7 +99,7 @@ def _feed(live: LiveRoom, gate: Gate, by: tuple[Legs, NoConverters], may: frozen
 
 
 def _asked(live: LiveRoom, present: list[Present]) -> list[Present]:
-    """Decide in what pages are asked to send their pictures, and note of whom it is something else than they like."""
+    """Decide in what pages are asked to send their pictures, and note of whom it is not what they like best."""
     able = {media.leg for media in live.legs.values() if media.switches}
     known = {(media.leg, source) for media in live.legs.values() for source in media.codecs}
     live.wishes = wished = wishes(present, able, known)

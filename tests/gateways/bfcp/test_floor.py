@@ -37,7 +37,7 @@ class Peer:
         """The next message."""
         self.number += 1
         fields = {"conference": 1337, "user": 2, "transaction": self.number, "version": self.version}
-        return Message(primitive=primitive, attributes=attributes, **(fields | changes))  # type: ignore[arg-type]
+        return Message(primitive=primitive, attributes=attributes, **(fields | changes))
 
     def send(self, message: Message | bytes) -> list[Told]:
         """Send it; give what the server told its owner."""
@@ -157,6 +157,7 @@ def test_what_is_not_acknowledged_comes_again_and_then_no_more() -> None:
     (granted,) = peer.heard()
     for attempt in range(1, TRIES):
         due = peer.server.next_timeout()
+        assert due is not None
         assert due == pytest.approx(peer.now + T1_S * 2 ** (attempt - 1))
         assert peer.server.timeout(due - 0.01) == []
         assert peer.heard() == []
