@@ -91,6 +91,7 @@ impl Shard {
         leg.reported = now;
         let due = now + Micros(800_000 + spread * 400_000 / (1 << 20));
         leg.report_at = Micros(due.0.next_multiple_of(REPORT_GRID));
+        self.touch_reported(&leg);
         let mut rtcp = std::mem::take(&mut self.scratch.rtcp);
         let mut blocks = leg.report_blocks(now);
         let mut slots = 0..leg.slots.len();
