@@ -303,7 +303,9 @@ impl Shard {
             leg.row.gate_drops_out += group.len() as u64;
             return Fed::default();
         }
-        let Some((mut exit, slots)) = leg.exit(now) else {
+        self.report_before_sound(now, taker, out);
+        let exit = self.leg_mut(taker.leg).and_then(|leg| leg.exit(now));
+        let Some((mut exit, slots)) = exit else {
             return Fed::default();
         };
         let slot = &mut slots[usize::from(taker.slot)];

@@ -162,7 +162,8 @@ impl Leg {
 
     /// Brings the lines near that a packet to this leg needs.
     pub fn touch(&self) -> u64 {
-        u64::from(self.gate_open) ^ u64::from(self.outbound.is_some()) ^ self.row.rtp_out
+        let own = u64::from(self.gate_open) ^ self.report_at.0 ^ self.row.rtp_out;
+        own ^ u64::from(self.outbound.is_some())
     }
 
     /// Brings the lines near that a packet of this SSRC from this leg needs.

@@ -12,6 +12,7 @@ use crate::speaker::Speakers;
 use crate::stats::{Delays, ShardRow, Snapshot};
 use crate::time::Micros;
 use engine_wire::demux::{classify, Class};
+use engine_wire::rtcp::ReportBlock;
 use rustc_hash::FxHashMap;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
@@ -42,6 +43,7 @@ pub(crate) struct Scratch {
     pub(crate) ready: Vec<Ready>,
     pub(crate) forwarded: Vec<u32>,
     pub(crate) rtcp: Vec<u8>,
+    pub(crate) blocks: Vec<ReportBlock>,
     pub(crate) reply: Vec<u8>,
     pub(crate) lost: Vec<u16>,
     pub(crate) again: Vec<(usize, u16)>,
