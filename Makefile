@@ -90,10 +90,10 @@ guard: build browsers ## Whether the packet path has become a tenth dearer, by i
 	+cd $(ENGINE) && $(CARGO) run --quiet --release --locked -p engine-io --example guard
 
 test-python: build browsers emulator ## Python's tests, real browsers included.
-	$(BIN)/pytest --numprocesses 2 --dist worksteal $(PYTEST_ARGS)
+	$(BIN)/pytest --numprocesses 2 --dist worksteal $(WITHOUT_TESTS) $(PYTEST_ARGS)
 
-test-checkout: build browsers emulator
-	$(BIN)/pytest --numprocesses 2 --dist worksteal --ignore=tests/cli $(PYTEST_ARGS)
+test-checkout: WITHOUT_TESTS = --ignore=tests/cli
+test-checkout: test-python
 
 test-wheel: build ## The command line's tests, against the built wheel in an environment of its own.
 	rm -rf build/wheel && mkdir -p build/wheel

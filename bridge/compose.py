@@ -19,9 +19,11 @@ from bridge.app.background import Background, Later
 from bridge.app.browser import BrowserDoor, BrowserPolicy
 from bridge.app.call_media import CallLegs, EveryLeg
 from bridge.app.callers import CallerDoor
+from bridge.app.converters import Converters
 from bridge.app.counts import Tally
 from bridge.app.gateways import Gateways, find
 from bridge.app.lines import Assessment
+from bridge.app.ports import ConverterPool
 from bridge.app.service import Outside, RoomService
 from bridge.app.trial import Trials
 from bridge.app.visitor import CallerPolicy
@@ -30,14 +32,16 @@ from bridge.auth.links import LinkSigner, load_link_keys
 from bridge.auth.pins import Pins
 from bridge.auth.secrets import api_token, hash_secret, new_secret
 from bridge.config import Config
-from bridge.ops.health import Check
+from bridge.ops.converting import Converting
+from bridge.ops.health import Check, Drain
 from bridge.ops.links import LinkCollector
-from bridge.ops.metrics import BridgeCollector, Facts
+from bridge.ops.metrics import BridgeCollector, Facts, GatewayState
 from bridge.ops.web import make_ops_app, serve_ops
 from bridge.rooms.model import InvitationId, RoomId
 from bridge.store import EventStore, open_store
-from media.api import Engine, EngineError, Snapshot
+from media.api import Engine, EngineError, Event, Snapshot
 from media.calls import Calls
+from media.converters import ConverterLegs
 from media.legs import LegEvent, LegPolicy, Legs
 from media.sdp import Capabilities
 from media.sdp.calls import CallPolicy
@@ -46,6 +50,8 @@ from signalling import messages as m
 from signalling.errors import Code, Rejected
 from signalling.gateways.interface import GROUP
 from signalling.web.server import WebConfig, make_app
+from transcode.jobs import Event as WorkerEvent
+from transcode.pool import Pool
 
 LOG: Final = structlog.get_logger("bridge")
 # A change from Wi-Fi to 4G and a reload of a page are over by then; a ghost is gone within ten seconds.
@@ -100,10 +106,13 @@ class Bridge:
 
 
 @asynccontextmanager
-async def run_bridge(config: Config, *, drills: bool = False) -> AsyncIterator[Bridge]:
+async def run_bridge(
+    config: Config, *, drills: bool = False, pool: ConverterPool | None = None
+) -> AsyncIterator[Bridge]:
     """Start everything, and stop it in order at the end. Raises what its parts raise at a bad start.
 
-    With `drills` the engine takes `media.api.Panic`, for tests of what a fault of our own costs.
+    With `drills` the engine takes `media.api.Panic`, for tests of what a fault of our own costs; with `pool` jobs
+    go there, instead of to worker processes.
     """
     clock, tally = SystemClock(), Tally()
     async with AsyncExitStack() as stack:
@@ -115,13 +124,21 @@ async def run_bridge(config: Config, *, drills: bool = False) -> AsyncIterator[B
         stack.callback(later.stop)
         core = _make_core(config, clock, tally, store, engine)
         legs, service = core.legs, core.service
+        await _add_converters(core, (config, clock, tally, later), stack, pool)
         keys = load_link_keys(Path(config.auth.link_key_file))
         links = SignedLinks(LinkSigner(keys, config.http.base_url), config.http.base_url, clock.now)
         pins = Pins(keys)
-        core.gateways = gateways = _make_gateways(config, core, clock, pins, later)
-        administration = RoomAdministration(service, links, store.rooms, pins if gateways.running else None)
-        engine.listen(asyncio.get_running_loop(), lambda event: legs.handle_event(event, clock.monotonic()))
-        collector, seen = BridgeCollector(engine.snapshot, lambda: _facts(service, tally)), LinkCollector()
+        drain = Drain()
+        media = CallLegs(core.calls, clock)
+        policy = CallerPolicy(pins=pins, new_secret=new_secret, hash_secret=hash_secret)
+        core.gateways = gateways = _make_gateways(
+            config, lambda: CallerDoor(service, media, policy, later, lambda: drain.active)
+        )
+        administration = RoomAdministration(
+            service, links, store.rooms, pins if gateways.running else None, lambda: drain.active
+        )
+        engine.listen(asyncio.get_running_loop(), lambda event: _take(core, event, clock.monotonic()))
+        collector, seen = BridgeCollector(engine.snapshot, lambda: _facts(core, tally, drain)), LinkCollector()
         background = Background(service, legs, clock, engine.snapshot)
         for loop in (
             background.handshakes(),
@@ -134,8 +151,19 @@ async def run_bridge(config: Config, *, drills: bool = False) -> AsyncIterator[B
         door = BrowserDoor(service, links, _browser_policy(config), later, trials)
         await stack.enter_async_context(_serve_pages(config, door, administration, tally))
         checks = [Check("store", store.ping), Check("engine", lambda: _all_shards_run(engine))]
-        ops = make_ops_app(collector, engine.snapshot, checks, links=seen)
+        converting = Converting(lambda: service.outside.converters.use, lambda: service.rooms, tally.of)
+        ops = make_ops_app(
+            collector,
+            engine.snapshot,
+            checks,
+            drain=drain,
+            links=seen,
+            gateways=lambda: _gateway_states(gateways),
+            converting=converting,
+        )
         await stack.enter_async_context(serve_ops(ops, config.metrics.host, config.metrics.port))
+        # While the rest stops, whoever calls is told to try elsewhere.
+        stack.callback(gateways.drain)
         LOG.info("bridge_started", shards=config.media.shards)
         yield Bridge(config, service, administration, engine, store, gateways)
     LOG.info("bridge_stopped")
@@ -174,7 +202,9 @@ class _Core:
     service: RoomService
     legs: EveryLeg
     calls: Calls
+    engine: Engine
     gateways: Gateways | None = None
+    converters: Converters | None = None
 
 
 def _make_core(config: Config, clock: SystemClock, tally: Tally, store: EventStore, engine: Engine) -> _Core:
@@ -200,23 +230,56 @@ def _make_core(config: Config, clock: SystemClock, tally: Tally, store: EventSto
         engine,
         certificate,
         CallPolicy(
-            replace(capabilities, audio=(*capabilities.audio, "telephone-event")),
+            replace(capabilities, audio=_voices(config)),
             allow_plain=config.calls.protection == "optional",
         ),
         config.media.addresses[0],
         tell,
     )
     every = EveryLeg(Legs(engine, certificate, policy, tell), calls, lambda: core.gateways)
-    core = _Core(RoomService(Outside(store, engine, every, clock, tally)), every, calls)
+    core = _Core(RoomService(Outside(store, engine, every, clock, tally)), every, calls, engine)
     return core
 
 
-def _make_gateways(config: Config, core: _Core, clock: SystemClock, pins: Pins, later: Later) -> Gateways:
+def _voices(config: Config) -> tuple[str, ...]:
+    """What callers may speak: without converters only what pages speak as well."""
+    return ("opus", *(("g722", "pcma", "pcmu") if config.transcode.workers else ()), "telephone-event")
+
+
+async def _add_converters(
+    core: _Core,
+    by: tuple[Config, SystemClock, Tally, Later],
+    stack: AsyncExitStack,
+    pool: ConverterPool | None,
+) -> None:
+    """Let there be converters, where there are gateways whose callers may need them."""
+    config, clock, tally, later = by
+    if not config.gateways or not config.transcode.workers:
+        return
+    if pool is None:
+        workers = Pool(lambda event: _hear(core, event), workers=config.transcode.workers)
+        pool = await stack.enter_async_context(workers)
+    core.converters = converters = Converters(pool, ConverterLegs(core.engine), clock, tally, later)
+    converters.ready = core.service.plan_anew
+    core.service.outside = replace(core.service.outside, converters=converters)
+
+
+def _hear(core: _Core, event: WorkerEvent) -> None:
+    """Hand one event of the workers on."""
+    if core.converters is not None:
+        core.converters.handle_worker(event)
+
+
+def _take(core: _Core, event: Event, now: float) -> None:
+    """Hand one event of the engine to all whom it may concern."""
+    if core.converters is not None:
+        core.converters.handle_event(event)
+    core.legs.handle_event(event, now)
+
+
+def _make_gateways(config: Config, door: Callable[[], CallerDoor]) -> Gateways:
     """Find the gateways that are to run. Raises SettingsError."""
-    media = CallLegs(core.calls, clock)
-    policy = CallerPolicy(pins=pins, new_secret=new_secret, hash_secret=hash_secret)
-    factories = find(entry_points(group=GROUP), config.gateways)
-    return Gateways(factories, config.gateways, lambda _: CallerDoor(core.service, media, policy, later))
+    return Gateways(find(entry_points(group=GROUP), config.gateways), config.gateways, lambda _: door())
 
 
 def _browser_policy(config: Config) -> BrowserPolicy:
@@ -248,7 +311,13 @@ async def _serve_pages(
         await runner.cleanup()
 
 
-def _facts(service: RoomService, tally: Tally) -> Facts:
+def _gateway_states(gateways: Gateways) -> list[GatewayState]:
+    states = ((one.name, one.health()) for one in gateways.running.values())
+    return [GatewayState(name, health.calls, health.trouble) for name, health in states]
+
+
+def _facts(core: _Core, tally: Tally, drain: Drain) -> Facts:
+    service = core.service
     people = {"waiting": 0, "admitted": 0}
     for live in service.rooms:
         for place, number in telling.counts(live.room).items():
@@ -259,6 +328,10 @@ def _facts(service: RoomService, tally: Tally) -> Facts:
         refusals=tally.of("refusals"),
         room_failures=tally.of("room_failures"),
         tests=tally.of("tests"),
+        calls=tally.of("calls"),
+        gateways=tally.of("gateways"),
+        gateway_states=() if core.gateways is None else _gateway_states(core.gateways),
+        draining=drain.active,
         bad_messages=tally.of("errors") | tally.of("http_errors"),
         dropped={
             "client": tally.of("closes").get("too_slow", 0),

@@ -134,6 +134,13 @@ class CallsConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class TranscodeConfig:
+    """Processes that decode and encode, for callers who cannot take what others send."""
+
+    workers: int = _setting(1, between=(0, 64))
+
+
+@dataclass(frozen=True, slots=True)
 class StoreConfig:
     """Where events and the audit are kept."""
 
@@ -176,6 +183,7 @@ class Config:
     metrics: MetricsConfig = field(default_factory=MetricsConfig)
     media: MediaConfig = field(default_factory=MediaConfig)
     calls: CallsConfig = field(default_factory=CallsConfig)
+    transcode: TranscodeConfig = field(default_factory=TranscodeConfig)
     store: StoreConfig = field(default_factory=StoreConfig)
     auth: AuthConfig = field(default_factory=AuthConfig)
     rooms: RoomsConfig = field(default_factory=RoomsConfig)
@@ -189,6 +197,7 @@ SECTIONS: Final[Mapping[str, type[Any]]] = {
     "metrics": MetricsConfig,
     "media": MediaConfig,
     "calls": CallsConfig,
+    "transcode": TranscodeConfig,
     "store": StoreConfig,
     "auth": AuthConfig,
     "rooms": RoomsConfig,

@@ -55,6 +55,8 @@ __all__ = [
 ]
 
 SNAPSHOT_SECONDS: Final = 1.0
+CODECS: Final = ("none", "opus", "g722", "pcmu", "pcma", "telephone-event", "vp8", "vp9", "h264", "av1")
+"""In the order of the numbers by which a snapshot tells a codec; 0 is a stream that carries nothing."""
 Site = Literal["command", "datagram", "forward", "repair", "timer", "shard"]
 """Kinds of work that a drill can let fail; "shard" ends the whole thread."""
 _EVENTS_A_READ: Final = 1024
@@ -422,6 +424,11 @@ class Engine:
         """
         with refusals():
             return self._native.open_ports(room)
+
+    def open_local_ports(self, room: int) -> int:
+        """The same on 127.0.0.1, where only this machine reaches them. Raises EngineError."""
+        with refusals():
+            return self._native.open_local_ports(room)
 
     def close_ports(self, room: int, first: int) -> None:
         """Close two ports that no leg has come to use; of no effect on others. Raises EngineError when busy."""

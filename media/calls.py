@@ -180,13 +180,13 @@ class Calls:
         own = tuple(tagged((suite, secrets.token_bytes(size)) for suite, size in SUITES.items()) for _ in ports)
         made = self._offered[leg] = _Offered(room, ports, own, secrets.randbits(62))
         written = Written(made.session, 1, self._host)
-        limit = self._policy.capabilities.camera_max_bitrate
-        return leg, offer(ports, own, written, limit, best_effort=self._policy.allow_plain)
+        capabilities = self._policy.capabilities
+        return leg, offer(ports, own, written, capabilities, best_effort=self._policy.allow_plain)
 
     def answered(self, leg: int, description: str, seen_at: str, now: float) -> None:
         """Take the answer to an offer of ours. Raises SdpError, EngineError."""
         answer = read(description)
-        agreed = agree_lines(answer, self._policy, seen_at)
+        agreed = agree_lines(answer, self._policy, seen_at, is_answer=True)
         offered = self._offered.pop(leg, None)
         if offered is not None:
             try:

@@ -49,6 +49,14 @@ def test_the_domain_and_the_protocol_have_the_same_roles() -> None:
     assert words(constant("LINES", script("i18n.js"))) == calls
 
 
+def test_keys_have_words_on_the_page() -> None:
+    """Each way in which keys come about is told to the host in every language."""
+    for path in sorted((SCRIPTS.parent / "i18n").glob("*.json")):
+        texts = json.loads(path.read_text())
+        assert {f"encryption.{keys.value}" for keys in m.Keys} <= set(texts), path.name
+    assert words(constant("WEAK_KEYS", script("person.js"))) <= {keys.value for keys in m.Keys}
+
+
 def test_the_domain_has_one_place_more_than_the_protocol() -> None:
     """Those who are outside are nobody's to see."""
     assert {place.value for place in model.Place} - {place.value for place in m.Place} == {

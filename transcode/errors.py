@@ -25,3 +25,27 @@ class PictureTooSmall(TranscodeError):  # noqa: N818 - named for what happened
     """The code cells of a picture of this size would be too small to survive compression."""
 
     code = "picture_too_small"
+
+
+class Malformed(TranscodeError):  # noqa: N818 - named for what happened
+    """A payload is not what its RTP payload format says."""
+
+    code = "malformed"
+
+
+class UnknownJob(TranscodeError):  # noqa: N818 - named for what happened
+    """There is no job, input or out of this name."""
+
+    code = "unknown_job"
+
+
+class BadJob(TranscodeError):  # noqa: N818 - named for what happened
+    """A job contradicts itself or asks for what no worker can do."""
+
+    code = "bad_job"
+
+
+class NoWorker(TranscodeError):  # noqa: N818 - named for what happened
+    """No worker could be started or would take the job on."""
+
+    code = "no_worker"

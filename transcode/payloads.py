@@ -1,4 +1,4 @@
-"""Encoded pictures cut into RTP payloads: VP8 (RFC 7741) and H.264 with packetization mode 1 (RFC 6184).
+"""Encoded pictures cut into RTP payloads: VP8 (RFC 7741), VP9 (RFC 9628) and H.264 (RFC 6184).
 
 aiortc's packetizers fill 1300 bytes and cannot be told less; browsers keep under 1200 and cut a picture into
 pieces of nearly one size, which is what these do. Their output is checked against aiortc's depacketizers.
@@ -10,14 +10,17 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from aiortc.codecs.vpx import VpxPayloadDescriptor
-
 _START_CODE: Final = re.compile(b"\x00\x00\x00?\x01")
 _FU_A: Final = 28
 _FIRST, _LAST = 0x80, 0x40
 _FU_BYTES: Final = 2
 # The largest descriptor that is written here: flags, and a picture id of fifteen bits.
 _DESCRIPTOR_BYTES: Final = 4
+_VP9_DESCRIPTOR_BYTES: Final = 3
+# Bits of the descriptors: VP8's X, S and I; VP9's I, P, B and E.
+_VP8_MORE, _VP8_START, _VP8_ID = 0x80, 0x10, 0x80
+_VP9_ID, _VP9_PREDICTED, _VP9_START, _VP9_END = 0x80, 0x40, 0x08, 0x04
+_LONG_ID: Final = 0x8000
 
 
 def split_evenly(length: int, largest: int, *, spare: int = 0) -> list[int]:
@@ -37,19 +40,34 @@ def split_evenly(length: int, largest: int, *, spare: int = 0) -> list[int]:
 def vp8_payloads(picture: bytes, picture_id: int, largest: int, *, spare: int = 0) -> list[bytes]:
     """Cut one VP8 frame into payloads with a descriptor each; `picture_id` is taken modulo 2**15."""
     payloads, at = [], 0
+    number = (picture_id % 2**15 | _LONG_ID).to_bytes(2, "big")
     for size in split_evenly(len(picture), largest - _DESCRIPTOR_BYTES, spare=spare):
-        descriptor = VpxPayloadDescriptor(
-            partition_start=int(at == 0), partition_id=0, picture_id=picture_id % 2**15
-        )
-        payloads.append(bytes(descriptor) + picture[at : at + size])
+        flags = _VP8_MORE | (0 if at else _VP8_START)
+        payloads.append(bytes((flags, _VP8_ID)) + number + picture[at : at + size])
+        at += size
+    return payloads
+
+
+def vp9_payloads(picture: bytes, picture_id: int, largest: int, *, key: bool) -> list[bytes]:
+    """Cut one VP9 frame (one layer, non-flexible mode) as `vp8_payloads` does."""
+    payloads, at = [], 0
+    number = (picture_id % 2**15 | _LONG_ID).to_bytes(2, "big")
+    for size in split_evenly(len(picture), largest - _VP9_DESCRIPTOR_BYTES):
+        flags = _VP9_ID | (0 if key else _VP9_PREDICTED) | (0 if at else _VP9_START)
+        flags |= _VP9_END if at + size == len(picture) else 0
+        payloads.append(bytes((flags,)) + number + picture[at : at + size])
         at += size
     return payloads
 
 
 def h264_payloads(access_unit: bytes, largest: int) -> list[bytes]:
-    """Cut one access unit in Annex B form: small NAL units whole, large ones as fragments (FU-A)."""
-    units = [unit for unit in _START_CODE.split(access_unit) if unit]
-    return [payload for unit in units for payload in _h264_unit(unit, largest)]
+    """Cut one access unit in Annex B form: small NAL units whole, large ones as fragments (FU-A, mode 1)."""
+    return [payload for unit in nal_units(access_unit) for payload in _h264_unit(unit, largest)]
+
+
+def nal_units(access_unit: bytes) -> list[bytes]:
+    """Take an access unit in Annex B form apart; this is all that packetization mode 0 does."""
+    return [unit for unit in _START_CODE.split(access_unit) if unit]
 
 
 def _h264_unit(unit: bytes, largest: int) -> Iterator[bytes]:

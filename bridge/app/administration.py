@@ -27,15 +27,22 @@ class RoomAdministration:
         links: Links,
         listing: Callable[[], Awaitable[Sequence[RoomListing]]],
         pins: Pins | None = None,
+        emptying: Callable[[], bool] = lambda: False,
     ) -> None:
-        """Take the use cases, where the rooms of all times are listed, and PINs where rooms can be called."""
+        """Take the use cases, where the rooms of all times are listed, and PINs where rooms can be called.
+
+        While the bridge is `emptying`, it opens no rooms.
+        """
         self._service = service
         self._links = links
         self._pins = pins
         self._listing = listing
+        self._emptying = emptying
 
     async def create_room(self, request: m.CreateRoom) -> m.RoomInfo:
-        """Open a room."""
+        """Open a room. Raises Rejected with `restarting` while the bridge is emptied."""
+        if self._emptying():
+            raise Rejected(Code.RESTARTING, "This bridge is being emptied and opens no rooms; another may.")
         command = c.CreateRoom(
             by=ADMINISTRATION,
             room=RoomId(new_id("r")),

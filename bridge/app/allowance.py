@@ -31,6 +31,11 @@ class Allowance:
         self._full_at[key] = full_at
         return True
 
+    def give_back(self, key: str) -> None:
+        """Let one that was taken not count."""
+        if key in self._full_at:
+            self._full_at[key] -= self._every
+
     def has(self, key: str, now: float) -> bool:
         """Whether it might be done once more."""
         return self._full_at.get(key, now) - now <= (self._at_once - 1) * self._every

@@ -6,10 +6,12 @@ from typing import Final, Protocol
 
 import structlog
 
+from bridge.app import encryption
 from bridge.app.lines import Assessment, person_stats
 from bridge.app.live import LiveRoom
 from bridge.app.ports import Clock, Legs
 from bridge.app.ration import Ration
+from bridge.app.sending import codecs_of, heed
 from bridge.app.service import RoomService
 from bridge.app.watch import Watch
 from media.api import EngineError, Snapshot
@@ -79,7 +81,7 @@ class Background:
         await _every(REPAIR_SECONDS, self._service.repair)
 
     async def figures(self, observe: Callable[[Snapshot, list[Assessment]], None]) -> None:
-        """Assess everybody's link, hand it to `observe` with the snapshot, and tell the hosts."""
+        """Assess everybody's link, hand it to `observe` with the snapshot, and tell people."""
         await _every(STATS_SECONDS, lambda: self._figures(observe))
 
     async def _figures(self, observe: Callable[[Snapshot, list[Assessment]], None]) -> None:
@@ -89,7 +91,12 @@ class Background:
             self._service.outside.counts.inc("engine_errors", error.code)
             return
         self.watch.observe(snapshot, self._clock.monotonic())
+        codecs, protected = codecs_of(snapshot), encryption.read(snapshot.legs)
         for number, live in enumerate(self._service.rooms):
+            if heed(live, codecs):
+                self._service.bring_in_line(live)
+            if encryption.learn(live, protected):
+                self._service.tell(live)
             self._assess(live)
             if number % ROOMS_AT_ONCE == ROOMS_AT_ONCE - 1:
                 await asyncio.sleep(0)

@@ -116,8 +116,8 @@ class BrowserDoor:
         resume = next(one for one in known if self._policy.hash_secret(one) == person.resume_hash)
         leg = live.legs.get(who)
         seated.connection.send(telling.welcome(live.room, person, resume, self._policy.slots, leg))
-        for demand in () if leg is None else leg.demands.values():
-            seated.connection.send(demand)
+        for wish in () if leg is None else (*leg.demands.values(), *leg.codecs.values()):
+            seated.connection.send(wish)
         return person
 
     async def test(self, test: m.Test) -> Trial:
@@ -176,7 +176,7 @@ class BrowserDoor:
             # Somebody may have been put out, or have come back on another page, while this one waited its turn.
             _hold_seat(live, seat)
             try:
-                answer = self._answer(live, who, offer.sdp, roles)
+                answer = self._answer(live, who, offer, roles)
             except SdpError as error:
                 raise Rejected(Code(error.code), error.message) from error
             except EngineError as error:
@@ -186,19 +186,19 @@ class BrowserDoor:
             self._service.tell(live)
         return m.Answer(ref=offer.ref, sdp=answer.sdp, leg=telling.leg_name(live.legs[who].leg))
 
-    def _answer(self, live: LiveRoom, who: ParticipantId, sdp: str, roles: OfferRoles) -> Answer:
+    def _answer(self, live: LiveRoom, who: ParticipantId, offer: m.Offer, roles: OfferRoles) -> Answer:
         """Answer on the leg that the person has if the offer is its own, else on a new one."""
         legs, content_slots = self._service.outside.legs, self._policy.slots.content
         known = live.legs.get(who)
         if known is not None:
-            further = legs.restart(known.leg, sdp, roles, content_slots=content_slots)
+            further = legs.restart(known.leg, offer.sdp, roles, content_slots=content_slots)
             if further is not None:
                 return further
         now = self._service.outside.clock.monotonic()
-        leg, answer = legs.open(live.number, sdp, roles, content_slots=content_slots, now=now)
+        leg, answer = legs.open(live.number, offer.sdp, roles, content_slots=content_slots, now=now)
         if known is not None:
             legs.close(known.leg)
-        live.legs[who] = MediaLeg(leg)
+        live.legs[who] = MediaLeg(leg, switches=offer.switches)
         return answer
 
     async def _invite(self, live: LiveRoom, who: ParticipantId, request: m.Invite) -> m.Invited:

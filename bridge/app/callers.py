@@ -20,7 +20,8 @@ LOG: Final = structlog.get_logger("bridge.callers")
 # Calls that are at the desk of one room, whose callers nobody knows yet.
 AT_THE_DESK: Final = 10
 CALLS_OF_A_SOURCE: Final = (20, 3.0)
-PINS_OF_A_SOURCE: Final = (9, 60.0)
+# Wrong PINs from one address, which may be the one trunk of a hospital.
+WRONG_PINS_OF_A_SOURCE: Final = (9, 60.0)
 # Wrong PINs at one room from all the world: a million of them take two years.
 WRONG_PINS_AT_A_ROOM: Final = (10, 60.0)
 
@@ -34,14 +35,19 @@ class CallerDoor:
         media: CallMedia,
         policy: CallerPolicy,
         later: Callable[[float, Callable[[], Awaitable[object]]], None],
+        emptying: Callable[[], bool] = lambda: False,
     ) -> None:
-        """Take the use cases; `later(seconds, make)` runs the awaitable that `make` gives after that time."""
+        """Take the use cases; `later(seconds, make)` runs the awaitable that `make` gives after that time.
+
+        While the bridge is `emptying`, calls are taken to rooms in which somebody is, and to no others.
+        """
         self._desk = Desk(
-            service, media, policy, later, Allowance(*PINS_OF_A_SOURCE), Allowance(*WRONG_PINS_AT_A_ROOM)
+            service, media, policy, later, Allowance(*WRONG_PINS_OF_A_SOURCE), Allowance(*WRONG_PINS_AT_A_ROOM)
         )
         self._calls_of_source = Allowance(*CALLS_OF_A_SOURCE)
         self._visits: set[Visitor] = set()
         self._draining = False
+        self._emptying = emptying
 
     async def arrive(self, caller: Caller, call: Call) -> Visitor:
         """Bring a caller to the desk of the room. Raises TurnedAway."""
@@ -52,6 +58,8 @@ class CallerDoor:
         live = await self._desk.service.find_called(RoomNumber(caller.number))
         if live is None:
             raise self._turned_away(Ending.NO_ROOM)
+        if self._emptying() and not live.seats:
+            raise self._turned_away(Ending.STOPPING)
         if sum(one.live is live and one.at_the_desk for one in self._visits) >= AT_THE_DESK:
             raise self._turned_away(Ending.TOO_MANY)
         visit = Visitor(self._desk, live, caller, call, self._visits.discard)

@@ -1,14 +1,16 @@
 """What the process knows of a room beside its records: who is connected, with which legs, and what was told."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from bridge.app.audit import RefusalRation
 from bridge.app.hints import Hints
-from bridge.app.planner import NO_PLAN, Plan
+from bridge.app.planner import NO_PLAN, Place, Plan
+from bridge.app.serving import Served
 from bridge.rooms.model import ConnectionId, InvitationId, ParticipantId, Room
 from media.api import Feed
-from signalling.messages import Demand, TrialVerdict
+from signalling.messages import Codec, Demand, Encryption, TrialVerdict
 from signalling.ports import Connection
 
 
@@ -32,9 +34,19 @@ class MediaLeg:
     muted: bool | None = None
     lingers: bool = False
     """Whether its owner closes it: a caller is told on it why the call ends."""
+    signalled_openly: bool = False
+    """Whether keys that its description holds could be read on the way here."""
+    encryption: Encryption | None = None
+    """What protects it, as the engine told last; None while there are no keys."""
     demands: dict[int, Demand] = field(default_factory=dict)
+    switches: bool = False
+    """Whether its page can be asked for another codec of what it sends."""
+    codecs: dict[int, Codec] = field(default_factory=dict)
+    """What it was asked for, for each source of which anything was."""
     hints: Hints = field(default_factory=Hints)
     """What the page says of its media on this leg."""
+    sending: dict[int, str] = field(default_factory=dict)
+    """In which codec each of its sources comes, as the engine last saw it."""
 
 
 @dataclass(slots=True)
@@ -54,7 +66,11 @@ class LiveRoom:
     """Lines of picture that tiles can show, by the mid of their slots."""
     speakers: list[int] = field(default_factory=list)
     plan: Plan = field(default_factory=lambda: NO_PLAN)
+    served: Mapping[Place, Served] = field(default_factory=dict)
+    """How each filled slot is served, and why."""
     feeds: tuple[Feed, ...] = ()
+    wishes: dict[tuple[int, int], int] = field(default_factory=dict)
+    """The payload type in which a source, of a leg and a number, is best sent; of others what they like best."""
     plan_known: bool = False
     """Whether the engine has `feeds`, which is `plan` in its words, as far as we know."""
     in_doubt: bool = False

@@ -1,12 +1,11 @@
 """Which source fills which slot, and how much each matters to who sees it: pure functions over everyone who is in.
 
-It forwards where the codecs allow it; asking for another codec, transcoding and composing join it here when their
-packages exist. Two properties matter to people: whoever is shown stays where they are (a slot changes only when
-its occupant has to go), and somebody's sound and picture sit in slots of one number, which browsers keep in time
-with each other.
+Two properties matter to people: whoever is shown stays where they are (a slot changes only when its occupant has
+to go), and somebody's sound and picture sit in slots of one number, which browsers keep in time with each other.
+How each slot is then served, as it comes or by way of a converter, is `bridge.app.serving`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import product
@@ -40,7 +39,8 @@ ANYONE: Final = 3
 class Present:
     """A leg whose gate is open. `pinned` is the leg that its owner wants to see before all others.
 
-    `lines` says of slots how many lines of picture their tiles can show.
+    `lines` says of slots how many lines of picture their tiles can show, `sending` of sources in which codec they
+    come now, where that is known. With `composed` its owner wants everybody in one picture, having room for one.
     """
 
     leg: int
@@ -51,21 +51,39 @@ class Present:
     pinned: int | None = None
     interpreter: bool = False
     lines: Mapping[int, int] = field(default_factory=dict)
+    sending: Mapping[int, str] = field(default_factory=dict)
+    asked: frozenset[int] = frozenset()
+    composed: bool = False
+    camera: bool = True
 
 
-def plan(present: Sequence[Present], speakers: Sequence[int], previous: Plan = NO_PLAN) -> Plan:
-    """Fill the slots of everyone present. `speakers` are legs, most recent first; `previous` is the last plan."""
+def as_it_is(forms: Forms) -> Forms:
+    """What can be had of a source where nothing converts it."""
+    return forms
+
+
+def plan(
+    present: Sequence[Present],
+    speakers: Sequence[int],
+    previous: Plan = NO_PLAN,
+    becomes: Callable[[Forms], Forms] = as_it_is,
+) -> Plan:
+    """Fill the slots of everyone present. `speakers` are legs, most recent first; `previous` is the last plan.
+
+    `becomes` says what a source can be had as, beside what it comes as.
+    """
     filled: dict[Place, SourceKey] = {}
-    given = {(one.leg, source.source): _forms(source) for one in present for source in one.sources}
+    comes = {(one.leg, source.source): forms_of(source) for one in present for source in one.sources}
+    given = {key: (forms, becomes(forms)) for key, forms in comes.items()}
     for receiver in present:
-        others = _by_importance(receiver, present, speakers)
+        others = by_importance(receiver, present, speakers)
         kept = {slot: source for (leg, slot), source in previous.items() if leg == receiver.leg}
-        ears, eyes = _people_slots(receiver, "audio"), _people_slots(receiver, "video")
+        ears, eyes = people_slots(receiver, "audio"), people_slots(receiver, "video")
         audio = _assign(ears, _offering(others, MIC, given), kept, {})
         numbers = {slot: number for number, slot in enumerate(ears)}
         beside = {leg: numbers[slot] for slot, (leg, _) in audio.items()}
         video = _assign(eyes, _offering(others, CAMERA, given), kept, beside)
-        screen = {slot.slot: _forms(slot) for slot in receiver.slots if slot.slot in receiver.content_slots}
+        screen = {slot.slot: forms_of(slot) for slot in receiver.slots if slot.slot in receiver.content_slots}
         sharing = [other for other in others if other.sharing]
         content = _assign(screen, _offering(sharing, CONTENT, given), kept, {})
         for slots in (audio, video, content):
@@ -91,26 +109,28 @@ def weigh(present: Sequence[Present], speakers: Sequence[int], filled: Plan) -> 
 
 def can_forward(source: Source, slot: Slot) -> bool:
     """Whether the slot takes the source as it is: the same kind, and at least one format in common."""
-    return _fits(_forms(slot), _forms(source))
+    return fits(forms_of(slot), forms_of(source))
 
 
 @lru_cache(maxsize=4096)
-def _fits(takes: Forms, gives: Forms) -> bool:
+def fits(takes: Forms, gives: Forms) -> bool:
     """Whether one format of a slot takes one of a source. Kinds of browsers are few, and pairs to plan many."""
     pairs = product(takes, gives)
     return any(to_kind == kind and to.takes(given) for (to_kind, to), (kind, given) in pairs)
 
 
-def _forms(of: Source | Slot) -> Forms:
+def forms_of(of: Source | Slot) -> Forms:
+    """What a source comes in, or a slot takes."""
     return _forms_of(of.kind, of.formats)
 
 
 @lru_cache(maxsize=4096)
 def _forms_of(kind: Kind, formats: tuple[Format, ...]) -> Forms:
-    return frozenset((kind, _form(form)) for form in formats)
+    return frozenset((kind, form_of(form)) for form in formats)
 
 
-def _form(of: Format) -> Format:
+def form_of(of: Format) -> Format:
+    """A format without what is each leg's own."""
     return Format(
         pt=0,
         codec=of.codec,
@@ -121,26 +141,30 @@ def _form(of: Format) -> Format:
     )
 
 
-def _by_importance(receiver: Present, present: Sequence[Present], speakers: Sequence[int]) -> list[Present]:
+def by_importance(receiver: Present, present: Sequence[Present], speakers: Sequence[int]) -> list[Present]:
+    """Everyone else: whom the receiver has pinned, those who spoke last, then in the order of `present`."""
     spoke = {leg: place for place, leg in enumerate(speakers)}
     others = [other for other in present if other.leg != receiver.leg]
     return sorted(others, key=lambda other: (other.leg != receiver.pinned, spoke.get(other.leg, len(spoke))))
 
 
-def _offering(others: Iterable[Present], number: int, given: Mapping[SourceKey, Forms]) -> dict[SourceKey, Forms]:
+def _offering(
+    others: Iterable[Present], number: int, given: Mapping[SourceKey, tuple[Forms, Forms]]
+) -> dict[SourceKey, tuple[Forms, Forms]]:
     """The sources of this number, in the order of their owners."""
     keys = ((other.leg, number) for other in others)
     return {key: given[key] for key in keys if key in given}
 
 
-def _people_slots(receiver: Present, kind: Kind) -> dict[int, Forms]:
+def people_slots(receiver: Present, kind: Kind) -> dict[int, Forms]:
+    """The slots for sound or pictures of people, and what each takes."""
     slots = (slot for slot in receiver.slots if slot.slot not in receiver.content_slots)
-    return {slot.slot: _forms(slot) for slot in slots if slot.kind == kind}
+    return {slot.slot: forms_of(slot) for slot in slots if slot.kind == kind}
 
 
 def _assign(
     slots: Mapping[int, Forms],
-    offered: Mapping[SourceKey, Forms],
+    offered: Mapping[SourceKey, tuple[Forms, Forms]],
     kept: Mapping[int, SourceKey],
     beside: Mapping[int, int],
 ) -> dict[int, SourceKey]:
@@ -149,17 +173,25 @@ def _assign(
     Where slots differ in what they take, one of the most important may fit none that is free; the slots that are
     left then go to whoever fits.
     """
-    fits = {key: [s for s, takes in slots.items() if _fits(takes, gives)] for key, gives in offered.items()}
-    ranked = [key for key, places in fits.items() if places]
+    fitting = {key: _places(slots, *forms) for key, forms in offered.items()}
+    ranked = [key for key, places in fitting.items() if places]
     by_number = dict(enumerate(slots))
     taken: dict[int, SourceKey] = {}
     for group in (ranked[: len(slots)], ranked[len(slots) :]):
         for key in group:
-            taken |= {s: key for s in fits[key] if kept.get(s) == key and s not in taken}
+            taken |= {s: key for s in fitting[key] if kept.get(s) == key and s not in taken}
         staying = set(taken.values())
         # Those who have a sound to be beside choose first; the others would only stand in their way.
         for key in sorted((k for k in group if k not in staying), key=lambda k: k[0] not in beside):
-            if free := [s for s in fits[key] if s not in taken]:
+            if free := [s for s in fitting[key] if s not in taken]:
                 wanted = by_number.get(beside.get(key[0], -1))
                 taken[wanted if wanted in free else free[0]] = key
     return taken
+
+
+def _places(slots: Mapping[int, Forms], comes: Forms, becomes: Forms) -> list[int]:
+    """The slots that take a source, first those that take it as it comes."""
+    places = [slot for slot, takes in slots.items() if fits(takes, comes)]
+    if becomes is not comes:
+        places += [slot for slot, takes in slots.items() if slot not in places and fits(takes, becomes)]
+    return places

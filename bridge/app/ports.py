@@ -10,6 +10,7 @@ from bridge.rooms.model import InvitationId, RoomId
 from media.api import Command
 from media.description import Slot, SlotPlace, Source
 from media.sdp import Answer, OfferRoles
+from transcode.jobs import Job
 
 
 class Clock(Protocol):
@@ -137,6 +138,22 @@ class Gate(Protocol):
 
     def submit(self, command: Command) -> None:
         """Hand one over. Raises EngineError."""
+
+
+class ConverterPool(Protocol):
+    """Worker processes that decode and encode (transcode/pool.py). Jobs are known by their ids."""
+
+    async def start(self, job: Job, /) -> int:
+        """Take a job on; give the UDP port of its socket on 127.0.0.1."""
+
+    def change(self, job: Job, /) -> None:
+        """Put this job in the place of the one with its id."""
+
+    def set_rate(self, job: int, ssrc: int, bitrate: int, /) -> None:
+        """Say what the receivers of an out can take, in bit/s."""
+
+    def stop(self, job: int, /) -> None:
+        """Give a job up. Of no effect on an unknown one."""
 
 
 class Counts(Protocol):

@@ -1,6 +1,7 @@
 """Brings the packet engine in line with a room: gates, mutes, feeds. The only code that opens a gate.
 
-`loop_back` opens those of a test, in an engine room that nobody else is in. Everything else is about rooms:
+`loop_back` opens those of a test, in an engine room that nobody else is in. Everything else is about rooms and their
+converters, whose gates open here as well: they are fed with those who may send, and with nobody else.
 
 What is wanted follows from the recorded room alone; what differs from the last thing asked for is asked for. So
 one function serves the act itself, a leg that is set up late, and the repair after a failure: it is always safe to
@@ -9,16 +10,20 @@ call, and calling it after `forget` asks for everything again.
 
 from collections.abc import Iterator
 
+from bridge.app.asking import wishes
+from bridge.app.converters import NoConverters, Outlets
+from bridge.app.jobs import Label, Labels
 from bridge.app.live import LiveRoom, MediaLeg
-from bridge.app.planner import Plan, Present, plan, weigh
+from bridge.app.planner import ANYONE, Plan, Present, plan, weigh
 from bridge.app.ports import Gate, Legs
-from bridge.rooms.model import ParticipantId, Role
+from bridge.app.serving import Serving, serve
+from bridge.rooms.model import Line, ParticipantId, Role
 from bridge.rooms.views import who_may_send
 from media.api import Feed, SetFeeds, SetGate, SetMuted, SourceRef
 from media.description import MIC
 
 
-def reconcile(live: LiveRoom, gate: Gate, legs: Legs) -> None:
+def reconcile(live: LiveRoom, gate: Gate, legs: Legs, converters: NoConverters) -> None:
     """Ask the engine for whatever differs from what the room's records say. Raises EngineError when it is busy.
 
     Gates close before any opens: nobody who is on the way out sees a packet of somebody who is on the way in.
@@ -29,15 +34,20 @@ def reconcile(live: LiveRoom, gate: Gate, legs: Legs) -> None:
             gate.submit(SetGate(leg=media.leg, open=False))
             media.gate_open = False
     _mute(live, gate, legs)
-    _feed(live, gate, legs, may)
+    made = _feed(live, gate, (legs, converters), may)
     for owner, media in list(live.legs.items()):
         if owner in may and media.gate_open is not True:
             gate.submit(SetGate(leg=media.leg, open=True))
             media.gate_open = True
+    for machine in made.machines:
+        if machine.gate_open is not True:
+            gate.submit(SetGate(leg=machine.leg.leg, open=True))
+            machine.gate_open = True
 
 
-def forget(live: LiveRoom) -> None:
+def forget(live: LiveRoom, converters: NoConverters) -> None:
     """Trust nothing that was asked before; the next `reconcile` asks for all of it again."""
+    converters.forget(live.number)
     for media in live.legs.values():
         media.gate_open = None
         media.muted = None
@@ -53,7 +63,8 @@ def loop_back(number: int, pair: tuple[int, int], gate: Gate, legs: Legs) -> Non
     sender, receiver = pair
     to, of = legs.description(receiver), legs.description(sender)
     present = [Present(receiver, (), to.slots), Present(sender, of.sources, ())]
-    gate.submit(SetFeeds(room=number, feeds=_feeds(present, [], plan(present, ()))))
+    wanted = plan(present, ())
+    gate.submit(SetFeeds(room=number, feeds=tuple(_feeds((present, []), wanted, wanted))))
     for leg in (receiver, sender):
         gate.submit(SetGate(leg=leg, open=True))
 
@@ -69,30 +80,54 @@ def _mute(live: LiveRoom, gate: Gate, legs: Legs) -> None:
             media.muted = wanted
 
 
-def _feed(live: LiveRoom, gate: Gate, legs: Legs, may: frozenset[ParticipantId]) -> None:
+def _feed(live: LiveRoom, gate: Gate, by: tuple[Legs, NoConverters], may: frozenset[ParticipantId]) -> Outlets:
+    """Plan who gets what, have made what has to be made, and tell the engine; give what converters there are."""
+    legs, converters = by
     present = list(_present(live, legs, may))
-    wanted = plan(present, live.speakers, live.plan)
-    feeds = _feeds(present, live.speakers, wanted)
+    able = {media.leg for media in live.legs.values() if media.switches}
+    asked = {(media.leg, source) for media in live.legs.values() for source in media.codecs}
+    live.wishes = wishes(present, able, asked)
+    serving = serve(present, live.speakers, live.plan, converters.means(live.number))
+    made = converters.want(live.number, serving.slots, _labels(live))
+    feeds = (*_feeds((present, live.speakers), serving.plan, _filled(serving, made)), *_inputs(made))
     if live.plan_known and feeds == live.feeds:
-        return
+        live.served = serving.slots
+        return made
     # Kept before it is asked for: if asking fails, stability is still judged by what people were meant to see.
-    live.plan, live.feeds, live.plan_known = wanted, feeds, False
+    live.plan, live.served, live.feeds, live.plan_known = serving.plan, serving.slots, feeds, False
     gate.submit(SetFeeds(room=live.number, feeds=feeds))
     live.plan_known = True
+    return made
 
 
-def _feeds(present: list[Present], speakers: list[int], wanted: Plan) -> tuple[Feed, ...]:
+def _filled(serving: Serving, made: Outlets) -> Plan:
+    """What each slot is sent: what is made for it, and where that is not there yet, what can be had meanwhile."""
+    filled = {place: served.source for place, served in serving.slots.items()} | dict(made.slots)
+    return {place: source for place, source in filled.items() if source is not None}
+
+
+def _feeds(of: tuple[list[Present], list[int]], wanted: Plan, filled: Plan) -> Iterator[Feed]:
+    present, speakers = of
     weights, lines = weigh(present, speakers, wanted), {one.leg: one.lines for one in present}
-    return tuple(
-        Feed(
+    for (leg, slot), (sender, source) in filled.items():
+        yield Feed(
             leg=leg,
             slot=slot,
             source=SourceRef(leg=sender, source=source),
-            importance=weights[leg, slot],
+            importance=weights.get((leg, slot), ANYONE),
             height=lines[leg].get(slot),
         )
-        for (leg, slot), (sender, source) in wanted.items()
-    )
+
+
+def _inputs(made: Outlets) -> Iterator[Feed]:
+    for fed in made.inputs:
+        (leg, slot), (sender, source) = fed.place, fed.source
+        yield Feed(leg=leg, slot=slot, source=SourceRef(leg=sender, source=source), height=fed.height)
+
+
+def _labels(live: LiveRoom) -> Labels:
+    people = ((media.leg, live.room.participants.get(owner)) for owner, media in live.legs.items())
+    return {leg: Label(person.name.reveal(), person.muted) for leg, person in people if person is not None}
 
 
 def _present(live: LiveRoom, legs: Legs, may: frozenset[ParticipantId]) -> Iterator[Present]:
@@ -112,6 +147,9 @@ def _present(live: LiveRoom, legs: Legs, may: frozenset[ParticipantId]) -> Itera
             pinned=_leg_of(live.legs.get(live.pins.get(owner, owner))),
             interpreter=person.role is Role.INTERPRETER,
             lines={place.slot: lines[place.mid] for place in described.places if place.mid in lines},
+            sending=media.sending,
+            composed=person.line is not Line.BROWSER,
+            camera=person.camera,
         )
 
 

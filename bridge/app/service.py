@@ -8,13 +8,14 @@ import asyncio
 import secrets
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 from typing import Final
 
 import structlog
 
 from bridge.app import audit, telling
+from bridge.app.converters import NoConverters
 from bridge.app.live import LiveRoom
 from bridge.app.planner import NO_PLAN
 from bridge.app.ports import Audited, Clock, Counts, Gate, Legs, Store
@@ -54,6 +55,7 @@ class Outside:
     legs: Legs
     clock: Clock
     counts: Counts
+    converters: NoConverters = field(default_factory=NoConverters)
 
 
 Recorded = Callable[[LiveRoom, Sequence[ev.Event]], None]
@@ -228,9 +230,27 @@ class RoomService:
             self._broken.add(live.room.id)
             return
         try:
-            reconcile(live, self.outside.gate, self.outside.legs)
+            reconcile(live, self.outside.gate, self.outside.legs, self.outside.converters)
         except EngineError as error:
             self._report_broken(live, error.code)
+        self._ask(live)
+
+    def _ask(self, live: LiveRoom) -> None:
+        """Tell pages in what their pictures are best sent, where that is not what they know."""
+        for who, media in live.legs.items():
+            wished = {source: pt for (leg, source), pt in live.wishes.items() if leg == media.leg}
+            for source, payload_type in wished.items():
+                before = media.codecs.get(source)
+                message = telling.codec(media.leg, source, payload_type)
+                if message != before:
+                    media.codecs[source] = message
+                    if (seated := live.seats.get(who)) is not None:
+                        seated.connection.send(message)
+
+    def plan_anew(self, number: int) -> None:
+        """Plan a room once more, since what can be done for it has changed."""
+        for live in [live for live in self._live.values() if live.number == number]:
+            self.bring_in_line(live)
 
     def _report_broken(self, live: LiveRoom, code: str) -> None:
         self.outside.counts.inc("engine_errors", code)
@@ -249,7 +269,7 @@ class RoomService:
             except Exception:
                 # The store is still away; the other rooms must not suffer for it.
                 LOG.exception("room_in_doubt", room=room_id)
-            forget(live)
+            forget(live, self.outside.converters)
             self.bring_in_line(live)
             self.tell(live)
 
@@ -261,7 +281,7 @@ class RoomService:
     def tell(self, live: LiveRoom) -> None:
         """Send everyone their roster and layout."""
         for who, seated in list(live.seats.items()):
-            seated.connection.send(telling.roster(live.room, who, live.tested))
+            seated.connection.send(telling.roster(live.room, who, live.tested, live.legs))
             seated.connection.send(telling.layout(live, self.outside.legs, who))
 
     def handle_leg_event(self, event: LegEvent) -> None:
@@ -312,6 +332,7 @@ class RoomService:
             self.outside.legs.close(media.leg)
         live.legs.clear()
         live.speakers, live.plan, live.plan_known = [], NO_PLAN, False
+        self.outside.converters.drop(live.number)
         # What the engine may still say of the old number is about nobody.
         live.number = self.next_number()
         for seated in live.seats.values():

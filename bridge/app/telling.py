@@ -15,11 +15,15 @@ from signalling import messages as m
 from signalling.errors import Code
 
 NO_TESTS: Final[Mapping[InvitationId, m.TrialVerdict]] = MappingProxyType({})
+NO_LEGS: Final[Mapping[ParticipantId, MediaLeg]] = MappingProxyType({})
 SOURCE_NAMES = {MIC: m.SourceName.MIC, CAMERA: m.SourceName.CAMERA, CONTENT: m.SourceName.CONTENT}
 
 
 def roster(
-    room: Room, viewer: ParticipantId, tested: Mapping[InvitationId, m.TrialVerdict] = NO_TESTS
+    room: Room,
+    viewer: ParticipantId,
+    tested: Mapping[InvitationId, m.TrialVerdict] = NO_TESTS,
+    legs: Mapping[ParticipantId, MediaLeg] = NO_LEGS,
 ) -> m.Roster:
     """Everyone whom `viewer` may know of; a host learns as well what their tests have shown."""
     known = tested if room.host == viewer else NO_TESTS
@@ -27,12 +31,16 @@ def roster(
         revision=room.revision,
         locked=room.locked,
         host=room.host == viewer,
-        people=[_person(room, person, viewer, known) for person in visible_to(room, viewer)],
+        people=[_person(room, person, viewer, known, legs.get(person.id)) for person in visible_to(room, viewer)],
     )
 
 
 def _person(
-    room: Room, person: Participant, viewer: ParticipantId, tested: Mapping[InvitationId, m.TrialVerdict]
+    room: Room,
+    person: Participant,
+    viewer: ParticipantId,
+    tested: Mapping[InvitationId, m.TrialVerdict],
+    media: MediaLeg | None,
 ) -> m.Person:
     return m.Person(
         participant=person.id,
@@ -47,6 +55,7 @@ def _person(
         sharing=person.sharing,
         you=person.id == viewer,
         line=m.Line(person.line.value),
+        encryption=None if media is None else media.encryption,
         tested=tested.get(person.invitation),
     )
 
@@ -72,6 +81,11 @@ def demand(wanted: Demand) -> m.Demand:
         encodings=[m.Wanted(active=one.active, max_bitrate=one.max_bitrate) for one in wanted.encodings],
         leg=leg_name(wanted.leg),
     )
+
+
+def codec(leg: int, source: int, payload_type: int) -> m.Codec:
+    """In what one source of somebody's is best sent."""
+    return m.Codec(source=SOURCE_NAMES[source], payload_type=payload_type, leg=leg_name(leg))
 
 
 def welcome(room: Room, person: Participant, resume: str, slots: m.SlotCounts, leg: MediaLeg | None) -> m.Welcome:

@@ -33,6 +33,7 @@ _ENDINGS: Final = {
     Code.ENDED: Ending.ROOM_ENDED,
     Code.REPLACED: Ending.REPLACED,
     Code.RESTARTING: Ending.STOPPING,
+    Code.TOO_MANY: Ending.TOO_MANY,
 }
 _FAREWELLS: Final = {
     Code.REMOVED: Prompt.REMOVED,
@@ -80,7 +81,7 @@ class Desk:
     media: CallMedia
     policy: CallerPolicy
     later: Callable[[float, Callable[[], Awaitable[object]]], None]
-    pins_of_source: Allowance
+    wrong_of_source: Allowance
     wrong_at_room: Allowance
 
     def now(self) -> float:
@@ -238,9 +239,10 @@ class Visitor:
             # The room's media began anew, and this call's leg went with the old ones.
             raise Rejected(Code.RESTARTING)
         now, room = self._desk.now(), self.live.room.id
-        if not self._desk.pins_of_source.take(self._caller.source, now):
-            raise Rejected(Code.TOO_MANY)
         if not self._desk.wrong_at_room.has(room, now):
+            raise Rejected(Code.TOO_MANY)
+        # Taken for a wrong one until it has turned out to be right, or many could be tried at once.
+        if not self._desk.wrong_of_source.take(self._caller.source, now):
             raise Rejected(Code.TOO_MANY)
         policy = self._desk.policy
         command = c.Call(
@@ -255,10 +257,12 @@ class Visitor:
             await self._desk.service.act(self.live, command, self._sit_down)
         except Rejected as error:
             if error.code is not Code.PIN_WRONG:
+                self._desk.wrong_of_source.give_back(self._caller.source)
                 raise
             self._desk.wrong_at_room.take(room, now)
             self._desk.count(error.code.value)
             return False
+        self._desk.wrong_of_source.give_back(self._caller.source)
         return True
 
     def _sit_down(self, live: LiveRoom, events: Sequence[ev.Event]) -> None:
@@ -284,7 +288,7 @@ class Visitor:
             return
         known = self.live.legs.get(self._who)
         if known is None or known.leg != leg:
-            self.live.legs[self._who] = MediaLeg(leg, lingers=True)
+            self.live.legs[self._who] = MediaLeg(leg, lingers=True, signalled_openly=not self._caller.private)
             if known is not None:
                 # A page's of before the call, or the call's own of before its media changed.
                 self._desk.service.outside.legs.close(known.leg)

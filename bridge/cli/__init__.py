@@ -12,6 +12,7 @@ COMMANDS = {
     "audit": "bridge.cli.audit:audit",
     "check-config": "bridge.cli.check_config:check_config",
     "demo": "bridge.cli.demo:demo",
+    "drain": "bridge.cli.drain:drain",
     "invite": "bridge.cli.invite:invite",
     "loadtest": "bridge.cli.loadtest:loadtest",
     "serve": "bridge.cli.serve:serve",

@@ -40,8 +40,21 @@ class Snapshot(Protocol):
         """A row a shard."""
 
     @property
+    def lines(self) -> np.ndarray:
+        """A row a line of a leg without ICE."""
+
+    @property
     def latency(self) -> Latency:
         """Forwarding delays."""
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayState:
+    """One gateway now; `trouble` is a fixed word, empty without."""
+
+    name: str
+    calls: int
+    trouble: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +74,11 @@ class Facts:
     """Since the start, by what failed: the work for one room, or a whole shard with each room on it."""
     tests: Mapping[str, int] = field(default_factory=dict)
     """Tests before entry that have ended with a verdict, since the start, by the verdict."""
+    calls: Mapping[str, int] = field(default_factory=dict)
+    """What befell calls by gateways, since the start: how they ended, or what was out of the ordinary."""
+    gateways: Mapping[str, int] = field(default_factory=dict)
+    """What befell gateways themselves, since the start."""
+    gateway_states: Sequence[GatewayState] = ()
     draining: bool = False
 
 
@@ -73,6 +91,7 @@ class BridgeCollector(Collector):
         self._streams = Totals(table.STREAM_KEYS, _STREAM_LABELS, table.STREAM_COUNTERS)
         self._legs = Totals(table.LEG_KEYS, (), table.LEG_COUNTERS)
         self._shards = Totals(table.SHARD_KEYS, table.SHARD_KEYS, table.SHARD_COUNTERS)
+        self._lines = Totals(table.LINE_KEYS, (), table.LINE_COUNTERS)
         self._delays = Delays()
 
     def observe(self, snapshot: Snapshot) -> None:
@@ -83,6 +102,7 @@ class BridgeCollector(Collector):
         self._streams.observe(snapshot.streams)
         self._legs.observe(snapshot.legs)
         self._shards.observe(snapshot.shards)
+        self._lines.observe(snapshot.lines)
         self._delays.observe(snapshot.latency)
 
     def collect(self) -> Iterator[Metric]:
@@ -92,7 +112,9 @@ class BridgeCollector(Collector):
         yield from _counters(table.STREAM_COUNTERS, self._streams, _STREAM_LABELS, _stream_words)
         yield from _counters(table.LEG_COUNTERS, self._legs, (), _numbers)
         yield from _counters(table.SHARD_COUNTERS, self._shards, table.SHARD_KEYS, _numbers)
+        yield from _counters(table.LINE_COUNTERS, self._lines, (), _numbers)
         yield from self._delays.collect()
+        yield _ciphers(snapshot.legs)
         yield from _states(snapshot.legs)
         yield from _shard_states(snapshot.shards)
         yield from _stream_quantiles(snapshot.streams)
@@ -159,6 +181,19 @@ def _states(legs: np.ndarray) -> Iterator[Metric]:
         yield GaugeMetricFamily(row.metric, row.help, value=int(legs[row.column].sum()))
 
 
+def _ciphers(legs: np.ndarray) -> Metric:
+    family = GaugeMetricFamily(
+        "brotjeneste_legs_encrypted",
+        "Legs by what encrypts their media, of several lines the weakest.",
+        labels=["direction", "cipher"],
+    )
+    for direction in table.DIRECTIONS:
+        found = np.bincount(legs[f"cipher_{direction}"].astype(np.intp), minlength=len(table.CIPHERS))
+        for word, number in zip(table.CIPHERS, found.tolist(), strict=True):
+            family.add_metric([direction, word], number)
+    return family
+
+
 def _shard_states(shards: np.ndarray) -> Iterator[Metric]:
     for row in present(shards, table.SHARD_STATES):
         family = GaugeMetricFamily(row.metric, row.help, labels=table.SHARD_KEYS)
@@ -199,6 +234,7 @@ def _facts(facts: Facts) -> Iterator[Metric]:
     for place, count in sorted(facts.participants.items()):
         people.add_metric([place], count)
     yield people
+    yield from _gateways(facts.gateway_states)
     for metric, text, label, counts in (
         ("brotjeneste_refusals_total", "Commands and joins that were refused.", "code", facts.refusals),
         ("brotjeneste_bad_messages_total", "Messages that were not understood.", "code", facts.bad_messages),
@@ -209,12 +245,23 @@ def _facts(facts: Facts) -> Iterator[Metric]:
             {"room": 0, "shard": 0, **facts.room_failures},
         ),
         ("brotjeneste_tests_total", "Tests before entry, by their verdict.", "verdict", facts.tests),
+        ("brotjeneste_calls_total", "Calls by gateways, by what befell them.", "code", facts.calls),
+        ("brotjeneste_gateway_events_total", "What befell gateways.", "code", facts.gateways),
         ("brotjeneste_queue_drops_total", "Entries dropped by a full queue.", "queue", facts.dropped),
     ):
         family = CounterMetricFamily(metric, text, labels=[label])
         for word, count in sorted(counts.items()):
             family.add_metric([word], count)
         yield family
+
+
+def _gateways(states: Sequence[GatewayState]) -> Iterator[Metric]:
+    calls = GaugeMetricFamily("brotjeneste_gateway_calls", "Calls of each gateway.", labels=["gateway"])
+    up = GaugeMetricFamily("brotjeneste_gateway_up", "1 while a gateway takes calls.", labels=["gateway"])
+    for one in states:
+        calls.add_metric([one.name], one.calls)
+        up.add_metric([one.name], int(not one.trouble))
+    yield from (calls, up)
 
 
 def _each(

@@ -10,10 +10,10 @@ from typing import Final
 
 import numpy as np
 
+from media.api import CODECS
+
 KINDS: Final = ("audio", "video")
 DIRECTIONS: Final = ("in", "out")
-# In the order of the engine's codec numbers; 0 is a slot that carries nothing.
-CODECS: Final = ("none", "opus", "g722", "pcmu", "pcma", "telephone-event", "vp8", "vp9", "h264", "av1")
 QUANTILES: Final = (0.5, 0.9, 0.99, 1.0)
 
 # The columns that tell a row from all others, and those that become labels, with the words for their numbers.
@@ -25,6 +25,16 @@ STREAM_LABELS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 LEG_KEYS: Final = ("leg",)
 SHARD_KEYS: Final = ("shard",)
+LINE_KEYS: Final = ("leg", "line")
+# In the order of the engine's numbers for them.
+CIPHERS: Final = (
+    "no_keys",
+    "plain",
+    "aes_cm_128_hmac_sha1_32",
+    "aes_cm_128_hmac_sha1_80",
+    "aead_aes_128_gcm",
+    "aead_aes_256_gcm",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +60,11 @@ def _leg(column: str, metric: str, text: str, **labels: str) -> Row:
 def _refused(column: str, reason: str) -> Row:
     text = "Datagrams that were turned away on arrival."
     return Row(column, "brotjeneste_datagrams_refused_total", text, {"reason": reason})
+
+
+def _of_line(column: str, reason: str) -> Row:
+    text = "Datagrams that were turned away on the ports of calls."
+    return Row(column, "brotjeneste_line_datagrams_refused_total", text, {"reason": reason})
 
 
 STREAM_COUNTERS: Final = (
@@ -115,6 +130,12 @@ LEG_COUNTERS: Final = (
     _leg("unknown_streams", "unknown_streams", "RTP packets of no known stream."),
     _leg("malformed_rtcp", "rtcp_malformed", "RTCP that did not parse."),
     _leg("dtls_drops", "dtls_drops", "DTLS datagrams dropped by the rate limit."),
+)
+
+# Of media lines of calls.
+LINE_COUNTERS: Final = (
+    _of_line("wrong_source", "wrong_source"),
+    _of_line("misplaced", "misplaced"),
 )
 
 # Columns of 0 or 1, counted over the legs.

@@ -10,7 +10,9 @@ from aiortc.sdp import H264Profile, parse_h264_profile_level_id
 from media.description import Format
 from media.sdp.offer import MediaLine, OfferedCodec
 
-AUDIO_CODECS: Final = frozenset({"opus", "telephone-event"})
+VOICE_RATES: Final = {"opus": 48_000, "g722": 8_000, "pcma": 8_000, "pcmu": 8_000}
+"""Codecs of sound and their clocks in Hz: that of G.722 is half of what it samples at (RFC 3551 section 4.5.2)."""
+AUDIO_CODECS: Final = frozenset({*VOICE_RATES, "telephone-event"})
 VIDEO_CODECS: Final = frozenset({"vp8", "h264", "vp9", "av1"})
 # goog-remb is left out on purpose: transport-wide feedback says the same and more, sooner.
 VIDEO_FEEDBACK: Final = ("nack", "nack pli", "ccm fir")
@@ -21,7 +23,7 @@ CCFB: Final = "ack ccfb"
 OPUS_PARAMETERS: Final = ("minptime", "useinbandfec")
 # 64..95 would be taken for RTCP on a multiplexed port (RFC 5761 section 4).
 RTCP_LOOKALIKES: Final = range(64, 96)
-SAMPLING: Final = {"audio": 48_000, "video": 90_000}
+VIDEO_RATE: Final = 90_000
 EVENT_RATES: Final = frozenset({8_000, 16_000, 48_000})
 BASELINE: Final = (H264Profile.PROFILE_CONSTRAINED_BASELINE, H264Profile.PROFILE_BASELINE)
 
@@ -113,7 +115,7 @@ def agree_fec(line: MediaLine, capabilities: Capabilities, *, transport_cc: bool
     if "fec" in capabilities.without or line.kind != "video":
         return None
     for codec in line.codecs:
-        if codec.name == "flexfec-03" and codec.clock_rate == SAMPLING["video"] and _usable(codec.pt):
+        if codec.name == "flexfec-03" and codec.clock_rate == VIDEO_RATE and _usable(codec.pt):
             window = codec.parameters.get("repair-window", "")
             return AgreedFec(
                 pt=codec.pt,
@@ -135,13 +137,13 @@ def _usable(pt: int) -> bool:
 
 
 def _acceptable(codec: OfferedCodec, kind: str) -> bool:
-    # Events are offered at the rate of another codec of the line, or at that of telephones whatever the codec.
-    rates = EVENT_RATES if codec.name == "telephone-event" else {SAMPLING[kind]}
-    if not _usable(codec.pt) or codec.clock_rate not in rates:
+    if not _usable(codec.pt) or codec.clock_rate not in _rates(codec.name, kind):
         return False
     match codec.name:
         case "opus":
             return codec.channels == 2  # noqa: PLR2004 - always declared so (RFC 7587 section 7)
+        case "g722" | "pcma" | "pcmu":
+            return codec.channels in (None, 1)
         case "h264":
             mode = codec.parameters.get("packetization-mode", "0")
             return mode in ("0", "1") and _h264_profile(codec) in BASELINE
@@ -151,6 +153,13 @@ def _acceptable(codec: OfferedCodec, kind: str) -> bool:
             return codec.parameters.get("profile", "0") == "0"
         case _:
             return True
+
+
+def _rates(name: str, kind: str) -> frozenset[int]:
+    if kind == "video":
+        return frozenset({VIDEO_RATE})
+    # Events are offered at the rate of another codec of the line, or at that of telephones whatever the codec.
+    return EVENT_RATES if name == "telephone-event" else frozenset({VOICE_RATES.get(name, VOICE_RATES["opus"])})
 
 
 def _h264_profile(codec: OfferedCodec) -> H264Profile | None:
@@ -174,7 +183,7 @@ def _retransmissions(codecs: Iterable[OfferedCodec]) -> dict[int, int]:
     for codec in codecs:
         apt = codec.parameters.get("apt", "")
         usable = _usable(codec.pt) and re.fullmatch("[0-9]{1,3}", apt)
-        if codec.name == "rtx" and codec.clock_rate == SAMPLING["video"] and usable:
+        if codec.name == "rtx" and codec.clock_rate == VIDEO_RATE and usable:
             found.setdefault(int(apt), codec.pt)
     return found
 

@@ -89,6 +89,8 @@ class Caller:
     """The network address from which it came, by which callers are rationed."""
     address: str = field(repr=False)
     """The caller's own address or number."""
+    private: bool = False
+    """Whether descriptions come from its next hop encrypted; keys in one that does not can be read on the way."""
 
 
 class Call(Protocol):

@@ -54,10 +54,11 @@ class Sources(Part, frozen=True, kw_only=True):
 
 
 class Offer(Wire, frozen=True, kw_only=True):
-    """The client's SDP offer (RFC 8866); the reply is `answer`."""
+    """The client's SDP offer (RFC 8866); the reply is `answer`. `switches`: it heeds `codec`."""
 
     sdp: Sdp
     sources: Sources
+    switches: bool = False
     ref: Ref
 
 

@@ -8,9 +8,11 @@ from signalling.messages.words import (
     Flow,
     Id,
     Instant,
+    Keys,
     Line,
     NotNegative,
     Part,
+    PayloadType,
     Percent,
     Place,
     Ref,
@@ -92,6 +94,13 @@ class ErrorMessage(Wire, frozen=True, kw_only=True, tag="error"):
     message: str
 
 
+class Encryption(Part, frozen=True, kw_only=True):
+    """What protects somebody's media between them and the bridge: the weakest of their lines and directions."""
+
+    keys: Keys
+    cipher: Id | None = None
+
+
 class Person(Part, frozen=True, kw_only=True):
     """One line of the roster."""
 
@@ -107,6 +116,7 @@ class Person(Part, frozen=True, kw_only=True):
     sharing: bool
     you: bool
     line: Line = Line.BROWSER
+    encryption: Encryption | None = None
     tested: TrialVerdict | None = None
 
 
@@ -145,6 +155,14 @@ class Demand(Wire, frozen=True, kw_only=True):
 
     source: SourceName
     encodings: list[Wanted]
+    leg: Id
+
+
+class Codec(Wire, frozen=True, kw_only=True):
+    """In which format a source of the receiver's is best sent now."""
+
+    source: SourceName
+    payload_type: PayloadType
     leg: Id
 
 
@@ -232,6 +250,7 @@ ServerMessage = (
     | Roster
     | Layout
     | Demand
+    | Codec
     | Stats
     | Bye
     | Testing

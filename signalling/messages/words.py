@@ -30,6 +30,7 @@ Token = Annotated[str, Meta(min_length=1, max_length=2048)]
 Secret = Annotated[str, Meta(min_length=1, max_length=256)]
 Sdp = Annotated[str, Meta(min_length=1, max_length=MAX_SDP_CHARS)]
 Mid = Annotated[str, Meta(min_length=1, max_length=32, pattern=r"^[!#-'*+\-.0-9A-Z^-~]+$(?!\n)")]
+PayloadType = Annotated[int, Meta(ge=0, le=127)]
 Percent = Annotated[float, Meta(ge=0, le=100)]
 NotNegative = Annotated[float, Meta(ge=0)]
 Count = Annotated[int, Meta(ge=0)]
@@ -69,6 +70,15 @@ class Line(StrEnum):
     SIP = "sip"
     H323 = "h323"
     TELEPHONE = "telephone"
+
+
+class Keys(StrEnum):
+    """How the keys of somebody's media came about; the weakest of all their media is told."""
+
+    HANDSHAKE = "handshake"
+    SIGNALLED = "signalled"
+    EXPOSED = "exposed"
+    NONE = "none"
 
 
 class SourceName(StrEnum):

@@ -25,10 +25,40 @@ from media.api import (
 )
 from media.api import Event as EngineEvent
 from media.description import MIC, Slot, Source
+from media.lines import AddLines
 from signalling import messages as m
 from signalling.errors import Code, Rejected
+from transcode.jobs import Job
 
 START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
+
+
+class WorkerPool:
+    """Keeps the jobs that it is given; `failing` makes the next starts fail."""
+
+    def __init__(self) -> None:
+        self.jobs: dict[int, Job] = {}
+        self.rates: dict[tuple[int, int], int] = {}
+        self.failing = 0
+
+    async def start(self, job: Job, /) -> int:
+        await asyncio.sleep(0)
+        if self.failing:
+            self.failing -= 1
+            raise RuntimeError("as told")
+        assert job.id not in self.jobs
+        self.jobs[job.id] = job
+        return 50_000 + len(self.jobs)
+
+    def change(self, job: Job, /) -> None:
+        assert job.id in self.jobs
+        self.jobs[job.id] = job
+
+    def set_rate(self, job: int, ssrc: int, bitrate: int, /) -> None:
+        self.rates[job, ssrc] = bitrate
+
+    def stop(self, job: int, /) -> None:
+        self.jobs.pop(job, None)
 
 
 class Clock:
@@ -229,6 +259,7 @@ class GateModel:
         self.log = log
         self.legs: dict[int, ModelLeg] = {}
         self.events: list[EngineEvent] = []
+        self.ports: set[int] = set()
         self.busy = 0
         self.dead = False
         self.failures = 0
@@ -236,6 +267,15 @@ class GateModel:
 
     def shard_of(self, room: int) -> int:
         return room % 1
+
+    def open_local_ports(self, room: int) -> int:
+        del room
+        self.ports.add(port := 42_000 + 2 * len(self.ports))
+        return port
+
+    def close_ports(self, room: int, first: int) -> None:
+        del room
+        self.ports.remove(first)
 
     def submit(self, command: Command) -> None:
         if self.dead or self.busy:
@@ -252,7 +292,7 @@ class GateModel:
 
     def _carry_out(self, command: Command) -> str | None:
         match command:
-            case AddLeg():
+            case AddLeg() | AddLines():
                 return self._add(command)
             case SetFeeds():
                 self._feed(command)
@@ -275,15 +315,17 @@ class GateModel:
                 self._remove(number)
         return None
 
-    def _add(self, add: AddLeg) -> str | None:
+    def _add(self, add: AddLeg | AddLines) -> str | None:
         if add.leg in self.legs:
             return "duplicate_leg"
-        ssrcs = [n for s in add.sources for e in s.encodings for n in (e.ssrc, e.rtx_ssrc) if n is not None]
+        parts = add.lines if isinstance(add, AddLines) else (add,)
+        sources = {source.source: source for part in parts for source in part.sources}
+        slots = {slot.slot: slot for part in parts for slot in part.slots}
+        ssrcs = [n for s in sources.values() for e in s.encodings for n in (e.ssrc, e.rtx_ssrc) if n is not None]
         if len(ssrcs) != len(set(ssrcs)):
             return "bad_description"
-        sources = {source.source: source for source in add.sources}
-        slots = {slot.slot: slot for slot in add.slots}
-        self.legs[add.leg] = ModelLeg(add.room, sources, slots, add.ice.local_ufrag)
+        ufrag = add.ice.local_ufrag if isinstance(add, AddLeg) else ""
+        self.legs[add.leg] = ModelLeg(add.room, sources, slots, ufrag)
         return None
 
     def _remove(self, number: int) -> None:

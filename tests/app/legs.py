@@ -5,6 +5,8 @@ from media.description import CAMERA, CONTENT, MIC, Encoding, Format, Kind, Slot
 CODECS: dict[str, tuple[Kind, int]] = {
     "opus": ("audio", 48_000),
     "pcmu": ("audio", 8_000),
+    "pcma": ("audio", 8_000),
+    "g722": ("audio", 8_000),
     "vp8": ("video", 90_000),
     "h264": ("video", 90_000),
 }

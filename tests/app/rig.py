@@ -75,7 +75,7 @@ class Rig:
         self.engine = self.make_engine()
         self.later = Later(self.clock)
         self.legs = Legs(
-            self.engine,  # type: ignore[arg-type]
+            self.engine,
             certificate("server"),
             LegPolicy(candidates=lambda _shard: (("127.0.0.1", 40000),)),
             lambda event: self.service.handle_leg_event(event),  # noqa: PLW0108 - the service comes next
@@ -96,7 +96,7 @@ class Rig:
         """The engine that this process drives."""
         return GateModel(self.log)
 
-    async def _listing(self) -> list[object]:  # type: ignore[override]
+    async def _listing(self) -> list[object]:
         return []
 
     async def open_room(self, size: int = 9) -> RoomId:

@@ -45,7 +45,7 @@ def loop(trial: Trial, number: int) -> None:
 def report(**changes: object) -> m.TestReport:
     """What a page says whose link is good."""
     given = {"sent_kbps": 800.0, "down": GOOD_DOWN, "rtt_ms": 20.0, "frames": 150, "sound": True, "ref": 3}
-    return m.TestReport(**given | changes)  # type: ignore[arg-type]
+    return m.TestReport(**given | changes)
 
 
 def counts(rig: Rig, *, lost: tuple[int, int] = (0, 0), jitter_us: int = 2000, rtt_us: int = 30_000) -> None:

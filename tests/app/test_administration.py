@@ -7,6 +7,7 @@ import pytest
 
 from bridge.app.administration import RoomAdministration
 from bridge.app.service import Outside, RoomService
+from bridge.ops.health import Drain
 from bridge.store import EventStore, open_store
 from signalling import messages as m
 from signalling.errors import Code, Rejected
@@ -49,6 +50,21 @@ async def test_a_room_is_made_listed_and_ended(store: EventStore) -> None:
     assert (await desk.room(made.room)).ended
     await desk.end_room(made.room)
     assert await store.verify_audit() is None
+
+
+async def test_a_bridge_that_is_emptied_opens_no_rooms(store: EventStore) -> None:
+    """Those that there are go on, and people are still invited to them."""
+    outside = Outside(store, GateModel([]), Rig().legs, Clock(), Counts())
+    drain = Drain()
+    desk = RoomAdministration(RoomService(outside), Links(), store.rooms, None, lambda: drain.active)
+    made = await desk.create_room(m.CreateRoom(name="Kontroll"))
+    drain.start(Clock().now())
+    with pytest.raises(Rejected) as refused:
+        await desk.create_room(m.CreateRoom(name="Annet"))
+    assert refused.value.code is Code.RESTARTING
+    assert (await desk.invite(made.room, GUEST)).link
+    drain.stop()
+    await desk.create_room(m.CreateRoom(name="Annet"))
 
 
 async def test_a_link_lasts_as_long_as_was_asked(store: EventStore) -> None:

@@ -283,7 +283,7 @@ class Consultations(RuleBasedStateMachine):
     def time_passes(self, seconds: float) -> None:
         """What was put off is done when it is due."""
         self.rig.clock.seconds += seconds
-        self.run(*(make() for make in self.rig.later.due()))  # type: ignore[arg-type]
+        self.run(*(make() for make in self.rig.later.due()))
 
     @rule(order=st.lists(names, max_size=4))
     def speak(self, order: list[str]) -> None:

@@ -28,7 +28,7 @@ def snapshot(*numbers: int) -> Snapshot:
 async def turning(loop: object, until: asyncio.Event) -> None:
     """Run a loop until something has happened."""
     async with asyncio.timeout(60), asyncio.TaskGroup() as group:
-        task = group.create_task(loop)  # type: ignore[arg-type]
+        task = group.create_task(loop)
         await until.wait()
         task.cancel()
 
@@ -102,12 +102,12 @@ async def test_repairs_bring_a_room_in_line() -> None:
     def only_legs(command: object) -> None:
         if type(command).__name__ != "AddLeg":
             raise EngineError("busy", "the shard's queue is full")
-        submit(command)  # type: ignore[arg-type]
+        submit(command)
 
-    rig.engine.submit = only_legs  # type: ignore[method-assign]
+    rig.engine.submit = only_legs
     await rig.offer(doctor)
     assert rig.engine.open_legs() == set()
-    rig.engine.submit = submit  # type: ignore[method-assign]
+    rig.engine.submit = submit
     await turning(Background(rig.service, rig.legs, rig.clock, snapshot).repairs(), opened)
     assert rig.engine.open_legs() == {rig.leg(room, doctor)}
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from bridge.app.callers import AT_THE_DESK, CallerDoor
-from bridge.app.reception import Prompt
+from bridge.app.callers import AT_THE_DESK, CALLS_OF_A_SOURCE, WRONG_PINS_OF_A_SOURCE, CallerDoor
+from bridge.app.reception import TRIES, Prompt
 from bridge.app.visitor import FAREWELL_S, CallerPolicy, Visitor
 from bridge.rooms.model import Line, Place, RoomId
 from media.sdp import OfferRoles
@@ -215,15 +215,45 @@ async def test_guessing_is_rationed() -> None:
         visit = await home.call(source=f"192.0.2.{number}")
         for _ in range(3):
             await home.key_in(visit, "999999")
-    assert home.phone.hung_up is Ending.FAILED
+    assert home.phone.hung_up is Ending.TOO_MANY
     visit = await home.call(source="198.51.100.1")
     await home.key_in(visit, home.pin)
-    assert home.phone.hung_up is Ending.FAILED
+    assert home.phone.hung_up is Ending.TOO_MANY
     assert home.rig.counts.seen["calls", "pin_wrong"] == 10
     await home.rig.pass_time(60)
     visit = await home.call(source="198.51.100.1")
     await home.key_in(visit, home.pin)
     assert home.caller().place is m.Place.WAITING
+
+
+async def test_a_source_has_so_many_wrong_pins_and_any_number_of_right_ones() -> None:
+    """A hospital's room systems come by one trunk; whoever guesses from there is stopped, and then all are."""
+    home = await house()
+    for _ in range(WRONG_PINS_OF_A_SOURCE[0] + 1):
+        await home.rig.pass_time(CALLS_OF_A_SOURCE[1])
+        await home.come()
+        assert home.phone.hung_up is None
+        await home.invite(m.Role.SPECIALIST)
+    for count in range(WRONG_PINS_OF_A_SOURCE[0]):
+        if count % TRIES == 0:
+            visit = await home.call()
+        await home.key_in(visit, "999999")
+    assert home.phone.hung_up is Ending.WRONG_PIN
+    visit = await home.call()
+    await home.key_in(visit, home.pin)
+    assert home.phone.hung_up is Ending.TOO_MANY
+
+
+async def test_a_bridge_that_is_emptied_takes_calls_only_to_rooms_where_somebody_is() -> None:
+    """A specialist who is late gets in; a consultation that has not begun is for another bridge."""
+    home = await house()
+    home.door = CallerDoor(home.rig.service, home.media, home.policy, home.rig.later, lambda: True)
+    await home.come()
+    assert home.caller().place is m.Place.WAITING
+    empty = await home.rig.administration.create_room(m.CreateRoom(name="Tomt"))
+    with pytest.raises(TurnedAway) as caught:
+        await home.call(empty.number)
+    assert caught.value.why is Ending.STOPPING
 
 
 async def test_a_desk_holds_so_many() -> None:

@@ -17,7 +17,7 @@ def report(
 
 def picture(**fields: float) -> m.SlotReport:
     """A slot with a picture."""
-    return m.SlotReport(mid="6", width=640, height=360, **fields)  # type: ignore[arg-type]
+    return m.SlotReport(mid="6", width=640, height=360, **fields)
 
 
 def told(*reports: tuple[float, m.Report]) -> Hints:

@@ -19,7 +19,7 @@ def rig() -> Rig:
 async def code_of(work: object) -> Code:
     """The code with which something is rejected."""
     with pytest.raises(Rejected) as caught:
-        await work  # type: ignore[misc]
+        await work
     return caught.value.code
 
 

@@ -34,7 +34,7 @@ async def consultation(rig: Rig) -> tuple[str, Page, Page]:
 async def code_of(work: object) -> Code:
     """The code with which something is rejected."""
     with pytest.raises(Rejected) as caught:
-        await work  # type: ignore[misc]
+        await work
     return caught.value.code
 
 
@@ -64,7 +64,7 @@ async def test_a_removal_shuts_the_gate_before_anything_else_has_a_turn(rig: Rig
         loop.call_soon(rig.log.append, "next turn")
         return revision
 
-    rig.store.append = append_and_mark  # type: ignore[method-assign]
+    rig.store.append = append_and_mark
     await rig.say(doctor, m.Remove(participant=patient.participant, ref=1))
     await asyncio.sleep(0)
     assert rig.log[:2] == ["record Removed", "SetGate"]

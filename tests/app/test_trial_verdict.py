@@ -26,7 +26,7 @@ def way(loss: float = 0.0, jitter: float = 5.0, capacity: float | None = None, l
 def exchange(up: Way | None = None, down: Way | None = None, **changes: object) -> Exchange:
     """A good exchange, but for what is given."""
     fields = {"rtt_ms": 30.0, "picture": True, "sound": True} | changes
-    return Exchange(up=up or way(), down=down or way(), **fields)  # type: ignore[arg-type]
+    return Exchange(up=up or way(), down=down or way(), **fields)
 
 
 @pytest.mark.parametrize(

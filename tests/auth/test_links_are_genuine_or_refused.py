@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from bridge.app.ids import ID_BYTES
 from bridge.auth import links
+from bridge.auth.claims import LinkClaims
 from bridge.auth.errors import KeyFileError, LinkExpired, LinkInvalid
-from bridge.auth.links import KID_CHARS, PURPOSE, LinkClaims, LinkKey, LinkSigner
+from bridge.auth.links import KID_CHARS, PURPOSE, LinkKey, LinkSigner
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=30)

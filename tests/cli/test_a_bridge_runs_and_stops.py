@@ -55,6 +55,20 @@ async def test_an_invitation_works_in_the_running_bridge(place: Place) -> None:
     assert "Kari" not in told.out + told.err
 
 
+async def test_a_bridge_is_drained_by_command(place: Place) -> None:
+    """It opens no rooms and is not ready, until it is told otherwise."""
+    invite = ("invite", "--role", "patient", "--name", "N")
+    async with serving(place) as process, aiohttp.ClientSession(place.ops) as session:
+        assert (await run(place, "drain")).out == "the bridge drains\n"
+        async with session.get("/readyz") as response:
+            assert (response.status, (await response.json())["draining"]) == (503, True)
+        refused = await run(place, *invite)
+        assert (refused.code, refused.err.startswith("Error: restarting:")) == (1, True)
+        assert (await run(place, "drain", "--stop")).out == "the bridge takes new rooms\n"
+        assert (await run(place, *invite)).code == 0
+        assert is_clean(await stop(process))
+
+
 async def test_an_open_socket_does_not_hold_the_end_up(place: Place) -> None:
     """A page that is connected hears that the bridge restarts, and the process still ends within seconds."""
     async with serving(place) as process:

@@ -38,7 +38,7 @@ def _unit() -> dict[str, dict[str, list[str]]]:
             super().__setitem__(key, value)
 
     parser = configparser.RawConfigParser(dict_type=Repeating, strict=False, delimiters=("=",))
-    parser.optionxform = str  # type: ignore[assignment, method-assign]
+    parser.optionxform = str
     parser.read(DEPLOY / "brotjeneste.service")
     return {name: {key: value.split("\n") for key, value in parser.items(name)} for name in parser.sections()}
 
@@ -177,11 +177,12 @@ def _exposed() -> set[str]:
     streams = array(
         ["leg", "direction", "index", "encoding", "kind", "codec"], table.STREAM_COUNTERS, table.STREAM_VALUES
     )
-    legs = array(["leg"], table.LEG_COUNTERS, table.LEG_STATES, table.LEG_VALUES)
+    legs = array(["leg", "cipher_in", "cipher_out"], table.LEG_COUNTERS, table.LEG_STATES, table.LEG_VALUES)
     shards = array(["shard"], table.SHARD_COUNTERS, table.SHARD_STATES)
+    lines = array(table.LINE_KEYS, table.LINE_COUNTERS)
     none = np.zeros((1, 21), "<u8")
     latency = SimpleNamespace(bounds_us=2 ** np.arange(21), counts=none, sum_us=none[:, 0], impossible=none[:, 0])
-    snapshot = SimpleNamespace(legs=legs, streams=streams, shards=shards, latency=latency)
+    snapshot = SimpleNamespace(legs=legs, streams=streams, shards=shards, lines=lines, latency=latency)
     facts = Facts(1, {"waiting": 1}, {"not_host": 1}, {"too_large": 1}, {"socket": 1})
     collector = BridgeCollector(lambda: snapshot, lambda: facts)
     links = LinkCollector()

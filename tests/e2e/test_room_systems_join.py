@@ -8,6 +8,7 @@ import pytest_asyncio
 from playwright.async_api import Browser
 
 from bridge.rooms.model import Line, ParticipantId
+from media.description import CAMERA
 from signalling import messages as m
 from tests.support import baresip
 from tests.support.baresip import Baresip
@@ -21,6 +22,8 @@ pytestmark = [
 ]
 
 DOCTOR, WARD, CLINIC = 2, 13, 37
+ENCODINGS = "s.pc.getSenders()[1].getParameters().encodings.map((one) => one.rid ?? '')"
+VP8, H264 = 6, 8  # in the engine's snapshot, see media/engine/core/src/stats.rs
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -83,6 +86,34 @@ async def sees_and_hears(doctor: Visitor, who: ParticipantId, identity: int) -> 
     """Check picture and tone of somebody, by content."""
     await doctor.sees(who, identity)
     await doctor.hears(who, identity)
+
+
+async def test_pages_send_h264_as_long_as_a_room_system_needs_it(
+    house: House, chromium: Browser, sip: int, tmp_path: Path
+) -> None:
+    """Both ways are forwarded, in packetization mode 0 and without an offer; afterwards pages are free again."""
+    doctor = await house.bring(chromium, m.Role.DOCTOR, DOCTOR)
+    async with baresip.running(tmp_path / "ward", WARD, encryption="srtp-mand", codec="h264") as ward:
+        me, several = await doctor.participant(), await doctor.state(ENCODINGS)
+        who = await call(house, ward, "Ward", sip)
+        await eventually(lambda: sent_by(house, me) == VP8)
+        await doctor.admit("Ward")
+        await ward.sees({DOCTOR})
+        await doctor.sees(who, WARD)
+        assert sent_by(house, me) == H264
+        assert await doctor.state(ENCODINGS) == several
+        await doctor.do("Ward", "Remove from call", sure=True)
+        await eventually(lambda: sent_by(house, me) == VP8)
+    assert await doctor.offers() == 1
+
+
+def sent_by(house: House, participant: str) -> int:
+    """The codec in which somebody's camera comes now, by the engine's number; the smallest one never rests."""
+    streams = house.bridge.engine.snapshot().streams
+    own = streams[
+        (streams["leg"] == house.leg(participant)) & (streams["direction"] == 0) & (streams["kind"] == 1)
+    ]
+    return int(own[(own["index"] == CAMERA) & (own["encoding"] == 0)]["codec"][0])
 
 
 async def test_what_nothing_encrypts_is_turned_down(house: House, sip: int, tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ class Socket:
 def spoken() -> tuple[Conversation, Socket]:
     """A conversation, and the socket under it."""
     socket = Socket()
-    return Conversation(socket, "hush"), socket  # type: ignore[arg-type]
+    return Conversation(socket, "hush"), socket
 
 
 async def test_answers_find_their_requests_in_any_order() -> None:

@@ -124,7 +124,7 @@ async def test_the_place_follows_the_roster(bridge: BridgeDouble) -> None:
         for revision, place in enumerate((Place.ADMITTED, Place.WAITING)):
             people = [person("p_robot", place, you=True)]
             await bridge.say(Roster(revision=revision, locked=False, host=False, people=people))
-            await robot.wait_for(lambda robot, place=place: robot.place is place)  # type: ignore[misc]
+            await robot.wait_for(lambda robot, place=place: robot.place is place)
         robot.stop()
 
 

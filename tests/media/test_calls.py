@@ -67,7 +67,7 @@ class House:
         self.told: list[LegEvent] = []
         policy = CallPolicy(Capabilities(audio=("opus", "telephone-event")))
         self.calls = Calls(
-            self.engine,  # type: ignore[arg-type]
+            self.engine,
             certificate("server"),
             policy,
             "198.51.100.1",

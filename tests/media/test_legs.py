@@ -114,7 +114,7 @@ class BusyEngine:
 def test_a_leg_that_the_engine_was_too_busy_to_forget_is_forgotten_later() -> None:
     """A removal that finds a full queue is tried again with the timers until it is taken, once."""
     engine, told = BusyEngine(), []
-    legs = Legs(engine, certificate("server"), LegPolicy(lambda _shard: (("127.0.0.1", 1),)), told.append)  # type: ignore[arg-type]
+    legs = Legs(engine, certificate("server"), LegPolicy(lambda _shard: (("127.0.0.1", 1),)), told.append)
     leg, _answer = legs.open(ROOM, offer_of("client"), ROLES, content_slots=1, now=0.0)
     engine.busy = True
     legs.close(leg)
@@ -136,9 +136,9 @@ async def test_keys_that_the_engine_could_not_take_are_handed_over_later() -> No
             if type(command).__name__ == "SetKeys" and not refused:
                 refused.append(command)
                 raise EngineError("busy", "the shard's queue is full")
-            submit(command)  # type: ignore[arg-type]
+            submit(command)
 
-        engine.submit = busy_for_keys  # type: ignore[method-assign]
+        engine.submit = busy_for_keys
         async with connected_peer(engine, "client", answer.sdp):
             assert await ears.of(LegDelayed) == LegDelayed(leg, "engine_busy")
             assert LegSecured(leg) not in ears.events

@@ -41,7 +41,7 @@ class Peer(asyncio.DatagramProtocol):
         """Keep the way out."""
         self._transport = transport
 
-    def datagram_received(self, data: bytes, address: tuple[str, int]) -> None:  # type: ignore[override]
+    def datagram_received(self, data: bytes, address: tuple[str, int]) -> None:
         """Take STUN or RTP, by the first byte (RFC 7983)."""
         if data[0] < 2:
             request = stun.parse_message(data)

@@ -8,13 +8,15 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-STATS = Path(__file__).parents[2] / "media/engine/core/src/stats.rs"
+CORE = Path(__file__).parents[2] / "media/engine/core/src"
+STATS = [CORE / "stats.rs", CORE / "line/rows.rs"]
 
 
 def _columns(row: str) -> list[str]:
     """Read a row's columns from the engine's source, so that a renamed column fails here."""
-    body = re.search(rf"\b{row} \{{\n(.*?)\n    \}}", STATS.read_text("utf-8"), re.DOTALL)
-    assert body is not None, f"{row} is no longer in {STATS.name}"
+    text = "".join(path.read_text("utf-8") for path in STATS)
+    body = re.search(rf"^    {row} \{{\n(.*?)\n    \}}", text, re.DOTALL | re.MULTILINE)
+    assert body is not None, f"{row} is no longer in the engine's sources"
     return re.findall(r"^ {8}([a-z_]+),$", body[1], re.MULTILINE)
 
 
@@ -50,11 +52,13 @@ def snapshot() -> Callable[..., SimpleNamespace]:
         streams: Rows | None = None,
         shards: Rows | None = None,
         latency: SimpleNamespace | None = None,
+        lines: Rows | None = None,
     ) -> SimpleNamespace:
         return SimpleNamespace(
             legs=_array("LegRow", legs or []),
             streams=_array("StreamRow", streams or []),
             shards=_array("ShardRow", shards or [{"shard": 0}]),
+            lines=_array("LineRow", lines or []),
             latency=latency or delays(),
         )
 

@@ -129,4 +129,4 @@ def test_the_configuration_cannot_change() -> None:
     """What was checked at the start is what holds."""
     config = load(None, {})
     with pytest.raises(FrozenInstanceError):
-        config.http.port = 1  # type: ignore[misc]
+        config.http.port = 1

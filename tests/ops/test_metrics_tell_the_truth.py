@@ -13,9 +13,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from bridge.ops import table
 from bridge.ops.errors import SnapshotMismatch
-from bridge.ops.metrics import BridgeCollector, Facts, LegCollector, make_registry
+from bridge.ops.metrics import BridgeCollector, Facts, GatewayState, LegCollector, make_registry
 from bridge.ops.table import Row
 from bridge.ops.totals import Totals
+from media.lines import Cipher
 from tests.ops.conftest import delays
 
 Make = Callable[..., SimpleNamespace]
@@ -186,6 +187,32 @@ def test_gates_and_shards_are_counted(snapshot: Make) -> None:
     assert series["brotjeneste_engine_cpu_seconds_total['1']"] == 1.5
 
 
+def test_calls_and_gateways_are_told(snapshot: Make) -> None:
+    """How calls ended, how each gateway is, what encrypts legs, and what came to the ports of calls by mistake."""
+    taken = snapshot(
+        legs=[{"leg": 1, "cipher_in": 4, "cipher_out": 4}, {"leg": 2, "cipher_in": 1, "cipher_out": 1}],
+        lines=[{"leg": 2, "line": 0, "wrong_source": 3}, {"leg": 2, "line": 1, "wrong_source": 1, "misplaced": 2}],
+    )
+    states = [GatewayState("sip", 2), GatewayState("h323", 0, "not_serving")]
+    facts = Facts(calls={"pin_wrong": 4}, gateways={"failed": 1}, gateway_states=states)
+    series = _scrape(_collector(taken, facts))
+    assert series["brotjeneste_calls_total['pin_wrong']"] == 4
+    assert series["brotjeneste_gateway_events_total['failed']"] == 1
+    assert [series[f"brotjeneste_gateway_{name}['sip']"] for name in ("up", "calls")] == [1, 2]
+    assert series["brotjeneste_gateway_up['h323']"] == 0
+    for direction in ("in", "out"):
+        words = ("aead_aes_128_gcm", "plain", "no_keys")
+        assert [series[f"brotjeneste_legs_encrypted{sorted([word, direction])}"] for word in words] == [1, 1, 0]
+    assert series["brotjeneste_line_datagrams_refused_total['wrong_source']"] == 4
+    assert series["brotjeneste_line_datagrams_refused_total['misplaced']"] == 2
+
+
+def test_the_words_for_ciphers_are_the_engines() -> None:
+    """In the order of its numbers."""
+    assert list(table.CIPHERS[2:]) == [cipher.name.lower() for cipher in Cipher][2:]
+    assert (Cipher.NOT_YET, Cipher.PLAIN, len(table.CIPHERS)) == (0, 1, len(Cipher))
+
+
 def test_the_bridges_own_facts_are_there(snapshot: Make) -> None:
     """Rooms, people by place, refusals and bad messages by code, drops by queue, and the drain."""
     facts = Facts(
@@ -207,7 +234,9 @@ def test_a_missing_column_is_an_error_unless_the_table_calls_it_optional(snapsho
     def without(column: str) -> SimpleNamespace:
         names = [name for name in taken.streams.dtype.names if name != column]
         streams = taken.streams[names]
-        return SimpleNamespace(legs=taken.legs, streams=streams, shards=taken.shards, latency=taken.latency)
+        return SimpleNamespace(
+            legs=taken.legs, streams=streams, shards=taken.shards, lines=taken.lines, latency=taken.latency
+        )
 
     with pytest.raises(SnapshotMismatch, match="packets"):
         _scrape(_collector(without("packets")))
@@ -241,7 +270,7 @@ def test_labels_are_fixed_words_and_numbers(snapshot: Make) -> None:
             for sample in family.samples:
                 assert set(sample.labels) <= {
                     *("direction", "kind", "codec", "quantile", "shard", "reason", "protocol"),
-                    *("leg", "index", "encoding", "place", "code", "queue", "le"),
+                    *("leg", "index", "encoding", "place", "code", "queue", "le", "cipher", "gateway"),
                 }
                 assert all(re.fullmatch(r"[a-z0-9_.-]+|\+Inf", value) for value in sample.labels.values())
 

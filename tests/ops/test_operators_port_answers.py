@@ -9,7 +9,7 @@ import pytest
 from aiohttp import ClientSession
 
 from bridge.ops.health import Check, Drain, Readiness, readiness
-from bridge.ops.metrics import BridgeCollector, Facts
+from bridge.ops.metrics import BridgeCollector, Facts, GatewayState
 from bridge.ops.web import make_ops_app, serve_ops
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -39,7 +39,9 @@ async def address(snapshot: Callable[..., SimpleNamespace], drain: Drain) -> Asy
     taken = snapshot([{"leg": 4}])
     collector = BridgeCollector(lambda: taken, lambda: Facts(draining=drain.active))
     checks = [Check("store", _works)]
-    app = make_ops_app(collector, lambda: taken, checks, lambda: drain.active)
+    app = make_ops_app(
+        collector, lambda: taken, checks, drain=drain, gateways=lambda: [GatewayState("sip", 3, "draining")]
+    )
     async with serve_ops(app, "127.0.0.1", 0) as port:
         yield f"http://127.0.0.1:{port}"
 
@@ -76,9 +78,21 @@ async def test_a_draining_bridge_is_alive_and_not_ready(address: str, drain: Dra
                     "ready": not started,
                     "draining": started,
                     "checks": {"store": "ok"},
+                    "gateways": {"sip": {"calls": 3, "trouble": "draining"}},
                 }
             async with client.get("/healthz") as answer:
                 assert (answer.status, await answer.json()) == (200, {"status": "alive"})
+
+
+async def test_a_drain_is_begun_and_ended(address: str, drain: Drain) -> None:
+    """By methods that a page of another site cannot send without asking first."""
+    async with ClientSession(address) as client:
+        async with client.post("/drain") as answer:
+            assert answer.status == 405
+        for method, active in (("PUT", True), ("PUT", True), ("DELETE", False)):
+            async with client.request(method, "/drain") as answer:
+                assert (answer.status, await answer.json()) == (200, {"draining": active})
+            assert drain.active is active
 
 
 async def test_a_snapshot_of_another_engine_gives_an_error_with_a_code(

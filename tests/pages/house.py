@@ -123,6 +123,7 @@ def person(participant: str, name: str, role: str, **changes: Any) -> dict[str, 
         "camera": True,
         "sharing": False,
         "you": False,
+        "encryption": None,
     }
     return line | changes
 
@@ -261,7 +262,7 @@ class PlayedBridge:
             await self._news.wait_for(lambda: found() is not None)
         message = found()
         assert message is not None
-        self.sent.remove(message)  # type: ignore[arg-type]
+        self.sent.remove(message)
         return message
 
 

@@ -135,7 +135,7 @@ async def test_acts_on_a_participant(browser: Browser, site: str) -> None:
         ):
             await row.get_by_role("button", name=name).click()
             await here.page.click("#confirm-yes")
-            assert (await here.bridge.expect(kind)).participant == "p_spe"
+            assert (await here.bridge.expect(kind)).participant == "p_spe"  # type: ignore[attr-defined]
 
 
 async def test_only_clinicians_can_be_made_host(browser: Browser, site: str) -> None:
@@ -245,6 +245,27 @@ async def test_the_doctors_own_line_is_told_as_their_own(browser: Browser, site:
         await expect(here.page.locator("#room-people [data-key=p_me] .blame")).to_contain_text(
             "ser deg dårlig. Gå nærmere"
         )
+
+
+async def test_the_host_reads_how_somebody_is_encrypted(browser: Browser, site: str) -> None:
+    """In words, and what is not safe without pressing anything; a patient is not told of others."""
+    safe = {"keys": "handshake", "cipher": "AEAD_AES_128_GCM"}
+    async with surgery(browser, site, PATIENT | {"encryption": safe}, SPECIALIST) as here:
+        patient, specialist = (here.page.locator(f"#room-people [data-key={key}]") for key in ("p_pat", "p_spe"))
+        await here.page.get_by_role("button", name="Valg for Aslaug Nordahl").click()
+        await expect(patient.locator(".encryption")).to_have_text(
+            "Kryptert. Nøklene er avtalt direkte mellom denne personens utstyr "
+            "og samtaletjenesten (AEAD_AES_128_GCM)."
+        )
+        await expect(patient.locator(".state")).to_have_text("")
+        for keys, words in (("exposed", "nøkler som kan være lest"), ("none", "ikke kryptert")):
+            cipher = None if keys == "none" else "AES_CM_128_HMAC_SHA1_80"
+            here.bridge.change("p_spe", encryption={"keys": keys, "cipher": cipher})
+            await expect(specialist.locator(".state")).to_contain_text(words)
+        here.bridge.host = False
+        here.bridge.people = [DOCTOR | {"host": False}, here.bridge.people[-1]]
+        here.bridge.roster()
+        await expect(specialist.locator(".state")).to_have_text("")
 
 
 async def test_losing_the_host_role_takes_the_powers_away(browser: Browser, site: str) -> None:

@@ -21,7 +21,7 @@ CANARY = "zqxjkv"
 TYPES = [
     "join offer admit admit_all refuse remove to_waiting lock mute self_mute camera sharing hand_over invite",
     "pin viewport end report ping leave test test_report",
-    "welcome answer ok pong invited error roster layout demand stats bye testing tested",
+    "welcome answer ok pong invited error roster layout demand codec stats bye testing tested",
 ]
 
 

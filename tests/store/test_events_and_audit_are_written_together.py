@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from bridge.rooms.events import Event, RoomCreated
+from bridge.rooms.events import Event, RoomCreated, encode
 from bridge.store import (
     ConcurrentChange,
     EventStore,
@@ -152,6 +152,7 @@ CRASH = """
 import asyncio, os, sys
 from types import SimpleNamespace
 from bridge.rooms.events import decode
+from bridge.rooms.events import encode
 from bridge.store import events as store_events, open_store
 
 async def dies(*_):
@@ -170,7 +171,7 @@ asyncio.run(main())
 
 async def test_a_process_that_dies_inside_a_transaction_leaves_the_one_before(url: str, story: Any) -> None:
     """A kill between the events and the commit loses that append whole, and nothing that was committed."""
-    texts = [store_events.encode(event).decode() for event in (story.created(), story.locked())]
+    texts = [encode(event).decode() for event in (story.created(), story.locked())]
     died = await asyncio.to_thread(
         subprocess.run, [sys.executable, "-c", CRASH, url, *texts], check=False, capture_output=True
     )

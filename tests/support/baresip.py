@@ -1,6 +1,7 @@
 """baresip, a SIP video endpoint of Debian's, headless: its pictures come from a file, its sound is a tone."""
 
 import asyncio
+import itertools
 import json
 import wave
 from collections.abc import AsyncIterator, Callable
@@ -14,12 +15,16 @@ import numpy as np
 
 from tests.support.ports import free_ports
 from transcode.codec import luma
-from transcode.pictures import PictureReading, TestPicture, read_picture
-from transcode.tones import dominant_frequency, identity_of, tone_for
+from transcode.jobs import Layout
+from transcode.layout import fit, places
+from transcode.pictures import IDENTITIES, Picture, TestPicture, read_picture
+from transcode.tones import STEP_HZ, dominant_frequency, identity_of, tone_for
 
 MODULES: Final = Path("/usr/lib/baresip/modules")
 PATIENCE_S: Final = 60.0
 FPS: Final = 10
+PAGE: Final = (4, 3)
+"""The shape of what pages in tests send."""
 _CONFIG: Final = """\
 sip_listen 127.0.0.1:{port}
 net_interface 127.0.0.1
@@ -43,6 +48,7 @@ snd_path {folder}
 module_path {modules}
 module opus.so
 module g711.so
+module g722.so
 module vp8.so
 module avcodec.so
 module avformat.so
@@ -101,13 +107,36 @@ class Baresip:
 
     async def sees(self, wanted: set[int]) -> None:
         """Wait until its picture is that of one of these identities."""
-        shot, found = self.folder / "seen.png", None
+        found = None
         async with asyncio.timeout(PATIENCE_S):
             while found is None or found.identity not in wanted:
-                shot.unlink(missing_ok=True)
+                found = read_picture(await self.picture())
+
+    async def sees_together(self, wanted: set[int], layout: Layout) -> None:
+        """Wait until its picture has all these identities in it, each in a place of its own."""
+        found = set[int]()
+        async with asyncio.timeout(PATIENCE_S):
+            while found != wanted:
+                found = _read_parts(await self.picture(), layout, len(wanted))
+
+    async def picture(self) -> Picture:
+        """The next picture that it shows."""
+        shot = self.folder / "seen.png"
+        shot.unlink(missing_ok=True)
+        for turn in itertools.count():
+            # It is written with the next picture, and nothing tells when it is whole; before the first it is forgotten.
+            if turn % 10 == 0:
                 await self.command("snapshot_recv", str(shot))
-                await asyncio.sleep(0.2)
-                found = await asyncio.to_thread(_read, shot)
+            await asyncio.sleep(0.1)
+            if (found := await asyncio.to_thread(_load, shot)) is not None:
+                break
+        return found
+
+    async def heard_together(self) -> set[int]:
+        """Whose tones it heard last, all at once, when its call is over."""
+        await self.hears_of("CALL_CLOSED")
+        (path,) = self.folder.glob("dump-*-dec.wav")
+        return await asyncio.to_thread(_last_tones, path)
 
     async def heard(self) -> int | None:
         """Whose tone it heard last, when its call is over: the file is complete then."""
@@ -136,25 +165,54 @@ async def _listen(reader: asyncio.StreamReader, endpoint: Baresip) -> None:
         endpoint.take(text[:-1])
 
 
-def _read(path: Path) -> PictureReading | None:
-    """The reading of a picture in a file, None while there is none or it is not whole."""
+def _load(path: Path) -> Picture | None:
+    """The luma of a picture in a file, None while there is none or it is not whole."""
     try:
         with av.open(str(path)) as container:
-            return read_picture(luma(next(container.decode(video=0))))
+            return luma(next(container.decode(video=0)))
     except (av.FFmpegError, OSError, StopIteration):
         return None
 
 
+def _read_parts(picture: Picture, layout: Layout, count: int) -> set[int]:
+    """The identities in the places of a layout."""
+    found = set()
+    for place in places(layout, count, picture.shape[1], picture.shape[0]):
+        at = fit(PAGE, place)
+        reading = read_picture(np.ascontiguousarray(picture[at.y : at.y + at.height, at.x : at.x + at.width]))
+        found |= {reading.identity} if reading is not None else set()
+    return found
+
+
 def _last_tone(path: Path) -> int | None:
     """Of the last half second that was not silent."""
+    last, rate = _last_sound(path)
+    return identity_of(dominant_frequency(last, rate)[0]) if len(last) else None
+
+
+def _last_tones(path: Path) -> set[int]:
+    """All that stand out of the last half second that was not silent: no weaker than a tenth of the loudest."""
+    last, rate = _last_sound(path)
+    if not len(last):
+        return set()
+    level = np.abs(np.fft.rfft(last * np.hanning(len(last))))
+    hz = np.arange(len(level)) * rate / len(last)
+    loud = {
+        identity: float(level[np.abs(hz - tone_for(identity).frequency_hz) < STEP_HZ / 4].max())
+        for identity in range(IDENTITIES)
+    }
+    return {identity for identity, strength in loud.items() if strength > max(loud.values()) / 10}
+
+
+def _last_sound(path: Path) -> tuple[np.ndarray[Any, np.dtype[np.int16]], int]:
+    """The last half second that was not silent, and its rate."""
     with wave.open(str(path)) as file:
         rate, channels = file.getframerate(), file.getnchannels()
         samples = np.frombuffer(file.readframes(file.getnframes()), np.int16)[::channels]
     loud = np.flatnonzero(np.abs(samples) > 500)
     if not len(loud):
-        return None
-    last = samples[max(0, loud[-1] - rate // 2) : loud[-1]]
-    return identity_of(dominant_frequency(last, rate)[0])
+        return samples[:0], rate
+    return samples[max(0, loud[-1] - rate // 2) : loud[-1]], rate
 
 
 def write_clip(path: Path, identity: int, *, fps: int, pictures: int = 60) -> Path:
@@ -172,12 +230,18 @@ def write_clip(path: Path, identity: int, *, fps: int, pictures: int = 60) -> Pa
 
 @asynccontextmanager
 async def running(
-    folder: Path, identity: int, *, encryption: str, codec: str = "vp8", mux: bool = True
+    folder: Path,
+    identity: int,
+    *,
+    encryption: str,
+    codec: str = "vp8",
+    voice: str = "opus/48000/2",
+    mux: bool = True,
 ) -> AsyncIterator[Baresip]:
     """Run one with the picture and tone of an identity.
 
-    `encryption` is `srtp-mand`, `dtls_srtp` or empty, `codec` that of pictures; with `mux` RTCP has no port of its
-    own.
+    `encryption` is `srtp-mand`, `dtls_srtp` or empty, `codec` that of pictures and `voice` that of sound; with `mux`
+    RTCP has no port of its own.
     """
     await asyncio.to_thread(folder.mkdir, parents=True)
     port, control, rtp = free_ports(3)
@@ -194,7 +258,7 @@ async def running(
         mux="yes" if mux else "no",
     )
     protect = f";mediaenc={encryption}" if encryption else ""
-    account = f"<sip:ward@127.0.0.1>;regint=0{protect};audio_codecs=opus/48000/2;video_codecs={codec}\n"
+    account = f"<sip:ward@127.0.0.1>;regint=0{protect};audio_codecs={voice};video_codecs={codec}\n"
     (folder / "config").write_text(settings)
     (folder / "accounts").write_text(account)
     process = await asyncio.create_subprocess_exec(

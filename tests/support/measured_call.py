@@ -88,7 +88,7 @@ async def stage(playwright: Playwright, seed: int) -> AsyncIterator[Stage]:
             await stack.enter_async_context(browser_at(playwright, where, *devices, pid=pid))
             for where, pid in zip(places, pids.values(), strict=True)
         ]
-        yield Stage(*places, *browsers, pids)
+        yield Stage(*places, *browsers, pids=pids)
 
 
 @asynccontextmanager

@@ -91,8 +91,8 @@ def test_damaged_data_is_an_error_with_a_code() -> None:
 def test_unknown_codecs_and_wrong_blocks_are_refused() -> None:
     """Other codecs and blocks of another length than 20 ms are refused."""
     with pytest.raises(UnsupportedCodec):
-        PictureEncoder("av1", 320, 240)  # type: ignore[arg-type]
+        PictureEncoder("av1", 320, 240)
     with pytest.raises(UnsupportedCodec):
-        PictureDecoder("av1")  # type: ignore[arg-type]
+        PictureDecoder("av1")
     with pytest.raises(ValueError, match="960"):
         OpusEncoder().encode(np.zeros(480, np.int16))

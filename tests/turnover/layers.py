@@ -141,7 +141,7 @@ class Handshakes:
         self._engine = engine
         self._tap = _Tap(engine)
         self._legs = Legs(
-            self._tap,  # type: ignore[arg-type]
+            self._tap,
             certificate("server"),
             LegPolicy(lambda shard: (engine.addresses[shard],)),
             lambda _event: None,
@@ -236,7 +236,7 @@ class Whole:
         service, snapshot = self._bridge.service, self._bridge.engine.snapshot()
         return {
             "rooms": len(service.rooms),
-            "legs": len(service.outside.legs),  # type: ignore[arg-type]
+            "legs": len(service.outside.legs),
             "engine_legs": len(snapshot.legs),
             "engine_streams": len(snapshot.streams),
         }

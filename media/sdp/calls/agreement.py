@@ -10,7 +10,7 @@ from media.description import CAMERA, MIC
 from media.lines import Feedback, Plain, Remote
 from media.sdp.calls.crypto import Crypto, best
 from media.sdp.calls.reader import CallLine, CallOffer
-from media.sdp.codecs import Agreed, Capabilities, agree
+from media.sdp.codecs import VOICE_RATES, Agreed, Capabilities, agree
 from media.sdp.errors import SdpError
 from media.sdp.offer import Direction, Fingerprint, MediaLine
 
@@ -77,18 +77,22 @@ class LineAgreement:
         return "inactive"
 
 
-def agree_lines(offer: CallOffer, policy: CallPolicy, seen_at: str) -> tuple[LineAgreement, ...]:
+def agree_lines(
+    offer: CallOffer, policy: CallPolicy, seen_at: str, *, is_answer: bool = False
+) -> tuple[LineAgreement, ...]:
     """Take what can be used: one m-line of sound, one of the main picture. Raises SdpError where there is none.
 
     `seen_at` is the address from which the peer's signalling comes: where media are announced elsewhere, there may
-    be a translator in between.
+    be a translator in between. Sound is taken in one codec, of an offer the one that we like best: its clock is
+    that of the line. An answer that has several (`is_answer`) names first what its peer sends (RFC 3264
+    section 6.1).
     """
     taken: dict[int, LineAgreement] = {}
     for number, line in enumerate(offer.lines):
         source = _source(line)
         if source is None or source in taken:
             continue
-        agreement = _agree(number, line, source, policy, seen_at)
+        agreement = _agree(number, line, source, policy, (seen_at, is_answer))
         if agreement is not None:
             taken[source] = agreement
     if not taken:
@@ -102,9 +106,13 @@ def _source(line: CallLine) -> int | None:
     return {"audio": MIC, "video": CAMERA}.get(line.kind)
 
 
-def _agree(number: int, line: CallLine, source: int, policy: CallPolicy, seen_at: str) -> LineAgreement | None:
-    protection = _protection(line, policy)
+def _agree(
+    number: int, line: CallLine, source: int, policy: CallPolicy, said: tuple[str, bool]
+) -> LineAgreement | None:
+    protection, (seen_at, is_answer) = _protection(line, policy), said
     agreed = agree(_as_media_line(line), policy.capabilities, transport_cc=False)
+    if source == MIC:
+        agreed = _one_voice(agreed, line, is_answer=is_answer)
     if protection is None or not agreed:
         return None
     return LineAgreement(
@@ -117,6 +125,15 @@ def _agree(number: int, line: CallLine, source: int, policy: CallPolicy, seen_at
         feedback=_feedback(line, agreed),
         parameter_sets=_parameter_sets(line, agreed),
     )
+
+
+def _one_voice(agreed: tuple[Agreed, ...], line: CallLine, *, is_answer: bool) -> tuple[Agreed, ...]:
+    """One codec, and keys that are pressed."""
+    voices = [item for item in agreed if item.format.codec in VOICE_RATES]
+    if is_answer:
+        order = [codec.pt for codec in line.codecs]
+        voices.sort(key=lambda item: order.index(item.format.pt))
+    return (*voices[:1], *(item for item in agreed if item.format.codec not in VOICE_RATES))
 
 
 def _feedback(line: CallLine, agreed: tuple[Agreed, ...]) -> Feedback:

@@ -6,14 +6,16 @@ from typing import Final
 
 from media.sdp.calls.answer import Written
 from media.sdp.calls.crypto import Crypto
+from media.sdp.codecs import Capabilities
 
 # Payload types of our own choice. H.264 comes first: room systems have no VP8, and what has both takes either.
-SOUND: Final = (
-    "a=rtpmap:96 opus/48000/2",
-    "a=fmtp:96 useinbandfec=1",
-    "a=rtpmap:101 telephone-event/8000",
-    "a=fmtp:101 0-15",
-)
+VOICES: Final = {
+    "opus": ("96", "a=rtpmap:96 opus/48000/2", "a=fmtp:96 useinbandfec=1"),
+    "g722": ("9", "a=rtpmap:9 G722/8000"),
+    "pcma": ("8", "a=rtpmap:8 PCMA/8000"),
+    "pcmu": ("0", "a=rtpmap:0 PCMU/8000"),
+    "telephone-event": ("101", "a=rtpmap:101 telephone-event/8000", "a=fmtp:101 0-15"),
+}
 PICTURES: Final = (
     "a=rtpmap:97 H264/90000",
     "a=fmtp:97 packetization-mode=1;profile-level-id=42e01f",
@@ -25,14 +27,13 @@ PICTURES: Final = (
     "a=rtcp-fb:* ccm fir",
     "a=rtcp-fb:* ccm tmmbr",
 )
-LINES: Final = (("audio", "96 101", SOUND), ("video", "97 98 99", PICTURES))
 
 
 def offer(
     ports: tuple[int, ...],
     keys: tuple[tuple[Crypto, ...], ...],
     written: Written,
-    max_bitrate: int | None,
+    capabilities: Capabilities,
     *,
     best_effort: bool,
 ) -> str:
@@ -42,7 +43,11 @@ def offer(
     """
     family = f"IN IP{ipaddress.ip_address(written.host).version} {written.host}"
     lines = ["v=0", f"o=- {written.session} {written.version} {family}", "s=-", f"c={family}", "t=0 0"]
-    for (kind, formats, attributes), port, own in zip(LINES, ports, keys, strict=True):
+    voices = [VOICES[codec] for codec in capabilities.audio]
+    sound = ("audio", " ".join(number for number, *_ in voices), [line for _, *own in voices for line in own])
+    max_bitrate = capabilities.camera_max_bitrate
+    media = (sound, ("video", "97 98 99", PICTURES))
+    for (kind, formats, attributes), port, own in zip(media, ports, keys, strict=True):
         lines.append(f"m={kind} {port} {'RTP/AVP' if best_effort else 'RTP/SAVP'} {formats}")
         if kind == "video" and max_bitrate is not None:
             lines.append(f"b=TIAS:{max_bitrate}")

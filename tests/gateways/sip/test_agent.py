@@ -458,7 +458,7 @@ def test_spoilt_messages_inside_a_call_do_no_harm(data: st.DataObject) -> None:
         world.run(world.now + 0.3)
     for party in (anna, room):
         for owner in list(party.agent._core.owners.values()):
-            if not owner.over:
+            if not owner.over:  # type: ignore[attr-defined]
                 party.do(party.agent.hang_up(e.CallId(owner.id), world.now))
     world.run(world.now + 300)
     assert world.empty()

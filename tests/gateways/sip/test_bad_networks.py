@@ -77,7 +77,7 @@ class Whim:
 
 
 def _live(party: Party) -> list[e.CallId]:
-    return [e.CallId(owner.id) for owner in party.agent._core.owners.values() if not owner.over]
+    return [e.CallId(owner.id) for owner in party.agent._core.owners.values() if not owner.over]  # type: ignore[attr-defined]
 
 
 def _play(seed: int, weather: Weather, transport: str = "UDP") -> tuple[World, Party, Party]:

@@ -30,7 +30,7 @@ def _call(party: Party) -> e.CallId:
 
 def _agreed(party: Party) -> tuple[bytes | None, bytes | None]:
     """What is in force: our description and the peer's."""
-    offers = party.agent._core.owners[_call(party)].offers
+    offers = party.agent._core.owners[_call(party)].offers  # type: ignore[attr-defined]
     assert offers.turn is Turn.NOBODY
     return offers.local, offers.remote
 
@@ -268,7 +268,7 @@ def test_an_interval_that_is_too_small_is_raised() -> None:
     anna.invite(room)
     world.run(1.0)
     assert world.sent(room.host)[:2] == ["422", "100"]
-    timer = anna.agent._core.owners[_call(anna)].refreshing._timer
+    timer = anna.agent._core.owners[_call(anna)].refreshing._timer  # type: ignore[attr-defined]
     assert timer == SessionTimer(300, ours=True)
     _end(world, anna)
 

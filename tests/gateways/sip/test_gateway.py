@@ -143,7 +143,7 @@ class SipPeer:
         """Let the gateway find out that nobody is there."""
         _, ours = self.host.visits[-1]
         del caller
-        self.endpoint.network.send = lambda *_: None  # type: ignore[method-assign]
+        self.endpoint.network.send = lambda *_: None
         ours.offer("v=0\r\n")
         agent = self.gateway._endpoint
         assert agent is not None
@@ -276,7 +276,7 @@ async def test_an_address_that_leads_nowhere_ends_the_call() -> None:
         targets = addresses = pointers
 
     host = HostDouble()
-    gateway = SipGateway(host, Options(port=0, transports=("UDP",)), Nowhere())  # type: ignore[arg-type]
+    gateway = SipGateway(host, Options(port=0, transports=("UDP",)), Nowhere())
     async with serving(gateway):
         visit = VisitDouble()
         gateway.dial("sip:a@nowhere.example", visit)

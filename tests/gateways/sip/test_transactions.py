@@ -33,7 +33,7 @@ class Clock:
         """Write down what is to be sent."""
         for outgoing in self.table.outbox:
             message = outgoing.message
-            self.sent.append((self.now, message.method if isinstance(message, Request) else str(message.status)))
+            self.sent.append((self.now, message.method if isinstance(message, Request) else str(message.status)))  # type: ignore[attr-defined]
         self.table.outbox.clear()
 
     def times(self, what: str) -> list[float]:

@@ -6,6 +6,7 @@ use crate::encoding::Encoding;
 use crate::forward::Ready;
 use crate::ice::{self, CheckRefused};
 use crate::leg::Leg;
+use crate::line;
 use crate::outbox::Outbox;
 use crate::receive::Arrival;
 use crate::shard::{Datagram, Shard};
@@ -19,6 +20,9 @@ use std::net::SocketAddr;
 
 /// What of a key frame counts in the rate of its encoding: it comes once in a while, and what follows it is no larger.
 const KEY_FRAME_SHARE: usize = 4;
+
+/// Silence of a stream after which another one can follow it. Sound comes every 20 to 60 ms, pictures every 100 at least.
+const SUCCESSION: Micros = Micros::from_millis(100);
 
 /// Which stream of the leg a packet belongs to.
 #[derive(Debug, Clone, Copy)]
@@ -264,7 +268,7 @@ impl Leg {
         packet: &[u8],
         sequence: u64,
     ) -> Option<Ready> {
-        let Some(stream) = self.find_stream(header, packet) else {
+        let Some(stream) = self.find_stream(now, header, packet) else {
             self.row.unknown_streams += 1;
             return None;
         };
@@ -293,6 +297,11 @@ impl Leg {
         let level = id.and_then(|id| header.extension_value(packet, id));
         let mut ready = ready?;
         ready.level = level.and_then(audio_level).map(|level| level.dbov);
+        if self.line.is_some() && source.spec.kind == Kind::Audio {
+            let format = source.format(ready.payload_type);
+            let payload = &packet[ready.payload.clone()];
+            ready.level = format.and_then(|format| line::level::level(format.codec, payload));
+        }
         let repairs = source.repairs();
         let encoding = &mut source.encodings[stream.encoding];
         if repairs && source.spec.kind == Kind::Video {
@@ -307,7 +316,7 @@ impl Leg {
         Some(ready)
     }
 
-    fn find_stream(&mut self, header: &RtpHeader, packet: &[u8]) -> Option<Stream> {
+    fn find_stream(&mut self, now: Micros, header: &RtpHeader, packet: &[u8]) -> Option<Stream> {
         let ssrc = Some(header.ssrc);
         for (source, of) in self.sources.iter().enumerate() {
             for (encoding, one) in of.encodings.iter().enumerate() {
@@ -320,19 +329,22 @@ impl Leg {
                 }
             }
         }
-        self.learn_stream(header, packet)
+        self.learn_stream(now, header, packet)
     }
 
     /// An SSRC that the description did not name: its media identification tells (RFC 8843 section 9.2), and where
     /// that was not negotiated, a payload type that only one source has. Which of several encodings it is, its stream
-    /// identification tells (RFC 8852).
-    fn learn_stream(&mut self, header: &RtpHeader, packet: &[u8]) -> Option<Stream> {
+    /// identification tells (RFC 8852). Peers without ICE change theirs within a call, as after a transfer: the next one is
+    /// heard when the one before has been silent for a while, so that two at once do not take turns.
+    fn learn_stream(&mut self, now: Micros, header: &RtpHeader, packet: &[u8]) -> Option<Stream> {
         let value = |id: Option<u8>| id.and_then(|id| header.extension_value(packet, id));
         let mid = value(self.extensions.mid);
         let rid = value(self.extensions.repaired_rid).or_else(|| value(self.extensions.rid));
+        let is_line = self.line.is_some();
         let mut found: Option<Stream> = None;
         for (source, of) in self.sources.iter().enumerate() {
-            let may_be = mid.map_or_else(|| of.has_unknown(), |mid| of.spec.mid.as_bytes() == mid);
+            let has_place = || of.has_unknown() || is_line && of.is_quiet(now);
+            let may_be = mid.map_or_else(has_place, |mid| of.spec.mid.as_bytes() == mid);
             let Some(stream) = of.learn(header.payload_type, rid).filter(|_| may_be) else {
                 continue;
             };
@@ -360,6 +372,12 @@ impl Source {
         self.encodings
             .iter()
             .any(|encoding| encoding.ssrc.is_none())
+    }
+
+    /// Whether nothing has come of it for so long that another stream may take its place.
+    fn is_quiet(&self, now: Micros) -> bool {
+        let mut newest = self.encodings.iter().filter_map(|one| one.newest);
+        newest.all(|(_, at)| now.since(at) >= SUCCESSION)
     }
 
     /// Which of its streams has this payload type and stream identification; the source's place is left open. An only

@@ -48,9 +48,6 @@ pub struct Leg {
     pub reported: Micros,
     /// Counters.
     pub row: LegRow,
-    /// When the shard looks after this leg next.
-    pub wake: Micros,
-    dtls_ration: Ration,
     /// Congestion control towards it, while its gate is open, if it reports on each packet.
     pub link: Option<Box<Link>>,
     /// What it has told of each packet to it; by transport-wide numbers.
@@ -75,6 +72,9 @@ pub struct Leg {
     pub extensions: Extensions,
     /// Decrypts what the peer sends.
     pub inbound: Option<Inbound>,
+    /// When the shard looks after this leg next.
+    pub wake: Micros,
+    dtls_ration: Ration,
 }
 
 impl Leg {
@@ -229,6 +229,8 @@ impl Leg {
     /// Counters with what is computed on demand.
     pub fn snapshot(&self) -> LegRow {
         let delays = self.told.as_deref().map(Told::delays).unwrap_or_default();
+        let (cipher_in, cipher_out) = self.ciphers();
+        let by_handshake = self.line.as_deref().is_none_or(|line| line.by_handshake);
         LegRow {
             leg: self.id.0,
             room: self.room.0,
@@ -237,6 +239,9 @@ impl Leg {
             secured: u64::from(self.is_secured()),
             report_delay_sum_us: delays.sum_us,
             report_delays: delays.count,
+            cipher_in: cipher_in as u64,
+            cipher_out: cipher_out as u64,
+            by_handshake: u64::from(by_handshake),
             ..self
                 .link
                 .as_deref()

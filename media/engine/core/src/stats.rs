@@ -101,6 +101,12 @@ row! {
         report_delay_sum_us,
         /// Their number.
         report_delays,
+        /// What protects packets from it, in the words of `line::Cipher`: of several lines the weakest.
+        cipher_in,
+        /// What protects packets to it.
+        cipher_out,
+        /// 1 when its keys come of a handshake on the path of its media (RFC 5764), on all lines that have any.
+        by_handshake,
     }
 }
 

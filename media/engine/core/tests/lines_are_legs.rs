@@ -240,10 +240,17 @@ fn the_truth_about_protection_can_be_read() {
     let ciphers = [Cipher::AesCm128HmacSha1_32, Cipher::AeadAes256Gcm].map(|cipher| cipher as u64);
     assert_eq!([row.cipher_in, row.cipher_out], ciphers);
     assert_eq!(exchange.leg_row(1).secured, 1);
+    assert_eq!(exchange.leg_row(1).by_handshake, 0);
     let mut exchange = Exchange::default();
     let mut add = Phone::new(1, MIXED).add(1);
+    add.lines[0].protection = Protection::Dtls;
     add.lines[1].protection = Protection::Plain;
     exchange.command(Command::AddLines(add));
+    assert_eq!(
+        exchange.leg_row(1).cipher_out,
+        plain,
+        "also while the other line has no keys yet"
+    );
     assert_eq!(
         exchange.leg_row(1).secured,
         0,

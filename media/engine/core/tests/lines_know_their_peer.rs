@@ -95,6 +95,54 @@ fn behind_a_translator_the_first_packet_counts_and_noise_does_not() {
     assert_eq!(exchange.line_row(1, 0).wrong_source, 3);
 }
 
+/// Another SSRC is heard, as after a transfer, once the one before has stopped; two at once do not take turns, and who may
+/// not speak on the line may not with another SSRC either.
+#[test]
+fn another_ssrc_within_a_call_is_heard() {
+    for suites in [PLAIN, MIXED] {
+        let (mut exchange, [mut one, two]) = call(suites);
+        exchange.speak(&mut one.lines[SOUND], PCMU, &[1; 160]);
+        let before = one.lines[SOUND].ssrc;
+        for _ in 0..3 {
+            one.lines[SOUND].ssrc = before + 7;
+            let sent = exchange.speak(&mut one.lines[SOUND], PCMU, &[2; 160]);
+            assert!(sent.is_empty(), "while the other speaks: {sent:?}");
+            one.lines[SOUND].ssrc = before;
+            let sent = exchange.speak(&mut one.lines[SOUND], PCMU, &[1; 160]);
+            assert_eq!(of_class(&sent, Class::Rtp).len(), 1);
+        }
+        exchange.pass(ms(100));
+        one.lines[SOUND].ssrc = before + 7;
+        let port = one.lines[SOUND].spec.ports.rtp;
+        let mut forged = one.lines[SOUND].packet(PCMU, &[3; 160]);
+        forged[20] ^= 1;
+        assert!(exchange.come(port, stranger(1), forged).is_empty());
+        for _ in 0..3 {
+            let sent = exchange.speak(&mut one.lines[SOUND], PCMU, &[2; 160]);
+            let media = of_class(&sent, Class::Rtp);
+            assert_eq!(media.len(), 1);
+            assert_eq!(media[0].0.to, two.lines[SOUND].from);
+        }
+        assert_eq!(exchange.leg_row(1).unknown_streams, 3);
+    }
+}
+
+/// Who speaks is seen without levels in the packets, as far as the payload shows it.
+#[test]
+fn who_speaks_on_a_line_is_seen() {
+    let (mut exchange, [mut one, mut two]) = call(PLAIN);
+    for _ in 0..20 {
+        exchange.pass(ms(20));
+        exchange.speak(&mut one.lines[SOUND], PCMU, &[0xff; 160]);
+        exchange.speak(&mut two.lines[SOUND], PCMU, &[0x90; 160]);
+    }
+    let speakers = exchange.events.iter().filter_map(|event| match event {
+        Event::Speakers { legs, .. } => Some(legs.clone()),
+        _ => None,
+    });
+    assert_eq!(speakers.collect::<Vec<_>>(), [vec![LegId(2)]]);
+}
+
 /// Where packets prove who sent them, the first genuine one shows where the peer is, and a peer that moves is followed; a
 /// stranger's are tried a few times a second and no more.
 #[test]

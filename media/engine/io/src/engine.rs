@@ -13,7 +13,7 @@ use engine_core::line::LineRow;
 use engine_core::stats::{Delays, LegRow, ShardRow, Snapshot, StreamRow};
 use engine_core::{Command, Event, Shard};
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{sync_channel, Receiver, SyncSender};
@@ -170,7 +170,19 @@ impl Engine {
     /// [`EngineError::NoPorts`] when none is free, [`EngineError::Socket`] when others have too many of them,
     /// [`EngineError::Busy`] when the queue is full.
     pub fn open_ports(&self, room: u64) -> Result<u16, EngineError> {
-        let (first, pair) = self.pool.open(self.ip)?;
+        self.open_ports_at(self.ip, room)
+    }
+
+    /// The same on this machine's own address, 127.0.0.1, where nobody else can reach them.
+    ///
+    /// # Errors
+    /// As [`open_ports`](Self::open_ports).
+    pub fn open_local_ports(&self, room: u64) -> Result<u16, EngineError> {
+        self.open_ports_at(IpAddr::V4(Ipv4Addr::LOCALHOST), room)
+    }
+
+    fn open_ports_at(&self, ip: IpAddr, room: u64) -> Result<u16, EngineError> {
+        let (first, pair) = self.pool.open(ip)?;
         let open = ToShard::OpenPorts(first, Box::new(pair));
         let sent = self.shards[self.shard_of(room)].worker.send(open);
         if sent.is_err() {

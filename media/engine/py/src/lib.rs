@@ -75,6 +75,12 @@ impl NativeEngine {
             .map_err(|error| to_python(&error))
     }
 
+    fn open_local_ports(&self, room: u64) -> PyResult<u16> {
+        self.inner
+            .open_local_ports(room)
+            .map_err(|error| to_python(&error))
+    }
+
     fn close_ports(&self, room: u64, first: u16) -> PyResult<()> {
         self.inner
             .close_ports(room, first)

@@ -329,6 +329,7 @@ def _caller(event: e.IncomingCall) -> Caller:
         number=event.address.user_text,
         source=event.flow.host,
         address=str(uri.bare()),
+        private=event.flow.transport == "TLS",
     )
 
 

@@ -1,6 +1,8 @@
 // What a picture is sent in: the encodings of one sender, lowest quality first, for the size that the camera has and
 // for what the bridge demands. Pure but for `send`.
 
+import { choose } from "./codec.js";
+
 export const RIDS = ["l", "m", "h"];
 const MODE = "L1T3"; // three temporal layers, so that a thin receiver can get fewer frames of the same picture
 const OFF = null;
@@ -79,13 +81,13 @@ export function firstTaken(offers, add) {
   return add(offers.at(-1));
 }
 
-/** Give a sender's encodings these values, if it has others; rejects where the browser refuses. */
-export async function send(sender, wanted) {
+/** Give a sender's encodings these values and this codec, if it has others; rejects where the browser refuses. */
+export async function send(sender, wanted, payloadType = null) {
   const parameters = sender.getParameters();
   const { encodings } = parameters;
   const changed = encodings.some((encoding, i) =>
     Object.entries(wanted[i] ?? {}).some(([name, value]) => encoding[name] !== value));
-  if (!changed) return;
+  if (!choose(parameters, payloadType) && !changed) return;
   encodings.forEach((encoding, i) => Object.assign(encoding, wanted[i]));
   await sender.setParameters(parameters);
 }

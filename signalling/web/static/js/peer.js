@@ -2,6 +2,7 @@
 // m-lines in order: mic, camera, content (sendonly), then the audio, video and content slots (recvonly).
 
 import { PlayoutBuffer } from "./buffer.js";
+import { canSwitch } from "./codec.js";
 import { cameraOffers, contentOffers, firstTaken, ladder, send, shape } from "./encodings.js";
 import { LOOK_MS } from "./flow.js";
 import { answerFor, Way } from "./way.js";
@@ -31,6 +32,7 @@ export class Peer extends EventTarget {
   #welcome = null;
   #senders = {};
   #demands = {};
+  #codecs = {};
   #shaping = Promise.resolve();
   #leg = null; // by the bridge's word
   #way = null;
@@ -41,7 +43,7 @@ export class Peer extends EventTarget {
   #looks = 0;
   #turn = Promise.resolve();
 
-  /** `offer({sdp, sources})` sends the offer and resolves to the answer. */
+  /** `offer({sdp, sources, switches})` sends the offer and resolves to the answer. */
   constructor(media, offer) {
     super();
     this.#media = media;
@@ -122,7 +124,7 @@ export class Peer extends EventTarget {
     const pc = this.pc;
     await pc.setLocalDescription(await pc.createOffer());
     const sources = Object.fromEntries(SOURCES.map((source) => [source, this.#senders[source].mid]));
-    const { sdp, leg } = await this.#offer({ sdp: pc.localDescription.sdp, sources });
+    const { sdp, leg } = await this.#offer({ sdp: pc.localDescription.sdp, sources, switches: canSwitch() });
     if (pc !== this.pc || pc.signalingState === "closed") return;
     this.#leg = leg;
     await pc.setRemoteDescription({ type: "answer", sdp: answerFor(sdp, 0) });
@@ -149,6 +151,13 @@ export class Peer extends EventTarget {
     this.#shape();
   }
 
+  /** The bridge says in which codec a source is best sent; the last word counts. */
+  codec({ leg, source, payload_type: payloadType }) {
+    if (leg !== this.#leg || !(source in this.#senders)) return;
+    this.#codecs[source] = payloadType;
+    this.#shape();
+  }
+
   /** Bring what the camera is sent in, in line with its size and with what the bridge demands; never a new offer. */
   #shape() {
     const pc = this.pc;
@@ -159,7 +168,8 @@ export class Peer extends EventTarget {
       const { width, height } = sender.track?.getSettings() ?? {};
       // Where the bridge takes one encoding only, browsers may go on naming others.
       const count = this.#several ? sender.getParameters().encodings.length : 1;
-      if (sender.track) await send(sender, shape(ladder(width, height), count, this.#demands.camera));
+      if (sender.track) await send(sender, shape(ladder(width, height), count, this.#demands.camera), this.#codecs.camera);
+      await send(this.#senders.content.sender, [], this.#codecs.content);
     }).catch(() => {}); // a connection that was closed meanwhile, or a browser that cannot: it sends as it did
   }
 
@@ -218,6 +228,7 @@ export class Peer extends EventTarget {
     this.#way = null;
     this.#senders = {};
     this.#demands = {};
+    this.#codecs = {};
   }
 }
 

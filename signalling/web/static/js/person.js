@@ -1,10 +1,13 @@
-// A row of the list of those who are here: name, role, quality, and the host's acts and figures behind a button.
+// A row of the list of those who are here: name, role, quality, and behind a button the host's acts, what encrypts
+// the media of the person, and figures.
 
 import { el, icon, setIcon, setText } from "./dom.js";
 import { language, standing, t } from "./i18n.js";
 import { cells, COLUMNS, fault, FIGURES, quality, WHOLE_FIGURES } from "./stats.js";
 
 const ACTS = ["mute", "muteHold", "unmute", "toWaiting", "handOver", "remove"];
+// What the host must not miss.
+const WEAK_KEYS = new Set(["none", "exposed"]);
 const CLINICIANS = new Set(["doctor", "specialist"]);
 let nextId = 0;
 
@@ -13,7 +16,7 @@ export function makePerson(person, acts) {
   const more = el("button", { type: "button", className: "button quiet more", data: { action: "more" } });
   more.setAttribute("aria-expanded", "false");
   more.setAttribute("aria-controls", id);
-  const body = el("div", { id, className: "person-more", hidden: true }, actButtons(person, acts), table());
+  const body = el("div", { id, className: "person-more", hidden: true }, actButtons(person, acts), el("p", { className: "encryption" }), table());
   more.addEventListener("click", () => {
     body.hidden = !body.hidden;
     more.setAttribute("aria-expanded", String(!body.hidden));
@@ -59,7 +62,7 @@ export function actsFor({ person, host }) {
   return fitting;
 }
 
-function states(person) {
+function states(person, host) {
   const keys = [];
   if (person.you) keys.push("person.you");
   if (person.host) keys.push("person.host");
@@ -67,13 +70,14 @@ function states(person) {
   if (person.muted) keys.push(person.may_unmute ? "person.muted" : "person.held");
   if (!person.camera) keys.push("person.noCamera");
   if (person.sharing) keys.push("person.sharing");
+  if (host && WEAK_KEYS.has(person.encryption?.keys)) keys.push(`person.keys.${person.encryption.keys}`);
   return keys.map((key) => t(key)).join(" · ");
 }
 
 export function fillPerson(row, { person, host, figures }) {
   setText(row.querySelector("strong"), person.name);
   setText(row.querySelector(".role"), standing(person));
-  setText(row.querySelector(".state"), states(person));
+  setText(row.querySelector(".state"), states(person, host));
   fillBlame(row.querySelector(".blame"), person, host && person.connected ? fault(figures) : null);
   const word = quality(person.connected ? figures : null);
   const link = row.querySelector(".quality");
@@ -86,6 +90,7 @@ export function fillPerson(row, { person, host, figures }) {
   setText(more, t("person.more"));
   more.setAttribute("aria-label", t("person.moreName", { name: person.name }));
   if (!host) row.querySelector(".person-more").hidden = true;
+  setText(row.querySelector(".encryption"), encryption(person));
   const fitting = actsFor({ person, host });
   for (const name of ACTS) {
     const node = row.querySelector(`[data-action=${name}]`);
@@ -93,6 +98,10 @@ export function fillPerson(row, { person, host, figures }) {
     setText(node, t(`person.${name}`));
   }
   fillTable(row, figures);
+}
+
+function encryption({ encryption: of }) {
+  return t(`encryption.${of?.keys ?? "unknown"}`, { cipher: of?.cipher ?? "" });
 }
 
 /** What is to blame and what can be done about it, in words. */

@@ -77,6 +77,7 @@ export class Session extends EventTarget {
       this.#emit("layout");
     });
     on("demand", (message) => this.peer.demand(message));
+    on("codec", (message) => this.peer.codec(message));
     on("stats", (message) => {
       this.stats = message.people;
       this.#emit("stats");

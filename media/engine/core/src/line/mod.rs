@@ -11,6 +11,7 @@ mod control;
 pub mod digits;
 mod feedback;
 mod ingress;
+pub(crate) mod level;
 pub mod rate;
 mod rows;
 pub mod whereabouts;

@@ -32,6 +32,19 @@ impl From<Option<Profile>> for Cipher {
     }
 }
 
+impl Cipher {
+    /// What two lines have in common. One that is open stands for both, also while the other has no keys yet: somebody
+    /// on the way can look in.
+    fn weaker(one: u64, other: u64) -> u64 {
+        let plain = Self::Plain as u64;
+        if one == plain || other == plain {
+            plain
+        } else {
+            one.min(other)
+        }
+    }
+}
+
 row! {
     /// One line of a leg without ICE.
     LineRow {
@@ -80,20 +93,29 @@ impl LegRow {
         self.gate_opened_us = one.gate_opened_us;
         self.link_queue_us = one.link_queue_us.max(other.link_queue_us);
         self.link_loss_ppm = one.link_loss_ppm.max(other.link_loss_ppm);
+        self.cipher_in = Cipher::weaker(one.cipher_in, other.cipher_in);
+        self.cipher_out = Cipher::weaker(one.cipher_out, other.cipher_out);
+        self.by_handshake = one.by_handshake.min(other.by_handshake);
         self
     }
 }
 
 impl Leg {
-    pub(crate) fn line_row(&self) -> Option<LineRow> {
-        let line = self.line.as_deref()?;
+    /// What protects packets from the peer, and to it.
+    pub(crate) fn ciphers(&self) -> (Cipher, Cipher) {
         let inbound = self.inbound.as_ref().map(engine_srtp::Inbound::profile);
         let outbound = self.outbound.as_ref().map(engine_srtp::Outbound::profile);
+        (inbound.into(), outbound.into())
+    }
+
+    pub(crate) fn line_row(&self) -> Option<LineRow> {
+        let line = self.line.as_deref()?;
+        let (inbound, outbound) = self.ciphers();
         Some(LineRow {
             leg: self.id.0,
             line: line.number.into(),
-            cipher_in: Cipher::from(inbound) as u64,
-            cipher_out: Cipher::from(outbound) as u64,
+            cipher_in: inbound as u64,
+            cipher_out: outbound as u64,
             found: u64::from(line.is_found() && !line.is_silent),
             wrong_source: line.wrong_source,
             misplaced: line.misplaced,

@@ -15,6 +15,7 @@ mod engine;
 mod exercise;
 mod material;
 mod peer;
+mod spec;
 mod world;
 
 pub use engine::EXERCISES as ENGINE_EXERCISES;
@@ -22,4 +23,5 @@ pub use engine::{allocations_of, ms, Counting, Jitter, Net, Path, START};
 pub use exercise::ALL as EXERCISES;
 pub use material::{h264_clip, opus_clip, vp8_clip, AUDIO, LEVEL_ID, MID_ID, TWCC_ID, VIDEO};
 pub use peer::{Peer, PeerSpec};
-pub use world::{Robot, RobotSpec, World, PROFILE};
+pub use spec::RobotSpec;
+pub use world::{Robot, World, PROFILE};

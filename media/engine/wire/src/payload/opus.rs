@@ -92,6 +92,61 @@ impl<'a> Pair<'a> {
     }
 }
 
+/// Whether the first frame of a packet holds speech, by the flags that its encoder has put at the beginning of each frame
+/// of SILK (RFC 6716 section 4.2.3): they are coded with even odds, and so are plain bits. Frames of a byte are silence of
+/// discontinuous transmission. `None` for CELT alone, which has no such flags, and for what is no packet.
+pub fn voice(packet: &[u8]) -> Option<bool> {
+    let toc = *packet.first()?;
+    let frame = first_frame(toc, packet.get(1..)?)?;
+    let [first, _, ..] = frame else {
+        return Some(false);
+    };
+    let silk_frames = match toc >> 3 {
+        config @ 0..12 => [1, 1, 2, 3][usize::from(config & 3)],
+        12..16 => 1,
+        _ => return None,
+    };
+    Some(first >> (8 - silk_frames) != 0)
+}
+
+/// The first frame of a packet (section 3.2), or more than it where nothing says where it ends.
+fn first_frame(toc: u8, rest: &[u8]) -> Option<&[u8]> {
+    match toc & 3 {
+        0 => Some(rest),
+        1 => rest.get(..rest.len() / 2),
+        2 => {
+            let (length, rest) = length(rest)?;
+            rest.get(..length)
+        }
+        _ => {
+            let (count, mut rest) = rest.split_first()?;
+            if count & 0x40 != 0 {
+                let counts = rest.iter().take_while(|byte| **byte == 255).count();
+                rest = rest.get(counts + 1..)?;
+            }
+            let frames = count & 0x3f;
+            if count & 0x80 == 0 || frames < 2 {
+                return (frames > 0).then_some(rest);
+            }
+            let (first, mut rest) = length(rest)?;
+            for _ in 2..frames {
+                rest = length(rest)?.1;
+            }
+            rest.get(..first)
+        }
+    }
+}
+
+/// A length of one byte or two (section 3.2.1), and what follows it.
+fn length(bytes: &[u8]) -> Option<(usize, &[u8])> {
+    let (first, rest) = bytes.split_first()?;
+    if *first < 252 {
+        return Some((usize::from(*first), rest));
+    }
+    let (second, rest) = rest.split_first()?;
+    Some((usize::from(*second) * 4 + usize::from(*first), rest))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -102,6 +157,51 @@ mod tests {
 
     fn packet(first_byte: u8, frame: &[u8]) -> Vec<u8> {
         [&[first_byte], frame].concat()
+    }
+
+    #[test]
+    fn what_an_encoder_calls_speech_is_told() {
+        // Of libopus: speech in SILK, noise 80 dB below full scale in SILK and in both, and three frames of that in one.
+        let of_libopus = [
+            ("48800bc5fc9154197d98c2ae0097db52", Some(true)),
+            ("480a7b7ef87edcf77d668e2ddecbe82a605b7bccacfa36f540c620", Some(false)),
+            ("680b6176bdcc88ba5656f14d28528af4", Some(false)),
+            ("6b8328210b616eeb02b76e7af50ed618b9e632656717e4eb10c5881703029b65af433c87364f2c54b80c58670b60", Some(false)),
+        ];
+        for (packet, expected) in of_libopus {
+            let digits: Vec<_> = packet
+                .bytes()
+                .map(|digit| (digit as char).to_digit(16).unwrap() as u8)
+                .collect();
+            let bytes: Vec<_> = digits
+                .chunks(2)
+                .map(|pair| pair[0] << 4 | pair[1])
+                .collect();
+            assert_eq!(voice(&bytes), expected, "{packet}");
+        }
+        // In the second and third frame of SILK, of one packet of 60 ms; the bit behind them is none of these flags.
+        for (first, expected) in [(0x40, true), (0x20, true), (0x10, false)] {
+            assert_eq!(voice(&packet(0b0101_1000, &[first, 0])), Some(expected));
+        }
+        assert_eq!(voice(&packet(MUSIC, &[0x80, 0])), None);
+        assert_eq!(
+            voice(&packet(MUSIC, &[])),
+            Some(false),
+            "nothing is sent in silence"
+        );
+        assert_eq!(voice(&[]), None);
+        // Padding of 256 bytes before three frames of one size, of which the first is told.
+        assert_eq!(
+            voice(&packet(SPEECH | 3, &[0x43, 255, 2, 0x80, 0])),
+            Some(true)
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_told_of_or_not(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
+            let _ = voice(&bytes);
+        }
     }
 
     /// The frames of a packet, read by the words of RFC 6716 section 3.2.

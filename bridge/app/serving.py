@@ -1,0 +1,232 @@
+"""How each slot is served, and why: a pure function over everyone who is in. The cheapest way that serves comes first.
+
+1. *forward*: the source comes in something that the slot takes.
+2. *ask*: the source could come in something that the slot takes, and its owner can be asked for that.
+3. *convert*: made into another codec once, for all slots that want the same.
+4. *mix* and *compose*: a leg with one slot for sound hears all others in it, one that wants to see everybody in one
+   picture is shown that.
+
+Where processors are short, nobody is composed: a slot then has whoever spoke last, converted only where it could not
+be filled otherwise. Sound is always made.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+from typing import Final
+
+from bridge.app.planner import (
+    NO_PLAN,
+    Forms,
+    Place,
+    Plan,
+    Present,
+    SourceKey,
+    by_importance,
+    fits,
+    form_of,
+    forms_of,
+    people_slots,
+    plan,
+)
+from media.description import CAMERA, CONTENT, DECODE_CONSTRAINED, MIC, Format, Kind, Slot, Source
+
+VOICES: Final = {"opus": 48_000, "g722": 8_000, "pcma": 8_000, "pcmu": 8_000}
+PICTURES: Final = ("vp8", "h264")
+"""What converters read and make; whatever they make of H.264 is constrained baseline in packetization mode 0, which
+every receiver of H.264 takes that decodes more than extended profile."""
+READ: Final = frozenset({*VOICES, *PICTURES})
+BASELINE: Final = 0x42E000
+LOWEST_LEVEL: Final = 10
+MOST_TOGETHER: Final = 8
+"""Voices in one mix, and people in one picture."""
+
+
+class How(StrEnum):
+    """By what a slot is filled."""
+
+    FORWARD = "forward"
+    CONVERT = "convert"
+    MIX = "mix"
+    COMPOSE = "compose"
+
+
+class Why(StrEnum):
+    """Why it is filled so; an operator reads it."""
+
+    FITS = "fits"
+    """It comes as the slot takes it."""
+    ASKED = "asked"
+    """Its owner has been asked for a codec that the slot takes."""
+    CODEC = "codec"
+    """The slot takes nothing that it comes in."""
+    SEVERAL = "several"
+    """There are more than the slots that there are for them."""
+    SHORT = "short"
+    """More would be wanted, and processors are short."""
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What may be made beside forwarding; `together` are composed pictures."""
+
+    sound: bool = False
+    pictures: bool = False
+    together: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """Something to be made, the same for all who want it. `form` is without a payload type.
+
+    `large` is who is shown largest, of a composed picture.
+    """
+
+    how: How
+    of: tuple[SourceKey, ...]
+    form: Format
+    large: SourceKey | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What fills one slot: `source` as it comes, or what is wanted of a converter; and meanwhile `source`, if any."""
+
+    how: How
+    why: Why
+    source: SourceKey | None
+    want: Want | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """All of a room: who is in which slot (`plan`, for layouts and for the next plan), and how each is served."""
+
+    plan: Plan
+    slots: Mapping[Place, Served]
+
+
+FORWARD_ONLY: Final = Means()
+
+
+def serve(
+    present: Sequence[Present], speakers: Sequence[int], previous: Plan = NO_PLAN, means: Means = FORWARD_ONLY
+) -> Serving:
+    """Fill every slot of everyone present; `speakers` and `previous` as `plan` takes them."""
+    filled = plan(present, speakers, previous, lambda forms: _becomes(forms, means))
+    room = _Room({one.leg: one for one in present}, means)
+    slots = {place: room.one(place, key) for place, key in filled.items()}
+    for receiver in present:
+        others = by_importance(receiver, present, speakers)
+        slots |= room.together(receiver, others, filled)
+    return Serving(filled, slots)
+
+
+@dataclass(frozen=True, slots=True)
+class _Room:
+    legs: Mapping[int, Present]
+    means: Means
+
+    def one(self, place: Place, key: SourceKey) -> Served:
+        """Serve a slot with one source."""
+        slot, source = self._slot(place), self._source(key)
+        sender = self.legs[key[0]]
+        likes = source.formats[0].codec
+        sends = sender.sending.get(key[1], likes)
+        takes = forms_of(slot)
+        if fits(takes, _sent(source, sends)):
+            return Served(How.FORWARD, Why.FITS if sends == likes else Why.ASKED, key)
+        form, could = makeable(slot), fits(takes, forms_of(source))
+        if could and key[1] in sender.asked:
+            return Served(How.FORWARD, Why.ASKED, key)
+        if form is None or not self._may(slot.kind):
+            return Served(How.FORWARD, Why.SHORT, key)
+        meanwhile = key if could else None
+        return Served(How.CONVERT, Why.CODEC, meanwhile, Want(How.CONVERT, (key,), form))
+
+    def together(self, receiver: Present, others: Sequence[Present], filled: Plan) -> dict[Place, Served]:
+        """Serve the one slot for sound, and the one for pictures, of a leg that has no more."""
+        found: dict[Place, Served] = {}
+        for kind, numbers in (("audio", (MIC,)), ("video", (CONTENT, CAMERA))):
+            places = list(people_slots(receiver, kind))  # type: ignore[arg-type]
+            if len(places) != 1 or (kind == "video" and not receiver.composed):
+                continue
+            place = (receiver.leg, places[0])
+            keys = [key for number in numbers for key in _readable(others, number)][:MOST_TOGETHER]
+            if len(keys) > 1:
+                found |= self._joined(place, tuple(keys), filled.get(place))
+        return found
+
+    def _joined(self, place: Place, keys: tuple[SourceKey, ...], speaker: SourceKey | None) -> dict[Place, Served]:
+        slot = self._slot(place)
+        form = makeable(slot)
+        alone = None if speaker is None else self.one(place, speaker)
+        if form is None or not self._may(slot.kind) or (slot.kind == "video" and not self.means.together):
+            return {} if alone is None else {place: Served(alone.how, Why.SHORT, alone.source, alone.want)}
+        how = How.MIX if slot.kind == "audio" else How.COMPOSE
+        shared = next((key for key in keys if key[1] == CONTENT), speaker)
+        want = Want(how, tuple(sorted(keys)), form, shared if how is How.COMPOSE else None)
+        meanwhile = None if alone is None else alone.source
+        return {place: Served(how, Why.SEVERAL, meanwhile, want)}
+
+    def _may(self, kind: Kind) -> bool:
+        return self.means.sound if kind == "audio" else self.means.pictures
+
+    def _slot(self, place: Place) -> Slot:
+        return next(slot for slot in self.legs[place[0]].slots if slot.slot == place[1])
+
+    def _source(self, key: SourceKey) -> Source:
+        return next(source for source in self.legs[key[0]].sources if source.source == key[1])
+
+
+def makeable(slot: Slot) -> Format | None:
+    """The first of what a slot takes that a converter makes; of H.264 with the slot's level."""
+    return next((made for form in slot.formats if (made := _made_for(form)) is not None), None)
+
+
+@lru_cache(maxsize=1024)
+def _made_for(form: Format) -> Format | None:
+    if form.codec == "h264":
+        profile, level = (form.profile or 0x42000A) >> 16, (form.profile or 0x42000A) & 0xFF
+        if profile not in DECODE_CONSTRAINED:
+            return None
+        made = _h264(max(level, LOWEST_LEVEL))
+        return made if form.takes(made) else None
+    return form_of(form) if form.codec in READ else None
+
+
+def _h264(level: int) -> Format:
+    return Format(pt=0, codec="h264", clock_rate=90_000, packetization_mode=0, profile=BASELINE | level)
+
+
+@lru_cache(maxsize=4096)
+def _becomes(forms: Forms, means: Means) -> Forms:
+    """What a source comes as, and what can be made of that."""
+    kinds = {kind for kind, form in forms if form.codec in READ}
+    made: set[tuple[Kind, Format]] = set()
+    if "audio" in kinds and means.sound:
+        made |= {("audio", Format(pt=0, codec=codec, clock_rate=rate)) for codec, rate in VOICES.items()}
+    if "video" in kinds and means.pictures:
+        made |= {("video", Format(pt=0, codec="vp8", clock_rate=90_000)), ("video", _h264(LOWEST_LEVEL))}
+    return forms | made if made else forms
+
+
+def _sent(source: Source, codec: str) -> Forms:
+    """What a source comes in while this is its codec."""
+    sent = forms_of(source)
+    now = frozenset((kind, form) for kind, form in sent if form.codec == codec)
+    return now or sent
+
+
+def _readable(others: Sequence[Present], number: int) -> list[SourceKey]:
+    """The sources of a number that converters read; content of those who share."""
+    return [
+        (other.leg, source.source)
+        for other in others
+        for source in other.sources
+        if source.source == number
+        and (number != CONTENT or other.sharing)
+        and (number != CAMERA or other.camera)
+        and any(form.codec in READ for form in source.formats)
+    ]

@@ -1,0 +1,95 @@
+"""What is converted: figures for Prometheus, and for each slot how it is filled and why, for who runs the bridge."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from bridge.app.converters import Use
+from bridge.app.live import LiveRoom
+
+KINDS: Final = ("mix", "picture")
+
+
+@dataclass(frozen=True, slots=True)
+class Converting:
+    """Where the figures come from: `counted` gives counts since the start by their names (`bridge.app.counts`)."""
+
+    use: Callable[[], Use]
+    rooms: Callable[[], Iterable[LiveRoom]]
+    counted: Callable[[str], Mapping[str, int]]
+
+    def feeds(self) -> list[dict[str, Any]]:
+        """Every filled slot of every room, under the engine's numbers: how it is filled, and why."""
+        return [
+            {
+                "room": live.number,
+                "leg": leg,
+                "slot": slot,
+                "how": served.how.value,
+                "why": served.why.value,
+                "of": [f"{sender}/{source}" for sender, source in _sources(live, (leg, slot))],
+                "codec": None if served.want is None else served.want.form.codec,
+            }
+            for live in self.rooms()
+            for (leg, slot), served in sorted(live.served.items())
+        ]
+
+
+class ConvertingCollector(Collector):
+    """The series of converters."""
+
+    def __init__(self, converting: Converting) -> None:
+        self._converting = converting
+
+    def collect(self) -> Iterator[Metric]:
+        """Give all families, for a registry."""
+        use = self._converting.use()
+        jobs = GaugeMetricFamily("brotjeneste_converters", "Jobs of converters now.", labels=["kind"])
+        text = "Processor time of converters' jobs."
+        cpu = CounterMetricFamily("brotjeneste_converter_cpu_seconds_total", text, labels=["kind"])
+        for kind in KINDS:
+            jobs.add_metric([kind], use.jobs.get(kind, 0))
+            cpu.add_metric([kind], use.cpu_s.get(kind, 0.0))
+        yield jobs
+        yield cpu
+        text = "Frames and datagrams that converters dropped, or could not read."
+        yield _counter("brotjeneste_converter_drops_total", text, "what", use.dropped)
+        text = "Times that a room's pictures became smaller, or were left out, since processors were short."
+        yield _counter(
+            "brotjeneste_converter_fallbacks_total", text, "pictures", self._counted("converter_fallbacks")
+        )
+        text = "Converters that could not be started or have ended by themselves."
+        yield _counter("brotjeneste_converter_failures_total", text, "code", self._counted("converter_failures"))
+        text = "Rooms that processors are short for now."
+        yield GaugeMetricFamily("brotjeneste_rooms_short_of_processors", text, value=use.short)
+        slots = GaugeMetricFamily(
+            "brotjeneste_slots", "Slots by how they are filled and why.", labels=["how", "why"]
+        )
+        for (how, why), number in sorted(self._slots().items()):
+            slots.add_metric([how, why], number)
+        yield slots
+
+    def _counted(self, name: str) -> Mapping[str, int]:
+        return self._converting.counted(name)
+
+    def _slots(self) -> Counter[tuple[str, str]]:
+        served = (one for live in self._converting.rooms() for one in live.served.values())
+        return Counter((one.how.value, one.why.value) for one in served)
+
+
+def _counter(name: str, text: str, label: str, counts: Mapping[str, int]) -> CounterMetricFamily:
+    family = CounterMetricFamily(name, text, labels=[label])
+    for word, number in sorted(counts.items()):
+        family.add_metric([word], number)
+    return family
+
+
+def _sources(live: LiveRoom, place: tuple[int, int]) -> Iterable[tuple[int, int]]:
+    served = live.served[place]
+    if served.want is not None:
+        return served.want.of
+    return () if served.source is None else (served.source,)
