@@ -85,7 +85,6 @@ def make_ops_app(
     *,
     drain: Drain | None = None,
     links: LinkCollector | None = None,
-    *,
     gateways: Callable[[], Sequence[GatewayState]] = tuple,
     converting: Converting | None = None,
 ) -> web.Application:
