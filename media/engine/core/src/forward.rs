@@ -16,7 +16,6 @@ use crate::source::{Source, MOST_ENCODINGS};
 use crate::time::Micros;
 use engine_wire::payload::vp8;
 use engine_wire::rtp::{FixedHeader, RtpHeader};
-use std::hint::black_box;
 use std::ops::Range;
 
 /// A decrypted packet that passed the gate of its sender.
@@ -83,7 +82,7 @@ impl Ready {
         }
     }
 
-    const fn group(&self) -> (u32, u16, u8, u32) {
+    pub(crate) const fn group(&self) -> (u32, u16, u8, u32) {
         (self.leg, self.source, self.encoding, self.epoch)
     }
 
@@ -132,7 +131,11 @@ struct Flow<'a> {
 }
 
 /// What is taken out of an encoding while it is forwarded.
-type Taken = (Vec<Taker>, Option<PacketCache>, Option<Box<ParameterSets>>);
+type Taken = (
+    Vec<Taker>,
+    Option<Box<PacketCache>>,
+    Option<Box<ParameterSets>>,
+);
 
 /// The clocks of a source's encodings, needed where one may give way to another.
 #[derive(Debug, Default)]
@@ -172,6 +175,7 @@ impl Shard {
     pub(crate) fn forward_ready(&mut self, now: Micros, batch: &[Datagram<'_>], out: &mut Outbox) {
         let mut ready = std::mem::take(&mut self.scratch.ready);
         ready.sort_unstable_by_key(Ready::order);
+        self.touch_takers(&ready);
         self.scratch.forwarded.clear();
         for group in ready.chunk_by_mut(|a, b| a.group() == b.group()) {
             self.guarded(out, |shard, out| {
@@ -213,19 +217,20 @@ impl Shard {
             // The sender began again within the batch. Under the new stream's name these numbers would be used twice.
             return;
         }
-        encoding.row.keyframes += key_frames;
+        if key_frames > 0 {
+            encoding.row.keyframes += key_frames;
+        }
         if encoding.keeps(now, is_kept) && !encoding.takers.is_empty() {
             let kept_for = encoding.kept_for();
             remember(encoding.cache_mut(kind), (now, kept_for), group, batch);
         }
         let (takers, cache) = (std::mem::take(&mut encoding.takers), encoding.cache.take());
         let parameters = encoding.parameters.take();
-        self.touch(&takers);
         let mut fed = Fed::default();
         let flow = Flow {
             stream,
             clocks: &clocks,
-            earlier: cache.as_ref(),
+            earlier: cache.as_deref(),
             parameters: parameters.as_deref(),
         };
         for taker in &takers {
@@ -247,17 +252,6 @@ impl Shard {
         if group.iter().any(|ready| ready.wakes) {
             self.encoding_woke(now, (index, position), out);
         }
-    }
-
-    /// Reads a little of everything that is needed for each taker. Where there are many legs it has to come from far,
-    /// and waits that do not hang on one another pass together.
-    fn touch(&self, takers: &[Taker]) {
-        let legs = takers
-            .iter()
-            .filter_map(|taker| Some((self.leg(taker.leg)?, usize::from(taker.slot))));
-        black_box(legs.fold(0, |sum, (leg, slot)| {
-            sum ^ leg.touch() ^ leg.slots[slot].touch()
-        }));
     }
 
     /// Puts the list of takers and the cache back, and sees to a key frame where one is still waited for.
@@ -282,8 +276,9 @@ impl Shard {
         if had_key_frame {
             encoding.key_frames.came(now, !fed.waiting);
         }
-        let may_ask = source.spec.kind == Kind::Video && !encoding.key_frames.is_wanted();
-        if let Some(taker) = fed.asks.filter(|_| may_ask) {
+        let may_ask =
+            |_: &Taker| source.spec.kind == Kind::Video && !encoding.key_frames.is_wanted();
+        if let Some(taker) = fed.asks.filter(may_ask) {
             let source = source.spec.source;
             self.ask_for(now, taker, (index, (source, number)), out);
         }
@@ -308,7 +303,9 @@ impl Shard {
             leg.row.gate_drops_out += group.len() as u64;
             return Fed::default();
         }
-        let Some((mut exit, slots)) = leg.exit(now) else {
+        self.report_before_sound(now, taker, out);
+        let exit = self.leg_mut(taker.leg).and_then(|leg| leg.exit(now));
+        let Some((mut exit, slots)) = exit else {
             return Fed::default();
         };
         let slot = &mut slots[usize::from(taker.slot)];

@@ -249,28 +249,33 @@ impl Slot {
         picture_ends: bool,
         (exit, out): (&mut Exit<'_>, &mut Outbox),
     ) {
-        let (spec, numbered, mut sent) = (&self.spec, self.numbered, 0);
         let redundancy = self.redundancy.as_deref_mut();
         let fec = redundancy.and_then(|redundancy| redundancy.fec.as_mut());
-        if let Some((fec, spec)) = fec.filter(|fec| fec.is_on()).zip(spec.fec) {
-            fec.close_due(now, picture_ends, |sequence, lane| {
-                let header = FixedHeader {
-                    marker: false,
-                    payload_type: spec.pt,
-                    sequence: sequence as u16,
-                    timestamp: lane.timestamp(),
-                    ssrc: spec.ssrc,
-                };
-                let kind = bwe::Kind::Repair;
-                let frame = Frame {
-                    kind,
-                    header,
-                    numbered,
-                };
-                exit.fec(out, frame, sequence, lane);
-                sent += 1;
-            });
-        }
+        // Most slots have none: counters and terms, which lie further off, are not asked for then.
+        let Some(fec) = fec.filter(|fec| fec.is_on()) else {
+            return;
+        };
+        let Some(spec) = self.spec.fec else {
+            return;
+        };
+        let (numbered, mut sent) = (self.numbered, 0);
+        fec.close_due(now, picture_ends, |sequence, lane| {
+            let header = FixedHeader {
+                marker: false,
+                payload_type: spec.pt,
+                sequence: sequence as u16,
+                timestamp: lane.timestamp(),
+                ssrc: spec.ssrc,
+            };
+            let kind = bwe::Kind::Repair;
+            let frame = Frame {
+                kind,
+                header,
+                numbered,
+            };
+            exit.fec(out, frame, sequence, lane);
+            sent += 1;
+        });
         self.row.fec_packets += sent;
     }
 }
