@@ -320,9 +320,10 @@ impl Shard {
             let clocks = (stream, flow.clocks);
             let payload = &batch[ready.at as usize].data[ready.payload.clone()];
             let packet = (&*ready, payload, backlog);
-            let Some((map, mut numbers)) = slot.next_numbers(now, clocks, packet) else {
+            let Some((map, mut numbers, len)) = slot.next_numbers(now, clocks, packet) else {
                 continue;
             };
+            let payload = &payload[..len];
             if let Some(sets) = flow.parameters.filter(|_| ready.lacks_parameters) {
                 let (of, way) = ((stream, ready.sequence), (&mut exit, &mut *out));
                 numbers = slot.send_parameters(of, sets, (map, numbers), way);
@@ -344,7 +345,7 @@ impl Shard {
             began: !flowed && slot.is_flowing(stream),
             waiting,
             asks: Some(taker).filter(|_| waiting && slot.asked.patience.is_over(now)),
-            carries: slot.joining.is_on() || !slot.distances().is_empty(),
+            carries: slot.carries(),
         };
         if fed.began {
             self.report_soon(now, taker.leg);
@@ -377,13 +378,14 @@ fn remember(
 }
 
 impl Slot {
-    /// The payload type and numbers under which a packet leaves; `None` when it is not to be sent here.
+    /// The payload type and numbers under which a packet leaves, and the bytes of its payload that do; `None` when it is not to
+    /// be sent here.
     fn next_numbers(
         &mut self,
         now: Micros,
         (stream, clocks): (StreamKey, &Clocks),
         (ready, payload, backlog): (&Ready, &[u8], Backlog),
-    ) -> Option<(PayloadMap, Outgoing)> {
+    ) -> Option<(PayloadMap, Outgoing, usize)> {
         let filling = self.filling.as_mut()?;
         let map = filling.map(ready.payload_type);
         // Padding, and formats that this receiver does not take, leave no hole.
@@ -410,12 +412,16 @@ impl Slot {
         }
         let map = map?;
         let packet = (map.codec, payload);
-        if self.joining.is_on() && self.joining.waits(ready.sequence, packet) {
+        let len = self.audible(now, (stream, ready), packet);
+        let is_whole = len == Some(payload.len());
+        if len.is_none()
+            || is_whole && self.joining.is_on() && self.joining.waits(ready.sequence, packet)
+        {
             self.rewriter.skip(stream, ready.sequence, None);
             return None;
         }
         let numbers = self.rewriter.map(now, stream, ready.incoming())?;
-        Some((map, numbers))
+        Some((map, numbers, len?))
     }
 
     /// Sends a packet as it is, or with earlier ones that it takes along. Gives the bytes sent.
@@ -435,7 +441,8 @@ impl Slot {
                 &pair,
             );
         }
-        if let Some((red_pt, carried)) = self.carried((flow.stream, flow.earlier), ready, map) {
+        let carried = self.carried((flow.stream, flow.earlier), (ready, payload), map);
+        if let Some((red_pt, carried)) = carried {
             let frame = self.frame(red_pt, ready.marker, numbers);
             self.row.red_packets += 1;
             return exit.sound(out, frame, numbers, (&carried, map.to, payload));
@@ -456,6 +463,7 @@ impl Slot {
         let moment = beside.and_then(|before| clocks.same_moment(before, ready.timestamp));
         self.rewriter.switch(now, stream, ready.incoming(), moment);
         self.joining.restart();
+        self.end_silence(now);
         if let Some(fec) = self.fec_mut() {
             fec.forget();
         }

@@ -213,24 +213,33 @@ impl Slot {
         redundancy.map_or(Distances::NONE, |redundancy| redundancy.distances())
     }
 
+    /// Whether packets of the slot may take earlier ones along.
+    pub(crate) fn carries(&self) -> bool {
+        self.joining.is_on() || self.quiet.is_some() || !self.distances().is_empty()
+    }
+
     /// What a packet that is about to leave carries of those before it, and the payload type that says so; nothing where
     /// the receiver does not take it, or where there is nothing that it may be sent.
     pub(crate) fn carried<'a>(
         &mut self,
         (stream, earlier): (StreamKey, Option<&'a PacketCache>),
-        ready: &Ready,
+        (ready, payload): (&Ready, &[u8]),
         map: PayloadMap,
     ) -> Option<(u8, Carried<'a>)> {
-        let (red_pt, distances) = (map.red?, self.distances());
-        let first = self.rewriter.first_of_turn(stream)?;
+        let lead = self.lead(ready.sequence);
+        let red_pt = map.red.filter(|_| payload.len() > 1)?;
+        let (distances, first) = match lead {
+            Some(lead) => lead,
+            None => (self.distances(), self.rewriter.first_of_turn(stream)?),
+        };
         let redundancy = self.redundancy.as_mut()?;
         let numbers = (ready.sequence, ready.timestamp);
-        redundancy.note_sound(numbers, ready.payload.len());
+        redundancy.note_sound(numbers, payload.len());
         let packet = Leaving {
             sequence: ready.sequence,
             timestamp: ready.timestamp,
             payload_type: ready.payload_type,
-            len: ready.payload.len(),
+            len: payload.len(),
         };
         let carried = Carried::gather(earlier?, packet, distances, first);
         (!carried.is_empty()).then_some((red_pt, carried))
