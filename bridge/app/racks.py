@@ -50,8 +50,9 @@ def allot(slots: Mapping[Place, Served], before: Allotment, new: "count[int]") -
         if served.want is not None:
             users.setdefault(served.want, []).append(place)
     making = _Making(before, new)
-    # Those who go on first: nobody who is new takes their seat.
-    waiting = [want for want, places in users.items() if not making.stays(want, places)]
+    # What goes on as it is comes first, then what goes on in another way: nothing that is new takes their seats.
+    changed = [want for want in users if not making.goes_on(want)]
+    waiting = [want for want in changed if not making.stays(want, users[want])]
     for want in waiting:
         making.seat(want)
     seats = {place: making.seats[want] for want, places in users.items() for place in places}
@@ -64,6 +65,12 @@ class _Making:
         self._outs: dict[int, dict[int, Want]] = {}
         self._kinds: dict[int, Kind] = {number: rack.kind for number, rack in before.racks.items()}
         self.seats: dict[Want, Seat] = {}
+
+    def goes_on(self, want: Want) -> bool:
+        """Leave a want that is made already where it is."""
+        racks = self._before.racks.items()
+        seats = ((number, out) for number, rack in racks for out, made in rack.outs.items() if made == want)
+        return any(self._take(want, seat) for seat in seats)
 
     def stays(self, want: Want, places: Iterable[Place]) -> bool:
         """Give a want the seat that one of its users had, if it is free."""

@@ -90,7 +90,8 @@ def _feed(live: LiveRoom, gate: Gate, by: tuple[Legs, NoConverters], may: frozen
     made = converters.want(live.number, serving.slots, _labels(live))
     feeds = (*_feeds((present, live.speakers), serving.plan, _filled(serving, made)), *_inputs(made))
     if live.plan_known and feeds == live.feeds:
-        live.served = serving.slots
+        # Whom a converter has in a slot is no business of the engine's.
+        live.plan, live.served = serving.plan, serving.slots
         return made
     # Kept before it is asked for: if asking fails, stability is still judged by what people were meant to see.
     live.plan, live.served, live.feeds, live.plan_known = serving.plan, serving.slots, feeds, False

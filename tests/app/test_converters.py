@@ -337,4 +337,6 @@ def test_what_goes_on_being_made_keeps_its_place(first: list[Present], second: l
         had = before.racks[number].inputs if number in before.racks else {}
         kept = {key: slot for slot, key in had.items()}
         assert all(kept.get(key, slot) == slot for slot, key in rack.inputs.items())
+    made = {want: (number, out) for number, rack in before.racks.items() for out, want in rack.outs.items()}
+    assert all(made.get(wants[place], seat) == seat for place, seat in after.seats.items())
     assert allot(slots, after, new) == after

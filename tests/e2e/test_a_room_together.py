@@ -11,7 +11,7 @@ from bridge.app.serving import How
 from signalling import messages as m
 from tests.e2e.test_room_systems_join import call, sees_and_hears
 from tests.support import baresip
-from tests.support.bridge import House, eventually, running_house
+from tests.support.bridge import House, eventually, never_short, running_house
 from tests.support.ports import free_ports
 
 pytestmark = [
@@ -33,6 +33,7 @@ async def sip() -> int:
 async def house(tmp_path: Path, sip: int) -> AsyncIterator[House]:
     """A bridge with the SIP gateway and one room."""
     async with running_house(tmp_path, gateways={"sip": {"port": sip}}) as house:
+        never_short(house)
         yield house
 
 

@@ -12,7 +12,7 @@ from media.description import CAMERA
 from signalling import messages as m
 from tests.support import baresip
 from tests.support.baresip import Baresip
-from tests.support.bridge import House, Visitor, eventually, running_house
+from tests.support.bridge import House, Visitor, eventually, never_short, running_house
 from tests.support.ports import free_ports
 
 pytestmark = [
@@ -36,6 +36,7 @@ async def sip() -> int:
 async def house(tmp_path: Path, sip: int) -> AsyncIterator[House]:
     """A bridge with the SIP gateway and one room."""
     async with running_house(tmp_path, gateways={"sip": {"port": sip}}) as house:
+        never_short(house)
         yield house
 
 

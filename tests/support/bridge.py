@@ -14,6 +14,7 @@ import pytest
 from playwright.async_api import Browser, BrowserContext, Page
 from structlog.testing import capture_logs
 
+from bridge.app.converters import Converters
 from bridge.app.live import LiveRoom
 from bridge.compose import Bridge, run_bridge
 from bridge.config import Config
@@ -327,6 +328,13 @@ async def running_house(folder: Path, **wanted: Any) -> AsyncIterator[House]:
         bridge = await stack.enter_async_context(run_bridge(config))
         room = await bridge.administration.create_room(m.CreateRoom(name="Test"))
         yield House(bridge, RoomId(room.room), stack, log)
+
+
+def never_short(house: House) -> None:
+    """Let converters work as if there were processors enough; where there are not is tested elsewhere."""
+    converters = house.bridge.service.outside.converters
+    assert isinstance(converters, Converters)
+    converters._shorten = lambda _job: None
 
 
 @asynccontextmanager
