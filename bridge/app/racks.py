@@ -11,7 +11,7 @@ from itertools import count
 from typing import Final
 
 from bridge.app.planner import Place, SourceKey
-from bridge.app.serving import How, Served, Want
+from bridge.app.serving import Served, Want
 from media.description import Kind
 
 ROOM: Final[Mapping[Kind, tuple[int, int]]] = {"audio": (16, 12), "video": (8, 1)}
@@ -122,8 +122,3 @@ class _Making:
         free = [slot for slot in range(ROOM[self._kinds[number]][0]) if slot not in stay]
         free.sort(key=lambda slot: slot in had)
         return dict(sorted((stay | dict(zip(free, fresh, strict=False))).items()))
-
-
-def alone(served: Served) -> bool:
-    """Whether a slot is filled with one person's source, converted or not."""
-    return served.how in (How.FORWARD, How.CONVERT)
