@@ -116,7 +116,8 @@ class BrowserDoor:
         resume = next(one for one in known if self._policy.hash_secret(one) == person.resume_hash)
         leg = live.legs.get(who)
         seated.connection.send(telling.welcome(live.room, person, resume, self._policy.slots, leg))
-        for wish in () if leg is None else (*leg.demands.values(), *leg.codecs.values()):
+        wishes: list[m.ServerMessage] = [] if leg is None else [*leg.demands.values(), *leg.codecs.values()]
+        for wish in wishes:
             seated.connection.send(wish)
         return person
 

@@ -32,6 +32,10 @@ class Prompt(StrEnum):
     REMOVED = "removed"
     ENDED = "ended"
     GOODBYE = "goodbye"
+    LET_IN = "let_in"
+    NOBODY_WAITS = "nobody_waits"
+    LOCKED = "locked"
+    UNLOCKED = "unlocked"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Brings the packet engine in line with a room: gates, mutes, feeds. The only code that opens a gate.
 
-`loop_back` opens those of a test, in an engine room that nobody else is in. Everything else is about rooms and their
-converters, whose gates open here as well: they are fed with those who may send, and with nobody else.
+`loop_back` opens those of a test, in an engine room that nobody else is in. Everything else is about rooms and
+their converters, whose gates open here as well: they are fed with those who may send, and with nobody else.
 
 What is wanted follows from the recorded room alone; what differs from the last thing asked for is asked for. So
 one function serves the act itself, a leg that is set up late, and the repair after a failure: it is always safe to
@@ -9,6 +9,7 @@ call, and calling it after `forget` asks for everything again.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from bridge.app.asking import wishes
 from bridge.app.converters import NoConverters, Outlets
@@ -16,6 +17,7 @@ from bridge.app.jobs import Label, Labels
 from bridge.app.live import LiveRoom, MediaLeg
 from bridge.app.planner import ANYONE, Plan, Present, plan, weigh
 from bridge.app.ports import Gate, Legs
+from bridge.app.sending import PATIENCE_LOOKS
 from bridge.app.serving import Serving, serve
 from bridge.rooms.model import Line, ParticipantId, Role
 from bridge.rooms.views import who_may_send
@@ -83,10 +85,7 @@ def _mute(live: LiveRoom, gate: Gate, legs: Legs) -> None:
 def _feed(live: LiveRoom, gate: Gate, by: tuple[Legs, NoConverters], may: frozenset[ParticipantId]) -> Outlets:
     """Plan who gets what, have made what has to be made, and tell the engine; give what converters there are."""
     legs, converters = by
-    present = list(_present(live, legs, may))
-    able = {media.leg for media in live.legs.values() if media.switches}
-    asked = {(media.leg, source) for media in live.legs.values() for source in media.codecs}
-    live.wishes = wishes(present, able, asked)
+    present = _asked(live, list(_present(live, legs, may)))
     serving = serve(present, live.speakers, live.plan, converters.means(live.number))
     made = converters.want(live.number, serving.slots, _labels(live))
     feeds = (*_feeds((present, live.speakers), serving.plan, _filled(serving, made)), *_inputs(made))
@@ -98,6 +97,22 @@ def _feed(live: LiveRoom, gate: Gate, by: tuple[Legs, NoConverters], may: frozen
     gate.submit(SetFeeds(room=live.number, feeds=feeds))
     live.plan_known = True
     return made
+
+
+def _asked(live: LiveRoom, present: list[Present]) -> list[Present]:
+    """Note in which codec pages are asked for their pictures, and who may do so any moment."""
+    able = {media.leg for media in live.legs.values() if media.switches}
+    before = {(media.leg, source) for media in live.legs.values() for source in media.codecs}
+    live.wishes = wishes(present, able, before)
+    formats = {(one.leg, source.source): source.formats for one in present for source in one.sources}
+    live.asked = {
+        key: next(form.codec for form in formats[key] if form.pt == pt) for key, pt in live.wishes.items()
+    }
+    soon = {key: codec for key, codec in live.asked.items() if live.unheeded.get(key, 0) < PATIENCE_LOOKS}
+    return [
+        replace(one, asked={source: codec for (leg, source), codec in soon.items() if leg == one.leg})
+        for one in present
+    ]
 
 
 def _filled(serving: Serving, made: Outlets) -> Plan:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from bridge.app.allowance import Allowance
+from bridge.app.host_keys import Act, HostKeys
 from bridge.app.ids import new_connection, new_id
 from bridge.app.live import LiveRoom, MediaLeg, Seated
 from bridge.app.ports import Pins
@@ -12,7 +13,7 @@ from bridge.app.reception import GiveUp, Prompt, Reception, Say, Step, Try
 from bridge.app.service import RoomService
 from bridge.rooms import commands as c
 from bridge.rooms import events as ev
-from bridge.rooms.model import ByParticipant, Line, ParticipantId, PinDigest, ResumeHash
+from bridge.rooms.model import ByParticipant, Line, ParticipantId, PinDigest, Place, ResumeHash
 from signalling import messages as m
 from signalling.errors import Code, Rejected
 from signalling.gateways.interface import Call, Caller, Ending, MediaRefused
@@ -110,6 +111,7 @@ class Visitor:
         self._who: ParticipantId | None = None
         self._place: m.Place | None = None
         self._reception = Reception()
+        self._keys = HostKeys()
         self._parting = False
         self._over = False
 
@@ -156,9 +158,13 @@ class Visitor:
             self._go(self._reception.greet(self._desk.now()))
 
     def pressed(self, key: str) -> None:
-        """Take a key of the PIN; in the room, keys mean nothing."""
-        if self.at_the_desk and not self._over:
+        """Take a key: of the PIN at the desk, of the host's in the room; there, others' mean nothing."""
+        if self._over:
+            return
+        if self.at_the_desk:
             self._go(self._reception.press(key, self._desk.now()))
+        elif self.live.room.host == self._who and (act := self._keys.press(key, self._desk.now())) is not None:
+            self._desk.later(0, lambda: self._do(act))
 
     def held(self, *, held: bool) -> None:
         """Count it: what the peer then wants to be sent, which is nothing, stands in its description."""
@@ -298,6 +304,30 @@ class Visitor:
         if self._who is not None:
             self._desk.service.bring_in_line(self.live)
             self._desk.service.tell(self.live)
+
+    # As a host.
+
+    async def _do(self, act: Act) -> None:
+        """Do what the host has keyed in, and say what came of it; the room's rules are those for pages."""
+        who, room = self._who, self.live.room
+        if who is None or self._over:
+            return
+        by = ByParticipant(who)
+        if act is Act.LOCK:
+            command: c.Command = c.Lock(by=by, locked=not room.locked)
+            said = Prompt.UNLOCKED if room.locked else Prompt.LOCKED
+        else:
+            waiting = next((person for person in room.at(Place.WAITING) if person.connected), None)
+            if waiting is None:
+                self._say(Prompt.NOBODY_WAITS)
+                return
+            command, said = c.Admit(by=by, participant=waiting.id), Prompt.LET_IN
+        try:
+            await self._desk.service.act(self.live, command)
+        except Rejected as error:
+            self._desk.count(error.code.value)
+            return
+        self._say(said)
 
     # Going.
 

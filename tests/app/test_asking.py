@@ -2,7 +2,7 @@
 
 from bridge.app.asking import wishes
 from bridge.app.planner import Present
-from media.description import CAMERA, CONTENT, MIC, Encoding, Format, Slot, Source
+from media.description import CAMERA, CONTENT, MIC, Encoding, Format, Kind, Slot, Source
 from signalling import messages as m
 from tests.app.rig import Rig
 
@@ -19,13 +19,14 @@ BROWSER, FIREFOX, NEW_ROOM, OLD_ROOM = (VP8, MODE_1, MODE_0), (VP8,), (MODE_1, M
 
 def leg(number: int, takes: tuple[Format, ...], *, content: tuple[Format, ...] = ()) -> Present:
     """Somebody who sends and takes pictures in these formats, sound in Opus, and content in its own."""
-    sent = [(MIC, "audio", (OPUS,)), (CAMERA, "video", takes)] + ([(CONTENT, "video", content)] if content else [])
+    sent: list[tuple[int, Kind, tuple[Format, ...]]] = [(MIC, "audio", (OPUS,)), (CAMERA, "video", takes)]
+    sent += [(CONTENT, "video", content)] if content else []
     sources = tuple(
-        Source(source=source, kind=kind, mid=str(source), encodings=(Encoding(),), formats=formats)  # type: ignore[arg-type]
+        Source(source=source, kind=kind, mid=str(source), encodings=(Encoding(),), formats=formats)
         for source, kind, formats in sent
     )
     slots = [
-        Slot(slot=source, kind=kind, ssrc=source + 1, rtx_ssrc=None, formats=formats)  # type: ignore[arg-type]
+        Slot(slot=source, kind=kind, ssrc=source + 1, rtx_ssrc=None, formats=formats)
         for source, kind, formats in sent
     ]
     return Present(number, sources, tuple(slots), frozenset({CONTENT} if content else ()))

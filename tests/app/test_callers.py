@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from bridge.app.callers import AT_THE_DESK, CALLS_OF_A_SOURCE, WRONG_PINS_OF_A_SOURCE, CallerDoor
+from bridge.app.host_keys import PAUSE_S
 from bridge.app.reception import TRIES, Prompt
 from bridge.app.visitor import FAREWELL_S, CallerPolicy, Visitor
 from bridge.rooms.model import Line, Place, RoomId
@@ -238,10 +239,10 @@ async def test_a_source_has_so_many_wrong_pins_and_any_number_of_right_ones() ->
         if count % TRIES == 0:
             visit = await home.call()
         await home.key_in(visit, "999999")
-    assert home.phone.hung_up is Ending.WRONG_PIN
+    guesser = home.phone
     visit = await home.call()
     await home.key_in(visit, home.pin)
-    assert home.phone.hung_up is Ending.TOO_MANY
+    assert (guesser.hung_up, home.phone.hung_up) == (Ending.WRONG_PIN, Ending.TOO_MANY)
 
 
 async def test_a_bridge_that_is_emptied_takes_calls_only_to_rooms_where_somebody_is() -> None:
@@ -367,6 +368,51 @@ async def test_a_host_by_call_is_in_at_once() -> None:
     visit = await home.come()
     assert home.gate(visit)
     assert home.prompts == [Prompt.ENTER_PIN, Prompt.ADMITTED]
+
+
+async def test_a_host_at_a_room_system_lets_the_next_in_and_locks() -> None:
+    """By keys, with the rules and the records of pages; each act is said."""
+    home = await house(host=True)
+    await home.rig.say(home.doctor, m.Leave())
+    visit = await home.come()
+    first, second = [await home.rig.enter(home.room) for _ in range(2)]
+    for keys in ("1", "*2", "5", "*"):
+        await press(home, visit, keys)
+    await home.rig.pass_time(PAUSE_S + 1)
+    await press(home, visit, "1")
+    assert home.prompts == [Prompt.ENTER_PIN, Prompt.ADMITTED]
+    await press(home, visit, "*1")
+    assert [page.connection.roster.people[-1].place for page in (first, second)] == [
+        m.Place.ADMITTED,
+        m.Place.WAITING,
+    ]
+    for keys, said in (
+        ("*5", Prompt.LOCKED),
+        ("*5", Prompt.UNLOCKED),
+        ("*1", Prompt.LET_IN),
+        ("*1", Prompt.NOBODY_WAITS),
+    ):
+        await press(home, visit, keys)
+        assert home.prompts[-1] is said
+    assert {line.act for line in home.rig.store.audit} >= {"admitted", "lock_changed"}
+
+
+async def test_only_the_hosts_keys_do_anything_in_the_room() -> None:
+    """A specialist who was let in decides nothing."""
+    home = await house()
+    visit = await home.come()
+    await home.say(m.Admit(participant=home.caller().participant, ref=1))
+    await home.rig.enter(home.room)
+    await press(home, visit, "*1*5")
+    assert not home.rig.recorded(home.room).locked
+    assert home.prompts[-1] is Prompt.ADMITTED
+
+
+async def press(home: House, visit: Visitor, keys: str) -> None:
+    """Press keys and let what follows happen."""
+    for key in keys:
+        visit.pressed(key)
+    await home.rig.pass_time(0)
 
 
 async def test_media_that_cannot_be_used_are_said_to_be() -> None:

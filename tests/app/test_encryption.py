@@ -4,6 +4,7 @@ import pytest
 
 from bridge.app import encryption
 from bridge.app.live import MediaLeg
+from bridge.rooms.model import ParticipantId
 from media.lines import Cipher
 from signalling import messages as m
 from tests.app import engine_rows
@@ -41,9 +42,10 @@ async def test_the_weakest_is_told(
     rig = Rig()
     live = await rig.service.find(await rig.open_room())
     assert live is not None
-    live.legs = {"p": MediaLeg(7, signalled_openly=openly)}  # type: ignore[dict-item]
+    somebody = ParticipantId("p")
+    live.legs = {somebody: MediaLeg(7, signalled_openly=openly)}
     encryption.learn(live, encryption.read(rows((7, inbound, outbound, by_handshake))))
-    found = live.legs["p"].encryption  # type: ignore[index]
+    found = live.legs[somebody].encryption
     assert (None if found is None else (found.keys.value, found.cipher)) == told
 
 

@@ -67,11 +67,13 @@ async def test_two_room_systems_and_a_doctor(house: House, chromium: Browser, si
         await doctor.admit("Ward")
         await ward.sees({DOCTOR})
         await sees_and_hears(doctor, first, WARD)
+        assert await keys_of(doctor, first) == "exposed", "its keys came by UDP"
 
         second = await call(house, clinic, "Clinic", sip, wrong_first=True)
         await doctor.admit("Clinic")
         await sees_and_hears(doctor, second, CLINIC)
         await clinic.sees({DOCTOR, WARD})
+        assert await keys_of(doctor, second) == "handshake"
 
         await doctor.do("Ward", "Remove from call", sure=True)
         assert await ward.heard() in {DOCTOR, CLINIC}
@@ -80,6 +82,13 @@ async def test_two_room_systems_and_a_doctor(house: House, chromium: Browser, si
         assert await clinic.heard() in {DOCTOR, WARD}
     await eventually(lambda: len(house.bridge.engine.snapshot().legs) == 1)
     assert house.bridge.gateways.running["sip"].health().calls == 0
+
+
+async def keys_of(doctor: Visitor, who: ParticipantId) -> str:
+    """How somebody's keys came about, by the doctor's roster, where that soon says so."""
+    encryption = f"s.roster.people.find((one) => one.participant === '{who}').encryption"
+    await doctor.until(f"{encryption} !== null")
+    return str(await doctor.state(f"{encryption}.keys"))
 
 
 async def sees_and_hears(doctor: Visitor, who: ParticipantId, identity: int) -> None:
