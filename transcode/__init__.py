@@ -1,1 +1,1 @@
-"""Converts media. Today: pictures and tones for demo and tests, and their codecs; see README.md."""
+"""Converts media in worker processes; makes pictures and tones for demo and tests. See README.md."""

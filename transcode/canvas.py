@@ -26,8 +26,9 @@ class Canvas:
         self.frame: Any = av.VideoFrame(width, height, "yuv420p")
         below = height // BAND_SHARE // 2 * 2 if scene.tiles and scene.text else 0
         self.places = places(scene.layout, len(scene.tiles), width, height - below)
-        self._inner: list[Place | None] = [None] * len(self.places)
         self._scalers = [VideoReformatter() for _ in self.places]
+        self._sizes: list[tuple[int, int] | None] = [None] * len(self.places)
+        self._inner = [(place, self._views(place)) for place in self.places]
         tiles = zip(scene.tiles, self.places, strict=False)
         self._labels = [label(tile.name, place, muted=tile.muted) for tile, place in tiles]
         self._fill(Place(0, 0, width, height), _DARK)
@@ -42,22 +43,28 @@ class Canvas:
     def clear(self, index: int) -> None:
         """Paint a tile of which there is no picture."""
         self._fill(self.places[index], _EMPTY)
-        self._inner[index] = None
+        self._sizes[index] = None
         self._finish(index)
 
     def paint(self, index: int, picture: av.VideoFrame) -> None:
         """Put a picture into its tile, whole and scaled."""
-        inner = fit((picture.width, picture.height), self.places[index])
-        if inner != self._inner[index]:
-            self._fill(self.places[index], _DARK)
-            self._inner[index] = inner
-        if (picture.width, picture.height) != (inner.width, inner.height):
+        size = (picture.width, picture.height)
+        if size != self._sizes[index]:
+            self._resize(index, size)
+        inner, views = self._inner[index]
+        if size != (inner.width, inner.height):
             picture = self._scalers[index].reformat(
                 picture, inner.width, inner.height, "yuv420p", interpolation=Interpolation.AREA
             )
-        for mine, theirs in zip(self._views(inner), _planes(picture), strict=True):
+        for mine, theirs in zip(views, _planes(picture), strict=True):
             mine[:] = theirs[: mine.shape[0], : mine.shape[1]]
         self._finish(index)
+
+    def _resize(self, index: int, size: tuple[int, int]) -> None:
+        place = self.places[index]
+        inner = fit(size, place)
+        self._fill(place, _DARK)
+        self._sizes[index], self._inner[index] = size, (inner, self._views(inner))
 
     def _finish(self, index: int) -> None:
         caption = self._labels[index]

@@ -31,6 +31,9 @@ class ComposeJob:
         self._receivers: dict[int, Receiver] = {}
         self._targets: list[Target] = []
         self._stages: dict[tuple[Scene, int, int], Stage] = {}
+        self._watching: dict[int, list[Stage]] = {}
+        # Inputs of which packets have come, or that wait for some.
+        self._busy: set[int] = set()
         self.change(job)
 
     def change(self, job: Compose) -> None:
@@ -43,6 +46,7 @@ class ComposeJob:
             feed.set_formats(one.formats)
         self._feeds, self._receivers = feeds, receivers
         self.leg.keep(feeds, receivers)
+        self._busy &= feeds.keys()
         self._regroup()
 
     def take(self, data: bytes, now: float) -> None:
@@ -50,6 +54,7 @@ class ComposeJob:
         got = self.leg.take(data, self._feeds)
         if isinstance(got, Packet):
             self._feeds[got.ssrc].take(got, now)
+            self._busy.add(got.ssrc)
         elif got:
             for ssrc in got:
                 self.want_key_frame(ssrc)
@@ -69,23 +74,32 @@ class ComposeJob:
 
     def run(self, now: float) -> Iterator[None]:
         """Do all that can be done now, with a pause wherever something is in `leg.outbox` that should not wait."""
-        for ssrc, feed in self._feeds.items():
-            watching = [stage for stage in self._stages.values() if ssrc in stage.inputs]
-            if feed.run(now, self.counters, watched=bool(watching)):
-                for stage in watching:
-                    stage.note(feed)
-            if feed.wants_key(now) and watching:
-                self.leg.ask_key_frame(ssrc, now)
+        for ssrc in list(self._busy):
+            self._decode(ssrc, now)
         for target in self._targets:
             if target.run(now, self.counters, self._feeds):
                 yield
         self.leg.report(now)
         yield
 
+    def _decode(self, ssrc: int, now: float) -> None:
+        feed, watching = self._feeds[ssrc], self._watching.get(ssrc, [])
+        if feed.run(now, self.counters, watched=bool(watching)):
+            for stage in watching:
+                stage.note(feed)
+        wants = bool(watching) and feed.wants_key(now)
+        if wants:
+            self.leg.ask_key_frame(ssrc, now)
+        if feed.due is None and not wants:
+            self._busy.discard(ssrc)
+
     def due(self, now: float) -> float:  # noqa: ARG002 - a mix has to know
         """When to call `run` again, if nothing comes."""
-        moments = [self.leg.due, *(feed.due for feed in self._feeds.values() if feed.due is not None)]
-        moments += [target.due for target in self._targets]
+        moments = [self.leg.due, *(target.due for target in self._targets)]
+        for ssrc in self._busy:
+            due = self._feeds[ssrc].due
+            if due is not None:
+                moments.append(due)
         return min(moments)
 
     def figures(self) -> JobFigures:
@@ -118,6 +132,7 @@ class ComposeJob:
             target.serve(members, stage)
             targets.append(target)
         self._targets, self._stages = targets, stages
+        self._watching = {ssrc: [one for one in stages.values() if ssrc in one.inputs] for ssrc in self._feeds}
 
 
 def _check(job: Compose) -> None:

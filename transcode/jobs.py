@@ -215,8 +215,7 @@ class JobFigures(msgspec.Struct, frozen=True, kw_only=True):
 
     `delay_ms_max` is from the last packet of a frame in to the first packet of what shows it. `dropped_frames`
     were not decoded or shown for want of time, `dropped_datagrams` did not fit a queue, `refused_datagrams` were
-    no RTP or RTCP of this job's, `broken_frames` could not be put together or decoded. `cpu_s` is what the job
-    took.
+    no RTP or RTCP of this job's, `broken_frames` could not be put together or decoded. `cpu_s` is what it took.
     """
 
     job: int

@@ -72,7 +72,7 @@ class _Group:
 
     def _limited(self, total: Sum) -> Samples:
         """Turn down what would be too loud, at once, and up again slowly: clipping is a crackle."""
-        peak = int(np.abs(total).max())
+        peak = max(int(total.max()), -int(total.min()))
         self._gain = min(1.0, self._gain * _RECOVERY, _LOUDEST / max(peak, 1))
         return total.astype(np.int16) if self._gain == 1.0 else (total * self._gain).astype(np.int16)
 
@@ -161,9 +161,13 @@ class MixJob:
     def _time(self, now: float) -> float:
         """When the next block is to be mixed."""
         began = self._block * _BLOCK_S
-        speaking = [one.voice for one in self._inputs.values() if one.voice.active(now)]
-        ready = bool(speaking) and all(voice.has(self._block) for voice in speaking)
-        return began + (_SOONEST_S if ready else _PATIENCE_S)
+        speaking = False
+        for one in self._inputs.values():
+            if one.voice.until > now:
+                speaking = True
+                if not one.voice.has(self._block):
+                    return began + _PATIENCE_S
+        return began + (_SOONEST_S if speaking else _PATIENCE_S)
 
     def _mix(self) -> None:
         blocks = {}

@@ -1,8 +1,8 @@
 """The pool in the parent process: starts workers, places jobs, and has another worker go on where one has died.
 
 The pool holds the socket of each job and the memory of its sequence numbers, and a worker gets duplicates: so
-ports, SSRCs, numbers and even packets that nobody has read yet outlive it. A spare worker stands by, since to
-start one takes longer than people should see nothing. Sound has a worker of its own: pictures cannot hold it up.
+ports, SSRCs, numbers and even packets that nobody has read yet outlive it. A spare worker stands by: starting one
+takes longer than people should see nothing. Sound has a worker of its own, which pictures cannot hold up.
 """
 
 from __future__ import annotations

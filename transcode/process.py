@@ -50,7 +50,8 @@ class Process:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.DEVNULL,
                 pass_fds=(theirs.fileno(),),
-                env={**os.environ, "PYTHONPATH": path},
+                # A worker is one processor's worth: numpy's library would have threads for all of them.
+                env={**os.environ, "PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1"},
             )
         except OSError as error:
             ours.close()
@@ -84,18 +85,23 @@ class Process:
 
     async def events(self) -> AsyncIterator[jobs.WorkerEvent]:
         """Give what it tells, until it has ended or hangs."""
-        loop = asyncio.get_running_loop()
         patience = _STARTING_S
-        while True:
-            try:
-                async with asyncio.timeout(patience):
-                    data = await loop.sock_recv(self._control, MESSAGE_BYTES)
-            except (TimeoutError, OSError):
-                return
-            if not data:
-                return
+        while data := await self._hear(patience):
             patience = _SILENT_S
             yield _DECODER.decode(data)
+
+    async def _hear(self, patience: float) -> bytes:
+        """Wait for a message; nothing when the worker has ended or hangs."""
+        try:
+            async with asyncio.timeout(patience):
+                return await asyncio.get_running_loop().sock_recv(self._control, MESSAGE_BYTES)
+        except TimeoutError:
+            # If it was this process that stood still, what the worker told meanwhile is there.
+            with contextlib.suppress(OSError):
+                return self._control.recv(MESSAGE_BYTES)
+        except OSError:
+            pass
+        return b""
 
     def kill(self) -> None:
         """End it at once."""

@@ -6,11 +6,12 @@ One object is one stream.
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 import av
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
+from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from transcode.codec import mono
@@ -23,6 +24,8 @@ PACKET_SAMPLES: Final = 960
 _TAPS: Final = 16
 _CUT: Final = 0.92
 _FULL: Final = 32_767
+
+Line = NDArray[np.float32]
 
 
 class _Kind(NamedTuple):
@@ -61,7 +64,7 @@ class SoundDecoder:
             frames = self._context.decode(av.Packet(data)) if data else []
         except av.FFmpegError as error:
             raise Undecodable("the decoder refused a packet of sound") from error
-        blocks = [mono(frame) for frame in frames]
+        blocks = [_samples(frame) for frame in frames]
         return self._up(np.concatenate(blocks)) if blocks else np.empty(0, np.int16)
 
 
@@ -81,7 +84,8 @@ class SoundEncoder:
     def encode(self, samples: Samples) -> bytes:
         """Encode 960 samples; raises `Undecodable`, a `TranscodeError`, where the encoder fails."""
         samples = self._down(samples)
-        frame = av.AudioFrame.from_ndarray(samples.reshape(1, -1), format="s16", layout="mono")
+        frame = av.AudioFrame(format="s16", layout="mono", samples=samples.size)
+        memoryview(frame.planes[0])[: samples.nbytes] = memoryview(samples).cast("B")
         frame.sample_rate = self._rate
         frame.pts, frame.time_base = self._position, Fraction(1, self._rate)
         self._position += samples.size
@@ -97,15 +101,15 @@ class Upsampler:
     def __init__(self, factor: int) -> None:
         self._factor = factor
         self._phases = _low_pass(factor).reshape(_TAPS, factor)[::-1] * factor
-        self._before: Samples = np.zeros(_TAPS - 1, np.int16)
+        self._before: Line = np.zeros(_TAPS - 1, np.float32)
 
     def __call__(self, samples: Samples) -> Samples:
         """Convert the next block."""
         if self._factor == 1:
             return samples
-        line = np.concatenate((self._before, samples))
+        line = np.concatenate((self._before, samples), dtype=np.float32)
         self._before = line[-(_TAPS - 1) :]
-        return _int16((sliding_window_view(line, _TAPS) @ self._phases).reshape(-1))
+        return _int16((_windows(line, _TAPS, 1) @ self._phases).reshape(-1))
 
 
 class Downsampler:
@@ -114,15 +118,15 @@ class Downsampler:
     def __init__(self, factor: int) -> None:
         self._factor = factor
         self._filter = _low_pass(factor)[::-1]
-        self._before: Samples = np.zeros(_TAPS * factor - 1, np.int16)
+        self._before: Line = np.zeros(_TAPS * factor - 1, np.float32)
 
     def __call__(self, samples: Samples) -> Samples:
         """Convert the next block."""
         if self._factor == 1:
             return samples
-        line = np.concatenate((self._before, samples))
+        line = np.concatenate((self._before, samples), dtype=np.float32)
         self._before = line[-self._before.size :]
-        return _int16(sliding_window_view(line, self._filter.size)[:: self._factor] @ self._filter)
+        return _int16(_windows(line, self._filter.size, self._factor) @ self._filter)
 
 
 def resampled(sound: bytes, rate: int) -> Samples:
@@ -134,6 +138,13 @@ def resampled(sound: bytes, rate: int) -> Samples:
     frame.sample_rate = rate
     resampler = av.AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE)
     return np.concatenate([mono(one) for one in [*resampler.resample(frame), *resampler.resample(None)]])
+
+
+def _samples(frame: av.AudioFrame) -> Samples:
+    """Take a frame's samples, if it can be without PyAV's own conversion, which takes as long as decoding."""
+    if frame.format.name != "s16":
+        return mono(frame)
+    return np.frombuffer(frame.planes[0], np.int16)[: frame.samples]
 
 
 def _kind(codec: SoundCodec) -> _Kind:
@@ -150,13 +161,21 @@ def _context(name: str, mode: Any, rate: int) -> Any:
     return context
 
 
-def _low_pass(factor: int) -> NDArray[np.float32]:
+def _windows(line: Line, size: int, step: int) -> NDArray[np.float32]:
+    """Give all stretches of `size` samples, `step` apart, one a row: a view that is not written to."""
+    rows = (line.size - size) // step + 1
+    stride = line.strides[0]
+    return as_strided(line, (rows, size), (stride * step, stride))
+
+
+@lru_cache
+def _low_pass(factor: int) -> Line:
     """Design a windowed sinc with a gain of one."""
     at = np.arange(_TAPS * factor) - (_TAPS * factor - 1) / 2
     taps = np.sinc(at * _CUT / factor) * np.kaiser(at.size, 8.0)
-    shape: NDArray[np.float32] = (taps / taps.sum()).astype(np.float32)
+    shape: Line = (taps / taps.sum()).astype(np.float32)
     return shape
 
 
 def _int16(values: NDArray[np.float32]) -> Samples:
-    return np.clip(np.rint(values), -_FULL - 1, _FULL).astype(np.int16)
+    return values.clip(-_FULL - 1, _FULL).round().astype(np.int16)

@@ -16,6 +16,7 @@ from transcode.tones import SAMPLE_RATE, Samples
 BLOCK: Final = 960
 FRAME: Final = 480
 _RING: Final = 64 * BLOCK
+_FRAMES: Final = _RING // FRAME
 _FURTHEST: Final = 40 * BLOCK
 _LATEST: Final = 10 * BLOCK
 # A voice is waited for so long after its last packet ended: beyond that it has paused.
@@ -26,13 +27,14 @@ _QUIET: Final = 200
 
 
 class Voice:
-    """Samples of one input; positions and blocks are those of the mix's line."""
+    """Samples of one input, placed on the mix's line; it is worth waiting for `until` then."""
 
     def __init__(self) -> None:
         self.until = float("-inf")
         self.late = 0
         self._ring: Samples = np.zeros(_RING, np.int16)
-        self._filled = np.zeros(_RING // FRAME, np.int16)
+        # A list, since single numbers of an array are slow to read.
+        self._filled = [0] * _FRAMES
         self._last: Samples = np.zeros(FRAME, np.int16)
         self._missed = len(_FADE)
         self._anchor: tuple[int, int] | None = None
@@ -54,20 +56,25 @@ class Voice:
 
     def has(self, block: int) -> bool:
         """Whether all of a block is there."""
-        at = block * 2 % self._filled.size
-        return bool(self._filled[at] >= FRAME and self._filled[at + 1] >= FRAME)
-
-    def active(self, now: float) -> bool:
-        """Whether it is worth waiting for."""
-        return now < self.until
+        at = block * 2 % _FRAMES
+        return self._filled[at] >= FRAME and self._filled[at + 1] >= FRAME
 
     def take(self, block: int) -> Samples | None:
         """Take a block out; what is missing fades out of what was before. None for silence."""
-        at = block * 2 % self._filled.size
+        at = block * 2 % _FRAMES
+        if self.has(block):
+            return self._whole(at)
         if not self._filled[at] and not self._filled[at + 1] and self._missed >= len(_FADE):
             return None
-        halves = [self._frame((at + n) % self._filled.size) for n in (0, 1)]
-        return np.concatenate(halves)
+        return np.concatenate([self._frame(at), self._frame(at + 1)])
+
+    def _whole(self, at: int) -> Samples:
+        ring = self._ring[at * FRAME : (at + 2) * FRAME]
+        samples = ring.copy()
+        ring[:] = 0
+        self._filled[at] = self._filled[at + 1] = self._missed = 0
+        self._last = samples[FRAME:]
+        return samples
 
     def _frame(self, at: int) -> Samples:
         ring = self._ring[at * FRAME : (at + 1) * FRAME]

@@ -123,7 +123,10 @@ class Worker:
 
     def _obey(self) -> bool:
         """Do what the pool says; False when it is gone."""
-        message, descriptors, _, _ = socket.recv_fds(self._control, MESSAGE_BYTES, _DESCRIPTORS)
+        try:
+            message, descriptors, _, _ = socket.recv_fds(self._control, MESSAGE_BYTES, _DESCRIPTORS)
+        except ConnectionError:
+            return False
         if not message:
             return False
         command = _DECODER.decode(message)

@@ -71,6 +71,10 @@ class LiveRoom:
     feeds: tuple[Feed, ...] = ()
     wishes: dict[tuple[int, int], int] = field(default_factory=dict)
     """The payload type in which a source, of a leg and a number, is best sent; of others what they like best."""
+    asked: dict[tuple[int, int], str] = field(default_factory=dict)
+    """The codecs of these."""
+    unheeded: dict[tuple[int, int], int] = field(default_factory=dict)
+    """How often it was looked, and the source still came in another codec."""
     plan_known: bool = False
     """Whether the engine has `feeds`, which is `plan` in its words, as far as we know."""
     in_doubt: bool = False

@@ -52,7 +52,7 @@ class Present:
     interpreter: bool = False
     lines: Mapping[int, int] = field(default_factory=dict)
     sending: Mapping[int, str] = field(default_factory=dict)
-    asked: frozenset[int] = frozenset()
+    asked: Mapping[int, str] = field(default_factory=dict)
     composed: bool = False
     camera: bool = True
 

@@ -111,7 +111,7 @@ class _Making:
         had = {} if rack is None else rack.inputs
         stay = {slot: key for slot, key in had.items() if key in needed}
         fresh = [key for key in needed if key not in stay.values()]
-        # A number that somebody has just left is taken last: what is on the way of theirs is nobody else's.
+        # A number that somebody has just left is taken last: what is on the way of theirs is then nobody else's.
         free = [slot for slot in range(ROOM[self._kinds[number]][0]) if slot not in stay]
         free.sort(key=lambda slot: slot in had)
         return dict(sorted((stay | dict(zip(free, fresh, strict=False))).items()))

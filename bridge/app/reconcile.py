@@ -17,6 +17,7 @@ from bridge.app.jobs import Label, Labels
 from bridge.app.live import LiveRoom, MediaLeg
 from bridge.app.planner import ANYONE, Plan, Present, plan, weigh
 from bridge.app.ports import Gate, Legs
+from bridge.app.sending import PATIENCE_LOOKS
 from bridge.app.serving import Serving, serve
 from bridge.rooms.model import Line, ParticipantId, Role
 from bridge.rooms.views import who_may_send
@@ -99,13 +100,19 @@ def _feed(live: LiveRoom, gate: Gate, by: tuple[Legs, NoConverters], may: frozen
 
 
 def _asked(live: LiveRoom, present: list[Present]) -> list[Present]:
-    """Decide in what pages are asked to send their pictures, and note of whom it is not what they like best."""
+    """Note in which codec pages are asked for their pictures, and who may do so any moment."""
     able = {media.leg for media in live.legs.values() if media.switches}
-    known = {(media.leg, source) for media in live.legs.values() for source in media.codecs}
-    live.wishes = wished = wishes(present, able, known)
-    likes = {(one.leg, source.source): source.formats[0].pt for one in present for source in one.sources}
-    asked = {key for key, payload_type in wished.items() if payload_type != likes[key]}
-    return [replace(one, asked=frozenset(number for leg, number in asked if leg == one.leg)) for one in present]
+    before = {(media.leg, source) for media in live.legs.values() for source in media.codecs}
+    live.wishes = wishes(present, able, before)
+    formats = {(one.leg, source.source): source.formats for one in present for source in one.sources}
+    live.asked = {
+        key: next(form.codec for form in formats[key] if form.pt == pt) for key, pt in live.wishes.items()
+    }
+    soon = {key: codec for key, codec in live.asked.items() if live.unheeded.get(key, 0) < PATIENCE_LOOKS}
+    return [
+        replace(one, asked={source: codec for (leg, source), codec in soon.items() if leg == one.leg})
+        for one in present
+    ]
 
 
 def _filled(serving: Serving, made: Outlets) -> Plan:

@@ -1,12 +1,15 @@
-"""In which codec sources come: a browser may send any of those that were agreed, and changes when it is asked to."""
+"""In which codec sources come: a page may send any of those that were agreed, and changes when it is asked to."""
 
 from collections.abc import Mapping
+from typing import Final
 
 from bridge.app.live import LiveRoom
 from media.api import CODECS, Snapshot
 from media.description import CAMERA, CONTENT
 
-PICTURES = (CAMERA, CONTENT)
+PICTURES: Final = (CAMERA, CONTENT)
+PATIENCE_LOOKS: Final = 3
+"""So many looks, a second apart, a page has to do what it is asked, before its pictures are converted."""
 
 
 def codecs_of(snapshot: Snapshot) -> Mapping[tuple[int, int], str]:
@@ -24,4 +27,11 @@ def heed(live: LiveRoom, codecs: Mapping[tuple[int, int], str]) -> bool:
         found = {source: codecs[media.leg, source] for source in PICTURES if (media.leg, source) in codecs}
         changed = changed or found != media.sending
         media.sending = found
-    return changed
+    return _wait(live, codecs) or changed
+
+
+def _wait(live: LiveRoom, codecs: Mapping[tuple[int, int], str]) -> bool:
+    """Count how long sources have not come as they were asked for; tell whether one has had its time."""
+    behind = {key for key, codec in live.asked.items() if codecs.get(key, codec) != codec}
+    live.unheeded = {key: live.unheeded.get(key, 0) + 1 for key in behind}
+    return PATIENCE_LOOKS in live.unheeded.values()

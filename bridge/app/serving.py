@@ -1,13 +1,13 @@
-"""How each slot is served, and why: a pure function over everyone who is in. The cheapest way that serves comes first.
+"""How each slot is served, and why: a pure function over everyone who is in. The cheapest way that serves wins.
 
 1. *forward*: the source comes in something that the slot takes.
 2. *ask*: the source could come in something that the slot takes, and its owner can be asked for that.
 3. *convert*: made into another codec once, for all slots that want the same.
-4. *mix* and *compose*: a leg with one slot for sound hears all others in it, one that wants to see everybody in one
-   picture is shown that.
+4. *mix* and *compose*: a leg with one slot for sound hears all others in it, one that wants to see everybody in
+   one picture is shown that.
 
-Where processors are short, nobody is composed: a slot then has whoever spoke last, converted only where it could not
-be filled otherwise. Sound is always made.
+Where processors are short, nobody is composed: a slot then has whoever spoke last, converted only where it could
+not be filled otherwise. Sound is always made.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,8 +34,8 @@ from media.description import CAMERA, CONTENT, DECODE_CONSTRAINED, MIC, Format, 
 
 VOICES: Final = {"opus": 48_000, "g722": 8_000, "pcma": 8_000, "pcmu": 8_000}
 PICTURES: Final = ("vp8", "h264")
-"""What converters read and make; whatever they make of H.264 is constrained baseline in packetization mode 0, which
-every receiver of H.264 takes that decodes more than extended profile."""
+"""What converters read and make; whatever they make of H.264 is constrained baseline in packetization mode 0,
+which every receiver of H.264 takes that decodes more than extended profile."""
 READ: Final = frozenset({*VOICES, *PICTURES})
 BASELINE: Final = 0x42E000
 LOWEST_LEVEL: Final = 10
@@ -91,7 +91,7 @@ class Want:
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """What fills one slot: `source` as it comes, or what is wanted of a converter; and meanwhile `source`, if any."""
+    """What fills one slot: `source` as it comes, or what is wanted of a converter, and `source` until then."""
 
     how: How
     why: Why
@@ -138,7 +138,7 @@ class _Room:
         if fits(takes, _sent(source, sends)):
             return Served(How.FORWARD, Why.FITS if sends == likes else Why.ASKED, key)
         form, could = makeable(slot), fits(takes, forms_of(source))
-        if could and key[1] in sender.asked:
+        if key[1] in sender.asked and fits(takes, _sent(source, sender.asked[key[1]])):
             return Served(How.FORWARD, Why.ASKED, key)
         if form is None or not self._may(slot.kind):
             return Served(How.FORWARD, Why.SHORT, key)

@@ -1,4 +1,4 @@
-"""What is converted: figures for Prometheus, and for each slot how it is filled and why, for who runs the bridge."""
+"""What is converted: figures for Prometheus, and how each slot is filled and why, for who runs the bridge."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping

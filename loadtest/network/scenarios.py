@@ -29,7 +29,8 @@ class Scenario:
     """One call. `before` is the link until it goes bad and after `BAD_S`; `whose` it is; `goals` by figure.
 
     With `download` somebody at the same place downloads something meanwhile, with that congestion control.
-    With `company` somebody else on a good link looks as well; with `witness` it is that page which is measured.
+    With `company` somebody else on a good link looks as well, with an open microphone, into which nobody speaks where they
+    are `silent`; with `witness` it is that page which is measured.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Scenario:
     before: Profile
     whose: Whose = "receiver"
     company: bool = False
+    silent: bool = False
     witness: bool = False
     download: str = ""
     goals: Mapping[str, float] = field(default_factory=dict)
@@ -117,10 +119,18 @@ SCENARIOS: Final = (
     ),
     Scenario(
         "rate-300-in-company",
-        "300 kbit/s on the way down, beside a receiver on a good link",
+        "300 kbit/s on the way down, with a second voice in the room, which speaks all the time",
         (Step(0, replace(_WAY, rate_bps=300_000), _WAY),),
         _WAY,
         company=True,
+    ),
+    Scenario(
+        "rate-200-in-silence",
+        "200 kbit/s on the way down, with a second microphone in the room, into which nobody speaks",
+        (Step(0, replace(_WAY, rate_bps=200_000), _WAY),),
+        _WAY,
+        company=True,
+        silent=True,
     ),
     _thin("rate-60", "60 kbit/s on the way down", 60_000, 0, {"audio_concealed_percent": 1, "back_s": 5}),
 )

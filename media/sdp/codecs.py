@@ -140,10 +140,9 @@ def _acceptable(codec: OfferedCodec, kind: str) -> bool:
     if not _usable(codec.pt) or codec.clock_rate not in _rates(codec.name, kind):
         return False
     match codec.name:
-        case "opus":
-            return codec.channels == 2  # noqa: PLR2004 - always declared so (RFC 7587 section 7)
-        case "g722" | "pcma" | "pcmu":
-            return codec.channels in (None, 1)
+        case "opus" | "g722" | "pcma" | "pcmu":
+            # Opus is always declared with two (RFC 7587 section 7).
+            return codec.channels in ((2,) if codec.name == "opus" else (None, 1))
         case "h264":
             mode = codec.parameters.get("packetization-mode", "0")
             return mode in ("0", "1") and _h264_profile(codec) in BASELINE

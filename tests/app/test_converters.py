@@ -14,7 +14,7 @@ from bridge.app.live import LiveRoom, MediaLeg
 from bridge.app.planner import Present
 from bridge.app.racks import ROOM, Allotment, allot
 from bridge.app.reconcile import reconcile
-from bridge.app.serving import Why, serve
+from bridge.app.serving import How, Why, serve
 from bridge.rooms.model import (
     ConnectionId,
     InvitationId,
@@ -32,7 +32,8 @@ from media.api import Demand, RoomFailed, Wanted
 from media.converters import ConverterLegs
 from media.description import MIC
 from tests.app.fakes import Clock, Counts, GateModel, Later, ModelLeg, WorkerPool
-from tests.app.test_serving import ALL, browser, room_system, rooms, telephone
+from tests.app.test_planner_fills_slots import browser
+from tests.app.test_serving import ALL, room_system, rooms, telephone
 from transcode import jobs as t
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
@@ -70,7 +71,7 @@ class House:
         self.later = Later(self.clock)
         self.converters = Converters(
             self.pool,
-            ConverterLegs(self.engine),  # type: ignore[arg-type]
+            ConverterLegs(self.engine),
             self.clock,
             self.counts,
             self.later,
@@ -90,7 +91,7 @@ class House:
             self.engine._remove(leg)
         for leg, (what, _, _) in people.items():
             sources, slots = ({one.source: one for one in what.sources}, {one.slot: one for one in what.slots})
-            known = self.engine.legs.setdefault(leg, ModelLeg(7, sources, slots, ""))  # type: ignore[arg-type]
+            known = self.engine.legs.setdefault(leg, ModelLeg(7, sources, slots, ""))
             known.sources, known.slots = sources, slots
         self.people = dict(people)
         participants = {one.id: one for leg, state in people.items() for one in [_participant(leg, state)]}
@@ -100,7 +101,7 @@ class House:
 
     def reconcile(self) -> None:
         """Bring the engine in line."""
-        reconcile(self.live, self.engine, self, self.converters)  # type: ignore[arg-type]
+        reconcile(self.live, self.engine, self, self.converters)
 
     async def settle(self) -> None:
         """Bring all in line, and let converters start."""
@@ -114,7 +115,7 @@ class House:
         """The legs of those who may send."""
         return {leg for leg, (_, place, connected) in self.people.items() if place is Place.ADMITTED and connected}
 
-    def jobs_of(self, kind: type[t.Job]) -> list[t.Job]:  # type: ignore[valid-type]
+    def jobs_of(self, kind: type[t.Job]) -> list[t.Job]:
         """The jobs of one kind."""
         return [job for job in self.pool.jobs.values() if isinstance(job, kind)]
 
@@ -295,14 +296,13 @@ def hold(house: House) -> None:
         for slot, (sender, _) in leg.feeds.items():
             assert sender in house.inside
             by_ssrc[number, leg.slots[slot].ssrc] = sender
-    for leg in house.inside:
-        for machine, source in house.engine.reaching(leg):
+    for person in house.inside:
+        for machine, source in house.engine.reaching(person):
             if machine in machines:
-                heard = {by_ssrc[machine, ssrc] for ssrc in _of(house, machine, source)}
-                assert leg not in heard
+                assert person not in {by_ssrc[machine, ssrc] for ssrc in _of(house, machine, source)}
     for number, job in house.pool.jobs.items():
         if number in machines:
-            assert {one.ssrc for one in job.inputs} <= {ssrc for leg, ssrc in by_ssrc if leg == number}
+            assert {one.ssrc for one in job.inputs} <= {ssrc for machine, ssrc in by_ssrc if machine == number}
 
 
 def _of(house: House, machine: int, source: int) -> set[int]:
@@ -318,7 +318,7 @@ def _of(house: House, machine: int, source: int) -> set[int]:
 @settings(max_examples=60)
 @given(rooms(), rooms())
 def test_what_goes_on_being_made_keeps_its_place(first: list[Present], second: list[Present]) -> None:
-    """Seats and inputs of those who stay are the same, none is given twice, and racks hold no more than they can."""
+    """Seats and inputs of those who stay are the same, none is given twice, and no rack is too full."""
     new = count(1)
     before = allot(serve(first, [], {}, ALL).slots, Allotment(), new)
     slots = serve(second, [], {}, ALL).slots

@@ -118,8 +118,10 @@ def test_one_picture_is_forwarded_as_soon_as_it_comes_in_what_the_slot_takes() -
     place = (2, 1)
     before = serve([page, hall], [], NO_PLAN, ALL).slots[place]
     assert (before.how, before.why, before.source) == (How.CONVERT, Why.CODEC, (1, CAMERA))
-    asked = serve([replace(page, asked=frozenset({CAMERA})), hall], [], NO_PLAN, ALL).slots[place]
+    asked = serve([replace(page, asked={CAMERA: "h264"}), hall], [], NO_PLAN, ALL).slots[place]
     assert asked == Served(How.FORWARD, Why.ASKED, (1, CAMERA))
+    other = serve([replace(page, asked={CAMERA: "vp8"}), hall], [], NO_PLAN, ALL).slots[place]
+    assert other.how is How.CONVERT
     after = serve([replace(page, sending={CAMERA: "h264"}), hall], [], NO_PLAN, ALL).slots[place]
     assert after == Served(How.FORWARD, Why.ASKED, (1, CAMERA))
 
@@ -150,7 +152,7 @@ def anybody(draw: st.DrawFn, leg: int) -> Present:
         sharing=draw(st.booleans()),
         camera=draw(st.booleans()),
         pinned=draw(st.none() | LEGS),
-        asked=draw(st.sampled_from([frozenset(), frozenset({CAMERA})])),
+        asked=draw(st.sampled_from([{}, {CAMERA: "vp8"}, {CAMERA: "h264"}])),
     )
 
 

@@ -1,4 +1,4 @@
-"""Room systems and telephones that cannot take what pages send: everybody sees and hears everybody all the same."""
+"""Room systems and telephones that cannot take what pages send: everybody sees and hears everybody."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path

@@ -124,7 +124,8 @@ class Baresip:
         shot = self.folder / "seen.png"
         shot.unlink(missing_ok=True)
         for turn in itertools.count():
-            # It is written with the next picture, and nothing tells when it is whole; before the first it is forgotten.
+            # It is written with the next picture, and nothing tells when it is whole; before the first one the
+            # command is forgotten.
             if turn % 10 == 0:
                 await self.command("snapshot_recv", str(shot))
             await asyncio.sleep(0.1)
@@ -240,8 +241,8 @@ async def running(
 ) -> AsyncIterator[Baresip]:
     """Run one with the picture and tone of an identity.
 
-    `encryption` is `srtp-mand`, `dtls_srtp` or empty, `codec` that of pictures and `voice` that of sound; with `mux`
-    RTCP has no port of its own.
+    `encryption` is `srtp-mand`, `dtls_srtp` or empty, `codec` that of pictures and `voice` that of sound; with
+    `mux` RTCP has no port of its own.
     """
     await asyncio.to_thread(folder.mkdir, parents=True)
     port, control, rtp = free_ports(3)

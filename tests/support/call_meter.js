@@ -9,11 +9,22 @@
   const ask = devices.getUserMedia.bind(devices);
   let camera = null;
 
-  // `__noCamera`: a page that only looks and listens. Otherwise the track is kept, for `watchOwn`.
+  // The microphone of a room in which nobody speaks: 60 dB fainter.
+  const faint = (track) => {
+    const context = new AudioContext();
+    const gain = new GainNode(context, { gain: 0.001 });
+    const out = new MediaStreamAudioDestinationNode(context, { channelCount: 1 });
+    new MediaStreamAudioSourceNode(context, { mediaStream: new MediaStream([track]) }).connect(gain).connect(out);
+    return out.stream.getAudioTracks()[0];
+  };
+
+  // `__noCamera`: a page that only looks and listens. `__noVoice`: one in which nobody speaks. The track of the camera is
+  // kept, for `watchOwn`.
   devices.getUserMedia = async (constraints = {}) => {
     if (window.__noCamera && constraints.video) throw new DOMException("no camera", "NotFoundError");
     const stream = await ask(constraints);
     camera = stream.getVideoTracks()[0] ?? camera;
+    if (window.__noVoice) return new MediaStream([...stream.getVideoTracks(), ...stream.getAudioTracks().map(faint)]);
     return stream;
   };
 

@@ -26,6 +26,7 @@ from tests.support.media_checks import CHROMIUM, CHROMIUM_ARGS, init_script
 
 RECEIVER, SENDER = 3, 17
 NO_CAMERA: Final = "window.__noCamera = true;"
+NO_VOICE: Final = "window.__noVoice = true;"
 # A name that counts as secure without TLS, for pages that come from another namespace.
 HOST: Final = "bridge.localhost"
 FIND_HOST: Final = f"--host-resolver-rules=MAP {HOST} {island.ADDRESS}"
@@ -116,7 +117,8 @@ async def record(stage: Stage, scenario: Scenario, **config: Any) -> Recording:
         async with running_house(Path(folder), address=island.ADDRESS, name=HOST, **config) as house:
             receiver, sender = await couple(stage, house)
             if scenario.company:
-                other = await _enter(house, stage.sender_browser, m.Role.RELATIVE, RECEIVER, NO_CAMERA)
+                more = NO_CAMERA + (NO_VOICE if scenario.silent else "")
+                other = await _enter(house, stage.sender_browser, m.Role.RELATIVE, RECEIVER, more)
                 await receiver.admit("Relative")
                 await other.shown(await sender.participant())
                 receiver = other if scenario.witness else receiver

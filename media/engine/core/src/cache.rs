@@ -198,7 +198,7 @@ impl PacketCache {
         }
     }
 
-    /// Brings the lines near that the next packets need.
+    /// Brings the lines near that the next packets need. Nothing waits for those that are only written.
     pub fn touch(&self) -> u64 {
         let window = self.window.sum.bytes ^ self.window.parts[self.window.part].bytes;
         (self.newest.filled ^ window) as u64

@@ -64,8 +64,8 @@ pub struct Encoding {
     pub rtx_ssrc: Option<u32>,
     /// Timestamp and arrival of the newest packet.
     pub newest: Option<(u32, Micros)>,
-    /// The timestamp of the last key frame.
-    pub key_frame: Option<u32>,
+    /// Parameter sets of H.264, once any have come.
+    pub(crate) parameters: Option<Box<ParameterSets>>,
     pub(crate) epoch: u32,
     /// Lines of the last key frame that named them; 0 before.
     pub height: u16,
@@ -76,20 +76,20 @@ pub struct Encoding {
     pub(crate) timeline: Option<Box<Timeline>>,
     /// Slots to which this encoding flows, or that wait for it.
     pub takers: Vec<Taker>,
+    /// Recent packets, made with the first packet of a source whose receivers may ask again.
+    pub cache: Option<Box<PacketCache>>,
     /// Counters.
     pub row: StreamRow,
     /// What it sends.
     pub rates: Rates,
+    /// The timestamp of the last key frame.
+    pub key_frame: Option<u32>,
     /// Order and loss.
     pub register: ReceiveRegister,
-    /// Recent packets, made with the first packet of a source whose receivers may ask again.
-    pub cache: Option<PacketCache>,
     /// Key frame throttle.
     pub key_frames: KeyFrameRequests,
     /// Last report of the sender.
     pub sender_report: Option<SenderReportSeen>,
-    /// Parameter sets of H.264, once any have come.
-    pub(crate) parameters: Option<Box<ParameterSets>>,
 }
 
 impl Encoding {
@@ -178,7 +178,8 @@ impl Encoding {
             Kind::Audio => Size::AUDIO,
             Kind::Video => Size::VIDEO,
         };
-        self.cache.get_or_insert_with(|| PacketCache::new(least))
+        self.cache
+            .get_or_insert_with(|| Box::new(PacketCache::new(least)))
     }
 
     /// How long payload is to be kept for those who ask again.
@@ -195,10 +196,10 @@ impl Encoding {
     /// Brings the lines near that a packet of this encoding needs.
     pub fn touch(&self) -> u64 {
         let taker = self.takers.first().map_or(0, |taker| taker.leg);
-        let cache = self.cache.as_ref().map_or(0, PacketCache::touch);
+        let cache = self.cache.as_deref().map_or(0, PacketCache::touch);
         let newest = self.newest.map_or(0, |(timestamp, _)| u64::from(timestamp));
         let own = u64::from(self.ssrc.unwrap_or(taker)) ^ newest ^ self.row.packets;
-        own ^ cache ^ self.register.touch() ^ self.rates.touch()
+        own ^ cache ^ self.row.bytes ^ self.register.touch() ^ self.rates.touch()
     }
 
     /// Counters with what is computed on demand.

@@ -16,7 +16,6 @@ use crate::source::{Source, MOST_ENCODINGS};
 use crate::time::Micros;
 use engine_wire::payload::vp8;
 use engine_wire::rtp::{FixedHeader, RtpHeader};
-use std::hint::black_box;
 use std::ops::Range;
 
 /// A decrypted packet that passed the gate of its sender.
@@ -83,7 +82,7 @@ impl Ready {
         }
     }
 
-    const fn group(&self) -> (u32, u16, u8, u32) {
+    pub(crate) const fn group(&self) -> (u32, u16, u8, u32) {
         (self.leg, self.source, self.encoding, self.epoch)
     }
 
@@ -132,7 +131,11 @@ struct Flow<'a> {
 }
 
 /// What is taken out of an encoding while it is forwarded.
-type Taken = (Vec<Taker>, Option<PacketCache>, Option<Box<ParameterSets>>);
+type Taken = (
+    Vec<Taker>,
+    Option<Box<PacketCache>>,
+    Option<Box<ParameterSets>>,
+);
 
 /// The clocks of a source's encodings, needed where one may give way to another.
 #[derive(Debug, Default)]
@@ -172,6 +175,7 @@ impl Shard {
     pub(crate) fn forward_ready(&mut self, now: Micros, batch: &[Datagram<'_>], out: &mut Outbox) {
         let mut ready = std::mem::take(&mut self.scratch.ready);
         ready.sort_unstable_by_key(Ready::order);
+        self.touch_takers(&ready);
         self.scratch.forwarded.clear();
         for group in ready.chunk_by_mut(|a, b| a.group() == b.group()) {
             self.guarded(out, |shard, out| {
@@ -213,19 +217,20 @@ impl Shard {
             // The sender began again within the batch. Under the new stream's name these numbers would be used twice.
             return;
         }
-        encoding.row.keyframes += key_frames;
+        if key_frames > 0 {
+            encoding.row.keyframes += key_frames;
+        }
         if encoding.keeps(now, is_kept) && !encoding.takers.is_empty() {
             let kept_for = encoding.kept_for();
             remember(encoding.cache_mut(kind), (now, kept_for), group, batch);
         }
         let (takers, cache) = (std::mem::take(&mut encoding.takers), encoding.cache.take());
         let parameters = encoding.parameters.take();
-        self.touch(&takers);
         let mut fed = Fed::default();
         let flow = Flow {
             stream,
             clocks: &clocks,
-            earlier: cache.as_ref(),
+            earlier: cache.as_deref(),
             parameters: parameters.as_deref(),
         };
         for taker in &takers {
@@ -247,17 +252,6 @@ impl Shard {
         if group.iter().any(|ready| ready.wakes) {
             self.encoding_woke(now, (index, position), out);
         }
-    }
-
-    /// Reads a little of everything that is needed for each taker. Where there are many legs it has to come from far,
-    /// and waits that do not hang on one another pass together.
-    fn touch(&self, takers: &[Taker]) {
-        let legs = takers
-            .iter()
-            .filter_map(|taker| Some((self.leg(taker.leg)?, usize::from(taker.slot))));
-        black_box(legs.fold(0, |sum, (leg, slot)| {
-            sum ^ leg.touch() ^ leg.slots[slot].touch()
-        }));
     }
 
     /// Puts the list of takers and the cache back, and sees to a key frame where one is still waited for.
@@ -282,8 +276,9 @@ impl Shard {
         if had_key_frame {
             encoding.key_frames.came(now, !fed.waiting);
         }
-        let may_ask = source.spec.kind == Kind::Video && !encoding.key_frames.is_wanted();
-        if let Some(taker) = fed.asks.filter(|_| may_ask) {
+        let may_ask =
+            |_: &Taker| source.spec.kind == Kind::Video && !encoding.key_frames.is_wanted();
+        if let Some(taker) = fed.asks.filter(may_ask) {
             let source = source.spec.source;
             self.ask_for(now, taker, (index, (source, number)), out);
         }
@@ -308,7 +303,9 @@ impl Shard {
             leg.row.gate_drops_out += group.len() as u64;
             return Fed::default();
         }
-        let Some((mut exit, slots)) = leg.exit(now) else {
+        self.report_before_sound(now, taker, out);
+        let exit = self.leg_mut(taker.leg).and_then(|leg| leg.exit(now));
+        let Some((mut exit, slots)) = exit else {
             return Fed::default();
         };
         let slot = &mut slots[usize::from(taker.slot)];
@@ -323,9 +320,10 @@ impl Shard {
             let clocks = (stream, flow.clocks);
             let payload = &batch[ready.at as usize].data[ready.payload.clone()];
             let packet = (&*ready, payload, backlog);
-            let Some((map, mut numbers)) = slot.next_numbers(now, clocks, packet) else {
+            let Some((map, mut numbers, len)) = slot.next_numbers(now, clocks, packet) else {
                 continue;
             };
+            let payload = &payload[..len];
             if let Some(sets) = flow.parameters.filter(|_| ready.lacks_parameters) {
                 let (of, way) = ((stream, ready.sequence), (&mut exit, &mut *out));
                 numbers = slot.send_parameters(of, sets, (map, numbers), way);
@@ -347,7 +345,7 @@ impl Shard {
             began: !flowed && slot.is_flowing(stream),
             waiting,
             asks: Some(taker).filter(|_| waiting && slot.asked.patience.is_over(now)),
-            carries: slot.joining.is_on() || !slot.distances().is_empty(),
+            carries: slot.carries(),
         };
         if fed.began {
             self.report_soon(now, taker.leg);
@@ -380,13 +378,14 @@ fn remember(
 }
 
 impl Slot {
-    /// The payload type and numbers under which a packet leaves; `None` when it is not to be sent here.
+    /// The payload type and numbers under which a packet leaves, and the bytes of its payload that do; `None` when it is not to
+    /// be sent here.
     fn next_numbers(
         &mut self,
         now: Micros,
         (stream, clocks): (StreamKey, &Clocks),
         (ready, payload, backlog): (&Ready, &[u8], Backlog),
-    ) -> Option<(PayloadMap, Outgoing)> {
+    ) -> Option<(PayloadMap, Outgoing, usize)> {
         let filling = self.filling.as_mut()?;
         let map = filling.map(ready.payload_type);
         // Padding, and formats that this receiver does not take, leave no hole.
@@ -413,12 +412,16 @@ impl Slot {
         }
         let map = map?;
         let packet = (map.codec, payload);
-        if self.joining.is_on() && self.joining.waits(ready.sequence, packet) {
+        let len = self.audible(now, (stream, ready), packet);
+        let is_whole = len == Some(payload.len());
+        if len.is_none()
+            || is_whole && self.joining.is_on() && self.joining.waits(ready.sequence, packet)
+        {
             self.rewriter.skip(stream, ready.sequence, None);
             return None;
         }
         let numbers = self.rewriter.map(now, stream, ready.incoming())?;
-        Some((map, numbers))
+        Some((map, numbers, len?))
     }
 
     /// Sends a packet as it is, or with earlier ones that it takes along. Gives the bytes sent.
@@ -438,7 +441,8 @@ impl Slot {
                 &pair,
             );
         }
-        if let Some((red_pt, carried)) = self.carried((flow.stream, flow.earlier), ready, map) {
+        let carried = self.carried((flow.stream, flow.earlier), (ready, payload), map);
+        if let Some((red_pt, carried)) = carried {
             let frame = self.frame(red_pt, ready.marker, numbers);
             self.row.red_packets += 1;
             return exit.sound(out, frame, numbers, (&carried, map.to, payload));
@@ -459,6 +463,7 @@ impl Slot {
         let moment = beside.and_then(|before| clocks.same_moment(before, ready.timestamp));
         self.rewriter.switch(now, stream, ready.incoming(), moment);
         self.joining.restart();
+        self.end_silence(now);
         if let Some(fec) = self.fec_mut() {
             fec.forget();
         }

@@ -82,6 +82,11 @@ impl IceLite {
         self.selected = to;
     }
 
+    /// Brings the line near that lies behind that of the address.
+    pub fn touch(&self) -> u64 {
+        u64::from(self.elsewhere)
+    }
+
     /// Our user name fragment.
     pub fn local_ufrag(&self) -> &str {
         &self.params.local_ufrag

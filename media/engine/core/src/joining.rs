@@ -10,38 +10,41 @@ use crate::api::{Codec, Kind, SlotSpec};
 use crate::cache::PacketCache;
 use crate::forward::Ready;
 use crate::leg::Leg;
-use crate::shard::Shard;
 use crate::slot::Slot;
-use crate::time::Micros;
 use engine_wire::payload::opus::Pair;
-
-/// Two become one when the link carries less than so much more than sound takes, in percent, and no longer when it
-/// carries so much.
-const TIGHT: u64 = 125;
-const WIDE: u64 = 250;
-/// No call has so many voices that a better link than this were tight for them; nothing needs to be added up there.
-const NEVER_TIGHT: u64 = 500_000;
 
 /// Two packets of the time that every browser's have.
 const BOTH_MS: u16 = 40;
 
 /// Whether the packets of one slot become one of each two.
-#[derive(Debug, Default, Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Joining {
     wanted: bool,
-    /// The first packet of the source that waits for its fellow.
-    from: Option<u64>,
+    /// The first packet of the source that waits for its fellow, or [`NONE`].
+    from: u64,
+}
+
+/// No packet's number.
+const NONE: u64 = u64::MAX;
+
+impl Default for Joining {
+    fn default() -> Self {
+        Self {
+            wanted: false,
+            from: NONE,
+        }
+    }
 }
 
 impl Joining {
     /// Whether packets join, or may soon.
     pub(crate) const fn is_on(&self) -> bool {
-        self.wanted || self.from.is_some()
+        self.wanted || self.from != NONE
     }
 
     /// Another stream begins in the slot, with numbers of its own.
     pub(crate) const fn restart(&mut self) {
-        self.from = None;
+        self.from = NONE;
     }
 
     /// Whether a packet of these numbers and bytes waits for the one behind it. Changes begin with one that is the first of
@@ -49,18 +52,19 @@ impl Joining {
     pub(crate) fn waits(&mut self, sequence: u64, (codec, payload): (Codec, &[u8])) -> bool {
         let is_first = sequence.is_multiple_of(2);
         if is_first && !self.wanted {
-            self.from = None;
-        } else if is_first && self.from.is_none() {
-            self.from = Some(sequence);
+            self.from = NONE;
+        } else if is_first && self.from == NONE {
+            self.from = sequence;
         }
-        is_first && self.from.is_some() && codec == Codec::Opus && Pair::may_begin(payload)
+        is_first && self.from != NONE && codec == Codec::Opus && Pair::may_begin(payload)
     }
 
     /// The packet that has waited for this one, if there is any.
     const fn fellow(&self, sequence: u64) -> Option<u64> {
-        match self.from {
-            Some(from) if sequence > from && !sequence.is_multiple_of(2) => Some(sequence - 1),
-            _ => None,
+        if sequence > self.from && !sequence.is_multiple_of(2) {
+            Some(sequence - 1)
+        } else {
+            None
         }
     }
 }
@@ -72,7 +76,7 @@ impl Slot {
         (ready, codec): (&Ready, Codec),
         (earlier, payload): (Option<&'a PacketCache>, &'a [u8]),
     ) -> Option<(Pair<'a>, u32)> {
-        let earlier = earlier.filter(|_| codec == Codec::Opus);
+        let earlier = earlier.filter(|_| codec == Codec::Opus && payload.len() > 1);
         let fellow = earlier?.get(self.joining.fellow(ready.sequence)?)?;
         let same = fellow.payload_type == ready.payload_type;
         let pair = Pair::of(fellow.payload, payload).filter(|_| same)?;
@@ -86,34 +90,17 @@ fn takes_two(spec: &SlotSpec) -> bool {
 }
 
 impl Leg {
-    fn join_sound(&mut self, wanted: bool) {
+    /// Lets each two packets leave as one, or no longer.
+    pub(crate) fn join_sound(&mut self, wanted: bool) {
         let of_sound = |slot: &&mut Slot| slot.spec.kind == Kind::Audio;
         for slot in self.slots.iter_mut().filter(of_sound) {
             slot.joining.wanted = wanted && takes_two(&slot.spec);
         }
     }
 
-    fn joins_sound(&self) -> bool {
+    /// Whether packets are to join.
+    pub(crate) fn joins_sound(&self) -> bool {
         self.slots.iter().any(|slot| slot.joining.wanted)
-    }
-}
-
-impl Shard {
-    /// Lets sound to a leg take less where the link is tight for it.
-    pub(crate) fn fit_sound(&mut self, now: Micros, index: u32, estimate: u64) {
-        let Some(leg) = self.leg(index) else { return };
-        let joins = leg.joins_sound();
-        if estimate > NEVER_TIGHT && !joins {
-            return;
-        }
-        let sound = self.sound_of(now, leg);
-        let share = if joins { WIDE } else { TIGHT };
-        let wanted = estimate < NEVER_TIGHT && estimate * 100 < sound * share;
-        if wanted != joins {
-            if let Some(leg) = self.leg_mut(index) {
-                leg.join_sound(wanted);
-            }
-        }
     }
 }
 
@@ -128,7 +115,7 @@ mod tests {
     fn only_single_frames_of_opus_wait_and_changes_begin_with_the_first_of_two() {
         let mut joining = Joining {
             wanted: true,
-            from: None,
+            ..Joining::default()
         };
         let opus = (Codec::Opus, ONE_FRAME);
         assert!(!joining.waits(7, opus));

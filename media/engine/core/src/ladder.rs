@@ -12,7 +12,17 @@ pub(crate) const WITH_HEADERS: u64 = 105;
 /// What an encoding is taken for of which nothing has come yet.
 const GUESS: u64 = 150_000;
 
+/// Without a picture for so long a camera is off, or there is none.
+const OFF_AFTER: Micros = Micros::from_secs(5);
+
 impl Source {
+    /// Whether no pictures come, not even those that are always sent.
+    pub(crate) fn is_idle(&self, now: Micros) -> bool {
+        let newest = self.encodings.iter().filter_map(|one| one.newest);
+        let last = newest.map(|(_, at)| at).max();
+        last.is_none_or(|at| now.since(at) >= OFF_AFTER)
+    }
+
     /// The encoding that can be shown first: the highest that is sent now and not larger than what can be shown.
     pub fn begins_with(&self, now: Micros, height: Option<u16>) -> Layer {
         let highest = self.highest_for(height);

@@ -16,8 +16,6 @@ use crate::time::Micros;
 
 /// How often a leg is looked at whose link, or whose sources' encodings, may change.
 const REVIEW: Micros = Micros::from_millis(200);
-/// Headers and tags of a stream of sound, in bits a second.
-const AROUND_SOUND: u64 = 26_000;
 /// Probes look for so much more than everything would take, in percent: what the allocator needs to go up, and as much
 /// as estimates swing by.
 const LOOKED_FOR: u64 = 130;
@@ -54,17 +52,34 @@ struct Reviewed {
     slot: usize,
     wish: Wish,
     is_single: bool,
+    /// What it would be sent over a link that carries everything.
+    wanted: u64,
 }
 
 impl Reviewed {
-    /// What it would be sent over a link that carries everything. What an only encoding sends follows what was asked of it,
-    /// and says nothing of what it could send.
-    fn wanted(&self) -> u64 {
-        let top = self.wish.choices.last().map_or(0, |choice| choice.bitrate);
-        if self.is_single {
-            top.max(SINGLE_WANTED)
-        } else {
-            top
+    fn new(now: Micros, slot: usize, (source, filling): (&Source, &Filling), anew: bool) -> Self {
+        let is_single = source.encodings.len() == 1;
+        let claim = filling.terms.claim;
+        let mut choices = source.choices(now, claim.height);
+        let top = choices.last().map_or(0, |choice| choice.bitrate);
+        // What an only encoding sends follows what was asked of it, and says nothing of what it could send.
+        let wanted = top.max(if is_single { SINGLE_WANTED } else { 0 });
+        let level = level_of(filling, &choices).filter(|_| !anew);
+        if source.is_idle(now) {
+            // It keeps its place, and takes no room from those who send.
+            choices.truncate(level.map_or(choices.len(), |level| level.max(1)));
+            choices.iter_mut().for_each(|choice| choice.bitrate = 0);
+        }
+        let wish = Wish {
+            importance: claim.importance,
+            choices,
+            level,
+        };
+        Self {
+            slot,
+            wish,
+            is_single,
+            wanted,
         }
     }
 }
@@ -145,7 +160,7 @@ impl Shard {
         if !needed {
             return;
         }
-        let wanted: u64 = reviewed.iter().map(Reviewed::wanted).sum();
+        let wanted: u64 = reviewed.iter().map(|one| one.wanted).sum();
         if let Some(link) = leg.link.as_deref_mut() {
             let wanted = sound + wanted * LOOKED_FOR / 100;
             link.set_wanted(wanted.min(u64::from(u32::MAX)) as u32);
@@ -177,49 +192,16 @@ impl Shard {
             let Some(source) = self.source_of(filling) else {
                 continue;
             };
-            let is_single = source.encodings.len() == 1;
-            has_choice |= !is_single;
-            let claim = filling.terms.claim;
-            let choices = source.choices(now, claim.height);
-            let level = level_of(filling, &choices).filter(|_| !leg.layers.decide_anew);
-            let wish = Wish {
-                importance: claim.importance,
-                choices,
-                level,
-            };
-            reviewed.push(Reviewed {
-                slot,
-                wish,
-                is_single,
-            });
+            has_choice |= source.encodings.len() > 1;
+            let anew = leg.layers.decide_anew;
+            reviewed.push(Reviewed::new(now, slot, (source, filling), anew));
         }
         (reviewed, has_choice)
     }
 
-    fn source_of(&self, filling: &Filling) -> Option<&Source> {
+    pub(crate) fn source_of(&self, filling: &Filling) -> Option<&Source> {
         let mut sources = self.leg(filling.leg)?.sources.iter();
         sources.find(|source| source.spec.source == filling.source)
-    }
-
-    /// Bits a second of sound to a leg.
-    pub(crate) fn sound_of(&self, now: Micros, leg: &Leg) -> u64 {
-        let slots = leg
-            .slots
-            .iter()
-            .filter(|slot| slot.spec.kind == Kind::Audio);
-        let sound = slots.flat_map(|slot| {
-            let source = slot.filling.as_ref().and_then(|of| self.source_of(of));
-            let times = 1 + slot.distances().ascending().count() as u64;
-            let encodings = source.into_iter().flat_map(|source| &source.encodings);
-            let active = encodings.filter(|encoding| encoding.is_active(now));
-            let headers = if slot.joining.is_on() {
-                AROUND_SOUND / 2
-            } else {
-                AROUND_SOUND
-            };
-            active.map(move |encoding| encoding.rates.up_to(0) * times + headers)
-        });
-        sound.sum()
     }
 
     /// Lets a slot be sent what was decided, or what comes nearest of what is sent now.

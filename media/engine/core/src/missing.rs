@@ -104,14 +104,21 @@ impl Default for Missing {
 }
 
 impl Missing {
+    /// Brings the lines near that the next packet needs.
+    pub fn touch(&self) -> u64 {
+        let tail = self.tail.as_ref().map_or(0, |tail| tail.sequence);
+        u64::from(self.loss.to_bits()) ^ tail ^ self.spacing.0
+    }
+
     /// Notes a packet that is ahead of all others, and those between that have not come.
     pub fn note(&mut self, now: Micros, between: std::ops::Range<u64>) {
         let count = (between.end - between.start) as usize;
         self.loss = (self.loss + (count as f32 - self.loss) * LOSS_WEIGHT).clamp(0.0, 1.0);
-        let tail = self.tail.take();
         if count == 0 {
+            self.tail = None;
             return;
         }
+        let tail = self.tail.take();
         // Also here, since nobody collects the requests of a stream that is not repaired.
         let old = |hole: &&Hole| now.since(hole.since) >= GIVE_UP_AFTER;
         let given_up = self.holes.iter().take_while(old).count();

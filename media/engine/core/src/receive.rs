@@ -102,7 +102,13 @@ impl ReceiveRegister {
             .ledger
             .as_ref()
             .map_or(0, |ledger| ledger.touch(self.highest + 1));
-        self.highest ^ self.jitter_x16 ^ u64::from(self.last_timestamp) ^ ledger
+        let behind = u64::from(self.begins_anew) ^ self.missing.touch();
+        self.highest ^ self.jitter_x16 ^ u64::from(self.last_timestamp) ^ behind ^ ledger
+    }
+
+    /// Brings the lines near that a report needs.
+    pub const fn touch_report(&self) -> u64 {
+        self.expected_at_report ^ self.highest ^ self.jitter_x16
     }
 
     /// Takes a packet in. `sequence` is extended by its roll-overs.

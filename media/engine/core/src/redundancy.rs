@@ -213,24 +213,33 @@ impl Slot {
         redundancy.map_or(Distances::NONE, |redundancy| redundancy.distances())
     }
 
+    /// Whether packets of the slot may take earlier ones along.
+    pub(crate) fn carries(&self) -> bool {
+        self.joining.is_on() || self.quiet.is_some() || !self.distances().is_empty()
+    }
+
     /// What a packet that is about to leave carries of those before it, and the payload type that says so; nothing where
     /// the receiver does not take it, or where there is nothing that it may be sent.
     pub(crate) fn carried<'a>(
         &mut self,
         (stream, earlier): (StreamKey, Option<&'a PacketCache>),
-        ready: &Ready,
+        (ready, payload): (&Ready, &[u8]),
         map: PayloadMap,
     ) -> Option<(u8, Carried<'a>)> {
-        let (red_pt, distances) = (map.red?, self.distances());
-        let first = self.rewriter.first_of_turn(stream)?;
+        let lead = self.lead(ready.sequence);
+        let red_pt = map.red.filter(|_| payload.len() > 1)?;
+        let (distances, first) = match lead {
+            Some(lead) => lead,
+            None => (self.distances(), self.rewriter.first_of_turn(stream)?),
+        };
         let redundancy = self.redundancy.as_mut()?;
         let numbers = (ready.sequence, ready.timestamp);
-        redundancy.note_sound(numbers, ready.payload.len());
+        redundancy.note_sound(numbers, payload.len());
         let packet = Leaving {
             sequence: ready.sequence,
             timestamp: ready.timestamp,
             payload_type: ready.payload_type,
-            len: ready.payload.len(),
+            len: payload.len(),
         };
         let carried = Carried::gather(earlier?, packet, distances, first);
         (!carried.is_empty()).then_some((red_pt, carried))
@@ -249,28 +258,33 @@ impl Slot {
         picture_ends: bool,
         (exit, out): (&mut Exit<'_>, &mut Outbox),
     ) {
-        let (spec, numbered, mut sent) = (&self.spec, self.numbered, 0);
         let redundancy = self.redundancy.as_deref_mut();
         let fec = redundancy.and_then(|redundancy| redundancy.fec.as_mut());
-        if let Some((fec, spec)) = fec.filter(|fec| fec.is_on()).zip(spec.fec) {
-            fec.close_due(now, picture_ends, |sequence, lane| {
-                let header = FixedHeader {
-                    marker: false,
-                    payload_type: spec.pt,
-                    sequence: sequence as u16,
-                    timestamp: lane.timestamp(),
-                    ssrc: spec.ssrc,
-                };
-                let kind = bwe::Kind::Repair;
-                let frame = Frame {
-                    kind,
-                    header,
-                    numbered,
-                };
-                exit.fec(out, frame, sequence, lane);
-                sent += 1;
-            });
-        }
+        // Most slots have none: counters and terms, which lie further off, are not asked for then.
+        let Some(fec) = fec.filter(|fec| fec.is_on()) else {
+            return;
+        };
+        let Some(spec) = self.spec.fec else {
+            return;
+        };
+        let (numbered, mut sent) = (self.numbered, 0);
+        fec.close_due(now, picture_ends, |sequence, lane| {
+            let header = FixedHeader {
+                marker: false,
+                payload_type: spec.pt,
+                sequence: sequence as u16,
+                timestamp: lane.timestamp(),
+                ssrc: spec.ssrc,
+            };
+            let kind = bwe::Kind::Repair;
+            let frame = Frame {
+                kind,
+                header,
+                numbered,
+            };
+            exit.fec(out, frame, sequence, lane);
+            sent += 1;
+        });
         self.row.fec_packets += sent;
     }
 }

@@ -253,7 +253,7 @@ impl Shard {
         let may_pass = leg.gate_open() && !source.muted;
         let encoding = source.encodings.get(usize::from(stream.encoding))?;
         let encoding = Some(encoding).filter(|encoding| encoding.epoch() == stream.epoch)?;
-        let cache = encoding.cache.as_ref().filter(|_| may_pass)?;
+        let cache = encoding.cache.as_deref().filter(|_| may_pass)?;
         let cached = cache.get(sequence)?;
         Some((cached, source.format(cached.payload_type)?))
     }

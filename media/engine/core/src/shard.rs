@@ -12,10 +12,10 @@ use crate::speaker::Speakers;
 use crate::stats::{Delays, ShardRow, Snapshot};
 use crate::time::Micros;
 use engine_wire::demux::{classify, Class};
+use engine_wire::rtcp::ReportBlock;
 use rustc_hash::FxHashMap;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
-use std::hint::black_box;
 use std::net::SocketAddr;
 
 /// Room for entries of the timer that is always kept.
@@ -43,6 +43,7 @@ pub(crate) struct Scratch {
     pub(crate) ready: Vec<Ready>,
     pub(crate) forwarded: Vec<u32>,
     pub(crate) rtcp: Vec<u8>,
+    pub(crate) blocks: Vec<ReportBlock>,
     pub(crate) reply: Vec<u8>,
     pub(crate) lost: Vec<u16>,
     pub(crate) again: Vec<(usize, u16)>,
@@ -77,12 +78,6 @@ pub struct Shard {
     pub(crate) locate: Option<Locate>,
 }
 
-/// The SSRC of a datagram, if it is RTP.
-fn ssrc_of(data: &[u8]) -> Option<u32> {
-    let bytes = data.get(8..12)?.first_chunk()?;
-    Some(u32::from_be_bytes(*bytes))
-}
-
 impl Shard {
     /// An empty shard.
     pub fn new(index: u64) -> Self {
@@ -110,16 +105,6 @@ impl Shard {
             });
         }
         self.forward_ready(now, batch, out);
-    }
-
-    /// Reads a little of everything that is needed for each sender: see [`touch`](Self::touch).
-    fn touch_senders(&self, batch: &[Datagram<'_>]) {
-        let turns = batch.chunk_by(|a, b| a.from == b.from && ssrc_of(a.data) == ssrc_of(b.data));
-        let streams = turns.filter_map(|turn| {
-            let index = self.by_address.get(&turn[0].from)?;
-            Some((self.leg(*index)?, ssrc_of(turn[0].data)))
-        });
-        black_box(streams.fold(0, |sum, (leg, ssrc)| sum ^ leg.touch_sender(ssrc)));
     }
 
     /// Positions in the last batch of the datagrams of which at least one slot was sent a copy.

@@ -6,6 +6,7 @@ use crate::doubt::Doubt;
 use crate::joining::Joining;
 use crate::keyframe::Patience;
 use crate::link::Backlog;
+use crate::quiet::Quiet;
 use crate::rates::LAYERS;
 use crate::redundancy::Redundancy;
 use crate::rewrite::{PictureIds, Rewriter, StreamKey};
@@ -194,6 +195,8 @@ pub struct Slot {
     pub sends: bwe::Kind,
     /// Whether each two packets of sound leave as one.
     pub(crate) joining: Joining,
+    /// What is left out while nobody speaks, once the link was tight for sound.
+    pub(crate) quiet: Option<Box<Quiet>>,
     /// What mends losses without being asked for, where the receiver takes it.
     pub redundancy: Option<Box<Redundancy>>,
     /// Counters.
@@ -259,6 +262,7 @@ impl Slot {
             },
             asked: Box::default(),
             joining: Joining::default(),
+            quiet: None,
             spec: Box::new(spec),
         }
     }
@@ -422,6 +426,7 @@ pub(crate) mod tests {
             offset_of!(Slot, redundancy),
             offset_of!(Slot, numbered),
             offset_of!(Slot, sends),
+            offset_of!(Slot, quiet),
             offset_of!(Slot, joining),
             offset_of!(Slot, joining) + size_of::<Joining>() - 1,
         ];

@@ -3,8 +3,9 @@
 
 use crate::api::{Event, Site};
 use crate::arrivals::Arrivals;
+use crate::bwe;
 use crate::contain::strike;
-use crate::encoding::Encoding;
+use crate::encoding::{Encoding, Taker};
 use crate::leg::Leg;
 use crate::outbox::{Outbox, Way};
 use crate::shard::Shard;
@@ -17,6 +18,8 @@ const REPORT_INTERVAL: Micros = Micros::from_millis(1_000);
 const REPORT_GRID: u64 = 10_000;
 /// Between two reports to one leg at the least, however often its slots get another source.
 const REPORT_PAUSE: Micros = Micros::from_millis(100);
+/// Reports may leave this much before they are due where that spares a send.
+const RIDE: Micros = Micros::from_millis(60);
 /// Between two looks at a leg: requests that are due within it go together.
 const LOOK_PAUSE: Micros = Micros::from_millis(2);
 /// Report blocks that one packet can carry (RFC 3550: five bits).
@@ -62,8 +65,7 @@ impl Shard {
     fn send_due(&mut self, now: Micros, index: u32, out: &mut Outbox) -> Micros {
         let mut next = now + REPORT_INTERVAL;
         if self.leg(index).is_some_and(|leg| leg.report_at <= now) {
-            self.send_reports(now, index, out);
-            self.time_caches(now, index);
+            self.report(now, index, out);
         }
         let mut rtcp = std::mem::take(&mut self.scratch.rtcp);
         let mut lost = std::mem::take(&mut self.scratch.lost);
@@ -81,6 +83,24 @@ impl Shard {
         next
     }
 
+    /// Sound is about to leave for a leg. Reports that fall due soon go first: what is written for one address in a row, the
+    /// last part being the shortest, is one send.
+    pub(crate) fn report_before_sound(&mut self, now: Micros, taker: Taker, out: &mut Outbox) {
+        let rides = self.leg(taker.leg).is_some_and(|leg| {
+            let slot = &leg.slots[usize::from(taker.slot)];
+            let is_due = leg.report_at <= now + RIDE && now >= leg.reported + REPORT_PAUSE;
+            is_due && slot.sends == bwe::Kind::Audio && leg.rtcp_way() == leg.media_way()
+        });
+        if rides {
+            self.report(now, taker.leg, out);
+        }
+    }
+
+    fn report(&mut self, now: Micros, index: u32, out: &mut Outbox) {
+        self.send_reports(now, index, out);
+        self.time_caches(now, index);
+    }
+
     /// Sender and receiver reports in compound packets (RFC 3550 section 6.1).
     fn send_reports(&mut self, now: Micros, index: u32, out: &mut Outbox) {
         let Some(mut leg) = self.legs[index as usize].take() else {
@@ -91,8 +111,10 @@ impl Shard {
         leg.reported = now;
         let due = now + Micros(800_000 + spread * 400_000 / (1 << 20));
         leg.report_at = Micros(due.0.next_multiple_of(REPORT_GRID));
+        self.touch_reported(&leg);
         let mut rtcp = std::mem::take(&mut self.scratch.rtcp);
-        let mut blocks = leg.report_blocks(now);
+        let mut blocks = std::mem::take(&mut self.scratch.blocks);
+        leg.report_blocks(now, &mut blocks);
         let mut slots = 0..leg.slots.len();
         loop {
             rtcp.clear();
@@ -107,7 +129,7 @@ impl Shard {
             rtcp::write_sdes_cname(&mut rtcp, leg.reporting_ssrc(), &leg.cname);
             leg.send_rtcp(now, &mut rtcp, out);
         }
-        self.scratch.rtcp = rtcp;
+        (self.scratch.rtcp, self.scratch.blocks) = (rtcp, blocks);
         self.legs[index as usize] = Some(leg);
     }
 
@@ -200,13 +222,11 @@ impl Shard {
 }
 
 impl Leg {
-    fn report_blocks(&mut self, now: Micros) -> Vec<ReportBlock> {
+    fn report_blocks(&mut self, now: Micros, into: &mut Vec<ReportBlock>) {
         let encodings = self.sources.iter_mut().flat_map(|s| &mut s.encodings);
         let heard = encodings.filter(|encoding| encoding.register.expected() > 0);
-        heard
-            .take(MAX_BLOCKS)
-            .filter_map(|encoding| encoding.report_block(now))
-            .collect()
+        let blocks = heard.take(MAX_BLOCKS);
+        into.extend(blocks.filter_map(|encoding| encoding.report_block(now)));
     }
 
     /// NACKs and repeated key frame requests that are due.

@@ -6,17 +6,53 @@ mod support;
 
 use engine_core::Micros;
 use support::browser::{as_chromium, run, shown, times, SENDS, TAKES};
-use support::{ms, Path, World};
+use support::{ms, Path, PeerSpec, World};
+
+/// The level of a voice, in dB below full scale.
+const SPEAKS: u8 = 30;
 
 /// A call that has found its quality on a good link.
 fn call(seed: u64, good: Path) -> World {
     let mut world = World::with_room(seed, good, &[TAKES, SENDS]);
     as_chromium(&mut world, 1);
+    world.peers[1].senders[0].level = SPEAKS;
     run(&mut world, ms(1_500));
     world.set_feeds(&[((0, 0), (1, 0)), ((0, 1), (1, 1))]);
     run(&mut world, ms(6_000));
     let before = shown(&world, world.now - ms(2_000), world.now);
     assert!(before.fps > 24.0 && before.higher > 99.0, "{before:?}");
+    world
+}
+
+/// The same with others in the room who only speak: each has offered pictures, and sends none.
+fn call_in_company(seed: u64, others: usize) -> World {
+    let voices = 1 + others as u16;
+    let takes = PeerSpec {
+        audio_slots: voices,
+        video_slots: voices,
+        ..TAKES
+    };
+    let specs: Vec<PeerSpec> = [takes]
+        .into_iter()
+        .chain(vec![SENDS; voices.into()])
+        .collect();
+    let mut world = World::with_room(seed, Path::with_delay(20), &specs);
+    for peer in 1..specs.len() {
+        as_chromium(&mut world, peer);
+        world.peers[peer].senders[0].level = SPEAKS;
+        let without = world.peers[peer].senders[1..]
+            .iter_mut()
+            .filter(|_| peer > 1);
+        without.for_each(|sender| sender.on = false);
+    }
+    run(&mut world, ms(1_500));
+    let pairs = (0..voices).flat_map(|at| {
+        let peer = usize::from(at) + 1;
+        // Whoever sends pictures is in the last place.
+        [((0, at), (peer, 0)), ((0, 2 * voices - 1 - at), (peer, 1))]
+    });
+    world.set_feeds(&pairs.collect::<Vec<_>>());
+    run(&mut world, ms(6_000));
     world
 }
 
@@ -99,6 +135,16 @@ fn pictures_go_before_the_picture_does() {
         let (share, _) = heard(&world, start + ms(1_500));
         assert!(share > 0.998, "{seed}: {share}");
     }
+}
+
+/// A camera that is off takes no room from one that is on.
+#[test]
+fn who_sends_no_pictures_costs_nobody_theirs() {
+    let mut world = call_in_company(50, 1);
+    let start = narrow(&mut world, (300_000, 300));
+    run(&mut world, ms(12_000));
+    let seen = shown(&world, start, world.now);
+    assert!(seen.fps > 18.0 && seen.longest < ms(900), "{seen:?}");
 }
 
 /// Every change of size shows in a picture of another encoding than the one before.

@@ -35,6 +35,11 @@ impl StreamState {
         state
     }
 
+    /// The place of the highest index, and where the next one will be noted.
+    fn touch(&self) -> u64 {
+        self.highest ^ self.window[place(self.highest + 1).0]
+    }
+
     /// The most likely index of a packet that carries `sequence` (RFC 3711 appendix A).
     ///
     /// An index below zero cannot exist, so in the first cycle a number far ahead is taken as that.
@@ -130,11 +135,10 @@ impl Streams {
         self.most = most;
     }
 
-    /// Reads a little of each stream, so that it is near when its packet comes.
-    pub(crate) fn touch(&self) -> u64 {
-        let known = self.ssrcs.first().map_or(0, |ssrc| u64::from(*ssrc));
-        let states = self.states.iter().map(|state| state.highest);
-        states.fold(known, |sum, highest| sum ^ highest)
+    /// Reads a little of a stream, so that it is near when its packet comes.
+    pub(crate) fn touch(&self, ssrc: u32) -> u64 {
+        let state = self.position(ssrc).map(|at| &self.states[at]);
+        state.map_or(0, StreamState::touch)
     }
 
     /// The index of an RTP packet, if it is no replay.
@@ -205,6 +209,8 @@ impl Streams {
 
     fn push(&mut self, state: StreamState) {
         self.ssrcs.push(state.ssrc);
+        // A leg has two or three, where a vector would begin with four.
+        self.states.reserve_exact(1);
         self.states.push(state);
     }
 }

@@ -93,10 +93,11 @@ impl Inbound {
         self.profile
     }
 
-    /// Brings the memory near that the next RTP packet needs, for callers with many sessions; the value is of no use.
+    /// Brings the memory near that the next RTP packet of this SSRC needs, for callers with many sessions; the value is of
+    /// no use.
     #[must_use]
-    pub fn touch(&self) -> u64 {
-        self.rtp_streams.touch()
+    pub fn touch(&self, ssrc: u32) -> u64 {
+        self.rtp_streams.touch(ssrc)
     }
 
     /// Checks and decrypts an SRTP packet in place; of a plain one only the number is looked at.

@@ -59,7 +59,7 @@ const fn squares(mu_law: bool) -> [u32; 256] {
 /// Magnitude of a code of mu-law.
 const fn mu(code: u8) -> u32 {
     let code = !code;
-    ((((code & 0x0f) as u32) << 3) + 0x84 << ((code >> 4) & 7)) - 0x84
+    (((((code & 0x0f) as u32) << 3) + 0x84) << ((code >> 4) & 7)) - 0x84
 }
 
 /// Magnitude of a code of A-law.

@@ -2,7 +2,7 @@
 //! somebody takes; and what of them a receiver could show, and when.
 
 use super::{ms, Got, PeerSpec, Picture, World};
-use engine_core::api::{LegId, Wanted};
+use engine_core::api::{Kind, LegId, Wanted};
 use engine_core::{Event, Micros};
 use std::collections::HashMap;
 
@@ -100,7 +100,7 @@ pub struct Shown {
     pub higher: f64,
 }
 
-/// What receiver slot 1 of peer 0 showed of peer 1.
+/// What the first slot for pictures of peer 0 in which some came showed of peer 1.
 pub fn shown(world: &World, from: Micros, to: Micros) -> Shown {
     let times = times(world);
     let within: Vec<_> = times
@@ -137,7 +137,9 @@ pub fn shown(world: &World, from: Micros, to: Micros) -> Shown {
 /// When each picture could be shown that came whole, with its capture and its encoding; none after a newer one.
 pub fn times(world: &World) -> Vec<(Micros, (Micros, u8))> {
     let mut packets: HashMap<(Micros, u8), Vec<&Got>> = HashMap::new();
-    for got in world.peers[0].receivers[1].got.values() {
+    let mut receivers = world.peers[0].receivers.iter();
+    let pictures = receivers.find(|one| one.spec.kind == Kind::Video && !one.got.is_empty());
+    for got in pictures.unwrap().got.values() {
         let encoding = (got.tag.number >> 56) as u8;
         packets
             .entry((got.tag.sent_at, encoding))

@@ -26,7 +26,7 @@ mod peer;
 pub mod phone;
 
 mod receiver;
-mod sender;
+pub mod sender;
 mod world;
 
 pub use allocations::{allocations_of, Counting};

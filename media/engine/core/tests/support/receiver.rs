@@ -40,6 +40,8 @@ pub struct Receiver {
     pub report: Option<(u64, u32, Micros)>,
     /// When each packet of a sender came first, itself or carried by a later one: its leg, source and number.
     pub heard: BTreeMap<(u64, u16, u64), Micros>,
+    /// Words of silence: when each came, its number and its timestamp.
+    pub silences: Vec<(Micros, u64, u32)>,
     /// Packets that came with redundancy in them.
     pub red_packets: u64,
     pub fec: FecDecoder,
@@ -61,6 +63,7 @@ impl Receiver {
             asked: 0,
             report: None,
             heard: BTreeMap::new(),
+            silences: Vec::new(),
             red_packets: 0,
             fec: FecDecoder::default(),
             complained: 0,
@@ -73,7 +76,8 @@ impl Receiver {
     }
 
     pub fn highest(&self) -> Option<u64> {
-        self.got.last_key_value().map(|(sequence, _)| *sequence)
+        let got = self.got.last_key_value().map(|(sequence, _)| *sequence);
+        got.max(self.silences.last().map(|(_, sequence, _)| *sequence))
     }
 
     /// Numbers between the first and the last that never came.
@@ -83,6 +87,7 @@ impl Receiver {
         };
         (*first.0..last)
             .filter(|number| !self.got.contains_key(number))
+            .filter(|number| !self.silences.iter().any(|(_, said, _)| said == number))
             .collect()
     }
 
@@ -90,6 +95,11 @@ impl Receiver {
         self.received += 1;
         self.measure(now, header.timestamp);
         let mut payload = &packet[header.header_len..];
+        if self.spec.kind == Kind::Audio && payload == [opus::FIRST_BYTE] {
+            self.silences.push((now, sequence, header.timestamp));
+            self.heed_holes(now, sequence);
+            return;
+        }
         let inner = &self.spec.formats[0];
         if inner.red_pt == Some(header.payload_type) {
             let red = Red::parse(payload).unwrap();
@@ -143,16 +153,7 @@ impl Receiver {
         sequence: u64,
         repaired: bool,
     ) {
-        if let Some(highest) = self.highest() {
-            for number in highest + 1..sequence {
-                let hole = Hole {
-                    since: now,
-                    asked: None,
-                };
-                self.holes.insert(number, hole);
-            }
-        }
-        self.holes.remove(&sequence);
+        self.heed_holes(now, sequence);
         let descriptor = vp8::Descriptor::parse(payload);
         let is_video = self.spec.kind == Kind::Video;
         let pictures = descriptor.ok().filter(|_| is_video);
@@ -178,6 +179,19 @@ impl Receiver {
             assert_eq!(before.tag, got.tag, "one number, two packets");
             self.duplicates += 1;
         }
+    }
+
+    fn heed_holes(&mut self, now: Micros, sequence: u64) {
+        if let Some(highest) = self.highest() {
+            for number in highest + 1..sequence {
+                let hole = Hole {
+                    since: now,
+                    asked: None,
+                };
+                self.holes.insert(number, hole);
+            }
+        }
+        self.holes.remove(&sequence);
     }
 
     /// RFC 3550 A.8 in real numbers, by the first packet of each timestamp.

@@ -46,6 +46,9 @@ impl Tag {
     }
 }
 
+/// In the place of a level: packets do not tell it.
+pub const NO_LEVEL: u8 = u8::MAX;
+
 /// A packet before protection.
 #[derive(Debug, Clone)]
 pub struct Plain {
@@ -81,7 +84,7 @@ pub struct Sender {
     /// How many times as many packets a key frame has.
     pub key_times: usize,
     pub payload_len: usize,
-    /// -dBov, as RFC 6464 has it.
+    /// -dBov, as RFC 6464 has it, or [`NO_LEVEL`].
     pub level: u8,
     pub key_frame_due: bool,
     pub key_frames: Vec<Micros>,
@@ -347,7 +350,12 @@ impl Sender {
         let rid = self.spec.encodings[usize::from(self.encoding)].rid.as_ref();
         bytes.extend_from_slice(&[0xbe, 0xde, 0, if rid.is_some() { 2 } else { 1 }]);
         let mid = self.spec.mid.as_bytes()[0];
-        bytes.extend_from_slice(&[MID_ID << 4, mid, AUDIO_LEVEL_ID << 4, self.level]);
+        // An element of identifier 0 is padding.
+        let level = match self.level {
+            NO_LEVEL => [0, 0],
+            level => [AUDIO_LEVEL_ID << 4, level],
+        };
+        bytes.extend_from_slice(&[MID_ID << 4, mid, level[0], level[1]]);
         if let Some(rid) = rid {
             bytes.extend_from_slice(&[rid_id << 4, rid.as_bytes()[0], 0, 0]);
         }

@@ -5,6 +5,7 @@
 //!     cargo run --release -p engine-io --example guard -- record  # write down what there is now
 //!
 //!     cargo run --release -p engine-io --example guard -- reported # what it costs that receivers report on each packet
+//!     cargo run --release -p engine-io --example guard -- legs     # what a packet misses of a cache with many legs
 //!
 //! What is compared is the ratio of the two, so that another compiler or another processor moves both. It fails when a
 //! ratio is a tenth above the one recorded; after a change that is worth its price, record anew and say why.
@@ -28,6 +29,8 @@ const DEARER: f64 = 1.10;
 /// The second scenario once more, with receivers that report on each packet; links' rates have to grow first, which takes
 /// valgrind longer than all others together.
 const REPORTED: &str = "four-party-reported";
+/// The same packets a second from few legs and from many.
+const BY_LEGS: [&str; 2] = ["legs-12", "legs-1000"];
 const SCENARIOS: [&str; 4] = [
     "fanout-20",
     "four-party",
@@ -43,9 +46,19 @@ pub(crate) fn plan_of(scenario: &str) -> Plan {
             reported: true,
             ..Plan::mesh(1, 4, &[Shape::Opus, HIGH])
         },
+        "legs-12" => of_rooms(3),
+        "legs-1000" => of_rooms(250),
         "nine-party-simulcast" => Plan::simulcast(1, 9),
         "audio-only" => Plan::mesh(8, 4, &[Shape::Opus]),
         other => panic!("no scenario {other}"),
+    }
+}
+
+/// Four-party rooms that send as much together, however many there are.
+fn of_rooms(rooms: usize) -> Plan {
+    Plan {
+        period_percent: 600 * rooms as u64 / 250,
+        ..Plan::mesh(rooms, 4, &[Shape::Opus, HIGH])
     }
 }
 
@@ -62,13 +75,17 @@ fn main() -> ExitCode {
             ratio(REPORTED);
             ExitCode::SUCCESS
         }
+        ["legs"] => {
+            BY_LEGS.into_iter().for_each(tell_misses);
+            ExitCode::SUCCESS
+        }
         ["record"] => {
             let text = serde_json::to_string_pretty(&measure()).unwrap();
             std::fs::write(recorded_at(), text + "\n").unwrap();
             ExitCode::SUCCESS
         }
         [subject, scenario] => {
-            work::run(subject, &plan_of(scenario));
+            println!("{}", work::run(subject, &plan_of(scenario)));
             ExitCode::SUCCESS
         }
         _ => panic!("usage: guard [record | SUBJECT SCENARIO]"),
@@ -82,7 +99,7 @@ fn measure() -> BTreeMap<String, f64> {
 
 /// Instructions of the bridge in those of the bare loop.
 fn ratio(scenario: &str) -> f64 {
-    let count = |subject| instructions(subject, scenario);
+    let count = |subject| run(subject, scenario).instructions;
     let prepare = count("prepare");
     let before = if plan_of(scenario).reported {
         count("warm")
@@ -95,24 +112,68 @@ fn ratio(scenario: &str) -> f64 {
     ratio
 }
 
-/// Instructions of one run of this program under valgrind.
-fn instructions(subject: &str, scenario: &str) -> f64 {
+/// What a packet out reads that is not in a cache as large as the second one of a core.
+fn tell_misses(scenario: &str) {
+    let [prepare, warm, bridge, limit] =
+        ["prepare", "warm", "bridge", "limit"].map(|subject| run(subject, scenario));
+    for (subject, run, before) in [("bridge", &bridge, &warm), ("bare loop", &limit, &prepare)] {
+        let packets = run.sent
+            - if subject == "bridge" {
+                before.sent
+            } else {
+                0.0
+            };
+        let misses = (run.misses - before.misses) / packets;
+        let instructions = (run.instructions - before.instructions) / packets;
+        println!(
+            "{scenario}, {subject}: {misses:.2} misses a packet, {instructions:.0} instructions"
+        );
+    }
+}
+
+/// What one run of this program has come to under valgrind.
+struct Run {
+    instructions: f64,
+    /// Reads that a cache of 1 MB does not answer.
+    misses: f64,
+    /// Packets out.
+    sent: f64,
+}
+
+fn run(subject: &str, scenario: &str) -> Run {
+    // A model of caches takes twice the time.
+    let by_legs = BY_LEGS.contains(&scenario);
+    let sim = if by_legs { "yes" } else { "no" };
     let output = Command::new("valgrind")
-        .args([
-            "--tool=cachegrind",
-            "--cache-sim=no",
-            "--cachegrind-out-file=/dev/null",
-        ])
+        .args(["--tool=cachegrind", "--cachegrind-out-file=/dev/null"])
+        .arg(format!("--cache-sim={sim}"))
+        .args(["--D1=32768,8,64", "--I1=32768,8,64", "--LL=1048576,16,64"])
         .arg(std::env::current_exe().unwrap())
         .args([subject, scenario])
         .output()
         .expect("valgrind is needed: apt-get install valgrind");
     let told = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{told}");
-    let line = told.lines().find(|line| line.contains("I   refs:"));
-    let count = line.and_then(|line| line.rsplit(' ').next());
-    let count = count.expect("valgrind tells the number of instructions");
-    count.replace(',', "").parse().unwrap()
+    let line = |name| told.lines().find_map(|line| line.split_once(name));
+    let number = |text: &str| text.replace(',', "").parse().unwrap();
+    let (_, instructions) = line("I   refs:").expect("valgrind counts");
+    // All, then of these "(N rd + N wr)".
+    let reads = |text: &str| {
+        text.split(['(', ' '])
+            .filter(|word| !word.is_empty())
+            .nth(1)
+            .map(number)
+    };
+    Run {
+        instructions: number(instructions.trim()),
+        misses: line("LLd misses:")
+            .and_then(|(_, text)| reads(text))
+            .unwrap_or_default(),
+        sent: String::from_utf8_lossy(&output.stdout)
+            .trim()
+            .parse()
+            .unwrap(),
+    }
 }
 
 fn compare(now: &BTreeMap<String, f64>) -> ExitCode {

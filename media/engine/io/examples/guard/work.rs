@@ -16,6 +16,10 @@ const STEPS: usize = 200;
 const STEP_US: u64 = 5_000;
 /// Steps before it where everybody reports on each packet: what links are known to carry has to grow first.
 const GROWING: usize = 2_400;
+/// The same where legs are counted: caches have to fill.
+const FILLING: usize = 400;
+/// Frames that come with one receive there, as they do while the thread is half busy.
+const AT_ONCE: usize = 2;
 const FIRST_PORT: u16 = 10_000;
 const START: Micros = Micros(1_800_000_000_000_000);
 
@@ -27,7 +31,8 @@ struct Frame {
     packets: Vec<Vec<u8>>,
 }
 
-pub(crate) fn run(subject: &str, plan: &Plan) {
+/// How many packets the subject sends.
+pub(crate) fn run(subject: &str, plan: &Plan) -> usize {
     let steps = prepare(plan);
     let growing = growing(plan);
     let sent = match subject {
@@ -38,13 +43,14 @@ pub(crate) fn run(subject: &str, plan: &Plan) {
         other => panic!("no subject {other}"),
     };
     assert!(black_box(sent) > 0);
+    sent
 }
 
 const fn growing(plan: &Plan) -> usize {
-    if plan.reported {
-        GROWING
-    } else {
-        0
+    match (plan.reported, plan.period_percent) {
+        (true, _) => GROWING,
+        (false, 100) => 0,
+        (false, _) => FILLING,
     }
 }
 
@@ -112,26 +118,36 @@ fn bridge(plan: &Plan, steps: Vec<Vec<Frame>>, until: usize) -> usize {
     pass(plan, steps.into_iter().take(until).collect(), &mut peers)
 }
 
+fn datagrams(frames: &mut [Frame]) -> Vec<Datagram<'_>> {
+    let datagrams = frames.iter_mut().flat_map(|frame| {
+        let from = address(frame.leg);
+        let packets = frame.packets.iter_mut();
+        packets.map(move |data| Datagram { from, data })
+    });
+    datagrams.collect()
+}
+
 fn pass(plan: &Plan, mut steps: Vec<Vec<Frame>>, peers: &mut Peers) -> usize {
     let mut out = Outbox::with_capacity(1 << 20);
     let mut shard = set_up(plan, &mut out);
+    let frames_at_once = if plan.period_percent == 100 {
+        usize::MAX
+    } else {
+        AT_ONCE
+    };
     let mut sent = 0;
     for (step, frames) in steps.iter_mut().enumerate() {
         let now = START + Micros(step as u64 * STEP_US);
-        let datagrams = frames.iter_mut().flat_map(|frame| {
-            let from = address(frame.leg);
-            frame
-                .packets
-                .iter_mut()
-                .map(move |data| Datagram { from, data })
-        });
-        let mut batch: Vec<Datagram<'_>> = datagrams.collect();
+        let at_once = frames.len().clamp(1, frames_at_once);
+        for frames in frames.chunks_mut(at_once) {
+            shard.handle_batch(now, &mut datagrams(frames), &mut out);
+        }
         let mut reports = peers.say(step);
-        batch.extend(reports.iter_mut().map(|(leg, data)| Datagram {
+        let reports = reports.iter_mut().map(|(leg, data)| Datagram {
             from: address(*leg),
             data,
-        }));
-        shard.handle_batch(now, &mut batch, &mut out);
+        });
+        shard.handle_batch(now, &mut reports.collect::<Vec<_>>(), &mut out);
         shard.handle_timeout(now, &mut out);
         sent += out.sends().map(|(send, _)| send.segments).sum::<usize>();
         peers.listen((step, now), &out, |port| usize::from(port - FIRST_PORT));
