@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from transcode.errors import BadJob
+from transcode.checks import check
 from transcode.feed import Feed
 from transcode.figures import Counters
-from transcode.jobs import MOST_TILES, Compose, JobFigures, PictureOut, Scene
+from transcode.jobs import Compose, JobFigures, PictureOut, Scene
 from transcode.rtp import Packet
 from transcode.rtp_leg import Ledger, RtpLeg
 from transcode.stage import Stage
@@ -38,7 +38,7 @@ class ComposeJob:
 
     def change(self, job: Compose) -> None:
         """Become this job; feeds, encoders and streams that are in both go on."""
-        _check(job)
+        check(job)
         receivers = {out.ssrc: self._receiver(out) for out in job.outs}
         feeds = {}
         for one in job.inputs:
@@ -133,15 +133,3 @@ class ComposeJob:
             targets.append(target)
         self._targets, self._stages = targets, stages
         self._watching = {ssrc: [one for one in stages.values() if ssrc in one.inputs] for ssrc in self._feeds}
-
-
-def _check(job: Compose) -> None:
-    for group in (job.inputs, job.outs):
-        if len({one.ssrc for one in group}) != len(group):
-            raise BadJob("an SSRC stands twice in a job")
-    known = {one.ssrc for one in job.inputs}
-    for out in job.outs:
-        if len(out.scene.tiles) > MOST_TILES:
-            raise BadJob("a scene has too many tiles")
-        if any(tile.input is not None and tile.input not in known for tile in out.scene.tiles):
-            raise BadJob("a tile shows an input that the job does not have")

@@ -12,7 +12,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from transcode.errors import BadJob, Undecodable
+from transcode.checks import check
+from transcode.errors import Undecodable
 from transcode.figures import Counters
 from transcode.jobs import JobFigures, Mix, Said, SoundCodec, SoundOut
 from transcode.rtp import Packet
@@ -92,7 +93,7 @@ class MixJob:
 
     def change(self, job: Mix) -> None:
         """Become this job; voices, encoders and streams that are in both go on."""
-        _check(job)
+        check(job)
         self._job = job
         inputs = {}
         for one in job.inputs:
@@ -226,12 +227,3 @@ def _sum(blocks: Iterable[Sum]) -> Sum:
     for block in blocks:
         total += block
     return total
-
-
-def _check(job: Mix) -> None:
-    for group in (job.inputs, job.outs):
-        if len({one.ssrc for one in group}) != len(group):
-            raise BadJob("an SSRC stands twice in a job")
-    known = {one.ssrc for one in job.inputs}
-    if any(ssrc not in known for out in job.outs for ssrc in out.of):
-        raise BadJob("a mix is of an input that the job does not have")

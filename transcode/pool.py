@@ -18,6 +18,7 @@ from typing import Final, Self
 import msgspec
 
 from transcode import jobs
+from transcode.checks import check
 from transcode.errors import BadJob, NoWorker, UnknownJob
 from transcode.process import Process
 from transcode.rtp_leg import LEDGER_BYTES
@@ -25,6 +26,7 @@ from transcode.strain import Strain
 
 _STARTED_WITHIN_S: Final = 30.0
 _LIVES: Final = 3
+_RETRY_S: Final = 1.0
 _RECEIVE_BYTES: Final = 2 << 20
 _PICTURES_NICE: Final = 5
 _SOUND: Final = 0
@@ -94,6 +96,7 @@ class Pool:
 
     async def start(self, job: jobs.Job) -> int:
         """Place a job and give its UDP port on 127.0.0.1. Raises `BadJob`, `NoWorker`."""
+        check(job)
         if job.id in self._held:
             raise BadJob("there is a job of this number")
         started = asyncio.get_running_loop().create_future()
@@ -102,16 +105,18 @@ class Pool:
             self._place(held)
             async with asyncio.timeout(_STARTED_WITHIN_S):
                 return await asyncio.shield(started)
-        except TimeoutError as error:
+        except BaseException as error:
             self.stop(job.id)
-            raise NoWorker("no worker has taken the job on") from error
-        except BadJob:
-            self.stop(job.id)
+            if isinstance(error, TimeoutError):
+                raise NoWorker("no worker has taken the job on") from error
             raise
 
     def change(self, job: jobs.Job) -> None:
         """Make a running job this one; its `peer` stays. Raises `UnknownJob`, `BadJob`."""
         held = self._find(job.id)
+        check(job)
+        if type(job) is not type(held.job):
+            raise BadJob("a job cannot change its kind")
         held.job = job
         outs = {out.ssrc for out in job.outs}
         held.rates = {ssrc: rate for ssrc, rate in held.rates.items() if ssrc in outs}
@@ -192,11 +197,26 @@ class Pool:
         self.deaths += 1
         self._strain.forget(process.pid)
         spare, self._spare = self._spare, None
-        self._fill(place, spare or await Process.start())
-        self._resume(process.jobs)
+        following = spare or await self._another()
+        if following is not None:
+            self._fill(place, following)
+            self._resume(process.jobs)
         await process.end()
-        if self._spare is None and not self._closing:
-            self._spare = await Process.start()
+        if self._spare is None:
+            self._spare = await self._another()
+
+    async def _another(self) -> Process | None:
+        """Start a worker, however often that takes; none once the pool is closing."""
+        while not self._closing:
+            try:
+                process = await Process.start()
+            except NoWorker:
+                await asyncio.sleep(_RETRY_S)
+                continue
+            if not self._closing:
+                return process
+            await process.end()
+        return None
 
     def _resume(self, numbers: set[int]) -> None:
         for number in sorted(numbers):

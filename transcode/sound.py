@@ -85,7 +85,7 @@ class SoundEncoder:
         """Encode 960 samples; raises `Undecodable`, a `TranscodeError`, where the encoder fails."""
         samples = self._down(samples)
         frame = av.AudioFrame(format="s16", layout="mono", samples=samples.size)
-        memoryview(frame.planes[0])[: samples.nbytes] = memoryview(samples).cast("B")
+        memoryview(frame.planes[0])[: samples.nbytes] = samples.tobytes()
         frame.sample_rate = self._rate
         frame.pts, frame.time_base = self._position, Fraction(1, self._rate)
         self._position += samples.size
@@ -144,7 +144,8 @@ def _samples(frame: av.AudioFrame) -> Samples:
     """Take a frame's samples, if it can be without PyAV's own conversion, which takes as long as decoding."""
     if frame.format.name != "s16":
         return mono(frame)
-    return np.frombuffer(frame.planes[0], np.int16)[: frame.samples]
+    samples: Samples = np.frombuffer(memoryview(frame.planes[0]), np.int16)[: frame.samples]
+    return samples
 
 
 def _kind(codec: SoundCodec) -> _Kind:

@@ -6,12 +6,10 @@ import math
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from transcode.errors import BadJob
 from transcode.jobs import PictureCodec, PictureOut, Scene
 from transcode.rtp_leg import Outgoing
 
-_LOWEST_BPS: Final = 50_000
-LARGEST_SIDE: Final = 4096
+LOWEST_BPS: Final = 50_000
 # How far a rate leaves its octave before the out changes to another encoder, which takes a key frame.
 _HYSTERESIS: Final = 0.2
 
@@ -38,14 +36,12 @@ class Receiver:
     """One out as it is: its description, its stream, and the rate that its receivers can take, in bit/s."""
 
     def __init__(self, out: PictureOut, stream: Outgoing) -> None:
-        _check(out)
         self.out, self.stream = out, stream
         self.rate = out.bitrate
         self._octave = _octave(self.rate)
 
     def change(self, out: PictureOut) -> None:
         """Describe it anew; the rate stays what its receivers' reports made it unless the description's is new."""
-        _check(out)
         if out.bitrate != self.out.bitrate:
             self.rate = out.bitrate
         self.out = out
@@ -53,7 +49,7 @@ class Receiver:
     @property
     def group(self) -> Group:
         """With whom it shares."""
-        exact = math.log2(max(self.rate, _LOWEST_BPS) / _LOWEST_BPS)
+        exact = math.log2(max(self.rate, LOWEST_BPS) / LOWEST_BPS)
         if not self._octave - _HYSTERESIS <= exact < self._octave + 1 + _HYSTERESIS:
             self._octave = math.floor(exact)
         out = self.out
@@ -71,12 +67,4 @@ def grouped(receivers: Iterable[Receiver]) -> dict[Group, list[Receiver]]:
 
 
 def _octave(rate: int) -> int:
-    return math.floor(math.log2(max(rate, _LOWEST_BPS) / _LOWEST_BPS))
-
-
-def _check(out: PictureOut) -> None:
-    even = out.width % 2 == 0 and out.height % 2 == 0
-    if not even or min(out.width, out.height) < 16 or max(out.width, out.height) > LARGEST_SIDE:  # noqa: PLR2004
-        raise BadJob("a picture's sides must be even, and from 16 to 4096")
-    if not 1 <= out.fps <= 60:  # noqa: PLR2004 - what cameras and screens have
-        raise BadJob("1 to 60 pictures a second can be made")
+    return math.floor(math.log2(max(rate, LOWEST_BPS) / LOWEST_BPS))

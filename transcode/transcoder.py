@@ -9,7 +9,7 @@ from transcode.feed import Feed
 from transcode.figures import Counters
 from transcode.payloads import h264_payloads, nal_units, vp8_payloads, vp9_payloads
 from transcode.stage import Stage
-from transcode.targets import Receiver, Shape
+from transcode.targets import LOWEST_BPS, Receiver, Shape
 from transcode.video import CLOCK, LARGEST_PAYLOAD, Coded, VideoEncoder
 
 _FAR: Final = float("inf")
@@ -83,7 +83,7 @@ class Target:
         return max(soonest, min(fresh) + apart), False
 
     def _encode(self, stage: Stage, feeds: Mapping[int, Feed], now: float, *, key: bool) -> Coded:
-        rate = min(one.rate for one in self.receivers.values())
+        rate = max(LOWEST_BPS, min(one.rate for one in self.receivers.values()))
         if self._encoder is None:
             shape = self.shape
             self._encoder = VideoEncoder(

@@ -29,8 +29,8 @@ class Scenario:
     """One call. `before` is the link until it goes bad and after `BAD_S`; `whose` it is; `goals` by figure.
 
     With `download` somebody at the same place downloads something meanwhile, with that congestion control.
-    With `company` somebody else on a good link looks as well, with an open microphone, into which nobody speaks where they
-    are `silent`; with `witness` it is that page which is measured.
+    With `company` somebody else on a good link looks as well, with an open microphone, into which nobody speaks
+    where they are `silent`; with `witness` it is that page which is measured.
     """
 
     name: str

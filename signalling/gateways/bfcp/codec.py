@@ -157,7 +157,8 @@ def parse(data: bytes) -> Message:
         transaction=transaction,
         user=user,
         version=first >> 5,
-        response=bool(first & _RESPONSE),
+        # Reserved before there was UDP.
+        response=first >> 5 == UNRELIABLE and bool(first & _RESPONSE),
     )
     if header.version not in (RELIABLE, UNRELIABLE):
         raise BfcpError(Fault.BAD_VERSION, header)

@@ -125,8 +125,9 @@ messages = st.builds(
     transaction=st.integers(0, 2**16 - 1),
     user=st.integers(0, 2**16 - 1),
     attributes=st.lists(plain | numbers | groups, max_size=6).map(tuple),
+    version=st.sampled_from([RELIABLE, UNRELIABLE]),
     response=st.booleans(),
-)
+).filter(lambda message: message.version == UNRELIABLE or not message.response)
 
 
 @given(messages)
