@@ -22,6 +22,7 @@ from bridge.app.serving import FORWARD_ONLY, Means, Served
 from media.api import Demand, EngineError, Event, RoomFailed
 from media.converters import ConverterLeg, ConverterLegs
 from transcode import jobs as t
+from transcode.errors import TranscodeError
 
 LOG: Final = structlog.get_logger("bridge.converters")
 # How much less is done where processors are short: everything, small pictures, of one person each.
@@ -173,7 +174,8 @@ class Converters(NoConverters):
                 machine = self._of_leg(leg)
                 limit = encodings[0].max_bitrate if encodings else None
                 if machine is not None and machine.leg.kind == "video" and limit:
-                    self._pool.set_rate(leg, machine.leg.out(source), min(limit, MAX_BITRATE))
+                    ssrc, rate = machine.leg.out(source), min(limit, MAX_BITRATE)
+                    self._tell(machine, lambda: self._pool.set_rate(leg, ssrc, rate))
             case RoomFailed(room=room):
                 self.drop(room)
 
@@ -222,7 +224,7 @@ class Converters(NoConverters):
         if job != machine.job:
             machine.job = job
             if machine.connected:
-                self._pool.change(job)
+                self._tell(machine, lambda: self._pool.change(job))
 
     def _begin(self, room: int, shop: Workshop, rack: Rack, labels: Labels) -> Machine | None:
         if self._clock.monotonic() < shop.not_before:
@@ -251,7 +253,7 @@ class Converters(NoConverters):
             return
         machine.connected = True
         if machine.job != told:
-            self._pool.change(machine.job)
+            self._tell(machine, lambda: self._pool.change(machine.job))
         self.ready(room)
 
     async def _connect(self, room: int, number: int, machine: Machine) -> bool:
@@ -263,6 +265,17 @@ class Converters(NoConverters):
             return False
         self._legs.connect(machine.leg, port)
         return True
+
+    def _tell(self, machine: Machine, tell: Callable[[], None]) -> None:
+        """Tell a job something; one that does not take it is given up later, since a room is being planned now."""
+        try:
+            tell()
+        except TranscodeError as error:
+            self._counts.inc("converter_failures", error.code)
+            self._later(0, lambda: self._give_up(machine.job.id))
+
+    async def _give_up(self, job: int) -> None:
+        self._fail(job)
 
     def _discard(self, machine: Machine) -> None:
         """Take back what was begun of a converter."""

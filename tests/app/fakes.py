@@ -28,6 +28,7 @@ from media.description import MIC, Slot, Source
 from media.lines import AddLines
 from signalling import messages as m
 from signalling.errors import Code, Rejected
+from transcode.errors import UnknownJob
 from transcode.jobs import Job
 
 START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
@@ -51,7 +52,8 @@ class WorkerPool:
         return 50_000 + len(self.jobs)
 
     def change(self, job: Job, /) -> None:
-        assert job.id in self.jobs
+        if job.id not in self.jobs:
+            raise UnknownJob("as in the pool")
         self.jobs[job.id] = job
 
     def set_rate(self, job: int, ssrc: int, bitrate: int, /) -> None:

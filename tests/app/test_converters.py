@@ -235,6 +235,22 @@ async def test_a_converter_that_fails_is_replaced_after_a_while() -> None:
     assert house.counts.seen["converter_failures", "crashed"] == 1
 
 
+async def test_a_job_that_cannot_be_told_is_given_up_and_the_room_is_planned_all_the_same() -> None:
+    """Gates move, and another converter is made."""
+    house = House()
+    house.put(inside(browser(1), browser(2), telephone(3)))
+    await house.settle()
+    house.pool.jobs.clear()
+    house.put(inside(browser(1), browser(2), browser(4), telephone(3)))
+    house.reconcile()
+    assert house.engine.legs[4].gate
+    await house.settle()
+    await _wait(house, RETRY_S)
+    await house.settle()
+    assert len(house.jobs_of(t.Mix)) == 1
+    assert house.counts.seen["converter_failures", "unknown_job"] == 1
+
+
 async def test_a_room_that_fails_takes_its_converters_along() -> None:
     """Its jobs are stopped."""
     house = House()
