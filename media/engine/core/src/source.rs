@@ -7,7 +7,7 @@ use crate::rewrite::StreamKey;
 use crate::stats::StreamRow;
 
 /// Encodings that one source may have; browsers send three at the most.
-pub const MOST_ENCODINGS: usize = 4;
+pub(crate) const MOST_ENCODINGS: usize = 4;
 
 /// What a payload type of a source is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -146,7 +146,7 @@ impl Source {
 }
 
 /// The number by which a snapshot tells a codec; 0 is none.
-pub const fn codec_number(codec: Codec) -> u64 {
+pub(crate) const fn codec_number(codec: Codec) -> u64 {
     match codec {
         Codec::Opus => 1,
         Codec::G722 => 2,
