@@ -23,6 +23,7 @@ fn found(receiver: PeerSpec, rate_bps: Option<u64>, loss: f64) -> LegRow {
     world.set_feeds(&[((1, 0), (0, 0)), ((1, 1), (0, 1))]);
     // 150 kbit/s of pictures, and 30 of sound.
     world.peers[0].senders[1].payload_len = 750;
+    world.peers[0].senders[0].level = 30;
     world.peers[1].down = Path {
         rate_bps,
         loss: Loss::Random(loss),
