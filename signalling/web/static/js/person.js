@@ -101,7 +101,8 @@ export function fillPerson(row, { person, host, figures }) {
 }
 
 function encryption({ encryption: of }) {
-  return t(`encryption.${of?.keys ?? "unknown"}`, { cipher: of?.cipher ?? "" });
+  const { keys, cipher } = of ?? { keys: "unknown", cipher: null };
+  return t(`encryption.${keys}`, { cipher: cipher ?? "" });
 }
 
 /** What is to blame and what can be done about it, in words. */
