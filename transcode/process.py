@@ -51,7 +51,7 @@ class Process:
                 stdout=asyncio.subprocess.DEVNULL,
                 pass_fds=(theirs.fileno(),),
                 # A worker is one processor's worth: numpy's library would have threads for all of them.
-                env={**os.environ, "PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1"},
+                env={**_environment(), "PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1"},
             )
         except OSError as error:
             ours.close()
@@ -116,3 +116,8 @@ class Process:
         self.kill()
         await self._child.wait()
         self._control.close()
+
+
+def _environment() -> dict[str, str]:
+    """Leave our own settings out, which may hold a password: workers decode what strangers send."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("BROTJENESTE_")}

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
@@ -121,8 +122,11 @@ async def test_sound_goes_on_when_the_worker_of_pictures_dies_and_noise_disturbs
     assert engine.reports >= 1
 
 
-async def test_jobs_are_placed_changed_and_stopped_and_what_cannot_be_is_refused(engine: Engine) -> None:
-    """Two workers have a job each; nothing is left when the pool has ended."""
+async def test_jobs_are_placed_changed_and_stopped_and_what_cannot_be_is_refused(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two workers have a job each, and know none of our settings; nothing is left when the pool has ended."""
+    monkeypatch.setenv("BROTJENESTE_STORE_URL", "postgresql://bridge:secret@db/bridge")
     events = []
     async with Pool(events.append, workers=2) as pool:
         first, second = await asyncio.gather(
@@ -151,6 +155,8 @@ async def test_jobs_are_placed_changed_and_stopped_and_what_cannot_be_is_refused
         with pytest.raises(UnknownJob):
             pool.set_rate(3, PICTURE, 100_000)
         pids = list(pool.pids.values())
+        known = await asyncio.to_thread(lambda: [Path(f"/proc/{pid}/environ").read_bytes() for pid in pids])
+        assert all(b"OPENBLAS_NUM_THREADS" in one and b"secret" not in one for one in known)
     for pid in pids:
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
