@@ -10,7 +10,7 @@ from bridge.app import gateways
 from bridge.app.callers import CallerDoor
 from bridge.app.gateways import Gateways, find
 from signalling.gateways.interface import Caller, Ending, Health, Line, SettingsError, TurnedAway
-from tests.app.test_callers import House, Phone, house
+from tests.app.desk import House, Phone, house
 
 PATIENCE_S = 10.0
 
