@@ -19,7 +19,6 @@ from transcode.errors import Undecodable, UnsupportedCodec
 from transcode.jobs import SoundCodec
 from transcode.tones import SAMPLE_RATE, Samples
 
-PACKET_SAMPLES: Final = 960
 # Taps of the low pass for each phase, and where it cuts, as a part of the lower of the two rates' half.
 _TAPS: Final = 16
 _CUT: Final = 0.92
