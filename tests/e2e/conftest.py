@@ -6,14 +6,29 @@ from pathlib import Path
 import pytest_asyncio
 from playwright.async_api import Browser, async_playwright
 
-from tests.support.bridge import House, running_house
+from tests.support.bridge import House, never_short, running_house
 from tests.support.media_checks import launch_chromium
+from tests.support.ports import free_ports
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def house(tmp_path: Path) -> AsyncIterator[House]:
     """A running bridge with one room."""
     async with running_house(tmp_path) as house:
+        yield house
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def sip() -> int:
+    """A port for the gateway."""
+    return free_ports(1)[0]
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def sip_house(tmp_path: Path, sip: int) -> AsyncIterator[House]:
+    """A bridge with the SIP gateway and one room."""
+    async with running_house(tmp_path, gateways={"sip": {"port": sip}}) as house:
+        never_short(house)
         yield house
 
 

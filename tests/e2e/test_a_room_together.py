@@ -1,18 +1,15 @@
 """Room systems and telephones that cannot take what pages send: everybody sees and hears everybody."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 from playwright.async_api import Browser
 
 from bridge.app.serving import How
 from signalling import messages as m
-from tests.e2e.test_room_systems_join import call, sees_and_hears
 from tests.support import baresip
-from tests.support.bridge import House, eventually, never_short, running_house
-from tests.support.ports import free_ports
+from tests.support.bridge import House, eventually
+from tests.support.callers import call, sees_and_hears
 
 pytestmark = [
     pytest.mark.browser,
@@ -23,45 +20,31 @@ pytestmark = [
 DOCTOR, PATIENT, WARD = 2, 13, 37
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def sip() -> int:
-    """A port for the gateway."""
-    return free_ports(1)[0]
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def house(tmp_path: Path, sip: int) -> AsyncIterator[House]:
-    """A bridge with the SIP gateway and one room."""
-    async with running_house(tmp_path, gateways={"sip": {"port": sip}}) as house:
-        never_short(house)
-        yield house
-
-
 def hows(house: House, leg: int) -> set[How]:
     """How the slots of a leg are served."""
     return {served.how for (receiver, _), served in house.live.served.items() if receiver == leg}
 
 
 async def test_a_room_system_with_h264_and_telephone_sound(
-    house: House, chromium: Browser, sip: int, tmp_path: Path
+    sip_house: House, chromium: Browser, sip: int, tmp_path: Path
 ) -> None:
     """It sees both pages in one picture and hears both, itself not; they see and hear it."""
-    doctor = await house.bring(chromium, m.Role.DOCTOR, DOCTOR)
-    patient = await house.bring(chromium, m.Role.PATIENT, PATIENT)
+    doctor = await sip_house.bring(chromium, m.Role.DOCTOR, DOCTOR)
+    patient = await sip_house.bring(chromium, m.Role.PATIENT, PATIENT)
     await doctor.admit("Patient")
     async with baresip.running(
         tmp_path / "ward", WARD, encryption="srtp-mand", codec="h264", voice="pcma"
     ) as ward:
-        who = await call(house, ward, "Ward", sip)
-        assert not house.leg_row(who)["rtp_out"]
+        who = await call(sip_house, ward, "Ward", sip)
+        assert not sip_house.leg_row(who)["rtp_out"]
         await doctor.admit("Ward")
         await ward.sees_together({DOCTOR, PATIENT}, "beside")
         await sees_and_hears(doctor, who, WARD)
         await sees_and_hears(patient, who, WARD)
-        assert hows(house, house.leg(who)) == {How.MIX, How.COMPOSE}
-        assert (await doctor.participant()) in house.live.room.participants
+        assert hows(sip_house, sip_house.leg(who)) == {How.MIX, How.COMPOSE}
+        assert (await doctor.participant()) in sip_house.live.room.participants
 
         await doctor.do("Ward", "Remove from call", sure=True)
         assert await ward.heard_together() == {DOCTOR, PATIENT}
-    await eventually(lambda: len(house.bridge.engine.snapshot().legs) == 2)
-    assert house.bridge.service.outside.converters.use.jobs == {}
+    await eventually(lambda: len(sip_house.bridge.engine.snapshot().legs) == 2)
+    assert sip_house.bridge.service.outside.converters.use.jobs == {}

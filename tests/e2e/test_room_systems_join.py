@@ -1,19 +1,16 @@
 """Room systems by SIP in a room with Chromium: they wait, are admitted, and each sees and hears the other."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 from playwright.async_api import Browser
 
 from bridge.rooms.model import Line, ParticipantId
 from media.description import CAMERA
 from signalling import messages as m
 from tests.support import baresip
-from tests.support.baresip import Baresip
-from tests.support.bridge import House, Visitor, eventually, never_short, running_house
-from tests.support.ports import free_ports
+from tests.support.bridge import House, Visitor, eventually
+from tests.support.callers import call, sees_and_hears
 
 pytestmark = [
     pytest.mark.browser,
@@ -26,51 +23,24 @@ ENCODINGS = "s.pc.getSenders()[1].getParameters().encodings.map((one) => one.rid
 VP8, H264 = 6, 8  # in the engine's snapshot, see media/engine/core/src/stats.rs
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def sip() -> int:
-    """A port for the gateway."""
-    return free_ports(1)[0]
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def house(tmp_path: Path, sip: int) -> AsyncIterator[House]:
-    """A bridge with the SIP gateway and one room."""
-    async with running_house(tmp_path, gateways={"sip": {"port": sip}}) as house:
-        never_short(house)
-        yield house
-
-
-async def call(house: House, phone: Baresip, name: str, sip: int, *, wrong_first: bool = False) -> ParticipantId:
-    """Dial the room, enter the PIN, and give the participant who then waits."""
-    number, pin = await house.invite_by_call(m.Role.SPECIALIST, name)
-    await phone.command("dial", f"sip:{number}@127.0.0.1:{sip}")
-    await phone.hears_of("CALL_ESTABLISHED")
-    before = set(house.live.room.participants)
-    if wrong_first:
-        await phone.press("000#")
-        await house.logged("command_refused", code="pin_wrong")
-    await phone.press(f"{pin}#")
-    await eventually(lambda: set(house.live.room.participants) > before)
-    (who,) = set(house.live.room.participants) - before
-    return who
-
-
-async def test_two_room_systems_and_a_doctor(house: House, chromium: Browser, sip: int, tmp_path: Path) -> None:
+async def test_two_room_systems_and_a_doctor(
+    sip_house: House, chromium: Browser, sip: int, tmp_path: Path
+) -> None:
     """One has keys in its description, the other shakes hands and has ports of its own for RTCP."""
-    doctor = await house.bring(chromium, m.Role.DOCTOR, DOCTOR)
+    doctor = await sip_house.bring(chromium, m.Role.DOCTOR, DOCTOR)
     async with (
         baresip.running(tmp_path / "ward", WARD, encryption="srtp-mand") as ward,
         baresip.running(tmp_path / "clinic", CLINIC, encryption="dtls_srtp", mux=False) as clinic,
     ):
-        first = await call(house, ward, "Ward", sip)
-        assert house.live.room.participants[first].line is Line.SIP
-        assert not house.leg_row(first)["rtp_out"]
+        first = await call(sip_house, ward, "Ward", sip)
+        assert sip_house.live.room.participants[first].line is Line.SIP
+        assert not sip_house.leg_row(first)["rtp_out"]
         await doctor.admit("Ward")
         await ward.sees({DOCTOR})
         await sees_and_hears(doctor, first, WARD)
         assert await keys_of(doctor, first) == "exposed", "its keys came by UDP"
 
-        second = await call(house, clinic, "Clinic", sip, wrong_first=True)
+        second = await call(sip_house, clinic, "Clinic", sip, wrong_first=True)
         await doctor.admit("Clinic")
         await sees_and_hears(doctor, second, CLINIC)
         assert await keys_of(doctor, second) == "handshake"
@@ -82,8 +52,8 @@ async def test_two_room_systems_and_a_doctor(house: House, chromium: Browser, si
         await clinic.command("hangup")
         await doctor.until("s.roster.people.length === 1")
         assert await clinic.heard() == DOCTOR
-    await eventually(lambda: len(house.bridge.engine.snapshot().legs) == 1)
-    assert house.bridge.gateways.running["sip"].health().calls == 0
+    await eventually(lambda: len(sip_house.bridge.engine.snapshot().legs) == 1)
+    assert sip_house.bridge.gateways.running["sip"].health().calls == 0
 
 
 async def keys_of(doctor: Visitor, who: ParticipantId) -> str:
@@ -93,28 +63,22 @@ async def keys_of(doctor: Visitor, who: ParticipantId) -> str:
     return str(await doctor.state(f"{encryption}.keys"))
 
 
-async def sees_and_hears(doctor: Visitor, who: ParticipantId, identity: int) -> None:
-    """Check picture and tone of somebody, by content."""
-    await doctor.sees(who, identity)
-    await doctor.hears(who, identity)
-
-
 async def test_pages_send_h264_as_long_as_a_room_system_needs_it(
-    house: House, chromium: Browser, sip: int, tmp_path: Path
+    sip_house: House, chromium: Browser, sip: int, tmp_path: Path
 ) -> None:
     """Both ways are forwarded, in packetization mode 0 and without an offer; afterwards pages are free again."""
-    doctor = await house.bring(chromium, m.Role.DOCTOR, DOCTOR)
+    doctor = await sip_house.bring(chromium, m.Role.DOCTOR, DOCTOR)
     async with baresip.running(tmp_path / "ward", WARD, encryption="srtp-mand", codec="h264") as ward:
         me, several = await doctor.participant(), await doctor.state(ENCODINGS)
-        who = await call(house, ward, "Ward", sip)
-        await eventually(lambda: sent_by(house, me) == VP8)
+        who = await call(sip_house, ward, "Ward", sip)
+        await eventually(lambda: sent_by(sip_house, me) == VP8)
         await doctor.admit("Ward")
         await ward.sees({DOCTOR})
         await doctor.sees(who, WARD)
-        assert sent_by(house, me) == H264
+        assert sent_by(sip_house, me) == H264
         assert await doctor.state(ENCODINGS) == several
         await doctor.do("Ward", "Remove from call", sure=True)
-        await eventually(lambda: sent_by(house, me) == VP8)
+        await eventually(lambda: sent_by(sip_house, me) == VP8)
     assert await doctor.offers() == 1
 
 
@@ -127,9 +91,9 @@ def sent_by(house: House, participant: str) -> int:
     return int(own[(own["index"] == CAMERA) & (own["encoding"] == 0)]["codec"][0])
 
 
-async def test_what_nothing_encrypts_is_turned_down(house: House, sip: int, tmp_path: Path) -> None:
+async def test_what_nothing_encrypts_is_turned_down(sip_house: House, sip: int, tmp_path: Path) -> None:
     """Unless the operator says otherwise."""
-    number, _ = await house.invite_by_call(m.Role.SPECIALIST, "Ward")
+    number, _ = await sip_house.invite_by_call(m.Role.SPECIALIST, "Ward")
     async with baresip.running(tmp_path / "ward", WARD, encryption="") as ward:
         await ward.command("dial", f"sip:{number}@127.0.0.1:{sip}")
         closed = await ward.hears_of("CALL_CLOSED")

@@ -1,0 +1,27 @@
+"""Room systems that come into a room by its number and PIN."""
+
+from bridge.rooms.model import ParticipantId
+from signalling import messages as m
+from tests.support.baresip import Baresip
+from tests.support.bridge import House, Visitor, eventually
+
+
+async def call(house: House, phone: Baresip, name: str, sip: int, *, wrong_first: bool = False) -> ParticipantId:
+    """Dial the room, enter the PIN, and give the participant who then waits."""
+    number, pin = await house.invite_by_call(m.Role.SPECIALIST, name)
+    await phone.command("dial", f"sip:{number}@127.0.0.1:{sip}")
+    await phone.hears_of("CALL_ESTABLISHED")
+    before = set(house.live.room.participants)
+    if wrong_first:
+        await phone.press("000#")
+        await house.logged("command_refused", code="pin_wrong")
+    await phone.press(f"{pin}#")
+    await eventually(lambda: set(house.live.room.participants) > before)
+    (who,) = set(house.live.room.participants) - before
+    return who
+
+
+async def sees_and_hears(doctor: Visitor, who: ParticipantId, identity: int) -> None:
+    """Check picture and tone of somebody, by content."""
+    await doctor.sees(who, identity)
+    await doctor.hears(who, identity)
