@@ -130,7 +130,12 @@ async def run_bridge(
         pins = Pins(keys)
         drain = Drain()
         media = CallLegs(core.calls, clock)
-        policy = CallerPolicy(pins=pins, new_secret=new_secret, hash_secret=hash_secret)
+        policy = CallerPolicy(
+            pins=pins,
+            new_secret=new_secret,
+            hash_secret=hash_secret,
+            together=config.calls.pictures == "together",
+        )
         core.gateways = gateways = _make_gateways(
             config, lambda: CallerDoor(service, media, policy, later, lambda: drain.active)
         )

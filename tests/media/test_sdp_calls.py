@@ -76,13 +76,14 @@ def test_a_room_system_gets_an_answer_for_every_line() -> None:
         ["image", "0"],
     ]
     assert lines[5] == "image 0 udptl t38\r\n"
+    assert lines[1].startswith("video 42002 RTP/AVP 97 126\r\n"), "so it sends in mode 0"
     assert "a=rtcp:42001" in lines[0]
     assert "a=rtcp-fb:* ccm tmmbr" in lines[1]
     assert "a=rtcp-fb:97 ccm fir" in lines[1]
     _, pictures = taken(room_system())
     assert [(item.format.packetization_mode, item.format.profile) for item in pictures.agreed] == [
-        (1, 0x428016),
         (0, 0x420016),
+        (1, 0x428016),
     ]
     assert pictures.feedback == Feedback(pli=True, fir=True, tmmbr=True)
     assert pictures.line.max_bitrate == 4_000_000
