@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest_asyncio
 from playwright.async_api import Browser, async_playwright
 
+from tests.gateways.sip.certificates import Authority
 from tests.support.bridge import House, never_short, running_house
 from tests.support.media_checks import launch_chromium
-from tests.support.ports import free_ports
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -19,15 +19,17 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def sip() -> int:
-    """A port for the gateway."""
-    return free_ports(1)[0]
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def sip_house(tmp_path: Path, sip: int) -> AsyncIterator[House]:
-    """A bridge with the SIP gateway and one room."""
-    async with running_house(tmp_path, gateways={"sip": {"port": sip}}) as house:
+async def sip_house(tmp_path: Path) -> AsyncIterator[House]:
+    """A bridge with the SIP gateway on any ports, and one room."""
+    certificate, key = Authority(tmp_path).issue("bridge")
+    settings = {
+        "port": 0,
+        "tls_port": 0,
+        "transports": ["udp", "tcp", "tls"],
+        "certificate": str(certificate),
+        "key": str(key),
+    }
+    async with running_house(tmp_path, gateways={"sip": settings}) as house:
         never_short(house)
         yield house
 
