@@ -9,6 +9,7 @@ from playwright.async_api import Browser, async_playwright
 from tests.gateways.sip.certificates import Authority
 from tests.support.bridge import House, never_short, running_house
 from tests.support.media_checks import launch_chromium
+from tests.support.ports import free_ports
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -19,11 +20,17 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def sip_house(tmp_path: Path) -> AsyncIterator[House]:
-    """A bridge with the SIP gateway on any ports, and one room."""
+async def sip() -> int:
+    """A port for the gateway."""
+    return free_ports(1)[0]
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def sip_house(tmp_path: Path, sip: int) -> AsyncIterator[House]:
+    """A bridge with the SIP gateway, also over TLS, and one room."""
     certificate, key = Authority(tmp_path).issue("bridge")
     settings = {
-        "port": 0,
+        "port": sip,
         "tls_port": 0,
         "transports": ["udp", "tcp", "tls"],
         "certificate": str(certificate),
