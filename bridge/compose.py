@@ -318,7 +318,7 @@ async def _serve_pages(
 
 def _gateway_states(gateways: Gateways) -> list[GatewayState]:
     states = ((one.name, one.health()) for one in gateways.running.values())
-    return [GatewayState(name, health.calls, health.trouble) for name, health in states]
+    return [GatewayState(name, health.calls, health.trouble, health.counts) for name, health in states]
 
 
 def _facts(core: _Core, tally: Tally, drain: Drain) -> Facts:

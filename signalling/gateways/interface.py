@@ -152,10 +152,14 @@ class Host(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """Whether calls can come and go; `trouble` is a short fixed word, empty without."""
+    """Whether calls can come and go; `trouble` is a short fixed word, empty without.
+
+    `counts` is what it has dropped or found out of the ordinary since it began, by words of a short fixed list.
+    """
 
     calls: int
     trouble: str = ""
+    counts: Mapping[str, int] = field(default_factory=dict)
 
 
 class Gateway(Protocol):

@@ -51,6 +51,7 @@ def house_config(
     name: str | None = None,
     without: tuple[str, ...] = (),
     gateways: Mapping[str, Mapping[str, object]] | None = None,
+    protection: str = "required",
 ) -> Config:
     """Defaults, but for ports, files and what is asked for; `slots` are for cameras, `name` is used in links."""
     config, media = Config(), media_address or address
@@ -71,7 +72,7 @@ def house_config(
             shards=shards,
             without=without,
         ),
-        calls=replace(config.calls, first_port=lines, last_port=lines + 99),
+        calls=replace(config.calls, first_port=lines, last_port=lines + 99, protection=protection),
         gateways=gateways or {},
         store=replace(config.store, url=f"sqlite:///{folder / 'test.db'}"),
         auth=replace(
