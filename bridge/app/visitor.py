@@ -9,11 +9,13 @@ from bridge.app.host_keys import Act, HostKeys
 from bridge.app.ids import new_connection, new_id
 from bridge.app.live import LiveRoom, MediaLeg, Seated
 from bridge.app.ports import Pins
+from bridge.app.presenting import Presenting
 from bridge.app.reception import GiveUp, Prompt, Reception, Say, Step, Try
 from bridge.app.service import RoomService
 from bridge.rooms import commands as c
 from bridge.rooms import events as ev
 from bridge.rooms.model import ByParticipant, Line, ParticipantId, PinDigest, Place, ResumeHash
+from media.description import CONTENT
 from signalling import messages as m
 from signalling.errors import Code, Rejected
 from signalling.gateways.interface import Call, Caller, Ending, MediaRefused
@@ -112,6 +114,7 @@ class Visitor:
         self._place: m.Place | None = None
         self._reception = Reception()
         self._keys = HostKeys()
+        self._presenting = Presenting(call.floor, self._share, desk.later)
         self._parting = False
         self._over = False
 
@@ -175,6 +178,11 @@ class Visitor:
         if self.leg is not None and not self._over:
             self._desk.media.want_key_frame(self.leg)
 
+    def wants_floor(self, *, wanted: bool) -> None:
+        """Share content, or no more; the room's rules are those for pages."""
+        if not self._over:
+            self._presenting.wants(wanted=wanted)
+
     def ended(self, *, lost: bool) -> None:
         """Leave the room, or be away from it."""
         if self._finish() and self._who is not None:
@@ -186,6 +194,7 @@ class Visitor:
         """Tell the caller what has changed for them; a call has no page for the rest."""
         if not isinstance(message, m.Roster) or self._over:
             return
+        self._presenting.hears(message)
         place = next((person.place for person in message.people if person.you), None)
         if place is not None and place is not self._place:
             again = self._place is m.Place.ADMITTED
@@ -337,6 +346,23 @@ class Visitor:
             self._desk.count(error.code.value)
             return
         self._say(said)
+
+    # As one who shows content.
+
+    async def _share(self, on: bool) -> bool:  # noqa: FBT001 - a wish, and whether it came true
+        """Share, or share no more; whether the room has it so. One without a line for content has nothing to show."""
+        if self._who is None or self._over or (on and not self._has_content()):
+            return False
+        try:
+            await self._desk.service.act(self.live, c.Sharing(by=ByParticipant(self._who), on=on))
+        except Rejected as error:
+            self._desk.count(error.code.value)
+            return False
+        return True
+
+    def _has_content(self) -> bool:
+        leg = None if self.leg is None else self._desk.service.outside.legs.description(self.leg)
+        return leg is not None and any(source.source == CONTENT for source in leg.sources)
 
     # Going.
 

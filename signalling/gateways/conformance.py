@@ -116,6 +116,10 @@ class VisitDouble:
         """Write it down."""
         self._note("key frame")
 
+    def wants_floor(self, *, wanted: bool) -> None:
+        """Write it down."""
+        self._note("wants the floor" if wanted else "wants no floor")
+
     def ended(self, *, lost: bool) -> None:
         """Write it down."""
         self._note("lost" if lost else "ended")

@@ -30,6 +30,9 @@ _FMTP: Final = re.compile(r"([0-9]{1,3}) (.{1,1000})")
 _FEEDBACK: Final = re.compile(r"([0-9]{1,3}|\*) ([a-z0-9-]{1,32}(?: [a-z0-9-]{1,32})?)\b.*")
 _RTCP: Final = re.compile(r"([0-9]{1,5})(?: IN IP[46] ([0-9A-Fa-f.:]{2,45}))?")
 _FINGERPRINT: Final = re.compile(r"([A-Za-z0-9-]{1,16}) ([0-9A-Fa-f:]{1,200})")
+_LABEL: Final = re.compile(r"\S{1,64}")
+# m-stream in RFC 4583, which a room system of today may still write.
+_FLOOR: Final = re.compile(r"[0-9]{1,5} m(?:strm|-stream):(\S{1,64}(?: \S{1,64}){0,15})")
 _DIRECTIONS: Final[dict[str, Direction]] = {
     "sendrecv": "sendrecv",
     "sendonly": "sendonly",
@@ -56,6 +59,9 @@ class CallLine:
     fingerprints: tuple[Fingerprint, ...] = ()
     setup: Setup | None = None
     content: str = ""
+    label: str = ""
+    floors: tuple[str, ...] = ()
+    """The labels of the m-lines to which a floor gives the right to send (RFC 8856 section 5.5)."""
     max_ptime_ms: int | None = None
     max_bitrate: int | None = None
     """What the writer takes at the most, in bit/s (RFC 3890, RFC 8866 section 5.8)."""
@@ -126,6 +132,10 @@ def _attribute(line: CallLine, name: str, value: str) -> CallLine:
             line = replace(line, setup=_setup(value))
         case "content":
             line = replace(line, content=value.split(",", maxsplit=1)[0].strip().lower()[:32])
+        case "label" if _LABEL.fullmatch(value):
+            line = replace(line, label=value)
+        case "floorid" if (found := _FLOOR.fullmatch(value)) is not None:
+            line = replace(line, floors=(*line.floors, *found[1].split()))
         case "maxptime" if re.fullmatch("[0-9]{1,4}", value):
             line = replace(line, max_ptime_ms=int(value))
     return line
