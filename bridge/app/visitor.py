@@ -350,7 +350,7 @@ class Visitor:
     # As one who shows content.
 
     async def _share(self, on: bool) -> bool:  # noqa: FBT001 - a wish, and whether it came true
-        """Share, or share no more; whether the room has it so. One without a line for content has nothing to show."""
+        """Share, or share no more; whether the room has it so. Without a line for content nothing can be shown."""
         if self._who is None or self._over or (on and not self._has_content()):
             return False
         try:

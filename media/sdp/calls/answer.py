@@ -11,7 +11,6 @@ from media.sdp.calls.crypto import Crypto
 from media.sdp.calls.reader import CallLine, CallOffer
 from media.sdp.writer import format_lines, payload_types
 
-
 SLIDES: Final = ("a=content:slides", "a=label:3")
 """How content is told from the main picture (RFC 4796), and named where a floor is described (RFC 4574)."""
 

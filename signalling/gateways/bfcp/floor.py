@@ -71,7 +71,7 @@ class Settings:
     user: int
     floor: int
     version: int = UNRELIABLE
-    """UNRELIABLE on UDP, even where a peer writes the other version into its messages, as some did before RFC 8855."""
+    """UNRELIABLE on UDP, even where a peer writes the other one into its messages, as before RFC 8855 some did."""
 
 
 @dataclass(slots=True)
@@ -240,9 +240,7 @@ class FloorServer:
     # Messages.
 
     def _answer(self, to: Message, primitive: Primitive, attributes: tuple[Attribute, ...]) -> None:
-        answer = replace(
-            to, primitive=primitive, attributes=attributes, response=True, version=self._version()
-        )
+        answer = replace(to, primitive=primitive, attributes=attributes, response=True, version=self._version())
         self.outbox.append(write(answer))
 
     def _fail(self, message: Message, fault: Fault) -> None:

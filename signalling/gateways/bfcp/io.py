@@ -141,7 +141,7 @@ class FloorPort(asyncio.DatagramProtocol):
     # As a protocol of asyncio.
 
     def datagram_received(self, data: bytes, addr: tuple[str | Any, int]) -> None:
-        """Give a datagram to its call; others are counted and not answered, so that nobody is told what is here."""
+        """Give a datagram to its call; others are counted and not answered: nobody is told what is here."""
         line = self._lines.get(int.from_bytes(data[4:8], "big")) if len(data) >= HEADER_BYTES else None
         what = NOISE if line is None else line.receive(data, (addr[0], addr[1]))
         if what is not None:
