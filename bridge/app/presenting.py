@@ -1,15 +1,21 @@
 """Whether a caller may show content: what the room's roster says of sharing, in the words of a floor."""
 
 from collections.abc import Awaitable, Callable
+from typing import Protocol
 
 from signalling import messages as m
 from signalling.gateways.interface import Floor
 
-Share = Callable[[bool], Awaitable[bool]]
+
+class Share(Protocol):
+    """Ask the room to let the caller share, or tell it that they share no more."""
+
+    async def __call__(self, *, on: bool) -> None:
+        """What came of it is in the roster."""
 
 
 class Presenting:
-    """The floor of one caller. `tell` has the gateway tell the peer; `share` asks the room, and says if it agreed.
+    """The floor of one caller. `tell` has the gateway tell the peer; `share` asks the room.
 
     While the room is asked, the peer is told nothing else: its answer is then the answer to what was wanted.
     """
@@ -43,13 +49,13 @@ class Presenting:
 
     async def _ask(self) -> None:
         try:
-            await self._share(True)  # noqa: FBT003
+            await self._share(on=True)
         finally:
             self._asking -= 1
             self._say()
 
     async def _give_back(self) -> None:
-        await self._share(False)  # noqa: FBT003
+        await self._share(on=False)
 
     def _say(self) -> None:
         self._told = self._floor

@@ -114,7 +114,7 @@ class Visitor:
         self._place: m.Place | None = None
         self._reception = Reception()
         self._keys = HostKeys()
-        self._presenting = Presenting(call.floor, self._share, desk.later)
+        self._presenting = Presenting(lambda floor: self._call.floor(floor), self._share, desk.later)
         self._parting = False
         self._over = False
 
@@ -349,16 +349,14 @@ class Visitor:
 
     # As one who shows content.
 
-    async def _share(self, on: bool) -> bool:  # noqa: FBT001 - a wish, and whether it came true
-        """Share, or share no more; whether the room has it so. Without a line for content nothing can be shown."""
+    async def _share(self, *, on: bool) -> None:
+        """Share, or share no more, as far as the room allows it; without a line for content nothing can be shown."""
         if self._who is None or self._over or (on and not self._has_content()):
-            return False
+            return
         try:
             await self._desk.service.act(self.live, c.Sharing(by=ByParticipant(self._who), on=on))
         except Rejected as error:
             self._desk.count(error.code.value)
-            return False
-        return True
 
     def _has_content(self) -> bool:
         leg = None if self.leg is None else self._desk.service.outside.legs.description(self.leg)

@@ -48,6 +48,8 @@ class MediaModel:
     said: list[tuple[int, Prompt]] = field(default_factory=list)
     closed: list[int] = field(default_factory=list)
     refusing: bool = False
+    content: str | None = None
+    """On which line of the offer callers send content."""
     answers: list[str] = field(default_factory=list)
     wanted: list[int] = field(default_factory=list)
 
@@ -59,7 +61,7 @@ class MediaModel:
         if leg is not None:
             return leg, "the same"
         now = self.rig.clock.monotonic()
-        roles = OfferRoles(mic="0", camera="1", content=None)
+        roles = OfferRoles(mic="0", camera="1", content=self.content)
         offer = offer or offer_of(900 + len(self.rig.engine.legs))
         leg, answer = self.rig.legs.open(room, offer, roles, content_slots=1, now=now)
         return leg, answer.sdp

@@ -132,7 +132,7 @@ class FloorServer:
             if error.fault is not None and error.header is not None and not error.header.response:
                 self._fail(error.header, error.fault)
             return []
-        if message.primitive in _ACKS or message.response:
+        if self._acknowledges(message):
             # Of no consequence but that it came; an Error from the peer is one, too.
             self._waiting.pop(message.transaction, None)
             return []
@@ -141,6 +141,12 @@ class FloorServer:
             self._fail(message, fault)
             return []
         return self._obey(message)
+
+    def _acknowledges(self, message: Message) -> bool:
+        """Whether it is an answer. In drafts, and so in room systems, FloorStatusAck had the number of Goodbye."""
+        is_draft = message.version == RELIABLE and message.primitive == Primitive.GOODBYE
+        is_answer = message.response or message.primitive in _ACKS
+        return is_answer or (is_draft and message.transaction in self._waiting)
 
     def _fault(self, message: Message) -> Fault | None:
         if message.conference != self.settings.conference:
@@ -240,7 +246,13 @@ class FloorServer:
     # Messages.
 
     def _answer(self, to: Message, primitive: Primitive, attributes: tuple[Attribute, ...]) -> None:
-        answer = replace(to, primitive=primitive, attributes=attributes, response=True, version=self._version())
+        answer = replace(
+            to,
+            primitive=primitive,
+            attributes=attributes,
+            response=self.settings.version == UNRELIABLE,
+            version=self._version(),
+        )
         self.outbox.append(write(answer))
 
     def _fail(self, message: Message, fault: Fault) -> None:

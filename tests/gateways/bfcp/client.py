@@ -20,6 +20,8 @@ class FloorClient(asyncio.DatagramProtocol):
         self.taken = False
         """Whether somebody else has the floor, as told last."""
         self.errors: list[Message] = []
+        self.deaf = False
+        """Whether it acknowledges nothing."""
         self.sent: list[bytes] = []
         self.heard: list[bytes] = []
         self._request = b"\0\0"
@@ -88,7 +90,7 @@ class FloorClient(asyncio.DatagramProtocol):
                 self.errors.append(message)
 
     def _acknowledge(self, message: Message, primitive: Primitive) -> None:
-        if not message.response:
+        if not message.response and not self.deaf:
             self._say(primitive, message.transaction, (), answer=True)
 
     async def comes_to(self, status: Status) -> None:
