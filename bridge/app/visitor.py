@@ -18,7 +18,7 @@ from bridge.rooms.model import ByParticipant, Line, ParticipantId, PinDigest, Pl
 from media.description import CONTENT
 from signalling import messages as m
 from signalling.errors import Code, Rejected
-from signalling.gateways.interface import Call, Caller, Ending, MediaRefused
+from signalling.gateways.interface import Call, Caller, Ending, Floor, MediaRefused
 
 RETRY_S: Final = 8.0
 # So long is listened to why a call ends, before it does.
@@ -114,7 +114,7 @@ class Visitor:
         self._place: m.Place | None = None
         self._reception = Reception()
         self._keys = HostKeys()
-        self._presenting = Presenting(lambda floor: self._call.floor(floor), self._share, desk.later)
+        self._presenting = Presenting(self._tell_floor, self._share, desk.later)
         self._parting = False
         self._over = False
 
@@ -349,8 +349,12 @@ class Visitor:
 
     # As one who shows content.
 
+    def _tell_floor(self, floor: Floor) -> None:
+        if not self._over:
+            self._call.floor(floor)
+
     async def _share(self, *, on: bool) -> None:
-        """Share, or share no more, as far as the room allows it; without a line for content nothing can be shown."""
+        """Share, or share no more, as far as the room allows it; not without a line for content."""
         if self._who is None or self._over or (on and not self._has_content()):
             return
         try:

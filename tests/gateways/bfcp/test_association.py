@@ -60,7 +60,7 @@ def test_nobody_is_heard_before_there_is_a_description_and_after_it_is_gone() ->
 
 
 def test_a_peer_behind_a_translator_is_whom_its_signalling_comes_from() -> None:
-    """The first port of that address, and from then on no other; a description that says the same changes nothing."""
+    """The first port of that address, and from then on no other; the same description again changes nothing."""
     association = made(seen_at="203.0.113.5")
     assert not association.accepts(PEER, 0.0)
     assert association.accepts(("203.0.113.5", 40_000), 0.0)
