@@ -343,6 +343,7 @@ async def test_twenty_calls_a_second_by_sipp_leave_nothing(tmp_path: Path) -> No
         outcome = await sipp.run(tmp_path, gateway.ports["UDP"], *flow, options=("-m", "40", "-r", "20"))
         assert outcome.code == 0, outcome.output
         assert len(host.visits) == 40
+        assert len(gateway._floors) == 0
         for visit, _ in host.visits:
             await visit.hears("ended")
         assert gateway.health().calls == 0
@@ -358,6 +359,7 @@ def test_settings_are_checked() -> None:
         ({"port": "5060"}, "port"),
         ({"port": True}, "port"),
         ({"port": 70000}, "port"),
+        ({"floor_port": 65536}, "floor_port"),
         ({"host": "example.org"}, "host"),
         ({"domains": "example.org"}, "domains"),
         ({"transports": ["quic"]}, "transports"),
