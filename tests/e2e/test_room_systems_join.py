@@ -101,10 +101,10 @@ async def comes_as_it_is(house: House, who: ParticipantId) -> None:
 
 
 async def by_handshake(house: House, doctor: Visitor, client: Robot, folder: Path) -> None:
-    """H.264, and VP8 whose RTCP has ports of its own, both with DTLS-SRTP; and a PIN that is wrong at first."""
+    """DTLS-SRTP with H.264 and a PIN that is wrong at first; with VP8, ICE and ports of its own for RTCP."""
     async with (
         baresip.running(folder / "clinic", CLINIC, encryption="dtls_srtp", codec="h264", voice="g722") as clinic,
-        baresip.running(folder / "office", OFFICE, encryption="dtls_srtp", codec="vp8", mux=False) as office,
+        baresip.running(folder / "office", OFFICE, encryption="dtls_srtp", mux=False, ice=True) as office,
     ):
         first = await call(house, clinic, "Clinic", wrong_first=True)
         await doctor.admit("Clinic")

@@ -46,7 +46,7 @@ ROBOT: Final = 33
 async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
     """A bridge that takes media in the clear, since sipp has no others."""
     folder, settings = tmp_path_factory.mktemp("bridge"), {"port": free_ports(1)[0], "transports": ["udp"]}
-    async with running_house(folder, gateways={"sip": settings}, protection="optional") as house:
+    async with running_house(folder, gateways={"sip": settings}, protection="optional", ports=500) as house:
         yield house
 
 
