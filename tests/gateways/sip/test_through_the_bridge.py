@@ -16,6 +16,8 @@ from typing import Final, Self
 import pytest
 import pytest_asyncio
 
+from bridge.app.call_media import EveryLeg
+from bridge.app.counts import Tally
 from bridge.app.live import LiveRoom
 from bridge.app.visitor import Visitor
 from bridge.rooms.model import ParticipantId, RoomId, RoomNumber
@@ -112,7 +114,9 @@ async def calling(
 
 async def over(house: House) -> None:
     """Wait until nothing of any call is there; transactions are given the time that they take by the standard."""
-    running, calls = house.bridge.gateways.running["sip"], house.bridge.service.outside.legs._calls
+    running, legs = house.bridge.gateways.running["sip"], house.bridge.service.outside.legs
+    assert isinstance(legs, EveryLeg)
+    calls = legs._calls
     await eventually(lambda: running.health().calls == 0 and len(running.door) == 0 and len(calls) == 0)
     assert not calls._offered
     await eventually(lambda: not any(media.lingers for media in house.live.legs.values()))
@@ -121,6 +125,13 @@ async def over(house: House) -> None:
     while (when := endpoint.agent.next_timeout()) is not None and when <= endpoint._now() + 100:
         endpoint.agent.timeout(when)
     assert not any(endpoint.agent.sizes.values())
+
+
+def tally(house: House) -> Tally:
+    """What the bridge has counted."""
+    counts = house.bridge.service.outside.counts
+    assert isinstance(counts, Tally)
+    return counts
 
 
 def pass_over(house: House, seconds: float) -> None:
@@ -240,7 +251,7 @@ async def test_changes_that_cross(house: House, tmp_path: Path) -> None:
 
 async def test_twenty_calls_a_second_from_as_many_addresses(house: House, tmp_path: Path) -> None:
     """For two seconds, to several rooms; `make bench-calls` does it for a minute. Nobody is turned away."""
-    counts = house.bridge.service.outside.counts
+    counts = tally(house)
     before, rooms = counts.of("calls"), [await another_room(house) for _ in range(8)]
     steps, options = sipp.crowd(tmp_path, rooms, 40, *CALL, sipp.pause(100), *BYE)
     async with calling(house, tmp_path, *steps, calls=40, options=(*options, "-r", "20")):
@@ -257,7 +268,7 @@ async def another_room(house: House) -> str:
 
 async def test_three_wrong_pins_end_a_call(house: House, tmp_path: Path) -> None:
     """By the bridge, and they are counted."""
-    counts = house.bridge.service.outside.counts
+    counts = tally(house)
     before = counts.of("calls")
     steps = (
         *CALL,
@@ -364,7 +375,7 @@ USELESS: Final = (
 async def test_what_strangers_send_is_answered_counted_and_disturbs_no_call(house: House, tmp_path: Path) -> None:
     """RFC 4475's messages, descriptions that are of no use, and more calls than one address may begin."""
     number, _ = await house.invite_by_call(m.Role.SPECIALIST, "Stranger")
-    counts, noise = house.bridge.service.outside.counts, lambda: gateway(house).health().counts
+    counts, noise = tally(house), lambda: gateway(house).health().counts
     before, noise_before = counts.of("calls"), noise()
     async with calling(house, tmp_path, *CALL, *NOW, *press("1111#", 2), *NOW, *BYE) as caller:
         await caller.comes()
