@@ -11,6 +11,7 @@ from bridge.rooms.model import (
     Invitation,
     InvitationId,
     Line,
+    Miss,
     Office,
     Participant,
     ParticipantId,
@@ -19,6 +20,7 @@ from bridge.rooms.model import (
     Room,
     System,
 )
+from bridge.rooms.dialling import not_reached
 from bridge.rooms.policy import MAX_WAITING, free_places
 from bridge.rooms.refusal import Refusal
 
@@ -160,6 +162,8 @@ def disconnect(room: Room, command: c.Disconnect, now: datetime) -> ev.Outcome:
     participant = room.participants.get(command.participant)
     if participant is None or participant.connection != command.connection:
         return []
+    if participant.place is Place.CALLED:
+        return not_reached(room, participant, Miss.UNREACHABLE, now)
     return [
         ev.Disconnected(
             room=room.id,
