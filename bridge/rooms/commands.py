@@ -101,6 +101,7 @@ class Dial:
     role: Role
     name: Pii
     expires_at: datetime
+    line: Line
     connection: ConnectionId
     new_resume_hash: ResumeHash
 

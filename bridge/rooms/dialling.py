@@ -43,6 +43,7 @@ def dial(room: Room, command: c.Dial, now: datetime) -> ev.Outcome:
         invitation=command.invitation,
         connection=command.connection,
         resume_hash=command.new_resume_hash,
+        line=command.line,
     )
     return [*invited, dialled]
 

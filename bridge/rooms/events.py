@@ -66,6 +66,7 @@ class Dialled(_Event, frozen=True, kw_only=True):
     invitation: InvitationId
     connection: ConnectionId
     resume_hash: ResumeHash
+    line: Line
 
 
 class NotReached(_Event, frozen=True, kw_only=True):

@@ -53,7 +53,6 @@ def _change(room: Room, participant: ParticipantId, **changes: Any) -> Room:
 
 def _enter(room: Room, event: ev.Dialled | ev.Arrived | ev.HostEntered, place: Place) -> Room:
     """Put a newcomer, or one who had left, into `place`; a host's mute survives going out and in."""
-    line = Line.BROWSER if isinstance(event, ev.Dialled) else event.line
     invitation = replace(room.invitations[event.invitation], participant=event.participant)
     room = replace(room, invitations={**room.invitations, invitation.id: invitation})
     if event.participant in room.participants:
@@ -63,7 +62,7 @@ def _enter(room: Room, event: ev.Dialled | ev.Arrived | ev.HostEntered, place: P
             place=place,
             since=event.at,
             connection=event.connection,
-            line=line,
+            line=event.line,
             confirmed=False,
         )
     newcomer = Participant(
@@ -76,7 +75,7 @@ def _enter(room: Room, event: ev.Dialled | ev.Arrived | ev.HostEntered, place: P
         connection=event.connection,
         resume_hash=event.resume_hash,
         may_host=invitation.host,
-        line=line,
+        line=event.line,
     )
     return replace(room, participants={**room.participants, newcomer.id: newcomer})
 

@@ -24,7 +24,6 @@ from signalling.gateways.interface import (
     Ending,
     Gateway,
     GatewayError,
-    Line,
     MediaRefused,
     Miss,
     TurnedAway,
@@ -408,7 +407,9 @@ class Conformance:
         """The bridge is told why, once."""
         peer.be_busy()
         visit = VisitDouble()
-        assert running.reaches(peer.address) is Line.SIP
+        party = running.reaches(peer.address)
+        assert party is not None
+        assert party.address not in repr(party)
         running.dial(peer.address, visit)
         await visit.hears("missed busy")
         assert not {"established", "ended"} & set(visit.told)

@@ -35,6 +35,8 @@ class Ending(StrEnum):
     """What the peer offers cannot be used, or not in this room."""
     NO_PLACE = "no_place"
     """The room is full or locked, or the peer's place is taken."""
+    NOT_ANSWERED = "not_answered"
+    """It was the bridge that called, and it rang for too long."""
     NO_PIN = "no_pin"
     """None was entered in the time for it."""
     WRONG_PIN = "wrong_pin"
@@ -103,6 +105,14 @@ class Caller:
     """The caller's own number, as `+4791234567`, or address, as `ward@hospital.example`; empty if withheld."""
     private: bool = False
     """Whether descriptions come from its next hop encrypted; keys in one that does not can be read on the way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """Whom a gateway would call: by what, and the address or number as `Caller` has it."""
+
+    line: Line
+    address: str = field(repr=False)
 
 
 class Call(Protocol):
@@ -189,8 +199,8 @@ class Gateway(Protocol):
     def dials(self) -> bool:
         """Whether the operator lets it call anybody."""
 
-    def reaches(self, address: str) -> Line | None:
-        """By what it would call this address or number, as a person writes it; None where it may not, or cannot."""
+    def reaches(self, address: str) -> Party | None:
+        """Whom it would call by this address or number, as a person writes it; None where it may not, or cannot."""
 
     def dial(self, address: str, visit: Visit) -> Call:
         """Call somebody. Raises GatewayError where `reaches` gives None, or nobody can be called now.

@@ -48,7 +48,7 @@ class MediaModel:
 
     def describe(self, leg: int | None, room: int, offer: str | None, seen_at: str) -> tuple[int, str]:
         """Answer with a leg of the rig's."""
-        assert seen_at
+        assert seen_at or offer is None
         if self.refusing:
             raise MediaRefused("not this")
         if leg is not None:
@@ -61,7 +61,8 @@ class MediaModel:
 
     def answered(self, leg: int, description: str, seen_at: str) -> None:
         """Remember it."""
-        del leg, seen_at
+        assert seen_at
+        del leg
         self.answers.append(description)
 
     def close(self, leg: int) -> None:

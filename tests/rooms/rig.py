@@ -157,6 +157,7 @@ class Consultation:
             role=Role.RELATIVE,
             name=Pii(name),
             expires_at=self.now + LINK_LIFE,
+            line=Line.SIP,
             connection=ConnectionId(self.connections),
             new_resume_hash=resume(name),
         )

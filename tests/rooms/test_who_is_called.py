@@ -94,7 +94,9 @@ def test_who_is_not_reached_has_no_place(why: Miss) -> None:
     assert (event.why, event.by) == (why, BRIDGE)
     assert room.place("relative") is Place.OUTSIDE
     assert room.happens(noted) == []
-    assert room.refused(c.Answer(participant=pid("relative"), connection=connection, line=Line.SIP)) == "wrong_state"
+    assert (
+        room.refused(c.Answer(participant=pid("relative"), connection=connection, line=Line.SIP)) == "wrong_state"
+    )
 
 
 def test_a_call_that_is_taken_back_is_not_answered() -> None:
@@ -107,7 +109,9 @@ def test_a_call_that_is_taken_back_is_not_answered() -> None:
     assert room.refused(c.Refuse(by=DOCTOR, participant=pid("relative"))) == "wrong_state"
     assert room.refused(c.SendToWaiting(by=DOCTOR, participant=pid("relative"))) == "wrong_state"
     room.happens(c.Remove(by=DOCTOR, participant=pid("relative")))
-    assert room.refused(c.Answer(participant=pid("relative"), connection=connection, line=Line.SIP)) == "wrong_state"
+    assert (
+        room.refused(c.Answer(participant=pid("relative"), connection=connection, line=Line.SIP)) == "wrong_state"
+    )
     assert room.happens(c.Disconnect(participant=pid("relative"), connection=connection)) == []
 
 
@@ -127,7 +131,9 @@ def test_everybody_inside_sees_who_is_called_and_nobody_else() -> None:
     room = ringing()
     room.admit("patient")
     assert room.room is not None
-    seen = {name: {p.id for p in visible_to(room.room, pid(name))} for name in ("doctor", "patient", "interpreter")}
+    seen = {
+        name: {p.id for p in visible_to(room.room, pid(name))} for name in ("doctor", "patient", "interpreter")
+    }
     assert pid("relative") in seen["doctor"] & seen["patient"]
     assert seen["interpreter"] == {pid("interpreter")}
     assert visible_to(room.room, pid("relative")) == ()

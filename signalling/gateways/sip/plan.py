@@ -103,10 +103,7 @@ class NumberPlan:
         if not number.isascii() or _E164.fullmatch(number) is None:
             return None
         fitting = [
-            (len(prefix), trunk)
-            for trunk in self.trunks
-            for prefix in trunk.prefixes
-            if number.startswith(prefix)
+            (len(prefix), trunk) for trunk in self.trunks for prefix in trunk.prefixes if number.startswith(prefix)
         ]
         if not fitting:
             return None

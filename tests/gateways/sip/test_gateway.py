@@ -138,7 +138,9 @@ class SipPeer:
         mine.told.append(event)
         mine.changed.set()
 
-    async def call(self, number: str, sdp: bytes | None = THEIRS % (1, b"sendrecv"), user: str | None = "me") -> Caller:
+    async def call(
+        self, number: str, sdp: bytes | None = THEIRS % (1, b"sendrecv"), user: str | None = "me"
+    ) -> Caller:
         """Call the gateway."""
         flow = Flow("UDP", HOST, self.gateway.ports["UDP"])
         to, me = Uri("sip", HOST, flow.port, number), NameAddr(Uri("sip", HOST, user=user))

@@ -17,6 +17,7 @@ from signalling.gateways.interface import (
     Line,
     MediaRefused,
     Miss,
+    Party,
     Settings,
     TurnedAway,
     Visit,
@@ -149,10 +150,12 @@ class SipGateway:
         """Whether the number plan lets anybody be called."""
         return bool(self._options.plan)
 
-    def reaches(self, address: str) -> Line | None:
-        """By what the number plan would have an address or a number called."""
+    def reaches(self, address: str) -> Party | None:
+        """Whom the number plan has for an address or a number."""
         route = self._options.plan.route(address)
-        return None if route is None else route.line
+        if route is None:
+            return None
+        return Party(route.line, _shown(route.uri, by_number=route.line is Line.TELEPHONE))
 
     def dial(self, address: str, visit: Visit) -> SipCall:
         """Call an address or a number. Raises GatewayError where the plan has none, or the gateway does not run."""
@@ -354,7 +357,6 @@ class SipGateway:
             invitation = Invitation(route.uri, trunk.us, flows, sdp, (proxy,), accounts=trunk.accounts)
         call.call = self._endpoint.start(lambda agent, now: agent.invite(invitation, now))
         self._calls[call.call] = call
-
 
     async def _ways(self, uri: Uri) -> tuple[Flow, ...]:
         return await resolve(uri, self._lookup, self._options.transports, self._rng)
