@@ -270,7 +270,7 @@ Act = (
 )
 
 
-def _command(live: LiveRoom, who: ParticipantId, message: Act) -> c.Command:  # noqa: PLR0911 - one a message
+def _command(live: LiveRoom, who: ParticipantId, message: Act) -> c.Command:  # noqa: C901, PLR0911 - one a message
     """The domain's command for what a page asks."""
     by = ByParticipant(who)
     match message:

@@ -2,7 +2,7 @@
 
 A call gets a leg whose gate is closed, and whoever is at its end is asked for a PIN. The right one is a knock like
 that of a link: the caller becomes a participant who waits, and from then on the same code as for a page carries
-out what the host decides. Whom the host has called comes to the same place by another beginning (`bridge.app.called`).
+out what the host decides. Whom the host has called comes to the same by another beginning (`bridge.app.called`).
 """
 
 from collections.abc import Awaitable, Callable

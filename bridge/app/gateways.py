@@ -91,7 +91,7 @@ class Gateways:
         return self._for(address) is not None
 
     async def dial(self, live: LiveRoom, who: ParticipantId, wish: m.Dial) -> None:
-        """Have somebody called by the one that would, or, if there is none, turned down by any. Raises Rejected."""
+        """Have somebody called by the one that would; if there is none, turned down by any. Raises Rejected."""
         one = self._for(wish.address) or next((one for one in self.running.values() if one.ready), None)
         if one is None:
             raise Rejected(Code.NOT_DIALABLE)

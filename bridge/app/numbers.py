@@ -7,8 +7,12 @@ _NUMBER: Final = re.compile(r"\+?[0-9]{5,}")
 # Country codes that are no two digits long: of one, and of three (ITU-T E.164).
 _ONE: Final = frozenset("17")
 _THREE: Final = frozenset(
-    (*"21 22 23 24 25 26 29 35 37 38 42 50 59 67 68 69 80 85 87 88 96 97 99".split(),)  # by their first two
+    {
+        *("21", "22", "23", "24", "25", "26", "29", "35", "37", "38", "42", "50", "59"),
+        *("67", "68", "69", "80", "85", "87", "88", "96", "97", "99"),
+    }
 )
+"""By their first two."""
 _SHOWN: Final = 2
 HIDDEN: Final = "\u2022\u2022\u2022"
 

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from bridge.rooms import commands as c
 from bridge.rooms import events as ev
+from bridge.rooms.dialling import not_reached
 from bridge.rooms.model import (
     ByParticipant,
     ConnectionId,
@@ -20,7 +21,6 @@ from bridge.rooms.model import (
     Room,
     System,
 )
-from bridge.rooms.dialling import not_reached
 from bridge.rooms.policy import MAX_WAITING, free_places
 from bridge.rooms.refusal import Refusal
 

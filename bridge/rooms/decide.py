@@ -1,7 +1,8 @@
 """`decide(room, command, now)`: the events that a command leads to, or the refusal that answers it.
 
 The commands' rules are in `arrivals` (coming and going), `dialling` (who is called), `hosting` (the host's acts)
-and `acts` (one's own acts and links). An act that changes nothing, such as a second click, gives no events and no refusal.
+and `acts` (one's own acts and links). An act that changes nothing, such as a second click, gives no events and no
+refusal.
 """
 
 from collections.abc import Callable, Mapping

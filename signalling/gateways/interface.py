@@ -200,7 +200,7 @@ class Gateway(Protocol):
         """Whether the operator lets it call anybody."""
 
     def reaches(self, address: str) -> Party | None:
-        """Whom it would call by this address or number, as a person writes it; None where it may not, or cannot."""
+        """Whom it would call by an address or number, as a person writes it; None where it may not, or cannot."""
 
     def dial(self, address: str, visit: Visit) -> Call:
         """Call somebody. Raises GatewayError where `reaches` gives None, or nobody can be called now.

@@ -30,7 +30,7 @@ def surgery(*others: dict[str, Any], dials: bool = True) -> PlayedBridge:
 
 
 async def test_the_doctor_calls_somebody_cancels_and_calls_again(browser: Browser, site: str) -> None:
-    """What is wrong is told in the dialog, who rings is in a list of their own, and why they did not come in words."""
+    """What is wrong is told in the dialog, who rings is in a list, and why they did not come is said in words."""
     bridge = surgery()
     async with visit(browser, site, bridge) as here:
         await here.come_in()
@@ -100,7 +100,7 @@ async def test_why_nobody_came_is_told_and_taken_off_the_list(
 
 
 async def test_a_telephone_is_shown_as_what_it_is(browser: Browser, site: str) -> None:
-    """Sound only, its number not proven, its owner unknown until the doctor notes it, the network open; no cipher."""
+    """Sound only, the number not proven, the owner unknown until the doctor notes it, the network open."""
     bridge = surgery(ON_THE_PHONE, dials=False)
     bridge.short = True
     async with visit(browser, site, bridge) as here:

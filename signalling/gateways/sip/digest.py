@@ -73,7 +73,7 @@ class Account:
 
 
 Accounts = Mapping[str, Account]
-"""Accounts by realm. Each goes with the calls that are made by it: whoever else names that realm learns nothing."""
+"""Accounts by realm. They go with calls that are made by them: whoever else names that realm learns nothing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """Our call was taken, by `flow`. `sdp` is the answer; None if it came before, or if `OfferReceived` follows."""
+    """Our call was taken, by `flow`. `sdp` is the answer; None if it came before or `OfferReceived` follows."""
 
     call: CallId
     sdp: bytes | None = field(default=None, repr=False)

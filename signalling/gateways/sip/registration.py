@@ -23,7 +23,7 @@ _LIMIT_SECONDS: Final = 86_400
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """Where to register what as whom: the registrar's URI, the address of record, ways to it, for how many seconds."""
+    """Where to register what: the registrar's URI, address of record, ways there, how many seconds, as whom."""
 
     registrar: Uri
     address: NameAddr

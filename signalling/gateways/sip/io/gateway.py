@@ -158,7 +158,7 @@ class SipGateway:
         return Party(route.line, _shown(route.uri, by_number=route.line is Line.TELEPHONE))
 
     def dial(self, address: str, visit: Visit) -> SipCall:
-        """Call an address or a number. Raises GatewayError where the plan has none, or the gateway does not run."""
+        """Call an address or a number. Raises GatewayError where the plan has none, or the gateway is not up."""
         route = self._options.plan.route(address)
         if route is None or self._tasks is None or self._draining:
             raise GatewayError("this address cannot be called now")
@@ -247,14 +247,8 @@ class SipGateway:
                 call.early = sdp or call.early
                 if status in _RINGS:
                     visit.ringing()
-            case e.Accepted(sdp=sdp, flow=flow):
-                if flow is not None:
-                    visit.reached(flow.host, private=flow.transport == "TLS")
-                answer = sdp or call.early
-                if answer is not None:
-                    visit.answered(_text(answer))
-                call.unanswered = False
-                visit.established()
+            case e.Accepted():
+                _tell_taken(call, visit, event)
             case e.Confirmed():
                 visit.established()
             case e.OfferReceived(call=handle, sdp=sdp, hold=hold):
@@ -370,6 +364,16 @@ class SipGateway:
         membership = Membership(registrar, trunk.us, flows, accounts=trunk.accounts)
         if self._endpoint is not None:
             self._endpoint.start(lambda agent, now: agent.register(membership, now))
+
+
+def _tell_taken(call: SipCall, visit: Visit, event: e.Accepted) -> None:
+    if event.flow is not None:
+        visit.reached(event.flow.host, private=event.flow.transport == "TLS")
+    answer = event.sdp or call.early
+    if answer is not None:
+        visit.answered(_text(answer))
+    call.unanswered = False
+    visit.established()
 
 
 def _tell_end(call: SipCall, visit: Visit, miss: Miss, *, lost: bool) -> None:
