@@ -16,8 +16,10 @@ import numpy as np
 import pytest
 import yaml
 
+from bridge.app.converters import Use
 from bridge.config import SECTIONS, Config, load
 from bridge.ops import table
+from bridge.ops.converting import Converting, ConvertingCollector
 from bridge.ops.links import LinkCollector
 from bridge.ops.metrics import BridgeCollector, Facts
 from tests.ops.assessments import assessment
@@ -187,7 +189,8 @@ def _exposed() -> set[str]:
     collector = BridgeCollector(lambda: snapshot, lambda: facts)
     links = LinkCollector()
     links.observe(1.0, [assessment(1)])
-    families = [*collector.collect(), *links.collect()]
+    converting = Converting(lambda: Use({}, {}, {}, 0), tuple, lambda _: {"start": 1})
+    families = [*collector.collect(), *links.collect(), *ConvertingCollector(converting).collect()]
     return {sample.name for family in families for sample in family.samples}
 
 

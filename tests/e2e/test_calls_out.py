@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import socket
 from pathlib import Path
 from typing import Final
 
@@ -71,6 +72,16 @@ async def trunk(folder: Path, port: int, *steps: str) -> None:
     assert outcome.code == 0, outcome.output
 
 
+def is_taken(port: int) -> bool:
+    """Whether somebody listens by UDP: until sipp does, a call would find nobody."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return True
+    return False
+
+
 async def dial(page: Page, address: str, role: str, name: str) -> None:
     """Call, by the dialog."""
     await page.get_by_role("button", name="Call someone", exact=True).click()
@@ -85,12 +96,14 @@ async def reaches_the_telephone(house: House, doctor: Visitor, port: int, folder
     called = doctor.page.locator("#panel-called")
     async with asyncio.TaskGroup() as group:
         group.create_task(trunk(folder / "busy", port, says("486 Busy Here"), sipp.asked("ACK")))
+        await eventually(lambda: is_taken(port))
         await dial(doctor.page, "22 33 44 55", "relative", "Kari")
         await expect(called).to_contain_text("The line was busy.", timeout=60_000)
-    taken = (says("180 Ringing"), says("200 OK", "Content-Type: application/sdp", sdp=TELEPHONE))
+    taken = (says("180 Ringing"), says("200 OK", sdp=TELEPHONE))
     async with asyncio.TaskGroup() as group:
         over = sipp.asked("ACK"), sipp.asked("BYE"), says("200 OK")
         group.create_task(trunk(folder / "taken", port, *taken, *over))
+        await eventually(lambda: is_taken(port))
         await doctor.page.get_by_role("button", name="Call Kari again").click()
         row = doctor.page.locator("#room-people > li").filter(has_text="Kari")
         await expect(row).to_contain_text("by telephone", timeout=60_000)

@@ -69,6 +69,7 @@ async def test_the_doctor_calls_somebody_cancels_and_calls_again(browser: Browse
         bridge.roster()
         await expect(page.locator("#assertive")).to_have_text("Kari Nordahl: Det var opptatt.")
         await expect(called).to_contain_text("Det var opptatt.")
+        await expect(called.locator("li")).to_have_count(1)
         await page.get_by_role("button", name="Ring Kari Nordahl igjen").click()
         again = await bridge.expect(messages.Dial)
         assert (again.address, again.role, again.name) == ("+4722334455", messages.Role.RELATIVE, "Kari Nordahl")

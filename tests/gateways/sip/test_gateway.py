@@ -18,8 +18,10 @@ from signalling.gateways.sip.digest import Account
 from signalling.gateways.sip.flows import Flow, Transport
 from signalling.gateways.sip.io.endpoint import Endpoint
 from signalling.gateways.sip.io.gateway import SipGateway, make
+from signalling.gateways.sip.message import Request, answer
 from signalling.gateways.sip.options import Options, read
 from signalling.gateways.sip.outgoing import Invitation
+from signalling.gateways.sip.parsing import parse
 from signalling.gateways.sip.plan import NumberPlan
 from signalling.gateways.sip.settings import Settings
 from signalling.gateways.sip.values import NameAddr, Uri
@@ -399,6 +401,35 @@ def test_a_trunk_is_read_with_its_account(tmp_path: Path) -> None:
     (tmp_path / "password").write_text(" ")
     with pytest.raises(SettingsError, match="empty"):
         read({"trunks": {"main": trunk}})
+
+
+async def test_a_trunk_is_told_where_we_are(tmp_path: Path) -> None:
+    """Where the operator wants it; it may ask who we are."""
+    loop, heard = asyncio.get_running_loop(), asyncio.Queue[Request]()
+
+    class Registrar(asyncio.DatagramProtocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            self.transport = transport
+
+        def datagram_received(self, data: bytes, addr: object) -> None:
+            request = parse(data)
+            assert isinstance(request, Request)
+            response = answer(request, 200 if "Authorization" in request.headers else 401, "x")
+            response.headers.set("WWW-Authenticate", 'Digest realm="trunk.example", nonce="n"')
+            self.transport.sendto(response.encode(), addr)
+            heard.put_nowait(request)
+
+    transport, _ = await loop.create_datagram_endpoint(Registrar, local_addr=(HOST, 0))
+    port = transport.get_extra_info("sockname")[1]
+    (tmp_path / "password").write_text("secret")
+    trunk = {"proxy": f"sip:{HOST}:{port}", "domain": "trunk.example", "register": True}
+    account = {"username": "bridge", "password_file": str(tmp_path / "password")}
+    gateway = make(HostDouble(), {"port": 0, "transports": ["udp"], "trunks": {"main": trunk | account}})
+    async with serving(gateway), asyncio.timeout(PATIENCE_S):
+        first, second = await heard.get(), await heard.get()
+    transport.close()
+    assert [str(first.method), str(first.uri)] == ["REGISTER", "sip:trunk.example"]
+    assert 'username="bridge"' in (second.headers.get("Authorization") or "")
 
 
 def test_the_entry_point_makes_a_gateway() -> None:

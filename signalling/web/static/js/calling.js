@@ -20,7 +20,8 @@ export class Calling {
   draw() {
     const { roster, host } = this.#session;
     if (!host) this.#missed.clear();
-    const called = roster.people.filter((person) => person.place === "called");
+    // The roster without somebody comes just after the word that they were missed.
+    const called = roster.people.filter((person) => person.place === "called" && !this.#missed.has(person.participant));
     const rows = [...called, ...this.#missed.values()];
     byId("panel-called").hidden = rows.length === 0;
     setText(byId("panel-called-title"), t("panel.called"));
