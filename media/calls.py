@@ -20,7 +20,7 @@ from media.api import (
     RoomFailed,
     ShardStopped,
 )
-from media.description import CAMERA, Encoding, IceParams, Slot, SlotPlace, Source
+from media.description import CONTENT, MIC, Encoding, IceParams, Kind, Slot, SlotPlace, Source
 from media.errands import Errands
 from media.legs import LegDelayed, LegEvent, LegFailed, LegSecured, new_credentials
 from media.lines import (
@@ -50,7 +50,7 @@ from media.sdp.calls import (
 )
 from media.sdp.calls.agreement import ByDtls
 from media.sdp.calls.crypto import SUITES, Crypto
-from media.sdp.calls.offer import tagged
+from media.sdp.calls.offer import LINES, tagged
 from media.sdp.errors import SdpError
 from media.transport import DtlsCertificate, DtlsServer, TransportError
 
@@ -71,8 +71,9 @@ class CallDescription:
 
     @property
     def content_slots(self) -> tuple[int, ...]:
-        """None: content has an m-line of its own, which is not taken yet."""
-        return ()
+        """Those in use that are on an m-line of content."""
+        active = {slot.slot for slot in self.slots}
+        return tuple(place.slot for place in self.places if place.content and place.slot in active)
 
 
 @dataclass(slots=True)
@@ -176,7 +177,7 @@ class Calls:
             now, then = (f" {known.session} {version} " for version in (known.version, before))
             known.written = known.written.replace(then, now, 1)
             return leg, known.written
-        leg, ports = next(self._numbers), self._ports(room, 2)
+        leg, ports = next(self._numbers), self._ports(room, LINES)
         own = tuple(tagged((suite, secrets.token_bytes(size)) for suite, size in SUITES.items()) for _ in ports)
         made = self._offered[leg] = _Offered(room, ports, own, secrets.randbits(62))
         written = Written(made.session, 1, self._host)
@@ -424,7 +425,7 @@ def _command(line: _Line) -> Line:
         slots=(line.slot,),
         parameter_sets=agreement.parameter_sets,
         feedback=agreement.feedback,
-        max_bitrate=agreement.line.max_bitrate if agreement.source == CAMERA else None,
+        max_bitrate=agreement.line.max_bitrate if line.slot.kind == "video" else None,
     )
 
 
@@ -439,10 +440,14 @@ def _protection(agreement: LineAgreement, local: LocalLine) -> Protection:
             return Sdes(local=Keys(profile=suite, master=own), remote=Keys(profile=suite, master=master))
 
 
+def _kind(agreement: LineAgreement) -> Kind:
+    return "audio" if agreement.source == MIC else "video"
+
+
 def _source(agreement: LineAgreement) -> Source:
     return Source(
         source=agreement.source,
-        kind="video" if agreement.source == CAMERA else "audio",
+        kind=_kind(agreement),
         mid=str(agreement.number),
         encodings=(Encoding(),),
         formats=tuple(item.format for item in agreement.agreed),
@@ -455,7 +460,7 @@ def _slot(number: int, agreement: LineAgreement) -> Slot:
     ssrc, rtx_ssrc = secrets.SystemRandom().sample(range(1, 2**32), 2)
     return Slot(
         slot=number,
-        kind="video" if agreement.source == CAMERA else "audio",
+        kind=_kind(agreement),
         ssrc=ssrc,
         rtx_ssrc=rtx_ssrc if repaired else None,
         formats=formats,
@@ -471,7 +476,7 @@ def _place(line: _Line) -> SlotPlace:
         kind=slot.kind,
         stream="",
         track="",
-        content=False,
+        content=agreement.source == CONTENT,
         ssrc=slot.ssrc,
         rtx_ssrc=slot.rtx_ssrc,
     )

@@ -185,7 +185,7 @@ def _exposed() -> set[str]:
     none = np.zeros((1, 21), "<u8")
     latency = SimpleNamespace(bounds_us=2 ** np.arange(21), counts=none, sum_us=none[:, 0], impossible=none[:, 0])
     snapshot = SimpleNamespace(legs=legs, streams=streams, shards=shards, lines=lines, latency=latency)
-    facts = Facts(1, {"waiting": 1}, {"not_host": 1}, {"too_large": 1}, {"socket": 1})
+    facts = Facts(1, {"waiting": 1}, {"not_host": 1}, {"too_large": 1}, {"socket": 1}, gateways={"malformed": 1})
     collector = BridgeCollector(lambda: snapshot, lambda: facts)
     links = LinkCollector()
     links.observe(1.0, [assessment(1)])

@@ -297,10 +297,10 @@ def test_an_offer_of_ours_is_of_all_that_we_take() -> None:
     home = House()
     leg, offered = home.calls.offer(None, ROOM)
     assert home.engine.commands == []
-    assert len(home.engine.open) == 2
+    assert len(home.engine.open) == 3
     assert leg in home.calls
     assert home.calls.description(leg).slots == ()
-    assert offered.count("a=crypto:") == 8
+    assert offered.count("a=crypto:") == 12
     assert "RTP/AVP" not in offered
     home.calls.answered(leg, ANSWER, SEEN, 0.0)
     (made,) = home.engine.of(AddLines)
@@ -364,7 +364,7 @@ def test_an_offer_that_nobody_answers_is_closed() -> None:
 
 BEYOND = (
     ANSWER.replace("m=audio 7000", "m=audio 0").replace("m=video 7002", "m=video 0")
-    + "m=audio 7004 {} 96\r\na=rtpmap:96 opus/48000/2\r\n"
+    + "m=video 0 RTP/SAVP 98\r\nm=audio 7004 {} 96\r\na=rtpmap:96 opus/48000/2\r\n"
 )
 
 
