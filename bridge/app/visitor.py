@@ -48,7 +48,9 @@ _FAREWELLS: Final = {
 class CallMedia(Protocol):
     """Legs of calls, and what is said on them."""
 
-    def describe(self, leg: int | None, room: int, offer: str | None, seen_at: str) -> tuple[int, str]:
+    def describe(
+        self, leg: int | None, room: int, offer: str | None, seen_at: str, *, plain: bool
+    ) -> tuple[int, str]:
         """Answer an offer, or make one, on a leg or on a new one with its gate closed. Raises MediaRefused.
 
         `seen_at` is the address from which the caller's signalling comes.
@@ -130,7 +132,9 @@ class Visitor:
         """Settle media, on the leg that there is or on a first one. Raises MediaRefused."""
         if self._over:
             raise MediaRefused("the call is over")
-        leg, description = self._desk.media.describe(self.leg, self._room, offer, self._caller.source)
+        leg, description = self._desk.media.describe(
+            self.leg, self._room, offer, self._caller.source, plain=self.live.room.plain_calls
+        )
         self._use(leg)
         return description
 
