@@ -21,6 +21,7 @@ from bridge.app.call_media import CallLegs, EveryLeg
 from bridge.app.callers import CallerDoor
 from bridge.app.converters import Converters
 from bridge.app.counts import Tally
+from bridge.app.dialling import Dialling
 from bridge.app.gateways import Gateways, find
 from bridge.app.lines import Assessment
 from bridge.app.ports import ConverterPool
@@ -136,6 +137,7 @@ async def run_bridge(
             hash_secret=hash_secret,
             together=config.calls.pictures == "together",
         )
+        core.service.outside = replace(service.outside, dialling=Dialling(lambda: core.gateways, clock))
         core.gateways = gateways = _make_gateways(
             config, lambda: CallerDoor(service, media, policy, later, lambda: drain.active)
         )

@@ -81,6 +81,12 @@ class LiveRoom:
     """Whether the engine has `feeds`, which is `plan` in its words, as far as we know."""
     in_doubt: bool = False
     """Whether the records may hold more than `room`: a write failed or was cut short."""
+    numbers: dict[ParticipantId, str] = field(default_factory=dict, repr=False)
+    """Whence those came who have no page, or whom the bridge called: never on record."""
+    ringing: set[ParticipantId] = field(default_factory=set)
+    """Of those who are called, at whose end it rings."""
+    short: bool = False
+    """Whether hosts were told that processors are short."""
     tested: dict[InvitationId, TrialVerdict] = field(default_factory=dict)
     """What the last test with each link showed."""
     refusals: RefusalRation = field(default_factory=RefusalRation)

@@ -52,10 +52,15 @@ class MediaModel:
     """On which line of the offer callers send content."""
     answers: list[str] = field(default_factory=list)
     wanted: list[int] = field(default_factory=list)
+    plain: bool | None = None
+    """Whether the room takes what nothing encrypts."""
 
-    def describe(self, leg: int | None, room: int, offer: str | None, seen_at: str) -> tuple[int, str]:
+    def describe(
+        self, leg: int | None, room: int, offer: str | None, seen_at: str, *, plain: bool
+    ) -> tuple[int, str]:
         """Answer with a leg of the rig's."""
-        assert seen_at
+        assert seen_at or offer is None
+        self.plain = plain
         if self.refusing:
             raise MediaRefused("not this")
         if leg is not None:
@@ -68,7 +73,8 @@ class MediaModel:
 
     def answered(self, leg: int, description: str, seen_at: str) -> None:
         """Remember it."""
-        del leg, seen_at
+        assert seen_at
+        del leg
         self.answers.append(description)
 
     def close(self, leg: int) -> None:

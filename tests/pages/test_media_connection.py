@@ -80,7 +80,7 @@ async def test_sharing_a_screen_and_stopping_make_no_new_offer(browser: Browser,
 
 
 async def test_one_shares_at_a_time(browser: Browser, site: str) -> None:
-    """Who comes too late is told, before a screen is chosen or, where it was close, after it; nothing looks shared."""
+    """Who comes too late is told, before a screen is chosen or, where it was close, after it; nothing looks so."""
     bridge = admitted()
     async with visit(browser, site, bridge, prepare=fake_screen) as here:
         await here.come_in()

@@ -283,7 +283,7 @@ async def test_three_wrong_pins_end_a_call(house: House, tmp_path: Path) -> None
     async with calling(house, tmp_path, *steps) as caller:
         await caller.comes()
         for wrong in (1, 2):
-            await caller.reaches(lambda wrong=wrong: more(counts.of("calls"), before).get("pin_wrong") == wrong)  # type: ignore[misc]
+            await caller.reaches(lambda wrong=wrong: more(counts.of("calls"), before).get("pin_wrong") == wrong)
     assert more(counts.of("calls"), before) == {"pin_wrong": 3, "wrong_pin": 1}
 
 
