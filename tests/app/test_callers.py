@@ -274,7 +274,9 @@ async def test_a_caller_sees_one_or_all_as_they_like() -> None:
     assert legs[who].together
     await press(home, visit, "*2")
     assert not legs[who].together
-    visit._use(visit._desk.media.describe(None, home.rig.live(home.room).number, None, "192.0.2.7")[0])
+    visit._use(
+        visit._desk.media.describe(None, home.rig.live(home.room).number, None, "192.0.2.7", plain=False)[0]
+    )
     assert not legs[who].together
     await press(home, visit, "2*2")
     assert legs[who].together

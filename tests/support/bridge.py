@@ -331,7 +331,8 @@ async def running_house(folder: Path, **wanted: Any) -> AsyncIterator[House]:
     async with AsyncExitStack() as stack:
         log = stack.enter_context(capture_logs())
         bridge = await stack.enter_async_context(run_bridge(config))
-        room = await bridge.administration.create_room(m.CreateRoom(name="Test"))
+        plain = config.calls.protection == "optional"
+        room = await bridge.administration.create_room(m.CreateRoom(name="Test", plain_calls=plain))
         yield House(bridge, RoomId(room.room), stack, log)
 
 

@@ -261,7 +261,7 @@ async def test_twenty_calls_a_second_from_as_many_addresses(house: House, tmp_pa
 
 async def another_room(house: House) -> str:
     """The number of a new room."""
-    room = (await house.bridge.administration.create_room(m.CreateRoom(name="Another"))).room
+    room = (await house.bridge.administration.create_room(m.CreateRoom(name="Another", plain_calls=True))).room
     wanted = m.CreateInvitation(role=m.Role.SPECIALIST, name="Sipp", pin=True)
     return str((await house.bridge.administration.invite(RoomId(room), wanted)).number)
 
