@@ -111,6 +111,7 @@ class BrowserDoor:
         person = live.room.participants[who]
         before = live.seats.get(who)
         live.seats[who] = seated
+        live.numbers.pop(who, None)
         if before is not None:
             before.connection.close(Code.REPLACED)
         resume = next(one for one in known if self._policy.hash_secret(one) == person.resume_hash)

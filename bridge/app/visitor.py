@@ -230,6 +230,9 @@ class Visitor:
         why = _ENDINGS.get(code, Ending.FAILED)
         if code not in _FAREWELLS:
             self._hang_up(why)
+            if code is Code.RESTARTING:
+                # A page would come back to its place, or be missed; a call that was cut off is on no record yet.
+                self._desk.later(0, lambda: self._go_out(lost=True))
         elif not self._parting:
             self._parting = True
             self._say(_FAREWELLS[code])
