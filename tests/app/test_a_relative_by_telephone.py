@@ -8,11 +8,30 @@ from bridge.app.converters import NoConverters
 from bridge.app.reception import Prompt
 from bridge.app.visitor import Visitor
 from signalling import messages as m
+from signalling.errors import Code, Rejected
 from signalling.gateways.interface import Caller, Line
 from tests.app.desk import House, Phone, house
+from tests.app.fakes import Pins
 from tests.app.rig import Page, offer_of
 
 NUMBER = "+4791234545"
+
+
+async def test_the_doctor_invites_somebody_to_call_from_her_page() -> None:
+    """Number and PIN are told with the link, once; where nobody can call, the wish is turned down."""
+    home = await house()
+    wish = m.Invite(role=m.Role.RELATIVE, name="Kari", pin=True, ref=7)
+    with pytest.raises(Rejected) as caught:
+        await home.rig.say(home.doctor, wish)
+    assert caught.value.code is Code.WRONG_STATE
+    home.rig.door._pins = Pins()
+    told = await home.rig.say(home.doctor, wish)
+    assert isinstance(told, m.Invited)
+    assert told.number == home.doctor.connection.roster.number == home.number
+    assert told.pin is not None
+    home.pin = told.pin
+    await call(home, NUMBER)
+    assert relative(home.doctor).place is m.Place.WAITING
 
 
 async def call(home: House, address: str) -> Visitor:
