@@ -131,7 +131,12 @@ async def run_bridge(
         pins = Pins(keys)
         drain = Drain()
         media = CallLegs(core.calls, clock)
-        policy = CallerPolicy(pins=pins, new_secret=new_secret, hash_secret=hash_secret)
+        policy = CallerPolicy(
+            pins=pins,
+            new_secret=new_secret,
+            hash_secret=hash_secret,
+            together=config.calls.pictures == "together",
+        )
         core.service.outside = replace(service.outside, dialling=Dialling(lambda: core.gateways, clock))
         core.gateways = gateways = _make_gateways(
             config, lambda: CallerDoor(service, media, policy, later, lambda: drain.active)
@@ -314,7 +319,7 @@ async def _serve_pages(
 
 def _gateway_states(gateways: Gateways) -> list[GatewayState]:
     states = ((one.name, one.health()) for one in gateways.running.values())
-    return [GatewayState(name, health.calls, health.trouble) for name, health in states]
+    return [GatewayState(name, health.calls, health.trouble, health.counts) for name, health in states]
 
 
 def _facts(core: _Core, tally: Tally, drain: Drain) -> Facts:
