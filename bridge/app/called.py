@@ -107,6 +107,8 @@ class Called(Visitor):
         """Hang up; where nobody has answered, there is nobody to say why to."""
         if self._who is not None:
             super().close(code, message)
+        elif code is Code.RESTARTING:
+            self._give_up(Miss.UNREACHABLE, Ending.STOPPING)
         else:
             self._hang_up(Ending.ROOM_ENDED if code is Code.ENDED else Ending.REMOVED)
 
@@ -141,9 +143,12 @@ class Called(Visitor):
 
     async def _ring_out(self) -> None:
         if not self._taken and not self._over:
-            self.missed(Miss.NO_ANSWER)
-            if self._call is not None:
-                self._call.hang_up(Ending.NOT_ANSWERED)
+            self._give_up(Miss.NO_ANSWER, Ending.NOT_ANSWERED)
+
+    def _give_up(self, miss: Miss, why: Ending) -> None:
+        self.missed(miss)
+        if self._call is not None:
+            self._call.hang_up(why)
 
     async def _note(self, why: Miss) -> None:
         """Put on record that nobody came of it; until that has worked, they are shown as called."""

@@ -275,7 +275,9 @@ async def test_a_caller_sees_one_or_all_as_they_like() -> None:
     await press(home, visit, "*2")
     assert not legs[who].together
     visit._use(
-        visit._desk.media.describe(None, home.rig.live(home.room).number, None, "192.0.2.7", plain=False)[0]
+        visit._desk.media.describe(
+            None, home.rig.live(home.room).number, None, "192.0.2.7", plain=False, sound_only=False
+        )[0]
     )
     assert not legs[who].together
     await press(home, visit, "2*2")
@@ -415,6 +417,9 @@ async def test_a_room_whose_media_fail_ends_its_calls() -> None:
     live = home.rig.live(home.room)
     home.rig.service._begin_anew(live)
     assert home.phone.hung_up is Ending.STOPPING
+    await home.rig.pass_time(0)
+    (person,) = (p for p in home.rig.recorded(home.room).participants.values() if p.line is Line.SIP)
+    assert not person.connected
 
 
 async def test_a_leg_that_went_with_the_rooms_media_takes_no_place() -> None:

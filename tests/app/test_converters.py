@@ -221,6 +221,7 @@ async def test_processors_that_are_short_cost_size_then_the_picture_and_come_bac
     house.converters.handle_worker(short)
     await house.settle()
     assert 0 < size() < full
+    assert house.converters.is_short(house.live.number)
     await _wait(house, 6)
     house.converters.handle_worker(short)
     await house.settle()
@@ -233,6 +234,7 @@ async def test_processors_that_are_short_cost_size_then_the_picture_and_come_bac
         house.converters.handle_worker(calm)
         await house.settle()
     assert size() == full
+    assert not house.converters.is_short(house.live.number)
 
 
 async def test_a_converter_that_fails_is_replaced_after_a_while() -> None:
