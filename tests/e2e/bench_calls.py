@@ -11,7 +11,6 @@ import asyncio
 import csv
 import json
 import logging
-import os
 import statistics
 import sys
 import tempfile
@@ -122,7 +121,7 @@ async def rested(house: House) -> dict[str, int]:
         "engine_legs": len(house.bridge.engine.snapshot().legs),
         "engine_lines": len(house.bridge.engine.snapshot().lines),
         **{name: figures[name] for name in LEVEL},
-        # Other descriptors, and threads, are those of pools, which grow with how many ask at once, up to their size.
+        # Other descriptors, and threads, are those of pools, which grow with how many ask at once, up to a size.
         "sockets": await asyncio.to_thread(_sockets),
     }
 
@@ -130,10 +129,10 @@ async def rested(house: House) -> dict[str, int]:
 def _sockets() -> int:
     """Descriptors of this process that are sockets."""
     found = 0
-    for name in os.listdir("/proc/self/fd"):
-        # The descriptor of the list itself is gone by now.
+    for descriptor in Path("/proc/self/fd").iterdir():
+        # That of the list itself is gone by now.
         with suppress(FileNotFoundError):
-            found += os.readlink(f"/proc/self/fd/{name}").startswith("socket:")
+            found += str(descriptor.readlink()).startswith("socket:")
     return found
 
 
