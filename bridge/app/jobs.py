@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from math import ceil, isqrt
 from typing import Final
 
+from bridge.app import prompts
 from bridge.app.planner import SourceKey
 from bridge.app.racks import Rack
 from bridge.app.serving import How, Want
@@ -116,7 +117,11 @@ def _level(want: Want) -> int:
 def _scene(want: Want, ssrcs: Mapping[SourceKey, int], labels: Labels) -> t.Scene:
     if want.how is How.CONVERT:
         return t.Scene(tiles=tuple(t.Tile(input=ssrcs.get(key)) for key in want.of))
-    return t.Scene(layout=_layout(want), tiles=tuple(_tile(key, ssrcs, labels) for key in _ordered(want)))
+    tiles = tuple(_tile(key, ssrcs, labels) for key in _ordered(want))
+    if want.caption is None:
+        return t.Scene(layout=_layout(want), tiles=tiles)
+    text = prompts.caption(want.caption) if tiles else prompts.still(want.caption)
+    return t.Scene(layout=_layout(want), tiles=tiles, text=text)
 
 
 def _tile(key: SourceKey, ssrcs: Mapping[SourceKey, int], labels: Labels) -> t.Tile:

@@ -1,8 +1,10 @@
 """A room with a desk for callers: the real door, rooms and legs; doubles of the gateway and of calls' media."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from bridge.app.callers import CallerDoor
+from bridge.app.live import LiveRoom
 from bridge.app.reception import Prompt
 from bridge.app.visitor import CallerPolicy, Visitor
 from bridge.rooms.model import RoomId
@@ -43,6 +45,8 @@ class MediaModel:
     said: list[tuple[int, Prompt]] = field(default_factory=list)
     closed: list[int] = field(default_factory=list)
     refusing: bool = False
+    says: bool = True
+    """Whether what is to be said has been said at once."""
     answers: list[str] = field(default_factory=list)
     wanted: list[int] = field(default_factory=list)
 
@@ -73,10 +77,13 @@ class MediaModel:
         """Remember it."""
         self.wanted.append(leg)
 
-    def say(self, leg: int, prompt: Prompt) -> None:
+    def say(self, live: LiveRoom, leg: int, prompt: Prompt, then: Callable[[], None] | None) -> None:
         """Remember it; there has to be a leg to say it on."""
         assert leg in self.rig.engine.legs
+        assert self.rig.service.rooms == [] or live in self.rig.service.rooms or live.room.ended
         self.said.append((leg, prompt))
+        if then is not None and self.says:
+            then()
 
 
 class House:
