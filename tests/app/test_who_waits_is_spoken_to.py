@@ -90,9 +90,7 @@ class House:
     def __init__(self, people: dict[int, Present]) -> None:
         self.engine, self.pool, self.clock = Engine(), WorkerPool(), Clock()
         self.later = Later(self.clock)
-        self.converters = Converters(
-            self.pool, ConverterLegs(self.engine), self.clock, Counts(), self.later
-        )
+        self.converters = Converters(self.pool, ConverterLegs(self.engine), self.clock, Counts(), self.later)
         self.announcer = Announcer(self, self.converters, Spoken(), self.later)  # type: ignore[arg-type]
         self.converters.ready = self.announcer.ready
         self.people = people
