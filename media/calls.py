@@ -1,13 +1,13 @@
 """Legs of calls: an offer becomes a leg whose media lines have ports and keys of their own.
 
-The counterpart of `media.legs`, for peers without ICE (RFC 3264). A further offer changes where the peer is, what
-it sends with and in which direction; one that changes the media themselves gets a new leg. `now` is a monotonic
-time in seconds.
+The counterpart of `media.legs`, for peers without BUNDLE (RFC 3264), few of which speak ICE. A further offer
+changes where the peer is, what it sends with and in which direction; one that changes the media themselves gets a
+new leg. `now` is a monotonic time in seconds.
 """
 
 import secrets
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Final
 
@@ -20,9 +20,9 @@ from media.api import (
     RoomFailed,
     ShardStopped,
 )
-from media.description import CAMERA, Encoding, Slot, SlotPlace, Source
+from media.description import CAMERA, Encoding, IceParams, Slot, SlotPlace, Source
 from media.errands import Errands
-from media.legs import LegDelayed, LegEvent, LegFailed, LegSecured
+from media.legs import LegDelayed, LegEvent, LegFailed, LegSecured, new_credentials
 from media.lines import (
     AddLines,
     Dtls,
@@ -289,7 +289,7 @@ class Calls:
             ports = tuple(offered.ports[agreement.number] for agreement in agreed)
         parts = zip(agreed, ports, own, handshakes, strict=True)
         lines = [
-            _Line(agreement, LocalLine(port, key), _slot(number, agreement), dtls)
+            _Line(agreement, LocalLine(port, key, _ice(agreement)), _slot(number, agreement), dtls)
             for number, (agreement, port, key, dtls) in enumerate(parts)
         ]
         command = AddLines(
@@ -312,18 +312,20 @@ class Calls:
     ) -> None:
         """Take over where the peer is now, what it sends with, and whether it wants to be sent anything."""
         for number, (line, agreement) in enumerate(zip(known.lines, agreed, strict=True)):
-            keys = None
-            before = line.agreement.protection
+            before, keys, ice = line.agreement, None, None
             if isinstance(agreement.protection, Crypto):
-                if agreement.protection != before:
+                if agreement.protection != before.protection:
                     keys = Keys(profile=agreement.protection.suite, master=agreement.protection.master)
                 own = line.local.key
                 if own is not None:
-                    line.local = LocalLine(
-                        line.local.port, Crypto(agreement.protection.tag, own.suite, own.master)
-                    )
-            if keys is not None or agreement.remote != line.agreement.remote:
-                self._engine.submit(SetRemote(leg=leg, line=number, remote=agreement.remote, keys=keys))
+                    key = Crypto(agreement.protection.tag, own.suite, own.master)
+                    line.local = replace(line.local, key=key)
+            if agreement.has_ice and _names(agreement) != _names(before):
+                ice = new_credentials()
+                line.local = replace(line.local, ice=ice)
+            if keys is not None or ice is not None or agreement.remote != before.remote:
+                command = SetRemote(leg=leg, line=number, remote=agreement.remote, keys=keys, ice=ice)
+                self._engine.submit(command)
             line.agreement = agreement
         known.version += not by_answer
 
@@ -370,7 +372,16 @@ def _identity(agreement: LineAgreement) -> tuple[object, ...]:
     # The suite is that of both directions; a certificate that changes is another handshake.
     kept = protection.suite if isinstance(protection, Crypto) else protection
     formats = tuple(item.format for item in agreement.agreed)
-    return agreement.number, agreement.source, formats, kept, agreement.line.rtcp_mux
+    return agreement.number, agreement.source, formats, kept, agreement.line.rtcp_mux, agreement.has_ice
+
+
+def _names(agreement: LineAgreement) -> tuple[str, str]:
+    """What changes when the peer restarts ICE (RFC 8839 section 4.4.1)."""
+    return agreement.line.ice.ufrag, agreement.line.ice.pwd
+
+
+def _ice(agreement: LineAgreement) -> IceParams | None:
+    return new_credentials() if agreement.has_ice else None
 
 
 def _handshake(agreement: LineAgreement, certificate: DtlsCertificate, now: float) -> DtlsServer | None:
@@ -408,6 +419,7 @@ def _command(line: _Line) -> Line:
         ports=LinePorts(rtp=local.port, rtcp=None if agreement.line.rtcp_mux else local.port + 1),
         remote=agreement.remote,
         protection=_protection(agreement, local),
+        ice=local.ice,
         sources=(_source(agreement),),
         slots=(line.slot,),
         parameter_sets=agreement.parameter_sets,

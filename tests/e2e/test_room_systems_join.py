@@ -26,11 +26,11 @@ VP8, H264 = 6, 8  # in the engine's snapshot, see media/engine/core/src/stats.rs
 async def test_two_room_systems_and_a_doctor(
     sip_house: House, chromium: Browser, sip: int, tmp_path: Path
 ) -> None:
-    """One has keys in its description, the other shakes hands and has ports of its own for RTCP."""
+    """One has keys in its description, the other shakes hands, finds its way by ICE, and has ports for RTCP."""
     doctor = await sip_house.bring(chromium, m.Role.DOCTOR, DOCTOR)
     async with (
         baresip.running(tmp_path / "ward", WARD, encryption="srtp-mand") as ward,
-        baresip.running(tmp_path / "clinic", CLINIC, encryption="dtls_srtp", mux=False) as clinic,
+        baresip.running(tmp_path / "clinic", CLINIC, encryption="dtls_srtp", mux=False, ice=True) as clinic,
     ):
         first = await call(sip_house, ward, "Ward", sip)
         assert sip_house.live.room.participants[first].line is Line.SIP

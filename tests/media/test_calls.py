@@ -12,7 +12,7 @@ from media.sdp import SdpError
 from media.sdp.calls import CallPolicy
 from media.sdp.codecs import Capabilities
 from media.transport import DtlsClient
-from tests.media.call_offers import KEY, PRINT, by_handshake, softphone
+from tests.media.call_offers import KEY, PRINT, by_handshake, softphone, with_ice
 from tests.media.transport_network import certificate
 
 Kind = TypeVar("Kind")
@@ -143,9 +143,34 @@ def test_another_place_or_key_is_told() -> None:
     assert answer.count("a=crypto:1 ") == 2
 
 
+def test_who_checks_gets_credentials_and_new_ones_when_it_begins_anew() -> None:
+    """On each line those of its own; whatever else changes leaves them as they are (RFC 8839 section 4.4)."""
+    home = House()
+    leg, answer = home.offer(with_ice())
+    (made,) = home.engine.of(AddLines)
+    first, second = (line.ice for line in made.lines)
+    assert first is not None
+    assert second is not None
+    assert first != second
+    assert f"a=ice-pwd:{first.local_pwd}\r\n" in answer
+    assert first.local_pwd not in repr(made)
+    again, held = home.offer(with_ice().replace("a=sendrecv", "a=sendonly"), leg)
+    assert again == leg
+    assert home.engine.of(SetRemote) == []
+    assert f"a=ice-pwd:{second.local_pwd}\r\n" in held
+    _, restarted = home.offer(with_ice("anew"), leg)
+    told = home.engine.of(SetRemote)
+    assert [one.line for one in told] == [0, 1]
+    for one in told:
+        assert one.ice is not None
+        assert one.ice not in (first, second)
+        assert f"a=ice-pwd:{one.ice.local_pwd}\r\n" in restarted
+
+
 @pytest.mark.parametrize(
     "change",
     [
+        with_ice(),
         softphone().replace("m=video 5006", "m=video 0"),
         softphone().replace("96 0 101", "96 0"),
         softphone().replace("a=rtcp-mux\r\n", ""),

@@ -59,6 +59,8 @@ module aubridge.so
 module sndfile.so
 module snapshot.so
 module srtp.so
+module stun.so
+module ice.so
 module dtls_srtp.so
 module ctrl_tcp.so
 module_tmp account.so
@@ -239,11 +241,12 @@ async def running(
     codec: str = "vp8",
     voice: str = "opus/48000/2",
     mux: bool = True,
+    ice: bool = False,
 ) -> AsyncIterator[Baresip]:
     """Run one with the picture and tone of an identity.
 
     `encryption` is `srtp-mand`, `dtls_srtp` or empty, `codec` that of pictures and `voice` that of sound; with
-    `mux` RTCP has no port of its own.
+    `mux` RTCP has no port of its own; with `ice` it finds its way by checks.
     """
     await asyncio.to_thread(folder.mkdir, parents=True)
     port, control, rtp = free_ports(3)
@@ -260,6 +263,7 @@ async def running(
         mux="yes" if mux else "no",
     )
     protect = f";mediaenc={encryption}" if encryption else ""
+    protect += ";medianat=ice" if ice else ""
     account = f"<sip:ward@127.0.0.1>;regint=0{protect};audio_codecs={voice};video_codecs={codec}\n"
     (folder / "config").write_text(settings)
     (folder / "accounts").write_text(account)

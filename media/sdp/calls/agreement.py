@@ -53,6 +53,10 @@ class LineAgreement:
     remote: Remote = field(repr=False)
     feedback: Feedback
     parameter_sets: tuple[bytes, ...]
+    has_ice: bool = False
+    """The peer's checks show where it is."""
+    mismatch: bool = False
+    """It would, but its description was changed on the way."""
 
     @property
     def sends(self) -> bool:
@@ -62,7 +66,7 @@ class LineAgreement:
     @property
     def receives(self) -> bool:
         """Whether the peer wants to be sent something now: on hold it does not."""
-        return self.line.host is not None and self.line.direction in ("sendrecv", "recvonly")
+        return (self.line.host is not None or self.has_ice) and self.line.direction in ("sendrecv", "recvonly")
 
     @property
     def direction(self) -> Direction:
@@ -115,6 +119,8 @@ def _agree(
         agreed = _one_voice(agreed, line, is_answer=is_answer)
     if protection is None or not agreed:
         return None
+    checks = line.ice.checks and not is_answer
+    fits = checks and _ice_fits(line, seen_at)
     return LineAgreement(
         number=number,
         line=line,
@@ -124,6 +130,8 @@ def _agree(
         remote=_remote(line, seen_at),
         feedback=_feedback(line, agreed),
         parameter_sets=_parameter_sets(line, agreed),
+        has_ice=fits,
+        mismatch=checks and not fits,
     )
 
 
@@ -172,6 +180,14 @@ def _remote(line: CallLine, seen_at: str) -> Remote:
     if line.rtcp is not None:
         rtcp = _place(line.rtcp[0] or host, line.rtcp[1])
     return Remote(rtp=_place(host, line.port), rtcp=rtcp, learn=host != seen_at)
+
+
+def _ice_fits(line: CallLine, seen_at: str) -> bool:
+    rtcp = None
+    if not line.rtcp_mux:
+        host, port = line.rtcp or (None, line.port + 1)
+        rtcp = (host or line.host or seen_at, port)
+    return line.ice.fits((line.host or seen_at, line.port), rtcp)
 
 
 def _place(host: str, port: int) -> str:

@@ -11,6 +11,7 @@ from typing import Final, Literal
 
 from media.sdp.calls import crypto
 from media.sdp.calls.crypto import Crypto
+from media.sdp.calls.ice import NO_ICE, PeerIce
 from media.sdp.errors import SdpError
 from media.sdp.offer import HASH_BYTES, Direction, Fingerprint, OfferedCodec
 
@@ -56,6 +57,7 @@ class CallLine:
     fingerprints: tuple[Fingerprint, ...] = ()
     setup: Setup | None = None
     content: str = ""
+    ice: PeerIce = NO_ICE
     max_ptime_ms: int | None = None
     max_bitrate: int | None = None
     """What the writer takes at the most, in bit/s (RFC 3890, RFC 8866 section 5.8)."""
@@ -126,6 +128,8 @@ def _attribute(line: CallLine, name: str, value: str) -> CallLine:
             line = replace(line, setup=_setup(value))
         case "content":
             line = replace(line, content=value.split(",", maxsplit=1)[0].strip().lower()[:32])
+        case "ice-ufrag" | "ice-pwd" | "ice-lite" | "ice-options" | "candidate":
+            line = replace(line, ice=line.ice.with_attribute(name, value))
         case "maxptime" if re.fullmatch("[0-9]{1,4}", value):
             line = replace(line, max_ptime_ms=int(value))
     return line

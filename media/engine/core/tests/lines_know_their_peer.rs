@@ -88,6 +88,7 @@ fn behind_a_translator_the_first_packet_counts_and_noise_does_not() {
         line: 0,
         remote,
         keys: None,
+        ice: None,
     }));
     exchange.pass(LEARN);
     let packet = phone.lines[SOUND].packet(PCMU, &[0; 160]);
@@ -279,6 +280,7 @@ fn a_peer_may_change_its_keys() {
         line: 0,
         remote,
         keys: Some(keys),
+        ice: None,
     };
     exchange.command(Command::SetRemote(set));
     let sent = exchange.speak(&mut one.lines[SOUND], PCMU, &[1; 160]);
