@@ -263,7 +263,7 @@ async def _add_converters(
         workers = Pool(lambda event: _hear(core, event), workers=config.transcode.workers)
         pool = await stack.enter_async_context(workers)
     core.converters = converters = Converters(pool, ConverterLegs(core.engine), clock, tally, later)
-    recordings = Recordings()
+    recordings = Recordings(config.calls.languages)
     later(0, recordings.make)
     core.announcer = Announcer(core.service, converters, recordings, later)
     converters.ready = core.announcer.ready

@@ -18,7 +18,7 @@ from bridge.rooms.views import who_may_send
 # A caption stays at least so long, and nothing is waited for longer than that to be said.
 SHOWN_S: Final = 5.0
 LONGEST_S: Final = 20.0
-SPOKEN_ONLY: Final = frozenset({Prompt.ADMITTED})
+SPOKEN_ONLY: Final = frozenset({Prompt.ADMITTED, Prompt.CALLED_IN})
 """What is not written over the picture of others, which says it itself."""
 
 Later = Callable[[float, Callable[[], Awaitable[object]]], None]
@@ -48,16 +48,18 @@ class Announcer:
 
     def say(self, live: LiveRoom, leg: int, prompt: Prompt, then: Callable[[], None] = _nothing) -> None:
         """Tell a caller something, in the place of what they are being told; `then` is called when it was said."""
+        caption = self._recordings.written(prompt)
         lobby = live.lobbies.get(leg)
         if lobby is None:
-            lobby = live.lobbies[leg] = Lobby(self._service.number_beside(live.number), prompt)
-            self._lobbies[lobby.number] = live
-        lobby.shown = prompt
+            number, idle = self._service.number_beside(live.number), self._recordings.written(Prompt.IDLE)
+            lobby = live.lobbies[leg] = Lobby(number, caption, idle)
+            self._lobbies[number] = live
+        lobby.shown = caption
         if not _is_in(live, leg):
             self._service.bring_in_line(live)
             self._converters.speak(Speech(lobby.number, leg, self._recordings.of(prompt), then))
             return
-        told = live.told[leg] = Told(prompt, shown=prompt not in SPOKEN_ONLY)
+        told = live.told[leg] = Told(shown=None if prompt in SPOKEN_ONLY else caption)
         self._service.bring_in_line(live)
 
         def said() -> None:
@@ -103,8 +105,9 @@ class Announcer:
         """Take voice or caption away, unless something else is told by now."""
         if live.told.get(leg) is not told:
             return
-        told.spoken, told.shown = told.spoken and not spoken, told.shown and not shown
-        if not told.spoken and not told.shown:
+        told.spoken = told.spoken and not spoken
+        told.shown = None if shown else told.shown
+        if not told.spoken and told.shown is None:
             del live.told[leg]
         self._service.bring_in_line(live)
 

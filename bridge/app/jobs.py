@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from math import ceil, isqrt
 from typing import Final
 
-from bridge.app import prompts
 from bridge.app.planner import SourceKey
 from bridge.app.racks import Rack
 from bridge.app.serving import How, Want
@@ -120,8 +119,7 @@ def _scene(want: Want, ssrcs: Mapping[SourceKey, int], labels: Labels) -> t.Scen
     tiles = tuple(_tile(key, ssrcs, labels) for key in _ordered(want))
     if want.caption is None:
         return t.Scene(layout=_layout(want), tiles=tiles)
-    text = prompts.caption(want.caption) if tiles else prompts.still(want.caption)
-    return t.Scene(layout=_layout(want), tiles=tiles, text=text)
+    return t.Scene(layout=_layout(want), tiles=tiles, text=want.caption.below if tiles else want.caption.alone)
 
 
 def _tile(key: SourceKey, ssrcs: Mapping[SourceKey, int], labels: Labels) -> t.Tile:

@@ -6,7 +6,7 @@ whoever waits is heard by nobody and hears nobody, whatever is planned for them.
 
 from dataclasses import dataclass
 
-from bridge.app.reception import Prompt
+from bridge.app.prompts import Caption
 from media.api import Feed
 
 
@@ -14,11 +14,13 @@ from media.api import Feed
 class Lobby:
     """One caller's, and what the engine was asked of it last; None where that is not known.
 
-    `number` is the engine's for this room; `has` says whether the leg is there, else it is where the others are.
+    `number` is the engine's for this room; `has` says whether the leg is there, else it is where the others are,
+    and is shown `idle` while there is nothing to be seen of them.
     """
 
     number: int
-    shown: Prompt
+    shown: Caption
+    idle: Caption
     has: bool | None = False
     open: bool | None = None
     feeds: tuple[Feed, ...] | None = None
@@ -32,6 +34,5 @@ class Lobby:
 class Told:
     """What somebody who is in is told just now: spoken until it is said, and on the picture for a while."""
 
-    prompt: Prompt
     spoken: bool = True
-    shown: bool = True
+    shown: Caption | None = None

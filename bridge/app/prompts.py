@@ -5,12 +5,11 @@ Nothing in here is about anybody: no name is ever spoken or written by it.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 from bridge.app.reception import Prompt
 
-Language = Literal["nb", "en"]
-LANGUAGES: Final[tuple[Language, ...]] = ("nb", "en")
+LANGUAGES: Final = ("nb", "en")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +49,10 @@ _NB: Final[Mapping[Prompt, Text]] = {
         "Du er i venterommet. Bli på linjen, så slippes du inn.", "Du er i venterommet", "Vent, så slippes du inn"
     ),
     Prompt.ADMITTED: Text("Nå slippes du inn.", "Nå slippes du inn"),
+    Prompt.CALLED_IN: Text(
+        "Dette er en videosamtale. Du er med nå, og de andre hører deg.", "Du er med nå", "De andre hører deg"
+    ),
+    Prompt.IDLE: Text("Du er inne i samtalen.", "Du er inne", "Ingen andre viser bilde nå"),
     Prompt.WAITING_AGAIN: Text(
         "Du er tilbake i venterommet. Bli på linjen.", "Tilbake i venterommet", "Vent, så slippes du inn"
     ),
@@ -88,6 +91,10 @@ _EN: Final[Mapping[Prompt, Text]] = {
         "Please hold",
     ),
     Prompt.ADMITTED: Text("You are being let in.", "You are being let in"),
+    Prompt.CALLED_IN: Text(
+        "This is a video call. You are in it now, and the others hear you.", "You are in", "The others hear you"
+    ),
+    Prompt.IDLE: Text("You are in the meeting.", "You are in", "Nobody else shows a picture"),
     Prompt.WAITING_AGAIN: Text(
         "You are back in the waiting room. Please hold.", "Back in the waiting room", "Please hold"
     ),
@@ -100,18 +107,26 @@ _EN: Final[Mapping[Prompt, Text]] = {
     Prompt.UNLOCKED: Text("The room is open.", "The room is open"),
     Prompt.NOT_DONE: Text("That did not work. Please try again.", "That did not work", "Please try again"),
 }
-TEXTS: Final[Mapping[Language, Mapping[Prompt, Text]]] = {"nb": _NB, "en": _EN}
+TEXTS: Final[Mapping[str, Mapping[Prompt, Text]]] = {"nb": _NB, "en": _EN}
 
 
-def still(prompt: Prompt, languages: Sequence[Language] = LANGUAGES) -> tuple[str, ...]:
-    """Lines of a picture that shows nothing else: the first is a heading, an empty one keeps languages apart."""
+@dataclass(frozen=True, slots=True)
+class Caption:
+    """What is written: `alone` on a picture of its own, `below` in a line under the pictures of others."""
+
+    alone: tuple[str, ...]
+    below: tuple[str, ...]
+
+
+def spoken(prompt: Prompt, languages: Sequence[str] = LANGUAGES) -> dict[str, str]:
+    """What is said, by language."""
+    return {language: TEXTS[language][prompt].spoken for language in languages}
+
+
+def written(prompt: Prompt, languages: Sequence[str] = LANGUAGES) -> Caption:
+    """What is to be read; alone, the first line is a heading, and an empty one keeps languages apart."""
     lines: list[str] = []
-    for language in languages:
-        text = TEXTS[language][prompt]
+    texts = [TEXTS[language][prompt] for language in languages]
+    for text in texts:
         lines += [""] * bool(lines) + [line for line in (text.heading, text.below) if line]
-    return tuple(lines)
-
-
-def caption(prompt: Prompt, languages: Sequence[Language] = LANGUAGES) -> tuple[str, ...]:
-    """One line below the pictures of others."""
-    return (" / ".join(TEXTS[language][prompt].heading for language in languages),)
+    return Caption(tuple(lines), (" / ".join(text.heading for text in texts),))

@@ -33,6 +33,8 @@ class Prompt(StrEnum):
     WAITING = "waiting"
     STILL_WAITING = "still_waiting"
     ADMITTED = "admitted"
+    CALLED_IN = "called_in"
+    """Admitted by having taken a call of the host's."""
     WAITING_AGAIN = "waiting_again"
     REFUSED = "refused"
     REMOVED = "removed"
@@ -42,6 +44,8 @@ class Prompt(StrEnum):
     LOCKED = "locked"
     UNLOCKED = "unlocked"
     NOT_DONE = "not_done"
+    IDLE = "idle"
+    """Is in, and there is nothing to be seen of others; only ever written."""
 
 
 @dataclass(frozen=True, slots=True)

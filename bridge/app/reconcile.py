@@ -205,6 +205,7 @@ def _present(live: LiveRoom, legs: Legs, may: frozenset[ParticipantId]) -> Itera
             continue
         described = legs.description(media.leg)
         lines, told = live.viewports.get(owner, {}), live.told.get(media.leg)
+        lobby = live.lobbies.get(media.leg)
         yield Present(
             leg=media.leg,
             sources=described.sources,
@@ -218,7 +219,8 @@ def _present(live: LiveRoom, legs: Legs, may: frozenset[ParticipantId]) -> Itera
             composed=person.line is not Line.BROWSER,
             camera=person.camera,
             spoken_to=told is not None and told.spoken,
-            caption=told.prompt if told is not None and told.shown else None,
+            caption=None if told is None else told.shown,
+            idle=None if lobby is None else lobby.idle,
         )
 
 

@@ -1,11 +1,11 @@
-"""The recordings of all prompts, made once after the start and shared by everybody who is told something."""
+"""All prompts, spoken and written, made once after the start and shared by everybody who is told something."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Final
 
 import structlog
 
-from bridge.app.prompts import LANGUAGES, TEXTS
+from bridge.app.prompts import LANGUAGES, Caption, spoken, written
 from bridge.app.reception import Prompt
 from transcode.errors import NoSpeech
 from transcode.speech import PROGRAM, Recording, chime, speak
@@ -16,7 +16,8 @@ LOG: Final = structlog.get_logger("bridge.recordings")
 class Recordings:
     """One for each prompt, in all languages after each other; until it is made, or if it cannot be, a chime."""
 
-    def __init__(self, program: str = PROGRAM) -> None:
+    def __init__(self, languages: Sequence[str] = LANGUAGES, program: str = PROGRAM) -> None:
+        self._languages = languages
         self._program = program
         self._chime = chime()
         self._made: dict[Prompt, Recording] = {}
@@ -25,16 +26,14 @@ class Recordings:
         """Give what is to be heard."""
         return self._made.get(prompt, self._chime)
 
-    @property
-    def made(self) -> Mapping[Prompt, Recording]:
-        """What is spoken."""
-        return self._made
+    def written(self, prompt: Prompt) -> Caption:
+        """Give what is to be read."""
+        return written(prompt, self._languages)
 
     async def make(self) -> None:
         """Make all, those first that come first in a call. Tells an operator if nothing can be spoken."""
         try:
             for prompt in Prompt:
-                texts: dict[str, str] = {language: TEXTS[language][prompt].spoken for language in LANGUAGES}
-                self._made[prompt] = await speak(texts, self._program)
+                self._made[prompt] = await speak(spoken(prompt, self._languages), self._program)
         except NoSpeech as error:
             LOG.warning("nothing_is_spoken", program=self._program, error=error.code)

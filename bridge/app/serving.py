@@ -30,7 +30,7 @@ from bridge.app.planner import (
     people_slots,
     plan,
 )
-from bridge.app.reception import Prompt
+from bridge.app.prompts import Caption
 from media.description import CAMERA, CONTENT, DECODE_CONSTRAINED, MIC, Format, Kind, Slot, Source
 
 VOICES: Final = {"opus": 48_000, "g722": 8_000, "pcma": 8_000, "pcmu": 8_000}
@@ -83,7 +83,7 @@ class Means:
 class Want:
     """Something to be made, the same for all who want it. `form` is without a payload type.
 
-    `large` is who is shown largest, of a composed picture, and `caption` names what is written on it. A mix `to`
+    `large` is who is shown largest, of a composed picture, and `caption` is written on it. A mix `to`
     one leg is nobody else's, since something is said in it.
     """
 
@@ -92,7 +92,7 @@ class Want:
     form: Format
     large: SourceKey | None = None
     to: int | None = None
-    caption: Prompt | None = None
+    caption: Caption | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,15 +160,16 @@ class _Room:
                 continue
             place = (receiver.leg, places[0])
             keys = [key for number in numbers for key in _readable(others, number)][:MOST_TOGETHER]
-            told = receiver.spoken_to if kind == "audio" else receiver.caption is not None
-            if told and (served := self._told(receiver, place, tuple(keys), filled.get(place))):
+            caption = receiver.caption if keys or place in filled else receiver.caption or receiver.idle
+            told = receiver.spoken_to if kind == "audio" else caption is not None
+            if told and (served := self._told(place, tuple(keys), filled.get(place), caption)):
                 found[place] = served
             elif len(keys) > 1:
                 found |= self._joined(place, tuple(keys), filled.get(place))
         return found
 
     def _told(
-        self, receiver: Present, place: Place, keys: tuple[SourceKey, ...], speaker: SourceKey | None
+        self, place: Place, keys: tuple[SourceKey, ...], speaker: SourceKey | None, caption: Caption | None
     ) -> Served | None:
         """Let somebody be told something over what they hear, or on what they see, be it nothing."""
         slot = self._slot(place)
@@ -179,8 +180,8 @@ class _Room:
         together = self._together(slot.kind, keys, form, speaker)
         want = replace(
             together,
-            to=receiver.leg if slot.kind == "audio" else None,
-            caption=receiver.caption if slot.kind == "video" else None,
+            to=place[0] if slot.kind == "audio" else None,
+            caption=caption if slot.kind == "video" else None,
         )
         return Served(want.how, Why.TOLD, meanwhile, want)
 

@@ -37,6 +37,10 @@ class Phone:
         raise AssertionError(description)
 
 
+def _nothing() -> None:
+    pass
+
+
 @dataclass
 class MediaModel:
     """Real legs, by a browser's offer: what a room system's is made of does not matter here."""
@@ -47,6 +51,8 @@ class MediaModel:
     refusing: bool = False
     says: bool = True
     """Whether what is to be said has been said at once."""
+    then: Callable[[], None] = _nothing
+    """What was to be called when the last prompt was said."""
     answers: list[str] = field(default_factory=list)
     wanted: list[int] = field(default_factory=list)
 
@@ -82,8 +88,9 @@ class MediaModel:
         assert leg in self.rig.engine.legs
         assert self.rig.service.rooms == [] or live in self.rig.service.rooms or live.room.ended
         self.said.append((leg, prompt))
-        if then is not None and self.says:
-            then()
+        self.then = then or _nothing
+        if self.says:
+            self.then()
 
 
 class House:

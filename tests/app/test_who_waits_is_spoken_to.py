@@ -179,8 +179,12 @@ class House:
         return found - {leg}
 
     def check(self) -> None:
-        """Nobody who is not in reaches anybody or is reached by anybody."""
+        """Nobody who is not in reaches anybody, is reached by anybody, or is in a room with anybody."""
         for leg in self.people:
+            known = self.engine.legs[leg]
+            if leg not in self.inside and known.gate:
+                together = {other for other in self.people if self.engine.legs[other].room == known.room}
+                assert (together, known.room == ROOM) == ({leg}, False), "the gate of who is not in is open"
             others = self.reaching(leg) & self.people.keys()
             assert leg in self.inside or not others, "who is not in hears or sees somebody"
             assert others <= self.inside, "who is not in is heard or seen"
@@ -233,11 +237,11 @@ async def test_a_caller_is_told_on_the_way_in_and_on_the_way_out() -> None:
         home.announcer.say(home.live, leg, Prompt.ENTER_PIN)
     await home.settle()
     assert [home.hears(leg) for leg in (2, 3)] == [[Prompt.ENTER_PIN]] * 2
-    assert home.sees(2) == t.Scene(text=prompts.still(Prompt.ENTER_PIN))
+    assert home.sees(2) == t.Scene(text=prompts.written(Prompt.ENTER_PIN).alone)
     home.put(2, Place.WAITING)
     home.announcer.say(home.live, 2, Prompt.WAITING)
     assert home.hears(2)[-1] is Prompt.WAITING
-    assert home.sees(2) == t.Scene(text=prompts.still(Prompt.WAITING))
+    assert home.sees(2) == t.Scene(text=prompts.written(Prompt.WAITING).alone)
     home.put(2, Place.ADMITTED)
     home.announcer.say(home.live, 2, Prompt.ADMITTED)
     await home.settle()
@@ -250,7 +254,7 @@ async def test_a_caller_is_told_on_the_way_in_and_on_the_way_out() -> None:
     home.announcer.say(home.live, 2, Prompt.REMOVED, lambda: done.append(2))
     await home.settle()
     assert home.hears(2) == [Prompt.REMOVED]
-    assert home.sees(2) == t.Scene(text=prompts.still(Prompt.REMOVED))
+    assert home.sees(2) == t.Scene(text=prompts.written(Prompt.REMOVED).alone)
     assert done == []
     home.said()
     assert done == [2]
@@ -265,7 +269,7 @@ async def test_a_host_reads_and_hears_what_came_of_keys() -> None:
     assert home.hears(2) == [Prompt.LOCKED]
     scene = home.sees(2)
     assert scene is not None
-    assert (len(scene.tiles), scene.text) == (1, prompts.caption(Prompt.LOCKED))
+    assert (len(scene.tiles), scene.text) == (1, prompts.written(Prompt.LOCKED).below)
     home.said()
     assert home.sees(2) == scene
     await home.settle(round(SHOWN_S) + 1)
@@ -276,7 +280,7 @@ async def test_a_host_reads_and_hears_what_came_of_keys() -> None:
     home.put(1, Place.WAITING)
     home.announcer.say(home.live, 2, Prompt.NOBODY_WAITS)
     await home.settle()
-    assert home.sees(2) == t.Scene(text=prompts.still(Prompt.NOBODY_WAITS))
+    assert home.sees(2) == t.Scene(text=prompts.written(Prompt.NOBODY_WAITS).alone)
 
 
 async def test_where_no_worker_is_free_calls_go_on_all_the_same() -> None:
@@ -317,7 +321,7 @@ ACTS = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(ACTS, max_size=30))
 @pytest.mark.asyncio
 async def test_nobody_who_is_not_in_is_ever_with_anybody(acts: list[tuple[object, ...]]) -> None:
