@@ -180,7 +180,17 @@ class Panic(_Command, frozen=True, kw_only=True):
 
 
 Command = (
-    AddLeg | SetKeys | SendDtls | SetGate | SetFeeds | SetMuted | MoveLeg | RestartIce | RemoveLeg | Panic | LineCommand
+    AddLeg
+    | SetKeys
+    | SendDtls
+    | SetGate
+    | SetFeeds
+    | SetMuted
+    | MoveLeg
+    | RestartIce
+    | RemoveLeg
+    | Panic
+    | LineCommand
 )
 
 

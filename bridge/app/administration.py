@@ -49,6 +49,7 @@ class RoomAdministration:
             name=Pii(request.name),
             max_participants=request.max_participants,
             number=None if self._pins is None else await self._new_number(),
+            plain_calls=request.plain_calls,
         )
         return _info(await self._service.create(command))
 
@@ -126,5 +127,6 @@ def _info(room: Room) -> m.RoomInfo:
         ended=room.ended,
         max_participants=room.max_participants,
         number=room.number,
+        plain_calls=room.plain_calls,
         **telling.counts(room),
     )

@@ -24,12 +24,14 @@ class CallLegs:
         self._clock = clock
         self._voice = voice
 
-    def describe(self, leg: int | None, room: int, offer: str | None, seen_at: str) -> tuple[int, str]:
+    def describe(
+        self, leg: int | None, room: int, offer: str | None, seen_at: str, *, plain: bool
+    ) -> tuple[int, str]:
         """Answer an offer on a leg or on a new one. Raises MediaRefused, EngineError."""
         if offer is None:
-            return self._calls.offer(leg, room)
+            return self._calls.offer(leg, room, plain=plain)
         try:
-            return self._calls.describe(leg, room, offer, seen_at, self._clock.monotonic())
+            return self._calls.describe(leg, room, offer, seen_at, self._clock.monotonic(), plain=plain)
         except SdpError as error:
             raise MediaRefused(error.message) from error
 

@@ -9,14 +9,16 @@ from bridge.app.host_keys import Act, HostKeys
 from bridge.app.ids import new_connection, new_id
 from bridge.app.live import LiveRoom, MediaLeg, Seated
 from bridge.app.ports import Pins
+from bridge.app.presenting import Presenting
 from bridge.app.reception import GiveUp, Prompt, Reception, Say, Step, Try
 from bridge.app.service import RoomService
 from bridge.rooms import commands as c
 from bridge.rooms import events as ev
 from bridge.rooms.model import ByParticipant, Line, ParticipantId, PinDigest, Place, ResumeHash
+from media.description import CONTENT
 from signalling import messages as m
 from signalling.errors import Code, Rejected
-from signalling.gateways.interface import Call, Caller, Ending, MediaRefused
+from signalling.gateways.interface import Call, Caller, Ending, Floor, MediaRefused
 
 RETRY_S: Final = 8.0
 # So long is listened to why a call ends, at the most, before it does.
@@ -48,7 +50,9 @@ _FAREWELLS: Final = {
 class CallMedia(Protocol):
     """Legs of calls, and what is said on them."""
 
-    def describe(self, leg: int | None, room: int, offer: str | None, seen_at: str) -> tuple[int, str]:
+    def describe(
+        self, leg: int | None, room: int, offer: str | None, seen_at: str, *, plain: bool
+    ) -> tuple[int, str]:
         """Answer an offer, or make one, on a leg or on a new one with its gate closed. Raises MediaRefused.
 
         `seen_at` is the address from which the caller's signalling comes.
@@ -117,6 +121,7 @@ class Visitor:
         self._place: m.Place | None = None
         self._reception = Reception()
         self._keys = HostKeys()
+        self._presenting = Presenting(self._tell_floor, self._share, desk.later)
         self._parting = False
         self._held = object()
         self._over = False
@@ -132,7 +137,9 @@ class Visitor:
         """Settle media, on the leg that there is or on a first one. Raises MediaRefused."""
         if self._over:
             raise MediaRefused("the call is over")
-        leg, description = self._desk.media.describe(self.leg, self._room, offer, self._caller.source)
+        leg, description = self._desk.media.describe(
+            self.leg, self._room, offer, self._caller.source, plain=self.live.room.plain_calls
+        )
         self._use(leg)
         return description
 
@@ -181,6 +188,11 @@ class Visitor:
         if self.leg is not None and not self._over:
             self._desk.media.want_key_frame(self.leg)
 
+    def wants_floor(self, *, wanted: bool) -> None:
+        """Share content, or no more; the room's rules are those for pages."""
+        if not self._over:
+            self._presenting.wants(wanted=wanted)
+
     def ended(self, *, lost: bool) -> None:
         """Leave the room, or be away from it."""
         if self._finish() and self._who is not None:
@@ -192,6 +204,7 @@ class Visitor:
         """Tell the caller what has changed for them; a call has no page for the rest."""
         if not isinstance(message, m.Roster) or self._over:
             return
+        self._presenting.hears(message)
         place = next((person.place for person in message.people if person.you), None)
         if place is not None and place is not self._place:
             again = self._place is m.Place.ADMITTED
@@ -345,6 +358,25 @@ class Visitor:
             self._desk.count(error.code.value)
             said = Prompt.NOT_DONE
         self._say(said)
+
+    # As one who shows content.
+
+    def _tell_floor(self, floor: Floor) -> None:
+        if not self._over:
+            self._call.floor(floor)
+
+    async def _share(self, *, on: bool) -> None:
+        """Share, or share no more, as far as the room allows it; not without a line for content."""
+        if self._who is None or self._over or (on and not self._has_content()):
+            return
+        try:
+            await self._desk.service.act(self.live, c.Sharing(by=ByParticipant(self._who), on=on))
+        except Rejected as error:
+            self._desk.count(error.code.value)
+
+    def _has_content(self) -> bool:
+        leg = None if self.leg is None else self._desk.service.outside.legs.description(self.leg)
+        return leg is not None and any(source.source == CONTENT for source in leg.sources)
 
     # Going.
 

@@ -27,13 +27,17 @@ DEFAULT_MAX_PARTICIPANTS = 9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateRoom:
-    """Open a room; `max_participants` counts the admitted. Without a `number` nobody can call it."""
+    """Open a room; `max_participants` counts the admitted. Without a `number` nobody can call it.
+
+    With `plain_calls` callers may come whose media nothing encrypts, where the bridge takes such at all.
+    """
 
     by: Actor
     room: RoomId
     name: Pii
     max_participants: int = DEFAULT_MAX_PARTICIPANTS
     number: RoomNumber | None = None
+    plain_calls: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -57,6 +57,7 @@ def _create(room: Room | None, command: c.CreateRoom, now: datetime) -> ev.Outco
             name=command.name,
             max_participants=command.max_participants,
             number=command.number,
+            plain_calls=command.plain_calls,
         )
     ]
 

@@ -39,6 +39,7 @@ class RoomCreated(_Event, frozen=True, kw_only=True):
     name: Pii
     max_participants: int
     number: RoomNumber | None = None
+    plain_calls: bool = False
 
 
 class Invited(_Event, frozen=True, kw_only=True):

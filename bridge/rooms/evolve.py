@@ -43,6 +43,7 @@ def _created(event: ev.RoomCreated) -> Room:
         max_participants=event.max_participants,
         revision=1,
         number=event.number,
+        plain_calls=event.plain_calls,
     )
 
 

@@ -165,7 +165,8 @@ class Participant:
 class Room:
     """A consultation room. `revision` counts the events that made it; the first one is 1.
 
-    `host` keeps the role while disconnected and is None when nobody has it. The mappings are in order of
+    `host` keeps the role while disconnected and is None when nobody has it; `plain_calls` lets callers come whose
+    media nothing encrypts. The mappings are in order of
     first appearance and are never changed in place.
     """
 
@@ -175,6 +176,7 @@ class Room:
     max_participants: int
     revision: int
     number: RoomNumber | None = None
+    plain_calls: bool = False
     locked: bool = False
     ended_at: datetime | None = None
     host: ParticipantId | None = None

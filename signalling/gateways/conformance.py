@@ -18,7 +18,7 @@ from typing import Final, Protocol
 
 import pytest
 
-from signalling.gateways.interface import Call, Caller, Ending, Gateway, MediaRefused, TurnedAway
+from signalling.gateways.interface import Call, Caller, Ending, Floor, Gateway, MediaRefused, TurnedAway
 
 NUMBER: Final = "47110815"
 OURS: Final = (
@@ -77,6 +77,7 @@ class VisitDouble:
     caller: Caller | None = None
     told: list[str] = field(default_factory=list)
     refuses: bool = False
+    ours: str = OURS
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def _note(self, what: str) -> None:
@@ -89,7 +90,7 @@ class VisitDouble:
         if self.refuses:
             raise MediaRefused("this double takes no media")
         self._note("asked" if offer is None else "offered")
-        return OURS
+        return self.ours
 
     def answered(self, description: str) -> None:
         """Write it down."""
@@ -116,6 +117,10 @@ class VisitDouble:
         """Write it down."""
         self._note("key frame")
 
+    def wants_floor(self, *, wanted: bool) -> None:
+        """Write it down."""
+        self._note("wants the floor" if wanted else "wants no floor")
+
     def ended(self, *, lost: bool) -> None:
         """Write it down."""
         self._note("lost" if lost else "ended")
@@ -136,6 +141,7 @@ class HostDouble:
     errors: list[Exception] = field(default_factory=list)
     counts: list[str] = field(default_factory=list)
     refuses_media: bool = False
+    ours: str = OURS
     fails: bool = False
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
     slow: asyncio.Event | None = None
@@ -149,7 +155,7 @@ class HostDouble:
             raise RuntimeError("this double fails")
         if caller.number != NUMBER:
             raise TurnedAway(Ending.NO_ROOM)
-        visit = VisitDouble(caller, refuses=self.refuses_media)
+        visit = VisitDouble(caller, refuses=self.refuses_media, ours=self.ours)
         self.visits.append((visit, call))
         self.arrived.set()
         return visit
@@ -223,6 +229,7 @@ class Conformance:
         ours.hang_up(Ending.REMOVED)
         ours.want_key_frame()
         ours.offer(OURS)
+        ours.floor(Floor.TAKEN)
         assert not {"ended", "lost"} & set(visit.told)
         assert running.health().calls == 0
 

@@ -51,6 +51,14 @@ class Ending(StrEnum):
     FAILED = "failed"
 
 
+class Floor(StrEnum):
+    """Who shows content in the room, as one call is told: one at a time does."""
+
+    FREE = "free"
+    YOURS = "yours"
+    TAKEN = "taken"
+
+
 class GatewayError(Exception):
     """Base of what the two sides raise on purpose. `code` is a stable word; the text holds nothing of a caller."""
 
@@ -105,6 +113,9 @@ class Call(Protocol):
     def offer(self, description: str) -> None:
         """Offer other media. `Visit.answered` or `Visit.declined` follows."""
 
+    def floor(self, floor: Floor) -> None:
+        """Tell the peer who shows content from now on; also the answer to `Visit.wants_floor`."""
+
 
 class Visit(Protocol):
     """One call, seen from its gateway."""
@@ -132,6 +143,9 @@ class Visit(Protocol):
 
     def wants_key_frame(self) -> None:
         """Pass a wish for a key frame on that did not come by RTCP."""
+
+    def wants_floor(self, *, wanted: bool) -> None:
+        """Take note that the peer wants to show content, or no more. To a wish `Call.floor` follows."""
 
     def ended(self, *, lost: bool) -> None:
         """Take note that the peer hung up, or that it was lost. Called once at most, and the last."""

@@ -10,7 +10,7 @@ from bridge.app.visitor import CallerPolicy, Visitor
 from bridge.rooms.model import RoomId
 from media.sdp import OfferRoles
 from signalling import messages as m
-from signalling.gateways.interface import Caller, Ending, MediaRefused
+from signalling.gateways.interface import Caller, Ending, Floor, MediaRefused
 from signalling.gateways.interface import Line as CallerLine
 from tests.app.fakes import Pins
 from tests.app.rig import Page, Rig, offer_of
@@ -22,6 +22,7 @@ class Phone:
 
     hung_up: Ending | None = None
     key_frames: int = 0
+    floors: list[Floor] = field(default_factory=list)
 
     def hang_up(self, why: Ending) -> None:
         """Remember why."""
@@ -31,6 +32,10 @@ class Phone:
     def want_key_frame(self) -> None:
         """Count it."""
         self.key_frames += 1
+
+    def floor(self, floor: Floor) -> None:
+        """Remember it."""
+        self.floors.append(floor)
 
     def offer(self, description: str) -> None:
         """Nobody does yet."""
@@ -53,18 +58,25 @@ class MediaModel:
     """Whether what is to be said has been said at once."""
     then: Callable[[], None] = _nothing
     """What was to be called when the last prompt was said."""
+    content: str | None = None
+    """On which line of the offer callers send content."""
     answers: list[str] = field(default_factory=list)
     wanted: list[int] = field(default_factory=list)
+    plain: bool | None = None
+    """Whether the room takes what nothing encrypts."""
 
-    def describe(self, leg: int | None, room: int, offer: str | None, seen_at: str) -> tuple[int, str]:
+    def describe(
+        self, leg: int | None, room: int, offer: str | None, seen_at: str, *, plain: bool
+    ) -> tuple[int, str]:
         """Answer with a leg of the rig's."""
         assert seen_at
+        self.plain = plain
         if self.refusing:
             raise MediaRefused("not this")
         if leg is not None:
             return leg, "the same"
         now = self.rig.clock.monotonic()
-        roles = OfferRoles(mic="0", camera="1", content=None)
+        roles = OfferRoles(mic="0", camera="1", content=self.content)
         offer = offer or offer_of(900 + len(self.rig.engine.legs))
         leg, answer = self.rig.legs.open(room, offer, roles, content_slots=1, now=now)
         return leg, answer.sdp

@@ -1,5 +1,7 @@
 """Callers come to the desk of a room, wait like everyone, and go: through the real door, rooms and legs."""
 
+from dataclasses import replace
+
 import pytest
 
 from bridge.app.callers import AT_THE_DESK, CALLS_OF_A_SOURCE, WRONG_PINS_OF_A_SOURCE, CallerDoor
@@ -268,6 +270,16 @@ async def press(home: House, visit: Visitor, keys: str) -> None:
     for key in keys:
         visit.pressed(key)
     await home.rig.pass_time(0)
+
+
+@pytest.mark.parametrize("plain", [True, False])
+async def test_the_room_says_whether_media_may_be_open(plain: bool) -> None:  # noqa: FBT001 - a parameter
+    """For every offer anew."""
+    home = await house()
+    visit = await home.come()
+    visit.live.room = replace(visit.live.room, plain_calls=plain)
+    visit.describe("other")
+    assert home.media.plain is plain
 
 
 async def test_media_that_cannot_be_used_are_said_to_be() -> None:

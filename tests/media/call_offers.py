@@ -40,7 +40,7 @@ def room_system() -> str:
         "a=fmtp:99 packetization-mode=1;profile-level-id=640016\r\na=rtcp-fb:* nack pli\r\na=rtcp-fb:* ccm fir\r\n"
         f"a=rtcp-fb:* ccm tmmbr\r\na=content:main\r\na=label:11\r\n{crypto}a=sendrecv\r\n"
         "m=application 5070 UDP/BFCP *\r\na=floorctrl:c-s\r\na=setup:actpass\r\n"
-        "m=video 2330 RTP/AVP 97\r\na=rtpmap:97 H264/90000\r\na=content:slides\r\na=sendrecv\r\n"
+        f"m=video 2330 RTP/AVP 97\r\na=rtpmap:97 H264/90000\r\na=content:slides\r\n{crypto}a=sendrecv\r\n"
         "m=application 2332 RTP/AVP 107\r\na=rtpmap:107 H224/4800\r\n"
         "m=image 2334 udptl t38\r\n"
     )

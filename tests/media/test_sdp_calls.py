@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from media.description import CAMERA, MIC, IceParams
+from media.description import CAMERA, CONTENT, MIC, IceParams
 from media.lines import Feedback, Plain, Remote
 from media.sdp.calls import CallPolicy, LineAgreement, LocalLine, Written, agree_lines, answer, offer, read
 from media.sdp.calls.agreement import ByDtls
@@ -117,13 +117,13 @@ def test_who_names_its_addresses_later_may_check_too() -> None:
 
 
 def test_a_room_system_gets_an_answer_for_every_line() -> None:
-    """What is not used has port 0, in its place; of two video lines the main one is taken."""
+    """What is not used has port 0, in its place; BFCP is another's business."""
     lines = answered(room_system())
     assert [line.split()[:2] for line in lines] == [
         ["audio", "42000"],
         ["video", "42002"],
         ["application", "0"],
-        ["video", "0"],
+        ["video", "42006"],
         ["application", "0"],
         ["image", "0"],
     ]
@@ -131,7 +131,10 @@ def test_a_room_system_gets_an_answer_for_every_line() -> None:
     assert "a=rtcp:42001" in lines[0]
     assert "a=rtcp-fb:* ccm tmmbr" in lines[1]
     assert "a=rtcp-fb:97 ccm fir" in lines[1]
-    _, pictures = taken(room_system())
+    assert "a=content:slides\r\na=label:3\r\na=sendrecv" in lines[3]
+    assert "a=content" not in lines[1]
+    _, pictures, content = taken(room_system())
+    assert (content.source, content.number, content.remote.rtp) == (CONTENT, 3, "192.0.2.10:2330")
     assert [(item.format.packetization_mode, item.format.profile) for item in pictures.agreed] == [
         (1, 0x428016),
         (0, 0x420016),
@@ -144,7 +147,7 @@ def test_a_room_system_gets_an_answer_for_every_line() -> None:
 
 def test_the_strongest_usable_key_is_taken() -> None:
     """Not one with an identifier in each packet, nor one that leaves RTCP open; best effort counts at its best."""
-    sound, _ = taken(room_system())
+    sound, *_ = taken(room_system())
     assert sound.protection == Crypto(4, "AEAD_AES_128_GCM", bytes(range(1, 29)))
     assert "a=crypto:4 AEAD_AES_128_GCM inline:" in answered(room_system())[0]
 
@@ -219,9 +222,16 @@ def test_of_an_answer_the_codec_is_taken_that_its_peer_sends() -> None:
 
 def test_an_offer_of_ours_names_what_can_be_spoken() -> None:
     """And nothing else."""
-    ours = offer((42_000, 42_002), ((), ()), WRITTEN, CONVERTING.capabilities, best_effort=True)
+    ports, keys = (42_000, 42_002, 42_004), ((), (), ())
+    ours = offer(ports, keys, WRITTEN, CONVERTING.capabilities, best_effort=True)
     assert "m=audio 42000 RTP/AVP 96 9 8 0 101\r\n" in ours
-    few = offer((42_000, 42_002), ((), ()), WRITTEN, CAPABLE, best_effort=True)
+    assert [line.split()[0:2] for line in ours.split("\r\nm=")[1:]] == [
+        ["audio", "42000"],
+        ["video", "42002"],
+        ["video", "42004"],
+    ]
+    assert ours.count("a=content:slides\r\na=label:3\r\n") == 1
+    few = offer(ports, keys, WRITTEN, CAPABLE, best_effort=True)
     assert "m=audio 42000 RTP/AVP 96 101\r\n" in few
     assert "PCMA" not in few
 

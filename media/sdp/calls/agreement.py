@@ -2,11 +2,12 @@
 
 import base64
 import binascii
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
-from media.description import CAMERA, MIC
+from media.description import CAMERA, CONTENT, MIC
 from media.lines import Feedback, Plain, Remote
 from media.sdp.calls.crypto import Crypto, best
 from media.sdp.calls.reader import CallLine, CallOffer
@@ -84,7 +85,7 @@ class LineAgreement:
 def agree_lines(
     offer: CallOffer, policy: CallPolicy, seen_at: str, *, is_answer: bool = False
 ) -> tuple[LineAgreement, ...]:
-    """Take what can be used: one m-line of sound, one of the main picture. Raises SdpError where there is none.
+    """Take what can be used: one m-line of sound, of the main picture, and of content. Raises SdpError for none.
 
     `seen_at` is the address from which the peer's signalling comes: where media are announced elsewhere, there may
     be a translator in between. Sound is taken in one codec, of an offer the one that we like best: its clock is
@@ -92,8 +93,9 @@ def agree_lines(
     section 6.1).
     """
     taken: dict[int, LineAgreement] = {}
+    shown = {label for line in offer.lines for label in line.floors}
     for number, line in enumerate(offer.lines):
-        source = _source(line)
+        source = _source(line, shown)
         if source is None or source in taken:
             continue
         agreement = _agree(number, line, source, policy, (seen_at, is_answer))
@@ -104,10 +106,12 @@ def agree_lines(
     return tuple(sorted(taken.values(), key=lambda one: one.number))
 
 
-def _source(line: CallLine) -> int | None:
-    if line.port == 0 or line.content in SLIDES:
+def _source(line: CallLine, shown: Collection[str]) -> int | None:
+    """What the peer sends on a line. Content says so (RFC 4796), or a floor names it (RFC 8856)."""
+    if line.port == 0:
         return None
-    return {"audio": MIC, "video": CAMERA}.get(line.kind)
+    is_content = line.content in SLIDES or (line.label in shown and line.content != "main")
+    return {"audio": MIC, "video": CONTENT if is_content else CAMERA}.get(line.kind)
 
 
 def _agree(

@@ -3,13 +3,17 @@
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
-from media.description import CAMERA, IceParams
+from media.description import CONTENT, IceParams
 from media.sdp.calls import ice
 from media.sdp.calls.agreement import TMMBR, ByDtls, LineAgreement
 from media.sdp.calls.crypto import Crypto
 from media.sdp.calls.reader import CallLine, CallOffer
 from media.sdp.writer import format_lines, payload_types
+
+SLIDES: Final = ("a=content:slides", "a=label:3")
+"""How content is told from the main picture (RFC 4796), and named where a floor is described (RFC 4574)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,7 @@ def _taken(agreement: LineAgreement, local: LocalLine, written: Written, max_bit
     line, protection = agreement.line, agreement.protection
     numbers = [str(pt) for item in agreement.agreed for pt in payload_types(item)]
     lines = [f"m={line.kind} {local.port} {line.profile} {' '.join(numbers)}"]
-    if agreement.source == CAMERA and max_bitrate is not None:
+    if line.kind == "video" and max_bitrate is not None:
         lines.append(f"b=TIAS:{max_bitrate}")
     if local.key is not None:
         lines.append(f"a=crypto:{local.key}")
@@ -74,6 +78,7 @@ def _taken(agreement: LineAgreement, local: LocalLine, written: Written, max_bit
         lines += ice.written(local.ice, written.version, (written.host, local.port), rtcp)
     elif agreement.mismatch:
         lines.append("a=ice-mismatch")
+    lines += SLIDES if agreement.source == CONTENT else ()
     lines.append(f"a={agreement.direction}")
     for item in agreement.agreed:
         # Feedback is repeated in profiles without it as well (RFC 4585 section 4.2): many peers offer and want it

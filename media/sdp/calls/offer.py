@@ -4,7 +4,7 @@ import ipaddress
 from collections.abc import Iterator
 from typing import Final
 
-from media.sdp.calls.answer import Written
+from media.sdp.calls.answer import SLIDES, Written
 from media.sdp.calls.crypto import Crypto
 from media.sdp.codecs import Capabilities
 
@@ -29,6 +29,10 @@ PICTURES: Final = (
 )
 
 
+LINES: Final = 3
+"""Those of an offer."""
+
+
 def offer(
     ports: tuple[int, ...],
     keys: tuple[tuple[Crypto, ...], ...],
@@ -37,7 +41,7 @@ def offer(
     *,
     best_effort: bool,
 ) -> str:
-    """Return an offer of sound and pictures; `ports` and `keys` are of one and the other.
+    """Return an offer of sound, pictures and content; `ports` and `keys` are of these, in order.
 
     With `best_effort` a peer may leave the keys unused and send in the clear.
     """
@@ -46,7 +50,7 @@ def offer(
     voices = [VOICES[codec] for codec in capabilities.audio]
     sound = ("audio", " ".join(number for number, *_ in voices), [line for _, *own in voices for line in own])
     max_bitrate = capabilities.camera_max_bitrate
-    media = (sound, ("video", "97 98 99", PICTURES))
+    media = (sound, ("video", "97 98 99", PICTURES), ("video", "97 98 99", (*SLIDES, *PICTURES)))
     for (kind, formats, attributes), port, own in zip(media, ports, keys, strict=True):
         lines.append(f"m={kind} {port} {'RTP/AVP' if best_effort else 'RTP/SAVP'} {formats}")
         if kind == "video" and max_bitrate is not None:

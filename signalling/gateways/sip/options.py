@@ -23,6 +23,8 @@ class Options:
     """The address by which peers reach `bind`."""
     port: int = 5060
     tls_port: int = 5061
+    floor_port: int = 0
+    """The UDP port for BFCP, by which room systems show content; 0 is any free one."""
     transports: tuple[Transport, ...] = ("UDP", "TCP")
     domains: tuple[str, ...] = ()
     identity: tuple[Path, Path] | None = None
@@ -45,6 +47,7 @@ def read(settings: Settings) -> Options:
         host=host,
         port=_number(left, "port", 5060, 65535),
         tls_port=_number(left, "tls_port", 5061, 65535),
+        floor_port=_number(left, "floor_port", 0, 65535),
         transports=_transports(left),
         domains=tuple(one.lower() for one in _texts(left, "domains", ())),
         identity=_identity(left),

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -9,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from signalling.gateways.bfcp.codec import Primitive, Status
 from signalling.gateways.conformance import NUMBER, Conformance, HostDouble, VisitDouble, serving
-from signalling.gateways.interface import Ending, GatewayError, Line, SettingsError
+from signalling.gateways.interface import Ending, Floor, GatewayError, Line, SettingsError
 from signalling.gateways.sip import events as e
 from signalling.gateways.sip.agent import UserAgent
 from signalling.gateways.sip.flows import Flow, Transport
@@ -20,10 +22,15 @@ from signalling.gateways.sip.options import Options, read
 from signalling.gateways.sip.outgoing import Invitation
 from signalling.gateways.sip.settings import Settings
 from signalling.gateways.sip.values import NameAddr, Uri
+from tests.gateways.bfcp.client import FLOOR, FloorClient
 from tests.gateways.sip import sipp
 
 HOST = "127.0.0.1"
 PATIENCE_S = 10.0
+CONTENT = (
+    "v=0\r\no=- 7 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=video {} RTP/AVP 97\r\n"
+    "m=video {} RTP/AVP 97\r\na=content:slides\r\na=label:3\r\nm=application {} UDP/BFCP *\r\n"
+)
 THEIRS = (
     b"v=0\r\no=- 7 %d IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 6000 RTP/AVP 0\r\na=%s\r\n"
 )
@@ -99,6 +106,7 @@ class SipPeer:
     host: HostDouble
     port: int = 0
     deaf: bool = False
+    answer: bytes = THEIRS % (1, b"sendrecv")
     calls: dict[e.CallId, Caller] = field(default_factory=dict)
     incoming: "asyncio.Queue[Caller]" = field(default_factory=asyncio.Queue)
 
@@ -113,7 +121,7 @@ class SipPeer:
             mine.do(lambda agent, call, now: agent.accept(call, THEIRS % (1, b"sendrecv"), now))
             self.incoming.put_nowait(mine)
         if isinstance(event, e.OfferReceived):
-            mine.do(lambda agent, call, now: agent.answer(call, THEIRS % (1, b"sendrecv"), now))
+            mine.do(lambda agent, call, now: agent.answer(call, self.answer, now))
         mine.told.append(event)
         mine.changed.set()
 
@@ -220,6 +228,36 @@ async def test_telephones_are_told_from_room_systems(user: str, sdp: bytes, line
         await visit.hears("ended")
 
 
+@pytest.mark.parametrize("offers", [True, False])
+async def test_a_room_system_asks_for_the_floor(*, offers: bool) -> None:
+    """By BFCP, which the gateway adds to what the bridge describes; it goes with the call."""
+    host = HostDouble(ours=CONTENT.format(42_000, 42_002, 0))
+    client = FloorClient()
+    sdp = CONTENT.format(6_000, 6_002, await client.open()).encode()
+    async with _house(host) as (gateway, peer):
+        peer.answer = sdp
+        call = await peer.call(NUMBER, sdp=sdp if offers else None)
+        visit, ours = await host.next()
+        described = await call.hears(e.Accepted if offers else e.OfferReceived)
+        if not offers:
+            await visit.hears("answered")
+        line = re.search(rb"m=application ([1-9][0-9]*) UDP/BFCP .*a=confid:([0-9]+)", described.sdp, re.DOTALL)
+        assert line is not None
+        client.begin(int(line[1]), int(line[2]), 1)
+        client.ask(Primitive.FLOOR_REQUEST, *FLOOR)
+        await visit.hears("wants the floor")
+        ours.floor(Floor.YOURS)
+        await client.comes_to(Status.GRANTED)
+        ours.floor(Floor.TAKEN)
+        await client.comes_to(Status.REVOKED)
+        await client.until(lambda: client.taken)
+        await call.hang_up()
+        await visit.hears("ended")
+        ours.floor(Floor.FREE)
+        assert len(gateway._floors) == 0
+    client.close()
+
+
 async def test_scanners_hear_nothing_and_trunks_hear_that_we_are_there() -> None:
     """What is no number and no address of ours is dropped; OPTIONS without a user is a trunk's ping."""
     host = HostDouble()
@@ -305,6 +343,7 @@ async def test_twenty_calls_a_second_by_sipp_leave_nothing(tmp_path: Path) -> No
         outcome = await sipp.run(tmp_path, gateway.ports["UDP"], *flow, options=("-m", "40", "-r", "20"))
         assert outcome.code == 0, outcome.output
         assert len(host.visits) == 40
+        assert len(gateway._floors) == 0
         for visit, _ in host.visits:
             await visit.hears("ended")
         assert gateway.health().calls == 0
@@ -320,6 +359,7 @@ def test_settings_are_checked() -> None:
         ({"port": "5060"}, "port"),
         ({"port": True}, "port"),
         ({"port": 70000}, "port"),
+        ({"floor_port": 65536}, "floor_port"),
         ({"host": "example.org"}, "host"),
         ({"domains": "example.org"}, "domains"),
         ({"transports": ["quic"]}, "transports"),

@@ -4,13 +4,15 @@ import asyncio
 import random
 import re
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from typing import Final
 
+from signalling.gateways.bfcp.io import FloorLine, FloorPort
 from signalling.gateways.interface import (
     Caller,
     Ending,
+    Floor,
     GatewayError,
     Health,
     Host,
@@ -59,13 +61,15 @@ class SipCall:
         self.over = False
         self.early: bytes | None = None
         self.call = call
+        self.content: FloorLine | None = None
+        """The floor of what is shown; a call that is over has none."""
         self._gateway = gateway
 
     def hang_up(self, why: Ending) -> None:
         """End or turn down."""
         if self.over:
             return
-        self.over = True
+        self.end()
         call = self.call
         if call is None:
             return
@@ -85,7 +89,33 @@ class SipCall:
         """By UPDATE where the peer knows that, else by INVITE."""
         call = self.call
         if not self.over and call is not None:
-            self._gateway.command(lambda agent, now: agent.update(call, description.encode(), now))
+            described = self.describe(description)
+            self._gateway.command(lambda agent, now: agent.update(call, described, now))
+
+    def floor(self, floor: Floor) -> None:
+        """By BFCP, to a peer that has that."""
+        if self.content is not None:
+            self.content.tell(floor)
+
+    # For its gateway.
+
+    def end(self) -> None:
+        """Be over."""
+        self.over = True
+        if self.content is not None:
+            self.content.close()
+            self.content = None
+
+    def describe(self, ours: str, offer: str | None = None) -> bytes:
+        """Our description, offer or answer, with the gateway's own line in it."""
+        if self.content is not None:
+            ours = self.content.offer(ours) if offer is None else self.content.answer(offer, ours)
+        return ours.encode()
+
+    def answered(self, theirs: str) -> None:
+        """Take the peer's answer."""
+        if self.content is not None:
+            self.content.answered(theirs)
 
 
 class SipGateway:
@@ -101,6 +131,7 @@ class SipGateway:
         self._lookup = lookup or DnsLookup()
         self._rng = rng or random.SystemRandom()
         self._calls: dict[e.CallId, SipCall] = {}
+        self._floors = FloorPort(options.host, self._rng, host.count)
         self._draining = False
         self._endpoint: Endpoint | None = None
         self._tasks: asyncio.TaskGroup | None = None
@@ -115,9 +146,11 @@ class SipGateway:
         tls = client_context(options.authorities, *(options.identity or ()))
         settings = AgentSettings(places=self._places, serves=self._serves, max_calls=options.max_calls)
         async with (
+            AsyncExitStack() as stack,
             Endpoint(UserAgent(settings, self._rng), self._take, tls) as endpoint,
             asyncio.TaskGroup() as group,
         ):
+            stack.callback(self._floors.close)
             self._endpoint, self._tasks = endpoint, group
             await self._listen(endpoint)
             ready()
@@ -164,6 +197,7 @@ class SipGateway:
 
     async def _listen(self, endpoint: Endpoint) -> None:
         options, net = self._options, endpoint.network
+        await self._floors.bind(options.bind, options.floor_port)
         for kind in options.transports:
             if kind == "UDP":
                 port = await net.bind(options.bind, options.port)
@@ -199,7 +233,7 @@ class SipGateway:
         call = self._calls.get(event.call) if hasattr(event, "call") else None
         if call is None or call.visit is None:
             if isinstance(event, e.Ended) and call is not None:
-                call.over = True
+                call.end()
                 self.forget(event.call)
             return
         try:
@@ -217,17 +251,18 @@ class SipGateway:
             case e.Accepted(sdp=sdp):
                 answer = sdp or call.early
                 if answer is not None:
-                    visit.answered(_text(answer))
+                    self._answered(call, visit, answer)
                 visit.established()
             case e.Confirmed():
                 visit.established()
             case e.OfferReceived(call=handle, sdp=sdp, hold=hold):
-                self._answer(handle, visit.describe(_text(sdp)))
+                offer = _text(sdp)
+                self._answer(handle, call.describe(visit.describe(offer), offer))
                 visit.held(held=hold)
             case e.OfferWanted(call=handle):
-                self._answer(handle, visit.describe(None))
+                self._answer(handle, call.describe(visit.describe(None)))
             case e.AnswerReceived(sdp=sdp):
-                visit.answered(_text(sdp))
+                self._answered(call, visit, sdp)
             case e.OfferRefused():
                 visit.declined()
             case e.KeyFrameWanted():
@@ -235,12 +270,29 @@ class SipGateway:
             case e.KeyPressed(key=key):
                 visit.pressed(key)
             case e.Ended(call=handle, why=why):
-                call.over = True
+                call.end()
                 self.forget(handle)
                 visit.ended(lost=why in _LOST)
 
-    def _answer(self, call: e.CallId, description: str) -> None:
-        self.command(lambda agent, now: agent.answer(call, description.encode(), now))
+    def _answer(self, call: e.CallId, description: bytes) -> None:
+        self.command(lambda agent, now: agent.answer(call, description, now))
+
+    @staticmethod
+    def _answered(call: SipCall, visit: Visit, answer: bytes) -> None:
+        visit.answered(_text(answer))
+        call.answered(_text(answer))
+
+    def _open_floor(self, call: SipCall, seen_at: str) -> FloorLine:
+        return self._floors.open(seen_at, lambda wanted: self._floor_wanted(call, wanted=wanted))
+
+    def _floor_wanted(self, call: SipCall, *, wanted: bool) -> None:
+        """The peer wants to show content, or no more."""
+        if call.visit is None or call.over:
+            return
+        try:
+            call.visit.wants_floor(wanted=wanted)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is this call's alone
+            self._fail(call, error)
 
     def _refuse_media(self, call: SipCall, event: e.Event) -> None:
         """A new offer is turned down and the call goes on; without media that both can use there is none."""
@@ -294,14 +346,16 @@ class SipGateway:
             visit.ended(lost=False)
             return
         call.visit = visit
+        call.content = self._open_floor(call, event.flow.host)
+        offer = None if event.sdp is None else _text(event.sdp)
         try:
-            description = visit.describe(None if event.sdp is None else _text(event.sdp))
+            description = call.describe(visit.describe(offer), offer)
         except MediaRefused:
             self._host.count("media_refused")
             self._give_up(call, Ending.NO_MEDIA)
             return
         call.may_be_rejected = False
-        self.command(lambda agent, now: agent.accept(handle, description.encode(), now))
+        self.command(lambda agent, now: agent.accept(handle, description, now))
 
     async def _dial(self, uri: Uri, call: SipCall, visit: Visit) -> None:
         proxy = self._options.proxy
@@ -309,12 +363,13 @@ class SipGateway:
         if call.over:
             return
         if not flows or self._endpoint is None:
-            call.over = True
+            call.end()
             visit.ended(lost=False)
             return
+        call.content = self._open_floor(call, flows[0].host)
         me = NameAddr(Uri("sip", self._options.domains[0] if self._options.domains else self._options.host))
         routes = () if proxy is None else (NameAddr(replace(proxy, params={**proxy.params, "lr": None})),)
-        invitation = Invitation(uri, me, flows, visit.describe(None).encode(), routes)
+        invitation = Invitation(uri, me, flows, call.describe(visit.describe(None)), routes)
         call.call = self._endpoint.start(lambda agent, now: agent.invite(invitation, now))
         self._calls[call.call] = call
 

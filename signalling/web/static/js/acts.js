@@ -72,8 +72,9 @@ export function ownActs(session, devices) {
     },
     flip: () => media.flip(),
     share: () => attempt(async () => {
-      if (media.tracks.content) media.stopSharing();
-      else await media.share();
+      if (media.tracks.content) return media.stopSharing();
+      const taken = session.roster?.people.some((person) => person.sharing && !person.you);
+      return taken ? notice(t("failed.somebody_shares"), { kind: "problem" }) : media.share();
     }),
     settings: async () => {
       await devices.refresh();

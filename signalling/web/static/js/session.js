@@ -158,8 +158,16 @@ export class Session extends EventTarget {
     if (agreed) this.#told.delete(type);
     else if (this.#told.get(type) !== wish && this.#channel.joined) {
       this.#told.set(type, wish);
-      this.act(type, fields).catch(() => {});
+      this.act(type, fields).catch((error) => {
+        if (type === "sharing" && fields.on && error.code === "wrong_state") this.#overtaken();
+      });
     }
+  }
+
+  /** Somebody else was sharing first: nobody sees this screen, so it must not look as if they did. */
+  #overtaken() {
+    if (this.media.tracks.content) this.media.stopSharing();
+    this.#emit("trouble", { code: "somebody_shares" });
   }
 
   /** Whether sound was asked for and is still to come; to be muted then takes that back. */
