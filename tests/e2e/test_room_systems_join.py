@@ -34,7 +34,7 @@ async def test_two_room_systems_and_a_doctor(
     ):
         first = await call(sip_house, ward, "Ward", sip)
         assert sip_house.live.room.participants[first].line is Line.SIP
-        assert not sip_house.leg_row(first)["rtp_out"]
+        assert sip_house.live.legs[first].gate_open is False
         await doctor.admit("Ward")
         await ward.sees({DOCTOR})
         await sees_and_hears(doctor, first, WARD)
