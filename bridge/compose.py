@@ -22,6 +22,7 @@ from bridge.app.call_media import CallLegs, EveryLeg
 from bridge.app.callers import CallerDoor
 from bridge.app.converters import Converters
 from bridge.app.counts import Tally
+from bridge.app.dialling import Dialling
 from bridge.app.gateways import Gateways, find
 from bridge.app.lines import Assessment
 from bridge.app.ports import ConverterPool
@@ -133,6 +134,7 @@ async def run_bridge(
         drain = Drain()
         media = CallLegs(core.calls, clock, lambda: core.announcer)
         policy = CallerPolicy(pins=pins, new_secret=new_secret, hash_secret=hash_secret)
+        core.service.outside = replace(service.outside, dialling=Dialling(lambda: core.gateways, clock))
         core.gateways = gateways = _make_gateways(
             config, lambda: CallerDoor(service, media, policy, later, lambda: drain.active)
         )

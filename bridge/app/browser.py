@@ -159,6 +159,9 @@ class BrowserDoor:
                 return await self._offer(live, seat, message)
             case m.Invite():
                 return await self._invite(live, who, message)
+            case m.Dial():
+                await self._service.outside.dialling.dial(live, who, message)
+                return m.Ok(ref=message.ref)
             case m.Pin() | m.Viewport() | m.Report():
                 return self._look(live, who, message)
             case m.Leave():
@@ -258,6 +261,7 @@ Act = (
     | m.ToWaiting
     | m.Lock
     | m.Mute
+    | m.ConfirmIdentity
     | m.SelfMute
     | m.Camera
     | m.Sharing
@@ -266,7 +270,7 @@ Act = (
 )
 
 
-def _command(live: LiveRoom, who: ParticipantId, message: Act) -> c.Command:  # noqa: PLR0911 - one a message
+def _command(live: LiveRoom, who: ParticipantId, message: Act) -> c.Command:  # noqa: C901, PLR0911 - one a message
     """The domain's command for what a page asks."""
     by = ByParticipant(who)
     match message:
@@ -284,6 +288,8 @@ def _command(live: LiveRoom, who: ParticipantId, message: Act) -> c.Command:  # 
             return c.Lock(by=by, locked=locked)
         case m.Mute(participant=other, muted=muted, may_unmute=may_unmute):
             return c.Mute(by=by, participant=ParticipantId(other), muted=muted, may_unmute=may_unmute)
+        case m.ConfirmIdentity(participant=other, confirmed=confirmed):
+            return c.ConfirmIdentity(by=by, participant=ParticipantId(other), confirmed=confirmed)
         case m.HandOver(participant=other):
             # Handing the role to oneself is how a second host takes over from one who is gone.
             take = other == who and live.room.host != who

@@ -84,6 +84,12 @@ class LiveRoom:
     """Of callers' legs, from the first thing on that they are told; one who is let in leaves it."""
     told: dict[int, Told] = field(default_factory=dict)
     """What legs that are in are told just now."""
+    numbers: dict[ParticipantId, str] = field(default_factory=dict, repr=False)
+    """Whence those came who have no page, or whom the bridge called: never on record."""
+    ringing: set[ParticipantId] = field(default_factory=set)
+    """Of those who are called, at whose end it rings."""
+    short: bool = False
+    """Whether hosts were told that processors are short."""
     tested: dict[InvitationId, TrialVerdict] = field(default_factory=dict)
     """What the last test with each link showed."""
     refusals: RefusalRation = field(default_factory=RefusalRation)

@@ -1,7 +1,7 @@
 """One call: first at the desk, where it is asked for a PIN, then a participant's connection."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from bridge.app.allowance import Allowance
@@ -18,7 +18,7 @@ from bridge.rooms.model import ByParticipant, Line, ParticipantId, PinDigest, Pl
 from media.description import CONTENT
 from signalling import messages as m
 from signalling.errors import Code, Rejected
-from signalling.gateways.interface import Call, Caller, Ending, Floor, MediaRefused
+from signalling.gateways.interface import Call, Caller, Ending, Floor, MediaRefused, Miss
 
 RETRY_S: Final = 8.0
 # So long is listened to why a call ends, at the most, before it does.
@@ -107,8 +107,9 @@ class Visitor:
     """A `Visit` for the gateway, and from the right PIN on a `Connection` for the room."""
 
     def __init__(
-        self, desk: Desk, live: LiveRoom, caller: Caller, call: Call, forget: Callable[["Visitor"], None]
+        self, desk: Desk, live: LiveRoom, caller: Caller, call: Call | None, forget: Callable[["Visitor"], None]
     ) -> None:
+        """Take a call of somebody's; without one it is `bridge.app.called`'s to come by one."""
         self.live = live
         self.leg: int | None = None
         self._desk = desk
@@ -151,7 +152,7 @@ class Visitor:
 
     def want_key_frame(self) -> None:
         """Ask the peer, in its protocol's own way."""
-        if not self._over:
+        if not self._over and self._call is not None:
             self._call.want_key_frame()
 
     def silent(self) -> None:
@@ -159,11 +160,24 @@ class Visitor:
         if self._over:
             return
         self.ended(lost=True)
-        self._call.hang_up(Ending.FAILED)
+        if self._call is not None:
+            self._call.hang_up(Ending.FAILED)
 
     def declined(self) -> None:
         """Keep what was agreed before."""
         self._desk.count("offer_declined")
+
+    def ringing(self) -> None:
+        """Nothing rings for somebody who calls."""
+
+    def reached(self, source: str, *, private: bool) -> None:
+        """Take note where the peer is."""
+        self._caller = replace(self._caller, source=source, private=private)
+
+    def missed(self, why: Miss) -> None:
+        """Take it for a goodbye: somebody who calls is not missed."""
+        del why
+        self.ended(lost=False)
 
     def established(self) -> None:
         """Ask for the PIN."""
@@ -207,12 +221,16 @@ class Visitor:
         self._presenting.hears(message)
         place = next((person.place for person in message.people if person.you), None)
         if place is not None and place is not self._place:
-            again = self._place is m.Place.ADMITTED
-            self._place = place
-            waiting = Prompt.WAITING_AGAIN if again else Prompt.WAITING
-            self._say(Prompt.ADMITTED if place is m.Place.ADMITTED else waiting)
+            before, self._place = self._place, place
+            self._say(self._news(before, place))
             if place is not m.Place.ADMITTED:
                 self._hold()
+
+    def _news(self, before: m.Place | None, place: m.Place) -> Prompt:
+        """What to say of a new place."""
+        if place is m.Place.ADMITTED:
+            return Prompt.ADMITTED
+        return Prompt.WAITING_AGAIN if before is m.Place.ADMITTED else Prompt.WAITING
 
     def close(self, code: Code, message: str | None = None) -> None:
         """Hang up."""
@@ -305,7 +323,8 @@ class Visitor:
         self._who = next(event.participant for event in events if isinstance(event, entered))
         before = live.seats.get(self._who)
         live.seats[self._who] = Seated(self._id, self)
-        if before is not None:
+        live.numbers[self._who] = self._caller.address
+        if before is not None and before.connection is not self:
             before.connection.close(Code.REPLACED)
         if self.leg is not None:
             self._use(self.leg)
@@ -362,7 +381,7 @@ class Visitor:
     # As one who shows content.
 
     def _tell_floor(self, floor: Floor) -> None:
-        if not self._over:
+        if not self._over and self._call is not None:
             self._call.floor(floor)
 
     async def _share(self, *, on: bool) -> None:
@@ -417,7 +436,8 @@ class Visitor:
     def _hang_up(self, why: Ending) -> None:
         if self._finish():
             self._desk.count(why.value)
-            self._call.hang_up(why)
+            if self._call is not None:
+                self._call.hang_up(why)
 
     async def _hang_up_later(self, why: Ending) -> None:
         self._hang_up(why)

@@ -59,8 +59,9 @@ class Role(StrEnum):
 
 
 class Place(StrEnum):
-    """Where a participant is. Those outside either left or were put out (`Participant.barred`)."""
+    """Where a participant is. Those outside left, were put out (`Participant.barred`) or were never reached."""
 
+    CALLED = "called"
     WAITING = "waiting"
     ADMITTED = "admitted"
     OUTSIDE = "outside"
@@ -73,6 +74,17 @@ class Line(StrEnum):
     SIP = "sip"
     H323 = "h323"
     TELEPHONE = "telephone"
+
+
+class Miss(StrEnum):
+    """Why somebody who was called is not there; the words are those of the wire."""
+
+    BUSY = "busy"
+    NO_ANSWER = "no_answer"
+    DECLINED = "declined"
+    UNREACHABLE = "unreachable"
+    NO_MEDIA = "no_media"
+    """What is at the other end and the bridge have no media in common that may be used."""
 
 
 class Office(StrEnum):
@@ -144,6 +156,8 @@ class Participant:
     camera: bool = True
     sharing: bool = False
     line: Line = Line.BROWSER
+    confirmed: bool = False
+    """Whether the host has noted that somebody told them who this is. It proves nothing to anybody else."""
 
     @property
     def connected(self) -> bool:

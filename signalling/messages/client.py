@@ -10,6 +10,7 @@ from signalling.messages.words import (
     MAX_LINES,
     MAX_SLOT_REPORTS,
     MAX_SLOTS,
+    Address,
     Count,
     Flow,
     FrameRate,
@@ -149,6 +150,23 @@ class Invite(Wire, frozen=True, kw_only=True):
     ref: Ref
 
 
+class Dial(Wire, frozen=True, kw_only=True):
+    """Host: have somebody called, by SIP address or telephone number."""
+
+    address: Address
+    role: Role
+    name: Name
+    ref: Ref
+
+
+class ConfirmIdentity(Wire, frozen=True, kw_only=True):
+    """Host: note that somebody in the consultation has told who this is, or take that back."""
+
+    participant: Id
+    confirmed: bool
+    ref: Ref
+
+
 class Pin(Wire, frozen=True, kw_only=True):
     """Always show this participant to me; null leaves the choice to the bridge."""
 
@@ -255,6 +273,8 @@ ClientMessage = (
     | Sharing
     | HandOver
     | Invite
+    | Dial
+    | ConfirmIdentity
     | Pin
     | Viewport
     | End

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from signalling.errors import Code
 from signalling.messages.words import (
+    Assurance,
     Count,
     Flow,
     Id,
     Instant,
     Keys,
     Line,
+    Miss,
     NotNegative,
     Part,
     PayloadType,
@@ -116,17 +118,34 @@ class Person(Part, frozen=True, kw_only=True):
     sharing: bool
     you: bool
     line: Line = Line.BROWSER
+    number: str | None = None
+    ringing: bool = False
+    assurance: Assurance = Assurance.NONE
+    confirmed: bool = False
     encryption: Encryption | None = None
     tested: TrialVerdict | None = None
 
 
 class Roster(Wire, frozen=True, kw_only=True):
-    """Everyone whom the receiver may know of; it replaces the last one. `host`: the receiver is a host."""
+    """Everyone whom the receiver may know of; it replaces the last one. `host`: the receiver is a host.
+
+    For hosts, `dials`: somebody may be called; `short`: processors do not suffice for all pictures.
+    """
 
     revision: Count
     locked: bool
     host: bool
+    dials: bool = False
+    short: bool = False
     people: list[Person]
+
+
+class Missed(Wire, frozen=True, kw_only=True):
+    """To hosts: somebody who was called is not there."""
+
+    participant: Id
+    name: str
+    why: Miss
 
 
 class LayoutSlot(Part, frozen=True, kw_only=True):
@@ -248,6 +267,7 @@ ServerMessage = (
     | Invited
     | ErrorMessage
     | Roster
+    | Missed
     | Layout
     | Demand
     | Codec

@@ -69,7 +69,7 @@ class MediaModel:
         self, leg: int | None, room: int, offer: str | None, seen_at: str, *, plain: bool
     ) -> tuple[int, str]:
         """Answer with a leg of the rig's."""
-        assert seen_at
+        assert seen_at or offer is None
         self.plain = plain
         if self.refusing:
             raise MediaRefused("not this")
@@ -83,7 +83,8 @@ class MediaModel:
 
     def answered(self, leg: int, description: str, seen_at: str) -> None:
         """Remember it."""
-        del leg, seen_at
+        assert seen_at
+        del leg
         self.answers.append(description)
 
     def close(self, leg: int) -> None:

@@ -137,6 +137,8 @@ class PlayedBridge:
     place: str = "waiting"
     people: list[dict[str, Any]] = field(default_factory=list)
     locked: bool = False
+    dials: bool = False
+    short: bool = False
     slots: dict[str, int] = field(default_factory=lambda: {"audio": 3, "video": 3, "content": 1})
     refuse_join: str | None = None
     deaf_connections: int = 0  # so many first connections break after `join`, before any answer
@@ -178,7 +180,8 @@ class PlayedBridge:
     def roster(self) -> None:
         """Send the roster as it is now."""
         self.revision += 1
-        self.push("roster", revision=self.revision, locked=self.locked, host=self.host, people=self.people)
+        flags = {"locked": self.locked, "host": self.host, "dials": self.dials, "short": self.short}
+        self.push("roster", revision=self.revision, people=self.people, **flags)
 
     def change(self, participant: str, **changes: Any) -> None:
         """Change one person and send the roster."""

@@ -1,6 +1,7 @@
 // What the buttons of a call do: each act is asked for where it cannot be undone, sent, and its refusal told.
 
 import { notice, say } from "./announce.js";
+import { openDial } from "./calling.js";
 import { byId } from "./dom.js";
 import { confirm, openInvite } from "./dialogs.js";
 import { t, tCode } from "./i18n.js";
@@ -40,6 +41,11 @@ export function hostActs(session) {
     admitAll: () => send("admit_all"),
     lock: (locked) => send("lock", { locked }),
     invite: () => openInvite(),
+    dial: () => openDial(),
+    cancelCall: (participant) => send("remove", { participant }),
+    callAgain: (wish) => send("dial", wish),
+    confirmIdentity: (participant) => send("confirm_identity", { participant, confirmed: true }),
+    withdrawIdentity: (participant) => send("confirm_identity", { participant, confirmed: false }),
     endAll: () => sure("end", {}, () => send("end")),
     mute: mute(true, true),
     muteHold: mute(true, false),

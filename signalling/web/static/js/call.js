@@ -2,6 +2,7 @@
 
 import { hostActs, ownActs } from "./acts.js";
 import { chime, clearNotice, notice, say } from "./announce.js";
+import { wireDial } from "./calling.js";
 import { makeControls, drawControls, wireShortcuts } from "./controls.js";
 import { wireInvite } from "./dialogs.js";
 import { byId } from "./dom.js";
@@ -34,6 +35,7 @@ export class Call {
     makeControls(this.own);
     wireShortcuts(() => session.place !== null && document.body.dataset.screen !== "start", this.own);
     wireInvite((role, name) => session.act("invite", { role, name }));
+    wireDial((wish) => session.act("dial", wish));
     byId("waiting-mic").addEventListener("click", this.own.mic);
     byId("waiting-camera").addEventListener("click", this.own.camera);
     byId("waiting-leave").addEventListener("click", this.own.leave);

@@ -4,7 +4,7 @@ import { say } from "./announce.js";
 import { byId, el, setText } from "./dom.js";
 import { language, t, tCode } from "./i18n.js";
 
-const INVITED_ROLES = ["patient", "relative", "interpreter", "specialist", "assistant", "doctor"];
+export const INVITED_ROLES = ["patient", "relative", "interpreter", "specialist", "assistant", "doctor"];
 
 /** Ask; resolves to true for yes. Escape and the cancel button are no; cancel has the focus. */
 export function confirm(title, text, yes) {
