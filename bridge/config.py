@@ -138,6 +138,7 @@ class CallsConfig:
     last_port: int = _setting(43999, between=(1025, 65535))
     protection: str = _setting("required", choices=("required", "optional"))
     languages: tuple[str, ...] = _setting(("nb", "en"), check=_languages)
+    pictures: str = _setting("together", choices=("together", "one"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from bridge.rooms.model import Miss as Missed
 from signalling import messages as m
 from signalling.errors import Code, Rejected
 from signalling.gateways.interface import Call, Caller, Ending, GatewayError, Miss, Party
+from signalling.gateways.interface import Line as CallerLine
 
 # A telephone network gives up after a minute or so, or lets a machine answer.
 RING_S: Final = 60.0
@@ -107,6 +108,8 @@ class Called(Visitor):
         """Hang up; where nobody has answered, there is nobody to say why to."""
         if self._who is not None:
             super().close(code, message)
+        elif code is Code.RESTARTING:
+            self._give_up(Miss.UNREACHABLE, Ending.STOPPING)
         else:
             self._hang_up(Ending.ROOM_ENDED if code is Code.ENDED else Ending.REMOVED)
 
@@ -116,6 +119,13 @@ class Called(Visitor):
         return super()._news(before, place)
 
     # What comes of it.
+
+    def _line(self) -> Line:
+        """A number may lead to a room system: whoever is seen is none on the telephone."""
+        described = None if self.leg is None else self._desk.service.outside.legs.description(self.leg)
+        if described is not None and any(source.kind == "video" for source in described.sources):
+            return Line.SIP if self._caller.line is CallerLine.TELEPHONE else Line(self._caller.line.value)
+        return super()._line()
 
     async def _answer(self) -> None:
         who = self._invited
@@ -141,9 +151,12 @@ class Called(Visitor):
 
     async def _ring_out(self) -> None:
         if not self._taken and not self._over:
-            self.missed(Miss.NO_ANSWER)
-            if self._call is not None:
-                self._call.hang_up(Ending.NOT_ANSWERED)
+            self._give_up(Miss.NO_ANSWER, Ending.NOT_ANSWERED)
+
+    def _give_up(self, miss: Miss, why: Ending) -> None:
+        self.missed(miss)
+        if self._call is not None:
+            self._call.hang_up(why)
 
     async def _note(self, why: Miss) -> None:
         """Put on record that nobody came of it; until that has worked, they are shown as called."""

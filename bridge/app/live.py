@@ -40,6 +40,8 @@ class MediaLeg:
     encryption: Encryption | None = None
     """What protects it, as the engine told last; None while there are no keys."""
     demands: dict[int, Demand] = field(default_factory=dict)
+    together: bool = False
+    """Whether its owner, who has room for one picture, wants everybody in it."""
     switches: bool = False
     """Whether its page can be asked for another codec of what it sends."""
     codecs: dict[int, Codec] = field(default_factory=dict)

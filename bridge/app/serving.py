@@ -166,7 +166,7 @@ class _Room:
             keys = [key for number in numbers for key in _readable(others, number)][:MOST_TOGETHER]
             caption = receiver.caption if keys or place in filled else receiver.caption or receiver.idle
             told = receiver.spoken_to if kind == "audio" else caption is not None
-            if told and (served := self._told(place, tuple(keys), filled.get(place), caption)):
+            if told and (served := self._told(place, keys, filled.get(place), caption)):
                 found[place] = served
             elif len(keys) > 1:
                 found |= self._joined(place, tuple(keys), filled.get(place))
@@ -175,7 +175,7 @@ class _Room:
         return found
 
     def _told(
-        self, place: Place, keys: tuple[SourceKey, ...], speaker: SourceKey | None, caption: Caption | None
+        self, place: Place, keys: Sequence[SourceKey], speaker: SourceKey | None, caption: Caption | None
     ) -> Served | None:
         """Let somebody be told something over what they hear, or on what they see, be it nothing."""
         slot = self._slot(place)
@@ -183,7 +183,9 @@ class _Room:
         if form is None or not self._may(slot.kind) or (slot.kind == "video" and not self.means.together):
             return None
         meanwhile = None if speaker is None else self.one(place, speaker).source
-        together = self._together(slot.kind, keys, form, speaker)
+        # Who has one picture at a time keeps it.
+        shown = keys or ([] if speaker is None or not _is_read(self._source(speaker)) else [speaker])
+        together = self._together(slot.kind, tuple(shown), form, speaker)
         want = replace(
             together,
             to=place[0] if slot.kind == "audio" else None,
@@ -273,5 +275,9 @@ def _readable(others: Sequence[Present], number: int) -> list[SourceKey]:
         if source.source == number
         and (number != CONTENT or other.sharing)
         and (number != CAMERA or other.camera)
-        and any(form.codec in READ for form in source.formats)
+        and _is_read(source)
     ]
+
+
+def _is_read(source: Source) -> bool:
+    return any(form.codec in READ for form in source.formats)

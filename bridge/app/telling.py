@@ -40,6 +40,7 @@ def roster(room: Room, viewer: ParticipantId, beside: Beside = NOTHING) -> m.Ros
         revision=room.revision,
         locked=room.locked,
         host=host,
+        number=room.number if host else None,
         dials=host and beside.dials,
         short=host and beside.short,
         people=[_person(room, person, viewer, beside) for person in visible_to(room, viewer)],

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from bridge.app.allowance import Allowance
-from bridge.app.host_keys import Act, HostKeys
 from bridge.app.ids import new_connection, new_id
+from bridge.app.keys import Act, Keys
 from bridge.app.live import LiveRoom, MediaLeg, Seated
 from bridge.app.ports import Pins
 from bridge.app.presenting import Presenting
@@ -81,6 +81,8 @@ class CallerPolicy:
     pins: Pins
     new_secret: Callable[[], str]
     hash_secret: Callable[[str], str]
+    together: bool = True
+    """Whether a caller sees everybody in one picture until they wish otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +123,8 @@ class Visitor:
         self._who: ParticipantId | None = None
         self._place: m.Place | None = None
         self._reception = Reception()
-        self._keys = HostKeys()
+        self._keys = Keys()
+        self._together = desk.policy.together
         self._presenting = Presenting(self._tell_floor, self._share, desk.later)
         self._parting = False
         self._held = object()
@@ -185,12 +188,16 @@ class Visitor:
             self._go(self._reception.greet(self._desk.now()))
 
     def pressed(self, key: str) -> None:
-        """Take a key: of the PIN at the desk, of the host's in the room; there, others' mean nothing."""
+        """Take a key: of the PIN at the desk, of an act in the room."""
         if self._over:
             return
         if self.at_the_desk:
             self._go(self._reception.press(key, self._desk.now()))
-        elif self.live.room.host == self._who and (act := self._keys.press(key, self._desk.now())) is not None:
+            return
+        act = self._keys.press(key, self._desk.now())
+        if act is Act.PICTURES:
+            self._see_otherwise()
+        elif act is not None and self.live.room.host == self._who:
             self._desk.later(0, lambda: self._do(act))
 
     def held(self, *, held: bool) -> None:
@@ -238,6 +245,9 @@ class Visitor:
         why = _ENDINGS.get(code, Ending.FAILED)
         if code not in _FAREWELLS:
             self._hang_up(why)
+            if code is Code.RESTARTING:
+                # A page would come back to its place, or be missed; a call that was cut off is on no record yet.
+                self._desk.later(0, lambda: self._go_out(lost=True))
         else:
             self._part(why, _FAREWELLS[code])
 
@@ -343,7 +353,9 @@ class Visitor:
             return
         known = self.live.legs.get(self._who)
         if known is None or known.leg != leg:
-            self.live.legs[self._who] = MediaLeg(leg, lingers=True, signalled_openly=not self._caller.private)
+            self.live.legs[self._who] = MediaLeg(
+                leg, lingers=True, signalled_openly=not self._caller.private, together=self._together
+            )
             if known is not None:
                 # A page's of before the call, or the call's own of before its media changed.
                 self._desk.service.outside.legs.close(known.leg)
@@ -353,6 +365,13 @@ class Visitor:
         if self._who is not None:
             self._desk.service.bring_in_line(self.live)
             self._desk.service.tell(self.live)
+
+    def _see_otherwise(self) -> None:
+        """See one person instead of everybody together, or the other way round; the picture itself says so."""
+        self._together = not self._together
+        if self._who is not None and (media := self.live.legs.get(self._who)) is not None:
+            media.together = self._together
+            self._bring_in_line()
 
     # As a host.
 

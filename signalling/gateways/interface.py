@@ -145,7 +145,8 @@ class Visit(Protocol):
     def describe(self, offer: str | None) -> str:
         """Answer the peer's offer, or, where it made none, give an offer, to which `answered` follows.
 
-        Also for every later offer of the peer. Raises MediaRefused.
+        Also for every later offer of the peer. Raises MediaRefused, and TurnedAway where there is no place for the
+        call's media now.
         """
 
     def answered(self, description: str) -> None:
@@ -197,10 +198,14 @@ class Host(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """Whether calls can come and go; `trouble` is a short fixed word, empty without."""
+    """Whether calls can come and go; `trouble` is a short fixed word, empty without.
+
+    `counts` is what it has dropped or found out of the ordinary since it began, by words of a short fixed list.
+    """
 
     calls: int
     trouble: str = ""
+    counts: Mapping[str, int] = field(default_factory=dict)
 
 
 class Gateway(Protocol):

@@ -143,10 +143,11 @@ class HandOver(Wire, frozen=True, kw_only=True):
 
 
 class Invite(Wire, frozen=True, kw_only=True):
-    """Host: make a link for one more person; the reply is `invited`."""
+    """Host: make a link for one more person, and with `pin` a way to call; the reply is `invited`."""
 
     role: Role
     name: Name
+    pin: bool = False
     ref: Ref
 
 

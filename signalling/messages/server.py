@@ -6,6 +6,7 @@ from signalling.errors import Code
 from signalling.messages.words import (
     Assurance,
     Count,
+    Digits,
     Flow,
     Id,
     Instant,
@@ -81,11 +82,13 @@ class Pong(Wire, frozen=True, kw_only=True):
 
 
 class Invited(Wire, frozen=True, kw_only=True):
-    """The link to give to the person. It works for one browser, until `expires_at`."""
+    """The link to give to the person, for one browser and until `expires_at`; or number and PIN, for a call."""
 
     ref: Ref
     link: str
     expires_at: Instant
+    number: Digits | None = None
+    pin: Digits | None = None
 
 
 class ErrorMessage(Wire, frozen=True, kw_only=True, tag="error"):
@@ -129,12 +132,14 @@ class Person(Part, frozen=True, kw_only=True):
 class Roster(Wire, frozen=True, kw_only=True):
     """Everyone whom the receiver may know of; it replaces the last one. `host`: the receiver is a host.
 
-    For hosts, `dials`: somebody may be called; `short`: processors do not suffice for all pictures.
+    For hosts, `number`: by which the room is called; `dials`: somebody may be called; `short`: processors do not
+    suffice for all pictures.
     """
 
     revision: Count
     locked: bool
     host: bool
+    number: Digits | None = None
     dials: bool = False
     short: bool = False
     people: list[Person]

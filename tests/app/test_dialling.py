@@ -125,6 +125,7 @@ async def test_who_is_called_rings_for_all_to_see_and_is_in_when_they_answer(off
     await office.answer(visit)
     person = office.shown(office.patient)
     assert (person.place, person.ringing, person.connected) == (m.Place.ADMITTED, False, True)
+    assert person.line is m.Line.SIP, "this one is seen"
     assert home.gate(visit)
     assert home.prompts == [Prompt.CALLED_IN]
     assert [line[:2] for line in office.audited()] == [
@@ -208,6 +209,16 @@ async def test_the_end_of_a_consultation_ends_calls(office: Office) -> None:
     await office.home.say(m.End(ref=3))
     assert office.exchange.phone.hung_up is Ending.ROOM_ENDED
     assert len(office.home.door) == 0
+
+
+async def test_a_room_whose_media_fail_calls_nobody_any_more(office: Office) -> None:
+    """The leg that would be answered went with the others."""
+    await office.ring()
+    office.home.rig.service._begin_anew(office.home.rig.live(office.home.room))
+    assert office.exchange.phone.hung_up is Ending.STOPPING
+    await office.home.rig.pass_time(0)
+    people = office.home.rig.recorded(office.home.room).participants.values()
+    assert Place.CALLED not in {person.place for person in people}
 
 
 async def test_who_answers_when_the_host_is_gone_waits(office: Office) -> None:
@@ -296,7 +307,7 @@ async def test_an_answer_that_cannot_be_recorded_lets_nobody_in(office: Office) 
         await rig.service.repair()
         await rig.pass_time(RETRY_S)
         people = rig.recorded(office.home.room).participants.values()
-        assert not [person for person in people if person.line is Line.TELEPHONE and person.connected]
+        assert not [person for person in people if person.line is not Line.BROWSER and person.connected]
         assert visit.leg not in rig.engine.legs
 
 

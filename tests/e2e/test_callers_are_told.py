@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from signalling import messages as m
 from tests.support import baresip
 from tests.support.baresip import Baresip
 from tests.support.bridge import House, eventually
+from tests.support.callers import gateway
 from tests.support.spoken import likeness, read_wave, reads
 from transcode.jobs import Scene, Tile
 from transcode.speech import Recording, speak
@@ -42,7 +44,7 @@ class Speaker:
         """Note from now on what is said."""
         converters = self.house.bridge.service.outside.converters
         assert isinstance(converters, Converters)
-        speak_on = converters.speak
+        speak_on = partial(Converters.speak, converters)
 
         def note(speech: Speech) -> None:
             self.speeches.append(speech)
@@ -68,7 +70,6 @@ class Caller:
 
     speaker: Speaker
     phone: Baresip
-    port: int
     told: list[Prompt] = field(default_factory=list)
 
     async def hears(self, prompt: Prompt, after: int = 0, *, shown: bool = True) -> None:
@@ -80,8 +81,8 @@ class Caller:
 
     async def dial(self, number: str) -> None:
         """Call the room, and be asked for a PIN."""
-        before = len(self.speaker.speeches)
-        await self.phone.command("dial", f"sip:{number}@127.0.0.1:{self.port}")
+        before, port = len(self.speaker.speeches), gateway(self.speaker.house).ports["UDP"]
+        await self.phone.command("dial", f"sip:{number}@127.0.0.1:{port}")
         await self.phone.hears_of("CALL_ESTABLISHED")
         await self.hears(Prompt.ENTER_PIN, before)
 
@@ -106,7 +107,7 @@ async def speaker(sip_house: House) -> Speaker:
 
 
 @asynccontextmanager
-async def callers(speaker: Speaker, port: int, folder: Path) -> AsyncIterator[list[Caller]]:
+async def callers(speaker: Speaker, folder: Path) -> AsyncIterator[list[Caller]]:
     """A host and a ward at room systems, and a telephone's sound."""
     async with AsyncExitStack() as stack:
         made = []
@@ -116,7 +117,7 @@ async def callers(speaker: Speaker, port: int, folder: Path) -> AsyncIterator[li
                     folder / str(identity), identity, encryption="srtp-mand", codec="h264", voice=voice
                 )
             )
-            made.append(Caller(speaker, phone, port))
+            made.append(Caller(speaker, phone))
         yield made
 
 
@@ -130,12 +131,12 @@ async def invite(house: House, *, host: bool = False) -> tuple[str, str]:
 
 
 async def test_callers_are_told_what_happens(
-    speaker: Speaker, sip_house: House, sip: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    speaker: Speaker, sip_house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In words that they hear and in letters that they see."""
     # Until something else is told, so that however busy the machine is there is time to look.
     monkeypatch.setattr(announcer, "SHOWN_S", 200.0)
-    async with callers(speaker, sip, tmp_path) as (host, ward, phone):
+    async with callers(speaker, tmp_path) as (host, ward, phone):
         number, pin = await invite(sip_house)
         _, hosts_pin = await invite(sip_house, host=True)
         await phone.dial(number)

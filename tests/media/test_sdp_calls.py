@@ -128,6 +128,7 @@ def test_a_room_system_gets_an_answer_for_every_line() -> None:
         ["image", "0"],
     ]
     assert lines[5] == "image 0 udptl t38\r\n"
+    assert lines[1].startswith("video 42002 RTP/AVP 97 126\r\n"), "so it sends in mode 0"
     assert "a=rtcp:42001" in lines[0]
     assert "a=rtcp-fb:* ccm tmmbr" in lines[1]
     assert "a=rtcp-fb:97 ccm fir" in lines[1]
@@ -136,8 +137,8 @@ def test_a_room_system_gets_an_answer_for_every_line() -> None:
     _, pictures, content = taken(room_system())
     assert (content.source, content.number, content.remote.rtp) == (CONTENT, 3, "192.0.2.10:2330")
     assert [(item.format.packetization_mode, item.format.profile) for item in pictures.agreed] == [
-        (1, 0x428016),
         (0, 0x420016),
+        (1, 0x428016),
     ]
     assert pictures.feedback == Feedback(pli=True, fir=True, tmmbr=True)
     assert pictures.line.max_bitrate == 4_000_000

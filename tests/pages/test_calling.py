@@ -128,6 +128,32 @@ async def test_a_telephone_is_shown_as_what_it_is(browser: Browser, site: str) -
         await expect(page.locator("#panel-short")).to_be_hidden()
 
 
+async def test_somebody_is_invited_to_call(browser: Browser, site: str) -> None:
+    """Where the room has a number: with the link come number and PIN, and they do not stay on the page."""
+    bridge = surgery()
+    bridge.number = "47110815"
+    async with visit(browser, site, bridge) as here:
+        await here.come_in()
+        page = here.page
+        await page.click("#invite")
+        await page.fill("#invite-name", "Kari")
+        await page.get_by_label("Skal kunne ringe inn").check()
+        await page.press("#invite-name", "Enter")
+        assert (await bridge.expect(messages.Invite)).pin
+        await expect(page.locator("#invite-call")).to_contain_text("romnummer 47110815, så PIN 123456")
+        await page.keyboard.press("Escape")
+        await expect(page.locator("#invite-call")).to_have_text("")
+        bridge.number = None
+        bridge.roster()
+        await here.until("brotjeneste.state().roster.number === null")
+        await page.click("#invite")
+        await expect(page.locator("#invite-pin")).to_be_hidden()
+        await page.fill("#invite-name", "Per")
+        await page.press("#invite-name", "Enter")
+        assert not (await bridge.expect(messages.Invite)).pin
+        await expect(page.locator("#invite-call")).to_be_hidden()
+
+
 async def test_the_patient_learns_who_is_called_and_sees_no_number(browser: Browser, site: str) -> None:
     """Only its end, and no buttons."""
     me = PATIENT | {"you": True}

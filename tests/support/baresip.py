@@ -205,7 +205,13 @@ def _last_tones(path: Path) -> set[int]:
         identity: float(level[np.abs(hz - tone_for(identity).frequency_hz) < STEP_HZ / 4].max())
         for identity in range(IDENTITIES)
     }
-    return {identity for identity, strength in loud.items() if strength > max(loud.values()) / 10}
+    least = max(loud.values()) / 10
+    return {
+        identity
+        for identity, strength in loud.items()
+        # A tone that a busy machine tore is in those beside it as well, and weaker there.
+        if strength > max(least, loud.get(identity - 1, 0.0), loud.get(identity + 1, 0.0))
+    }
 
 
 def _last_sound(path: Path) -> tuple[np.ndarray[Any, np.dtype[np.int16]], int]:

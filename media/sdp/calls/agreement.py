@@ -119,8 +119,7 @@ def _agree(
 ) -> LineAgreement | None:
     protection, (seen_at, is_answer) = _protection(line, policy), said
     agreed = agree(_as_media_line(line), policy.capabilities, transport_cc=False)
-    if source == MIC:
-        agreed = _one_voice(agreed, line, is_answer=is_answer)
+    agreed = _one_voice(agreed, line, is_answer=is_answer) if source == MIC else _plainest_first(agreed)
     if protection is None or not agreed:
         return None
     checks = line.ice.checks and not is_answer
@@ -146,6 +145,15 @@ def _one_voice(agreed: tuple[Agreed, ...], line: CallLine, *, is_answer: bool) -
         order = [codec.pt for codec in line.codecs]
         voices.sort(key=lambda item: order.index(item.format.pt))
     return (*voices[:1], *(item for item in agreed if item.format.codec not in VOICE_RATES))
+
+
+def _plainest_first(agreed: tuple[Agreed, ...]) -> tuple[Agreed, ...]:
+    """Of H.264, packetization mode 0 before mode 1, so that the peer sends in it (RFC 3264 section 6.1).
+
+    Every receiver of H.264 takes mode 0 as it is (RFC 6184 section 6.3), while what comes in mode 1 is of no use
+    to those that take mode 0 alone: a NAL unit that was sent in fragments has no form there.
+    """
+    return tuple(sorted(agreed, key=lambda item: item.format.packetization_mode == 1))
 
 
 def _feedback(line: CallLine, agreed: tuple[Agreed, ...]) -> Feedback:

@@ -8,7 +8,8 @@ from media.sdp.calls.answer import SLIDES, Written
 from media.sdp.calls.crypto import Crypto
 from media.sdp.codecs import Capabilities
 
-# Payload types of our own choice. H.264 comes first: room systems have no VP8, and what has both takes either.
+# Payload types of our own choice. H.264 comes first: room systems have no VP8, and what has both takes either; of
+# its modes 0, which goes on to every receiver as it is.
 VOICES: Final = {
     "opus": ("96", "a=rtpmap:96 opus/48000/2", "a=fmtp:96 useinbandfec=1"),
     "g722": ("9", "a=rtpmap:9 G722/8000"),
@@ -18,9 +19,9 @@ VOICES: Final = {
 }
 PICTURES: Final = (
     "a=rtpmap:97 H264/90000",
-    "a=fmtp:97 packetization-mode=1;profile-level-id=42e01f",
+    "a=fmtp:97 packetization-mode=0;profile-level-id=42e01f",
     "a=rtpmap:98 H264/90000",
-    "a=fmtp:98 packetization-mode=0;profile-level-id=42e01f",
+    "a=fmtp:98 packetization-mode=1;profile-level-id=42e01f",
     "a=rtpmap:99 VP8/90000",
     "a=rtcp-fb:* nack",
     "a=rtcp-fb:* nack pli",

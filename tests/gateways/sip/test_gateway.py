@@ -28,7 +28,6 @@ from signalling.gateways.sip.plan import NumberPlan
 from signalling.gateways.sip.settings import Settings
 from signalling.gateways.sip.values import NameAddr, Uri
 from tests.gateways.bfcp.client import FLOOR, FloorClient
-from tests.gateways.sip import sipp
 
 HOST = "127.0.0.1"
 PATIENCE_S = 10.0
@@ -372,29 +371,6 @@ async def test_an_address_that_leads_nowhere_ends_the_call() -> None:
         gateway.dial("sip:a@nowhere.example", given_up).hang_up(Ending.ROOM_ENDED)
         await asyncio.sleep(0)
         assert given_up.told == []
-        assert gateway.health().calls == 0
-
-
-async def test_twenty_calls_a_second_by_sipp_leave_nothing(tmp_path: Path) -> None:
-    """A peer that shares no line of code, through the whole gateway."""
-    host = HostDouble()
-    async with _house(host) as (gateway, _):
-        flow = (
-            sipp.send("INVITE", 1, sdp=sipp.sdp(), inside=False).replace("sip:room@", f"sip:{NUMBER}@"),
-            sipp.hear(100, optional=True),
-            sipp.hear(180, optional=True),
-            sipp.hear(200, keep=True),
-            sipp.send("ACK", 1),
-            sipp.pause(100),
-            sipp.send("BYE", 2),
-            sipp.hear(200),
-        )
-        outcome = await sipp.run(tmp_path, gateway.ports["UDP"], *flow, options=("-m", "40", "-r", "20"))
-        assert outcome.code == 0, outcome.output
-        assert len(host.visits) == 40
-        assert len(gateway._floors) == 0
-        for visit, _ in host.visits:
-            await visit.hears("ended")
         assert gateway.health().calls == 0
 
 

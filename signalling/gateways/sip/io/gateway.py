@@ -3,7 +3,7 @@
 import asyncio
 import random
 import re
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from typing import Final
@@ -197,7 +197,7 @@ class SipGateway:
             raise GatewayError("this address cannot be called now")
         call = SipCall(self)
         call.visit, call.unanswered = visit, True
-        self._begin(call, self._dial(route, call, visit))
+        self._begin(call, lambda: self._dial(route, call, visit))
         return call
 
     def drain(self) -> None:
@@ -205,9 +205,11 @@ class SipGateway:
         self._draining = True
 
     def health(self) -> Health:
-        """Count the calls."""
-        trouble = "not_serving" if self._endpoint is None else ("draining" if self._draining else "")
-        return Health(len(self._calls), trouble)
+        """Count the calls, and what came that was of no use."""
+        if self._endpoint is None:
+            return Health(len(self._calls), "not_serving")
+        counts = self._endpoint.agent.counts | self._endpoint.network.counts
+        return Health(len(self._calls), "draining" if self._draining else "", counts)
 
     # For its calls.
 
@@ -269,8 +271,8 @@ class SipGateway:
             return
         try:
             self._tell(call, call.visit, event)
-        except MediaRefused:
-            self._host.count("media_refused")
+        except (MediaRefused, TurnedAway) as error:
+            self._host.count(error.code)
             self._refuse_media(call, event)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this call's alone
             self._fail(call, error)
@@ -353,22 +355,20 @@ class SipGateway:
 
     # How calls begin.
 
-    def _begin(self, call: SipCall, beginning: Coroutine[None, None, None]) -> None:
+    def _begin(self, call: SipCall, beginning: Callable[[], Awaitable[None]]) -> None:
         async def guarded() -> None:
             try:
-                await beginning
+                await beginning()
             except Exception as error:  # noqa: BLE001 - one call must not end the group, and with it all others
                 self._fail(call, error)
 
-        if self._tasks is None:
-            beginning.close()
-        else:
+        if self._tasks is not None:
             self._tasks.create_task(guarded())
 
     def _begin_incoming(self, event: e.IncomingCall) -> None:
         call = self._calls[event.call] = SipCall(self, event.call)
         call.may_be_rejected = True
-        self._begin(call, self._arrive(event, call))
+        self._begin(call, lambda: self._arrive(event, call))
 
     async def _arrive(self, event: e.IncomingCall, call: SipCall) -> None:
         handle = event.call
@@ -392,6 +392,10 @@ class SipGateway:
         except MediaRefused:
             self._host.count("media_refused")
             self._give_up(call, Ending.NO_MEDIA)
+            return
+        except TurnedAway as error:
+            self._host.count(error.code)
+            self._give_up(call, error.why)
             return
         call.may_be_rejected = False
         self.command(lambda agent, now: agent.accept(handle, description, now))

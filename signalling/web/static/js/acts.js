@@ -40,7 +40,7 @@ export function hostActs(session) {
     refuse: ({ participant, name }) => sure("refuse", { name }, () => send("refuse", { participant, reason: null })),
     admitAll: () => send("admit_all"),
     lock: (locked) => send("lock", { locked }),
-    invite: () => openInvite(),
+    invite: () => openInvite(Boolean(session.roster.number)),
     dial: () => openDial(),
     cancelCall: (participant) => send("remove", { participant }),
     callAgain: (wish) => send("dial", wish),

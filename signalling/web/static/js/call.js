@@ -34,7 +34,7 @@ export class Call {
     this.#stage = new Stage(session, ownLevel, () => this.#soundBlocked());
     makeControls(this.own);
     wireShortcuts(() => session.place !== null && document.body.dataset.screen !== "start", this.own);
-    wireInvite((role, name) => session.act("invite", { role, name }));
+    wireInvite((wish) => session.act("invite", wish));
     wireDial((wish) => session.act("dial", wish));
     byId("waiting-mic").addEventListener("click", this.own.mic);
     byId("waiting-camera").addEventListener("click", this.own.camera);

@@ -259,14 +259,23 @@ impl Shard {
         self.ask_for_waiting_slots(now, index, out);
     }
 
-    /// Stops what is sent on a line when nothing has been heard of its leg for too long.
+    /// Stops what is sent on a line when nothing has been heard of its leg for too long, or of itself where it may be that
+    /// somebody else is at its address.
     pub(crate) fn expire_line(&mut self, now: Micros, index: u32) {
-        let Some(name) = self.leg(index).map(|leg| leg.id) else {
+        let Some(leg) = self.leg(index) else {
             return;
         };
-        let lines = self.lines.get(&name).into_iter().flatten();
-        let heard = lines.filter_map(|other| self.leg(*other)?.heard());
+        let lines = self.lines.get(&leg.id).into_iter().flatten();
+        let lines = lines.filter_map(|other| self.leg(*other));
+        let heard = lines.clone().filter_map(Leg::heard);
         let is_over = heard.max().is_some_and(|at| now.since(at) >= SILENCE);
+        let proven = lines.filter_map(|other| other.line.as_deref()?.rtp.found_at());
+        let line = leg.line.as_deref();
+        let is_hearsay = line.is_some_and(|line| line.is_hearsay(now, proven));
+        let name = leg.id;
+        if let Some(leg) = self.leg_mut(index).filter(|_| is_hearsay) {
+            leg.ice.point_at(None);
+        }
         let Some(leg) = self.leg_mut(index).filter(|_| is_over) else {
             return;
         };

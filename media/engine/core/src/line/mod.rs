@@ -27,7 +27,7 @@ use digits::Digits;
 use engine_wire::demux::Class;
 use feedback::Asking;
 use rate::LineRate;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use whereabouts::{Proof, Whereabouts};
 
 /// Lines that a leg may have: sound, two of pictures, and one to spare. Others have no media for the engine.
@@ -36,6 +36,10 @@ pub const MOST_LINES: usize = 4;
 /// A peer that says nothing on any of its lines for so long is gone; what is sent to it may reach somebody who never asked
 /// for it.
 pub const SILENCE: Micros = Micros::from_secs(30);
+
+/// For so long something is sent to an address of which a description alone speaks, and which is not where the description
+/// comes from: enough for a peer that waits for us to begin, and little for somebody who never asked.
+pub const HEARSAY: Micros = Micros::from_secs(3);
 
 /// Which of a line's ports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +65,8 @@ pub struct Line {
     pub by_handshake: bool,
     /// The peer shows by checks where it is.
     pub(crate) has_ice: bool,
+    /// The peer is said to be elsewhere than where that is said from.
+    is_elsewhere: bool,
     /// Where the last datagram of the handshake came from.
     pub(crate) handshake_from: Option<SocketAddr>,
     /// Datagrams from addresses that are not the peer's.
@@ -96,6 +102,7 @@ impl Line {
             rtcp: rtcp.map(peer),
             has_ice: spec.ice.is_some(),
             by_handshake: spec.protection == Protection::Dtls,
+            is_elsewhere: learn,
             handshake_from: None,
             wrong_source: 0,
             misplaced: 0,
@@ -114,6 +121,15 @@ impl Line {
             rtcp.announce(now, of_rtcp(remote), remote.learn);
         }
         (self.since, self.is_silent) = (now, false);
+        self.is_elsewhere = remote.learn;
+    }
+
+    /// Whether nothing but a stranger's word speaks for where the peer is; `proven` are addresses from which its other
+    /// lines were heard.
+    pub(crate) fn is_hearsay(&self, now: Micros, mut proven: impl Iterator<Item = IpAddr>) -> bool {
+        let is_due = self.is_elsewhere && now.since(self.since) >= HEARSAY;
+        let announced = self.rtp.to().ip();
+        is_due && !self.is_found() && !proven.any(|address| address == announced)
     }
 
     /// Where RTP goes; nowhere as long as checks have not shown each port's peer.
