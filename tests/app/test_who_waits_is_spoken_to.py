@@ -53,7 +53,7 @@ class Engine(GateModel):
 
     def submit(self, command: object) -> None:
         """Carry it out, and look."""
-        super().submit(command)  # type: ignore[arg-type]
+        super().submit(command)
         self.look()
 
 
@@ -91,7 +91,7 @@ class House:
         self.engine, self.pool, self.clock = Engine(), WorkerPool(), Clock()
         self.later = Later(self.clock)
         self.converters = Converters(self.pool, ConverterLegs(self.engine), self.clock, Counts(), self.later)
-        self.announcer = Announcer(self, self.converters, Spoken(), self.later)  # type: ignore[arg-type]
+        self.announcer = Announcer(self, self.converters, Spoken(), self.later)
         self.converters.ready = self.announcer.ready
         self.people = people
         self.places: dict[int, Place | None] = dict.fromkeys(people)
@@ -330,7 +330,7 @@ async def test_nobody_who_is_not_in_is_ever_with_anybody(acts: list[tuple[object
     for act in acts:
         match act:
             case ("put", int(leg), place):
-                home.put(leg, place)  # type: ignore[arg-type]
+                home.put(leg, place)
             case ("say", int(leg), Prompt() as prompt):
                 home.announcer.say(home.live, leg, prompt)
             case ("busy", int(times)):
