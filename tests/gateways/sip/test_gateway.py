@@ -413,6 +413,16 @@ def test_settings_are_checked() -> None:
         ({"mutual": True}, "authorities"),
         ({"country_code": "+47"}, "country_code"),
         ({"dial_domains": "ward.example"}, "dial_domains"),
+        ({"dial_domains": ["P.example"], "trunks": {"main": {"proxy": "sip:p.example"}}}, "every number"),
+        (
+            {
+                "trunks": {
+                    "a": {"proxy": "sip:a.example"},
+                    "b": {"proxy": "sip:b.example", "domains": ["a.example"]},
+                }
+            },
+            "every",
+        ),
         ({"trunks": ["main"]}, "trunks"),
         *(({"trunks": {"main": trunk}}, word) for trunk, word in BAD_TRUNKS),
     ):
