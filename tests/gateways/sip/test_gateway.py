@@ -263,10 +263,17 @@ async def test_telephones_are_told_from_room_systems(user: str, sdp: bytes, line
 
 @pytest.mark.parametrize(
     ("user", "shown"),
-    [("+4799999999", "+4799999999"), ("ward.7", f"ward.7@{HOST}"), (None, "")],
+    [
+        ("+4799999999", "+4799999999"),
+        ("ward.7", f"ward.7@{HOST}"),
+        (None, ""),
+        ("%E2%80%AE7.draw", ""),
+        ("%0A", ""),
+        ("w" * 300, ""),
+    ],
 )
 async def test_callers_are_known_by_what_a_person_would_read(user: str | None, shown: str) -> None:
-    """A number, or an address; nothing of one who gives none."""
+    """A number, or an address; nothing of one who gives none, or what would be read as something else."""
     host = HostDouble()
     async with _house(host) as (_, peer):
         await peer.call(NUMBER, user=user)
