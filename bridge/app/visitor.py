@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from bridge.app.allowance import Allowance
+from bridge.app.holding import Hold, WhoWaits
 from bridge.app.ids import new_connection, new_id
 from bridge.app.keys import Act, Keys
 from bridge.app.live import LiveRoom, MediaLeg, Seated
@@ -24,8 +25,6 @@ from signalling.gateways.interface import Line as CallerLine
 RETRY_S: Final = 8.0
 # So long is listened to why a call ends, at the most, before it does.
 FAREWELL_S: Final = 12.0
-# Who waits is told so again, lest they think that the line is dead.
-HOLD_S: Final = 40.0
 
 _ENDINGS: Final = {
     Code.LINK_USED: Ending.NO_PLACE,
@@ -129,7 +128,8 @@ class Visitor:
         self._together = desk.policy.together
         self._presenting = Presenting(self._tell_floor, self._share, desk.later)
         self._parting = False
-        self._held = object()
+        self._hold = Hold(desk.later, self._waits, lambda: self._say(Prompt.STILL_WAITING))
+        self._who_waits = WhoWaits()
         self._over = False
 
     @property
@@ -238,7 +238,9 @@ class Visitor:
             before, self._place = self._place, place
             self._say(self._news(before, place))
             if place is not m.Place.ADMITTED:
-                self._hold()
+                self._hold.begin()
+        if self._who_waits.is_news(message):
+            self._say(Prompt.SOMEBODY_WAITS)
 
     def _news(self, before: m.Place | None, place: m.Place) -> Prompt:
         """What to say of a new place."""
@@ -429,24 +431,15 @@ class Visitor:
         if self.leg is not None and not self._over:
             self._desk.media.say(self.live, self.leg, prompt, then)
 
+    def _waits(self) -> bool:
+        return self._place is m.Place.WAITING and not self._parting and not self._over
+
     async def _say_again(self) -> None:
         """Tell what was told on a leg that is no more, to somebody who is not in."""
         if self.at_the_desk:
             self._say(Prompt.ENTER_PIN)
-        elif self._place is m.Place.WAITING:
+        elif self._waits():
             self._say(Prompt.STILL_WAITING)
-
-    def _hold(self) -> None:
-        """Tell somebody who waits that they do, every so often."""
-        this = self._held = object()
-
-        async def again() -> None:
-            waits = self._place is m.Place.WAITING and not self._parting and not self._over
-            if waits and self._held is this:
-                self._say(Prompt.STILL_WAITING)
-                self._hold()
-
-        self._desk.later(HOLD_S, again)
 
     def _part(self, why: Ending, prompt: Prompt) -> None:
         """Hang up when the caller has been told why, or could have been."""

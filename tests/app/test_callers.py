@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 
 from bridge.app.callers import AT_THE_DESK, CALLS_OF_A_SOURCE, WRONG_PINS_OF_A_SOURCE, CallerDoor
+from bridge.app.holding import HOLD_S
 from bridge.app.keys import PAUSE_S
 from bridge.app.reception import TRIES, Prompt
-from bridge.app.visitor import FAREWELL_S, HOLD_S, Visitor
+from bridge.app.visitor import FAREWELL_S, Visitor
 from bridge.rooms.model import Line, Place
 from signalling import messages as m
 from signalling.gateways.interface import Caller, Ending, MediaRefused, TurnedAway
@@ -130,6 +131,7 @@ async def test_who_enters_nothing_is_let_go() -> None:
     for _ in range(100):
         await home.rig.pass_time(1)
     assert home.phone.hung_up is Ending.NO_PIN
+    await home.rig.pass_time(FAREWELL_S)
     assert home.rig.later.waiting == []
 
 
@@ -237,7 +239,7 @@ async def test_a_host_at_a_room_system_lets_the_next_in_and_locks() -> None:
         await press(home, visit, keys)
     await home.rig.pass_time(PAUSE_S + 1)
     await press(home, visit, "1")
-    assert home.prompts == [Prompt.ENTER_PIN, Prompt.ADMITTED]
+    assert home.prompts == [Prompt.ENTER_PIN, Prompt.ADMITTED, *[Prompt.SOMEBODY_WAITS] * 2]
     await press(home, visit, "*1")
     assert [page.connection.roster.people[-1].place for page in (first, second)] == [
         m.Place.ADMITTED,
