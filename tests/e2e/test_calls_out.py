@@ -105,19 +105,29 @@ async def dial(page: Page, address: str, role: str, name: str) -> None:
 
 
 async def reaches_the_telephone(house: House, doctor: Visitor, port: int, folder: Path) -> None:
-    """Busy at first; then it is in, shown as what it is, and ended by the doctor. The number is nowhere else."""
-    called = doctor.page.locator("#panel-called")
+    """Nobody answers, then it is busy; then it is in, shown as what it is, and ended by the doctor.
+
+    The number is nowhere else.
+    """
+    called, again = doctor.page.locator("#panel-called"), doctor.page.get_by_role("button", name="Call Kari again")
+    async with asyncio.TaskGroup() as group:
+        group.create_task(trunk(folder / "rings", port, says("180 Ringing"), sipp.asked("CANCEL"), says("200 OK")))
+        await eventually(lambda: is_taken(port))
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr("bridge.app.called.RING_S", 1.0)
+            await dial(doctor.page, "22 33 44 55", "relative", "Kari")
+            await expect(called).to_contain_text("Nobody answered.", timeout=60_000)
     async with asyncio.TaskGroup() as group:
         group.create_task(trunk(folder / "busy", port, says("486 Busy Here"), sipp.asked("ACK")))
         await eventually(lambda: is_taken(port))
-        await dial(doctor.page, "22 33 44 55", "relative", "Kari")
+        await again.click()
         await expect(called).to_contain_text("The line was busy.", timeout=60_000)
     taken = (says("180 Ringing"), says("200 OK", sdp=TELEPHONE))
     async with asyncio.TaskGroup() as group:
         over = sipp.asked("ACK"), sipp.asked("BYE"), says("200 OK")
         group.create_task(trunk(folder / "taken", port, *taken, *over))
         await eventually(lambda: is_taken(port))
-        await doctor.page.get_by_role("button", name="Call Kari again").click()
+        await again.click()
         row = doctor.page.locator("#room-people > li").filter(has_text="Kari")
         await expect(row).to_contain_text("by telephone", timeout=60_000)
         await expect(row).to_contain_text("not identified · not encrypted in the telephone network")
@@ -126,7 +136,10 @@ async def reaches_the_telephone(house: House, doctor: Visitor, port: int, folder
         await expect(row.locator(".state")).to_contain_text("identity confirmed orally")
         await doctor.do("Kari", "Remove from call", sure=True)
     events = await house.recorded()
-    assert [event.why.value for event in events if isinstance(event, NotReached)] == ["busy"]
+    assert [event.why.value for event in events if isinstance(event, NotReached)] == [
+        "no_answer",
+        "busy",
+    ]
     me = await doctor.participant()
     for kind in (Dialled, Admitted, IdentityConfirmed):
         assert {getattr(event.by, "participant", None) for event in events if isinstance(event, kind)} == {me}
