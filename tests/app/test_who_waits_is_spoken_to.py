@@ -393,7 +393,7 @@ async def test_a_fault_in_a_lobby_ends_one_call_and_nothing_else() -> None:
         home.announcer.say(home.live, leg, Prompt.ENTER_PIN)
     await home.settle()
     calls, legs, callers = CallsDouble({2, 3}), LegsDouble(), CallersDouble()
-    every = EveryLeg(legs, calls, lambda: callers, lambda: home.announcer)  # type: ignore[arg-type, return-value]
+    every = EveryLeg(legs, calls, lambda: callers, lambda: home.announcer)
     number = home.live.lobbies[2].number
     home.engine.fail_room(number)
     del home.people[2]
