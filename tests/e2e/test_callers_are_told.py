@@ -120,11 +120,10 @@ async def callers(speaker: Speaker, folder: Path) -> AsyncIterator[list[Caller]]
     """A host and a ward at room systems, and a telephone's sound."""
     async with AsyncExitStack() as stack:
         made = []
-        for identity, voice in ((HOST, "opus/48000/2"), (WARD, "PCMA"), (PHONE, "PCMU")):
+        kinds = ((HOST, "opus/48000/2", "h264"), (WARD, "PCMA", "h264"), (PHONE, "PCMU", ""))
+        for identity, voice, codec in kinds:
             phone = await stack.enter_async_context(
-                baresip.running(
-                    folder / str(identity), identity, encryption="srtp-mand", codec="h264", voice=voice
-                )
+                baresip.running(folder / str(identity), identity, encryption="srtp-mand", codec=codec, voice=voice)
             )
             made.append(Caller(speaker, phone))
         yield made
@@ -156,6 +155,7 @@ async def test_callers_are_told_what_happens(
             await wait(ward, pin)
             await be_let_in_and_put_out(host, ward)
     await eventually(lambda: len(sip_house.bridge.engine.snapshot().legs) == 0)
+    assert sip_house.bridge.service.outside.converters.use.jobs == {}
 
 
 async def come_in(host: Caller, pin: str) -> None:
@@ -196,11 +196,12 @@ async def be_let_in_and_put_out(host: Caller, ward: Caller) -> None:
 
 async def guess(phone: Caller) -> None:
     """Enter three wrong PINs, which are audited and end the call."""
-    await phone.hears(Prompt.ENTER_PIN)
+    house = phone.speaker.house
+    assert {slot.kind for slot in house.bridge.service.outside.legs.description(phone.leg).slots} == {"audio"}
+    await phone.hears(Prompt.ENTER_PIN, shown=False)
     for said in (Prompt.PIN_WRONG, Prompt.PIN_WRONG_AGAIN, Prompt.PIN_SPENT):
         await phone.phone.press("1111#")
-        await phone.hears(said)
+        await phone.hears(said, shown=False)
     await phone.check()
-    house = phone.speaker.house
     audit = await house.bridge.store.audit(house.room_id)
     assert [line.outcome for line in audit if line.outcome == "pin_wrong"] == ["pin_wrong"] * 3
