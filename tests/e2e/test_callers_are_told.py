@@ -190,7 +190,8 @@ async def be_let_in_and_put_out(host: Caller, ward: Caller) -> None:
     assert other not in house.live.legs
     await ward.hears(Prompt.REMOVED)
     await ward.check()
-    await host.phone.command("hangup")
+    await house.bridge.service.act(house.live, c.End(by=ByParticipant(me)))
+    await host.hears(Prompt.ENDED)
     await host.check()
 
 
