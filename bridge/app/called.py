@@ -4,10 +4,11 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Final
 
+from bridge.app.desk import Desk
 from bridge.app.ids import new_id
 from bridge.app.live import LiveRoom, Seated
 from bridge.app.reception import Prompt
-from bridge.app.visitor import RETRY_S, Desk, Visitor
+from bridge.app.visitor import RETRY_S, Visitor
 from bridge.rooms import commands as c
 from bridge.rooms import events as ev
 from bridge.rooms.model import (
@@ -77,8 +78,9 @@ class Called(Visitor):
     # As a visit.
 
     def ringing(self) -> None:
-        """Let everybody inside see it."""
-        if self._invited is not None and self._who is None and not self._over:
+        """Let everybody inside see it, once: what rings says so as often as it likes."""
+        rings = self._invited is None or self._invited in self.live.ringing
+        if self._invited is not None and not rings and self._who is None and not self._over:
             self.live.ringing.add(self._invited)
             self._desk.service.tell(self.live)
 

@@ -1,18 +1,17 @@
 """One call: first at the desk, where it is asked for a PIN, then a participant's connection."""
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Final, Protocol
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Final
 
 from bridge.app.allowance import Allowance
+from bridge.app.desk import Desk
 from bridge.app.holding import Hold, WhoWaits
 from bridge.app.ids import new_connection, new_id
 from bridge.app.keys import Act, Keys
 from bridge.app.live import LiveRoom, MediaLeg, Seated
-from bridge.app.ports import Pins
 from bridge.app.presenting import Presenting
 from bridge.app.reception import GiveUp, Prompt, Reception, Say, Step, Try
-from bridge.app.service import RoomService
 from bridge.rooms import commands as c
 from bridge.rooms import events as ev
 from bridge.rooms.model import ByParticipant, Line, ParticipantId, PinDigest, Place, ResumeHash
@@ -25,6 +24,8 @@ from signalling.gateways.interface import Line as CallerLine
 RETRY_S: Final = 8.0
 # So long is listened to why a call ends, at the most, before it does.
 FAREWELL_S: Final = 12.0
+# Each may take new ports, of which there are few, and which rest afterwards: also of who has entered no PIN.
+CHANGES_OF_A_CALL: Final = (10, 4.0)
 
 _ENDINGS: Final = {
     Code.LINK_USED: Ending.NO_PLACE,
@@ -45,65 +46,6 @@ _FAREWELLS: Final = {
     Code.REFUSED: Prompt.REFUSED,
     Code.ENDED: Prompt.ENDED,
 }
-
-
-class CallMedia(Protocol):
-    """Legs of calls, and what is said on them."""
-
-    def describe(
-        self, leg: int | None, room: int, offer: str | None, seen_at: str, *, plain: bool, sound_only: bool
-    ) -> tuple[int, str]:
-        """Answer an offer, or make one, on a leg or on a new one with its gate closed. Raises MediaRefused.
-
-        `seen_at` is the address from which the caller's signalling comes; an offer of ours is of sound alone with
-        `sound_only`.
-        """
-
-    def answered(self, leg: int, description: str, seen_at: str) -> None:
-        """Take the answer to an offer of ours. Raises MediaRefused."""
-
-    def close(self, leg: int) -> None:
-        """Forget a leg."""
-
-    def want_key_frame(self, leg: int) -> None:
-        """Have the source of what the leg is sent begin anew."""
-
-    def say(self, live: LiveRoom, leg: int, prompt: Prompt, then: Callable[[], None] | None) -> None:
-        """Let the caller hear and see it, in the room or not; it is of nobody's sending.
-
-        `then` is called when it was said, if it comes to that.
-        """
-
-
-@dataclass(frozen=True, slots=True)
-class CallerPolicy:
-    """What is the same for every caller."""
-
-    pins: Pins
-    new_secret: Callable[[], str]
-    hash_secret: Callable[[str], str]
-    together: bool = True
-    """Whether a caller sees everybody in one picture until they wish otherwise."""
-
-
-@dataclass(frozen=True, slots=True)
-class Desk:
-    """What all visits share. `later(seconds, make)` runs the awaitable that `make` gives after that time."""
-
-    service: RoomService
-    media: CallMedia
-    policy: CallerPolicy
-    later: Callable[[float, Callable[[], Awaitable[object]]], None]
-    wrong_of_source: Allowance
-    wrong_at_room: Allowance
-
-    def now(self) -> float:
-        """The time."""
-        return self.service.outside.clock.monotonic()
-
-    def count(self, code: str) -> None:
-        """Count how a call went."""
-        self.service.outside.counts.inc("calls", code)
 
 
 class Visitor:
@@ -127,6 +69,7 @@ class Visitor:
         self._keys = Keys()
         self._together = desk.policy.together
         self._presenting = Presenting(self._tell_floor, self._share, desk.later)
+        self._changes = Allowance(*CHANGES_OF_A_CALL)
         self._parting = False
         self._hold = Hold(desk.later, self._waits, lambda: self._say(Prompt.STILL_WAITING))
         self._who_waits = WhoWaits()
@@ -141,8 +84,10 @@ class Visitor:
 
     def describe(self, offer: str | None) -> str:
         """Settle media, on the leg that there is or on a first one. Raises MediaRefused."""
-        if self._over:
+        if self._over or self._parting:
             raise MediaRefused("the call is over")
+        if not self._changes.take("", self._desk.now()):
+            raise MediaRefused("offers follow each other too fast")
         leg, description = self._desk.media.describe(
             self.leg,
             self._room,
@@ -254,6 +199,9 @@ class Visitor:
         why = _ENDINGS.get(code, Ending.FAILED)
         if code not in _FAREWELLS:
             self._hang_up(why)
+            if code is Code.REPLACED and self._who is not None and self.leg is not None:
+                # Whoever is at its end must not come or stay in by the right of who has the place now.
+                self._desk.service.drop_leg(self.live, self._who, self.leg)
             if code is Code.RESTARTING:
                 # A page would come back to its place, or be missed; a call that was cut off is on no record yet.
                 self._desk.later(0, lambda: self._go_out(lost=True))
