@@ -397,7 +397,7 @@ class RoomService:
         who = None if live is None else live.owner_of(leg)
         if live is None or who is None:
             return
-        if command == "AddLeg":
+        if command in ("AddLeg", "AddLines"):
             # It would be refused again, as would all that is asked of a leg that does not exist.
             self._drop_leg(live, who)
             self.tell(live)
