@@ -22,6 +22,7 @@ from bridge.app.call_media import CallLegs, EveryLeg
 from bridge.app.callers import CallerDoor
 from bridge.app.converters import Converters
 from bridge.app.counts import Tally
+from bridge.app.desk import CallerPolicy
 from bridge.app.dialling import Dialling
 from bridge.app.gateways import Gateways, find
 from bridge.app.lines import Assessment
@@ -29,7 +30,6 @@ from bridge.app.ports import ConverterPool
 from bridge.app.recordings import Recordings
 from bridge.app.service import Outside, RoomService
 from bridge.app.trial import Trials
-from bridge.app.visitor import CallerPolicy
 from bridge.auth.errors import LinkExpired, LinkInvalid
 from bridge.auth.links import LinkSigner, load_link_keys
 from bridge.auth.pins import Pins

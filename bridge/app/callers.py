@@ -12,9 +12,10 @@ import structlog
 
 from bridge.app.allowance import Allowance
 from bridge.app.called import Called
+from bridge.app.desk import CallerPolicy, CallMedia, Desk
 from bridge.app.live import LiveRoom
 from bridge.app.service import RoomService
-from bridge.app.visitor import CallerPolicy, CallMedia, Desk, Visitor
+from bridge.app.visitor import Visitor
 from bridge.rooms.model import ParticipantId, RoomNumber
 from signalling import messages as m
 from signalling.gateways.interface import Call, Caller, Ending, Gateway, Line, Party, TurnedAway

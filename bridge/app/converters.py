@@ -35,6 +35,8 @@ CALM_S: Final = 30.0
 RETRY_S: Final = 1.0
 MOST_RETRY_S: Final = 32.0
 MAX_BITRATE: Final = 4_000_000
+# Beyond so many in this process nobody else, caller who waits or room, is composed a picture.
+MOST_PICTURES: Final = 48
 # By so much a worker may be ahead of what a recording lasts.
 EARLY_S: Final = 0.3
 
@@ -169,7 +171,10 @@ class Converters(NoConverters):
     def means(self, room: int) -> Means:
         """What can be made for a room now."""
         shop = self._rooms.get(room)
-        return Means(sound=True, pictures=True, together=shop is None or shop.less < ONE)
+        has = shop is not None and _pictures(shop) > 0
+        short = shop is not None and shop.less >= ONE
+        room_left = has or sum(_pictures(one) for one in self._rooms.values()) < MOST_PICTURES
+        return Means(sound=True, pictures=True, together=room_left and not short)
 
     def is_short(self, room: int) -> bool:
         """Whether less is made for a room than it wants, since processors do not suffice."""
@@ -425,6 +430,10 @@ class Converters(NoConverters):
 
 def _kind(job: t.Job) -> str:
     return "mix" if isinstance(job, t.Mix) else "picture"
+
+
+def _pictures(shop: Workshop) -> int:
+    return sum(isinstance(machine.job, t.Compose) for machine in shop.machines.values())
 
 
 def _outlets(shop: Workshop) -> Outlets:

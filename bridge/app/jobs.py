@@ -21,6 +21,8 @@ SIZES: Final[Mapping[int, tuple[int, int, int]]] = {
 }
 """Width, height and pictures a second that each level of H.264 holds (ITU-T H.264 table A-1)."""
 CHEAP: Final = 21
+WORDS: Final = 30
+"""Enough for a picture of words alone, of which there may be many at a time: an encoder of more takes 25 MB."""
 BITS_PER_PIXEL: Final = 0.06
 SMALL_ROWS: Final = 4
 
@@ -69,8 +71,8 @@ def height_of(rack: Rack, key: SourceKey, *, cheap: bool = False) -> int | None:
 
 def size_of(want: Want, *, cheap: bool) -> tuple[int, int, int]:
     """Width, height and pictures a second of what is made."""
-    level = min(_level(want), CHEAP) if cheap else _level(want)
-    return SIZES[level]
+    most = CHEAP if cheap else LEVELS[-1] if want.of else WORDS
+    return SIZES[min(_level(want), most)]
 
 
 _SOUNDS: Final = tuple(t.SoundFormat(pt=form.pt, codec=form.codec) for form in SOUND)  # type: ignore[arg-type]
