@@ -110,10 +110,10 @@ class Sent:
     packets: int = 0
     payload_bytes: int = 0
 
-    def note(self, timestamp: int, at: float, payload_bytes: int) -> None:
-        """Count a packet whose `timestamp` stands for the moment `at` of the machine's clock, in seconds."""
+    def note(self, timestamp: int, at: float, packets: int, payload_bytes: int) -> None:
+        """Count packets whose `timestamp` stands for the moment `at` of the machine's clock, in seconds."""
         self.timestamp, self.at = timestamp, at
-        self.packets += 1
+        self.packets += packets
         self.payload_bytes += payload_bytes
 
 

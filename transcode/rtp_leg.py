@@ -60,8 +60,8 @@ class Outgoing:
         for n, payload in enumerate(payloads):
             header = rtp.rtp_header(self.pt, self._seq, timestamp, self._ssrc, marker=marker and n == last)
             self._leg.post(header + payload)
-            self.sent.note(timestamp, at, len(payload))
             self._seq += 1
+        self.sent.note(timestamp, at, len(payloads), sum(map(len, payloads)))
         self.picture += 1
         self._leg.ledger.write(self._ssrc, self._seq, self.picture)
 
@@ -91,7 +91,10 @@ class RtpLeg:
         if packet is None or packet.ssrc not in inputs:
             self.refused += 1
             return None
-        self._heard.setdefault(packet.ssrc, rtp.Heard(packet)).note(packet)
+        heard = self._heard.get(packet.ssrc)
+        if heard is None:
+            heard = self._heard[packet.ssrc] = rtp.Heard(packet)
+        heard.note(packet)
         return packet
 
     def post(self, datagram: bytes) -> None:

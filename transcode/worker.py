@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import mmap
 import os
-import selectors
+import select
 import signal
 import socket
 import sys
@@ -31,6 +31,7 @@ _DESCRIPTORS: Final = 2
 _DATAGRAM_BYTES: Final = 2048
 _DATAGRAMS_A_TURN: Final = 256
 _FIGURES_EVERY_S: Final = 1.0
+_ONCE: Final = select.EPOLLIN | select.EPOLLONESHOT
 _DECODER: Final = msgspec.msgpack.Decoder(jobs.Command)
 _ENCODER: Final = msgspec.msgpack.Encoder()
 
@@ -43,6 +44,8 @@ class _Placed:
     socket: socket.socket
     memory: mmap.mmap
     due: float = 0.0
+    listens_at: float = 0.0
+    listens: bool = True
     changed: bool = True
 
     def close(self) -> None:
@@ -58,9 +61,10 @@ class Worker:
 
     def __init__(self, control: socket.socket) -> None:
         self._control = control
-        self._selector = selectors.DefaultSelector()
-        self._selector.register(control, selectors.EVENT_READ, None)
+        self._readable = select.epoll()
+        self._readable.register(control, select.EPOLLIN)
         self._placed: dict[int, _Placed] = {}
+        self._by_socket: dict[int, _Placed] = {}
         self._figures_at = 0.0
         self._figures_cpu = 0.0
         self._late_max = 0.0
@@ -70,24 +74,37 @@ class Worker:
         self._figures_at = time.monotonic() + _FIGURES_EVERY_S
         self._figures_cpu = time.process_time()
         while True:
-            ready = self._selector.select(self._patience())
+            ready = self._readable.poll(self._patience())
             began = time.monotonic()
-            for key, _ in ready:
-                if key.data is None and not self._obey():
+            for descriptor, _ in ready:
+                placed = self._by_socket.get(descriptor)
+                if placed is not None:
+                    placed.changed, placed.listens = True, False
+                elif not self._obey():
                     return
-                if key.data is not None:
-                    key.data.changed = True
             self._take_turns()
-            self._late_max = max(self._late_max, time.monotonic() - began)
-            self._tell_figures()
+            now = time.monotonic()
+            self._late_max = max(self._late_max, now - began)
+            if now >= self._figures_at:
+                self._tell_figures(now)
 
     def _patience(self) -> float:
-        moments = [one.due for one in self._placed.values()]
-        return max(0.0, min([self._figures_at, *moments]) - time.monotonic())
+        """How long to wait for packets; sockets whose rest is over are listened to again."""
+        now, until = time.monotonic(), self._figures_at
+        for one in self._placed.values():
+            until = min(until, one.due)
+            if one.listens:
+                continue
+            if one.listens_at <= now:
+                self._readable.modify(one.socket, _ONCE)
+                one.listens = True
+            else:
+                until = min(until, one.listens_at)
+        return max(0.0, until - now)
 
     def _take_turns(self) -> None:
+        now = time.monotonic()
         for number, placed in list(self._placed.items()):
-            now = time.monotonic()
             if not placed.changed and now < placed.due:
                 continue
             try:
@@ -96,6 +113,7 @@ class Worker:
                 self._fail(number, error.code)
             except Exception:  # noqa: BLE001 - a job that fails must not take others with it
                 self._fail(number, "crashed")
+            now = time.monotonic()
 
     def _turn(self, placed: _Placed, now: float) -> None:
         began = time.thread_time()
@@ -106,8 +124,10 @@ class Worker:
             self._flush(placed)
         placed.changed = False
         placed.due = work.due(now)
-        for said in work.said() if isinstance(work, MixJob) else ():
-            self._tell(said)
+        if isinstance(work, MixJob):
+            placed.listens_at = work.rests_until(now)
+            for said in work.said():
+                self._tell(said)
         work.counters.cpu_s += time.thread_time() - began
 
     def _flush(self, placed: _Placed) -> None:
@@ -175,7 +195,8 @@ class Worker:
             sock.close()
             raise
         placed = self._placed[job.id] = _Placed(work, sock, shared)
-        self._selector.register(sock, selectors.EVENT_READ, placed)
+        self._by_socket[connection] = placed
+        self._readable.register(connection, _ONCE)
         self._tell(jobs.Started(job=job.id, port=sock.getsockname()[1]))
 
     def _change(self, job: jobs.Job) -> None:
@@ -191,17 +212,15 @@ class Worker:
     def _forget(self, number: int) -> None:
         placed = self._placed.pop(number, None)
         if placed is not None:
-            self._selector.unregister(placed.socket)
+            self._by_socket.pop(placed.socket.fileno(), None)
+            self._readable.unregister(placed.socket)
             placed.close()
 
     def _fail(self, number: int, code: str) -> None:
         self._forget(number)
         self._tell(jobs.Failed(job=number, code=code))
 
-    def _tell_figures(self) -> None:
-        now = time.monotonic()
-        if now < self._figures_at:
-            return
+    def _tell_figures(self, now: float) -> None:
         cpu = time.process_time()
         load = (cpu - self._figures_cpu) / (now - self._figures_at + _FIGURES_EVERY_S)
         late, self._late_max = self._late_max * 1000, 0.0
