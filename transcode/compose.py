@@ -51,7 +51,7 @@ class ComposeJob:
 
     def take(self, data: bytes, now: float) -> None:
         """Take a datagram from the engine."""
-        got = self.leg.take(data, self._feeds)
+        got = self.leg.take(data, self._feeds, now)
         if isinstance(got, Packet):
             self._feeds[got.ssrc].take(got, now)
             self._busy.add(got.ssrc)
@@ -77,7 +77,7 @@ class ComposeJob:
         for ssrc in list(self._busy):
             self._decode(ssrc, now)
         for target in self._targets:
-            if target.run(now, self.counters, self._feeds):
+            if target.run(now, self.counters, self._feeds, self.leg.captures):
                 yield
         self.leg.report(now)
         yield

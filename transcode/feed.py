@@ -21,12 +21,13 @@ _BACKLOG: Final = 20
 
 
 class Feed:
-    """Decodes what one SSRC sends while somebody watches; `picture` is the last good one, or None."""
+    """Decodes what one SSRC sends while somebody watches; `picture` is the last good one, or None, `timestamp` its RTP time."""
 
     def __init__(self, ssrc: int) -> None:
         self.ssrc = ssrc
         self.picture: av.VideoFrame | None = None
         self.arrived = float("-inf")
+        self.timestamp = 0
         self._assembler = Assembler({})
         self._decoder: VideoDecoder | None = None
         self._spoke = float("-inf")
@@ -79,7 +80,7 @@ class Feed:
             self._assembler.lose()
             return False
         if picture is not None:
-            self.picture, self.arrived = picture, frame.arrived
+            self.picture, self.arrived, self.timestamp = picture, frame.arrived, frame.timestamp
         return picture is not None
 
     def _count(self, counters: Counters) -> None:

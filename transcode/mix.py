@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from transcode.capture import middle
 from transcode.checks import check
 from transcode.errors import Undecodable
 from transcode.figures import Counters
@@ -37,6 +38,7 @@ class _Input:
         self.voice = Voice()
         self.codecs: dict[int, SoundCodec] = {}
         self.arrivals: list[float] = []
+        self.clock_rate = SAMPLE_RATE
         self._decoder: SoundDecoder | None = None
 
     def decode(self, packet: Packet, codec: SoundCodec) -> Samples:
@@ -53,6 +55,7 @@ class _Group:
         self.out = out
         # Where its sum stands; less than zero before there was one.
         self.row = -1
+        self.of: tuple[int, ...] = ()
         self.streams: dict[int, Outgoing] = {}
         self._encoder = SoundEncoder(out.format.codec, bitrate=out.bitrate)
         self.factor = self._encoder.factor
@@ -115,7 +118,7 @@ class MixJob:
 
     def take(self, data: bytes, now: float) -> None:
         """Take a datagram from the engine."""
-        packet = self.leg.take(data, self._inputs)
+        packet = self.leg.take(data, self._inputs, now)
         if not isinstance(packet, Packet) or not packet.payload:
             return
         source = self._inputs[packet.ssrc]
@@ -128,7 +131,8 @@ class MixJob:
         except Undecodable:
             self.counters.broken_frames += 1
             return
-        source.voice.add(packet.timestamp, SAMPLE_RATE // clock_rate(codec), samples, now, self._block)
+        source.clock_rate = clock_rate(codec)
+        source.voice.add(packet.timestamp, SAMPLE_RATE // source.clock_rate, samples, now, self._block)
         source.arrivals.append(now)
 
     def run(self, now: float) -> Iterator[None]:
@@ -144,6 +148,8 @@ class MixJob:
             self._mix()
             self._block += 1
             yield
+        if now >= self.leg.due:
+            self._set_ages(now)
         self.leg.report(now)
         yield
 
@@ -187,6 +193,18 @@ class MixJob:
                 group.send(samples, self._block)
                 self.counters.frames_out += len(group.streams)
 
+    def _set_ages(self, now: float) -> None:
+        """Find how long ago what each mix holds was captured, on the line of time: the mean of who speaks."""
+        ages = {}
+        for ssrc, source in self._inputs.items():
+            if source.voice.until > now and source.voice.anchor is not None:
+                timestamp, start = source.voice.anchor
+                ages[ssrc] = self.leg.captures.age(ssrc, timestamp, source.clock_rate, start / SAMPLE_RATE)
+        for group in self._groups:
+            age = middle(ages.get(ssrc) for ssrc in group.of)
+            for stream in group.streams.values() if age is not None else ():
+                stream.sent.age = age
+
     def _prompted(self) -> dict[int, Samples]:
         """Take the next block of all that is said; those to whom it is are a group of one out each."""
         rows = {}
@@ -214,11 +232,11 @@ class MixJob:
                 group = _Group(outs[0])
             else:
                 left.remove(group)
+            group.of = outs[0].of
             rate = clock_rate(outs[0].format.codec)
             group.streams = {out.ssrc: self.leg.open(out.ssrc, out.format.pt, rate) for out in outs}
             groups.append(group)
-        mixes = [outs[0].of for outs in wanted.values()]
-        self._sums.arrange(list(self._inputs), mixes, [group.row for group in groups])
+        self._sums.arrange(list(self._inputs), [one.of for one in groups], [one.row for one in groups])
         self._groups, self._factors = groups, {}
         for row, group in enumerate(groups):
             group.row = row
