@@ -25,7 +25,7 @@ class Captures:
         self._pairs: dict[int, tuple[float, int]] = {}
 
     def note(self, ssrc: int, clock: float, timestamp: int, now: float) -> None:
-        """Take a report of a sender. The one that took the shortest way tells best how far the clocks are apart."""
+        """Take a report of a sender. The one that came soonest tells best how far the clocks are apart."""
         apart = now - clock
         later = apart - self._offset if self._offset is not None else -1.0
         if self._offset is not None and 0 <= later < 1:

@@ -21,7 +21,10 @@ _BACKLOG: Final = 20
 
 
 class Feed:
-    """Decodes what one SSRC sends while somebody watches; `picture` is the last good one, or None, `timestamp` its RTP time."""
+    """Decodes what one SSRC sends while somebody watches.
+
+    `picture` is the last good one, or None; `timestamp` its RTP time.
+    """
 
     def __init__(self, ssrc: int) -> None:
         self.ssrc = ssrc

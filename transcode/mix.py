@@ -202,7 +202,9 @@ class MixJob:
                 ages[ssrc] = self.leg.captures.age(ssrc, timestamp, source.clock_rate, start / SAMPLE_RATE)
         for group in self._groups:
             age = middle(ages.get(ssrc) for ssrc in group.of)
-            for stream in group.streams.values() if age is not None else ():
+            if age is None:
+                continue
+            for stream in group.streams.values():
                 stream.sent.age = age
 
     def _prompted(self) -> dict[int, Samples]:

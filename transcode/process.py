@@ -17,8 +17,11 @@ from transcode import jobs
 from transcode.errors import BadJob, NoWorker
 
 MESSAGE_BYTES: Final = 65_536
-# A worker tells something once a second. One that has said nothing for so long hangs, or its machine does.
-_SILENT_S: Final = 5.0
+# A worker tells something once a second. One that has said nothing for so long hangs, or its machine does: then it
+# speaks a moment after this process, which has stood still as well, or is waiting for a processor.
+_SILENT_S: Final = 2.0
+_GRACE_S, _STARVED_GRACE_S = 0.5, 3.0
+_STARVED: Final = 0.25
 _STARTING_S: Final = 30.0
 _ROOT: Final = Path(__file__).parents[1]
 _ENCODER: Final = msgspec.msgpack.Encoder()
@@ -85,13 +88,17 @@ class Process:
 
     async def events(self) -> AsyncIterator[jobs.WorkerEvent]:
         """Give what it tells, until it has ended or hangs."""
-        patience = _STARTING_S
-        while data := await self._hear(patience):
-            patience = _SILENT_S
+        data = await self._hear(_STARTING_S)
+        while data:
             yield _DECODER.decode(data)
+            waited = self._waited_s()
+            data = await self._hear(_SILENT_S)
+            if data is None:
+                starved = self._waited_s() - waited > _STARVED * _SILENT_S
+                data = await self._hear(_STARVED_GRACE_S if starved else _GRACE_S)
 
-    async def _hear(self, patience: float) -> bytes:
-        """Wait for a message; nothing when the worker has ended or hangs."""
+    async def _hear(self, patience: float) -> bytes | None:
+        """Wait for a message; an empty one when the worker has ended, None when it is silent."""
         try:
             async with asyncio.timeout(patience):
                 return await asyncio.get_running_loop().sock_recv(self._control, MESSAGE_BYTES)
@@ -99,9 +106,16 @@ class Process:
             # If it was this process that stood still, what the worker told meanwhile is there.
             with contextlib.suppress(OSError):
                 return self._control.recv(MESSAGE_BYTES)
+            return None
         except OSError:
-            pass
-        return b""
+            return b""
+
+    def _waited_s(self) -> float:
+        """Give the seconds that it has waited for a processor in all."""
+        try:
+            return int(Path(f"/proc/{self.pid}/schedstat").read_text().split()[1]) / 1e9
+        except (OSError, IndexError):
+            return 0.0
 
     def kill(self) -> None:
         """End it at once."""

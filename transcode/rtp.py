@@ -84,7 +84,7 @@ def key_frames_asked(data: bytes) -> set[int] | None:
 
 
 def sender_times(data: bytes) -> Iterator[tuple[int, float, int]]:
-    """Give SSRC, the sender's clock in seconds (since 1900), and the RTP time of that moment; nothing if malformed."""
+    """Give SSRC, the sender's clock in seconds from 1900, and the RTP time of then; nothing if malformed."""
     for _, kind, part in _parts(data) or ():
         if kind == _SENDER_REPORT and len(part) >= _SENDER_BYTES:
             ssrc, ntp, timestamp = _SENDER.unpack_from(part, 4)

@@ -26,7 +26,7 @@ class Sums:
         self._of: Lines = np.zeros((0, 0), np.float32)
 
     def arrange(self, voices: Sequence[int], mixes: Sequence[Collection[int]], was: Sequence[int]) -> None:
-        """Have a row for the sum of the voices of each mix; `was` are the rows until now, less than zero for new."""
+        """Have a row for each mix of voices; `was` are the rows until now, less than zero for new ones."""
         lines, gains = np.zeros((len(mixes), HISTORY + BLOCK), np.float32), [1.0] * len(mixes)
         for row, before in enumerate(was):
             if before >= 0:

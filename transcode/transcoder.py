@@ -110,9 +110,10 @@ class Target:
         return rate > encoder.bitrate * _RATE_UP and since > _UP_AFTER_S
 
     def _grow_old(self, stage: Stage, feeds: Mapping[int, Feed], captures: Captures, now: float) -> None:
-        """Follow how long ago what is seen was captured: of the large picture, or of all the new ones in the mean."""
+        """Follow how long ago what is seen was captured: the large picture, or all the new ones in the mean."""
         first = feeds.get(stage.first or -1)
-        seen = [first] if first is not None and not stage.equal else [feeds[one] for one in stage.inputs & feeds.keys()]
+        large = [first] if first is not None and not stage.equal else []
+        seen = large or [feeds[ssrc] for ssrc in stage.inputs & feeds.keys()]
         new = [one for one in seen if one.arrived > self._sent_at]
         age = middle(captures.age(one.ssrc, one.timestamp, CLOCK, now) for one in new)
         if age is not None:

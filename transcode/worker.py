@@ -165,6 +165,7 @@ class Worker:
                 self._change(job)
             case jobs.Stop(job=number):
                 self._forget(number)
+                self._tell(jobs.Stopped(job=number))
             case jobs.Say(job=number, ssrc=ssrc, rate=rate):
                 sound = _read_memory(descriptors[0]) if descriptors else b""
                 if isinstance(work := self._work(number), MixJob):

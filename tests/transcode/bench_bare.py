@@ -1,8 +1,8 @@
 """The work of the benchmark's scenarios done by FFmpeg alone: decoders, filters and encoders, paced alike.
 
 No RTP, no sockets, no Python but what calls them: a thread sleeps until the next frame is there, decodes it, and
-encodes when it is time. It is counted as a worker is, by the kernel's account with all its awakenings; and, apart from
-that, what was spent inside of decoders and encoders.
+encodes when it is time. It is counted as a worker is, by the kernel's account with all its awakenings; and, apart
+from that, what was spent inside of decoders and encoders.
 """
 
 import time
@@ -113,7 +113,9 @@ def mix(seconds: float) -> Cost:
     decoders = [_sound("libopus", "r", SAMPLE_RATE) for _ in players]
     encoders = [_sound("pcm_mulaw", "w", _OUT_RATE) for _ in players]
     mixes, last = _Mixes(), max(range(PEOPLE), key=lambda k: players[k].phase)
-    turns = [(n / _BLOCKS + one.phase, k, n) for k, one in enumerate(players) for n in range(round(seconds * _BLOCKS))]
+    turns = [
+        (n / _BLOCKS + one.phase, k, n) for k, one in enumerate(players) for n in range(round(seconds * _BLOCKS))
+    ]
     codecs, begin, before = Codecs(), time.monotonic(), thread_s()
     for at, k, n in sorted(turns):
         time.sleep(max(0.0, begin + at - time.monotonic()))
@@ -139,13 +141,14 @@ class _Mixes:
         splits = [graph.add("asplit", str(PEOPLE - 1)) for _ in self._inputs]
         for one, split in zip(self._inputs, splits, strict=True):
             one.link_to(split)
-        self._sinks = [self._mix(graph, [(k, split) for k, split in enumerate(splits) if k != n], n) for n in range(PEOPLE)]
+        self._sinks = [self._mix(graph, splits, whose) for whose in range(PEOPLE)]
         graph.configure()
 
-    def _mix(self, graph: Any, others: Sequence[tuple[int, Any]], whose: int) -> Any:
-        mixer = graph.add("amix", f"inputs={len(others)}:normalize=0")
-        for place, (k, split) in enumerate(others):
-            split.link_to(mixer, whose - (whose > k), place)
+    def _mix(self, graph: Any, splits: Sequence[Any], whose: int) -> Any:
+        mixer = graph.add("amix", f"inputs={PEOPLE - 1}:normalize=0")
+        others = (k for k in range(PEOPLE) if k != whose)
+        for place, k in enumerate(others):
+            splits[k].link_to(mixer, whose - (whose > k), place)
         rate = graph.add("aformat", f"sample_fmts=s16:sample_rates={_OUT_RATE}:channel_layouts=mono")
         sink = graph.add("abuffersink")
         mixer.link_to(rate)

@@ -21,7 +21,6 @@ from transcode.layout import places
 from transcode.pictures import TestPicture, read_picture
 from transcode.sound import SoundDecoder, SoundEncoder
 from transcode.tones import Samples
-from transcode.unpack import unpack
 from transcode.video import VideoDecoder
 
 FPS: Final = 25

@@ -17,8 +17,8 @@ from transcode.jobs import Compose, Job, PictureCodec, PictureFormat, SoundCodec
 from transcode.mix import MixJob
 from transcode.payloads import h264_payloads, vp8_payloads, vp9_payloads
 from transcode.pictures import PictureReading, TestPicture, read_picture
-from transcode.rtp_leg import LEDGER_BYTES, Ledger
 from transcode.resample import HISTORY, lowered
+from transcode.rtp_leg import LEDGER_BYTES, Ledger
 from transcode.sound import SoundDecoder, SoundEncoder, clock_rate
 from transcode.tones import Tone
 from transcode.video import LARGEST_PAYLOAD, VideoDecoder, VideoEncoder

@@ -54,9 +54,7 @@ class Person:
 
 def clock_of(stand: Stand, ssrc: int, rate: int, timestamp: int) -> float:
     """Take an RTP time to the clock of an out's newest report, in seconds."""
-    found = [
-        one for data in stand.rtcp if rtp.is_rtcp(data) for one in rtp.sender_times(data) if one[0] == ssrc
-    ]
+    found = [one for data in stand.rtcp if rtp.is_rtcp(data) for one in rtp.sender_times(data) if one[0] == ssrc]
     _, clock, known = found[-1]
     return clock + ((timestamp - known + 2**31) % 2**32 - 2**31) / rate
 
@@ -83,7 +81,9 @@ def test_what_was_taken_together_is_played_together(scene: Scene) -> None:
     out = PictureOut(ssrc=PICTURE, format=picture_format("h264"), width=640, height=480, scene=scene)
     ears = (SoundIn(ssrc=VOICE, formats=(sound_format("opus"),)),)
     picture = Stand(Compose(id=1, peer=9, inputs=eyes, outs=(out,)))
-    sound = Stand(Mix(id=2, peer=9, inputs=ears, outs=(SoundOut(ssrc=SOUND, format=sound_format("opus"), of=(VOICE,)),)))
+    sound = Stand(
+        Mix(id=2, peer=9, inputs=ears, outs=(SoundOut(ssrc=SOUND, format=sound_format("opus"), of=(VOICE,)),))
+    )
     screen = picture.outs[PICTURE] = Screen("h264")
     speaker = sound.outs[SOUND] = Loudspeaker("opus")
     person, other = Person(picture.now + 0.5), Camera(6, OTHER, "vp8")
