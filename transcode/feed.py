@@ -16,6 +16,8 @@ from transcode.video import VideoDecoder
 
 # So long after its last packet a sender is no longer asked for a key frame.
 _SPEAKING_S: Final = 2.0
+# What somebody looked like so long ago is not shown when they are seen again.
+_STALE_S: Final = 3.0
 # More pictures than that at once are not caught up with: what follows the next key frame is.
 _BACKLOG: Final = 20
 
@@ -60,6 +62,8 @@ class Feed:
         counters.frames_in += len(frames)
         if frames and not watched:
             self._assembler.lose()
+            if now - self.arrived > _STALE_S:
+                self.picture = None
             return False
         if len(frames) > _BACKLOG:
             counters.dropped_frames += len(frames)

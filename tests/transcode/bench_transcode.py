@@ -3,7 +3,8 @@
 Run: `python -m tests.transcode.bench_transcode [ROUNDS]`. Writes build/bench/transcode.json, and asserts nothing.
 A delay is from the last packet of a frame in to the first packet of what shows it, on sockets from outside of the
 worker, found by content: counters in pictures, clicks in sound. Costs are processor time of the worker by the
-kernel's account, and of a loop without RTP, sockets or a mix, paced alike, in rounds that alternate.
+kernel's account, and of `bench_bare.py` by the same, in rounds that alternate. What a forwarded leg of the same costs
+is read from the report of the engine's own benchmark, which `make bench-transcode` runs before.
 """
 
 import asyncio
@@ -27,7 +28,7 @@ from transcode.pool import Pool
 
 ROOT: Final = Path(__file__).parents[2]
 OUTPUT: Final = ROOT / "build" / "bench" / "transcode.json"
-FORWARD: Final = ROOT / "build" / "bench" / "forward.json"
+FORWARD: Final = ROOT / "build" / "bench" / "forward-four.json"
 ROUND_S: Final = 6.0
 WARM_S: Final = 1.0
 GOAL_MS: Final = 40
@@ -159,7 +160,7 @@ def told(scenario: Scenario) -> list[dict[str, Any]]:
 
 
 def forwarded(scenario: Scenario, cost: float | None) -> dict[str, float]:
-    """Set the cost of a leg that is forwarded the same beside, if `make bench` has measured that here."""
+    """Set the cost of a leg that is forwarded the same beside, if `make bench-transcode` has measured that here."""
     if scenario.name != "convert-720p" or not FORWARD.exists() or not cost:
         return {}
     rows = json.loads(FORWARD.read_text())["scenarios"]
