@@ -102,6 +102,10 @@ class ComposeJob:
                 moments.append(due)
         return min(moments)
 
+    def rests_until(self, now: float) -> float:
+        """Until when nothing that comes would be of use: `take` may have it then, all at once."""
+        return min((target.rests_until for target in self._targets), default=now)
+
     def figures(self) -> JobFigures:
         """Give what was counted; times begin anew."""
         return self.counters.told(self.leg)

@@ -143,9 +143,9 @@ class MixJob:
             self.counters.dropped_frames += skipped
         while now >= (time := self._time(now)):
             began = self._block * _BLOCK_S
-            if time == began + _SOONEST_S:
-                self._rest.note(now - began)
-            self._mix()
+            came = self._mix()
+            if time == began + _SOONEST_S and came is not None:
+                self._rest.note(came - began)
             self._block += 1
             yield
         if now >= self.leg.due:
@@ -177,13 +177,15 @@ class MixJob:
                     return began + _PATIENCE_S
         return began + (_SOONEST_S if speaking else _PATIENCE_S)
 
-    def _mix(self) -> None:
-        blocks = {}
+    def _mix(self) -> float | None:
+        """Mix a block and send it; give when the last packet came that is new in it."""
+        blocks, came = {}, None
         for ssrc, source in self._inputs.items():
             block = source.voice.take(self._block)
             if block is not None:
                 blocks[ssrc] = block
             if source.arrivals:
+                came = max(came or 0.0, source.arrivals[-1])
                 self.counters.shown += source.arrivals
                 source.arrivals.clear()
         self._sums.add(blocks, self._prompted())
@@ -192,6 +194,7 @@ class MixJob:
             for group, samples in zip(groups, rows, strict=True):
                 group.send(samples, self._block)
                 self.counters.frames_out += len(group.streams)
+        return came
 
     def _set_ages(self, now: float) -> None:
         """Find how long ago what each mix holds was captured, on the line of time: the mean of who speaks."""

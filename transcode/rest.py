@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from typing import Final
 
-# A look comes so long before the block is usually whole.
-_BEFORE_S: Final = 0.001
-_SLOWLY: Final = 8
-_BACK_S: Final = 0.002
+# A look comes so long after blocks are usually whole.
+_AFTER_S: Final = 0.0005
+_SOONER, _LATER = 1 / 4, 1 / 16
 _LEAST_S, _MOST_S = 0.01, 0.03
 
 
 class Rest:
-    """Keeps to a moment just before blocks become whole; `after` is in seconds from a block's beginning.
+    """Keeps to the moment when blocks become whole; `after` is in seconds from a block's beginning.
 
-    A block that is whole at the first look may have been so for a while: the next looks are sooner, by 2 ms each.
+    Early blocks count for more than late ones: nobody has to wait for a look, while somebody who is late is waited
+    for anyhow.
     """
 
     def __init__(self) -> None:
         self.after = _LEAST_S
 
     def note(self, whole: float) -> None:
-        """Learn when a block was seen to be whole, in seconds from its beginning."""
-        spare = whole - self.after
-        step = (spare - _BEFORE_S) / _SLOWLY if spare > _BEFORE_S else -_BACK_S
-        self.after = min(max(self.after + step, _LEAST_S), _MOST_S)
+        """Learn when the last packet of a block came, in seconds from its beginning."""
+        step = whole + _AFTER_S - self.after
+        self.after += step * (_SOONER if step < 0 else _LATER)
+        self.after = min(max(self.after, _LEAST_S), _MOST_S)

@@ -1,7 +1,7 @@
 """Letters of many scripts: which font has them, and a line of text drawn from several.
 
-Roboto has Latin, Greek and Cyrillic letters; Noto's fonts have a script each. Pillow's layout (Raqm) joins letters and
-turns those around that are read from the right.
+Roboto has Latin, Greek and Cyrillic letters; Noto's fonts have a script each. Pillow's layout (Raqm) joins letters
+and turns those around that are read from the right.
 """
 
 from __future__ import annotations

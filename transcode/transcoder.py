@@ -21,6 +21,8 @@ _KEY_FRAMES_APART_S: Final = 0.3
 _EARLY: Final = 0.75
 _RATE_DOWN, _RATE_UP = 0.85, 1.3
 _DOWN_AFTER_S, _UP_AFTER_S = 2.0, 6.0
+# So long before its turn a picture begins to be made ready.
+_DECODING_S: Final = 0.006
 # Pictures over which their age is smoothed: receivers play evenly what is stamped evenly.
 _AGES: Final = 16
 
@@ -43,6 +45,13 @@ class Target:
     def due(self) -> float:
         """When to call `run` again, if nothing comes."""
         return self._due
+
+    @property
+    def rests_until(self) -> float:
+        """Until when nothing that comes would be shown any later for not being looked at."""
+        if self.key_wanted or self._stage is None or self._shown == 0:
+            return -_FAR
+        return self._next_at - _EARLY / self.shape.fps - _DECODING_S
 
     def serve(self, members: Sequence[Receiver], stage: Stage) -> None:
         """Serve these; whoever is new among them gets a key frame."""

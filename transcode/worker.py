@@ -7,11 +7,13 @@ sockets and memory beside them. The worker ends with its pool. All that it knows
 from __future__ import annotations
 
 import contextlib
+import gc
 import mmap
 import os
 import select
 import signal
 import socket
+import struct
 import sys
 import time
 from collections.abc import Iterator
@@ -30,6 +32,12 @@ MESSAGE_BYTES: Final = 65_536
 _DESCRIPTORS: Final = 2
 _DATAGRAM_BYTES: Final = 2048
 _DATAGRAMS_A_TURN: Final = 256
+_SHORTEST_REST_S: Final = 0.005
+# Linux: a packet's time of arrival, as seconds and nanoseconds; Python has no name for it.
+_SO_TIMESTAMPNS: Final = 35
+_STAMP: Final = struct.Struct("=qq")
+_STAMP_BYTES: Final = socket.CMSG_SPACE(_STAMP.size)
+_LONGEST_READ_S: Final = 1.0
 _FIGURES_EVERY_S: Final = 1.0
 _ONCE: Final = select.EPOLLIN | select.EPOLLONESHOT
 _DECODER: Final = msgspec.msgpack.Decoder(jobs.Command)
@@ -46,6 +54,7 @@ class _Placed:
     due: float = 0.0
     listens_at: float = 0.0
     listens: bool = True
+    rested: bool = False
     changed: bool = True
 
     def close(self) -> None:
@@ -68,6 +77,7 @@ class Worker:
         self._figures_at = 0.0
         self._figures_cpu = 0.0
         self._late_max = 0.0
+        self._offset = _offset()
 
     def run(self) -> None:
         """Work until the pool closes the pipe."""
@@ -118,16 +128,21 @@ class Worker:
     def _turn(self, placed: _Placed, now: float) -> None:
         began = time.thread_time()
         work = placed.work
-        for datagram in _read(placed.socket):
-            work.take(datagram, now)
+        if placed.rested:
+            for datagram, came in _read_late(placed.socket, self._offset, now):
+                work.take(datagram, came)
+        else:
+            for datagram in _read(placed.socket):
+                work.take(datagram, now)
         for _ in work.run(now):
             self._flush(placed)
         placed.changed = False
         placed.due = work.due(now)
-        if isinstance(work, MixJob):
-            placed.listens_at = work.rests_until(now)
-            for said in work.said():
-                self._tell(said)
+        until = work.rests_until(now)
+        placed.rested = until > now + _SHORTEST_REST_S
+        placed.listens_at = until if placed.rested else now
+        for said in work.said() if isinstance(work, MixJob) else ():
+            self._tell(said)
         work.counters.cpu_s += time.thread_time() - began
 
     def _flush(self, placed: _Placed) -> None:
@@ -190,6 +205,7 @@ class Worker:
         os.close(memory)
         sock = socket.socket(fileno=connection)
         sock.settimeout(0.0)
+        sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
         try:
             work = _begin(job, Ledger(memoryview(shared)))
         except TranscodeError:
@@ -222,7 +238,7 @@ class Worker:
         self._tell(jobs.Failed(job=number, code=code))
 
     def _tell_figures(self, now: float) -> None:
-        cpu = time.process_time()
+        cpu, self._offset = time.process_time(), _offset()
         load = (cpu - self._figures_cpu) / (now - self._figures_at + _FIGURES_EVERY_S)
         late, self._late_max = self._late_max * 1000, 0.0
         self._figures_at, self._figures_cpu = now + _FIGURES_EVERY_S, cpu
@@ -239,6 +255,7 @@ def _begin(job: jobs.Job, ledger: Ledger) -> MixJob | ComposeJob:
 
 
 def _read(sock: socket.socket) -> Iterator[bytes]:
+    """Give what comes."""
     for _ in range(_DATAGRAMS_A_TURN):
         try:
             yield sock.recv(_DATAGRAM_BYTES)
@@ -247,6 +264,27 @@ def _read(sock: socket.socket) -> Iterator[bytes]:
         except ConnectionError:
             # The engine's port is closed for the moment; the pool says when that is for good.
             continue
+
+
+def _read_late(sock: socket.socket, offset: float, now: float) -> Iterator[tuple[bytes, float]]:
+    """Give what has come while nobody looked, and when that was, by the kernel's clock and `offset`."""
+    for _ in range(_DATAGRAMS_A_TURN):
+        try:
+            data, stamps, _, _ = sock.recvmsg(_DATAGRAM_BYTES, _STAMP_BYTES)
+        except BlockingIOError:
+            return
+        except ConnectionError:
+            continue
+        came = now
+        if stamps:
+            seconds, nanoseconds = _STAMP.unpack(stamps[0][2])
+            came = min(now, max(now - _LONGEST_READ_S, seconds + nanoseconds / 1e9 + offset))
+        yield data, came
+
+
+def _offset() -> float:
+    """Seconds from the clock of packets to the monotonic one."""
+    return time.monotonic() - time.clock_gettime(time.CLOCK_REALTIME)
 
 
 def _read_memory(descriptor: int) -> bytes:
@@ -259,6 +297,8 @@ def main(descriptor: int) -> None:
     """Work for the pool at the other end."""
     # Ctrl-C at a terminal reaches every process; the pool decides what then ends, and when.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # What has been imported stays: nothing has to look through it for what can go.
+    gc.freeze()
     Worker(socket.socket(fileno=descriptor)).run()
 
 

@@ -3,8 +3,8 @@
 Run: `python -m tests.transcode.bench_transcode [ROUNDS]`. Writes build/bench/transcode.json, and asserts nothing.
 A delay is from the last packet of a frame in to the first packet of what shows it, on sockets from outside of the
 worker, found by content: counters in pictures, clicks in sound. Costs are processor time of the worker by the
-kernel's account, and of `bench_bare.py` by the same, in rounds that alternate. What a forwarded leg of the same costs
-is read from the report of the engine's own benchmark, which `make bench-transcode` runs before.
+kernel's account, and of `bench_bare.py` by the same, in rounds that alternate. What a forwarded leg of the same
+costs is read from the report of the engine's own benchmark, which `make bench-transcode` runs before.
 """
 
 import asyncio
@@ -160,7 +160,7 @@ def told(scenario: Scenario) -> list[dict[str, Any]]:
 
 
 def forwarded(scenario: Scenario, cost: float | None) -> dict[str, float]:
-    """Set the cost of a leg that is forwarded the same beside, if `make bench-transcode` has measured that here."""
+    """Set the cost of a leg that is forwarded the same beside, if that has been measured here."""
     if scenario.name != "convert-720p" or not FORWARD.exists() or not cost:
         return {}
     rows = json.loads(FORWARD.read_text())["scenarios"]
