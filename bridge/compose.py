@@ -21,6 +21,7 @@ from bridge.app.call_media import CallLegs, EveryLeg
 from bridge.app.callers import CallerDoor
 from bridge.app.converters import Converters
 from bridge.app.counts import Tally
+from bridge.app.dialling import Dialling
 from bridge.app.gateways import Gateways, find
 from bridge.app.lines import Assessment
 from bridge.app.ports import ConverterPool
@@ -130,13 +131,18 @@ async def run_bridge(
         pins = Pins(keys)
         drain = Drain()
         media = CallLegs(core.calls, clock)
-        policy = CallerPolicy(pins=pins, new_secret=new_secret, hash_secret=hash_secret)
+        policy = CallerPolicy(
+            pins=pins,
+            new_secret=new_secret,
+            hash_secret=hash_secret,
+            together=config.calls.pictures == "together",
+        )
+        core.service.outside = replace(service.outside, dialling=Dialling(lambda: core.gateways, clock))
         core.gateways = gateways = _make_gateways(
             config, lambda: CallerDoor(service, media, policy, later, lambda: drain.active)
         )
-        administration = RoomAdministration(
-            service, links, store.rooms, pins if gateways.running else None, lambda: drain.active
-        )
+        for_callers = pins if gateways.running else None
+        administration = RoomAdministration(service, links, store.rooms, for_callers, lambda: drain.active)
         engine.listen(asyncio.get_running_loop(), lambda event: _take(core, event, clock.monotonic()))
         collector, seen = BridgeCollector(engine.snapshot, lambda: _facts(core, tally, drain)), LinkCollector()
         background = Background(service, legs, clock, engine.snapshot)
@@ -148,7 +154,7 @@ async def run_bridge(
         ):
             stack.callback(group.create_task(loop).cancel)
         trials = Trials(service, links, engine.snapshot)
-        door = BrowserDoor(service, links, _browser_policy(config), later, trials)
+        door = BrowserDoor(service, links, _browser_policy(config), later, trials, pins=for_callers)
         await stack.enter_async_context(_serve_pages(config, door, administration, tally))
         checks = [Check("store", store.ping), Check("engine", lambda: _all_shards_run(engine))]
         converting = Converting(lambda: service.outside.converters.use, lambda: service.rooms, tally.of)
@@ -313,7 +319,7 @@ async def _serve_pages(
 
 def _gateway_states(gateways: Gateways) -> list[GatewayState]:
     states = ((one.name, one.health()) for one in gateways.running.values())
-    return [GatewayState(name, health.calls, health.trouble) for name, health in states]
+    return [GatewayState(name, health.calls, health.trouble, health.counts) for name, health in states]
 
 
 def _facts(core: _Core, tally: Tally, drain: Drain) -> Facts:

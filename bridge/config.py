@@ -131,6 +131,7 @@ class CallsConfig:
     first_port: int = _setting(42000, between=(1024, 65534))
     last_port: int = _setting(43999, between=(1025, 65535))
     protection: str = _setting("required", choices=("required", "optional"))
+    pictures: str = _setting("together", choices=("together", "one"))
 
 
 @dataclass(frozen=True, slots=True)

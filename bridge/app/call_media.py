@@ -1,16 +1,19 @@
 """Media of callers: legs of calls beside those of browsers, and what a visit asks of them."""
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
 
 from bridge.app.ports import Clock
 from bridge.app.reception import Prompt
-from media.api import ConsentLost, Digit, Event, KeyFrameWanted
+from media.api import ConsentLost, Digit, EngineError, Event, KeyFrameWanted
 from media.calls import CallDescription, Calls
 from media.description import LegDescription
 from media.legs import Legs
 from media.sdp import Answer, OfferRoles, SdpError
-from signalling.gateways.interface import MediaRefused
+from signalling.gateways.interface import Ending, MediaRefused, TurnedAway
+
+NO_PORTS: Final = "no_ports"
+"""The engine's word for it that all ports of calls are in use, or rest after a call."""
 
 
 class CallLegs:
@@ -20,14 +23,20 @@ class CallLegs:
         self._calls = calls
         self._clock = clock
 
-    def describe(self, leg: int | None, room: int, offer: str | None, seen_at: str) -> tuple[int, str]:
-        """Answer an offer on a leg or on a new one. Raises MediaRefused, EngineError."""
-        if offer is None:
-            return self._calls.offer(leg, room)
+    def describe(
+        self, leg: int | None, room: int, offer: str | None, seen_at: str, *, plain: bool
+    ) -> tuple[int, str]:
+        """Answer an offer on a leg or on a new one. Raises MediaRefused, TurnedAway, EngineError."""
         try:
-            return self._calls.describe(leg, room, offer, seen_at, self._clock.monotonic())
+            if offer is None:
+                return self._calls.offer(leg, room, plain=plain)
+            return self._calls.describe(leg, room, offer, seen_at, self._clock.monotonic(), plain=plain)
         except SdpError as error:
             raise MediaRefused(error.message) from error
+        except EngineError as error:
+            if error.code != NO_PORTS:
+                raise
+            raise TurnedAway(Ending.TOO_MANY) from error
 
     def answered(self, leg: int, description: str, seen_at: str) -> None:
         """Take the answer to an offer of ours. Raises MediaRefused, EngineError."""

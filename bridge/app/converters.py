@@ -94,6 +94,11 @@ class NoConverters:
         del room
         return FORWARD_ONLY
 
+    def is_short(self, room: int) -> bool:
+        """Whether less is made for a room than it wants, since processors do not suffice."""
+        del room
+        return False
+
     def want(self, room: int, slots: Mapping[Place, Served], labels: Labels) -> Outlets:
         """Have made for a room what its slots want, and nothing else; tell what there is of it already."""
         del room, slots, labels
@@ -142,6 +147,11 @@ class Converters(NoConverters):
         """What can be made for a room now."""
         shop = self._rooms.get(room)
         return Means(sound=True, pictures=True, together=shop is None or shop.less < ONE)
+
+    def is_short(self, room: int) -> bool:
+        """Whether less is made for a room than it wants, since processors do not suffice."""
+        shop = self._rooms.get(room)
+        return shop is not None and shop.less != FULL
 
     def want(self, room: int, slots: Mapping[Place, Served], labels: Labels) -> Outlets:
         """Have made for a room what its slots want, and nothing else; tell what there is of it already."""

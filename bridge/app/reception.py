@@ -27,6 +27,8 @@ class Prompt(StrEnum):
     PIN_WRONG = "pin_wrong"
     WAITING = "waiting"
     ADMITTED = "admitted"
+    CALLED_IN = "called_in"
+    """Admitted by having taken a call of the host's."""
     WAITING_AGAIN = "waiting_again"
     REFUSED = "refused"
     REMOVED = "removed"

@@ -19,7 +19,7 @@ from bridge.app.planner import ANYONE, Plan, Present, plan, weigh
 from bridge.app.ports import Gate, Legs
 from bridge.app.sending import PATIENCE_LOOKS
 from bridge.app.serving import Serving, serve
-from bridge.rooms.model import Line, ParticipantId, Role
+from bridge.rooms.model import ParticipantId, Role
 from bridge.rooms.views import who_may_send
 from media.api import Feed, SetFeeds, SetGate, SetMuted, SourceRef
 from media.description import MIC
@@ -164,7 +164,7 @@ def _present(live: LiveRoom, legs: Legs, may: frozenset[ParticipantId]) -> Itera
             interpreter=person.role is Role.INTERPRETER,
             lines={place.slot: lines[place.mid] for place in described.places if place.mid in lines},
             sending=media.sending,
-            composed=person.line is not Line.BROWSER,
+            composed=media.together,
             camera=person.camera,
         )
 

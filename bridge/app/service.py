@@ -16,6 +16,7 @@ import structlog
 
 from bridge.app import audit, telling
 from bridge.app.converters import NoConverters
+from bridge.app.dialling import NoDialling
 from bridge.app.live import LiveRoom
 from bridge.app.planner import NO_PLAN
 from bridge.app.ports import Audited, Clock, Counts, Gate, Legs, Store
@@ -39,6 +40,7 @@ from media.api import (
 )
 from media.legs import LegDelayed, LegEvent, LegFailed, LegSecured
 from signalling.errors import Code, Rejected
+from signalling.messages import Missed
 
 LOG: Final = structlog.get_logger("bridge.rooms")
 MEDIA_FAILED: Final = "The media of this room failed and begin anew; connect again now."
@@ -56,6 +58,7 @@ class Outside:
     clock: Clock
     counts: Counts
     converters: NoConverters = field(default_factory=NoConverters)
+    dialling: NoDialling = field(default_factory=NoDialling)
 
 
 Recorded = Callable[[LiveRoom, Sequence[ev.Event]], None]
@@ -199,6 +202,8 @@ class RoomService:
                 self._part(live, who, code)
             if isinstance(event, ev.Disconnected):
                 self._drop_leg(live, event.participant)
+            if isinstance(event, ev.NotReached):
+                self._tell_host(live, telling.missed(live.room, event))
         if live.room.ended:
             # Whoever's time to come back ran out just now has no seat any more, and still a leg.
             for who in {**live.seats, **live.legs}:
@@ -206,8 +211,15 @@ class RoomService:
             self._live.pop(live.room.id, None)
         self.tell(live)
 
+    def _tell_host(self, live: LiveRoom, message: Missed) -> None:
+        host = live.room.present_host
+        if host is not None and (seated := live.seats.get(host.id)) is not None:
+            seated.connection.send(message)
+
     def _part(self, live: LiveRoom, who: ParticipantId, code: Code) -> None:
         self._drop_leg(live, who)
+        live.numbers.pop(who, None)
+        live.ringing.discard(who)
         live.pins.pop(who, None)
         live.viewports.pop(who, None)
         if (seated := live.seats.pop(who, None)) is not None:
@@ -251,6 +263,8 @@ class RoomService:
         """Plan a room once more, since what can be done for it has changed."""
         for live in [live for live in self._live.values() if live.number == number]:
             self.bring_in_line(live)
+            if live.short != self.outside.converters.is_short(number):
+                self.tell(live)
 
     def _report_broken(self, live: LiveRoom, code: str) -> None:
         self.outside.counts.inc("engine_errors", code)
@@ -280,8 +294,11 @@ class RoomService:
 
     def tell(self, live: LiveRoom) -> None:
         """Send everyone their roster and layout."""
+        live.short = self.outside.converters.is_short(live.number)
+        dials = self.outside.dialling.available
+        beside = telling.Beside(live.tested, live.legs, live.numbers, live.ringing, dials, live.short)
         for who, seated in list(live.seats.items()):
-            seated.connection.send(telling.roster(live.room, who, live.tested, live.legs))
+            seated.connection.send(telling.roster(live.room, who, beside))
             seated.connection.send(telling.layout(live, self.outside.legs, who))
 
     def handle_leg_event(self, event: LegEvent) -> None:

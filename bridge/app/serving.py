@@ -146,27 +146,40 @@ class _Room:
         return Served(How.CONVERT, Why.CODEC, meanwhile, Want(How.CONVERT, (key,), form))
 
     def together(self, receiver: Present, others: Sequence[Present], filled: Plan) -> dict[Place, Served]:
-        """Serve the one slot for sound, and the one for pictures, of a leg that has no more."""
+        """Serve the one slot for sound, and the one for pictures, of a leg that has no more.
+
+        Who has no slot for content is shown it there, too: largest, or alone where not everybody is to be seen.
+        """
         found: dict[Place, Served] = {}
-        for kind, numbers in (("audio", (MIC,)), ("video", (CONTENT, CAMERA))):
+        content = () if receiver.content_slots else (CONTENT,)
+        for kind, numbers in (("audio", (MIC,)), ("video", (*content, CAMERA) if receiver.composed else content)):
             places = list(people_slots(receiver, kind))  # type: ignore[arg-type]
-            if len(places) != 1 or (kind == "video" and not receiver.composed):
+            if len(places) != 1:
                 continue
             place = (receiver.leg, places[0])
             keys = [key for number in numbers for key in _readable(others, number)][:MOST_TOGETHER]
             if len(keys) > 1:
                 found |= self._joined(place, tuple(keys), filled.get(place))
+            elif keys and keys[0][1] == CONTENT and (alone := self._alone(place, keys[0])) is not None:
+                found[place] = alone
         return found
+
+    def _alone(self, place: Place, key: SourceKey) -> Served | None:
+        """Serve a slot with a source that it was not planned for, if it can be had in anything that it takes."""
+        could = _becomes(forms_of(self._source(key)), self.means)
+        return self.one(place, key) if fits(forms_of(self._slot(place)), could) else None
 
     def _joined(self, place: Place, keys: tuple[SourceKey, ...], speaker: SourceKey | None) -> dict[Place, Served]:
         slot = self._slot(place)
         form = makeable(slot)
-        alone = None if speaker is None else self.one(place, speaker)
+        content = next((key for key in keys if key[1] == CONTENT), None)
+        alone = None if content is None else self._alone(place, content)
+        if alone is None and speaker is not None:
+            alone = self.one(place, speaker)
         if form is None or not self._may(slot.kind) or (slot.kind == "video" and not self.means.together):
             return {} if alone is None else {place: Served(alone.how, Why.SHORT, alone.source, alone.want)}
         how = How.MIX if slot.kind == "audio" else How.COMPOSE
-        shared = next((key for key in keys if key[1] == CONTENT), speaker)
-        want = Want(how, tuple(sorted(keys)), form, shared if how is How.COMPOSE else None)
+        want = Want(how, tuple(sorted(keys)), form, (content or speaker) if how is How.COMPOSE else None)
         meanwhile = None if alone is None else alone.source
         return {place: Served(how, Why.SEVERAL, meanwhile, want)}
 

@@ -8,7 +8,7 @@ from bridge.app.visitor import CallerPolicy, Visitor
 from bridge.rooms.model import RoomId
 from media.sdp import OfferRoles
 from signalling import messages as m
-from signalling.gateways.interface import Caller, Ending, MediaRefused
+from signalling.gateways.interface import Caller, Ending, Floor, MediaRefused
 from signalling.gateways.interface import Line as CallerLine
 from tests.app.fakes import Pins
 from tests.app.rig import Page, Rig, offer_of
@@ -20,6 +20,7 @@ class Phone:
 
     hung_up: Ending | None = None
     key_frames: int = 0
+    floors: list[Floor] = field(default_factory=list)
 
     def hang_up(self, why: Ending) -> None:
         """Remember why."""
@@ -29,6 +30,10 @@ class Phone:
     def want_key_frame(self) -> None:
         """Count it."""
         self.key_frames += 1
+
+    def floor(self, floor: Floor) -> None:
+        """Remember it."""
+        self.floors.append(floor)
 
     def offer(self, description: str) -> None:
         """Nobody does yet."""
@@ -43,25 +48,33 @@ class MediaModel:
     said: list[tuple[int, Prompt]] = field(default_factory=list)
     closed: list[int] = field(default_factory=list)
     refusing: bool = False
+    content: str | None = None
+    """On which line of the offer callers send content."""
     answers: list[str] = field(default_factory=list)
     wanted: list[int] = field(default_factory=list)
+    plain: bool | None = None
+    """Whether the room takes what nothing encrypts."""
 
-    def describe(self, leg: int | None, room: int, offer: str | None, seen_at: str) -> tuple[int, str]:
+    def describe(
+        self, leg: int | None, room: int, offer: str | None, seen_at: str, *, plain: bool
+    ) -> tuple[int, str]:
         """Answer with a leg of the rig's."""
-        assert seen_at
+        assert seen_at or offer is None
+        self.plain = plain
         if self.refusing:
             raise MediaRefused("not this")
         if leg is not None:
             return leg, "the same"
         now = self.rig.clock.monotonic()
-        roles = OfferRoles(mic="0", camera="1", content=None)
+        roles = OfferRoles(mic="0", camera="1", content=self.content)
         offer = offer or offer_of(900 + len(self.rig.engine.legs))
         leg, answer = self.rig.legs.open(room, offer, roles, content_slots=1, now=now)
         return leg, answer.sdp
 
     def answered(self, leg: int, description: str, seen_at: str) -> None:
         """Remember it."""
-        del leg, seen_at
+        assert seen_at
+        del leg
         self.answers.append(description)
 
     def close(self, leg: int) -> None:

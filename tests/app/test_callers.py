@@ -1,9 +1,11 @@
 """Callers come to the desk of a room, wait like everyone, and go: through the real door, rooms and legs."""
 
+from dataclasses import replace
+
 import pytest
 
 from bridge.app.callers import AT_THE_DESK, CALLS_OF_A_SOURCE, WRONG_PINS_OF_A_SOURCE, CallerDoor
-from bridge.app.host_keys import PAUSE_S
+from bridge.app.keys import PAUSE_S
 from bridge.app.reception import TRIES, Prompt
 from bridge.app.visitor import FAREWELL_S, Visitor
 from bridge.rooms.model import Line, Place
@@ -262,11 +264,40 @@ async def test_only_the_hosts_keys_do_anything_in_the_room() -> None:
     assert home.prompts[-1] is Prompt.ADMITTED
 
 
+async def test_a_caller_sees_one_or_all_as_they_like() -> None:
+    """Anybody's own picture is theirs to lay out; it stays so when the call gets another leg."""
+    home = await house()
+    visit = await home.come()
+    await home.say(m.Admit(participant=home.caller().participant, ref=1))
+    legs = home.rig.live(home.room).legs
+    (who,) = (owner for owner, media in legs.items() if media.leg == visit.leg)
+    assert legs[who].together
+    await press(home, visit, "*2")
+    assert not legs[who].together
+    visit._use(
+        visit._desk.media.describe(None, home.rig.live(home.room).number, None, "192.0.2.7", plain=False)[0]
+    )
+    assert not legs[who].together
+    await press(home, visit, "2*2")
+    assert legs[who].together
+    assert not any(media.together for owner, media in legs.items() if owner != who)
+
+
 async def press(home: House, visit: Visitor, keys: str) -> None:
     """Press keys and let what follows happen."""
     for key in keys:
         visit.pressed(key)
     await home.rig.pass_time(0)
+
+
+@pytest.mark.parametrize("plain", [True, False])
+async def test_the_room_says_whether_media_may_be_open(plain: bool) -> None:  # noqa: FBT001 - a parameter
+    """For every offer anew."""
+    home = await house()
+    visit = await home.come()
+    visit.live.room = replace(visit.live.room, plain_calls=plain)
+    visit.describe("other")
+    assert home.media.plain is plain
 
 
 async def test_media_that_cannot_be_used_are_said_to_be() -> None:
@@ -384,6 +415,9 @@ async def test_a_room_whose_media_fail_ends_its_calls() -> None:
     live = home.rig.live(home.room)
     home.rig.service._begin_anew(live)
     assert home.phone.hung_up is Ending.STOPPING
+    await home.rig.pass_time(0)
+    (person,) = (p for p in home.rig.recorded(home.room).participants.values() if p.line is Line.SIP)
+    assert not person.connected
 
 
 async def test_a_leg_that_went_with_the_rooms_media_takes_no_place() -> None:

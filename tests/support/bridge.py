@@ -51,12 +51,17 @@ def house_config(
     name: str | None = None,
     without: tuple[str, ...] = (),
     gateways: Mapping[str, Mapping[str, object]] | None = None,
+    protection: str = "required",
+    ports: int = 100,
 ) -> Config:
-    """Defaults, but for ports, files and what is asked for; `slots` are for cameras, `name` is used in links."""
+    """Defaults, but for ports, files and what is asked for.
+
+    `slots` are for cameras, `name` is used in links, `ports` are for the media of calls.
+    """
     config, media = Config(), media_address or address
     http_port, metrics_port = free_ports(2)
     # Two for each line, and far enough apart for tests at the same time.
-    lines = random.randrange(42_000, 58_000, 100)
+    lines = random.randrange(42_000, 58_000, ports)
     return replace(
         config,
         http=replace(
@@ -71,7 +76,7 @@ def house_config(
             shards=shards,
             without=without,
         ),
-        calls=replace(config.calls, first_port=lines, last_port=lines + 99),
+        calls=replace(config.calls, first_port=lines, last_port=lines + ports - 1, protection=protection),
         gateways=gateways or {},
         store=replace(config.store, url=f"sqlite:///{folder / 'test.db'}"),
         auth=replace(
@@ -326,7 +331,8 @@ async def running_house(folder: Path, **wanted: Any) -> AsyncIterator[House]:
     async with AsyncExitStack() as stack:
         log = stack.enter_context(capture_logs())
         bridge = await stack.enter_async_context(run_bridge(config))
-        room = await bridge.administration.create_room(m.CreateRoom(name="Test"))
+        plain = config.calls.protection == "optional"
+        room = await bridge.administration.create_room(m.CreateRoom(name="Test", plain_calls=plain))
         yield House(bridge, RoomId(room.room), stack, log)
 
 

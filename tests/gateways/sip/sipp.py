@@ -1,7 +1,10 @@
 """Runs sipp, a SIP tester of Debian's, with scenarios put together here, against an endpoint on loopback."""
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import reduce
+from itertools import cycle
 from pathlib import Path
 
 from tests.support.ports import free_ports
@@ -33,6 +36,17 @@ def send(method: str, number: int, *more: str, sdp: str = "", inside: bool = Tru
     return _send(
         [f"{method} {uri} SIP/2.0", head.strip(), *more], sdp, "" if method == "ACK" else ' retrans="500"'
     )
+
+
+def press(keys: str, number: int) -> tuple[str, ...]:
+    """Press keys, each by an INFO; the first of these has this number."""
+    steps: list[str] = []
+    for at, key in enumerate(keys, number):
+        head = _HEAD.format(to="[peer_tag_param]", number=at, method="INFO").strip()
+        kind = "Content-Type: application/dtmf-relay\nContent-Length: [len]"
+        text = f"INFO [next_url] SIP/2.0\n{head}\n{kind}\n\nSignal={key}"
+        steps += [f'<send retrans="500"><![CDATA[\n{text}\n]]></send>', hear(200)]
+    return tuple(steps)
 
 
 def cancel(number: int, back: int) -> str:
@@ -87,6 +101,21 @@ def sdp(direction: str = "sendrecv", version: int = 1) -> str:
     return SDP.format(direction=direction, version=version)
 
 
+def crowd(folder: Path, rooms: list[str], number: int, *steps: str) -> tuple[list[str], tuple[str, ...]]:
+    """So many calls, each from an address of its own, to these rooms in turn; the steps, and the options for that.
+
+    A call that comes from an address that one before had is not answered by sipp, and of the first one it does not
+    know the port before it has written it down.
+    """
+    addresses = [f"127.{1 + at // 62_500}.{at // 250 % 250}.{1 + at % 250}" for at in range(number)]
+    lines = [f"{address};{room}" for address, room in zip(addresses, cycle(rooms), strict=False)]
+    (folder / "callers.csv").write_text("\n".join(["SEQUENTIAL", *lines]) + "\n")
+    port = str(free_ports(1)[0])
+    known = {"[local_ip]": "[field0]", "[local_port]": port, "sip:room@": "sip:[field1]@"}
+    written = [reduce(lambda text, name: text.replace(name, known[name]), known, step) for step in steps]
+    return written, ("-t", "ui", "-inf", "callers.csv", "-ip_field", "0", "-max_socket", "1000", "-p", port)
+
+
 @dataclass(frozen=True)
 class Outcome:
     """How sipp ended."""
@@ -119,6 +148,7 @@ async def run(folder: Path, port: int, *steps: str, options: tuple[str, ...] = (
     try:
         output, _ = await process.communicate()
     except asyncio.CancelledError:
-        process.kill()
+        with suppress(ProcessLookupError):
+            process.kill()
         raise
-    return Outcome(process.returncode or 0, output.decode(errors="replace")[-6000:])
+    return Outcome(process.returncode or 0, output.decode(errors="replace")[:9000])

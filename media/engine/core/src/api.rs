@@ -282,7 +282,7 @@ pub enum Command {
         /// Which.
         leg: LegId,
     },
-    /// A new leg without ICE, its gate closed.
+    /// A new leg of lines, its gate closed.
     AddLines(AddLines),
     /// What a further offer or answer changes of a line.
     SetRemote(SetRemote),

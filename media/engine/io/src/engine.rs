@@ -74,7 +74,7 @@ pub struct Config {
     pub shards: u16,
     /// Takes `Command::Panic`, so that the shipped build can be tested.
     pub drills: bool,
-    /// Ports for lines of legs without ICE, in pairs; `None` for no such legs.
+    /// Ports for lines of legs of lines, in pairs; `None` for no such legs.
     pub lines: Option<LinePorts>,
 }
 

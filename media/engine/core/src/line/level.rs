@@ -1,4 +1,4 @@
-//! How loud a packet of a line is. No peer without ICE sends levels (RFC 6464), and without them nobody would be seen to
+//! How loud a packet of a line is. No such peer sends levels (RFC 6464), and without them nobody would be seen to
 //! speak. What is told is what the payload itself says, without decoding it: nothing where it says nothing.
 
 use crate::api::Codec;
