@@ -50,7 +50,7 @@ from media.sdp.calls import (
 )
 from media.sdp.calls.agreement import ByDtls
 from media.sdp.calls.crypto import SUITES, Crypto
-from media.sdp.calls.offer import LINES, tagged
+from media.sdp.calls.offer import LINES, SOUND, tagged
 from media.sdp.errors import SdpError
 from media.transport import DtlsCertificate, DtlsServer, TransportError
 
@@ -174,17 +174,17 @@ class Calls:
             made.session, made.version = known.session, known.version + 1
         return leg, self._write(wanted, made)
 
-    def offer(self, leg: int | None, room: int, *, plain: bool) -> tuple[int, str]:
+    def offer(self, leg: int | None, room: int, *, plain: bool, sound_only: bool = False) -> tuple[int, str]:
         """Make an offer, to which `answered` follows: what stands on a leg that there is, else all that we take.
 
-        Raises EngineError.
+        With `sound_only` that is what a telephone takes. Raises EngineError.
         """
         if leg is not None and (known := self._calls.get(leg)) is not None:
             before, known.version = known.version, known.version + 1
             now, then = (f" {known.session} {version} " for version in (known.version, before))
             known.written = known.written.replace(then, now, 1)
             return leg, known.written
-        leg, ports = next(self._numbers), self._ports(room, LINES)
+        leg, ports = next(self._numbers), self._ports(room, SOUND if sound_only else LINES)
         own = tuple(tagged((suite, secrets.token_bytes(size)) for suite, size in SUITES.items()) for _ in ports)
         policy = self._policy_of(plain=plain)
         made = self._offered[leg] = _Offered(room, ports, own, secrets.randbits(62), policy)

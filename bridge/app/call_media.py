@@ -24,12 +24,12 @@ class CallLegs:
         self._clock = clock
 
     def describe(
-        self, leg: int | None, room: int, offer: str | None, seen_at: str, *, plain: bool
+        self, leg: int | None, room: int, offer: str | None, seen_at: str, *, plain: bool, sound_only: bool
     ) -> tuple[int, str]:
         """Answer an offer on a leg or on a new one. Raises MediaRefused, TurnedAway, EngineError."""
         try:
             if offer is None:
-                return self._calls.offer(leg, room, plain=plain)
+                return self._calls.offer(leg, room, plain=plain, sound_only=sound_only)
             return self._calls.describe(leg, room, offer, seen_at, self._clock.monotonic(), plain=plain)
         except SdpError as error:
             raise MediaRefused(error.message) from error

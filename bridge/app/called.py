@@ -23,7 +23,6 @@ from bridge.rooms.model import Miss as Missed
 from signalling import messages as m
 from signalling.errors import Code, Rejected
 from signalling.gateways.interface import Call, Caller, Ending, GatewayError, Miss, Party
-from signalling.gateways.interface import Line as CallerLine
 
 # A telephone network gives up after a minute or so, or lets a machine answer.
 RING_S: Final = 60.0
@@ -119,13 +118,6 @@ class Called(Visitor):
         return super()._news(before, place)
 
     # What comes of it.
-
-    def _line(self) -> Line:
-        """A number may lead to a room system: whoever is seen is none on the telephone."""
-        described = None if self.leg is None else self._desk.service.outside.legs.description(self.leg)
-        if described is not None and any(source.kind == "video" for source in described.sources):
-            return Line.SIP if self._caller.line is CallerLine.TELEPHONE else Line(self._caller.line.value)
-        return super()._line()
 
     async def _answer(self) -> None:
         who = self._invited

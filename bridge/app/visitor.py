@@ -19,6 +19,7 @@ from media.description import CONTENT
 from signalling import messages as m
 from signalling.errors import Code, Rejected
 from signalling.gateways.interface import Call, Caller, Ending, Floor, MediaRefused, Miss
+from signalling.gateways.interface import Line as CallerLine
 
 RETRY_S: Final = 8.0
 # So long is listened to why a call ends, before it does.
@@ -49,11 +50,12 @@ class CallMedia(Protocol):
     """Legs of calls, and what is said on them."""
 
     def describe(
-        self, leg: int | None, room: int, offer: str | None, seen_at: str, *, plain: bool
+        self, leg: int | None, room: int, offer: str | None, seen_at: str, *, plain: bool, sound_only: bool
     ) -> tuple[int, str]:
         """Answer an offer, or make one, on a leg or on a new one with its gate closed. Raises MediaRefused.
 
-        `seen_at` is the address from which the caller's signalling comes.
+        `seen_at` is the address from which the caller's signalling comes; an offer of ours is of sound alone with
+        `sound_only`.
         """
 
     def answered(self, leg: int, description: str, seen_at: str) -> None:
@@ -136,7 +138,12 @@ class Visitor:
         if self._over:
             raise MediaRefused("the call is over")
         leg, description = self._desk.media.describe(
-            self.leg, self._room, offer, self._caller.source, plain=self.live.room.plain_calls
+            self.leg,
+            self._room,
+            offer,
+            self._caller.source,
+            plain=self.live.room.plain_calls,
+            sound_only=self._caller.line is CallerLine.TELEPHONE,
         )
         self._use(leg)
         return description

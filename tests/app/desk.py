@@ -54,13 +54,15 @@ class MediaModel:
     wanted: list[int] = field(default_factory=list)
     plain: bool | None = None
     """Whether the room takes what nothing encrypts."""
+    sound_only: bool | None = None
+    """Whether the offer is for a telephone."""
 
     def describe(
-        self, leg: int | None, room: int, offer: str | None, seen_at: str, *, plain: bool
+        self, leg: int | None, room: int, offer: str | None, seen_at: str, *, plain: bool, sound_only: bool
     ) -> tuple[int, str]:
         """Answer with a leg of the rig's."""
         assert seen_at or offer is None
-        self.plain = plain
+        self.plain, self.sound_only = plain, sound_only
         if self.refusing:
             raise MediaRefused("not this")
         if leg is not None:

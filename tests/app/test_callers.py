@@ -275,7 +275,9 @@ async def test_a_caller_sees_one_or_all_as_they_like() -> None:
     await press(home, visit, "*2")
     assert not legs[who].together
     visit._use(
-        visit._desk.media.describe(None, home.rig.live(home.room).number, None, "192.0.2.7", plain=False)[0]
+        visit._desk.media.describe(
+            None, home.rig.live(home.room).number, None, "192.0.2.7", plain=False, sound_only=False
+        )[0]
     )
     assert not legs[who].together
     await press(home, visit, "2*2")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from aiohttp import ClientSession
 from playwright.async_api import Browser, Page, expect
 
 from bridge.rooms.events import Admitted, Dialled, IdentityConfirmed, NotReached
@@ -44,13 +45,13 @@ t=0 0
 m=audio 6000 RTP/SAVP 8
 a=crypto:3 AES_CM_128_HMAC_SHA1_80 inline:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwd
 a=rtcp-mux
-m=video 0 RTP/SAVP 97
 """
 _ASKS: Final = 'WWW-Authenticate: Digest realm="trunk.example",nonce="f00d",algorithm=MD5,qop="auth"'
 _CHECKED: Final = f"""\
 <recv request="INVITE"><action>
 <verifyauth assign_to="good" username="bridge" password="secret"/>
 <ereg regexp="INVITE sip:\\{NUMBER}@trunk.example;user=phone" search_in="msg" check_it="true" assign_to="rest"/>
+<ereg regexp="m=video" search_in="msg" check_it_inverse="true" assign_to="rest"/>
 <ereg regexp="sip:\\+4721000000@trunk.example" search_in="hdr" header="From:" check_it="true" assign_to="rest"/>
 </action></recv>
 <nop test="good" next="known"/>
@@ -82,6 +83,18 @@ def is_taken(port: int) -> bool:
     return False
 
 
+async def told_to_operators(house: House) -> str:
+    """Everything that the metrics port tells."""
+    port = house.bridge.config.metrics.port
+    async with ClientSession(f"http://127.0.0.1:{port}") as client:
+        return "".join(
+            [
+                await (await client.get(f"/{page}")).text()
+                for page in ("metrics", "metrics/legs", "feeds", "readyz")
+            ]
+        )
+
+
 async def dial(page: Page, address: str, role: str, name: str) -> None:
     """Call, by the dialog."""
     await page.get_by_role("button", name="Call someone", exact=True).click()
@@ -92,31 +105,45 @@ async def dial(page: Page, address: str, role: str, name: str) -> None:
 
 
 async def reaches_the_telephone(house: House, doctor: Visitor, port: int, folder: Path) -> None:
-    """Busy at first; then it is in, shown as what it is, and ended by the doctor. The number is nowhere else."""
-    called = doctor.page.locator("#panel-called")
+    """Nobody answers, then it is busy; then it is in, shown as what it is, and ended by the doctor.
+
+    The number is nowhere else.
+    """
+    called, again = doctor.page.locator("#panel-called"), doctor.page.get_by_role("button", name="Call Kari again")
+    async with asyncio.TaskGroup() as group:
+        group.create_task(trunk(folder / "rings", port, says("180 Ringing"), sipp.asked("CANCEL"), says("200 OK")))
+        await eventually(lambda: is_taken(port))
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr("bridge.app.called.RING_S", 1.0)
+            await dial(doctor.page, "22 33 44 55", "relative", "Kari")
+            await expect(called).to_contain_text("Nobody answered.", timeout=60_000)
     async with asyncio.TaskGroup() as group:
         group.create_task(trunk(folder / "busy", port, says("486 Busy Here"), sipp.asked("ACK")))
         await eventually(lambda: is_taken(port))
-        await dial(doctor.page, "22 33 44 55", "relative", "Kari")
+        await again.click()
         await expect(called).to_contain_text("The line was busy.", timeout=60_000)
     taken = (says("180 Ringing"), says("200 OK", sdp=TELEPHONE))
     async with asyncio.TaskGroup() as group:
         over = sipp.asked("ACK"), sipp.asked("BYE"), says("200 OK")
         group.create_task(trunk(folder / "taken", port, *taken, *over))
         await eventually(lambda: is_taken(port))
-        await doctor.page.get_by_role("button", name="Call Kari again").click()
+        await again.click()
         row = doctor.page.locator("#room-people > li").filter(has_text="Kari")
         await expect(row).to_contain_text("by telephone", timeout=60_000)
         await expect(row).to_contain_text("not identified · not encrypted in the telephone network")
+        assert NUMBER[3:] not in await told_to_operators(house)
         await doctor.do("Kari", "Identity confirmed orally")
         await expect(row.locator(".state")).to_contain_text("identity confirmed orally")
         await doctor.do("Kari", "Remove from call", sure=True)
     events = await house.recorded()
-    assert [event.why.value for event in events if isinstance(event, NotReached)] == ["busy"]
+    assert [event.why.value for event in events if isinstance(event, NotReached)] == [
+        "no_answer",
+        "busy",
+    ]
     me = await doctor.participant()
     for kind in (Dialled, Admitted, IdentityConfirmed):
         assert {getattr(event.by, "participant", None) for event in events if isinstance(event, kind)} == {me}
-    assert "22334455" not in repr(house.log) + repr(events)
+    assert NUMBER[3:] not in repr(house.log) + repr(events)
 
 
 async def reaches_the_room_system(house: House, doctor: Visitor, folder: Path) -> None:

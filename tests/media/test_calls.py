@@ -114,6 +114,17 @@ def test_without_ports_or_an_engine_nothing_is_left() -> None:
     assert len(home.calls) == 0
 
 
+def test_a_telephone_is_offered_sound_alone() -> None:
+    """Trunks differ in what they make of more; one pair of ports is enough."""
+    home = House()
+    leg, offered = home.calls.offer(None, ROOM, plain=False, sound_only=True)
+    assert [line[:8] for line in offered.split("\r\n") if line.startswith("m=")] == ["m=audio "]
+    assert len(home.engine.open) == 1
+    home.calls.answered(leg, ANSWER[: ANSWER.index("m=video")], SEEN, 0.0)
+    (made,) = home.engine.of(AddLines)
+    assert [source.kind for line in made.lines for source in line.sources] == ["audio"]
+
+
 @pytest.mark.parametrize("bridge", [True, False])
 @pytest.mark.parametrize("room", [True, False])
 def test_what_nothing_encrypts_is_taken_where_bridge_and_room_allow_it(bridge: bool, room: bool) -> None:  # noqa: FBT001

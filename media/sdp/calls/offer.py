@@ -31,7 +31,9 @@ PICTURES: Final = (
 
 
 LINES: Final = 3
-"""Those of an offer."""
+"""Those of an offer of all that there is."""
+SOUND: Final = 1
+"""Those of one that telephones are made."""
 
 
 def offer(
@@ -42,7 +44,7 @@ def offer(
     *,
     best_effort: bool,
 ) -> str:
-    """Return an offer of sound, pictures and content; `ports` and `keys` are of these, in order.
+    """Return an offer of sound, pictures and content, or of the first of these; `ports` and `keys` are of them.
 
     With `best_effort` a peer may leave the keys unused and send in the clear.
     """
@@ -52,7 +54,7 @@ def offer(
     sound = ("audio", " ".join(number for number, *_ in voices), [line for _, *own in voices for line in own])
     max_bitrate = capabilities.camera_max_bitrate
     media = (sound, ("video", "97 98 99", PICTURES), ("video", "97 98 99", (*SLIDES, *PICTURES)))
-    for (kind, formats, attributes), port, own in zip(media, ports, keys, strict=True):
+    for (kind, formats, attributes), port, own in zip(media[: len(ports)], ports, keys, strict=True):
         lines.append(f"m={kind} {port} {'RTP/AVP' if best_effort else 'RTP/SAVP'} {formats}")
         if kind == "video" and max_bitrate is not None:
             lines.append(f"b=TIAS:{max_bitrate}")

@@ -125,7 +125,8 @@ class SipPeer:
     host: HostDouble
     port: int = 0
     deaf: bool = False
-    busy: bool = False
+    refuses: int = 0
+    """With which status it turns down whoever calls."""
     answer: bytes = THEIRS % (1, b"sendrecv")
     calls: dict[e.CallId, Caller] = field(default_factory=dict)
     incoming: "asyncio.Queue[Caller]" = field(default_factory=asyncio.Queue)
@@ -137,8 +138,8 @@ class SipPeer:
         call = getattr(event, "call", None)
         assert call is not None
         mine = self.calls.setdefault(call, Caller(self, call))
-        if isinstance(event, e.IncomingCall) and self.busy:
-            mine.do(lambda agent, call, now: agent.reject(call, now, 486))
+        if isinstance(event, e.IncomingCall) and self.refuses:
+            mine.do(lambda agent, call, now: agent.reject(call, now, self.refuses))
         elif isinstance(event, e.IncomingCall):
             mine.do(lambda agent, call, now: agent.ring(call, now))
             self.incoming.put_nowait(mine)
@@ -176,7 +177,7 @@ class SipPeer:
 
     def be_busy(self) -> None:
         """486 from now on."""
-        self.busy = True
+        self.refuses = 486
 
     def ask_after(self, caller: Caller) -> None:
         """Let the gateway find out that nobody is there."""
@@ -303,6 +304,24 @@ async def test_a_room_system_asks_for_the_floor(*, offers: bool) -> None:
         ours.floor(Floor.FREE)
         assert len(gateway._floors) == 0
     client.close()
+
+
+@pytest.mark.parametrize(
+    ("status", "why"),
+    [
+        *((600, "busy"), (480, "no_answer"), (603, "declined"), (488, "no_media")),
+        *((404, "unreachable"), (403, "unreachable"), (500, "unreachable")),
+    ],
+)
+async def test_why_a_call_was_not_taken_is_told_in_a_word(status: int, why: str) -> None:
+    """Of the many that SIP has for it."""
+    host = HostDouble()
+    async with _house(host, plan=NumberPlan(domains=(HOST,))) as (gateway, peer):
+        peer.refuses = status
+        visit = VisitDouble()
+        gateway.dial(peer.address, visit)
+        await visit.hears(f"missed {why}")
+        assert gateway.health().calls == 0
 
 
 async def test_scanners_hear_nothing_and_trunks_hear_that_we_are_there() -> None:

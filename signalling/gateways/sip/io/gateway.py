@@ -409,8 +409,13 @@ class SipGateway:
             call.end()
             visit.missed(Miss.UNREACHABLE)
             return
-        call.content = self._open_floor(call, flows[0].host)
-        sdp = call.describe(visit.describe(None))
+        if route.line is Line.SIP:
+            call.content = self._open_floor(call, flows[0].host)
+        try:
+            sdp = call.describe(visit.describe(None))
+        except TurnedAway as error:
+            self._give_up(call, error.why)
+            return
         if trunk is None:
             me = NameAddr(Uri("sip", self._options.domains[0] if self._options.domains else self._options.host))
             invitation = Invitation(route.uri, me, flows, sdp)
