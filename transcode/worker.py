@@ -88,10 +88,12 @@ class Worker:
             began = time.monotonic()
             for descriptor, _ in ready:
                 placed = self._by_socket.get(descriptor)
-                if placed is not None:
+                if descriptor == self._control.fileno():
+                    if not self._obey():
+                        return
+                # A job that has just been stopped had something to read, too.
+                elif placed is not None:
                     placed.changed, placed.listens = True, False
-                elif not self._obey():
-                    return
             self._take_turns()
             now = time.monotonic()
             self._late_max = max(self._late_max, now - began)
