@@ -15,6 +15,7 @@ from aiohttp import web
 
 from bridge.app import telling
 from bridge.app.administration import RoomAdministration
+from bridge.app.announcer import Announcer
 from bridge.app.background import Background, Later
 from bridge.app.browser import BrowserDoor, BrowserPolicy
 from bridge.app.call_media import CallLegs, EveryLeg
@@ -25,6 +26,7 @@ from bridge.app.dialling import Dialling
 from bridge.app.gateways import Gateways, find
 from bridge.app.lines import Assessment
 from bridge.app.ports import ConverterPool
+from bridge.app.recordings import Recordings
 from bridge.app.service import Outside, RoomService
 from bridge.app.trial import Trials
 from bridge.app.visitor import CallerPolicy
@@ -130,7 +132,7 @@ async def run_bridge(
         links = SignedLinks(LinkSigner(keys, config.http.base_url), config.http.base_url, clock.now)
         pins = Pins(keys)
         drain = Drain()
-        media = CallLegs(core.calls, clock)
+        media = CallLegs(core.calls, clock, lambda: core.announcer)
         policy = CallerPolicy(
             pins=pins,
             new_secret=new_secret,
@@ -211,6 +213,7 @@ class _Core:
     engine: Engine
     gateways: Gateways | None = None
     converters: Converters | None = None
+    announcer: Announcer | None = None
 
 
 def _make_core(config: Config, clock: SystemClock, tally: Tally, store: EventStore, engine: Engine) -> _Core:
@@ -242,7 +245,7 @@ def _make_core(config: Config, clock: SystemClock, tally: Tally, store: EventSto
         config.media.addresses[0],
         tell,
     )
-    every = EveryLeg(Legs(engine, certificate, policy, tell), calls, lambda: core.gateways)
+    every = EveryLeg(Legs(engine, certificate, policy, tell), calls, lambda: core.gateways, lambda: core.announcer)
     core = _Core(RoomService(Outside(store, engine, every, clock, tally)), every, calls, engine)
     return core
 
@@ -266,7 +269,10 @@ async def _add_converters(
         workers = Pool(lambda event: _hear(core, event), workers=config.transcode.workers)
         pool = await stack.enter_async_context(workers)
     core.converters = converters = Converters(pool, ConverterLegs(core.engine), clock, tally, later)
-    converters.ready = core.service.plan_anew
+    recordings = Recordings(config.calls.languages)
+    later(0, recordings.make)
+    core.announcer = Announcer(core.service, converters, recordings, later)
+    converters.ready = core.announcer.ready
     core.service.outside = replace(core.service.outside, converters=converters)
 
 

@@ -13,6 +13,8 @@ from transcode.voice import BLOCK
 
 _LOUDEST: Final = 30_000.0
 _RECOVERY: Final = 1.05
+# By so much others are turned down while something is said.
+_DUCKED: Final = 4
 
 
 class Sums:
@@ -46,6 +48,7 @@ class Sums:
         new = self._lines[:, HISTORY:]
         np.matmul(self._of, self._voices, out=new)
         for row, prompt in prompts.items():
+            new[row] /= _DUCKED
             new[row, : prompt.size] += prompt
         self._limit(new)
 

@@ -25,7 +25,13 @@ class Prompt(StrEnum):
 
     ENTER_PIN = "enter_pin"
     PIN_WRONG = "pin_wrong"
+    PIN_WRONG_AGAIN = "pin_wrong_again"
+    """There is one try left."""
+    PIN_SPENT = "pin_spent"
+    NO_PIN = "no_pin"
+    NO_ENTRY = "no_entry"
     WAITING = "waiting"
+    STILL_WAITING = "still_waiting"
     ADMITTED = "admitted"
     CALLED_IN = "called_in"
     """Admitted by having taken a call of the host's."""
@@ -33,11 +39,13 @@ class Prompt(StrEnum):
     REFUSED = "refused"
     REMOVED = "removed"
     ENDED = "ended"
-    GOODBYE = "goodbye"
     LET_IN = "let_in"
     NOBODY_WAITS = "nobody_waits"
     LOCKED = "locked"
     UNLOCKED = "unlocked"
+    NOT_DONE = "not_done"
+    IDLE = "idle"
+    """Is in, and there is nothing to be seen of others; only ever written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +64,10 @@ class Try:
 
 @dataclass(frozen=True, slots=True)
 class GiveUp:
-    """End the call."""
+    """Tell the caller something, and then end the call."""
 
     why: Ending
+    prompt: Prompt
 
 
 Step = Say | Try | GiveUp
@@ -121,7 +130,7 @@ class Reception:
         if self._wrong == TRIES:
             return self._give_up(Ending.WRONG_PIN)
         self._asked, self._due = 1, now + PATIENCE_S
-        return [Say(Prompt.PIN_WRONG)]
+        return [Say(Prompt.PIN_WRONG if self._wrong < TRIES - 1 else Prompt.PIN_WRONG_AGAIN)]
 
     def _enter(self, now: float) -> list[Step]:
         pin, self._keys = self._keys, ""
@@ -133,4 +142,4 @@ class Reception:
 
     def _give_up(self, why: Ending) -> list[Step]:
         self._over = True
-        return [Say(Prompt.GOODBYE), GiveUp(why)]
+        return [GiveUp(why, Prompt.PIN_SPENT if why is Ending.WRONG_PIN else Prompt.NO_PIN)]

@@ -330,6 +330,11 @@ class RoomService:
 
     def _take_failure(self, event: RoomFailed) -> None:
         self.outside.counts.inc("room_failures", "room")
+        lost = set(event.legs)
+        for live in [live for live in self._live.values() if live.number != event.room]:
+            # Callers who were spoken to in a room of their own; their calls are taken for lost.
+            for who in [who for who, media in live.legs.items() if media.leg in lost]:
+                del live.legs[who]
         for live in [live for live in self._live.values() if live.number == event.room]:
             LOG.error("room_failed", room=live.room.id, legs=len(event.legs), place=event.place)
             self._begin_anew(live)
@@ -365,6 +370,11 @@ class RoomService:
         numbers = [next(self._numbers) for _ in range(NUMBERS_TO_TRY)]
         lives = (number for number in numbers if self.outside.legs.shard_of(number) not in self._stopped_shards)
         return next(lives, numbers[0])
+
+    def number_beside(self, number: int) -> int:
+        """Another number of the engine's, on the same shard."""
+        shard = self.outside.legs.shard_of(number)
+        return next(other for other in self._numbers if self.outside.legs.shard_of(other) == shard)
 
     async def _write_failures(self) -> None:
         while self._unwritten:

@@ -22,8 +22,10 @@ from signalling.gateways.interface import Call, Caller, Ending, Floor, MediaRefu
 from signalling.gateways.interface import Line as CallerLine
 
 RETRY_S: Final = 8.0
-# So long is listened to why a call ends, before it does.
-FAREWELL_S: Final = 5.0
+# So long is listened to why a call ends, at the most, before it does.
+FAREWELL_S: Final = 12.0
+# Who waits is told so again, lest they think that the line is dead.
+HOLD_S: Final = 40.0
 
 _ENDINGS: Final = {
     Code.LINK_USED: Ending.NO_PLACE,
@@ -67,8 +69,11 @@ class CallMedia(Protocol):
     def want_key_frame(self, leg: int) -> None:
         """Have the source of what the leg is sent begin anew."""
 
-    def say(self, leg: int, prompt: Prompt) -> None:
-        """Let the caller hear and see it, whether or not the gate is open; it is of nobody's sending."""
+    def say(self, live: LiveRoom, leg: int, prompt: Prompt, then: Callable[[], None] | None) -> None:
+        """Let the caller hear and see it, in the room or not; it is of nobody's sending.
+
+        `then` is called when it was said, if it comes to that.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +129,7 @@ class Visitor:
         self._together = desk.policy.together
         self._presenting = Presenting(self._tell_floor, self._share, desk.later)
         self._parting = False
+        self._held = object()
         self._over = False
 
     @property
@@ -231,6 +237,8 @@ class Visitor:
         if place is not None and place is not self._place:
             before, self._place = self._place, place
             self._say(self._news(before, place))
+            if place is not m.Place.ADMITTED:
+                self._hold()
 
     def _news(self, before: m.Place | None, place: m.Place) -> Prompt:
         """What to say of a new place."""
@@ -247,10 +255,8 @@ class Visitor:
             if code is Code.RESTARTING:
                 # A page would come back to its place, or be missed; a call that was cut off is on no record yet.
                 self._desk.later(0, lambda: self._go_out(lost=True))
-        elif not self._parting:
-            self._parting = True
-            self._say(_FAREWELLS[code])
-            self._desk.later(FAREWELL_S, lambda: self._hang_up_later(why))
+        else:
+            self._part(why, _FAREWELLS[code])
 
     # At the desk.
 
@@ -261,8 +267,8 @@ class Visitor:
                     self._say(prompt)
                 case Try(pin):
                     self._desk.later(0, lambda pin=pin: self._try(pin))  # type: ignore[misc]
-                case GiveUp(why):
-                    self._hang_up(why)
+                case GiveUp(why, prompt):
+                    self._part(why, prompt)
         self._wait()
 
     def _wait(self) -> None:
@@ -280,7 +286,7 @@ class Visitor:
             right = await self._enter(pin)
         except Rejected as error:
             self._desk.count(error.code.value)
-            self._hang_up(_ENDINGS.get(error.code, Ending.FAILED))
+            self._part(_ENDINGS.get(error.code, Ending.FAILED), Prompt.NO_ENTRY)
             return
         except Exception:
             self._hang_up(Ending.FAILED)
@@ -346,6 +352,8 @@ class Visitor:
     def _use(self, leg: int) -> None:
         """Let the participant's media be on this leg."""
         before, self.leg = self.leg, leg
+        if before is not None and before != leg:
+            self._desk.later(0, self._say_again)
         if self._who is None or self._over:
             if before is not None and before != leg:
                 self._desk.media.close(before)
@@ -393,7 +401,7 @@ class Visitor:
             await self._desk.service.act(self.live, command)
         except Rejected as error:
             self._desk.count(error.code.value)
-            return
+            said = Prompt.NOT_DONE
         self._say(said)
 
     # As one who shows content.
@@ -417,9 +425,39 @@ class Visitor:
 
     # Going.
 
-    def _say(self, prompt: Prompt) -> None:
+    def _say(self, prompt: Prompt, then: Callable[[], None] | None = None) -> None:
         if self.leg is not None and not self._over:
-            self._desk.media.say(self.leg, prompt)
+            self._desk.media.say(self.live, self.leg, prompt, then)
+
+    async def _say_again(self) -> None:
+        """Tell what was told on a leg that is no more, to somebody who is not in."""
+        if self.at_the_desk:
+            self._say(Prompt.ENTER_PIN)
+        elif self._place is m.Place.WAITING:
+            self._say(Prompt.STILL_WAITING)
+
+    def _hold(self) -> None:
+        """Tell somebody who waits that they do, every so often."""
+        this = self._held = object()
+
+        async def again() -> None:
+            waits = self._place is m.Place.WAITING and not self._parting and not self._over
+            if waits and self._held is this:
+                self._say(Prompt.STILL_WAITING)
+                self._hold()
+
+        self._desk.later(HOLD_S, again)
+
+    def _part(self, why: Ending, prompt: Prompt) -> None:
+        """Hang up when the caller has been told why, or could have been."""
+        if self._parting:
+            return
+        self._parting = True
+        if self.leg is None:
+            self._hang_up(why)
+            return
+        self._say(prompt, lambda: self._hang_up(why))
+        self._desk.later(FAREWELL_S, lambda: self._hang_up_later(why))
 
     def _hang_up(self, why: Ending) -> None:
         if self._finish():

@@ -1,8 +1,10 @@
 """A room with a desk for callers: the real door, rooms and legs; doubles of the gateway and of calls' media."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from bridge.app.callers import CallerDoor
+from bridge.app.live import LiveRoom
 from bridge.app.reception import Prompt
 from bridge.app.visitor import CallerPolicy, Visitor
 from bridge.rooms.model import RoomId
@@ -40,6 +42,10 @@ class Phone:
         raise AssertionError(description)
 
 
+def _nothing() -> None:
+    pass
+
+
 @dataclass
 class MediaModel:
     """Real legs, by a browser's offer: what a room system's is made of does not matter here."""
@@ -48,6 +54,10 @@ class MediaModel:
     said: list[tuple[int, Prompt]] = field(default_factory=list)
     closed: list[int] = field(default_factory=list)
     refusing: bool = False
+    says: bool = True
+    """Whether what is to be said has been said at once."""
+    then: Callable[[], None] = _nothing
+    """What was to be called when the last prompt was said."""
     content: str | None = None
     """On which line of the offer callers send content."""
     answers: list[str] = field(default_factory=list)
@@ -88,10 +98,14 @@ class MediaModel:
         """Remember it."""
         self.wanted.append(leg)
 
-    def say(self, leg: int, prompt: Prompt) -> None:
+    def say(self, live: LiveRoom, leg: int, prompt: Prompt, then: Callable[[], None] | None) -> None:
         """Remember it; there has to be a leg to say it on."""
         assert leg in self.rig.engine.legs
+        assert self.rig.service.rooms == [] or live in self.rig.service.rooms or live.room.ended
         self.said.append((leg, prompt))
+        self.then = then or _nothing
+        if self.says:
+            self.then()
 
 
 class House:

@@ -7,7 +7,7 @@ import pytest
 from bridge.app.callers import AT_THE_DESK, CALLS_OF_A_SOURCE, WRONG_PINS_OF_A_SOURCE, CallerDoor
 from bridge.app.keys import PAUSE_S
 from bridge.app.reception import TRIES, Prompt
-from bridge.app.visitor import FAREWELL_S, Visitor
+from bridge.app.visitor import FAREWELL_S, HOLD_S, Visitor
 from bridge.rooms.model import Line, Place
 from signalling import messages as m
 from signalling.gateways.interface import Caller, Ending, MediaRefused, TurnedAway
@@ -182,8 +182,9 @@ async def test_a_second_call_with_the_same_pin_is_turned_away() -> None:
     ],
 )
 async def test_who_is_put_out_is_told_and_hears_nobody_meanwhile(act: object, why: Ending, said: Prompt) -> None:
-    """The gate closes at once; the call ends when that has been said."""
+    """The gate closes at once; the call ends when that has been said, or has had its time."""
     home = await house()
+    home.media.says = False
     visit = await home.come()
     await home.say(m.Admit(participant=home.caller().participant, ref=1))
     await home.say(act(home.caller().participant))  # type: ignore[operator]
@@ -439,3 +440,43 @@ async def test_callers_and_pins_are_in_no_text() -> None:
     caller = Caller(line=CallerLine.TELEPHONE, number="12345678", source="192.0.2.7", address="+4799999999")
     assert "4799999999" not in repr(caller)
     assert "192.0.2.7" not in repr(caller)
+
+
+async def test_who_waits_is_told_so_again_and_again() -> None:
+    """Every so often, from the last time on; not at the desk, nor in the room, nor after the call."""
+    home = await house()
+    visit = await home.come()
+    who = home.caller().participant
+    for _ in range(2):
+        assert home.prompts[-1] is not Prompt.ADMITTED
+        await home.rig.pass_time(HOLD_S - 1)
+        said = len(home.prompts)
+        await home.rig.pass_time(1)
+        assert home.prompts[said:] == [Prompt.STILL_WAITING]
+    await home.say(m.Admit(participant=who, ref=1))
+    said = len(home.prompts)
+    await home.rig.pass_time(2 * HOLD_S)
+    assert home.prompts[said:] == []
+    await home.say(m.ToWaiting(participant=who, ref=1))
+    assert home.prompts[said:] == [Prompt.WAITING_AGAIN]
+    await home.rig.pass_time(HOLD_S)
+    assert home.prompts[said:] == [Prompt.WAITING_AGAIN, Prompt.STILL_WAITING]
+    visit.ended(lost=False)
+    await home.rig.pass_time(2 * HOLD_S)
+    assert len(home.prompts) == said + 2
+
+
+async def test_a_call_ends_as_soon_as_the_caller_has_been_told_why() -> None:
+    """Not before, and not much later than it could have been said."""
+    home = await house()
+    home.media.says = False
+    visit = await home.call()
+    for _ in range(TRIES):
+        await home.key_in(visit, "999999")
+    assert home.prompts[-1] is Prompt.PIN_SPENT
+    assert home.phone.hung_up is None
+    home.media.then()
+    assert home.phone.hung_up is Ending.WRONG_PIN
+    home.media.then()
+    await home.rig.pass_time(FAREWELL_S)
+    assert len(home.door) == 0

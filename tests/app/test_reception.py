@@ -57,11 +57,11 @@ def test_the_longest_pin_needs_neither() -> None:
 def test_three_wrong_ones_end_the_call() -> None:
     """Each is said to be wrong; the last says goodbye."""
     desk = greeted()
-    for _ in range(TRIES - 1):
+    for said in (Prompt.PIN_WRONG, Prompt.PIN_WRONG_AGAIN):
         assert typed(desk, "1234#") == [Try("1234")]
-        assert desk.told(right=False, now=1.0) == [Say(Prompt.PIN_WRONG)]
+        assert desk.told(right=False, now=1.0) == [Say(said)]
     typed(desk, "1234#")
-    assert desk.told(right=False, now=1.0) == [Say(Prompt.GOODBYE), GiveUp(Ending.WRONG_PIN)]
+    assert desk.told(right=False, now=1.0) == [GiveUp(Ending.WRONG_PIN, Prompt.PIN_SPENT)]
     assert typed(desk, "1234#") == []
     assert desk.next_timeout() is None
 
@@ -72,7 +72,7 @@ def test_who_enters_nothing_is_asked_again_and_then_let_go() -> None:
     for _ in range(ASKED - 1):
         now += PATIENCE_S
         assert desk.timeout(now) == [Say(Prompt.ENTER_PIN)]
-    assert desk.timeout(now + PATIENCE_S) == [Say(Prompt.GOODBYE), GiveUp(Ending.NO_PIN)]
+    assert desk.timeout(now + PATIENCE_S) == [GiveUp(Ending.NO_PIN, Prompt.NO_PIN)]
 
 
 def test_a_few_stray_keys_are_no_pin() -> None:

@@ -7,7 +7,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, async_playwright
 
 from tests.gateways.sip.certificates import Authority
-from tests.support.bridge import House, never_short, running_house
+from tests.support.bridge import House, hush, never_short, running_house
 from tests.support.media_checks import launch_chromium
 from tests.support.ports import free_ports
 
@@ -38,6 +38,7 @@ async def sip_house(tmp_path: Path, sip: int) -> AsyncIterator[House]:
     }
     async with running_house(tmp_path, gateways={"sip": settings}) as house:
         never_short(house)
+        hush(house)
         yield house
 
 

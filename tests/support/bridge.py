@@ -14,7 +14,7 @@ import pytest
 from playwright.async_api import Browser, BrowserContext, Page
 from structlog.testing import capture_logs
 
-from bridge.app.converters import Converters
+from bridge.app.converters import Converters, Speech
 from bridge.app.live import LiveRoom
 from bridge.compose import Bridge, run_bridge
 from bridge.config import Config
@@ -341,6 +341,18 @@ def never_short(house: House) -> None:
     converters = house.bridge.service.outside.converters
     assert isinstance(converters, Converters)
     converters._shorten = lambda _job: None
+
+
+def hush(house: House) -> None:
+    """Let nothing be spoken, so that callers hear each other's tones alone; the time for it passes."""
+    converters = house.bridge.service.outside.converters
+    assert isinstance(converters, Converters)
+    loop = asyncio.get_running_loop()
+
+    def pass_over(speech: Speech) -> None:
+        loop.call_later(2.0, speech.said)
+
+    converters.speak = pass_over
 
 
 @asynccontextmanager
