@@ -48,9 +48,9 @@ async def test_room_systems_of_three_kinds_with_a_page_and_a_client(
 
 
 async def over_tls(house: House, doctor: Visitor, client: Robot, folder: Path) -> None:
-    """H.264 with keys in a description that nobody could read on the way; telephone sound."""
+    """Journey D2: SIP over TLS, H.264 and G.722, a waiting room, everybody in one picture, muted and put out."""
     me, several = await doctor.participant(), await doctor.state(ENCODINGS)
-    async with baresip.running(folder, WARD, encryption="srtp-mand", codec="h264", voice="pcma") as ward:
+    async with baresip.running(folder, WARD, encryption="srtp-mand", codec="h264", voice="g722") as ward:
         who = await call(house, ward, "Ward", transport="TLS")
         assert house.live.room.participants[who].line is Line.SIP
         assert house.live.legs[who].gate_open is False
@@ -63,6 +63,8 @@ async def over_tls(house: House, doctor: Visitor, client: Robot, folder: Path) -
         await sees_only_the_doctor(house, client, ward, who)
         assert codec_of(house, house.leg(me)) == H264
         assert await doctor.state(ENCODINGS) == several
+        await doctor.do("Ward", "Turn mic off")
+        await doctor.hears_no_more(who)
         await doctor.do("Ward", "Remove from call", sure=True)
         assert await ward.heard_together() == {DOCTOR, CLIENT}
     await eventually(lambda: codec_of(house, house.leg(me)) == VP8)
@@ -103,7 +105,7 @@ async def comes_as_it_is(house: House, who: ParticipantId) -> None:
 async def by_handshake(house: House, doctor: Visitor, client: Robot, folder: Path) -> None:
     """DTLS-SRTP with H.264 and a PIN that is wrong at first; with VP8, ICE and ports of its own for RTCP."""
     async with (
-        baresip.running(folder / "clinic", CLINIC, encryption="dtls_srtp", codec="h264", voice="g722") as clinic,
+        baresip.running(folder / "clinic", CLINIC, encryption="dtls_srtp", codec="h264", voice="pcma") as clinic,
         baresip.running(folder / "office", OFFICE, encryption="dtls_srtp", mux=False, ice=True) as office,
     ):
         first = await call(house, clinic, "Clinic", wrong_first=True)

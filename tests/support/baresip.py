@@ -119,7 +119,7 @@ class Baresip:
         found = set[int]()
         async with asyncio.timeout(PATIENCE_S):
             while found != wanted:
-                found = _read_parts(await self.picture(), layout, len(wanted))
+                found = read_parts(await self.picture(), layout, len(wanted))
 
     async def picture(self) -> Picture:
         """The next picture that it shows."""
@@ -177,7 +177,7 @@ def _load(path: Path) -> Picture | None:
         return None
 
 
-def _read_parts(picture: Picture, layout: Layout, count: int) -> set[int]:
+def read_parts(picture: Picture, layout: Layout, count: int) -> set[int]:
     """The identities in the places of a layout."""
     found = set()
     for place in places(layout, count, picture.shape[1], picture.shape[0]):

@@ -61,9 +61,14 @@ def ack_refusal(number: int, back: int) -> str:
     return _send(["ACK sip:room@[remote_ip]:[remote_port] SIP/2.0", head.strip()], "", "")
 
 
-def answer(status: str, *more: str, sdp: str = "") -> str:
-    """A response of sipp's to the request that came last."""
-    last = ["[last_Via:]", "[last_From:]", "[last_To:]", "[last_Call-ID:]", "[last_CSeq:]"]
+def answer(status: str, *more: str, sdp: str = "", to: str = "last") -> str:
+    """A response of sipp's to the `last` request, to the `first` of a call, or to the one that was `kept`."""
+    about = {"Via": "[last_Via:]", "To": "[last_To:]", "CSeq": "[last_CSeq:]"}
+    if to == "first":
+        about["To"] = "[last_To:];tag=sipp[call_number]"
+    elif to == "kept":
+        about |= {"Via": "Via:[$1]", "CSeq": "CSeq:[$2]"}
+    last = [about["Via"], "[last_From:]", about["To"], "[last_Call-ID:]", about["CSeq"]]
     contact = "Contact: <sip:sipp@[local_ip]:[local_port];transport=[transport]>"
     return _send([f"SIP/2.0 {status}", *last, contact, *more], sdp, "")
 
@@ -86,9 +91,12 @@ def hear_reliable(status: int) -> str:
     return f'<recv response="{status}" rrs="true"><action>{find}</action></recv>'
 
 
-def asked(method: str) -> str:
-    """Wait for a request."""
-    return f'<recv request="{method}"/>'
+def asked(method: str, *, keep: bool = False) -> str:
+    """Wait for a request; `keep` what an answer needs that comes after others."""
+    if not keep:
+        return f'<recv request="{method}"/>'
+    find = '<ereg regexp=".*" search_in="hdr" header="{}:" assign_to="{}"/>'
+    return f'<recv request="{method}"><action>{find.format("Via", 1)}{find.format("CSeq", 2)}</action></recv>'
 
 
 def pause(milliseconds: int) -> str:

@@ -7,15 +7,20 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from signalling.gateways.conformance import HostDouble, VisitDouble, serving
+from signalling.gateways.interface import Ending
 from signalling.gateways.sip import events as e
 from signalling.gateways.sip.agent import UserAgent
 from signalling.gateways.sip.flows import Flow
 from signalling.gateways.sip.io.endpoint import Endpoint
+from signalling.gateways.sip.io.gateway import SipGateway
+from signalling.gateways.sip.options import Options
 from signalling.gateways.sip.outgoing import Invitation
+from signalling.gateways.sip.plan import NumberPlan
 from signalling.gateways.sip.settings import Settings
 from signalling.gateways.sip.values import NameAddr, Uri
 from tests.gateways.sip import sipp
-from tests.gateways.sip.sipp import hear, sdp, send
+from tests.gateways.sip.sipp import answer, asked, hear, sdp, send
 from tests.support.ports import free_ports
 
 HOST = "127.0.0.1"
@@ -136,3 +141,23 @@ async def test_we_call_sipp(tmp_path: Path) -> None:
         house.endpoint.start(lambda agent, now: agent.invite(invitation, now))
         await _scenario(house, tmp_path, options=("-sn", "uas", "-p", str(port), "-m", "1", "-d", "1"))
         assert len(house.of(e.Accepted)) == 1
+
+
+async def test_media_that_come_before_the_answer_are_the_answer(tmp_path: Path) -> None:
+    """A trunk says reliably (RFC 3262) what is to be heard while it rings, and then only that it is answered."""
+    port, visit = free_ports(1)[0], VisitDouble()
+    early = answer("183 Session Progress", "Require: 100rel", "RSeq: 7", sdp=sdp(), to="first")
+    steps = (
+        *(asked("INVITE", keep=True), early, asked("PRACK"), answer("200 OK"), answer("200 OK", to="kept")),
+        *(asked("ACK"), asked("BYE"), answer("200 OK")),
+    )
+    gateway = SipGateway(HostDouble(), Options(port=0, transports=("UDP",), plan=NumberPlan(domains=(HOST,))))
+    async with serving(gateway), asyncio.TaskGroup() as group:
+        task = group.create_task(sipp.run(tmp_path, port, *steps, options=("-p", str(port), "-m", "1")))
+        call = gateway.dial(f"sip:trunk@{HOST}:{port}", visit)
+        await visit.hears("established")
+        call.hang_up(Ending.REMOVED)
+        outcome = await task
+        assert outcome.code == 0, outcome.output
+        assert visit.told == ["asked", "ringing", "reached", "answered", "established"]
+        assert gateway.health().calls == 0
