@@ -23,8 +23,8 @@ _WHITE: Final = 235
 # What is left of the picture below a caption, in 256ths.
 _SHADE: Final = 90
 _CLEAR: Final = 256
-_LABEL_SHARE: Final = 12
-_LEAST_LABEL_PX: Final = 22
+_LABEL_SHARE: Final = 14
+_LEAST_LABEL_PX: Final = 18
 _FAINT: Final = 36
 BAND_SHARE: Final = 10
 _LINE_SHARE: Final = 9
@@ -47,7 +47,7 @@ def label(name: str, place: Place, seen: Place, *, muted: bool) -> Caption | Non
     """Name and sign for muted in the lower left corner of what is seen in a tile; None where nothing is to say."""
     if not name and not muted:
         return None
-    height = min(max(_LEAST_LABEL_PX, place.height // _LABEL_SHARE), seen.height)
+    height = min(max(_LEAST_LABEL_PX, seen.height // _LABEL_SHARE), seen.height)
     ink = _one_line(name[:_LONGEST], height, place.x + place.width - seen.x, muted=muted)
     return _caption(ink, seen.x, seen.y + seen.height - ink.shape[0], _SHADE)
 
