@@ -6,6 +6,7 @@ The engine writes all reports by one clock, whichever leg they are for, and fill
 from __future__ import annotations
 
 from collections.abc import Iterable
+from statistics import median
 from typing import Final
 
 # The slow drift of clocks is followed in so many reports.
@@ -51,6 +52,6 @@ class Captures:
 
 
 def middle(ages: Iterable[float | None]) -> float | None:
-    """Give the mean of those that are known."""
+    """Give the median of those that are known: right for most, whatever one of them is."""
     known = [age for age in ages if age is not None]
-    return sum(known) / len(known) if known else None
+    return median(known) if known else None

@@ -197,7 +197,7 @@ class MixJob:
         return came
 
     def _set_ages(self, now: float) -> None:
-        """Find how long ago what each mix holds was captured, on the line of time: the mean of who speaks."""
+        """Find how long ago what each mix holds was captured, on the line of time: as most of who speaks."""
         ages = {}
         for ssrc, source in self._inputs.items():
             if source.voice.until > now and source.voice.anchor is not None:

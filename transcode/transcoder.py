@@ -119,7 +119,7 @@ class Target:
         return rate > encoder.bitrate * _RATE_UP and since > _UP_AFTER_S
 
     def _grow_old(self, stage: Stage, feeds: Mapping[int, Feed], captures: Captures, now: float) -> None:
-        """Follow how long ago what is seen was captured: the large picture, or all the new ones in the mean."""
+        """Follow how long ago what is seen was captured: the large picture, or most of the new ones."""
         first = feeds.get(stage.first or -1)
         large = [first] if first is not None and not stage.equal else []
         seen = large or [feeds[ssrc] for ssrc in stage.inputs & feeds.keys()]
