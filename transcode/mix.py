@@ -18,7 +18,7 @@ from transcode.rest import Rest
 from transcode.rtp import Packet
 from transcode.rtp_leg import Ledger, Outgoing, RtpLeg
 from transcode.sound import SoundDecoder, SoundEncoder, clock_rate, resampled
-from transcode.sums import Sums
+from transcode.sums import Row, Sums
 from transcode.tones import SAMPLE_RATE, Samples
 from transcode.voice import BLOCK, Voice
 
@@ -190,8 +190,7 @@ class MixJob:
                 source.arrivals.clear()
         self._sums.add(blocks, self._prompted())
         for factor, groups in self._factors.items():
-            rows = self._sums.rows([group.row for group in groups], factor)
-            for group, samples in zip(groups, rows, strict=True):
+            for group, samples in zip(groups, self._sums.rows(factor), strict=True):
                 group.send(samples, self._block)
                 self.counters.frames_out += len(group.streams)
         return came
@@ -241,7 +240,9 @@ class MixJob:
             rate = clock_rate(outs[0].format.codec)
             group.streams = {out.ssrc: self.leg.open(out.ssrc, out.format.pt, rate) for out in outs}
             groups.append(group)
-        self._sums.arrange(list(self._inputs), [one.of for one in groups], [one.row for one in groups])
+        groups.sort(key=lambda group: group.factor)
+        rows = [Row(group.row, group.factor) for group in groups]
+        self._sums.arrange(list(self._inputs), [group.of for group in groups], rows)
         self._groups, self._factors = groups, {}
         for row, group in enumerate(groups):
             group.row = row

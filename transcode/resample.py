@@ -45,19 +45,26 @@ class Upsampler:
         return whole((windows @ self._phases).reshape(-1))
 
 
-def lowered(lines: Lines, factor: int) -> Samples:
-    """Give each line at a `factor`th of its rate; its first `HISTORY` samples are of the block before.
+class Lowering:
+    """Lines at a `factor`th of their rate, which are read where they are at each call.
 
-    What follows them is a whole number of ten times `factor` samples long.
+    Their first `HISTORY` samples are of the block before; what follows is a whole number of ten times `factor`.
     """
-    count, rows = lines.shape[0], (lines.shape[1] - HISTORY) // (factor * _TOGETHER)
-    matrix = _lowering(factor)
-    start = HISTORY - (factor * _TAPS - 1)
-    each, sample = lines.strides
-    shape = (count, rows, matrix.shape[0])
-    windows = as_strided(lines[:, start:], shape, (each, sample * factor * _TOGETHER, sample))
-    product = np.ascontiguousarray(windows).reshape(count * rows, -1) @ matrix
-    return whole(product.reshape(count, rows * _TOGETHER))
+
+    def __init__(self, lines: Lines, factor: int) -> None:
+        count, rows = lines.shape[0], (lines.shape[1] - HISTORY) // (factor * _TOGETHER)
+        self._matrix = _lowering(factor)
+        start = HISTORY - (factor * _TAPS - 1)
+        each, sample = lines.strides
+        shape = (count, rows, self._matrix.shape[0])
+        self._windows = as_strided(lines[:, start:], shape, (each, sample * factor * _TOGETHER, sample))
+        self._held: Lines = np.empty(shape, np.float32)
+        self._flat = self._held.reshape(count * rows, -1)
+
+    def __call__(self) -> Samples:
+        """Give what they hold, one below the other."""
+        np.copyto(self._held, self._windows)
+        return whole((self._flat @ self._matrix).reshape(self._held.shape[0], -1))
 
 
 def whole(values: Lines) -> Samples:

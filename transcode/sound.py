@@ -57,7 +57,7 @@ class SoundDecoder:
     def decode(self, data: bytes) -> Samples:
         """Give the samples of one packet. Raises `Undecodable`."""
         if self._table is not None:
-            return self._up(self._table[np.frombuffer(data, np.uint8)])
+            return self._up(self._table.take(np.frombuffer(data, np.uint8)))
         try:
             frames = self._context.decode(av.Packet(data)) if data else []
         except av.FFmpegError as error:
@@ -85,7 +85,7 @@ class SoundEncoder:
     def encode(self, samples: Samples) -> bytes:
         """Encode a block; raises `Undecodable`, a `TranscodeError`, where the encoder fails."""
         if self._table is not None:
-            return self._table[samples.view(np.uint16)].tobytes()
+            return self._table.take(samples.view(np.uint16)).tobytes()
         frame = av.AudioFrame(format="s16", layout="mono", samples=samples.size)
         memoryview(frame.planes[0])[: samples.nbytes] = samples.tobytes()
         frame.sample_rate = self._rate

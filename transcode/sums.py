@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
-from transcode.resample import HISTORY, Lines, lowered
+from transcode.resample import HISTORY, Lines, Lowering
 from transcode.tones import Samples
 from transcode.voice import BLOCK
 
@@ -15,6 +15,13 @@ _LOUDEST: Final = 30_000.0
 _RECOVERY: Final = 1.05
 # By so much others are turned down while something is said.
 _DUCKED: Final = 4
+
+
+class Row(NamedTuple):
+    """Where a row was until now, less than zero for a new one, and to which part of 48 kHz it is to be lowered."""
+
+    was: int
+    factor: int
 
 
 class Sums:
@@ -26,13 +33,19 @@ class Sums:
         self._voices: Lines = np.zeros((0, BLOCK), np.float32)
         self._places: dict[int, int] = {}
         self._of: Lines = np.zeros((0, 0), np.float32)
+        self._taken: dict[int, Lines | Lowering] = {}
 
-    def arrange(self, voices: Sequence[int], mixes: Sequence[Collection[int]], was: Sequence[int]) -> None:
-        """Have a row for each mix of voices; `was` are the rows until now, less than zero for new ones."""
+    def arrange(self, voices: Sequence[int], mixes: Sequence[Collection[int]], rows: Sequence[Row]) -> None:
+        """Have a row for each mix of voices; those of one factor stand together."""
         lines, gains = np.zeros((len(mixes), HISTORY + BLOCK), np.float32), [1.0] * len(mixes)
-        for row, before in enumerate(was):
+        for row, (before, _) in enumerate(rows):
             if before >= 0:
                 lines[row], gains[row] = self._lines[before], self._gains[before]
+        factors = [factor for _, factor in rows]
+        self._taken = {}
+        for factor in factors:
+            some = lines[factors.index(factor) :][: factors.count(factor)]
+            self._taken[factor] = some[:, HISTORY:] if factor == 1 else Lowering(some, factor)
         self._lines, self._gains = lines, gains
         self._voices = np.zeros((len(voices), BLOCK), np.float32)
         self._places = {voice: place for place, voice in enumerate(voices)}
@@ -62,7 +75,7 @@ class Sums:
         if min(gains, default=1.0) < 1.0:
             new *= np.array(gains, np.float32)[:, np.newaxis]
 
-    def rows(self, rows: Sequence[int], factor: int) -> Samples:
-        """Give the newest block of these rows at a `factor`th of 48 kHz, one below the other."""
-        lines = self._lines if len(rows) == len(self._gains) else self._lines[list(rows)]
-        return lines[:, HISTORY:].astype(np.int16) if factor == 1 else lowered(lines, factor)
+    def rows(self, factor: int) -> Samples:
+        """Give the newest block of the rows of a factor at that part of 48 kHz, one below the other."""
+        taken = self._taken[factor]
+        return taken() if isinstance(taken, Lowering) else taken.astype(np.int16)

@@ -122,11 +122,14 @@ class Voice:
         return False
 
     def _write(self, start: int, samples: Samples) -> None:
+        at, size = start % _RING, samples.size
+        before = min(size, _RING - at)
+        self._ring[at : at + before] = samples[:before]
+        if before < size:
+            self._ring[: size - before] = samples[before:]
         done = 0
-        while done < samples.size:
-            at = (start + done) % _RING
-            frame = at // FRAME
-            count = min(samples.size - done, (frame + 1) * FRAME - at)
-            self._ring[at : at + count] = samples[done : done + count]
+        while done < size:
+            frame, within = divmod((at + done) % _RING, FRAME)
+            count = min(size - done, FRAME - within)
             self._filled[frame] = min(FRAME, self._filled[frame] + count)
             done += count

@@ -17,7 +17,7 @@ from transcode.jobs import Compose, Job, PictureCodec, PictureFormat, SoundCodec
 from transcode.mix import MixJob
 from transcode.payloads import h264_payloads, vp8_payloads, vp9_payloads
 from transcode.pictures import PictureReading, TestPicture, read_picture
-from transcode.resample import HISTORY, lowered
+from transcode.resample import HISTORY, Lowering
 from transcode.rtp_leg import LEDGER_BYTES, Ledger
 from transcode.sound import SoundDecoder, SoundEncoder, clock_rate
 from transcode.tones import Tone
@@ -93,7 +93,7 @@ class SoundWriter:
         """Encode a block."""
         self._line = np.concatenate((self._line[:, -HISTORY:], samples.reshape(1, -1)), axis=1, dtype=np.float32)
         factor = self._encoder.factor
-        return self._encoder.encode(samples if factor == 1 else lowered(self._line, factor)[0])
+        return self._encoder.encode(samples if factor == 1 else Lowering(self._line, factor)()[0])
 
 
 class Microphone:
