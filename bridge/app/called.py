@@ -77,8 +77,9 @@ class Called(Visitor):
     # As a visit.
 
     def ringing(self) -> None:
-        """Let everybody inside see it."""
-        if self._invited is not None and self._who is None and not self._over:
+        """Let everybody inside see it, once: what rings says so as often as it likes."""
+        rings = self._invited is None or self._invited in self.live.ringing
+        if self._invited is not None and not rings and self._who is None and not self._over:
             self.live.ringing.add(self._invited)
             self._desk.service.tell(self.live)
 

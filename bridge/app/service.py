@@ -225,6 +225,11 @@ class RoomService:
         if (seated := live.seats.pop(who, None)) is not None:
             seated.connection.close(code)
 
+    def drop_leg(self, live: LiveRoom, who: ParticipantId, leg: int) -> None:
+        """Take this leg away from somebody who keeps the place. Of no effect when they have another by now."""
+        if (media := live.legs.get(who)) is not None and media.leg == leg:
+            self._drop_leg(live, who)
+
     def _drop_leg(self, live: LiveRoom, who: ParticipantId) -> None:
         if (media := live.legs.pop(who, None)) is not None:
             # With a gate that might be open, nobody lingers: from here on no repair would look at it.
@@ -392,7 +397,7 @@ class RoomService:
         who = None if live is None else live.owner_of(leg)
         if live is None or who is None:
             return
-        if command == "AddLeg":
+        if command in ("AddLeg", "AddLines"):
             # It would be refused again, as would all that is asked of a leg that does not exist.
             self._drop_leg(live, who)
             self.tell(live)

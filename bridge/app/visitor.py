@@ -26,6 +26,8 @@ RETRY_S: Final = 8.0
 FAREWELL_S: Final = 12.0
 # Who waits is told so again, lest they think that the line is dead.
 HOLD_S: Final = 40.0
+# Each may take new ports, of which there are few, and which rest afterwards: also of who has entered no PIN.
+CHANGES_OF_A_CALL: Final = (10, 4.0)
 
 _ENDINGS: Final = {
     Code.LINK_USED: Ending.NO_PLACE,
@@ -128,6 +130,7 @@ class Visitor:
         self._keys = Keys()
         self._together = desk.policy.together
         self._presenting = Presenting(self._tell_floor, self._share, desk.later)
+        self._changes = Allowance(*CHANGES_OF_A_CALL)
         self._parting = False
         self._held = object()
         self._over = False
@@ -141,8 +144,10 @@ class Visitor:
 
     def describe(self, offer: str | None) -> str:
         """Settle media, on the leg that there is or on a first one. Raises MediaRefused."""
-        if self._over:
+        if self._over or self._parting:
             raise MediaRefused("the call is over")
+        if not self._changes.take("", self._desk.now()):
+            raise MediaRefused("offers follow each other too fast")
         leg, description = self._desk.media.describe(
             self.leg,
             self._room,
@@ -252,6 +257,9 @@ class Visitor:
         why = _ENDINGS.get(code, Ending.FAILED)
         if code not in _FAREWELLS:
             self._hang_up(why)
+            if code is Code.REPLACED and self._who is not None and self.leg is not None:
+                # Whoever is at its end must not come or stay in by the right of who has the place now.
+                self._desk.service.drop_leg(self.live, self._who, self.leg)
             if code is Code.RESTARTING:
                 # A page would come back to its place, or be missed; a call that was cut off is on no record yet.
                 self._desk.later(0, lambda: self._go_out(lost=True))

@@ -130,8 +130,9 @@ def _host_entered(room: Room, event: ev.HostEntered) -> Room:
 
 def _reconnected(room: Room, event: ev.Reconnected) -> Room:
     # A page that comes back starts without its shared content. A page has its secret, and is who it was; at the
-    # end of another call may be anybody.
-    known = room.participants[event.participant].confirmed and event.line is Line.BROWSER
+    # end of a call may be anybody, of the one before as well.
+    before = room.participants[event.participant]
+    known = before.confirmed and before.line is event.line is Line.BROWSER
     return _change(
         room,
         event.participant,

@@ -119,6 +119,9 @@ async def test_who_is_called_rings_for_all_to_see_and_is_in_when_they_answer(off
         person = office.shown(page)
         assert (person.place, person.ringing, person.line) == (m.Place.CALLED, True, m.Line.TELEPHONE)
         assert person.encryption is None
+    told = len(home.doctor.connection.sent)
+    visit.ringing()
+    assert len(home.doctor.connection.sent) == told, "it is told once, however often it is said"
     assert visit.leg is not None
     assert not home.gate(visit)
     assert visit.leg not in {media.leg for media in home.rig.live(home.room).legs.values()}

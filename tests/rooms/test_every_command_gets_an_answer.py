@@ -48,6 +48,7 @@ FIELDS = {
     "line": st.sampled_from(Line),
     "why": st.sampled_from(Miss),
     "confirmed": st.booleans(),
+    "plain_calls": st.booleans(),
 }
 commands: st.SearchStrategy[c.Command] = st.one_of(
     *(

@@ -170,6 +170,10 @@ def test_a_confirmation_lasts_as_long_as_it_must_be_the_same_person() -> None:
     room.drop("patient")
     room.happens(room.calling("patient"))
     assert not room.room.participants[pid("patient")].confirmed
+    room.admit("patient")
+    room.happens(c.ConfirmIdentity(by=DOCTOR, participant=pid("patient"), confirmed=True))
+    room.come_back("patient")
+    assert not room.room.participants[pid("patient")].confirmed, "it was the caller who was recognised"
 
 
 def test_an_invitation_for_a_call_is_the_hosts_and_counts() -> None:

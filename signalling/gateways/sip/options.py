@@ -129,11 +129,17 @@ def _plan(left: dict[str, object]) -> NumberPlan:
     trunks = left.pop("trunks", {})
     if not isinstance(trunks, dict) or not all(isinstance(one, dict) for one in trunks.values()):
         raise SettingsError("trunks must be tables, such as [gateways.sip.trunks.main]")
-    return NumberPlan(
+    plan = NumberPlan(
         domains=_domains(left, "dial_domains"),
         trunks=tuple(_trunk(str(name), settings) for name, settings in trunks.items()),
         country_code=code,
     )
+    called = {*plan.domains, *(domain for trunk in plan.trunks for domain in trunk.domains)}
+    if any(trunk.domain in called for trunk in plan.trunks):
+        raise SettingsError(
+            "no domains may hold that of a trunk's numbers: every number would be an address there"
+        )
+    return plan
 
 
 def _trunk(name: str, settings: Settings) -> Trunk:
@@ -167,8 +173,6 @@ def _read_trunk(name: str, left: dict[str, object]) -> Trunk:
         realm=_take(left, "realm", domain),
         register=_take(left, "register", default=False),
     )
-    if domain in trunk.domains:
-        raise SettingsError("domains must not hold the trunk's own, at which every number would be an address")
     if trunk.register and account is None:
         raise SettingsError("register needs a username and a password_file")
     return trunk

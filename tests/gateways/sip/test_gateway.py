@@ -263,10 +263,17 @@ async def test_telephones_are_told_from_room_systems(user: str, sdp: bytes, line
 
 @pytest.mark.parametrize(
     ("user", "shown"),
-    [("+4799999999", "+4799999999"), ("ward.7", f"ward.7@{HOST}"), (None, "")],
+    [
+        ("+4799999999", "+4799999999"),
+        ("ward.7", f"ward.7@{HOST}"),
+        (None, ""),
+        ("%E2%80%AE7.draw", ""),
+        ("%0A", ""),
+        ("w" * 300, ""),
+    ],
 )
 async def test_callers_are_known_by_what_a_person_would_read(user: str | None, shown: str) -> None:
-    """A number, or an address; nothing of one who gives none."""
+    """A number, or an address; nothing of one who gives none, or what would be read as something else."""
     host = HostDouble()
     async with _house(host) as (_, peer):
         await peer.call(NUMBER, user=user)
@@ -413,6 +420,16 @@ def test_settings_are_checked() -> None:
         ({"mutual": True}, "authorities"),
         ({"country_code": "+47"}, "country_code"),
         ({"dial_domains": "ward.example"}, "dial_domains"),
+        ({"dial_domains": ["P.example"], "trunks": {"main": {"proxy": "sip:p.example"}}}, "every number"),
+        (
+            {
+                "trunks": {
+                    "a": {"proxy": "sip:a.example"},
+                    "b": {"proxy": "sip:b.example", "domains": ["a.example"]},
+                }
+            },
+            "every",
+        ),
         ({"trunks": ["main"]}, "trunks"),
         *(({"trunks": {"main": trunk}}, word) for trunk, word in BAD_TRUNKS),
     ):

@@ -91,6 +91,13 @@ class Caller:
         leg = self.visit.leg
         return 0 if leg is None else len(self.house.bridge.service.outside.legs.description(leg).slots)
 
+    def is_spoken_to(self) -> bool:
+        """Whether the engine has its leg in a room of its own, from which it is sent what it is told."""
+        lobby = self.house.live.lobbies.get(self.visit.leg or 0)
+        legs = self.house.bridge.engine.snapshot().legs
+        rows = [row for row in legs if row["leg"] == self.visit.leg]
+        return lobby is not None and [(row["room"], row["gate_open"]) for row in rows] == [(lobby.number, 1)]
+
     def heard(self) -> int:
         """RTP packets that it was sent."""
         return int(self.house.leg_row(self.who)["rtp_out"])
@@ -147,7 +154,8 @@ async def test_a_call_without_an_offer(house: House, tmp_path: Path) -> None:
     steps = (send("INVITE", 1, inside=False), TRYING, RINGING, hear(200, keep=True))
     async with calling(house, tmp_path, *steps, send("ACK", 1, sdp=accept), *NOW, *BYE) as caller:
         await caller.comes()
-        await caller.reaches(lambda: caller.takes() == 1)
+        await caller.reaches(lambda: caller.takes() == 1 and caller.is_spoken_to())
+    assert not tally(house).of("engine_errors")
 
 
 async def test_a_host_lets_somebody_in_and_holds(house: House, tmp_path: Path) -> None:

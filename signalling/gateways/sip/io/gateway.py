@@ -33,7 +33,7 @@ from signalling.gateways.sip.io.resolver import DnsLookup, Lookup, resolve
 from signalling.gateways.sip.io.tls import client_context, server_context
 from signalling.gateways.sip.options import Options, read
 from signalling.gateways.sip.outgoing import Invitation
-from signalling.gateways.sip.plan import Route, Trunk
+from signalling.gateways.sip.plan import MAX_ADDRESS, Route, Trunk
 from signalling.gateways.sip.registration import Membership
 from signalling.gateways.sip.settings import Settings as AgentSettings
 from signalling.gateways.sip.values import NameAddr, Uri
@@ -470,12 +470,17 @@ def _caller(event: e.IncomingCall) -> Caller:
 
 
 def _shown(uri: Uri, *, by_number: bool) -> str:
-    """What a person knows a caller by; nothing of one who withholds it (RFC 3323 section 4.1.1.3)."""
+    """What a person knows a caller by; nothing of one who withholds it (RFC 3323 section 4.1.1.3).
+
+    Nothing either of one who writes what no address has: it may be made to be read as something else.
+    """
     if uri.scheme == "tel":
-        return uri.opaque.partition(";")[0]
-    if uri.host.lower().endswith(".invalid") or uri.user is None:
+        text = uri.opaque.partition(";")[0]
+    elif uri.host.lower().endswith(".invalid") or uri.user is None:
         return ""
-    return uri.user_text if by_number else f"{uri.user_text}@{uri.host}"
+    else:
+        text = uri.user_text if by_number else f"{uri.user_text}@{uri.host}"
+    return text if text.isprintable() and len(text) <= MAX_ADDRESS else ""
 
 
 def _text(description: bytes) -> str:
