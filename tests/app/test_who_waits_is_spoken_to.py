@@ -415,8 +415,8 @@ async def test_a_fault_in_a_lobby_ends_one_call_and_nothing_else() -> None:
 
 
 async def test_pictures_of_words_are_bounded_and_words_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever comes when there are as many as there may be hears what is told."""
-    monkeypatch.setattr("bridge.app.converters.MOST_PICTURES", 1)
+    """Whoever comes when there are as many as there may be hears what is told; who is in is shown it, too."""
+    monkeypatch.setattr("bridge.app.converters.MOST_BEFORE_WORDS", 1)
     home = House({2: room_system(2), 4: room_system(4)})
     for leg in (2, 4):
         home.announcer.say(home.live, leg, Prompt.ENTER_PIN)
@@ -425,6 +425,12 @@ async def test_pictures_of_words_are_bounded_and_words_are_not(monkeypatch: pyte
     await home.settle()
     assert [home.hears(leg) for leg in (2, 4)] == [[Prompt.ENTER_PIN]] * 2
     assert [home.sees(leg) is not None for leg in (2, 4)] == [True, False]
+    home.put(4, Place.ADMITTED)
+    await home.settle()
+    assert home.sees(4) == t.Scene(text=prompts.written(Prompt.IDLE).alone)
+    home.put(4, Place.WAITING)
+    await home.settle()
+    assert home.sees(4) is None
     home.announcer.gone(2)
     home.bring_in_line(home.live)
     await home.settle()
