@@ -1,7 +1,8 @@
 """Letters of many scripts: which font has them, and a line of text drawn from several.
 
-Roboto has Latin, Greek and Cyrillic letters; Noto's fonts have a script each. Pillow's layout (Raqm) joins letters
-and turns those around that are read from the right.
+Roboto, which is installed with us, has Latin, Greek and Cyrillic letters. Noto's fonts have a script each and are
+those of the system (Debian's fonts-noto-core); without them names in other scripts are boxes. Pillow's layout
+(Raqm) joins letters and turns those around that are read from the right.
 """
 
 from __future__ import annotations
@@ -10,9 +11,12 @@ import unicodedata
 from functools import lru_cache
 from importlib.resources import files
 from itertools import groupby
+from pathlib import Path
+from typing import Final
 
 from PIL import ImageDraw, ImageFont
 
+NOTO: Final = Path("/usr/share/fonts/truetype/noto")
 Run = tuple[str, ImageFont.FreeTypeFont]
 
 _OURS = frozenset({"LATIN", "GREEK", "CYRILLIC"})
@@ -44,10 +48,10 @@ def draw(where: ImageDraw.ImageDraw, left: float, baseline: float, cut: list[Run
 @lru_cache(maxsize=128)
 def font(size: int, script: str = "") -> ImageFont.FreeTypeFont:
     """Give the font of a script, by its name in Unicode; Roboto for all that no other has."""
-    path = files("manimgx_fonts") / f"NotoSans{script.title()}[wght].ttf"
-    if not script or not path.is_file():
-        path = files("font_roboto") / "files" / "Roboto-Regular.ttf"
-    return ImageFont.truetype(str(path), size)
+    path = NOTO / f"NotoSans{script.title()}-Regular.ttf"
+    if script and path.is_file():
+        return ImageFont.truetype(path, size)
+    return ImageFont.truetype(str(files("font_roboto") / "files" / "Roboto-Regular.ttf"), size)
 
 
 def _scripts(text: str) -> list[str]:
