@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import json
 import re
+import struct
 import wave
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -136,11 +137,14 @@ class Baresip:
                 break
         return found
 
-    async def heard_together(self) -> set[int]:
-        """Whose tones it heard last, all at once, when its call is over."""
-        await self.hears_of("CALL_CLOSED")
-        (path,) = self.folder.glob("dump-*-dec.wav")
-        return await asyncio.to_thread(_last_tones, path)
+    async def hears_together(self, wanted: set[int]) -> None:
+        """Wait until it hears the tones of these identities at once, and no others, its own not either."""
+        found = set[int]()
+        async with asyncio.timeout(PATIENCE_S):
+            while found != wanted:
+                await asyncio.sleep(0.1)
+                (path,) = self.folder.glob("dump-*-dec.wav")
+                found = await asyncio.to_thread(_tones_now, path)
 
     async def heard(self) -> int | None:
         """Whose tone it heard last, when its call is over: the file is complete then."""
@@ -195,11 +199,17 @@ def _last_tone(path: Path) -> int | None:
     return identity_of(dominant_frequency(last, rate)[0]) if len(last) else None
 
 
-def _last_tones(path: Path) -> set[int]:
-    """All that stand out of the last half second that was not silent: no weaker than a tenth of the loudest."""
-    last, rate = _last_sound(path)
-    if not len(last):
+def _tones_now(path: Path) -> set[int]:
+    """All that stand out of the last half second: no weaker than a tenth of the loudest.
+
+    The file is being written: its header, 44 bytes of a WAVE file, says how it is, and not yet how long.
+    """
+    data = path.read_bytes()
+    channels, rate = struct.unpack("<HI", data[22:28].ljust(6, b"\0"))
+    samples = np.frombuffer(data[44 : len(data) // 2 * 2], np.int16)
+    if len(samples) < rate * channels or not channels:
         return set()
+    last = samples[: len(samples) // channels * channels : channels][-rate // 2 :]
     level = np.abs(np.fft.rfft(last * np.hanning(len(last))))
     hz = np.arange(len(level)) * rate / len(last)
     loud = {
