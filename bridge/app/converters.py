@@ -35,8 +35,10 @@ CALM_S: Final = 30.0
 RETRY_S: Final = 1.0
 MOST_RETRY_S: Final = 32.0
 MAX_BITRATE: Final = 4_000_000
-# Beyond so many in this process nobody else, caller who waits or room, is composed a picture.
+# Beyond so many in this process nobody else is composed a picture; nobody who waits, and may be anybody, beyond
+# fewer: strangers must not take what those in consultations need.
 MOST_PICTURES: Final = 48
+MOST_BEFORE_WORDS: Final = 24
 # By so much a worker may be ahead of what a recording lasts.
 EARLY_S: Final = 0.3
 
@@ -107,9 +109,9 @@ class Use:
 class NoConverters:
     """Where nothing is converted, everybody is forwarded."""
 
-    def means(self, room: int) -> Means:
-        """What can be made for a room now."""
-        del room
+    def means(self, room: int, *, waits: bool = False) -> Means:
+        """What can be made for a room now, or for somebody who waits in one of their own."""
+        del room, waits
         return FORWARD_ONLY
 
     def is_short(self, room: int) -> bool:
@@ -168,12 +170,13 @@ class Converters(NoConverters):
 
     # What rooms ask.
 
-    def means(self, room: int) -> Means:
-        """What can be made for a room now."""
+    def means(self, room: int, *, waits: bool = False) -> Means:
+        """What can be made for a room now, or for somebody who waits in one of their own."""
         shop = self._rooms.get(room)
         has = shop is not None and _pictures(shop) > 0
         short = shop is not None and shop.less >= ONE
-        room_left = has or sum(_pictures(one) for one in self._rooms.values()) < MOST_PICTURES
+        most = MOST_BEFORE_WORDS if waits else MOST_PICTURES
+        room_left = has or sum(_pictures(one) for one in self._rooms.values()) < most
         return Means(sound=True, pictures=True, together=room_left and not short)
 
     def is_short(self, room: int) -> bool:

@@ -82,7 +82,7 @@ def _attend(lobby: Lobby, leg: int, by: tuple[Gate, Legs, NoConverters]) -> None
         lobby.has, lobby.open, lobby.feeds = True, False, None
     slots = legs.description(leg).slots
     alone = [Present(leg, (), slots, composed=True, spoken_to=True, caption=lobby.shown)]
-    serving = serve(alone, (), means=converters.means(lobby.number))
+    serving = serve(alone, (), means=converters.means(lobby.number, waits=True))
     made = converters.want(lobby.number, serving.slots, {})
     feeds = tuple(_feeds((alone, []), serving.plan, _filled(serving, made)))
     if feeds != lobby.feeds:

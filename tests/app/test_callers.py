@@ -8,14 +8,13 @@ from bridge.app.callers import AT_THE_DESK, CALLS_OF_A_SOURCE, WRONG_PINS_OF_A_S
 from bridge.app.holding import HOLD_S
 from bridge.app.keys import PAUSE_S
 from bridge.app.reception import TRIES, Prompt
-from bridge.app.visitor import CHANGES_OF_A_CALL, FAREWELL_S, Visitor
+from bridge.app.visitor import FAREWELL_S, Visitor
 from bridge.rooms.model import Line, Place
 from signalling import messages as m
 from signalling.gateways.interface import Caller, Ending, MediaRefused, TurnedAway
 from signalling.gateways.interface import Line as CallerLine
 from tests.app.desk import House, house
 from tests.app.fakes import StoreDown
-from tests.app.rig import GRACE, Page, offer_of
 
 
 async def test_a_caller_enters_a_pin_waits_and_is_admitted() -> None:
@@ -177,29 +176,6 @@ async def test_a_second_call_with_the_same_pin_is_turned_away() -> None:
     assert first.leg in home.rig.engine.legs
 
 
-@pytest.mark.parametrize("admitted", [True, False])
-async def test_whose_page_comes_back_has_nothing_of_the_call_any_more(*, admitted: bool) -> None:
-    """A PIN may be overheard: once the page has the place, admission lets in no caller and keeps none there."""
-    home = await house()
-    wish = m.CreateInvitation(role=m.Role.SPECIALIST, name="Navn", pin=True)
-    info = await home.rig.administration.invite(home.room, wish)
-    page = Page(info.link)
-    await home.rig.join(page)
-    await home.rig.lose(page)
-    await home.rig.pass_time(GRACE)
-    home.pin = info.pin or ""
-    visit = await home.come()
-    admit = m.Admit(participant=page.participant, ref=1)
-    if admitted:
-        await home.say(admit)
-    await home.rig.join(page)
-    assert home.phone.hung_up is Ending.REPLACED
-    await home.say(admit)
-    assert home.caller().place is m.Place.ADMITTED
-    assert visit.leg not in home.rig.engine.legs
-    assert page.connection.welcome.leg is None
-
-
 @pytest.mark.parametrize(
     ("act", "why", "said"),
     [
@@ -220,24 +196,6 @@ async def test_who_is_put_out_is_told_and_hears_nobody_meanwhile(act: object, wh
     assert home.phone.hung_up is None
     await home.rig.pass_time(FAREWELL_S)
     assert home.phone.hung_up is why
-    assert visit.leg not in home.rig.engine.legs
-
-
-async def test_offers_are_rationed_and_over_with_the_farewell() -> None:
-    """Each might take ports: of a caller without a PIN, or of one who was put out, who would leave them behind."""
-    home = await house()
-    visit = await home.come()
-    for _ in range(CHANGES_OF_A_CALL[0] - 1):
-        visit.describe(offer_of(501))
-    with pytest.raises(MediaRefused):
-        visit.describe(offer_of(501))
-    await home.rig.pass_time(CHANGES_OF_A_CALL[1])
-    visit.describe(offer_of(501))
-    await home.rig.pass_time(CHANGES_OF_A_CALL[1])
-    await home.say(m.Remove(participant=home.caller().participant, ref=1))
-    with pytest.raises(MediaRefused):
-        visit.describe(offer_of(501))
-    await home.rig.pass_time(FAREWELL_S)
     assert visit.leg not in home.rig.engine.legs
 
 
