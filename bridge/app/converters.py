@@ -291,7 +291,7 @@ class Converters(NoConverters):
                 shop.machines[number] = machine
                 self._later(0, lambda: self._start(room, number, machine))
             return
-        job = job_of(rack, machine.leg, labels, cheap=shop.less != FULL)
+        job = job_of(rack, machine.leg, labels, cheap=shop.less != FULL, before=machine.job)
         if job != machine.job:
             machine.job = job
             if machine.connected:
