@@ -100,7 +100,9 @@ _EN: Final[Mapping[Prompt, Text]] = {
         "You are back in the waiting room. Please hold.", "Back in the waiting room", "Please hold"
     ),
     Prompt.REFUSED: Text("You were not let in. This call ends now.", "You were not let in", "This call ends now"),
-    Prompt.REMOVED: Text("You have left the meeting.", "You have been removed", "The call has ended for you"),
+    Prompt.REMOVED: Text(
+        "You have been removed from the meeting.", "You have been removed", "The call has ended for you"
+    ),
     Prompt.ENDED: Text("The meeting has ended. Goodbye.", "The meeting has ended"),
     Prompt.LET_IN: Text("The next one has been let in.", "The next one is let in"),
     Prompt.SOMEBODY_WAITS: Text("Somebody waits. Press star one to let them in.", "Somebody waits: press *1"),
