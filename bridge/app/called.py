@@ -143,6 +143,11 @@ class Called(Visitor):
             live.ringing.discard(self._invited)
         super()._sit_down(live, events)
 
+    async def _go_out(self, *, lost: bool) -> None:
+        """Leave: nothing that they have brings them back to a place; the host may call again."""
+        del lost
+        await super()._go_out(lost=False)
+
     async def _ring_out(self) -> None:
         if not self._taken and not self._over:
             self._give_up(Miss.NO_ANSWER, Ending.NOT_ANSWERED)

@@ -26,6 +26,8 @@ RETRY_S: Final = 8.0
 FAREWELL_S: Final = 12.0
 # Each may take new ports, of which there are few, and which rest afterwards: also of who has entered no PIN.
 CHANGES_OF_A_CALL: Final = (10, 4.0)
+# Each may begin or end a conversion, or is put on record.
+ACTS_OF_A_CALL: Final = (6, 2.0)
 
 _ENDINGS: Final = {
     Code.LINK_USED: Ending.NO_PLACE,
@@ -70,6 +72,7 @@ class Visitor:
         self._together = desk.policy.together
         self._presenting = Presenting(self._tell_floor, self._share, desk.later)
         self._changes = Allowance(*CHANGES_OF_A_CALL)
+        self._acts = Allowance(*ACTS_OF_A_CALL)
         self._parting = False
         self._hold = Hold(desk.later, self._waits, lambda: self._say(Prompt.STILL_WAITING))
         self._who_waits = WhoWaits()
@@ -147,7 +150,9 @@ class Visitor:
             self._go(self._reception.press(key, self._desk.now()))
             return
         act = self._keys.press(key, self._desk.now())
-        if act is Act.PICTURES:
+        if act is not None and not self._acts.take("", self._desk.now()):
+            self._desk.count(Code.TOO_MANY.value)
+        elif act is Act.PICTURES:
             self._see_otherwise()
         elif act is not None and self.live.room.host == self._who:
             self._desk.later(0, lambda: self._do(act))

@@ -8,7 +8,7 @@ from bridge.app.callers import AT_THE_DESK, CALLS_OF_A_SOURCE, WRONG_PINS_OF_A_S
 from bridge.app.holding import HOLD_S
 from bridge.app.keys import PAUSE_S
 from bridge.app.reception import TRIES, Prompt
-from bridge.app.visitor import FAREWELL_S, Visitor
+from bridge.app.visitor import ACTS_OF_A_CALL, FAREWELL_S, Visitor
 from bridge.rooms.model import Line, Place
 from signalling import messages as m
 from signalling.gateways.interface import Caller, Ending, MediaRefused, TurnedAway
@@ -286,6 +286,18 @@ async def test_a_caller_sees_one_or_all_as_they_like() -> None:
     await press(home, visit, "2*2")
     assert legs[who].together
     assert not any(media.together for owner, media in legs.items() if owner != who)
+
+
+async def test_keys_that_do_something_are_rationed() -> None:
+    """Each may begin a conversion; what is too much is counted, and does nothing."""
+    home = await house()
+    visit = await home.come()
+    await home.say(m.Admit(participant=home.caller().participant, ref=1))
+    live = home.rig.live(home.room)
+    await press(home, visit, "*2" * (ACTS_OF_A_CALL[0] + 3))
+    (media,) = (one for one in live.legs.values() if one.leg == visit.leg)
+    assert media.together is (ACTS_OF_A_CALL[0] % 2 == 0)
+    assert home.rig.counts.seen["calls", "too_many"] == 3
 
 
 async def press(home: House, visit: Visitor, keys: str) -> None:

@@ -156,6 +156,17 @@ async def test_the_number_is_the_hosts_alone_and_on_no_record(office: Office) ->
     assert rig.live(office.home.room).numbers == {}
 
 
+async def test_who_is_lost_has_left(office: Office) -> None:
+    """They have no PIN and no secret to come back by, and would hold a place for ever."""
+    visit = await office.ring()
+    await office.answer(visit)
+    visit.ended(lost=True)
+    await office.home.rig.pass_time(0)
+    with pytest.raises(StopIteration):
+        office.shown()
+    assert office.audited()[-1][:2] == ("relative", "left")
+
+
 @pytest.mark.parametrize("why", list(Miss))
 async def test_why_nobody_came_is_told_in_a_word(office: Office, why: Miss) -> None:
     """To the host, once; who was called is gone from all rosters, and nothing is left."""
