@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from bridge.app.callers import AT_THE_DESK, CALLS_OF_A_SOURCE, WRONG_PINS_OF_A_SOURCE, CallerDoor
-from bridge.app.holding import HOLD_S
-from bridge.app.keys import PAUSE_S
-from bridge.app.reception import TRIES, Prompt
-from bridge.app.visitor import ACTS_OF_A_CALL, FAREWELL_S, Visitor
+from bridge.app.calls.callers import AT_THE_DESK, CALLS_OF_A_SOURCE, WRONG_PINS_OF_A_SOURCE, CallerDoor
+from bridge.app.calls.holding import HOLD_S
+from bridge.app.calls.keys import PAUSE_S
+from bridge.app.calls.reception import TRIES, Prompt
+from bridge.app.calls.visitor import ACTS_OF_A_CALL, FAREWELL_S, Visitor
 from bridge.rooms.model import Line, Place
 from signalling import messages as m
 from signalling.gateways.interface import Caller, Ending, MediaRefused, TurnedAway

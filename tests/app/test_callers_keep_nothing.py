@@ -2,7 +2,7 @@
 
 import pytest
 
-from bridge.app.visitor import CHANGES_OF_A_CALL, FAREWELL_S
+from bridge.app.calls.visitor import CHANGES_OF_A_CALL, FAREWELL_S
 from signalling import messages as m
 from signalling.gateways.interface import Ending, MediaRefused
 from tests.app.desk import house

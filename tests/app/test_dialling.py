@@ -4,11 +4,11 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from bridge.app.called import RING_S
+from bridge.app.calls.called import RING_S
+from bridge.app.calls.gateways import Gateways
+from bridge.app.calls.reception import Prompt
+from bridge.app.calls.visitor import RETRY_S, Visitor
 from bridge.app.dialling import CALLS_OF_A_ROOM, Dialling
-from bridge.app.gateways import Gateways
-from bridge.app.reception import Prompt
-from bridge.app.visitor import RETRY_S, Visitor
 from bridge.rooms.model import Line, Place
 from signalling import messages as m
 from signalling.errors import Code, Rejected

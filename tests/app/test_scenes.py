@@ -1,8 +1,8 @@
 """Who is seen where in composed pictures, as one talks after the other."""
 
-from bridge.app.jobs import Label, job_of
-from bridge.app.racks import Rack
-from bridge.app.serving import How, Want
+from bridge.app.feeds.jobs import Label, job_of
+from bridge.app.feeds.racks import Rack
+from bridge.app.feeds.serving import How, Want
 from media.converters import MADE, READ_HIGH, ConverterLeg
 from media.description import CAMERA, Encoding, Slot, Source
 from transcode.jobs import Compose

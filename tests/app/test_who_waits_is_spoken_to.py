@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge.app import prompts
-from bridge.app.announcer import LONGEST_S, SHOWN_S, Announcer
-from bridge.app.call_media import EveryLeg
-from bridge.app.converters import Converters
+from bridge.app.announcing import prompts
+from bridge.app.announcing.announcer import LONGEST_S, SHOWN_S, Announcer
+from bridge.app.announcing.recordings import Recordings
+from bridge.app.calls.call_media import EveryLeg
+from bridge.app.calls.reception import Prompt
+from bridge.app.feeds.converters import Converters
+from bridge.app.feeds.planner import Present
 from bridge.app.live import LiveRoom, MediaLeg
-from bridge.app.planner import Present
-from bridge.app.reception import Prompt
 from bridge.app.reconcile import forget, reconcile
-from bridge.app.recordings import Recordings
 from bridge.rooms.model import (
     ConnectionId,
     InvitationId,
@@ -416,7 +416,7 @@ async def test_a_fault_in_a_lobby_ends_one_call_and_nothing_else() -> None:
 
 async def test_pictures_of_words_are_bounded_and_words_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever comes when there are as many as there may be hears what is told; who is in is shown it, too."""
-    monkeypatch.setattr("bridge.app.converters.MOST_BEFORE_WORDS", 1)
+    monkeypatch.setattr("bridge.app.feeds.converters.MOST_BEFORE_WORDS", 1)
     home = House({2: room_system(2), 4: room_system(4)})
     for leg in (2, 4):
         home.announcer.say(home.live, leg, Prompt.ENTER_PIN)

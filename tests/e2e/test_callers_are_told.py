@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from bridge.app import announcer, prompts
-from bridge.app.converters import Converters, Speech
-from bridge.app.reception import Prompt
+from bridge.app.announcing import announcer, prompts
+from bridge.app.calls.reception import Prompt
+from bridge.app.feeds.converters import Converters, Speech
 from bridge.rooms import commands as c
 from bridge.rooms.model import ByParticipant
 from signalling import messages as m

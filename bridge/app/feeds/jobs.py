@@ -7,9 +7,9 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from bridge.app.planner import SourceKey
-from bridge.app.racks import Rack
-from bridge.app.serving import How, Want
+from bridge.app.feeds.planner import SourceKey
+from bridge.app.feeds.racks import Rack
+from bridge.app.feeds.serving import How, Want
 from media.converters import LEVELS, MADE, SOUND, ConverterLeg
 from media.description import CAMERA, CONTENT
 from transcode import jobs as t

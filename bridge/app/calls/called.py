@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Final
 
-from bridge.app.desk import Desk
+from bridge.app.calls.desk import Desk
+from bridge.app.calls.reception import Prompt
+from bridge.app.calls.visitor import RETRY_S, Visitor
 from bridge.app.ids import new_id
 from bridge.app.live import LiveRoom, Seated
-from bridge.app.reception import Prompt
-from bridge.app.visitor import RETRY_S, Visitor
 from bridge.rooms import commands as c
 from bridge.rooms import events as ev
 from bridge.rooms.model import (

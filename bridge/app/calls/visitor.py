@@ -5,13 +5,13 @@ from dataclasses import replace
 from typing import Final
 
 from bridge.app.allowance import Allowance
-from bridge.app.desk import Desk
-from bridge.app.holding import Hold, WhoWaits
+from bridge.app.calls.desk import Desk
+from bridge.app.calls.holding import Hold, WhoWaits
+from bridge.app.calls.keys import Act, Keys
+from bridge.app.calls.presenting import Presenting
+from bridge.app.calls.reception import GiveUp, Prompt, Reception, Say, Step, Try
 from bridge.app.ids import new_connection, new_id
-from bridge.app.keys import Act, Keys
 from bridge.app.live import LiveRoom, MediaLeg, Seated
-from bridge.app.presenting import Presenting
-from bridge.app.reception import GiveUp, Prompt, Reception, Say, Step, Try
 from bridge.rooms import commands as c
 from bridge.rooms import events as ev
 from bridge.rooms.model import ByParticipant, Line, ParticipantId, PinDigest, Place, ResumeHash
@@ -56,7 +56,7 @@ class Visitor:
     def __init__(
         self, desk: Desk, live: LiveRoom, caller: Caller, call: Call | None, forget: Callable[["Visitor"], None]
     ) -> None:
-        """Take a call of somebody's; without one it is `bridge.app.called`'s to come by one."""
+        """Take a call of somebody's; without one it is `bridge.app.calls.called`'s to come by one."""
         self.live = live
         self.leg: int | None = None
         self._desk = desk

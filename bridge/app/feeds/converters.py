@@ -14,11 +14,11 @@ from typing import Final
 
 import structlog
 
-from bridge.app.jobs import Labels, height_of, job_of
-from bridge.app.planner import Place, SourceKey
+from bridge.app.feeds.jobs import Labels, height_of, job_of
+from bridge.app.feeds.planner import Place, SourceKey
+from bridge.app.feeds.racks import ROOM, Allotment, Rack, allot, mix_for
+from bridge.app.feeds.serving import FORWARD_ONLY, Means, Served
 from bridge.app.ports import Clock, ConverterPool, Counts
-from bridge.app.racks import ROOM, Allotment, Rack, allot, mix_for
-from bridge.app.serving import FORWARD_ONLY, Means, Served
 from media.api import Demand, EngineError, Event, RoomFailed
 from media.converters import ConverterLeg, ConverterLegs
 from transcode import jobs as t

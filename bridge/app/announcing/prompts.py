@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from bridge.app.reception import Prompt
+from bridge.app.calls.reception import Prompt
 
 LANGUAGES: Final = ("nb", "en")
 
