@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from bridge.app.announcing.prompts import Prompt
 from bridge.app.calls.callers import CallerDoor
 from bridge.app.calls.desk import CallerPolicy
-from bridge.app.calls.reception import Prompt
 from bridge.app.calls.visitor import Visitor
 from bridge.app.live import LiveRoom
 from bridge.rooms.model import RoomId

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from bridge.app.calls.reception import Prompt
+from bridge.app.announcing.prompts import Prompt
 from bridge.app.calls.visitor import Visitor
 from bridge.app.feeds.converters import NoConverters
 from signalling import messages as m

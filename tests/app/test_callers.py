@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import pytest
 
+from bridge.app.announcing.prompts import Prompt
 from bridge.app.calls.callers import AT_THE_DESK, CALLS_OF_A_SOURCE, WRONG_PINS_OF_A_SOURCE, CallerDoor
 from bridge.app.calls.holding import HOLD_S
 from bridge.app.calls.keys import PAUSE_S
-from bridge.app.calls.reception import TRIES, Prompt
+from bridge.app.calls.reception import TRIES
 from bridge.app.calls.visitor import ACTS_OF_A_CALL, FAREWELL_S, Visitor
 from bridge.rooms.model import Line, Place
 from signalling import messages as m

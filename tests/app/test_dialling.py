@@ -4,9 +4,9 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
+from bridge.app.announcing.prompts import Prompt
 from bridge.app.calls.called import RING_S
 from bridge.app.calls.gateways import Gateways
-from bridge.app.calls.reception import Prompt
 from bridge.app.calls.visitor import RETRY_S, Visitor
 from bridge.app.dialling import CALLS_OF_A_ROOM, Dialling
 from bridge.rooms.model import Line, Place

@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from bridge.app.announcing.prompts import LANGUAGES, TEXTS, written
+from bridge.app.announcing.prompts import LANGUAGES, TEXTS, Prompt, written
 from bridge.app.announcing.recordings import Recordings
-from bridge.app.calls.reception import Prompt
 from transcode.captions import announcement, band
 from transcode.speech import chime
 

@@ -3,6 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bridge.app.announcing.prompts import Prompt
 from bridge.app.calls.reception import (
     ASKED,
     LONGEST,
@@ -12,7 +13,6 @@ from bridge.app.calls.reception import (
     SHORTEST,
     TRIES,
     GiveUp,
-    Prompt,
     Reception,
     Say,
     Step,

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from bridge.app.announcing import prompts
 from bridge.app.announcing.announcer import LONGEST_S, SHOWN_S, Announcer
+from bridge.app.announcing.prompts import Prompt
 from bridge.app.announcing.recordings import Recordings
 from bridge.app.calls.call_media import EveryLeg
-from bridge.app.calls.reception import Prompt
 from bridge.app.feeds.converters import Converters
 from bridge.app.feeds.planner import Present
 from bridge.app.live import LiveRoom, MediaLeg

@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from bridge.app.announcing import announcer, prompts
-from bridge.app.calls.reception import Prompt
+from bridge.app.announcing.prompts import Prompt
 from bridge.app.feeds.converters import Converters, Speech
 from bridge.rooms import commands as c
 from bridge.rooms.model import ByParticipant

@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from bridge.app.announcing.lobby import Lobby, Told
+from bridge.app.announcing.prompts import Prompt
 from bridge.app.announcing.recordings import Recordings
-from bridge.app.calls.reception import Prompt
 from bridge.app.feeds.converters import NoConverters, Speech
 from bridge.app.live import LiveRoom
 from bridge.app.service import RoomService

@@ -5,11 +5,39 @@ Nothing in here is about anybody: no name is ever spoken or written by it.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 
-from bridge.app.calls.reception import Prompt
-
 LANGUAGES: Final = ("nb", "en")
+
+
+class Prompt(StrEnum):
+    """What a caller is told, by voice and on the picture."""
+
+    ENTER_PIN = "enter_pin"
+    PIN_WRONG = "pin_wrong"
+    PIN_WRONG_AGAIN = "pin_wrong_again"
+    """There is one try left."""
+    PIN_SPENT = "pin_spent"
+    NO_PIN = "no_pin"
+    NO_ENTRY = "no_entry"
+    WAITING = "waiting"
+    STILL_WAITING = "still_waiting"
+    ADMITTED = "admitted"
+    CALLED_IN = "called_in"
+    """Admitted by having taken a call of the host's."""
+    WAITING_AGAIN = "waiting_again"
+    REFUSED = "refused"
+    REMOVED = "removed"
+    ENDED = "ended"
+    LET_IN = "let_in"
+    NOBODY_WAITS = "nobody_waits"
+    SOMEBODY_WAITS = "somebody_waits"
+    LOCKED = "locked"
+    UNLOCKED = "unlocked"
+    NOT_DONE = "not_done"
+    IDLE = "idle"
+    """Is in, and there is nothing to be seen of others; only ever written."""
 
 
 @dataclass(frozen=True, slots=True)

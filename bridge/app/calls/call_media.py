@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from bridge.app.announcing.announcer import Announcer
-from bridge.app.calls.reception import Prompt
+from bridge.app.announcing.prompts import Prompt
 from bridge.app.live import LiveRoom
 from bridge.app.ports import Clock
 from media.api import ConsentLost, Digit, EngineError, Event, KeyFrameWanted, RoomFailed, ShardStopped

@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Final
 
+from bridge.app.announcing.prompts import Prompt
 from bridge.app.calls.desk import Desk
-from bridge.app.calls.reception import Prompt
 from bridge.app.calls.visitor import RETRY_S, Visitor
 from bridge.app.ids import new_id
 from bridge.app.live import LiveRoom, Seated

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from bridge.app.allowance import Allowance
-from bridge.app.calls.reception import Prompt
+from bridge.app.announcing.prompts import Prompt
 from bridge.app.live import LiveRoom
 from bridge.app.ports import Pins
 from bridge.app.service import RoomService

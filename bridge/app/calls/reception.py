@@ -5,9 +5,9 @@ does not go back.
 """
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Final
 
+from bridge.app.announcing.prompts import Prompt
 from signalling.gateways.interface import Ending
 
 TRIES: Final = 3
@@ -20,35 +20,6 @@ PATIENCE_S: Final = 30.0
 ASKED: Final = 3
 # Whoever presses keys that make no PIN is asked on, but not for ever: there are few places at the desk of a room.
 MOST_S: Final = 240.0
-
-
-class Prompt(StrEnum):
-    """What a caller is told, by voice and on the picture."""
-
-    ENTER_PIN = "enter_pin"
-    PIN_WRONG = "pin_wrong"
-    PIN_WRONG_AGAIN = "pin_wrong_again"
-    """There is one try left."""
-    PIN_SPENT = "pin_spent"
-    NO_PIN = "no_pin"
-    NO_ENTRY = "no_entry"
-    WAITING = "waiting"
-    STILL_WAITING = "still_waiting"
-    ADMITTED = "admitted"
-    CALLED_IN = "called_in"
-    """Admitted by having taken a call of the host's."""
-    WAITING_AGAIN = "waiting_again"
-    REFUSED = "refused"
-    REMOVED = "removed"
-    ENDED = "ended"
-    LET_IN = "let_in"
-    NOBODY_WAITS = "nobody_waits"
-    SOMEBODY_WAITS = "somebody_waits"
-    LOCKED = "locked"
-    UNLOCKED = "unlocked"
-    NOT_DONE = "not_done"
-    IDLE = "idle"
-    """Is in, and there is nothing to be seen of others; only ever written."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,12 @@ from dataclasses import replace
 from typing import Final
 
 from bridge.app.allowance import Allowance
+from bridge.app.announcing.prompts import Prompt
 from bridge.app.calls.desk import Desk
 from bridge.app.calls.holding import Hold, WhoWaits
 from bridge.app.calls.keys import Act, Keys
 from bridge.app.calls.presenting import Presenting
-from bridge.app.calls.reception import GiveUp, Prompt, Reception, Say, Step, Try
+from bridge.app.calls.reception import GiveUp, Reception, Say, Step, Try
 from bridge.app.ids import new_connection, new_id
 from bridge.app.live import LiveRoom, MediaLeg, Seated
 from bridge.rooms import commands as c
