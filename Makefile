@@ -22,7 +22,7 @@ ENGINE_SOURCES := $(shell find $(ENGINE)/wire/src $(ENGINE)/srtp/src $(ENGINE)/c
 
 .DEFAULT_GOAL := help
 .PHONY: help demo serve build check check-python check-engine format test test-engine guard test-python test-checkout test-wheel \
-	browsers emulator coverage fuzz bench bench-transcode bench-network bench-recovery bench-truth bench-peers figures lock clean
+	browsers emulator coverage fuzz bench bench-transcode bench-calls bench-network bench-recovery bench-truth bench-peers figures lock clean
 
 help: ## List the commands.
 	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | sort | awk -F ':.*?## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -119,6 +119,9 @@ bench: build ## Measure; results as JSON under build/bench/.
 
 bench-transcode: build ## Delay and cost of converted pictures and sound, beside a bare FFmpeg; two minutes.
 	$(BIN)/python -m tests.transcode.bench_transcode
+
+bench-calls: build browsers ## Twenty calls by SIP a second for a minute, and how soon a room system is in; four minutes.
+	$(BIN)/python -m tests.e2e.bench_calls
 
 bench-network: build browsers emulator ## Calls in Chromium over bad links, a minute and a half each; ONLY=loss-10, WITHOUT=nack.
 	$(BIN)/python -m tests.e2e.bench_network $(ONLY) $(if $(WITHOUT),--without $(WITHOUT))

@@ -15,15 +15,18 @@ from aiohttp import web
 
 from bridge.app import telling
 from bridge.app.administration import RoomAdministration
+from bridge.app.announcer import Announcer
 from bridge.app.background import Background, Later
 from bridge.app.browser import BrowserDoor, BrowserPolicy
 from bridge.app.call_media import CallLegs, EveryLeg
 from bridge.app.callers import CallerDoor
 from bridge.app.converters import Converters
 from bridge.app.counts import Tally
+from bridge.app.dialling import Dialling
 from bridge.app.gateways import Gateways, find
 from bridge.app.lines import Assessment
 from bridge.app.ports import ConverterPool
+from bridge.app.recordings import Recordings
 from bridge.app.service import Outside, RoomService
 from bridge.app.trial import Trials
 from bridge.app.visitor import CallerPolicy
@@ -129,14 +132,19 @@ async def run_bridge(
         links = SignedLinks(LinkSigner(keys, config.http.base_url), config.http.base_url, clock.now)
         pins = Pins(keys)
         drain = Drain()
-        media = CallLegs(core.calls, clock)
-        policy = CallerPolicy(pins=pins, new_secret=new_secret, hash_secret=hash_secret)
+        media = CallLegs(core.calls, clock, lambda: core.announcer)
+        policy = CallerPolicy(
+            pins=pins,
+            new_secret=new_secret,
+            hash_secret=hash_secret,
+            together=config.calls.pictures == "together",
+        )
+        core.service.outside = replace(service.outside, dialling=Dialling(lambda: core.gateways, clock))
         core.gateways = gateways = _make_gateways(
             config, lambda: CallerDoor(service, media, policy, later, lambda: drain.active)
         )
-        administration = RoomAdministration(
-            service, links, store.rooms, pins if gateways.running else None, lambda: drain.active
-        )
+        for_callers = pins if gateways.running else None
+        administration = RoomAdministration(service, links, store.rooms, for_callers, lambda: drain.active)
         engine.listen(asyncio.get_running_loop(), lambda event: _take(core, event, clock.monotonic()))
         collector, seen = BridgeCollector(engine.snapshot, lambda: _facts(core, tally, drain)), LinkCollector()
         background = Background(service, legs, clock, engine.snapshot)
@@ -148,7 +156,7 @@ async def run_bridge(
         ):
             stack.callback(group.create_task(loop).cancel)
         trials = Trials(service, links, engine.snapshot)
-        door = BrowserDoor(service, links, _browser_policy(config), later, trials)
+        door = BrowserDoor(service, links, _browser_policy(config), later, trials, pins=for_callers)
         await stack.enter_async_context(_serve_pages(config, door, administration, tally))
         checks = [Check("store", store.ping), Check("engine", lambda: _all_shards_run(engine))]
         converting = Converting(lambda: service.outside.converters.use, lambda: service.rooms, tally.of)
@@ -205,6 +213,7 @@ class _Core:
     engine: Engine
     gateways: Gateways | None = None
     converters: Converters | None = None
+    announcer: Announcer | None = None
 
 
 def _make_core(config: Config, clock: SystemClock, tally: Tally, store: EventStore, engine: Engine) -> _Core:
@@ -236,7 +245,7 @@ def _make_core(config: Config, clock: SystemClock, tally: Tally, store: EventSto
         config.media.addresses[0],
         tell,
     )
-    every = EveryLeg(Legs(engine, certificate, policy, tell), calls, lambda: core.gateways)
+    every = EveryLeg(Legs(engine, certificate, policy, tell), calls, lambda: core.gateways, lambda: core.announcer)
     core = _Core(RoomService(Outside(store, engine, every, clock, tally)), every, calls, engine)
     return core
 
@@ -260,7 +269,10 @@ async def _add_converters(
         workers = Pool(lambda event: _hear(core, event), workers=config.transcode.workers)
         pool = await stack.enter_async_context(workers)
     core.converters = converters = Converters(pool, ConverterLegs(core.engine), clock, tally, later)
-    converters.ready = core.service.plan_anew
+    recordings = Recordings(config.calls.languages)
+    later(0, recordings.make)
+    core.announcer = Announcer(core.service, converters, recordings, later)
+    converters.ready = core.announcer.ready
     core.service.outside = replace(core.service.outside, converters=converters)
 
 
@@ -313,7 +325,7 @@ async def _serve_pages(
 
 def _gateway_states(gateways: Gateways) -> list[GatewayState]:
     states = ((one.name, one.health()) for one in gateways.running.values())
-    return [GatewayState(name, health.calls, health.trouble) for name, health in states]
+    return [GatewayState(name, health.calls, health.trouble, health.counts) for name, health in states]
 
 
 def _facts(core: _Core, tally: Tally, drain: Drain) -> Facts:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from bridge.app.prompts import LANGUAGES
 from media.description import REPAIRS
 
 PREFIX: Final = "BROTJENESTE_"
@@ -70,6 +71,11 @@ def _announced(values: tuple[str, ...]) -> None:
 def _repairs(values: tuple[str, ...]) -> None:
     if unknown := set(values) - REPAIRS:
         raise _UnusableError(f"must hold repairs out of {_listed(REPAIRS)}, so not {_listed(unknown)}")
+
+
+def _languages(values: tuple[str, ...]) -> None:
+    if not values or set(values) - set(LANGUAGES) or len(set(values)) < len(values):
+        raise _UnusableError(f"must hold some of {_listed(set(LANGUAGES))}, each once")
 
 
 def _web_address(value: str) -> None:
@@ -131,6 +137,8 @@ class CallsConfig:
     first_port: int = _setting(42000, between=(1024, 65534))
     last_port: int = _setting(43999, between=(1025, 65535))
     protection: str = _setting("required", choices=("required", "optional"))
+    languages: tuple[str, ...] = _setting(("nb", "en"), check=_languages)
+    pictures: str = _setting("together", choices=("together", "one"))
 
 
 @dataclass(frozen=True, slots=True)

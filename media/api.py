@@ -37,6 +37,7 @@ __all__ = [
     "LegRemoved",
     "LineConnected",
     "LineDtls",
+    "MoveLeg",
     "Panic",
     "RemoveLeg",
     "RestartIce",
@@ -151,6 +152,13 @@ class SetMuted(_Command, frozen=True, kw_only=True):
     muted: bool
 
 
+class MoveLeg(_Command, frozen=True, kw_only=True):
+    """Take a leg whose gate is closed to another room of the same shard. All feeds to it and from it end."""
+
+    leg: int
+    room: int
+
+
 class RestartIce(_Command, frozen=True, kw_only=True):
     """New ICE credentials on the same leg (RFC 8445 section 9)."""
 
@@ -172,7 +180,17 @@ class Panic(_Command, frozen=True, kw_only=True):
 
 
 Command = (
-    AddLeg | SetKeys | SendDtls | SetGate | SetFeeds | SetMuted | RestartIce | RemoveLeg | Panic | LineCommand
+    AddLeg
+    | SetKeys
+    | SendDtls
+    | SetGate
+    | SetFeeds
+    | SetMuted
+    | MoveLeg
+    | RestartIce
+    | RemoveLeg
+    | Panic
+    | LineCommand
 )
 
 

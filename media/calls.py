@@ -1,13 +1,13 @@
 """Legs of calls: an offer becomes a leg whose media lines have ports and keys of their own.
 
-The counterpart of `media.legs`, for peers without ICE (RFC 3264). A further offer changes where the peer is, what
-it sends with and in which direction; one that changes the media themselves gets a new leg. `now` is a monotonic
-time in seconds.
+The counterpart of `media.legs`, for peers without BUNDLE (RFC 3264), few of which speak ICE. A further offer
+changes where the peer is, what it sends with and in which direction; one that changes the media themselves gets a
+new leg. `now` is a monotonic time in seconds.
 """
 
 import secrets
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Final
 
@@ -20,9 +20,9 @@ from media.api import (
     RoomFailed,
     ShardStopped,
 )
-from media.description import CAMERA, Encoding, Slot, SlotPlace, Source
+from media.description import CONTENT, MIC, Encoding, IceParams, Kind, Slot, SlotPlace, Source
 from media.errands import Errands
-from media.legs import LegDelayed, LegEvent, LegFailed, LegSecured
+from media.legs import LegDelayed, LegEvent, LegFailed, LegSecured, new_credentials
 from media.lines import (
     AddLines,
     Dtls,
@@ -50,7 +50,7 @@ from media.sdp.calls import (
 )
 from media.sdp.calls.agreement import ByDtls
 from media.sdp.calls.crypto import SUITES, Crypto
-from media.sdp.calls.offer import tagged
+from media.sdp.calls.offer import LINES, SOUND, tagged
 from media.sdp.errors import SdpError
 from media.transport import DtlsCertificate, DtlsServer, TransportError
 
@@ -71,8 +71,9 @@ class CallDescription:
 
     @property
     def content_slots(self) -> tuple[int, ...]:
-        """None: content has an m-line of its own, which is not taken yet."""
-        return ()
+        """Those in use that are on an m-line of content."""
+        active = {slot.slot for slot in self.slots}
+        return tuple(place.slot for place in self.places if place.content and place.slot in active)
 
 
 @dataclass(slots=True)
@@ -92,6 +93,7 @@ class _Call:
     room: int
     lines: list[_Line]
     session: int
+    policy: CallPolicy
     version: int = 1
     written: str = field(default="", repr=False)
     """What we described last."""
@@ -113,6 +115,7 @@ class _Offered:
     ports: tuple[int, ...]
     keys: tuple[tuple[Crypto, ...], ...] = field(repr=False)
     session: int
+    policy: CallPolicy
 
 
 NOTHING_YET: Final = CallDescription((), (), ())
@@ -148,57 +151,63 @@ class Calls:
         """How many there are."""
         return len(self._calls) + len(self._offered)
 
-    def describe(self, leg: int | None, room: int, offer: str, seen_at: str, now: float) -> tuple[int, str]:
+    def describe(
+        self, leg: int | None, room: int, offer: str, seen_at: str, now: float, *, plain: bool
+    ) -> tuple[int, str]:
         """Answer an offer on a leg, or on a new one with its gate closed. Raises SdpError, EngineError.
 
-        `seen_at` is the address from which the peer's signalling comes.
+        `seen_at` is the address from which the peer's signalling comes. Media that nothing encrypts are taken
+        where the room (`plain`) and the policy of all calls allow it.
         """
-        wanted = read(offer)
-        agreed = agree_lines(wanted, self._policy, seen_at)
+        wanted, policy = read(offer), self._policy_of(plain=plain)
+        agreed = agree_lines(wanted, policy, seen_at)
         known = None if leg is None else self._calls.get(leg)
         if leg is not None and known is not None and _same_media(known, agreed):
             self._change(leg, known, agreed)
             return leg, self._write(wanted, known)
         leg = next(self._numbers)
-        made = self._calls[leg] = _Call(room, self._open(leg, room, agreed, now), secrets.randbits(62))
+        made = self._calls[leg] = _Call(
+            room, self._open(leg, room, agreed, now, policy=policy), secrets.randbits(62), policy
+        )
         if known is not None:
             # To the peer it is the same session all the same (RFC 3264 section 8).
             made.session, made.version = known.session, known.version + 1
         return leg, self._write(wanted, made)
 
-    def offer(self, leg: int | None, room: int) -> tuple[int, str]:
+    def offer(self, leg: int | None, room: int, *, plain: bool, sound_only: bool = False) -> tuple[int, str]:
         """Make an offer, to which `answered` follows: what stands on a leg that there is, else all that we take.
 
-        Raises EngineError.
+        With `sound_only` that is what a telephone takes. Raises EngineError.
         """
         if leg is not None and (known := self._calls.get(leg)) is not None:
             before, known.version = known.version, known.version + 1
             now, then = (f" {known.session} {version} " for version in (known.version, before))
             known.written = known.written.replace(then, now, 1)
             return leg, known.written
-        leg, ports = next(self._numbers), self._ports(room, 2)
+        leg, ports = next(self._numbers), self._ports(room, SOUND if sound_only else LINES)
         own = tuple(tagged((suite, secrets.token_bytes(size)) for suite, size in SUITES.items()) for _ in ports)
-        made = self._offered[leg] = _Offered(room, ports, own, secrets.randbits(62))
+        policy = self._policy_of(plain=plain)
+        made = self._offered[leg] = _Offered(room, ports, own, secrets.randbits(62), policy)
         written = Written(made.session, 1, self._host)
         capabilities = self._policy.capabilities
-        return leg, offer(ports, own, written, capabilities, best_effort=self._policy.allow_plain)
+        return leg, offer(ports, own, written, capabilities, best_effort=policy.allow_plain)
 
     def answered(self, leg: int, description: str, seen_at: str, now: float) -> None:
         """Take the answer to an offer of ours. Raises SdpError, EngineError."""
-        answer = read(description)
-        agreed = agree_lines(answer, self._policy, seen_at, is_answer=True)
-        offered = self._offered.pop(leg, None)
+        answer, standing, offered = read(description), self._calls.get(leg), self._offered.get(leg)
+        policy = next((one.policy for one in (offered, standing) if one is not None), self._policy)
+        agreed = agree_lines(answer, policy, seen_at, is_answer=True)
         if offered is not None:
+            del self._offered[leg]
             try:
-                lines = self._open(leg, offered.room, agreed, now, offered)
+                lines = self._open(leg, offered.room, agreed, now, policy=policy, offered=offered)
             except (EngineError, SdpError):
                 self._close_ports(offered.room, offered.ports)
                 raise
-            known = self._calls[leg] = _Call(offered.room, lines, offered.session)
+            known = self._calls[leg] = _Call(offered.room, lines, offered.session, policy)
             self._close_ports(offered.room, tuple(set(offered.ports) - {line.local.port for line in lines}))
             self._write(answer, known)
             return
-        standing = self._calls.get(leg)
         if standing is None or not _same_media(standing, agreed):
             raise SdpError("sdp_unusable", "The answer fits no offer.")
         self._change(leg, standing, agreed, by_answer=True)
@@ -257,6 +266,9 @@ class Calls:
                     line.dtls.handle_timeout(now)
                 self._advance(leg, number, line, line.dtls)
 
+    def _policy_of(self, *, plain: bool) -> CallPolicy:
+        return replace(self._policy, allow_plain=self._policy.allow_plain and plain)
+
     def _ports(self, room: int, number: int) -> tuple[int, ...]:
         """Open so many pairs of ports, or none. Raises EngineError."""
         ports: list[int] = []
@@ -278,6 +290,8 @@ class Calls:
         room: int,
         agreed: tuple[LineAgreement, ...],
         now: float,
+        *,
+        policy: CallPolicy,
         offered: _Offered | None = None,
     ) -> list[_Line]:
         """Give the engine a leg, on the ports of an offer of ours or on new ones."""
@@ -289,7 +303,7 @@ class Calls:
             ports = tuple(offered.ports[agreement.number] for agreement in agreed)
         parts = zip(agreed, ports, own, handshakes, strict=True)
         lines = [
-            _Line(agreement, LocalLine(port, key), _slot(number, agreement), dtls)
+            _Line(agreement, LocalLine(port, key, _ice(agreement)), _slot(number, agreement), dtls)
             for number, (agreement, port, key, dtls) in enumerate(parts)
         ]
         command = AddLines(
@@ -297,7 +311,7 @@ class Calls:
             room=room,
             lines=tuple(_command(line) for line in lines),
             cname=secrets.token_urlsafe(CNAME_BYTES),
-            allow_plain=self._policy.allow_plain,
+            allow_plain=policy.allow_plain,
         )
         try:
             self._engine.submit(command)
@@ -312,18 +326,20 @@ class Calls:
     ) -> None:
         """Take over where the peer is now, what it sends with, and whether it wants to be sent anything."""
         for number, (line, agreement) in enumerate(zip(known.lines, agreed, strict=True)):
-            keys = None
-            before = line.agreement.protection
+            before, keys, ice = line.agreement, None, None
             if isinstance(agreement.protection, Crypto):
-                if agreement.protection != before:
+                if agreement.protection != before.protection:
                     keys = Keys(profile=agreement.protection.suite, master=agreement.protection.master)
                 own = line.local.key
                 if own is not None:
-                    line.local = LocalLine(
-                        line.local.port, Crypto(agreement.protection.tag, own.suite, own.master)
-                    )
-            if keys is not None or agreement.remote != line.agreement.remote:
-                self._engine.submit(SetRemote(leg=leg, line=number, remote=agreement.remote, keys=keys))
+                    key = Crypto(agreement.protection.tag, own.suite, own.master)
+                    line.local = replace(line.local, key=key)
+            if agreement.has_ice and _names(agreement) != _names(before):
+                ice = new_credentials()
+                line.local = replace(line.local, ice=ice)
+            if keys is not None or ice is not None or agreement.remote != before.remote:
+                command = SetRemote(leg=leg, line=number, remote=agreement.remote, keys=keys, ice=ice)
+                self._engine.submit(command)
             line.agreement = agreement
         known.version += not by_answer
 
@@ -370,7 +386,16 @@ def _identity(agreement: LineAgreement) -> tuple[object, ...]:
     # The suite is that of both directions; a certificate that changes is another handshake.
     kept = protection.suite if isinstance(protection, Crypto) else protection
     formats = tuple(item.format for item in agreement.agreed)
-    return agreement.number, agreement.source, formats, kept, agreement.line.rtcp_mux
+    return agreement.number, agreement.source, formats, kept, agreement.line.rtcp_mux, agreement.has_ice
+
+
+def _names(agreement: LineAgreement) -> tuple[str, str]:
+    """What changes when the peer restarts ICE (RFC 8839 section 4.4.1)."""
+    return agreement.line.ice.ufrag, agreement.line.ice.pwd
+
+
+def _ice(agreement: LineAgreement) -> IceParams | None:
+    return new_credentials() if agreement.has_ice else None
 
 
 def _handshake(agreement: LineAgreement, certificate: DtlsCertificate, now: float) -> DtlsServer | None:
@@ -408,11 +433,12 @@ def _command(line: _Line) -> Line:
         ports=LinePorts(rtp=local.port, rtcp=None if agreement.line.rtcp_mux else local.port + 1),
         remote=agreement.remote,
         protection=_protection(agreement, local),
+        ice=local.ice,
         sources=(_source(agreement),),
         slots=(line.slot,),
         parameter_sets=agreement.parameter_sets,
         feedback=agreement.feedback,
-        max_bitrate=agreement.line.max_bitrate if agreement.source == CAMERA else None,
+        max_bitrate=agreement.line.max_bitrate if line.slot.kind == "video" else None,
     )
 
 
@@ -427,10 +453,14 @@ def _protection(agreement: LineAgreement, local: LocalLine) -> Protection:
             return Sdes(local=Keys(profile=suite, master=own), remote=Keys(profile=suite, master=master))
 
 
+def _kind(agreement: LineAgreement) -> Kind:
+    return "audio" if agreement.source == MIC else "video"
+
+
 def _source(agreement: LineAgreement) -> Source:
     return Source(
         source=agreement.source,
-        kind="video" if agreement.source == CAMERA else "audio",
+        kind=_kind(agreement),
         mid=str(agreement.number),
         encodings=(Encoding(),),
         formats=tuple(item.format for item in agreement.agreed),
@@ -443,7 +473,7 @@ def _slot(number: int, agreement: LineAgreement) -> Slot:
     ssrc, rtx_ssrc = secrets.SystemRandom().sample(range(1, 2**32), 2)
     return Slot(
         slot=number,
-        kind="video" if agreement.source == CAMERA else "audio",
+        kind=_kind(agreement),
         ssrc=ssrc,
         rtx_ssrc=rtx_ssrc if repaired else None,
         formats=formats,
@@ -459,7 +489,7 @@ def _place(line: _Line) -> SlotPlace:
         kind=slot.kind,
         stream="",
         track="",
-        content=False,
+        content=agreement.source == CONTENT,
         ssrc=slot.ssrc,
         rtx_ssrc=slot.rtx_ssrc,
     )

@@ -22,7 +22,7 @@ from media.api import (
     SetKeys,
     ShardStopped,
 )
-from media.description import LegDescription
+from media.description import IceParams, LegDescription
 from media.errands import Errands
 from media.sdp import (
     Answer,
@@ -204,10 +204,10 @@ class Legs:
     def _answer(
         self, room: int, offer: str, roles: OfferRoles, content_slots: int, previous: LegDescription | None
     ) -> Answer:
+        ice = new_credentials()
         local = LocalTransport(
-            # No slash: what a client puts after one is its own (PROTOCOL.md, 7).
-            ice_ufrag=secrets.token_hex(UFRAG_BYTES),
-            ice_pwd=secrets.token_urlsafe(PASSWORD_BYTES).replace("-", "+").replace("_", "/"),
+            ice_ufrag=ice.local_ufrag,
+            ice_pwd=ice.local_pwd,
             fingerprint=self._certificate.fingerprint,
             candidates=self._policy.candidates(self.shard_of(room)),
             cname=secrets.token_urlsafe(CNAME_BYTES) if previous is None else previous.cname,
@@ -254,6 +254,15 @@ def _check_ssrcs(description: LegDescription) -> None:
 
 def _media_of(description: LegDescription) -> tuple[object, ...]:
     return description.sources, description.slots, description.extensions
+
+
+def new_credentials() -> IceParams:
+    """What a client's checks have to know, by chance."""
+    return IceParams(
+        # No slash: what a client puts after one is its own (PROTOCOL.md, 7).
+        local_ufrag=secrets.token_hex(UFRAG_BYTES),
+        local_pwd=secrets.token_urlsafe(PASSWORD_BYTES).replace("-", "+").replace("_", "/"),
+    )
 
 
 def _ssrcs() -> Iterator[int]:

@@ -1,4 +1,4 @@
-"""Legs without ICE (SIP, H.323): the commands to the engine, and what a snapshot says of their lines.
+"""Legs of lines (SIP, H.323): the commands to the engine, and what a snapshot says of their lines.
 
 The schema is that of media/engine/core/src/line/api.rs. A line is one media line of a session description: it has
 ports, an address and keys of its own. Sources and slots are numbered over all lines of a leg.
@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from media.description import Extensions, Slot, Source
+from media.description import Extensions, IceParams, Slot, Source
 
 MOST_LINES: Final = 4
 """Lines that the engine takes for one leg."""
@@ -84,12 +84,14 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
 
     `parameter_sets` are those of the peer's H.264 that its description holds (`sprop-parameter-sets`, RFC 6184
     section 8.1), each a NAL unit; `max_bitrate` is what the peer takes of pictures at the most, in bit/s
-    (`b=TIAS`).
+    (`b=TIAS`). With `ice` the peer is where its checks come from (RFC 8445), on each of the ports, and nowhere
+    before.
     """
 
     ports: LinePorts
     remote: Remote
     protection: Protection
+    ice: IceParams | None = None
     sources: tuple[Source, ...]
     slots: tuple[Slot, ...]
     parameter_sets: tuple[bytes, ...] = ()
@@ -102,7 +104,7 @@ class _Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=
 
 
 class AddLines(_Command, frozen=True, kw_only=True):
-    """A new leg without ICE, its gate closed; a line without protection is refused unless `allow_plain` is set."""
+    """A new leg of lines, its gate closed; a line without protection is refused unless `allow_plain` is set."""
 
     leg: int
     room: int
@@ -113,12 +115,16 @@ class AddLines(_Command, frozen=True, kw_only=True):
 
 
 class SetRemote(_Command, frozen=True, kw_only=True):
-    """What a further offer or answer changes of a line: where the peer is, and its keys, if they are new."""
+    """What a further offer or answer changes of a line: where the peer is, and what else is new.
+
+    That is its keys, and our credentials where it restarts ICE.
+    """
 
     leg: int
     line: int
     remote: Remote
     keys: Keys | None = None
+    ice: IceParams | None = None
 
 
 class SetLineKeys(_Command, frozen=True, kw_only=True):

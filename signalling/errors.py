@@ -44,6 +44,8 @@ class Code(StrEnum):
     METHOD_NOT_ALLOWED = "method_not_allowed"
     # In place of a test.
     TEST_BUSY = "test_busy"
+    # To one who has somebody called.
+    NOT_DIALABLE = "not_dialable"
     # In a call by SIP, H.323 or telephone.
     PIN_WRONG = "pin_wrong"
 
@@ -85,6 +87,7 @@ _SENTENCES: Final[dict[Code, str]] = {
     Code.UNKNOWN_ROOM: "There is no room with that id.",
     Code.NOT_FOUND: "There is nothing at this address.",
     Code.METHOD_NOT_ALLOWED: "This address does not take that method.",
+    Code.NOT_DIALABLE: "The operator's number plan does not let this be called, or nobody can be called now.",
     Code.PIN_WRONG: "Nobody in this room was given that PIN.",
     Code.TEST_BUSY: "As many tests as may be are going on, or one of this link is; try again in a minute.",
 }

@@ -47,6 +47,8 @@ def test_the_domain_and_the_protocol_have_the_same_roles() -> None:
     calls = {line.value for line in m.Line} - {m.Line.BROWSER.value}
     assert {line.value for line in interface.Line} == calls
     assert words(constant("LINES", script("i18n.js"))) == calls
+    misses = {miss.value for miss in model.Miss}
+    assert misses == {miss.value for miss in m.Miss} == {miss.value for miss in interface.Miss}
 
 
 def test_keys_have_words_on_the_page() -> None:

@@ -17,6 +17,8 @@ Plane = NDArray[np.uint8]
 
 _DARK: Final = (24, 128, 128)
 _EMPTY: Final = (44, 132, 124)
+# Behind words that stand alone: a dark blue.
+_CALM: Final = (40, 144, 118)
 
 
 class Canvas:
@@ -31,7 +33,7 @@ class Canvas:
         self._inner = [(place, self._views(place)) for place in self.places]
         tiles = zip(scene.tiles, self.places, strict=False)
         self._labels = [label(tile.name, place, muted=tile.muted) for tile, place in tiles]
-        self._fill(Place(0, 0, width, height), _DARK)
+        self._fill(Place(0, 0, width, height), _DARK if scene.tiles else _CALM)
         for index in range(len(self.places)):
             self.clear(index)
         written = (

@@ -26,7 +26,10 @@ _CLEAR: Final = 256
 _LABEL_SHARE: Final = 14
 _LEAST_LABEL_PX: Final = 18
 BAND_SHARE: Final = 10
-_LINE_SHARE: Final = 12
+_LINE_SHARE: Final = 9
+# Of the height of a common line.
+_HEADING: Final = 2.0
+_BELOW: Final = 1.3
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,10 +52,17 @@ def label(name: str, place: Place, *, muted: bool) -> Caption | None:
 
 
 def announcement(lines: Sequence[str], width: int, height: int) -> list[Caption]:
-    """Lines in the middle of an empty picture, each as large as fits."""
-    step = height // max(_LINE_SHARE, len(lines) + 2)
-    top = (height - step * len(lines)) // 2
-    return [_centred(line, width, top + n * step, step) for n, line in enumerate(lines) if line]
+    """Lines in the middle of an empty picture: a heading, what belongs to it, and smaller after an empty line."""
+    first = lines.index("") if "" in lines else len(lines)
+    shares = [_HEADING if n == 0 else _BELOW if n < first else 1.0 for n in range(len(lines))]
+    step = height / max(_LINE_SHARE, sum(shares) + 2)
+    top = (height - step * sum(shares)) / 2
+    captions = []
+    for line, share in zip(lines, shares, strict=True):
+        if line:
+            captions.append(_centred(line, width, round(top), round(step * share)))
+        top += step * share
+    return captions
 
 
 def band(lines: Sequence[str], width: int, top: int, height: int) -> list[Caption]:

@@ -45,6 +45,12 @@ class BadJob(TranscodeError):  # noqa: N818 - named for what happened
     code = "bad_job"
 
 
+class NoSpeech(TranscodeError):  # noqa: N818 - named for what happened
+    """Nothing can be spoken."""
+
+    code = "no_speech"
+
+
 class NoWorker(TranscodeError):  # noqa: N818 - named for what happened
     """No worker could be started or would take the job on."""
 

@@ -172,7 +172,8 @@ class WantKeyFrame(_Message, frozen=True, kw_only=True):
 class Say(_Message, frozen=True, kw_only=True):
     """Play a prompt into an out of sound, over its mix: 16-bit little-endian samples, mono, `rate` Hz.
 
-    What was still being said there is cut off; an empty `sound` does only that. `Said` comes at its end.
+    The mix is turned down meanwhile. What was still being said there is cut off; an empty `sound` does only that.
+    `Said` comes at its end.
     """
 
     job: int

@@ -30,6 +30,8 @@ _PATIENCE_S: Final = 0.04
 _BEHIND_S: Final = 0.3
 _LOUDEST: Final = 30_000.0
 _RECOVERY: Final = 1.05
+# By so much others are turned down while something is said.
+_DUCKED: Final = 4
 _LONGEST_PROMPT: Final = 120 * SAMPLE_RATE
 
 Sum = NDArray[np.int32]
@@ -180,14 +182,15 @@ class MixJob:
             source.arrivals.clear()
         for group in self._groups:
             total = _sum(blocks[ssrc] for ssrc in group.of if ssrc in blocks)
-            group.send(total + self._prompt(group), self._block)
+            prompt = self._prompt(group)
+            group.send(total if prompt is None else total // _DUCKED + prompt, self._block)
             self.counters.frames_out += len(group.streams)
 
-    def _prompt(self, group: _Group) -> Sum | int:
+    def _prompt(self, group: _Group) -> Sum | None:
         """Take the next block of what is said to a group, which then is one out alone."""
         ssrc = next((one for one in group.streams if one in self._prompts), None)
         if ssrc is None:
-            return 0
+            return None
         prompt = self._prompts[ssrc]
         self._prompts[ssrc] = prompt[BLOCK:]
         if prompt.size <= BLOCK:

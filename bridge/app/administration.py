@@ -7,10 +7,11 @@ from typing import Final
 
 from bridge.app import telling
 from bridge.app.ids import new_id
+from bridge.app.new_pins import new_pin
 from bridge.app.ports import Links, Pins, RoomListing
 from bridge.app.service import RoomService
 from bridge.rooms import commands as c
-from bridge.rooms.model import InvitationId, Office, Pii, PinDigest, Role, Room, RoomId, RoomNumber, System
+from bridge.rooms.model import InvitationId, Office, Pii, Role, Room, RoomId, RoomNumber, System
 from signalling import messages as m
 from signalling.errors import Code, Rejected
 
@@ -49,6 +50,7 @@ class RoomAdministration:
             name=Pii(request.name),
             max_participants=request.max_participants,
             number=None if self._pins is None else await self._new_number(),
+            plain_calls=request.plain_calls,
         )
         return _info(await self._service.create(command))
 
@@ -84,7 +86,7 @@ class RoomAdministration:
         live = await self._service.find(RoomId(room))
         if live is None:
             raise Rejected(Code.UNKNOWN_ROOM)
-        pin, digest = self._new_pin(live.room, host=request.host) if request.pin else (None, None)
+        pin, digest = new_pin(self._pins, live.room, host=request.host) if request.pin else (None, None)
         command = c.Invite(
             by=ADMINISTRATION,
             invitation=InvitationId(new_id("i")),
@@ -106,16 +108,6 @@ class RoomAdministration:
             pin=pin,
         )
 
-    def _new_pin(self, room: Room, *, host: bool) -> tuple[str, PinDigest]:
-        """A PIN that no other invitation of the room has, and its digest. Raises Rejected."""
-        if self._pins is None or room.number is None:
-            raise Rejected(Code.WRONG_STATE, "The room has no number to call.")
-        taken = {invitation.pin for invitation in room.invitations.values()}
-        while True:
-            pin = self._pins.new(host=host)
-            if not taken & self._pins.digests(room.id, pin):
-                return pin, PinDigest(self._pins.digest(room.id, pin))
-
 
 def _info(room: Room) -> m.RoomInfo:
     return m.RoomInfo(
@@ -126,5 +118,6 @@ def _info(room: Room) -> m.RoomInfo:
         ended=room.ended,
         max_participants=room.max_participants,
         number=room.number,
+        plain_calls=room.plain_calls,
         **telling.counts(room),
     )

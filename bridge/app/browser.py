@@ -8,7 +8,8 @@ from typing import Final
 from bridge.app import telling
 from bridge.app.ids import new_connection, new_id
 from bridge.app.live import LiveRoom, MediaLeg, Seated
-from bridge.app.ports import Links
+from bridge.app.new_pins import new_pin
+from bridge.app.ports import Links, Pins
 from bridge.app.service import RoomService
 from bridge.app.trial import Trial, Trials
 from bridge.rooms import commands as c
@@ -57,13 +58,19 @@ class BrowserDoor:
         policy: BrowserPolicy,
         later: Callable[[float, Callable[[], Awaitable[object]]], None],
         trials: Trials,
+        *,
+        pins: Pins | None = None,
     ) -> None:
-        """Take the use cases; `later(seconds, make)` runs the awaitable that `make` gives after that time."""
+        """Take the use cases; `later(seconds, make)` runs the awaitable that `make` gives after that time.
+
+        Without `pins` rooms cannot be called.
+        """
         self._service = service
         self._links = links
         self._policy = policy
         self._later = later
         self._trials = trials
+        self._pins = pins
 
     async def join(self, join: m.Join, connection: Connection) -> Seat:
         """Seat somebody who holds a link. Raises Rejected."""
@@ -111,6 +118,7 @@ class BrowserDoor:
         person = live.room.participants[who]
         before = live.seats.get(who)
         live.seats[who] = seated
+        live.numbers.pop(who, None)
         if before is not None:
             before.connection.close(Code.REPLACED)
         resume = next(one for one in known if self._policy.hash_secret(one) == person.resume_hash)
@@ -159,6 +167,9 @@ class BrowserDoor:
                 return await self._offer(live, seat, message)
             case m.Invite():
                 return await self._invite(live, who, message)
+            case m.Dial():
+                await self._service.outside.dialling.dial(live, who, message)
+                return m.Ok(ref=message.ref)
             case m.Pin() | m.Viewport() | m.Report():
                 return self._look(live, who, message)
             case m.Leave():
@@ -203,16 +214,19 @@ class BrowserDoor:
         return answer
 
     async def _invite(self, live: LiveRoom, who: ParticipantId, request: m.Invite) -> m.Invited:
+        pin, digest = new_pin(self._pins, live.room, host=False) if request.pin else (None, None)
         command = c.Invite(
             by=ByParticipant(who),
             invitation=InvitationId(new_id("i")),
             role=Role(request.role.value),
             name=Pii(request.name),
             expires_at=self._service.outside.clock.now() + self._policy.link_valid,
+            pin=digest,
         )
         await self._service.act(live, command)
         link = self._links.make(live.room.id, command.invitation, command.expires_at)
-        return m.Invited(ref=request.ref, link=link, expires_at=command.expires_at)
+        number = None if pin is None else live.room.number
+        return m.Invited(ref=request.ref, link=link, expires_at=command.expires_at, number=number, pin=pin)
 
     def _look(self, live: LiveRoom, who: ParticipantId, message: m.Pin | m.Viewport | m.Report) -> m.Ok | None:
         """What one page sees, or wants to: nothing of it is on record."""
@@ -258,6 +272,7 @@ Act = (
     | m.ToWaiting
     | m.Lock
     | m.Mute
+    | m.ConfirmIdentity
     | m.SelfMute
     | m.Camera
     | m.Sharing
@@ -266,7 +281,7 @@ Act = (
 )
 
 
-def _command(live: LiveRoom, who: ParticipantId, message: Act) -> c.Command:  # noqa: PLR0911 - one a message
+def _command(live: LiveRoom, who: ParticipantId, message: Act) -> c.Command:  # noqa: C901, PLR0911 - one a message
     """The domain's command for what a page asks."""
     by = ByParticipant(who)
     match message:
@@ -284,6 +299,8 @@ def _command(live: LiveRoom, who: ParticipantId, message: Act) -> c.Command:  # 
             return c.Lock(by=by, locked=locked)
         case m.Mute(participant=other, muted=muted, may_unmute=may_unmute):
             return c.Mute(by=by, participant=ParticipantId(other), muted=muted, may_unmute=may_unmute)
+        case m.ConfirmIdentity(participant=other, confirmed=confirmed):
+            return c.ConfirmIdentity(by=by, participant=ParticipantId(other), confirmed=confirmed)
         case m.HandOver(participant=other):
             # Handing the role to oneself is how a second host takes over from one who is gone.
             take = other == who and live.room.host != who

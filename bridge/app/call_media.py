@@ -1,33 +1,46 @@
 """Media of callers: legs of calls beside those of browsers, and what a visit asks of them."""
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
 
+from bridge.app.announcer import Announcer
+from bridge.app.live import LiveRoom
 from bridge.app.ports import Clock
 from bridge.app.reception import Prompt
-from media.api import ConsentLost, Digit, Event, KeyFrameWanted
+from media.api import ConsentLost, Digit, EngineError, Event, KeyFrameWanted, RoomFailed, ShardStopped
 from media.calls import CallDescription, Calls
 from media.description import LegDescription
 from media.legs import Legs
 from media.sdp import Answer, OfferRoles, SdpError
-from signalling.gateways.interface import MediaRefused
+from signalling.gateways.interface import Ending, MediaRefused, TurnedAway
+
+NO_PORTS: Final = "no_ports"
+"""The engine's word for it that all ports of calls are in use, or rest after a call."""
 
 
 class CallLegs:
     """The `CallMedia` of visits, on the engine."""
 
-    def __init__(self, calls: Calls, clock: Clock) -> None:
+    def __init__(self, calls: Calls, clock: Clock, voice: Callable[[], Announcer | None]) -> None:
+        """Take the legs, and where what tells callers something is to be found, if there is such."""
         self._calls = calls
         self._clock = clock
+        self._voice = voice
 
-    def describe(self, leg: int | None, room: int, offer: str | None, seen_at: str) -> tuple[int, str]:
-        """Answer an offer on a leg or on a new one. Raises MediaRefused, EngineError."""
-        if offer is None:
-            return self._calls.offer(leg, room)
+    def describe(
+        self, leg: int | None, room: int, offer: str | None, seen_at: str, *, plain: bool, sound_only: bool
+    ) -> tuple[int, str]:
+        """Answer an offer on a leg or on a new one. Raises MediaRefused, TurnedAway, EngineError."""
         try:
-            return self._calls.describe(leg, room, offer, seen_at, self._clock.monotonic())
+            if offer is None:
+                return self._calls.offer(leg, room, plain=plain, sound_only=sound_only)
+            return self._calls.describe(leg, room, offer, seen_at, self._clock.monotonic(), plain=plain)
         except SdpError as error:
             raise MediaRefused(error.message) from error
+        except EngineError as error:
+            if error.code != NO_PORTS:
+                raise
+            raise TurnedAway(Ending.TOO_MANY) from error
 
     def answered(self, leg: int, description: str, seen_at: str) -> None:
         """Take the answer to an offer of ours. Raises MediaRefused, EngineError."""
@@ -38,14 +51,24 @@ class CallLegs:
 
     def close(self, leg: int) -> None:
         """Forget a leg."""
+        if (voice := self._voice()) is not None:
+            voice.gone(leg)
         self._calls.close(leg)
 
     def want_key_frame(self, leg: int) -> None:
         """Pass a wish on that did not come by RTCP."""
         self._calls.want_key_frame(leg)
 
-    def say(self, leg: int, prompt: Prompt) -> None:
-        """Nothing is heard yet: what is to be said is decided, and there is no voice."""
+    def say(self, live: LiveRoom, leg: int, prompt: Prompt, then: Callable[[], None] | None) -> None:
+        """Tell a caller something, where there are means to."""
+        if (voice := self._voice()) is not None:
+            voice.say(live, leg, prompt, then or _nothing)
+        elif then is not None:
+            then()
+
+
+def _nothing() -> None:
+    pass
 
 
 class Callers(Protocol):
@@ -64,11 +87,18 @@ class Callers(Protocol):
 class EveryLeg:
     """Legs of browsers and of calls as one: what rooms ask of either."""
 
-    def __init__(self, legs: Legs, calls: Calls, callers: Callable[[], Callers | None]) -> None:
-        """Take both, and where the callers' doors are to be found, once there are any."""
+    def __init__(
+        self,
+        legs: Legs,
+        calls: Calls,
+        callers: Callable[[], Callers | None],
+        voice: Callable[[], Announcer | None],
+    ) -> None:
+        """Take both, and where the callers' doors and what tells them something are, once there are any."""
         self._legs = legs
         self._calls = calls
         self._callers = callers
+        self._voice = voice
 
     def __len__(self) -> int:
         """How many there are."""
@@ -93,6 +123,8 @@ class EveryLeg:
     def close(self, leg: int) -> None:
         """Forget a leg."""
         if leg in self._calls:
+            if (voice := self._voice()) is not None:
+                voice.gone(leg)
             self._calls.close(leg)
         else:
             self._legs.close(leg)
@@ -104,7 +136,14 @@ class EveryLeg:
     def handle_event(self, event: Event, now: float) -> None:
         """Take one event of the engine."""
         self._calls.handle_event(event, now)
-        callers = self._callers()
+        callers, voice = self._callers(), self._voice()
+        if isinstance(event, RoomFailed | ShardStopped) and voice is not None:
+            lost = voice.lost(lambda leg: leg in self._calls)
+            self._legs.handle_event(event, now)
+            if callers is not None:
+                for leg in lost:
+                    callers.silent(leg)
+            return
         if isinstance(event, Digit | KeyFrameWanted):
             if callers is not None and isinstance(event, Digit):
                 callers.pressed(event.leg, event.key)

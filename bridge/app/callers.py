@@ -2,7 +2,7 @@
 
 A call gets a leg whose gate is closed, and whoever is at its end is asked for a PIN. The right one is a knock like
 that of a link: the caller becomes a participant who waits, and from then on the same code as for a page carries
-out what the host decides.
+out what the host decides. Whom the host has called comes to the same by another beginning (`bridge.app.called`).
 """
 
 from collections.abc import Awaitable, Callable
@@ -11,10 +11,13 @@ from typing import Final
 import structlog
 
 from bridge.app.allowance import Allowance
+from bridge.app.called import Called
+from bridge.app.live import LiveRoom
 from bridge.app.service import RoomService
 from bridge.app.visitor import CallerPolicy, CallMedia, Desk, Visitor
-from bridge.rooms.model import RoomNumber
-from signalling.gateways.interface import Call, Caller, Ending, TurnedAway
+from bridge.rooms.model import ParticipantId, RoomNumber
+from signalling import messages as m
+from signalling.gateways.interface import Call, Caller, Ending, Gateway, Line, Party, TurnedAway
 
 LOG: Final = structlog.get_logger("bridge.callers")
 # Calls that are at the desk of one room, whose callers nobody knows yet.
@@ -65,6 +68,20 @@ class CallerDoor:
         visit = Visitor(self._desk, live, caller, call, self._visits.discard)
         self._visits.add(visit)
         return visit
+
+    async def dial(self, gateway: Gateway, live: LiveRoom, who: ParticipantId, wish: m.Dial) -> None:
+        """Put on record that `who` has somebody called, and call. Raises Rejected.
+
+        What the gateway says of the call later comes to the room as with a caller; here nothing of it is awaited.
+        """
+        party = gateway.reaches(wish.address) or Party(Line.SIP, "")
+        visit = Called(self._desk, live, party, self._visits.discard)
+        self._visits.add(visit)
+        try:
+            await visit.ring(who, wish, lambda: gateway.dial(wish.address, visit))
+        except BaseException:
+            self._visits.discard(visit)
+            raise
 
     def _turned_away(self, why: Ending) -> TurnedAway:
         self._desk.count(why.value)

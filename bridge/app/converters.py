@@ -17,12 +17,13 @@ import structlog
 from bridge.app.jobs import Labels, height_of, job_of
 from bridge.app.planner import Place, SourceKey
 from bridge.app.ports import Clock, ConverterPool, Counts
-from bridge.app.racks import ROOM, Allotment, Rack, allot
+from bridge.app.racks import ROOM, Allotment, Rack, allot, mix_for
 from bridge.app.serving import FORWARD_ONLY, Means, Served
 from media.api import Demand, EngineError, Event, RoomFailed
 from media.converters import ConverterLeg, ConverterLegs
 from transcode import jobs as t
 from transcode.errors import TranscodeError
+from transcode.speech import Recording
 
 LOG: Final = structlog.get_logger("bridge.converters")
 # How much less is done where processors are short: everything, small pictures, of one person each.
@@ -34,6 +35,8 @@ CALM_S: Final = 30.0
 RETRY_S: Final = 1.0
 MOST_RETRY_S: Final = 32.0
 MAX_BITRATE: Final = 4_000_000
+# By so much a worker may be ahead of what a recording lasts.
+EARLY_S: Final = 0.3
 
 
 @dataclass(slots=True)
@@ -56,6 +59,19 @@ class Workshop:
     less_since: float = 0.0
     failures: int = 0
     not_before: float = 0.0
+
+
+@dataclass(slots=True)
+class Speech:
+    """A recording that is to be played to a leg, once; `said` is called at its end, if it comes to that."""
+
+    room: int
+    leg: int
+    recording: Recording
+    said: Callable[[], None]
+    at: tuple[int, int] | None = None
+    """The job and the out that it was given to."""
+    began: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +110,21 @@ class NoConverters:
         del room
         return FORWARD_ONLY
 
+    def is_short(self, room: int) -> bool:
+        """Whether less is made for a room than it wants, since processors do not suffice."""
+        del room
+        return False
+
     def want(self, room: int, slots: Mapping[Place, Served], labels: Labels) -> Outlets:
         """Have made for a room what its slots want, and nothing else; tell what there is of it already."""
         del room, slots, labels
         return Outlets()
+
+    def speak(self, speech: Speech) -> None:
+        """Say something to a leg, as soon as there is a mix for it alone, instead of what is being said there."""
+
+    def hush(self, leg: int) -> None:
+        """Think no more of what was to be said to a leg."""
 
     def forget(self, room: int) -> None:
         """Trust nothing that the engine was asked of gates."""
@@ -133,6 +160,7 @@ class Converters(NoConverters):
         self._cpu: Counter[str] = Counter()
         self._dropped: Counter[str] = Counter()
         self._told: dict[int, t.JobFigures] = {}
+        self._speeches: dict[int, Speech] = {}
         self.ready: Callable[[int], None] = lambda _room: None
         """Called with a room's number when it is to be planned anew."""
 
@@ -142,6 +170,11 @@ class Converters(NoConverters):
         """What can be made for a room now."""
         shop = self._rooms.get(room)
         return Means(sound=True, pictures=True, together=shop is None or shop.less < ONE)
+
+    def is_short(self, room: int) -> bool:
+        """Whether less is made for a room than it wants, since processors do not suffice."""
+        shop = self._rooms.get(room)
+        return shop is not None and shop.less != FULL
 
     def want(self, room: int, slots: Mapping[Place, Served], labels: Labels) -> Outlets:
         """Have made for a room what its slots want, and nothing else; tell what there is of it already."""
@@ -164,6 +197,34 @@ class Converters(NoConverters):
         shop = self._rooms.get(room)
         for machine in () if shop is None else shop.machines.values():
             machine.gate_open = None
+
+    def speak(self, speech: Speech) -> None:
+        """Say something to a leg, as soon as there is a mix for it alone, instead of what is being said there."""
+        self._speeches[speech.leg] = speech
+        self._say(speech)
+
+    def hush(self, leg: int) -> None:
+        """Think no more of what was to be said to a leg."""
+        self._speeches.pop(leg, None)
+
+    def _say(self, speech: Speech) -> None:
+        shop = self._rooms.get(speech.room)
+        seat = None if shop is None else mix_for(shop.allotment, speech.leg)
+        machine = None if shop is None or seat is None else shop.machines.get(seat[0])
+        if machine is None or seat is None or not machine.connected:
+            return
+        job, ssrc = speech.at = (machine.job.id, machine.leg.out(seat[1]))
+        speech.began = self._clock.monotonic()
+        what = speech.recording
+        self._tell(machine, lambda: self._pool.say(job, ssrc, what.sound, what.rate))
+
+    def _said(self, at: tuple[int, int]) -> None:
+        """Take a recording for played, unless it can only have been the one before."""
+        now = self._clock.monotonic()
+        for speech in [one for one in self._speeches.values() if one.at == at]:
+            if now - speech.began >= speech.recording.seconds - EARLY_S:
+                del self._speeches[speech.leg]
+                speech.said()
 
     # What the engine and the workers tell.
 
@@ -189,6 +250,8 @@ class Converters(NoConverters):
                 self._shorten(job)
             case t.Started(again=True):
                 self._counts.inc("converter_failures", "worker")
+            case t.Said(job=job, ssrc=ssrc):
+                self._said((job, ssrc))
             case t.Figures(jobs=jobs):
                 self._count(jobs)
                 self._recover()
@@ -255,6 +318,8 @@ class Converters(NoConverters):
         if machine.job != told:
             self._tell(machine, lambda: self._pool.change(machine.job))
         self.ready(room)
+        for speech in [one for one in self._speeches.values() if one.room == room and one.at is None]:
+            self._say(speech)
 
     async def _connect(self, room: int, number: int, machine: Machine) -> bool:
         """Tell whether anybody still has use for it."""

@@ -9,6 +9,10 @@ from typing import Final
 import structlog
 
 from bridge.app.callers import CallerDoor
+from bridge.app.live import LiveRoom
+from bridge.rooms.model import ParticipantId
+from signalling import messages as m
+from signalling.errors import Code, Rejected
 from signalling.gateways.interface import Factory, Gateway, Health, Settings, SettingsError
 
 LOG: Final = structlog.get_logger("bridge.gateways")
@@ -76,6 +80,26 @@ class Gateways:
         async with asyncio.TaskGroup() as group:
             for one in self.running.values():
                 group.create_task(_keep(one))
+
+    @property
+    def dials(self) -> bool:
+        """Whether anybody may be called by any of them."""
+        return any(one.ready and one.gateway.dials for one in self.running.values())
+
+    def reaches(self, address: str) -> bool:
+        """Whether one of them would call this."""
+        return self._for(address) is not None
+
+    async def dial(self, live: LiveRoom, who: ParticipantId, wish: m.Dial) -> None:
+        """Have somebody called by the one that would; if there is none, turned down by any. Raises Rejected."""
+        one = self._for(wish.address) or next((one for one in self.running.values() if one.ready), None)
+        if one is None:
+            raise Rejected(Code.NOT_DIALABLE)
+        await one.door.dial(one.gateway, live, who, wish)
+
+    def _for(self, address: str) -> Running | None:
+        serving = (one for one in self.running.values() if one.ready)
+        return next((one for one in serving if one.gateway.reaches(address) is not None), None)
 
     def drain(self) -> None:
         """Take no new calls by any."""

@@ -116,7 +116,10 @@ def _level(want: Want) -> int:
 def _scene(want: Want, ssrcs: Mapping[SourceKey, int], labels: Labels) -> t.Scene:
     if want.how is How.CONVERT:
         return t.Scene(tiles=tuple(t.Tile(input=ssrcs.get(key)) for key in want.of))
-    return t.Scene(layout=_layout(want), tiles=tuple(_tile(key, ssrcs, labels) for key in _ordered(want)))
+    tiles = tuple(_tile(key, ssrcs, labels) for key in _ordered(want))
+    if want.caption is None:
+        return t.Scene(layout=_layout(want), tiles=tiles)
+    return t.Scene(layout=_layout(want), tiles=tiles, text=want.caption.below if tiles else want.caption.alone)
 
 
 def _tile(key: SourceKey, ssrcs: Mapping[SourceKey, int], labels: Labels) -> t.Tile:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from bridge.app.audit import RefusalRation
 from bridge.app.hints import Hints
+from bridge.app.lobby import Lobby, Told
 from bridge.app.planner import NO_PLAN, Place, Plan
 from bridge.app.serving import Served
 from bridge.rooms.model import ConnectionId, InvitationId, ParticipantId, Room
@@ -39,6 +40,8 @@ class MediaLeg:
     encryption: Encryption | None = None
     """What protects it, as the engine told last; None while there are no keys."""
     demands: dict[int, Demand] = field(default_factory=dict)
+    together: bool = False
+    """Whether its owner, who has room for one picture, wants everybody in it."""
     switches: bool = False
     """Whether its page can be asked for another codec of what it sends."""
     codecs: dict[int, Codec] = field(default_factory=dict)
@@ -79,6 +82,16 @@ class LiveRoom:
     """Whether the engine has `feeds`, which is `plan` in its words, as far as we know."""
     in_doubt: bool = False
     """Whether the records may hold more than `room`: a write failed or was cut short."""
+    lobbies: dict[int, Lobby] = field(default_factory=dict)
+    """Of callers' legs, from the first thing on that they are told; one who is let in leaves it."""
+    told: dict[int, Told] = field(default_factory=dict)
+    """What legs that are in are told just now."""
+    numbers: dict[ParticipantId, str] = field(default_factory=dict, repr=False)
+    """Whence those came who have no page, or whom the bridge called: never on record."""
+    ringing: set[ParticipantId] = field(default_factory=set)
+    """Of those who are called, at whose end it rings."""
+    short: bool = False
+    """Whether hosts were told that processors are short."""
     tested: dict[InvitationId, TrialVerdict] = field(default_factory=dict)
     """What the last test with each link showed."""
     refusals: RefusalRation = field(default_factory=RefusalRation)

@@ -12,6 +12,7 @@ from itertools import product
 from types import MappingProxyType
 from typing import Final
 
+from bridge.app.prompts import Caption
 from media.description import CAMERA, CONTENT, MIC, Format, Kind, Slot, Source
 
 Place = tuple[int, int]
@@ -41,7 +42,8 @@ class Present:
 
     `lines` says of slots how many lines of picture their tiles can show, `sending` of sources in which codec they
     come now, where that is known, `asked` in which they will come in a moment. With `composed` its owner wants
-    everybody in one picture, having room for one; without `camera` they show nothing of themselves.
+    everybody in one picture, having room for one; without `camera` they show nothing of themselves. Whoever is
+    `spoken_to` has a mix of their own for that; `caption` is written on their picture, `idle` where there is none.
     """
 
     leg: int
@@ -56,6 +58,9 @@ class Present:
     asked: Mapping[int, str] = field(default_factory=dict)
     composed: bool = False
     camera: bool = True
+    spoken_to: bool = False
+    caption: Caption | None = None
+    idle: Caption | None = None
 
 
 def as_it_is(forms: Forms) -> Forms:

@@ -152,6 +152,9 @@ class ConverterPool(Protocol):
     def set_rate(self, job: int, ssrc: int, bitrate: int, /) -> None:
         """Say what the receivers of an out can take, in bit/s."""
 
+    def say(self, job: int, ssrc: int, sound: bytes, rate: int, /) -> None:
+        """Play a recording into an out, in the place of what is being played there."""
+
     def stop(self, job: int, /) -> None:
         """Give a job up. Of no effect on an unknown one."""
 

@@ -43,6 +43,13 @@ def kind_of(want: Want) -> Kind:
     return "audio" if want.form.clock_rate != 90_000 else "video"  # noqa: PLR2004 - RTP's clock of pictures
 
 
+def mix_for(allotment: Allotment, leg: int) -> Seat | None:
+    """Where the mix is made that is this leg's alone."""
+    racks = allotment.racks.items()
+    seats = ((number, out) for number, rack in racks for out, want in rack.outs.items() if want.to == leg)
+    return next(seats, None)
+
+
 def allot(slots: Mapping[Place, Served], before: Allotment, new: "count[int]") -> Allotment:
     """Give each want a seat, and its sources inputs there. Numbers of racks come from `new`, never used again."""
     users: dict[Want, list[Place]] = {}

@@ -18,6 +18,8 @@ PAUSE_S: Final = 4.0
 # Without a key for so long the question is asked again, so often.
 PATIENCE_S: Final = 20.0
 ASKED: Final = 3
+# Whoever presses keys that make no PIN is asked on, but not for ever: there are few places at the desk of a room.
+MOST_S: Final = 240.0
 
 
 class Prompt(StrEnum):
@@ -25,17 +27,27 @@ class Prompt(StrEnum):
 
     ENTER_PIN = "enter_pin"
     PIN_WRONG = "pin_wrong"
+    PIN_WRONG_AGAIN = "pin_wrong_again"
+    """There is one try left."""
+    PIN_SPENT = "pin_spent"
+    NO_PIN = "no_pin"
+    NO_ENTRY = "no_entry"
     WAITING = "waiting"
+    STILL_WAITING = "still_waiting"
     ADMITTED = "admitted"
+    CALLED_IN = "called_in"
+    """Admitted by having taken a call of the host's."""
     WAITING_AGAIN = "waiting_again"
     REFUSED = "refused"
     REMOVED = "removed"
     ENDED = "ended"
-    GOODBYE = "goodbye"
     LET_IN = "let_in"
     NOBODY_WAITS = "nobody_waits"
     LOCKED = "locked"
     UNLOCKED = "unlocked"
+    NOT_DONE = "not_done"
+    IDLE = "idle"
+    """Is in, and there is nothing to be seen of others; only ever written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +66,10 @@ class Try:
 
 @dataclass(frozen=True, slots=True)
 class GiveUp:
-    """End the call."""
+    """Tell the caller something, and then end the call."""
 
     why: Ending
+    prompt: Prompt
 
 
 Step = Say | Try | GiveUp
@@ -72,19 +85,21 @@ class Reception:
     _trying: bool = False
     _over: bool = False
     _due: float | None = None
+    _until: float = 0.0
 
     def greet(self, now: float) -> list[Step]:
         """Begin, or ask again."""
+        self._until = self._until if self._asked else now + MOST_S
         self._asked += 1
-        self._due = now + PATIENCE_S
+        self._look_again(now + PATIENCE_S)
         return [Say(Prompt.ENTER_PIN)]
 
     def press(self, key: str, now: float) -> list[Step]:
-        """Take a key. `#` ends a PIN, `*` begins it anew; while a try is under way, keys are passed over."""
-        if self._over or self._trying:
+        """Take a key. `#` ends a PIN, `*` begins it anew; keys before `greet` and during a try are passed over."""
+        if self._over or self._trying or not self._asked:
             return []
         self._asked = 1
-        self._due = now + PAUSE_S
+        self._look_again(now + PAUSE_S)
         if key == "*":
             self._keys = ""
         elif key == "#":
@@ -107,7 +122,8 @@ class Reception:
         if len(self._keys) >= SHORTEST:
             return self._enter(now)
         self._keys = ""
-        return self.greet(now) if self._asked < ASKED else self._give_up(Ending.NO_PIN)
+        patient = self._asked < ASKED and now < self._until
+        return self.greet(now) if patient else self._give_up(Ending.NO_PIN)
 
     def told(self, *, right: bool, now: float) -> list[Step]:
         """Take what came of a try."""
@@ -118,17 +134,21 @@ class Reception:
         self._wrong += 1
         if self._wrong == TRIES:
             return self._give_up(Ending.WRONG_PIN)
-        self._asked, self._due = 1, now + PATIENCE_S
-        return [Say(Prompt.PIN_WRONG)]
+        self._asked = 1
+        self._look_again(now + PATIENCE_S)
+        return [Say(Prompt.PIN_WRONG if self._wrong < TRIES - 1 else Prompt.PIN_WRONG_AGAIN)]
+
+    def _look_again(self, at: float) -> None:
+        self._due = min(at, self._until)
 
     def _enter(self, now: float) -> list[Step]:
         pin, self._keys = self._keys, ""
         if not pin:
-            self._due = now + PATIENCE_S
+            self._look_again(now + PATIENCE_S)
             return []
         self._trying = True
         return [Try(pin)]
 
     def _give_up(self, why: Ending) -> list[Step]:
         self._over = True
-        return [Say(Prompt.GOODBYE), GiveUp(why)]
+        return [GiveUp(why, Prompt.PIN_SPENT if why is Ending.WRONG_PIN else Prompt.NO_PIN)]

@@ -1,7 +1,8 @@
 """Brings the packet engine in line with a room: gates, mutes, feeds. The only code that opens a gate.
 
-`loop_back` opens those of a test, in an engine room that nobody else is in. Everything else is about rooms and
-their converters, whose gates open here as well: they are fed with those who may send, and with nobody else.
+`loop_back` opens those of a test, in an engine room that nobody else is in; so are callers spoken to who are not
+in yet, or no more (`bridge.app.lobby`). Everything else is about rooms and their converters, whose gates open here
+as well: they are fed with those who may send, and with nobody else.
 
 What is wanted follows from the recorded room alone; what differs from the last thing asked for is asked for. So
 one function serves the act itself, a leg that is set up late, and the repair after a failure: it is always safe to
@@ -15,13 +16,14 @@ from bridge.app.asking import wishes
 from bridge.app.converters import NoConverters, Outlets
 from bridge.app.jobs import Label, Labels
 from bridge.app.live import LiveRoom, MediaLeg
+from bridge.app.lobby import Lobby
 from bridge.app.planner import ANYONE, Plan, Present, plan, weigh
 from bridge.app.ports import Gate, Legs
 from bridge.app.sending import PATIENCE_LOOKS
 from bridge.app.serving import Serving, serve
-from bridge.rooms.model import Line, ParticipantId, Role
+from bridge.rooms.model import ParticipantId, Role
 from bridge.rooms.views import who_may_send
-from media.api import Feed, SetFeeds, SetGate, SetMuted, SourceRef
+from media.api import Feed, MoveLeg, SetFeeds, SetGate, SetMuted, SourceRef
 from media.description import MIC
 
 
@@ -35,21 +37,70 @@ def reconcile(live: LiveRoom, gate: Gate, legs: Legs, converters: NoConverters) 
         if owner not in may and media.gate_open is not False:
             gate.submit(SetGate(leg=media.leg, open=False))
             media.gate_open = False
+            if (lobby := live.lobbies.get(media.leg)) is not None:
+                lobby.open = False
+    inside = {media.leg for owner, media in live.legs.items() if owner in may}
+    for leg, lobby in live.lobbies.items():
+        if leg in inside:
+            _leave(lobby, leg, live.number, (gate, converters))
     _mute(live, gate, legs)
     made = _feed(live, gate, (legs, converters), may)
     for owner, media in list(live.legs.items()):
         if owner in may and media.gate_open is not True:
             gate.submit(SetGate(leg=media.leg, open=True))
             media.gate_open = True
+    _connect(made, gate)
+    for leg, lobby in live.lobbies.items():
+        if leg not in inside:
+            _attend(lobby, leg, (gate, legs, converters))
+
+
+def _connect(made: Outlets, gate: Gate) -> None:
+    """Open the gates of converters."""
     for machine in made.machines:
         if machine.gate_open is not True:
             gate.submit(SetGate(leg=machine.leg.leg, open=True))
             machine.gate_open = True
 
 
+def _leave(lobby: Lobby, leg: int, number: int, by: tuple[Gate, NoConverters]) -> None:
+    """Take a leg out of its lobby to where the others are, its gate closed."""
+    gate, converters = by
+    if lobby.has is not False:
+        gate.submit(SetGate(leg=leg, open=False))
+        gate.submit(MoveLeg(leg=leg, room=number))
+        lobby.has, lobby.open, lobby.feeds = False, False, None
+    converters.want(lobby.number, {}, {})
+
+
+def _attend(lobby: Lobby, leg: int, by: tuple[Gate, Legs, NoConverters]) -> None:
+    """Have somebody who is not in spoken to, in a room of their own; what they send goes to nobody."""
+    gate, legs, converters = by
+    if lobby.has is not True:
+        gate.submit(SetGate(leg=leg, open=False))
+        gate.submit(MoveLeg(leg=leg, room=lobby.number))
+        lobby.has, lobby.open, lobby.feeds = True, False, None
+    slots = legs.description(leg).slots
+    alone = [Present(leg, (), slots, composed=True, spoken_to=True, caption=lobby.shown)]
+    serving = serve(alone, (), means=converters.means(lobby.number))
+    made = converters.want(lobby.number, serving.slots, {})
+    feeds = tuple(_feeds((alone, []), serving.plan, _filled(serving, made)))
+    if feeds != lobby.feeds:
+        lobby.feeds = None
+        gate.submit(SetFeeds(room=lobby.number, feeds=feeds))
+        lobby.feeds = feeds
+    _connect(made, gate)
+    if lobby.open is not True:
+        gate.submit(SetGate(leg=leg, open=True))
+        lobby.open = True
+
+
 def forget(live: LiveRoom, converters: NoConverters) -> None:
     """Trust nothing that was asked before; the next `reconcile` asks for all of it again."""
     converters.forget(live.number)
+    for lobby in live.lobbies.values():
+        converters.forget(lobby.number)
+        lobby.forget()
     for media in live.legs.values():
         media.gate_open = None
         media.muted = None
@@ -153,7 +204,8 @@ def _present(live: LiveRoom, legs: Legs, may: frozenset[ParticipantId]) -> Itera
         if media is None or owner not in may:
             continue
         described = legs.description(media.leg)
-        lines = live.viewports.get(owner, {})
+        lines, told = live.viewports.get(owner, {}), live.told.get(media.leg)
+        lobby = live.lobbies.get(media.leg)
         yield Present(
             leg=media.leg,
             sources=described.sources,
@@ -164,8 +216,11 @@ def _present(live: LiveRoom, legs: Legs, may: frozenset[ParticipantId]) -> Itera
             interpreter=person.role is Role.INTERPRETER,
             lines={place.slot: lines[place.mid] for place in described.places if place.mid in lines},
             sending=media.sending,
-            composed=person.line is not Line.BROWSER,
+            composed=media.together,
             camera=person.camera,
+            spoken_to=told is not None and told.spoken,
+            caption=None if told is None else told.shown,
+            idle=None if lobby is None else lobby.idle,
         )
 
 

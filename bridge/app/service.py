@@ -16,6 +16,7 @@ import structlog
 
 from bridge.app import audit, telling
 from bridge.app.converters import NoConverters
+from bridge.app.dialling import NoDialling
 from bridge.app.live import LiveRoom
 from bridge.app.planner import NO_PLAN
 from bridge.app.ports import Audited, Clock, Counts, Gate, Legs, Store
@@ -39,6 +40,7 @@ from media.api import (
 )
 from media.legs import LegDelayed, LegEvent, LegFailed, LegSecured
 from signalling.errors import Code, Rejected
+from signalling.messages import Missed
 
 LOG: Final = structlog.get_logger("bridge.rooms")
 MEDIA_FAILED: Final = "The media of this room failed and begin anew; connect again now."
@@ -56,6 +58,7 @@ class Outside:
     clock: Clock
     counts: Counts
     converters: NoConverters = field(default_factory=NoConverters)
+    dialling: NoDialling = field(default_factory=NoDialling)
 
 
 Recorded = Callable[[LiveRoom, Sequence[ev.Event]], None]
@@ -199,6 +202,8 @@ class RoomService:
                 self._part(live, who, code)
             if isinstance(event, ev.Disconnected):
                 self._drop_leg(live, event.participant)
+            if isinstance(event, ev.NotReached):
+                self._tell_host(live, telling.missed(live.room, event))
         if live.room.ended:
             # Whoever's time to come back ran out just now has no seat any more, and still a leg.
             for who in {**live.seats, **live.legs}:
@@ -206,12 +211,24 @@ class RoomService:
             self._live.pop(live.room.id, None)
         self.tell(live)
 
+    def _tell_host(self, live: LiveRoom, message: Missed) -> None:
+        host = live.room.present_host
+        if host is not None and (seated := live.seats.get(host.id)) is not None:
+            seated.connection.send(message)
+
     def _part(self, live: LiveRoom, who: ParticipantId, code: Code) -> None:
         self._drop_leg(live, who)
+        live.numbers.pop(who, None)
+        live.ringing.discard(who)
         live.pins.pop(who, None)
         live.viewports.pop(who, None)
         if (seated := live.seats.pop(who, None)) is not None:
             seated.connection.close(code)
+
+    def drop_leg(self, live: LiveRoom, who: ParticipantId, leg: int) -> None:
+        """Take this leg away from somebody who keeps the place. Of no effect when they have another by now."""
+        if (media := live.legs.get(who)) is not None and media.leg == leg:
+            self._drop_leg(live, who)
 
     def _drop_leg(self, live: LiveRoom, who: ParticipantId) -> None:
         if (media := live.legs.pop(who, None)) is not None:
@@ -251,6 +268,8 @@ class RoomService:
         """Plan a room once more, since what can be done for it has changed."""
         for live in [live for live in self._live.values() if live.number == number]:
             self.bring_in_line(live)
+            if live.short != self.outside.converters.is_short(number):
+                self.tell(live)
 
     def _report_broken(self, live: LiveRoom, code: str) -> None:
         self.outside.counts.inc("engine_errors", code)
@@ -280,8 +299,11 @@ class RoomService:
 
     def tell(self, live: LiveRoom) -> None:
         """Send everyone their roster and layout."""
+        live.short = self.outside.converters.is_short(live.number)
+        dials = self.outside.dialling.available
+        beside = telling.Beside(live.tested, live.legs, live.numbers, live.ringing, dials, live.short)
         for who, seated in list(live.seats.items()):
-            seated.connection.send(telling.roster(live.room, who, live.tested, live.legs))
+            seated.connection.send(telling.roster(live.room, who, beside))
             seated.connection.send(telling.layout(live, self.outside.legs, who))
 
     def handle_leg_event(self, event: LegEvent) -> None:
@@ -313,6 +335,11 @@ class RoomService:
 
     def _take_failure(self, event: RoomFailed) -> None:
         self.outside.counts.inc("room_failures", "room")
+        lost = set(event.legs)
+        for live in [live for live in self._live.values() if live.number != event.room]:
+            # Callers who were spoken to in a room of their own; their calls are taken for lost.
+            for who in [who for who, media in live.legs.items() if media.leg in lost]:
+                del live.legs[who]
         for live in [live for live in self._live.values() if live.number == event.room]:
             LOG.error("room_failed", room=live.room.id, legs=len(event.legs), place=event.place)
             self._begin_anew(live)
@@ -349,6 +376,11 @@ class RoomService:
         lives = (number for number in numbers if self.outside.legs.shard_of(number) not in self._stopped_shards)
         return next(lives, numbers[0])
 
+    def number_beside(self, number: int) -> int:
+        """Another number of the engine's, on the same shard."""
+        shard = self.outside.legs.shard_of(number)
+        return next(other for other in self._numbers if self.outside.legs.shard_of(other) == shard)
+
     async def _write_failures(self) -> None:
         while self._unwritten:
             room_id, line = self._unwritten[0]
@@ -365,7 +397,7 @@ class RoomService:
         who = None if live is None else live.owner_of(leg)
         if live is None or who is None:
             return
-        if command == "AddLeg":
+        if command in ("AddLeg", "AddLines"):
             # It would be refused again, as would all that is asked of a leg that does not exist.
             self._drop_leg(live, who)
             self.tell(live)

@@ -11,7 +11,7 @@ not be filled otherwise. Sound is always made.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
 from typing import Final
@@ -30,6 +30,7 @@ from bridge.app.planner import (
     people_slots,
     plan,
 )
+from bridge.app.prompts import Caption
 from media.description import CAMERA, CONTENT, DECODE_CONSTRAINED, MIC, Format, Kind, Slot, Source
 
 VOICES: Final = {"opus": 48_000, "g722": 8_000, "pcma": 8_000, "pcmu": 8_000}
@@ -65,6 +66,8 @@ class Why(StrEnum):
     """There are more than the slots that there are for them."""
     SHORT = "short"
     """More would be wanted, and processors are short."""
+    TOLD = "told"
+    """Its owner is told something, by voice or on the picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +83,16 @@ class Means:
 class Want:
     """Something to be made, the same for all who want it. `form` is without a payload type.
 
-    `large` is who is shown largest, of a composed picture.
+    `large` is who is shown largest, of a composed picture, and `caption` is written on it. A mix `to`
+    one leg is nobody else's, since something is said in it.
     """
 
     how: How
     of: tuple[SourceKey, ...]
     form: Format
     large: SourceKey | None = None
+    to: int | None = None
+    caption: Caption | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,29 +152,70 @@ class _Room:
         return Served(How.CONVERT, Why.CODEC, meanwhile, Want(How.CONVERT, (key,), form))
 
     def together(self, receiver: Present, others: Sequence[Present], filled: Plan) -> dict[Place, Served]:
-        """Serve the one slot for sound, and the one for pictures, of a leg that has no more."""
+        """Serve the one slot for sound, and the one for pictures, of a leg that has no more.
+
+        Who has no slot for content is shown it there, too: largest, or alone where not everybody is to be seen.
+        """
         found: dict[Place, Served] = {}
-        for kind, numbers in (("audio", (MIC,)), ("video", (CONTENT, CAMERA))):
+        content = () if receiver.content_slots else (CONTENT,)
+        for kind, numbers in (("audio", (MIC,)), ("video", (*content, CAMERA) if receiver.composed else content)):
             places = list(people_slots(receiver, kind))  # type: ignore[arg-type]
-            if len(places) != 1 or (kind == "video" and not receiver.composed):
+            if len(places) != 1:
                 continue
             place = (receiver.leg, places[0])
             keys = [key for number in numbers for key in _readable(others, number)][:MOST_TOGETHER]
-            if len(keys) > 1:
+            caption = receiver.caption if keys or place in filled else receiver.caption or receiver.idle
+            told = receiver.spoken_to if kind == "audio" else caption is not None
+            if told and (served := self._told(place, keys, filled.get(place), caption)):
+                found[place] = served
+            elif len(keys) > 1:
                 found |= self._joined(place, tuple(keys), filled.get(place))
+            elif keys and keys[0][1] == CONTENT and (alone := self._alone(place, keys[0])) is not None:
+                found[place] = alone
         return found
+
+    def _told(
+        self, place: Place, keys: Sequence[SourceKey], speaker: SourceKey | None, caption: Caption | None
+    ) -> Served | None:
+        """Let somebody be told something over what they hear, or on what they see, be it nothing."""
+        slot = self._slot(place)
+        form = makeable(slot)
+        if form is None or not self._may(slot.kind) or (slot.kind == "video" and not self.means.together):
+            return None
+        meanwhile = None if speaker is None else self.one(place, speaker).source
+        # Who has one picture at a time keeps it.
+        shown = keys or ([] if speaker is None or not _is_read(self._source(speaker)) else [speaker])
+        together = self._together(slot.kind, tuple(shown), form, speaker)
+        want = replace(
+            together,
+            to=place[0] if slot.kind == "audio" else None,
+            caption=caption if slot.kind == "video" else None,
+        )
+        return Served(want.how, Why.TOLD, meanwhile, want)
+
+    def _alone(self, place: Place, key: SourceKey) -> Served | None:
+        """Serve a slot with a source that it was not planned for, if it can be had in anything that it takes."""
+        could = _becomes(forms_of(self._source(key)), self.means)
+        return self.one(place, key) if fits(forms_of(self._slot(place)), could) else None
 
     def _joined(self, place: Place, keys: tuple[SourceKey, ...], speaker: SourceKey | None) -> dict[Place, Served]:
         slot = self._slot(place)
         form = makeable(slot)
-        alone = None if speaker is None else self.one(place, speaker)
+        content = next((key for key in keys if key[1] == CONTENT), None)
+        alone = None if content is None else self._alone(place, content)
+        if alone is None and speaker is not None:
+            alone = self.one(place, speaker)
         if form is None or not self._may(slot.kind) or (slot.kind == "video" and not self.means.together):
             return {} if alone is None else {place: Served(alone.how, Why.SHORT, alone.source, alone.want)}
-        how = How.MIX if slot.kind == "audio" else How.COMPOSE
-        shared = next((key for key in keys if key[1] == CONTENT), speaker)
-        want = Want(how, tuple(sorted(keys)), form, shared if how is How.COMPOSE else None)
+        want = self._together(slot.kind, keys, form, speaker)
         meanwhile = None if alone is None else alone.source
-        return {place: Served(how, Why.SEVERAL, meanwhile, want)}
+        return {place: Served(want.how, Why.SEVERAL, meanwhile, want)}
+
+    def _together(self, kind: Kind, keys: tuple[SourceKey, ...], form: Format, speaker: SourceKey | None) -> Want:
+        if kind == "audio":
+            return Want(How.MIX, tuple(sorted(keys)), form)
+        shared = next((key for key in keys if key[1] == CONTENT), speaker)
+        return Want(How.COMPOSE, tuple(sorted(keys)), form, shared)
 
     def _may(self, kind: Kind) -> bool:
         return self.means.sound if kind == "audio" else self.means.pictures
@@ -228,5 +275,9 @@ def _readable(others: Sequence[Present], number: int) -> list[SourceKey]:
         if source.source == number
         and (number != CONTENT or other.sharing)
         and (number != CAMERA or other.camera)
-        and any(form.codec in READ for form in source.formats)
+        and _is_read(source)
     ]
+
+
+def _is_read(source: Source) -> bool:
+    return any(form.codec in READ for form in source.formats)

@@ -1,47 +1,54 @@
 """What each person is told: views of a room as messages of the browser protocol. Pure."""
 
-from collections.abc import Mapping
-from types import MappingProxyType
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from bridge.app.live import LiveRoom, MediaLeg
+from bridge.app.numbers import masked
 from bridge.app.ports import Legs
 from bridge.rooms import events as ev
-from bridge.rooms.model import InvitationId, Participant, ParticipantId, Place, Room
+from bridge.rooms.model import InvitationId, Line, Participant, ParticipantId, Place, Room
 from bridge.rooms.views import visible_to
 from media.api import Demand
 from media.description import CAMERA, CONTENT, MIC
 from signalling import messages as m
 from signalling.errors import Code
 
-NO_TESTS: Final[Mapping[InvitationId, m.TrialVerdict]] = MappingProxyType({})
-NO_LEGS: Final[Mapping[ParticipantId, MediaLeg]] = MappingProxyType({})
 SOURCE_NAMES = {MIC: m.SourceName.MIC, CAMERA: m.SourceName.CAMERA, CONTENT: m.SourceName.CONTENT}
 
 
-def roster(
-    room: Room,
-    viewer: ParticipantId,
-    tested: Mapping[InvitationId, m.TrialVerdict] = NO_TESTS,
-    legs: Mapping[ParticipantId, MediaLeg] = NO_LEGS,
-) -> m.Roster:
-    """Everyone whom `viewer` may know of; a host learns as well what their tests have shown."""
-    known = tested if room.host == viewer else NO_TESTS
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What is told of a room and is not on record."""
+
+    tested: Mapping[InvitationId, m.TrialVerdict] = field(default_factory=dict)
+    legs: Mapping[ParticipantId, MediaLeg] = field(default_factory=dict)
+    numbers: Mapping[ParticipantId, str] = field(default_factory=dict, repr=False)
+    ringing: Collection[ParticipantId] = frozenset()
+    dials: bool = False
+    short: bool = False
+
+
+NOTHING: Final = Beside()
+
+
+def roster(room: Room, viewer: ParticipantId, beside: Beside = NOTHING) -> m.Roster:
+    """Everyone whom `viewer` may know of; a host learns more of them."""
+    host = room.host == viewer
     return m.Roster(
         revision=room.revision,
         locked=room.locked,
-        host=room.host == viewer,
-        people=[_person(room, person, viewer, known, legs.get(person.id)) for person in visible_to(room, viewer)],
+        host=host,
+        number=room.number if host else None,
+        dials=host and beside.dials,
+        short=host and beside.short,
+        people=[_person(room, person, viewer, beside) for person in visible_to(room, viewer)],
     )
 
 
-def _person(
-    room: Room,
-    person: Participant,
-    viewer: ParticipantId,
-    tested: Mapping[InvitationId, m.TrialVerdict],
-    media: MediaLeg | None,
-) -> m.Person:
+def _person(room: Room, person: Participant, viewer: ParticipantId, beside: Beside) -> m.Person:
+    media = beside.legs.get(person.id)
     return m.Person(
         participant=person.id,
         name=person.name.reveal(),
@@ -55,9 +62,26 @@ def _person(
         sharing=person.sharing,
         you=person.id == viewer,
         line=m.Line(person.line.value),
+        number=_number(person, beside, whole=room.host == viewer),
+        ringing=person.id in beside.ringing,
+        confirmed=person.confirmed,
         encryption=None if media is None else media.encryption,
-        tested=tested.get(person.invitation),
+        tested=beside.tested.get(person.invitation) if room.host == viewer else None,
     )
+
+
+def _number(person: Participant, beside: Beside, *, whole: bool) -> str | None:
+    """Whence somebody came who has no page: for the host as the networks say, for others hardly anything."""
+    known = beside.numbers.get(person.id)
+    if not known or person.line is Line.BROWSER:
+        return None
+    return known if whole else masked(known)
+
+
+def missed(room: Room, event: ev.NotReached) -> m.Missed:
+    """Why somebody whom the host had called is not there."""
+    person = room.participants[event.participant]
+    return m.Missed(participant=person.id, name=person.name.reveal(), why=m.Miss(event.why.value))
 
 
 def layout(live: LiveRoom, legs: Legs, viewer: ParticipantId) -> m.Layout:
@@ -116,7 +140,7 @@ def farewell(event: ev.Event) -> dict[ParticipantId, Code]:
             return {who: Code.REMOVED}
         case ev.Refused(participant=who):
             return {who: Code.REFUSED}
-        case ev.Left(participant=who):
+        case ev.Left(participant=who) | ev.NotReached(participant=who):
             return {who: Code.LEFT}
         case _:
             return {}

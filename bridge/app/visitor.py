@@ -1,26 +1,33 @@
 """One call: first at the desk, where it is asked for a PIN, then a participant's connection."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from bridge.app.allowance import Allowance
-from bridge.app.host_keys import Act, HostKeys
 from bridge.app.ids import new_connection, new_id
+from bridge.app.keys import Act, Keys
 from bridge.app.live import LiveRoom, MediaLeg, Seated
 from bridge.app.ports import Pins
+from bridge.app.presenting import Presenting
 from bridge.app.reception import GiveUp, Prompt, Reception, Say, Step, Try
 from bridge.app.service import RoomService
 from bridge.rooms import commands as c
 from bridge.rooms import events as ev
 from bridge.rooms.model import ByParticipant, Line, ParticipantId, PinDigest, Place, ResumeHash
+from media.description import CONTENT
 from signalling import messages as m
 from signalling.errors import Code, Rejected
-from signalling.gateways.interface import Call, Caller, Ending, MediaRefused
+from signalling.gateways.interface import Call, Caller, Ending, Floor, MediaRefused, Miss
+from signalling.gateways.interface import Line as CallerLine
 
 RETRY_S: Final = 8.0
-# So long is listened to why a call ends, before it does.
-FAREWELL_S: Final = 5.0
+# So long is listened to why a call ends, at the most, before it does.
+FAREWELL_S: Final = 12.0
+# Who waits is told so again, lest they think that the line is dead.
+HOLD_S: Final = 40.0
+# Each may take new ports, of which there are few, and which rest afterwards: also of who has entered no PIN.
+CHANGES_OF_A_CALL: Final = (10, 4.0)
 
 _ENDINGS: Final = {
     Code.LINK_USED: Ending.NO_PLACE,
@@ -46,10 +53,13 @@ _FAREWELLS: Final = {
 class CallMedia(Protocol):
     """Legs of calls, and what is said on them."""
 
-    def describe(self, leg: int | None, room: int, offer: str | None, seen_at: str) -> tuple[int, str]:
+    def describe(
+        self, leg: int | None, room: int, offer: str | None, seen_at: str, *, plain: bool, sound_only: bool
+    ) -> tuple[int, str]:
         """Answer an offer, or make one, on a leg or on a new one with its gate closed. Raises MediaRefused.
 
-        `seen_at` is the address from which the caller's signalling comes.
+        `seen_at` is the address from which the caller's signalling comes; an offer of ours is of sound alone with
+        `sound_only`.
         """
 
     def answered(self, leg: int, description: str, seen_at: str) -> None:
@@ -61,8 +71,11 @@ class CallMedia(Protocol):
     def want_key_frame(self, leg: int) -> None:
         """Have the source of what the leg is sent begin anew."""
 
-    def say(self, leg: int, prompt: Prompt) -> None:
-        """Let the caller hear and see it, whether or not the gate is open; it is of nobody's sending."""
+    def say(self, live: LiveRoom, leg: int, prompt: Prompt, then: Callable[[], None] | None) -> None:
+        """Let the caller hear and see it, in the room or not; it is of nobody's sending.
+
+        `then` is called when it was said, if it comes to that.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +85,8 @@ class CallerPolicy:
     pins: Pins
     new_secret: Callable[[], str]
     hash_secret: Callable[[str], str]
+    together: bool = True
+    """Whether a caller sees everybody in one picture until they wish otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +113,9 @@ class Visitor:
     """A `Visit` for the gateway, and from the right PIN on a `Connection` for the room."""
 
     def __init__(
-        self, desk: Desk, live: LiveRoom, caller: Caller, call: Call, forget: Callable[["Visitor"], None]
+        self, desk: Desk, live: LiveRoom, caller: Caller, call: Call | None, forget: Callable[["Visitor"], None]
     ) -> None:
+        """Take a call of somebody's; without one it is `bridge.app.called`'s to come by one."""
         self.live = live
         self.leg: int | None = None
         self._desk = desk
@@ -111,8 +127,12 @@ class Visitor:
         self._who: ParticipantId | None = None
         self._place: m.Place | None = None
         self._reception = Reception()
-        self._keys = HostKeys()
+        self._keys = Keys()
+        self._together = desk.policy.together
+        self._presenting = Presenting(self._tell_floor, self._share, desk.later)
+        self._changes = Allowance(*CHANGES_OF_A_CALL)
         self._parting = False
+        self._held = object()
         self._over = False
 
     @property
@@ -124,9 +144,18 @@ class Visitor:
 
     def describe(self, offer: str | None) -> str:
         """Settle media, on the leg that there is or on a first one. Raises MediaRefused."""
-        if self._over:
+        if self._over or self._parting:
             raise MediaRefused("the call is over")
-        leg, description = self._desk.media.describe(self.leg, self._room, offer, self._caller.source)
+        if not self._changes.take("", self._desk.now()):
+            raise MediaRefused("offers follow each other too fast")
+        leg, description = self._desk.media.describe(
+            self.leg,
+            self._room,
+            offer,
+            self._caller.source,
+            plain=self.live.room.plain_calls,
+            sound_only=self._caller.line is CallerLine.TELEPHONE,
+        )
         self._use(leg)
         return description
 
@@ -138,7 +167,7 @@ class Visitor:
 
     def want_key_frame(self) -> None:
         """Ask the peer, in its protocol's own way."""
-        if not self._over:
+        if not self._over and self._call is not None:
             self._call.want_key_frame()
 
     def silent(self) -> None:
@@ -146,11 +175,24 @@ class Visitor:
         if self._over:
             return
         self.ended(lost=True)
-        self._call.hang_up(Ending.FAILED)
+        if self._call is not None:
+            self._call.hang_up(Ending.FAILED)
 
     def declined(self) -> None:
         """Keep what was agreed before."""
         self._desk.count("offer_declined")
+
+    def ringing(self) -> None:
+        """Nothing rings for somebody who calls."""
+
+    def reached(self, source: str, *, private: bool) -> None:
+        """Take note where the peer is."""
+        self._caller = replace(self._caller, source=source, private=private)
+
+    def missed(self, why: Miss) -> None:
+        """Take it for a goodbye: somebody who calls is not missed."""
+        del why
+        self.ended(lost=False)
 
     def established(self) -> None:
         """Ask for the PIN."""
@@ -158,12 +200,16 @@ class Visitor:
             self._go(self._reception.greet(self._desk.now()))
 
     def pressed(self, key: str) -> None:
-        """Take a key: of the PIN at the desk, of the host's in the room; there, others' mean nothing."""
+        """Take a key: of the PIN at the desk, of an act in the room."""
         if self._over:
             return
         if self.at_the_desk:
             self._go(self._reception.press(key, self._desk.now()))
-        elif self.live.room.host == self._who and (act := self._keys.press(key, self._desk.now())) is not None:
+            return
+        act = self._keys.press(key, self._desk.now())
+        if act is Act.PICTURES:
+            self._see_otherwise()
+        elif act is not None and self.live.room.host == self._who:
             self._desk.later(0, lambda: self._do(act))
 
     def held(self, *, held: bool) -> None:
@@ -174,6 +220,11 @@ class Visitor:
         """Pass it on."""
         if self.leg is not None and not self._over:
             self._desk.media.want_key_frame(self.leg)
+
+    def wants_floor(self, *, wanted: bool) -> None:
+        """Share content, or no more; the room's rules are those for pages."""
+        if not self._over:
+            self._presenting.wants(wanted=wanted)
 
     def ended(self, *, lost: bool) -> None:
         """Leave the room, or be away from it."""
@@ -186,12 +237,19 @@ class Visitor:
         """Tell the caller what has changed for them; a call has no page for the rest."""
         if not isinstance(message, m.Roster) or self._over:
             return
+        self._presenting.hears(message)
         place = next((person.place for person in message.people if person.you), None)
         if place is not None and place is not self._place:
-            again = self._place is m.Place.ADMITTED
-            self._place = place
-            waiting = Prompt.WAITING_AGAIN if again else Prompt.WAITING
-            self._say(Prompt.ADMITTED if place is m.Place.ADMITTED else waiting)
+            before, self._place = self._place, place
+            self._say(self._news(before, place))
+            if place is not m.Place.ADMITTED:
+                self._hold()
+
+    def _news(self, before: m.Place | None, place: m.Place) -> Prompt:
+        """What to say of a new place."""
+        if place is m.Place.ADMITTED:
+            return Prompt.ADMITTED
+        return Prompt.WAITING_AGAIN if before is m.Place.ADMITTED else Prompt.WAITING
 
     def close(self, code: Code, message: str | None = None) -> None:
         """Hang up."""
@@ -199,10 +257,14 @@ class Visitor:
         why = _ENDINGS.get(code, Ending.FAILED)
         if code not in _FAREWELLS:
             self._hang_up(why)
-        elif not self._parting:
-            self._parting = True
-            self._say(_FAREWELLS[code])
-            self._desk.later(FAREWELL_S, lambda: self._hang_up_later(why))
+            if code is Code.REPLACED and self._who is not None and self.leg is not None:
+                # Whoever is at its end must not come or stay in by the right of who has the place now.
+                self._desk.service.drop_leg(self.live, self._who, self.leg)
+            if code is Code.RESTARTING:
+                # A page would come back to its place, or be missed; a call that was cut off is on no record yet.
+                self._desk.later(0, lambda: self._go_out(lost=True))
+        else:
+            self._part(why, _FAREWELLS[code])
 
     # At the desk.
 
@@ -213,8 +275,8 @@ class Visitor:
                     self._say(prompt)
                 case Try(pin):
                     self._desk.later(0, lambda pin=pin: self._try(pin))  # type: ignore[misc]
-                case GiveUp(why):
-                    self._hang_up(why)
+                case GiveUp(why, prompt):
+                    self._part(why, prompt)
         self._wait()
 
     def _wait(self) -> None:
@@ -232,7 +294,7 @@ class Visitor:
             right = await self._enter(pin)
         except Rejected as error:
             self._desk.count(error.code.value)
-            self._hang_up(_ENDINGS.get(error.code, Ending.FAILED))
+            self._part(_ENDINGS.get(error.code, Ending.FAILED), Prompt.NO_ENTRY)
             return
         except Exception:
             self._hang_up(Ending.FAILED)
@@ -286,7 +348,8 @@ class Visitor:
         self._who = next(event.participant for event in events if isinstance(event, entered))
         before = live.seats.get(self._who)
         live.seats[self._who] = Seated(self._id, self)
-        if before is not None:
+        live.numbers[self._who] = self._caller.address
+        if before is not None and before.connection is not self:
             before.connection.close(Code.REPLACED)
         if self.leg is not None:
             self._use(self.leg)
@@ -297,13 +360,17 @@ class Visitor:
     def _use(self, leg: int) -> None:
         """Let the participant's media be on this leg."""
         before, self.leg = self.leg, leg
+        if before is not None and before != leg:
+            self._desk.later(0, self._say_again)
         if self._who is None or self._over:
             if before is not None and before != leg:
                 self._desk.media.close(before)
             return
         known = self.live.legs.get(self._who)
         if known is None or known.leg != leg:
-            self.live.legs[self._who] = MediaLeg(leg, lingers=True, signalled_openly=not self._caller.private)
+            self.live.legs[self._who] = MediaLeg(
+                leg, lingers=True, signalled_openly=not self._caller.private, together=self._together
+            )
             if known is not None:
                 # A page's of before the call, or the call's own of before its media changed.
                 self._desk.service.outside.legs.close(known.leg)
@@ -313,6 +380,13 @@ class Visitor:
         if self._who is not None:
             self._desk.service.bring_in_line(self.live)
             self._desk.service.tell(self.live)
+
+    def _see_otherwise(self) -> None:
+        """See one person instead of everybody together, or the other way round; the picture itself says so."""
+        self._together = not self._together
+        if self._who is not None and (media := self.live.legs.get(self._who)) is not None:
+            media.together = self._together
+            self._bring_in_line()
 
     # As a host.
 
@@ -335,19 +409,69 @@ class Visitor:
             await self._desk.service.act(self.live, command)
         except Rejected as error:
             self._desk.count(error.code.value)
-            return
+            said = Prompt.NOT_DONE
         self._say(said)
+
+    # As one who shows content.
+
+    def _tell_floor(self, floor: Floor) -> None:
+        if not self._over and self._call is not None:
+            self._call.floor(floor)
+
+    async def _share(self, *, on: bool) -> None:
+        """Share, or share no more, as far as the room allows it; not without a line for content."""
+        if self._who is None or self._over or (on and not self._has_content()):
+            return
+        try:
+            await self._desk.service.act(self.live, c.Sharing(by=ByParticipant(self._who), on=on))
+        except Rejected as error:
+            self._desk.count(error.code.value)
+
+    def _has_content(self) -> bool:
+        leg = None if self.leg is None else self._desk.service.outside.legs.description(self.leg)
+        return leg is not None and any(source.source == CONTENT for source in leg.sources)
 
     # Going.
 
-    def _say(self, prompt: Prompt) -> None:
+    def _say(self, prompt: Prompt, then: Callable[[], None] | None = None) -> None:
         if self.leg is not None and not self._over:
-            self._desk.media.say(self.leg, prompt)
+            self._desk.media.say(self.live, self.leg, prompt, then)
+
+    async def _say_again(self) -> None:
+        """Tell what was told on a leg that is no more, to somebody who is not in."""
+        if self.at_the_desk:
+            self._say(Prompt.ENTER_PIN)
+        elif self._place is m.Place.WAITING:
+            self._say(Prompt.STILL_WAITING)
+
+    def _hold(self) -> None:
+        """Tell somebody who waits that they do, every so often."""
+        this = self._held = object()
+
+        async def again() -> None:
+            waits = self._place is m.Place.WAITING and not self._parting and not self._over
+            if waits and self._held is this:
+                self._say(Prompt.STILL_WAITING)
+                self._hold()
+
+        self._desk.later(HOLD_S, again)
+
+    def _part(self, why: Ending, prompt: Prompt) -> None:
+        """Hang up when the caller has been told why, or could have been."""
+        if self._parting:
+            return
+        self._parting = True
+        if self.leg is None:
+            self._hang_up(why)
+            return
+        self._say(prompt, lambda: self._hang_up(why))
+        self._desk.later(FAREWELL_S, lambda: self._hang_up_later(why))
 
     def _hang_up(self, why: Ending) -> None:
         if self._finish():
             self._desk.count(why.value)
-            self._call.hang_up(why)
+            if self._call is not None:
+                self._call.hang_up(why)
 
     async def _hang_up_later(self, why: Ending) -> None:
         self._hang_up(why)

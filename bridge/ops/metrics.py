@@ -50,11 +50,12 @@ class Snapshot(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class GatewayState:
-    """One gateway now; `trouble` is a fixed word, empty without."""
+    """One gateway now; `trouble` is a fixed word, empty without, `counts` what came to it that was of no use."""
 
     name: str
     calls: int
     trouble: str = ""
+    counts: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,10 +259,17 @@ def _facts(facts: Facts) -> Iterator[Metric]:
 def _gateways(states: Sequence[GatewayState]) -> Iterator[Metric]:
     calls = GaugeMetricFamily("brotjeneste_gateway_calls", "Calls of each gateway.", labels=["gateway"])
     up = GaugeMetricFamily("brotjeneste_gateway_up", "1 while a gateway takes calls.", labels=["gateway"])
+    noise = CounterMetricFamily(
+        "brotjeneste_gateway_noise_total",
+        "What came to a gateway that was of no use, or could not be sent, by kind.",
+        labels=["gateway", "code"],
+    )
     for one in states:
         calls.add_metric([one.name], one.calls)
         up.add_metric([one.name], int(not one.trouble))
-    yield from (calls, up)
+        for word, count in sorted(one.counts.items()):
+            noise.add_metric([one.name, word], count)
+    yield from (calls, up, noise)
 
 
 def _each(

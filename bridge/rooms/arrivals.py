@@ -5,12 +5,14 @@ from typing import NamedTuple
 
 from bridge.rooms import commands as c
 from bridge.rooms import events as ev
+from bridge.rooms.dialling import not_reached
 from bridge.rooms.model import (
     ByParticipant,
     ConnectionId,
     Invitation,
     InvitationId,
     Line,
+    Miss,
     Office,
     Participant,
     ParticipantId,
@@ -160,6 +162,8 @@ def disconnect(room: Room, command: c.Disconnect, now: datetime) -> ev.Outcome:
     participant = room.participants.get(command.participant)
     if participant is None or participant.connection != command.connection:
         return []
+    if participant.place is Place.CALLED:
+        return not_reached(room, participant, Miss.UNREACHABLE, now)
     return [
         ev.Disconnected(
             room=room.id,

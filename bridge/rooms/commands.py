@@ -13,6 +13,7 @@ from bridge.rooms.model import (
     ConnectionId,
     InvitationId,
     Line,
+    Miss,
     ParticipantId,
     Pii,
     PinDigest,
@@ -27,13 +28,17 @@ DEFAULT_MAX_PARTICIPANTS = 9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateRoom:
-    """Open a room; `max_participants` counts the admitted. Without a `number` nobody can call it."""
+    """Open a room; `max_participants` counts the admitted. Without a `number` nobody can call it.
+
+    With `plain_calls` callers may come whose media nothing encrypts, where the bridge takes such at all.
+    """
 
     by: Actor
     room: RoomId
     name: Pii
     max_participants: int = DEFAULT_MAX_PARTICIPANTS
     number: RoomNumber | None = None
+    plain_calls: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +90,42 @@ class Call:
     connection: ConnectionId
     new_participant: ParticipantId
     new_resume_hash: ResumeHash
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dial:
+    """The host has somebody called, who gets an invitation for it; by which number is nothing of the room's.
+
+    `new_resume_hash` digests a secret that nobody has: no page comes back to the place of who was called.
+    """
+
+    by: Actor
+    invitation: InvitationId
+    new_participant: ParticipantId
+    role: Role
+    name: Pii
+    expires_at: datetime
+    line: Line
+    connection: ConnectionId
+    new_resume_hash: ResumeHash
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """Who was called has taken the call."""
+
+    participant: ParticipantId
+    connection: ConnectionId
+    line: Line
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoteMiss:
+    """Who was called has not been reached."""
+
+    participant: ParticipantId
+    connection: ConnectionId
+    why: Miss
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,6 +203,15 @@ class Mute:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConfirmIdentity:
+    """The host notes that somebody in the consultation has told who this is, or takes that back."""
+
+    by: Actor
+    participant: ParticipantId
+    confirmed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SelfMute:
     """Close or open one's own microphone."""
 
@@ -213,6 +263,9 @@ Command = (
     | RevokeInvitation
     | Knock
     | Call
+    | Dial
+    | Answer
+    | NoteMiss
     | Disconnect
     | Leave
     | Admit
@@ -222,6 +275,7 @@ Command = (
     | SendToWaiting
     | Lock
     | Mute
+    | ConfirmIdentity
     | SelfMute
     | Camera
     | Sharing

@@ -1,7 +1,8 @@
 """`decide(room, command, now)`: the events that a command leads to, or the refusal that answers it.
 
-The commands' rules are in `arrivals` (coming and going), `hosting` (the host's acts) and `acts` (one's own
-acts and links). An act that changes nothing, such as a second click, gives no events and no refusal.
+The commands' rules are in `arrivals` (coming and going), `dialling` (who is called), `hosting` (the host's acts)
+and `acts` (one's own acts and links). An act that changes nothing, such as a second click, gives no events and no
+refusal.
 """
 
 from collections.abc import Callable, Mapping
@@ -9,7 +10,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from bridge.rooms import acts, arrivals, hosting
+from bridge.rooms import acts, arrivals, dialling, hosting
 from bridge.rooms import commands as c
 from bridge.rooms import events as ev
 from bridge.rooms.model import Room
@@ -57,16 +58,20 @@ def _create(room: Room | None, command: c.CreateRoom, now: datetime) -> ev.Outco
             name=command.name,
             max_participants=command.max_participants,
             number=command.number,
+            plain_calls=command.plain_calls,
         )
     ]
 
 
-QUIET_AFTER_END = (c.Disconnect, c.Leave, c.End)
+QUIET_AFTER_END = (c.Disconnect, c.NoteMiss, c.Leave, c.End)
 
 DECIDERS: Mapping[type, Callable[[Room, Any, datetime], ev.Outcome]] = MappingProxyType(
     {
         c.Knock: arrivals.knock,
         c.Call: arrivals.call,
+        c.Dial: dialling.dial,
+        c.Answer: dialling.answer,
+        c.NoteMiss: dialling.miss,
         c.Disconnect: arrivals.disconnect,
         c.Leave: arrivals.leave,
         c.Admit: hosting.admit,
@@ -76,6 +81,7 @@ DECIDERS: Mapping[type, Callable[[Room, Any, datetime], ev.Outcome]] = MappingPr
         c.SendToWaiting: hosting.send_to_waiting,
         c.Lock: hosting.lock,
         c.Mute: hosting.mute,
+        c.ConfirmIdentity: hosting.confirm_identity,
         c.HandOver: hosting.hand_over,
         c.End: hosting.end,
         c.TakeHost: acts.take_host,

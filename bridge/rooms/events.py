@@ -16,6 +16,7 @@ from bridge.rooms.model import (
     ConnectionId,
     InvitationId,
     Line,
+    Miss,
     ParticipantId,
     Pii,
     PinDigest,
@@ -39,6 +40,7 @@ class RoomCreated(_Event, frozen=True, kw_only=True):
     name: Pii
     max_participants: int
     number: RoomNumber | None = None
+    plain_calls: bool = False
 
 
 class Invited(_Event, frozen=True, kw_only=True):
@@ -58,8 +60,25 @@ class InvitationRevoked(_Event, frozen=True, kw_only=True):
     invitation: InvitationId
 
 
+class Dialled(_Event, frozen=True, kw_only=True):
+    """The host had somebody called; until they answer, they have no place."""
+
+    participant: ParticipantId
+    invitation: InvitationId
+    connection: ConnectionId
+    resume_hash: ResumeHash
+    line: Line
+
+
+class NotReached(_Event, frozen=True, kw_only=True):
+    """Who was called did not answer."""
+
+    participant: ParticipantId
+    why: Miss
+
+
 class Arrived(_Event, frozen=True, kw_only=True):
-    """Somebody came to the waiting room, for the first time or again.
+    """Somebody came to the waiting room, for the first time or again, or answered when called.
 
     Again means after leaving, or by a call after a lost connection.
     """
@@ -146,6 +165,18 @@ class MuteChanged(_Event, frozen=True, kw_only=True):
     may_unmute: bool
 
 
+class IdentityConfirmed(_Event, frozen=True, kw_only=True):
+    """The host noted that somebody in the consultation told who this is."""
+
+    participant: ParticipantId
+
+
+class ConfirmationWithdrawn(_Event, frozen=True, kw_only=True):
+    """The host took back that somebody had told who this is."""
+
+    participant: ParticipantId
+
+
 class SelfMuteChanged(_Event, frozen=True, kw_only=True):
     """Somebody closed or opened their own microphone; opening also lifts a host's mute."""
 
@@ -189,6 +220,8 @@ Event = (
     RoomCreated
     | Invited
     | InvitationRevoked
+    | Dialled
+    | NotReached
     | Arrived
     | HostEntered
     | Reconnected
@@ -200,6 +233,8 @@ Event = (
     | SentToWaiting
     | LockChanged
     | MuteChanged
+    | IdentityConfirmed
+    | ConfirmationWithdrawn
     | SelfMuteChanged
     | CameraChanged
     | SharingChanged

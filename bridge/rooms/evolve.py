@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Any
 
 from bridge.rooms import events as ev
-from bridge.rooms.model import Invitation, Participant, ParticipantId, Place, Room
+from bridge.rooms.model import Invitation, Line, Participant, ParticipantId, Place, Room
 from bridge.rooms.refusal import HistoryError
 
 
@@ -43,6 +43,7 @@ def _created(event: ev.RoomCreated) -> Room:
         max_participants=event.max_participants,
         revision=1,
         number=event.number,
+        plain_calls=event.plain_calls,
     )
 
 
@@ -51,13 +52,19 @@ def _change(room: Room, participant: ParticipantId, **changes: Any) -> Room:
     return replace(room, participants={**room.participants, participant: changed})
 
 
-def _enter(room: Room, event: ev.Arrived | ev.HostEntered, place: Place) -> Room:
+def _enter(room: Room, event: ev.Dialled | ev.Arrived | ev.HostEntered, place: Place) -> Room:
     """Put a newcomer, or one who had left, into `place`; a host's mute survives going out and in."""
     invitation = replace(room.invitations[event.invitation], participant=event.participant)
     room = replace(room, invitations={**room.invitations, invitation.id: invitation})
     if event.participant in room.participants:
         return _change(
-            room, event.participant, place=place, since=event.at, connection=event.connection, line=event.line
+            room,
+            event.participant,
+            place=place,
+            since=event.at,
+            connection=event.connection,
+            line=event.line,
+            confirmed=False,
         )
     newcomer = Participant(
         id=event.participant,
@@ -74,7 +81,7 @@ def _enter(room: Room, event: ev.Arrived | ev.HostEntered, place: Place) -> Room
     return replace(room, participants={**room.participants, newcomer.id: newcomer})
 
 
-def _go_out(room: Room, event: ev.Left | ev.Refused | ev.Removed, *, barred: bool) -> Room:
+def _go_out(room: Room, event: ev.NotReached | ev.Left | ev.Refused | ev.Removed, *, barred: bool) -> Room:
     room = _change(
         room,
         event.participant,
@@ -106,6 +113,10 @@ def _invitation_revoked(room: Room, event: ev.InvitationRevoked) -> Room:
     return replace(room, invitations={**room.invitations, revoked.id: revoked})
 
 
+def _dialled(room: Room, event: ev.Dialled) -> Room:
+    return _enter(room, event, Place.CALLED)
+
+
 def _arrived(room: Room, event: ev.Arrived) -> Room:
     room = _enter(room, event, Place.WAITING)
     # Nobody hosts from the waiting room: who was lent the role and calls again waits without it.
@@ -118,15 +129,25 @@ def _host_entered(room: Room, event: ev.HostEntered) -> Room:
 
 
 def _reconnected(room: Room, event: ev.Reconnected) -> Room:
-    # A page that comes back starts without its shared content.
-    return _change(room, event.participant, connection=event.connection, line=event.line, sharing=False)
+    # A page that comes back starts without its shared content. A page has its secret, and is who it was; at the
+    # end of a call may be anybody, of the one before as well.
+    before = room.participants[event.participant]
+    known = before.confirmed and before.line is event.line is Line.BROWSER
+    return _change(
+        room,
+        event.participant,
+        connection=event.connection,
+        line=event.line,
+        sharing=False,
+        confirmed=known,
+    )
 
 
 def _disconnected(room: Room, event: ev.Disconnected) -> Room:
     return _change(room, event.participant, connection=None, sharing=False)
 
 
-def _left(room: Room, event: ev.Left) -> Room:
+def _left(room: Room, event: ev.NotReached | ev.Left) -> Room:
     return _go_out(room, event, barred=False)
 
 
@@ -148,6 +169,14 @@ def _lock_changed(room: Room, event: ev.LockChanged) -> Room:
 
 def _mute_changed(room: Room, event: ev.MuteChanged) -> Room:
     return _change(room, event.participant, muted_by_host=event.muted, may_unmute=event.may_unmute)
+
+
+def _identity_confirmed(room: Room, event: ev.IdentityConfirmed) -> Room:
+    return _change(room, event.participant, confirmed=True)
+
+
+def _confirmation_withdrawn(room: Room, event: ev.ConfirmationWithdrawn) -> Room:
+    return _change(room, event.participant, confirmed=False)
 
 
 def _self_mute_changed(room: Room, event: ev.SelfMuteChanged) -> Room:
@@ -183,6 +212,8 @@ EVOLVERS: Mapping[type, Callable[[Room, Any], Room]] = MappingProxyType(
     {
         ev.Invited: _invited,
         ev.InvitationRevoked: _invitation_revoked,
+        ev.Dialled: _dialled,
+        ev.NotReached: _left,
         ev.Arrived: _arrived,
         ev.HostEntered: _host_entered,
         ev.Reconnected: _reconnected,
@@ -194,6 +225,8 @@ EVOLVERS: Mapping[type, Callable[[Room, Any], Room]] = MappingProxyType(
         ev.SentToWaiting: _sent_to_waiting,
         ev.LockChanged: _lock_changed,
         ev.MuteChanged: _mute_changed,
+        ev.IdentityConfirmed: _identity_confirmed,
+        ev.ConfirmationWithdrawn: _confirmation_withdrawn,
         ev.SelfMuteChanged: _self_mute_changed,
         ev.CameraChanged: _camera_changed,
         ev.SharingChanged: _sharing_changed,

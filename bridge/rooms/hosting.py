@@ -16,7 +16,7 @@ def admit(room: Room, command: c.Admit, now: datetime) -> ev.Outcome:
         return target
     if target.place is Place.ADMITTED:
         return []
-    if target.place is Place.OUTSIDE or not target.connected:
+    if target.place is not Place.WAITING or not target.connected:
         return Refusal("wrong_state", "Only one who waits and is connected can be admitted.")
     if free_places(room) == 0:
         return Refusal("room_full", "There is no place left in the room.")
@@ -44,13 +44,13 @@ def refuse(room: Room, command: c.Refuse, now: datetime) -> ev.Outcome:
         return Refusal("bad_message", "The reason is empty or too long.")
     if target.barred:
         return []
-    if target.place is Place.ADMITTED:
-        return Refusal("wrong_state", "One who is admitted is removed, not refused.")
+    if target.place in (Place.ADMITTED, Place.CALLED):
+        return Refusal("wrong_state", "One who is admitted or called is removed, not refused.")
     return [ev.Refused(room=room.id, at=now, by=command.by, participant=target.id, reason=command.reason)]
 
 
 def remove(room: Room, command: c.Remove, now: datetime) -> ev.Outcome:
-    """Put anyone but the host out for good; one who has left is kept from coming back."""
+    """Put anyone but the host out for good, or stop calling them; one who has left is kept from coming back."""
     target = target_standing(room, command.by, command.participant)
     if isinstance(target, Refusal):
         return target
@@ -68,8 +68,8 @@ def send_to_waiting(room: Room, command: c.SendToWaiting, now: datetime) -> ev.O
         return target
     if target.place is Place.WAITING:
         return []
-    if target.place is Place.OUTSIDE:
-        return Refusal("wrong_state", "One who is outside cannot be sent to wait.")
+    if target.place is not Place.ADMITTED:
+        return Refusal("wrong_state", "Only one who is admitted can be sent to wait.")
     if target.may_host or target.id == room.host:
         # Their link would let them straight in again; only removal keeps them out.
         return Refusal("wrong_state", "The host and the holders of host links do not wait.")
@@ -106,6 +106,21 @@ def mute(room: Room, command: c.Mute, now: datetime) -> ev.Outcome:
             may_unmute=may_unmute,
         )
     ]
+
+
+def confirm_identity(room: Room, command: c.ConfirmIdentity, now: datetime) -> ev.Outcome:
+    """Note that somebody whom the others hear has been told to be who they say, or take that back."""
+    target = target_standing(room, command.by, command.participant)
+    if isinstance(target, Refusal):
+        return target
+    if target.id == room.host:
+        return Refusal("wrong_state", "Nobody confirms their own identity.")
+    if target.confirmed == command.confirmed:
+        return []
+    if not target.present:
+        return Refusal("wrong_state", "Only one who is admitted and connected is heard by those who know them.")
+    noted = ev.IdentityConfirmed if command.confirmed else ev.ConfirmationWithdrawn
+    return [noted(room=room.id, at=now, by=command.by, participant=target.id)]
 
 
 def hand_over(room: Room, command: c.HandOver, now: datetime) -> ev.Outcome:

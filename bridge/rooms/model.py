@@ -59,8 +59,9 @@ class Role(StrEnum):
 
 
 class Place(StrEnum):
-    """Where a participant is. Those outside either left or were put out (`Participant.barred`)."""
+    """Where a participant is. Those outside left, were put out (`Participant.barred`) or were never reached."""
 
+    CALLED = "called"
     WAITING = "waiting"
     ADMITTED = "admitted"
     OUTSIDE = "outside"
@@ -73,6 +74,17 @@ class Line(StrEnum):
     SIP = "sip"
     H323 = "h323"
     TELEPHONE = "telephone"
+
+
+class Miss(StrEnum):
+    """Why somebody who was called is not there; the words are those of the wire."""
+
+    BUSY = "busy"
+    NO_ANSWER = "no_answer"
+    DECLINED = "declined"
+    UNREACHABLE = "unreachable"
+    NO_MEDIA = "no_media"
+    """What is at the other end and the bridge have no media in common that may be used."""
 
 
 class Office(StrEnum):
@@ -144,6 +156,8 @@ class Participant:
     camera: bool = True
     sharing: bool = False
     line: Line = Line.BROWSER
+    confirmed: bool = False
+    """Whether the host has noted that somebody told them who this is. It proves nothing to anybody else."""
 
     @property
     def connected(self) -> bool:
@@ -165,7 +179,8 @@ class Participant:
 class Room:
     """A consultation room. `revision` counts the events that made it; the first one is 1.
 
-    `host` keeps the role while disconnected and is None when nobody has it. The mappings are in order of
+    `host` keeps the role while disconnected and is None when nobody has it; `plain_calls` lets callers come whose
+    media nothing encrypts. The mappings are in order of
     first appearance and are never changed in place.
     """
 
@@ -175,6 +190,7 @@ class Room:
     max_participants: int
     revision: int
     number: RoomNumber | None = None
+    plain_calls: bool = False
     locked: bool = False
     ended_at: datetime | None = None
     host: ParticipantId | None = None

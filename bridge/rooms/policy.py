@@ -24,6 +24,7 @@ from bridge.rooms.refusal import Refusal
 MIN_PARTICIPANTS = 2
 MAX_PARTICIPANTS = 50
 MAX_WAITING = 50  # a waiting leg costs the engine a handshake and a port entry: the queue is bounded too
+MAX_CALLED = 5  # each rings somewhere and holds ports
 MAX_INVITATIONS = 200  # in the life of a room; also bounds its participants
 MAX_HOST_INVITATIONS = 5  # host links are not counted against max_participants, so they are few
 MAX_INVITATIONS_BY_PATIENT = 10

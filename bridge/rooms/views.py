@@ -16,13 +16,13 @@ def who_may_send(room: Room) -> frozenset[ParticipantId]:
 def visible_to(room: Room, participant: ParticipantId) -> tuple[Participant, ...]:
     """Return whom `participant` sees, in order of first appearance in the room.
 
-    The host sees the admitted and the waiting, others who are admitted see the admitted, one who waits sees
-    only themselves, and one who is outside (or unknown) nobody.
+    The host sees the admitted, the waiting and who is called; others who are admitted see the admitted and who
+    is called, one who waits sees only themselves, and one who is called, outside or unknown nobody.
     """
     viewer = room.participants.get(participant)
-    if viewer is None or viewer.place is Place.OUTSIDE:
+    if viewer is None or viewer.place in (Place.OUTSIDE, Place.CALLED):
         return ()
     if viewer.place is Place.WAITING:
         return (viewer,)
-    places = {Place.ADMITTED, Place.WAITING} if room.host == viewer.id else {Place.ADMITTED}
+    places = {Place.ADMITTED, Place.CALLED} | ({Place.WAITING} if room.host == viewer.id else set())
     return tuple(p for p in room.participants.values() if p.place in places)

@@ -125,20 +125,26 @@ def _transport_lines(transport: Transport) -> list[str]:
         f"a=fingerprint:sha-256 {transport.fingerprint}",
         "a=setup:passive",
     ]
-    for number, (address, port) in enumerate(transport.candidates, start=1):
-        priority = _priority(transport.version, number)
-        lines.append(f"a=candidate:{number} {RTP_COMPONENT} udp {priority} {address} {port} typ host")
+    for number, place in enumerate(transport.candidates, start=1):
+        lines.append(candidate_line(transport.version, (number, RTP_COMPONENT), place))
     return [*lines, "a=end-of-candidates"]
 
 
-def _priority(version: int, number: int) -> int:
+def candidate_line(version: int, which: tuple[int, int], place: tuple[str, int]) -> str:
+    """Return the attribute of one address of ours; `which` is its number from 1 on, and the component."""
+    (number, component), (address, port) = which, place
+    priority = _priority(version, number, component)
+    return f"a=candidate:{number} {component} udp {priority} {address} {port} typ host"
+
+
+def _priority(version: int, number: int, component: int) -> int:
     """Priority of candidate `number` (from 1) after so many ICE restarts, by RFC 8445, 5.1.2.1.
 
     A pair's priority is first that of its lesser end (6.1.2.3). After a restart the new pairs rank above those
     of before: a browser whose network is another one would else stay for seconds with a path that is dead.
     """
     local = min(version, 255) << 8 | (256 - number)
-    return HOST_PREFERENCE << 24 | local << 8 | (256 - RTP_COMPONENT)
+    return HOST_PREFERENCE << 24 | local << 8 | (256 - component)
 
 
 def format_lines(item: Agreed) -> list[str]:

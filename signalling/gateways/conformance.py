@@ -18,7 +18,17 @@ from typing import Final, Protocol
 
 import pytest
 
-from signalling.gateways.interface import Call, Caller, Ending, Gateway, MediaRefused, TurnedAway
+from signalling.gateways.interface import (
+    Call,
+    Caller,
+    Ending,
+    Floor,
+    Gateway,
+    GatewayError,
+    MediaRefused,
+    Miss,
+    TurnedAway,
+)
 
 NUMBER: Final = "47110815"
 OURS: Final = (
@@ -67,7 +77,10 @@ class Peer(Protocol):
         """Where the gateway can dial this peer."""
 
     async def called(self) -> PeerCall:
-        """Wait for a call, and take it."""
+        """Wait for a call, let it ring, and take it."""
+
+    def be_busy(self) -> None:
+        """Turn down whoever calls from now on, since another call goes on."""
 
 
 @dataclass
@@ -77,10 +90,13 @@ class VisitDouble:
     caller: Caller | None = None
     told: list[str] = field(default_factory=list)
     refuses: bool = False
+    refuses_answers: bool = False
+    ours: str = OURS
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def _note(self, what: str) -> None:
-        assert not {"ended", "lost"} & set(self.told), f"{what} after the end"
+        over = {"ended", "lost", *(f"missed {why}" for why in Miss)}
+        assert not over & set(self.told), f"{what} after the end"
         self.told.append(what)
         self.changed.set()
 
@@ -89,16 +105,32 @@ class VisitDouble:
         if self.refuses:
             raise MediaRefused("this double takes no media")
         self._note("asked" if offer is None else "offered")
-        return OURS
+        return self.ours
 
     def answered(self, description: str) -> None:
         """Write it down."""
         assert description
+        if self.refuses_answers:
+            raise MediaRefused("this double takes no answer")
         self._note("answered")
 
     def declined(self) -> None:
         """Write it down."""
         self._note("declined")
+
+    def ringing(self) -> None:
+        """Write it down."""
+        self._note("ringing")
+
+    def reached(self, source: str, *, private: bool) -> None:
+        """Write down that it was told."""
+        del private
+        assert source
+        self._note("reached")
+
+    def missed(self, why: Miss) -> None:
+        """Write it down."""
+        self._note(f"missed {why}")
 
     def established(self) -> None:
         """Write it down."""
@@ -115,6 +147,10 @@ class VisitDouble:
     def wants_key_frame(self) -> None:
         """Write it down."""
         self._note("key frame")
+
+    def wants_floor(self, *, wanted: bool) -> None:
+        """Write it down."""
+        self._note("wants the floor" if wanted else "wants no floor")
 
     def ended(self, *, lost: bool) -> None:
         """Write it down."""
@@ -136,6 +172,7 @@ class HostDouble:
     errors: list[Exception] = field(default_factory=list)
     counts: list[str] = field(default_factory=list)
     refuses_media: bool = False
+    ours: str = OURS
     fails: bool = False
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
     slow: asyncio.Event | None = None
@@ -149,7 +186,7 @@ class HostDouble:
             raise RuntimeError("this double fails")
         if caller.number != NUMBER:
             raise TurnedAway(Ending.NO_ROOM)
-        visit = VisitDouble(caller, refuses=self.refuses_media)
+        visit = VisitDouble(caller, refuses=self.refuses_media, ours=self.ours)
         self.visits.append((visit, call))
         self.arrived.set()
         return visit
@@ -223,6 +260,7 @@ class Conformance:
         ours.hang_up(Ending.REMOVED)
         ours.want_key_frame()
         ours.offer(OURS)
+        ours.floor(Floor.TAKEN)
         assert not {"ended", "lost"} & set(visit.told)
         assert running.health().calls == 0
 
@@ -359,10 +397,49 @@ class Conformance:
         ours = running.dial(peer.address, visit)
         call = await peer.called()
         await visit.hears("established")
-        assert visit.told == ["asked", "answered", "established"]
+        assert visit.told == ["asked", "ringing", "reached", "answered", "established"]
         ours.hang_up(Ending.ROOM_ENDED)
         await call.over()
         assert host.visits == []
+        assert running.health().calls == 0
+
+    async def test_what_the_operator_has_not_allowed_is_not_called(self, running: Gateway) -> None:
+        """Nothing goes out for it."""
+        assert running.dials
+        assert running.reaches("nobody@nowhere.invalid") is None
+        with pytest.raises(GatewayError):
+            running.dial("nobody@nowhere.invalid", VisitDouble())
+        assert running.health().calls == 0
+
+    async def test_whoever_is_busy_is_missed(self, running: Gateway, peer: Peer) -> None:
+        """The bridge is told why, once."""
+        peer.be_busy()
+        visit = VisitDouble()
+        party = running.reaches(peer.address)
+        assert party is not None
+        assert party.address not in repr(party)
+        running.dial(peer.address, visit)
+        await visit.hears("missed busy")
+        assert not {"established", "ended"} & set(visit.told)
+        assert running.health().calls == 0
+
+    async def test_a_call_that_is_taken_back_leaves_nothing(self, running: Gateway, peer: Peer) -> None:
+        """The peer does not ring on."""
+        visit = VisitDouble()
+        ours = running.dial(peer.address, visit)
+        await visit.hears("ringing")
+        ours.hang_up(Ending.REMOVED)
+        await (await peer.called()).over()
+        assert running.health().calls == 0
+
+    async def test_media_that_the_bridge_refuses_in_an_answer_are_a_miss(
+        self, running: Gateway, peer: Peer
+    ) -> None:
+        """The call is ended, since nothing can be heard in it."""
+        visit = VisitDouble(refuses_answers=True)
+        running.dial(peer.address, visit)
+        await (await peer.called()).over()
+        await visit.hears("missed no_media")
         assert running.health().calls == 0
 
     async def test_who_is_called_hangs_up(self, running: Gateway, host: HostDouble, peer: Peer) -> None:

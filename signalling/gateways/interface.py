@@ -35,6 +35,8 @@ class Ending(StrEnum):
     """What the peer offers cannot be used, or not in this room."""
     NO_PLACE = "no_place"
     """The room is full or locked, or the peer's place is taken."""
+    NOT_ANSWERED = "not_answered"
+    """It was the bridge that called, and it rang for too long."""
     NO_PIN = "no_pin"
     """None was entered in the time for it."""
     WRONG_PIN = "wrong_pin"
@@ -49,6 +51,26 @@ class Ending(StrEnum):
     STOPPING = "stopping"
     """The bridge stops or takes no new calls; another may."""
     FAILED = "failed"
+
+
+class Miss(StrEnum):
+    """Why somebody whom the bridge called did not take the call."""
+
+    BUSY = "busy"
+    NO_ANSWER = "no_answer"
+    DECLINED = "declined"
+    UNREACHABLE = "unreachable"
+    """There is nobody at that address, or no way there."""
+    NO_MEDIA = "no_media"
+    """They can use nothing of what the bridge offers."""
+
+
+class Floor(StrEnum):
+    """Who shows content in the room, as one call is told: one at a time does."""
+
+    FREE = "free"
+    YOURS = "yours"
+    TAKEN = "taken"
 
 
 class GatewayError(Exception):
@@ -88,9 +110,17 @@ class Caller:
     source: str = field(repr=False)
     """The network address from which it came, by which callers are rationed."""
     address: str = field(repr=False)
-    """The caller's own address or number."""
+    """The caller's own number, as `+4791234567`, or address, as `ward@hospital.example`; empty if withheld."""
     private: bool = False
     """Whether descriptions come from its next hop encrypted; keys in one that does not can be read on the way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """Whom a gateway would call: by what, and the address or number as `Caller` has it."""
+
+    line: Line
+    address: str = field(repr=False)
 
 
 class Call(Protocol):
@@ -105,6 +135,9 @@ class Call(Protocol):
     def offer(self, description: str) -> None:
         """Offer other media. `Visit.answered` or `Visit.declined` follows."""
 
+    def floor(self, floor: Floor) -> None:
+        """Tell the peer who shows content from now on; also the answer to `Visit.wants_floor`."""
+
 
 class Visit(Protocol):
     """One call, seen from its gateway."""
@@ -112,7 +145,8 @@ class Visit(Protocol):
     def describe(self, offer: str | None) -> str:
         """Answer the peer's offer, or, where it made none, give an offer, to which `answered` follows.
 
-        Also for every later offer of the peer. Raises MediaRefused.
+        Also for every later offer of the peer. Raises MediaRefused, and TurnedAway where there is no place for the
+        call's media now.
         """
 
     def answered(self, description: str) -> None:
@@ -120,6 +154,15 @@ class Visit(Protocol):
 
     def declined(self) -> None:
         """Take note that the peer turned an offer of ours down."""
+
+    def ringing(self) -> None:
+        """Take note that a call of the bridge's rings at the other end."""
+
+    def reached(self, source: str, *, private: bool) -> None:
+        """Take note where whom the bridge called is, before the first `answered`; as in `Caller`."""
+
+    def missed(self, why: Miss) -> None:
+        """Take note that a call of the bridge's was not taken; in place of `ended`, and the last."""
 
     def established(self) -> None:
         """Take note that the peer knows that the call is up: from now on it can hear what it is told."""
@@ -132,6 +175,9 @@ class Visit(Protocol):
 
     def wants_key_frame(self) -> None:
         """Pass a wish for a key frame on that did not come by RTCP."""
+
+    def wants_floor(self, *, wanted: bool) -> None:
+        """Take note that the peer wants to show content, or no more. To a wish `Call.floor` follows."""
 
     def ended(self, *, lost: bool) -> None:
         """Take note that the peer hung up, or that it was lost. Called once at most, and the last."""
@@ -152,10 +198,14 @@ class Host(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """Whether calls can come and go; `trouble` is a short fixed word, empty without."""
+    """Whether calls can come and go; `trouble` is a short fixed word, empty without.
+
+    `counts` is what it has dropped or found out of the ordinary since it began, by words of a short fixed list.
+    """
 
     calls: int
     trouble: str = ""
+    counts: Mapping[str, int] = field(default_factory=dict)
 
 
 class Gateway(Protocol):
@@ -164,10 +214,18 @@ class Gateway(Protocol):
     async def serve(self, ready: Callable[[], None]) -> None:
         """Serve until cancelled, and end all calls then. `ready` is called once, when calls can come."""
 
-    def dial(self, address: str, visit: Visit) -> Call:
-        """Call somebody. Raises GatewayError where the address is none of this protocol's.
+    @property
+    def dials(self) -> bool:
+        """Whether the operator lets it call anybody."""
 
-        The offer is `visit.describe(None)`; then come `answered` and `established`, or `ended`.
+    def reaches(self, address: str) -> Party | None:
+        """Whom it would call by an address or number, as a person writes it; None where it may not, or cannot."""
+
+    def dial(self, address: str, visit: Visit) -> Call:
+        """Call somebody. Raises GatewayError where `reaches` gives None, or nobody can be called now.
+
+        The offer is `visit.describe(None)`; then come `reached`, `answered` and `established`, perhaps after
+        `ringing`, or `missed`.
         """
 
     def drain(self) -> None:

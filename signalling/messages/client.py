@@ -10,6 +10,7 @@ from signalling.messages.words import (
     MAX_LINES,
     MAX_SLOT_REPORTS,
     MAX_SLOTS,
+    Address,
     Count,
     Flow,
     FrameRate,
@@ -142,10 +143,28 @@ class HandOver(Wire, frozen=True, kw_only=True):
 
 
 class Invite(Wire, frozen=True, kw_only=True):
-    """Host: make a link for one more person; the reply is `invited`."""
+    """Host: make a link for one more person, and with `pin` a way to call; the reply is `invited`."""
 
     role: Role
     name: Name
+    pin: bool = False
+    ref: Ref
+
+
+class Dial(Wire, frozen=True, kw_only=True):
+    """Host: have somebody called, by SIP address or telephone number."""
+
+    address: Address
+    role: Role
+    name: Name
+    ref: Ref
+
+
+class ConfirmIdentity(Wire, frozen=True, kw_only=True):
+    """Host: note that somebody in the consultation has told who this is, or take that back."""
+
+    participant: Id
+    confirmed: bool
     ref: Ref
 
 
@@ -255,6 +274,8 @@ ClientMessage = (
     | Sharing
     | HandOver
     | Invite
+    | Dial
+    | ConfirmIdentity
     | Pin
     | Viewport
     | End

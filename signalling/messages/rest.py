@@ -11,10 +11,15 @@ from signalling.messages.words import Count, Digits, Id, Instant, Name, Part, Ro
 
 
 class CreateRoom(Part, frozen=True, kw_only=True):
-    """A new consultation. The name is shown to its participants; leave a patient's name out of it."""
+    """A new consultation. The name is shown to its participants; leave a patient's name out of it.
+
+    With `plain_calls` room systems and telephones may come in whose media nothing encrypts, where the bridge's
+    configuration takes such at all.
+    """
 
     name: Name
     max_participants: Annotated[int, Meta(ge=2, le=50)] = 9
+    plain_calls: bool = False
 
 
 class RoomInfo(Part, frozen=True, kw_only=True):
@@ -27,6 +32,7 @@ class RoomInfo(Part, frozen=True, kw_only=True):
     ended: bool
     max_participants: int
     number: Digits | None = None
+    plain_calls: bool
     waiting: Count
     admitted: Count
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from signalling.errors import Code
 from signalling.messages.words import (
+    Assurance,
     Count,
+    Digits,
     Flow,
     Id,
     Instant,
     Keys,
     Line,
+    Miss,
     NotNegative,
     Part,
     PayloadType,
@@ -79,11 +82,13 @@ class Pong(Wire, frozen=True, kw_only=True):
 
 
 class Invited(Wire, frozen=True, kw_only=True):
-    """The link to give to the person. It works for one browser, until `expires_at`."""
+    """The link to give to the person, for one browser and until `expires_at`; or number and PIN, for a call."""
 
     ref: Ref
     link: str
     expires_at: Instant
+    number: Digits | None = None
+    pin: Digits | None = None
 
 
 class ErrorMessage(Wire, frozen=True, kw_only=True, tag="error"):
@@ -116,17 +121,36 @@ class Person(Part, frozen=True, kw_only=True):
     sharing: bool
     you: bool
     line: Line = Line.BROWSER
+    number: str | None = None
+    ringing: bool = False
+    assurance: Assurance = Assurance.NONE
+    confirmed: bool = False
     encryption: Encryption | None = None
     tested: TrialVerdict | None = None
 
 
 class Roster(Wire, frozen=True, kw_only=True):
-    """Everyone whom the receiver may know of; it replaces the last one. `host`: the receiver is a host."""
+    """Everyone whom the receiver may know of; it replaces the last one. `host`: the receiver is a host.
+
+    For hosts, `number`: by which the room is called; `dials`: somebody may be called; `short`: processors do not
+    suffice for all pictures.
+    """
 
     revision: Count
     locked: bool
     host: bool
+    number: Digits | None = None
+    dials: bool = False
+    short: bool = False
     people: list[Person]
+
+
+class Missed(Wire, frozen=True, kw_only=True):
+    """To hosts: somebody who was called is not there."""
+
+    participant: Id
+    name: str
+    why: Miss
 
 
 class LayoutSlot(Part, frozen=True, kw_only=True):
@@ -248,6 +272,7 @@ ServerMessage = (
     | Invited
     | ErrorMessage
     | Roster
+    | Missed
     | Layout
     | Demand
     | Codec

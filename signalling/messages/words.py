@@ -25,6 +25,7 @@ Ref = Annotated[int, Meta(ge=0, le=2**31, description="Chosen by the client, ech
 Id = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]+$(?!\n)")]
 Digits = Annotated[str, Meta(min_length=4, max_length=12, pattern=r"^[0-9]+$(?!\n)")]
 Name = Annotated[str, Meta(min_length=1, max_length=80, pattern=_NO_CONTROLS)]
+Address = Annotated[str, Meta(min_length=1, max_length=255, pattern=_NO_CONTROLS)]
 Reason = Annotated[str, Meta(max_length=200, pattern=_NO_CONTROLS)]
 Token = Annotated[str, Meta(min_length=1, max_length=2048)]
 Secret = Annotated[str, Meta(min_length=1, max_length=256)]
@@ -57,8 +58,9 @@ class Role(StrEnum):
 
 
 class Place(StrEnum):
-    """Where a participant is who is in the house at all."""
+    """Where a participant is who is in the house, or is being called to it."""
 
+    CALLED = "called"
     WAITING = "waiting"
     ADMITTED = "admitted"
 
@@ -79,6 +81,22 @@ class Keys(StrEnum):
     SIGNALLED = "signalled"
     EXPOSED = "exposed"
     NONE = "none"
+
+
+class Assurance(StrEnum):
+    """How sure it is who somebody is, by what the bridge itself has seen proven."""
+
+    NONE = "none"
+
+
+class Miss(StrEnum):
+    """Why somebody who was called is not there."""
+
+    BUSY = "busy"
+    NO_ANSWER = "no_answer"
+    DECLINED = "declined"
+    UNREACHABLE = "unreachable"
+    NO_MEDIA = "no_media"
 
 
 class SourceName(StrEnum):

@@ -1,14 +1,16 @@
 """A room with a desk for callers: the real door, rooms and legs; doubles of the gateway and of calls' media."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from bridge.app.callers import CallerDoor
+from bridge.app.live import LiveRoom
 from bridge.app.reception import Prompt
 from bridge.app.visitor import CallerPolicy, Visitor
 from bridge.rooms.model import RoomId
 from media.sdp import OfferRoles
 from signalling import messages as m
-from signalling.gateways.interface import Caller, Ending, MediaRefused
+from signalling.gateways.interface import Caller, Ending, Floor, MediaRefused
 from signalling.gateways.interface import Line as CallerLine
 from tests.app.fakes import Pins
 from tests.app.rig import Page, Rig, offer_of
@@ -20,6 +22,7 @@ class Phone:
 
     hung_up: Ending | None = None
     key_frames: int = 0
+    floors: list[Floor] = field(default_factory=list)
 
     def hang_up(self, why: Ending) -> None:
         """Remember why."""
@@ -30,9 +33,17 @@ class Phone:
         """Count it."""
         self.key_frames += 1
 
+    def floor(self, floor: Floor) -> None:
+        """Remember it."""
+        self.floors.append(floor)
+
     def offer(self, description: str) -> None:
         """Nobody does yet."""
         raise AssertionError(description)
+
+
+def _nothing() -> None:
+    pass
 
 
 @dataclass
@@ -43,25 +54,39 @@ class MediaModel:
     said: list[tuple[int, Prompt]] = field(default_factory=list)
     closed: list[int] = field(default_factory=list)
     refusing: bool = False
+    says: bool = True
+    """Whether what is to be said has been said at once."""
+    then: Callable[[], None] = _nothing
+    """What was to be called when the last prompt was said."""
+    content: str | None = None
+    """On which line of the offer callers send content."""
     answers: list[str] = field(default_factory=list)
     wanted: list[int] = field(default_factory=list)
+    plain: bool | None = None
+    """Whether the room takes what nothing encrypts."""
+    sound_only: bool | None = None
+    """Whether the offer is for a telephone."""
 
-    def describe(self, leg: int | None, room: int, offer: str | None, seen_at: str) -> tuple[int, str]:
+    def describe(
+        self, leg: int | None, room: int, offer: str | None, seen_at: str, *, plain: bool, sound_only: bool
+    ) -> tuple[int, str]:
         """Answer with a leg of the rig's."""
-        assert seen_at
+        assert seen_at or offer is None
+        self.plain, self.sound_only = plain, sound_only
         if self.refusing:
             raise MediaRefused("not this")
         if leg is not None:
             return leg, "the same"
         now = self.rig.clock.monotonic()
-        roles = OfferRoles(mic="0", camera="1", content=None)
+        roles = OfferRoles(mic="0", camera="1", content=self.content)
         offer = offer or offer_of(900 + len(self.rig.engine.legs))
         leg, answer = self.rig.legs.open(room, offer, roles, content_slots=1, now=now)
         return leg, answer.sdp
 
     def answered(self, leg: int, description: str, seen_at: str) -> None:
         """Remember it."""
-        del leg, seen_at
+        assert seen_at
+        del leg
         self.answers.append(description)
 
     def close(self, leg: int) -> None:
@@ -73,10 +98,14 @@ class MediaModel:
         """Remember it."""
         self.wanted.append(leg)
 
-    def say(self, leg: int, prompt: Prompt) -> None:
+    def say(self, live: LiveRoom, leg: int, prompt: Prompt, then: Callable[[], None] | None) -> None:
         """Remember it; there has to be a leg to say it on."""
         assert leg in self.rig.engine.legs
+        assert self.rig.service.rooms == [] or live in self.rig.service.rooms or live.room.ended
         self.said.append((leg, prompt))
+        self.then = then or _nothing
+        if self.says:
+            self.then()
 
 
 class House:

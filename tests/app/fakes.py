@@ -17,6 +17,7 @@ from media.api import (
     EngineError,
     GateChanged,
     LegRemoved,
+    MoveLeg,
     RemoveLeg,
     RoomFailed,
     SetFeeds,
@@ -40,6 +41,7 @@ class WorkerPool:
     def __init__(self) -> None:
         self.jobs: dict[int, Job] = {}
         self.rates: dict[tuple[int, int], int] = {}
+        self.said: list[tuple[int, int, bytes, int]] = []
         self.failing = 0
 
     async def start(self, job: Job, /) -> int:
@@ -58,6 +60,11 @@ class WorkerPool:
 
     def set_rate(self, job: int, ssrc: int, bitrate: int, /) -> None:
         self.rates[job, ssrc] = bitrate
+
+    def say(self, job: int, ssrc: int, sound: bytes, rate: int, /) -> None:
+        if job not in self.jobs:
+            raise UnknownJob("as in the pool")
+        self.said.append((job, ssrc, sound, rate))
 
     def stop(self, job: int, /) -> None:
         self.jobs.pop(job, None)
@@ -313,9 +320,23 @@ class GateModel:
                 if source not in leg.sources:
                     return "bad_description"
                 (leg.muted.add if muted else leg.muted.discard)(source)
+            case MoveLeg(room=room):
+                return self._move(leg, command.leg, room)
             case RemoveLeg(leg=number):
                 self._remove(number)
         return None
+
+    def _move(self, leg: ModelLeg, number: int, room: int) -> str | None:
+        if leg.gate:
+            return "gate_open"
+        if leg.room != room:
+            self._part(number)
+            leg.room, leg.feeds = room, {}
+        return None
+
+    def _part(self, number: int) -> None:
+        for other in self.legs.values():
+            other.feeds = {slot: source for slot, source in other.feeds.items() if source[0] != number}
 
     def _add(self, add: AddLeg | AddLines) -> str | None:
         if add.leg in self.legs:
@@ -332,8 +353,7 @@ class GateModel:
 
     def _remove(self, number: int) -> None:
         del self.legs[number]
-        for other in self.legs.values():
-            other.feeds = {slot: source for slot, source in other.feeds.items() if source[0] != number}
+        self._part(number)
         self.events.append(LegRemoved(leg=number, at_us=1, last_in_us=0, last_out_us=0))
 
     def fail_room(self, room: int) -> None:

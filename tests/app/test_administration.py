@@ -36,7 +36,8 @@ async def test_a_room_is_made_listed_and_ended(store: EventStore) -> None:
     desk = administration(store, clock)
     made = await desk.create_room(m.CreateRoom(name="Kontroll", max_participants=4))
     clock.seconds += 1
-    other = await desk.create_room(m.CreateRoom(name="Annet"))
+    other = await desk.create_room(m.CreateRoom(name="Annet", plain_calls=True))
+    assert (made.plain_calls, other.plain_calls) == (False, True)
     assert (made.name, made.max_participants, made.ended, made.waiting, made.admitted) == (
         "Kontroll",
         4,

@@ -1,17 +1,20 @@
 """Callers come to the desk of a room, wait like everyone, and go: through the real door, rooms and legs."""
 
+from dataclasses import replace
+
 import pytest
 
 from bridge.app.callers import AT_THE_DESK, CALLS_OF_A_SOURCE, WRONG_PINS_OF_A_SOURCE, CallerDoor
-from bridge.app.host_keys import PAUSE_S
+from bridge.app.keys import PAUSE_S
 from bridge.app.reception import TRIES, Prompt
-from bridge.app.visitor import FAREWELL_S, Visitor
+from bridge.app.visitor import CHANGES_OF_A_CALL, FAREWELL_S, HOLD_S, Visitor
 from bridge.rooms.model import Line, Place
 from signalling import messages as m
 from signalling.gateways.interface import Caller, Ending, MediaRefused, TurnedAway
 from signalling.gateways.interface import Line as CallerLine
 from tests.app.desk import House, house
 from tests.app.fakes import StoreDown
+from tests.app.rig import GRACE, Page, offer_of
 
 
 async def test_a_caller_enters_a_pin_waits_and_is_admitted() -> None:
@@ -172,6 +175,29 @@ async def test_a_second_call_with_the_same_pin_is_turned_away() -> None:
     assert first.leg in home.rig.engine.legs
 
 
+@pytest.mark.parametrize("admitted", [True, False])
+async def test_whose_page_comes_back_has_nothing_of_the_call_any_more(*, admitted: bool) -> None:
+    """A PIN may be overheard: once the page has the place, admission lets in no caller and keeps none there."""
+    home = await house()
+    wish = m.CreateInvitation(role=m.Role.SPECIALIST, name="Navn", pin=True)
+    info = await home.rig.administration.invite(home.room, wish)
+    page = Page(info.link)
+    await home.rig.join(page)
+    await home.rig.lose(page)
+    await home.rig.pass_time(GRACE)
+    home.pin = info.pin or ""
+    visit = await home.come()
+    admit = m.Admit(participant=page.participant, ref=1)
+    if admitted:
+        await home.say(admit)
+    await home.rig.join(page)
+    assert home.phone.hung_up is Ending.REPLACED
+    await home.say(admit)
+    assert home.caller().place is m.Place.ADMITTED
+    assert visit.leg not in home.rig.engine.legs
+    assert page.connection.welcome.leg is None
+
+
 @pytest.mark.parametrize(
     ("act", "why", "said"),
     [
@@ -180,8 +206,9 @@ async def test_a_second_call_with_the_same_pin_is_turned_away() -> None:
     ],
 )
 async def test_who_is_put_out_is_told_and_hears_nobody_meanwhile(act: object, why: Ending, said: Prompt) -> None:
-    """The gate closes at once; the call ends when that has been said."""
+    """The gate closes at once; the call ends when that has been said, or has had its time."""
     home = await house()
+    home.media.says = False
     visit = await home.come()
     await home.say(m.Admit(participant=home.caller().participant, ref=1))
     await home.say(act(home.caller().participant))  # type: ignore[operator]
@@ -191,6 +218,24 @@ async def test_who_is_put_out_is_told_and_hears_nobody_meanwhile(act: object, wh
     assert home.phone.hung_up is None
     await home.rig.pass_time(FAREWELL_S)
     assert home.phone.hung_up is why
+    assert visit.leg not in home.rig.engine.legs
+
+
+async def test_offers_are_rationed_and_over_with_the_farewell() -> None:
+    """Each might take ports: of a caller without a PIN, or of one who was put out, who would leave them behind."""
+    home = await house()
+    visit = await home.come()
+    for _ in range(CHANGES_OF_A_CALL[0] - 1):
+        visit.describe(offer_of(501))
+    with pytest.raises(MediaRefused):
+        visit.describe(offer_of(501))
+    await home.rig.pass_time(CHANGES_OF_A_CALL[1])
+    visit.describe(offer_of(501))
+    await home.rig.pass_time(CHANGES_OF_A_CALL[1])
+    await home.say(m.Remove(participant=home.caller().participant, ref=1))
+    with pytest.raises(MediaRefused):
+        visit.describe(offer_of(501))
+    await home.rig.pass_time(FAREWELL_S)
     assert visit.leg not in home.rig.engine.legs
 
 
@@ -262,11 +307,42 @@ async def test_only_the_hosts_keys_do_anything_in_the_room() -> None:
     assert home.prompts[-1] is Prompt.ADMITTED
 
 
+async def test_a_caller_sees_one_or_all_as_they_like() -> None:
+    """Anybody's own picture is theirs to lay out; it stays so when the call gets another leg."""
+    home = await house()
+    visit = await home.come()
+    await home.say(m.Admit(participant=home.caller().participant, ref=1))
+    legs = home.rig.live(home.room).legs
+    (who,) = (owner for owner, media in legs.items() if media.leg == visit.leg)
+    assert legs[who].together
+    await press(home, visit, "*2")
+    assert not legs[who].together
+    visit._use(
+        visit._desk.media.describe(
+            None, home.rig.live(home.room).number, None, "192.0.2.7", plain=False, sound_only=False
+        )[0]
+    )
+    assert not legs[who].together
+    await press(home, visit, "2*2")
+    assert legs[who].together
+    assert not any(media.together for owner, media in legs.items() if owner != who)
+
+
 async def press(home: House, visit: Visitor, keys: str) -> None:
     """Press keys and let what follows happen."""
     for key in keys:
         visit.pressed(key)
     await home.rig.pass_time(0)
+
+
+@pytest.mark.parametrize("plain", [True, False])
+async def test_the_room_says_whether_media_may_be_open(plain: bool) -> None:  # noqa: FBT001 - a parameter
+    """For every offer anew."""
+    home = await house()
+    visit = await home.come()
+    visit.live.room = replace(visit.live.room, plain_calls=plain)
+    visit.describe("other")
+    assert home.media.plain is plain
 
 
 async def test_media_that_cannot_be_used_are_said_to_be() -> None:
@@ -384,6 +460,9 @@ async def test_a_room_whose_media_fail_ends_its_calls() -> None:
     live = home.rig.live(home.room)
     home.rig.service._begin_anew(live)
     assert home.phone.hung_up is Ending.STOPPING
+    await home.rig.pass_time(0)
+    (person,) = (p for p in home.rig.recorded(home.room).participants.values() if p.line is Line.SIP)
+    assert not person.connected
 
 
 async def test_a_leg_that_went_with_the_rooms_media_takes_no_place() -> None:
@@ -403,3 +482,43 @@ async def test_callers_and_pins_are_in_no_text() -> None:
     caller = Caller(line=CallerLine.TELEPHONE, number="12345678", source="192.0.2.7", address="+4799999999")
     assert "4799999999" not in repr(caller)
     assert "192.0.2.7" not in repr(caller)
+
+
+async def test_who_waits_is_told_so_again_and_again() -> None:
+    """Every so often, from the last time on; not at the desk, nor in the room, nor after the call."""
+    home = await house()
+    visit = await home.come()
+    who = home.caller().participant
+    for _ in range(2):
+        assert home.prompts[-1] is not Prompt.ADMITTED
+        await home.rig.pass_time(HOLD_S - 1)
+        said = len(home.prompts)
+        await home.rig.pass_time(1)
+        assert home.prompts[said:] == [Prompt.STILL_WAITING]
+    await home.say(m.Admit(participant=who, ref=1))
+    said = len(home.prompts)
+    await home.rig.pass_time(2 * HOLD_S)
+    assert home.prompts[said:] == []
+    await home.say(m.ToWaiting(participant=who, ref=1))
+    assert home.prompts[said:] == [Prompt.WAITING_AGAIN]
+    await home.rig.pass_time(HOLD_S)
+    assert home.prompts[said:] == [Prompt.WAITING_AGAIN, Prompt.STILL_WAITING]
+    visit.ended(lost=False)
+    await home.rig.pass_time(2 * HOLD_S)
+    assert len(home.prompts) == said + 2
+
+
+async def test_a_call_ends_as_soon_as_the_caller_has_been_told_why() -> None:
+    """Not before, and not much later than it could have been said."""
+    home = await house()
+    home.media.says = False
+    visit = await home.call()
+    for _ in range(TRIES):
+        await home.key_in(visit, "999999")
+    assert home.prompts[-1] is Prompt.PIN_SPENT
+    assert home.phone.hung_up is None
+    home.media.then()
+    assert home.phone.hung_up is Ending.WRONG_PIN
+    home.media.then()
+    await home.rig.pass_time(FAREWELL_S)
+    assert len(home.door) == 0

@@ -14,11 +14,10 @@ from bridge.app.live import LiveRoom, MediaLeg
 from bridge.app.planner import Present
 from bridge.app.racks import ROOM, Allotment, allot
 from bridge.app.reconcile import reconcile
-from bridge.app.serving import How, Why, serve
+from bridge.app.serving import How, Served, Why, serve
 from bridge.rooms.model import (
     ConnectionId,
     InvitationId,
-    Line,
     Participant,
     ParticipantId,
     Pii,
@@ -30,10 +29,11 @@ from bridge.rooms.model import (
 )
 from media.api import Demand, RoomFailed, Wanted
 from media.converters import ConverterLegs
-from media.description import MIC
+from media.description import CAMERA, MIC
 from tests.app.fakes import Clock, Counts, GateModel, Later, ModelLeg, WorkerPool
+from tests.app.legs import source
 from tests.app.test_planner_fills_slots import browser
-from tests.app.test_serving import ALL, room_system, rooms, telephone
+from tests.app.test_serving import ALL, h264, replace_formats, room_system, rooms, telephone
 from transcode import jobs as t
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
@@ -96,7 +96,9 @@ class House:
         self.people = dict(people)
         participants = {one.id: one for leg, state in people.items() for one in [_participant(leg, state)]}
         self.live.room = replace(self.live.room, participants=participants)
-        legs = {ParticipantId(str(leg)): MediaLeg(leg) for leg in people}
+        legs = {
+            ParticipantId(str(leg)): MediaLeg(leg, together=what.composed) for leg, (what, _, _) in people.items()
+        }
         self.live.legs = {who: self.live.legs.get(who, media) for who, media in legs.items()}
 
     def reconcile(self) -> None:
@@ -133,7 +135,6 @@ def _participant(leg: int, state: tuple[Present, Place, bool]) -> Participant:
         resume_hash=ResumeHash(""),
         sharing=what.sharing,
         camera=what.camera,
-        line=Line.SIP if what.composed else Line.BROWSER,
     )
 
 
@@ -190,6 +191,25 @@ async def test_a_room_system_gets_one_picture_at_the_rate_that_its_link_carries(
     assert house.pool.rates == {(composed.id, ssrc): 300_000}
 
 
+async def test_who_wants_one_picture_is_forwarded_who_spoke_last() -> None:
+    """Nothing is composed then; the sound of all is mixed as before."""
+    house = House()
+    camera = replace_formats(source(CAMERA, "h264"), h264(0x1F))
+    pages = [replace(browser(leg), sources=(source(MIC, "opus"), camera)) for leg in (1, 2)]
+    house.put(inside(*pages, room_system(3)))
+    await house.settle()
+    assert house.live.served[3, 1].how is How.COMPOSE
+    house.live.legs[ParticipantId("3")].together = False
+    house.live.speakers = [2]
+    await house.settle()
+    assert house.live.served[3, 1] == Served(How.FORWARD, Why.FITS, (2, CAMERA))
+    assert house.live.served[3, 0].how is How.MIX
+    assert all(len(job.outs[0].scene.tiles) == 1 for job in house.jobs_of(t.Compose)), "what it sends is converted"
+    house.live.legs[ParticipantId("3")].together = True
+    await house.settle()
+    assert house.live.served[3, 1].how is How.COMPOSE
+
+
 async def test_processors_that_are_short_cost_size_then_the_picture_and_come_back() -> None:
     """Sound goes on all the time."""
     house = House()
@@ -201,6 +221,7 @@ async def test_processors_that_are_short_cost_size_then_the_picture_and_come_bac
     house.converters.handle_worker(short)
     await house.settle()
     assert 0 < size() < full
+    assert house.converters.is_short(house.live.number)
     await _wait(house, 6)
     house.converters.handle_worker(short)
     await house.settle()
@@ -213,6 +234,7 @@ async def test_processors_that_are_short_cost_size_then_the_picture_and_come_bac
         house.converters.handle_worker(calm)
         await house.settle()
     assert size() == full
+    assert not house.converters.is_short(house.live.number)
 
 
 async def test_a_converter_that_fails_is_replaced_after_a_while() -> None:
@@ -313,9 +335,9 @@ def hold(house: House) -> None:
             assert sender in house.inside
             by_ssrc[number, leg.slots[slot].ssrc] = sender
     for person in house.inside:
-        for machine, source in house.engine.reaching(person):
+        for machine, made in house.engine.reaching(person):
             if machine in machines:
-                assert person not in {by_ssrc[machine, ssrc] for ssrc in _of(house, machine, source)}
+                assert person not in {by_ssrc[machine, ssrc] for ssrc in _of(house, machine, made)}
     for number, job in house.pool.jobs.items():
         if number in machines:
             assert {one.ssrc for one in job.inputs} <= {ssrc for machine, ssrc in by_ssrc if machine == number}

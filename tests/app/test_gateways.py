@@ -9,7 +9,7 @@ import pytest
 from bridge.app import gateways
 from bridge.app.callers import CallerDoor
 from bridge.app.gateways import Gateways, find
-from signalling.gateways.interface import Caller, Ending, Health, Line, SettingsError, TurnedAway
+from signalling.gateways.interface import Caller, Ending, Health, Line, Party, SettingsError, TurnedAway
 from tests.app.desk import House, Phone, house
 
 PATIENCE_S = 10.0
@@ -39,6 +39,13 @@ class Flaky:
         self.serves.set()
         await self.fail.wait()
         raise RuntimeError("failed")
+
+    dials = False
+
+    def reaches(self, address: str) -> Party | None:
+        """Nobody."""
+        del address
+        return None
 
     def dial(self, address: str, visit: object) -> Phone:
         """Not asked for here."""

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from bridge.app.reception import (
     ASKED,
     LONGEST,
+    MOST_S,
     PATIENCE_S,
     PAUSE_S,
     SHORTEST,
@@ -57,13 +58,32 @@ def test_the_longest_pin_needs_neither() -> None:
 def test_three_wrong_ones_end_the_call() -> None:
     """Each is said to be wrong; the last says goodbye."""
     desk = greeted()
-    for _ in range(TRIES - 1):
+    for said in (Prompt.PIN_WRONG, Prompt.PIN_WRONG_AGAIN):
         assert typed(desk, "1234#") == [Try("1234")]
-        assert desk.told(right=False, now=1.0) == [Say(Prompt.PIN_WRONG)]
+        assert desk.told(right=False, now=1.0) == [Say(said)]
     typed(desk, "1234#")
-    assert desk.told(right=False, now=1.0) == [Say(Prompt.GOODBYE), GiveUp(Ending.WRONG_PIN)]
+    assert desk.told(right=False, now=1.0) == [GiveUp(Ending.WRONG_PIN, Prompt.PIN_SPENT)]
     assert typed(desk, "1234#") == []
     assert desk.next_timeout() is None
+
+
+def test_keys_that_make_no_pin_keep_nobody_at_the_desk() -> None:
+    """Its places are few, and a PIN that is never tried is never wrong."""
+    desk, now = greeted(), 0.0
+    steps: list[Step] = []
+    while not steps and now < 2 * MOST_S:
+        now += PAUSE_S / 2
+        steps = [*desk.press("*", now), *desk.timeout(now)]
+    assert steps == [GiveUp(Ending.NO_PIN, Prompt.NO_PIN)]
+    assert now <= MOST_S + PAUSE_S
+
+
+def test_keys_before_the_call_is_up_are_passed_over() -> None:
+    """Nothing can be answered to them yet."""
+    desk = Reception()
+    assert typed(desk, "1234#") == []
+    assert desk.greet(1.0) == [Say(Prompt.ENTER_PIN)]
+    assert typed(desk, "4321#") == [Try("4321")]
 
 
 def test_who_enters_nothing_is_asked_again_and_then_let_go() -> None:
@@ -72,7 +92,7 @@ def test_who_enters_nothing_is_asked_again_and_then_let_go() -> None:
     for _ in range(ASKED - 1):
         now += PATIENCE_S
         assert desk.timeout(now) == [Say(Prompt.ENTER_PIN)]
-    assert desk.timeout(now + PATIENCE_S) == [Say(Prompt.GOODBYE), GiveUp(Ending.NO_PIN)]
+    assert desk.timeout(now + PATIENCE_S) == [GiveUp(Ending.NO_PIN, Prompt.NO_PIN)]
 
 
 def test_a_few_stray_keys_are_no_pin() -> None:

@@ -350,12 +350,13 @@ async def test_a_restart_keeps_places(rig: Rig) -> None:
     assert rig.sees(room, other) == set()
 
 
-async def test_a_refused_leg_is_dropped_once(rig: Rig) -> None:
+@pytest.mark.parametrize("command", ["AddLeg", "AddLines"])
+async def test_a_refused_leg_is_dropped_once(rig: Rig, command: str) -> None:
     """When the engine refuses a leg, nothing more is asked of it, second after second."""
     room, doctor, patient = await consultation(rig)
     leg = rig.leg(room, patient)
     del rig.engine.legs[leg]
-    rig.engine.events.append(CommandRefused(command="AddLeg", leg=leg, code="bad_description"))
+    rig.engine.events.append(CommandRefused(command=command, leg=leg, code="bad_description"))
     rig.deliver()
     rig.deliver()
     asked = len(rig.log)

@@ -89,6 +89,41 @@ def test_content_is_large_for_who_has_no_slot_for_it() -> None:
     assert want.large == (1, CONTENT)
 
 
+def with_content(leg: int) -> Present:
+    """A room system with a second picture each way."""
+    plain = room_system(leg)
+    slides = replace_formats(source(CONTENT, "h264"), h264())
+    screen = replace_formats(slot(2, "video", "h264"), h264())
+    return replace(
+        plain, sources=(*plain.sources, slides), slots=(*plain.slots, screen), content_slots=frozenset({2})
+    )
+
+
+def test_who_has_a_slot_for_content_has_it_there_and_the_people_in_the_other() -> None:
+    """Each as it is, or made into what the slot takes."""
+    sharing = replace(with_content(1), sharing=True)
+    found = serve([sharing, browser(2), with_content(3)], [], NO_PLAN, ALL).slots
+    assert (found[3, 2].how, found[3, 2].source) == (How.FORWARD, (1, CONTENT))
+    assert found[3, 1].want is not None
+    assert found[3, 1].want.of == ((1, CAMERA), (2, CAMERA))
+    made = serve([with_content(1), replace(browser(2), sharing=True)], [], NO_PLAN, ALL).slots[1, 2]
+    assert made.want is not None
+    assert (made.how, made.want.of) == (How.CONVERT, ((2, CONTENT),))
+
+
+def test_one_picture_without_a_slot_for_content_is_the_content() -> None:
+    """Where everybody is not to be seen, where processors are short, and where no camera is on."""
+    sharing = replace(with_content(1), sharing=True)
+    for viewer, means in ((replace(room_system(3), composed=False), ALL), (room_system(3), SHORT)):
+        found = serve([sharing, browser(2), viewer], [2], NO_PLAN, means).slots[3, 1]
+        assert (found.how, found.source, found.want) == (How.FORWARD, (1, CONTENT), None)
+    alone = serve([replace(sharing, camera=False), room_system(3)], [], NO_PLAN, ALL).slots[3, 1]
+    assert (alone.how, alone.source) == (How.FORWARD, (1, CONTENT))
+    # What cannot be had in anything that the slot takes is left out.
+    page = replace(browser(1), sharing=True)
+    assert (3, 1) not in serve([page, room_system(3)], [], NO_PLAN).slots
+
+
 def test_a_camera_that_is_off_takes_no_place_in_the_picture() -> None:
     """With one left, that one is all that is shown."""
     present = [browser(1), replace(browser(2), camera=False), room_system(3)]

@@ -16,8 +16,10 @@ import numpy as np
 import pytest
 import yaml
 
+from bridge.app.converters import Use
 from bridge.config import SECTIONS, Config, load
 from bridge.ops import table
+from bridge.ops.converting import Converting, ConvertingCollector
 from bridge.ops.links import LinkCollector
 from bridge.ops.metrics import BridgeCollector, Facts
 from tests.ops.assessments import assessment
@@ -183,11 +185,12 @@ def _exposed() -> set[str]:
     none = np.zeros((1, 21), "<u8")
     latency = SimpleNamespace(bounds_us=2 ** np.arange(21), counts=none, sum_us=none[:, 0], impossible=none[:, 0])
     snapshot = SimpleNamespace(legs=legs, streams=streams, shards=shards, lines=lines, latency=latency)
-    facts = Facts(1, {"waiting": 1}, {"not_host": 1}, {"too_large": 1}, {"socket": 1})
+    facts = Facts(1, {"waiting": 1}, {"not_host": 1}, {"too_large": 1}, {"socket": 1}, gateways={"malformed": 1})
     collector = BridgeCollector(lambda: snapshot, lambda: facts)
     links = LinkCollector()
     links.observe(1.0, [assessment(1)])
-    families = [*collector.collect(), *links.collect()]
+    converting = Converting(lambda: Use({}, {}, {}, 0), tuple, lambda _: {"start": 1})
+    families = [*collector.collect(), *links.collect(), *ConvertingCollector(converting).collect()]
     return {sample.name for family in families for sample in family.samples}
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest_asyncio
 from playwright.async_api import Browser, async_playwright
 
-from tests.support.bridge import House, never_short, running_house
+from tests.gateways.sip.certificates import Authority
+from tests.support.bridge import House, hush, never_short, running_house
 from tests.support.media_checks import launch_chromium
 from tests.support.ports import free_ports
 
@@ -26,9 +27,18 @@ async def sip() -> int:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def sip_house(tmp_path: Path, sip: int) -> AsyncIterator[House]:
-    """A bridge with the SIP gateway and one room."""
-    async with running_house(tmp_path, gateways={"sip": {"port": sip}}) as house:
+    """A bridge with the SIP gateway, also over TLS, and one room."""
+    certificate, key = Authority(tmp_path).issue("bridge")
+    settings = {
+        "port": sip,
+        "tls_port": 0,
+        "transports": ["udp", "tcp", "tls"],
+        "certificate": str(certificate),
+        "key": str(key),
+    }
+    async with running_house(tmp_path, gateways={"sip": settings}) as house:
         never_short(house)
+        hush(house)
         yield house
 
 

@@ -40,7 +40,7 @@ def room_system() -> str:
         "a=fmtp:99 packetization-mode=1;profile-level-id=640016\r\na=rtcp-fb:* nack pli\r\na=rtcp-fb:* ccm fir\r\n"
         f"a=rtcp-fb:* ccm tmmbr\r\na=content:main\r\na=label:11\r\n{crypto}a=sendrecv\r\n"
         "m=application 5070 UDP/BFCP *\r\na=floorctrl:c-s\r\na=setup:actpass\r\n"
-        "m=video 2330 RTP/AVP 97\r\na=rtpmap:97 H264/90000\r\na=content:slides\r\na=sendrecv\r\n"
+        f"m=video 2330 RTP/AVP 97\r\na=rtpmap:97 H264/90000\r\na=content:slides\r\n{crypto}a=sendrecv\r\n"
         "m=application 2332 RTP/AVP 107\r\na=rtpmap:107 H224/4800\r\n"
         "m=image 2334 udptl t38\r\n"
     )
@@ -53,9 +53,24 @@ def by_handshake(profile: str = "UDP/TLS/RTP/SAVPF", setup: str = "actpass") -> 
     )
 
 
+def with_ice(ufrag: str = "peer", *, mux: bool = True) -> str:
+    """A softphone that will check, with a host and a reflexive address."""
+    offer = softphone() if mux else softphone().replace("a=rtcp-mux\r\n", "")
+    for port in (5004, 5006):
+        places = [f"a=candidate:1 1 UDP 2130706431 192.0.2.10 {port} typ host"]
+        places.append(f"a=candidate:2 1 UDP 1694498815 203.0.113.5 {port} typ srflx raddr 192.0.2.10 rport {port}")
+        places.append(f"a=candidate:1 2 UDP 2130706430 192.0.2.10 {port + 1} typ host")
+        places.append("a=candidate:3 1 TCP 1015021823 192.0.2.10 9 typ host tcptype active")
+        said = [f"a=ice-ufrag:{ufrag}", "a=ice-pwd:a/password/of/the/peer+", *places]
+        offer = offer.replace(f"m=audio {port} RTP/SAVPF 96 0 101\r\n", f"m=audio {port} RTP/SAVPF 96 0 101\r\n@")
+        offer = offer.replace(f"m=video {port} RTP/SAVPF 97\r\n", f"m=video {port} RTP/SAVPF 97\r\n@")
+        offer = offer.replace("@", "".join(f"{line}\r\n" for line in said))
+    return offer
+
+
 def telephone() -> str:
     """A trunk's: sound in the clear, no rtpmap for what everybody knows."""
     return f"{HEAD}m=audio 30000 RTP/AVP 8 0 101\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\n"
 
 
-ALL: Final = (softphone(), room_system(), by_handshake(), telephone())
+ALL: Final = (softphone(), room_system(), by_handshake(), telephone(), with_ice())

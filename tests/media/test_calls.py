@@ -12,7 +12,7 @@ from media.sdp import SdpError
 from media.sdp.calls import CallPolicy
 from media.sdp.codecs import Capabilities
 from media.transport import DtlsClient
-from tests.media.call_offers import KEY, PRINT, by_handshake, softphone
+from tests.media.call_offers import KEY, PRINT, by_handshake, softphone, with_ice
 from tests.media.transport_network import certificate
 
 Kind = TypeVar("Kind")
@@ -62,10 +62,10 @@ class EngineDouble:
 class House:
     """Calls on that engine."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, allow_plain: bool = False) -> None:
         self.engine = EngineDouble()
         self.told: list[LegEvent] = []
-        policy = CallPolicy(Capabilities(audio=("opus", "telephone-event")))
+        policy = CallPolicy(Capabilities(audio=("opus", "telephone-event")), allow_plain=allow_plain)
         self.calls = Calls(
             self.engine,
             certificate("server"),
@@ -74,9 +74,9 @@ class House:
             self.told.append,
         )
 
-    def offer(self, text: str, leg: int | None = None) -> tuple[int, str]:
+    def offer(self, text: str, leg: int | None = None, *, plain: bool = False) -> tuple[int, str]:
         """Have an offer answered."""
-        return self.calls.describe(leg, ROOM, text, SEEN, 0.0)
+        return self.calls.describe(leg, ROOM, text, SEEN, 0.0, plain=plain)
 
 
 def test_a_leg_has_what_was_agreed() -> None:
@@ -114,6 +114,42 @@ def test_without_ports_or_an_engine_nothing_is_left() -> None:
     assert len(home.calls) == 0
 
 
+def test_a_telephone_is_offered_sound_alone() -> None:
+    """Trunks differ in what they make of more; one pair of ports is enough."""
+    home = House()
+    leg, offered = home.calls.offer(None, ROOM, plain=False, sound_only=True)
+    assert [line[:8] for line in offered.split("\r\n") if line.startswith("m=")] == ["m=audio "]
+    assert len(home.engine.open) == 1
+    home.calls.answered(leg, ANSWER[: ANSWER.index("m=video")], SEEN, 0.0)
+    (made,) = home.engine.of(AddLines)
+    assert [source.kind for line in made.lines for source in line.sources] == ["audio"]
+
+
+@pytest.mark.parametrize("bridge", [True, False])
+@pytest.mark.parametrize("room", [True, False])
+def test_what_nothing_encrypts_is_taken_where_bridge_and_room_allow_it(bridge: bool, room: bool) -> None:  # noqa: FBT001
+    """In answers and in offers of ours alike."""
+    home = House(allow_plain=bridge)
+    leg, offered = home.calls.offer(None, ROOM, plain=room)
+    open_answer = "\r\n".join(
+        line for line in ANSWER.replace("RTP/SAVP", "RTP/AVP").split("\r\n") if "crypto" not in line
+    )
+    if bridge and room:
+        home.offer(softphone("RTP/AVP", ""), plain=room)
+        home.calls.answered(leg, open_answer, SEEN, 0.0)
+        assert [made.allow_plain for made in home.engine.of(AddLines)] == [True, True]
+        assert "RTP/AVP" in offered
+        return
+    with pytest.raises(SdpError):
+        home.offer(softphone("RTP/AVP", ""), plain=room)
+    with pytest.raises(SdpError):
+        home.calls.answered(leg, open_answer, SEEN, 0.0)
+    assert home.engine.of(AddLines) == []
+    assert "RTP/AVP" not in offered
+    home.calls.close(leg)
+    assert home.engine.open == set()
+
+
 def test_hold_changes_what_is_wanted_and_not_the_leg() -> None:
     """The version of the answer grows, the keys and ports stay."""
     home = House()
@@ -143,9 +179,34 @@ def test_another_place_or_key_is_told() -> None:
     assert answer.count("a=crypto:1 ") == 2
 
 
+def test_who_checks_gets_credentials_and_new_ones_when_it_begins_anew() -> None:
+    """On each line those of its own; whatever else changes leaves them as they are (RFC 8839 section 4.4)."""
+    home = House()
+    leg, answer = home.offer(with_ice())
+    (made,) = home.engine.of(AddLines)
+    first, second = (line.ice for line in made.lines)
+    assert first is not None
+    assert second is not None
+    assert first != second
+    assert f"a=ice-pwd:{first.local_pwd}\r\n" in answer
+    assert first.local_pwd not in repr(made)
+    again, held = home.offer(with_ice().replace("a=sendrecv", "a=sendonly"), leg)
+    assert again == leg
+    assert home.engine.of(SetRemote) == []
+    assert f"a=ice-pwd:{second.local_pwd}\r\n" in held
+    _, restarted = home.offer(with_ice("anew"), leg)
+    told = home.engine.of(SetRemote)
+    assert [one.line for one in told] == [0, 1]
+    for one in told:
+        assert one.ice is not None
+        assert one.ice not in (first, second)
+        assert f"a=ice-pwd:{one.ice.local_pwd}\r\n" in restarted
+
+
 @pytest.mark.parametrize(
     "change",
     [
+        with_ice(),
         softphone().replace("m=video 5006", "m=video 0"),
         softphone().replace("96 0 101", "96 0"),
         softphone().replace("a=rtcp-mux\r\n", ""),
@@ -270,12 +331,12 @@ ANSWER = (
 def test_an_offer_of_ours_is_of_all_that_we_take() -> None:
     """The leg is made with what the answer takes of it: its keys are those of the tags, and spare ports go."""
     home = House()
-    leg, offered = home.calls.offer(None, ROOM)
+    leg, offered = home.calls.offer(None, ROOM, plain=False)
     assert home.engine.commands == []
-    assert len(home.engine.open) == 2
+    assert len(home.engine.open) == 3
     assert leg in home.calls
     assert home.calls.description(leg).slots == ()
-    assert offered.count("a=crypto:") == 8
+    assert offered.count("a=crypto:") == 12
     assert "RTP/AVP" not in offered
     home.calls.answered(leg, ANSWER, SEEN, 0.0)
     (made,) = home.engine.of(AddLines)
@@ -288,7 +349,7 @@ def test_an_offer_of_ours_is_of_all_that_we_take() -> None:
         bytes(range(1, 31)),
     )
     assert [form.packetization_mode for form in pictures.slots[0].formats] == [0]
-    _, again = home.calls.offer(leg, ROOM)
+    _, again = home.calls.offer(leg, ROOM, plain=False)
     assert again.split()[3] == "2"
     home.calls.answered(leg, ANSWER.replace("RTP/SAVP 98", "RTP/SAVP 98\r\na=sendonly"), SEEN, 0.0)
     assert [slot.kind for slot in home.calls.description(leg).slots] == ["audio"]
@@ -297,7 +358,7 @@ def test_an_offer_of_ours_is_of_all_that_we_take() -> None:
 def test_an_answer_without_pictures_gives_their_ports_back() -> None:
     """A telephone's, if it had Opus."""
     home = House()
-    leg, _ = home.calls.offer(None, ROOM)
+    leg, _ = home.calls.offer(None, ROOM, plain=False)
     home.calls.answered(leg, ANSWER.replace("m=video 7002", "m=video 0"), SEEN, 0.0)
     (made,) = home.engine.of(AddLines)
     assert home.engine.open == {made.lines[0].ports.rtp}
@@ -315,7 +376,7 @@ def test_an_answer_without_pictures_gives_their_ports_back() -> None:
 def test_answers_that_fit_no_offer_make_no_leg(bad: str) -> None:
     """Whether they cannot be read, or take what was not offered."""
     home = House()
-    leg, _ = home.calls.offer(None, ROOM)
+    leg, _ = home.calls.offer(None, ROOM, plain=False)
     with pytest.raises(SdpError):
         home.calls.answered(leg, bad, SEEN, 0.0)
     home.calls.close(leg)
@@ -328,18 +389,18 @@ def test_answers_that_fit_no_offer_make_no_leg(bad: str) -> None:
 def test_an_offer_that_nobody_answers_is_closed() -> None:
     """With its ports, and nothing to take back."""
     home = House()
-    leg, _ = home.calls.offer(None, ROOM)
+    leg, _ = home.calls.offer(None, ROOM, plain=False)
     home.calls.close(leg)
     assert (home.engine.open, home.engine.commands, len(home.calls)) == (set(), [], 0)
     home.engine.most = 1
     with pytest.raises(EngineError):
-        home.calls.offer(None, ROOM)
+        home.calls.offer(None, ROOM, plain=False)
     assert home.engine.open == set()
 
 
 BEYOND = (
     ANSWER.replace("m=audio 7000", "m=audio 0").replace("m=video 7002", "m=video 0")
-    + "m=audio 7004 {} 96\r\na=rtpmap:96 opus/48000/2\r\n"
+    + "m=video 0 RTP/SAVP 98\r\nm=audio 7004 {} 96\r\na=rtpmap:96 opus/48000/2\r\n"
 )
 
 
@@ -356,7 +417,7 @@ BEYOND = (
 def test_answers_with_lines_or_handshakes_that_were_not_offered_leave_no_port_open(bad: str) -> None:
     """They are turned down like any that cannot be used."""
     home = House()
-    leg, _ = home.calls.offer(None, ROOM)
+    leg, _ = home.calls.offer(None, ROOM, plain=False)
     with pytest.raises(SdpError):
         home.calls.answered(leg, bad, SEEN, 0.0)
     home.calls.close(leg)

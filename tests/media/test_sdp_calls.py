@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from media.description import CAMERA, MIC
+from media.description import CAMERA, CONTENT, MIC, IceParams
 from media.lines import Feedback, Plain, Remote
 from media.sdp.calls import CallPolicy, LineAgreement, LocalLine, Written, agree_lines, answer, offer, read
 from media.sdp.calls.agreement import ByDtls
 from media.sdp.calls.crypto import Crypto, parse
 from media.sdp.codecs import Capabilities
 from media.sdp.errors import SdpError
-from tests.media.call_offers import ALL, KEY, KEY_GCM, by_handshake, room_system, softphone, telephone
+from tests.media.call_offers import ALL, KEY, KEY_GCM, by_handshake, room_system, softphone, telephone, with_ice
 
 CAPABLE = Capabilities(audio=("opus", "telephone-event"))
 STRICT, LAX = CallPolicy(CAPABLE), CallPolicy(CAPABLE, allow_plain=True)
@@ -33,9 +33,10 @@ def answered(offer: str, policy: CallPolicy = STRICT) -> list[str]:
     for one in agreed:
         key = one.protection
         own = Crypto(key.tag, key.suite, b"k" * len(key.master)) if isinstance(key, Crypto) else None
-        local[one.number] = LocalLine(42_000 + 2 * one.number, own)
+        ice = IceParams(local_ufrag="ours", local_pwd="p" * 24) if one.has_ice else None
+        local[one.number] = LocalLine(42_000 + 2 * one.number, own, ice)
     text = answer(read(offer), agreed, local, WRITTEN, 1_500_000)
-    head, *lines = text.split("\r\nm=")
+    head, *lines = text.replace("a=ice-lite\r\n", "", 1).split("\r\nm=")
     assert head.startswith("v=0\r\no=- 7 1 IN IP4 198.51.100.1\r\n")
     assert text.endswith("\r\n")
     return lines
@@ -64,25 +65,80 @@ def test_a_softphone_is_taken_as_it_offers() -> None:
     assert "a=rtcp-fb:97 nack pli" in second
 
 
+@pytest.mark.parametrize("mux", [True, False])
+def test_who_checks_is_told_where_to(mux: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    """Each port of the answer is a candidate, and we say that we are the lite side (RFC 8839 section 4.2.2)."""
+    sound, pictures = taken(with_ice(mux=mux))
+    assert sound.has_ice
+    assert pictures.has_ice
+    first, second = answered(with_ice(mux=mux))
+    for line, port in ((first, 42_000), (second, 42_002)):
+        places = [one.split() for one in line.split("\r\n") if one.startswith("a=candidate:")]
+        assert [(one[1], one[2], *one[4:]) for one in places] == [
+            (str(at), "udp", "198.51.100.1", str(port + at - 1), "typ", "host") for at in ([1] if mux else [1, 2])
+        ]
+        assert "a=ice-ufrag:ours\r\na=ice-pwd:pppp" in line
+    whole = answer(read(with_ice()), taken(with_ice()), dict.fromkeys((0, 1), LocalLine(4)), WRITTEN, None)
+    assert "t=0 0\r\na=ice-lite\r\nm=" in whole
+
+
+@pytest.mark.parametrize(
+    ("change", "mismatch"),
+    [
+        (("m=audio 5004", "m=audio 7004"), True),
+        (("c=IN IP4 192.0.2.10", "c=IN IP4 192.0.2.99"), True),
+        (("t=0 0", "t=0 0\r\na=ice-lite"), False),
+        (("a=ice-pwd:", "a=ice-pwd:short "), False),
+        (("a=ice-ufrag:", "a=ice-ufrag:?"), False),
+        (("a=ice-ufrag:", "a=x:"), False),
+    ],
+)
+def test_who_cannot_check_is_where_its_description_says(change: tuple[str, str], mismatch: bool) -> None:  # noqa: FBT001
+    """Also where something on the way has changed the description: it is told so (RFC 8839 section 5.4)."""
+    offer = with_ice().replace(*change)
+    sound = taken(offer)[0]
+    assert not sound.has_ice
+    assert sound.mismatch == mismatch
+    line = answered(offer)[0]
+    assert ("a=ice-mismatch" in line) == mismatch
+    assert "candidate" not in line
+
+
+def test_who_names_its_addresses_later_may_check_too() -> None:
+    """The lite side needs none of them (RFC 8840); what it has to be sent is not on hold for that."""
+    offer = "\r\n".join(one for one in with_ice().split("\r\n") if "candidate" not in one and "a=rtcp:" not in one)
+    offer = offer.replace("c=IN IP4 192.0.2.10", "c=IN IP4 0.0.0.0").replace(
+        "t=0 0", "t=0 0\r\na=ice-options:trickle"
+    )
+    sound, _ = taken(offer)
+    assert sound.has_ice
+    assert sound.direction == "sendrecv"
+    assert not taken(offer.replace("a=ice-options:trickle", "a=x"))[0].has_ice
+
+
 def test_a_room_system_gets_an_answer_for_every_line() -> None:
-    """What is not used has port 0, in its place; of two video lines the main one is taken."""
+    """What is not used has port 0, in its place; BFCP is another's business."""
     lines = answered(room_system())
     assert [line.split()[:2] for line in lines] == [
         ["audio", "42000"],
         ["video", "42002"],
         ["application", "0"],
-        ["video", "0"],
+        ["video", "42006"],
         ["application", "0"],
         ["image", "0"],
     ]
     assert lines[5] == "image 0 udptl t38\r\n"
+    assert lines[1].startswith("video 42002 RTP/AVP 97 126\r\n"), "so it sends in mode 0"
     assert "a=rtcp:42001" in lines[0]
     assert "a=rtcp-fb:* ccm tmmbr" in lines[1]
     assert "a=rtcp-fb:97 ccm fir" in lines[1]
-    _, pictures = taken(room_system())
+    assert "a=content:slides\r\na=label:3\r\na=sendrecv" in lines[3]
+    assert "a=content" not in lines[1]
+    _, pictures, content = taken(room_system())
+    assert (content.source, content.number, content.remote.rtp) == (CONTENT, 3, "192.0.2.10:2330")
     assert [(item.format.packetization_mode, item.format.profile) for item in pictures.agreed] == [
-        (1, 0x428016),
         (0, 0x420016),
+        (1, 0x428016),
     ]
     assert pictures.feedback == Feedback(pli=True, fir=True, tmmbr=True)
     assert pictures.line.max_bitrate == 4_000_000
@@ -92,7 +148,7 @@ def test_a_room_system_gets_an_answer_for_every_line() -> None:
 
 def test_the_strongest_usable_key_is_taken() -> None:
     """Not one with an identifier in each packet, nor one that leaves RTCP open; best effort counts at its best."""
-    sound, _ = taken(room_system())
+    sound, *_ = taken(room_system())
     assert sound.protection == Crypto(4, "AEAD_AES_128_GCM", bytes(range(1, 29)))
     assert "a=crypto:4 AEAD_AES_128_GCM inline:" in answered(room_system())[0]
 
@@ -167,9 +223,16 @@ def test_of_an_answer_the_codec_is_taken_that_its_peer_sends() -> None:
 
 def test_an_offer_of_ours_names_what_can_be_spoken() -> None:
     """And nothing else."""
-    ours = offer((42_000, 42_002), ((), ()), WRITTEN, CONVERTING.capabilities, best_effort=True)
+    ports, keys = (42_000, 42_002, 42_004), ((), (), ())
+    ours = offer(ports, keys, WRITTEN, CONVERTING.capabilities, best_effort=True)
     assert "m=audio 42000 RTP/AVP 96 9 8 0 101\r\n" in ours
-    few = offer((42_000, 42_002), ((), ()), WRITTEN, CAPABLE, best_effort=True)
+    assert [line.split()[0:2] for line in ours.split("\r\nm=")[1:]] == [
+        ["audio", "42000"],
+        ["video", "42002"],
+        ["video", "42004"],
+    ]
+    assert ours.count("a=content:slides\r\na=label:3\r\n") == 1
+    few = offer(ports, keys, WRITTEN, CAPABLE, best_effort=True)
     assert "m=audio 42000 RTP/AVP 96 101\r\n" in few
     assert "PCMA" not in few
 

@@ -137,6 +137,9 @@ class PlayedBridge:
     place: str = "waiting"
     people: list[dict[str, Any]] = field(default_factory=list)
     locked: bool = False
+    number: str | None = None
+    dials: bool = False
+    short: bool = False
     slots: dict[str, int] = field(default_factory=lambda: {"audio": 3, "video": 3, "content": 1})
     refuse_join: str | None = None
     deaf_connections: int = 0  # so many first connections break after `join`, before any answer
@@ -178,7 +181,10 @@ class PlayedBridge:
     def roster(self) -> None:
         """Send the roster as it is now."""
         self.revision += 1
-        self.push("roster", revision=self.revision, locked=self.locked, host=self.host, people=self.people)
+        told = ("locked", "host", "number", "dials", "short")
+        self.push(
+            "roster", revision=self.revision, people=self.people, **{key: getattr(self, key) for key in told}
+        )
 
     def change(self, participant: str, **changes: Any) -> None:
         """Change one person and send the roster."""
@@ -218,7 +224,8 @@ class PlayedBridge:
             self.push("tested", ref=message.ref, **self.tested)
         elif isinstance(message, messages.Invite):
             link = f"https://bro.example/join#{TOKEN}"
-            self.push("invited", ref=message.ref, link=link, expires_at="2030-05-17T12:00:00Z")
+            call = {"number": self.number, "pin": "123456"} if message.pin else {}
+            self.push("invited", ref=message.ref, link=link, expires_at="2030-05-17T12:00:00Z", **call)
         else:
             self.push("pong" if isinstance(message, messages.Ping) else "ok", ref=message.ref)
 

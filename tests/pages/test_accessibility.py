@@ -71,10 +71,13 @@ def full_room(**changes: Any) -> PlayedBridge:
         person("p_pat", LONG, "patient", muted=True),
         person("p_spe", "Kari Moen", "specialist", camera=False),
         person("p_int", "Samir Haddad", "interpreter", connected=False),
+        person("p_tel", LONG, "relative", line="telephone", number="+4791234545"),
+        person("p_cal", LONG, "specialist", place="called", line="sip", number=f"{LONG}@x.example", ringing=True),
         person("p_w1", "Olav Nordahl", "relative", place="waiting"),
         person("p_w2", LONG, "assistant", place="waiting", connected=False),
     ]
-    return PlayedBridge(role="doctor", host=True, place="admitted", people=people, locked=True, **changes)
+    signs = {"locked": True, "dials": True, "short": True}
+    return PlayedBridge(role="doctor", host=True, place="admitted", people=people, **signs, **changes)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -104,6 +107,9 @@ async def test_the_call_has_no_faults(browser: Browser, site: str, size: tuple[i
         await here.page.click("#room-people [data-key=p_spe] .more")
         assert await faults(here.page) == []
         await here.page.click("#invite")
+        assert await faults(here.page) == []
+        await here.page.keyboard.press("Escape")
+        await here.page.click("#dial")
         assert await faults(here.page) == []
 
 
@@ -137,8 +143,8 @@ async def test_the_keyboard_reaches_everything_in_a_call(browser: Browser, site:
     bridge = full_room()
     async with visit(browser, site, bridge) as here:
         await here.come_in()
-        reached = await walk(here, 26)
-        assert {"pin", "admit", "refuse", "admit-all", "more", "invite", "lock", "end-all"} <= {
+        reached = await walk(here, 30)
+        assert {"pin", "admit", "refuse", "cancelCall", "admit-all", "more", "invite", "dial", "end-all"} <= {
             each.split(" ")[-1] for each in reached
         }
         assert {"control-mic", "control-camera", "control-people", "control-settings", "control-leave"} <= set(

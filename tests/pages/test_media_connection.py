@@ -79,6 +79,27 @@ async def test_sharing_a_screen_and_stopping_make_no_new_offer(browser: Browser,
         assert len(bridge.offers) == 1
 
 
+async def test_one_shares_at_a_time(browser: Browser, site: str) -> None:
+    """Who comes too late is told, before a screen is chosen or, where it was close, after it; nothing looks so."""
+    bridge = admitted()
+    async with visit(browser, site, bridge, prepare=fake_screen) as here:
+        await here.come_in()
+        share, told = here.page.get_by_role("button", name="Del skjerm"), here.page.locator("#notice")
+        bridge.refusals["sharing"] = "wrong_state"
+        await share.click()
+        assert (await bridge.expect(messages.Sharing)).on is True
+        await expect(told).to_contain_text("Noen andre deler nå")
+        await expect(share).to_be_visible()
+        assert await here.page.evaluate("brotjeneste.state().pc.getTransceivers()[2].sender.track === null")
+        bridge.refusals.clear()
+        await here.page.evaluate("document.getElementById('notice').textContent = ''")
+        bridge.change(DOCTOR["participant"], sharing=True)
+        await here.until("brotjeneste.state().roster.people.some((each) => each.sharing)")
+        await share.click()
+        await expect(told).to_contain_text("Noen andre deler nå")
+        await expect(share).to_be_visible()
+
+
 async def test_mute_and_camera_off_are_local_at_once_and_told(browser: Browser, site: str) -> None:
     """M silences the microphone, V releases the camera, each with its message and without a new offer."""
     bridge = admitted()

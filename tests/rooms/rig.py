@@ -8,6 +8,7 @@ from bridge.rooms import events as ev
 from bridge.rooms.decide import decide
 from bridge.rooms.evolve import evolve
 from bridge.rooms.model import (
+    Actor,
     ByParticipant,
     ConnectionId,
     InvitationId,
@@ -146,6 +147,28 @@ class Consultation:
             new_resume_hash=resume(name),
         )
 
+    def dialling(self, by: Actor, name: str) -> c.Dial:
+        """Return that somebody has `name` called."""
+        self.connections += 1
+        return c.Dial(
+            by=by,
+            invitation=iid(name),
+            new_participant=pid(name),
+            role=Role.RELATIVE,
+            name=Pii(name),
+            expires_at=self.now + LINK_LIFE,
+            line=Line.SIP,
+            connection=ConnectionId(self.connections),
+            new_resume_hash=resume(name),
+        )
+
+    def answers(self, name: str, line: Line = Line.TELEPHONE) -> list[ev.Event]:
+        """Let who is called take the call; return the events."""
+        assert self.room is not None
+        connection = self.room.participants[pid(name)].connection
+        assert connection is not None
+        return self.happens(c.Answer(participant=pid(name), connection=connection, line=line))
+
     def knocking(self, name: str, secret: ResumeHash | None = None) -> c.Knock:
         """Return a knock on a new connection with the link called `name`."""
         self.connections += 1
@@ -195,10 +218,10 @@ class Consultation:
         return self.of(name).place
 
 
-def opened() -> Consultation:
+def opened(max_participants: int = 9) -> Consultation:
     """Return a consultation with the doctor in and two guests waiting: a patient and an interpreter."""
     consultation = Consultation()
-    consultation.create()
+    consultation.create(max_participants)
     consultation.enter_host("doctor")
     consultation.arrive("patient")
     consultation.arrive("interpreter", role=Role.INTERPRETER)

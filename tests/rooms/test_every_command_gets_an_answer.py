@@ -10,7 +10,7 @@ from bridge.rooms import commands as c
 from bridge.rooms import events as ev
 from bridge.rooms.decide import decide
 from bridge.rooms.evolve import evolve
-from bridge.rooms.model import ByParticipant, Line, Office, Pii, Role, Room, System
+from bridge.rooms.model import ByParticipant, Line, Miss, Office, Pii, Role, Room, System
 from bridge.rooms.refusal import Refusal
 from tests.rooms.rig import START, iid, opened, person, pid, pin, resume
 
@@ -46,6 +46,9 @@ FIELDS = {
     "pin": st.sampled_from([None, *map(pin, ("doctor", "patient", "interpreter", "new"))]),
     "pins": st.frozensets(st.sampled_from([*map(pin, ("doctor", "patient", "interpreter", "new")), ""])),
     "line": st.sampled_from(Line),
+    "why": st.sampled_from(Miss),
+    "confirmed": st.booleans(),
+    "plain_calls": st.booleans(),
 }
 commands: st.SearchStrategy[c.Command] = st.one_of(
     *(
@@ -69,6 +72,7 @@ def in_full_swing() -> Room | None:
     """Return a room with all admitted, the host absent and one person gone."""
     consultation = opened()
     consultation.admit("patient", "interpreter")
+    consultation.happens(consultation.dialling(person("doctor"), "new"))
     consultation.drop("doctor")
     consultation.happens(c.Leave(by=person("interpreter")))
     return consultation.room

@@ -19,6 +19,8 @@ from bridge.rooms.model import (
     ByParticipant,
     ConnectionId,
     InvitationId,
+    Line,
+    Miss,
     ParticipantId,
     Pii,
     Place,
@@ -84,10 +86,10 @@ class Oracle:
 
     def read(self, event: ev.Event) -> None:
         """Take one event in."""
-        if isinstance(event, ev.Arrived | ev.HostEntered):
+        if isinstance(event, ev.Dialled | ev.Arrived | ev.HostEntered):
             assert event.invitation not in self.spent
             self.bound[event.participant] = event.invitation
-        if isinstance(event, ev.Arrived | ev.HostEntered | ev.Reconnected):
+        if isinstance(event, ev.Dialled | ev.Arrived | ev.HostEntered | ev.Reconnected):
             assert self.bound[event.participant] not in self.spent
             self.connection[event.participant] = event.connection
         if isinstance(event, ev.Admitted | ev.HostEntered):
@@ -96,7 +98,7 @@ class Oracle:
             self.admitted.discard(event.participant)
         if isinstance(event, ev.Disconnected):
             del self.connection[event.participant]
-        if isinstance(event, ev.Left | ev.Removed | ev.Refused):
+        if isinstance(event, ev.NotReached | ev.Left | ev.Removed | ev.Refused):
             self.connection.pop(event.participant, None)
         if isinstance(event, ev.Removed | ev.Refused):
             self.spent.add(self.bound[event.participant])
@@ -138,13 +140,20 @@ class Interleavings(RuleBasedStateMachine):
             return
         assert before is not None
         assert before.ended_at is None
-        acts = (ev.Admitted, ev.Refused, ev.Removed, ev.SentToWaiting, ev.LockChanged, ev.MuteChanged)
+        acts = (
+            *(ev.Dialled, ev.Admitted, ev.Refused, ev.Removed, ev.SentToWaiting, ev.LockChanged, ev.MuteChanged),
+            *(ev.IdentityConfirmed, ev.ConfirmationWithdrawn),
+        )
         if isinstance(event, acts):
             assert before.host is not None
             assert event.by == ByParticipant(before.host)
             assert event.by.participant in {leg[0] for leg in self.oracle.legs_that_may_pass()}
         if isinstance(event, ev.Admitted):
-            assert isinstance(command, c.Admit | c.AdmitAll)
+            assert isinstance(command, c.Admit | c.AdmitAll | c.Answer)
+        if isinstance(command, c.Answer):
+            assert before.participants[command.participant].place is Place.CALLED
+        if isinstance(event, ev.IdentityConfirmed):
+            assert event.participant in self.oracle.admitted - {before.host}
         if isinstance(event, ev.HostEntered):
             assert isinstance(command, c.Knock | c.Call)
             assert before.invitations[event.invitation].host
@@ -295,6 +304,36 @@ class Interleavings(RuleBasedStateMachine):
         if isinstance(outcome, list):
             self.submit(self.room.knocking(f"extra{self.invited}"))
 
+    @rule(by=actors, taken=FLAGS, meanwhile=st.integers(0, 5), twice=FLAGS)
+    def dial(self, by: str, meanwhile: int, *, taken: bool, twice: bool) -> None:
+        """Somebody has one more called, who answers or not; meanwhile something else may happen."""
+        self.invited += 1
+        called = self.room.dialling(self.actor(by), f"called{self.invited}")
+        if isinstance(self.submit(called), Refusal):
+            return
+        whom = called.new_participant
+        if meanwhile:
+            host = self.actor("the host")
+            self.submit(
+                (
+                    c.Remove(by=host, participant=whom),
+                    c.Admit(by=host, participant=whom),
+                    c.HandOver(by=host, participant=pid("substitute")),
+                    c.Disconnect(participant=whom, connection=called.connection),
+                    c.Leave(by=ByParticipant(pid("doctor"))),
+                )[meanwhile - 1]
+            )
+        for _ in range(1 + twice):
+            if taken:
+                self.submit(c.Answer(participant=whom, connection=called.connection, line=Line.TELEPHONE))
+            else:
+                self.submit(c.NoteMiss(participant=whom, connection=called.connection, why=Miss.BUSY))
+
+    @rule(by=actors, whom=ANYBODY, flag=FLAGS)
+    def confirm_identity(self, by: str, whom: int, *, flag: bool) -> None:
+        """Somebody says who another is."""
+        self.submit(c.ConfirmIdentity(by=self.actor(by), participant=self.somebody(whom), confirmed=flag))
+
     @rule(by=actors, name=names)
     def revoke(self, by: str, name: str) -> None:
         """Somebody takes a link back."""
@@ -336,10 +375,11 @@ class Interleavings(RuleBasedStateMachine):
             seen = visible_to(room, person.id)
             if person.place is Place.WAITING:
                 assert seen == (person,)
-            elif person.place is Place.OUTSIDE:
+            elif person.place in (Place.OUTSIDE, Place.CALLED):
                 assert seen == ()
             elif person.id != room.host:
-                assert {p.id for p in seen} == self.oracle.admitted
+                called = {p.id for p in room.at(Place.CALLED)}
+                assert {p.id for p in seen} == self.oracle.admitted | called
             else:
                 assert {p.id for p in seen} >= self.oracle.admitted
 

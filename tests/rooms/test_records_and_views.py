@@ -11,7 +11,7 @@ from bridge.rooms import commands as c
 from bridge.rooms import events as ev
 from bridge.rooms.decide import DECIDERS
 from bridge.rooms.evolve import EVOLVERS, evolve, replay
-from bridge.rooms.model import Line, ParticipantId, Pii, Role, RoomId
+from bridge.rooms.model import Line, Miss, ParticipantId, Pii, Role, RoomId
 from bridge.rooms.refusal import HistoryError
 from bridge.rooms.views import visible_to, who_may_send
 from tests.rooms.rig import ADMINISTRATION, START, Consultation, iid, opened, person, pid
@@ -32,6 +32,11 @@ def eventful() -> Consultation:
     room.happens(c.Lock(by=DOCTOR, locked=True))
     room.happens(c.Mute(by=DOCTOR, participant=pid("patient"), muted=True))
     room.happens(c.SelfMute(by=person("patient"), muted=False))
+    for confirmed in (True, False):
+        room.happens(c.ConfirmIdentity(by=DOCTOR, participant=pid("patient"), confirmed=confirmed))
+    called = room.dialling(DOCTOR, "called")
+    room.happens(called)
+    room.happens(c.NoteMiss(participant=pid("called"), connection=called.connection, why=Miss.BUSY))
     room.happens(c.Camera(by=DOCTOR, on=False))
     room.happens(c.Sharing(by=DOCTOR, on=True))
     room.happens(c.SendToWaiting(by=DOCTOR, participant=pid("patient")))
@@ -80,7 +85,8 @@ def test_records_of_before_there_were_calls_are_read() -> None:
     )
     (participant,) = room.participants.values()
     (invitation,) = room.invitations.values()
-    assert (room.number, invitation.pin, participant.line) == (None, None, Line.BROWSER)
+    assert (room.number, room.plain_calls) == (None, False)
+    assert (invitation.pin, participant.line) == (None, Line.BROWSER)
 
 
 def test_every_command_and_event_is_handled() -> None:

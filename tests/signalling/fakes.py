@@ -176,6 +176,7 @@ class Administration:
             locked=False,
             ended=bool(self.ended),
             max_participants=9,
+            plain_calls=False,
             waiting=0,
             admitted=0,
         )

@@ -14,7 +14,7 @@ import pytest
 from playwright.async_api import Browser, BrowserContext, Page
 from structlog.testing import capture_logs
 
-from bridge.app.converters import Converters
+from bridge.app.converters import Converters, Speech
 from bridge.app.live import LiveRoom
 from bridge.compose import Bridge, run_bridge
 from bridge.config import Config
@@ -51,12 +51,17 @@ def house_config(
     name: str | None = None,
     without: tuple[str, ...] = (),
     gateways: Mapping[str, Mapping[str, object]] | None = None,
+    protection: str = "required",
+    ports: int = 100,
 ) -> Config:
-    """Defaults, but for ports, files and what is asked for; `slots` are for cameras, `name` is used in links."""
+    """Defaults, but for ports, files and what is asked for.
+
+    `slots` are for cameras, `name` is used in links, `ports` are for the media of calls.
+    """
     config, media = Config(), media_address or address
     http_port, metrics_port = free_ports(2)
     # Two for each line, and far enough apart for tests at the same time.
-    lines = random.randrange(42_000, 58_000, 100)
+    lines = random.randrange(42_000, 58_000, ports)
     return replace(
         config,
         http=replace(
@@ -71,7 +76,7 @@ def house_config(
             shards=shards,
             without=without,
         ),
-        calls=replace(config.calls, first_port=lines, last_port=lines + 99),
+        calls=replace(config.calls, first_port=lines, last_port=lines + ports - 1, protection=protection),
         gateways=gateways or {},
         store=replace(config.store, url=f"sqlite:///{folder / 'test.db'}"),
         auth=replace(
@@ -326,7 +331,8 @@ async def running_house(folder: Path, **wanted: Any) -> AsyncIterator[House]:
     async with AsyncExitStack() as stack:
         log = stack.enter_context(capture_logs())
         bridge = await stack.enter_async_context(run_bridge(config))
-        room = await bridge.administration.create_room(m.CreateRoom(name="Test"))
+        plain = config.calls.protection == "optional"
+        room = await bridge.administration.create_room(m.CreateRoom(name="Test", plain_calls=plain))
         yield House(bridge, RoomId(room.room), stack, log)
 
 
@@ -335,6 +341,18 @@ def never_short(house: House) -> None:
     converters = house.bridge.service.outside.converters
     assert isinstance(converters, Converters)
     converters._shorten = lambda _job: None
+
+
+def hush(house: House) -> None:
+    """Let nothing be spoken, so that callers hear each other's tones alone; the time for it passes."""
+    converters = house.bridge.service.outside.converters
+    assert isinstance(converters, Converters)
+    loop = asyncio.get_running_loop()
+
+    def pass_over(speech: Speech) -> None:
+        loop.call_later(2.0, speech.said)
+
+    converters.speak = pass_over
 
 
 @asynccontextmanager

@@ -2,14 +2,19 @@
 
 from bridge.rooms.model import ParticipantId
 from signalling import messages as m
+from signalling.gateways.sip.flows import Transport
+from signalling.gateways.sip.io.gateway import SipGateway
 from tests.support.baresip import Baresip
 from tests.support.bridge import House, Visitor, eventually
 
 
-async def call(house: House, phone: Baresip, name: str, sip: int, *, wrong_first: bool = False) -> ParticipantId:
+async def call(
+    house: House, phone: Baresip, name: str, *, transport: Transport = "UDP", wrong_first: bool = False
+) -> ParticipantId:
     """Dial the room, enter the PIN, and give the participant who then waits."""
     number, pin = await house.invite_by_call(m.Role.SPECIALIST, name)
-    await phone.command("dial", f"sip:{number}@127.0.0.1:{sip}")
+    port = gateway(house).ports[transport]
+    await phone.command("dial", f"sip:{number}@127.0.0.1:{port};transport={transport.lower()}")
     await phone.hears_of("CALL_ESTABLISHED")
     before = set(house.live.room.participants)
     if wrong_first:
@@ -19,6 +24,13 @@ async def call(house: House, phone: Baresip, name: str, sip: int, *, wrong_first
     await eventually(lambda: set(house.live.room.participants) > before)
     (who,) = set(house.live.room.participants) - before
     return who
+
+
+def gateway(house: House) -> SipGateway:
+    """The SIP gateway of a bridge."""
+    running = house.bridge.gateways.running["sip"].gateway
+    assert isinstance(running, SipGateway)
+    return running
 
 
 async def sees_and_hears(doctor: Visitor, who: ParticipantId, identity: int) -> None:

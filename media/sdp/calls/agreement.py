@@ -2,11 +2,12 @@
 
 import base64
 import binascii
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
-from media.description import CAMERA, MIC
+from media.description import CAMERA, CONTENT, MIC
 from media.lines import Feedback, Plain, Remote
 from media.sdp.calls.crypto import Crypto, best
 from media.sdp.calls.reader import CallLine, CallOffer
@@ -53,6 +54,10 @@ class LineAgreement:
     remote: Remote = field(repr=False)
     feedback: Feedback
     parameter_sets: tuple[bytes, ...]
+    has_ice: bool = False
+    """The peer's checks show where it is."""
+    mismatch: bool = False
+    """It would, but its description was changed on the way."""
 
     @property
     def sends(self) -> bool:
@@ -62,7 +67,7 @@ class LineAgreement:
     @property
     def receives(self) -> bool:
         """Whether the peer wants to be sent something now: on hold it does not."""
-        return self.line.host is not None and self.line.direction in ("sendrecv", "recvonly")
+        return (self.line.host is not None or self.has_ice) and self.line.direction in ("sendrecv", "recvonly")
 
     @property
     def direction(self) -> Direction:
@@ -80,7 +85,7 @@ class LineAgreement:
 def agree_lines(
     offer: CallOffer, policy: CallPolicy, seen_at: str, *, is_answer: bool = False
 ) -> tuple[LineAgreement, ...]:
-    """Take what can be used: one m-line of sound, one of the main picture. Raises SdpError where there is none.
+    """Take what can be used: one m-line of sound, of the main picture, and of content. Raises SdpError for none.
 
     `seen_at` is the address from which the peer's signalling comes: where media are announced elsewhere, there may
     be a translator in between. Sound is taken in one codec, of an offer the one that we like best: its clock is
@@ -88,8 +93,9 @@ def agree_lines(
     section 6.1).
     """
     taken: dict[int, LineAgreement] = {}
+    shown = {label for line in offer.lines for label in line.floors}
     for number, line in enumerate(offer.lines):
-        source = _source(line)
+        source = _source(line, shown)
         if source is None or source in taken:
             continue
         agreement = _agree(number, line, source, policy, (seen_at, is_answer))
@@ -100,10 +106,12 @@ def agree_lines(
     return tuple(sorted(taken.values(), key=lambda one: one.number))
 
 
-def _source(line: CallLine) -> int | None:
-    if line.port == 0 or line.content in SLIDES:
+def _source(line: CallLine, shown: Collection[str]) -> int | None:
+    """What the peer sends on a line. Content says so (RFC 4796), or a floor names it (RFC 8856)."""
+    if line.port == 0:
         return None
-    return {"audio": MIC, "video": CAMERA}.get(line.kind)
+    is_content = line.content in SLIDES or (line.label in shown and line.content != "main")
+    return {"audio": MIC, "video": CONTENT if is_content else CAMERA}.get(line.kind)
 
 
 def _agree(
@@ -111,10 +119,11 @@ def _agree(
 ) -> LineAgreement | None:
     protection, (seen_at, is_answer) = _protection(line, policy), said
     agreed = agree(_as_media_line(line), policy.capabilities, transport_cc=False)
-    if source == MIC:
-        agreed = _one_voice(agreed, line, is_answer=is_answer)
+    agreed = _one_voice(agreed, line, is_answer=is_answer) if source == MIC else _plainest_first(agreed)
     if protection is None or not agreed:
         return None
+    checks = line.ice.checks and not is_answer
+    fits = checks and _ice_fits(line, seen_at)
     return LineAgreement(
         number=number,
         line=line,
@@ -124,6 +133,8 @@ def _agree(
         remote=_remote(line, seen_at),
         feedback=_feedback(line, agreed),
         parameter_sets=_parameter_sets(line, agreed),
+        has_ice=fits,
+        mismatch=checks and not fits,
     )
 
 
@@ -134,6 +145,15 @@ def _one_voice(agreed: tuple[Agreed, ...], line: CallLine, *, is_answer: bool) -
         order = [codec.pt for codec in line.codecs]
         voices.sort(key=lambda item: order.index(item.format.pt))
     return (*voices[:1], *(item for item in agreed if item.format.codec not in VOICE_RATES))
+
+
+def _plainest_first(agreed: tuple[Agreed, ...]) -> tuple[Agreed, ...]:
+    """Of H.264, packetization mode 0 before mode 1, so that the peer sends in it (RFC 3264 section 6.1).
+
+    Every receiver of H.264 takes mode 0 as it is (RFC 6184 section 6.3), while what comes in mode 1 is of no use
+    to those that take mode 0 alone: a NAL unit that was sent in fragments has no form there.
+    """
+    return tuple(sorted(agreed, key=lambda item: item.format.packetization_mode == 1))
 
 
 def _feedback(line: CallLine, agreed: tuple[Agreed, ...]) -> Feedback:
@@ -172,6 +192,14 @@ def _remote(line: CallLine, seen_at: str) -> Remote:
     if line.rtcp is not None:
         rtcp = _place(line.rtcp[0] or host, line.rtcp[1])
     return Remote(rtp=_place(host, line.port), rtcp=rtcp, learn=host != seen_at)
+
+
+def _ice_fits(line: CallLine, seen_at: str) -> bool:
+    rtcp = None
+    if not line.rtcp_mux:
+        host, port = line.rtcp or (None, line.port + 1)
+        rtcp = (host or line.host or seen_at, port)
+    return line.ice.fits((line.host or seen_at, line.port), rtcp)
 
 
 def _place(host: str, port: int) -> str:

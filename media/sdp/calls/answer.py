@@ -3,20 +3,27 @@
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
-from media.description import CAMERA
+from media.description import CONTENT, IceParams
+from media.sdp.calls import ice
 from media.sdp.calls.agreement import TMMBR, ByDtls, LineAgreement
 from media.sdp.calls.crypto import Crypto
 from media.sdp.calls.reader import CallLine, CallOffer
 from media.sdp.writer import format_lines, payload_types
 
+SLIDES: Final = ("a=content:slides", "a=label:3")
+"""How content is told from the main picture (RFC 4796), and named where a floor is described (RFC 4574)."""
+
 
 @dataclass(frozen=True, slots=True)
 class LocalLine:
-    """Our end of one m-line: the port, the next for RTCP unless multiplexed, and the key that we send with."""
+    """Our end of one m-line: the port, the next for RTCP unless multiplexed, and what it is known and keyed by."""
 
     port: int
     key: Crypto | None = field(default=None, repr=False)
+    """What we send with."""
+    ice: IceParams | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +47,8 @@ def answer(
     family = f"IN IP{ipaddress.ip_address(written.host).version} {written.host}"
     lines = ["v=0", f"o=- {written.session} {written.version} {family}", "s=-", f"c={family}", "t=0 0"]
     taken = {one.number: one for one in agreed}
+    if any(one.has_ice for one in agreed):
+        lines.append("a=ice-lite")
     for number, line in enumerate(offer.lines):
         agreement = taken.get(number)
         if agreement is None:
@@ -57,13 +66,19 @@ def _taken(agreement: LineAgreement, local: LocalLine, written: Written, max_bit
     line, protection = agreement.line, agreement.protection
     numbers = [str(pt) for item in agreement.agreed for pt in payload_types(item)]
     lines = [f"m={line.kind} {local.port} {line.profile} {' '.join(numbers)}"]
-    if agreement.source == CAMERA and max_bitrate is not None:
+    if line.kind == "video" and max_bitrate is not None:
         lines.append(f"b=TIAS:{max_bitrate}")
     if local.key is not None:
         lines.append(f"a=crypto:{local.key}")
     if isinstance(protection, ByDtls):
         lines += [f"a=fingerprint:sha-256 {written.fingerprint}", "a=setup:passive"]
     lines.append("a=rtcp-mux" if line.rtcp_mux else f"a=rtcp:{local.port + 1}")
+    if local.ice is not None:
+        rtcp = None if line.rtcp_mux else (written.host, local.port + 1)
+        lines += ice.written(local.ice, written.version, (written.host, local.port), rtcp)
+    elif agreement.mismatch:
+        lines.append("a=ice-mismatch")
+    lines += SLIDES if agreement.source == CONTENT else ()
     lines.append(f"a={agreement.direction}")
     for item in agreement.agreed:
         # Feedback is repeated in profiles without it as well (RFC 4585 section 4.2): many peers offer and want it

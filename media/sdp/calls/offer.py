@@ -4,11 +4,12 @@ import ipaddress
 from collections.abc import Iterator
 from typing import Final
 
-from media.sdp.calls.answer import Written
+from media.sdp.calls.answer import SLIDES, Written
 from media.sdp.calls.crypto import Crypto
 from media.sdp.codecs import Capabilities
 
-# Payload types of our own choice. H.264 comes first: room systems have no VP8, and what has both takes either.
+# Payload types of our own choice. H.264 comes first: room systems have no VP8, and what has both takes either; of
+# its modes 0, which goes on to every receiver as it is.
 VOICES: Final = {
     "opus": ("96", "a=rtpmap:96 opus/48000/2", "a=fmtp:96 useinbandfec=1"),
     "g722": ("9", "a=rtpmap:9 G722/8000"),
@@ -18,15 +19,21 @@ VOICES: Final = {
 }
 PICTURES: Final = (
     "a=rtpmap:97 H264/90000",
-    "a=fmtp:97 packetization-mode=1;profile-level-id=42e01f",
+    "a=fmtp:97 packetization-mode=0;profile-level-id=42e01f",
     "a=rtpmap:98 H264/90000",
-    "a=fmtp:98 packetization-mode=0;profile-level-id=42e01f",
+    "a=fmtp:98 packetization-mode=1;profile-level-id=42e01f",
     "a=rtpmap:99 VP8/90000",
     "a=rtcp-fb:* nack",
     "a=rtcp-fb:* nack pli",
     "a=rtcp-fb:* ccm fir",
     "a=rtcp-fb:* ccm tmmbr",
 )
+
+
+LINES: Final = 3
+"""Those of an offer of all that there is."""
+SOUND: Final = 1
+"""Those of one that telephones are made."""
 
 
 def offer(
@@ -37,7 +44,7 @@ def offer(
     *,
     best_effort: bool,
 ) -> str:
-    """Return an offer of sound and pictures; `ports` and `keys` are of one and the other.
+    """Return an offer of sound, pictures and content, or of the first of these; `ports` and `keys` are of them.
 
     With `best_effort` a peer may leave the keys unused and send in the clear.
     """
@@ -46,8 +53,8 @@ def offer(
     voices = [VOICES[codec] for codec in capabilities.audio]
     sound = ("audio", " ".join(number for number, *_ in voices), [line for _, *own in voices for line in own])
     max_bitrate = capabilities.camera_max_bitrate
-    media = (sound, ("video", "97 98 99", PICTURES))
-    for (kind, formats, attributes), port, own in zip(media, ports, keys, strict=True):
+    media = (sound, ("video", "97 98 99", PICTURES), ("video", "97 98 99", (*SLIDES, *PICTURES)))
+    for (kind, formats, attributes), port, own in zip(media[: len(ports)], ports, keys, strict=True):
         lines.append(f"m={kind} {port} {'RTP/AVP' if best_effort else 'RTP/SAVP'} {formats}")
         if kind == "video" and max_bitrate is not None:
             lines.append(f"b=TIAS:{max_bitrate}")

@@ -11,6 +11,7 @@ from typing import Final, Literal
 
 from media.sdp.calls import crypto
 from media.sdp.calls.crypto import Crypto
+from media.sdp.calls.ice import NO_ICE, PeerIce
 from media.sdp.errors import SdpError
 from media.sdp.offer import HASH_BYTES, Direction, Fingerprint, OfferedCodec
 
@@ -30,6 +31,9 @@ _FMTP: Final = re.compile(r"([0-9]{1,3}) (.{1,1000})")
 _FEEDBACK: Final = re.compile(r"([0-9]{1,3}|\*) ([a-z0-9-]{1,32}(?: [a-z0-9-]{1,32})?)\b.*")
 _RTCP: Final = re.compile(r"([0-9]{1,5})(?: IN IP[46] ([0-9A-Fa-f.:]{2,45}))?")
 _FINGERPRINT: Final = re.compile(r"([A-Za-z0-9-]{1,16}) ([0-9A-Fa-f:]{1,200})")
+_LABEL: Final = re.compile(r"\S{1,64}")
+# m-stream in RFC 4583, which a room system of today may still write.
+_FLOOR: Final = re.compile(r"[0-9]{1,5} m(?:strm|-stream):(\S{1,64}(?: \S{1,64}){0,15})")
 _DIRECTIONS: Final[dict[str, Direction]] = {
     "sendrecv": "sendrecv",
     "sendonly": "sendonly",
@@ -56,6 +60,10 @@ class CallLine:
     fingerprints: tuple[Fingerprint, ...] = ()
     setup: Setup | None = None
     content: str = ""
+    label: str = ""
+    floors: tuple[str, ...] = ()
+    """The labels of the m-lines to which a floor gives the right to send (RFC 8856 section 5.5)."""
+    ice: PeerIce = NO_ICE
     max_ptime_ms: int | None = None
     max_bitrate: int | None = None
     """What the writer takes at the most, in bit/s (RFC 3890, RFC 8866 section 5.8)."""
@@ -124,11 +132,23 @@ def _attribute(line: CallLine, name: str, value: str) -> CallLine:
             line = replace(line, cryptos=(*line.cryptos, offered))
         case "setup":
             line = replace(line, setup=_setup(value))
-        case "content":
-            line = replace(line, content=value.split(",", maxsplit=1)[0].strip().lower()[:32])
+        case "content" | "label" | "floorid":
+            line = _use(line, name, value)
+        case "ice-ufrag" | "ice-pwd" | "ice-lite" | "ice-options" | "candidate":
+            line = replace(line, ice=line.ice.with_attribute(name, value))
         case "maxptime" if re.fullmatch("[0-9]{1,4}", value):
             line = replace(line, max_ptime_ms=int(value))
     return line
+
+
+def _use(line: CallLine, name: str, value: str) -> CallLine:
+    """What a line is for, and what it is called where another line says that."""
+    if name == "content":
+        return replace(line, content=value.split(",", maxsplit=1)[0].strip().lower()[:32])
+    if name == "label":
+        return replace(line, label=value) if _LABEL.fullmatch(value) else line
+    found = _FLOOR.fullmatch(value)
+    return line if found is None else replace(line, floors=(*line.floors, *found[1].split()))
 
 
 def _least(before: int | None, match: re.Match[str]) -> int | None:

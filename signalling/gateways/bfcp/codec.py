@@ -1,7 +1,7 @@
 """Messages of BFCP to bytes and back (RFC 8855 section 5, RFC 4582 section 5). Without clock and socket.
 
-Version 1 is that of reliable transports, version 2 of UDP. Fragments (section 5.1) are turned down: what a floor
-with one screen needs fits any packet.
+Version 1 is that of reliable transports, version 2 of UDP, where peers made after drafts write 1 as well.
+Fragments (section 5.1) are turned down: what a floor with one screen needs fits any packet.
 """
 
 import struct
@@ -127,7 +127,7 @@ class Attribute:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """One message; `response` is told on unreliable transports alone."""
+    """One message; `response` is of unreliable transports alone."""
 
     primitive: int
     conference: int
@@ -157,8 +157,7 @@ def parse(data: bytes) -> Message:
         transaction=transaction,
         user=user,
         version=first >> 5,
-        # Reserved before there was UDP.
-        response=first >> 5 == UNRELIABLE and bool(first & _RESPONSE),
+        response=bool(first & _RESPONSE),
     )
     if header.version not in (RELIABLE, UNRELIABLE):
         raise BfcpError(Fault.BAD_VERSION, header)
@@ -188,10 +187,9 @@ def write(message: Message) -> bytes:
     body = b"".join(map(_written, message.attributes))
     if HEADER_BYTES + len(body) > LARGEST:
         raise ValueError("a message of BFCP is too long")
-    response = _RESPONSE if message.response and message.version == UNRELIABLE else 0
     return (
         _HEADER.pack(
-            message.version << 5 | response,
+            message.version << 5 | (_RESPONSE if message.response else 0),
             message.primitive,
             len(body) // 4,
             message.conference,

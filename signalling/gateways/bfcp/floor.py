@@ -31,6 +31,8 @@ TRIES: Final = 4
 T2_S: Final = 10.0
 """For so long an answer is kept (section 8.3.2)."""
 MOST_KEPT: Final = 32
+OTHERS: Final = 0xFFFF
+"""The number of everybody else as a user, and of their request."""
 _ACKS: Final = frozenset({Primitive.FLOOR_STATUS_ACK, Primitive.FLOOR_REQUEST_STATUS_ACK})
 _KINDS: Final = frozenset(Kind)
 _KNOWN: Final = (
@@ -69,6 +71,7 @@ class Settings:
     user: int
     floor: int
     version: int = UNRELIABLE
+    """UNRELIABLE on UDP, even where a peer writes the other one into its messages, as before RFC 8855 some did."""
 
 
 @dataclass(slots=True)
@@ -93,6 +96,8 @@ class FloorServer:
     _asked: bool = False
     """Whether the peer has asked to be told of the floor."""
     _next: int = 1
+    _spoken: int = 0
+    """The version that the peer has written last."""
     _waiting: dict[int, _Open] = field(default_factory=dict)
     _kept: deque[tuple[float, bytes, list[bytes]]] = field(default_factory=deque)
 
@@ -100,6 +105,11 @@ class FloorServer:
     def has_floor(self) -> bool:
         """Whether the peer may show."""
         return self._status is Status.GRANTED
+
+    @property
+    def wants_floor(self) -> bool:
+        """Whether it has the floor or waits for it."""
+        return self._status in (Status.PENDING, Status.GRANTED)
 
     def receive(self, data: bytes, now: float) -> list[Told]:
         """Take one message. Any bytes will do."""
@@ -122,14 +132,21 @@ class FloorServer:
             if error.fault is not None and error.header is not None and not error.header.response:
                 self._fail(error.header, error.fault)
             return []
-        if message.primitive in _ACKS or message.response:
+        if self._acknowledges(message):
             # Of no consequence but that it came; an Error from the peer is one, too.
             self._waiting.pop(message.transaction, None)
             return []
+        self._spoken = message.version
         if (fault := self._fault(message)) is not None:
             self._fail(message, fault)
             return []
         return self._obey(message)
+
+    def _acknowledges(self, message: Message) -> bool:
+        """Whether it is an answer. In drafts, and so in room systems, FloorStatusAck had the number of Goodbye."""
+        is_draft = message.version == RELIABLE and message.primitive == Primitive.GOODBYE
+        is_answer = message.response or message.primitive in _ACKS
+        return is_answer or (is_draft and message.transaction in self._waiting)
 
     def _fault(self, message: Message) -> Fault | None:
         if message.conference != self.settings.conference:
@@ -167,16 +184,16 @@ class FloorServer:
         return []
 
     def _requested(self, message: Message) -> list[Told]:
-        if self._status in (Status.PENDING, Status.GRANTED):
+        if self.wants_floor:
             self._fail(message, Fault.TOO_MANY)
             return []
-        self._request = self._request % 0xFFFF + 1
+        self._request = self._request % (OTHERS - 1) + 1
         self._status = Status.PENDING
         self._answer(message, Primitive.FLOOR_REQUEST_STATUS, (self._information(),))
         return [Told.WANTED]
 
     def _released(self, message: Message) -> list[Told]:
-        open_before = self._status in (Status.PENDING, Status.GRANTED)
+        open_before = self.wants_floor
         self._status = Status.CANCELLED if self._status is Status.PENDING else Status.RELEASED
         self._answer(message, Primitive.FLOOR_REQUEST_STATUS, (self._information(),))
         return [Told.RELEASED] if open_before else []
@@ -230,7 +247,11 @@ class FloorServer:
 
     def _answer(self, to: Message, primitive: Primitive, attributes: tuple[Attribute, ...]) -> None:
         answer = replace(
-            to, primitive=primitive, attributes=attributes, response=True, version=self.settings.version
+            to,
+            primitive=primitive,
+            attributes=attributes,
+            response=self.settings.version == UNRELIABLE,
+            version=self._version(),
         )
         self.outbox.append(write(answer))
 
@@ -250,7 +271,7 @@ class FloorServer:
             transaction=number,
             user=self.settings.user,
             attributes=attributes,
-            version=self.settings.version,
+            version=self._version(),
         )
         data = write(message)
         self.outbox.append(data)
@@ -258,23 +279,28 @@ class FloorServer:
             self._next = self._next % 0xFFFF + 1
             self._waiting[number] = _Open(data, now + T1_S)
 
+    def _version(self) -> int:
+        return self._spoken or self.settings.version
+
     def _information(self) -> Attribute:
-        status = Attribute(Kind.REQUEST_STATUS, bytes((self._status or Status.RELEASED, 0)))
-        number = self._request.to_bytes(2, "big")
+        return self._of_request(self._request, self._status or Status.RELEASED)
+
+    def _of_request(self, request: int, is_now: Status, *more: Attribute) -> Attribute:
+        status = Attribute(Kind.REQUEST_STATUS, bytes((is_now, 0)))
+        number = request.to_bytes(2, "big")
         overall = Attribute(Kind.OVERALL_REQUEST_STATUS, number, (status,))
         floor = Attribute(Kind.FLOOR_REQUEST_STATUS, self.settings.floor.to_bytes(2, "big"), (status,))
-        return Attribute(Kind.FLOOR_REQUEST_INFORMATION, number, (overall, floor))
+        return Attribute(Kind.FLOOR_REQUEST_INFORMATION, number, (overall, floor, *more))
 
     def _floor(self) -> tuple[Attribute, ...]:
-        """Who has the floor: of others it is told that they have it, by a request of nobody's number."""
+        """Who has the floor; of others that they have it, and not who they are."""
         floor = Attribute(Kind.FLOOR_ID, self.settings.floor.to_bytes(2, "big"))
-        if self._status in (Status.PENDING, Status.GRANTED):
+        if self.wants_floor:
             return (floor, self._information())
         if not self._held_by_others:
             return (floor,)
-        granted = Attribute(Kind.REQUEST_STATUS, bytes((Status.GRANTED, 0)))
-        overall = Attribute(Kind.OVERALL_REQUEST_STATUS, b"\0\0", (granted,))
-        return (floor, Attribute(Kind.FLOOR_REQUEST_INFORMATION, b"\0\0", (overall,)))
+        somebody = Attribute(Kind.BENEFICIARY_INFORMATION, OTHERS.to_bytes(2, "big"))
+        return (floor, self._of_request(OTHERS, Status.GRANTED, somebody))
 
 
 def _supported() -> tuple[Attribute, ...]:

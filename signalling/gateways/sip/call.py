@@ -249,11 +249,12 @@ class Call:
         if self.over:
             self.bye(now)
             return
-        if not self._confirmed:
-            self._confirmed = True
-            self.core.tell(Confirmed(self.handle))
+        # Before the call is said to be up: without the answer there is nowhere yet to be told anything.
         if self.offers.turn is Turn.PEER:
             self._answered(request, now)
+        if not self._confirmed and not self.over:
+            self._confirmed = True
+            self.core.tell(Confirmed(self.handle))
         self.changes.go_on(now)
 
     def _answered(self, ack: Request, now: float) -> None:

@@ -8,7 +8,7 @@ from typing import Final, Protocol
 
 from signalling.gateways.sip.alarms import Alarms
 from signalling.gateways.sip.dialogs import Dialog, DialogId
-from signalling.gateways.sip.digest import Asked, authorize, choose
+from signalling.gateways.sip.digest import Accounts, Asked, authorize, choose
 from signalling.gateways.sip.events import Action, Event, Send
 from signalling.gateways.sip.flows import Flow
 from signalling.gateways.sip.message import Message, Request, Response, answer
@@ -59,6 +59,8 @@ class Sent:
     next_number: Callable[[], int]
     others: tuple[Flow, ...] = ()
     """Further ways to the same party (RFC 3263 section 4.3)."""
+    accounts: Accounts = field(default_factory=dict)
+    """Who we are to those whom it goes to."""
     insists: bool = True
     """Whether it is sent anew where that may help; not what has been taken back."""
     challenges: int = 0
@@ -158,7 +160,8 @@ class Core:
             dialog.local_number += 1
             return dialog.local_number
 
-        return self.request(Sent(request, dialog.way, handler, next_number, dialog.ways_besides), now)
+        sent = Sent(request, dialog.way, handler, next_number, dialog.ways_besides, dialog.accounts)
+        return self.request(sent, now)
 
     def acknowledge(self, sent: Sent, dialog: Dialog, sdp: bytes | None = None) -> None:
         """Send the ACK of a 2xx to our INVITE (RFC 3261 section 13.2.2.4)."""
@@ -215,7 +218,7 @@ class Core:
         if names is None or sent.challenges >= _MAX_CHALLENGES:
             return False
         challenge = choose(response.headers.lines(names[0]))
-        account = None if challenge is None else self.settings.accounts.get(challenge.get("realm"))
+        account = None if challenge is None else sent.accounts.get(challenge.get("realm"))
         if challenge is None or account is None:
             return False
         if sent.challenges and challenge.get("stale").lower() != "true" and names[1] in sent.request.headers:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field, replace
 from typing import Self
 
+from signalling.gateways.sip.digest import Accounts
 from signalling.gateways.sip.errors import SipError
 from signalling.gateways.sip.flows import DEFAULT_PORTS, Flow, is_address, same_host
 from signalling.gateways.sip.message import Request, Response
@@ -37,6 +38,8 @@ class Dialog:
     """What the peer's Allow says that it takes, in upper case."""
     supported: frozenset[str] = field(default_factory=frozenset)
     """What the peer's Supported says."""
+    accounts: Accounts = field(default_factory=dict)
+    """Who we are to the peer, where we called it."""
 
     @classmethod
     def of_server(cls, invite: Request, local_tag: str, flow: Flow, first_number: int) -> Self:

@@ -72,6 +72,10 @@ class Account:
     password: str = field(repr=False)
 
 
+Accounts = Mapping[str, Account]
+"""Accounts by realm. They go with calls that are made by them: whoever else names that realm learns nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """The request that is authenticated."""

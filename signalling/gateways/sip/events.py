@@ -64,10 +64,11 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """Our call was taken. `sdp` is the answer; None if it came before, or if `OfferReceived` follows."""
+    """Our call was taken, by `flow`. `sdp` is the answer; None if it came before or `OfferReceived` follows."""
 
     call: CallId
     sdp: bytes | None = field(default=None, repr=False)
+    flow: Flow | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

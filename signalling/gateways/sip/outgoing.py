@@ -1,11 +1,12 @@
 """How a call of ours begins (RFC 3261 section 13.2), with forks and reliable provisional responses (RFC 3262)."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from signalling.gateways.sip.call import Call
 from signalling.gateways.sip.core import Core, Sent
 from signalling.gateways.sip.dialogs import Dialog
+from signalling.gateways.sip.digest import Accounts
 from signalling.gateways.sip.errors import SipError
 from signalling.gateways.sip.events import Accepted, CallId, Ending, Progress
 from signalling.gateways.sip.flows import Flow
@@ -22,7 +23,8 @@ _FIRST_NUMBER: Final = 2**16
 class Invitation:
     """Whom to call, as whom, by which ways (the first that works), and what to offer.
 
-    Without `sdp` we ask for an offer. `routes` are proxies to go through, `headers` further ones for the INVITE.
+    Without `sdp` we ask for an offer. `routes` are proxies to go through, `headers` further ones for the INVITE;
+    `accounts` are for whom the call is made by, and everything in it.
     """
 
     to: Uri
@@ -31,6 +33,7 @@ class Invitation:
     sdp: bytes | None = None
     routes: tuple[NameAddr, ...] = ()
     headers: tuple[tuple[str, str], ...] = ()
+    accounts: Accounts = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -64,7 +67,10 @@ class Outgoing:
         self._rings: Key | None = None
         self._wants_cancel = False
         self._begins_with = Offers()
-        self._sent = Sent(self._invite(), invitation.flows[0], self._hear, self._next, invitation.flows[1:])
+        first, *others = invitation.flows
+        self._sent = Sent(
+            self._invite(), first, self._hear, self._next, tuple(others), accounts=invitation.accounts
+        )
 
     def start(self, now: float) -> None:
         """Send the INVITE."""
@@ -125,6 +131,7 @@ class Outgoing:
                 dialog = Dialog.of_client(sent.request, response, sent.flow)
             except SipError:
                 return None
+            dialog.accounts = sent.accounts
             self._forks[tag] = _Fork(dialog, replace(self._begins_with))
         return self._forks.get(tag)
 
@@ -170,7 +177,7 @@ class Outgoing:
         self._choose(fork, response)
         call.refreshing.heard(response, now)
         if call.offers.turn is Turn.NOBODY and not call.offers.complete:
-            call.core.tell(Accepted(call.handle))
+            call.core.tell(Accepted(call.handle, flow=fork.dialog.flow))
             call.changes.offered_in_answer(sent, response, now)
             return
         call.core.acknowledge(sent, fork.dialog)
@@ -179,7 +186,7 @@ class Outgoing:
             call.hang_up(now, Ending.BAD_ANSWER)
             return
         heard = response.sdp if response.sdp is not None and call.offers.hear_answer(response.sdp) else None
-        call.core.tell(Accepted(call.handle, heard))
+        call.core.tell(Accepted(call.handle, heard, fork.dialog.flow))
         call.changes.go_on(now)
 
     def _choose(self, winner: _Fork, response: Response) -> None:

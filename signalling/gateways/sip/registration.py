@@ -1,9 +1,10 @@
 """Registration with a registrar or a trunk as its client (RFC 3261 section 10)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from signalling.gateways.sip.core import Core, Sent
+from signalling.gateways.sip.digest import Accounts
 from signalling.gateways.sip.errors import SipError
 from signalling.gateways.sip.events import Registered, RegistrationFailed, RegistrationId, Unregistered
 from signalling.gateways.sip.flows import Flow
@@ -22,12 +23,13 @@ _LIMIT_SECONDS: Final = 86_400
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """Where to register what: the registrar's URI, the address of record, ways to it, and for how many seconds."""
+    """Where to register what: the registrar's URI, address of record, ways there, how many seconds, as whom."""
 
     registrar: Uri
     address: NameAddr
     flows: tuple[Flow, ...]
     seconds: int = DEFAULT_SECONDS
+    accounts: Accounts = field(default_factory=dict)
 
 
 class Registration:
@@ -65,7 +67,7 @@ class Registration:
         request.headers.set("Max-Forwards", "70")
         request.headers.set("Contact", str(self._core.contact(told.flows[0])))
         request.headers.set("Expires", str(0 if self._leaving else self._seconds))
-        sent = Sent(request, told.flows[0], self._hear, self._next, told.flows[1:])
+        sent = Sent(request, told.flows[0], self._hear, self._next, told.flows[1:], told.accounts)
         self._core.request(sent, now)
 
     def unregister(self, now: float) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from signalling.gateways.sip.digest import Account, Verifier
+from signalling.gateways.sip.digest import Verifier
 from signalling.gateways.sip.flows import Transport
 from signalling.gateways.sip.session_timer import DEFAULT_SECONDS, MIN_SE
 from signalling.gateways.sip.timers import Timers
@@ -16,13 +16,11 @@ class Settings:
 
     `places` are the address (IPv6 in brackets) and port by which peers reach this agent, for each transport.
     `serves` says whether an address is one of ours: requests to others are dropped without a word, so that
-    scanners learn nothing. `accounts` are ours with servers, by realm. With a `verifier`, calls must
-    authenticate.
+    scanners learn nothing. With a `verifier`, calls must authenticate.
     """
 
     places: Mapping[Transport, tuple[str, int]]
     serves: Callable[[Uri], bool] = lambda _: True
-    accounts: Mapping[str, Account] = field(default_factory=dict)
     verifier: Verifier | None = None
     user: str = "bridge"
     """The user part of our Contact."""

@@ -18,7 +18,7 @@ from signalling.gateways.bfcp.codec import (
     parse,
     write,
 )
-from signalling.gateways.bfcp.floor import T1_S, T2_S, TRIES, FloorServer, Settings, Told
+from signalling.gateways.bfcp.floor import OTHERS, T1_S, T2_S, TRIES, FloorServer, Settings, Told
 
 SETTINGS = Settings(conference=1337, user=2, floor=1)
 FLOOR = (Attribute(Kind.FLOOR_ID, b"\0\1"),)
@@ -132,6 +132,39 @@ def test_who_asks_is_told_when_others_show() -> None:
     peer.heard()
     peer.server.held_by_others(peer.now, held=False)
     assert peer.heard() == []
+
+
+def test_what_is_told_of_others_is_whole_and_says_not_who_they_are() -> None:
+    """RFC 8855 section 5.3.8: a floor, and a request for it, which is none of the peer's own."""
+    peer = Peer()
+    peer.server.held_by_others(peer.now, held=True)
+    peer.send(peer.message(Primitive.FLOOR_QUERY, FLOOR))
+    floor, request = peer.one().attributes
+    assert (floor, request.kind, request.number) == (FLOOR[0], Kind.FLOOR_REQUEST_INFORMATION, OTHERS)
+    assert [(one.kind, one.number) for one in request.inside] == [
+        (Kind.OVERALL_REQUEST_STATUS, OTHERS),
+        (Kind.FLOOR_REQUEST_STATUS, 1),
+        (Kind.BENEFICIARY_INFORMATION, OTHERS),
+    ]
+
+
+def test_peers_made_after_drafts_are_understood() -> None:
+    """They write version 1 on UDP, are answered so, and acknowledge a FloorStatus by what is Goodbye today."""
+    peer = Peer()
+    peer.version = RELIABLE
+    peer.send(peer.message(Primitive.FLOOR_QUERY, FLOOR))
+    answer = peer.one()
+    assert (answer.version, answer.response) == (RELIABLE, True)
+    peer.request()
+    peer.heard()
+    peer.server.decide(peer.now, granted=True)
+    peer.send(peer.message(Primitive.FLOOR_REQUEST_STATUS_ACK, transaction=peer.one().transaction))
+    peer.server.held_by_others(peer.now, held=True)
+    told = peer.one()
+    assert (told.primitive, told.version, told.response) == (Primitive.FLOOR_STATUS, RELIABLE, False)
+    assert peer.send(peer.message(Primitive.GOODBYE, transaction=told.transaction)) == []
+    assert (peer.server.next_timeout(), peer.server.has_floor) == (None, True)
+    assert peer.send(peer.message(Primitive.GOODBYE)) == [Told.GONE]
 
 
 def test_a_request_that_comes_twice_is_one() -> None:

@@ -1,7 +1,10 @@
 """Runs sipp, a SIP tester of Debian's, with scenarios put together here, against an endpoint on loopback."""
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import reduce
+from itertools import cycle
 from pathlib import Path
 
 from tests.support.ports import free_ports
@@ -35,6 +38,17 @@ def send(method: str, number: int, *more: str, sdp: str = "", inside: bool = Tru
     )
 
 
+def press(keys: str, number: int) -> tuple[str, ...]:
+    """Press keys, each by an INFO; the first of these has this number."""
+    steps: list[str] = []
+    for at, key in enumerate(keys, number):
+        head = _HEAD.format(to="[peer_tag_param]", number=at, method="INFO").strip()
+        kind = "Content-Type: application/dtmf-relay\nContent-Length: [len]"
+        text = f"INFO [next_url] SIP/2.0\n{head}\n{kind}\n\nSignal={key}"
+        steps += [f'<send retrans="500"><![CDATA[\n{text}\n]]></send>', hear(200)]
+    return tuple(steps)
+
+
 def cancel(number: int, back: int) -> str:
     """CANCEL has the branch of the INVITE so many steps before."""
     head = _HEAD.format(to="", number=number, method="CANCEL").replace("[branch]", f"[branch-{back}]")
@@ -47,9 +61,14 @@ def ack_refusal(number: int, back: int) -> str:
     return _send(["ACK sip:room@[remote_ip]:[remote_port] SIP/2.0", head.strip()], "", "")
 
 
-def answer(status: str, *more: str, sdp: str = "") -> str:
-    """A response of sipp's to the request that came last."""
-    last = ["[last_Via:]", "[last_From:]", "[last_To:]", "[last_Call-ID:]", "[last_CSeq:]"]
+def answer(status: str, *more: str, sdp: str = "", to: str = "last") -> str:
+    """A response of sipp's to the `last` request, to the `first` of a call, or to the one that was `kept`."""
+    about = {"Via": "[last_Via:]", "To": "[last_To:]", "CSeq": "[last_CSeq:]"}
+    if to == "first":
+        about["To"] = "[last_To:];tag=sipp[call_number]"
+    elif to == "kept":
+        about |= {"Via": "Via:[$1]", "CSeq": "CSeq:[$2]"}
+    last = [about["Via"], "[last_From:]", about["To"], "[last_Call-ID:]", about["CSeq"]]
     contact = "Contact: <sip:sipp@[local_ip]:[local_port];transport=[transport]>"
     return _send([f"SIP/2.0 {status}", *last, contact, *more], sdp, "")
 
@@ -72,9 +91,12 @@ def hear_reliable(status: int) -> str:
     return f'<recv response="{status}" rrs="true"><action>{find}</action></recv>'
 
 
-def asked(method: str) -> str:
-    """Wait for a request."""
-    return f'<recv request="{method}"/>'
+def asked(method: str, *, keep: bool = False) -> str:
+    """Wait for a request; `keep` what an answer needs that comes after others."""
+    if not keep:
+        return f'<recv request="{method}"/>'
+    find = '<ereg regexp=".*" search_in="hdr" header="{}:" assign_to="{}"/>'
+    return f'<recv request="{method}"><action>{find.format("Via", 1)}{find.format("CSeq", 2)}</action></recv>'
 
 
 def pause(milliseconds: int) -> str:
@@ -85,6 +107,21 @@ def pause(milliseconds: int) -> str:
 def sdp(direction: str = "sendrecv", version: int = 1) -> str:
     """A description of sipp's."""
     return SDP.format(direction=direction, version=version)
+
+
+def crowd(folder: Path, rooms: list[str], number: int, *steps: str) -> tuple[list[str], tuple[str, ...]]:
+    """So many calls, each from an address of its own, to these rooms in turn; the steps, and the options for that.
+
+    A call that comes from an address that one before had is not answered by sipp, and of the first one it does not
+    know the port before it has written it down.
+    """
+    addresses = [f"127.{1 + at // 62_500}.{at // 250 % 250}.{1 + at % 250}" for at in range(number)]
+    lines = [f"{address};{room}" for address, room in zip(addresses, cycle(rooms), strict=False)]
+    (folder / "callers.csv").write_text("\n".join(["SEQUENTIAL", *lines]) + "\n")
+    port = str(free_ports(1)[0])
+    known = {"[local_ip]": "[field0]", "[local_port]": port, "sip:room@": "sip:[field1]@"}
+    written = [reduce(lambda text, name: text.replace(name, known[name]), known, step) for step in steps]
+    return written, ("-t", "ui", "-inf", "callers.csv", "-ip_field", "0", "-max_socket", "1000", "-p", port)
 
 
 @dataclass(frozen=True)
@@ -119,6 +156,7 @@ async def run(folder: Path, port: int, *steps: str, options: tuple[str, ...] = (
     try:
         output, _ = await process.communicate()
     except asyncio.CancelledError:
-        process.kill()
+        with suppress(ProcessLookupError):
+            process.kill()
         raise
-    return Outcome(process.returncode or 0, output.decode(errors="replace")[-6000:])
+    return Outcome(process.returncode or 0, output.decode(errors="replace")[:9000])

@@ -17,6 +17,8 @@ from tests.gateways.sip.network import World, obliging
 from tests.gateways.sip.scripted import PEER, ROOM, Scripted, asks, says
 from tests.gateways.sip.torture import REFUSED, TAKEN
 
+ACCOUNTS = {"ward.example": Account("bridge", "secret")}
+
 
 def test_every_fork_but_the_first_to_accept_is_ended() -> None:
     """RFC 3261 section 13.2.2.4: each 2xx is acknowledged each time, and the later ones get a BYE."""
@@ -56,8 +58,8 @@ def test_what_one_fork_answers_is_no_answer_of_another() -> None:
 def test_a_call_that_was_given_up_is_not_tried_again() -> None:
     """Neither with credentials nor on another way."""
     for status in (401, 503):
-        peer = Scripted(accounts={"ward.example": Account("bridge", "secret")})
-        call = peer.invite(PEER, Flow("UDP", "192.0.2.10", 5060))
+        peer = Scripted()
+        call = peer.invite(PEER, Flow("UDP", "192.0.2.10", 5060), accounts=ACCOUNTS)
         peer.do(peer.agent.hang_up(call, 0.0))
         challenge = ("WWW-Authenticate", 'Digest realm="ward.example", nonce="n"')
         peer.hear(says(peer.last("INVITE"), status, "x", None, challenge))
@@ -67,8 +69,8 @@ def test_a_call_that_was_given_up_is_not_tried_again() -> None:
 
 def test_a_cancel_waits_for_the_transaction_that_it_means() -> None:
     """The 100 to the INVITE without credentials says nothing of the one with them."""
-    peer = Scripted(accounts={"ward.example": Account("bridge", "secret")})
-    call = peer.invite()
+    peer = Scripted()
+    call = peer.invite(accounts=ACCOUNTS)
     peer.hear(says(peer.last("INVITE"), 100, "x"))
     challenge = ("WWW-Authenticate", 'Digest realm="ward.example", nonce="n"')
     peer.hear(says(peer.last("INVITE"), 401, "x", None, challenge))
@@ -217,9 +219,8 @@ def test_redirects_are_not_followed() -> None:
 )
 def test_a_challenge_is_answered_once(status: int, asks_by: str, answers_by: str) -> None:
     """RFC 3261 section 22: the next number, the same call; and a password that is not liked is not sent again."""
-    anna = Account("bridge", "secret")
-    peer = Scripted(accounts={"ward.example": anna})
-    call = peer.invite()
+    peer = Scripted()
+    call = peer.invite(accounts=ACCOUNTS)
     first = peer.last("INVITE")
     verifier = Verifier("ward.example", b"key", {"bridge": "secret"}.get)
     challenge = [(asks_by, line) for line in verifier.challenges(0.0)]
@@ -231,12 +232,27 @@ def test_a_challenge_is_answered_once(status: int, asks_by: str, answers_by: str
     peer.hear(says(second, 200, "one", b"answer"))
     assert peer.last("ACK").headers.lines(answers_by) == second.headers.lines(answers_by)
     assert peer.last("ACK").cseq.number == second.cseq.number
-    peer.invite()
+    peer.invite(accounts=ACCOUNTS)
     for _ in range(2):
         peer.hear(says(peer.last("INVITE"), status, "x", None, *challenge))
     assert isinstance(peer.told[-1], e.Ended)
     assert peer.told[-1].status == status
     assert peer.told[-1].call != call
+
+
+def test_an_account_is_for_those_whom_it_is_with() -> None:
+    """A stranger who calls, or whom we call, and names the realm of our trunk gets no digest to guess at."""
+    peer = Scripted()
+    trunk = peer.invite(accounts=ACCOUNTS)
+    peer.hear(says(peer.last("INVITE"), 200, "one", b"answer"))
+    challenge = ("WWW-Authenticate", 'Digest realm="ward.example", nonce="n"')
+    peer.do(peer.agent.want_key_frame(trunk, 0.0))
+    peer.hear(says(peer.last("INFO"), 401, "x", None, challenge))
+    assert "Authorization" in peer.last("INFO").headers
+    stranger = peer.invite()
+    peer.hear(says(peer.last("INVITE"), 401, "x", None, challenge))
+    assert "Authorization" not in peer.last("INVITE").headers
+    assert peer.told[-1] == e.Ended(stranger, e.Ending.REJECTED_THERE, 401)
 
 
 def test_strangers_hear_nothing() -> None:

@@ -50,7 +50,7 @@ def test_a_call_without_an_offer() -> None:
     assert world.sent(anna.host) == ["INVITE"]
     anna.do(anna.agent.answer(call, b"answer", world.now))
     world.run(2.0)
-    assert room.heard[-2:] == [e.Confirmed(room.last_call()), e.AnswerReceived(room.last_call(), b"answer")]
+    assert room.heard[-2:] == [e.AnswerReceived(room.last_call(), b"answer"), e.Confirmed(room.last_call())]
     room.do(room.agent.hang_up(room.last_call(), world.now))
     world.run(40.0)
     assert world.empty()

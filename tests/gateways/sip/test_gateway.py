@@ -2,30 +2,56 @@
 
 import asyncio
 import random
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 import pytest
 
+from signalling.gateways.bfcp.codec import Primitive, Status
 from signalling.gateways.conformance import NUMBER, Conformance, HostDouble, VisitDouble, serving
-from signalling.gateways.interface import Ending, GatewayError, Line, SettingsError
+from signalling.gateways.interface import Ending, Floor, GatewayError, Line, SettingsError
 from signalling.gateways.sip import events as e
 from signalling.gateways.sip.agent import UserAgent
+from signalling.gateways.sip.digest import Account
 from signalling.gateways.sip.flows import Flow, Transport
 from signalling.gateways.sip.io.endpoint import Endpoint
 from signalling.gateways.sip.io.gateway import SipGateway, make
+from signalling.gateways.sip.message import Request, answer
 from signalling.gateways.sip.options import Options, read
 from signalling.gateways.sip.outgoing import Invitation
+from signalling.gateways.sip.parsing import parse
+from signalling.gateways.sip.plan import NumberPlan
 from signalling.gateways.sip.settings import Settings
 from signalling.gateways.sip.values import NameAddr, Uri
-from tests.gateways.sip import sipp
+from tests.gateways.bfcp.client import FLOOR, FloorClient
 
 HOST = "127.0.0.1"
 PATIENCE_S = 10.0
+CONTENT = (
+    "v=0\r\no=- 7 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=video {} RTP/AVP 97\r\n"
+    "m=video {} RTP/AVP 97\r\na=content:slides\r\na=label:3\r\nm=application {} UDP/BFCP *\r\n"
+)
 THEIRS = (
     b"v=0\r\no=- 7 %d IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 6000 RTP/AVP 0\r\na=%s\r\n"
+)
+
+
+BAD_TRUNKS: Final = (
+    ({}, "proxy"),
+    ({"proxy": "proxy.example"}, "proxy"),
+    ({"proxy": "sip:me@proxy.example"}, "proxy"),
+    ({"proxy": "sip:p.example", "prefixes": ["47"]}, "prefixes"),
+    ({"proxy": "sip:p.example", "prefixes": ["+"]}, "prefixes"),
+    ({"proxy": "sip:p.example", "number": "the bridge"}, "number"),
+    ({"proxy": "sip:p.example", "username": "me"}, "password_file"),
+    ({"proxy": "sip:p.example", "username": "me", "password_file": "/nowhere/at/all"}, "password_file"),
+    ({"proxy": "sip:p.example", "register": True}, "register"),
+    ({"proxy": "sip:p.example", "domains": ["P.example"]}, "domains"),
+    ({"proxy": "sip:p.example", "prefix": ["+47"]}, "trunks.main: unknown keys: prefix"),
 )
 
 
@@ -99,6 +125,9 @@ class SipPeer:
     host: HostDouble
     port: int = 0
     deaf: bool = False
+    refuses: int = 0
+    """With which status it turns down whoever calls."""
+    answer: bytes = THEIRS % (1, b"sendrecv")
     calls: dict[e.CallId, Caller] = field(default_factory=dict)
     incoming: "asyncio.Queue[Caller]" = field(default_factory=asyncio.Queue)
 
@@ -109,15 +138,19 @@ class SipPeer:
         call = getattr(event, "call", None)
         assert call is not None
         mine = self.calls.setdefault(call, Caller(self, call))
-        if isinstance(event, e.IncomingCall):
-            mine.do(lambda agent, call, now: agent.accept(call, THEIRS % (1, b"sendrecv"), now))
+        if isinstance(event, e.IncomingCall) and self.refuses:
+            mine.do(lambda agent, call, now: agent.reject(call, now, self.refuses))
+        elif isinstance(event, e.IncomingCall):
+            mine.do(lambda agent, call, now: agent.ring(call, now))
             self.incoming.put_nowait(mine)
         if isinstance(event, e.OfferReceived):
-            mine.do(lambda agent, call, now: agent.answer(call, THEIRS % (1, b"sendrecv"), now))
+            mine.do(lambda agent, call, now: agent.answer(call, self.answer, now))
         mine.told.append(event)
         mine.changed.set()
 
-    async def call(self, number: str, sdp: bytes | None = THEIRS % (1, b"sendrecv"), user: str = "me") -> Caller:
+    async def call(
+        self, number: str, sdp: bytes | None = THEIRS % (1, b"sendrecv"), user: str | None = "me"
+    ) -> Caller:
         """Call the gateway."""
         flow = Flow("UDP", HOST, self.gateway.ports["UDP"])
         to, me = Uri("sip", HOST, flow.port, number), NameAddr(Uri("sip", HOST, user=user))
@@ -135,9 +168,16 @@ class SipPeer:
         return f"sip:someone@{HOST}:{self.port}"
 
     async def called(self) -> Caller:
-        """Wait for a call."""
+        """Wait for a call, and take it if it is still there."""
         async with asyncio.timeout(PATIENCE_S):
-            return await self.incoming.get()
+            mine = await self.incoming.get()
+        if not any(isinstance(one, e.Ended) for one in mine.told):
+            mine.do(lambda agent, call, now: agent.accept(call, THEIRS % (1, b"sendrecv"), now))
+        return mine
+
+    def be_busy(self) -> None:
+        """486 from now on."""
+        self.refuses = 486
 
     def ask_after(self, caller: Caller) -> None:
         """Let the gateway find out that nobody is there."""
@@ -168,7 +208,8 @@ class TestSip(Conformance):
     @pytest.fixture
     def gateway(self, host: HostDouble) -> SipGateway:
         """Any free port."""
-        return SipGateway(host, Options(port=0, transports=("UDP",), domains=("rooms.example",)))
+        plan = NumberPlan(domains=(HOST,))
+        return SipGateway(host, Options(port=0, transports=("UDP",), domains=("rooms.example",), plan=plan))
 
     @pytest.fixture
     async def peer(self, gateway: SipGateway, host: HostDouble) -> AsyncIterator[SipPeer]:
@@ -218,6 +259,76 @@ async def test_telephones_are_told_from_room_systems(user: str, sdp: bytes, line
         await visit.hears("established")
         await call.hang_up()
         await visit.hears("ended")
+
+
+@pytest.mark.parametrize(
+    ("user", "shown"),
+    [
+        ("+4799999999", "+4799999999"),
+        ("ward.7", f"ward.7@{HOST}"),
+        (None, ""),
+        ("%E2%80%AE7.draw", ""),
+        ("%0A", ""),
+        ("w" * 300, ""),
+    ],
+)
+async def test_callers_are_known_by_what_a_person_would_read(user: str | None, shown: str) -> None:
+    """A number, or an address; nothing of one who gives none, or what would be read as something else."""
+    host = HostDouble()
+    async with _house(host) as (_, peer):
+        await peer.call(NUMBER, user=user)
+        visit, _ = await host.next()
+        assert visit.caller is not None
+        assert visit.caller.address == shown
+        assert shown not in repr(visit.caller) or not shown
+
+
+@pytest.mark.parametrize("offers", [True, False])
+async def test_a_room_system_asks_for_the_floor(*, offers: bool) -> None:
+    """By BFCP, which the gateway adds to what the bridge describes; it goes with the call."""
+    host = HostDouble(ours=CONTENT.format(42_000, 42_002, 0))
+    client = FloorClient()
+    sdp = CONTENT.format(6_000, 6_002, await client.open()).encode()
+    async with _house(host) as (gateway, peer):
+        peer.answer = sdp
+        call = await peer.call(NUMBER, sdp=sdp if offers else None)
+        visit, ours = await host.next()
+        described = await call.hears(e.Accepted if offers else e.OfferReceived)
+        if not offers:
+            await visit.hears("answered")
+        line = re.search(rb"m=application ([1-9][0-9]*) UDP/BFCP .*a=confid:([0-9]+)", described.sdp, re.DOTALL)
+        assert line is not None
+        client.begin(int(line[1]), int(line[2]), 1)
+        client.ask(Primitive.FLOOR_REQUEST, *FLOOR)
+        await visit.hears("wants the floor")
+        ours.floor(Floor.YOURS)
+        await client.comes_to(Status.GRANTED)
+        ours.floor(Floor.TAKEN)
+        await client.comes_to(Status.REVOKED)
+        await client.until(lambda: client.taken)
+        await call.hang_up()
+        await visit.hears("ended")
+        ours.floor(Floor.FREE)
+        assert len(gateway._floors) == 0
+    client.close()
+
+
+@pytest.mark.parametrize(
+    ("status", "why"),
+    [
+        *((600, "busy"), (480, "no_answer"), (603, "declined"), (488, "no_media")),
+        *((404, "unreachable"), (403, "unreachable"), (500, "unreachable")),
+    ],
+)
+async def test_why_a_call_was_not_taken_is_told_in_a_word(status: int, why: str) -> None:
+    """Of the many that SIP has for it."""
+    host = HostDouble()
+    async with _house(host, plan=NumberPlan(domains=(HOST,))) as (gateway, peer):
+        peer.refuses = status
+        visit = VisitDouble()
+        gateway.dial(peer.address, visit)
+        await visit.hears(f"missed {why}")
+        assert gateway.health().calls == 0
 
 
 async def test_scanners_hear_nothing_and_trunks_hear_that_we_are_there() -> None:
@@ -276,11 +387,12 @@ async def test_an_address_that_leads_nowhere_ends_the_call() -> None:
         targets = addresses = pointers
 
     host = HostDouble()
-    gateway = SipGateway(host, Options(port=0, transports=("UDP",)), Nowhere())
+    plan = NumberPlan(domains=("nowhere.example",))
+    gateway = SipGateway(host, Options(port=0, transports=("UDP",), plan=plan), Nowhere())
     async with serving(gateway):
         visit = VisitDouble()
         gateway.dial("sip:a@nowhere.example", visit)
-        await visit.hears("ended")
+        await visit.hears("missed unreachable")
         given_up = VisitDouble()
         gateway.dial("sip:a@nowhere.example", given_up).hang_up(Ending.ROOM_ENDED)
         await asyncio.sleep(0)
@@ -288,38 +400,17 @@ async def test_an_address_that_leads_nowhere_ends_the_call() -> None:
         assert gateway.health().calls == 0
 
 
-async def test_twenty_calls_a_second_by_sipp_leave_nothing(tmp_path: Path) -> None:
-    """A peer that shares no line of code, through the whole gateway."""
-    host = HostDouble()
-    async with _house(host) as (gateway, _):
-        flow = (
-            sipp.send("INVITE", 1, sdp=sipp.sdp(), inside=False).replace("sip:room@", f"sip:{NUMBER}@"),
-            sipp.hear(100, optional=True),
-            sipp.hear(180, optional=True),
-            sipp.hear(200, keep=True),
-            sipp.send("ACK", 1),
-            sipp.pause(100),
-            sipp.send("BYE", 2),
-            sipp.hear(200),
-        )
-        outcome = await sipp.run(tmp_path, gateway.ports["UDP"], *flow, options=("-m", "40", "-r", "20"))
-        assert outcome.code == 0, outcome.output
-        assert len(host.visits) == 40
-        for visit, _ in host.visits:
-            await visit.hears("ended")
-        assert gateway.health().calls == 0
-
-
 def test_settings_are_checked() -> None:
     """A misspelt or impossible one is named."""
-    good = read({"host": "192.0.2.1", "domains": ["Rooms.example"], "proxy": "sip:proxy.example", "port": 5070})
+    good = read({"host": "192.0.2.1", "domains": ["Rooms.example"], "port": 5070})
     assert (good.bind, good.domains, good.port) == ("192.0.2.1", ("rooms.example",), 5070)
-    assert good.proxy == Uri("sip", "proxy.example")
+    assert not good.plan
     for bad, word in (
         ({"prot": 5060}, "prot"),
         ({"port": "5060"}, "port"),
         ({"port": True}, "port"),
         ({"port": 70000}, "port"),
+        ({"floor_port": 65536}, "floor_port"),
         ({"host": "example.org"}, "host"),
         ({"domains": "example.org"}, "domains"),
         ({"transports": ["quic"]}, "transports"),
@@ -327,11 +418,67 @@ def test_settings_are_checked() -> None:
         ({"transports": ["tls"]}, "certificate"),
         ({"certificate": "a.pem"}, "key"),
         ({"mutual": True}, "authorities"),
-        ({"proxy": "proxy.example"}, "proxy"),
-        ({"proxy": "sip:me@proxy.example"}, "proxy"),
+        ({"country_code": "+47"}, "country_code"),
+        ({"dial_domains": "ward.example"}, "dial_domains"),
+        ({"dial_domains": ["P.example"], "trunks": {"main": {"proxy": "sip:p.example"}}}, "every number"),
+        (
+            {
+                "trunks": {
+                    "a": {"proxy": "sip:a.example"},
+                    "b": {"proxy": "sip:b.example", "domains": ["a.example"]},
+                }
+            },
+            "every",
+        ),
+        ({"trunks": ["main"]}, "trunks"),
+        *(({"trunks": {"main": trunk}}, word) for trunk, word in BAD_TRUNKS),
     ):
         with pytest.raises(SettingsError, match=word):
             read(bad)
+
+
+def test_a_trunk_is_read_with_its_account(tmp_path: Path) -> None:
+    """The password is in a file of its own."""
+    (tmp_path / "password").write_text("secret\n")
+    trunk = {
+        "proxy": "sips:sbc.example",
+        "domain": "Trunk.example",
+        "prefixes": ["+472"],
+        "username": "bridge",
+        "password_file": str(tmp_path / "password"),
+    }
+    (read_trunk,) = read({"trunks": {"main": trunk}}).plan.trunks
+    assert read_trunk.accounts == {"trunk.example": Account("bridge", "secret")}
+    assert str(read_trunk.us) == "<sip:bridge@trunk.example>"
+    (tmp_path / "password").write_text(" ")
+    with pytest.raises(SettingsError, match="empty"):
+        read({"trunks": {"main": trunk}})
+
+
+async def test_a_trunk_is_told_where_we_are(tmp_path: Path) -> None:
+    """Where the operator wants it; it may ask who we are."""
+    loop, heard = asyncio.get_running_loop(), asyncio.Queue[Request]()
+
+    class Registrar(asyncio.DatagramProtocol):
+        def datagram_received(self, data: bytes, addr: object) -> None:
+            request = parse(data)
+            assert isinstance(request, Request)
+            response = answer(request, 200 if "Authorization" in request.headers else 401, "x")
+            response.headers.set("WWW-Authenticate", 'Digest realm="trunk.example", nonce="n"')
+            transport.sendto(response.encode(), addr)
+            heard.put_nowait(request)
+
+    transport, _ = await loop.create_datagram_endpoint(Registrar, local_addr=(HOST, 0))
+    port = transport.get_extra_info("sockname")[1]
+    (tmp_path / "password").write_text("secret")
+    trunk = {"proxy": f"sip:{HOST}:{port}", "domain": "trunk.example", "register": True}
+    account = {"username": "bridge", "password_file": str(tmp_path / "password")}
+    gateway = make(HostDouble(), {"port": 0, "transports": ["udp"], "trunks": {"main": trunk | account}})
+    async with serving(gateway), asyncio.timeout(PATIENCE_S):
+        first, second = await heard.get(), await heard.get()
+    transport.close()
+    assert [str(first.method), str(first.uri)] == ["REGISTER", "sip:trunk.example"]
+    assert 'username="bridge"' in (second.headers.get("Authorization") or "")
 
 
 def test_the_entry_point_makes_a_gateway() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from signalling.gateways.sip import events as e
-from signalling.gateways.sip.digest import Account, Verifier
+from signalling.gateways.sip.digest import Account, Accounts, Verifier
 from signalling.gateways.sip.flows import Flow
 from signalling.gateways.sip.message import Request
 from signalling.gateways.sip.registration import Membership
@@ -14,8 +14,9 @@ REGISTRAR = Uri("sip", "trunk.example")
 ADDRESS = NameAddr(Uri("sip", "trunk.example", user="bridge"))
 
 
-def _register(peer: Scripted, *flows: Flow, seconds: int = 600) -> e.RegistrationId:
-    handle, actions = peer.agent.register(Membership(REGISTRAR, ADDRESS, flows or (PEER,), seconds), peer.now)
+def _register(peer: Scripted, *flows: Flow, accounts: Accounts | None = None) -> e.RegistrationId:
+    membership = Membership(REGISTRAR, ADDRESS, flows or (PEER,), 600, accounts or {})
+    handle, actions = peer.agent.register(membership, peer.now)
     peer.do(actions)
     return handle
 
@@ -46,8 +47,8 @@ def test_it_is_refreshed_before_its_time_is_up() -> None:
 
 def test_a_challenge_is_answered() -> None:
     """401 is no failure where the account is known."""
-    peer = Scripted(accounts={"trunk.example": Account("bridge", "secret")})
-    _register(peer)
+    peer = Scripted()
+    _register(peer, accounts={"trunk.example": Account("bridge", "secret")})
     verifier = Verifier("trunk.example", b"key", {}.get)
     lines = [("WWW-Authenticate", line) for line in verifier.challenges(0.0)]
     peer.hear(says(peer.last("REGISTER"), 401, "x", None, *lines))

@@ -270,6 +270,13 @@ pub enum Command {
         /// Whether to drop.
         muted: bool,
     },
+    /// Takes a leg whose gate is closed to another room of the same shard. All feeds to it and from it end.
+    MoveLeg {
+        /// Which.
+        leg: LegId,
+        /// Where to.
+        room: RoomId,
+    },
     /// New ICE credentials on the same leg (RFC 8445 section 9).
     RestartIce {
         /// Whose.
@@ -282,7 +289,7 @@ pub enum Command {
         /// Which.
         leg: LegId,
     },
-    /// A new leg without ICE, its gate closed.
+    /// A new leg of lines, its gate closed.
     AddLines(AddLines),
     /// What a further offer or answer changes of a line.
     SetRemote(SetRemote),
@@ -335,6 +342,7 @@ impl Command {
             | Self::SendDtls { leg, .. }
             | Self::SetGate { leg, .. }
             | Self::SetMuted { leg, .. }
+            | Self::MoveLeg { leg, .. }
             | Self::RestartIce { leg, .. }
             | Self::RemoveLeg { leg } => Subject::Leg(*leg),
         }
@@ -372,6 +380,8 @@ pub enum Refusal {
     PlainNotAllowed,
     /// A port is 0, or another line has it.
     DuplicatePort,
+    /// A leg moves with its gate closed.
+    GateOpen,
 }
 
 /// What the engine tells.

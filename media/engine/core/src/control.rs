@@ -84,6 +84,7 @@ impl Shard {
             Command::SetMuted { leg, source, muted } => {
                 self.set_muted(now, leg, (source, muted), out)
             }
+            Command::MoveLeg { leg, room } => self.move_leg(now, leg, room),
             Command::RestartIce { leg, ice } => self.restart_ice(leg, ice),
             Command::RemoveLeg { leg } => {
                 self.say_goodbye(now, leg, out);
@@ -268,7 +269,7 @@ impl Shard {
         }
     }
 
-    fn forget_speaker(&mut self, room: RoomId, leg: LegId) {
+    pub(crate) fn forget_speaker(&mut self, room: RoomId, leg: LegId) {
         let Some(members) = self.rooms.get_mut(&room) else {
             return;
         };
@@ -431,6 +432,7 @@ const fn command_name(command: &Command) -> &'static str {
         Command::SetGate { .. } => "SetGate",
         Command::SetFeeds { .. } => "SetFeeds",
         Command::SetMuted { .. } => "SetMuted",
+        Command::MoveLeg { .. } => "MoveLeg",
         Command::RestartIce { .. } => "RestartIce",
         Command::RemoveLeg { .. } => "RemoveLeg",
         Command::AddLines(_) => "AddLines",

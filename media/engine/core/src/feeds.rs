@@ -105,7 +105,7 @@ impl Shard {
         }
     }
 
-    fn empty_slot(&mut self, now: Micros, taker: Taker) {
+    pub(crate) fn empty_slot(&mut self, now: Micros, taker: Taker) {
         let filling = self
             .leg_mut(taker.leg)
             .and_then(|leg| leg.slots[usize::from(taker.slot)].filling.take());

@@ -115,6 +115,20 @@ impl IceLite {
         message: &Message<'_>,
         reply: &mut Vec<u8>,
     ) -> Result<Checked, CheckRefused> {
+        let nominates = self.answer(from, message, reply)?;
+        Ok(nominates.map_or_else(Checked::default, |nominates| {
+            self.accept(now, from, nominates)
+        }))
+    }
+
+    /// Writes the answer to a check into `reply`. Gives whether it nominates, and `None` for one that the peer has to do
+    /// otherwise.
+    pub fn answer(
+        &self,
+        from: SocketAddr,
+        message: &Message<'_>,
+        reply: &mut Vec<u8>,
+    ) -> Result<Option<bool>, CheckRefused> {
         if message.class != MessageClass::Request || message.method != BINDING {
             return Err(CheckRefused::NotARequest);
         }
@@ -125,15 +139,15 @@ impl IceLite {
         let unknown = message.unknown_required();
         if !unknown.is_empty() {
             stun::write_unknown_attributes(reply, &message.transaction, unknown, Some(key));
-            return Ok(Checked::default());
+            return Ok(None);
         }
         if message.controlled.is_some() {
             // The lite side is always the controlled one, so the peer has to change roles (section 7.3.1.1).
             stun::write_binding_error(reply, &message.transaction, 487, "Role Conflict", Some(key));
-            return Ok(Checked::default());
+            return Ok(None);
         }
         stun::write_binding_success(reply, &message.transaction, from, key);
-        Ok(self.accept(now, from, message.use_candidate))
+        Ok(Some(message.use_candidate))
     }
 
     fn names_us(&self, username: Option<&str>) -> bool {

@@ -334,7 +334,7 @@ impl Leg {
 
     /// An SSRC that the description did not name: its media identification tells (RFC 8843 section 9.2), and where
     /// that was not negotiated, a payload type that only one source has. Which of several encodings it is, its stream
-    /// identification tells (RFC 8852). Peers without ICE change theirs within a call, as after a transfer: the next one is
+    /// identification tells (RFC 8852). Peers on lines change theirs within a call, as after a transfer: the next one is
     /// heard when the one before has been silent for a while, so that two at once do not take turns.
     fn learn_stream(&mut self, now: Micros, header: &RtpHeader, packet: &[u8]) -> Option<Stream> {
         let value = |id: Option<u8>| id.and_then(|id| header.extension_value(packet, id));

@@ -54,7 +54,7 @@ pub struct Leg {
     pub outbound: Option<Outbound>,
     /// Its link, and what is sent over it.
     pub layers: Layers,
-    /// What makes it a line of a leg without ICE.
+    /// What makes it one line of a leg that has lines.
     pub line: Option<Box<Line>>,
     /// When it was heard of again after it was away for a moment.
     pub(crate) returned: Micros,

@@ -42,6 +42,7 @@ pub mod line;
 pub mod link;
 pub mod loss;
 pub mod missing;
+mod moving;
 mod near;
 pub mod outage;
 mod outbox;

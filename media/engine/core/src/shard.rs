@@ -60,7 +60,7 @@ pub struct Shard {
     pub(crate) by_ufrag: HashMap<String, u32>,
     /// Holds only addresses that proved a password, so that a fast hash is safe.
     pub(crate) by_address: FxHashMap<SocketAddr, u32>,
-    /// Where the lines of each leg without ICE are, in their order.
+    /// Where the lines of each leg that has them are, in their order.
     pub(crate) lines: FxHashMap<LegId, Vec<u32>>,
     /// Which line has a port.
     pub(crate) by_port: FxHashMap<u16, (u32, Side)>,

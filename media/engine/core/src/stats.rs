@@ -280,7 +280,7 @@ pub struct Snapshot {
     pub shards: Vec<ShardRow>,
     /// Forwarding delays, with the index of the shard.
     pub delays: Vec<(u64, Delays)>,
-    /// A row a line of a leg without ICE.
+    /// A row a line of a leg that has lines.
     pub lines: Vec<LineRow>,
 }
 

@@ -17,6 +17,7 @@ enum Step {
     SetFeeds(u64, Vec<(End, End)>),
     SetMuted(usize, u16, bool),
     Remove(usize),
+    Move(usize, u64),
     Join(u64),
     Media(usize, usize, usize),
     Restart(usize),
@@ -40,9 +41,10 @@ fn step() -> impl Strategy<Value = Step> {
     let plan = prop::collection::vec((end(), end()), 0..8);
     prop_oneof![
         3 => (peer(), any::<bool>()).prop_map(|(p, open)| Step::SetGate(p, open)),
-        3 => (1_u64..3, plan).prop_map(|(room, plan)| Step::SetFeeds(room, plan)),
+        3 => (1_u64..4, plan).prop_map(|(room, plan)| Step::SetFeeds(room, plan)),
         1 => (peer(), 0_u16..2, any::<bool>()).prop_map(|(p, s, m)| Step::SetMuted(p, s, m)),
         1 => peer().prop_map(Step::Remove),
+        2 => (peer(), 1_u64..4).prop_map(|(p, room)| Step::Move(p, room)),
         1 => (1_u64..3).prop_map(Step::Join),
         6 => (peer(), 0_usize..2, 1_usize..4).prop_map(|(p, s, n)| Step::Media(p, s, n)),
         1 => peer().prop_map(Step::Restart),
@@ -75,6 +77,10 @@ fn carry_out(world: &mut World, step: Step) {
         Step::Remove(p) => {
             let leg = LegId(world.peers[nth(world, p)].leg);
             world.command(Command::RemoveLeg { leg });
+        }
+        Step::Move(p, room) => {
+            let (leg, room) = (LegId(world.peers[nth(world, p)].leg), RoomId(room));
+            world.command(Command::MoveLeg { leg, room });
         }
         Step::Join(room) => {
             let peer = world.join(room, quiet());

@@ -6,15 +6,15 @@ mod support;
 use engine_core::api::{LegId, Refusal};
 use engine_core::line::api::{Protection, Remote, SendLineDtls, SetLineKeys, SetRemote};
 use engine_core::line::whereabouts::LEARN;
-use engine_core::line::SILENCE;
+use engine_core::line::{HEARSAY, SILENCE};
 use engine_core::{Command, Event, Way};
 use engine_wire::demux::Class;
 use engine_wire::rtcp;
 use std::net::SocketAddr;
 use support::ms;
 use support::phone::{
-    call, feeds, gate, key_frame, of_class, refusal, Exchange, Phone, MIXED, PCMU, PICTURES, PLAIN,
-    SOUND, VP8,
+    call, call_with, feeds, gate, key_frame, of_class, refusal, Exchange, Phone, MIXED, PCMU,
+    PICTURES, PLAIN, SOUND, VP8,
 };
 
 fn stranger(last: u8) -> SocketAddr {
@@ -88,6 +88,7 @@ fn behind_a_translator_the_first_packet_counts_and_noise_does_not() {
         line: 0,
         remote,
         keys: None,
+        ice: None,
     }));
     exchange.pass(LEARN);
     let packet = phone.lines[SOUND].packet(PCMU, &[0; 160]);
@@ -279,6 +280,7 @@ fn a_peer_may_change_its_keys() {
         line: 0,
         remote,
         keys: Some(keys),
+        ice: None,
     };
     exchange.command(Command::SetRemote(set));
     let sent = exchange.speak(&mut one.lines[SOUND], PCMU, &[1; 160]);
@@ -345,4 +347,39 @@ fn one_line_that_speaks_keeps_the_other() {
         .iter()
         .filter(|e| matches!(e, Event::ConsentLost { leg: LegId(2) }));
     assert_eq!(lost.count(), 0);
+}
+
+/// Somebody who is named as the peer by a third, and says nothing, is sent little; as soon as anything comes from there,
+/// it goes on.
+#[test]
+fn who_is_said_to_be_the_peer_is_sent_little_until_heard() {
+    let (mut exchange, [mut one, mut two]) = call_with(PLAIN, |phone| {
+        for line in &mut phone.lines {
+            line.spec.remote.learn = true;
+        }
+    });
+    let mut last = None;
+    for _ in 0..12 {
+        exchange.pass(ms(500));
+        if !exchange
+            .speak(&mut one.lines[SOUND], PCMU, &[1; 160])
+            .is_empty()
+        {
+            last = Some(exchange.now);
+        }
+    }
+    let since = last.unwrap().since(support::START);
+    assert!(
+        since >= ms(2_000) && since < HEARSAY + ms(2_000),
+        "{since:?}"
+    );
+    assert!(!exchange
+        .events
+        .contains(&Event::ConsentLost { leg: LegId(2) }));
+    exchange.speak(&mut two.lines[SOUND], PCMU, &[1; 160]);
+    let sent = exchange.speak(&mut one.lines[SOUND], PCMU, &[1; 160]);
+    assert_eq!(of_class(&sent, Class::Rtp).len(), 1);
+    exchange.pass(ms(6_000));
+    let sent = exchange.speak(&mut one.lines[SOUND], PCMU, &[1; 160]);
+    assert_eq!(of_class(&sent, Class::Rtp).len(), 1, "for good");
 }

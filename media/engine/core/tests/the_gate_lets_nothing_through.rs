@@ -4,9 +4,9 @@
 
 mod support;
 
-use engine_core::api::LegId;
-use engine_core::Event;
-use support::{ms, Path, PeerSpec, World};
+use engine_core::api::{LegId, Refusal, RoomId};
+use engine_core::{Command, Event};
+use support::{feed, ms, Path, PeerSpec, World};
 
 const BOTH_WAYS: [((usize, u16), (usize, u16)); 4] = [
     ((0, 0), (1, 0)),
@@ -131,5 +131,44 @@ fn a_request_fetches_nothing_beyond_the_plan() {
         let after = world.slot_row(0, 1);
         assert_eq!(after.rtx_packets, before.rtx_packets);
         assert_eq!(after.rtx_misses - before.rtx_misses, numbers.len() as u64);
+    }
+}
+
+/// Who waits is spoken to by somebody else in a room of their own, and hears nothing of the other one; on the way from there
+/// to it no packet of either follows, and it is no way past an open gate.
+#[test]
+fn a_leg_goes_from_a_room_of_its_own_to_that_of_others() {
+    let mut world = somebody_waits(Path::with_delay(10));
+    let speaker = world.join(2, PeerSpec::default());
+    world.set_gate(speaker, true);
+    let (waiting, lobby) = (LegId(world.peers[1].leg), RoomId(2));
+    let to = |room| Command::MoveLeg { leg: waiting, room };
+    world.command(to(lobby));
+    let feeds = [0, 1].map(|kind| feed((waiting.0, kind), (world.peers[speaker].leg, kind)));
+    let feeds = feeds.to_vec();
+    world.command(Command::SetFeeds { room: lobby, feeds });
+    world.set_gate(1, true);
+    world.run(ms(1_000));
+    let ways = &world.auditor.forwarded;
+    for kind in 0..2 {
+        assert!(ways[&(waiting, world.peers[speaker].leg, kind)].len() > 10);
+        assert!(!ways.contains_key(&(LegId(1), waiting.0, kind)));
+        assert!(!ways.contains_key(&(waiting, 1, kind)));
+    }
+    world.command(to(RoomId(1)));
+    world.run(ms(1));
+    let refused = world.events.iter().any(|(_, event)| {
+        matches!(event, Event::CommandRefused { code: Refusal::GateOpen, leg, .. } if *leg == waiting)
+    });
+    assert!(refused);
+    world.set_gate(1, false);
+    world.command(to(RoomId(1)));
+    world.set_feeds(&BOTH_WAYS);
+    world.set_gate(1, true);
+    world.run(ms(150));
+    let ways = &world.auditor.forwarded;
+    for kind in 0..2 {
+        assert!(!ways[&(LegId(1), waiting.0, kind)].is_empty());
+        assert!(!ways[&(waiting, 1, kind)].is_empty());
     }
 }

@@ -45,6 +45,8 @@ pub enum EngineError {
     Config,
     #[error("no pair of ports is free for a line")]
     NoPorts,
+    #[error("a leg cannot move to a room of another thread")]
+    OtherShard,
 }
 
 impl EngineError {
@@ -59,6 +61,7 @@ impl EngineError {
             Self::TimedOut => "timed_out",
             Self::Config => "config",
             Self::NoPorts => "no_ports",
+            Self::OtherShard => "other_shard",
         }
     }
 }
@@ -74,7 +77,7 @@ pub struct Config {
     pub shards: u16,
     /// Takes `Command::Panic`, so that the shipped build can be tested.
     pub drills: bool,
-    /// Ports for lines of legs without ICE, in pairs; `None` for no such legs.
+    /// Ports for lines of legs of lines, in pairs; `None` for no such legs.
     pub lines: Option<LinePorts>,
 }
 
@@ -203,8 +206,9 @@ impl Engine {
     /// Hands a command (MessagePack) to its shard.
     ///
     /// # Errors
-    /// [`EngineError::Schema`] for what is not a command, [`EngineError::Busy`] when the queue is full. A command for
-    /// a leg that does not exist is answered with an event.
+    /// [`EngineError::Schema`] for what is not a command, [`EngineError::Busy`] when the queue is full,
+    /// [`EngineError::OtherShard`] for a move to another thread. A command for a leg that does not exist is answered with
+    /// an event.
     pub fn submit(&self, command: &[u8]) -> Result<(), EngineError> {
         let command: Command = rmp_serde::from_slice(command)?;
         let (subject, removes) = (
@@ -220,6 +224,9 @@ impl Engine {
             Subject::Room(room) => self.shard_of(room.0),
             Subject::Leg(leg) => places.get(&leg).copied().unwrap_or(0),
         };
+        if matches!(&command, Command::MoveLeg { room, .. } if self.shard_of(room.0) != shard) {
+            return Err(EngineError::OtherShard);
+        }
         self.shards[shard]
             .worker
             .send(ToShard::Command(Box::new(command)))?;

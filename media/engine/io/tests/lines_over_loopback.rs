@@ -85,6 +85,7 @@ impl Phone {
                 learn: false,
             },
             protection: Protection::Plain,
+            ice: None,
             feedback: Feedback {
                 pli: true,
                 ..Feedback::default()

@@ -3,32 +3,38 @@
 import asyncio
 import random
 import re
-from collections.abc import Callable, Coroutine
-from contextlib import suppress
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from typing import Final
 
+from signalling.gateways.bfcp.io import FloorLine, FloorPort
 from signalling.gateways.interface import (
     Caller,
     Ending,
+    Floor,
     GatewayError,
     Health,
     Host,
     Line,
     MediaRefused,
+    Miss,
+    Party,
     Settings,
     TurnedAway,
     Visit,
 )
 from signalling.gateways.sip import events as e
 from signalling.gateways.sip.agent import UserAgent
-from signalling.gateways.sip.errors import CommandError, MalformedError
-from signalling.gateways.sip.flows import Transport
+from signalling.gateways.sip.errors import CommandError
+from signalling.gateways.sip.flows import Flow, Transport
 from signalling.gateways.sip.io.endpoint import Endpoint
 from signalling.gateways.sip.io.resolver import DnsLookup, Lookup, resolve
 from signalling.gateways.sip.io.tls import client_context, server_context
 from signalling.gateways.sip.options import Options, read
 from signalling.gateways.sip.outgoing import Invitation
+from signalling.gateways.sip.plan import MAX_ADDRESS, Route, Trunk
+from signalling.gateways.sip.registration import Membership
 from signalling.gateways.sip.settings import Settings as AgentSettings
 from signalling.gateways.sip.values import NameAddr, Uri
 
@@ -47,7 +53,17 @@ _STATUS: Final = {
     Ending.STOPPING: 503,
     Ending.FAILED: 500,
 }
+# Why a call of ours was not taken (RFC 3261 section 21; 607 is RFC 8197); any other refusal leads nowhere.
+_MISSES: Final = {
+    **dict.fromkeys((486, 600), Miss.BUSY),
+    **dict.fromkeys((408, 480, 487), Miss.NO_ANSWER),
+    **dict.fromkeys((603, 607), Miss.DECLINED),
+    **dict.fromkeys((415, 488, 606), Miss.NO_MEDIA),
+}
+_RINGS: Final = frozenset({180, 183})
 DRAIN_SECONDS: Final = 2.0
+# After a trunk's name has led nowhere.
+RETRY_S: Final = 30.0
 
 
 class SipCall:
@@ -55,17 +71,21 @@ class SipCall:
 
     def __init__(self, gateway: "SipGateway", call: e.CallId | None = None) -> None:
         self.visit: Visit | None = None
+        self.unanswered = False
+        """Whether it is one of ours that nobody has taken yet."""
         self.may_be_rejected = False
         self.over = False
         self.early: bytes | None = None
         self.call = call
+        self.content: FloorLine | None = None
+        """The floor of what is shown; a call that is over has none."""
         self._gateway = gateway
 
     def hang_up(self, why: Ending) -> None:
         """End or turn down."""
         if self.over:
             return
-        self.over = True
+        self.end()
         call = self.call
         if call is None:
             return
@@ -85,7 +105,33 @@ class SipCall:
         """By UPDATE where the peer knows that, else by INVITE."""
         call = self.call
         if not self.over and call is not None:
-            self._gateway.command(lambda agent, now: agent.update(call, description.encode(), now))
+            described = self.describe(description)
+            self._gateway.command(lambda agent, now: agent.update(call, described, now))
+
+    def floor(self, floor: Floor) -> None:
+        """By BFCP, to a peer that has that."""
+        if self.content is not None:
+            self.content.tell(floor)
+
+    # For its gateway.
+
+    def end(self) -> None:
+        """Be over."""
+        self.over = True
+        if self.content is not None:
+            self.content.close()
+            self.content = None
+
+    def describe(self, ours: str, offer: str | None = None) -> bytes:
+        """Our description, offer or answer, with the gateway's own line in it."""
+        if self.content is not None:
+            ours = self.content.offer(ours) if offer is None else self.content.answer(offer, ours)
+        return ours.encode()
+
+    def answered(self, theirs: str) -> None:
+        """Take the peer's answer."""
+        if self.content is not None:
+            self.content.answered(theirs)
 
 
 class SipGateway:
@@ -101,6 +147,7 @@ class SipGateway:
         self._lookup = lookup or DnsLookup()
         self._rng = rng or random.SystemRandom()
         self._calls: dict[e.CallId, SipCall] = {}
+        self._floors = FloorPort(options.host, self._rng, host.count)
         self._draining = False
         self._endpoint: Endpoint | None = None
         self._tasks: asyncio.TaskGroup | None = None
@@ -115,28 +162,42 @@ class SipGateway:
         tls = client_context(options.authorities, *(options.identity or ()))
         settings = AgentSettings(places=self._places, serves=self._serves, max_calls=options.max_calls)
         async with (
+            AsyncExitStack() as stack,
             Endpoint(UserAgent(settings, self._rng), self._take, tls) as endpoint,
             asyncio.TaskGroup() as group,
         ):
+            stack.callback(self._floors.close)
             self._endpoint, self._tasks = endpoint, group
             await self._listen(endpoint)
+            for trunk in options.plan.trunks:
+                if trunk.register:
+                    group.create_task(self._register(trunk))
             ready()
             try:
                 await asyncio.get_running_loop().create_future()
             finally:
                 self._end_all()
 
+    @property
+    def dials(self) -> bool:
+        """Whether the number plan lets anybody be called."""
+        return bool(self._options.plan)
+
+    def reaches(self, address: str) -> Party | None:
+        """Whom the number plan has for an address or a number."""
+        route = self._options.plan.route(address)
+        if route is None:
+            return None
+        return Party(route.line, _shown(route.uri, by_number=route.line is Line.TELEPHONE))
+
     def dial(self, address: str, visit: Visit) -> SipCall:
-        """Call a SIP address. Raises GatewayError where it is none, or the gateway does not run."""
-        try:
-            uri = Uri.parse(address)
-        except MalformedError:
-            uri = Uri("")
-        if uri.scheme not in ("sip", "sips") or self._tasks is None or self._draining:
+        """Call an address or a number. Raises GatewayError where the plan has none, or the gateway is not up."""
+        route = self._options.plan.route(address)
+        if route is None or self._tasks is None or self._draining:
             raise GatewayError("this address cannot be called now")
         call = SipCall(self)
-        call.visit = visit
-        self._begin(call, self._dial(uri, call, visit))
+        call.visit, call.unanswered = visit, True
+        self._begin(call, lambda: self._dial(route, call, visit))
         return call
 
     def drain(self) -> None:
@@ -144,9 +205,11 @@ class SipGateway:
         self._draining = True
 
     def health(self) -> Health:
-        """Count the calls."""
-        trouble = "not_serving" if self._endpoint is None else ("draining" if self._draining else "")
-        return Health(len(self._calls), trouble)
+        """Count the calls, and what came that was of no use."""
+        if self._endpoint is None:
+            return Health(len(self._calls), "not_serving")
+        counts = self._endpoint.agent.counts | self._endpoint.network.counts
+        return Health(len(self._calls), "draining" if self._draining else "", counts)
 
     # For its calls.
 
@@ -164,6 +227,7 @@ class SipGateway:
 
     async def _listen(self, endpoint: Endpoint) -> None:
         options, net = self._options, endpoint.network
+        await self._floors.bind(options.bind, options.floor_port)
         for kind in options.transports:
             if kind == "UDP":
                 port = await net.bind(options.bind, options.port)
@@ -180,7 +244,7 @@ class SipGateway:
             visit = call.visit
             call.hang_up(Ending.STOPPING)
             if visit is not None:
-                visit.ended(lost=True)
+                _tell_end(call, visit, Miss.UNREACHABLE, lost=True)
         self._endpoint = self._tasks = None
 
     def _serves(self, uri: Uri) -> bool:
@@ -196,51 +260,80 @@ class SipGateway:
         if isinstance(event, e.IncomingCall):
             self._begin_incoming(event)
             return
+        if isinstance(event, e.RegistrationFailed):
+            self._host.count("registration_failed")
+            return
         call = self._calls.get(event.call) if hasattr(event, "call") else None
         if call is None or call.visit is None:
             if isinstance(event, e.Ended) and call is not None:
-                call.over = True
+                call.end()
                 self.forget(event.call)
             return
         try:
             self._tell(call, call.visit, event)
-        except MediaRefused:
-            self._host.count("media_refused")
+        except (MediaRefused, TurnedAway) as error:
+            self._host.count(error.code)
             self._refuse_media(call, event)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this call's alone
             self._fail(call, error)
 
     def _tell(self, call: SipCall, visit: Visit, event: e.Event) -> None:  # noqa: C901 - one a kind of event
         match event:
-            case e.Progress(sdp=sdp):
+            case e.Progress(sdp=sdp, status=status):
                 call.early = sdp or call.early
-            case e.Accepted(sdp=sdp):
-                answer = sdp or call.early
-                if answer is not None:
-                    visit.answered(_text(answer))
-                visit.established()
+                if status in _RINGS:
+                    visit.ringing()
+            case e.Accepted():
+                self._taken(call, visit, event)
             case e.Confirmed():
                 visit.established()
             case e.OfferReceived(call=handle, sdp=sdp, hold=hold):
-                self._answer(handle, visit.describe(_text(sdp)))
+                offer = _text(sdp)
+                self._answer(handle, call.describe(visit.describe(offer), offer))
                 visit.held(held=hold)
             case e.OfferWanted(call=handle):
-                self._answer(handle, visit.describe(None))
+                self._answer(handle, call.describe(visit.describe(None)))
             case e.AnswerReceived(sdp=sdp):
-                visit.answered(_text(sdp))
+                self._answered(call, visit, sdp)
             case e.OfferRefused():
                 visit.declined()
             case e.KeyFrameWanted():
                 visit.wants_key_frame()
             case e.KeyPressed(key=key):
                 visit.pressed(key)
-            case e.Ended(call=handle, why=why):
-                call.over = True
+            case e.Ended(call=handle, why=why, status=status):
+                call.end()
                 self.forget(handle)
-                visit.ended(lost=why in _LOST)
+                _tell_end(call, visit, _miss(why, status), lost=why in _LOST)
 
-    def _answer(self, call: e.CallId, description: str) -> None:
-        self.command(lambda agent, now: agent.answer(call, description.encode(), now))
+    def _answer(self, call: e.CallId, description: bytes) -> None:
+        self.command(lambda agent, now: agent.answer(call, description, now))
+
+    def _taken(self, call: SipCall, visit: Visit, event: e.Accepted) -> None:
+        if event.flow is not None:
+            visit.reached(event.flow.host, private=event.flow.transport == "TLS")
+        answer = event.sdp or call.early
+        if answer is not None:
+            self._answered(call, visit, answer)
+        call.unanswered = False
+        visit.established()
+
+    @staticmethod
+    def _answered(call: SipCall, visit: Visit, answer: bytes) -> None:
+        visit.answered(_text(answer))
+        call.answered(_text(answer))
+
+    def _open_floor(self, call: SipCall, seen_at: str) -> FloorLine:
+        return self._floors.open(seen_at, lambda wanted: self._floor_wanted(call, wanted=wanted))
+
+    def _floor_wanted(self, call: SipCall, *, wanted: bool) -> None:
+        """The peer wants to show content, or no more."""
+        if call.visit is None or call.over:
+            return
+        try:
+            call.visit.wants_floor(wanted=wanted)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is this call's alone
+            self._fail(call, error)
 
     def _refuse_media(self, call: SipCall, event: e.Event) -> None:
         """A new offer is turned down and the call goes on; without media that both can use there is none."""
@@ -254,7 +347,7 @@ class SipGateway:
         visit, over = call.visit, call.over
         call.hang_up(why)
         if visit is not None and not over:
-            visit.ended(lost=False)
+            _tell_end(call, visit, Miss.NO_MEDIA if why is Ending.NO_MEDIA else Miss.UNREACHABLE, lost=False)
 
     def _fail(self, call: SipCall, error: Exception) -> None:
         self._host.report(error)
@@ -262,22 +355,20 @@ class SipGateway:
 
     # How calls begin.
 
-    def _begin(self, call: SipCall, beginning: Coroutine[None, None, None]) -> None:
+    def _begin(self, call: SipCall, beginning: Callable[[], Awaitable[None]]) -> None:
         async def guarded() -> None:
             try:
-                await beginning
+                await beginning()
             except Exception as error:  # noqa: BLE001 - one call must not end the group, and with it all others
                 self._fail(call, error)
 
-        if self._tasks is None:
-            beginning.close()
-        else:
+        if self._tasks is not None:
             self._tasks.create_task(guarded())
 
     def _begin_incoming(self, event: e.IncomingCall) -> None:
         call = self._calls[event.call] = SipCall(self, event.call)
         call.may_be_rejected = True
-        self._begin(call, self._arrive(event, call))
+        self._begin(call, lambda: self._arrive(event, call))
 
     async def _arrive(self, event: e.IncomingCall, call: SipCall) -> None:
         handle = event.call
@@ -294,29 +385,74 @@ class SipGateway:
             visit.ended(lost=False)
             return
         call.visit = visit
+        call.content = self._open_floor(call, event.flow.host)
+        offer = None if event.sdp is None else _text(event.sdp)
         try:
-            description = visit.describe(None if event.sdp is None else _text(event.sdp))
+            description = call.describe(visit.describe(offer), offer)
         except MediaRefused:
             self._host.count("media_refused")
             self._give_up(call, Ending.NO_MEDIA)
             return
+        except TurnedAway as error:
+            self._host.count(error.code)
+            self._give_up(call, error.why)
+            return
         call.may_be_rejected = False
-        self.command(lambda agent, now: agent.accept(handle, description.encode(), now))
+        self.command(lambda agent, now: agent.accept(handle, description, now))
 
-    async def _dial(self, uri: Uri, call: SipCall, visit: Visit) -> None:
-        proxy = self._options.proxy
-        flows = await resolve(proxy or uri, self._lookup, self._options.transports, self._rng)
+    async def _dial(self, route: Route, call: SipCall, visit: Visit) -> None:
+        trunk = route.trunk
+        flows = await self._ways(route.uri if trunk is None else trunk.proxy)
         if call.over:
             return
         if not flows or self._endpoint is None:
-            call.over = True
-            visit.ended(lost=False)
+            call.end()
+            visit.missed(Miss.UNREACHABLE)
             return
-        me = NameAddr(Uri("sip", self._options.domains[0] if self._options.domains else self._options.host))
-        routes = () if proxy is None else (NameAddr(replace(proxy, params={**proxy.params, "lr": None})),)
-        invitation = Invitation(uri, me, flows, visit.describe(None).encode(), routes)
+        if route.line is Line.SIP:
+            call.content = self._open_floor(call, flows[0].host)
+        try:
+            sdp = call.describe(visit.describe(None))
+        except TurnedAway as error:
+            self._give_up(call, error.why)
+            return
+        if trunk is None:
+            me = NameAddr(Uri("sip", self._options.domains[0] if self._options.domains else self._options.host))
+            invitation = Invitation(route.uri, me, flows, sdp)
+        else:
+            proxy = NameAddr(replace(trunk.proxy, params={**trunk.proxy.params, "lr": None}))
+            invitation = Invitation(route.uri, trunk.us, flows, sdp, (proxy,), accounts=trunk.accounts)
         call.call = self._endpoint.start(lambda agent, now: agent.invite(invitation, now))
         self._calls[call.call] = call
+
+    async def _ways(self, uri: Uri) -> tuple[Flow, ...]:
+        return await resolve(uri, self._lookup, self._options.transports, self._rng)
+
+    async def _register(self, trunk: Trunk) -> None:
+        """Be known to a trunk from now on; while its name leads nowhere, ask again."""
+        while not (flows := await self._ways(trunk.proxy)):
+            self._host.count("registration_failed")
+            await asyncio.sleep(RETRY_S)
+        registrar = Uri("sip", trunk.domain)
+        membership = Membership(registrar, trunk.us, flows, accounts=trunk.accounts)
+        if self._endpoint is not None:
+            self._endpoint.start(lambda agent, now: agent.register(membership, now))
+
+
+def _tell_end(call: SipCall, visit: Visit, miss: Miss, *, lost: bool) -> None:
+    """A call of ours that nobody took was missed; any other has ended."""
+    if call.unanswered:
+        visit.missed(miss)
+    else:
+        visit.ended(lost=lost)
+
+
+def _miss(why: e.Ending, status: int | None) -> Miss:
+    if why is e.Ending.NOT_ANSWERED:
+        return Miss.NO_ANSWER
+    if why is e.Ending.BAD_ANSWER:
+        return Miss.NO_MEDIA
+    return Miss.UNREACHABLE if status is None else _MISSES.get(status, Miss.UNREACHABLE)
 
 
 def _caller(event: e.IncomingCall) -> Caller:
@@ -328,9 +464,23 @@ def _caller(event: e.IncomingCall) -> Caller:
         line=Line.TELEPHONE if by_number and sound_only else Line.SIP,
         number=event.address.user_text,
         source=event.flow.host,
-        address=str(uri.bare()),
+        address=_shown(uri, by_number=by_number),
         private=event.flow.transport == "TLS",
     )
+
+
+def _shown(uri: Uri, *, by_number: bool) -> str:
+    """What a person knows a caller by; nothing of one who withholds it (RFC 3323 section 4.1.1.3).
+
+    Nothing either of one who writes what no address has: it may be made to be read as something else.
+    """
+    if uri.scheme == "tel":
+        text = uri.opaque.partition(";")[0]
+    elif uri.host.lower().endswith(".invalid") or uri.user is None:
+        return ""
+    else:
+        text = uri.user_text if by_number else f"{uri.user_text}@{uri.host}"
+    return text if text.isprintable() and len(text) <= MAX_ADDRESS else ""
 
 
 def _text(description: bytes) -> str:

@@ -1,6 +1,7 @@
 // What the buttons of a call do: each act is asked for where it cannot be undone, sent, and its refusal told.
 
 import { notice, say } from "./announce.js";
+import { openDial } from "./calling.js";
 import { byId } from "./dom.js";
 import { confirm, openInvite } from "./dialogs.js";
 import { t, tCode } from "./i18n.js";
@@ -39,7 +40,12 @@ export function hostActs(session) {
     refuse: ({ participant, name }) => sure("refuse", { name }, () => send("refuse", { participant, reason: null })),
     admitAll: () => send("admit_all"),
     lock: (locked) => send("lock", { locked }),
-    invite: () => openInvite(),
+    invite: () => openInvite(Boolean(session.roster.number)),
+    dial: () => openDial(),
+    cancelCall: (participant) => send("remove", { participant }),
+    callAgain: (wish) => send("dial", wish),
+    confirmIdentity: (participant) => send("confirm_identity", { participant, confirmed: true }),
+    withdrawIdentity: (participant) => send("confirm_identity", { participant, confirmed: false }),
     endAll: () => sure("end", {}, () => send("end")),
     mute: mute(true, true),
     muteHold: mute(true, false),
@@ -72,8 +78,9 @@ export function ownActs(session, devices) {
     },
     flip: () => media.flip(),
     share: () => attempt(async () => {
-      if (media.tracks.content) media.stopSharing();
-      else await media.share();
+      if (media.tracks.content) return media.stopSharing();
+      const taken = session.roster?.people.some((person) => person.sharing && !person.you);
+      return taken ? notice(t("failed.somebody_shares"), { kind: "problem" }) : media.share();
     }),
     settings: async () => {
       await devices.refresh();

@@ -2,6 +2,7 @@
 
 import { hostActs, ownActs } from "./acts.js";
 import { chime, clearNotice, notice, say } from "./announce.js";
+import { wireDial } from "./calling.js";
 import { makeControls, drawControls, wireShortcuts } from "./controls.js";
 import { wireInvite } from "./dialogs.js";
 import { byId } from "./dom.js";
@@ -33,7 +34,8 @@ export class Call {
     this.#stage = new Stage(session, ownLevel, () => this.#soundBlocked());
     makeControls(this.own);
     wireShortcuts(() => session.place !== null && document.body.dataset.screen !== "start", this.own);
-    wireInvite((role, name) => session.act("invite", { role, name }));
+    wireInvite((wish) => session.act("invite", wish));
+    wireDial((wish) => session.act("dial", wish));
     byId("waiting-mic").addEventListener("click", this.own.mic);
     byId("waiting-camera").addEventListener("click", this.own.camera);
     byId("waiting-leave").addEventListener("click", this.own.leave);

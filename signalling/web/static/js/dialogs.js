@@ -4,7 +4,7 @@ import { say } from "./announce.js";
 import { byId, el, setText } from "./dom.js";
 import { language, t, tCode } from "./i18n.js";
 
-const INVITED_ROLES = ["patient", "relative", "interpreter", "specialist", "assistant", "doctor"];
+export const INVITED_ROLES = ["patient", "relative", "interpreter", "specialist", "assistant", "doctor"];
 
 /** Ask; resolves to true for yes. Escape and the cancel button are no; cancel has the focus. */
 export function confirm(title, text, yes) {
@@ -32,8 +32,10 @@ export function untilWords(expiresAt) {
   return new Intl.DateTimeFormat(language(), style).format(new Date(expiresAt));
 }
 
-/** Open the invitation dialog; `invite(role, name)` resolves to {link, expires_at}. */
-export function openInvite() {
+/** Open the invitation dialog; with `callable` people may be invited to call. */
+export function openInvite(callable) {
+  byId("invite-pin").checked = false;
+  byId("invite-pin-box").hidden = !callable;
   const roles = byId("invite-role");
   roles.replaceChildren(...INVITED_ROLES.map((role) => el("option", { value: role, textContent: t(`role.${role}`) })));
   roles.value = "interpreter";
@@ -49,6 +51,8 @@ function showLink(name, reply) {
   byId("invite-done").hidden = false;
   setText(byId("invite-for"), t("invite.done", { name }));
   byId("invite-link").value = reply.link;
+  byId("invite-call").hidden = !reply.pin;
+  setText(byId("invite-call"), reply.pin ? t("invite.call", { number: reply.number, pin: reply.pin }) : "");
   setText(byId("invite-expires"), t("invite.expires", { time: untilWords(reply.expires_at) }));
   setText(byId("invite-copy"), t("invite.copy"));
   byId("invite-copy").focus();
@@ -68,9 +72,13 @@ async function copyLink() {
   say(t("invite.copied"));
 }
 
+/** `invite({role, name, pin})` resolves to {link, expires_at, number, pin}. */
 export function wireInvite(invite) {
   byId("invite-copy").addEventListener("click", copyLink);
-  byId("dialog-invite").addEventListener("close", () => { byId("invite-link").value = ""; });
+  byId("dialog-invite").addEventListener("close", () => {
+    byId("invite-link").value = "";
+    setText(byId("invite-call"), "");
+  });
   byId("invite-form").addEventListener("submit", async (event) => {
     event.preventDefault();
     const name = byId("invite-name").value.trim();
@@ -79,7 +87,7 @@ export function wireInvite(invite) {
     setText(problem, name ? "" : t("invite.needName"));
     if (!name) return;
     try {
-      showLink(name, await invite(byId("invite-role").value, name));
+      showLink(name, await invite({ role: byId("invite-role").value, name, pin: byId("invite-pin").checked }));
     } catch (error) {
       setText(problem, tCode("failed", error.code, "other"));
       problem.hidden = false;

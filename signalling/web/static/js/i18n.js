@@ -46,6 +46,20 @@ export function standing({ role, line }) {
   return line in LINES ? `${word}, ${t(LINES[line])}` : word;
 }
 
+/** The same with the number or address that the networks gave, which proves nothing; the host gets it whole. */
+export function whence(person, host) {
+  const { number } = person;
+  if (!(person.line in LINES)) return standing(person);
+  if (!number) return person.line === "telephone" && host ? `${standing(person)}, ${t("line.hidden")}` : standing(person);
+  // Whom the host has called is at the number that the host gave; who calls is wherever the networks say.
+  const words = host && person.place !== "called" ? t("line.unproven", { number: grouped(number) }) : grouped(number);
+  return `${standing(person)}, ${words}`;
+}
+
+/** Norwegian numbers in pairs, as people read them out; no line ends within a number. */
+const grouped = (number) =>
+  number.replace(/^(\+47)(\d\d)(\d\d)(\d\d)(\d\d)$/, "$1 $2 $3 $4 $5").replaceAll(" ", "\u00a0");
+
 export const roleWord = (role) => t(`role.${role}`).toLocaleLowerCase(current);
 
 export const hasText = (key) => key in texts;

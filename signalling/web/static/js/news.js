@@ -2,7 +2,7 @@
 
 /** Items: {key, values or names, chime?, urgent?, show?}; `show` means seen on the page as well as spoken. */
 export function news(before, after) {
-  return [...aboutMe(before, after), ...(after.host ? knocks(before, after) : []), ...comings(before, after), ...lockNews(before, after)];
+  return [...aboutMe(before, after), ...(after.host ? knocks(before, after) : []), ...comings(before, after), ...lockNews(before, after), ...shortNews(before, after)];
 }
 
 const byId = (roster) => new Map((roster?.people ?? []).map((person) => [person.participant, person]));
@@ -35,7 +35,13 @@ function comings(before, after) {
   const went = before.people.filter((person) => !person.you && inside(person) && !inside(now.get(person.participant)));
   const shares = after.people.filter((each) => !each.you && each.sharing && !old.get(each.participant)?.sharing);
   const item = (key, people, show) => (people.length > 0 ? [{ key, names: people.map((person) => person.name), show }] : []);
-  return [...item("news.came", came, true), ...item("news.went", went, true), ...item("news.shares", shares, false)];
+  const called = after.people.filter((each) => each.place === "called" && !old.has(each.participant));
+  const calls = after.host ? [] : called.map(({ name, role }) => ({ key: "news.calls", values: { name }, role, show: true }));
+  return [...calls, ...item("news.came", came, true), ...item("news.went", went, true), ...item("news.shares", shares, false)];
+}
+
+function shortNews(before, after) {
+  return after.short && !before?.short ? [{ key: "panel.short" }] : [];
 }
 
 function lockNews(before, after) {

@@ -1,8 +1,9 @@
 // The side panel: who waits, who is here, and for the host what can be done about it.
 
+import { Calling } from "./calling.js";
 import { byId, el, icon, reconcile, setFace, setIcon, setText } from "./dom.js";
-import { roleWord, standing, t } from "./i18n.js";
-import { fillPerson, makePerson } from "./person.js";
+import { roleWord, t, whence } from "./i18n.js";
+import { fillPerson, isUnknown, makePerson } from "./person.js";
 
 const SETTLE_MS = 500;
 
@@ -10,15 +11,19 @@ export class Panel {
   #session;
   #acts;
   #settling = 0;
+  #calling;
   #busy = new Set(); // participants with an admission or refusal under way
 
   /** `acts`: admit, refuse, admitAll, lock, invite, endAll and those of a person's row; each may return a promise. */
   constructor(session, acts) {
     this.#session = session;
     this.#acts = acts;
+    this.#calling = new Calling(session, acts);
+    byId("panel-short").prepend(icon("fair"));
     byId("admit-all").addEventListener("click", () => acts.admitAll());
     byId("lock").addEventListener("click", () => acts.lock(!session.roster.locked));
     byId("invite").addEventListener("click", () => acts.invite());
+    byId("dial").addEventListener("click", () => acts.dial());
     byId("end-all").addEventListener("click", () => acts.endAll());
   }
 
@@ -30,6 +35,9 @@ export class Panel {
     byId("panel-waiting").hidden = !host;
     byId("panel-room").hidden = !host;
     if (host) this.#drawWaiting(waiting);
+    this.#calling.draw();
+    byId("panel-short").hidden = !roster.short;
+    setText(byId("panel-short-text"), t("panel.short"));
     setText(byId("panel-people-title"), t("panel.people", { count: admitted.length }));
     const figures = new Map(this.#session.stats.map((each) => [each.participant, each]));
     const rows = admitted.map((person) => ({ person, host, figures: figures.get(person.participant) }));
@@ -87,7 +95,7 @@ export class Panel {
       });
       return node;
     };
-    const words = el("div", { className: "who" }, el("strong"), el("span", { className: "role" }), el("span", { className: "tested" }), el("span", { className: "lost-sign" }));
+    const words = el("div", { className: "who" }, el("strong"), el("span", { className: "role" }), el("span", { className: "unknown" }), el("span", { className: "tested" }), el("span", { className: "lost-sign" }));
     const admit = button("admit", "primary", (latest) => this.#acts.admit(latest));
     const refuse = button("refuse", "quiet", (latest) => this.#acts.refuse(latest));
     return el("li", { className: "waiting-person" }, words, el("div", { className: "row" }, admit, refuse));
@@ -108,7 +116,8 @@ export class Panel {
 
   #fillWaiting(row, person) {
     setText(row.querySelector("strong"), person.name);
-    setText(row.querySelector(".role"), standing(person));
+    setText(row.querySelector(".role"), whence(person, true));
+    setText(row.querySelector(".unknown"), isUnknown(person) ? t("person.unknown") : "");
     setText(row.querySelector(".lost-sign"), person.connected ? "" : t("person.lost"));
     setText(row.querySelector(".tested"), person.tested ? t(`person.tested.${person.tested}`) : "");
     row.querySelector(".tested").dataset.tested = person.tested ?? "";

@@ -1,11 +1,11 @@
-// A row of the list of those who are here: name, role, quality, and behind a button the host's acts, what encrypts
-// the media of the person, and figures.
+// A row of the list of those who are here: name, role, quality, and behind a button the host's acts, who the person
+// is known to be, what encrypts their media, and figures.
 
 import { el, icon, setIcon, setText } from "./dom.js";
-import { language, standing, t } from "./i18n.js";
+import { language, t, whence } from "./i18n.js";
 import { cells, COLUMNS, fault, FIGURES, quality, WHOLE_FIGURES } from "./stats.js";
 
-const ACTS = ["mute", "muteHold", "unmute", "toWaiting", "handOver", "remove"];
+const ACTS = ["mute", "muteHold", "unmute", "confirmIdentity", "withdrawIdentity", "toWaiting", "handOver", "remove"];
 // What the host must not miss.
 const WEAK_KEYS = new Set(["none", "exposed"]);
 const CLINICIANS = new Set(["doctor", "specialist"]);
@@ -16,7 +16,7 @@ export function makePerson(person, acts) {
   const more = el("button", { type: "button", className: "button quiet more", data: { action: "more" } });
   more.setAttribute("aria-expanded", "false");
   more.setAttribute("aria-controls", id);
-  const body = el("div", { id, className: "person-more", hidden: true }, actButtons(person, acts), el("p", { className: "encryption" }), table());
+  const body = el("div", { id, className: "person-more", hidden: true }, actButtons(person, acts), el("p", { className: "identity" }), el("p", { className: "encryption" }), table());
   more.addEventListener("click", () => {
     body.hidden = !body.hidden;
     more.setAttribute("aria-expanded", String(!body.hidden));
@@ -57,6 +57,7 @@ const headCell = (scope, name, colSpan) => el("th", { scope, colSpan, data: { he
 export function actsFor({ person, host }) {
   if (!host || person.you) return new Set();
   const fitting = new Set(["toWaiting", "remove", person.muted ? "unmute" : "mute"]);
+  if (person.connected) fitting.add(person.confirmed ? "withdrawIdentity" : "confirmIdentity");
   if (!person.muted || person.may_unmute) fitting.add("muteHold");
   if (CLINICIANS.has(person.role) && !person.host && person.connected) fitting.add("handOver");
   return fitting;
@@ -70,13 +71,16 @@ function states(person, host) {
   if (person.muted) keys.push(person.may_unmute ? "person.muted" : "person.held");
   if (!person.camera) keys.push("person.noCamera");
   if (person.sharing) keys.push("person.sharing");
-  if (host && WEAK_KEYS.has(person.encryption?.keys)) keys.push(`person.keys.${person.encryption.keys}`);
+  if (person.confirmed) keys.push("person.confirmed");
+  else if (host && isUnknown(person)) keys.push("person.unknown");
+  if (person.line === "telephone") keys.push("person.phoneNetwork");
+  else if (host && WEAK_KEYS.has(person.encryption?.keys)) keys.push(`person.keys.${person.encryption.keys}`);
   return keys.map((key) => t(key)).join(" · ");
 }
 
 export function fillPerson(row, { person, host, figures }) {
   setText(row.querySelector("strong"), person.name);
-  setText(row.querySelector(".role"), standing(person));
+  setText(row.querySelector(".role"), whence(person, host));
   setText(row.querySelector(".state"), states(person, host));
   fillBlame(row.querySelector(".blame"), person, host && person.connected ? fault(figures) : null);
   const word = quality(person.connected ? figures : null);
@@ -91,6 +95,7 @@ export function fillPerson(row, { person, host, figures }) {
   more.setAttribute("aria-label", t("person.moreName", { name: person.name }));
   if (!host) row.querySelector(".person-more").hidden = true;
   setText(row.querySelector(".encryption"), encryption(person));
+  setText(row.querySelector(".identity"), t(person.confirmed ? "identity.confirmed" : "identity.none"));
   const fitting = actsFor({ person, host });
   for (const name of ACTS) {
     const node = row.querySelector(`[data-action=${name}]`);
@@ -100,10 +105,14 @@ export function fillPerson(row, { person, host, figures }) {
   fillTable(row, figures);
 }
 
-function encryption({ encryption: of }) {
-  const { keys, cipher } = of ?? { keys: "unknown", cipher: null };
-  return t(`encryption.${keys}`, { cipher: cipher ?? "" });
+function encryption({ encryption: of, line }) {
+  const keys = of?.keys ?? "unknown";
+  const text = t(`encryption.${keys}`);
+  return line === "telephone" ? `${text} ${t("encryption.phoneNetwork")}` : text;
 }
+
+/** Whether somebody has come by a line on which anybody can be, and nobody has said who it is. */
+export const isUnknown = ({ line, confirmed }) => line !== undefined && line !== "browser" && !confirmed;
 
 /** What is to blame and what can be done about it, in words. */
 function fillBlame(line, { you }, word) {

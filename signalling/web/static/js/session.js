@@ -11,7 +11,7 @@ const NO_LINE = new Set(["offline", "timeout"]);
 
 /**
  * Events: `welcome`, `change` (place, roster, people), `layout`, `stats`, `media` (connection state), `receivers`, `down`, `over`,
- * `trouble`, and `unmuted` when a wish for sound had to wait for the line, with `detail` true if it was fulfilled.
+ * `missed` (somebody who was called; with what the roster said of them as `person`), `trouble`, and `unmuted` when a wish for sound had to wait for the line, with `detail` true if it was fulfilled.
  */
 export class Session extends EventTarget {
   welcome = null;
@@ -75,6 +75,10 @@ export class Session extends EventTarget {
     on("layout", (message) => {
       this.layout = message.slots;
       this.#emit("layout");
+    });
+    on("missed", (message) => {
+      const person = this.roster?.people.find((each) => each.participant === message.participant);
+      this.#emit("missed", { ...message, person });
     });
     on("demand", (message) => this.peer.demand(message));
     on("codec", (message) => this.peer.codec(message));
@@ -158,8 +162,16 @@ export class Session extends EventTarget {
     if (agreed) this.#told.delete(type);
     else if (this.#told.get(type) !== wish && this.#channel.joined) {
       this.#told.set(type, wish);
-      this.act(type, fields).catch(() => {});
+      this.act(type, fields).catch((error) => {
+        if (type === "sharing" && fields.on && error.code === "wrong_state") this.#overtaken();
+      });
     }
+  }
+
+  /** Somebody else was sharing first: nobody sees this screen, so it must not look as if they did. */
+  #overtaken() {
+    if (this.media.tracks.content) this.media.stopSharing();
+    this.#emit("trouble", { code: "somebody_shares" });
   }
 
   /** Whether sound was asked for and is still to come; to be muted then takes that back. */

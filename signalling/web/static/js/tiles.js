@@ -42,6 +42,7 @@ function reason(tile) {
   if (!tile.person.connected && !tile.person.you) return t("tile.lineLost");
   if (tile.picture) return t("tile.coming");
   if (tile.content) return t("tile.coming");
+  if (tile.person.line === "telephone") return t("tile.telephone");
   return t(tile.person.camera && !tile.person.you ? "tile.noSlot" : "tile.noCamera");
 }
 

@@ -1,6 +1,6 @@
-//! What the control plane says of legs without ICE: commands and their parts, plain data like the rest of the schema.
+//! What the control plane says of legs whose lines have ports of their own: commands and their parts, plain data like the rest of the schema.
 
-use crate::api::{Extensions, LegId, RoomId, SlotSpec, SourceSpec};
+use crate::api::{Extensions, IceParams, LegId, RoomId, SlotSpec, SourceSpec};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::SocketAddr;
@@ -63,7 +63,7 @@ pub enum Protection {
     Dtls,
 }
 
-/// One media line of a leg without ICE.
+/// One media line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LineSpec {
     /// Our ports.
@@ -72,6 +72,10 @@ pub struct LineSpec {
     pub remote: Remote,
     /// How it is protected.
     pub protection: Protection,
+    /// With ICE (RFC 8445), for all ports of the line: the peer is where its checks come from, and nowhere before the first
+    /// on each port.
+    #[serde(default)]
+    pub ice: Option<IceParams>,
     /// What the leg sends on it.
     pub sources: Vec<SourceSpec>,
     /// What it takes there.
@@ -102,7 +106,7 @@ pub struct Feedback {
     pub tmmbr: bool,
 }
 
-/// A new leg without ICE, its gate closed. Sources and slots are numbered over all of its lines.
+/// A new leg of lines, its gate closed. Sources and slots are numbered over all of its lines.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AddLines {
     /// Its name.
@@ -132,6 +136,9 @@ pub struct SetRemote {
     /// What the peer sends with from now on, if it has taken another key.
     #[serde(default)]
     pub keys: Option<Keys>,
+    /// New credentials, where the peer restarts ICE; the way stands until its checks show another.
+    #[serde(default)]
+    pub ice: Option<IceParams>,
 }
 
 /// The keys that the handshake on a line gave (RFC 5764).

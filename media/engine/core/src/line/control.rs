@@ -1,4 +1,4 @@
-//! Commands to legs without ICE, and what it takes that their lines are one leg to everybody else.
+//! Commands to legs of lines, and what it takes that their lines are one leg to everybody else.
 
 use super::api::{AddLines, Keys, LineSpec, Protection, SetLineKeys, SetRemote};
 use super::{Line, Side, MOST_LINES};
@@ -79,8 +79,14 @@ impl Shard {
         let Some(line) = leg.line.as_deref_mut() else {
             return Err(Refusal::UnknownLeg);
         };
+        if let Some(ice) = &set.ice {
+            if !line.has_ice {
+                return Err(Refusal::BadDescription);
+            }
+            leg.ice.restart(ice.clone());
+        }
         line.announce(now, &set.remote);
-        let to = Some(line.rtp.to());
+        let to = line.to();
         if leg.ice.selected() != to {
             leg.ice.point_at(to);
             leg.slots.iter_mut().for_each(Slot::pause);
@@ -190,7 +196,8 @@ impl Leg {
         (number, spec): (u8, &LineSpec),
     ) -> Result<Self, Refusal> {
         let media = (spec.sources.clone(), spec.slots.clone());
-        let ice = IceLite::without_checks();
+        let ice = spec.ice.clone();
+        let ice = ice.map_or_else(IceLite::without_checks, IceLite::new);
         let mut leg = Self::new(
             add.leg,
             add.room,
@@ -222,8 +229,9 @@ impl Leg {
             }
         }
         leg.port = spec.ports.rtp;
-        leg.ice.point_at(Some(spec.remote.rtp));
-        leg.line = Some(Box::new(Line::new(now, number, spec)));
+        let line = Line::new(now, number, spec);
+        leg.ice.point_at(line.to());
+        leg.line = Some(Box::new(line));
         Ok(leg)
     }
 }

@@ -1,4 +1,4 @@
-//! How a peer without ICE is asked for key frames and rates, and what it asks itself (RFC 4585, RFC 5104, RFC 5168): by
+//! How the peer of a line is asked for key frames and rates, and what it asks itself (RFC 4585, RFC 5104, RFC 5168): by
 //! whatever it has agreed to, and beside RTCP where it has agreed to nothing.
 
 use super::api::{Feedback, LineSpec, WantKeyFrame};

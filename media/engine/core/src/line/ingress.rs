@@ -5,6 +5,7 @@ use super::digits::Digit;
 use super::whereabouts::Proof;
 use super::{Side, SILENCE};
 use crate::api::{Codec, Event, LegId};
+use crate::ice::CheckRefused;
 use crate::leg::Leg;
 use crate::outbox::Outbox;
 use crate::shard::{Datagram, Shard};
@@ -12,6 +13,7 @@ use crate::slot::Slot;
 use crate::time::Micros;
 use engine_wire::demux::{classify, Class};
 use engine_wire::rtp::RtpHeader;
+use engine_wire::stun::{Message, MessageClass};
 use std::net::SocketAddr;
 
 impl Shard {
@@ -37,6 +39,9 @@ impl Shard {
                     }
                     (Class::Rtcp, _) => shard.handle_line_rtcp(now, (index, side), datagram, out),
                     (Class::Dtls, Side::Rtp) => shard.handle_line_dtls(now, index, datagram),
+                    (Class::Stun, _) => {
+                        shard.handle_line_check(now, (index, side), datagram, out);
+                    }
                     _ => shard.count_misplaced(index),
                 }
             });
@@ -126,6 +131,44 @@ impl Shard {
         self.fit_line(now, index, out);
     }
 
+    /// A check (RFC 8445 section 7.3) proves who sent it. An indication keeps translators open, and asks nothing
+    /// (section 11).
+    fn handle_line_check(
+        &mut self,
+        now: Micros,
+        (index, side): (u32, Side),
+        datagram: &Datagram<'_>,
+        out: &mut Outbox,
+    ) {
+        let Some(leg) = self.legs[index as usize].as_deref_mut() else {
+            return;
+        };
+        self.at_work = Some(leg.room);
+        let Some(line) = leg.line.as_deref_mut().filter(|line| line.has_ice) else {
+            return self.count_misplaced(index);
+        };
+        let Ok(message) = Message::parse(datagram.data) else {
+            self.row.stun_malformed += 1;
+            return;
+        };
+        if message.class == MessageClass::Indication {
+            return;
+        }
+        let (from, reply) = (datagram.from, &mut self.scratch.reply);
+        reply.clear();
+        match leg.ice.answer(from, &message, reply) {
+            Ok(nominates) => {
+                leg.row.datagrams_in += 1;
+                out.push(line.way_back(side, from), reply);
+                if nominates.is_some_and(|nominates| line.check(now, (side, from), nominates)) {
+                    self.point_line(now, index, out);
+                }
+            }
+            Err(CheckRefused::NotARequest) => self.row.stun_malformed += 1,
+            Err(CheckRefused::Unauthenticated) => self.row.stun_unauthenticated += 1,
+        }
+    }
+
     /// Datagrams of a handshake prove nothing here, so that they are answered like plain media.
     fn handle_line_dtls(&mut self, now: Micros, index: u32, datagram: &Datagram<'_>) {
         let Some(leg) = self.legs[index as usize].as_deref_mut() else {
@@ -186,16 +229,29 @@ impl Shard {
         let Some(line) = leg.line.as_deref_mut() else {
             return;
         };
-        if !line.came_from(side, from) {
-            return;
+        if line.came_from(side, from) {
+            self.point_line(now, index, out);
         }
-        let to = Some(line.rtp.to());
+    }
+
+    /// Sends to where the peer of a line is now.
+    fn point_line(&mut self, now: Micros, index: u32, out: &mut Outbox) {
+        let Some(leg) = self.leg_mut(index) else {
+            return;
+        };
+        let Some(line) = leg.line.as_deref_mut() else {
+            return;
+        };
+        let to = line.to();
         let (name, line) = (leg.id, line.number);
         if leg.ice.selected() != to {
             // What was sent elsewhere meanwhile is gone: each slot begins again.
             leg.slots.iter_mut().for_each(Slot::pause);
         }
         leg.ice.point_at(to);
+        if to.is_none() {
+            return;
+        }
         let event = Event::LineConnected { leg: name, line };
         self.events.push_back(event);
         // What it owes by now, such as a request that had to wait for the first SSRC.
@@ -203,14 +259,23 @@ impl Shard {
         self.ask_for_waiting_slots(now, index, out);
     }
 
-    /// Stops what is sent on a line when nothing has been heard of its leg for too long.
+    /// Stops what is sent on a line when nothing has been heard of its leg for too long, or of itself where it may be that
+    /// somebody else is at its address.
     pub(crate) fn expire_line(&mut self, now: Micros, index: u32) {
-        let Some(name) = self.leg(index).map(|leg| leg.id) else {
+        let Some(leg) = self.leg(index) else {
             return;
         };
-        let lines = self.lines.get(&name).into_iter().flatten();
-        let heard = lines.filter_map(|other| self.leg(*other)?.heard());
+        let lines = self.lines.get(&leg.id).into_iter().flatten();
+        let lines = lines.filter_map(|other| self.leg(*other));
+        let heard = lines.clone().filter_map(Leg::heard);
         let is_over = heard.max().is_some_and(|at| now.since(at) >= SILENCE);
+        let proven = lines.filter_map(|other| other.line.as_deref()?.rtp.found_at());
+        let line = leg.line.as_deref();
+        let is_hearsay = line.is_some_and(|line| line.is_hearsay(now, proven));
+        let name = leg.id;
+        if let Some(leg) = self.leg_mut(index).filter(|_| is_hearsay) {
+            leg.ice.point_at(None);
+        }
         let Some(leg) = self.leg_mut(index).filter(|_| is_over) else {
             return;
         };

@@ -1,10 +1,10 @@
-//! Legs without ICE, as SIP and H.323 bring them (RFC 3264): each media line has ports, an address and keys of its own.
+//! Legs of lines, as SIP and H.323 bring them (RFC 3264): each media line has ports, an address and keys of its own.
 //!
 //! The rest of the core knows nothing of lines. To it each line is a leg that has one address and one pair of keys, and
 //! the lines of a leg are legs of one name: what is asked of the name is done to each (`control.rs`), what is asked of a
 //! source or a slot is done on the line that has it, and a snapshot adds them up. Packets come in on a port of the line's
 //! own instead of on the one that all others share (`ingress.rs`), which names the line; who sent them is
-//! `whereabouts.rs`.
+//! `whereabouts.rs`. Few such peers speak ICE; the checks of one that does are answered there, too.
 
 pub mod api;
 mod control;
@@ -27,7 +27,7 @@ use digits::Digits;
 use engine_wire::demux::Class;
 use feedback::Asking;
 use rate::LineRate;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use whereabouts::{Proof, Whereabouts};
 
 /// Lines that a leg may have: sound, two of pictures, and one to spare. Others have no media for the engine.
@@ -36,6 +36,10 @@ pub const MOST_LINES: usize = 4;
 /// A peer that says nothing on any of its lines for so long is gone; what is sent to it may reach somebody who never asked
 /// for it.
 pub const SILENCE: Micros = Micros::from_secs(30);
+
+/// For so long something is sent to an address of which a description alone speaks, and which is not where the description
+/// comes from: enough for a peer that waits for us to begin, and little for somebody who never asked.
+pub const HEARSAY: Micros = Micros::from_secs(3);
 
 /// Which of a line's ports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +63,10 @@ pub struct Line {
     pub rtcp: Option<Whereabouts>,
     /// Keys come by a handshake on the line.
     pub by_handshake: bool,
+    /// The peer shows by checks where it is.
+    pub(crate) has_ice: bool,
+    /// The peer is said to be elsewhere than where that is said from.
+    is_elsewhere: bool,
     /// Where the last datagram of the handshake came from.
     pub(crate) handshake_from: Option<SocketAddr>,
     /// Datagrams from addresses that are not the peer's.
@@ -73,7 +81,7 @@ pub struct Line {
     pub(crate) asking: Asking,
     /// What it may be sent, where it takes pictures.
     pub(crate) rate: Option<LineRate>,
-    /// When its description came.
+    /// When its description came, or its last check.
     pub(crate) since: Micros,
 }
 
@@ -83,12 +91,18 @@ impl Line {
         let Remote { rtp, learn, .. } = spec.remote;
         let takes_pictures = spec.slots.iter().any(|slot| slot.kind == Kind::Video);
         let rtcp = spec.ports.rtcp.map(|_| of_rtcp(&spec.remote));
+        let peer = |address| match &spec.ice {
+            Some(_) => Whereabouts::by_checks(now, address),
+            None => Whereabouts::new(now, address, learn),
+        };
         Self {
             number,
             ports: spec.ports,
-            rtp: Whereabouts::new(now, rtp, learn),
-            rtcp: rtcp.map(|address| Whereabouts::new(now, address, learn)),
+            rtp: peer(rtp),
+            rtcp: rtcp.map(peer),
+            has_ice: spec.ice.is_some(),
             by_handshake: spec.protection == Protection::Dtls,
+            is_elsewhere: learn,
             handshake_from: None,
             wrong_source: 0,
             misplaced: 0,
@@ -107,6 +121,41 @@ impl Line {
             rtcp.announce(now, of_rtcp(remote), remote.learn);
         }
         (self.since, self.is_silent) = (now, false);
+        self.is_elsewhere = remote.learn;
+    }
+
+    /// Whether nothing but a stranger's word speaks for where the peer is; `proven` are addresses from which its other
+    /// lines were heard.
+    pub(crate) fn is_hearsay(&self, now: Micros, mut proven: impl Iterator<Item = IpAddr>) -> bool {
+        let is_due = self.is_elsewhere && now.since(self.since) >= HEARSAY;
+        let announced = self.rtp.to().ip();
+        is_due && !self.is_found() && !proven.any(|address| address == announced)
+    }
+
+    /// Where RTP goes; nowhere as long as checks have not shown each port's peer.
+    pub(crate) fn to(&self) -> Option<SocketAddr> {
+        let reached =
+            self.rtp.is_reached() && self.rtcp.as_ref().is_none_or(Whereabouts::is_reached);
+        reached.then(|| self.rtp.to())
+    }
+
+    /// The way of what answers a datagram.
+    pub(crate) fn way_back(&self, side: Side, to: SocketAddr) -> Way {
+        let rtcp = self.ports.rtcp.filter(|_| side == Side::Rtcp);
+        let port = rtcp.unwrap_or(self.ports.rtp);
+        Way { to, port }
+    }
+
+    /// A check of the peer's came from there. True when the line was not heard of before, or not there.
+    pub(crate) fn check(
+        &mut self,
+        now: Micros,
+        (side, from): (Side, SocketAddr),
+        nominates: bool,
+    ) -> bool {
+        self.since = now;
+        let is_news = self.whereabouts(side).check(from, nominates);
+        std::mem::take(&mut self.is_silent) || is_news
     }
 
     fn whereabouts(&mut self, side: Side) -> &mut Whereabouts {

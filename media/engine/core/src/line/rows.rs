@@ -46,7 +46,7 @@ impl Cipher {
 }
 
 row! {
-    /// One line of a leg without ICE.
+    /// One line of a leg.
     LineRow {
         /// Leg id.
         leg,

@@ -4,6 +4,9 @@
 //! and its real address is learned from what comes: from a packet that proves who sent it, at any time; without such proof
 //! only where the control plane says that a translator is in between, only from the first packet, only for a short time,
 //! and once for each description. Else whoever guesses the port could have the call.
+//!
+//! With ICE (RFC 8445) checks show it, which know a password: packets are taken from where checks have come from, and sent
+//! to the address that is nominated.
 
 use crate::ration::Ration;
 use crate::time::Micros;
@@ -17,6 +20,8 @@ pub const TRIALS: u32 = 20;
 /// So many genuine packets in a row from another address: the peer is there now, and nobody has kept one back for a moment
 /// to send it from elsewhere.
 const MOVED_AFTER: u8 = 3;
+/// Addresses from which checks have come that are remembered.
+const MOST_CHECKED: usize = 8;
 
 /// What a packet shows of its sender.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +40,7 @@ pub struct Whereabouts {
     found: Option<SocketAddr>,
     elsewhere: u8,
     trials: Ration,
+    checked: Option<Vec<SocketAddr>>,
 }
 
 impl Whereabouts {
@@ -46,12 +52,43 @@ impl Whereabouts {
             found: None,
             elsewhere: 0,
             trials: Ration::default(),
+            checked: None,
         }
+    }
+
+    /// To be shown by checks of ICE.
+    pub fn by_checks(now: Micros, announced: SocketAddr) -> Self {
+        Self {
+            checked: Some(Vec::new()),
+            ..Self::new(now, announced, false)
+        }
+    }
+
+    /// A check from there was good. True when packets go to another address from now on.
+    pub fn check(&mut self, from: SocketAddr, nominates: bool) -> bool {
+        let found = self.found;
+        let known = self.checked.get_or_insert_default();
+        if !known.contains(&from) {
+            if known.len() == MOST_CHECKED {
+                let spare = known.iter().position(|at| Some(*at) != found);
+                spare.map(|at| known.remove(at));
+            }
+            known.push(from);
+        }
+        if nominates || found.is_none() {
+            (self.found, self.elsewhere) = (Some(from), 0);
+        }
+        self.found != found
+    }
+
+    /// Whether packets may be sent to the peer: with ICE not before its first check.
+    pub const fn is_reached(&self) -> bool {
+        self.checked.is_none() || self.found.is_some()
     }
 
     /// Heeds a further description: the same address changes nothing, another one is looked for anew.
     pub fn announce(&mut self, now: Micros, announced: SocketAddr, learn: bool) {
-        if announced != self.announced {
+        if announced != self.announced && self.checked.is_none() {
             *self = Self::new(now, announced, learn);
         }
     }
@@ -75,6 +112,9 @@ impl Whereabouts {
     pub fn may_come(&mut self, now: Micros, from: SocketAddr, proof: Proof) -> bool {
         if self.found == Some(from) {
             return true;
+        }
+        if let Some(checked) = &self.checked {
+            return checked.contains(&from);
         }
         match proof {
             Proof::Keys => from == self.announced || self.trials.take(now, TRIALS),

@@ -143,7 +143,7 @@ fn check(world: &mut World, peer: usize, input: &mut Input<'_>) {
 fn command(world: &mut World, peer: usize, input: &mut Input<'_>) {
     let (leg, room) = (LegId(world.peers[peer].leg), RoomId(1));
     let choice = input.byte();
-    let command = match choice % 6 {
+    let command = match choice % 7 {
         0 => Command::SetGate {
             leg,
             open: choice & 8 != 0,
@@ -158,6 +158,10 @@ fn command(world: &mut World, peer: usize, input: &mut Input<'_>) {
         4 => Command::SendDtls {
             leg,
             datagrams: vec![input.bytes().to_vec().into()],
+        },
+        5 => Command::MoveLeg {
+            leg,
+            room: RoomId(u64::from(choice >> 6)),
         },
         _ => {
             let ends = input.bytes().chunks_exact(2);

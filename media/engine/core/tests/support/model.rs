@@ -116,6 +116,14 @@ impl Model {
                     self.since.insert(Barrier::Mute(*leg, *source), now);
                 }
             }
+            Command::MoveLeg { leg, room } => {
+                let known = self.legs.get_mut(leg);
+                let moves = known.filter(|known| !known.open && known.room != *room);
+                if let Some(known) = moves {
+                    known.room = *room;
+                    self.part(*leg);
+                }
+            }
             Command::RemoveLeg { leg } => self.remove(*leg),
             _ => {}
         }
@@ -123,9 +131,13 @@ impl Model {
 
     pub fn remove(&mut self, leg: LegId) {
         self.legs.remove(&leg);
+        self.part(leg);
+        self.muted.retain(|(muted, _)| *muted != leg);
+    }
+
+    fn part(&mut self, leg: LegId) {
         self.feeds
             .retain(|(to, _), from| *to != leg && from.leg != leg);
-        self.muted.retain(|(muted, _)| *muted != leg);
     }
 
     fn is_sound(&self, room: RoomId, to: LegId, slot: u16, from: SourceRef) -> bool {

@@ -5,10 +5,11 @@ use super::phone::{
     SOUND, VP8,
 };
 use super::{ms, Input};
-use engine_core::api::{Codec, Format, LegId};
+use engine_core::api::{Codec, Format, IceParams, LegId};
 use engine_core::line::api::{Feedback, Remote, SetRemote, WantKeyFrame};
 use engine_core::Command;
 use engine_wire::demux::{classify, Class};
+use engine_wire::stun;
 use std::net::SocketAddr;
 
 const H264: u8 = 97;
@@ -20,7 +21,7 @@ struct Game {
 }
 
 /// Two phones, with keys or without, one of which may wait; datagrams of every sort from them and from strangers, and
-/// commands in between. Whatever comes out is opened: with the keys of its line, each number once, and nothing behind a
+/// commands in between; pictures may go by ICE. Whatever comes out is opened: with the keys of its line, each number once, and nothing behind a
 /// closed gate.
 pub fn lines(data: &[u8]) {
     let mut input = Input(data);
@@ -29,6 +30,7 @@ pub fn lines(data: &[u8]) {
     let (exchange, phones) = call_with(suites, |phone| {
         let line = &mut phone.lines[PICTURES].spec;
         line.remote.learn = setting & 2 != 0;
+        line.ice = (setting & 64 != 0).then(ice);
         line.feedback = Feedback {
             pli: setting & 4 != 0,
             fir: setting & 8 != 0,
@@ -56,6 +58,13 @@ pub fn lines(data: &[u8]) {
     game.check(&sent);
 }
 
+fn ice() -> IceParams {
+    IceParams {
+        local_ufrag: "line".into(),
+        local_pwd: "the-password-of-a-line".into(),
+    }
+}
+
 impl Game {
     fn step(&mut self, input: &mut Input<'_>) {
         let (kind, choice) = (input.byte(), input.byte());
@@ -70,7 +79,7 @@ impl Game {
         };
         let stranger = SocketAddr::from(([203, 0, 113, choice >> 4], input.byte().into()));
         let from = if choice & 8 == 0 { from } else { stranger };
-        let sent = match kind % 8 {
+        let sent = match kind % 9 {
             0 => self.exchange.come(port, from, input.bytes().to_vec()),
             1 | 2 => {
                 let (pt, payload) = Self::payload(line, input);
@@ -94,9 +103,27 @@ impl Game {
                 self.exchange
                     .command(gate(phone as u64 + 1, self.open[phone]))
             }
-            _ => self.command(phone as u64 + 1, (line as u8, from), choice),
+            7 => self.command(phone as u64 + 1, (line as u8, from), choice),
+            _ => self.exchange.come(port, from, Self::request(choice)),
         };
         self.check(&sent);
+    }
+
+    /// A check of ICE, which may nominate.
+    fn request(choice: u8) -> Vec<u8> {
+        let mut out = Vec::new();
+        let key = ice().local_pwd.into_bytes();
+        let nominates = choice & 128 != 0;
+        stun::write_binding_request(
+            &mut out,
+            &[7; 12],
+            "line:theirs",
+            &key,
+            1,
+            Some(5),
+            nominates,
+        );
+        out
     }
 
     fn payload(line: usize, input: &mut Input<'_>) -> (u8, Vec<u8>) {
@@ -134,6 +161,7 @@ impl Game {
                     line,
                     remote,
                     keys: None,
+                    ice: (choice & 128 != 0).then(ice),
                 })
             }
         };
@@ -150,6 +178,10 @@ impl Game {
                 ports.rtp == way.port || ports.rtcp == Some(way.port)
             });
             let (line, open) = ours.expect("from a port of a line");
+            if classify(datagram) == Class::Stun {
+                assert!(line.spec.ice.is_some(), "nobody asked");
+                continue;
+            }
             assert!(open, "behind a closed gate");
             assert!(matches!(classify(datagram), Class::Rtp | Class::Rtcp));
             // Opens with the keys of its line, and no number comes twice.

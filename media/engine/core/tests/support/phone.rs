@@ -129,6 +129,7 @@ impl PhoneLine {
                 learn: false,
             },
             protection,
+            ice: None,
             feedback: Feedback {
                 pli: true,
                 ..Feedback::default()

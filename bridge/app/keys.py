@@ -1,6 +1,7 @@
-"""What a host at a room system does by keypad: `*` and a digit. Pure; times in seconds that never go back.
+"""What is done at a room system by keypad: `*` and a digit. Pure; times in seconds that never go back.
 
-Two keys, since one is soon pressed by mistake: nobody should be let in by an elbow.
+Two keys, since one is soon pressed by mistake: nobody should be let in by an elbow. What concerns the room is the
+host's alone to do; how their own picture is laid out, anybody's.
 """
 
 from dataclasses import dataclass
@@ -17,13 +18,15 @@ class Act(StrEnum):
     ADMIT_NEXT = "admit_next"
     LOCK = "lock"
     """Lock the room, or unlock it."""
+    PICTURES = "pictures"
+    """See one person instead of everybody together, or the other way round."""
 
 
-ACTS: Final = {"1": Act.ADMIT_NEXT, "5": Act.LOCK}
+ACTS: Final = {"1": Act.ADMIT_NEXT, "2": Act.PICTURES, "5": Act.LOCK}
 
 
 @dataclass(slots=True)
-class HostKeys:
+class Keys:
     """The keys of one call."""
 
     _begun: float | None = None
