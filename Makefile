@@ -117,7 +117,10 @@ bench: build ## Measure; results as JSON under build/bench/.
 	$(BIN)/python -m tests.e2e.bench_admission
 	$(BIN)/python -m tests.turnover.bench_churn
 
-bench-transcode: build ## Delay and cost of converted pictures and sound, beside a bare FFmpeg; two minutes.
+bench-transcode: build ## Delay and cost of converted pictures and sound, beside a bare FFmpeg and forwarding; four minutes.
+	mkdir -p build/bench
+	cd $(ENGINE) && $(CARGO) run --quiet --release --locked -p engine-io --example bench_forward -- \
+		$(CURDIR)/build/bench/forward-four.json 3 2 four-party
 	$(BIN)/python -m tests.transcode.bench_transcode
 
 bench-calls: build browsers ## Twenty calls by SIP a second for a minute, and how soon a room system is in; four minutes.

@@ -15,21 +15,21 @@ from aiohttp import web
 
 from bridge.app import telling
 from bridge.app.administration import RoomAdministration
-from bridge.app.announcer import Announcer
+from bridge.app.announcing.announcer import Announcer
+from bridge.app.announcing.recordings import Recordings
 from bridge.app.background import Background, Later
 from bridge.app.browser import BrowserDoor, BrowserPolicy
-from bridge.app.call_media import CallLegs, EveryLeg
-from bridge.app.callers import CallerDoor
-from bridge.app.converters import Converters
+from bridge.app.calls.call_media import CallLegs, EveryLeg
+from bridge.app.calls.callers import CallerDoor
+from bridge.app.calls.desk import CallerPolicy
+from bridge.app.calls.gateways import Gateways, find
 from bridge.app.counts import Tally
 from bridge.app.dialling import Dialling
-from bridge.app.gateways import Gateways, find
-from bridge.app.lines import Assessment
+from bridge.app.feeds.converters import Converters
 from bridge.app.ports import ConverterPool
-from bridge.app.recordings import Recordings
+from bridge.app.quality.lines import Assessment
 from bridge.app.service import Outside, RoomService
 from bridge.app.trial import Trials
-from bridge.app.visitor import CallerPolicy
 from bridge.auth.errors import LinkExpired, LinkInvalid
 from bridge.auth.links import LinkSigner, load_link_keys
 from bridge.auth.pins import Pins

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from bridge.app.prompts import LANGUAGES
+from bridge.app.announcing.prompts import LANGUAGES
 from media.description import REPAIRS
 
 PREFIX: Final = "BROTJENESTE_"

@@ -1,6 +1,6 @@
 """Names, signs and lines of text as they are laid over pictures; what was drawn once is kept.
 
-Texts are people's names: they are in no error and no log. Roboto has Latin, Greek and Cyrillic letters.
+Texts are people's names: they are in no error and no log.
 """
 
 from __future__ import annotations
@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.resources import files
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
+from transcode import scripts
 from transcode.layout import Place
 
 _SMALLEST_PX: Final = 10
@@ -25,6 +25,7 @@ _SHADE: Final = 90
 _CLEAR: Final = 256
 _LABEL_SHARE: Final = 14
 _LEAST_LABEL_PX: Final = 18
+_FAINT: Final = 36
 BAND_SHARE: Final = 10
 _LINE_SHARE: Final = 9
 # Of the height of a common line.
@@ -42,13 +43,13 @@ class Caption:
     add: NDArray[np.uint16]
 
 
-def label(name: str, place: Place, *, muted: bool) -> Caption | None:
-    """Name and sign for muted in the lower left corner of a tile; None where there is nothing to say."""
+def label(name: str, place: Place, seen: Place, *, muted: bool) -> Caption | None:
+    """Name and sign for muted in the lower left corner of what is seen in a tile; None where nothing is to say."""
     if not name and not muted:
         return None
-    height = min(max(_LEAST_LABEL_PX, place.height // _LABEL_SHARE), place.height)
-    ink = _one_line(name[:_LONGEST], height, place.width, muted=muted)
-    return _caption(ink, place.x, place.y + place.height - ink.shape[0], _SHADE)
+    height = min(max(_LEAST_LABEL_PX, seen.height // _LABEL_SHARE), seen.height)
+    ink = _one_line(name[:_LONGEST], height, place.x + place.width - seen.x, muted=muted)
+    return _caption(ink, seen.x, seen.y + seen.height - ink.shape[0], _SHADE)
 
 
 def announcement(lines: Sequence[str], width: int, height: int) -> list[Caption]:
@@ -84,17 +85,20 @@ def _caption(ink: NDArray[np.uint8], x: int, y: int, shade: int) -> Caption:
 @lru_cache(maxsize=512)
 def _one_line(text: str, height: int, most: int, *, muted: bool) -> NDArray[np.uint8]:
     """Draw a line of `height` pixels, shortened to `most`, as how much ink covers each pixel."""
-    font = _font(max(_SMALLEST_PX, height * 7 // 10))
+    size = max(_SMALLEST_PX, height * 7 // 10)
     pad = height // 3
     sign = height if muted else 0
-    while text and font.getlength(text) > most - 2 * pad - sign:
+    line = scripts.runs(text, size)
+    while text and scripts.length(line) > most - 2 * pad - sign:
         text = text[:-2].rstrip() + "…" if len(text) > 2 else ""  # noqa: PLR2004 - a letter and the dots
-    width = min(most, round(font.getlength(text)) + 2 * pad + sign)
+        line = scripts.runs(text, size)
+    width = min(most, round(scripts.length(line)) + 2 * pad + sign)
     image = Image.new("L", (width, height))
     draw = ImageDraw.Draw(image)
     if muted:
         _draw_muted(draw, pad // 2, height)
-    draw.text((pad + sign, height // 2), text, fill=255, font=font, anchor="lm")
+    above, below = scripts.font(size).getmetrics()
+    scripts.draw(draw, pad + sign, (height + above - below) / 2, line)
     return np.asarray(image)
 
 
@@ -108,6 +112,22 @@ def _draw_muted(draw: ImageDraw.ImageDraw, left: int, size: int) -> None:
     draw.line((middle - 5 * unit, 2 * unit, middle + 5 * unit, 14 * unit), fill=255, width=line)
 
 
+def somebody(place: Place) -> Caption | None:
+    """Head and shoulders in the middle of a tile of which there is no picture."""
+    size = min(place.width, place.height) // 2
+    if size < _SMALLEST_PX:
+        return None
+    ink = _somebody(size)
+    x, y = place.x + (place.width - size) // 2, place.y + (place.height - size) // 2
+    return Caption(x, y, np.full(ink.shape, _CLEAR, np.uint16), ink.astype(np.uint16) * _FAINT // 255)
+
+
 @lru_cache(maxsize=32)
-def _font(size: int) -> ImageFont.FreeTypeFont:
-    return ImageFont.truetype(str(files("font_roboto") / "files" / "Roboto-Regular.ttf"), size)
+def _somebody(size: int) -> NDArray[np.uint8]:
+    # Drawn larger and made smaller, for smooth edges.
+    large = 4 * size
+    image = Image.new("L", (large, large))
+    draw = ImageDraw.Draw(image)
+    draw.ellipse((large * 0.31, large * 0.08, large * 0.69, large * 0.46), fill=255)
+    draw.ellipse((large * 0.12, large * 0.54, large * 0.88, large * 1.4), fill=255)
+    return np.asarray(image.resize((size, size), Image.Resampling.LANCZOS))

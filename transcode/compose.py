@@ -51,7 +51,7 @@ class ComposeJob:
 
     def take(self, data: bytes, now: float) -> None:
         """Take a datagram from the engine."""
-        got = self.leg.take(data, self._feeds)
+        got = self.leg.take(data, self._feeds, now)
         if isinstance(got, Packet):
             self._feeds[got.ssrc].take(got, now)
             self._busy.add(got.ssrc)
@@ -77,7 +77,7 @@ class ComposeJob:
         for ssrc in list(self._busy):
             self._decode(ssrc, now)
         for target in self._targets:
-            if target.run(now, self.counters, self._feeds):
+            if target.run(now, self.counters, self._feeds, self.leg.captures):
                 yield
         self.leg.report(now)
         yield
@@ -101,6 +101,10 @@ class ComposeJob:
             if due is not None:
                 moments.append(due)
         return min(moments)
+
+    def rests_until(self, now: float) -> float:
+        """Until when nothing that comes would be of use: `take` may have it then, all at once."""
+        return min((target.rests_until for target in self._targets), default=now)
 
     def figures(self) -> JobFigures:
         """Give what was counted; times begin anew."""

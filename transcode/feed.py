@@ -16,17 +16,23 @@ from transcode.video import VideoDecoder
 
 # So long after its last packet a sender is no longer asked for a key frame.
 _SPEAKING_S: Final = 2.0
+# What somebody looked like so long ago is not shown when they are seen again.
+_STALE_S: Final = 3.0
 # More pictures than that at once are not caught up with: what follows the next key frame is.
 _BACKLOG: Final = 20
 
 
 class Feed:
-    """Decodes what one SSRC sends while somebody watches; `picture` is the last good one, or None."""
+    """Decodes what one SSRC sends while somebody watches.
+
+    `picture` is the last good one, or None; `timestamp` its RTP time.
+    """
 
     def __init__(self, ssrc: int) -> None:
         self.ssrc = ssrc
         self.picture: av.VideoFrame | None = None
         self.arrived = float("-inf")
+        self.timestamp = 0
         self._assembler = Assembler({})
         self._decoder: VideoDecoder | None = None
         self._spoke = float("-inf")
@@ -56,6 +62,8 @@ class Feed:
         counters.frames_in += len(frames)
         if frames and not watched:
             self._assembler.lose()
+            if now - self.arrived > _STALE_S:
+                self.picture = None
             return False
         if len(frames) > _BACKLOG:
             counters.dropped_frames += len(frames)
@@ -79,7 +87,7 @@ class Feed:
             self._assembler.lose()
             return False
         if picture is not None:
-            self.picture, self.arrived = picture, frame.arrived
+            self.picture, self.arrived, self.timestamp = picture, frame.arrived, frame.timestamp
         return picture is not None
 
     def _count(self, counters: Counters) -> None:

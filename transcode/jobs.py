@@ -253,5 +253,11 @@ class Relieved(_Message, frozen=True, kw_only=True):
     """No worker is overloaded any more."""
 
 
-WorkerEvent = Started | Failed | Said | Figures
-Event = WorkerEvent | Overloaded | Relieved
+class Stopped(_Message, frozen=True, kw_only=True):
+    """A worker has given a job up as it was told to, and sends nothing more of it."""
+
+    job: int
+
+
+WorkerEvent = Started | Failed | Said | Stopped | Figures
+Event = Started | Failed | Said | Figures | Overloaded | Relieved

@@ -34,7 +34,13 @@ def places(layout: Layout, count: int, width: int, height: int) -> list[Place]:
         side = Place(width - column, 0, column, height)
         return [Place(0, 0, width - column, height), *_stack(count - 1, side)]
     columns = next(n for n in range(1, count + 1) if n * n >= count)
-    return _cells(columns, -(-count // columns), Place(0, 0, width, height), columns)[:count]
+    cells = _cells(columns, -(-count // columns), Place(0, 0, width, height), columns)[:count]
+    # The last row stands in the middle.
+    short = -count % columns
+    shift = _even(cells[0].width * short / 2)
+    return cells[: count - columns + short] + [
+        one._replace(x=one.x + shift) for one in cells[count - columns + short :]
+    ]
 
 
 def fit(inner: tuple[int, int], place: Place) -> Place:

@@ -6,19 +6,19 @@ block began, which is also when silence goes out. Pure: `now` is in seconds of t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
-
+from transcode.capture import middle
 from transcode.checks import check
 from transcode.errors import Undecodable
 from transcode.figures import Counters
 from transcode.jobs import JobFigures, Mix, Said, SoundCodec, SoundOut
+from transcode.rest import Rest
 from transcode.rtp import Packet
 from transcode.rtp_leg import Ledger, Outgoing, RtpLeg
 from transcode.sound import SoundDecoder, SoundEncoder, clock_rate, resampled
+from transcode.sums import Row, Sums
 from transcode.tones import SAMPLE_RATE, Samples
 from transcode.voice import BLOCK, Voice
 
@@ -28,13 +28,7 @@ _SOONEST_S: Final = _BLOCK_S / 2
 _PATIENCE_S: Final = 0.04
 # Further behind than that the line of time goes on at the present instead of being caught up with.
 _BEHIND_S: Final = 0.3
-_LOUDEST: Final = 30_000.0
-_RECOVERY: Final = 1.05
-# By so much others are turned down while something is said.
-_DUCKED: Final = 4
 _LONGEST_PROMPT: Final = 120 * SAMPLE_RATE
-
-Sum = NDArray[np.int32]
 
 
 class _Input:
@@ -44,6 +38,7 @@ class _Input:
         self.voice = Voice()
         self.codecs: dict[int, SoundCodec] = {}
         self.arrivals: list[float] = []
+        self.clock_rate = SAMPLE_RATE
         self._decoder: SoundDecoder | None = None
 
     def decode(self, packet: Packet, codec: SoundCodec) -> Samples:
@@ -58,26 +53,22 @@ class _Group:
 
     def __init__(self, out: SoundOut) -> None:
         self.out = out
-        self.streams: dict[int, Outgoing] = {}
+        # Where its sum stands; less than zero before there was one.
+        self.row = -1
         self.of: tuple[int, ...] = ()
+        self.streams: dict[int, Outgoing] = {}
         self._encoder = SoundEncoder(out.format.codec, bitrate=out.bitrate)
+        self.factor = self._encoder.factor
         self._clock = clock_rate(out.format.codec)
-        self._gain = 1.0
 
-    def send(self, total: Sum, block: int) -> None:
+    def send(self, samples: Samples, block: int) -> None:
         """Encode a block and send it to all."""
-        data = self._encoder.encode(self._limited(total))
+        data = self._encoder.encode(samples)
         if not data:
             return
         ticks = block * BLOCK * self._clock // SAMPLE_RATE
         for stream in self.streams.values():
             stream.send((data,), ticks, block * _BLOCK_S, marker=False)
-
-    def _limited(self, total: Sum) -> Samples:
-        """Turn down what would be too loud, at once, and up again slowly: clipping is a crackle."""
-        peak = max(int(total.max()), -int(total.min()))
-        self._gain = min(1.0, self._gain * _RECOVERY, _LOUDEST / max(peak, 1))
-        return total.astype(np.int16) if self._gain == 1.0 else (total * self._gain).astype(np.int16)
 
 
 class MixJob:
@@ -88,9 +79,12 @@ class MixJob:
         self.counters = Counters(job.id)
         self._inputs: dict[int, _Input] = {}
         self._groups: list[_Group] = []
+        self._factors: dict[int, list[_Group]] = {}
+        self._sums = Sums()
         self._prompts: dict[int, Samples] = {}
         self._said: list[Said] = []
         self._block = int(now / _BLOCK_S)
+        self._rest = Rest()
         self.change(job)
 
     def change(self, job: Mix) -> None:
@@ -124,7 +118,7 @@ class MixJob:
 
     def take(self, data: bytes, now: float) -> None:
         """Take a datagram from the engine."""
-        packet = self.leg.take(data, self._inputs)
+        packet = self.leg.take(data, self._inputs, now)
         if not isinstance(packet, Packet) or not packet.payload:
             return
         source = self._inputs[packet.ssrc]
@@ -137,7 +131,8 @@ class MixJob:
         except Undecodable:
             self.counters.broken_frames += 1
             return
-        source.voice.add(packet.timestamp, SAMPLE_RATE // clock_rate(codec), samples, now, self._block)
+        source.clock_rate = clock_rate(codec)
+        source.voice.add(packet.timestamp, SAMPLE_RATE // source.clock_rate, samples, now, self._block)
         source.arrivals.append(now)
 
     def run(self, now: float) -> Iterator[None]:
@@ -146,16 +141,26 @@ class MixJob:
             skipped = int((now - _PATIENCE_S) / _BLOCK_S) - self._block
             self._block += skipped
             self.counters.dropped_frames += skipped
-        while now >= self._time(now):
-            self._mix()
+        while now >= (time := self._time(now)):
+            began = self._block * _BLOCK_S
+            came = self._mix()
+            if time == began + _SOONEST_S and came is not None:
+                self._rest.note(came - began)
             self._block += 1
             yield
+        if now >= self.leg.due:
+            self._set_ages(now)
         self.leg.report(now)
         yield
 
     def due(self, now: float) -> float:
         """When to call `run` again, if nothing comes."""
         return min(self.leg.due, self._time(now))
+
+    def rests_until(self, now: float) -> float:
+        """Until when nothing that comes would be of use: `take` may have it then, all at once."""
+        speaking = any(one.voice.until > now for one in self._inputs.values())
+        return self._block * _BLOCK_S + self._rest.after if speaking else now
 
     def figures(self) -> JobFigures:
         """Give what was counted; times begin anew."""
@@ -172,34 +177,54 @@ class MixJob:
                     return began + _PATIENCE_S
         return began + (_SOONEST_S if speaking else _PATIENCE_S)
 
-    def _mix(self) -> None:
-        blocks = {}
+    def _mix(self) -> float | None:
+        """Mix a block and send it; give when the last packet came that is new in it."""
+        blocks, came = {}, None
         for ssrc, source in self._inputs.items():
             block = source.voice.take(self._block)
             if block is not None:
-                blocks[ssrc] = block.astype(np.int32)
-            self.counters.shown += source.arrivals
-            source.arrivals.clear()
-        for group in self._groups:
-            total = _sum(blocks[ssrc] for ssrc in group.of if ssrc in blocks)
-            prompt = self._prompt(group)
-            group.send(total if prompt is None else total // _DUCKED + prompt, self._block)
-            self.counters.frames_out += len(group.streams)
+                blocks[ssrc] = block
+            if source.arrivals:
+                came = max(came or 0.0, source.arrivals[-1])
+                self.counters.shown += source.arrivals
+                source.arrivals.clear()
+        self._sums.add(blocks, self._prompted())
+        for factor, groups in self._factors.items():
+            for group, samples in zip(groups, self._sums.rows(factor), strict=True):
+                group.send(samples, self._block)
+                self.counters.frames_out += len(group.streams)
+        return came
 
-    def _prompt(self, group: _Group) -> Sum | None:
-        """Take the next block of what is said to a group, which then is one out alone."""
-        ssrc = next((one for one in group.streams if one in self._prompts), None)
-        if ssrc is None:
-            return None
-        prompt = self._prompts[ssrc]
-        self._prompts[ssrc] = prompt[BLOCK:]
-        if prompt.size <= BLOCK:
-            del self._prompts[ssrc]
-            self._said.append(Said(job=self._job.id, ssrc=ssrc))
-        return np.pad(prompt[:BLOCK], (0, max(0, BLOCK - prompt.size))).astype(np.int32)
+    def _set_ages(self, now: float) -> None:
+        """Find how long ago what each mix holds was captured, on the line of time: as most of who speaks."""
+        ages = {}
+        for ssrc, source in self._inputs.items():
+            if source.voice.until > now and source.voice.anchor is not None:
+                timestamp, start = source.voice.anchor
+                ages[ssrc] = self.leg.captures.age(ssrc, timestamp, source.clock_rate, start / SAMPLE_RATE)
+        for group in self._groups:
+            age = middle(ages.get(ssrc) for ssrc in group.of)
+            if age is None:
+                continue
+            for stream in group.streams.values():
+                stream.sent.age = age
+
+    def _prompted(self) -> dict[int, Samples]:
+        """Take the next block of all that is said; those to whom it is are a group of one out each."""
+        rows = {}
+        for group in self._groups if self._prompts else ():
+            ssrc = next(iter(group.streams))
+            prompt = self._prompts.get(ssrc)
+            if prompt is None:
+                continue
+            rows[group.row], self._prompts[ssrc] = prompt[:BLOCK], prompt[BLOCK:]
+            if prompt.size <= BLOCK:
+                del self._prompts[ssrc]
+                self._said.append(Said(job=self._job.id, ssrc=ssrc))
+        return rows
 
     def _regroup(self) -> None:
-        """Give each distinct mix the encoder that one of its outs had, or a new one."""
+        """Give each distinct mix the encoder and the row that one of its outs had, or new ones."""
         wanted: dict[object, list[SoundOut]] = {}
         for out in self._job.outs:
             alone = out.ssrc if out.ssrc in self._prompts else None
@@ -215,7 +240,13 @@ class MixJob:
             rate = clock_rate(outs[0].format.codec)
             group.streams = {out.ssrc: self.leg.open(out.ssrc, out.format.pt, rate) for out in outs}
             groups.append(group)
-        self._groups = groups
+        groups.sort(key=lambda group: group.factor)
+        rows = [Row(group.row, group.factor) for group in groups]
+        self._sums.arrange(list(self._inputs), [group.of for group in groups], rows)
+        self._groups, self._factors = groups, {}
+        for row, group in enumerate(groups):
+            group.row = row
+            self._factors.setdefault(group.factor, []).append(group)
 
 
 def _fits(group: _Group, outs: list[SoundOut]) -> bool:
@@ -223,10 +254,3 @@ def _fits(group: _Group, outs: list[SoundOut]) -> bool:
     out = outs[0]
     same = (group.out.format.codec, group.out.bitrate) == (out.format.codec, out.bitrate)
     return same and any(one.ssrc in group.streams for one in outs)
-
-
-def _sum(blocks: Iterable[Sum]) -> Sum:
-    total: Sum = np.zeros(BLOCK, np.int32)
-    for block in blocks:
-        total += block
-    return total

@@ -30,6 +30,8 @@ _RETRY_S: Final = 1.0
 _RECEIVE_BYTES: Final = 2 << 20
 _PICTURES_NICE: Final = 5
 _SOUND: Final = 0
+# Shares of a processor: a worker that has too much, and up to where another one is filled.
+_FULL, _ROOM = 0.9, 0.75
 
 
 @dataclass(eq=False)
@@ -41,6 +43,7 @@ class _Held:
     memory: int
     started: asyncio.Future[int]
     place: int = 0
+    moves_to: int | None = None
     lives: int = _LIVES
     rates: dict[int, jobs.SetRate] = field(default_factory=dict)
     prompts: dict[int, jobs.Say] = field(default_factory=dict)
@@ -170,8 +173,11 @@ class Pool:
         """Give a job to the worker that has least to do."""
         pictures = range(1, self._size)
         least = min(pictures, key=lambda place: (self._places[place].load, len(self._places[place].jobs)))
-        held.place = _SOUND if isinstance(held.job, jobs.Mix) else least
-        process = self._places[held.place]
+        self._put(held, _SOUND if isinstance(held.job, jobs.Mix) else least)
+
+    def _put(self, held: _Held, place: int) -> None:
+        held.place, held.moves_to = place, None
+        process = self._places[place]
         process.jobs.add(held.job.id)
         # Until it says itself how much that is.
         process.load += 0.05
@@ -235,15 +241,37 @@ class Pool:
                 process.load, process.late_ms = event.load, event.late_ms_max
                 self._on_event(event)
                 for told in self._strain.note(process.pid, event, self._dear()):
-                    self._on_event(told)
+                    if not (isinstance(told, jobs.Overloaded) and self._move(told, process)):
+                        self._on_event(told)
             case jobs.Started(job=number, port=port):
                 self._started(number, port)
             case jobs.Failed():
                 self._fail(event)
+            case jobs.Stopped(job=number):
+                self._moved(number, process)
             case jobs.Said(job=number, ssrc=ssrc):
                 if number in self._held:
                     self._held[number].prompts.pop(ssrc, None)
                 self._on_event(event)
+
+    def _move(self, told: jobs.Overloaded, process: Process) -> bool:
+        """Have the dearest job of a worker with too much go on where there is room; tell whether it does."""
+        held, cost = self._held.get(told.job), self._strain.cost(told.job)
+        if held is None or told.load < _FULL or held.job.id not in process.jobs or len(process.jobs) == 1:
+            return False
+        least = min(range(1, self._size), key=lambda place: self._places[place].load)
+        if self._places[least].load + cost > _ROOM:
+            return False
+        # It is put there when its worker has let go: both write numbers into the same memory.
+        held.moves_to = least
+        process.send(jobs.Stop(job=held.job.id))
+        return True
+
+    def _moved(self, number: int, process: Process) -> None:
+        held = self._held.get(number)
+        if held is not None and held.moves_to is not None and number in process.jobs:
+            process.jobs.discard(number)
+            self._put(held, held.moves_to)
 
     def _started(self, number: int, port: int) -> None:
         held = self._held.get(number)

@@ -17,8 +17,11 @@ from transcode import jobs
 from transcode.errors import BadJob, NoWorker
 
 MESSAGE_BYTES: Final = 65_536
-# A worker tells something once a second. One that has said nothing for so long hangs, or its machine does.
-_SILENT_S: Final = 5.0
+# A worker tells something once a second. One that has said nothing for so long hangs, or its machine does: then it
+# speaks a moment after this process, which has stood still as well, or is waiting for a processor.
+_SILENT_S: Final = 1.8
+_GRACE_S, _STARVED_GRACE_S = 1.2, 3.2
+_STARVED: Final = 0.25
 _STARTING_S: Final = 30.0
 _ROOT: Final = Path(__file__).parents[1]
 _ENCODER: Final = msgspec.msgpack.Encoder()
@@ -92,16 +95,26 @@ class Process:
 
     async def _hear(self, patience: float) -> bytes:
         """Wait for a message; nothing when the worker has ended or hangs."""
+        waited, loop = self._waited_s(), asyncio.get_running_loop()
+        # A limit of time must not end what receives: the message would be lost, and a worker that lives be killed.
+        told = asyncio.Event()
+        loop.add_reader(self._control, told.set)
         try:
-            async with asyncio.timeout(patience):
-                return await asyncio.get_running_loop().sock_recv(self._control, MESSAGE_BYTES)
-        except TimeoutError:
-            # If it was this process that stood still, what the worker told meanwhile is there.
-            with contextlib.suppress(OSError):
-                return self._control.recv(MESSAGE_BYTES)
+            if not await _happens(told, patience):
+                starved = self._waited_s() - waited > _STARVED * patience
+                await _happens(told, _STARVED_GRACE_S if starved else _GRACE_S)
+            return self._control.recv(MESSAGE_BYTES) if told.is_set() else b""
         except OSError:
-            pass
-        return b""
+            return b""
+        finally:
+            loop.remove_reader(self._control)
+
+    def _waited_s(self) -> float:
+        """Give the seconds that it has waited for a processor in all."""
+        try:
+            return int(Path(f"/proc/{self.pid}/schedstat").read_text().split()[1]) / 1e9
+        except (OSError, IndexError):
+            return 0.0
 
     def kill(self) -> None:
         """End it at once."""
@@ -116,6 +129,13 @@ class Process:
         self.kill()
         await self._child.wait()
         self._control.close()
+
+
+async def _happens(event: asyncio.Event, within: float) -> bool:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(within):
+            await event.wait()
+    return event.is_set()
 
 
 def _environment() -> dict[str, str]:

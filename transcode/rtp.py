@@ -13,6 +13,8 @@ from typing import Final, NamedTuple
 _RTP: Final = struct.Struct("!BBHII")
 _HEADER: Final = struct.Struct("!BBH")
 _WORD: Final = struct.Struct("!I")
+_SENDER: Final = struct.Struct("!IQI")
+_SENDER_BYTES: Final = 28
 _VERSION: Final = 2 << 6
 _PADDING: Final = 0x20
 _EXTENSION: Final = 0x10
@@ -71,8 +73,27 @@ def rtp_header(pt: int, seq: int, timestamp: int, ssrc: int, *, marker: bool) ->
 
 def key_frames_asked(data: bytes) -> set[int] | None:
     """Find the SSRCs of which a compound packet asks key frames, by PLI or FIR; None if it is malformed."""
+    parts = _parts(data)
+    if parts is None:
+        return None
     asked: set[int] = set()
-    at = 0
+    for first, kind, part in parts:
+        if kind == _PICTURE_FEEDBACK and len(part) >= _FEEDBACK_BYTES:
+            asked |= _picture_feedback(first & 0x1F, part)
+    return asked
+
+
+def sender_times(data: bytes) -> Iterator[tuple[int, float, int]]:
+    """Give SSRC, the sender's clock in seconds from 1900, and the RTP time of then; nothing if malformed."""
+    for _, kind, part in _parts(data) or ():
+        if kind == _SENDER_REPORT and len(part) >= _SENDER_BYTES:
+            ssrc, ntp, timestamp = _SENDER.unpack_from(part, 4)
+            yield ssrc, ntp / 2**32, timestamp
+
+
+def _parts(data: bytes) -> list[tuple[int, int, bytes]] | None:
+    """Take a compound packet apart: first byte, type and bytes of each; None if it is malformed."""
+    parts, at = [], 0
     while at < len(data):
         if at + _HEADER.size > len(data) or data[at] >> 6 != 2:  # noqa: PLR2004 - the version
             return None
@@ -80,10 +101,9 @@ def key_frames_asked(data: bytes) -> set[int] | None:
         end = at + 4 + 4 * words
         if end > len(data):
             return None
-        if kind == _PICTURE_FEEDBACK and end - at >= _FEEDBACK_BYTES:
-            asked |= _picture_feedback(first & 0x1F, data[at:end])
+        parts.append((first, kind, data[at:end]))
         at = end
-    return asked
+    return parts
 
 
 def _picture_feedback(form: int, part: bytes) -> set[int]:
@@ -102,18 +122,22 @@ def pli(sender: int, media: int) -> bytes:
 
 @dataclass
 class Sent:
-    """What an out has sent, for its sender reports: `clock_rate` in Hz, and the pair of times of one moment."""
+    """What an out has sent, for its sender reports: `clock_rate` in Hz, and the pair of times of one moment.
+
+    `age` in seconds is how long before `at` what is seen or heard there was captured.
+    """
 
     clock_rate: int
     timestamp: int = 0
     at: float = 0.0
+    age: float = 0.0
     packets: int = 0
     payload_bytes: int = 0
 
-    def note(self, timestamp: int, at: float, payload_bytes: int) -> None:
-        """Count a packet whose `timestamp` stands for the moment `at` of the machine's clock, in seconds."""
+    def note(self, timestamp: int, at: float, packets: int, payload_bytes: int) -> None:
+        """Count packets whose `timestamp` stands for the moment `at` of the machine's clock, in seconds."""
         self.timestamp, self.at = timestamp, at
-        self.packets += 1
+        self.packets += packets
         self.payload_bytes += payload_bytes
 
 
@@ -154,7 +178,7 @@ def reports(
 
 def _sender_report(ssrc: int, sent: Sent, now: float) -> bytes:
     ntp = int((now + _NTP_OFFSET) * 2**32)
-    timestamp = sent.timestamp + round((now - sent.at) * sent.clock_rate)
+    timestamp = sent.timestamp + round((now - sent.at + sent.age) * sent.clock_rate)
     words = (ssrc, ntp >> 32, ntp & 0xFFFF_FFFF, timestamp & 0xFFFF_FFFF)
     counts = (sent.packets & 0xFFFF_FFFF, sent.payload_bytes & 0xFFFF_FFFF)
     return _HEADER.pack(_VERSION, _SENDER_REPORT, 6) + struct.pack("!6I", *words, *counts)

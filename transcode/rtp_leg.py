@@ -6,10 +6,11 @@ Without a clock or a socket: datagrams come in by `take`, those to be sent colle
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import Final
 
 from transcode import rtp
+from transcode.capture import Captures
 
 _ENTRY: Final = struct.Struct("=III")
 LEDGER_ENTRIES: Final = 256
@@ -60,8 +61,8 @@ class Outgoing:
         for n, payload in enumerate(payloads):
             header = rtp.rtp_header(self.pt, self._seq, timestamp, self._ssrc, marker=marker and n == last)
             self._leg.post(header + payload)
-            self.sent.note(timestamp, at, len(payload))
             self._seq += 1
+        self.sent.note(timestamp, at, len(payloads), sum(map(len, payloads)))
         self.picture += 1
         self._leg.ledger.write(self._ssrc, self._seq, self.picture)
 
@@ -73,6 +74,7 @@ class RtpLeg:
         self.ledger = ledger
         self.outbox: list[bytes] = []
         self.outs: dict[int, Outgoing] = {}
+        self.captures = Captures()
         self.refused = self.dropped = self.key_frames_wanted = 0
         # Reports on what is received are no out's: an SSRC of their own, derived from the job's.
         self._own = 0x6272_0000 | name & 0xFFFF
@@ -81,17 +83,23 @@ class RtpLeg:
         self._asked: dict[int, float] = {}
         self._report_at = 0.0
 
-    def take(self, data: bytes, inputs: Iterable[int]) -> rtp.Packet | set[int] | None:
+    def take(self, data: bytes, inputs: Container[int], now: float) -> rtp.Packet | set[int] | None:
         """Give a packet of an input, or the outs of which key frames are asked, or None for what is neither."""
         if rtp.is_rtcp(data):
             asked = rtp.key_frames_asked(data)
             self.refused += asked is None
+            for ssrc, clock, timestamp in rtp.sender_times(data):
+                if ssrc in inputs:
+                    self.captures.note(ssrc, clock, timestamp, now)
             return asked
         packet = rtp.parse_rtp(data)
         if packet is None or packet.ssrc not in inputs:
             self.refused += 1
             return None
-        self._heard.setdefault(packet.ssrc, rtp.Heard(packet)).note(packet)
+        heard = self._heard.get(packet.ssrc)
+        if heard is None:
+            heard = self._heard[packet.ssrc] = rtp.Heard(packet)
+        heard.note(packet)
         return packet
 
     def post(self, datagram: bytes) -> None:
@@ -115,6 +123,7 @@ class RtpLeg:
         self.outs = {ssrc: out for ssrc, out in self.outs.items() if ssrc in kept}
         self._heard = {ssrc: one for ssrc, one in self._heard.items() if ssrc in ins}
         self._asked = {ssrc: at for ssrc, at in self._asked.items() if ssrc in ins}
+        self.captures.keep(ins)
 
     def ask_key_frame(self, ssrc: int, now: float) -> None:
         """Ask the sender of an input to begin anew, twice a second at the most."""

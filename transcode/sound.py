@@ -1,6 +1,7 @@
-"""Coded sound to samples and back: Opus, G.722 and G.711, one channel, samples always int16 at 48 kHz here.
+"""Coded sound to samples and back: Opus, G.722 and G.711, one channel.
 
-One object is one stream.
+One object is one stream. FFmpeg codes all of it; its G.711 is kept as tables, since handing it a block takes much
+longer than coding it.
 """
 
 from __future__ import annotations
@@ -11,35 +12,30 @@ from typing import Any, Final, NamedTuple
 
 import av
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from transcode.codec import mono
 from transcode.errors import Undecodable, UnsupportedCodec
 from transcode.jobs import SoundCodec
+from transcode.resample import Upsampler
 from transcode.tones import SAMPLE_RATE, Samples
 
-# Taps of the low pass for each phase, and where it cuts, as a part of the lower of the two rates' half.
-_TAPS: Final = 16
-_CUT: Final = 0.92
-_FULL: Final = 32_767
-
-Line = NDArray[np.float32]
+_OPUS: Final = {"application": "voip", "frame_duration": "20", "compression_level": "5"}
 
 
 class _Kind(NamedTuple):
-    decoder: str
-    encoder: str
+    library: str
     rate: int
     clock_rate: int
+    table: bool = False
 
 
 # G.722 samples at 16 kHz and counts in its RTP clock as if at 8 (RFC 3551 section 4.5.2).
 _KINDS: Final[dict[SoundCodec, _Kind]] = {
-    "opus": _Kind("libopus", "libopus", SAMPLE_RATE, SAMPLE_RATE),
-    "g722": _Kind("g722", "g722", 16_000, 8_000),
-    "pcmu": _Kind("pcm_mulaw", "pcm_mulaw", 8_000, 8_000),
-    "pcma": _Kind("pcm_alaw", "pcm_alaw", 8_000, 8_000),
+    "opus": _Kind("libopus", SAMPLE_RATE, SAMPLE_RATE),
+    "g722": _Kind("g722", 16_000, 8_000),
+    "pcmu": _Kind("pcm_mulaw", 8_000, 8_000, table=True),
+    "pcma": _Kind("pcm_alaw", 8_000, 8_000, table=True),
 }
 
 
@@ -49,83 +45,56 @@ def clock_rate(codec: SoundCodec) -> int:
 
 
 class SoundDecoder:
-    """Packets of one codec to samples."""
+    """Packets of one codec to samples at 48 kHz."""
 
     def __init__(self, codec: SoundCodec) -> None:
         kind = _kind(codec)
         self.codec = codec
-        self._context = _context(kind.decoder, "r", kind.rate)
+        self._table = _decoding(kind.library) if kind.table else None
+        self._context = _context(kind.library, "r", kind.rate)
         self._up = Upsampler(SAMPLE_RATE // kind.rate)
 
     def decode(self, data: bytes) -> Samples:
         """Give the samples of one packet. Raises `Undecodable`."""
+        if self._table is not None:
+            return self._up(self._table.take(np.frombuffer(data, np.uint8)))
         try:
             frames = self._context.decode(av.Packet(data)) if data else []
         except av.FFmpegError as error:
             raise Undecodable("the decoder refused a packet of sound") from error
         blocks = [_samples(frame) for frame in frames]
-        return self._up(np.concatenate(blocks)) if blocks else np.empty(0, np.int16)
+        if not blocks:
+            return np.empty(0, np.int16)
+        return self._up(blocks[0] if len(blocks) == 1 else np.concatenate(blocks))
 
 
 class SoundEncoder:
-    """Blocks of 960 samples (20 ms) to packets of one codec. `bitrate` in bit/s is Opus' alone."""
+    """Blocks of 20 ms at a `factor`th of 48 kHz to packets of one codec. `bitrate` in bit/s is Opus' alone."""
 
     def __init__(self, codec: SoundCodec, *, bitrate: int) -> None:
         kind = _kind(codec)
-        self._context = _context(kind.encoder, "w", kind.rate)
-        self._rate = kind.rate
-        self._down = Downsampler(SAMPLE_RATE // kind.rate)
+        self.factor = SAMPLE_RATE // kind.rate
+        self._table = _encoding(kind.library) if kind.table else None
+        self._context = _context(kind.library, "w", kind.rate)
+        self._rate, self._tick = kind.rate, Fraction(1, kind.rate)
         self._position = 0
         if codec == "opus":
             self._context.bit_rate = bitrate
-            self._context.options = {"application": "voip", "frame_duration": "20", "compression_level": "5"}
+            self._context.options = dict(_OPUS)
 
     def encode(self, samples: Samples) -> bytes:
-        """Encode 960 samples; raises `Undecodable`, a `TranscodeError`, where the encoder fails."""
-        samples = self._down(samples)
+        """Encode a block; raises `Undecodable`, a `TranscodeError`, where the encoder fails."""
+        if self._table is not None:
+            return self._table.take(samples.view(np.uint16)).tobytes()
         frame = av.AudioFrame(format="s16", layout="mono", samples=samples.size)
         memoryview(frame.planes[0])[: samples.nbytes] = samples.tobytes()
         frame.sample_rate = self._rate
-        frame.pts, frame.time_base = self._position, Fraction(1, self._rate)
+        frame.pts, frame.time_base = self._position, self._tick
         self._position += samples.size
         try:
             return b"".join(bytes(packet) for packet in self._context.encode(frame))
         except av.FFmpegError as error:
             raise Undecodable("the encoder refused a block of sound") from error
-
-
-class Upsampler:
-    """Samples at `factor` times the rate, in blocks of any size; later by eight samples of the lower rate."""
-
-    def __init__(self, factor: int) -> None:
-        self._factor = factor
-        self._phases = _low_pass(factor).reshape(_TAPS, factor)[::-1] * factor
-        self._before: Line = np.zeros(_TAPS - 1, np.float32)
-
-    def __call__(self, samples: Samples) -> Samples:
-        """Convert the next block."""
-        if self._factor == 1:
-            return samples
-        line = np.concatenate((self._before, samples), dtype=np.float32)
-        self._before = line[-(_TAPS - 1) :]
-        return _int16((_windows(line, _TAPS, 1) @ self._phases).reshape(-1))
-
-
-class Downsampler:
-    """Samples at a `factor`th of the rate, in blocks of a whole number of these."""
-
-    def __init__(self, factor: int) -> None:
-        self._factor = factor
-        self._filter = _low_pass(factor)[::-1]
-        self._before: Line = np.zeros(_TAPS * factor - 1, np.float32)
-
-    def __call__(self, samples: Samples) -> Samples:
-        """Convert the next block."""
-        if self._factor == 1:
-            return samples
-        line = np.concatenate((self._before, samples), dtype=np.float32)
-        self._before = line[-self._before.size :]
-        return _int16(_windows(line, self._filter.size, self._factor) @ self._filter)
 
 
 def resampled(sound: bytes, rate: int) -> Samples:
@@ -161,21 +130,19 @@ def _context(name: str, mode: Any, rate: int) -> Any:
     return context
 
 
-def _windows(line: Line, size: int, step: int) -> NDArray[np.float32]:
-    """Give all stretches of `size` samples, `step` apart, one a row: a view that is not written to."""
-    rows = (line.size - size) // step + 1
-    stride = line.strides[0]
-    return as_strided(line, (rows, size), (stride * step, stride))
+@lru_cache
+def _decoding(library: str) -> Samples:
+    """Have FFmpeg decode each byte once."""
+    (frame,) = _context(library, "r", 8_000).decode(av.Packet(bytes(range(256))))
+    return _samples(frame).copy()
 
 
 @lru_cache
-def _low_pass(factor: int) -> Line:
-    """Design a windowed sinc with a gain of one."""
-    at = np.arange(_TAPS * factor) - (_TAPS * factor - 1) / 2
-    taps = np.sinc(at * _CUT / factor) * np.kaiser(at.size, 8.0)
-    shape: Line = (taps / taps.sum()).astype(np.float32)
-    return shape
-
-
-def _int16(values: NDArray[np.float32]) -> Samples:
-    return values.clip(-_FULL - 1, _FULL).round().astype(np.int16)
+def _encoding(library: str) -> NDArray[np.uint8]:
+    """Have FFmpeg encode each sample once; the table is read by what a sample is as an unsigned number."""
+    every = np.arange(1 << 16, dtype=np.uint16).view(np.int16).reshape(1, -1)
+    frame = av.AudioFrame.from_ndarray(every, format="s16", layout="mono")
+    frame.sample_rate = 8_000
+    context = _context(library, "w", 8_000)
+    coded = b"".join(bytes(packet) for packet in [*context.encode(frame), *context.encode(None)])
+    return np.frombuffer(coded, np.uint8)

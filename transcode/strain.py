@@ -20,6 +20,7 @@ class Strain:
         self._hard: dict[int, int] = {}
         self._easy: dict[int, int] = {}
         self._spent: dict[int, float] = {}
+        self._costs: dict[int, float] = {}
         self._told = False
 
     def note(self, worker: int, figures: Figures, jobs: set[int]) -> Iterator[Overloaded | Relieved]:
@@ -36,6 +37,10 @@ class Strain:
             self._told = False
             yield Relieved()
 
+    def cost(self, job: int) -> float:
+        """Give what a job took in the second before its worker's last report, as a share of a processor."""
+        return self._costs.get(job, 1.0)
+
     def forget(self, worker: int) -> None:
         """Leave a worker out that has ended."""
         self._hard.pop(worker, None)
@@ -47,6 +52,7 @@ class Strain:
         for one in figures.jobs:
             costs[one.job] = one.cpu_s - self._spent.get(one.job, 0.0)
             self._spent[one.job] = one.cpu_s
+        self._costs = {job: cost for job, cost in (self._costs | costs).items() if job in jobs}
         here = costs.keys() & jobs
         self._spent = {job: cpu for job, cpu in self._spent.items() if job in jobs or job in costs}
         if here:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from transcode.capture import Captures, middle
 from transcode.feed import Feed
 from transcode.figures import Counters
 from transcode.payloads import h264_payloads, nal_units, vp8_payloads, vp9_payloads
@@ -20,6 +21,10 @@ _KEY_FRAMES_APART_S: Final = 0.3
 _EARLY: Final = 0.75
 _RATE_DOWN, _RATE_UP = 0.85, 1.3
 _DOWN_AFTER_S, _UP_AFTER_S = 2.0, 6.0
+# So long before its turn a picture begins to be made ready.
+_DECODING_S: Final = 0.006
+# Pictures over which their age is smoothed: receivers play evenly what is stamped evenly.
+_AGES: Final = 16
 
 
 class Target:
@@ -34,12 +39,19 @@ class Target:
         self._shown = 0
         self._sent_at = self._key_at = self._opened_at = -_FAR
         self._next_at = 0.0
-        self._due = 0.0
+        self._due = self._age = 0.0
 
     @property
     def due(self) -> float:
         """When to call `run` again, if nothing comes."""
         return self._due
+
+    @property
+    def rests_until(self) -> float:
+        """Until when nothing that comes would be shown any later for not being looked at."""
+        if self.key_wanted or self._stage is None or self._shown == 0:
+            return -_FAR
+        return self._next_at - _EARLY / self.shape.fps - _DECODING_S
 
     def serve(self, members: Sequence[Receiver], stage: Stage) -> None:
         """Serve these; whoever is new among them gets a key frame."""
@@ -50,7 +62,7 @@ class Target:
             self._stage, self._shown = stage, 0
         self._due = 0.0
 
-    def run(self, now: float, counters: Counters, feeds: Mapping[int, Feed]) -> bool:
+    def run(self, now: float, counters: Counters, feeds: Mapping[int, Feed], captures: Captures) -> bool:
         """Encode and send if it is time; tell whether that was done."""
         stage = self._stage
         if stage is None or not stage.moving:
@@ -61,6 +73,7 @@ class Target:
         if now < at:
             return False
         coded = self._encode(stage, feeds, now, key=key)
+        self._grow_old(stage, feeds, captures, now)
         self._send(coded, now, counters)
         self._note(stage, feeds, now, counters)
         self._due = self._moment(stage, feeds)[0]
@@ -105,6 +118,16 @@ class Target:
             return since > _DOWN_AFTER_S
         return rate > encoder.bitrate * _RATE_UP and since > _UP_AFTER_S
 
+    def _grow_old(self, stage: Stage, feeds: Mapping[int, Feed], captures: Captures, now: float) -> None:
+        """Follow how long ago what is seen was captured: the large picture, or most of the new ones."""
+        first = feeds.get(stage.first or -1)
+        large = [first] if first is not None and not stage.equal else []
+        seen = large or [feeds[ssrc] for ssrc in stage.inputs & feeds.keys()]
+        new = [one for one in seen if one.arrived > self._sent_at]
+        age = middle(captures.age(one.ssrc, one.timestamp, CLOCK, now) for one in new)
+        if age is not None:
+            self._age += (age - self._age) / (_AGES if self._age else 1)
+
     def _send(self, coded: Coded, now: float, counters: Counters) -> None:
         if not coded.data:
             return
@@ -116,6 +139,7 @@ class Target:
         whole = self._payloads(coded, 0) if self.shape.codec == "h264" else None
         for receiver in self.receivers.values():
             stream = receiver.stream
+            stream.sent.age = self._age
             stream.send(whole or self._payloads(coded, stream.picture), timestamp, now)
 
     def _payloads(self, coded: Coded, picture: int) -> list[bytes]:

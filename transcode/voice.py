@@ -27,7 +27,10 @@ _QUIET: Final = 200
 
 
 class Voice:
-    """Samples of one input, placed on the mix's line; it is worth waiting for `until` then."""
+    """Samples of one input, placed on the mix's line; it is worth waiting for `until` then.
+
+    `anchor` is the RTP time of its newest packet, and the sample of the line where that begins.
+    """
 
     def __init__(self) -> None:
         self.until = float("-inf")
@@ -37,7 +40,7 @@ class Voice:
         self._filled = [0] * _FRAMES
         self._last: Samples = np.zeros(FRAME, np.int16)
         self._missed = len(_FADE)
-        self._anchor: tuple[int, int] | None = None
+        self.anchor: tuple[int, int] | None = None
         self._spare = _RING
         self._heard = 0
 
@@ -50,7 +53,7 @@ class Voice:
             start += self._move_back(floor - start)
         elif self._eases(start - floor, samples):
             start -= BLOCK
-        self._anchor = (timestamp, start)
+        self.anchor = (timestamp, start)
         self._write(start, samples)
         self.until = now + samples.size / SAMPLE_RATE + _ACTIVE_S
 
@@ -89,8 +92,8 @@ class Voice:
         return (self._last * gain).astype(np.int16)
 
     def _place(self, timestamp: int, scale: int, count: int, now: float, begin: int) -> int:
-        if self._anchor is not None:
-            before, position = self._anchor
+        if self.anchor is not None:
+            before, position = self.anchor
             passed = ((timestamp - before + 2**31) & 0xFFFF_FFFF) - 2**31
             start = position + passed * scale
             if -_LATEST < start - begin * BLOCK < _FURTHEST:
@@ -119,11 +122,14 @@ class Voice:
         return False
 
     def _write(self, start: int, samples: Samples) -> None:
+        at, size = start % _RING, samples.size
+        before = min(size, _RING - at)
+        self._ring[at : at + before] = samples[:before]
+        if before < size:
+            self._ring[: size - before] = samples[before:]
         done = 0
-        while done < samples.size:
-            at = (start + done) % _RING
-            frame = at // FRAME
-            count = min(samples.size - done, (frame + 1) * FRAME - at)
-            self._ring[at : at + count] = samples[done : done + count]
+        while done < size:
+            frame, within = divmod((at + done) % _RING, FRAME)
+            count = min(size - done, FRAME - within)
             self._filled[frame] = min(FRAME, self._filled[frame] + count)
             done += count

@@ -7,13 +7,13 @@ from typing import Final, Protocol
 import structlog
 
 from bridge.app import encryption
-from bridge.app.lines import Assessment, person_stats
+from bridge.app.feeds.sending import codecs_of, heed
 from bridge.app.live import LiveRoom
 from bridge.app.ports import Clock, Legs
-from bridge.app.ration import Ration
-from bridge.app.sending import codecs_of, heed
+from bridge.app.quality.lines import Assessment, person_stats
+from bridge.app.quality.ration import Ration
+from bridge.app.quality.watch import Watch
 from bridge.app.service import RoomService
-from bridge.app.watch import Watch
 from media.api import EngineError, Snapshot
 from signalling import messages as m
 

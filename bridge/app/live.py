@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from bridge.app.announcing.lobby import Lobby, Told
 from bridge.app.audit import RefusalRation
-from bridge.app.hints import Hints
-from bridge.app.lobby import Lobby, Told
-from bridge.app.planner import NO_PLAN, Place, Plan
-from bridge.app.serving import Served
+from bridge.app.feeds.planner import NO_PLAN, Place, Plan
+from bridge.app.feeds.serving import Served
+from bridge.app.quality.hints import Hints
 from bridge.rooms.model import ConnectionId, InvitationId, ParticipantId, Room
 from media.api import Feed
 from signalling.messages import Codec, Demand, Encryption, TrialVerdict

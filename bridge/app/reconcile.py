@@ -1,8 +1,8 @@
 """Brings the packet engine in line with a room: gates, mutes, feeds. The only code that opens a gate.
 
 `loop_back` opens those of a test, in an engine room that nobody else is in; so are callers spoken to who are not
-in yet, or no more (`bridge.app.lobby`). Everything else is about rooms and their converters, whose gates open here
-as well: they are fed with those who may send, and with nobody else.
+in yet, or no more (`bridge.app.announcing.lobby`). Everything else is about rooms and their converters, whose
+gates open here as well: they are fed with those who may send, and with nobody else.
 
 What is wanted follows from the recorded room alone; what differs from the last thing asked for is asked for. So
 one function serves the act itself, a leg that is set up late, and the repair after a failure: it is always safe to
@@ -12,15 +12,15 @@ call, and calling it after `forget` asks for everything again.
 from collections.abc import Iterator
 from dataclasses import replace
 
-from bridge.app.asking import wishes
-from bridge.app.converters import NoConverters, Outlets
-from bridge.app.jobs import Label, Labels
+from bridge.app.announcing.lobby import Lobby
+from bridge.app.feeds.asking import wishes
+from bridge.app.feeds.converters import NoConverters, Outlets
+from bridge.app.feeds.jobs import Label, Labels
+from bridge.app.feeds.planner import ANYONE, Plan, Present, plan, weigh
+from bridge.app.feeds.sending import PATIENCE_LOOKS
+from bridge.app.feeds.serving import Serving, serve
 from bridge.app.live import LiveRoom, MediaLeg
-from bridge.app.lobby import Lobby
-from bridge.app.planner import ANYONE, Plan, Present, plan, weigh
 from bridge.app.ports import Gate, Legs
-from bridge.app.sending import PATIENCE_LOOKS
-from bridge.app.serving import Serving, serve
 from bridge.rooms.model import ParticipantId, Role
 from bridge.rooms.views import who_may_send
 from media.api import Feed, MoveLeg, SetFeeds, SetGate, SetMuted, SourceRef
@@ -82,7 +82,7 @@ def _attend(lobby: Lobby, leg: int, by: tuple[Gate, Legs, NoConverters]) -> None
         lobby.has, lobby.open, lobby.feeds = True, False, None
     slots = legs.description(leg).slots
     alone = [Present(leg, (), slots, composed=True, spoken_to=True, caption=lobby.shown)]
-    serving = serve(alone, (), means=converters.means(lobby.number))
+    serving = serve(alone, (), means=converters.means(lobby.number, waits=True))
     made = converters.want(lobby.number, serving.slots, {})
     feeds = tuple(_feeds((alone, []), serving.plan, _filled(serving, made)))
     if feeds != lobby.feeds:

@@ -15,10 +15,10 @@ from typing import Final
 import structlog
 
 from bridge.app import audit, telling
-from bridge.app.converters import NoConverters
 from bridge.app.dialling import NoDialling
+from bridge.app.feeds.converters import NoConverters
+from bridge.app.feeds.planner import NO_PLAN
 from bridge.app.live import LiveRoom
-from bridge.app.planner import NO_PLAN
 from bridge.app.ports import Audited, Clock, Counts, Gate, Legs, Store
 from bridge.app.reconcile import forget, reconcile
 from bridge.rooms import commands as c

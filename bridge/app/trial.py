@@ -11,14 +11,14 @@ from typing import Final
 
 import structlog
 
-from bridge.app import trial_verdict
 from bridge.app.live import LiveRoom
 from bridge.app.ports import Links
-from bridge.app.quality import Figures, LegFigures, as_heard, read, since_began, together
+from bridge.app.quality import trial_verdict
+from bridge.app.quality.figures import Figures, LegFigures, as_heard, read, since_began, together
+from bridge.app.quality.verdict import FULL_SHARE
 from bridge.app.reconcile import loop_back
 from bridge.app.service import RoomService
 from bridge.app.telling import leg_name
-from bridge.app.verdict import FULL_SHARE
 from bridge.rooms.arrivals import may_test
 from bridge.rooms.model import InvitationId
 from media.api import EngineError, Snapshot

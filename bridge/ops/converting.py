@@ -8,7 +8,7 @@ from typing import Any, Final
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from bridge.app.converters import Use
+from bridge.app.feeds.converters import Use
 from bridge.app.live import LiveRoom
 
 KINDS: Final = ("mix", "picture")

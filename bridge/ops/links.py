@@ -13,8 +13,8 @@ from typing import Any, Final
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from bridge.app.lines import Assessment
-from bridge.app.quality import Figures, together
+from bridge.app.quality.figures import Figures, together
+from bridge.app.quality.lines import Assessment
 from bridge.ops import table
 from signalling.messages import Verdict
 

@@ -141,7 +141,11 @@ LINE_COUNTERS: Final = (
 
 # Columns of 0 or 1, counted over the legs.
 LEG_STATES: Final = (
-    Row("gate_open", "brotjeneste_legs_admitted", "Legs whose gate is open."),
+    Row(
+        "gate_open",
+        "brotjeneste_legs_admitted",
+        "Legs whose gate is open; so are converters', and callers' who are spoken to in a lobby.",
+    ),
     Row("connected", "brotjeneste_legs_connected", "Legs with an address to send to."),
     Row("secured", "brotjeneste_legs_secured", "Legs with SRTP keys."),
 )

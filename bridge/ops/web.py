@@ -13,7 +13,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
-from bridge.app.converters import Use
+from bridge.app.feeds.converters import Use
 from bridge.ops.converting import Converting, ConvertingCollector
 from bridge.ops.errors import OpsError
 from bridge.ops.health import Check, Drain, readiness

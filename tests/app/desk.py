@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from bridge.app.callers import CallerDoor
+from bridge.app.calls.callers import CallerDoor
+from bridge.app.calls.desk import CallerPolicy
+from bridge.app.calls.reception import Prompt
+from bridge.app.calls.visitor import Visitor
 from bridge.app.live import LiveRoom
-from bridge.app.reception import Prompt
-from bridge.app.visitor import CallerPolicy, Visitor
 from bridge.rooms.model import RoomId
 from media.sdp import OfferRoles
 from signalling import messages as m

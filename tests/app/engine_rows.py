@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from bridge.app.quality import Totals
+from bridge.app.quality.figures import Totals
 from media.api import Latency, Snapshot
 
 _STREAM = ("leg", "direction", "index", "encoding", "codec", "packets")

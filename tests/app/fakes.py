@@ -279,7 +279,7 @@ class GateModel:
 
     def open_local_ports(self, room: int) -> int:
         del room
-        self.ports.add(port := 42_000 + 2 * len(self.ports))
+        self.ports.add(port := next(port for port in range(42_000, 65_536, 2) if port not in self.ports))
         return port
 
     def close_ports(self, room: int, first: int) -> None:

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from bridge.app.converters import NoConverters
-from bridge.app.reception import Prompt
-from bridge.app.visitor import Visitor
+from bridge.app.calls.reception import Prompt
+from bridge.app.calls.visitor import Visitor
+from bridge.app.feeds.converters import NoConverters
 from signalling import messages as m
 from signalling.errors import Code, Rejected
 from signalling.gateways.interface import Caller, Line

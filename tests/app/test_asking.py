@@ -1,7 +1,7 @@
 """Pages are asked for the codec that everybody takes as it comes, and only as long as that is another one."""
 
-from bridge.app.asking import wishes
-from bridge.app.planner import Present
+from bridge.app.feeds.asking import wishes
+from bridge.app.feeds.planner import Present
 from media.description import CAMERA, CONTENT, MIC, Encoding, Format, Kind, Slot, Source
 from signalling import messages as m
 from tests.app.rig import Rig

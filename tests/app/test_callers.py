@@ -4,17 +4,17 @@ from dataclasses import replace
 
 import pytest
 
-from bridge.app.callers import AT_THE_DESK, CALLS_OF_A_SOURCE, WRONG_PINS_OF_A_SOURCE, CallerDoor
-from bridge.app.keys import PAUSE_S
-from bridge.app.reception import TRIES, Prompt
-from bridge.app.visitor import CHANGES_OF_A_CALL, FAREWELL_S, HOLD_S, Visitor
+from bridge.app.calls.callers import AT_THE_DESK, CALLS_OF_A_SOURCE, WRONG_PINS_OF_A_SOURCE, CallerDoor
+from bridge.app.calls.holding import HOLD_S
+from bridge.app.calls.keys import PAUSE_S
+from bridge.app.calls.reception import TRIES, Prompt
+from bridge.app.calls.visitor import ACTS_OF_A_CALL, FAREWELL_S, Visitor
 from bridge.rooms.model import Line, Place
 from signalling import messages as m
 from signalling.gateways.interface import Caller, Ending, MediaRefused, TurnedAway
 from signalling.gateways.interface import Line as CallerLine
 from tests.app.desk import House, house
 from tests.app.fakes import StoreDown
-from tests.app.rig import GRACE, Page, offer_of
 
 
 async def test_a_caller_enters_a_pin_waits_and_is_admitted() -> None:
@@ -131,6 +131,7 @@ async def test_who_enters_nothing_is_let_go() -> None:
     for _ in range(100):
         await home.rig.pass_time(1)
     assert home.phone.hung_up is Ending.NO_PIN
+    await home.rig.pass_time(FAREWELL_S)
     assert home.rig.later.waiting == []
 
 
@@ -175,29 +176,6 @@ async def test_a_second_call_with_the_same_pin_is_turned_away() -> None:
     assert first.leg in home.rig.engine.legs
 
 
-@pytest.mark.parametrize("admitted", [True, False])
-async def test_whose_page_comes_back_has_nothing_of_the_call_any_more(*, admitted: bool) -> None:
-    """A PIN may be overheard: once the page has the place, admission lets in no caller and keeps none there."""
-    home = await house()
-    wish = m.CreateInvitation(role=m.Role.SPECIALIST, name="Navn", pin=True)
-    info = await home.rig.administration.invite(home.room, wish)
-    page = Page(info.link)
-    await home.rig.join(page)
-    await home.rig.lose(page)
-    await home.rig.pass_time(GRACE)
-    home.pin = info.pin or ""
-    visit = await home.come()
-    admit = m.Admit(participant=page.participant, ref=1)
-    if admitted:
-        await home.say(admit)
-    await home.rig.join(page)
-    assert home.phone.hung_up is Ending.REPLACED
-    await home.say(admit)
-    assert home.caller().place is m.Place.ADMITTED
-    assert visit.leg not in home.rig.engine.legs
-    assert page.connection.welcome.leg is None
-
-
 @pytest.mark.parametrize(
     ("act", "why", "said"),
     [
@@ -218,24 +196,6 @@ async def test_who_is_put_out_is_told_and_hears_nobody_meanwhile(act: object, wh
     assert home.phone.hung_up is None
     await home.rig.pass_time(FAREWELL_S)
     assert home.phone.hung_up is why
-    assert visit.leg not in home.rig.engine.legs
-
-
-async def test_offers_are_rationed_and_over_with_the_farewell() -> None:
-    """Each might take ports: of a caller without a PIN, or of one who was put out, who would leave them behind."""
-    home = await house()
-    visit = await home.come()
-    for _ in range(CHANGES_OF_A_CALL[0] - 1):
-        visit.describe(offer_of(501))
-    with pytest.raises(MediaRefused):
-        visit.describe(offer_of(501))
-    await home.rig.pass_time(CHANGES_OF_A_CALL[1])
-    visit.describe(offer_of(501))
-    await home.rig.pass_time(CHANGES_OF_A_CALL[1])
-    await home.say(m.Remove(participant=home.caller().participant, ref=1))
-    with pytest.raises(MediaRefused):
-        visit.describe(offer_of(501))
-    await home.rig.pass_time(FAREWELL_S)
     assert visit.leg not in home.rig.engine.legs
 
 
@@ -279,7 +239,7 @@ async def test_a_host_at_a_room_system_lets_the_next_in_and_locks() -> None:
         await press(home, visit, keys)
     await home.rig.pass_time(PAUSE_S + 1)
     await press(home, visit, "1")
-    assert home.prompts == [Prompt.ENTER_PIN, Prompt.ADMITTED]
+    assert home.prompts == [Prompt.ENTER_PIN, Prompt.ADMITTED, *[Prompt.SOMEBODY_WAITS] * 2]
     await press(home, visit, "*1")
     assert [page.connection.roster.people[-1].place for page in (first, second)] == [
         m.Place.ADMITTED,
@@ -326,6 +286,18 @@ async def test_a_caller_sees_one_or_all_as_they_like() -> None:
     await press(home, visit, "2*2")
     assert legs[who].together
     assert not any(media.together for owner, media in legs.items() if owner != who)
+
+
+async def test_keys_that_do_something_are_rationed() -> None:
+    """Each may begin a conversion; what is too much is counted, and does nothing."""
+    home = await house()
+    visit = await home.come()
+    await home.say(m.Admit(participant=home.caller().participant, ref=1))
+    live = home.rig.live(home.room)
+    await press(home, visit, "*2" * (ACTS_OF_A_CALL[0] + 3))
+    (media,) = (one for one in live.legs.values() if one.leg == visit.leg)
+    assert media.together is (ACTS_OF_A_CALL[0] % 2 == 0)
+    assert home.rig.counts.seen["calls", "too_many"] == 3
 
 
 async def press(home: House, visit: Visitor, keys: str) -> None:

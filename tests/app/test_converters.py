@@ -9,12 +9,12 @@ from itertools import count
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge.app.converters import CALM_S, RETRY_S, Converters
+from bridge.app.feeds.converters import CALM_S, RETRY_S, Converters
+from bridge.app.feeds.planner import Present
+from bridge.app.feeds.racks import ROOM, Allotment, allot
+from bridge.app.feeds.serving import How, Served, Why, serve
 from bridge.app.live import LiveRoom, MediaLeg
-from bridge.app.planner import Present
-from bridge.app.racks import ROOM, Allotment, allot
 from bridge.app.reconcile import reconcile
-from bridge.app.serving import How, Served, Why, serve
 from bridge.rooms.model import (
     ConnectionId,
     InvitationId,

@@ -4,11 +4,11 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from bridge.app.called import RING_S
+from bridge.app.calls.called import RING_S
+from bridge.app.calls.gateways import Gateways
+from bridge.app.calls.reception import Prompt
+from bridge.app.calls.visitor import RETRY_S, Visitor
 from bridge.app.dialling import CALLS_OF_A_ROOM, Dialling
-from bridge.app.gateways import Gateways
-from bridge.app.reception import Prompt
-from bridge.app.visitor import RETRY_S, Visitor
 from bridge.rooms.model import Line, Place
 from signalling import messages as m
 from signalling.errors import Code, Rejected
@@ -154,6 +154,17 @@ async def test_the_number_is_the_hosts_alone_and_on_no_record(office: Office) ->
     visit.ended(lost=False)
     await rig.pass_time(0)
     assert rig.live(office.home.room).numbers == {}
+
+
+async def test_who_is_lost_has_left(office: Office) -> None:
+    """They have no PIN and no secret to come back by, and would hold a place for ever."""
+    visit = await office.ring()
+    await office.answer(visit)
+    visit.ended(lost=True)
+    await office.home.rig.pass_time(0)
+    with pytest.raises(StopIteration):
+        office.shown()
+    assert office.audited()[-1][:2] == ("relative", "left")
 
 
 @pytest.mark.parametrize("why", list(Miss))

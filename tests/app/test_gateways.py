@@ -6,9 +6,9 @@ from importlib.metadata import EntryPoint
 
 import pytest
 
-from bridge.app import gateways
-from bridge.app.callers import CallerDoor
-from bridge.app.gateways import Gateways, find
+from bridge.app.calls import gateways
+from bridge.app.calls.callers import CallerDoor
+from bridge.app.calls.gateways import Gateways, find
 from signalling.gateways.interface import Caller, Ending, Health, Line, Party, SettingsError, TurnedAway
 from tests.app.desk import House, Phone, house
 

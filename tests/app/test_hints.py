@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.app.hints import KEPT, Hint, Hints
+from bridge.app.quality.hints import KEPT, Hint, Hints
 from signalling import messages as m
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.app import mos
+from bridge.app.quality import mos
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """Examples of who is shown where."""
 
-from bridge.app.planner import (
+from bridge.app.feeds.planner import (
     ANYONE,
     INTERPRETER,
     NO_PLAN,

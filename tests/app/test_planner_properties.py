@@ -5,7 +5,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.app.planner import NO_PLAN, Plan, Present, plan
+from bridge.app.feeds.planner import NO_PLAN, Plan, Present, plan
 from media.description import CAMERA, CONTENT, MIC, Slot
 from tests.app.fakes import fits_slot
 from tests.app.legs import slot, source

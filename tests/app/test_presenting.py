@@ -2,7 +2,7 @@
 
 import pytest
 
-from bridge.app.visitor import Visitor
+from bridge.app.calls.visitor import Visitor
 from signalling import messages as m
 from signalling.errors import Rejected
 from signalling.gateways.interface import Floor

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from bridge.app.prompts import LANGUAGES, TEXTS, written
-from bridge.app.reception import Prompt
-from bridge.app.recordings import Recordings
+from bridge.app.announcing.prompts import LANGUAGES, TEXTS, written
+from bridge.app.announcing.recordings import Recordings
+from bridge.app.calls.reception import Prompt
 from transcode.captions import announcement, band
 from transcode.speech import chime
 

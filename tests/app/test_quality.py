@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.app.lines import Assessment, person_stats
-from bridge.app.quality import Figures, History, LegFigures, as_heard, read, together
+from bridge.app.quality.figures import Figures, History, LegFigures, as_heard, read, together
+from bridge.app.quality.lines import Assessment, person_stats
 from signalling import messages as m
 from tests.app.engine_rows import LEGS, Rows, legs, streams
 

@@ -3,8 +3,8 @@
 import msgspec
 import pytest
 
-from bridge.app.quality import Carries
-from bridge.app.ration import AROUND_BYTES, LONGEST_S, SHARE, Ration
+from bridge.app.quality.figures import Carries
+from bridge.app.quality.ration import AROUND_BYTES, LONGEST_S, SHARE, Ration
 from signalling import messages as m
 
 FLOW = m.FlowStats(loss_percent=0, loss_after_percent=0, jitter_ms=3, bitrate_kbps=40, streams=[])

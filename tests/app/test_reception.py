@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.app.reception import (
+from bridge.app.calls.reception import (
     ASKED,
     LONGEST,
     MOST_S,

@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime
 
+from bridge.app.feeds.sending import PATIENCE_LOOKS, codecs_of, heed
 from bridge.app.live import LiveRoom, MediaLeg
-from bridge.app.sending import PATIENCE_LOOKS, codecs_of, heed
 from bridge.rooms.model import ParticipantId, Pii, Room, RoomId
 from media.api import CODECS
 from media.description import CAMERA

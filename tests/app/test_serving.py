@@ -7,8 +7,8 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge.app.planner import NO_PLAN, Present, plan
-from bridge.app.serving import How, Means, Served, Serving, Why, makeable, serve
+from bridge.app.feeds.planner import NO_PLAN, Present, plan
+from bridge.app.feeds.serving import How, Means, Served, Serving, Why, makeable, serve
 from media.description import CAMERA, CONTENT, MIC, Format, Slot, Source
 from tests.app.legs import slot, source
 from tests.app.test_planner_fills_slots import browser

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.app.trial_verdict import GOOD, USABLE, Exchange, Way, judge
-from bridge.app.verdict import LOSS_BAD
+from bridge.app.quality.trial_verdict import GOOD, USABLE, Exchange, Way, judge
+from bridge.app.quality.verdict import LOSS_BAD
 from signalling import messages as m
 from signalling.messages import Flow, TrialVerdict
 

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from bridge.app.live import LiveRoom, MediaLeg
-from bridge.app.quality import Carries, Figures
-from bridge.app.verdict import BridgeView, Judge, View
-from bridge.app.watch import Watch
+from bridge.app.quality.figures import Carries, Figures
+from bridge.app.quality.verdict import BridgeView, Judge, View
+from bridge.app.quality.watch import Watch
 from bridge.rooms.model import ParticipantId
 from signalling.messages import Verdict
 from tests.app.consultation_model import Bridge, Consultation, Link, Person, Random

@@ -7,14 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge.app import prompts
-from bridge.app.announcer import LONGEST_S, SHOWN_S, Announcer
-from bridge.app.converters import Converters
+from bridge.app.announcing import prompts
+from bridge.app.announcing.announcer import LONGEST_S, SHOWN_S, Announcer
+from bridge.app.announcing.recordings import Recordings
+from bridge.app.calls.call_media import EveryLeg
+from bridge.app.calls.reception import Prompt
+from bridge.app.feeds.converters import Converters
+from bridge.app.feeds.planner import Present
 from bridge.app.live import LiveRoom, MediaLeg
-from bridge.app.planner import Present
-from bridge.app.reception import Prompt
 from bridge.app.reconcile import forget, reconcile
-from bridge.app.recordings import Recordings
 from bridge.rooms.model import (
     ConnectionId,
     InvitationId,
@@ -28,7 +29,7 @@ from bridge.rooms.model import (
     Room,
     RoomId,
 )
-from media.api import EngineError
+from media.api import EngineError, RoomFailed
 from media.converters import ConverterLegs
 from tests.app.fakes import Clock, Counts, GateModel, Later, ModelLeg, WorkerPool
 from tests.app.test_planner_fills_slots import browser
@@ -95,6 +96,7 @@ class House:
         self.converters.ready = self.announcer.ready
         self.people = people
         self.places: dict[int, Place | None] = dict.fromkeys(people)
+        self.leaving: set[int] = set()
         room = Room(id=RoomId("r"), name=Pii("r"), created_at=NOW, max_participants=50, revision=1)
         self.live = LiveRoom(room, ROOM)
         self.numbers = iter(range(100, 10_000))
@@ -123,6 +125,9 @@ class House:
         try:
             reconcile(live, self.engine, self, self.converters)
         except EngineError:
+            # Whose gate could not be closed yet is in until it can; nobody else is.
+            legs = self.engine.legs
+            self.leaving |= {leg for leg in self.people if legs[leg].gate and legs[leg].room == ROOM} - self.inside
             self.later(1, self.repair)
 
     async def repair(self) -> None:
@@ -180,14 +185,16 @@ class House:
 
     def check(self) -> None:
         """Nobody who is not in reaches anybody, is reached by anybody, or is in a room with anybody."""
+        self.leaving = {leg for leg in self.leaving if self.engine.legs[leg].gate}
+        inside = self.inside | self.leaving
         for leg in self.people:
             known = self.engine.legs[leg]
-            if leg not in self.inside and known.gate:
+            if leg not in inside and known.gate:
                 together = {other for other in self.people if self.engine.legs[other].room == known.room}
                 assert (together, known.room == ROOM) == ({leg}, False), "the gate of who is not in is open"
             others = self.reaching(leg) & self.people.keys()
-            assert leg in self.inside or not others, "who is not in hears or sees somebody"
-            assert others <= self.inside, "who is not in is heard or seen"
+            assert leg in inside or not others, "who is not in hears or sees somebody"
+            assert others <= inside, "who is not in is heard or seen"
 
     def hears(self, leg: int) -> list[Prompt]:
         """What is being said to a leg just now, by the mix that it gets."""
@@ -346,3 +353,85 @@ async def test_nobody_who_is_not_in_is_ever_with_anybody(acts: list[tuple[object
     for leg in home.inside - {1}:
         assert home.reaching(leg) & home.people.keys() == home.inside - {leg}
     assert not [event for event in home.engine.events if getattr(event, "code", None) == "gate_open"]
+
+
+class CallsDouble:
+    """Legs of calls that are lost with their engine room."""
+
+    def __init__(self, legs: set[int]) -> None:
+        self.legs = legs
+
+    def __contains__(self, leg: int) -> bool:
+        """Whether it is there."""
+        return leg in self.legs
+
+    def handle_event(self, event: RoomFailed, _now: float) -> None:
+        """Lose legs."""
+        self.legs -= set(event.legs)
+
+
+class LegsDouble:
+    """Remembers what came after."""
+
+    def __init__(self) -> None:
+        self.heard: list[object] = []
+
+    def handle_event(self, event: object, _now: float) -> None:
+        """Remember it."""
+        self.heard.append(event)
+
+
+class CallersDouble:
+    """Remembers whose calls are taken for lost."""
+
+    def __init__(self) -> None:
+        self.lost: list[int] = []
+
+    def silent(self, leg: int) -> None:
+        """Remember it."""
+        self.lost.append(leg)
+
+
+async def test_a_fault_in_a_lobby_ends_one_call_and_nothing_else() -> None:
+    """Its caller may call again; the room and the others who wait go on."""
+    home = house()
+    for leg in (2, 3):
+        home.announcer.say(home.live, leg, Prompt.ENTER_PIN)
+    await home.settle()
+    calls, legs, callers = CallsDouble({2, 3}), LegsDouble(), CallersDouble()
+    every = EveryLeg(legs, calls, lambda: callers, lambda: home.announcer)
+    number = home.live.lobbies[2].number
+    home.engine.fail_room(number)
+    del home.people[2]
+    failed = home.engine.events[-1]
+    home.converters.handle_event(failed)
+    every.handle_event(failed, 0.0)
+    assert (callers.lost, legs.heard) == ([2], [failed])
+    assert home.live.lobbies.keys() == {3}
+    home.bring_in_line(home.live)
+    await home.settle()
+    assert home.hears(3) == [Prompt.ENTER_PIN]
+    assert len(home.pool.jobs) == 1
+
+
+async def test_pictures_of_words_are_bounded_and_words_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever comes when there are as many as there may be hears what is told; who is in is shown it, too."""
+    monkeypatch.setattr("bridge.app.feeds.converters.MOST_BEFORE_WORDS", 1)
+    home = House({2: room_system(2), 4: room_system(4)})
+    for leg in (2, 4):
+        home.announcer.say(home.live, leg, Prompt.ENTER_PIN)
+    await home.settle()
+    home.bring_in_line(home.live)
+    await home.settle()
+    assert [home.hears(leg) for leg in (2, 4)] == [[Prompt.ENTER_PIN]] * 2
+    assert [home.sees(leg) is not None for leg in (2, 4)] == [True, False]
+    home.put(4, Place.ADMITTED)
+    await home.settle()
+    assert home.sees(4) == t.Scene(text=prompts.written(Prompt.IDLE).alone)
+    home.put(4, Place.WAITING)
+    await home.settle()
+    assert home.sees(4) is None
+    home.announcer.gone(2)
+    home.bring_in_line(home.live)
+    await home.settle()
+    assert home.sees(4) is not None

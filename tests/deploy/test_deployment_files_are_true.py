@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import yaml
 
-from bridge.app.converters import Use
+from bridge.app.feeds.converters import Use
 from bridge.config import SECTIONS, Config, load
 from bridge.ops import table
 from bridge.ops.converting import Converting, ConvertingCollector

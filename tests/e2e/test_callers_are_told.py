@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from bridge.app import announcer, prompts
-from bridge.app.converters import Converters, Speech
-from bridge.app.reception import Prompt
+from bridge.app.announcing import announcer, prompts
+from bridge.app.calls.reception import Prompt
+from bridge.app.feeds.converters import Converters, Speech
 from bridge.rooms import commands as c
 from bridge.rooms.model import ByParticipant
 from signalling import messages as m
@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300
 
 HOST, WARD, PHONE = 2, 4, 5
 # Of every prompt so much is listened to; compared is what was certainly played by then.
-LISTENED_S, COMPARED_S = 3.5, (0.3, 2.7)
+LISTENED_S, COMPARED_S = 3.2, (0.3, 2.7)
 ALIKE, STRANGE = 0.6, 0.45
 
 
@@ -52,13 +52,13 @@ class Speaker:
 
         converters.speak = note
 
-    async def says(self, prompt: Prompt, after: int) -> None:
-        """Wait until so much of a prompt was played that was not among the first so many."""
+    async def says(self, leg: int, prompt: Prompt) -> None:
+        """Wait until so much of a prompt was played to a leg."""
         sound = self.recordings[prompt].sound
         clock = self.house.bridge.service.outside.clock
 
         def heard() -> bool:
-            said = [one for one in self.speeches[after:] if one.recording.sound == sound and one.began]
+            said = [one for one in self.speeches if (one.leg, one.recording.sound) == (leg, sound) and one.began]
             return bool(said) and clock.monotonic() - said[0].began >= LISTENED_S
 
         await eventually(heard)
@@ -70,21 +70,30 @@ class Caller:
 
     speaker: Speaker
     phone: Baresip
+    leg: int = 0
     told: list[Prompt] = field(default_factory=list)
 
-    async def hears(self, prompt: Prompt, after: int = 0, *, shown: bool = True) -> None:
-        """Wait until it is told this, be it that others have been before, and is shown it."""
-        await self.speaker.says(prompt, after)
+    async def hears(self, prompt: Prompt, *, shown: bool = True) -> None:
+        """Wait until it is told this, and is shown it."""
+        await self.speaker.says(self.leg, prompt)
         self.told.append(prompt)
         while shown and not reads(await self.phone.picture(), Scene(text=prompts.written(prompt).alone)):
             pass
 
+    async def reads_below(self, prompt: Prompt) -> None:
+        """Wait until it is told this in a line below the picture of others, and by voice."""
+        wanted = Scene(tiles=(Tile(input=None),), text=prompts.written(prompt).below)
+        while not reads(await self.phone.picture(), wanted, band=True):
+            pass
+        await self.hears(prompt, shown=False)
+
     async def dial(self, number: str) -> None:
-        """Call the room, and be asked for a PIN."""
+        """Call the room; what is said then is said to a leg of its own."""
         before, port = len(self.speaker.speeches), gateway(self.speaker.house).ports["UDP"]
         await self.phone.command("dial", f"sip:{number}@127.0.0.1:{port}")
-        await self.phone.hears_of("CALL_ESTABLISHED")
-        await self.hears(Prompt.ENTER_PIN, before)
+        await eventually(lambda: len(self.speaker.speeches) > before)
+        self.leg = self.speaker.speeches[before].leg
+        self.told.append(Prompt.ENTER_PIN)
 
     async def check(self) -> None:
         """After the call: it has heard all that it was told, and nothing else."""
@@ -111,11 +120,10 @@ async def callers(speaker: Speaker, folder: Path) -> AsyncIterator[list[Caller]]
     """A host and a ward at room systems, and a telephone's sound."""
     async with AsyncExitStack() as stack:
         made = []
-        for identity, voice in ((HOST, "opus/48000/2"), (WARD, "PCMA"), (PHONE, "PCMU")):
+        kinds = ((HOST, "opus/48000/2", "h264"), (WARD, "PCMA", "h264"), (PHONE, "PCMU", ""))
+        for identity, voice, codec in kinds:
             phone = await stack.enter_async_context(
-                baresip.running(
-                    folder / str(identity), identity, encryption="srtp-mand", codec="h264", voice=voice
-                )
+                baresip.running(folder / str(identity), identity, encryption="srtp-mand", codec=codec, voice=voice)
             )
             made.append(Caller(speaker, phone))
         yield made
@@ -139,64 +147,62 @@ async def test_callers_are_told_what_happens(
     async with callers(speaker, tmp_path) as (host, ward, phone):
         number, pin = await invite(sip_house)
         _, hosts_pin = await invite(sip_house, host=True)
-        await phone.dial(number)
+        for caller in (phone, host, ward):
+            await caller.dial(number)
         async with asyncio.TaskGroup() as group:
             group.create_task(guess(phone))
-            await come_in(host, number, hosts_pin)
-            await wait(ward, number, pin)
-        await be_let_in_and_put_out(host, ward)
+            await come_in(host, hosts_pin)
+            await wait(ward, pin)
+            await be_let_in_and_put_out(host, ward)
     await eventually(lambda: len(sip_house.bridge.engine.snapshot().legs) == 0)
+    assert sip_house.bridge.service.outside.converters.use.jobs == {}
 
 
-async def come_in(host: Caller, number: str, pin: str) -> None:
+async def come_in(host: Caller, pin: str) -> None:
     """Come in as the host, and be shown that nobody is to be seen."""
-    await host.dial(number)
+    await host.hears(Prompt.ENTER_PIN)
     await host.phone.press(f"{pin}#")
     await host.hears(Prompt.ADMITTED, shown=False)
     while not reads(await host.phone.picture(), Scene(text=prompts.written(Prompt.IDLE).alone)):
         pass
 
 
-async def wait(ward: Caller, number: str, pin: str) -> None:
+async def wait(ward: Caller, pin: str) -> None:
     """Come to the waiting room."""
-    await ward.dial(number)
     await ward.phone.press(f"{pin}#")
     await ward.hears(Prompt.WAITING)
 
 
 async def be_let_in_and_put_out(host: Caller, ward: Caller) -> None:
-    """The host does it by keys; and locks the room, and puts the ward out."""
-    house, before = host.speaker.house, len(host.speaker.speeches)
+    """The host, who is told that somebody waits, does it by keys; and locks the room, and puts the ward out."""
+    house = host.speaker.house
     me, other = (person.id for person in house.live.room.participants.values())
     assert house.live.legs[other].gate_open is False
+    await host.hears(Prompt.SOMEBODY_WAITS)
     await host.phone.press("*1")
-    await asyncio.gather(host_is_told(host, Prompt.LET_IN), ward.hears(Prompt.ADMITTED, before, shown=False))
+    async with asyncio.TaskGroup() as group:
+        group.create_task(host.reads_below(Prompt.LET_IN))
+        group.create_task(ward.hears(Prompt.ADMITTED, shown=False))
     await ward.phone.sees({HOST})
     await host.phone.press("*5")
-    await host_is_told(host, Prompt.LOCKED)
+    await host.reads_below(Prompt.LOCKED)
     await house.bridge.service.act(house.live, c.Remove(by=ByParticipant(me), participant=other))
     assert other not in house.live.legs
     await ward.hears(Prompt.REMOVED)
     await ward.check()
-    await host.phone.command("hangup")
+    await house.bridge.service.act(house.live, c.End(by=ByParticipant(me)))
+    await host.hears(Prompt.ENDED)
     await host.check()
 
 
 async def guess(phone: Caller) -> None:
     """Enter three wrong PINs, which are audited and end the call."""
+    house = phone.speaker.house
+    assert {slot.kind for slot in house.bridge.service.outside.legs.description(phone.leg).slots} == {"audio"}
+    await phone.hears(Prompt.ENTER_PIN, shown=False)
     for said in (Prompt.PIN_WRONG, Prompt.PIN_WRONG_AGAIN, Prompt.PIN_SPENT):
         await phone.phone.press("1111#")
-        await phone.hears(said)
+        await phone.hears(said, shown=False)
     await phone.check()
-    house = phone.speaker.house
     audit = await house.bridge.store.audit(house.room_id)
-    assert [line.outcome for line in audit if line.act == "call"][:3] == ["pin_wrong"] * 3
-
-
-async def host_is_told(host: Caller, prompt: Prompt) -> None:
-    """By voice, and in a line below the picture of the others."""
-    wanted = Scene(tiles=(Tile(input=None),), text=prompts.written(prompt).below)
-    while not reads(await host.phone.picture(), wanted, band=True):
-        pass
-    await host.speaker.says(prompt, 0)
-    host.told.append(prompt)
+    assert [line.outcome for line in audit if line.outcome == "pin_wrong"] == ["pin_wrong"] * 3

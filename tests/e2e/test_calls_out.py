@@ -114,7 +114,7 @@ async def reaches_the_telephone(house: House, doctor: Visitor, port: int, folder
         group.create_task(trunk(folder / "rings", port, says("180 Ringing"), sipp.asked("CANCEL"), says("200 OK")))
         await eventually(lambda: is_taken(port))
         with pytest.MonkeyPatch.context() as patched:
-            patched.setattr("bridge.app.called.RING_S", 1.0)
+            patched.setattr("bridge.app.calls.called.RING_S", 1.0)
             await dial(doctor.page, "22 33 44 55", "relative", "Kari")
             await expect(called).to_contain_text("Nobody answered.", timeout=60_000)
     async with asyncio.TaskGroup() as group:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser
 
-from bridge.app.serving import How
+from bridge.app.feeds.serving import How
 from bridge.rooms.model import Line, ParticipantId
 from loadtest.media_client import MediaOptions
 from loadtest.robot import Robot

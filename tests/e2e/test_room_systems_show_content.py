@@ -3,7 +3,7 @@
 import pytest
 from playwright.async_api import Browser
 
-from bridge.app.serving import How
+from bridge.app.feeds.serving import How
 from bridge.rooms.model import ParticipantId
 from media.description import CONTENT
 from signalling import messages as m

@@ -1,8 +1,8 @@
 """Assessments of legs as tests make them."""
 
-from bridge.app.hints import Hint
-from bridge.app.lines import Assessment
-from bridge.app.quality import Figures, LegFigures
+from bridge.app.quality.figures import Figures, LegFigures
+from bridge.app.quality.hints import Hint
+from bridge.app.quality.lines import Assessment
 from signalling.messages import Verdict
 
 

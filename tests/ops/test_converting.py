@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 
 from prometheus_client import CollectorRegistry
 
-from bridge.app.converters import Use
+from bridge.app.feeds.converters import Use
+from bridge.app.feeds.serving import How, Served, Want, Why
 from bridge.app.live import LiveRoom
-from bridge.app.serving import How, Served, Want, Why
 from bridge.ops.converting import Converting, ConvertingCollector
 from bridge.rooms.model import Pii, Room, RoomId
 from media.description import Format

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import json
+import re
 import struct
 import wave
 from collections.abc import AsyncIterator, Callable
@@ -261,8 +262,8 @@ async def running(
 ) -> AsyncIterator[Baresip]:
     """Run one with the picture and tone of an identity.
 
-    `encryption` is `srtp-mand`, `dtls_srtp` or empty, `codec` that of pictures and `voice` that of sound; with
-    `mux` RTCP has no port of its own; with `ice` it finds its way by checks.
+    `encryption` is `srtp-mand`, `dtls_srtp` or empty, `codec` that of pictures, empty for a telephone, and
+    `voice` that of sound; with `mux` RTCP has no port of its own; with `ice` it finds its way by checks.
     """
     await asyncio.to_thread(folder.mkdir, parents=True)
     port, control, rtp = free_ports(3)
@@ -280,7 +281,10 @@ async def running(
     )
     protect = f";mediaenc={encryption}" if encryption else ""
     protect += ";medianat=ice" if ice else ""
-    account = f"<sip:ward@127.0.0.1>;regint=0{protect};audio_codecs={voice};video_codecs={codec}\n"
+    account = f"<sip:ward@127.0.0.1>;regint=0{protect};audio_codecs={voice}"
+    account += f";video_codecs={codec}\n" if codec else "\n"
+    if not codec:
+        settings = re.sub(r"(?m)^module (vp8|avcodec)\.so\n", "", settings)
     (folder / "config").write_text(settings)
     (folder / "accounts").write_text(account)
     process = await asyncio.create_subprocess_exec(

@@ -14,7 +14,7 @@ import pytest
 from playwright.async_api import Browser, BrowserContext, Page
 from structlog.testing import capture_logs
 
-from bridge.app.converters import Converters, Speech
+from bridge.app.feeds.converters import Converters, Speech
 from bridge.app.live import LiveRoom
 from bridge.compose import Bridge, run_bridge
 from bridge.config import Config

@@ -1,16 +1,14 @@
-"""What the benchmark of conversion sends, how it finds delays by content, and the same work done bare."""
+"""What the benchmark of conversion sends, how it finds delays by content in what comes back."""
 
 import select
 import socket
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from fractions import Fraction
 from functools import lru_cache
 from typing import Final, NamedTuple
 
 import av
-import av.filter
 import numpy as np
 
 from tests.transcode.peers import PICTURES, SOUNDS, picture_format, sound_format
@@ -23,8 +21,7 @@ from transcode.layout import places
 from transcode.pictures import TestPicture, read_picture
 from transcode.sound import SoundDecoder, SoundEncoder
 from transcode.tones import Samples
-from transcode.unpack import unpack
-from transcode.video import VideoDecoder, VideoEncoder
+from transcode.video import VideoDecoder
 
 FPS: Final = 25
 OUT: Final = 90
@@ -238,78 +235,3 @@ def sound_delays(players: Sequence[Player], arrivals: Sequence[Arrival]) -> list
         if loud:
             loud_until = arrival.at + 0.03
     return delays
-
-
-def bare_conversion(seconds: float) -> float:
-    """Decode and encode a camera, paced; give the processor time that took, in seconds."""
-    return _bare_pictures(one_camera(), seconds, FPS)
-
-
-def bare_composition(seconds: float) -> float:
-    """Decode four cameras, put their pictures together with FFmpeg's own filter, and encode, 30 times a second."""
-    return _bare_pictures(four_cameras(), seconds, 30)
-
-
-def _bare_pictures(players: Sequence[Player], seconds: float, fps: int) -> float:
-    coded = [[unpack("vp8", frame)[0] for frame in player.frames] for player in players]
-    decoders = [VideoDecoder("vp8") for _ in players]
-    pictures: list[av.VideoFrame | None] = [None] * len(players)
-    encoder, stack = VideoEncoder("h264", 1280, 720, fps=30, bitrate=1_500_000), _Stack(len(players))
-    decodes = [(n / FPS + one.phase, k, n) for k, one in enumerate(players) for n in range(round(seconds * FPS))]
-    encodes = [((n + 0.5) / fps, -1, n) for n in range(round(seconds * fps))]
-    begin, used = time.monotonic(), 0.0
-    for at, k, n in sorted(decodes + encodes):
-        time.sleep(max(0.0, begin + at - time.monotonic()))
-        start = time.thread_time()
-        if k >= 0:
-            pictures[k] = decoders[k].decode(coded[k][n % len(coded[k])])
-        elif None not in pictures:
-            encoder.encode(stack.of(pictures), at, key=False)
-        used += time.thread_time() - start
-    return used
-
-
-class _Stack:
-    """FFmpeg's `xstack` of four pictures; one picture goes as it is."""
-
-    def __init__(self, count: int) -> None:
-        self._count, self._number = count, 0
-        self._graph = graph = av.filter.Graph()
-        if count == 1:
-            return
-        stack = graph.add("xstack", "inputs=4:layout=0_0|w0_0|0_h0|w0_h0")
-        self._inputs = [
-            graph.add_buffer(width=640, height=360, format="yuv420p", time_base=Fraction(1, 30))
-            for _ in range(count)
-        ]
-        for n, one in enumerate(self._inputs):
-            one.link_to(stack, 0, n)
-        self._sink = graph.add("buffersink")
-        stack.link_to(self._sink)
-        graph.configure()
-
-    def of(self, pictures: Sequence[av.VideoFrame]) -> av.VideoFrame:
-        """Put them together."""
-        if self._count == 1:
-            return pictures[0]
-        for one, picture in zip(self._inputs, pictures, strict=True):
-            picture.pts, picture.time_base = self._number, Fraction(1, 30)
-            one.push(picture)
-        self._number += 1
-        return self._sink.pull()
-
-
-def bare_mix(seconds: float) -> float:
-    """Decode four voices and encode four of them, without mixing; give the processor time, in seconds."""
-    players = four_voices()
-    decoders = [SoundDecoder("opus") for _ in players]
-    encoders = [SoundEncoder("pcmu", bitrate=0) for _ in players]
-    turns = [(n / 50 + one.phase, k, n) for k, one in enumerate(players) for n in range(round(seconds * 50))]
-    begin, used = time.monotonic(), 0.0
-    for at, k, n in sorted(turns):
-        time.sleep(max(0.0, begin + at - time.monotonic()))
-        start = time.thread_time()
-        frames = players[k].frames
-        encoders[k].encode(decoders[k].decode(frames[n % len(frames)][0]))
-        used += time.thread_time() - start
-    return used

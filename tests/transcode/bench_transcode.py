@@ -3,7 +3,8 @@
 Run: `python -m tests.transcode.bench_transcode [ROUNDS]`. Writes build/bench/transcode.json, and asserts nothing.
 A delay is from the last packet of a frame in to the first packet of what shows it, on sockets from outside of the
 worker, found by content: counters in pictures, clicks in sound. Costs are processor time of the worker by the
-kernel's account, and of a loop without RTP, sockets or a mix, paced alike, in rounds that alternate.
+kernel's account, and of `bench_bare.py` by the same, in rounds that alternate. What a forwarded leg of the same
+costs is read from the report of the engine's own benchmark, which `make bench-transcode` runs before.
 """
 
 import asyncio
@@ -19,6 +20,7 @@ from typing import Any, Final
 import numpy as np
 
 from loadtest.machine import commit, machine
+from tests.transcode import bench_bare as bare
 from tests.transcode import bench_sources as sources
 from tests.transcode.bench_sources import Arrival, Delay, Player
 from transcode import jobs
@@ -26,7 +28,7 @@ from transcode.pool import Pool
 
 ROOT: Final = Path(__file__).parents[2]
 OUTPUT: Final = ROOT / "build" / "bench" / "transcode.json"
-FORWARD: Final = ROOT / "build" / "bench" / "forward.json"
+FORWARD: Final = ROOT / "build" / "bench" / "forward-four.json"
 ROUND_S: Final = 6.0
 WARM_S: Final = 1.0
 GOAL_MS: Final = 40
@@ -43,10 +45,11 @@ class Scenario:
     job: Callable[[int], jobs.Job]
     players: Callable[[], list[Player]]
     delays: Callable[[Sequence[Player], Sequence[Arrival]], list[Delay]]
-    bare: Callable[[float], float]
+    bare: Callable[[float], bare.Cost]
     delays_ms: list[list[float]] = field(default_factory=list)
     costs: list[float] = field(default_factory=list)
     bare_costs: list[float] = field(default_factory=list)
+    codecs_costs: list[float] = field(default_factory=list)
 
 
 def scenarios() -> list[Scenario]:
@@ -59,7 +62,7 @@ def scenarios() -> list[Scenario]:
             sources.conversion,
             sources.one_camera,
             sources.picture_delays,
-            sources.bare_conversion,
+            bare.conversion,
         ),
         Scenario(
             "compose-four",
@@ -68,7 +71,7 @@ def scenarios() -> list[Scenario]:
             sources.composition,
             sources.four_cameras,
             sources.picture_delays,
-            sources.bare_composition,
+            bare.composition,
         ),
         Scenario(
             "mix-four",
@@ -77,7 +80,7 @@ def scenarios() -> list[Scenario]:
             sources.mix,
             sources.four_voices,
             sources.sound_delays,
-            sources.bare_mix,
+            bare.mix,
         ),
     ]
 
@@ -96,7 +99,9 @@ async def measure(pool: Pool, scenario: Scenario) -> None:
     port.close()
     found = scenario.delays(players, arrivals)
     scenario.delays_ms.append([one.lasted * 1000 for one in found if one.sent > began + WARM_S])
-    scenario.bare_costs.append(await asyncio.to_thread(scenario.bare, ROUND_S) / ROUND_S * 1000)
+    cost = await asyncio.to_thread(scenario.bare, ROUND_S)
+    scenario.bare_costs.append(cost.whole / ROUND_S * 1000)
+    scenario.codecs_costs.append(cost.codecs / ROUND_S * 1000)
 
 
 def tell(event: jobs.Event) -> None:
@@ -122,8 +127,17 @@ def told(scenario: Scenario) -> list[dict[str, Any]]:
         "frames_found": len(delays),
         "cpu_ms_per_s": round(statistics.median(scenario.costs), 2),
         "ratio_to_bare": round(statistics.median(ratios), 3),
+        "ratio_to_codecs": round(
+            statistics.median(
+                ours / codecs for ours, codecs in zip(scenario.costs, scenario.codecs_costs, strict=True)
+            ),
+            3,
+        ),
     }
-    bare = {"cpu_ms_per_s": round(statistics.median(scenario.bare_costs), 2)}
+    theirs = {
+        "cpu_ms_per_s": round(statistics.median(scenario.bare_costs), 2),
+        "codecs_cpu_ms_per_s": round(statistics.median(scenario.codecs_costs), 2),
+    }
     return [
         {
             "name": scenario.name,
@@ -139,14 +153,14 @@ def told(scenario: Scenario) -> list[dict[str, Any]]:
         {
             "name": scenario.name,
             "subject": "bare",
-            "figures": bare,
+            "figures": theirs,
             "spread": {"cpu_ms_per_s": spread(scenario.bare_costs)},
         },
     ]
 
 
 def forwarded(scenario: Scenario, cost: float | None) -> dict[str, float]:
-    """Set the cost of a leg that is forwarded the same beside, if `make bench` has measured that here."""
+    """Set the cost of a leg that is forwarded the same beside, if that has been measured here."""
     if scenario.name != "convert-720p" or not FORWARD.exists() or not cost:
         return {}
     rows = json.loads(FORWARD.read_text())["scenarios"]

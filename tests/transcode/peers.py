@@ -17,6 +17,7 @@ from transcode.jobs import Compose, Job, PictureCodec, PictureFormat, SoundCodec
 from transcode.mix import MixJob
 from transcode.payloads import h264_payloads, vp8_payloads, vp9_payloads
 from transcode.pictures import PictureReading, TestPicture, read_picture
+from transcode.resample import HISTORY, Lowering
 from transcode.rtp_leg import LEDGER_BYTES, Ledger
 from transcode.sound import SoundDecoder, SoundEncoder, clock_rate
 from transcode.tones import Tone
@@ -81,11 +82,25 @@ class Camera:
         return header + payload
 
 
+class SoundWriter:
+    """Blocks of 960 samples at 48 kHz to packets of one codec."""
+
+    def __init__(self, codec: SoundCodec) -> None:
+        self._encoder = SoundEncoder(codec, bitrate=32_000)
+        self._line = np.zeros((1, HISTORY + 960), np.float32)
+
+    def encode(self, samples: np.ndarray) -> bytes:
+        """Encode a block."""
+        self._line = np.concatenate((self._line[:, -HISTORY:], samples.reshape(1, -1)), axis=1, dtype=np.float32)
+        factor = self._encoder.factor
+        return self._encoder.encode(samples if factor == 1 else Lowering(self._line, factor)()[0])
+
+
 class Microphone:
     """A tone as RTP packets of 20 ms."""
 
     def __init__(self, tone: Tone, ssrc: int, codec: SoundCodec) -> None:
-        self._tone, self._encoder = tone, SoundEncoder(codec, bitrate=32_000)
+        self._tone, self._encoder = tone, SoundWriter(codec)
         self.ssrc, self.codec = ssrc, codec
         self.count = 0
 

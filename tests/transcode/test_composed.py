@@ -109,6 +109,17 @@ def test_the_first_paces_and_small_pictures_wait_no_longer_than_a_picture_lasts(
     assert len(stand.outs[OUT].readings) == sent + 2
 
 
+def test_nothing_needs_to_be_looked_at_between_two_pictures_unless_somebody_asks_for_a_key_frame() -> None:
+    """Until a little before the next one's turn."""
+    stand, cameras = begin(Scene(tiles=tiles(0, 1)))
+    play(stand, cameras[:2])
+    stand.pass_time(0.001, *cameras[0].packets())
+    rest = stand.job.rests_until(stand.now) - stand.now
+    assert 0 < rest < 1 / 30
+    stand.job.want_key_frame(OUT)
+    assert stand.job.rests_until(stand.now) < stand.now
+
+
 def test_names_and_signs_for_muted_are_written_over_the_right_tile() -> None:
     """Something bright in the lower part of each tile, wider for a name than for a sign."""
     plain = last(Scene(tiles=tiles(0, 1)))

@@ -87,6 +87,30 @@ def test_sound_that_comes_evenly_leaves_within_forty_milliseconds_and_without_a_
     assert [packet.seq for _, packet in stand.sent] == list(range(len(stamps)))
 
 
+def test_three_voices_take_one_look_for_a_block_and_wait_no_longer() -> None:
+    """As a worker does it: nothing is taken while the job rests."""
+    stand = Stand(room(out(20, ALICE, BOB, CAROL)))
+    stand.outs[20] = Loudspeaker("opus")
+    microphones = [Microphone(Tone(hz), ssrc, "opus") for ssrc, hz in HZ.items()]
+    phases, blocks, looks = (0.011, 0.014, 0.018), 100, 0
+    came = [(stand.now + n / 50 + phase, one) for n in range(blocks) for one, phase in enumerate(phases)]
+    waiting: list[tuple[float, bytes]] = []
+    for n, (at, one) in enumerate(came):
+        waiting.append((at, microphones[one].packet()))
+        look = max(at, stand.job.rests_until(at))
+        if n + 1 < len(came) and look > came[n + 1][0]:
+            continue
+        stand.pass_time(look - stand.now)
+        for arrived, packet in waiting:
+            stand.job.take(packet, arrived)
+        stand.pass_time(0.0)
+        looks, waiting = looks + 1, []
+    made = [moment for moment, _ in stand.sent[blocks // 2 :]]
+    late = [min(moment - arrived for arrived, _ in came if arrived < moment + 1e-9) for moment in made]
+    assert looks < 1.3 * blocks
+    assert np.median(late) < 0.001
+
+
 def test_silence_goes_out_evenly_when_nobody_speaks() -> None:
     """Fifty packets a second."""
     stand = Stand(room(out(20, ALICE)))

@@ -14,7 +14,9 @@ from transcode.errors import BadJob, UnknownJob
 from transcode.jobs import (
     Compose,
     Figures,
+    JobFigures,
     Mix,
+    Overloaded,
     PictureIn,
     PictureOut,
     Said,
@@ -61,8 +63,8 @@ async def engine() -> AsyncIterator[Engine]:
     one.close()
 
 
-async def test_a_worker_that_dies_is_replaced_within_a_second_and_its_feeds_go_on(engine: Engine) -> None:
-    """Twice: same port, numbers without a gap, times never back, and a key frame first."""
+async def test_a_worker_that_dies_or_hangs_is_replaced_and_its_feeds_go_on(engine: Engine) -> None:
+    """One after the other: same port, numbers without a gap, times never back, and a key frame first."""
     events = []
     screen, camera = engine.outs[PICTURE], Camera(7, CAMERA, "vp8")
 
@@ -75,9 +77,9 @@ async def test_a_worker_that_dies_is_replaced_within_a_second_and_its_feeds_go_o
         port = await pool.start(compose(engine.port))
         engine.connect(port)
         await engine.until(lambda: len(screen.readings) >= 5, step)
-        for death in range(1, 3):
+        for death, end in enumerate((signal.SIGKILL, signal.SIGSTOP), 1):
             keys, victim = screen.keys, pool.worker_of(1)
-            os.kill(victim, signal.SIGKILL)
+            os.kill(victim, end)
             await engine.until(lambda keys=keys: screen.keys > keys and screen.seen, step)
             assert pool.worker_of(1) != victim
             assert pool.deaths == death
@@ -90,6 +92,45 @@ async def test_a_worker_that_dies_is_replaced_within_a_second_and_its_feeds_go_o
     assert seqs == list(range(len(seqs)))
     stamps = [packet.timestamp for packet in screen.packets]
     assert stamps == sorted(stamps)
+
+
+async def test_a_job_moves_from_a_worker_with_too_much_to_one_with_room(engine: Engine) -> None:
+    """The dearest, with its port and numbers; it is said to be too much where there is no room."""
+    events: list[object] = []
+    screen, camera = engine.outs[PICTURE], Camera(7, CAMERA, "vp8")
+
+    def step() -> None:
+        camera.key |= CAMERA in engine.plis
+        engine.plis.clear()
+        engine.send(*camera.packets())
+
+    async with Pool(events.append, workers=2) as pool:
+        port = await pool.start(compose(engine.port, 1))
+        others = [await pool.start(compose(engine.port, number)) for number in (3, 4, 5)]
+        assert port not in others
+        engine.connect(port)
+        await engine.until(lambda: len(screen.readings) >= 5, step)
+        crowded = pool.worker_of(1)
+        together = next(number for number in (3, 4, 5) if pool.worker_of(number) == crowded)
+        for number in {3, 4, 5} - {together}:
+            pool.stop(number)
+        (process,) = [one for one in pool._places.values() if one.pid == crowded]
+        keys = screen.keys
+        for spent in (0.5, 1.0, 1.5):
+            pool._hear(
+                Figures(
+                    load=0.97,
+                    late_ms_max=10.0,
+                    jobs=(JobFigures(job=1, cpu_s=spent), JobFigures(job=together, cpu_s=spent / 2)),
+                ),
+                process,
+            )
+        await engine.until(lambda: screen.keys > keys and screen.seen, step)
+        assert pool.worker_of(1) != crowded
+        assert pool.worker_of(together) == crowded
+        assert not [one for one in events if isinstance(one, Overloaded)]
+    seqs = [packet.seq for packet in screen.packets]
+    assert seqs == list(range(len(seqs)))
 
 
 async def test_sound_goes_on_when_the_worker_of_pictures_dies_and_noise_disturbs_nobody(engine: Engine) -> None:

@@ -16,10 +16,10 @@ from typing import Final, Self
 import pytest
 import pytest_asyncio
 
-from bridge.app.call_media import EveryLeg
+from bridge.app.calls.call_media import EveryLeg
+from bridge.app.calls.visitor import Visitor
 from bridge.app.counts import Tally
 from bridge.app.live import LiveRoom
-from bridge.app.visitor import Visitor
 from bridge.rooms.model import ParticipantId, RoomId, RoomNumber
 from loadtest.media_client import MediaOptions
 from signalling import messages as m

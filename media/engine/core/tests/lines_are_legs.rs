@@ -13,8 +13,8 @@ use engine_wire::demux::{classify, Class};
 use engine_wire::rtcp::{self, Packet};
 use support::ms;
 use support::phone::{
-    call, gate, key_frame, of_class, refusal, Exchange, Phone, EVENT, MIXED, PCMU, PICTURES, PLAIN,
-    SOUND, VP8,
+    call, feeds, gate, key_frame, of_class, refusal, Exchange, Phone, EVENT, MIXED, PCMU, PICTURES,
+    PLAIN, SOUND, VP8,
 };
 
 /// Sound and pictures reach the other phone's line, from our port of that line, under its keys; the two directions may
@@ -125,6 +125,41 @@ fn one_gate_holds_all_lines() {
         .iter()
         .filter(|event| matches!(event, Event::GateChanged { leg: LegId(2), .. }));
     assert_eq!(moves.count(), 3, "one event a move, not one a line");
+}
+
+/// A leg goes to another room with all of its lines, with its gate closed alone; nothing follows it, and nothing flows
+/// when it is back until a plan says so.
+#[test]
+fn all_lines_of_a_leg_move_together() {
+    let (mut exchange, [mut one, mut two]) = call(MIXED);
+    let to = |room| Command::MoveLeg {
+        leg: LegId(2),
+        room: RoomId(room),
+    };
+    exchange.command(to(7));
+    assert_eq!(refusal(&exchange), Some(Refusal::GateOpen));
+    let mut passed = |exchange: &mut Exchange| {
+        let mut count = 0;
+        for (line, pt) in [(SOUND, PCMU), (PICTURES, VP8)] {
+            for phone in [&mut one, &mut two] {
+                let sent = exchange.speak(&mut phone.lines[line], pt, &key_frame(4));
+                count += of_class(&sent, Class::Rtp).len();
+            }
+        }
+        count
+    };
+    assert_eq!(passed(&mut exchange), 4);
+    for room in [7, 1] {
+        exchange.command(gate(2, false));
+        exchange.command(to(room));
+        exchange.command(gate(2, true));
+        assert_eq!(passed(&mut exchange), 0, "{room}");
+    }
+    exchange.command(feeds());
+    assert_eq!(passed(&mut exchange), 4);
+    exchange.command(to(7));
+    exchange.command(Command::RemoveLeg { leg: LegId(1) });
+    assert_eq!(exchange.snapshot().legs.len(), 1);
 }
 
 /// A mute finds its source on whatever line it is; a leg that goes takes all its lines, and its ports come free.

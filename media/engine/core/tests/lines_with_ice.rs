@@ -5,6 +5,7 @@ mod support;
 
 use engine_core::api::{IceParams, LegId, Refusal};
 use engine_core::line::api::SetRemote;
+use engine_core::line::whereabouts::TRIALS;
 use engine_core::line::SILENCE;
 use engine_core::{Command, Event};
 use engine_wire::demux::Class;
@@ -177,6 +178,22 @@ fn addresses_are_bounded_and_the_used_one_stays() {
     );
     let packet = one.lines[SOUND].packet(PCMU, &[1; 160]);
     assert!(exchange.come(port, elsewhere(3), packet).is_empty());
+}
+
+/// A peer that nominates now this and now that address is followed so often, and not for each of its checks.
+#[test]
+fn nominations_are_rationed() {
+    let (mut exchange, [one, _]) = with_ice(PLAIN);
+    connect(&mut exchange, &one);
+    let (port, before) = (one.lines[SOUND].spec.ports.rtp, connected(&exchange).len());
+    for at in 0..200 {
+        check(&mut exchange, port, elsewhere(at % 2), true);
+    }
+    let told = connected(&exchange).len() - before;
+    assert!((2..=TRIALS as usize).contains(&told), "{told}");
+    exchange.pass(ms(1_500));
+    check(&mut exchange, port, elsewhere(7), true);
+    assert_eq!(connected(&exchange).len(), before + told + 1);
 }
 
 #[test]

@@ -224,8 +224,11 @@ impl Engine {
             Subject::Room(room) => self.shard_of(room.0),
             Subject::Leg(leg) => places.get(&leg).copied().unwrap_or(0),
         };
-        if matches!(&command, Command::MoveLeg { room, .. } if self.shard_of(room.0) != shard) {
-            return Err(EngineError::OtherShard);
+        if let Command::MoveLeg { leg, room } = &command {
+            let is_elsewhere = |place: &usize| *place != self.shard_of(room.0);
+            if places.get(leg).is_some_and(is_elsewhere) {
+                return Err(EngineError::OtherShard);
+            }
         }
         self.shards[shard]
             .worker

@@ -154,7 +154,7 @@ impl Line {
         nominates: bool,
     ) -> bool {
         self.since = now;
-        let is_news = self.whereabouts(side).check(from, nominates);
+        let is_news = self.whereabouts(side).check(now, from, nominates);
         std::mem::take(&mut self.is_silent) || is_news
     }
 

@@ -64,8 +64,9 @@ impl Whereabouts {
         }
     }
 
-    /// A check from there was good. True when packets go to another address from now on.
-    pub fn check(&mut self, from: SocketAddr, nominates: bool) -> bool {
+    /// A check from there was good. True when packets go to another address from now on: so many times a second, since each
+    /// is told and begins pictures anew.
+    pub fn check(&mut self, now: Micros, from: SocketAddr, nominates: bool) -> bool {
         let found = self.found;
         let known = self.checked.get_or_insert_default();
         if !known.contains(&from) {
@@ -75,7 +76,8 @@ impl Whereabouts {
             }
             known.push(from);
         }
-        if nominates || found.is_none() {
+        let moves = nominates && found != Some(from);
+        if found.is_none() || (moves && self.trials.take(now, TRIALS)) {
             (self.found, self.elsewhere) = (Some(from), 0);
         }
         self.found != found

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from bridge.app.verdict import LOSS_BAD
+from bridge.app.quality.verdict import LOSS_BAD
 from signalling.messages import Flow, TestReason, TrialVerdict
 
 

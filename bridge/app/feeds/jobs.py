@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from math import ceil, isqrt
 from typing import Final
 
-from bridge.app.planner import SourceKey
-from bridge.app.racks import Rack
-from bridge.app.serving import How, Want
+from msgspec.structs import replace
+
+from bridge.app.feeds.planner import SourceKey
+from bridge.app.feeds.racks import Rack
+from bridge.app.feeds.serving import How, Want
 from media.converters import LEVELS, MADE, SOUND, ConverterLeg
 from media.description import CAMERA, CONTENT
 from transcode import jobs as t
@@ -21,6 +23,8 @@ SIZES: Final[Mapping[int, tuple[int, int, int]]] = {
 }
 """Width, height and pictures a second that each level of H.264 holds (ITU-T H.264 table A-1)."""
 CHEAP: Final = 21
+WORDS: Final = 30
+"""Enough for a picture of words alone, of which there may be many at a time: an encoder of more takes 25 MB."""
 BITS_PER_PIXEL: Final = 0.06
 SMALL_ROWS: Final = 4
 
@@ -41,8 +45,13 @@ Labels = Mapping[int, Label]
 """By legs."""
 
 
-def job_of(rack: Rack, leg: ConverterLeg, labels: Labels, *, cheap: bool = False) -> t.Job:
-    """The whole job of a rack; `cheap` makes pictures of it for a quarter of the price."""
+def job_of(
+    rack: Rack, leg: ConverterLeg, labels: Labels, *, cheap: bool = False, before: t.Job | None = None
+) -> t.Job:
+    """The whole job of a rack; `cheap` makes pictures of it for a quarter of the price.
+
+    In the place of the job `before`, people stay where they were seen as far as they can.
+    """
     ssrcs = {key: leg.input(slot) for slot, key in rack.inputs.items()}
     outs = sorted(rack.outs.items())
     if rack.kind == "audio":
@@ -52,11 +61,13 @@ def job_of(rack: Rack, leg: ConverterLeg, labels: Labels, *, cheap: bool = False
             inputs=tuple(t.SoundIn(ssrc=ssrc, formats=_SOUNDS) for ssrc in ssrcs.values()),
             outs=tuple(_sound(leg.out(number), want, ssrcs) for number, want in outs),
         )
+    seen = {out.ssrc: out.scene for out in before.outs} if isinstance(before, t.Compose) else {}
+    pictures = (_picture(leg.out(number), want, ssrcs, (labels, cheap)) for number, want in outs)
     return t.Compose(
         id=leg.leg,
         peer=leg.port,
         inputs=tuple(t.PictureIn(ssrc=ssrc, formats=_pictures(leg)) for ssrc in ssrcs.values()),
-        outs=tuple(_picture(leg.out(number), want, ssrcs, (labels, cheap)) for number, want in outs),
+        outs=tuple(replace(one, scene=_settled(one.scene, seen.get(one.ssrc))) for one in pictures),
     )
 
 
@@ -69,8 +80,8 @@ def height_of(rack: Rack, key: SourceKey, *, cheap: bool = False) -> int | None:
 
 def size_of(want: Want, *, cheap: bool) -> tuple[int, int, int]:
     """Width, height and pictures a second of what is made."""
-    level = min(_level(want), CHEAP) if cheap else _level(want)
-    return SIZES[level]
+    most = CHEAP if cheap else LEVELS[-1] if want.of else WORDS
+    return SIZES[min(_level(want), most)]
 
 
 _SOUNDS: Final = tuple(t.SoundFormat(pt=form.pt, codec=form.codec) for form in SOUND)  # type: ignore[arg-type]
@@ -120,6 +131,21 @@ def _scene(want: Want, ssrcs: Mapping[SourceKey, int], labels: Labels) -> t.Scen
     if want.caption is None:
         return t.Scene(layout=_layout(want), tiles=tiles)
     return t.Scene(layout=_layout(want), tiles=tiles, text=want.caption.below if tiles else want.caption.alone)
+
+
+def _settled(scene: t.Scene, before: t.Scene | None) -> t.Scene:
+    """Have whoever becomes large change places with whoever was, and nobody else move."""
+    if before is None or {scene.layout, before.layout} != {"speaker"}:
+        return scene
+    new = {tile.input: tile for tile in scene.tiles}
+    if len(new) < len(scene.tiles):
+        # Some have no camera, by which they could be told.
+        return scene
+    order = [tile.input for tile in before.tiles if tile.input in new]
+    order += [one for one in new if one not in order]
+    at = order.index(scene.tiles[0].input)
+    order[0], order[at] = order[at], order[0]
+    return replace(scene, tiles=tuple(new[one] for one in order))
 
 
 def _tile(key: SourceKey, ssrcs: Mapping[SourceKey, int], labels: Labels) -> t.Tile:

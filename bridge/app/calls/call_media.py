@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from bridge.app.announcer import Announcer
+from bridge.app.announcing.announcer import Announcer
+from bridge.app.calls.reception import Prompt
 from bridge.app.live import LiveRoom
 from bridge.app.ports import Clock
-from bridge.app.reception import Prompt
 from media.api import ConsentLost, Digit, EngineError, Event, KeyFrameWanted, RoomFailed, ShardStopped
 from media.calls import CallDescription, Calls
 from media.description import LegDescription

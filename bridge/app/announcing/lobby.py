@@ -6,7 +6,7 @@ whoever waits is heard by nobody and hears nobody, whatever is planned for them.
 
 from dataclasses import dataclass
 
-from bridge.app.prompts import Caption
+from bridge.app.announcing.prompts import Caption
 from media.api import Feed
 
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Final
 
-from bridge.app.planner import Place, SourceKey
-from bridge.app.serving import Served, Want
+from bridge.app.feeds.planner import Place, SourceKey
+from bridge.app.feeds.serving import Served, Want
 from media.description import Kind
 
 ROOM: Final[Mapping[Kind, tuple[int, int]]] = {"audio": (16, 12), "video": (8, 1)}

@@ -2,7 +2,7 @@
 
 Two properties matter to people: whoever is shown stays where they are (a slot changes only when its occupant has
 to go), and somebody's sound and picture sit in slots of one number, which browsers keep in time with each other.
-How each slot is then served, as it comes or by way of a converter, is `bridge.app.serving`.
+How each slot is then served, as it comes or by way of a converter, is `bridge.app.feeds.serving`.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -12,7 +12,7 @@ from itertools import product
 from types import MappingProxyType
 from typing import Final
 
-from bridge.app.prompts import Caption
+from bridge.app.announcing.prompts import Caption
 from media.description import CAMERA, CONTENT, MIC, Format, Kind, Slot, Source
 
 Place = tuple[int, int]

@@ -18,8 +18,8 @@ from dataclasses import dataclass, field
 from math import sqrt
 from typing import Final, NamedTuple
 
-from bridge.app.hints import Hint
-from bridge.app.quality import Carries, Figures
+from bridge.app.quality.figures import Carries, Figures
+from bridge.app.quality.hints import Hint
 from signalling.messages import Verdict
 
 LOSS_BAD: Final = 0.03

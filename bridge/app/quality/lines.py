@@ -11,9 +11,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
-from bridge.app.hints import Hint
-from bridge.app.mos import mean_opinion
-from bridge.app.quality import Figures, LegFigures, together
+from bridge.app.quality.figures import Figures, LegFigures, together
+from bridge.app.quality.hints import Hint
+from bridge.app.quality.mos import mean_opinion
 from media.description import CAMERA, CONTENT, MIC
 from signalling import messages as m
 

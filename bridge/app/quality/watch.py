@@ -9,11 +9,11 @@ from typing import Any, Final, Protocol
 
 import numpy as np
 
-from bridge.app.lines import Assessment
 from bridge.app.live import LiveRoom
 from bridge.app.ports import Legs
-from bridge.app.quality import History, Rows, as_heard, read, together
-from bridge.app.verdict import BridgeView, Judge, View
+from bridge.app.quality.figures import History, Rows, as_heard, read, together
+from bridge.app.quality.lines import Assessment
+from bridge.app.quality.verdict import BridgeView, Judge, View
 from bridge.rooms.model import ParticipantId
 
 # What is forwarded later than this adds a delay that a jitter buffer feels.

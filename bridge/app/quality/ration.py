@@ -4,7 +4,7 @@ from typing import Final
 
 import msgspec
 
-from bridge.app.quality import Carries
+from bridge.app.quality.figures import Carries
 from bridge.rooms.model import ParticipantId
 from signalling import messages as m
 

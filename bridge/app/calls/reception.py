@@ -14,9 +14,9 @@ TRIES: Final = 3
 SHORTEST: Final = 4
 LONGEST: Final = 12
 # A key more seldom than that is the end of a PIN, for those who do not know of `#`.
-PAUSE_S: Final = 4.0
-# Without a key for so long the question is asked again, so often.
-PATIENCE_S: Final = 20.0
+PAUSE_S: Final = 6.0
+# Without a key for so long the question, which takes ten seconds to say, is asked again, so often.
+PATIENCE_S: Final = 30.0
 ASKED: Final = 3
 # Whoever presses keys that make no PIN is asked on, but not for ever: there are few places at the desk of a room.
 MOST_S: Final = 240.0
@@ -43,6 +43,7 @@ class Prompt(StrEnum):
     ENDED = "ended"
     LET_IN = "let_in"
     NOBODY_WAITS = "nobody_waits"
+    SOMEBODY_WAITS = "somebody_waits"
     LOCKED = "locked"
     UNLOCKED = "unlocked"
     NOT_DONE = "not_done"

@@ -6,7 +6,7 @@ then in its slot at once. Where nothing suits all, pages send what they like bes
 
 from collections.abc import Collection, Sequence
 
-from bridge.app.planner import Present, SourceKey
+from bridge.app.feeds.planner import Present, SourceKey
 from media.description import CONTENT, Format, Slot, Source
 
 

@@ -16,7 +16,8 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Final
 
-from bridge.app.planner import (
+from bridge.app.announcing.prompts import Caption
+from bridge.app.feeds.planner import (
     NO_PLAN,
     Forms,
     Place,
@@ -30,7 +31,6 @@ from bridge.app.planner import (
     people_slots,
     plan,
 )
-from bridge.app.prompts import Caption
 from media.description import CAMERA, CONTENT, DECODE_CONSTRAINED, MIC, Format, Kind, Slot, Source
 
 VOICES: Final = {"opus": 48_000, "g722": 8_000, "pcma": 8_000, "pcmu": 8_000}

@@ -4,10 +4,11 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Final
 
+from bridge.app.calls.desk import Desk
+from bridge.app.calls.reception import Prompt
+from bridge.app.calls.visitor import RETRY_S, Visitor
 from bridge.app.ids import new_id
 from bridge.app.live import LiveRoom, Seated
-from bridge.app.reception import Prompt
-from bridge.app.visitor import RETRY_S, Desk, Visitor
 from bridge.rooms import commands as c
 from bridge.rooms import events as ev
 from bridge.rooms.model import (
@@ -141,6 +142,11 @@ class Called(Visitor):
         if self._invited is not None:
             live.ringing.discard(self._invited)
         super()._sit_down(live, events)
+
+    async def _go_out(self, *, lost: bool) -> None:
+        """Leave: nothing that they have brings them back to a place; the host may call again."""
+        del lost
+        await super()._go_out(lost=False)
 
     async def _ring_out(self) -> None:
         if not self._taken and not self._over:

@@ -1,17 +1,17 @@
 """One call: first at the desk, where it is asked for a PIN, then a participant's connection."""
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Final, Protocol
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Final
 
 from bridge.app.allowance import Allowance
+from bridge.app.calls.desk import Desk
+from bridge.app.calls.holding import Hold, WhoWaits
+from bridge.app.calls.keys import Act, Keys
+from bridge.app.calls.presenting import Presenting
+from bridge.app.calls.reception import GiveUp, Prompt, Reception, Say, Step, Try
 from bridge.app.ids import new_connection, new_id
-from bridge.app.keys import Act, Keys
 from bridge.app.live import LiveRoom, MediaLeg, Seated
-from bridge.app.ports import Pins
-from bridge.app.presenting import Presenting
-from bridge.app.reception import GiveUp, Prompt, Reception, Say, Step, Try
-from bridge.app.service import RoomService
 from bridge.rooms import commands as c
 from bridge.rooms import events as ev
 from bridge.rooms.model import ByParticipant, Line, ParticipantId, PinDigest, Place, ResumeHash
@@ -24,10 +24,10 @@ from signalling.gateways.interface import Line as CallerLine
 RETRY_S: Final = 8.0
 # So long is listened to why a call ends, at the most, before it does.
 FAREWELL_S: Final = 12.0
-# Who waits is told so again, lest they think that the line is dead.
-HOLD_S: Final = 40.0
 # Each may take new ports, of which there are few, and which rest afterwards: also of who has entered no PIN.
 CHANGES_OF_A_CALL: Final = (10, 4.0)
+# Each may begin or end a conversion, or is put on record.
+ACTS_OF_A_CALL: Final = (6, 2.0)
 
 _ENDINGS: Final = {
     Code.LINK_USED: Ending.NO_PLACE,
@@ -50,72 +50,13 @@ _FAREWELLS: Final = {
 }
 
 
-class CallMedia(Protocol):
-    """Legs of calls, and what is said on them."""
-
-    def describe(
-        self, leg: int | None, room: int, offer: str | None, seen_at: str, *, plain: bool, sound_only: bool
-    ) -> tuple[int, str]:
-        """Answer an offer, or make one, on a leg or on a new one with its gate closed. Raises MediaRefused.
-
-        `seen_at` is the address from which the caller's signalling comes; an offer of ours is of sound alone with
-        `sound_only`.
-        """
-
-    def answered(self, leg: int, description: str, seen_at: str) -> None:
-        """Take the answer to an offer of ours. Raises MediaRefused."""
-
-    def close(self, leg: int) -> None:
-        """Forget a leg."""
-
-    def want_key_frame(self, leg: int) -> None:
-        """Have the source of what the leg is sent begin anew."""
-
-    def say(self, live: LiveRoom, leg: int, prompt: Prompt, then: Callable[[], None] | None) -> None:
-        """Let the caller hear and see it, in the room or not; it is of nobody's sending.
-
-        `then` is called when it was said, if it comes to that.
-        """
-
-
-@dataclass(frozen=True, slots=True)
-class CallerPolicy:
-    """What is the same for every caller."""
-
-    pins: Pins
-    new_secret: Callable[[], str]
-    hash_secret: Callable[[str], str]
-    together: bool = True
-    """Whether a caller sees everybody in one picture until they wish otherwise."""
-
-
-@dataclass(frozen=True, slots=True)
-class Desk:
-    """What all visits share. `later(seconds, make)` runs the awaitable that `make` gives after that time."""
-
-    service: RoomService
-    media: CallMedia
-    policy: CallerPolicy
-    later: Callable[[float, Callable[[], Awaitable[object]]], None]
-    wrong_of_source: Allowance
-    wrong_at_room: Allowance
-
-    def now(self) -> float:
-        """The time."""
-        return self.service.outside.clock.monotonic()
-
-    def count(self, code: str) -> None:
-        """Count how a call went."""
-        self.service.outside.counts.inc("calls", code)
-
-
 class Visitor:
     """A `Visit` for the gateway, and from the right PIN on a `Connection` for the room."""
 
     def __init__(
         self, desk: Desk, live: LiveRoom, caller: Caller, call: Call | None, forget: Callable[["Visitor"], None]
     ) -> None:
-        """Take a call of somebody's; without one it is `bridge.app.called`'s to come by one."""
+        """Take a call of somebody's; without one it is `bridge.app.calls.called`'s to come by one."""
         self.live = live
         self.leg: int | None = None
         self._desk = desk
@@ -131,8 +72,10 @@ class Visitor:
         self._together = desk.policy.together
         self._presenting = Presenting(self._tell_floor, self._share, desk.later)
         self._changes = Allowance(*CHANGES_OF_A_CALL)
+        self._acts = Allowance(*ACTS_OF_A_CALL)
         self._parting = False
-        self._held = object()
+        self._hold = Hold(desk.later, self._waits, lambda: self._say(Prompt.STILL_WAITING))
+        self._who_waits = WhoWaits()
         self._over = False
 
     @property
@@ -207,7 +150,9 @@ class Visitor:
             self._go(self._reception.press(key, self._desk.now()))
             return
         act = self._keys.press(key, self._desk.now())
-        if act is Act.PICTURES:
+        if act is not None and not self._acts.take("", self._desk.now()):
+            self._desk.count(Code.TOO_MANY.value)
+        elif act is Act.PICTURES:
             self._see_otherwise()
         elif act is not None and self.live.room.host == self._who:
             self._desk.later(0, lambda: self._do(act))
@@ -243,7 +188,9 @@ class Visitor:
             before, self._place = self._place, place
             self._say(self._news(before, place))
             if place is not m.Place.ADMITTED:
-                self._hold()
+                self._hold.begin()
+        if self._who_waits.is_news(message):
+            self._say(Prompt.SOMEBODY_WAITS)
 
     def _news(self, before: m.Place | None, place: m.Place) -> Prompt:
         """What to say of a new place."""
@@ -437,24 +384,15 @@ class Visitor:
         if self.leg is not None and not self._over:
             self._desk.media.say(self.live, self.leg, prompt, then)
 
+    def _waits(self) -> bool:
+        return self._place is m.Place.WAITING and not self._parting and not self._over
+
     async def _say_again(self) -> None:
         """Tell what was told on a leg that is no more, to somebody who is not in."""
         if self.at_the_desk:
             self._say(Prompt.ENTER_PIN)
-        elif self._place is m.Place.WAITING:
+        elif self._waits():
             self._say(Prompt.STILL_WAITING)
-
-    def _hold(self) -> None:
-        """Tell somebody who waits that they do, every so often."""
-        this = self._held = object()
-
-        async def again() -> None:
-            waits = self._place is m.Place.WAITING and not self._parting and not self._over
-            if waits and self._held is this:
-                self._say(Prompt.STILL_WAITING)
-                self._hold()
-
-        self._desk.later(HOLD_S, again)
 
     def _part(self, why: Ending, prompt: Prompt) -> None:
         """Hang up when the caller has been told why, or could have been."""

@@ -8,7 +8,7 @@ from typing import Final
 
 import structlog
 
-from bridge.app.callers import CallerDoor
+from bridge.app.calls.callers import CallerDoor
 from bridge.app.live import LiveRoom
 from bridge.rooms.model import ParticipantId
 from signalling import messages as m

@@ -7,11 +7,11 @@ somebody is in is read from the room, not decided here.
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from bridge.app.converters import NoConverters, Speech
+from bridge.app.announcing.lobby import Lobby, Told
+from bridge.app.announcing.recordings import Recordings
+from bridge.app.calls.reception import Prompt
+from bridge.app.feeds.converters import NoConverters, Speech
 from bridge.app.live import LiveRoom
-from bridge.app.lobby import Lobby, Told
-from bridge.app.reception import Prompt
-from bridge.app.recordings import Recordings
 from bridge.app.service import RoomService
 from bridge.rooms.views import who_may_send
 

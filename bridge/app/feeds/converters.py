@@ -14,11 +14,11 @@ from typing import Final
 
 import structlog
 
-from bridge.app.jobs import Labels, height_of, job_of
-from bridge.app.planner import Place, SourceKey
+from bridge.app.feeds.jobs import Labels, height_of, job_of
+from bridge.app.feeds.planner import Place, SourceKey
+from bridge.app.feeds.racks import ROOM, Allotment, Rack, allot, mix_for
+from bridge.app.feeds.serving import FORWARD_ONLY, Means, Served
 from bridge.app.ports import Clock, ConverterPool, Counts
-from bridge.app.racks import ROOM, Allotment, Rack, allot, mix_for
-from bridge.app.serving import FORWARD_ONLY, Means, Served
 from media.api import Demand, EngineError, Event, RoomFailed
 from media.converters import ConverterLeg, ConverterLegs
 from transcode import jobs as t
@@ -35,6 +35,10 @@ CALM_S: Final = 30.0
 RETRY_S: Final = 1.0
 MOST_RETRY_S: Final = 32.0
 MAX_BITRATE: Final = 4_000_000
+# Beyond so many in this process nobody else is composed a picture; nobody who waits, and may be anybody, beyond
+# fewer: strangers must not take what those in consultations need.
+MOST_PICTURES: Final = 48
+MOST_BEFORE_WORDS: Final = 24
 # By so much a worker may be ahead of what a recording lasts.
 EARLY_S: Final = 0.3
 
@@ -105,9 +109,9 @@ class Use:
 class NoConverters:
     """Where nothing is converted, everybody is forwarded."""
 
-    def means(self, room: int) -> Means:
-        """What can be made for a room now."""
-        del room
+    def means(self, room: int, *, waits: bool = False) -> Means:
+        """What can be made for a room now, or for somebody who waits in one of their own."""
+        del room, waits
         return FORWARD_ONLY
 
     def is_short(self, room: int) -> bool:
@@ -166,10 +170,14 @@ class Converters(NoConverters):
 
     # What rooms ask.
 
-    def means(self, room: int) -> Means:
-        """What can be made for a room now."""
+    def means(self, room: int, *, waits: bool = False) -> Means:
+        """What can be made for a room now, or for somebody who waits in one of their own."""
         shop = self._rooms.get(room)
-        return Means(sound=True, pictures=True, together=shop is None or shop.less < ONE)
+        has = shop is not None and _pictures(shop) > 0
+        short = shop is not None and shop.less >= ONE
+        most = MOST_BEFORE_WORDS if waits else MOST_PICTURES
+        room_left = has or sum(_pictures(one) for one in self._rooms.values()) < most
+        return Means(sound=True, pictures=True, together=room_left and not short)
 
     def is_short(self, room: int) -> bool:
         """Whether less is made for a room than it wants, since processors do not suffice."""
@@ -283,7 +291,7 @@ class Converters(NoConverters):
                 shop.machines[number] = machine
                 self._later(0, lambda: self._start(room, number, machine))
             return
-        job = job_of(rack, machine.leg, labels, cheap=shop.less != FULL)
+        job = job_of(rack, machine.leg, labels, cheap=shop.less != FULL, before=machine.job)
         if job != machine.job:
             machine.job = job
             if machine.connected:
@@ -425,6 +433,10 @@ class Converters(NoConverters):
 
 def _kind(job: t.Job) -> str:
     return "mix" if isinstance(job, t.Mix) else "picture"
+
+
+def _pictures(shop: Workshop) -> int:
+    return sum(isinstance(machine.job, t.Compose) for machine in shop.machines.values())
 
 
 def _outlets(shop: Workshop) -> Outlets:

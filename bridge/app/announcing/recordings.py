@@ -5,8 +5,8 @@ from typing import Final
 
 import structlog
 
-from bridge.app.prompts import LANGUAGES, Caption, spoken, written
-from bridge.app.reception import Prompt
+from bridge.app.announcing.prompts import LANGUAGES, Caption, spoken, written
+from bridge.app.calls.reception import Prompt
 from transcode.errors import NoSpeech
 from transcode.speech import PROGRAM, Recording, chime, speak
 

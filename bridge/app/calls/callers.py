@@ -1,8 +1,9 @@
 """Callers: the `Host` of gateways, in terms of rooms, legs and commands.
 
-A call gets a leg whose gate is closed, and whoever is at its end is asked for a PIN. The right one is a knock like
-that of a link: the caller becomes a participant who waits, and from then on the same code as for a page carries
-out what the host decides. Whom the host has called comes to the same by another beginning (`bridge.app.called`).
+A call gets a leg whose gate is closed, and whoever is at its end is asked for a PIN. The right one is a knock
+like that of a link: the caller becomes a participant who waits, and from then on the same code as for a page
+carries out what the host decides. Whom the host has called comes to the same by another beginning
+(`bridge.app.calls.called`).
 """
 
 from collections.abc import Awaitable, Callable
@@ -11,10 +12,11 @@ from typing import Final
 import structlog
 
 from bridge.app.allowance import Allowance
-from bridge.app.called import Called
+from bridge.app.calls.called import Called
+from bridge.app.calls.desk import CallerPolicy, CallMedia, Desk
+from bridge.app.calls.visitor import Visitor
 from bridge.app.live import LiveRoom
 from bridge.app.service import RoomService
-from bridge.app.visitor import CallerPolicy, CallMedia, Desk, Visitor
 from bridge.rooms.model import ParticipantId, RoomNumber
 from signalling import messages as m
 from signalling.gateways.interface import Call, Caller, Ending, Gateway, Line, Party, TurnedAway

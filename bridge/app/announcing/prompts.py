@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from bridge.app.reception import Prompt
+from bridge.app.calls.reception import Prompt
 
 LANGUAGES: Final = ("nb", "en")
 
@@ -60,6 +60,7 @@ _NB: Final[Mapping[Prompt, Text]] = {
     Prompt.REMOVED: Text("Du er tatt ut av samtalen.", "Du er tatt ut", "Samtalen er avsluttet for deg"),
     Prompt.ENDED: Text("Samtalen er avsluttet. Ha det bra.", "Samtalen er avsluttet"),
     Prompt.LET_IN: Text("Neste er sluppet inn.", "Neste er sluppet inn"),
+    Prompt.SOMEBODY_WAITS: Text("Noen venter. Tast stjerne en for å slippe inn.", "Noen venter: tast *1"),
     Prompt.NOBODY_WAITS: Text("Ingen venter.", "Ingen venter"),
     Prompt.LOCKED: Text("Rommet er låst.", "Rommet er låst"),
     Prompt.UNLOCKED: Text("Rommet er åpent.", "Rommet er åpent"),
@@ -99,9 +100,12 @@ _EN: Final[Mapping[Prompt, Text]] = {
         "You are back in the waiting room. Please hold.", "Back in the waiting room", "Please hold"
     ),
     Prompt.REFUSED: Text("You were not let in. This call ends now.", "You were not let in", "This call ends now"),
-    Prompt.REMOVED: Text("You have left the meeting.", "You have been removed", "The call has ended for you"),
+    Prompt.REMOVED: Text(
+        "You have been removed from the meeting.", "You have been removed", "The call has ended for you"
+    ),
     Prompt.ENDED: Text("The meeting has ended. Goodbye.", "The meeting has ended"),
     Prompt.LET_IN: Text("The next one has been let in.", "The next one is let in"),
+    Prompt.SOMEBODY_WAITS: Text("Somebody waits. Press star one to let them in.", "Somebody waits: press *1"),
     Prompt.NOBODY_WAITS: Text("Nobody is waiting.", "Nobody is waiting"),
     Prompt.LOCKED: Text("The room is locked.", "The room is locked"),
     Prompt.UNLOCKED: Text("The room is open.", "The room is open"),
