@@ -119,6 +119,7 @@ STREAM_COUNTERS: Final = (
 )
 
 LEG_COUNTERS: Final = (
+    _leg("silences", "silent_packets_left_out", "Packets of sound in which nobody spoke, left out on thin links."),
     _leg("rtp_out", "sent_packets", "Packets sent, retransmissions included.", protocol="rtp"),
     _leg("rtcp_out", "sent_packets", "Packets sent, retransmissions included.", protocol="rtcp"),
     _leg("bytes_out", "sent_bytes", "Bytes of RTP and RTCP sent, as UDP payload."),

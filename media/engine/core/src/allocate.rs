@@ -21,7 +21,7 @@ const ROOM_FOR: (Micros, Micros) = (Micros::from_millis(2_000), Micros::from_mil
 const FAILED_WITHIN: Micros = Micros::from_secs(30);
 /// An estimate below this share of what it was of late, in percent, is one of another link.
 const SAME_LINK: u64 = 60;
-/// Falls within this time of a change belong to it: it takes as long until the new link is known.
+/// Falls within this time of a change belong to it: it takes as long until the new link is known, or a new picture's rate.
 const CHANGES_FOR: Micros = Micros::from_millis(4_000);
 /// A part of each estimate, as a power of two, goes into what is usual: three seconds of reviews.
 const USUAL_SHIFT: u32 = 4;
@@ -29,7 +29,7 @@ const USUAL_SHIFT: u32 = 4;
 /// picture that was put off comes back sooner, unless it had just come back: an estimate falls below what the link carries
 /// until the queue there is gone.
 const HOLD: (Micros, Micros) = (Micros::from_secs(30), Micros::from_secs(240));
-/// The same when the link has become another: what that one carries is found soon.
+/// The same when the link has become another, or there is another picture to send: what fits is found soon.
 const CHANGED_HOLD: Micros = Micros::from_millis(1_500);
 /// An estimate this much above that of the last fall, in percent, is another link: nothing is held back on it.
 const ANOTHER_LINK: u64 = 200;
@@ -65,6 +65,11 @@ impl Wish {
 
     fn top(&self) -> usize {
         self.choices.len()
+    }
+
+    /// Whether it has its place and costs nothing.
+    fn is_idle(&self) -> bool {
+        self.top() > 0 && self.bitrate(self.top()) == 0
     }
 }
 
@@ -111,8 +116,11 @@ pub struct Allocator {
     climbed: Option<Micros>,
     /// What the link carried of late.
     usual: Option<u64>,
-    /// When it became another.
+    /// When it became another, and when somebody's pictures began.
     changed: Option<Micros>,
+    began: Option<Micros>,
+    /// How many have their place and send nothing.
+    idle: usize,
     fell: Option<Fall>,
 }
 
@@ -131,10 +139,15 @@ impl Allocator {
         let Some(estimate) = estimate else {
             return wishes.iter().map(Wish::top).collect();
         };
+        let idle = wishes.iter().filter(|wish| wish.is_idle()).count();
+        if std::mem::replace(&mut self.idle, idle) > idle {
+            self.began = Some(now);
+        }
         let decided = wishes.iter().map(|wish| wish.level);
         let Some(current) = decided.collect::<Option<Vec<usize>>>() else {
             // Somebody is new, or matters more than before: everyone's share is another.
             self.room_since = None;
+            self.began = self.usual.map(|_| now);
             return allocate(estimate, wishes);
         };
         if is_short(estimate, wishes, &current) {
@@ -181,7 +194,7 @@ impl Allocator {
         wishes: &[Wish],
         current: &[usize],
     ) -> Vec<usize> {
-        let has_changed = self.link_has_changed(now, estimate);
+        let has_changed = self.link_has_changed(now, estimate) || self.has_begun(now);
         let failed = !has_changed && self.climbed.is_some_and(|at| now.since(at) < FAILED_WITHIN);
         let hold = match self.fell.filter(|_| failed) {
             _ if has_changed => CHANGED_HOLD,
@@ -212,6 +225,12 @@ impl Allocator {
             (self.usual, self.changed) = (Some(estimate), Some(now));
         }
         self.changed.is_some_and(|at| now.since(at) < CHANGES_FOR)
+    }
+
+    /// Whether there is more to send than a moment ago, which is no fault of the link's: what comes of a camera is known when
+    /// it has sent for a second or two.
+    fn has_begun(&self, now: Micros) -> bool {
+        self.began.is_some_and(|at| now.since(at) < CHANGES_FOR)
     }
 
     fn has_failed(&self) -> bool {
@@ -398,6 +417,30 @@ mod tests {
         let after: Vec<u64> = found.iter().map(|at| at.since(start).0 / 1_000).collect();
         assert_eq!(after, [5_000, 16_000]);
         assert_eq!(one[0].level, Some(5));
+    }
+
+    /// Who looks at one in full size when the camera of another begins, which was off, soon sees both as well as fits. What
+    /// one sends alone may become too much as well: that would become so again.
+    #[test]
+    fn a_camera_that_begins_on_a_full_link_is_no_fall_of_the_link() {
+        for (before, expected) in [(0, 4), (1_000, 3)] {
+            let mut wishes = [simulcast(0), simulcast(0)];
+            (wishes[0].level, wishes[1].level) = (Some(5), Some(3));
+            wishes[1].choices.truncate(3);
+            let of_camera = wishes[1].choices.iter_mut();
+            of_camera.for_each(|choice| choice.bitrate = before);
+            let mut allocator = Allocator::default();
+            allocator.decide(Micros::from_secs(1_000), Some(1_520_000), &wishes);
+            wishes[1].choices = simulcast(0).choices;
+            for step in 0..30 {
+                let now = Micros(Micros::from_secs(1_010).0 + STEP.0 * step);
+                let levels = allocator.decide(now, Some(1_520_000), &wishes);
+                let pairs = wishes.iter_mut().zip(levels);
+                pairs.for_each(|(wish, level)| wish.level = Some(level));
+            }
+            let levels = wishes.each_ref().map(|wish| wish.level);
+            assert_eq!(levels, [Some(4), Some(expected)]);
+        }
     }
 
     #[test]

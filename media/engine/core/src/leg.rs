@@ -44,8 +44,6 @@ pub struct Leg {
     pub cname: String,
     /// When reports are due.
     pub report_at: Micros,
-    /// When reports were sent last.
-    pub reported: Micros,
     /// Counters.
     pub row: LegRow,
     /// Congestion control towards it, while its gate is open, if it reports on each packet.
@@ -60,6 +58,8 @@ pub struct Leg {
     pub line: Option<Box<Line>>,
     /// When it was heard of again after it was away for a moment.
     pub(crate) returned: Micros,
+    /// When reports were sent last.
+    pub reported: Micros,
     /// What it sends.
     pub sources: Vec<Source>,
     /// Reports on what comes from it, while its gate is open, if it numbers its packets.
@@ -239,6 +239,7 @@ impl Leg {
             secured: u64::from(self.is_secured()),
             report_delay_sum_us: delays.sum_us,
             report_delays: delays.count,
+            silences: self.silences(),
             cipher_in: cipher_in as u64,
             cipher_out: cipher_out as u64,
             by_handshake: u64::from(by_handshake),

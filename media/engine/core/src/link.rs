@@ -301,7 +301,7 @@ impl Link {
     }
 
     fn apply(&mut self, now: Micros) {
-        let (bps, smooth) = (self.estimate_bps(), self.estimator.wants_smooth());
+        let (bps, smooth) = self.estimator.pace();
         self.pacer.set_rate(now, bps, smooth);
     }
 }

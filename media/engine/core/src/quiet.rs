@@ -39,6 +39,8 @@ pub(crate) struct Quiet {
     from: Option<u64>,
     /// The same of a silence that has ended, and the packet that ended it.
     ended: Option<(u64, u64)>,
+    /// How many packets were left out.
+    left_out: u64,
 }
 
 /// What becomes of a packet.
@@ -57,6 +59,7 @@ impl Quiet {
             told: now,
             from: None,
             ended: None,
+            left_out: 0,
         }
     }
 
@@ -108,7 +111,10 @@ impl Slot {
         match quiet.judge(now, (ready.sequence, is_loud || !can_be_silence)) {
             Fate::Sent => whole,
             Fate::Word => Some(1),
-            Fate::LeftOut => None,
+            Fate::LeftOut => {
+                quiet.left_out += 1;
+                None
+            }
         }
     }
 
@@ -142,6 +148,12 @@ impl Leg {
                 None => {}
             }
         }
+    }
+
+    /// Packets of the silent that were left out so far.
+    pub(crate) fn silences(&self) -> u64 {
+        let quiets = self.slots.iter().filter_map(|slot| slot.quiet.as_deref());
+        quiets.map(|quiet| quiet.left_out).sum()
     }
 
     /// Whether the sound of the silent is left out.

@@ -92,6 +92,8 @@ row! {
         pacer_drops,
         /// Bytes sent only to find out what its link carries.
         padding_out,
+        /// Packets of sound to it that were left out, since nobody spoke in them and its link is thin; none of them is a loss.
+        silences,
         /// All round trips measured together, in microseconds.
         rtt_sum_us,
         /// Their number.

@@ -96,7 +96,8 @@ fn run(
         if estimator.padding(now) > 0 {
             estimator.note_sent(now, 200, Kind::Padding);
         }
-        pacer.set_rate(now, estimator.estimate_bps(), estimator.wants_smooth());
+        let (bps, smooth) = estimator.pace();
+        pacer.set_rate(now, bps, smooth);
         for packet in rtcp::parse(&reports[round as usize]) {
             if let Ok(Packet::TransportFeedback(feedback)) = packet {
                 estimator.on_feedback(now, &feedback);

@@ -59,8 +59,14 @@ fn heard(world: &World, since: Micros) -> usize {
 fn silence_is_a_word_now_and_then_and_no_loss() {
     let mut world = call(HEARS, SILENT, TIGHT);
     let since = world.now;
+    let counted = |world: &World| [world.leg_row(0).silences, world.slot_row(0, 1).packets];
+    let before = counted(&world);
     world.run(ms(10_000));
     assert_eq!(heard(&world, since), 0);
+    let after = counted(&world);
+    let [left_out, sent] = [0, 1].map(|at| after[at] - before[at]);
+    assert!((474..=476).contains(&left_out), "{left_out}");
+    assert_eq!(left_out + sent, 500);
     let slot = &world.peers[0].receivers[1];
     let words: Vec<_> = slot.silences.iter().filter(|one| one.0 > since).collect();
     assert!((24..=26).contains(&words.len()), "{}", words.len());

@@ -80,6 +80,18 @@ fn heard(world: &World, since: Micros) -> (f64, Micros) {
     )
 }
 
+/// How long each packet of sound since a time took; `None` for one that never came.
+fn heard_from(world: &World, since: Micros) -> Vec<Option<Micros>> {
+    let (sender, receiver) = (&world.peers[1].senders[0], &world.peers[0].receivers[0]);
+    let sent = (0..).map(|number| (number, sender.sent_at(number)));
+    let sent = sent.skip_while(|(_, at)| *at < since);
+    let sent = sent.take_while(|(_, at)| *at < world.now - ms(500));
+    let leg = world.peers[1].leg;
+    let came = |number| receiver.heard.get(&(leg, 0, number));
+    sent.map(|(number, at)| came(number).map(|came| came.since(at)))
+        .collect()
+}
+
 #[test]
 fn the_picture_becomes_smaller_within_a_moment() {
     for (seed, delay, link) in [
@@ -110,7 +122,9 @@ fn the_picture_becomes_smaller_within_a_moment() {
 /// What redundant sound takes there, and an estimate that dips, leave all pictures their place.
 #[test]
 fn a_thin_link_that_loses_shows_them_all_the_same() {
-    for seed in 40..43 {
+    let seeds = 40..52;
+    let mut sum = 0.0;
+    for seed in seeds.clone() {
         let mut world = call(seed, Path::with_delay(20));
         let start = narrow(&mut world, (300_000, 300));
         let peer = &mut world.peers[0];
@@ -118,10 +132,13 @@ fn a_thin_link_that_loses_shows_them_all_the_same() {
         run(&mut world, ms(15_000));
         let seen = shown(&world, start, world.now);
         assert!(
-            seen.fps > 19.0 && seen.longest < ms(900),
+            seen.fps > 15.0 && seen.longest < ms(900),
             "{seed}: {seen:?}"
         );
+        sum += seen.fps;
     }
+    let mean = sum / seeds.count() as f64;
+    assert!(mean > 20.5, "{mean}");
 }
 
 #[test]
@@ -134,6 +151,25 @@ fn pictures_go_before_the_picture_does() {
         assert!(seen.fps > 9.0 && seen.longest < ms(700), "{seed}: {seen:?}");
         let (share, _) = heard(&world, start + ms(1_500));
         assert!(share > 0.998, "{seed}: {share}");
+    }
+}
+
+/// Pictures of 1 Mbit/s fill the queue of a link that has become thin before anything is known of that. Whenever in a picture
+/// that is, they stop then, and sound is behind them for a moment, not for seconds.
+#[test]
+fn a_link_that_becomes_thin_within_a_picture_is_heard_through() {
+    for part in 0..8 {
+        for (link, lost, longest) in [((60_000, 300), 8, 340), ((500_000, 600), 0, 240)] {
+            let mut world = call(60, Path::with_delay(20));
+            world.run(Micros(part * 7_300));
+            let start = narrow(&mut world, link);
+            run(&mut world, ms(5_000));
+            let first = heard_from(&world, start);
+            let missing = first.iter().filter(|took| took.is_none()).count();
+            assert!(missing <= lost, "{link:?} {part}: {missing}");
+            let took = first.iter().flatten().max().unwrap();
+            assert!(*took <= ms(longest), "{link:?} {part}: {took:?}");
+        }
     }
 }
 

@@ -2,11 +2,12 @@
 
 use super::acked::Acked;
 use super::aimd::{self, Aimd, Input, Sight, FLOOR};
+use super::brake::{Brake, Seen};
 use super::busy::Busy;
 use super::by_stream::ByStream;
 use super::clock::Unwrapper;
 use super::loss::{Around, LossControl};
-use super::prober::{Probed, Prober};
+use super::prober::Prober;
 use super::queue::QueueDelay;
 use super::rival::Rival;
 use super::round_trip::RoundTrip;
@@ -14,6 +15,11 @@ use super::silence::{Ended, Silence};
 use super::trendline::{Trend, Trendline};
 use super::{Fate, Kind, PacketResult, SentHistory};
 use crate::time::Micros;
+use probes::{PROBE, PROBE_WAIT};
+
+pub use probes::THIN_BPS;
+
+mod probes;
 
 /// A trend counts when packets wait at least so long, and as much longer as the delay varies without a queue.
 const QUEUE_LEAST_US: f64 = 8_000.0;
@@ -31,26 +37,14 @@ const VARIATION: f64 = 2.0;
 const ENVELOPE: f64 = 2.0;
 /// What left so long after a silence began would have been lost in an outage.
 const AMID: Micros = Micros::from_millis(100);
-/// Clusters at the start, in times of the first estimate (as libwebrtc has them).
-const FIRST_PROBES: [f64; 2] = [3.0, 6.0];
-/// A regular probe, and the one that follows a success, in times of the estimate.
-const PROBE: f64 = 1.6;
-const NEXT_PROBE: f64 = 2.0;
-/// What is probed for at most, in times of what is wanted: more would be of no use.
-const PROBE_WANTED: f64 = 1.3;
-/// Between two regular probes, at first and after some that showed nothing: seldom enough to cost little (a cluster takes
-/// 2 to 5 % of the rate then), often enough that a link that has come back is found in five seconds.
-const PROBE_WAIT: (Micros, Micros) = (Micros::from_millis(1_000), Micros::from_millis(3_000));
-/// A link that carries hardly more than sound, and the probes on it: each makes sound wait.
-pub const THIN_BPS: f64 = 150_000.0;
-const PROBE_THIN: (f64, Micros) = (1.4, Micros::from_millis(2_000));
-/// No regular probe so soon after the link was found full.
-const PROBE_AFTER: Micros = Micros::from_millis(1_500);
 
 /// A queue of this length is the link's own, not what a policer lets through at once. For so long after it was seen, loss
 /// without a queue is hardly the rate's.
 const LONG_QUEUE: Micros = Micros::from_millis(100);
 const QUEUES_FOR: Micros = Micros::from_secs(60);
+
+/// While packets are overdue: less than sound takes, so that nothing is left for pictures.
+const BRAKED_BPS: u32 = 10_000;
 
 /// Packets of one report whose fate is passed on: as many as a report of 250 ms has at 8 Mbit/s.
 const FATES: usize = 256;
@@ -90,6 +84,7 @@ pub struct Estimator {
     busy: Busy,
     aimd: Aimd,
     rival: Rival,
+    brake: Brake,
     loss: LossControl,
     prober: Prober,
     silence: Silence,
@@ -125,6 +120,7 @@ impl Estimator {
             busy: Busy::default(),
             aimd: Aimd::new(now, f64::from(start_bps)),
             rival: Rival::default(),
+            brake: Brake::default(),
             loss: LossControl::default(),
             prober: Prober::default(),
             silence: Silence::default(),
@@ -166,7 +162,7 @@ impl Estimator {
     pub fn on_arrivals(&mut self, now: Micros, lines: impl Iterator<Item = (u16, Option<i64>)>) {
         let oldest = self.history.oldest_unreported();
         let ended = self.silence.report(now, oldest, self.aimd.target());
-        let (mut newest, mut came_through) = (None, false);
+        let (mut newest, mut last, mut came_through) = (None, None, false);
         self.fates.clear();
         for (number, arrived) in lines {
             if let Some(result) = self.history.report(number, arrived) {
@@ -178,7 +174,10 @@ impl Estimator {
                         late: result.was_lost,
                     });
                 }
-                newest = newest.max(arrived.map(|_| result.sent_at));
+                if arrived.is_some() {
+                    newest = newest.max(Some((result.sent_at, result.bytes)));
+                    last = arrived;
+                }
                 came_through |= self.is_queued_amid(now, ended, &result);
                 self.on_result(now, &result);
             }
@@ -188,8 +187,9 @@ impl Estimator {
         if let Some(ended) = ended {
             self.resume(now, ended);
         }
-        if let Some(sent_at) = newest {
+        if let Some((sent_at, bytes)) = newest {
             self.round_trip.note(now, now.since(sent_at));
+            self.hesitate(now, (sent_at, bytes), last);
         }
         self.update(now);
     }
@@ -202,6 +202,7 @@ impl Estimator {
         let rtt = self.rtt();
         self.silent_share = self.silence.poll(now, oldest, rtt, self.aimd.target());
         self.loss.poll(now);
+        self.brake.poll(now);
         self.update(now);
         self.plan_probes(now);
     }
@@ -232,9 +233,13 @@ impl Estimator {
         (known.min(self.aimd.target()) * share).max(FLOOR) as u32
     }
 
-    /// Whether the link drops what comes faster than it carries, so that packets should leave evenly.
-    pub const fn wants_smooth(&self) -> bool {
-        self.loss.is_capped()
+    /// Bit/s at which pictures may leave now, and whether evenly, since the link drops what comes faster than it carries.
+    pub fn pace(&self) -> (u32, bool) {
+        let bps = match self.brake.is_on() {
+            true => BRAKED_BPS,
+            false => self.estimate_bps(),
+        };
+        (bps, self.loss.is_capped())
     }
 
     /// Whether the link was found full, and its queue is being drained.
@@ -310,6 +315,24 @@ impl Estimator {
         }
     }
 
+    /// Lets pictures wait if what a report tells of its newest packet, and does not tell of others, looks like a full link.
+    fn hesitate(&mut self, now: Micros, (sent_at, bytes): (Micros, u32), arrived: Option<i64>) {
+        if self.outage.is_some() || self.rival.is_there() {
+            return self.brake.release(now);
+        }
+        let waited = arrived.map_or(0, |arrived| self.queue.waited(sent_at.0 as i64, arrived));
+        let oldest = self.history.oldest_unreported();
+        let seen = Seen {
+            waited: waited as f64 - f64::from(bytes) * 8e6 / self.aimd.target(),
+            oldest: oldest.map_or(Micros(0), |at| now.since(at)),
+            rtt_least: self.round_trip.least(),
+            noise: self.noise(),
+        };
+        if !self.prober.is_felt(now, self.rtt()) {
+            self.brake.report(now, &seen);
+        }
+    }
+
     fn queues(&self, now: Micros) -> bool {
         self.waited_long
             .is_some_and(|at| now.since(at) < QUEUES_FOR)
@@ -322,7 +345,8 @@ impl Estimator {
             return false;
         };
         let waited = self.queue.waited(result.sent_at.0 as i64, arrived);
-        result.sent_at > now - ended.lasted + AMID && waited > LONG_QUEUE.0
+        let is_amid = result.sent_at > now - ended.lasted + AMID;
+        waited > LONG_QUEUE.0 && (is_amid || waited * 2 > ended.lasted.0)
     }
 
     fn rtt(&self) -> Micros {
@@ -412,57 +436,6 @@ impl Estimator {
         let allowed = f64::from(self.estimate_bps());
         if let Some(bps) = self.rival.update(now, allowed) {
             self.aimd.share(now, bps);
-        }
-    }
-
-    fn on_probed(&mut self, now: Micros, probed: Probed) {
-        let before = f64::from(self.estimate_bps());
-        if probed.bps <= before {
-            self.probe_wait = Micros(self.probe_wait.0 * 3 / 2).min(PROBE_WAIT.1);
-            return;
-        }
-        self.aimd.probed(probed.bps);
-        self.loss.probed(now, probed.bps);
-        self.probe_wait = PROBE_WAIT.0;
-        let taken = f64::from(self.estimate_bps()) > before;
-        if probed.all && taken && self.wanted > probed.bps {
-            self.probe(now, probed.bps * NEXT_PROBE);
-        }
-    }
-
-    fn plan_probes(&mut self, now: Micros) {
-        let Some(last) = self.last_probe else {
-            let start = f64::from(self.estimate_bps());
-            for times in FIRST_PROBES {
-                self.probe(now, start * times);
-            }
-            return;
-        };
-        let estimate = f64::from(self.estimate_bps());
-        let full = self.aimd.last_decrease();
-        let gentle = if estimate < THIN_BPS {
-            PROBE_THIN
-        } else {
-            (PROBE, PROBE_WAIT.0)
-        };
-        let free = self.prober.is_idle()
-            && now.since(last) >= self.probe_wait.max(gentle.1)
-            && full.is_none_or(|at| now.since(at) >= PROBE_AFTER)
-            && self.sight(now) == Sight::Clear
-            && !self.loss.is_busy()
-            && !self.silence.is_silent();
-        if free && self.wanted > estimate * 1.05 {
-            self.probe(now, estimate * gentle.0);
-        }
-    }
-
-    fn probe(&mut self, now: Micros, bps: f64) {
-        let least = f64::from(self.estimate_bps());
-        let bps = bps.min(self.wanted * PROBE_WANTED);
-        if bps > least {
-            let variation = Micros((self.trendline.variation_ms * 1e3) as u64);
-            self.prober.plan(bps, variation);
-            self.last_probe = Some(now);
         }
     }
 

@@ -26,12 +26,15 @@
 //! and does so in a second sample too, starts a trial at the rate that arrives. If the loss goes, by more than the chance
 //! that no burst came meanwhile (`stretch`, `trial`), the bottleneck is found, and a cap is kept that is raised from time
 //! to time (less often when that does harm, at once when as much is lost under it as before); packets should then leave
-//! evenly, since such a link has hardly a queue ([`Estimator::wants_smooth`]). If the loss stays, it is the link's own
+//! evenly, since such a link has hardly a queue ([`Estimator::pace`]). If the loss stays, it is the link's own
 //! from then on, and the rate comes back. A link that has shown a long queue drops nothing before it is full: there, loss
 //! without a queue takes four times as much to look suspicious.
 //!
 //! **Probes** (`prober`). Short clusters at a higher rate, at the start (3 and 6 times), after an outage, and every few
 //! seconds while more is wanted than is known to fit.
+//!
+//! **Overdue packets** (`brake`). A report that tells of a packet which has waited, and not of those after it that should be
+//! there too, makes pictures wait for two reports more ([`Estimator::pace`]), by when the rate is another if it must be.
 //!
 //! A queue that a probe itself makes is no congestion. What it shows is read from a line through the arrivals of its
 //! packets, which bears jitter better than the first and the last of them.
@@ -50,6 +53,7 @@
 
 mod acked;
 mod aimd;
+mod brake;
 mod busy;
 mod by_stream;
 mod clock;

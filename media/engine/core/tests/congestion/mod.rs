@@ -183,11 +183,8 @@ impl<'a> Sim<'a> {
         }
         if self.tick.is_multiple_of(25) {
             self.estimator.poll(now, self.setup.video_bps + 60_000);
-            self.pacer.set_rate(
-                now,
-                self.estimator.estimate_bps(),
-                self.estimator.wants_smooth(),
-            );
+            let (bps, smooth) = self.estimator.pace();
+            self.pacer.set_rate(now, bps, smooth);
         }
         while let Some(bytes) = self.pacer.next(now) {
             self.send(now, bytes as usize, Kind::Video);
@@ -355,11 +352,8 @@ impl<'a> Sim<'a> {
                         });
                     }
                     self.estimator.on_feedback(now, &feedback);
-                    self.pacer.set_rate(
-                        now,
-                        self.estimator.estimate_bps(),
-                        self.estimator.wants_smooth(),
-                    );
+                    let (bps, smooth) = self.estimator.pace();
+                    self.pacer.set_rate(now, bps, smooth);
                 }
             }
         }
