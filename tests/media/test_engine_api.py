@@ -101,10 +101,12 @@ def fields_of(struct: str) -> set[str]:
     return set(re.findall(r"^    pub (\w+):", body, re.MULTILINE))
 
 
-@pytest.mark.parametrize(("enum", "union"), [("Command", api.Command), ("Event", api.Event)])
-def test_python_and_rust_name_the_same_messages_and_fields(enum: str, union: UnionType) -> None:
+@pytest.mark.parametrize(
+    ("file", "enum", "union"), [("api.rs", "Command", api.Command), ("events.rs", "Event", api.Event)]
+)
+def test_python_and_rust_name_the_same_messages_and_fields(file: str, enum: str, union: UnionType) -> None:
     """Each variant of the Rust enum is a struct here, with the same fields, and there is no other."""
-    rust = variants((CORE / "api.rs").read_text("utf-8"), enum)
+    rust = variants((CORE / file).read_text("utf-8"), enum)
     python = {
         kind.__name__: {field.encode_name for field in msgspec.structs.fields(kind)} for kind in get_args(union)
     }

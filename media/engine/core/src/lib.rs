@@ -24,6 +24,7 @@ mod control;
 pub mod demand;
 pub mod doubt;
 pub mod encoding;
+mod events;
 mod exit;
 pub mod fec;
 mod feeds;
