@@ -5,7 +5,7 @@
 mod support;
 
 use engine_core::Micros;
-use support::browser::{as_chromium, run, shown, times, SENDS, TAKES};
+use support::browser::{as_chromium, run, shown, times, Shown, SENDS, TAKES};
 use support::{ms, Path, PeerSpec, World};
 
 /// The level of a voice, in dB below full scale.
@@ -122,23 +122,39 @@ fn the_picture_becomes_smaller_within_a_moment() {
 /// What redundant sound takes there, and an estimate that dips, leave all pictures their place.
 #[test]
 fn a_thin_link_that_loses_shows_them_all_the_same() {
-    let seeds = 40..52;
+    for seed in 40..43 {
+        let seen = shown_on_a_thin_link_that_loses(seed);
+        assert!(
+            seen.fps > 19.0 && seen.longest < ms(900),
+            "{seed}: {seen:?}"
+        );
+    }
+}
+
+/// And what waits for overdue packets is little, whatever is lost when.
+#[test]
+fn a_thin_link_that_loses_shows_them_whatever_it_loses() {
+    let seeds = 43..52;
     let mut sum = 0.0;
     for seed in seeds.clone() {
-        let mut world = call(seed, Path::with_delay(20));
-        let start = narrow(&mut world, (300_000, 300));
-        let peer = &mut world.peers[0];
-        (peer.down, peer.up) = (peer.down.losing(0.02), peer.up.losing(0.02));
-        run(&mut world, ms(15_000));
-        let seen = shown(&world, start, world.now);
+        let seen = shown_on_a_thin_link_that_loses(seed);
         assert!(
-            seen.fps > 15.0 && seen.longest < ms(900),
+            seen.fps > 17.0 && seen.longest < ms(900),
             "{seed}: {seen:?}"
         );
         sum += seen.fps;
     }
     let mean = sum / seeds.count() as f64;
-    assert!(mean > 20.5, "{mean}");
+    assert!(mean > 22.0, "{mean}");
+}
+
+fn shown_on_a_thin_link_that_loses(seed: u64) -> Shown {
+    let mut world = call(seed, Path::with_delay(20));
+    let start = narrow(&mut world, (300_000, 300));
+    let peer = &mut world.peers[0];
+    (peer.down, peer.up) = (peer.down.losing(0.02), peer.up.losing(0.02));
+    run(&mut world, ms(15_000));
+    shown(&world, start, world.now)
 }
 
 #[test]
