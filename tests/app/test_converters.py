@@ -2,8 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import replace
 from itertools import count
 
 from hypothesis import given, settings
@@ -16,50 +15,18 @@ from bridge.app.feeds.serving import How, Served, Why, serve
 from bridge.app.live import LiveRoom, MediaLeg
 from bridge.app.reconcile import reconcile
 from bridge.rooms.model import (
-    ConnectionId,
-    InvitationId,
-    Participant,
     ParticipantId,
-    Pii,
     Place,
-    ResumeHash,
-    Role,
-    Room,
-    RoomId,
 )
 from media.api import Demand, RoomFailed, Wanted
 from media.converters import ConverterLegs
 from media.description import CAMERA, MIC
 from tests.app.fakes import Clock, Counts, GateModel, Later, ModelLeg, WorkerPool
 from tests.app.legs import source
+from tests.app.people import Described, empty_room, participant
 from tests.app.test_planner_fills_slots import browser
 from tests.app.test_serving import ALL, h264, replace_formats, room_system, rooms, telephone
 from transcode import jobs as t
-
-NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
-
-
-@dataclass
-class Described:
-    """What a planner's leg is to the rest."""
-
-    leg: Present
-    places: tuple[()] = ()
-
-    @property
-    def sources(self) -> object:
-        """What it sends."""
-        return self.leg.sources
-
-    @property
-    def slots(self) -> object:
-        """What it takes."""
-        return self.leg.slots
-
-    @property
-    def content_slots(self) -> frozenset[int]:
-        """For content."""
-        return self.leg.content_slots
 
 
 class House:
@@ -78,8 +45,7 @@ class House:
         )
         self.converters.ready = lambda _room: self.reconcile()
         self.people: dict[int, tuple[Present, Place, bool]] = {}
-        room = Room(id=RoomId("r"), name=Pii("r"), created_at=NOW, max_participants=50, revision=1)
-        self.live = LiveRoom(room, 7)
+        self.live = LiveRoom(empty_room(), 7)
 
     def description(self, leg: int) -> Described:
         """As `Legs` has it."""
@@ -94,7 +60,11 @@ class House:
             known = self.engine.legs.setdefault(leg, ModelLeg(7, sources, slots, ""))
             known.sources, known.slots = sources, slots
         self.people = dict(people)
-        participants = {one.id: one for leg, state in people.items() for one in [_participant(leg, state)]}
+        everybody = (
+            participant(leg, place, connected=connected, sharing=what.sharing, camera=what.camera)
+            for leg, (what, place, connected) in people.items()
+        )
+        participants = {one.id: one for one in everybody}
         self.live.room = replace(self.live.room, participants=participants)
         legs = {
             ParticipantId(str(leg)): MediaLeg(leg, together=what.composed) for leg, (what, _, _) in people.items()
@@ -120,22 +90,6 @@ class House:
     def jobs_of(self, kind: type[t.Job]) -> list[t.Job]:
         """The jobs of one kind."""
         return [job for job in self.pool.jobs.values() if isinstance(job, kind)]
-
-
-def _participant(leg: int, state: tuple[Present, Place, bool]) -> Participant:
-    what, place, connected = state
-    return Participant(
-        id=ParticipantId(str(leg)),
-        invitation=InvitationId(str(leg)),
-        name=Pii(f"Person {leg}"),
-        role=Role.PATIENT,
-        place=place,
-        since=NOW,
-        connection=ConnectionId(leg) if connected else None,
-        resume_hash=ResumeHash(""),
-        sharing=what.sharing,
-        camera=what.camera,
-    )
 
 
 def inside(*legs: Present) -> dict[int, tuple[Present, Place, bool]]:

@@ -1,7 +1,6 @@
 """Whoever is not in hears and sees what is told to them and nothing else, be it before, between or afterwards."""
 
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -17,27 +16,19 @@ from bridge.app.feeds.planner import Present
 from bridge.app.live import LiveRoom, MediaLeg
 from bridge.app.reconcile import forget, reconcile
 from bridge.rooms.model import (
-    ConnectionId,
-    InvitationId,
     Line,
-    Participant,
     ParticipantId,
-    Pii,
     Place,
-    ResumeHash,
-    Role,
-    Room,
-    RoomId,
 )
 from media.api import EngineError, RoomFailed
 from media.converters import ConverterLegs
 from tests.app.fakes import Clock, Counts, GateModel, Later, ModelLeg, WorkerPool
+from tests.app.people import Described, empty_room, participant
 from tests.app.test_planner_fills_slots import browser
 from tests.app.test_serving import room_system, telephone
 from transcode import jobs as t
 from transcode.speech import Recording
 
-NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 ROOM, SHARDS = 7, 3
 
 
@@ -56,25 +47,6 @@ class Engine(GateModel):
         """Carry it out, and look."""
         super().submit(command)
         self.look()
-
-
-@dataclass
-class Described:
-    """What a planner's leg is to the rest."""
-
-    leg: Present
-    places: tuple[()] = ()
-    content_slots: tuple[()] = ()
-
-    @property
-    def sources(self) -> object:
-        """What it sends."""
-        return self.leg.sources
-
-    @property
-    def slots(self) -> object:
-        """What it takes."""
-        return self.leg.slots
 
 
 class Spoken(Recordings):
@@ -97,8 +69,7 @@ class House:
         self.people = people
         self.places: dict[int, Place | None] = dict.fromkeys(people)
         self.leaving: set[int] = set()
-        room = Room(id=RoomId("r"), name=Pii("r"), created_at=NOW, max_participants=50, revision=1)
-        self.live = LiveRoom(room, ROOM)
+        self.live = LiveRoom(empty_room(), ROOM)
         self.numbers = iter(range(100, 10_000))
         for leg, what in people.items():
             sources, slots = {one.source: one for one in what.sources}, {one.slot: one for one in what.slots}
@@ -140,7 +111,16 @@ class House:
     def put(self, leg: int, place: Place | None) -> None:
         """Let somebody be at a place, or at the desk."""
         self.places[leg] = place
-        participants = [_participant(leg, where) for leg, where in self.places.items() if where is not None]
+        participants = [
+            participant(
+                one,
+                where,
+                connected=where is not Place.OUTSIDE,
+                line=Line.BROWSER if one == 1 else Line.SIP,
+            )
+            for one, where in self.places.items()
+            if where is not None
+        ]
         self.live.room = replace(self.live.room, participants={one.id: one for one in participants})
         owner = ParticipantId(str(leg))
         if place not in {None, Place.OUTSIDE}:
@@ -213,21 +193,6 @@ class House:
         if not isinstance(job, t.Compose) or not self.engine.legs[leg].gate:
             return None
         return next(out.scene for out in job.outs)
-
-
-def _participant(leg: int, place: Place) -> Participant:
-    connected = place is not Place.OUTSIDE
-    return Participant(
-        id=ParticipantId(str(leg)),
-        invitation=InvitationId(str(leg)),
-        role=Role.PATIENT,
-        name=Pii("Navn"),
-        since=NOW,
-        resume_hash=ResumeHash(""),
-        place=place,
-        connection=ConnectionId(str(leg)) if connected else None,
-        line=Line.BROWSER if leg == 1 else Line.SIP,
-    )
 
 
 def house() -> House:
