@@ -193,6 +193,7 @@ def test_who_checks_gets_credentials_and_new_ones_when_it_begins_anew() -> None:
     again, held = home.offer(with_ice().replace("a=sendrecv", "a=sendonly"), leg)
     assert again == leg
     assert home.engine.of(SetRemote) == []
+    assert held == answer.replace(" 1 IN IP4", " 2 IN IP4", 1).replace("a=sendrecv", "a=recvonly")
     assert f"a=ice-pwd:{second.local_pwd}\r\n" in held
     _, restarted = home.offer(with_ice("anew"), leg)
     told = home.engine.of(SetRemote)

@@ -75,7 +75,7 @@ def _taken(agreement: LineAgreement, local: LocalLine, written: Written, max_bit
     lines.append("a=rtcp-mux" if line.rtcp_mux else f"a=rtcp:{local.port + 1}")
     if local.ice is not None:
         rtcp = None if line.rtcp_mux else (written.host, local.port + 1)
-        lines += ice.written(local.ice, written.version, (written.host, local.port), rtcp)
+        lines += ice.written(local.ice, (written.host, local.port), rtcp)
     elif agreement.mismatch:
         lines.append("a=ice-mismatch")
     lines += SLIDES if agreement.source == CONTENT else ()

@@ -74,10 +74,10 @@ def _candidate(value: str) -> Iterator[tuple[int, Place]]:
             yield int(match[1]), (str(ipaddress.ip_address(match[2])), int(match[3]))
 
 
-def written(ours: IceParams, version: int, rtp: Place, rtcp: Place | None) -> list[str]:
-    """Return our side of one m-line; `version` counts descriptions, so that those of a restart rank higher."""
+def written(ours: IceParams, rtp: Place, rtcp: Place | None) -> list[str]:
+    """Return our side of one m-line: the same in every description, until the peer begins anew."""
     lines = [f"a=ice-ufrag:{ours.local_ufrag}", f"a=ice-pwd:{ours.local_pwd}"]
-    lines.append(candidate_line(version, (1, RTP), rtp))
+    lines.append(candidate_line(1, (1, RTP), rtp))
     if rtcp is not None:
-        lines.append(candidate_line(version, (1, RTCP), rtcp))
+        lines.append(candidate_line(1, (1, RTCP), rtcp))
     return lines
