@@ -116,6 +116,9 @@ async def by_handshake(house: House, doctor: Visitor, client: Robot, folder: Pat
         await doctor.admit("Office")
         await everybody_has(doctor, client, second, OFFICE)
         assert {await keys_of(doctor, one) for one in (first, second)} == {"handshake"}
+        lines = house.bridge.engine.snapshot().lines
+        assert not lines[lines["leg"] == house.leg(first)]["checks"].any()
+        assert lines[lines["leg"] == house.leg(second)]["checks"].all(), "it finds its way by ICE"
         await office.sees_together({DOCTOR, CLIENT, CLINIC}, "speaker")
         await clinic.sees_together({DOCTOR, CLIENT, OFFICE}, "speaker")
         await office.hears_together({DOCTOR, CLIENT, CLINIC})

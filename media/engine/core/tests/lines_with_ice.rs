@@ -240,6 +240,8 @@ fn checks_keep_a_line_alive() {
         exchange.pass(ms(15_000));
         connect(&mut exchange, &two);
     }
+    // Each time on both ports of the line.
+    assert_eq!(exchange.line_row(2, SOUND as u64).checks, 10);
     let sent = exchange.speak(&mut one.lines[SOUND], PCMU, &[1; 160]);
     assert_eq!(of_class(&sent, Class::Rtp).len(), 1);
     exchange.pass(SILENCE + ms(2_000));

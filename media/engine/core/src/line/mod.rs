@@ -73,6 +73,8 @@ pub struct Line {
     pub wrong_source: u64,
     /// Packets that came to the port of the other kind, or are of none.
     pub misplaced: u64,
+    /// Good checks of ICE.
+    pub checks: u64,
     /// Nothing was heard for so long that nothing is sent.
     pub(crate) is_silent: bool,
     /// Keys that are pressed there.
@@ -106,6 +108,7 @@ impl Line {
             handshake_from: None,
             wrong_source: 0,
             misplaced: 0,
+            checks: 0,
             is_silent: false,
             digits: Digits::default(),
             asking: Asking::new(spec),
@@ -154,6 +157,7 @@ impl Line {
         nominates: bool,
     ) -> bool {
         self.since = now;
+        self.checks += 1;
         let is_news = self.whereabouts(side).check(now, from, nominates);
         std::mem::take(&mut self.is_silent) || is_news
     }

@@ -63,6 +63,8 @@ row! {
         wrong_source,
         /// Datagrams that have no place on their port: of another kind, or of no payload type of the line.
         misplaced,
+        /// Good checks of the peer's ICE; none without.
+        checks,
     }
 }
 
@@ -119,6 +121,7 @@ impl Leg {
             found: u64::from(line.is_found() && !line.is_silent),
             wrong_source: line.wrong_source,
             misplaced: line.misplaced,
+            checks: line.checks,
         })
     }
 }
