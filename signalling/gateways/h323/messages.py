@@ -1,7 +1,7 @@
 """Messages of call signalling: a Q.931 message with a H323-UserInformation in it, read and written (H.225.0 7.3).
 
-Once one has come out of `read`, no view of it raises: PER gives values of the standard's types, and names that we do
-not know are passed over.
+Once one has come out of `read`, no view of it raises: PER gives values of the standard's types, and names that are
+not known here are passed over.
 """
 
 import ipaddress

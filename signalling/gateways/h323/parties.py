@@ -8,7 +8,7 @@ _ALLOWED = ("presentationAllowed", "addressNotAvailable")
 
 
 def called(signal: Signal) -> tuple[str, ...]:
-    """By which numbers and names somebody was called, the plainest first; hosts and schemes are not part of them."""
+    """By which numbers and names somebody was called, the plainest first, without schemes and hosts."""
     number = signal.message.called
     aliases = (_text(one) for one in signal.body.get("destinationAddress", []))
     names = ("" if number is None else number.digits, *(text.partition("@")[0] for text in aliases))

@@ -35,7 +35,7 @@ class Framer:
     def feed(self, data: bytes) -> list[bytes]:
         """Take bytes, give the messages that are complete with them; empty ones keep connections alive.
 
-        Raises MalformedError where the stream is of another kind or a message too long. Nothing can be read after it.
+        Raises MalformedError where the stream is of another kind or a message too long; nothing comes after it.
         """
         self._kept += data
         messages, at = [], 0
