@@ -6,8 +6,13 @@ to find out whether numbers of a stranger's are a group would cost more than the
 1024 bits protects nobody.
 """
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
+
+from cryptography.hazmat.primitives.asymmetric import dh
 
 GENERATOR: Final = 2
 Oid = tuple[int, ...]
@@ -24,6 +29,32 @@ class Group:
     def has(self, public: int) -> bool:
         """Whether a value can be a public one of an honest peer: a square other than 1, as all powers of two are."""
         return 1 < public < self.prime - 1 and _is_square(public, self.prime)
+
+
+class Half:
+    """Our half of an agreement in one group; the library's exponents, and its time, say nothing of the secret."""
+
+    __slots__ = ("_parameters", "_private", "public")
+
+    def __init__(self, group: Group) -> None:
+        with _advised_against():
+            self._parameters = dh.DHParameterNumbers(group.prime, GENERATOR)
+            self._private = self._parameters.parameters().generate_private_key()
+        self.public = self._private.public_key().public_numbers().y
+
+    def secret(self, theirs: int) -> bytes:
+        """What both ends have: as many bytes as the prime. `theirs` must be a value that the group has."""
+        with _advised_against():
+            public = dh.DHPublicNumbers(theirs, self._parameters).public_key()
+        return self._private.exchange(public)
+
+
+@contextmanager
+def _advised_against() -> Iterator[None]:
+    """The library advises against this way of agreeing, and is right; H.323 knows no other."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Diffie-Hellman over finite fields")
+        yield
 
 
 def _is_square(value: int, prime: int) -> bool:

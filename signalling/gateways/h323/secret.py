@@ -11,18 +11,16 @@ initial value of media. The form of tokens and keys is that of the endpoints of 
 
 import base64
 import secrets
-import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
-from cryptography.hazmat.primitives.asymmetric import dh
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from signalling.gateways.h323.errors import H323Error
-from signalling.gateways.h323.groups import GENERATOR, GROUPS, Group, Oid
-from signalling.gateways.h323.wire import asn1
+from signalling.gateways.h323.groups import GENERATOR, GROUPS, Group, Half, Oid
+from signalling.gateways.h323.wire.asn1 import Kind, Value, decode, encode
 
 AES_128: Final[Oid] = (2, 16, 840, 1, 101, 3, 4, 1, 2)
 AES_256: Final[Oid] = (2, 16, 840, 1, 101, 3, 4, 1, 42)
@@ -36,8 +34,6 @@ WEAKEST_FOR_256: Final = 1536
 LARGEST_IN_DHKEY: Final = 2048
 MOST_TOKENS: Final = 32
 IV_BYTES: Final = 16
-
-Value = Any
 
 
 class SecretError(H323Error):
@@ -57,12 +53,12 @@ class MediaKey:
 class Secret:
     """What one call has agreed on. `refused` counts by words why something was not taken."""
 
-    __slots__ = ("_group", "_private", "_random", "_shared", "refused")
+    __slots__ = ("_group", "_halves", "_random", "_shared", "refused")
 
     def __init__(self, random: Callable[[int], bytes] = secrets.token_bytes) -> None:
         """Take where the keys of media come from; what the agreement needs is the library's."""
         self._random = random
-        self._private: dict[Oid, dh.DHPrivateKey] = {}
+        self._halves: dict[Oid, Half] = {}
         self._group: Group | None = None
         self._shared = b""
         self.refused: Counter[str] = Counter()
@@ -132,7 +128,7 @@ class Secret:
             "paramS": {},
             "encryptedSessionKey": under.update(media.key) + under.finalize(),
         }
-        encoded = asn1.encode(asn1.Kind.H235_KEY, ("secureSharedSecret", key))
+        encoded = encode(Kind.H235_KEY, ("secureSharedSecret", key))
         return {"synchFlag": payload_type, "h235Key": encoded}
 
     def key_of(self, sync: Value, algorithm: Oid) -> MediaKey | None:
@@ -147,8 +143,7 @@ class Secret:
             return None
 
     def _token(self, group: Group) -> Value:
-        private = self._private.setdefault(group.oid, _private_key(group))
-        half = (private.public_key().public_numbers().y, group.bits)
+        half = (self._half(group).public, group.bits)
         if group.bits > LARGEST_IN_DHKEY:
             return {"tokenOID": group.oid, "dhkeyext": {"halfkey": half}}
         whole = {"halfkey": half, "modSize": (group.prime, group.bits), "generator": (GENERATOR, group.bits)}
@@ -163,10 +158,14 @@ class Secret:
         if not group.has(public):
             self.refused["public_value"] += 1
             return
-        # As the caller we have sent a token of the group, as the called end we shall now.
-        private = self._private.get(group.oid) or _private_key(group)
-        self._shared = _exchange(group, private, public)
-        self._group, self._private = group, {group.oid: private}
+        half = self._half(group)
+        self._shared = half.secret(public)
+        self._group, self._halves = group, {group.oid: half}
+
+    def _half(self, group: Group) -> Half:
+        """As the caller we have sent ours of the group already, as the called end we shall."""
+        known = self._halves.get(group.oid)
+        return known if known is not None else self._halves.setdefault(group.oid, Half(group))
 
     def _cipher(self, algorithm: Oid, iv: bytes) -> Cipher[modes.CBC]:
         """The key of keys is the end of the secret (H.235.6 clause 7.6.1)."""
@@ -175,7 +174,7 @@ class Secret:
         return Cipher(algorithms.AES(self._shared[-KEY_BYTES[algorithm] :]), modes.CBC(iv))
 
     def _opened(self, sync: Value, algorithm: Oid) -> MediaKey:
-        form, key = asn1.decode(asn1.Kind.H235_KEY, sync["h235Key"])
+        form, key = decode(Kind.H235_KEY, sync["h235Key"])
         if form != "secureSharedSecret" or key.get("algorithmOID", algorithm) != algorithm:
             raise SecretError("A key in another form, or for something else.")
         parameters = key.get("paramS", {})
@@ -208,21 +207,3 @@ def _is(described: Value, name: str, expected: int) -> bool:
     """Of a known group nothing needs to be said, but what is said must be true."""
     value, bits = described.get(name, (0, 0))
     return bits == 0 or value == expected
-
-
-def _private_key(group: Group) -> dh.DHPrivateKey:
-    with warnings.catch_warnings():
-        _pass_over()
-        return dh.DHParameterNumbers(group.prime, GENERATOR).parameters().generate_private_key()
-
-
-def _exchange(group: Group, private: dh.DHPrivateKey, public: int) -> bytes:
-    with warnings.catch_warnings():
-        _pass_over()
-        numbers = dh.DHPublicNumbers(public, dh.DHParameterNumbers(group.prime, GENERATOR))
-        return private.exchange(numbers.public_key())
-
-
-def _pass_over() -> None:
-    """The library advises against this way of agreeing, and is right; H.323 knows no other."""
-    warnings.filterwarnings("ignore", message="Diffie-Hellman over finite fields")
