@@ -42,7 +42,8 @@ class Side:
             for action in actions:
                 self.act(action, now)
 
-    def act(self, action, now: float) -> None:
+    def act(self, action: e.Action, now: float) -> None:
+        """Do one thing."""
         match action:
             case e.Send(message):
                 self.sent.append(asn1.encode(asn1.Kind.H245, message))
@@ -60,7 +61,8 @@ class Side:
         assert not (self.over and isinstance(action, e.OfferReceived))
         self.told.append(action)
 
-    def agree(self, sdp: str, *, is_answer: bool = False):
+    def agree(self, sdp: str, *, is_answer: bool = False) -> tuple:
+        """What the bridge takes of it; other formats are another leg, with ports of its own."""
         offer = read(sdp)
         agreed = agree_lines(offer, POLICY, self.host, is_answer=is_answer)
         identity = tuple((one.number, one.source, tuple(f.format for f in one.agreed)) for one in agreed)
@@ -73,11 +75,13 @@ class Side:
         return offer, agreed
 
     def describe(self, sdp: str) -> str:
+        """The bridge's answer."""
         offer, agreed = self.agree(sdp)
         local = {one.number: LocalLine(self.ports + 2 * one.number) for one in agreed}
         return answer(offer, agreed, local, Written(1, self.offers, self.host), CAPABILITIES.camera_max_bitrate)
 
     def names(self) -> list[str]:
+        """What it was told."""
         return [type(one).__name__ for one in self.told]
 
 
@@ -92,14 +96,15 @@ class Pair:
             Side(Control(one, random.Random(self.rng.random())), f"192.0.2.{at + 1}", 10_000 * (at + 1))
             for at, one in enumerate(settings)
         ]
-        self.deliver = lambda: None
 
     def start(self, *which: int) -> None:
+        """Let these sides begin, or both."""
         for at in which or (0, 1):
             self.sides[at].control.start(self.now)
         self.collect()
 
     def collect(self) -> None:
+        """Let both do what they have to."""
         for side in self.sides:
             side.collect(self.now)
 
