@@ -11,10 +11,10 @@ from signalling.gateways.conformance import Conformance, HostDouble
 from signalling.gateways.h323.io.gateway import H323Gateway
 from signalling.gateways.h323.options import Options
 from signalling.gateways.h323.plan import NumberPlan
-from tests.support.h323_caller import HOST, PICTURES, SOUND, Talk, Terminal, terminal
+from tests.support.h323_caller import HOST, PCMU, PICTURES, SOUND, Talk, Terminal, terminal
 
 OURS = (
-    "v=0\r\no=- 1 {} IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 40000 RTP/AVP 8\r\n"
+    "v=0\r\no=- 1 {} IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 40000 RTP/AVP 0\r\n"
     "a=rtcp:40001\r\nm=video 40002 RTP/AVP 97\r\na=rtcp:40003\r\na=rtpmap:97 H264/90000\r\n"
     "a=fmtp:97 packetization-mode=1;profile-level-id=42e01f\r\n"
 )
@@ -63,7 +63,9 @@ class Peers:
         self.talk.deaf = True
         endpoint = self.peer.gateway._endpoint
         assert endpoint is not None
-        endpoint.do(lambda agent, now: [action for late in range(1, 200, 5) for action in agent.timeout(now + late)])
+        endpoint.do(
+            lambda agent, now: [action for late in range(1, 200, 5) for action in agent.timeout(now + late)]
+        )
 
 
 @dataclass
@@ -117,7 +119,7 @@ class TestTunnelled(Conformance):
     async def peer(self, gateway: H323Gateway) -> AsyncIterator[H323Peer]:
         """The other side."""
         ports = {SOUND: (6000, 6001), PICTURES: (6002, 6003)}
-        async with terminal(tunnels=self.tunnels, ports=ports) as made:
+        async with terminal(tunnels=self.tunnels, sound=PCMU, ports=ports) as made:
             yield H323Peer(made, gateway)
 
 
