@@ -20,11 +20,12 @@ from signalling.gateways.h323.wire.asn1 import Kind as Type
 from signalling.gateways.h323.wire.q931 import Element, Kind
 
 HOST: Final = "127.0.0.1"
-PATIENCE_S: Final = 30.0
+PATIENCE_S: Final = 10.0
 VERSION: Final = (0, 0, 8, 2250, 0, 5)
 H264: Final = (0, 0, 8, 241, 0, 0, 1)
 H264_MODES: Final = {0: (0, 0, 8, 241, 0, 0, 0, 0), 1: (0, 0, 8, 241, 0, 0, 0, 1)}
 PCMA: Final = ("g711Alaw64k", 20)
+PCMU: Final = ("g711Ulaw64k", 20)
 SOUND, PICTURES, CONTENT = 1, 2, 3
 SEND_SOUND, SEND_PICTURES, SEND_CONTENT = 201, 202, 203
 """Our channels' numbers."""
@@ -78,7 +79,10 @@ def capability_set(number: int, sound: Any = PCMA, pictures: Any | None = None) 
                 "receiveAndTransmitMultipointCapability": many,
                 "mcCapability": {"centralizedConferenceMC": False, "decentralizedConferenceMC": False},
                 "rtcpVideoControlCapability": False,
-                "mediaPacketizationCapability": {"h261aVideoPacketization": False},
+                "mediaPacketizationCapability": {
+                    "h261aVideoPacketization": False,
+                    "rtpPayloadType": [{"payloadDescriptor": ("oid", H264_MODES[mode])} for mode in (0, 1)],
+                },
             },
         ),
         "capabilityTable": table,
@@ -170,7 +174,7 @@ class Talk:
     def offer_set(self, *, hold: bool = False) -> None:
         """Another capability set; an empty one is hold (H.323 8.4.6)."""
         self._sets += 1
-        whole = capability_set(self._sets, pictures=self.terminal.pictures)
+        whole = capability_set(self._sets, self.terminal.sound, self.terminal.pictures)
         if hold:
             whole = {key: whole[key] for key in ("sequenceNumber", "protocolIdentifier")}
         self.control("request", "terminalCapabilitySet", whole)
@@ -184,7 +188,7 @@ class Talk:
     # What it does of itself.
 
     def _channel(self, session: int, control_port: int) -> Any:
-        data = ("audioData", PCMA) if session == SOUND else ("videoData", self.terminal.pictures)
+        data = ("audioData", self.terminal.sound) if session == SOUND else ("videoData", self.terminal.pictures)
         parameters: dict[str, Any] = {
             "sessionID": session,
             "mediaGuaranteedDelivery": False,
@@ -393,6 +397,7 @@ class Terminal:
     """The whole. Use `terminal()`."""
 
     ports: Ports = field(default_factory=lambda: {SOUND: (6000, 6001), PICTURES: (6002, 6003)})
+    sound: Any = PCMA
     pictures: Any | None = field(default_factory=picture_capability)
     mode: int = 1
     payload_type: int = 97

@@ -13,7 +13,7 @@ TEMPORARY_FAILURE: Final = 41
 
 
 class H323Error(Exception):
-    """Base of this package's errors: a stable word, a Q.850 cause, a sentence on the protocol, never on a person."""
+    """Base of this package's errors: a stable word, a Q.850 cause, and words on no person."""
 
     code: str = "h323_error"
 

@@ -31,7 +31,6 @@ SUITES: Final = {AES_256: "H235_AES_256_CBC", AES_128: "H235_AES_128_CBC"}
 V3: Final[Oid] = (0, 0, 8, 235, 0, 3, 24)
 """The token of those who take a key as `secureSharedSecret`."""
 WEAKEST_FOR_256: Final = 1536
-LARGEST_IN_DHKEY: Final = 2048
 MOST_TOKENS: Final = 32
 IV_BYTES: Final = 16
 
@@ -56,7 +55,7 @@ class Secret:
     __slots__ = ("_group", "_halves", "_random", "_shared", "refused")
 
     def __init__(self, random: Callable[[int], bytes] = secrets.token_bytes) -> None:
-        """Take where the keys of media come from; what the agreement needs is the library's."""
+        """Take where everything secret comes from."""
         self._random = random
         self._halves: dict[Oid, Half] = {}
         self._group: Group | None = None
@@ -92,9 +91,9 @@ class Secret:
     def take(self, tokens: Iterable[Value]) -> bool:
         """Agree by the tokens of the peer's Setup or Connect; whether there is a secret. What is bad is counted.
 
-        Of several the strongest counts, not the first: what comes first, whoever is on the way may have put there.
+        Of several the strongest counts, wherever it stands.
         """
-        offered = {}
+        offered: dict[Value, Value] = {}
         for token in list(tokens)[:MOST_TOKENS]:
             offered.setdefault(token.get("tokenOID"), token)
         for group in GROUPS:
@@ -107,12 +106,12 @@ class Secret:
         return self.agreed
 
     def protection(self, algorithm: Oid | None = None) -> Value:
-        """An EncryptionAuthenticationAndIntegrity (H.245): of one algorithm for a channel, of all for a capability."""
+        """An EncryptionAuthenticationAndIntegrity (H.245): of one algorithm for a channel, of all for a set."""
         named = self.algorithms if algorithm is None else (algorithm,)
         return {"encryptionCapability": [("algorithm", one) for one in named]}
 
     def accepts(self, protection: Value) -> Oid | None:
-        """The strongest that we can do of what a peer's EncryptionAuthenticationAndIntegrity names; None for none."""
+        """The strongest that we can do of those in a peer's EncryptionAuthenticationAndIntegrity, if any."""
         named = [value for kind, value in protection.get("encryptionCapability", ()) if kind == "algorithm"]
         return next((one for one in self.algorithms if one in named), None)
 
@@ -144,13 +143,11 @@ class Secret:
 
     def _token(self, group: Group) -> Value:
         half = (self._half(group).public, group.bits)
-        if group.bits > LARGEST_IN_DHKEY:
-            return {"tokenOID": group.oid, "dhkeyext": {"halfkey": half}}
         whole = {"halfkey": half, "modSize": (group.prime, group.bits), "generator": (GENERATOR, group.bits)}
         return {"tokenOID": group.oid, "dhkey": whole}
 
     def _agree(self, group: Group, token: Value) -> None:
-        described = token.get("dhkey") or token.get("dhkeyext") or {}
+        described = token.get("dhkey") or {}
         if not _is(described, "modSize", group.prime) or not _is(described, "generator", GENERATOR):
             self.refused["other_group"] += 1
             return
@@ -164,8 +161,9 @@ class Secret:
 
     def _half(self, group: Group) -> Half:
         """As the caller we have sent ours of the group already, as the called end we shall."""
-        known = self._halves.get(group.oid)
-        return known if known is not None else self._halves.setdefault(group.oid, Half(group))
+        if group.oid not in self._halves:
+            self._halves[group.oid] = Half(group, self._random)
+        return self._halves[group.oid]
 
     def _cipher(self, algorithm: Oid, iv: bytes) -> Cipher[modes.CBC]:
         """The key of keys is the end of the secret (H.235.6 clause 7.6.1)."""
@@ -206,4 +204,4 @@ def crypto_line(
 def _is(described: Value, name: str, expected: int) -> bool:
     """Of a known group nothing needs to be said, but what is said must be true."""
     value, bits = described.get(name, (0, 0))
-    return bits == 0 or value == expected
+    return not bits or bool(value == expected)

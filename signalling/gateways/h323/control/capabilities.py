@@ -6,7 +6,7 @@ from typing import Final
 
 from signalling.gateways.h323.control import codecs
 from signalling.gateways.h323.control.codecs import Codec, Kind
-from signalling.gateways.h323.control.values import NULL, Choice, Fields, Oid, choice, inner, number, parts
+from signalling.gateways.h323.control.values import NULL, Choice, Fields, Oid, choice, inner, parts
 
 PROTOCOL: Final[Oid] = (0, 0, 8, 245, 0, 15)
 CONTENT_CONTROL: Final[Oid] = (0, 0, 8, 239, 1, 1)

@@ -257,7 +257,7 @@ class Media:
             return PeerLine(medium.kind)
         receiver = self._receiver(medium, choice)
         most = (choice if receiver is None else receiver).codec.bit_rate
-        if ours is None or ours.stage is not Stage.OPEN or ours.settled.same != choice.same:
+        if self.paused or ours is None or ours.stage is not Stage.OPEN or ours.settled.same != choice.same:
             ours = None
         rates = [rate for rate in (most, None if ours is None else ours.limit) if rate]
         secret, keys = (

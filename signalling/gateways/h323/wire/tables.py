@@ -2,8 +2,8 @@
 
 `pycrate` comes with the extra `h323` and is loaded at first use. Its own coder is not used: the objects that code
 a message keep its values, belong to everybody and are in disorder after a failure, a type inside itself overwrites
-its own values, and what is written of additions is aligned as if they began elsewhere. Its tables are read once into
-types without state.
+its own values, and what is written of additions is aligned as if they began elsewhere. Its tables are read once,
+into types without state.
 """
 
 import functools
