@@ -144,38 +144,34 @@ def test_vectors_are_those_that_ffmpeg_finds() -> None:
     assert found > 500
 
 
-@pytest.mark.parametrize("codec", CODECS)
+@pytest.mark.parametrize("codec", ["h261", "h263"])
 def test_what_is_lost_is_asked_for_and_no_torn_picture_goes_on(codec: PictureCodec) -> None:
-    """Every thirtieth packet is lost; after each loss a picture that is whole comes first."""
+    """One packet in forty is lost; after each loss a picture that is whole comes first."""
     tile = Scene(tiles=(Tile(input=CAMERA),))
     out = PictureOut(ssrc=OUT, format=picture_format("vp8"), width=384, height=288, scene=tile)
     job = Compose(id=1, peer=9, inputs=(PictureIn(ssrc=CAMERA, formats=(picture_format(codec),)),), outs=(out,))
     stand, camera, lossy = Stand(job), Camera(7, CAMERA, codec, 352, 288, grain=True), random.Random(4)
     screen = stand.outs[OUT] = Screen("vp8")
-    for _ in range(60):
+    for _ in range(40):
         camera.key |= CAMERA in stand.plis_since_asked()
-        stand.pass_time(0.04, *(one for one in camera.packets() if lossy.random() > 1 / 30))
+        stand.pass_time(0.04, *(one for one in camera.packets() if lossy.random() > 1 / 40))
     assert {reading.identity for reading in screen.readings if reading is not None} == {7}
     assert None not in screen.readings
-    assert len(screen.readings) > 12
+    assert len(screen.readings) > 10
     assert stand.job.figures().broken_frames > 0
     assert screen.last.shape == (288, 384)
 
 
 def test_a_sender_of_h261_that_never_sends_a_whole_picture_is_seen_after_a_while() -> None:
-    """H.261 knows no key frames: one that begins with an INTRA macroblock has to do, and the rest comes."""
-    camera = Camera(7, CAMERA, "h261", 352, 288)
-    camera.packets()
-    assembler = Assembler({31: "h261"})
+    """H.261 knows no key frames: what begins with an INTRA macroblock has to do, and the rest comes."""
+    (*most, _), assembler = of_h323plus(), Assembler({31: "h261"})
     came = []
-    for number in range(400):
-        for data in camera.packets():
-            packet = rtp.parse_rtp(data)
-            assert packet is not None
-            assembler.take(packet, number / 25)
-        came += [number for _ in assembler.frames(number / 25)]
-    assert came
-    assert came[0] >= 50
+    for number in range(6):
+        for seq, payload in enumerate(most, number * len(most)):
+            packet = rtp.Packet(31, payload is most[-1], seq, number, 1, payload)
+            assembler.take(packet, number / 2)
+        came += [number for _ in assembler.frames(number / 2)]
+    assert came == [4, 5]
     assert not assembler.wants_key
 
 
