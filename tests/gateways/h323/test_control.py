@@ -9,6 +9,7 @@ import pytest
 from media.description import CAMERA, CONTENT, MIC
 from signalling.gateways.h323.control import events as e
 from signalling.gateways.h323.control.capabilities import PROTOCOL
+from signalling.gateways.h323.control.content import State
 from signalling.gateways.h323.control.settings import Settings
 from signalling.gateways.h323.secret import Secret
 from signalling.gateways.h323.wire import asn1
@@ -150,7 +151,7 @@ def keys(sdp: str, kind: str) -> list[tuple[str, bytes]]:
     """The suite and both keys of each line of a kind."""
     sections = [section for section in sdp.split("m=") if section.startswith(kind)]
     found = [re.search(r"a=crypto:1 (\S+) inline:(\S+)", section) for section in sections]
-    return [(one[1], base64.b64decode(one[2])) for one in found]
+    return [(one[1], base64.b64decode(one[2])) for one in found if one is not None]
 
 
 def test_without_protection_a_secret_leaves_no_channel() -> None:
@@ -222,7 +223,8 @@ def test_who_does_not_get_the_floor_shows_nothing(floor: Floor) -> None:
     room.control.floor(floor, pair.now)
     pair.run(20)
     assert directions(peer)[CONTENT] == "inactive"
-    assert Floor.YOURS not in (room.control._token.state, peer.control._token.state)
+    assert State.OURS not in (room.control._token.state, peer.control._token.state)
+    assert State.THEIRS not in (room.control._token.state, peer.control._token.state)
     nothing_waits(pair)
 
 
@@ -270,7 +272,7 @@ def test_a_codec_that_the_peer_turns_down_is_followed_by_another() -> None:
     number = requests[0]["forwardLogicalChannelNumber"]
     pair.say(1, ("response", ("openLogicalChannelReject", {"forwardLogicalChannelNumber": number, **refused})))
     pair.run(3)
-    sound = [one for one in pair.heard(1, "openLogicalChannel")[2:]]
+    sound = pair.heard(1, "openLogicalChannel")[2:]
     assert sound[0]["forwardLogicalChannelParameters"]["dataType"] == ("audioData", ("g711Alaw64k", 60))
     assert codecs(room, MIC) == ["pcma", "telephone-event"]
 
