@@ -21,8 +21,8 @@ _CHANGES: Final = (-1, -2, 1, 2)
 _ESCAPE: Final = 22
 _WORD: Final = 0xFFFFFFFF
 
-# Codes as value and length. Types of macroblocks with the patterns of their chroma: of INTRA pictures (table 7), and
-# of others (table 8): INTER comes first, then INTRA, both once more with another quantizer, and four vectors.
+# Codes as value and length. Types of macroblocks with the patterns of their chroma: of INTRA pictures (table 7),
+# and of others (table 8): INTER comes first, then INTRA, both once more with another quantizer, and four vectors.
 _INTRA_TYPES: Final = ((1, 1), (1, 3), (2, 3), (3, 3), (1, 4), (1, 6), (2, 6), (3, 6))
 _INTRA_STUFFING: Final = (1, 9)
 _INTER_TYPES: Final = (
