@@ -26,7 +26,7 @@ from transcode.unpack import unpack
 from transcode.video import LARGEST_PAYLOAD, VideoDecoder, VideoEncoder
 
 CODECS: tuple[PictureCodec, ...] = ("h261", "h263", "h263-1998")
-SEEN = Path(__file__).parents[1] / "vectors" / "h323" / "h261.txt"
+SEEN = Path(__file__).parents[1] / "vectors" / "h261" / "h323plus.hex"
 CAMERA, OUT = 11, 21
 
 
