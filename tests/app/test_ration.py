@@ -37,6 +37,14 @@ def test_the_thinnest_link_gets_them_now_and_then() -> None:
     assert sent(1) == 60 / LONGEST_S
 
 
+def test_a_link_that_has_become_thin_is_spared_the_next_one_too() -> None:
+    """What it was told a second ago counts at the rate that it has now, and again as it had when that is back."""
+    ration = Ration()
+    assert ration.take("host", 0.0, STATS, Carries(5_000_000, 0, 0))
+    assert not ration.take("host", 1.0, STATS, Carries(60_000, 0, 0))
+    assert ration.take("host", 2.0, STATS, Carries(5_000_000, 0, 0))
+
+
 def test_who_is_no_host_any_more_is_forgotten() -> None:
     """Whoever becomes host again begins anew."""
     ration = Ration()

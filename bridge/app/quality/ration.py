@@ -21,20 +21,26 @@ class Ration:
     """When each host may be told figures again. Times in seconds of a clock that does not go back."""
 
     def __init__(self) -> None:
-        self._due: dict[ParticipantId, float] = {}
+        self._told: dict[ParticipantId, tuple[float, m.Stats]] = {}
 
     def take(self, host: ParticipantId, now: float, message: m.Stats, carries: Carries | None) -> bool:
-        """Whether the message may go to the host now; if so, it is counted. `carries` is the host's own link."""
-        if now < self._due.get(host, now):
+        """Whether the message may go to the host now; if so, it is counted. `carries` is the host's own link.
+
+        What was told before has to be made up for at the rate of now: a link that has become thin since would
+        else have to carry the next message just when its queue is full.
+        """
+        if now < self._due(host, carries):
             return False
-        if carries is None or carries.bits_per_second >= AMPLE_BPS:
-            self._due.pop(host, None)
-            return True
-        size = len(msgspec.json.encode(message)) + AROUND_BYTES
-        wait = size * 8 / (SHARE * max(carries.bits_per_second, 1))
-        self._due[host] = now + min(wait, LONGEST_S)
+        self._told[host] = (now, message)
         return True
 
     def keep(self, hosts: set[ParticipantId]) -> None:
         """Forget everyone else."""
-        self._due = {host: due for host, due in self._due.items() if host in hosts}
+        self._told = {host: told for host, told in self._told.items() if host in hosts}
+
+    def _due(self, host: ParticipantId, carries: Carries | None) -> float:
+        if host not in self._told or carries is None or carries.bits_per_second >= AMPLE_BPS:
+            return 0.0
+        at, message = self._told[host]
+        size = len(msgspec.json.encode(message)) + AROUND_BYTES
+        return at + min(size * 8 / (SHARE * max(carries.bits_per_second, 1)), LONGEST_S)
