@@ -2,8 +2,8 @@
 
 Run: `python -m loadtest.network.floor`. The sender of this model gives up all pictures at the very moment at which
 the first report can tell of the fall, loses no sound and never errs. What left before stands in the queue, and the
-receiver hears the sound behind it as much later, but for what it held back. No congestion control does better with
-the same reports; these come at once (`report_ms` 0), or when the receiver's own clock says so, as browsers send them.
+receiver hears the sound behind it as much later, but for what it held back. No congestion control does better
+with the same reports; these come at once (`report_ms` 0), or by the receiver's own clock, as browsers send them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ PHASES: Final = 8
 
 @dataclass(frozen=True)
 class Stream:
-    """What is sent until the fall, in bit/s with all headers; the way there and back, and what the receiver holds."""
+    """What is sent until the fall, in bit/s with all headers; the round trip, and what the receiver holds back."""
 
     pictures_bps: float
     sound_bps: float

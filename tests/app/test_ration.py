@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from bridge.app.quality.figures import Carries
-from bridge.app.quality.ration import AROUND_BYTES, LONGEST_S, SHARE, Ration
+from bridge.app.quality.ration import AROUND_BYTES, LONGEST_S, SHARE, Ration, is_brief
 from signalling import messages as m
 
 FLOW = m.FlowStats(loss_percent=0, loss_after_percent=0, jitter_ms=3, bitrate_kbps=40, streams=[])
@@ -43,6 +43,12 @@ def test_a_link_that_has_become_thin_is_spared_the_next_one_too() -> None:
     assert ration.take("host", 0.0, STATS, Carries(5_000_000, 0, 0))
     assert not ration.take("host", 1.0, STATS, Carries(60_000, 0, 0))
     assert ration.take("host", 2.0, STATS, Carries(5_000_000, 0, 0))
+
+
+@pytest.mark.parametrize(("bits_per_second", "brief"), [(60_000, True), (300_000, False), (None, False)])
+def test_lines_are_short_where_hardly_sound_fits(bits_per_second: int | None, *, brief: bool) -> None:
+    """And where nothing is known of the link, they are whole."""
+    assert is_brief(None if bits_per_second is None else Carries(bits_per_second, 0, 0)) == brief
 
 
 def test_who_is_no_host_any_more_is_forgotten() -> None:

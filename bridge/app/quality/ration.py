@@ -11,10 +11,17 @@ from signalling import messages as m
 # Of what the link carries: one message is a segment of TCP, for which sound waits 200 ms at 60 kbit/s.
 SHARE: Final = 0.01
 LONGEST_S: Final = 30.0
+# Below this a line that tells of each source makes sound wait longer than a receiver holds it back.
+BRIEF_BPS: Final = 150_000
 # Above this the figures of any room are within their share every second, and need not be measured.
 AMPLE_BPS: Final = 3_000_000
 # TCP, TLS and IP around a message, and the answers to it.
 AROUND_BYTES: Final = 150
+
+
+def is_brief(carries: Carries | None) -> bool:
+    """Whether lines are to be short on a host's own link."""
+    return carries is not None and carries.bits_per_second < BRIEF_BPS
 
 
 class Ration:
