@@ -1,6 +1,7 @@
 """Two controls of H.245 that speak to each other on a virtual clock, with owners that do what a test says."""
 
 import random
+import re
 from collections import deque
 from dataclasses import dataclass, field
 
@@ -15,26 +16,32 @@ from signalling.gateways.h323.wire import asn1
 CAPABILITIES = Capabilities(
     audio=("g722", "pcma", "pcmu", "telephone-event"), video=("h264",), camera_max_bitrate=1_500_000
 )
-OFFER = "\r\n".join(
-    [
-        "v=0",
-        "o=- 1 1 IN IP4 192.0.2.99",
-        "s=-",
-        "c=IN IP4 192.0.2.99",
-        "t=0 0",
-        "m=audio 50000 RTP/AVP 9 8 0 101",
-        "a=rtcp:50001",
-        "m=video 50002 RTP/AVP 97",
-        "b=TIAS:1500000",
-        "a=rtcp:50003",
-        "m=video 50004 RTP/AVP 97",
-        "a=rtcp:50005",
-        "a=content:slides",
-        "",
-    ]
-)
+OFFER = """v=0
+o=- 1 1 IN IP4 192.0.2.99
+s=-
+c=IN IP4 192.0.2.99
+t=0 0
+m=audio 50000 RTP/AVP 9 8 0 101
+a=rtcp:50001
+m=video 50002 RTP/AVP 97
+b=TIAS:1500000
+a=rtcp:50003
+m=video 50004 RTP/AVP 97
+a=rtcp:50005
+a=content:slides
+""".replace("\n", "\r\n")
 """What the bridge offers to whom it calls."""
 POLICY = CallPolicy(CAPABILITIES, allow_plain=True)
+
+
+def our_answer(sdp: str, host: str = "192.0.2.1", port: int = 40_000) -> str:
+    """An answer with a port of ours in each line that the peer uses."""
+    lines = ["v=0", "s=-", f"c=IN IP4 {host}"]
+    for line in re.findall("(?m)^m=.*$", sdp.replace("\r", "")):
+        kind, told, profile, *formats = line.split()
+        lines += [f"{kind} {port if told != '0' else 0} {profile} {' '.join(formats)}", "a=sendrecv"]
+        port += 2
+    return "\r\n".join([*lines, ""])
 
 
 @dataclass
@@ -49,6 +56,8 @@ class Side:
     """What was agreed last, by what the peer sends."""
     sdp: str = ""
     refuses: bool = False
+    obliges: bool = False
+    """Whether it takes whatever is described."""
     sent: deque = field(default_factory=deque)
     over: bool = False
     legs: int = 0
@@ -102,6 +111,9 @@ class Side:
 
     def describe(self, sdp: str) -> str:
         """The bridge's answer."""
+        if self.obliges:
+            self.sdp = sdp
+            return our_answer(sdp, self.host, self.ports)
         offer, agreed = self.agree(sdp)
         local = {one.number: LocalLine(self.ports + 2 * one.number) for one in agreed}
         return answer(offer, agreed, local, Written(1, self.offers, self.host), CAPABILITIES.camera_max_bitrate)

@@ -11,6 +11,7 @@ from signalling.gateways.h323.control.values import (
     NULL,
     Choice,
     Fields,
+    Oid,
     address,
     choice,
     inner,
@@ -62,7 +63,7 @@ def _read(fields: Fields, forward: Fields, secret: Secret | None, *, master: boo
     return found
 
 
-def _take_key(found: Theirs, algorithm: codecs.Oid, fields: Fields, secret: Secret, *, master: bool) -> None:
+def _take_key(found: Theirs, algorithm: Oid, fields: Fields, secret: Secret, *, master: bool) -> None:
     """The master makes the keys of all channels (H.235.6 section 7.6)."""
     if master:
         found.key = secret.new_key(algorithm)
@@ -72,7 +73,7 @@ def _take_key(found: Theirs, algorithm: codecs.Oid, fields: Fields, secret: Secr
     if found.key is None:
         raise Refusal("securityDenied")
     flag = number(sync.get("synchFlag"))
-    if flag in _DYNAMIC:
+    if flag is not None and flag in _DYNAMIC:
         found.settled = replace(found.settled, payload_type=flag)
 
 
