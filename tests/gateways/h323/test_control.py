@@ -20,7 +20,7 @@ from signalling.gateways.h323.wire import asn1
 from signalling.gateways.interface import Floor
 from tests.gateways.h323.pairs import OFFER, Pair, Side
 
-BOTH_WAYS = {MIC: "sendrecv", CAMERA: "sendrecv", CONTENT: "inactive"}
+BOTH_WAYS = {MIC: "sendrecv", CAMERA: "sendrecv", CONTENT: "sendonly"}
 EMPTY = ("request", ("terminalCapabilitySet", {"sequenceNumber": 77, "protocolIdentifier": PROTOCOL}))
 
 
@@ -127,7 +127,7 @@ def test_channels_of_a_setup_stand_when_control_goes_on(seed: int) -> None:
     assert caller.control.fast_started(taken, pair.now)
     pair.collect()
     assert caller.names() == ["AnswerReceived"]
-    assert directions(caller) == directions(called) == BOTH_WAYS
+    assert directions(caller) == directions(called) == BOTH_WAYS | {CONTENT: "inactive"}
     assert caller.lines[MIC].remote.rtp == f"{called.host}:{called.ports}"
     assert called.lines[CAMERA].remote.rtp == "192.0.2.99:50002"
     channels = [set(side.control._media.channels.ours) for side in pair.sides]
@@ -225,17 +225,16 @@ def test_content_flows_while_its_shower_has_the_floor() -> None:
     peer.control.floor(Floor.TAKEN, pair.now)
     pair.run()
     assert room.told[-1] == e.FloorWanted(wanted=True)
-    assert directions(room)[CONTENT] == "sendonly"
-    assert directions(peer)[CONTENT] == "inactive"
+    assert directions(room)[CONTENT] == directions(peer)[CONTENT] == "sendonly"
     room.control.floor(Floor.YOURS, pair.now)
     pair.run()
-    assert directions(peer)[CONTENT] == "recvonly"
+    assert directions(peer)[CONTENT] == "sendrecv"
     assert peer.lines[CONTENT].remote.rtp == f"{room.host}:{room.ports + 4}"
     assert "content:slides" in peer.sdp
     peer.control.floor(Floor.FREE, pair.now)
     pair.run()
     assert [one.wanted for one in room.told if isinstance(one, e.FloorWanted)] == [True, False]
-    assert directions(room)[CONTENT] == directions(peer)[CONTENT] == "inactive"
+    assert directions(room)[CONTENT] == directions(peer)[CONTENT] == "sendonly"
     assert (room.legs, peer.legs) == (1, 1)
     nothing_waits(pair)
 
@@ -251,7 +250,7 @@ def test_who_does_not_get_the_floor_shows_nothing(floor: Floor) -> None:
     pair.run()
     room.control.floor(floor, pair.now)
     pair.run(20)
-    assert directions(peer)[CONTENT] == "inactive"
+    assert directions(peer)[CONTENT] == "sendonly"
     assert State.OURS not in (room.control._token.state, peer.control._token.state)
     assert State.THEIRS not in (room.control._token.state, peer.control._token.state)
     nothing_waits(pair)
