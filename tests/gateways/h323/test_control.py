@@ -174,6 +174,23 @@ def test_media_of_two_with_a_secret_are_encrypted_under_their_masters_keys(seed:
         assert one[1][:half] != one[1][half:] != bytes(half)
     assert pair.sides[0].sdp.count(" RTP/SAVP ") == 3
     assert "m=audio 20000 RTP/SAVP 120 101" in pair.sides[0].sdp
+    a_slave_has_a_new_key(pair)
+
+
+def a_slave_has_a_new_key(pair: Pair) -> None:
+    """It asks for one, and both bridges are told it, with the payload type from which on it counts."""
+    slave = next(at for at, side in enumerate(pair.sides) if not side.control._media.channels.master)
+    before = [keys(side.sdp, "audio")[0][1] for side in pair.sides]
+    sound = next(one for one in pair.sides[slave].control._media.channels.ours.values() if one.kind is Kind.SOUND)
+    wish = {"logicalChannelNumber": sound.number, "type": ("encryptionUpdateRequest", {"synchFlag": 99})}
+    pair.say(slave, ("command", ("miscellaneousCommand", wish | {"direction": ("slaveToMaster", 0)})))
+    pair.run()
+    after = [keys(side.sdp, "audio")[0][1] for side in pair.sides]
+    half = len(before[0]) // 2
+    assert after[slave][half:] == after[1 - slave][:half] != before[slave][half:]
+    assert after[slave][:half] == before[slave][:half]
+    assert "OUT=99" in pair.sides[slave].sdp
+    assert "IN=99" in pair.sides[1 - slave].sdp
 
 
 def keys(sdp: str, kind: str) -> list[tuple[str, bytes]]:

@@ -374,7 +374,8 @@ def _crypto(settled: Settled, theirs: Theirs | None, ours: Ours | None) -> str:
         return ""
     nothing = MediaKey(settled.algorithm, bytes(KEY_BYTES[settled.algorithm]))
     sends, takes = (nothing if one is None or one.key is None else one.key for one in (theirs, ours))
-    return crypto_line(sends, takes)
+    types = (None if one is None else one.key_type for one in (theirs, ours))
+    return crypto_line(sends, takes, *types)
 
 
 def _same_media(some: tuple[PeerLine, ...], others: tuple[PeerLine, ...]) -> bool:
