@@ -49,7 +49,7 @@ class Admissions:
     # Commands.
 
     def admit(self, asked: Admission, now: float) -> None:
-        """Ask for a call; `Admitted` or `NotAdmitted` follows, perhaps at once. Raises CommandError if asked twice."""
+        """Ask for a call; `Admitted` or `NotAdmitted` follows, perhaps at once. Raises CommandError."""
         station, call = self._station, asked.identity.call
         if call in self._held:
             raise CommandError("two calls have one identifier")
