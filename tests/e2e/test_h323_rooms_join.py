@@ -1,7 +1,7 @@
 """A room system by H.323 in a room with one by SIP and Chromium: it waits, is admitted, and all see and hear all.
 
-No packaged program speaks H.323: the one here is ours (`tests/support/h323_caller.py`). What real ones do is said in
-the gateway's README.
+No packaged program speaks H.323: the one here is ours (`tests/support/h323_caller.py`). What real ones do is said
+in the gateway's README.
 """
 
 from pathlib import Path
