@@ -88,7 +88,7 @@ def test_any_bytes(kind: Kind, data: bytes) -> None:
     read_and_write(kind, data)
 
 
-@settings(max_examples=300)
+@settings(max_examples=200)
 @given(st.data())
 def test_captured_messages_with_faults(data: st.DataObject) -> None:
     """A value or our error, also of what is nearly right."""
