@@ -46,7 +46,7 @@ from media.api import Engine, EngineError, Event, Snapshot
 from media.calls import Calls
 from media.converters import ConverterLegs
 from media.legs import LegEvent, LegPolicy, Legs
-from media.sdp import Capabilities
+from media.sdp import Capabilities, older
 from media.sdp.calls import CallPolicy
 from media.transport import DtlsCertificate, announced_candidates
 from signalling import messages as m
@@ -239,7 +239,7 @@ def _make_core(config: Config, clock: SystemClock, tally: Tally, store: EventSto
         engine,
         certificate,
         CallPolicy(
-            replace(capabilities, audio=_voices(config)),
+            replace(capabilities, audio=_voices(config), video=_pictures(config, capabilities)),
             allow_plain=config.calls.protection == "optional",
         ),
         config.media.addresses[0],
@@ -253,6 +253,11 @@ def _make_core(config: Config, clock: SystemClock, tally: Tally, store: EventSto
 def _voices(config: Config) -> tuple[str, ...]:
     """What callers may speak: without converters only what pages speak as well."""
     return ("opus", *(("g722", "pcma", "pcmu") if config.transcode.workers else ()), "telephone-event")
+
+
+def _pictures(config: Config, capabilities: Capabilities) -> tuple[str, ...]:
+    """What callers may show: what nobody else takes only where there are converters."""
+    return (*capabilities.video, *(older.CODECS if config.transcode.workers else ()))
 
 
 async def _add_converters(

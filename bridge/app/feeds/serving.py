@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
+from itertools import product
 from typing import Final
 
 from bridge.app.announcing.prompts import Caption
@@ -31,13 +32,14 @@ from bridge.app.feeds.planner import (
     people_slots,
     plan,
 )
-from media.description import CAMERA, CONTENT, DECODE_CONSTRAINED, MIC, Format, Kind, Slot, Source
+from media.converters import INTERVALS, OLDER_LINES
+from media.description import CAMERA, CONTENT, DECODE_CONSTRAINED, MIC, OLDER, Format, Kind, Slot, Source
 
 VOICES: Final = {"opus": 48_000, "g722": 8_000, "pcma": 8_000, "pcmu": 8_000}
 PICTURES: Final = ("vp8", "h264")
 """What converters read and make; whatever they make of H.264 is constrained baseline in packetization mode 0,
 which every receiver of H.264 takes that decodes more than extended profile."""
-READ: Final = frozenset({*VOICES, *PICTURES})
+READ: Final = frozenset({*VOICES, *PICTURES, *OLDER})
 BASELINE: Final = 0x42E000
 LOWEST_LEVEL: Final = 10
 MOST_TOGETHER: Final = 8
@@ -240,7 +242,14 @@ def _made_for(form: Format) -> Format | None:
             return None
         made = _h264(max(level, LOWEST_LEVEL))
         return made if form.takes(made) else None
+    if form.codec in OLDER:
+        made_of = (_older(form.codec, *of) for of in product(OLDER_LINES, INTERVALS))
+        return next((made for made in made_of if form.takes(made)), None)
     return form_of(form) if form.codec in READ else None
+
+
+def _older(codec: str, lines: int, interval: int) -> Format:
+    return Format(pt=0, codec=codec, clock_rate=90_000, lines=lines, interval=interval)
 
 
 def _h264(level: int) -> Format:
@@ -256,6 +265,7 @@ def _becomes(forms: Forms, means: Means) -> Forms:
         made |= {("audio", Format(pt=0, codec=codec, clock_rate=rate)) for codec, rate in VOICES.items()}
     if "video" in kinds and means.pictures:
         made |= {("video", Format(pt=0, codec="vp8", clock_rate=90_000)), ("video", _h264(LOWEST_LEVEL))}
+        made |= {("video", _older(codec, OLDER_LINES[-1], INTERVALS[-1])) for codec in OLDER}
     return forms | made if made else forms
 
 

@@ -19,7 +19,10 @@ MAX_BYTES: Final = 64 * 1024
 MAX_MEDIA_LINES: Final = 16
 MAX_LINES: Final = 512
 MAX_FORMATS: Final = 64
-STATIC: Final = {0: ("pcmu", 8000), 3: ("gsm", 8000), 8: ("pcma", 8000), 9: ("g722", 8000), 34: ("h263", 90000)}
+STATIC: Final = {
+    **{0: ("pcmu", 8000), 3: ("gsm", 8000), 8: ("pcma", 8000), 9: ("g722", 8000)},
+    **{31: ("h261", 90000), 34: ("h263", 90000)},
+}
 """Payload types that need no rtpmap (RFC 3551 section 6), as far as peers use them."""
 _M: Final = re.compile(
     r"m=([A-Za-z0-9-]{1,32}) ([0-9]{1,5})(?:/[0-9]{1,5})? ([A-Za-z0-9/]{1,64})((?: [^\s]{1,64}){1,64})"

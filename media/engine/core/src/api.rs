@@ -41,6 +41,11 @@ pub enum Codec {
     Vp9,
     H264,
     Av1,
+    H261,
+    H263,
+    /// All versions of H.263, as RFC 4629 packs them.
+    #[serde(rename = "h263-1998")]
+    H263Plus,
 }
 
 /// One payload type of a stream, as negotiated.
@@ -67,6 +72,12 @@ pub struct Format {
     /// H.264 alone: level-asymmetry-allowed, so that what is received may be of another level than what is sent.
     #[serde(default)]
     pub level_asymmetry: bool,
+    /// H.261 and H.263 alone: lines of the largest picture that may come; absent is 288 (CIF).
+    #[serde(default)]
+    pub lines: Option<u16>,
+    /// H.261 and H.263 alone: the least time between pictures, in 1001/30000 s (MPI); absent is 1.
+    #[serde(default)]
+    pub interval: Option<u8>,
     /// Feedback on transport-wide sequence numbers negotiated (draft-holmer-rmcat-transport-wide-cc-extensions-01).
     #[serde(default)]
     pub transport_cc: bool,

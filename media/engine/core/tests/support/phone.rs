@@ -40,6 +40,8 @@ fn format(pt: u8, codec: Codec, clock_rate: u32) -> Format {
         packetization_mode: None,
         profile: None,
         level_asymmetry: false,
+        lines: None,
+        interval: None,
         transport_cc: false,
         red_pt: None,
     }

@@ -1,0 +1,132 @@
+"""H.263 in RTP: RFC 2190 for its first version, RFC 4629 for all of them.
+
+A picture is cut where a group of blocks begins with a start code. Where that does not do, RFC 2190 (mode B) goes on at
+a macroblock, of which the encoder tells places and what is known there; RFC 4629 anywhere.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, NamedTuple
+
+from transcode.bits import Piece, cut, joined, packed
+from transcode.errors import Malformed
+
+_START: Final = re.compile(rb"\x00\x00[\x80-\xff]", re.DOTALL)
+_A_BYTES, _B_BYTES, _C_BYTES = 4, 8, 12
+_PLUS_BYTES: Final = 2
+_EXTENDED: Final = 7
+_PICTURE: Final = range(0x80, 0x84)
+# One macroblock in FFmpeg's side data: bits before it, quantizer, group, address, predicted vector, of the luma's first
+# block and its third.
+_TOLD: Final = struct.Struct("<IBBHbbbb")
+
+
+class Place(NamedTuple):
+    """Where a macroblock begins, in bits, and what is known before it."""
+
+    at: int
+    quantizer: int
+    group: int
+    address: int
+    across: int
+    down: int
+
+
+def told_places(side_data: bytes) -> list[Place]:
+    """Read what FFmpeg's encoder tells of its macroblocks (`mb_info`)."""
+    whole = len(side_data) // _TOLD.size * _TOLD.size
+    return [Place(*fields[:6]) for fields in _TOLD.iter_unpack(side_data[:whole])]
+
+
+def unpack(payloads: Sequence[bytes]) -> bytes:
+    """Put a picture together from payloads of RFC 2190. Raises `Malformed`, and `IndexError` for one cut off."""
+    picture = joined(_piece(payload) for payload in payloads)
+    return _whole(picture)
+
+
+def unpack_plus(payloads: Sequence[bytes]) -> bytes:
+    """Put a picture together from payloads of RFC 4629. Raises as `unpack`."""
+    picture = b"".join(_plus_part(payload) for payload in payloads)
+    return _whole(picture)
+
+
+def is_intra(picture: bytes) -> bool:
+    """Whether a picture says that nothing is predicted in it (ITU-T H.263 section 5.1); `IndexError` if cut off."""
+    kind = picture[4]
+    if kind >> 2 & 7 != _EXTENDED:
+        return not kind & 2
+    word = int.from_bytes(picture[4:9], "big")
+    # UFEP: optional parts of the type come before the picture's own.
+    update = word >> 31 & 7
+    return update in (0, 1) and word >> (28 if update == 0 else 10) & 7 == 0
+
+
+def payloads(picture: bytes, told: Iterable[Place], largest: int) -> list[bytes]:
+    """Cut a picture for RFC 2190. Raises `Malformed` for what is not of the first version."""
+    if len(picture) < 5 or picture[4] >> 2 & 7 == _EXTENDED:  # noqa: PLR2004
+        raise Malformed("no picture of the first version of H.263")
+    size, predicted, end = picture[4] >> 2 & 7, picture[4] >> 1 & 1, len(picture) * 8
+    places: dict[int, Place | None] = {place.at: place for place in told if 0 < place.at < end}
+    groups = [found.start() * 8 for found in _START.finditer(picture)]
+    places |= dict.fromkeys(groups)
+    found: list[bytes] = []
+    for first, last in packed(groups, end, largest - _A_BYTES):
+        if (last - first) // 8 < largest - _A_BYTES:
+            found.append(_payload(picture, (first, last), size << 1 | predicted, None))
+            continue
+        within = [first, *(at for at in sorted(places) if first < at < last)]
+        runs = packed(within, last, largest - _B_BYTES)
+        found += [_payload(picture, run, size << 1 | predicted, places[run[0]]) for run in runs]
+    return found
+
+
+def plus_payloads(picture: bytes, largest: int) -> list[bytes]:
+    """Cut a picture for RFC 4629: before start codes, of which two zeros are left out, and anywhere in long groups."""
+    groups = [found.start() * 8 for found in _START.finditer(picture)]
+    room = largest - _PLUS_BYTES
+    found: list[bytes] = []
+    for first, last in packed(groups, len(picture) * 8, room + 2):
+        part = picture[first // 8 + 2 : last // 8]
+        found.append(b"\x04\x00" + part[:room])
+        found += [b"\x00\x00" + part[at : at + room] for at in range(room, len(part), room)]
+    return found
+
+
+def _payload(picture: bytes, run: tuple[int, int], kind: int, place: Place | None) -> bytes:
+    """Write a header of mode A (RFC 2190 section 5.1), or of mode B where a macroblock begins."""
+    data, skip, unused = cut(picture, *run)
+    size, predicted = kind >> 1, kind & 1
+    first = skip << 3 | unused
+    if place is None:
+        return bytes((first, size << 5 | predicted << 4, 0, 0)) + data
+    header = (0x80 | first) << 56 | size << 53 | place.quantizer << 48 | place.group << 43 | place.address << 34
+    header |= predicted << 31 | (place.across & 127) << 21 | (place.down & 127) << 14
+    return header.to_bytes(_B_BYTES, "big") + data
+
+
+def _piece(payload: bytes) -> Piece:
+    first = payload[0]
+    header = _A_BYTES if not first & 0x80 else _C_BYTES if first & 0x40 else _B_BYTES
+    return Piece(payload[header:], first >> 3 & 7, first & 7)
+
+
+def _plus_part(payload: bytes) -> bytes:
+    """What is left of a payload without its header, and with the zeros that are left out."""
+    header = payload[0] << 8 | payload[1]
+    repeated = header >> 3 & 0x3F
+    rest = payload[_PLUS_BYTES + (header >> 9 & 1) + repeated :]
+    return b"\x00\x00" + rest if header & 0x400 else rest
+
+
+def _whole(picture: bytes) -> bytes:
+    if len(picture) < 6 or picture[:2] != b"\x00\x00" or picture[2] not in _PICTURE:  # noqa: PLR2004
+        raise Malformed("an H.263 picture without its beginning")
+    return picture
+
+
+def starts(picture: bytes) -> Iterator[int]:
+    """Where start codes are, in bytes."""
+    return (found.start() for found in _START.finditer(picture))
