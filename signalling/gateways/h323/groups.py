@@ -1,15 +1,22 @@
 """The groups of H.235.6 in which keys are agreed on, and what a public value in them must be.
 
-They are safe primes of which two generates the squares, each known by an object identifier; the second Oakley group
-(RFC 2409 section 6.2), and groups 5, 14 and 16 of RFC 3526. A peer that names one and describes another is refused:
-to find out whether numbers of a stranger's are a group would cost more than the agreement, and what is weaker than
-1024 bits protects nobody.
+They are safe primes of which two generates the squares, each known by an object identifier; the second Oakley
+group (RFC 2409 section 6.2), and groups 5 and 14 of RFC 3526. A peer that names one and describes another is
+refused: to find out whether numbers of a stranger's are a group would cost more than the agreement, and what is
+weaker than 1024 bits protects nobody. Above 2048 bits whoever calls would cost us more than the call.
+
+The powers are those of the language. Its time tells something of the exponent, but each is used for one call,
+twice, and nobody can ask for a third. The library that we use for everything else advises against groups like
+these, will not have them for long, and looks at 1024 bits for 60 ms each time, while everybody waits.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
 GENERATOR: Final = 2
+EXPONENT_BYTES: Final = 40
+"""Twice as many bits as the strongest group is worth, and some (RFC 3526 section 8)."""
 Oid = tuple[int, ...]
 
 
@@ -22,8 +29,24 @@ class Group:
     prime: int = field(repr=False)
 
     def has(self, public: int) -> bool:
-        """Whether a value can be a public one of an honest peer: a square other than 1, as all powers of two are."""
+        """Whether a value can be a public one of an honest peer: a square, as all powers of two are, but not 1."""
         return 1 < public < self.prime - 1 and _is_square(public, self.prime)
+
+
+class Half:
+    """Our half of an agreement in one group."""
+
+    __slots__ = ("_exponent", "_group", "public")
+
+    def __init__(self, group: Group, random: Callable[[int], bytes]) -> None:
+        self._group = group
+        self._exponent = int.from_bytes(random(EXPONENT_BYTES), "big")
+        self.public = pow(GENERATOR, self._exponent, group.prime)
+
+    def secret(self, theirs: int) -> bytes:
+        """What both ends have, as many bytes as the prime; once. `theirs` must be a value that the group has."""
+        shared, self._exponent = pow(theirs, self._exponent, self._group.prime), 0
+        return shared.to_bytes(self._group.bits // 8, "big")
 
 
 def _is_square(value: int, prime: int) -> bool:
@@ -40,19 +63,6 @@ def _is_square(value: int, prime: int) -> bool:
     return sign == 1
 
 
-_4096: Final = (
-    "FFFFFFFFFFFFFFFFC90FDAA22168C234C4C6628B80DC1CD129024E088A67CC74020BBEA63B139B22514A08798E3404DD"
-    "EF9519B3CD3A431B302B0A6DF25F14374FE1356D6D51C245E485B576625E7EC6F44C42E9A637ED6B0BFF5CB6F406B7ED"
-    "EE386BFB5A899FA5AE9F24117C4B1FE649286651ECE45B3DC2007CB8A163BF0598DA48361C55D39A69163FA8FD24CF5F"
-    "83655D23DCA3AD961C62F356208552BB9ED529077096966D670C354E4ABC9804F1746C08CA18217C32905E462E36CE3B"
-    "E39E772C180E86039B2783A2EC07A28FB5C55DF06F4C52C9DE2BCBF6955817183995497CEA956AE515D2261898FA0510"
-    "15728E5A8AAAC42DAD33170D04507A33A85521ABDF1CBA64ECFB850458DBEF0A8AEA71575D060C7DB3970F85A6E1E4C7"
-    "ABF5AE8CDB0933D71E8C94E04A25619DCEE3D2261AD2EE6BF12FFA06D98A0864D87602733EC86A64521F2B18177B200C"
-    "BBE117577A615D6C770988C0BAD946E208E24FA074E5AB3143DB5BFCE0FD108E4B82D120A92108011A723C12A787E6D7"
-    "88719A10BDBA5B2699C327186AF4E23C1A946834B6150BDA2583E9CA2AD44CE8DBBBC2DB04DE8EF92E8EFC141FBECAA6"
-    "287C59474E6BC05D99B2964FA090C3A2233BA186515BE7ED1F612970CEE2D7AFB81BDD762170481CD0069127D5B05AA9"
-    "93B4EA988D8FDDC186FFB7DC90A6C08F4DF435C934063199FFFFFFFFFFFFFFFF"
-)
 _2048: Final = (
     "FFFFFFFFFFFFFFFFC90FDAA22168C234C4C6628B80DC1CD129024E088A67CC74020BBEA63B139B22514A08798E3404DD"
     "EF9519B3CD3A431B302B0A6DF25F14374FE1356D6D51C245E485B576625E7EC6F44C42E9A637ED6B0BFF5CB6F406B7ED"
@@ -74,9 +84,8 @@ _1024: Final = (
 )
 
 GROUPS: Final = (
-    Group((0, 0, 8, 235, 0, 3, 47), 4096, int(_4096, 16)),
     Group((0, 0, 8, 235, 0, 3, 45), 2048, int(_2048, 16)),
     Group((0, 0, 8, 235, 0, 3, 44), 1536, int(_1536, 16)),
     Group((0, 0, 8, 235, 0, 3, 43), 1024, int(_1024, 16)),
 )
-"""The strongest first. More than 4,096 bits would let whoever calls cost us more than the call."""
+"""The strongest first."""

@@ -11,18 +11,16 @@ initial value of media. The form of tokens and keys is that of the endpoints of 
 
 import base64
 import secrets
-import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
-from cryptography.hazmat.primitives.asymmetric import dh
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from signalling.gateways.h323.errors import H323Error
-from signalling.gateways.h323.groups import GENERATOR, GROUPS, Group, Oid
-from signalling.gateways.h323.wire import asn1
+from signalling.gateways.h323.groups import GENERATOR, GROUPS, Group, Half, Oid
+from signalling.gateways.h323.wire.asn1 import Kind, Value, decode, encode
 
 AES_128: Final[Oid] = (2, 16, 840, 1, 101, 3, 4, 1, 2)
 AES_256: Final[Oid] = (2, 16, 840, 1, 101, 3, 4, 1, 42)
@@ -33,11 +31,8 @@ SUITES: Final = {AES_256: "H235_AES_256_CBC", AES_128: "H235_AES_128_CBC"}
 V3: Final[Oid] = (0, 0, 8, 235, 0, 3, 24)
 """The token of those who take a key as `secureSharedSecret`."""
 WEAKEST_FOR_256: Final = 1536
-LARGEST_IN_DHKEY: Final = 2048
 MOST_TOKENS: Final = 32
 IV_BYTES: Final = 16
-
-Value = Any
 
 
 class SecretError(H323Error):
@@ -57,12 +52,12 @@ class MediaKey:
 class Secret:
     """What one call has agreed on. `refused` counts by words why something was not taken."""
 
-    __slots__ = ("_group", "_private", "_random", "_shared", "refused")
+    __slots__ = ("_group", "_halves", "_random", "_shared", "refused")
 
     def __init__(self, random: Callable[[int], bytes] = secrets.token_bytes) -> None:
-        """Take where the keys of media come from; what the agreement needs is the library's."""
+        """Take where everything secret comes from."""
         self._random = random
-        self._private: dict[Oid, dh.DHPrivateKey] = {}
+        self._halves: dict[Oid, Half] = {}
         self._group: Group | None = None
         self._shared = b""
         self.refused: Counter[str] = Counter()
@@ -96,9 +91,9 @@ class Secret:
     def take(self, tokens: Iterable[Value]) -> bool:
         """Agree by the tokens of the peer's Setup or Connect; whether there is a secret. What is bad is counted.
 
-        Of several the strongest counts, not the first: what comes first, whoever is on the way may have put there.
+        Of several the strongest counts, wherever it stands.
         """
-        offered = {}
+        offered: dict[Value, Value] = {}
         for token in list(tokens)[:MOST_TOKENS]:
             offered.setdefault(token.get("tokenOID"), token)
         for group in GROUPS:
@@ -111,12 +106,12 @@ class Secret:
         return self.agreed
 
     def protection(self, algorithm: Oid | None = None) -> Value:
-        """An EncryptionAuthenticationAndIntegrity (H.245): of one algorithm for a channel, of all for a capability."""
+        """An EncryptionAuthenticationAndIntegrity (H.245): of one algorithm for a channel, of all for a set."""
         named = self.algorithms if algorithm is None else (algorithm,)
         return {"encryptionCapability": [("algorithm", one) for one in named]}
 
     def accepts(self, protection: Value) -> Oid | None:
-        """The strongest that we can do of what a peer's EncryptionAuthenticationAndIntegrity names; None for none."""
+        """The strongest that we can do of those in a peer's EncryptionAuthenticationAndIntegrity, if any."""
         named = [value for kind, value in protection.get("encryptionCapability", ()) if kind == "algorithm"]
         return next((one for one in self.algorithms if one in named), None)
 
@@ -132,7 +127,7 @@ class Secret:
             "paramS": {},
             "encryptedSessionKey": under.update(media.key) + under.finalize(),
         }
-        encoded = asn1.encode(asn1.Kind.H235_KEY, ("secureSharedSecret", key))
+        encoded = encode(Kind.H235_KEY, ("secureSharedSecret", key))
         return {"synchFlag": payload_type, "h235Key": encoded}
 
     def key_of(self, sync: Value, algorithm: Oid) -> MediaKey | None:
@@ -147,15 +142,12 @@ class Secret:
             return None
 
     def _token(self, group: Group) -> Value:
-        private = self._private.setdefault(group.oid, _private_key(group))
-        half = (private.public_key().public_numbers().y, group.bits)
-        if group.bits > LARGEST_IN_DHKEY:
-            return {"tokenOID": group.oid, "dhkeyext": {"halfkey": half}}
+        half = (self._half(group).public, group.bits)
         whole = {"halfkey": half, "modSize": (group.prime, group.bits), "generator": (GENERATOR, group.bits)}
         return {"tokenOID": group.oid, "dhkey": whole}
 
     def _agree(self, group: Group, token: Value) -> None:
-        described = token.get("dhkey") or token.get("dhkeyext") or {}
+        described = token.get("dhkey") or {}
         if not _is(described, "modSize", group.prime) or not _is(described, "generator", GENERATOR):
             self.refused["other_group"] += 1
             return
@@ -163,10 +155,15 @@ class Secret:
         if not group.has(public):
             self.refused["public_value"] += 1
             return
-        # As the caller we have sent a token of the group, as the called end we shall now.
-        private = self._private.get(group.oid) or _private_key(group)
-        self._shared = _exchange(group, private, public)
-        self._group, self._private = group, {group.oid: private}
+        half = self._half(group)
+        self._shared = half.secret(public)
+        self._group, self._halves = group, {group.oid: half}
+
+    def _half(self, group: Group) -> Half:
+        """As the caller we have sent ours of the group already, as the called end we shall."""
+        if group.oid not in self._halves:
+            self._halves[group.oid] = Half(group, self._random)
+        return self._halves[group.oid]
 
     def _cipher(self, algorithm: Oid, iv: bytes) -> Cipher[modes.CBC]:
         """The key of keys is the end of the secret (H.235.6 clause 7.6.1)."""
@@ -175,7 +172,7 @@ class Secret:
         return Cipher(algorithms.AES(self._shared[-KEY_BYTES[algorithm] :]), modes.CBC(iv))
 
     def _opened(self, sync: Value, algorithm: Oid) -> MediaKey:
-        form, key = asn1.decode(asn1.Kind.H235_KEY, sync["h235Key"])
+        form, key = decode(Kind.H235_KEY, sync["h235Key"])
         if form != "secureSharedSecret" or key.get("algorithmOID", algorithm) != algorithm:
             raise SecretError("A key in another form, or for something else.")
         parameters = key.get("paramS", {})
@@ -207,22 +204,4 @@ def crypto_line(
 def _is(described: Value, name: str, expected: int) -> bool:
     """Of a known group nothing needs to be said, but what is said must be true."""
     value, bits = described.get(name, (0, 0))
-    return bits == 0 or value == expected
-
-
-def _private_key(group: Group) -> dh.DHPrivateKey:
-    with warnings.catch_warnings():
-        _pass_over()
-        return dh.DHParameterNumbers(group.prime, GENERATOR).parameters().generate_private_key()
-
-
-def _exchange(group: Group, private: dh.DHPrivateKey, public: int) -> bytes:
-    with warnings.catch_warnings():
-        _pass_over()
-        numbers = dh.DHPublicNumbers(public, dh.DHParameterNumbers(group.prime, GENERATOR))
-        return private.exchange(numbers.public_key())
-
-
-def _pass_over() -> None:
-    """The library advises against this way of agreeing, and is right; H.323 knows no other."""
-    warnings.filterwarnings("ignore", message="Diffie-Hellman over finite fields")
+    return not bits or bool(value == expected)

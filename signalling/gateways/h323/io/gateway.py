@@ -118,6 +118,8 @@ class H323Gateway:
             asyncio.TaskGroup() as group,
         ):
             self._endpoint, self._tasks = endpoint, group
+            # The tables take seconds to load, in which nobody who called would be heard.
+            await asyncio.to_thread(asn1.prepare)
             self.port = await endpoint.network.listen(options.port)
             ready()
             try:

@@ -102,7 +102,9 @@ class Network:
     def _begin(self, line: LineId, work: Coroutine[Any, Any, None]) -> None:
         task = self._tasks.create_task(work)
         self._opening[line] = task
-        task.add_done_callback(lambda done: self._opening.pop(line, None) if self._opening.get(line) is done else None)
+        task.add_done_callback(
+            lambda done: self._opening.pop(line, None) if self._opening.get(line) is done else None
+        )
 
     async def _open(self, line: LineId, host: str, port: int) -> None:
         loop = asyncio.get_running_loop()
@@ -119,7 +121,9 @@ class Network:
         loop = asyncio.get_running_loop()
         for port in self._candidates():
             with suppress(OSError):
-                server = await loop.create_server(lambda: Connection(self, line, host), self._bind, port, backlog=4)
+                server = await loop.create_server(
+                    lambda: Connection(self, line, host), self._bind, port, backlog=4
+                )
                 self._listening[line] = server
                 loop.call_soon(self.owner.listens, line, int(server.sockets[0].getsockname()[1]))
                 return
@@ -218,5 +222,3 @@ class Connection(asyncio.Protocol):
 def _plain(host: str) -> str:
     """An address of IPv4 that came to a socket of IPv6, without its clothes."""
     return host.removeprefix("::ffff:") if "." in host else host
-
-

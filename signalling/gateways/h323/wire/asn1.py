@@ -8,7 +8,7 @@ from signalling.gateways.h323.wire import tables
 from signalling.gateways.h323.wire.bits import Reader, Writer
 from signalling.gateways.h323.wire.types import Value
 
-__all__ = ["LARGEST", "Kind", "Value", "available", "decode", "encode"]
+__all__ = ["LARGEST", "Kind", "Value", "available", "decode", "encode", "prepare"]
 
 LARGEST: Final = 65_535
 """Bytes of a message that is looked at."""
@@ -32,6 +32,12 @@ class Kind(Enum):
 def available() -> bool:
     """Whether the extra `h323` is installed; loads nothing."""
     return tables.available()
+
+
+def prepare() -> None:
+    """Load everything, which takes a second or more the first time. Raises UnavailableError."""
+    for kind in Kind:
+        tables.load(*kind.value)
 
 
 def decode(kind: Kind, data: bytes) -> Value:

@@ -1,0 +1,142 @@
+"""Two controls of H.245 that speak to each other on a virtual clock, with owners that do what a test says."""
+
+import random
+from collections import deque
+from dataclasses import dataclass, field
+
+from media.sdp.calls import CallPolicy, agree_lines, read
+from media.sdp.calls.answer import LocalLine, Written, answer
+from media.sdp.codecs import Capabilities
+from signalling.gateways.h323.control import events as e
+from signalling.gateways.h323.control.control import Control
+from signalling.gateways.h323.control.settings import Settings
+from signalling.gateways.h323.wire import asn1
+
+CAPABILITIES = Capabilities(
+    audio=("g722", "pcma", "pcmu", "telephone-event"), video=("h264",), camera_max_bitrate=1_500_000
+)
+POLICY = CallPolicy(CAPABILITIES, allow_plain=True)
+
+
+@dataclass
+class Side:
+    """One end: a control, and the bridge as the house's own SDP would have it."""
+
+    control: Control
+    host: str
+    ports: int
+    told: list = field(default_factory=list)
+    lines: dict = field(default_factory=dict)
+    """What was agreed last, by what the peer sends."""
+    sdp: str = ""
+    refuses: bool = False
+    sent: deque = field(default_factory=deque)
+    over: bool = False
+    legs: int = 0
+    _identity: tuple = ()
+    offers: int = 0
+
+    def collect(self, now: float) -> None:
+        """Do what the control asks for."""
+        while actions := self.control.collect():
+            for action in actions:
+                self.act(action, now)
+
+    def act(self, action: e.Action, now: float) -> None:
+        """Do one thing."""
+        match action:
+            case e.Send(message):
+                self.sent.append(asn1.encode(asn1.Kind.H245, message))
+                return
+            case e.OfferReceived(sdp=sdp):
+                self.offers += 1
+                if self.refuses:
+                    self.control.refuse(now)
+                else:
+                    self.control.answer(self.describe(sdp), now)
+            case e.AnswerReceived(sdp=sdp):
+                self.agree(sdp, is_answer=True)
+            case e.Ended():
+                self.over = True
+        assert not (self.over and isinstance(action, e.OfferReceived))
+        self.told.append(action)
+
+    def agree(self, sdp: str, *, is_answer: bool = False) -> tuple:
+        """What the bridge takes of it; other formats are another leg, with ports of its own."""
+        offer = read(sdp)
+        agreed = agree_lines(offer, POLICY, self.host, is_answer=is_answer)
+        identity = tuple((one.number, one.source, tuple(f.format for f in one.agreed)) for one in agreed)
+        if identity != self._identity:
+            self.legs += 1
+            if not is_answer:
+                self.ports += 100
+            self._identity = identity
+        self.lines, self.sdp = {one.source: one for one in agreed}, sdp
+        return offer, agreed
+
+    def describe(self, sdp: str) -> str:
+        """The bridge's answer."""
+        offer, agreed = self.agree(sdp)
+        local = {one.number: LocalLine(self.ports + 2 * one.number) for one in agreed}
+        return answer(offer, agreed, local, Written(1, self.offers, self.host), CAPABILITIES.camera_max_bitrate)
+
+    def names(self) -> list[str]:
+        """What it was told."""
+        return [type(one).__name__ for one in self.told]
+
+
+class Pair:
+    """Both ends, and the bytes between them."""
+
+    def __init__(self, seed: int = 1, first: Settings | None = None, second: Settings | None = None) -> None:
+        self.rng = random.Random(seed)
+        self.now = 100.0
+        settings = (first or Settings(), second or Settings())
+        self.sides = [
+            Side(Control(one, random.Random(self.rng.random())), f"192.0.2.{at + 1}", 10_000 * (at + 1))
+            for at, one in enumerate(settings)
+        ]
+
+    def start(self, *which: int) -> None:
+        """Let these sides begin, or both."""
+        for at in which or (0, 1):
+            self.sides[at].control.start(self.now)
+        self.collect()
+
+    def collect(self) -> None:
+        """Let both do what they have to."""
+        for side in self.sides:
+            side.collect(self.now)
+
+    def step(self) -> bool:
+        """Deliver one message, or let time pass to what is due; whether there was something."""
+        self.collect()
+        ready = [at for at in (0, 1) if self.sides[at].sent]
+        if ready:
+            at = self.rng.choice(ready)
+            data = self.sides[at].sent.popleft()
+            self.sides[1 - at].control.receive(asn1.decode(asn1.Kind.H245, data), self.now)
+            self.collect()
+            return True
+        dues = [due for side in self.sides if (due := side.control.next_timeout()) is not None]
+        if not dues:
+            return False
+        self.now = max(self.now, min(dues))
+        for side in self.sides:
+            side.control.timeout(self.now)
+        self.collect()
+        return True
+
+    def run(self, seconds: float = 5.0) -> None:
+        """Until so much time has passed."""
+        until, steps = self.now + seconds, 0
+        while steps < 3_000:
+            self.collect()
+            pending = any(side.sent for side in self.sides)
+            dues = [due for side in self.sides if (due := side.control.next_timeout()) is not None]
+            if not pending and (not dues or min(dues) > until):
+                self.now = until
+                return
+            self.step()
+            steps += 1
+        raise AssertionError("it goes on without end")
