@@ -15,6 +15,25 @@ from signalling.gateways.h323.wire import asn1
 CAPABILITIES = Capabilities(
     audio=("g722", "pcma", "pcmu", "telephone-event"), video=("h264",), camera_max_bitrate=1_500_000
 )
+OFFER = "\r\n".join(
+    [
+        "v=0",
+        "o=- 1 1 IN IP4 192.0.2.99",
+        "s=-",
+        "c=IN IP4 192.0.2.99",
+        "t=0 0",
+        "m=audio 50000 RTP/AVP 9 8 0 101",
+        "a=rtcp:50001",
+        "m=video 50002 RTP/AVP 97",
+        "b=TIAS:1500000",
+        "a=rtcp:50003",
+        "m=video 50004 RTP/AVP 97",
+        "a=rtcp:50005",
+        "a=content:slides",
+        "",
+    ]
+)
+"""What the bridge offers to whom it calls."""
 POLICY = CallPolicy(CAPABILITIES, allow_plain=True)
 
 
@@ -35,6 +54,12 @@ class Side:
     legs: int = 0
     _identity: tuple = ()
     offers: int = 0
+    mute_requests: bool = False
+    """Whether its requests for channels are lost."""
+    deaf: tuple = ()
+    """The names of what does not reach its control."""
+    started: bool = False
+    heard: list = field(default_factory=list)
 
     def collect(self, now: float) -> None:
         """Do what the control asks for."""
@@ -46,7 +71,8 @@ class Side:
         """Do one thing."""
         match action:
             case e.Send(message):
-                self.sent.append(asn1.encode(asn1.Kind.H245, message))
+                if not (self.mute_requests and message[1][0] == "openLogicalChannel"):
+                    self.sent.append(asn1.encode(asn1.Kind.H245, message))
                 return
             case e.OfferReceived(sdp=sdp):
                 self.offers += 1
@@ -100,7 +126,9 @@ class Pair:
     def start(self, *which: int) -> None:
         """Let these sides begin, or both."""
         for at in which or (0, 1):
-            self.sides[at].control.start(self.now)
+            if not self.sides[at].started:
+                self.sides[at].started = True
+                self.sides[at].control.start(self.now)
         self.collect()
 
     def collect(self) -> None:
@@ -114,8 +142,11 @@ class Pair:
         ready = [at for at in (0, 1) if self.sides[at].sent]
         if ready:
             at = self.rng.choice(ready)
-            data = self.sides[at].sent.popleft()
-            self.sides[1 - at].control.receive(asn1.decode(asn1.Kind.H245, data), self.now)
+            message = asn1.decode(asn1.Kind.H245, self.sides[at].sent.popleft())
+            other = self.sides[1 - at]
+            other.heard.append(message)
+            if message[1][0] not in other.deaf:
+                other.control.receive(message, self.now)
             self.collect()
             return True
         dues = [due for side in self.sides if (due := side.control.next_timeout()) is not None]
@@ -140,3 +171,21 @@ class Pair:
             self.step()
             steps += 1
         raise AssertionError("it goes on without end")
+
+    def advance(self, seconds: float, *, deliver: bool = True) -> None:
+        """Let time pass, with or without a network."""
+        self.now += seconds
+        for side in self.sides:
+            side.control.timeout(self.now)
+        self.collect()
+        if not deliver:
+            for side in self.sides:
+                side.sent.clear()
+
+    def say(self, at: int, message: tuple) -> None:
+        """Have a side say something that its control did not."""
+        self.sides[at].sent.append(asn1.encode(asn1.Kind.H245, message))
+
+    def heard(self, at: int, name: str) -> list:
+        """The messages of a name that a side has got."""
+        return [body for _, (said, body) in self.sides[at].heard if said == name]

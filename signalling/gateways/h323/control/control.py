@@ -5,7 +5,7 @@ How messages travel is the call's business.
 """
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from signalling.gateways.h323.control import user_input
@@ -65,12 +65,33 @@ class Control:
         """Begin. With an offer of the bridge's its answer follows, else the peer's offers do."""
         if self._over:
             return
-        self._media.channels.secret = self.secret
+        self._media.channels.secret, self._media.started = self.secret, True
         if offer is not None:
             self._media.offered(offer)
         self._start_by = now + START_S
         self._sets.tell(self.secret, now)
         self._determination.ask(now)
+        self._settle(now)
+
+    def fast_start(self, channels: Iterable[Fields], now: float) -> None:
+        """Take the channels that a Setup offers: `FastStart` follows, after `OfferReceived` if there is one to use.
+
+        With a secret there are none: keys come by H.245.
+        """
+        if self.secret is not None and self.secret.agreed:
+            channels = ()
+        self._media.fast_offered(channels)
+        self._settle(now)
+
+    def fast_proposal(self, offer: str) -> list[Fields]:
+        """The channels for a Setup of ours, for an offer of the bridge's: `start` then comes without it."""
+        return self._media.fast_proposal(offer)
+
+    def fast_started(self, channels: Iterable[Fields], now: float) -> bool:
+        """Take what the peer has taken of them; whether any of it stands. `AnswerReceived` follows in that case."""
+        stands = self._media.fast_answered(channels)
+        self._settle(now)
+        return stands
 
     def receive(self, message: Choice, now: float) -> None:
         """Take a message of the peer's."""

@@ -7,7 +7,7 @@ offer. `now` is in seconds.
 """
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Final
 
@@ -15,12 +15,13 @@ from signalling.gateways.h323.control import codecs, description
 from signalling.gateways.h323.control.capabilities import NOTHING, Receives, Usable
 from signalling.gateways.h323.control.codecs import Kind
 from signalling.gateways.h323.control.description import KINDS, OurLine, PeerLine
-from signalling.gateways.h323.control.events import AnswerReceived, Event, OfferReceived, Ready
+from signalling.gateways.h323.control.events import AnswerReceived, Event, FastStart, OfferReceived, Ready
+from signalling.gateways.h323.control.fast import Called, Calling, forget
 from signalling.gateways.h323.control.medium import MOST_TRIES, Medium, Settled, Stage
 from signalling.gateways.h323.control.opening import Channels
 from signalling.gateways.h323.control.rations import Ration
 from signalling.gateways.h323.control.settings import Settings
-from signalling.gateways.h323.control.values import Choice
+from signalling.gateways.h323.control.values import Choice, Fields
 
 PATIENCE_S: Final = 1.0
 """So long a peer's channels are waited for before ours are opened; a master waits less, so that one of two does."""
@@ -47,8 +48,14 @@ class Media:
         self.paused = False
         self.shows = False
         """Whether the peer has let us show content."""
+        self.started = False
+        """Whether the peer hears of us by H.245, or has: what was settled before goes out."""
         self._settings = settings
         self._tell = tell
+        self._called = Called(self.media, self.channels, settings)
+        self._calling = Calling(self.media, self.channels, settings)
+        self._fast = False
+        """Whether the bridge is asked about channels of a Setup."""
         self._session, self._version = rng.getrandbits(62), 0
         self._since: float | None = None
         self._said: tuple[PeerLine, ...] | None = None
@@ -86,6 +93,9 @@ class Media:
             medium = self.media[line.kind]
             medium.line = None if line.codec is None else found.get(line.kind)
             medium.described = self._settled(line)
+        if self._fast:
+            self._fast = False
+            self._tell(FastStart(self._called.accepted()))
 
     def _settled(self, line: PeerLine) -> Settled | None:
         choice = self.media[line.kind].choice
@@ -94,11 +104,33 @@ class Media:
     def declined(self) -> None:
         """Keep what was agreed before."""
         self._declined, self._open = self._open, None
+        if self._fast:
+            self._fast, self._declined = False, None
+            for medium in self.media.values():
+                forget(medium, self.channels)
+            self._tell(FastStart(()))
 
     def _take(self, sdp: str) -> None:
         found = description.read(sdp)
         for kind, medium in self.media.items():
             medium.line = found.get(kind)
+
+    # Fast start.
+
+    def fast_offered(self, channels: Iterable[Fields]) -> None:
+        """Take the channels of a Setup: `FastStart` follows, after an offer if there is one to use."""
+        self._fast = self._called.choose(channels)
+        if not self._fast:
+            self._tell(FastStart(()))
+
+    def fast_proposal(self, sdp: str) -> list[Fields]:
+        """What a Setup of ours offers, on what the bridge has offered; the answer to the bridge follows."""
+        self.offered(sdp)
+        return self._calling.propose()
+
+    def fast_answered(self, channels: Iterable[Fields]) -> bool:
+        """Take what became of it; whether any of it stands."""
+        return self._calling.answered(channels)
 
     # What is due.
 
@@ -152,9 +184,9 @@ class Media:
 
     def _stands(self, medium: Medium, choice: Settled) -> bool:
         """Whether what was chosen can stay: on hold all can, so that the bridge keeps its ports."""
-        return self.paused or (
-            self._receiver(medium, choice) is not None and choice.codec.same not in medium.refused
-        )
+        if self.paused or self._since is None:
+            return True
+        return self._receiver(medium, choice) is not None and choice.codec.same not in medium.refused
 
     def _wish(self, medium: Medium) -> Settled | None:
         """What we would send, of what the peer takes."""
@@ -247,7 +279,7 @@ class Media:
             self._wake(self._offers.when(now))
             return
         self._open, self._version = lines, self._version + 1
-        self._tell(OfferReceived(self._written(lines), hold=self.paused))
+        self._tell(OfferReceived(self._written(lines), hold=self.paused, fast=self._fast))
 
     def _more_to_come(self, now: float) -> bool:
         """Whether the peer owes answers, and they may still come in time to be told with the rest."""
@@ -268,7 +300,7 @@ class Media:
             self._owes_answer, self._said, self._version = False, lines, self._version + 1
             self._tell(AnswerReceived(self._written(lines)))
         quiet = self.channels.opening(Kind.SOUND) or self._said is None or self._said[0] != lines[0]
-        if not self._ready and not quiet and self._since is not None:
+        if not self._ready and not quiet and self.started:
             self._ready = True
             self._tell(Ready())
 
@@ -296,13 +328,15 @@ class Media:
             self.channels.acknowledge(medium, theirs, medium.line)
 
     def _reconcile_ours(self, medium: Medium, now: float) -> None:
+        if self._since is None:
+            return
         target, ours = self._target(medium), medium.ours
         if ours is not None and (
             target is None or ours.settled.same != target[0].same or ours.line.rtp != target[1].rtp
         ):
             self.channels.close(medium, now)
             ours = None
-        if ours is None and target is not None and self._since is not None and medium.tries < MOST_TRIES:
+        if ours is None and target is not None and medium.tries < MOST_TRIES:
             self.channels.open(medium, *target, now)
 
     def _target(self, medium: Medium) -> tuple[Settled, OurLine] | None:
