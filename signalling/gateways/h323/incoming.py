@@ -50,7 +50,7 @@ class Incoming:
             call.control.secret = call.secret
         channels = self._offered()
         if channels:
-            call.control.fast_offered(channels, now)
+            call.control.fast_start(channels, now)
             call.settle(now)
         else:
             self._connect(now)

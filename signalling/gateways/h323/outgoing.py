@@ -71,16 +71,18 @@ class Outgoing:
             body["endpointIdentifier"] = invitation.endpoint
         if call.secret is not None:
             body["tokens"] = call.secret.tokens()
-        self._offer_fast(body, now)
+        self._offer_fast(body)
         call.say(Kind.SETUP, "setup", body, elements=elements)
         call.core.wake("stage", call.id, now + call.core.settings.timers.t303)
 
-    def _offer_fast(self, body: dict[str, asn1.Value], now: float) -> None:
-        if not self._call.core.settings.fast:
+    def _offer_fast(self, body: dict[str, asn1.Value]) -> None:
+        call = self._call
+        if not call.core.settings.fast:
             return
-        channels = self._call.control.fast_offer(self._invitation.sdp, now)
+        channels = call.control.fast_proposal(self._invitation.sdp)
         if channels:
-            self._offers_fast = True
+            # What is offered is known from it.
+            self._offers_fast, call.offer = True, None
             body["fastStart"] = [asn1.encode(asn1.Kind.CHANNEL, dict(one)) for one in channels]
 
     def receive(self, signal: Signal, now: float) -> None:
@@ -110,9 +112,8 @@ class Outgoing:
         if call.secret is not None and call.secret.take(signal.tokens):
             call.control.secret = call.secret
         channels = self._accepted()
-        if channels:
-            call.offer = None
-            call.control.fast_answered(channels, now)
+        if channels and not call.control.fast_started(channels, now):
+            call.core.counts["fast_start_refused"] += 1
         where = signal.control_place
         if call.path.tunnels:
             call.start(now)

@@ -41,15 +41,15 @@ class ControlDouble:
         if message == END:
             self.out.append(c.Ended(c.Ending.HUNG_UP))
 
-    def fast_offered(self, channels: list[Any], now: float) -> None:
+    def fast_start(self, channels: list[Any], now: float) -> None:
         """Have it answered."""
         del now
         self.told.append(("fast", len(channels)))
         self.out.append(c.OfferReceived("v=0\r\n", hold=False, fast=True))
 
-    def fast_offer(self, sdp: str, now: float) -> list[Any]:
+    def fast_proposal(self, sdp: str) -> list[Any]:
         """None."""
-        del sdp, now
+        del sdp
         return []
 
     def answer(self, sdp: str, now: float) -> None:
