@@ -37,12 +37,12 @@ def nothing_waits(pair: Pair) -> None:
         assert not side.over
 
 
-@pytest.mark.parametrize("seed", range(25))
+@pytest.mark.parametrize("seed", range(10))
 def test_channels_open_whatever_the_order(seed: int) -> None:
     """One codec in both directions, one leg, and each side sends where the other one is."""
     pair = Pair(seed)
     pair.start(*((pair.rng.randrange(2),) if seed % 3 else ()))
-    for _ in range(pair.rng.randrange(6)):
+    for _ in range(pair.rng.randrange(3)):
         pair.step()
     pair.start()
     pair.run()
@@ -61,11 +61,12 @@ def test_channels_open_whatever_the_order(seed: int) -> None:
     assert sorted(masters) == [False, True]
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(3))
 def test_a_call_of_ours_has_one_answer_to_the_bridges_offer(seed: int) -> None:
     """And no offer before it; both directions stand in it."""
     pair = Pair(seed)
     caller, called = pair.sides
+    caller.host, caller.ports = "192.0.2.99", 50_000
     caller.control.start(pair.now, OFFER)
     called.control.start(pair.now)
     pair.run()
@@ -77,11 +78,12 @@ def test_a_call_of_ours_has_one_answer_to_the_bridges_offer(seed: int) -> None:
     assert (caller.legs, called.legs) == (1, 1)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_channels_of_a_setup_stand_when_control_goes_on(seed: int) -> None:
     """Fast start: media flow before H.245, and H.245 leaves them as they are."""
     pair = Pair(seed)
     caller, called = pair.sides
+    caller.host, caller.ports = "192.0.2.99", 50_000
     offered = [asn1.encode(asn1.Kind.CHANNEL, one) for one in caller.control.fast_proposal(OFFER)]
     called.control.fast_start([asn1.decode(asn1.Kind.CHANNEL, one) for one in offered], pair.now)
     pair.collect()
@@ -92,8 +94,7 @@ def test_channels_of_a_setup_stand_when_control_goes_on(seed: int) -> None:
     assert caller.control.fast_started(taken, pair.now)
     pair.collect()
     assert caller.names() == ["AnswerReceived"]
-    before = {MIC: "sendrecv", CAMERA: "sendrecv"}
-    assert directions(caller) == directions(called) == before
+    assert directions(caller) == directions(called) == BOTH_WAYS
     assert caller.lines[MIC].remote.rtp == f"{called.host}:{called.ports}"
     assert called.lines[CAMERA].remote.rtp == "192.0.2.99:50002"
     channels = [set(side.control._media.channels.ours) for side in pair.sides]
@@ -101,7 +102,8 @@ def test_channels_of_a_setup_stand_when_control_goes_on(seed: int) -> None:
     pair.run()
     nothing_waits(pair)
     assert [set(side.control._media.channels.ours) for side in pair.sides] == channels
-    assert {one: directions(caller)[one] for one in before} == before
+    assert directions(caller) == directions(called) == BOTH_WAYS
+    assert (caller.legs, called.legs) == (1, 1)
 
 
 def test_a_setup_without_anything_for_us_is_no_fast_start() -> None:
@@ -259,13 +261,13 @@ def test_whoever_says_nothing_is_lost() -> None:
     pair.start()
     pair.run(120)
     assert not any(side.over for side in pair.sides)
-    for _ in range(30):
+    for _ in range(10):
         pair.advance(5, deliver=False)
     assert [side.told[-1] for side in pair.sides] == [e.Ended(e.Ending.LOST)] * 2
     assert [side.control.next_timeout() for side in pair.sides] == [None, None]
 
 
-@pytest.mark.parametrize("seed", range(30))
+@pytest.mark.parametrize("seed", range(10))
 def test_owners_that_do_as_they_like_leave_nothing(seed: int) -> None:
     """Whatever they wish for at whatever time, both sides agree on what is open, and the end is the end."""
     pair = Pair(seed)

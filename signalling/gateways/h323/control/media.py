@@ -165,6 +165,7 @@ class Media:
     def _choose(self, now: float) -> bool:
         """Choose for each medium; whether all are chosen, or can be left."""
         if self._since is None:
+            self._foresee_content()
             return any(medium.choice is not None for medium in self.media.values())
         patience = MASTERS_PATIENCE_S if self.channels.master else PATIENCE_S
         waited = now >= self._since + patience
@@ -177,10 +178,24 @@ class Media:
         return decided
 
     def _choose_for(self, medium: Medium, *, may_wish: bool) -> None:
-        if medium.theirs is not None:
-            medium.choice = medium.theirs.settled
-        elif medium.choice is None or not self._stands(medium, medium.choice):
-            medium.choice = self._wish(medium) if may_wish else None
+        choice, theirs = medium.choice, medium.theirs
+        if theirs is not None:
+            if choice is None or choice.same != theirs.settled.same:
+                receiver = self._receiver(medium, theirs.settled)
+                codec = theirs.settled.codec if receiver is None else receiver.codec
+                medium.choice = replace(theirs.settled, codec=codec)
+        elif choice is None or not self._stands(medium, choice):
+            wish = self._wish(medium) if may_wish else None
+            # What the bridge knows stays as a line without use: one line less is another leg, with other ports.
+            medium.choice = wish or (choice if medium.described is not None else None)
+
+    def _foresee_content(self) -> None:
+        """Where media begin before the peer has said what it takes, have a line for content that may come."""
+        main, content = self.media[Kind.PICTURE].choice, self.media[Kind.CONTENT]
+        if main is not None and content.choice is None and self._settings.content and self._settings.pictures:
+            codec = codecs.ours(self._settings.pictures[:1], self._settings.bit_rate, content=True)[0]
+            known = main.payload_type if main.codec.name == codec.name else FREE_PT[Kind.CONTENT]
+            content.choice = Settled(codec, codecs.STATIC.get(codec.name, known))
 
     def _stands(self, medium: Medium, choice: Settled) -> bool:
         """Whether what was chosen can stay: on hold all can, so that the bridge keeps its ports."""
@@ -241,17 +256,17 @@ class Media:
         if choice is None:
             return PeerLine(medium.kind)
         receiver = self._receiver(medium, choice)
-        codec = choice.codec if receiver is None else receiver.codec
+        most = (choice if receiver is None else receiver).codec.bit_rate
         if self.paused or ours is None or ours.stage is not Stage.OPEN or ours.settled.same != choice.same:
             ours = None
-        rates = [rate for rate in (codec.bit_rate, None if ours is None else ours.limit) if rate]
+        rates = [rate for rate in (most, None if ours is None else ours.limit) if rate]
         secret, keys = (
             self.channels.secret,
             (None if theirs is None else theirs.key, None if ours is None else ours.key),
         )
         return PeerLine(
             kind=medium.kind,
-            codec=codec,
+            codec=choice.codec,
             payload_type=choice.payload_type,
             rtp=None if ours is None else ours.rtp,
             rtcp=(None if ours is None else ours.rtcp) or (None if theirs is None else theirs.rtcp),

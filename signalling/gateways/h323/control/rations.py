@@ -1,5 +1,9 @@
 """How much of something a peer may do, or we: some at once, then one every so often."""
 
+from typing import Final
+
+_ROUNDING_S: Final = 1e-6
+
 
 class Ration:
     """A bucket. Times in seconds of a clock that does not go back."""
@@ -12,7 +16,7 @@ class Ration:
     def take(self, now: float) -> bool:
         """Whether it may be done once more; if so, it is counted."""
         full_at = max(self._full_at, now) + self._every
-        if full_at - now > self._at_once * self._every:
+        if full_at - now > self._at_once * self._every + _ROUNDING_S:
             return False
         self._full_at = full_at
         return True
