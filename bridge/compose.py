@@ -108,6 +108,20 @@ class Bridge:
     gateways: Gateways
 
 
+@dataclass(slots=True)
+class _Core:
+    """Rooms and legs, each of which has to know of the other, and gateways, which both do."""
+
+    service: RoomService
+    legs: EveryLeg
+    calls: Calls
+    engine: Engine
+    store: EventStore
+    gateways: Gateways | None = None
+    converters: Converters | None = None
+    announcer: Announcer | None = None
+
+
 @asynccontextmanager
 async def run_bridge(
     config: Config, *, drills: bool = False, pool: ConverterPool | None = None
@@ -117,7 +131,7 @@ async def run_bridge(
     With `drills` the engine takes `media.api.Panic`, for tests of what a fault of our own costs; with `pool` jobs
     go there, instead of to worker processes.
     """
-    clock, tally = SystemClock(), Tally()
+    clock, tally, drain = SystemClock(), Tally(), Drain()
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(open_store(config.store.url))
         engine = _make_engine(config, drills=drills)
@@ -126,55 +140,77 @@ async def run_bridge(
         later = Later(group)
         stack.callback(later.stop)
         core = _make_core(config, clock, tally, store, engine)
-        legs, service = core.legs, core.service
         await _add_converters(core, (config, clock, tally, later), stack, pool)
-        keys = load_link_keys(Path(config.auth.link_key_file))
-        links = SignedLinks(LinkSigner(keys, config.http.base_url), config.http.base_url, clock.now)
-        pins = Pins(keys)
-        drain = Drain()
-        media = CallLegs(core.calls, clock, lambda: core.announcer)
-        policy = CallerPolicy(
-            pins=pins,
-            new_secret=new_secret,
-            hash_secret=hash_secret,
-            together=config.calls.pictures == "together",
-        )
-        core.service.outside = replace(service.outside, dialling=Dialling(lambda: core.gateways, clock))
-        core.gateways = gateways = _make_gateways(
-            config, lambda: CallerDoor(service, media, policy, later, lambda: drain.active)
-        )
-        for_callers = pins if gateways.running else None
-        administration = RoomAdministration(service, links, store.rooms, for_callers, lambda: drain.active)
+        doors = _make_doors(config, core, clock, later, drain)
         engine.listen(asyncio.get_running_loop(), lambda event: _take(core, event, clock.monotonic()))
         collector, seen = BridgeCollector(engine.snapshot, lambda: _facts(core, tally, drain)), LinkCollector()
-        background = Background(service, legs, clock, engine.snapshot)
+        background = Background(core.service, core.legs, clock, engine.snapshot)
         for loop in (
             background.handshakes(),
             background.repairs(),
             background.figures(_observing(collector, seen, clock)),
-            gateways.serve(),
+            doors.gateways.serve(),
         ):
             stack.callback(group.create_task(loop).cancel)
-        trials = Trials(service, links, engine.snapshot)
-        door = BrowserDoor(service, links, _browser_policy(config), later, trials, pins=for_callers)
-        await stack.enter_async_context(_serve_pages(config, door, administration, tally))
-        checks = [Check("store", store.ping), Check("engine", lambda: _all_shards_run(engine))]
-        converting = Converting(lambda: service.outside.converters.use, lambda: service.rooms, tally.of)
-        ops = make_ops_app(
-            collector,
-            engine.snapshot,
-            checks,
-            drain=drain,
-            links=seen,
-            gateways=lambda: _gateway_states(gateways),
-            converting=converting,
-        )
+        await stack.enter_async_context(_serve_pages(config, doors, tally))
+        ops = _make_ops(core, doors.gateways, tally, drain, (collector, seen))
         await stack.enter_async_context(serve_ops(ops, config.metrics.host, config.metrics.port))
         # While the rest stops, whoever calls is told to try elsewhere.
-        stack.callback(gateways.drain)
+        stack.callback(doors.gateways.drain)
         LOG.info("bridge_started", shards=config.media.shards)
-        yield Bridge(config, service, administration, engine, store, gateways)
+        yield Bridge(config, core.service, doors.administration, engine, store, doors.gateways)
     LOG.info("bridge_stopped")
+
+
+@dataclass(frozen=True, slots=True)
+class _Doors:
+    """By what people and those who arrange rooms come in."""
+
+    browser: BrowserDoor
+    administration: RoomAdministration
+    gateways: Gateways
+
+
+def _make_doors(config: Config, core: _Core, clock: SystemClock, later: Later, drain: Drain) -> _Doors:
+    """Make the ways in. Raises SettingsError, and what a bad file of keys raises."""
+    service = core.service
+    keys = load_link_keys(Path(config.auth.link_key_file))
+    links = SignedLinks(LinkSigner(keys, config.http.base_url), config.http.base_url, clock.now)
+    pins = Pins(keys)
+    media = CallLegs(core.calls, clock, lambda: core.announcer)
+    policy = CallerPolicy(
+        pins=pins,
+        new_secret=new_secret,
+        hash_secret=hash_secret,
+        together=config.calls.pictures == "together",
+    )
+    service.outside = replace(service.outside, dialling=Dialling(lambda: core.gateways, clock))
+    core.gateways = gateways = _make_gateways(
+        config, lambda: CallerDoor(service, media, policy, later, lambda: drain.active)
+    )
+    for_callers = pins if gateways.running else None
+    administration = RoomAdministration(service, links, core.store.rooms, for_callers, lambda: drain.active)
+    trials = Trials(service, links, core.engine.snapshot)
+    browser = BrowserDoor(service, links, _browser_policy(config), later, trials, pins=for_callers)
+    return _Doors(browser, administration, gateways)
+
+
+def _make_ops(
+    core: _Core, gateways: Gateways, tally: Tally, drain: Drain, collectors: tuple[BridgeCollector, LinkCollector]
+) -> web.Application:
+    """What operators look at."""
+    collector, seen = collectors
+    checks = [Check("store", core.store.ping), Check("engine", lambda: _all_shards_run(core.engine))]
+    converting = Converting(lambda: core.service.outside.converters.use, lambda: core.service.rooms, tally.of)
+    return make_ops_app(
+        collector,
+        core.engine.snapshot,
+        checks,
+        drain=drain,
+        links=seen,
+        gateways=lambda: _gateway_states(gateways),
+        converting=converting,
+    )
 
 
 def _observing(
@@ -201,19 +237,6 @@ def _make_engine(config: Config, *, drills: bool) -> Engine:
     media, calls = config.media, config.calls
     lines = (calls.first_port, calls.last_port) if config.gateways else None
     return Engine(media.bind, media.base_port, media.shards, drills=drills, lines=lines)
-
-
-@dataclass(slots=True)
-class _Core:
-    """Rooms and legs, each of which has to know of the other, and gateways, which both do."""
-
-    service: RoomService
-    legs: EveryLeg
-    calls: Calls
-    engine: Engine
-    gateways: Gateways | None = None
-    converters: Converters | None = None
-    announcer: Announcer | None = None
 
 
 def _make_core(config: Config, clock: SystemClock, tally: Tally, store: EventStore, engine: Engine) -> _Core:
@@ -246,7 +269,7 @@ def _make_core(config: Config, clock: SystemClock, tally: Tally, store: EventSto
         tell,
     )
     every = EveryLeg(Legs(engine, certificate, policy, tell), calls, lambda: core.gateways, lambda: core.announcer)
-    core = _Core(RoomService(Outside(store, engine, every, clock, tally)), every, calls, engine)
+    core = _Core(RoomService(Outside(store, engine, every, clock, tally)), every, calls, engine, store)
     return core
 
 
@@ -311,15 +334,15 @@ def _browser_policy(config: Config) -> BrowserPolicy:
 
 
 @asynccontextmanager
-async def _serve_pages(
-    config: Config, door: BrowserDoor, administration: RoomAdministration, tally: Tally
-) -> AsyncIterator[None]:
+async def _serve_pages(config: Config, doors: _Doors, tally: Tally) -> AsyncIterator[None]:
     settings = WebConfig(
         api_tokens=(api_token(config.auth.api_token, Path(config.auth.api_token_file)),),
         public_origin=config.http.base_url if config.http.public_url else None,
     )
     # Requests are not logged: they hold addresses, and what matters is counted.
-    runner = web.AppRunner(make_app(door, administration, settings, counters=tally), access_log=None)
+    runner = web.AppRunner(
+        make_app(doors.browser, doors.administration, settings, counters=tally), access_log=None
+    )
     await runner.setup()
     try:
         await web.TCPSite(runner, config.http.host, config.http.port).start()

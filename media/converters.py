@@ -39,7 +39,7 @@ def _h264(pt: int, profile: int, mode: int) -> Format:
 
 # Mode 1 holds mode 0, and level 5.2 all that come; a profile for each kind of decoder.
 READ: Final = (VP8, *(_h264(pt, id_ << 8 | 0x34, 1) for pt, id_ in ((97, 0x42E0), (98, 0x4200), (99, 0x4D00))))
-READ_OLDER: Final = (_older(31, "h261", 288), _older(34, "h263", 1152), _older(103, "h263-1998", 1152))
+READ_OLDER: Final = tuple(_older(*of, 288) for of in ((31, "h261"), (34, "h263"), (103, "h263-1998")))
 READ_HIGH: Final = (*READ, _h264(100, 0x640034, 1), _h264(101, 0x640C34, 1), *READ_OLDER)
 _OLDER: Final = tuple(product(("h261", "h263", "h263-1998"), OLDER_LINES, INTERVALS))
 MADE: Final = (

@@ -71,7 +71,8 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
 
         The engine's rule (media/engine/core/src/format.rs), which refuses a feed that does not fit: for H.264 the
         receiver's mode holds the sender's (RFC 6184 section 6.3), its profile is the same or one whose decoders
-        take constrained baseline, and the level is no higher; for H.261 and H.263 pictures are as large and as many.
+        take constrained baseline, and the level is no higher; for H.261 and H.263 pictures are as large and
+        as many.
         """
         if (self.codec, self.clock_rate) != (sent.codec, sent.clock_rate):
             return False

@@ -26,7 +26,8 @@ _BACKLOG: Final = 20
 class Feed:
     """Decodes what one SSRC sends while somebody watches.
 
-    `picture` is the last good one, or None; `timestamp` its RTP time, `point` how much wider than high its points are.
+    `picture` is the last good one, or None; `timestamp` its RTP time, `point` how much wider than high its
+    points are.
     """
 
     def __init__(self, ssrc: int) -> None:

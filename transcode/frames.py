@@ -20,8 +20,8 @@ _PATIENCE_S: Final = 0.2
 _HELD_AT_MOST: Final = 1024
 _JUMP: Final = 3000
 _HALF: Final = 0x8000
-# So long after a picture of H.261 that may be a beginning, one that is not whole is taken for one: nothing better may
-# come, and what is missing does within 132 pictures (ITU-T H.261 section 3.4).
+# So long after a picture of H.261 that may be a beginning, one that is not whole is taken for one: nothing better
+# may come, and what is missing does within 132 pictures (ITU-T H.261 section 3.4).
 _PARTLY_S: Final = 2.0
 
 

@@ -1,13 +1,14 @@
 """H.261 (ITU-T Rec. H.261, 1993) in RTP (RFC 4587): payloads cut between groups of blocks or macroblocks.
 
-No key frames are known to H.261: a picture is one if all of its macroblocks are INTRA. To see that, and to cut a group
-that is longer than a packet, the macroblocks have to be walked through, of which the lengths of codes are enough.
+No key frames are known to H.261: a picture is one if all of its macroblocks are INTRA. To see that, and to cut a
+group that is longer than a packet, macroblocks are walked through, for which the lengths of codes are enough.
 """
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 from transcode.bits import Piece, cut, joined, packed
@@ -16,19 +17,22 @@ from transcode.errors import Malformed
 _HEADER_BYTES: Final = 4
 _PICTURE_START: Final = b"\x00\x01"
 _MACROBLOCKS: Final = 33
-_GROUPS: Final = {0: (1, 3, 5), 1: tuple(range(1, 13))}
-"""The groups of a picture of QCIF and of CIF (section 4.2.1)."""
+_NUMBERS: Final = ([1, 3, 5], [*range(1, 13)])
+"""Of the groups of a picture of QCIF and of CIF (section 4.2.1)."""
 _INTRA, _QUANT, _VECTOR, _PATTERN, _BLOCKS = 1, 2, 4, 8, 16
 _PADDING: Final = bytes(8)
+# In so many bytes the first macroblock begins, unless much is said that nobody knows.
+_BEGINNING: Final = 96
 # Macroblocks in which the prediction of vectors begins anew (section 4.2.3.4).
 _ROWS: Final = (1, 12, 23)
 
-# Codes of tables 1, 2 and 4 of H.261. Those of table 3, for vectors, are those of table 1: 1 is 0, and of each pair
-# the first is negative.
+# Codes of tables 1, 2 and 4 of H.261. Those of table 3, for vectors, are those of table 1: 1 is 0, and of each
+# pair the first is negative.
 _ADDRESSES: Final = (
-    "1 011 010 0011 0010 00011 00010 0000111 0000110 00001011 00001010 00001001 00001000 00000111 00000110 0000010111"
-    " 0000010110 0000010101 0000010100 0000010011 0000010010 00000100011 00000100010 00000100001 00000100000"
-    " 00000011111 00000011110 00000011101 00000011100 00000011011 00000011010 00000011001 00000011000 00000001111"
+    "1 011 010 0011 0010 00011 00010 0000111 0000110 00001011 00001010 00001001 00001000 00000111 00000110"
+    " 0000010111 0000010110 0000010101 0000010100 0000010011 0000010010 00000100011 00000100010 00000100001"
+    " 00000100000 00000011111 00000011110 00000011101 00000011100 00000011011 00000011010 00000011001 00000011000"
+    " 00000001111"
 )
 _STUFFING: Final = 34
 _KINDS: Final = {
@@ -50,7 +54,11 @@ _PATTERNS: Final = (
     (5, 0b10011, (12, 48, 20, 40, 28, 44, 52, 56, 1, 61, 2, 62)),
     (6, 0b001111, (24, 36, 3, 63)),
     (7, 0b0010111, (5, 9, 17, 33, 6, 10, 18, 34)),
-    (8, 0b00011111, (7, 11, 19, 35, 13, 49, 21, 41, 14, 50, 22, 42, 15, 51, 23, 43, 25, 37, 26, 38, 29, 45, 53, 57)),
+    (
+        8,
+        0b00011111,
+        (7, 11, 19, 35, 13, 49, 21, 41, 14, 50, 22, 42, 15, 51, 23, 43, 25, 37, 26, 38, 29, 45, 53, 57),
+    ),
     (8, 0b00000111, (30, 46, 54, 58)),
     (9, 0b000000111, (31, 47, 55, 59, 27, 39)),
 )
@@ -80,24 +88,28 @@ def unpack(payloads: Sequence[bytes]) -> bytes:
 
 def begins_intra(picture: bytes) -> bool:
     """Whether the first macroblock is INTRA: so begins a picture that is whole, and at times another one."""
-    starts = _starts(picture)
     try:
-        return next((place.intra for start in starts[1:] for place in _walk(picture, start, len(picture) * 8)), False)
+        return next((place.intra for place in places(picture[:_BEGINNING])), False)
     except Malformed:
         return False
 
 
 def is_whole(picture: bytes) -> bool:
     """Whether all macroblocks are there and INTRA, so that it needs no picture before."""
-    starts = _starts(picture)
-    ends = [*starts[2:], len(picture) * 8]
-    groups = _GROUPS[picture[3] >> 3 & 1] if len(picture) > _HEADER_BYTES else ()
-    if [_window(picture, start) >> 12 & 15 for start in starts[1:]] != list(groups):
+    groups = _groups(picture)
+    numbers = [_window(picture, start) >> 12 & 15 for start, _ in groups]
+    if not numbers or numbers != _NUMBERS[picture[3] >> 3 & 1]:
         return False
     try:
-        return all(_is_intra(picture, *of) for of in zip(starts[1:], ends, strict=True))
+        return all(_is_intra(picture, *group) for group in groups)
     except Malformed:
         return False
+
+
+def places(picture: bytes) -> Iterator[Place]:
+    """Go through all macroblocks that a picture has. Raises `Malformed`."""
+    for start, end in _groups(picture):
+        yield from _walk(picture, start, end)
 
 
 def payloads(picture: bytes, largest: int) -> list[bytes]:
@@ -106,12 +118,12 @@ def payloads(picture: bytes, largest: int) -> list[bytes]:
     starts = _starts(picture)
     # The header of the picture goes with its first group.
     groups = [starts[0], *starts[2:]] if starts else [0]
-    places: dict[int, Place | None] = dict.fromkeys(groups)
+    edges: dict[int, Place | None] = dict.fromkeys(groups)
     for first, last, start in zip(groups, [*groups[1:], end], starts[1:], strict=False):
         if (last - first) // 8 > room:
             walked = list(_walk(picture, start, last))
-            places |= {place.at: place for place in walked[1:]}
-    return [_payload(picture, run, places.get(run[0])) for run in packed(sorted(places), end, room)]
+            edges |= {place.at: place for place in walked[1:]}
+    return [_payload(picture, run, edges[run[0]]) for run in packed(sorted(edges), end, room)]
 
 
 def _payload(picture: bytes, run: tuple[int, int], place: Place | None) -> bytes:
@@ -140,6 +152,12 @@ def _starts(picture: bytes) -> list[int]:
                 break
         at = picture.find(0, at + 1)
     return found
+
+
+def _groups(picture: bytes) -> list[tuple[int, int]]:
+    """Where groups of blocks begin and end, in bits."""
+    starts = _starts(picture)[1:]
+    return list(pairwise([*starts, len(picture) * 8])) if starts else []
 
 
 def _is_intra(picture: bytes, start: int, end: int) -> bool:
@@ -251,7 +269,19 @@ def _pattern_codes() -> dict[str, int]:
 
 def _coefficient(window: int) -> int:
     """The length of the code of table 5 that nine bits begin with, its sign included; 0 for none."""
-    lengths = ((256, 3), (192, 4), (128, 5), (96, 6), (80, 6), (64, 9), (32, 7), (16, 8), (8, 20), (4, 11), (2, 13))
+    lengths = (
+        (256, 3),
+        (192, 4),
+        (128, 5),
+        (96, 6),
+        (80, 6),
+        (64, 9),
+        (32, 7),
+        (16, 8),
+        (8, 20),
+        (4, 11),
+        (2, 13),
+    )
     return next((length for least, length in lengths if window >= least), 14 if window else 0)
 
 

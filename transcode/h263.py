@@ -1,14 +1,14 @@
 """H.263 in RTP: RFC 2190 for its first version, RFC 4629 for all of them.
 
-A picture is cut where a group of blocks begins with a start code. Where that does not do, RFC 2190 (mode B) goes on at
-a macroblock, of which the encoder tells places and what is known there; RFC 4629 anywhere.
+A picture is cut where a group of blocks begins with a start code. Where that is not enough, RFC 2190 (mode B) goes
+on at a macroblock, of which the encoder tells places and what is known there; RFC 4629 anywhere.
 """
 
 from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from transcode.bits import Piece, cut, joined, packed
@@ -19,8 +19,8 @@ _A_BYTES, _B_BYTES, _C_BYTES = 4, 8, 12
 _PLUS_BYTES: Final = 2
 _EXTENDED: Final = 7
 _PICTURE: Final = range(0x80, 0x84)
-# One macroblock in FFmpeg's side data: bits before it, quantizer, group, address, predicted vector, of the luma's first
-# block and its third.
+# One macroblock in FFmpeg's side data: bits before it, quantizer, group, address, and predicted vectors, of the
+# first block of luma and of its third.
 _TOLD: Final = struct.Struct("<IBBHbbbb")
 
 
@@ -54,7 +54,7 @@ def unpack_plus(payloads: Sequence[bytes]) -> bytes:
 
 
 def is_intra(picture: bytes) -> bool:
-    """Whether a picture says that nothing is predicted in it (ITU-T H.263 section 5.1); `IndexError` if cut off."""
+    """Whether a picture says that nothing is predicted in it (H.263 section 5.1); `IndexError` if cut off."""
     kind = picture[4]
     if kind >> 2 & 7 != _EXTENDED:
         return not kind & 2
@@ -84,7 +84,7 @@ def payloads(picture: bytes, told: Iterable[Place], largest: int) -> list[bytes]
 
 
 def plus_payloads(picture: bytes, largest: int) -> list[bytes]:
-    """Cut a picture for RFC 4629: before start codes, of which two zeros are left out, and anywhere in long groups."""
+    """Cut a picture for RFC 4629: before start codes, which lose two zeros, and anywhere in long groups."""
     groups = [found.start() * 8 for found in _START.finditer(picture)]
     room = largest - _PLUS_BYTES
     found: list[bytes] = []
@@ -125,8 +125,3 @@ def _whole(picture: bytes) -> bytes:
     if len(picture) < 6 or picture[:2] != b"\x00\x00" or picture[2] not in _PICTURE:  # noqa: PLR2004
         raise Malformed("an H.263 picture without its beginning")
     return picture
-
-
-def starts(picture: bytes) -> Iterator[int]:
-    """Where start codes are, in bytes."""
-    return (found.start() for found in _START.finditer(picture))

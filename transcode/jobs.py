@@ -101,7 +101,7 @@ class PictureIn(msgspec.Struct, frozen=True, kw_only=True):
 class PictureOut(msgspec.Struct, frozen=True, kw_only=True):
     """A picture of `width` x `height` (even), at most `fps` a second, at `bitrate` bit/s until `SetRate`.
 
-    H.261 has two sizes, 352 x 288 and 176 x 144, and H.263 those, 128 x 96 and multiples; their points are not square.
+    H.261 has two sizes, 352 x 288 and 176 x 144, and H.263 those, 128 x 96 and multiples, in points of 12 to 11.
     Outs that differ in SSRC and payload type alone share one encoder. A scene without moving tiles is sent
     anew once a second.
     """

@@ -1,4 +1,4 @@
-"""What is the same in H.261 and H.263: points that are not square, and numbers of pictures at 30000/1001 a second."""
+"""What is the same in H.261 and H.263: points that are not square, pictures numbered at 30000/1001 a second."""
 
 from __future__ import annotations
 

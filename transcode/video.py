@@ -20,8 +20,12 @@ CLOCK: Final = 90_000
 LARGEST_PAYLOAD: Final = 1180
 _TICK: Final = Fraction(1, CLOCK)
 _ENCODERS: Final = {
-    **{"vp8": "libvpx", "vp9": "libvpx-vp9", "h264": "libx264"},
-    **{"h261": "h261", "h263": "h263", "h263-1998": "h263"},
+    "vp8": "libvpx",
+    "vp9": "libvpx-vp9",
+    "h264": "libx264",
+    "h261": "h261",
+    "h263": "h263",
+    "h263-1998": "h263",
 }
 _DECODERS: Final = {"h263-1998": "h263"}
 _LIBVPX: Final = {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0", "error-resilient": "1"}
@@ -31,9 +35,9 @@ _OPTIONS: Final = {
     "vp9": {**_LIBVPX, "max-intra-rate": "600"},
     "h264": {"preset": "ultrafast", "tune": "zerolatency"},
     "h261": {},
-    # A start code before the group that follows on so many bytes. Of macroblocks the encoder tells where packets of
-    # nearly the largest size end; if asked for more than one in the most bytes that one can have, it writes beyond the
-    # end of its memory (FFmpeg 8.1).
+    # A start code before the group that follows on so many bytes. The encoder tells of macroblocks where packets
+    # of nearly the largest size end. If it is asked for more than one in as many bytes as one can have, it writes
+    # beyond the end of its memory (FFmpeg 8.1).
     "h263": {"ps": "400", "mb_info": "1100"},
     "h263-1998": {"ps": "400"},
 }
@@ -53,7 +57,7 @@ class Coded(NamedTuple):
 
 
 class VideoDecoder:
-    """What comes to frames of yuv420p; `point` is how much wider than high their points are, of H.261 and H.263."""
+    """What comes to frames of yuv420p; `point` is how much wider than high points of H.261 and H.263 are."""
 
     def __init__(self, codec: PictureCodec) -> None:
         if codec not in _ENCODERS:
@@ -84,8 +88,8 @@ class VideoDecoder:
 class VideoEncoder:
     """Frames of yuv420p to VP8, VP9, constrained baseline H.264, H.261 or H.263, at about `bitrate` bit/s.
 
-    They are of one size; for H.261 and H.263 of any, and scaled. `single` is for H.264 alone: every NAL unit fits into
-    one packet (RFC 6184, packetization mode 0).
+    They are of one size; for H.261 and H.263 of any, and scaled. `single` is for H.264 alone: every NAL unit fits
+    into one packet (RFC 6184, packetization mode 0).
     """
 
     def __init__(

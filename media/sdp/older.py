@@ -1,4 +1,4 @@
-"""H.261 (RFC 4587) and H.263 (RFC 2190 and RFC 4629) in descriptions of calls: what older room systems have alone."""
+"""H.261 (RFC 4587) and H.263 (RFC 2190 and RFC 4629) in descriptions of calls: older rooms have nothing else."""
 
 import re
 from typing import Final, TypedDict
@@ -14,8 +14,8 @@ DEFAULT: Final = {"h261": (144, 1)}
 _LIKE_1998: Final = "h263-2000"
 _RECEIVED: Final = {
     "h261": "CIF=1;QCIF=1",
-    "h263": "CIF4=1;CIF=1;QCIF=1;SQCIF=1",
-    "h263-1998": "CIF4=1;CIF=1;QCIF=1;SQCIF=1",
+    "h263": "CIF=1;QCIF=1;SQCIF=1",
+    "h263-1998": "CIF=1;QCIF=1;SQCIF=1",
 }
 
 

@@ -376,7 +376,7 @@ async def test_a_thread_that_ends_shows() -> None:
 
 async def test_what_is_not_a_command_is_refused_at_once() -> None:
     """A codec that the engine does not know breaks the schema, and nothing of the leg is kept."""
-    strange = Format(pt=96, codec="h261", clock_rate=90_000)
+    strange = Format(pt=96, codec="theora", clock_rate=90_000)
     source = Source(source=CAMERA, kind="video", mid="1", encodings=(Encoding(ssrc=1),), formats=(strange,))
     async with running_engine() as (engine, _ears):
         wrong = msgspec.structs.replace(leg(1), sources=(source,))

@@ -14,7 +14,6 @@ from typing import Any, Final
 
 import av
 import numpy as np
-from numpy.typing import NDArray
 
 from tests.support.ports import free_ports
 from transcode.codec import luma
@@ -201,18 +200,20 @@ def _last_tone(path: Path) -> int | None:
 
 
 def _tones_now(path: Path) -> set[int]:
-    """As `tones_in`, of a file that is being written: its header, 44 bytes of a WAVE file, says how it is, no more."""
+    """Those in the last half second of a file.
+
+    The file is being written: its header, 44 bytes of a WAVE file, says how it is, and not yet how long.
+    """
     data = path.read_bytes()
     channels, rate = struct.unpack("<HI", data[22:28].ljust(6, b"\0"))
     samples = np.frombuffer(data[44 : len(data) // 2 * 2], np.int16)
-    return tones_in(samples[: len(samples) // channels * channels : channels], rate) if channels else set()
-
-
-def tones_in(samples: NDArray[np.int16], rate: int) -> set[int]:
-    """All tones that stand out of the last half second: no weaker than a tenth of the loudest."""
-    if len(samples) < rate:
+    if len(samples) < rate * channels or not channels:
         return set()
-    last = samples[-rate // 2 :]
+    return tones_in(samples[: len(samples) // channels * channels : channels][-rate // 2 :], rate)
+
+
+def tones_in(last: np.ndarray[Any, np.dtype[np.int16]], rate: int) -> set[int]:
+    """The identities whose tones stand out of half a second: no weaker than a tenth of the loudest."""
     level = np.abs(np.fft.rfft(last * np.hanning(len(last))))
     hz = np.arange(len(level)) * rate / len(last)
     loud = {

@@ -108,6 +108,8 @@ class Talk:
     """The channels that it has opened: session to parameters."""
     ended: bool = False
     deaf: bool = False
+    on_key_frame: Callable[[], None] = lambda: None
+    """What is done when a key frame is asked for."""
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
     _control: asyncio.StreamWriter | None = None
     _started: bool = False
@@ -314,6 +316,8 @@ class Talk:
             self._agree(name)
         elif name == "openLogicalChannelAck":
             self._channel_taken(value)
+        elif name == "miscellaneousCommand" and value["type"][0] == "videoFastUpdatePicture":
+            self.on_key_frame()
         self._note(name, value)
 
     def _asked(self, name: str, value: Any) -> None:

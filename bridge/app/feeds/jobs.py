@@ -89,7 +89,10 @@ def size_of(want: Want, *, cheap: bool) -> tuple[int, int, int]:
         lines, interval = want.form.lines or 288, want.form.interval or 1
         return OLDER_WIDTHS[lines], lines, OLDER_RATES[interval]
     most = CHEAP if cheap else LEVELS[-1] if want.of else WORDS
-    return SIZES[min(_level(want), most)]
+    width, height, fps = SIZES[min(_level(want), most)]
+    if want.lines is not None and want.lines < height:
+        return want.lines * 4 // 3, want.lines, fps
+    return width, height, fps
 
 
 _SOUNDS: Final = tuple(t.SoundFormat(pt=form.pt, codec=form.codec) for form in SOUND)  # type: ignore[arg-type]

@@ -86,7 +86,7 @@ class Want:
     """Something to be made, the same for all who want it. `form` is without a payload type.
 
     `large` is who is shown largest, of a composed picture, and `caption` is written on it. A mix `to`
-    one leg is nobody else's, since something is said in it.
+    one leg is nobody else's, since something is said in it. A conversion need not have more than `lines`.
     """
 
     how: How
@@ -95,6 +95,7 @@ class Want:
     large: SourceKey | None = None
     to: int | None = None
     caption: Caption | None = None
+    lines: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +152,8 @@ class _Room:
         if form is None or not self._may(slot.kind):
             return Served(How.FORWARD, Why.SHORT, key)
         meanwhile = key if could else None
-        return Served(How.CONVERT, Why.CODEC, meanwhile, Want(How.CONVERT, (key,), form))
+        want = Want(How.CONVERT, (key,), form, lines=_most_lines(source, sends))
+        return Served(How.CONVERT, Why.CODEC, meanwhile, want)
 
     def together(self, receiver: Present, others: Sequence[Present], filled: Plan) -> dict[Place, Served]:
         """Serve the one slot for sound, and the one for pictures, of a leg that has no more.
@@ -274,6 +276,13 @@ def _sent(source: Source, codec: str) -> Forms:
     sent = forms_of(source)
     now = frozenset((kind, form) for kind, form in sent if form.codec == codec)
     return now or sent
+
+
+def _most_lines(source: Source, codec: str) -> int | None:
+    """How many lines a source has at the most in what it sends now, where that is little."""
+    if codec not in OLDER:
+        return None
+    return max(form.lines or OLDER_LINES[0] for form in source.formats if form.codec == codec)
 
 
 def _readable(others: Sequence[Present], number: int) -> list[SourceKey]:

@@ -151,9 +151,12 @@ def _plainest_first(agreed: tuple[Agreed, ...]) -> tuple[Agreed, ...]:
     """Of H.264, packetization mode 0 before mode 1, so that the peer sends in it (RFC 3264 section 6.1).
 
     Every receiver of H.264 takes mode 0 as it is (RFC 6184 section 6.3), while what comes in mode 1 is of no use
-    to those that take mode 0 alone: a NAL unit that was sent in fragments has no form there. What is older comes last.
+    to those that take mode 0 alone: a NAL unit that was sent in fragments has no form there. What is
+    older comes last.
     """
-    return tuple(sorted(agreed, key=lambda item: (item.format.codec in OLDER, item.format.packetization_mode == 1)))
+    return tuple(
+        sorted(agreed, key=lambda item: (item.format.codec in OLDER, item.format.packetization_mode == 1))
+    )
 
 
 def _feedback(line: CallLine, agreed: tuple[Agreed, ...]) -> Feedback:

@@ -20,8 +20,12 @@ MAX_MEDIA_LINES: Final = 16
 MAX_LINES: Final = 512
 MAX_FORMATS: Final = 64
 STATIC: Final = {
-    **{0: ("pcmu", 8000), 3: ("gsm", 8000), 8: ("pcma", 8000), 9: ("g722", 8000)},
-    **{31: ("h261", 90000), 34: ("h263", 90000)},
+    0: ("pcmu", 8000),
+    3: ("gsm", 8000),
+    8: ("pcma", 8000),
+    9: ("g722", 8000),
+    31: ("h261", 90000),
+    34: ("h263", 90000),
 }
 """Payload types that need no rtpmap (RFC 3551 section 6), as far as peers use them."""
 _M: Final = re.compile(

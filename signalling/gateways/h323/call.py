@@ -1,5 +1,6 @@
 """One call: what is the same for both directions. How it begins is `incoming` or `outgoing`."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, Protocol
 
 from signalling.gateways.h323 import causes
@@ -195,7 +196,7 @@ class Call:
         name: str,
         body: dict[str, asn1.Value] | None = None,
         control: list[bytes] | None = None,
-        elements: dict[int, bytes] | None = None,
+        elements: Mapping[int, bytes] | None = None,
     ) -> None:
         """Send a message of call signalling."""
         self.writer.tunnels = self.path.tunnels
@@ -203,7 +204,10 @@ class Call:
 
     def _say_state(self) -> None:
         state = ACTIVE if self.up or self.beginning is None else self.beginning.state
-        elements = {Element.CAUSE: q931.cause(causes.ASKED), Element.CALL_STATE: q931.call_state(state)}
+        elements: dict[int, bytes] = {
+            Element.CAUSE: q931.cause(causes.ASKED),
+            Element.CALL_STATE: q931.call_state(state),
+        }
         self.say(Kind.STATUS, "status", self.writer.common(), elements=elements)
 
     def ask_for_connection(self, port: int) -> None:

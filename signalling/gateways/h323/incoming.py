@@ -118,5 +118,5 @@ class Incoming:
         control: list[bytes] | None = None,
     ) -> None:
         whole = {"destinationInfo": terminal(), **self._call.writer.during(), **(body or {})}
-        elements = {Element.DISPLAY: q931.text(self._call.core.settings.name)}
+        elements: dict[int, bytes] = {Element.DISPLAY: q931.text(self._call.core.settings.name)}
         self._call.say(kind, name, whole, control, elements)

@@ -5,6 +5,7 @@ not known here are passed over.
 """
 
 import ipaddress
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -110,7 +111,7 @@ class Writer:
         name: str,
         body: dict[str, Value] | None = None,
         control: list[bytes] | None = None,
-        elements: dict[int, bytes] | None = None,
+        elements: Mapping[int, bytes] | None = None,
     ) -> bytes:
         """Write a message with what else of Q.931 belongs to it."""
         pdu: dict[str, Value] = {

@@ -58,7 +58,7 @@ class Outgoing:
             "mediaWaitForConnect": False,
             "canOverlapSend": False,
         }
-        elements = {
+        elements: dict[int, bytes] = {
             Element.BEARER_CAPABILITY: q931.video_bearer(),
             Element.DISPLAY: q931.text(call.core.settings.name),
         }

@@ -187,8 +187,8 @@ class H323Gateway:
 
     def _take(self, event: e.Event) -> None:
         if isinstance(event, e.IncomingCall):
-            call = self._calls[event.call] = H323Call(self, event.call)
-            self._begin(call, lambda: self._arrive(event, call))
+            arriving = self._calls[event.call] = H323Call(self, event.call)
+            self._begin(arriving, lambda: self._arrive(event, arriving))
             return
         call = self._calls.get(event.call)
         if call is None or call.visit is None:
