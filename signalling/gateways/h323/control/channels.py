@@ -6,7 +6,7 @@ from typing import Final
 from signalling.gateways.h323.control import codecs
 from signalling.gateways.h323.control.codecs import Codec, Kind
 from signalling.gateways.h323.control.description import OurLine
-from signalling.gateways.h323.control.medium import Ours, Secret, Settled, Theirs
+from signalling.gateways.h323.control.medium import Ours, Settled, Theirs
 from signalling.gateways.h323.control.values import (
     NULL,
     Choice,
@@ -18,6 +18,7 @@ from signalling.gateways.h323.control.values import (
     parts,
     transport,
 )
+from signalling.gateways.h323.secret import Secret
 
 PARAMETERS: Final = "h2250LogicalChannelParameters"
 _DYNAMIC: Final = range(96, 128)

@@ -1,7 +1,8 @@
 """Who shows content: the presentation token of H.239, as one call has it.
 
-Who gets it is the bridge's to decide, with the words that BFCP's floor has: a request of the peer's waits for `floor`.
-To show something of the room's we ask the peer for it; a peer that has it is asked to give it back in the same way.
+Who gets it is the bridge's to decide, with the words that BFCP's floor has: a request of the peer's waits for
+`floor`. To show something of the room's we ask the peer for it; a peer that has it is asked to give it back in the
+same way.
 """
 
 import random

@@ -1,7 +1,7 @@
 """The control of one call (H.245): what it says to the peer, and what its owner learns and decides.
 
-Messages and commands go in, `collect` gives what comes of them; `now` is in seconds of a clock that never goes back.
-How messages travel is the call's business.
+Messages and commands go in, `collect` gives what comes of them; `now` is in seconds of a clock that never goes
+back. How messages travel is the call's business.
 """
 
 import random
@@ -23,12 +23,13 @@ from signalling.gateways.h323.control.events import (
     Send,
 )
 from signalling.gateways.h323.control.media import Media
-from signalling.gateways.h323.control.medium import Secret, Stage
+from signalling.gateways.h323.control.medium import Stage
 from signalling.gateways.h323.control.rations import Ration
 from signalling.gateways.h323.control.round_trip import RoundTrip
 from signalling.gateways.h323.control.sets import Sets
 from signalling.gateways.h323.control.settings import Settings
 from signalling.gateways.h323.control.values import NULL, Choice, Fields, choice
+from signalling.gateways.h323.secret import Secret
 from signalling.gateways.interface import Floor
 
 START_S: Final = 25.0
@@ -74,7 +75,7 @@ class Control:
         self._settle(now)
 
     def fast_start(self, channels: Iterable[Fields], now: float) -> None:
-        """Take the channels that a Setup offers: `FastStart` follows, after `OfferReceived` if there is one to use.
+        """Take the channels that a Setup offers: `FastStart` follows, after `OfferReceived` if one is of use.
 
         With a secret there are none: keys come by H.245.
         """
@@ -88,7 +89,7 @@ class Control:
         return self._media.fast_proposal(offer)
 
     def fast_started(self, channels: Iterable[Fields], now: float) -> bool:
-        """Take what the peer has taken of them; whether any of it stands. `AnswerReceived` follows in that case."""
+        """Take what the peer has taken of them; whether any of it stands. `AnswerReceived` follows then."""
         stands = self._media.fast_answered(channels)
         self._settle(now)
         return stands

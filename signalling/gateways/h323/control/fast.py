@@ -77,7 +77,7 @@ class Called:
         self._settings = settings
 
     def choose(self, offered: Iterable[Fields]) -> bool:
-        """Choose for sound and pictures one codec each, if it can be had in both directions; whether there is any."""
+        """Choose for sound and pictures one codec each, best one for both directions; whether there is any."""
         known = read_all(offered)
         for kind, names in ((Kind.SOUND, self._settings.sound), (Kind.PICTURE, self._settings.pictures)):
             found = [one for one in known if one.kind is kind and one.settled.codec.name in names]
@@ -127,7 +127,7 @@ def forget(medium: Medium, chans: Channels) -> None:
 
 
 def _best(found: Sequence[Element], names: Sequence[str]) -> tuple[Element | None, Element | None]:
-    """What the peer would send and what it would take, of the codec that we like best, in both directions if there is."""
+    """What the peer would send and take of the codec that we like best, in both directions if there is."""
     sends = {one.settled.same: one for one in reversed(found) if one.forward}
     takes = {one.settled.same: one for one in reversed(found) if not one.forward and one.rtp is not None}
     order = sorted(

@@ -1,9 +1,9 @@
 """What a call's media are: which codec each has, how the bridge is told, and which channels that takes.
 
-H.323 has no offer and answer: each direction opens its own channel. So this plays the peer's side of SDP. A medium is
-settled by the channel that the peer opens, after a moment without one by our own wish; the bridge is offered what has
-been settled; its answer has our ports, with which channels are acknowledged and opened. What comes of them is the next
-offer. `now` is in seconds.
+H.323 has no offer and answer: each direction opens its own channel. So this plays the peer's side of SDP. A medium
+is settled by the channel that the peer opens, after a moment without one by our own wish; the bridge is offered
+what has been settled; its answer has our ports, with which channels are acknowledged and opened. What comes of
+them is the next offer. `now` is in seconds.
 """
 
 import random
@@ -17,14 +17,15 @@ from signalling.gateways.h323.control.codecs import Kind
 from signalling.gateways.h323.control.description import KINDS, OurLine, PeerLine
 from signalling.gateways.h323.control.events import AnswerReceived, Event, FastStart, OfferReceived, Ready
 from signalling.gateways.h323.control.fast import Called, Calling, forget
-from signalling.gateways.h323.control.medium import MOST_TRIES, Medium, Settled, Stage
+from signalling.gateways.h323.control.medium import MOST_TRIES, Medium, Ours, Settled, Stage, Theirs
 from signalling.gateways.h323.control.opening import Channels
 from signalling.gateways.h323.control.rations import Ration
 from signalling.gateways.h323.control.settings import Settings
 from signalling.gateways.h323.control.values import Choice, Fields
+from signalling.gateways.h323.secret import KEY_BYTES, MediaKey, crypto_line
 
 PATIENCE_S: Final = 1.0
-"""So long a peer's channels are waited for before ours are opened; a master waits less, so that one of two does."""
+"""So long a peer's channels are waited for before ours are opened; a master waits less: one of two does."""
 MASTERS_PATIENCE_S: Final = 0.6
 OFFERS: Final = (9, 4.2)
 """The bridge lets a call change its description ten times at once, and once in four seconds."""
@@ -260,10 +261,6 @@ class Media:
         if self.paused or ours is None or ours.stage is not Stage.OPEN or ours.settled.same != choice.same:
             ours = None
         rates = [rate for rate in (most, None if ours is None else ours.limit) if rate]
-        secret, keys = (
-            self.channels.secret,
-            (None if theirs is None else theirs.key, None if ours is None else ours.key),
-        )
         return PeerLine(
             kind=medium.kind,
             codec=choice.codec,
@@ -273,7 +270,7 @@ class Media:
             sends=theirs is not None and theirs.active,
             receives=ours is not None and ours.limit != 0 and (self.shows or medium.kind is not Kind.CONTENT),
             bit_rate=min(rates, default=None) if medium.kind is not Kind.SOUND else None,
-            crypto="" if choice.algorithm is None or secret is None else secret.crypto_line(*keys),
+            crypto=_crypto(choice, theirs, ours),
         )
 
     def _describe(self, now: float) -> None:
@@ -363,6 +360,15 @@ class Media:
         if settled.codec.same in medium.refused or receiver is None:
             return None
         return replace(settled, codec=receiver.codec), line
+
+
+def _crypto(settled: Settled, theirs: Theirs | None, ours: Ours | None) -> str:
+    """The keys of a line, as far as they are there; nothing is sent or taken under one of zeros."""
+    if settled.algorithm is None:
+        return ""
+    nothing = MediaKey(settled.algorithm, bytes(KEY_BYTES[settled.algorithm]))
+    keys = [nothing if one is None or one.key is None else one.key for one in (theirs, ours)]
+    return crypto_line(*keys)
 
 
 def _same_media(some: tuple[PeerLine, ...], others: tuple[PeerLine, ...]) -> bool:

@@ -2,48 +2,15 @@
 
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Final, Protocol
+from typing import Final
 
 from signalling.gateways.h323.control.codecs import Codec, Kind
 from signalling.gateways.h323.control.description import OurLine
-from signalling.gateways.h323.control.values import Address, Fields, Oid
+from signalling.gateways.h323.control.values import Address, Oid
+from signalling.gateways.h323.secret import MediaKey
 
 MOST_TRIES: Final = 6
 """Channels that we open in one medium before we leave it, as long as the peer's set stays."""
-
-
-class MediaKey(Protocol):
-    """The key of one channel."""
-
-    @property
-    def algorithm(self) -> Oid:
-        """By what it encrypts."""
-
-
-class Secret(Protocol):
-    """What the call's two sides have agreed on to protect media (H.235.6)."""
-
-    @property
-    def agreed(self) -> bool:
-        """Whether there is anything."""
-
-    def protection(self, algorithm: Oid | None = None) -> Fields:
-        """What H.245 says of all our algorithms, or of one."""
-
-    def accepts(self, protection: Fields) -> Oid | None:
-        """Which algorithm of a peer's is ours too."""
-
-    def new_key(self, algorithm: Oid) -> MediaKey:
-        """Make the key of a channel, as the call's master."""
-
-    def sync(self, key: MediaKey, payload_type: int) -> Fields:
-        """How the peer is told a key: EncryptionSync."""
-
-    def key_of(self, sync: Fields, algorithm: Oid) -> MediaKey | None:
-        """The key that a master tells; None for none that can be used."""
-
-    def crypto_line(self, theirs: MediaKey | None, ours: MediaKey | None) -> str:
-        """What the bridge is told of a medium's keys, as far as they are there."""
 
 
 class Stage(Enum):

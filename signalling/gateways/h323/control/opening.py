@@ -1,7 +1,7 @@
 """The channels of one call: asked for, answered, closed, in each direction on its own (H.245 annex C.4, C.5).
 
-What a medium carries is settled elsewhere (`media`); here messages go out and come in, and what the peer does without
-end is bounded. `now` is in seconds.
+What a medium carries is settled elsewhere (`media`); here messages go out and come in, and what the peer does
+without end is bounded. `now` is in seconds.
 """
 
 from collections.abc import Callable, Iterable
@@ -11,9 +11,10 @@ from signalling.gateways.h323.control import channels
 from signalling.gateways.h323.control.channels import Refusal
 from signalling.gateways.h323.control.codecs import RATE_UNIT, Kind
 from signalling.gateways.h323.control.description import OurLine
-from signalling.gateways.h323.control.medium import MOST_TRIES, Medium, Ours, Secret, Settled, Stage, Theirs
+from signalling.gateways.h323.control.medium import MOST_TRIES, Medium, Ours, Settled, Stage, Theirs
 from signalling.gateways.h323.control.rations import Ration
 from signalling.gateways.h323.control.values import Choice, Fields, address, choice, inner, number, parts
+from signalling.gateways.h323.secret import Secret
 
 T103_S: Final = 15.0
 MOST_THEIRS: Final = 8

@@ -5,10 +5,10 @@ from typing import Final
 
 from signalling.gateways.h323.control import capabilities, codecs
 from signalling.gateways.h323.control.capabilities import PeerSet
-from signalling.gateways.h323.control.medium import Secret
 from signalling.gateways.h323.control.rations import Ration
 from signalling.gateways.h323.control.settings import Settings
 from signalling.gateways.h323.control.values import NULL, Choice, Fields, number
+from signalling.gateways.h323.secret import Secret
 
 T101_S: Final = 15.0
 _SPACE: Final = 256

@@ -1,4 +1,4 @@
-"""Values of H.245 as the codec gives and takes them: sequences by field name, choices as pairs, object identifiers.
+"""Values of H.245 as the coder gives and takes them: sequences by field name, choices as pairs.
 
 What comes out of the codec has all that the grammar requires; what it leaves open is looked at with these.
 """
