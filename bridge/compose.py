@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 import structlog
-from aiohttp import web
+from aiohttp import ClientSession, web
 
 from bridge.app import telling
 from bridge.app.administration import RoomAdministration
@@ -32,6 +32,9 @@ from bridge.app.service import Outside, RoomService
 from bridge.app.trial import Trials
 from bridge.auth.errors import LinkExpired, LinkInvalid
 from bridge.auth.links import LinkSigner, load_link_keys
+from bridge.auth.oidc import settings as oidc_settings
+from bridge.auth.oidc.client import Client
+from bridge.auth.oidc.logins import Logins
 from bridge.auth.pins import Pins
 from bridge.auth.secrets import api_token, hash_secret, new_secret
 from bridge.config import Config
@@ -141,7 +144,9 @@ async def run_bridge(
         stack.callback(later.stop)
         core = _make_core(config, clock, tally, store, engine)
         await _add_converters(core, (config, clock, tally, later), stack, pool)
-        doors = _make_doors(config, core, clock, later, drain)
+        http = await stack.enter_async_context(ClientSession())
+        logins = _make_logins(config, clock, tally, http)
+        doors = _make_doors(config, core, clock, later, drain=drain, logins=logins)
         engine.listen(asyncio.get_running_loop(), lambda event: _take(core, event, clock.monotonic()))
         collector, seen = BridgeCollector(engine.snapshot, lambda: _facts(core, tally, drain)), LinkCollector()
         background = Background(core.service, core.legs, clock, engine.snapshot)
@@ -167,11 +172,14 @@ class _Doors:
     """By what people and those who arrange rooms come in."""
 
     browser: BrowserDoor
+    logins: Logins
     administration: RoomAdministration
     gateways: Gateways
 
 
-def _make_doors(config: Config, core: _Core, clock: SystemClock, later: Later, drain: Drain) -> _Doors:
+def _make_doors(
+    config: Config, core: _Core, clock: SystemClock, later: Later, *, drain: Drain, logins: Logins
+) -> _Doors:
     """Make the ways in. Raises SettingsError, and what a bad file of keys raises."""
     service = core.service
     keys = load_link_keys(Path(config.auth.link_key_file))
@@ -191,8 +199,19 @@ def _make_doors(config: Config, core: _Core, clock: SystemClock, later: Later, d
     for_callers = pins if gateways.running else None
     administration = RoomAdministration(service, links, core.store.rooms, for_callers, lambda: drain.active)
     trials = Trials(service, links, core.engine.snapshot)
-    browser = BrowserDoor(service, links, _browser_policy(config), later, trials, pins=for_callers)
-    return _Doors(browser, administration, gateways)
+    browser = BrowserDoor(
+        service, links, _browser_policy(config), later, trials, pins=for_callers, identities=logins.identity
+    )
+    return _Doors(browser, logins, administration, gateways)
+
+
+def _make_logins(config: Config, clock: SystemClock, tally: Tally, http: ClientSession) -> Logins:
+    """Make the providers' clients. Raises AuthError for settings that cannot be used."""
+    keys = load_link_keys(Path(config.auth.link_key_file))
+    known = [oidc_settings.read(name, table) for name, table in config.logins.items()]
+    answer = f"{config.http.base_url}/login/answer"
+    clients = [(Client(provider, answer, http, clock.now), title) for provider, title in known]
+    return Logins(clients, keys, clock, tally, timedelta(minutes=config.auth.login_lasts_minutes))
 
 
 def _make_ops(
@@ -341,7 +360,8 @@ async def _serve_pages(config: Config, doors: _Doors, tally: Tally) -> AsyncIter
     )
     # Requests are not logged: they hold addresses, and what matters is counted.
     runner = web.AppRunner(
-        make_app(doors.browser, doors.administration, settings, counters=tally), access_log=None
+        make_app(doors.browser, doors.administration, settings, counters=tally, logins=doors.logins),
+        access_log=None,
     )
     await runner.setup()
     try:
@@ -368,6 +388,7 @@ def _facts(core: _Core, tally: Tally, drain: Drain) -> Facts:
         refusals=tally.of("refusals"),
         room_failures=tally.of("room_failures"),
         tests=tally.of("tests"),
+        logins=tally.of("logins"),
         calls=tally.of("calls"),
         gateways=tally.of("gateways"),
         gateway_states=() if core.gateways is None else _gateway_states(core.gateways),

@@ -64,6 +64,7 @@ def _person(room: Room, person: Participant, viewer: ParticipantId, beside: Besi
         line=m.Line(person.line.value),
         number=_number(person, beside, whole=room.host == viewer),
         ringing=person.id in beside.ringing,
+        assurance=m.Assurance(person.assurance.value),
         confirmed=person.confirmed,
         encryption=None if media is None else media.encryption,
         tested=beside.tested.get(person.invitation) if room.host == viewer else None,

@@ -11,6 +11,7 @@ from datetime import datetime
 from bridge.rooms.model import (
     Actor,
     ConnectionId,
+    Identity,
     InvitationId,
     Line,
     Miss,
@@ -75,6 +76,8 @@ class Knock:
     resume_hash: ResumeHash | None
     new_participant: ParticipantId
     new_resume_hash: ResumeHash
+    identity: Identity | None = None
+    """What a login in the same browser proved, if there was one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ import msgspec
 from bridge.rooms.model import (
     Actor,
     ConnectionId,
+    Identity,
     InvitationId,
     Line,
     Miss,
@@ -111,6 +112,13 @@ class Reconnected(_Event, frozen=True, kw_only=True):
     participant: ParticipantId
     connection: ConnectionId
     line: Line = Line.BROWSER
+
+
+class Identified(_Event, frozen=True, kw_only=True):
+    """A login in somebody's browser proved who they are."""
+
+    participant: ParticipantId
+    identity: Identity
 
 
 class Disconnected(_Event, frozen=True, kw_only=True):
@@ -225,6 +233,7 @@ Event = (
     | Arrived
     | HostEntered
     | Reconnected
+    | Identified
     | Disconnected
     | Left
     | Admitted

@@ -11,6 +11,7 @@ Code = Literal[
     "link_used",
     "not_admitted",
     "not_host",
+    "other_person",
     "pin_wrong",
     "room_ended",
     "room_full",

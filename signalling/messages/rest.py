@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from signalling.errors import Code
-from signalling.messages.words import Count, Digits, Id, Instant, Name, Part, Role
+from signalling.messages.words import Assurance, Count, Digits, Id, Instant, Name, Part, Role
 
 
 class CreateRoom(Part, frozen=True, kw_only=True):
@@ -51,6 +51,20 @@ class CreateInvitation(Part, frozen=True, kw_only=True):
     host: bool = False
     pin: bool = False
     valid_minutes: Annotated[int, Meta(ge=1, le=60 * 24 * 31)] = 60 * 24
+
+
+class LoginProvider(Part, frozen=True, kw_only=True):
+    """By whom somebody can log in; `title` is what people know it by."""
+
+    name: Name
+    title: Name
+
+
+class Logins(Part, frozen=True, kw_only=True):
+    """Which logins there are, and how sure it is by one in this browser who is at it."""
+
+    providers: list[LoginProvider]
+    assurance: Assurance
 
 
 class InvitationInfo(Part, frozen=True, kw_only=True):

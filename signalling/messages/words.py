@@ -87,6 +87,9 @@ class Assurance(StrEnum):
     """How sure it is who somebody is, by what the bridge itself has seen proven."""
 
     NONE = "none"
+    LOW = "low"
+    SUBSTANTIAL = "substantial"
+    HIGH = "high"
 
 
 class Miss(StrEnum):

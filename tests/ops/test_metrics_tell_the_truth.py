@@ -169,6 +169,13 @@ def test_tests_before_entry_are_counted_by_verdict(snapshot: Make) -> None:
     assert (series["brotjeneste_tests_total['good']"], series["brotjeneste_tests_total['weak']"]) == (5, 2)
 
 
+def test_logins_are_counted_by_what_came_of_them(snapshot: Make) -> None:
+    """A provider that is down shows, as do logins that are too weak."""
+    series = _scrape(_collector(snapshot(), Facts(logins={"ok": 5, "login_unavailable": 2})))
+    assert series["brotjeneste_logins_total['ok']"] == 5
+    assert series["brotjeneste_logins_total['login_unavailable']"] == 2
+
+
 def test_gates_and_shards_are_counted(snapshot: Make) -> None:
     """Packets at a closed gate count by direction, refused datagrams by shard and reason."""
     taken = snapshot(

@@ -22,6 +22,14 @@ NEVER_AN_ENDING = {
     *("origin_refused", "unauthorized", "unknown_room", "not_found", "method_not_allowed"),  # REST
     "test_busy",  # an answer to a test: told on its screen
     "pin_wrong",  # in a call, which has no page
+    *(
+        "login_failed",
+        "login_unavailable",
+        "login_refused",
+        "login_stale",
+        "login_rejected",
+        "login_too_weak",
+    ),  # on the start screen
     *("bad_message", "too_large", "sdp_invalid", "sdp_unusable"),  # faults of ours: told as `internal`
 }
 

@@ -29,6 +29,8 @@ RELEASES: Final[dict[Ending, tuple[int, str]]] = {
     Ending.FAILED: (41, "undefinedReason"),
 }
 """The cause, and a reason where H.225.0 has one that says it better. Others than these are hung up on normally."""
+NOT_ADMITTED: Final = (21, "noPermission")
+"""The gatekeeper of who is called does not want it."""
 _BY_REASON: Final = {
     **dict.fromkeys(("inConf", "adaptiveBusy"), Miss.BUSY),
     **dict.fromkeys(("destinationRejection", "noPermission"), Miss.DECLINED),

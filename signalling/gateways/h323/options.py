@@ -30,8 +30,12 @@ class Options:
     name: str = "brotjeneste"
     """What peers display, and our name to a gatekeeper."""
     prefix: str = ""
-    """Digits that may stand before a room's number."""
+    """Digits that may stand before a room's number; a gatekeeper is told to send us all numbers that begin so."""
     gatekeeper: tuple[str, int] | None = None
+    gatekeeper_here: int = 1719
+    """The port on which we talk to it; 0 is any free one."""
+    gatekeeper_password: str = field(default="", repr=False)
+    """For H.235.1; without one it believes whoever has our address."""
     numbers: tuple[str, ...] = ()
     """What the gatekeeper is to send us beside our name."""
     plan: NumberPlan = field(default_factory=NumberPlan)
@@ -55,6 +59,8 @@ def read(settings: Settings) -> Options:
         name=_name(left),
         prefix=_digits(left, "prefix"),
         gatekeeper=_gatekeeper(left),
+        gatekeeper_here=reading.number(left, "gatekeeper_local_port", GATEKEEPER_PORT, _LARGEST_PORT),
+        gatekeeper_password=reading.take(left, "gatekeeper_password", ""),
         numbers=reading.texts(left, "numbers", ()),
         plan=_plan(left),
         tunnels=reading.take(left, "tunnelling", default=True),

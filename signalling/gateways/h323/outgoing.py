@@ -27,6 +27,8 @@ class Invitation:
     identity: e.Identity = field(repr=False)
     endpoint: str = ""
     """By what the gatekeeper knows us that lets us call."""
+    tokens: tuple[asn1.Value, ...] = field(default=(), repr=False)
+    """What the gatekeeper gave us to show."""
 
 
 class Outgoing:
@@ -69,8 +71,9 @@ class Outgoing:
                 elements[Element.CALLED_NUMBER] = q931.number(invitation.name)
         if invitation.endpoint:
             body["endpointIdentifier"] = invitation.endpoint
-        if call.secret is not None:
-            body["tokens"] = call.secret.tokens()
+        tokens = [*invitation.tokens, *(call.secret.tokens() if call.secret is not None else ())]
+        if tokens:
+            body["tokens"] = tokens
         self._offer_fast(body)
         call.say(Kind.SETUP, "setup", body, elements=elements)
         call.core.wake("stage", call.id, now + call.core.settings.timers.t303)

@@ -2,6 +2,7 @@
 
 import random
 from dataclasses import dataclass, field
+from typing import Any
 
 from signalling.gateways.h323.events import Identity
 from signalling.gateways.h323.messages import place
@@ -41,7 +42,7 @@ class Scene:
     endpoint: Gatekeeper
     now: float = 100.0
     said: list[tuple[str, dict[str, Value], tuple[str, int]]] = field(default_factory=list)
-    told: list[object] = field(default_factory=list)
+    told: list[Any] = field(default_factory=list)
 
     def gather(self) -> None:
         """Take what is to be done."""
@@ -63,7 +64,7 @@ class Scene:
         """Say something to the endpoint."""
         self.endpoint.receive(encode(Kind.RAS, (name, body)), source, self.now)
 
-    def events(self) -> list[object]:
+    def events(self) -> list[Any]:
         """What the owner was told since it was last asked."""
         self.gather()
         told, self.told = self.told, []

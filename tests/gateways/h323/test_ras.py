@@ -32,7 +32,7 @@ from tests.gateways.h323.gatekeepers import (
     scene,
 )
 
-SECRET = "correct horse"
+SECRET = "correct horse"  # noqa: S105
 ALTERNATE = {"rasAddress": place(*OTHER), "needToRegister": True, "priority": 1}
 
 
@@ -410,8 +410,10 @@ def test_with_a_password_both_sides_prove_themselves() -> None:
         "endpointIdentifier": "17_endp",
         "requestSeqNum": body["requestSeqNum"],
     }
-    it.endpoint.receive(theirs.sign("registrationConfirm", confirm, "gk", "bridge"), THERE, it.now)
-    assert it.endpoint.registered
+    # One for another endpoint with the same password neither; one for whom it makes us does.
+    for receiver, registered in (("18_endp", False), ("17_endp", True)):
+        it.endpoint.receive(theirs.sign("registrationConfirm", confirm, "gk", receiver), THERE, it.now)
+        assert it.endpoint.registered == registered
     # When asked again it is signed again: one token serves once.
     it.events()
     it.wait()
@@ -453,6 +455,21 @@ def test_any_datagrams(data: st.DataObject) -> None:
     over = [one.call for one in it.told if isinstance(one, NotAdmitted)]
     admitted = [one.call for one in it.told if isinstance(one, Admitted)]
     assert sorted(over + admitted) == sorted({identity(1).call, identity(2).call})
+
+
+def test_a_wrong_password_looks_like_no_answer_and_is_told_apart() -> None:
+    """Since who does not have it cannot refuse us in a way that counts."""
+    it = scene(password=SECRET)
+    it.endpoint.register(it.now)
+    it.confirm_discovery(it.heard("gatekeeperRequest")["requestSeqNum"])
+    for _ in range(3):
+        number = it.heard("registrationRequest")["requestSeqNum"]
+        refusal = {"protocolIdentifier": (0, 0, 8, 2250, 0, 4), "rejectReason": ("securityDenial", 0)}
+        it.say("registrationReject", requestSeqNum=number, **refusal)
+        it.wait()
+    (told,) = it.events()
+    assert told.reason == "securityDenial"
+    assert it.endpoint.counts == {"unproven": 3}
 
 
 def test_what_cannot_be_read_or_is_not_asked_for_is_counted() -> None:

@@ -6,6 +6,7 @@ import random
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import replace
 from typing import Final
 
 from signalling.gateways.h323 import causes
@@ -15,9 +16,12 @@ from signalling.gateways.h323.control.control import Control
 from signalling.gateways.h323.control.settings import Settings as ControlSettings
 from signalling.gateways.h323.errors import CommandError
 from signalling.gateways.h323.io.endpoint import Endpoint
+from signalling.gateways.h323.io.registration import Owner, Registration, registration
 from signalling.gateways.h323.options import Options, read
 from signalling.gateways.h323.outgoing import Invitation
 from signalling.gateways.h323.plan import Route
+from signalling.gateways.h323.ras import Admission
+from signalling.gateways.h323.ras.events import Admitted, NotAdmitted
 from signalling.gateways.h323.settings import Settings as AgentSettings
 from signalling.gateways.h323.wire import asn1
 from signalling.gateways.interface import (
@@ -54,16 +58,22 @@ class H323Call:
         self.held = False
         self.unanswered = False
         """Whether it is one of ours that nobody has taken yet."""
+        self.admission = b""
+        """By what the gatekeeper knows it, which wants to be told of its end; empty without."""
         self._gateway = gateway
 
     def hang_up(self, why: Ending) -> None:
         """End or turn down."""
+        self.release(*causes.RELEASES.get(why, (causes.NORMAL, "")))
+
+    def release(self, cause: int, reason: str) -> None:
+        """End or turn down, in H.323's words."""
         if self.over:
             return
         self.over = True
+        self._gateway.disengage(self)
         call = self.call
         if call is not None:
-            cause, reason = causes.RELEASES.get(why, (causes.NORMAL, ""))
             self._gateway.forget(call)
             self._gateway.command(lambda agent, now: agent.hang_up(call, now, cause, reason))
 
@@ -97,6 +107,7 @@ class H323Gateway:
         self._calls: dict[e.CallId, H323Call] = {}
         self._draining = False
         self._endpoint: Endpoint | None = None
+        self._registration: Registration | None = None
         self._tasks: asyncio.TaskGroup | None = None
 
     # As a gateway.
@@ -121,11 +132,13 @@ class H323Gateway:
             # The tables take seconds to load, in which nobody who called would be heard.
             await asyncio.to_thread(asn1.prepare)
             self.port = await endpoint.network.listen(options.port)
-            ready()
-            try:
-                await asyncio.get_running_loop().create_future()
-            finally:
-                self._end_all()
+            owner = Owner(agent.trust, self._dropped)
+            async with registration(options, self.port, self._rng, owner) as self._registration:
+                ready()
+                try:
+                    await asyncio.get_running_loop().create_future()
+                finally:
+                    self._end_all()
 
     @property
     def dials(self) -> bool:
@@ -156,7 +169,11 @@ class H323Gateway:
         if self._endpoint is None:
             return Health(len(self._calls), "not_serving")
         counts = Counter(self._endpoint.agent.counts) + self._endpoint.network.counts
-        return Health(len(self._calls), "draining" if self._draining else "", counts)
+        trouble = "draining" if self._draining else ""
+        if self._registration is not None:
+            counts += self._registration.counts
+            trouble = trouble or ("" if self._registration.registered else "not_registered")
+        return Health(len(self._calls), trouble, counts)
 
     # For its calls.
 
@@ -167,8 +184,16 @@ class H323Gateway:
                 self._endpoint.do(command)
 
     def forget(self, call: e.CallId) -> None:
-        """Tell its visit nothing more."""
-        self._calls.pop(call, None)
+        """Tell its visit nothing more, and the gatekeeper that it is over."""
+        over = self._calls.pop(call, None)
+        if over is not None:
+            self.disengage(over)
+
+    def disengage(self, call: H323Call) -> None:
+        """Give the gatekeeper its leave back."""
+        if self._registration is not None and call.admission:
+            self._registration.disengage(call.admission)
+            call.admission = b""
 
     # Beginning and end.
 
@@ -181,14 +206,14 @@ class H323Gateway:
             call.hang_up(Ending.STOPPING)
             if visit is not None and not over:
                 _tell_end(call, visit, Miss.UNREACHABLE, lost=True)
-        self._endpoint = self._tasks = None
+        self._endpoint = self._tasks = self._registration = None
 
     # What the agent tells.
 
     def _take(self, event: e.Event) -> None:
         if isinstance(event, e.IncomingCall):
-            arriving = self._calls[event.call] = H323Call(self, event.call)
-            self._begin(arriving, lambda: self._arrive(event, arriving))
+            new = self._calls[event.call] = H323Call(self, event.call)
+            self._begin(new, lambda: self._arrive(event, new))
             return
         call = self._calls.get(event.call)
         if call is None or call.visit is None:
@@ -279,6 +304,17 @@ class H323Gateway:
             self._host.count("no_number")
             call.hang_up(Ending.NO_ROOM)
             return
+        registration = self._registration
+        if registration is not None and registration.registered:
+            asked = Admission(
+                event.identity, answers=True, called=event.numbers[0], caller=event.caller, peer=(event.host, 0)
+            )
+            told = await self._admit(call, asked, registration)
+            if call.over:
+                return
+            if isinstance(told, NotAdmitted):
+                call.release(*causes.NOT_ADMITTED)
+                return
         self.command(lambda agent, now: agent.ring(handle, now))
         caller = Caller(line=Line.H323, number=number, source=event.host, address=event.caller)
         try:
@@ -302,11 +338,12 @@ class H323Gateway:
         return None
 
     async def _dial(self, route: Route, call: H323Call, visit: Visit) -> None:
-        host = await _resolve(route.host)
+        agent = None if self._endpoint is None else self._endpoint.agent
+        invitation = None if agent is None else await self._way(route, call, agent.identity())
         if call.over:
             return
-        if host is None or self._endpoint is None:
-            call.over = True
+        if invitation is None or self._endpoint is None:
+            call.hang_up(Ending.FAILED)
             visit.missed(Miss.UNREACHABLE)
             return
         try:
@@ -314,10 +351,41 @@ class H323Gateway:
         except TurnedAway as error:
             self._give_up(call, error.why)
             return
-        identity = self._endpoint.agent.identity()
-        invitation = Invitation(host, route.port, route.name, sdp, identity)
-        call.call = self._endpoint.start(lambda agent, now: agent.invite(invitation, now))
+        whole = replace(invitation, sdp=sdp)
+        call.call = self._endpoint.start(lambda agent, now: agent.invite(whole, now))
         self._calls[call.call] = call
+
+    async def _way(self, route: Route, call: H323Call, identity: e.Identity) -> Invitation | None:
+        """Where to call: as the route says, or as the gatekeeper does, which is asked in any case."""
+        host = await _resolve(route.host) if route.host else None
+        registration = self._registration
+        if registration is None or not registration.registered:
+            return None if host is None else Invitation(host, route.port, route.name, "", identity)
+        if call.over or (host is None and route.host):
+            return None
+        peer = None if host is None else (host, route.port)
+        told = await self._admit(
+            call, Admission(identity, answers=False, called=route.name, peer=peer), registration
+        )
+        if not isinstance(told, Admitted) or told.place is None:
+            return None
+        return Invitation(*told.place, told.name or route.name, "", identity, told.endpoint, told.tokens)
+
+    async def _admit(self, call: H323Call, asked: Admission, registration: Registration) -> Admitted | NotAdmitted:
+        """Ask the gatekeeper; a call that is over meanwhile gives its leave back by itself."""
+        call.admission = asked.identity.call
+        told = await registration.admit(asked)
+        if isinstance(told, NotAdmitted):
+            call.admission = b""
+            self._host.count("not_admitted")
+        return told
+
+    def _dropped(self, admission: bytes) -> None:
+        """The gatekeeper ends a call."""
+        for call in list(self._calls.values()):
+            if call.admission == admission:
+                call.admission = b""
+                self._give_up(call, Ending.REMOVED)
 
 
 async def _resolve(host: str) -> str | None:

@@ -106,6 +106,7 @@ class Gatekeeper:
             self.counts["unknown"] += 1
         elif not (name in _UNSIGNED or self._station.proven(data, body)):
             self.counts["unproven"] += 1
+            self._station.requests.doubt(body)
         elif name in _IS_ANSWER:
             if not self._station.requests.answered(name, body, source, now):
                 self.counts["unexpected"] += 1

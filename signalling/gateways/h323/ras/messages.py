@@ -94,15 +94,20 @@ def admission(membership: Membership, identifier: str, known_as: str, asked: Adm
         **_to(identifier),
     }
     if asked.answers:
-        body |= {"srcInfo": [alias(asked.caller)] if asked.caller else [], "destinationInfo": ours}
+        body |= {"srcInfo": [_caller(asked.caller)] if asked.caller else [], "destinationInfo": ours}
         body["destCallSignalAddress"] = place(*membership.signalling)
     else:
         body |= {"srcInfo": ours, "srcCallSignalAddress": place(*membership.signalling)}
         if asked.called:
             body["destinationInfo"] = [alias(asked.called)]
-    if asked.peer is not None:
+    if asked.peer is not None and asked.peer[1]:
         body["srcCallSignalAddress" if asked.answers else "destCallSignalAddress"] = place(*asked.peer)
     return body
+
+
+def _caller(text: str) -> Value:
+    """Who calls, which they may have written as they like; a URL has no signs but ASCII's."""
+    return alias(text) if text.isascii() else ("h323-ID", text)
 
 
 def disengagement(identifier: str, known_as: str, asked: Admission) -> Body:

@@ -35,6 +35,8 @@ class Question:
     hear: Hear
     left: int
     progress: int = MOST_PROGRESS
+    doubtful: bool = False
+    """Whether somebody answered who did not prove to be the gatekeeper."""
 
 
 class Requests:
@@ -84,6 +86,12 @@ class Requests:
         question.hear(name, body, place, now)
         return True
 
+    def doubt(self, body: dict[str, Value]) -> None:
+        """Take note of an answer that proves nothing: a wrong password on either side looks like that."""
+        question = self._open.get(body["requestSeqNum"])
+        if question is not None:
+            question.doubtful = True
+
     def forget(self) -> None:
         """Want no answers any more."""
         for number in list(self._open):
@@ -103,7 +111,8 @@ class Requests:
                 self._alarms.set(number, now + self._timers.answer)
             else:
                 self._close(number)
-                question.hear("", {}, question.place, now)
+                body = {"rejectReason": ("securityDenial", 0)} if question.doubtful else {}
+                question.hear("", body, question.place, now)
 
     def _progress(self, number: int, question: Question, milliseconds: int, now: float) -> bool:
         """The gatekeeper is at it: wait, instead of asking again."""

@@ -53,6 +53,6 @@ class Admission:
     caller: str = field(default="", repr=False)
     """Who calls us, if that is known; we call as ourselves."""
     peer: Place | None = field(default=None, repr=False)
-    """Where the other side takes call signalling, if that is known."""
+    """Where the other side takes call signalling, if that is known; port 0 of one who connected to us."""
     bits: int = 2_000_000
     """A second, both directions together."""

@@ -54,7 +54,8 @@ class Station:
 
     def proven(self, data: bytes, body: Body) -> bool:
         """Whether a message is from who has the password, if there is one."""
-        names = (self.membership.name, self.known_as)
+        # A RegistrationConfirm may be for whom it makes us.
+        names = (self.membership.name, self.known_as, str(body.get("endpointIdentifier", "")))
         return self._tokens is None or self._tokens.proven(data, body, names)
 
     def forget(self) -> None:
