@@ -1,6 +1,7 @@
 """Two controls of H.245 that speak to each other on a virtual clock, with owners that do what a test says."""
 
 import random
+import re
 from collections import deque
 from dataclasses import dataclass, field
 
@@ -37,6 +38,16 @@ OFFER = "\r\n".join(
 POLICY = CallPolicy(CAPABILITIES, allow_plain=True)
 
 
+def our_answer(sdp: str, host: str = "192.0.2.1", port: int = 40_000) -> str:
+    """An answer with a port of ours in each line that the peer uses."""
+    lines = ["v=0", "s=-", f"c=IN IP4 {host}"]
+    for line in re.findall("(?m)^m=.*$", sdp.replace("\r", "")):
+        kind, told, profile, *formats = line.split()
+        lines += [f"{kind} {port if told != '0' else 0} {profile} {' '.join(formats)}", "a=sendrecv"]
+        port += 2
+    return "\r\n".join([*lines, ""])
+
+
 @dataclass
 class Side:
     """One end: a control, and the bridge as the house's own SDP would have it."""
@@ -49,6 +60,8 @@ class Side:
     """What was agreed last, by what the peer sends."""
     sdp: str = ""
     refuses: bool = False
+    obliges: bool = False
+    """Whether it takes whatever is described."""
     sent: deque = field(default_factory=deque)
     over: bool = False
     legs: int = 0
@@ -102,6 +115,9 @@ class Side:
 
     def describe(self, sdp: str) -> str:
         """The bridge's answer."""
+        if self.obliges:
+            self.sdp = sdp
+            return our_answer(sdp, self.host, self.ports)
         offer, agreed = self.agree(sdp)
         local = {one.number: LocalLine(self.ports + 2 * one.number) for one in agreed}
         return answer(offer, agreed, local, Written(1, self.offers, self.host), CAPABILITIES.camera_max_bitrate)

@@ -1,7 +1,6 @@
 """The control against what real endpoints have said: their side of captured calls, played again."""
 
 import random
-import re
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ from signalling.gateways.h323.control import events as e
 from signalling.gateways.h323.control.control import Control
 from signalling.gateways.h323.control.settings import Settings
 from signalling.gateways.h323.wire import asn1, q931
+from tests.gateways.h323.pairs import our_answer
 
 VECTORS = Path(__file__).parents[2] / "vectors" / "h323"
 TPKT = 4
@@ -29,16 +29,6 @@ def messages(name: str) -> list[tuple[str, tuple]]:
             tunnelled = value["h323-uu-pdu"].get("h245Control", [])
             found += [(source, asn1.decode(asn1.Kind.H245, one)) for one in tunnelled]
     return found
-
-
-def our_answer(sdp: str) -> str:
-    """An answer with a port of ours in each line that the peer uses."""
-    lines, port = ["v=0", "s=-", "c=IN IP4 192.0.2.1"], 40_000
-    for line in re.findall("(?m)^m=.*$", sdp.replace("\r", "")):
-        kind, told, profile, *formats = line.split()
-        port += 2
-        lines += [f"{kind} {port if told != '0' else 0} {profile} {' '.join(formats)}", "a=sendrecv"]
-    return "\r\n".join([*lines, ""])
 
 
 class Replay:

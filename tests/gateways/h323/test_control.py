@@ -1,6 +1,8 @@
 """Two controls against each other, in every order that streams allow, and what a call goes through in its life."""
 
+import base64
 import random
+import re
 
 import pytest
 
@@ -8,6 +10,7 @@ from media.description import CAMERA, CONTENT, MIC
 from signalling.gateways.h323.control import events as e
 from signalling.gateways.h323.control.capabilities import PROTOCOL
 from signalling.gateways.h323.control.settings import Settings
+from signalling.gateways.h323.secret import Secret
 from signalling.gateways.h323.wire import asn1
 from signalling.gateways.interface import Floor
 from tests.gateways.h323.pairs import OFFER, Pair, Side
@@ -119,6 +122,48 @@ def test_a_setup_without_anything_for_us_is_no_fast_start() -> None:
     pair.run()
     nothing_waits(pair)
     assert directions(caller) == directions(called) == BOTH_WAYS
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_media_of_two_with_a_secret_are_encrypted_under_their_masters_keys(seed: int) -> None:
+    """H.235.6: each channel has a key of the master's, and both bridges are told the same two of a medium."""
+    pair = Pair(seed)
+    secrets = [Secret(), Secret()]
+    assert secrets[1].take(secrets[0].tokens())
+    assert secrets[0].take(secrets[1].tokens())
+    for side, secret in zip(pair.sides, secrets, strict=True):
+        side.control.secret, side.obliges = secret, True
+    pair.start()
+    pair.run()
+    nothing_waits(pair)
+    for kind in ("audio", "video"):
+        (one,), (other,) = (keys(side.sdp, kind)[:1] for side in pair.sides)
+        assert one[0] == other[0] == "H235_AES_256_CBC"
+        half = len(one[1]) // 2
+        assert (one[1][:half], one[1][half:]) == (other[1][half:], other[1][:half])
+        assert one[1][:half] != one[1][half:] != bytes(half)
+    assert pair.sides[0].sdp.count(" RTP/SAVP ") == 3
+    assert "m=audio 20000 RTP/SAVP 120 101" in pair.sides[0].sdp
+
+
+def keys(sdp: str, kind: str) -> list[tuple[str, bytes]]:
+    """The suite and both keys of each line of a kind."""
+    sections = [section for section in sdp.split("m=") if section.startswith(kind)]
+    found = [re.search(r"a=crypto:1 (\S+) inline:(\S+)", section) for section in sections]
+    return [(one[1], base64.b64decode(one[2])) for one in found]
+
+
+def test_without_protection_a_secret_leaves_no_channel() -> None:
+    """Whoever has agreed on one sends nothing in the clear, and takes nothing."""
+    pair = Pair()
+    secrets = [Secret(), Secret()]
+    secrets[1].take(secrets[0].tokens())
+    secrets[0].take(secrets[1].tokens())
+    pair.sides[0].control.secret, pair.sides[0].obliges = secrets[0], True
+    pair.start()
+    pair.run()
+    assert pair.sides[0].told[-1] == e.Ended(e.Ending.NO_MEDIA)
+    assert not any(" RTP/AVP " in one.sdp for one in pair.sides[0].told if isinstance(one, e.OfferReceived))
 
 
 def test_a_peer_on_hold_is_sent_nothing_until_it_is_back() -> None:
