@@ -16,24 +16,20 @@ from signalling.gateways.h323.wire import asn1
 CAPABILITIES = Capabilities(
     audio=("g722", "pcma", "pcmu", "telephone-event"), video=("h264",), camera_max_bitrate=1_500_000
 )
-OFFER = "\r\n".join(
-    [
-        "v=0",
-        "o=- 1 1 IN IP4 192.0.2.99",
-        "s=-",
-        "c=IN IP4 192.0.2.99",
-        "t=0 0",
-        "m=audio 50000 RTP/AVP 9 8 0 101",
-        "a=rtcp:50001",
-        "m=video 50002 RTP/AVP 97",
-        "b=TIAS:1500000",
-        "a=rtcp:50003",
-        "m=video 50004 RTP/AVP 97",
-        "a=rtcp:50005",
-        "a=content:slides",
-        "",
-    ]
-)
+OFFER = """v=0
+o=- 1 1 IN IP4 192.0.2.99
+s=-
+c=IN IP4 192.0.2.99
+t=0 0
+m=audio 50000 RTP/AVP 9 8 0 101
+a=rtcp:50001
+m=video 50002 RTP/AVP 97
+b=TIAS:1500000
+a=rtcp:50003
+m=video 50004 RTP/AVP 97
+a=rtcp:50005
+a=content:slides
+""".replace("\n", "\r\n")
 """What the bridge offers to whom it calls."""
 POLICY = CallPolicy(CAPABILITIES, allow_plain=True)
 

@@ -28,7 +28,7 @@ class Victim:
         self.control = Control(Settings(terminal_type=200), random.Random(seed))
         self.now, self.told, self.sent = NOW, [], []
 
-    def hear(self, *said: tuple) -> list[tuple[str, object]]:
+    def hear(self, *said: tuple) -> list:
         """Say something to it; what it sends in answer."""
         before = len(self.sent)
         for message in said:
@@ -85,7 +85,7 @@ def capability_set(table: list, sequence: int = 1) -> tuple:
     return ("request", ("terminalCapabilitySet", fields | {"capabilityDescriptors": [descriptor]}))
 
 
-def channel(number: int = 5, data: tuple | None = None, session: int = 1, **changes: object) -> tuple:
+def channel(number: int = 5, data: tuple | None = None, session: int = 1, **changes: dict) -> tuple:
     """A request for a channel of sound, with changes."""
     own = {
         "sessionID": session,
@@ -133,7 +133,7 @@ def test_channels_that_cannot_be_are_refused_with_the_cause(cause: str) -> None:
     said = asn1.decode(asn1.Kind.H245, asn1.encode(asn1.Kind.H245, REFUSED[cause]))
     told = {"forwardLogicalChannelNumber": 5, "cause": (cause.strip(), NULL)}
     assert victim.hear(said) == [("openLogicalChannelReject", told)]
-    assert [name for name, _ in victim.hear(channel())][0] == "openLogicalChannelAck"
+    assert next(name for name, _ in victim.hear(channel())) == "openLogicalChannelAck"
 
 
 def test_a_peer_gives_way_to_its_master_once() -> None:

@@ -21,7 +21,7 @@ from signalling.gateways.h323.control.medium import MOST_TRIES, Medium, Ours, Se
 from signalling.gateways.h323.control.opening import Channels
 from signalling.gateways.h323.control.rations import Ration
 from signalling.gateways.h323.control.settings import Settings
-from signalling.gateways.h323.control.values import Choice, Fields
+from signalling.gateways.h323.control.values import Choice, Fields, Oid
 from signalling.gateways.h323.secret import KEY_BYTES, MediaKey, crypto_line
 
 PATIENCE_S: Final = 1.0
@@ -230,7 +230,7 @@ class Media:
             return FREE_PT[medium.kind]
         return SECURED_PT[medium.kind] if secured else static
 
-    def _algorithm(self, one: Receives) -> codecs.Oid | None:
+    def _algorithm(self, one: Receives) -> Oid | None:
         secret = self.channels.secret
         return (
             None if secret is None or one.security is None or not secret.agreed else secret.accepts(one.security)
@@ -367,8 +367,8 @@ def _crypto(settled: Settled, theirs: Theirs | None, ours: Ours | None) -> str:
     if settled.algorithm is None:
         return ""
     nothing = MediaKey(settled.algorithm, bytes(KEY_BYTES[settled.algorithm]))
-    keys = [nothing if one is None or one.key is None else one.key for one in (theirs, ours)]
-    return crypto_line(*keys)
+    sends, takes = (nothing if one is None or one.key is None else one.key for one in (theirs, ours))
+    return crypto_line(sends, takes)
 
 
 def _same_media(some: tuple[PeerLine, ...], others: tuple[PeerLine, ...]) -> bool:
