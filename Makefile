@@ -151,7 +151,7 @@ figures: build ## Put the figures of the last bench and bench-peers into the REA
 
 lock: build ## Choose new versions of Python's packages within pyproject.toml's bounds.
 	$(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
-		--no-emit-index-url --extra test --extra check pyproject.toml -o requirements.lock
+		--no-emit-index-url --extra h323 --extra test --extra check pyproject.toml -o requirements.lock
 	echo uv | $(UV) pip compile --quiet --upgrade --generate-hashes --no-header --no-annotate - -o .ci/installer.txt
 
 clean: ## Remove everything that was built.

@@ -80,6 +80,8 @@ class Keys(StrEnum):
     HANDSHAKE = "handshake"
     SIGNALLED = "signalled"
     EXPOSED = "exposed"
+    UNPROVED = "unproved"
+    """Nobody knows between whom, and nothing that comes is proved to be what was sent (H.235.6)."""
     NONE = "none"
 
 

@@ -197,7 +197,7 @@ def test_gates_and_shards_are_counted(snapshot: Make) -> None:
 def test_calls_and_gateways_are_told(snapshot: Make) -> None:
     """How calls ended, how each gateway is, what encrypts legs, and what came to the ports of calls by mistake."""
     taken = snapshot(
-        legs=[{"leg": 1, "cipher_in": 4, "cipher_out": 4}, {"leg": 2, "cipher_in": 1, "cipher_out": 1}],
+        legs=[{"leg": 1, "cipher_in": 6, "cipher_out": 6}, {"leg": 2, "cipher_in": 1, "cipher_out": 1}],
         lines=[{"leg": 2, "line": 0, "wrong_source": 3}, {"leg": 2, "line": 1, "wrong_source": 1, "misplaced": 2}],
     )
     states = [GatewayState("sip", 2), GatewayState("h323", 0, "not_serving")]

@@ -6,6 +6,7 @@ from typing import Final
 
 from media.sdp.calls.answer import SLIDES, Written
 from media.sdp.calls.crypto import Crypto
+from media.sdp.calls.h235 import CHANNEL_SUITES, ChannelKeys
 from media.sdp.codecs import Capabilities
 
 # Payload types of our own choice. H.264 comes first: room systems have no VP8, and what has both takes either; of
@@ -38,7 +39,7 @@ SOUND: Final = 1
 
 def offer(
     ports: tuple[int, ...],
-    keys: tuple[tuple[Crypto, ...], ...],
+    keys: tuple[tuple[Crypto | ChannelKeys, ...], ...],
     written: Written,
     capabilities: Capabilities,
     *,
@@ -66,3 +67,8 @@ def offer(
 def tagged(masters: Iterator[tuple[str, bytes]]) -> tuple[Crypto, ...]:
     """Keys with the tags under which they are offered, in order."""
     return tuple(Crypto(tag, suite, master) for tag, (suite, master) in enumerate(masters, 1))
+
+
+def channels() -> tuple[ChannelKeys, ...]:
+    """What is offered to H.323: the suites, since keys come with its channels."""
+    return tuple(ChannelKeys(tag, suite) for tag, suite in enumerate(CHANNEL_SUITES, 1))

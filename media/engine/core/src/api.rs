@@ -2,7 +2,9 @@
 //! process of its own. Python speaks this same schema in `media/api.py`; a test there holds the two together.
 
 pub use crate::events::{Event, Refusal};
-use crate::line::api::{AddLines, SendLineDtls, SetLineKeys, SetRemote, WantKeyFrame};
+use crate::line::api::{
+    AddLines, SendLineDtls, SetChannelKeys, SetLineKeys, SetRemote, WantKeyFrame,
+};
 use serde::{Deserialize, Serialize};
 
 /// Names a leg; given out by the control plane, never reused while the engine runs.
@@ -306,6 +308,8 @@ pub enum Command {
     SetRemote(SetRemote),
     /// The keys that the handshake on a line gave.
     SetLineKeys(SetLineKeys),
+    /// Keys of a line of H.235.6 that have come or changed.
+    SetChannelKeys(SetChannelKeys),
     /// DTLS datagrams to the peer on one line.
     SendLineDtls(SendLineDtls),
     /// The peer of a leg needs a key frame, and says so beside RTCP.
@@ -346,6 +350,7 @@ impl Command {
             Self::AddLines(add) => Subject::NewLeg(add.leg, add.room),
             Self::SetRemote(set) => Subject::Leg(set.leg),
             Self::SetLineKeys(set) => Subject::Leg(set.leg),
+            Self::SetChannelKeys(set) => Subject::Leg(set.leg),
             Self::SendLineDtls(send) => Subject::Leg(send.leg),
             Self::WantKeyFrame(want) => Subject::Leg(want.leg),
             Self::SetFeeds { room, .. } | Self::Panic { room, .. } => Subject::Room(*room),

@@ -7,7 +7,7 @@ import { cells, COLUMNS, fault, FIGURES, quality, WHOLE_FIGURES } from "./stats.
 
 const ACTS = ["mute", "muteHold", "unmute", "confirmIdentity", "withdrawIdentity", "toWaiting", "handOver", "remove"];
 // What the host must not miss.
-const WEAK_KEYS = new Set(["none", "exposed"]);
+const WEAK_KEYS = new Set(["none", "exposed", "unproved"]);
 const CLINICIANS = new Set(["doctor", "specialist"]);
 let nextId = 0;
 

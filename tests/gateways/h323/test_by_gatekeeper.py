@@ -1,0 +1,163 @@
+"""Calls in and out by leave of a gatekeeper, through the gateway and its sockets."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from signalling.gateways.conformance import NUMBER, HostDouble, VisitDouble, serving
+from signalling.gateways.h323.io.gateway import H323Gateway
+from signalling.gateways.h323.options import Options, read
+from signalling.gateways.h323.plan import NumberPlan
+from signalling.gateways.interface import Ending, GatewayError, SettingsError
+from tests.gateways.h323.test_conformance import OURS
+from tests.support.h323_caller import HOST, PCMU, Terminal, terminal
+from tests.support.h323_gatekeeper import ENDPOINT, GatekeeperDouble, gatekeeper
+
+
+@pytest.fixture
+async def keeper() -> AsyncIterator[GatekeeperDouble]:
+    """The gatekeeper."""
+    async with gatekeeper() as made:
+        yield made
+
+
+@pytest.fixture
+async def peer(keeper: GatekeeperDouble) -> AsyncIterator[Terminal]:
+    """Somebody whom it knows."""
+    async with terminal(sound=PCMU) as made:
+        keeper.leads_to = made.port
+        yield made
+
+
+@pytest.fixture
+def host() -> HostDouble:
+    """The bridge."""
+    return HostDouble(ours=OURS.format(1))
+
+
+@pytest.fixture
+async def gateway(keeper: GatekeeperDouble, host: HostDouble) -> AsyncIterator[H323Gateway]:
+    """Registered."""
+    options = Options(
+        port=0,
+        gatekeeper=(HOST, keeper.port),
+        gatekeeper_here=0,
+        name="bridge",
+        numbers=("1001",),
+        prefix="88",
+        plan=NumberPlan(hosts=(HOST,), names=("ward",)),
+    )
+    made = H323Gateway(host, options)
+    async with serving(made):
+        asked = await keeper.hears("registrationRequest")
+        assert asked["terminalAlias"] == [("h323-ID", "bridge"), ("dialledDigits", "1001")]
+        ((_, protocol),) = asked["terminalType"]["gateway"]["protocol"]
+        assert protocol["supportedPrefixes"] == [{"prefix": ("dialledDigits", "88")}]
+        async with asyncio.timeout(10):
+            while made.health().trouble:  # noqa: ASYNC110 - its health has no event
+                await asyncio.sleep(0)
+        yield made
+    assert (await keeper.hears("unregistrationRequest"))["endpointIdentifier"] == ENDPOINT
+    assert made.health().calls == 0
+
+
+async def test_a_call_comes_with_its_leave(
+    gateway: H323Gateway, keeper: GatekeeperDouble, host: HostDouble, peer: Terminal
+) -> None:
+    """And its end is told."""
+    talk = await peer.dial(gateway.port, f"88{NUMBER}")
+    asked = await keeper.hears("admissionRequest")
+    assert (asked["answerCall"], asked["destinationInfo"]) == (True, [("dialledDigits", f"88{NUMBER}")])
+    assert asked["callIdentifier"]["guid"] == talk.guid
+    visit, _ = await host.next()
+    await talk.hears("connect")
+    talk.hang_up()
+    await visit.hears("ended")
+    ended = await keeper.hears("disengageRequest")
+    assert (ended["answeredCall"], ended["callIdentifier"]["guid"]) == (True, talk.guid)
+
+
+async def test_a_call_without_its_leave_is_turned_down(
+    gateway: H323Gateway, keeper: GatekeeperDouble, host: HostDouble, peer: Terminal
+) -> None:
+    """Nobody in the bridge hears of it."""
+    keeper.refuses = "requestDenied"
+    talk = await peer.dial(gateway.port, NUMBER)
+    released = await talk.hears("releaseComplete")
+    assert released["reason"] == ("noPermission", 0)
+    assert (host.visits, host.counts) == ([], ["not_admitted"])
+
+
+async def test_whom_it_knows_is_called_where_it_says(
+    gateway: H323Gateway, keeper: GatekeeperDouble, peer: Terminal
+) -> None:
+    """Until it ends the call itself."""
+    visit = VisitDouble(ours=OURS.format(1))
+    gateway.dial("ward", visit)
+    asked = await keeper.hears("admissionRequest")
+    assert (asked["answerCall"], asked["destinationInfo"]) == (False, [("h323-ID", "ward")])
+    async with asyncio.timeout(10):
+        talk = await peer.incoming.get()
+    setup = await talk.hears("setup")
+    assert (setup["endpointIdentifier"], setup["destinationAddress"]) == (ENDPOINT, [("h323-ID", "ward")])
+    await peer.accept(talk)
+    await visit.hears("established")
+    keeper.say(
+        "disengageRequest",
+        requestSeqNum=7,
+        endpointIdentifier=ENDPOINT,
+        conferenceID=asked["conferenceID"],
+        callReferenceValue=asked["callReferenceValue"],
+        callIdentifier=asked["callIdentifier"],
+        disengageReason=("forcedDrop", 0),
+    )
+    await keeper.hears("disengageConfirm")
+    await visit.hears("ended")
+    await talk.hears("ended")
+    assert keeper.asked == [] or "disengageRequest" not in dict(keeper.asked)
+
+
+async def test_whom_it_does_not_know_is_missed(gateway: H323Gateway, keeper: GatekeeperDouble) -> None:
+    """Also one whose address we have: it decides."""
+    keeper.refuses = "calledPartyNotRegistered"
+    for address in ("ward", f"someone@{HOST}"):
+        visit = VisitDouble()
+        gateway.dial(address, visit)
+        await visit.hears("missed unreachable")
+        assert visit.told == ["missed unreachable"]
+
+
+async def test_a_call_is_given_up_while_it_is_asked_for(gateway: H323Gateway, keeper: GatekeeperDouble) -> None:
+    """Nothing goes out for it, and its leave is given back."""
+    visit = VisitDouble()
+    ours = gateway.dial("ward", visit)
+    await asyncio.sleep(0)
+    ours.hang_up(Ending.REMOVED)
+    guid = (await keeper.hears("admissionRequest"))["callIdentifier"]
+    assert (await keeper.hears("disengageRequest"))["callIdentifier"] == guid
+    assert visit.told == []
+
+
+async def test_who_is_not_registered_calls_nobody_by_name(host: HostDouble) -> None:
+    """Since nobody says where they are."""
+    async with gatekeeper() as silent:
+        pass
+    options = Options(port=0, gatekeeper=(HOST, silent.port), gatekeeper_here=0, plan=NumberPlan(names=("ward",)))
+    made = H323Gateway(host, options)
+    async with serving(made):
+        assert made.health().trouble == "not_registered"
+        visit = VisitDouble()
+        made.dial("ward", visit)
+        await visit.hears("missed unreachable")
+        with pytest.raises(GatewayError):
+            made.dial("ward8", visit)
+
+
+def test_what_the_operator_writes() -> None:
+    """Is what the gateway goes by; the password is in no text."""
+    options = read({"gatekeeper": "192.0.2.9", "gatekeeper_password": "correct horse", "gatekeeper_local_port": 0})
+    assert (options.gatekeeper, options.gatekeeper_here) == (("192.0.2.9", 1719), 0)
+    assert "horse" not in repr(options)
+    with pytest.raises(SettingsError, match="gatekeeper_password"):
+        read({"gatekeeper": "192.0.2.9", "gatekeeper_password": 1})
