@@ -1,7 +1,7 @@
 """A room system by H.323 in a room with one by SIP and Chromium: it waits, is admitted, and all see and hear all.
 
-No packaged program speaks H.323: the one here is ours (`tests/support/h323_caller.py`). What real ones do is said in
-the gateway's README.
+No packaged program speaks H.323: the one here is ours (`tests/support/h323_caller.py`). What real ones do is said
+in the gateway's README.
 """
 
 from pathlib import Path
@@ -84,8 +84,10 @@ async def test_older_room_systems_with_a_page(rooms_house: House, chromium: Brow
 async def comes(house: House, ward: RoomSystem) -> ParticipantId:
     """Call the room, enter a wrong PIN and the right one; the participant who then waits."""
     number, pin = await house.invite_by_call(m.Role.SPECIALIST, "Ward")
+    door = house.bridge.gateways.running["h323"].door
+    there = set(door._visits)
     await ward.dial(gateway(house).port, number)
-    (visit,) = house.bridge.gateways.running["h323"].door._visits
+    (visit,) = door._visits - there
     await eventually(lambda: visit._reception.next_timeout() is not None)
     before = set(house.live.room.participants)
     ward.press("000#")

@@ -170,7 +170,7 @@ class RoomSystem:
 
 @asynccontextmanager
 async def room_system(identity: int, codec: PictureCodec = "h264", **wanted: Any) -> AsyncIterator[RoomSystem]:
-    """One with the picture and tone of an identity; `wanted` as `terminal` takes it. H.261 and H.263 it has alone."""
+    """One with the picture and tone of an identity and one codec; `wanted` as `terminal` takes it."""
     if codec != "h264":
         wanted |= {"pictures": older_capability(codec), "payload_type": TYPES[codec]}
     async with terminal(**wanted) as made, asyncio.TaskGroup() as group:
