@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal
 
 from signalling.gateways.alarms import Alarms
-from signalling.gateways.guard import Guard
+from signalling.gateways.guard import Guard, network
 from signalling.gateways.h323.events import Action, CallId, Close, Event, Identity, LineId, Listen, Open, Send
 from signalling.gateways.h323.settings import Settings
 from signalling.gateways.h323.wire.tpkt import Framer, wrap
@@ -132,5 +132,7 @@ class Core:
         idle = sum(line.call is None for line in self.lines.values())
         if len(self.lines) >= self.settings.max_lines or idle >= self.settings.max_idle_lines:
             return False
-        beginning = (line.host == host and (line.call is None or not line.call.up) for line in self.lines.values())
-        return host in self.trusted or sum(beginning) < self.settings.max_beginning_of_one
+        source = network(host)
+        beginning = [line for line in self.lines.values() if line.call is None or not line.call.up]
+        theirs = sum(network(line.host) == source for line in beginning)
+        return host in self.trusted or theirs < self.settings.max_beginning_of_one

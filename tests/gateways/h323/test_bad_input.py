@@ -16,6 +16,7 @@ from signalling.gateways.h323.control.control import Control
 from signalling.gateways.h323.control.settings import Settings as ControlSettings
 from signalling.gateways.h323.io.gateway import H323Gateway
 from signalling.gateways.h323.options import Options
+from signalling.gateways.h323.secret import Secret
 from signalling.gateways.h323.settings import Settings
 from signalling.gateways.h323.timers import Timers
 from signalling.gateways.h323.wire import q931, tpkt
@@ -193,6 +194,17 @@ def test_messages_of_one_source_are_rationed() -> None:
     line = world.connect("192.0.2.100")
     world.say(line, Kind.SETUP, "setup", setup())
     assert world.agent.sizes[0] == 5
+
+
+def test_a_caller_who_is_not_taken_costs_no_secret() -> None:
+    """Agreeing on one takes milliseconds."""
+    world = World(Settings())
+    _, call = world.called(body={"tokens": Secret().tokens()})
+    secret = world.agent._core.calls[call.call].secret
+    assert secret is not None
+    assert not secret.agreed
+    world.do(world.agent.accept(call.call, world.now))
+    assert secret.agreed
 
 
 def test_keys_are_rationed() -> None:
