@@ -267,7 +267,7 @@ class Media:
             payload_type=choice.payload_type,
             rtp=None if ours is None else ours.rtp,
             rtcp=(None if ours is None else ours.rtcp) or (None if theirs is None else theirs.rtcp),
-            sends=theirs is not None and theirs.active,
+            sends=theirs.active if theirs is not None else medium.kind is Kind.CONTENT,
             receives=ours is not None and ours.limit != 0 and (self.shows or medium.kind is not Kind.CONTENT),
             bit_rate=min(rates, default=None) if medium.kind is not Kind.SOUND else None,
             crypto=_crypto(choice, theirs, ours),
