@@ -43,7 +43,9 @@ class Code(StrEnum):
     LOGIN_STALE = "login_stale"
     LOGIN_REJECTED = "login_rejected"
     LOGIN_TOO_WEAK = "login_too_weak"
+    LOGIN_NEEDED = "login_needed"
     OTHER_PERSON = "other_person"
+    REASON_NEEDED = "reason_needed"
     # Before a socket is open, and in REST.
     ORIGIN_REFUSED = "origin_refused"
     UNAUTHORIZED = "unauthorized"
@@ -96,6 +98,8 @@ _SENTENCES: Final[dict[Code, str]] = {
     Code.LOGIN_STALE: "No login of this browser is under way, or it took too long.",
     Code.LOGIN_REJECTED: "What the provider said of the login is not what was asked for.",
     Code.LOGIN_TOO_WEAK: "The login proves less than this bridge asks for.",
+    Code.LOGIN_NEEDED: "The holder of this link has to log in before coming in.",
+    Code.REASON_NEEDED: "Less is proven of this person than is required; give a reason for letting them in.",
     Code.OTHER_PERSON: "Somebody else has come by this link, by what their login said.",
     Code.ORIGIN_REFUSED: "A page of another site may not open this connection.",
     Code.UNAUTHORIZED: "A valid bearer token is needed.",

@@ -1,44 +1,25 @@
 """H.263 in RTP: RFC 2190 for its first version, RFC 4629 for all of them.
 
 A picture is cut where a group of blocks begins with a start code. Where that is not enough, RFC 2190 (mode B) goes
-on at a macroblock, of which the encoder tells places and what is known there; RFC 4629 anywhere.
+on at a macroblock and says what is known there; RFC 4629 anywhere.
 """
 
 from __future__ import annotations
 
 import re
-import struct
-from collections.abc import Iterable, Sequence
-from typing import Final, NamedTuple
+from bisect import bisect, bisect_left
+from collections.abc import Sequence
+from typing import Final
 
 from transcode.bits import Piece, cut, joined, packed
 from transcode.errors import Malformed
+from transcode.h263_walk import Place, places
 
 _START: Final = re.compile(rb"\x00\x00[\x80-\xff]", re.DOTALL)
 _A_BYTES, _B_BYTES, _C_BYTES = 4, 8, 12
 _PLUS_BYTES: Final = 2
 _EXTENDED: Final = 7
 _PICTURE: Final = range(0x80, 0x84)
-# One macroblock in FFmpeg's side data: bits before it, quantizer, group, address, and predicted vectors, of the
-# first block of luma and of its third.
-_TOLD: Final = struct.Struct("<IBBHbbbb")
-
-
-class Place(NamedTuple):
-    """Where a macroblock begins, in bits, and what is known before it."""
-
-    at: int
-    quantizer: int
-    group: int
-    address: int
-    across: int
-    down: int
-
-
-def told_places(side_data: bytes) -> list[Place]:
-    """Read what FFmpeg's encoder tells of its macroblocks (`mb_info`)."""
-    whole = len(side_data) // _TOLD.size * _TOLD.size
-    return [Place(*fields[:6]) for fields in _TOLD.iter_unpack(side_data[:whole])]
 
 
 def unpack(payloads: Sequence[bytes]) -> bytes:
@@ -64,22 +45,22 @@ def is_intra(picture: bytes) -> bool:
     return update in (0, 1) and word >> (28 if update == 0 else 10) & 7 == 0
 
 
-def payloads(picture: bytes, told: Iterable[Place], largest: int) -> list[bytes]:
-    """Cut a picture for RFC 2190. Raises `Malformed` for what is not of the first version."""
+def payloads(picture: bytes, largest: int) -> list[bytes]:
+    """Cut a picture for RFC 2190. Raises `Malformed` for what is not of the first version, or larger than CIF."""
     if len(picture) < 5 or picture[4] >> 2 & 7 == _EXTENDED:  # noqa: PLR2004
         raise Malformed("no picture of the first version of H.263")
-    size, predicted, end = picture[4] >> 2 & 7, picture[4] >> 1 & 1, len(picture) * 8
-    places: dict[int, Place | None] = {place.at: place for place in told if 0 < place.at < end}
+    kind, end = picture[4] >> 1 & 15, len(picture) * 8
     groups = [found.start() * 8 for found in _START.finditer(picture)]
-    places |= dict.fromkeys(groups)
+    runs = list(packed(groups, end, largest - _A_BYTES))
+    room = largest - _B_BYTES
+    if all(-(-last // 8) - first // 8 <= largest - _A_BYTES for first, last in runs):
+        return [_payload(picture, run, kind, None) for run in runs]
+    known: dict[int, Place | None] = {place.at: place for place in places(picture)} | dict.fromkeys(groups)
+    edges = sorted(known)
     found: list[bytes] = []
-    for first, last in packed(groups, end, largest - _A_BYTES):
-        if (last - first) // 8 < largest - _A_BYTES:
-            found.append(_payload(picture, (first, last), size << 1 | predicted, None))
-            continue
-        within = [first, *(at for at in sorted(places) if first < at < last)]
-        runs = packed(within, last, largest - _B_BYTES)
-        found += [_payload(picture, run, size << 1 | predicted, places[run[0]]) for run in runs]
+    for first, last in runs:
+        within = [first, *edges[bisect(edges, first) : bisect_left(edges, last)]]
+        found += [_payload(picture, run, kind, known[run[0]]) for run in packed(within, last, room)]
     return found
 
 
@@ -103,7 +84,8 @@ def _payload(picture: bytes, run: tuple[int, int], kind: int, place: Place | Non
     if place is None:
         return bytes((first, size << 5 | predicted << 4, 0, 0)) + data
     header = (0x80 | first) << 56 | size << 53 | place.quantizer << 48 | place.group << 43 | place.address << 34
-    header |= predicted << 31 | (place.across & 127) << 21 | (place.down & 127) << 14
+    across, down = place.vector
+    header |= predicted << 31 | (across & 127) << 21 | (down & 127) << 14
     return header.to_bytes(_B_BYTES, "big") + data
 
 

@@ -23,6 +23,8 @@ def numbered(codec: str, picture: bytes, number: int) -> bytes:
 
     Five bits behind 20 in H.261, eight behind 22 in H.263.
     """
+    if not picture:
+        return picture
     at, length = (20, 5) if codec == "h261" else (22, 8)
     head = int.from_bytes(picture[:4], "big")
     shift = 32 - at - length

@@ -154,7 +154,7 @@ class Target:
         if self.shape.codec == "h261":
             return h261.payloads(coded.data, LARGEST_PAYLOAD)
         if self.shape.codec == "h263":
-            return h263.payloads(coded.data, h263.told_places(coded.told), LARGEST_PAYLOAD)
+            return h263.payloads(coded.data, LARGEST_PAYLOAD)
         return h263.plus_payloads(coded.data, LARGEST_PAYLOAD)
 
     def _note(self, stage: Stage, feeds: Mapping[int, Feed], now: float, counters: Counters) -> None:

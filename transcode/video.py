@@ -35,10 +35,8 @@ _OPTIONS: Final = {
     "vp9": {**_LIBVPX, "max-intra-rate": "600"},
     "h264": {"preset": "ultrafast", "tune": "zerolatency"},
     "h261": {},
-    # A start code before the group that follows on so many bytes. The encoder tells of macroblocks where packets
-    # of nearly the largest size end. If it is asked for more than one in as many bytes as one can have, it writes
-    # beyond the end of its memory (FFmpeg 8.1).
-    "h263": {"ps": "400", "mb_info": "1100"},
+    # A start code before the group that follows on so many bytes.
+    "h263": {"ps": "400"},
     "h263-1998": {"ps": "400"},
 }
 _NEVER: Final = 100_000
@@ -49,11 +47,10 @@ _STRETCH: Final = 4
 
 
 class Coded(NamedTuple):
-    """One coded picture; H.264 in Annex B form. `told` is what the encoder of H.263 says of its macroblocks."""
+    """One coded picture; H.264 in Annex B form."""
 
     data: bytes
     key: bool
-    told: bytes = b""
 
 
 class VideoDecoder:
@@ -117,10 +114,7 @@ class VideoEncoder:
             raise Undecodable("the encoder refused a picture") from error
         key = any(packet.is_keyframe for packet in packets)
         data = b"".join(bytes(packet) for packet in packets)
-        if self.codec not in OLDER or not data:
-            return Coded(data, key)
-        told = (one for packet in packets for one in packet.iter_sidedata() if one.data_type == "h263_mb_info")
-        return Coded(numbered(self.codec, data, ticks), key, b"".join(map(bytes, told)))
+        return Coded(numbered(self.codec, data, ticks) if self.codec in OLDER else data, key)
 
     def follows(self, bitrate: int) -> bool:
         """Whether a rate can be taken on without a new beginning."""

@@ -289,8 +289,8 @@ def _command(live: LiveRoom, who: ParticipantId, message: Act) -> c.Command:  # 
     """The domain's command for what a page asks."""
     by = ByParticipant(who)
     match message:
-        case m.Admit(participant=other):
-            return c.Admit(by=by, participant=ParticipantId(other))
+        case m.Admit(participant=other, reason=reason):
+            return c.Admit(by=by, participant=ParticipantId(other), reason=Pii(reason) if reason else None)
         case m.AdmitAll():
             return c.AdmitAll(by=by)
         case m.Refuse(participant=other, reason=reason):

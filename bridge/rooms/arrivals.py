@@ -7,6 +7,7 @@ from bridge.rooms import commands as c
 from bridge.rooms import events as ev
 from bridge.rooms.dialling import not_reached
 from bridge.rooms.model import (
+    Assurance,
     ByParticipant,
     ConnectionId,
     Identity,
@@ -48,6 +49,8 @@ def knock(room: Room, command: c.Knock, now: datetime) -> ev.Outcome:
     if known is not None and not _may_be(known, command.identity):
         return Refusal("other_person", "Somebody else has come by this link, by what their login said.")
     if known is None or known.place is Place.OUTSIDE:
+        if invitation.host and not _proves(command.identity, invitation.requires):
+            return Refusal("login_needed", "The holder of this link has to log in before coming in.")
         entered = _enter(room, invitation, _identify(room, command, known, Line.BROWSER), now)
     else:
         entered = _reconnect(room, known, command.connection, Line.BROWSER, now)
@@ -57,6 +60,10 @@ def knock(room: Room, command: c.Knock, now: datetime) -> ev.Outcome:
 def _may_be(known: Participant, identity: Identity | None) -> bool:
     """Whether a login is that of somebody who is known already, as far as both are known."""
     return identity is None or known.identity is None or identity.subject == known.identity.subject
+
+
+def _proves(identity: Identity | None, required: Assurance) -> bool:
+    return (Assurance.NONE if identity is None else identity.assurance).reaches(required)
 
 
 def _identified(room: Room, command: c.Knock, known: Participant | None, now: datetime) -> list[ev.Event]:

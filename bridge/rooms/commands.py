@@ -10,6 +10,7 @@ from datetime import datetime
 
 from bridge.rooms.model import (
     Actor,
+    Assurance,
     ConnectionId,
     Identity,
     InvitationId,
@@ -53,6 +54,7 @@ class Invite:
     expires_at: datetime
     host: bool = False
     pin: PinDigest | None = None
+    requires: Assurance = Assurance.NONE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +155,8 @@ class Admit:
 
     by: Actor
     participant: ParticipantId
+    reason: Pii | None = None
+    """Why somebody is let in of whom less is proven than their invitation requires."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ import msgspec
 
 from bridge.rooms.model import (
     Actor,
+    Assurance,
     ConnectionId,
     Identity,
     InvitationId,
@@ -53,6 +54,7 @@ class Invited(_Event, frozen=True, kw_only=True):
     host: bool
     expires_at: datetime
     pin: PinDigest | None = None
+    requires: Assurance = Assurance.NONE
 
 
 class InvitationRevoked(_Event, frozen=True, kw_only=True):
@@ -135,9 +137,10 @@ class Left(_Event, frozen=True, kw_only=True):
 
 
 class Admitted(_Event, frozen=True, kw_only=True):
-    """The host let somebody in."""
+    """The host let somebody in; with a `reason` where less was proven of them than was required."""
 
     participant: ParticipantId
+    reason: Pii | None = None
 
 
 class Refused(_Event, frozen=True, kw_only=True):

@@ -105,6 +105,7 @@ def _invited(room: Room, event: ev.Invited) -> Room:
         issued_at=event.at,
         expires_at=event.expires_at,
         pin=event.pin,
+        requires=event.requires,
     )
     return replace(room, invitations={**room.invitations, invitation.id: invitation})
 

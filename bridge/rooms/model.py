@@ -164,6 +164,8 @@ class Invitation:
     issued_at: datetime
     expires_at: datetime
     pin: PinDigest | None = field(default=None, repr=False)
+    requires: Assurance = Assurance.NONE
+    """How sure it has to be who the holder is: a host comes in so only, a guest otherwise for a reason only."""
     participant: ParticipantId | None = None
     revoked: bool = False
 

@@ -44,12 +44,17 @@ class Rooms(Part, frozen=True, kw_only=True):
 
 
 class CreateInvitation(Part, frozen=True, kw_only=True):
-    """A link for one person; `host` lets its holder decide who comes in, `pin` is for those who may call."""
+    """A link for one person; `host` lets its holder decide who comes in, `pin` is for those who may call.
+
+    `requires` is how sure it has to be who comes: a host has to log in so; a guest without it is let in for a
+    reason only.
+    """
 
     role: Role
     name: Name
     host: bool = False
     pin: bool = False
+    requires: Assurance = Assurance.NONE
     valid_minutes: Annotated[int, Meta(ge=1, le=60 * 24 * 31)] = 60 * 24
 
 

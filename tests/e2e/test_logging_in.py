@@ -9,7 +9,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, expect
 
 from bridge.rooms import events as ev
-from bridge.rooms.model import Assurance
+from bridge.rooms.model import Assurance, Pii
 from signalling import messages as m
 from tests.auth.openid import RealProvider, provider
 from tests.support.bridge import PATIENCE_S, House, Visitor, running_house
@@ -72,7 +72,23 @@ async def test_the_doctor_sees_how_surely_each_is_known(
     await expect(row.locator(".unknown")).to_have_text("logged in, assurance high")
     await doctor.admit("Patient")
     await patient.admitted()
+    await _admit_for_a_reason(house, chromium, doctor)
     (proven,) = [event for event in await house.recorded() if isinstance(event, ev.Identified)]
     assert proven.identity.assurance is Assurance.HIGH
     assert "01017012345" not in repr(house.log)
     assert "01017012345" not in ev.encode(proven).decode()
+
+
+async def _admit_for_a_reason(house: House, chromium: Browser, doctor: Visitor) -> None:
+    """One who should have logged in and did not is let in when the doctor has said why."""
+    link = await house.link(m.Role.RELATIVE, "Relative", requires=m.Assurance.HIGH)
+    relative = await house.enter(chromium, link, 5)
+    row = doctor.page.locator(".waiting-person")
+    await expect(row.locator(".unknown")).to_have_text("not logged in (assurance high is asked for)")
+    await row.get_by_role("button", name="Admit").click()
+    dialog = doctor.page.get_by_role("dialog", name="Admit without proof?")
+    await dialog.get_by_label("Reason", exact=True).select_option("I recognise the person")
+    await dialog.get_by_role("button", name="Admit").click()
+    await relative.admitted()
+    reasons = [event.reason for event in await house.recorded() if isinstance(event, ev.Admitted)]
+    assert reasons == [None, Pii("I recognise the person")]

@@ -127,6 +127,7 @@ def person(participant: str, name: str, role: str, **changes: Any) -> dict[str, 
         "sharing": False,
         "you": False,
         "assurance": "none",
+        "required": "none",
         "encryption": None,
     }
     return line | changes

@@ -48,6 +48,7 @@ FIELDS = {
     "line": st.sampled_from(Line),
     "why": st.sampled_from(Miss),
     "confirmed": st.booleans(),
+    "requires": st.sampled_from(Assurance),
     "identity": st.one_of(
         st.none(),
         st.builds(

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 from bridge.rooms import commands as c
 from bridge.rooms import events as ev
-from bridge.rooms.model import Assurance, Identity, Place, Role, SubjectDigest
-from tests.rooms.rig import Consultation, opened, person, pid, resume
+from bridge.rooms.model import Assurance, Identity, Pii, Place, Role, SubjectDigest
+from tests.rooms.rig import ADMINISTRATION, LINK_LIFE, Consultation, iid, opened, person, pid, pin, resume
 
 HIGH = Identity(assurance=Assurance.HIGH, provider="idporten", subject=SubjectDigest("of the patient"))
 OTHER = Identity(assurance=Assurance.HIGH, provider="idporten", subject=SubjectDigest("of another"))
@@ -81,3 +81,65 @@ def test_a_call_proves_nothing() -> None:
     room.happens(room.calling("patient"))
     assert room.of("patient").assurance is Assurance.NONE
     assert pid("patient") in room.room.participants
+
+
+def requiring(room: Consultation, name: str, level: Assurance, role: Role, *, host: bool = False) -> c.Invite:
+    """An invitation whose holder has to be known so surely."""
+    return c.Invite(
+        by=ADMINISTRATION,
+        invitation=iid(name),
+        role=role,
+        name=Pii(name),
+        expires_at=room.now + LINK_LIFE,
+        host=host,
+        requires=level,
+    )
+
+
+def test_a_weaker_login_is_let_in_for_a_reason_only() -> None:
+    """The doctor may know the patient (A52), and that is put on record."""
+    room = opened()
+    room.happens(requiring(room, "relative", Assurance.HIGH, Role.RELATIVE))
+    room.happens(room.knocking("relative"))
+    admit = c.Admit(by=person("doctor"), participant=pid("relative"))
+    assert room.refused(admit) == "reason_needed"
+    assert room.refused(replace(admit, reason=Pii("  "))) == "bad_message"
+    room.happens(c.AdmitAll(by=person("doctor")))
+    assert room.place("relative") is Place.WAITING
+    (admitted,) = room.happens(replace(admit, reason=Pii("Jeg kjenner personen igjen")))
+    assert isinstance(admitted, ev.Admitted)
+    assert admitted.reason == Pii("Jeg kjenner personen igjen")
+    assert room.gate.passes("relative")
+
+
+def test_who_is_known_surely_enough_needs_no_reason() -> None:
+    """By exactly what is required, or more."""
+    room = opened()
+    room.happens(requiring(room, "relative", Assurance.SUBSTANTIAL, Role.RELATIVE))
+    room.happens(knocking(room, "relative", HIGH, known=False))
+    (admitted,) = room.happens(
+        c.Admit(by=person("doctor"), participant=pid("relative"), reason=Pii("for sikkerhets skyld"))
+    )
+    assert isinstance(admitted, ev.Admitted)
+    assert admitted.reason is None
+
+
+def test_a_host_who_must_log_in_comes_in_with_the_login_only() -> None:
+    """Nobody admits a host, so nobody could give a reason; having been in once is no login."""
+    room = opened()
+    room.happens(requiring(room, "substitute", Assurance.HIGH, Role.DOCTOR, host=True))
+    weak = Identity(assurance=Assurance.SUBSTANTIAL, provider="helseid", subject=SubjectDigest("of the patient"))
+    for identity in (None, weak):
+        assert room.refused(knocking(room, "substitute", identity, known=False)) == "login_needed"
+    room.happens(knocking(room, "substitute", HIGH, known=False))
+    room.come_back("substitute")
+    assert room.place("substitute") is Place.ADMITTED
+    room.happens(c.Leave(by=person("substitute")))
+    assert room.refused(room.knocking("substitute", resume("substitute"))) == "login_needed"
+
+
+def test_a_host_who_must_log_in_has_no_pin() -> None:
+    """A telephone proves nothing."""
+    room = opened()
+    wanted = requiring(room, "substitute", Assurance.LOW, Role.DOCTOR, host=True)
+    assert room.refused(replace(wanted, pin=pin("substitute"))) == "bad_message"

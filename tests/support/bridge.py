@@ -104,9 +104,11 @@ class House:
         """The room in memory."""
         return next(live for live in self.bridge.service.rooms if live.room.id == self.room_id)
 
-    async def link(self, role: m.Role, name: str, *, host: bool = False) -> str:
-        """A link for one person."""
-        wanted = m.CreateInvitation(role=role, name=name, host=host)
+    async def link(
+        self, role: m.Role, name: str, *, host: bool = False, requires: m.Assurance = m.Assurance.NONE
+    ) -> str:
+        """A link for one person, of whom so much has to be proven."""
+        wanted = m.CreateInvitation(role=role, name=name, host=host, requires=requires)
         return (await self.bridge.administration.invite(self.room_id, wanted)).link
 
     async def invite_by_call(self, role: m.Role, name: str) -> tuple[str, str]:

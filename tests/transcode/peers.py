@@ -89,7 +89,7 @@ def older_payloads(codec: PictureCodec, coded: Coded) -> list[bytes]:
     if codec == "h261":
         return h261.payloads(coded.data, LARGEST_PAYLOAD)
     if codec == "h263":
-        return h263.payloads(coded.data, h263.told_places(coded.told), LARGEST_PAYLOAD)
+        return h263.payloads(coded.data, LARGEST_PAYLOAD)
     return h263.plus_payloads(coded.data, LARGEST_PAYLOAD)
 
 

@@ -1,6 +1,7 @@
 """H.261 and H.263 in RTP: what another stack sent, content, and what packets say of those before."""
 
 import random
+from collections.abc import Iterator
 from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
@@ -13,7 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.transcode.peers import Camera, Screen, Stand, picture_format
-from transcode import h261, h263, rtp
+from transcode import h261, h263, h263_walk, rtp
 from transcode.bits import Piece, cut, joined, packed
 from transcode.codec import luma
 from transcode.errors import Malformed
@@ -25,7 +26,7 @@ from transcode.unpack import unpack
 from transcode.video import LARGEST_PAYLOAD, VideoDecoder, VideoEncoder
 
 CODECS: tuple[PictureCodec, ...] = ("h261", "h263", "h263-1998")
-SEEN = Path(__file__).parents[1] / "vectors" / "h323" / "h261.txt"
+SEEN = Path(__file__).parents[1] / "vectors" / "h261" / "h323plus.hex"
 CAMERA, OUT = 11, 21
 
 
@@ -114,34 +115,49 @@ def decoded(picture: bytes, **options: str) -> Any:
     return context.decode(av.Packet(picture))[-1]
 
 
-def test_vectors_are_those_that_ffmpeg_finds() -> None:
-    """Of each macroblock, those with a vector: a picture that moves by different ways at different places."""
-    encoder = VideoEncoder("h261", 352, 288, fps=25, bitrate=600_000)
-    context: Any = av.CodecContext.create("h261", "r")
+def moving(codec: PictureCodec) -> Iterator[tuple[bytes, dict[tuple[int, int], tuple[int, int]]]]:
+    """Pictures whose halves move by different ways, and vectors of predicted ones as FFmpeg finds them."""
+    encoder = VideoEncoder(codec, 352, 288, fps=25, bitrate=600_000)
+    context: Any = av.CodecContext.create(codec, "r")
     context.options = {"flags2": "+export_mvs"}
     ground = np.kron(np.random.default_rng(3).integers(0, 255, (80, 90)), np.ones((8, 8))).astype(np.uint8)
-    found = 0
     for number in range(4):
         halves = [ground[5 * number :, side * number :][:288, :176] for side in (3, 7)]
         seen = np.ascontiguousarray(np.repeat(np.hstack(halves)[:, :, None], 3, axis=2))
         frame = av.VideoFrame.from_ndarray(seen, format="rgb24").reformat(format="yuv420p")
         picture = encoder.encode(frame, number / 25, key=number == 0).data
         told = context.decode(av.Packet(picture))[-1].side_data.get("MOTION_VECTORS")
-        if told is None:
-            continue
-        vectors = {
-            (v["dst_x"] // 16, v["dst_y"] // 16): (v["motion_x"] // 2, v["motion_y"] // 2)
-            for v in told.to_ndarray()
-        }
+        if told is not None:
+            places = ((one["dst_x"] // 16, one["dst_y"] // 16, one) for one in told.to_ndarray())
+            yield picture, {(x, y): (int(one["motion_x"]), int(one["motion_y"])) for x, y, one in places}
+
+
+def test_vectors_of_h261_are_those_that_ffmpeg_finds() -> None:
+    """A place says the vector of the macroblock before it."""
+    found = 0
+    for picture, vectors in moving("h261"):
         for before, place in pairwise(h261.places(picture)):
             if before.group != place.group:
                 continue
-            # A place says the vector of the macroblock before it.
-            column = (place.group - 1) % 2 * 11 + (place.address - 1) % 11
-            row = (place.group - 1) // 2 * 3 + (place.address - 1) // 11
-            assert place.vector == vectors.get((column, row), (0, 0))
+            row, column = divmod(place.address - 1, 11)
+            at = (place.group - 1) % 2 * 11 + column, (place.group - 1) // 2 * 3 + row
+            assert tuple(2 * part for part in place.vector) == vectors.get(at, (0, 0))
             found += place.vector != (0, 0)
     assert found > 500
+
+
+def test_vectors_of_h263_are_those_that_ffmpeg_finds() -> None:
+    """In the first group and behind a start code, what is expected is the vector to the left."""
+    found = 0
+    for picture, vectors in moving("h263"):
+        starts = {place.at for place in h263_walk.places(picture) if not place.address}
+        groups = {n for n in range(18) if picture.find(bytes((0, 0, 0x80 | n << 2)), 1) > 0} | {0}
+        assert len(starts) == 18
+        for place in h263_walk.places(picture):
+            if place.group in groups and place.address:
+                assert place.vector == vectors.get((place.address - 1, place.group), (0, 0))
+                found += place.vector != (0, 0)
+    assert found > 200
 
 
 @pytest.mark.parametrize("codec", ["h261", "h263"])
@@ -214,5 +230,5 @@ def test_any_bytes_are_walked_through_or_refused(data: bytes) -> None:
         with suppress(Malformed):
             h261.payloads(picture, 50)
     with suppress(Malformed):
-        h263.payloads(b"\x00\x00\x80\x02\x0c" + data, h263.told_places(data), 50)
+        h263.payloads(b"\x00\x00\x80\x02\x0c" + data, 50)
     assert b"".join(one[2:] for one in h263.plus_payloads(b"\x00\x00\x80" + data, 50))

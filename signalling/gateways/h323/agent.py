@@ -15,7 +15,7 @@ from signalling.gateways.h323.errors import CommandError, MalformedError
 from signalling.gateways.h323.events import Action, CallId, Close, Identity, LineId
 from signalling.gateways.h323.events import Ending as Failure
 from signalling.gateways.h323.incoming import Incoming
-from signalling.gateways.h323.messages import Writer, with_user_information
+from signalling.gateways.h323.messages import NOBODY, Writer, with_user_information
 from signalling.gateways.h323.outgoing import Invitation, Outgoing
 from signalling.gateways.h323.settings import Settings
 from signalling.gateways.h323.wire import q931
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 FACILITY_REJECTED: Final = (29, "")
 NEW_CONNECTION: Final = (47, "newConnectionNeeded")
-_UNKNOWN: Final = bytes(16)
 
 
 class UserAgent:
@@ -241,7 +240,7 @@ class UserAgent:
             signal = with_user_information(message)
         except MalformedError as error:
             core.counts["malformed"] += 1
-            unknown = Identity(_UNKNOWN, _UNKNOWN, message.reference)
+            unknown = Identity(NOBODY, NOBODY, message.reference)
             self._turn_down(line, unknown, now, (error.cause, ""))
             return
         if not signal.is_a_call:
@@ -260,7 +259,7 @@ class UserAgent:
             self._core.close(line)
         elif message.kind == Kind.SETUP:
             # Which call it would have been is not looked at.
-            self._release(line, Identity(_UNKNOWN, _UNKNOWN, message.reference), NEW_CONNECTION)
+            self._release(line, Identity(NOBODY, NOBODY, message.reference), NEW_CONNECTION)
 
     def _malformed(self, line: Line, now: float) -> None:
         if line.call is not None:

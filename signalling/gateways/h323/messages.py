@@ -16,6 +16,8 @@ from signalling.gateways.h323.wire.q931 import Element, Kind
 
 VERSION: Final = (0, 0, 8, 2250, 0, 6)
 """Of H.225.0, whose older versions leave out what they do not know."""
+NOBODY: Final = bytes(16)
+"""The identity of a call that gives none."""
 _IPV4: Final = 4
 _GOALS: Final = frozenset({"create", "join", "invite"})
 _USED: Final = frozenset({"setup", "callProceeding", "alerting", "progress", "connect", "facility", "information"})
@@ -66,7 +68,7 @@ class Signal:
     @property
     def identity(self) -> Identity:
         """Of the call that a Setup begins; a caller of H.225.0's first version gives only the conference."""
-        conference = bytes(self.body.get("conferenceID", b""))
+        conference = bytes(self.body.get("conferenceID", NOBODY))
         call = self.body.get("callIdentifier", {"guid": conference})["guid"]
         return Identity(bytes(call), conference, self.message.reference)
 

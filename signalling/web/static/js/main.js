@@ -17,7 +17,7 @@ import { drawStart } from "./start.js";
 import { forgetEntered, keepEntered, readEntered, resumeKey, takeToken, tokenIn } from "./token.js";
 
 // After these somebody chooses anew how they come in.
-const ASKS_AGAIN = new Set(["left", "other_person"]);
+const ASKS_AGAIN = new Set(["left", "login_needed", "other_person"]);
 const SCREENS = ["loading", "start", "test", "waiting", "call", "end"];
 const page = { screen: "loading", ending: null, session: null, asking: false, known: null };
 const media = new LocalMedia();

@@ -122,10 +122,15 @@ function encryption({ encryption: of, line }) {
 /** Whether somebody has come by a line on which anybody can be, and nobody has said who it is. */
 const isUnknown = ({ line, confirmed }) => line !== undefined && line !== "browser" && !confirmed;
 
+const LEVELS = ["none", "low", "substantial", "high"];
+
+/** Whether less is proven of who somebody is than their invitation requires. */
+export const lacksProof = ({ assurance, required }) => LEVELS.indexOf(assurance) < LEVELS.indexOf(required);
+
 /** How sure it is who is waiting, as the host has to know before admitting. */
 export function sureness(person) {
-  if (person.assurance !== "none") return t(`person.assurance.${person.assurance}`);
-  return isUnknown(person) ? t("person.unknown") : t("person.assurance.none");
+  const known = person.assurance === "none" && isUnknown(person) ? t("person.unknown") : t(`person.assurance.${person.assurance}`);
+  return lacksProof(person) ? `${known} (${t(`person.required.${person.required}`)})` : known;
 }
 
 /** What is to blame and what can be done about it, in words. */
