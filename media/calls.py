@@ -189,7 +189,7 @@ class Calls:
         made = self._offered[leg] = _Offered(room, ports, own, secrets.randbits(62), policy)
         written = Written(made.session, 1, self._host)
         capabilities = self._policy.capabilities
-        return leg, offer(ports, own, written, capabilities, best_effort=policy.allow_plain)
+        return leg, offer(ports, own, written, capabilities, best_effort=policy.allow_plain, h323=h235)
 
     def answered(self, leg: int, description: str, seen_at: str, now: float) -> None:
         """Take the answer to an offer of ours. Raises SdpError, EngineError."""

@@ -1,7 +1,7 @@
 """A room system by H.323 in a room with one by SIP and Chromium: it waits, is admitted, and all see and hear all.
 
-No packaged program speaks H.323: the one here is ours (`tests/support/h323_caller.py`). What real ones do is said in
-the gateway's README.
+No packaged program speaks H.323: the one here is ours (`tests/support/h323_caller.py`). What real ones do is said
+in the gateway's README.
 """
 
 from pathlib import Path
@@ -61,11 +61,33 @@ async def test_both_kinds_of_room_systems_with_a_page(
     assert gateway(house).health().counts == {}
 
 
+async def test_older_room_systems_with_a_page(rooms_house: House, chromium: Browser) -> None:
+    """One has H.261 alone, the other H.263: pictures are made for each of the three, and come from each."""
+    house = rooms_house
+    doctor = await house.bring(chromium, m.Role.DOCTOR, DOCTOR)
+    async with room_system(WARD, "h261") as ward, room_system(CLINIC, "h263") as clinic:
+        who = await comes(house, ward)
+        await doctor.admit("Ward")
+        await sees_and_hears(doctor, who, WARD)
+        await ward.sees(DOCTOR)
+        assert ward.screen.last.shape == (288, 352)
+        assert hows(house, who) == {How.MIX, How.CONVERT}
+        other = await comes(house, clinic)
+        await doctor.admit("Ward")
+        await sees_and_hears(doctor, other, CLINIC)
+        await ward.sees_together({DOCTOR, CLINIC}, "beside")
+        await clinic.sees_together({DOCTOR, WARD}, "beside")
+        await goes(house, doctor, ward)
+        await clinic.sees(DOCTOR)
+
+
 async def comes(house: House, ward: RoomSystem) -> ParticipantId:
     """Call the room, enter a wrong PIN and the right one; the participant who then waits."""
     number, pin = await house.invite_by_call(m.Role.SPECIALIST, "Ward")
+    door = house.bridge.gateways.running["h323"].door
+    there = set(door._visits)
     await ward.dial(gateway(house).port, number)
-    (visit,) = house.bridge.gateways.running["h323"].door._visits
+    (visit,) = door._visits - there
     await eventually(lambda: visit._reception.next_timeout() is not None)
     before = set(house.live.room.participants)
     ward.press("000#")

@@ -421,7 +421,7 @@ def test_with_a_password_both_sides_prove_themselves() -> None:
     assert first[0].data != second[0].data
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(st.data())
 def test_any_datagrams(data: st.DataObject) -> None:
     """None raises, all is over in the end, and the tables are empty."""
