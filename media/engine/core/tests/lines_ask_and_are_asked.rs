@@ -239,7 +239,7 @@ fn another_description_limits_the_sender_from_then_on() {
     stream(&mut exchange, &mut one.lines[PICTURES], 30);
     let spec = &two.lines[PICTURES].spec;
     exchange.command(Command::SetRemote(SetRemote {
-        leg: two.leg,
+        leg: LegId(two.leg),
         line: u8::try_from(PICTURES).expect("few lines"),
         remote: spec.remote,
         keys: None,
