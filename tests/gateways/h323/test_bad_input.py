@@ -221,7 +221,7 @@ def test_captured_callers_leave_nothing(name: str) -> None:
     assert not {"malformed", "unframed"} & set(agent.counts)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.sampled_from(sorted(CAPTURES)), st.randoms(use_true_random=False), st.integers(1, 6))
 def test_captured_callers_whose_bytes_are_torn_leave_nothing(name: str, rng: random.Random, wounds: int) -> None:
     """Bytes changed, cut out, doubled, inside messages and out of step with their lengths."""

@@ -20,7 +20,7 @@ from signalling.gateways.h323.wire import asn1
 from signalling.gateways.interface import Floor
 from tests.gateways.h323.pairs import OFFER, Pair, Side
 
-BOTH_WAYS = {MIC: "sendrecv", CAMERA: "sendrecv", CONTENT: "inactive"}
+BOTH_WAYS = {MIC: "sendrecv", CAMERA: "sendrecv", CONTENT: "sendonly"}
 EMPTY = ("request", ("terminalCapabilitySet", {"sequenceNumber": 77, "protocolIdentifier": PROTOCOL}))
 
 
@@ -127,7 +127,7 @@ def test_channels_of_a_setup_stand_when_control_goes_on(seed: int) -> None:
     assert caller.control.fast_started(taken, pair.now)
     pair.collect()
     assert caller.names() == ["AnswerReceived"]
-    assert directions(caller) == directions(called) == BOTH_WAYS
+    assert directions(caller) == directions(called) == BOTH_WAYS | {CONTENT: "inactive"}
     assert caller.lines[MIC].remote.rtp == f"{called.host}:{called.ports}"
     assert called.lines[CAMERA].remote.rtp == "192.0.2.99:50002"
     channels = [set(side.control._media.channels.ours) for side in pair.sides]
@@ -174,6 +174,23 @@ def test_media_of_two_with_a_secret_are_encrypted_under_their_masters_keys(seed:
         assert one[1][:half] != one[1][half:] != bytes(half)
     assert pair.sides[0].sdp.count(" RTP/SAVP ") == 3
     assert "m=audio 20000 RTP/SAVP 120 101" in pair.sides[0].sdp
+    a_slave_has_a_new_key(pair)
+
+
+def a_slave_has_a_new_key(pair: Pair) -> None:
+    """It asks for one, and both bridges are told it, with the payload type from which on it counts."""
+    slave = next(at for at, side in enumerate(pair.sides) if not side.control._media.channels.master)
+    before = [keys(side.sdp, "audio")[0][1] for side in pair.sides]
+    sound = next(one for one in pair.sides[slave].control._media.channels.ours.values() if one.kind is Kind.SOUND)
+    wish = {"logicalChannelNumber": sound.number, "type": ("encryptionUpdateRequest", {"synchFlag": 99})}
+    pair.say(slave, ("command", ("miscellaneousCommand", wish | {"direction": ("slaveToMaster", 0)})))
+    pair.run()
+    after = [keys(side.sdp, "audio")[0][1] for side in pair.sides]
+    half = len(before[0]) // 2
+    assert after[slave][half:] == after[1 - slave][:half] != before[slave][half:]
+    assert after[slave][:half] == before[slave][:half]
+    assert "OUT=99" in pair.sides[slave].sdp
+    assert "IN=99" in pair.sides[1 - slave].sdp
 
 
 def keys(sdp: str, kind: str) -> list[tuple[str, bytes]]:
@@ -225,17 +242,16 @@ def test_content_flows_while_its_shower_has_the_floor() -> None:
     peer.control.floor(Floor.TAKEN, pair.now)
     pair.run()
     assert room.told[-1] == e.FloorWanted(wanted=True)
-    assert directions(room)[CONTENT] == "sendonly"
-    assert directions(peer)[CONTENT] == "inactive"
+    assert directions(room)[CONTENT] == directions(peer)[CONTENT] == "sendonly"
     room.control.floor(Floor.YOURS, pair.now)
     pair.run()
-    assert directions(peer)[CONTENT] == "recvonly"
+    assert directions(peer)[CONTENT] == "sendrecv"
     assert peer.lines[CONTENT].remote.rtp == f"{room.host}:{room.ports + 4}"
     assert "content:slides" in peer.sdp
     peer.control.floor(Floor.FREE, pair.now)
     pair.run()
     assert [one.wanted for one in room.told if isinstance(one, e.FloorWanted)] == [True, False]
-    assert directions(room)[CONTENT] == directions(peer)[CONTENT] == "inactive"
+    assert directions(room)[CONTENT] == directions(peer)[CONTENT] == "sendonly"
     assert (room.legs, peer.legs) == (1, 1)
     nothing_waits(pair)
 
@@ -251,7 +267,7 @@ def test_who_does_not_get_the_floor_shows_nothing(floor: Floor) -> None:
     pair.run()
     room.control.floor(floor, pair.now)
     pair.run(20)
-    assert directions(peer)[CONTENT] == "inactive"
+    assert directions(peer)[CONTENT] == "sendonly"
     assert State.OURS not in (room.control._token.state, peer.control._token.state)
     assert State.THEIRS not in (room.control._token.state, peer.control._token.state)
     nothing_waits(pair)

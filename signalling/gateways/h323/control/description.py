@@ -79,7 +79,7 @@ def _line(line: PeerLine) -> list[str]:
 
 
 def _formats(codec: Codec, own: int) -> list[int]:
-    """The number that we send with, and those that the peer may choose: it does so with each channel, perhaps late.
+    """The number that we send with, and those that the peer may choose, with each channel and perhaps late.
 
     A line that changes its formats would be another leg of the bridge's, with other ports.
     """

@@ -267,11 +267,17 @@ class Media:
             payload_type=choice.payload_type,
             rtp=None if ours is None else ours.rtp,
             rtcp=(None if ours is None else ours.rtcp) or (None if theirs is None else theirs.rtcp),
-            sends=theirs is not None and theirs.active,
+            sends=self._may_send(medium),
             receives=ours is not None and ours.limit != 0 and (self.shows or medium.kind is not Kind.CONTENT),
             bit_rate=min(rates, default=None) if medium.kind is not Kind.SOUND else None,
             crypto=_crypto(choice, theirs, ours),
         )
+
+    def _may_send(self, medium: Medium) -> bool:
+        """Whether the peer sends; of content, whether it can: the bridge gives the floor to nobody else."""
+        if medium.theirs is not None:
+            return medium.theirs.active
+        return medium.kind is Kind.CONTENT and self.usable.has_token and not self.paused
 
     def _describe(self, now: float) -> None:
         """Offer the bridge what has changed, when it is worth it and may be done."""
@@ -368,7 +374,8 @@ def _crypto(settled: Settled, theirs: Theirs | None, ours: Ours | None) -> str:
         return ""
     nothing = MediaKey(settled.algorithm, bytes(KEY_BYTES[settled.algorithm]))
     sends, takes = (nothing if one is None or one.key is None else one.key for one in (theirs, ours))
-    return crypto_line(sends, takes)
+    types = (None if one is None else one.key_type for one in (theirs, ours))
+    return crypto_line(sends, takes, *types)
 
 
 def _same_media(some: tuple[PeerLine, ...], others: tuple[PeerLine, ...]) -> bool:

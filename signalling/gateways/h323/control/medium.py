@@ -46,6 +46,8 @@ class Theirs:
     session: int
     rtcp: Address | None = field(default=None, repr=False)
     key: MediaKey | None = field(default=None, repr=False)
+    key_type: int | None = None
+    """The payload type on the wire since its key was changed."""
     line: OurLine | None = None
     active: bool = True
     """Whether it carries anything: the peer says so when it is muted."""
@@ -64,6 +66,7 @@ class Ours:
     line: OurLine
     due: float | None
     key: MediaKey | None = field(default=None, repr=False)
+    key_type: int | None = None
     stage: Stage = Stage.OPENING
     rtp: Address | None = field(default=None, repr=False)
     rtcp: Address | None = field(default=None, repr=False)
