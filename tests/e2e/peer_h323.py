@@ -78,7 +78,12 @@ async def house_and_peer(kind: Kind, folder: Path, *more: str) -> AsyncIterator[
         hush(house)
         options = ("--codecs", kind.codecs, "--keys", kind.keys, *kind.options, *more)
         peer = await stack.enter_async_context(h323_peer.running(folder / "ward", WARD, *options, content=SLIDES))
-        yield house, peer, port
+        try:
+            yield house, peer, port
+        except BaseException:
+            print(*house.log[-20:], *peer.told, house.bridge.gateways.running["h323"].health(), sep="\n")  # noqa: T201
+            raise
+
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)

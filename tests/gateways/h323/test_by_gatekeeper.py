@@ -79,6 +79,20 @@ async def test_a_call_comes_with_its_leave(
     assert (ended["answeredCall"], ended["callIdentifier"]["guid"]) == (True, talk.guid)
 
 
+async def test_two_calls_with_one_identifier_are_one_and_a_refused_one(
+    gateway: H323Gateway, keeper: GatekeeperDouble, host: HostDouble, peer: Terminal
+) -> None:
+    """Also when they come at once; the first goes on."""
+    same = {"callIdentifier": {"guid": bytes(range(16))}}
+    first = await peer.dial(gateway.port, NUMBER, **same)
+    second = await peer.dial(gateway.port, NUMBER, **same)
+    await first.hears("connect")
+    assert (await second.hears("releaseComplete"))["reason"] == ("noPermission", 0)
+    assert len(host.visits) == 1
+    first.hang_up()
+    await keeper.hears("disengageRequest")
+
+
 async def test_a_call_without_its_leave_is_turned_down(
     gateway: H323Gateway, keeper: GatekeeperDouble, host: HostDouble, peer: Terminal
 ) -> None:

@@ -10,6 +10,7 @@ import functools
 import importlib
 import importlib.metadata
 import importlib.util
+import threading
 import warnings
 from collections.abc import Callable
 from typing import Any, Final
@@ -34,6 +35,8 @@ from signalling.gateways.h323.wire.types import (
 SERIES: Final = "0.8."
 """Versions of the library whose tables are understood."""
 _PACKAGE: Final = "pycrate_asn1dir"
+_LOADING: Final = threading.Lock()
+"""Gateways load in a thread, and nobody may see a type that is not complete."""
 _ALPHABETS: Final = {"IA5String": IA5, "NumericString": NUMERIC, "PrintableString": PRINTABLE}
 
 
@@ -54,7 +57,8 @@ def load(recommendation: str, module: str, name: str) -> Type:
         # Its files are compiled here for the first time perhaps, and Python has something to say about some.
         warnings.simplefilter("ignore")
         found = importlib.import_module(f"{_PACKAGE}.{recommendation}")
-    return _type(getattr(getattr(found, module), name))
+    with _LOADING:
+        return _type(getattr(getattr(found, module), name))
 
 
 _TYPES: Final[dict[int, Type]] = {}
