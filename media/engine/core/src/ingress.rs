@@ -3,6 +3,7 @@
 use crate::api::{Codec, Event, Kind, Site};
 use crate::contain::strike;
 use crate::encoding::Encoding;
+use crate::familiar::Place;
 use crate::forward::Ready;
 use crate::ice::{self, CheckRefused};
 use crate::leg::Leg;
@@ -317,7 +318,32 @@ impl Leg {
     }
 
     fn find_stream(&mut self, now: Micros, header: &RtpHeader, packet: &[u8]) -> Option<Stream> {
-        let ssrc = Some(header.ssrc);
+        let familiar = self.familiar.place_of(header.ssrc);
+        if let Some(stream) = familiar.and_then(|place| self.stream_at(header.ssrc, place)) {
+            return Some(stream);
+        }
+        let stream = self
+            .search_stream(header.ssrc)
+            .or_else(|| self.learn_stream(now, header, packet))?;
+        let place = (stream.source, stream.encoding);
+        self.familiar.meet(header.ssrc, place);
+        Some(stream)
+    }
+
+    /// The stream at a place where one of this SSRC was before, if it still is.
+    fn stream_at(&self, ssrc: u32, (source, encoding): Place) -> Option<Stream> {
+        let (source, encoding) = (usize::from(source), usize::from(encoding));
+        let one = self.sources.get(source)?.encodings.get(encoding)?;
+        let is_media = one.ssrc == Some(ssrc);
+        (is_media || one.rtx_ssrc == Some(ssrc)).then_some(Stream {
+            source,
+            encoding,
+            is_repair: !is_media,
+        })
+    }
+
+    fn search_stream(&self, ssrc: u32) -> Option<Stream> {
+        let ssrc = Some(ssrc);
         for (source, of) in self.sources.iter().enumerate() {
             for (encoding, one) in of.encodings.iter().enumerate() {
                 if one.ssrc == ssrc || one.rtx_ssrc == ssrc {
@@ -329,7 +355,7 @@ impl Leg {
                 }
             }
         }
-        self.learn_stream(now, header, packet)
+        None
     }
 
     /// An SSRC that the description did not name: its media identification tells (RFC 8843 section 9.2), and where
