@@ -1,6 +1,13 @@
-//! Which stream an SSRC is, of those that have come of late. To ask each encoding for its SSRC reads memory of all of them,
-//! of which a packet needs but one's: of a thousand legs, nothing of it is near.
+//! Which stream of a leg a packet is of. To ask each encoding for its SSRC reads memory of all of them, of which a packet needs
+//! but one's, and of a thousand legs nothing of it is near; so those that came of late are remembered.
 
+use crate::leg::Leg;
+use crate::source::Source;
+use crate::time::Micros;
+use engine_wire::rtp::RtpHeader;
+
+/// Silence of a stream after which another one can follow it. Sound comes every 20 to 60 ms, pictures every 100 at least.
+const SUCCESSION: Micros = Micros::from_millis(100);
 /// Streams of a leg that are remembered: sound, and a picture in three encodings.
 const PLACES: usize = 4;
 
@@ -10,15 +17,16 @@ pub type Place = (u8, u8);
 /// What came last. It is a hint: whoever asks looks whether the encoding still goes by that SSRC.
 #[derive(Debug, Default)]
 pub struct Familiar {
-    ssrcs: [u32; PLACES],
-    places: [Place; PLACES],
+    streams: [(u32, Place); PLACES],
 }
 
 impl Familiar {
     /// Where the stream was when it came last.
     pub fn place_of(&self, ssrc: u32) -> Option<Place> {
-        let position = self.ssrcs.iter().position(|known| *known == ssrc)?;
-        Some(self.places[position])
+        let mut streams = self.streams.iter();
+        streams
+            .find(|(known, _)| *known == ssrc)
+            .map(|(_, place)| *place)
     }
 
     /// Remembers a stream; the one that was met first makes way.
@@ -26,9 +34,142 @@ impl Familiar {
         let Some(place) = u8::try_from(source).ok().zip(u8::try_from(encoding).ok()) else {
             return;
         };
-        self.ssrcs.rotate_right(1);
-        self.places.rotate_right(1);
-        (self.ssrcs[0], self.places[0]) = (ssrc, place);
+        self.streams.rotate_right(1);
+        self.streams[0] = (ssrc, place);
+    }
+}
+
+/// Which stream of the leg a packet belongs to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stream {
+    pub(crate) source: usize,
+    pub(crate) encoding: usize,
+    pub(crate) is_repair: bool,
+}
+
+impl Leg {
+    /// The stream that a packet is of, by what came of late, by all SSRCs that are known, or by what else it tells.
+    pub(crate) fn find_stream(
+        &mut self,
+        now: Micros,
+        header: &RtpHeader,
+        packet: &[u8],
+    ) -> Option<Stream> {
+        let familiar = self.familiar.place_of(header.ssrc);
+        if let Some(stream) = familiar.and_then(|place| self.stream_at(header.ssrc, place)) {
+            return Some(stream);
+        }
+        self.meet_stream(now, header, packet)
+    }
+
+    /// One that has not come of late: its encoding is searched for, or learned.
+    #[cold]
+    fn meet_stream(&mut self, now: Micros, header: &RtpHeader, packet: &[u8]) -> Option<Stream> {
+        let stream = self
+            .search_stream(header.ssrc)
+            .or_else(|| self.learn_stream(now, header, packet))?;
+        let place = (stream.source, stream.encoding);
+        self.familiar.meet(header.ssrc, place);
+        Some(stream)
+    }
+
+    /// The stream at a place where one of this SSRC was before, if it still is.
+    fn stream_at(&self, ssrc: u32, (source, encoding): Place) -> Option<Stream> {
+        let (source, encoding) = (usize::from(source), usize::from(encoding));
+        let one = self.sources.get(source)?.encodings.get(encoding)?;
+        let is_media = one.ssrc == Some(ssrc);
+        (is_media || one.rtx_ssrc == Some(ssrc)).then_some(Stream {
+            source,
+            encoding,
+            is_repair: !is_media,
+        })
+    }
+
+    fn search_stream(&self, ssrc: u32) -> Option<Stream> {
+        let ssrc = Some(ssrc);
+        for (source, of) in self.sources.iter().enumerate() {
+            for (encoding, one) in of.encodings.iter().enumerate() {
+                if one.ssrc == ssrc || one.rtx_ssrc == ssrc {
+                    return Some(Stream {
+                        source,
+                        encoding,
+                        is_repair: one.ssrc != ssrc,
+                    });
+                }
+            }
+        }
+        None
+    }
+
+    /// An SSRC that the description did not name: its media identification tells (RFC 8843 section 9.2), and where
+    /// that was not negotiated, a payload type that only one source has. Which of several encodings it is, its stream
+    /// identification tells (RFC 8852). Peers on lines change theirs within a call, as after a transfer: the next one is
+    /// heard when the one before has been silent for a while, so that two at once do not take turns.
+    fn learn_stream(&mut self, now: Micros, header: &RtpHeader, packet: &[u8]) -> Option<Stream> {
+        let value = |id: Option<u8>| id.and_then(|id| header.extension_value(packet, id));
+        let mid = value(self.extensions.mid);
+        let rid = value(self.extensions.repaired_rid).or_else(|| value(self.extensions.rid));
+        let is_line = self.line.is_some();
+        let mut found: Option<Stream> = None;
+        for (source, of) in self.sources.iter().enumerate() {
+            let has_place = || of.has_unknown() || is_line && of.is_quiet(now);
+            let may_be = mid.map_or_else(has_place, |mid| of.spec.mid.as_bytes() == mid);
+            let Some(stream) = of.learn(header.payload_type, rid).filter(|_| may_be) else {
+                continue;
+            };
+            if found.is_some() {
+                return None;
+            }
+            found = Some(Stream { source, ..stream });
+        }
+        let stream = found?;
+        let source = &mut self.sources[stream.source];
+        let clock_rate = source.clock_rate();
+        let encoding = &mut source.encodings[stream.encoding];
+        if stream.is_repair {
+            encoding.rtx_ssrc = Some(header.ssrc);
+        } else {
+            encoding.restart(header.ssrc, clock_rate);
+        }
+        Some(stream)
+    }
+}
+
+impl Source {
+    /// Whether the SSRC of any of its encodings is not known yet.
+    fn has_unknown(&self) -> bool {
+        self.encodings
+            .iter()
+            .any(|encoding| encoding.ssrc.is_none())
+    }
+
+    /// Whether nothing has come of it for so long that another stream may take its place.
+    fn is_quiet(&self, now: Micros) -> bool {
+        let mut newest = self.encodings.iter().filter_map(|one| one.newest);
+        newest.all(|(_, at)| now.since(at) >= SUCCESSION)
+    }
+
+    /// Which of its streams has this payload type and stream identification; the source's place is left open. An only
+    /// encoding needs no identification.
+    fn learn(&self, payload_type: u8, rid: Option<&[u8]>) -> Option<Stream> {
+        let is_repair = self.rtx_format(payload_type).is_some();
+        let format = self.format(payload_type);
+        if !is_repair && format.or(self.red_format(payload_type)).is_none() {
+            return None;
+        }
+        let mut specs = self.spec.encodings.iter();
+        let encoding = match rid {
+            Some(rid) if specs.len() > 1 => {
+                specs.position(|spec| spec.rid.as_ref().is_some_and(|own| own.as_bytes() == rid))?
+            }
+            _ if specs.len() == 1 => 0,
+            _ => return None,
+        };
+        Some(Stream {
+            source: 0,
+            encoding,
+            is_repair,
+        })
     }
 }
 
