@@ -176,6 +176,16 @@ impl Source {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::{EncodingSpec, Extensions, IceParams, Kind, LegId, RoomId, SourceSpec};
+    use crate::ice::IceLite;
+
+    /// No more than a header.
+    fn packet(ssrc: u32) -> [u8; 12] {
+        let mut packet = [0; 12];
+        packet[0] = 0x80;
+        packet[8..].copy_from_slice(&ssrc.to_be_bytes());
+        packet
+    }
 
     #[test]
     fn the_last_streams_are_found_and_the_first_makes_way() {
@@ -185,6 +195,51 @@ mod tests {
         }
         let places = [1, 2, 5].map(|ssrc| familiar.place_of(ssrc));
         assert_eq!(places, [None, Some((2, 7)), Some((5, 7))]);
+    }
+
+    #[test]
+    fn a_place_where_another_stream_is_by_now_is_not_believed() {
+        let encoding = |ssrc| EncodingSpec {
+            rid: None,
+            ssrc: Some(ssrc),
+            rtx_ssrc: Some(ssrc + 1),
+        };
+        let source = SourceSpec {
+            source: 0,
+            kind: Kind::Video,
+            mid: "0".into(),
+            encodings: vec![encoding(10), encoding(20)],
+            formats: Vec::new(),
+        };
+        let ice = IceLite::new(IceParams {
+            local_ufrag: String::new(),
+            local_pwd: String::new(),
+        });
+        let specs = (vec![source], Vec::new());
+        let mut leg = Leg::new(
+            LegId(1),
+            RoomId(1),
+            ice,
+            specs,
+            Extensions::default(),
+            String::new(),
+        );
+        let find = |leg: &mut Leg, ssrc| {
+            let header = RtpHeader::parse(&packet(ssrc)).unwrap();
+            let found = leg.find_stream(Micros(0), &header, &packet(ssrc));
+            found.map(|stream| (stream.encoding, stream.is_repair))
+        };
+        assert_eq!(
+            [10, 21, 10].map(|ssrc| find(&mut leg, ssrc)),
+            [Some((0, false)), Some((1, true)), Some((0, false))]
+        );
+        let encodings = &mut leg.sources[0].encodings;
+        encodings[0].restart(30, 90_000);
+        encodings[1].restart(10, 90_000);
+        assert_eq!(
+            [10, 30, 20].map(|ssrc| find(&mut leg, ssrc)),
+            [Some((1, false)), Some((0, false)), None]
+        );
     }
 
     #[test]
