@@ -152,7 +152,9 @@ def told(reports: Sequence[Mapping[str, Any]], picture: str) -> str:
     first = reports[0]
     machine = first["machine"]
     where = f"{machine['cores']} cores of {machine['cpu']}, Linux {machine['kernel']}"
-    commits = " and ".join(dict.fromkeys(str(report["commit"]) for report in reports))
+    commits = str(first["commit"])
+    if other := next((report["commit"] for report in reports if report["commit"] != commits), None):
+        commits += f" (whole server: at {other})"
     rounds = " and ".join(dict.fromkeys(str(report["rounds"]) for report in reports))
     said = f"Medians of {rounds} alternating rounds (least to most), on {where}, at {commits}."
     parts = [said, table(shown), f"![CPU per packet out]({picture})"]
