@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv
 WHEEL_ENV := build/wheel/venv
 ENGINE := media/engine
+PROVIDER := tests/auth/provider
 CARGO := cargo
 ROBOTS ?= 0
 SECONDS ?= 60
@@ -77,6 +78,12 @@ test: ## Everything that has to pass; installs what the tests need.
 # Before the guard and after the environment: Debian's packages are installed by one at a time.
 browsers: $(VENV)/installed
 	bash .ci/system-packages test
+	@$(MAKE) --no-print-directory $(PROVIDER)/node_modules/.package-lock.json
+
+# A certified OpenID provider, which there is for Node alone.
+$(PROVIDER)/node_modules/.package-lock.json: $(PROVIDER)/package-lock.json
+	npm ci --prefix $(PROVIDER) --silent --no-audit --no-fund
+	@touch $@
 
 # Built by `cargo test`, too.
 emulator:
@@ -144,8 +151,8 @@ figures: build ## Put the figures of the last bench and bench-peers into the REA
 
 lock: build ## Choose new versions of Python's packages within pyproject.toml's bounds.
 	$(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
-		--no-emit-index-url --extra test --extra check pyproject.toml -o requirements.lock
+		--no-emit-index-url --extra h323 --extra test --extra check pyproject.toml -o requirements.lock
 	echo uv | $(UV) pip compile --quiet --upgrade --generate-hashes --no-header --no-annotate - -o .ci/installer.txt
 
 clean: ## Remove everything that was built.
-	rm -rf $(VENV) build $(ENGINE)/target $(ENGINE)/fuzz/target media/*.so
+	rm -rf $(VENV) build $(PROVIDER)/node_modules $(ENGINE)/target $(ENGINE)/fuzz/target media/*.so

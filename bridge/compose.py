@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 import structlog
-from aiohttp import web
+from aiohttp import ClientSession, web
 
 from bridge.app import telling
 from bridge.app.administration import RoomAdministration
@@ -32,6 +32,9 @@ from bridge.app.service import Outside, RoomService
 from bridge.app.trial import Trials
 from bridge.auth.errors import LinkExpired, LinkInvalid
 from bridge.auth.links import LinkSigner, load_link_keys
+from bridge.auth.oidc import settings as oidc_settings
+from bridge.auth.oidc.client import Client
+from bridge.auth.oidc.logins import Logins
 from bridge.auth.pins import Pins
 from bridge.auth.secrets import api_token, hash_secret, new_secret
 from bridge.config import Config
@@ -46,7 +49,7 @@ from media.api import Engine, EngineError, Event, Snapshot
 from media.calls import Calls
 from media.converters import ConverterLegs
 from media.legs import LegEvent, LegPolicy, Legs
-from media.sdp import Capabilities
+from media.sdp import Capabilities, older
 from media.sdp.calls import CallPolicy
 from media.transport import DtlsCertificate, announced_candidates
 from signalling import messages as m
@@ -108,6 +111,20 @@ class Bridge:
     gateways: Gateways
 
 
+@dataclass(slots=True)
+class _Core:
+    """Rooms and legs, each of which has to know of the other, and gateways, which both do."""
+
+    service: RoomService
+    legs: EveryLeg
+    calls: Calls
+    engine: Engine
+    store: EventStore
+    gateways: Gateways | None = None
+    converters: Converters | None = None
+    announcer: Announcer | None = None
+
+
 @asynccontextmanager
 async def run_bridge(
     config: Config, *, drills: bool = False, pool: ConverterPool | None = None
@@ -117,7 +134,7 @@ async def run_bridge(
     With `drills` the engine takes `media.api.Panic`, for tests of what a fault of our own costs; with `pool` jobs
     go there, instead of to worker processes.
     """
-    clock, tally = SystemClock(), Tally()
+    clock, tally, drain = SystemClock(), Tally(), Drain()
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(open_store(config.store.url))
         engine = _make_engine(config, drills=drills)
@@ -126,55 +143,93 @@ async def run_bridge(
         later = Later(group)
         stack.callback(later.stop)
         core = _make_core(config, clock, tally, store, engine)
-        legs, service = core.legs, core.service
         await _add_converters(core, (config, clock, tally, later), stack, pool)
-        keys = load_link_keys(Path(config.auth.link_key_file))
-        links = SignedLinks(LinkSigner(keys, config.http.base_url), config.http.base_url, clock.now)
-        pins = Pins(keys)
-        drain = Drain()
-        media = CallLegs(core.calls, clock, lambda: core.announcer)
-        policy = CallerPolicy(
-            pins=pins,
-            new_secret=new_secret,
-            hash_secret=hash_secret,
-            together=config.calls.pictures == "together",
-        )
-        core.service.outside = replace(service.outside, dialling=Dialling(lambda: core.gateways, clock))
-        core.gateways = gateways = _make_gateways(
-            config, lambda: CallerDoor(service, media, policy, later, lambda: drain.active)
-        )
-        for_callers = pins if gateways.running else None
-        administration = RoomAdministration(service, links, store.rooms, for_callers, lambda: drain.active)
+        http = await stack.enter_async_context(ClientSession())
+        logins = _make_logins(config, clock, tally, http)
+        doors = _make_doors(config, core, clock, later, drain=drain, logins=logins)
         engine.listen(asyncio.get_running_loop(), lambda event: _take(core, event, clock.monotonic()))
         collector, seen = BridgeCollector(engine.snapshot, lambda: _facts(core, tally, drain)), LinkCollector()
-        background = Background(service, legs, clock, engine.snapshot)
+        background = Background(core.service, core.legs, clock, engine.snapshot)
         for loop in (
             background.handshakes(),
             background.repairs(),
             background.figures(_observing(collector, seen, clock)),
-            gateways.serve(),
+            doors.gateways.serve(),
         ):
             stack.callback(group.create_task(loop).cancel)
-        trials = Trials(service, links, engine.snapshot)
-        door = BrowserDoor(service, links, _browser_policy(config), later, trials, pins=for_callers)
-        await stack.enter_async_context(_serve_pages(config, door, administration, tally))
-        checks = [Check("store", store.ping), Check("engine", lambda: _all_shards_run(engine))]
-        converting = Converting(lambda: service.outside.converters.use, lambda: service.rooms, tally.of)
-        ops = make_ops_app(
-            collector,
-            engine.snapshot,
-            checks,
-            drain=drain,
-            links=seen,
-            gateways=lambda: _gateway_states(gateways),
-            converting=converting,
-        )
+        await stack.enter_async_context(_serve_pages(config, doors, tally))
+        ops = _make_ops(core, doors.gateways, tally, drain, (collector, seen))
         await stack.enter_async_context(serve_ops(ops, config.metrics.host, config.metrics.port))
         # While the rest stops, whoever calls is told to try elsewhere.
-        stack.callback(gateways.drain)
+        stack.callback(doors.gateways.drain)
         LOG.info("bridge_started", shards=config.media.shards)
-        yield Bridge(config, service, administration, engine, store, gateways)
+        yield Bridge(config, core.service, doors.administration, engine, store, doors.gateways)
     LOG.info("bridge_stopped")
+
+
+@dataclass(frozen=True, slots=True)
+class _Doors:
+    """By what people and those who arrange rooms come in."""
+
+    browser: BrowserDoor
+    logins: Logins
+    administration: RoomAdministration
+    gateways: Gateways
+
+
+def _make_doors(
+    config: Config, core: _Core, clock: SystemClock, later: Later, *, drain: Drain, logins: Logins
+) -> _Doors:
+    """Make the ways in. Raises SettingsError, and what a bad file of keys raises."""
+    service = core.service
+    keys = load_link_keys(Path(config.auth.link_key_file))
+    links = SignedLinks(LinkSigner(keys, config.http.base_url), config.http.base_url, clock.now)
+    pins = Pins(keys)
+    media = CallLegs(core.calls, clock, lambda: core.announcer)
+    policy = CallerPolicy(
+        pins=pins,
+        new_secret=new_secret,
+        hash_secret=hash_secret,
+        together=config.calls.pictures == "together",
+    )
+    service.outside = replace(service.outside, dialling=Dialling(lambda: core.gateways, clock))
+    core.gateways = gateways = _make_gateways(
+        config, lambda: CallerDoor(service, media, policy, later, lambda: drain.active)
+    )
+    for_callers = pins if gateways.running else None
+    administration = RoomAdministration(service, links, core.store.rooms, for_callers, lambda: drain.active)
+    trials = Trials(service, links, core.engine.snapshot)
+    browser = BrowserDoor(
+        service, links, _browser_policy(config), later, trials, pins=for_callers, identities=logins.identity
+    )
+    return _Doors(browser, logins, administration, gateways)
+
+
+def _make_logins(config: Config, clock: SystemClock, tally: Tally, http: ClientSession) -> Logins:
+    """Make the providers' clients. Raises AuthError for settings that cannot be used."""
+    keys = load_link_keys(Path(config.auth.link_key_file))
+    known = [oidc_settings.read(name, table) for name, table in config.logins.items()]
+    answer = f"{config.http.base_url}/login/answer"
+    clients = [(Client(provider, answer, http, clock.now), title) for provider, title in known]
+    return Logins(clients, keys, clock, tally, timedelta(minutes=config.auth.login_lasts_minutes))
+
+
+def _make_ops(
+    core: _Core, gateways: Gateways, tally: Tally, drain: Drain, collectors: tuple[BridgeCollector, LinkCollector]
+) -> web.Application:
+    """What operators look at."""
+    collector, seen = collectors
+    checks = [Check("store", core.store.ping), Check("engine", lambda: _all_shards_run(core.engine))]
+    converting = Converting(lambda: core.service.outside.converters.use, lambda: core.service.rooms, tally.of)
+    return make_ops_app(
+        collector,
+        core.engine.snapshot,
+        checks,
+        drain=drain,
+        links=seen,
+        gateways=lambda: _gateway_states(gateways),
+        converting=converting,
+    )
 
 
 def _observing(
@@ -203,19 +258,6 @@ def _make_engine(config: Config, *, drills: bool) -> Engine:
     return Engine(media.bind, media.base_port, media.shards, drills=drills, lines=lines)
 
 
-@dataclass(slots=True)
-class _Core:
-    """Rooms and legs, each of which has to know of the other, and gateways, which both do."""
-
-    service: RoomService
-    legs: EveryLeg
-    calls: Calls
-    engine: Engine
-    gateways: Gateways | None = None
-    converters: Converters | None = None
-    announcer: Announcer | None = None
-
-
 def _make_core(config: Config, clock: SystemClock, tally: Tally, store: EventStore, engine: Engine) -> _Core:
     """Join rooms and legs."""
     addresses = engine.addresses
@@ -239,20 +281,25 @@ def _make_core(config: Config, clock: SystemClock, tally: Tally, store: EventSto
         engine,
         certificate,
         CallPolicy(
-            replace(capabilities, audio=_voices(config)),
+            replace(capabilities, audio=_voices(config), video=_pictures(config, capabilities)),
             allow_plain=config.calls.protection == "optional",
         ),
         config.media.addresses[0],
         tell,
     )
     every = EveryLeg(Legs(engine, certificate, policy, tell), calls, lambda: core.gateways, lambda: core.announcer)
-    core = _Core(RoomService(Outside(store, engine, every, clock, tally)), every, calls, engine)
+    core = _Core(RoomService(Outside(store, engine, every, clock, tally)), every, calls, engine, store)
     return core
 
 
 def _voices(config: Config) -> tuple[str, ...]:
     """What callers may speak: without converters only what pages speak as well."""
     return ("opus", *(("g722", "pcma", "pcmu") if config.transcode.workers else ()), "telephone-event")
+
+
+def _pictures(config: Config, capabilities: Capabilities) -> tuple[str, ...]:
+    """What callers may show: what nobody else takes only where there are converters."""
+    return (*capabilities.video, *(older.CODECS if config.transcode.workers else ()))
 
 
 async def _add_converters(
@@ -306,15 +353,16 @@ def _browser_policy(config: Config) -> BrowserPolicy:
 
 
 @asynccontextmanager
-async def _serve_pages(
-    config: Config, door: BrowserDoor, administration: RoomAdministration, tally: Tally
-) -> AsyncIterator[None]:
+async def _serve_pages(config: Config, doors: _Doors, tally: Tally) -> AsyncIterator[None]:
     settings = WebConfig(
         api_tokens=(api_token(config.auth.api_token, Path(config.auth.api_token_file)),),
         public_origin=config.http.base_url if config.http.public_url else None,
     )
     # Requests are not logged: they hold addresses, and what matters is counted.
-    runner = web.AppRunner(make_app(door, administration, settings, counters=tally), access_log=None)
+    runner = web.AppRunner(
+        make_app(doors.browser, doors.administration, settings, counters=tally, logins=doors.logins),
+        access_log=None,
+    )
     await runner.setup()
     try:
         await web.TCPSite(runner, config.http.host, config.http.port).start()
@@ -340,6 +388,7 @@ def _facts(core: _Core, tally: Tally, drain: Drain) -> Facts:
         refusals=tally.of("refusals"),
         room_failures=tally.of("room_failures"),
         tests=tally.of("tests"),
+        logins=tally.of("logins"),
         calls=tally.of("calls"),
         gateways=tally.of("gateways"),
         gateway_states=() if core.gateways is None else _gateway_states(core.gateways),

@@ -161,6 +161,7 @@ class AuthConfig:
 
     link_key_file: str = _setting("link.key", check=_not_empty)
     link_valid_minutes: int = _setting(24 * 60, between=(1, 30 * 24 * 60))
+    login_lasts_minutes: int = _setting(60, between=(5, 12 * 60))
     api_token_file: str = _setting("api.token", check=_not_empty)
     api_token: str = _setting("", secret=True)
 
@@ -198,6 +199,8 @@ class Config:
     log: LogConfig = field(default_factory=LogConfig)
     gateways: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     """Settings of each gateway that is to run, as the gateway itself reads them."""
+    logins: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    """Settings of each provider by whom people can log in, as `bridge.auth.oidc.settings` reads them."""
 
 
 SECTIONS: Final[Mapping[str, type[Any]]] = {
@@ -221,7 +224,8 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
     if path is None and environ.get(FILE_VARIABLE):
         path = Path(environ[FILE_VARIABLE])
     document = _document(path) if path else {}
-    gateways = _gateways(document.pop("gateways", {}))
+    gateways = _named(document.pop("gateways", {}), "gateways", "sip")
+    logins = _named(document.pop("logins", {}), "logins", "helseid")
     values = _from_file(document, path)
     values |= _from_environment(environ)
     chosen: dict[str, dict[str, Any]] = {section: {} for section in SECTIONS}
@@ -233,7 +237,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
             shown = "" if setting.metadata["secret"] else f", not {value!r}"
             raise ConfigError(f"[{section}] {key} {error}{shown} (from {origin})") from None
     sections = {section: SECTIONS[section](**keys) for section, keys in chosen.items()}
-    config = Config(**sections, gateways=gateways)
+    config = Config(**sections, gateways=gateways, logins=logins)
     _check_together(config)
     return config
 
@@ -251,10 +255,10 @@ def _document(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path} is not TOML: {error}") from error
 
 
-def _gateways(tables: Any) -> dict[str, dict[str, object]]:
-    """`[gateways.NAME]` for each gateway; what is in them is the gateway's own to check."""
+def _named(tables: Any, what: str, example: str) -> dict[str, dict[str, object]]:
+    """`[gateways.NAME]` or `[logins.NAME]`; what is in each is checked where it is used."""
     if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
-        raise ConfigError("gateways holds a section for each gateway, such as [gateways.sip]")
+        raise ConfigError(f"{what} holds a section for each, such as [{what}.{example}]")
     return tables
 
 

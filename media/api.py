@@ -56,7 +56,10 @@ __all__ = [
 ]
 
 SNAPSHOT_SECONDS: Final = 1.0
-CODECS: Final = ("none", "opus", "g722", "pcmu", "pcma", "telephone-event", "vp8", "vp9", "h264", "av1")
+CODECS: Final = (
+    *("none", "opus", "g722", "pcmu", "pcma", "telephone-event", "vp8", "vp9", "h264", "av1"),
+    *("h261", "h263", "h263-1998"),
+)
 """In the order of the numbers by which a snapshot tells a codec; 0 is a stream that carries nothing."""
 Site = Literal["command", "datagram", "forward", "repair", "timer", "shard"]
 """Kinds of work that a drill can let fail; "shard" ends the whole thread."""

@@ -20,18 +20,15 @@ from media.api import (
     RoomFailed,
     ShardStopped,
 )
+from media.call_keys import LineKeys, changed_channel, handshake, new_keys, own_key, protection
 from media.description import CONTENT, MIC, Encoding, IceParams, Kind, Slot, SlotPlace, Source
 from media.errands import Errands
 from media.legs import LegDelayed, LegEvent, LegFailed, LegSecured, new_credentials
 from media.lines import (
     AddLines,
-    Dtls,
     Keys,
     Line,
     LinePorts,
-    Plain,
-    Protection,
-    Sdes,
     SendLineDtls,
     SetLineKeys,
     SetRemote,
@@ -48,11 +45,11 @@ from media.sdp.calls import (
     offer,
     read,
 )
-from media.sdp.calls.agreement import ByDtls
-from media.sdp.calls.crypto import SUITES, Crypto
-from media.sdp.calls.offer import LINES, SOUND, tagged
+from media.sdp.calls.crypto import Crypto
+from media.sdp.calls.h235 import ChannelKeys
+from media.sdp.calls.offer import LINES, SOUND
 from media.sdp.errors import SdpError
-from media.transport import DtlsCertificate, DtlsServer, TransportError
+from media.transport import DtlsCertificate, DtlsServer
 
 CNAME_BYTES: Final = 12
 
@@ -113,7 +110,7 @@ class _Offered:
 
     room: int
     ports: tuple[int, ...]
-    keys: tuple[tuple[Crypto, ...], ...] = field(repr=False)
+    keys: tuple[LineKeys, ...] = field(repr=False)
     session: int
     policy: CallPolicy
 
@@ -152,14 +149,14 @@ class Calls:
         return len(self._calls) + len(self._offered)
 
     def describe(
-        self, leg: int | None, room: int, offer: str, seen_at: str, now: float, *, plain: bool
+        self, leg: int | None, room: int, offer: str, seen_at: str, now: float, *, plain: bool, h235: bool = False
     ) -> tuple[int, str]:
         """Answer an offer on a leg, or on a new one with its gate closed. Raises SdpError, EngineError.
 
         `seen_at` is the address from which the peer's signalling comes. Media that nothing encrypts are taken
-        where the room (`plain`) and the policy of all calls allow it.
+        where the room (`plain`) and the policy of all calls allow it, H.235.6 where H.323 brings them (`h235`).
         """
-        wanted, policy = read(offer), self._policy_of(plain=plain)
+        wanted, policy = read(offer), self._policy_of(plain=plain, h235=h235)
         agreed = agree_lines(wanted, policy, seen_at)
         known = None if leg is None else self._calls.get(leg)
         if leg is not None and known is not None and _same_media(known, agreed):
@@ -174,7 +171,9 @@ class Calls:
             made.session, made.version = known.session, known.version + 1
         return leg, self._write(wanted, made)
 
-    def offer(self, leg: int | None, room: int, *, plain: bool, sound_only: bool = False) -> tuple[int, str]:
+    def offer(
+        self, leg: int | None, room: int, *, plain: bool, sound_only: bool = False, h235: bool = False
+    ) -> tuple[int, str]:
         """Make an offer, to which `answered` follows: what stands on a leg that there is, else all that we take.
 
         With `sound_only` that is what a telephone takes. Raises EngineError.
@@ -185,12 +184,12 @@ class Calls:
             known.written = known.written.replace(then, now, 1)
             return leg, known.written
         leg, ports = next(self._numbers), self._ports(room, SOUND if sound_only else LINES)
-        own = tuple(tagged((suite, secrets.token_bytes(size)) for suite, size in SUITES.items()) for _ in ports)
-        policy = self._policy_of(plain=plain)
+        policy = self._policy_of(plain=plain, h235=h235)
+        own = tuple(new_keys(h235=h235) for _ in ports)
         made = self._offered[leg] = _Offered(room, ports, own, secrets.randbits(62), policy)
         written = Written(made.session, 1, self._host)
         capabilities = self._policy.capabilities
-        return leg, offer(ports, own, written, capabilities, best_effort=policy.allow_plain)
+        return leg, offer(ports, own, written, capabilities, best_effort=policy.allow_plain, h323=h235)
 
     def answered(self, leg: int, description: str, seen_at: str, now: float) -> None:
         """Take the answer to an offer of ours. Raises SdpError, EngineError."""
@@ -266,8 +265,8 @@ class Calls:
                     line.dtls.handle_timeout(now)
                 self._advance(leg, number, line, line.dtls)
 
-    def _policy_of(self, *, plain: bool) -> CallPolicy:
-        return replace(self._policy, allow_plain=self._policy.allow_plain and plain)
+    def _policy_of(self, *, plain: bool, h235: bool) -> CallPolicy:
+        return replace(self._policy, allow_plain=self._policy.allow_plain and plain, h235=h235)
 
     def _ports(self, room: int, number: int) -> tuple[int, ...]:
         """Open so many pairs of ports, or none. Raises EngineError."""
@@ -295,8 +294,8 @@ class Calls:
         offered: _Offered | None = None,
     ) -> list[_Line]:
         """Give the engine a leg, on the ports of an offer of ours or on new ones."""
-        handshakes = [_handshake(agreement, self._certificate, now) for agreement in agreed]
-        own = [_own_key(agreement, offered) for agreement in agreed]
+        handshakes = [handshake(agreement, self._certificate, now) for agreement in agreed]
+        own = [own_key(agreement, None if offered is None else offered.keys) for agreement in agreed]
         if offered is None:
             ports = self._ports(room, len(agreed))
         else:
@@ -331,14 +330,20 @@ class Calls:
                 if agreement.protection != before.protection:
                     keys = Keys(profile=agreement.protection.suite, master=agreement.protection.master)
                 own = line.local.key
-                if own is not None:
+                if isinstance(own, Crypto):
                     key = Crypto(agreement.protection.tag, own.suite, own.master)
                     line.local = replace(line.local, key=key)
+            if isinstance(agreement.protection, ChannelKeys):
+                changed = changed_channel(leg, number, before.protection, agreement.protection)
+                if changed is not None:
+                    self._engine.submit(changed)
+                line.local = replace(line.local, key=agreement.protection)
             if agreement.has_ice and _names(agreement) != _names(before):
                 ice = new_credentials()
                 line.local = replace(line.local, ice=ice)
-            if keys is not None or ice is not None or agreement.remote != before.remote:
-                command = SetRemote(leg=leg, line=number, remote=agreement.remote, keys=keys, ice=ice)
+            remote, most = agreement.remote, _most(agreement)
+            if keys is not None or ice is not None or (remote, most) != (before.remote, _most(before)):
+                command = SetRemote(leg=leg, line=number, remote=remote, keys=keys, ice=ice, max_bitrate=most)
                 self._engine.submit(command)
             line.agreement = agreement
         known.version += not by_answer
@@ -384,7 +389,7 @@ def _same_media(known: _Call, agreed: tuple[LineAgreement, ...]) -> bool:
 def _identity(agreement: LineAgreement) -> tuple[object, ...]:
     protection = agreement.protection
     # The suite is that of both directions; a certificate that changes is another handshake.
-    kept = protection.suite if isinstance(protection, Crypto) else protection
+    kept = protection.suite if isinstance(protection, Crypto | ChannelKeys) else protection
     formats = tuple(item.format for item in agreement.agreed)
     return agreement.number, agreement.source, formats, kept, agreement.line.rtcp_mux, agreement.has_ice
 
@@ -398,63 +403,28 @@ def _ice(agreement: LineAgreement) -> IceParams | None:
     return new_credentials() if agreement.has_ice else None
 
 
-def _handshake(agreement: LineAgreement, certificate: DtlsCertificate, now: float) -> DtlsServer | None:
-    if not isinstance(agreement.protection, ByDtls):
-        return None
-    fingerprints = [(one.algorithm, one.value) for one in agreement.protection.fingerprints]
-    try:
-        return DtlsServer(certificate, fingerprints, now)
-    except TransportError as error:
-        raise SdpError("sdp_unusable", error.message) from error
-
-
-def _own_key(agreement: LineAgreement, offered: _Offered | None) -> Crypto | None:
-    """A key of ours with tag and suite of the one that we take (RFC 4568 section 5.1.2); one that we offered.
-
-    Raises SdpError for an answer that takes what was not offered.
-    """
-    taken = agreement.protection
-    if offered is not None and (agreement.number >= len(offered.keys) or isinstance(taken, ByDtls)):
-        raise SdpError("sdp_unusable", "The answer takes a line or a handshake that was not offered.")
-    if not isinstance(taken, Crypto):
-        return None
-    if offered is None:
-        return Crypto(taken.tag, taken.suite, secrets.token_bytes(SUITES[taken.suite]))
-    keys = offered.keys[agreement.number]
-    own = next((key for key in keys if (key.tag, key.suite) == (taken.tag, taken.suite)), None)
-    if own is None:
-        raise SdpError("sdp_unusable", "The answer takes a key that was not offered.")
-    return own
-
-
 def _command(line: _Line) -> Line:
     agreement, local = line.agreement, line.local
     return Line(
         ports=LinePorts(rtp=local.port, rtcp=None if agreement.line.rtcp_mux else local.port + 1),
         remote=agreement.remote,
-        protection=_protection(agreement, local),
+        protection=protection(agreement, local),
         ice=local.ice,
         sources=(_source(agreement),),
         slots=(line.slot,),
         parameter_sets=agreement.parameter_sets,
         feedback=agreement.feedback,
-        max_bitrate=agreement.line.max_bitrate if line.slot.kind == "video" else None,
+        max_bitrate=_most(agreement),
     )
-
-
-def _protection(agreement: LineAgreement, local: LocalLine) -> Protection:
-    match agreement.protection:
-        case Plain():
-            return Plain()
-        case ByDtls():
-            return Dtls()
-        case Crypto(suite=suite, master=master):
-            own = b"" if local.key is None else local.key.master
-            return Sdes(local=Keys(profile=suite, master=own), remote=Keys(profile=suite, master=master))
 
 
 def _kind(agreement: LineAgreement) -> Kind:
     return "audio" if agreement.source == MIC else "video"
+
+
+def _most(agreement: LineAgreement) -> int | None:
+    """How much the peer takes of pictures, in bit/s."""
+    return agreement.line.max_bitrate if _kind(agreement) == "video" else None
 
 
 def _source(agreement: LineAgreement) -> Source:

@@ -6,7 +6,7 @@ door.
 
 import secrets
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, product
 from typing import Final
 
 from media.api import Engine
@@ -24,6 +24,13 @@ SOUND: Final = (
 VP8: Final = Format(pt=96, codec="vp8", clock_rate=90_000, pli=True)
 LEVELS: Final = (10, 13, 21, 30, 31)
 """Levels of H.264, ten times their number (ITU-T H.264 table A-1), in which converters make pictures."""
+OLDER_LINES: Final = (288, 144)
+INTERVALS: Final = (1, 2, 4)
+"""Of H.261 and H.263: CIF and QCIF, and the least times between pictures, in 1001/30000 s."""
+
+
+def _older(pt: int, codec: str, lines: int, interval: int = 1) -> Format:
+    return Format(pt=pt, codec=codec, clock_rate=90_000, lines=lines, interval=interval, pli=True)
 
 
 def _h264(pt: int, profile: int, mode: int) -> Format:
@@ -32,8 +39,14 @@ def _h264(pt: int, profile: int, mode: int) -> Format:
 
 # Mode 1 holds mode 0, and level 5.2 all that come; a profile for each kind of decoder.
 READ: Final = (VP8, *(_h264(pt, id_ << 8 | 0x34, 1) for pt, id_ in ((97, 0x42E0), (98, 0x4200), (99, 0x4D00))))
-READ_HIGH: Final = (*READ, _h264(100, 0x640034, 1), _h264(101, 0x640C34, 1))
-MADE: Final = (VP8, *(_h264(97 + at, 0x42E000 | level, 0) for at, level in enumerate(LEVELS)))
+READ_OLDER: Final = tuple(_older(*of, 288) for of in ((31, "h261"), (34, "h263"), (103, "h263-1998")))
+READ_HIGH: Final = (*READ, _h264(100, 0x640034, 1), _h264(101, 0x640C34, 1), *READ_OLDER)
+_OLDER: Final = tuple(product(("h261", "h263", "h263-1998"), OLDER_LINES, INTERVALS))
+MADE: Final = (
+    VP8,
+    *(_h264(97 + at, 0x42E000 | level, 0) for at, level in enumerate(LEVELS)),
+    *(_older(102 + at, *of) for at, of in enumerate(_OLDER)),
+)
 """What a converter makes: constrained baseline in mode 0 goes to every receiver of H.264 of that level."""
 
 # Nothing is lost on the way through the machine: what a converter is sent is bounded by what its sources send.

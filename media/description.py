@@ -14,6 +14,10 @@ Kind = Literal["audio", "video"]
 MIC: Final = 0
 CAMERA: Final = 1
 CONTENT: Final = 2
+CIF: Final = 288
+"""Lines of the common intermediate format."""
+OLDER: Final = frozenset({"h261", "h263", "h263-1998"})
+"""What room systems had before H.264."""
 BASELINE_LEVEL_1: Final = 0x42000A
 CONSTRAINED: Final = (0x42, 0x40)
 """Constrained baseline, however it is spelled."""
@@ -39,9 +43,11 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
 
     `pt` is 0..127; `codec` is the encoding name of its rtpmap in lower case; `clock_rate` is in Hz; `rtx_pt`
     is the payload type of its retransmissions (RFC 4588) or None; `nack` and `pli` say whether RFC 4585
-    generic NACK and picture loss indication were agreed. The rest is for H.264 alone (RFC 6184 section 8.1):
+    generic NACK and picture loss indication were agreed. For H.264 alone (RFC 6184 section 8.1):
     `packetization_mode`, None for 0; `profile` is profile-level-id as a number of 24 bits, None for baseline at
-    level 1; `level_asymmetry` says that the level received may differ from the level sent. `transport_cc` says
+    level 1; `level_asymmetry` says that the level received may differ from the level sent. For H.261 and H.263
+    alone: `lines` of the largest picture, None for 288, and the least `interval` of pictures in 1001/30000 s, None
+    for 1. `transport_cc` says
     that feedback on transport-wide numbers was agreed (draft-holmer-rmcat-transport-wide-cc-extensions-01);
     `red_pt`, for Opus alone, is the payload type of RED (RFC 2198) that carries this format, or None.
     """
@@ -55,6 +61,8 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
     packetization_mode: int | None = None
     profile: int | None = None
     level_asymmetry: bool = False
+    lines: int | None = None
+    interval: int | None = None
     transport_cc: bool = False
     red_pt: int | None = None
 
@@ -63,10 +71,14 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
 
         The engine's rule (media/engine/core/src/format.rs), which refuses a feed that does not fit: for H.264 the
         receiver's mode holds the sender's (RFC 6184 section 6.3), its profile is the same or one whose decoders
-        take constrained baseline, and the level is no higher.
+        take constrained baseline, and the level is no higher; for H.261 and H.263 pictures are as large and
+        as many.
         """
         if (self.codec, self.clock_rate) != (sent.codec, sent.clock_rate):
             return False
+        if self.codec in OLDER:
+            lines, interval = self.lines or CIF, self.interval or 1
+            return lines >= (sent.lines or CIF) and interval <= (sent.interval or 1)
         if self.codec != "h264":
             return True
         (mode, profile, level), (sent_mode, sent_profile, sent_level) = _h264(self), _h264(sent)

@@ -50,6 +50,21 @@ class Keys(msgspec.Struct, frozen=True, kw_only=True):
         return f"Keys({self.profile})"
 
 
+class ChannelKey(msgspec.Struct, frozen=True, kw_only=True):
+    """A key of H.235.6 of one direction: `H235_AES_128_CBC` with 16 bytes, `H235_AES_256_CBC` with 32.
+
+    `payload_type` is that by which packets tell that they are under it, None for a key that has followed no other.
+    """
+
+    profile: str
+    key: bytes
+    payload_type: int | None = None
+
+    def __repr__(self) -> str:
+        """Leave the key out."""
+        return f"ChannelKey({self.profile})"
+
+
 class Plain(msgspec.Struct, frozen=True, tag_field="type", tag=True):
     """A line without protection (RTP/AVP, RTP/AVPF)."""
 
@@ -61,11 +76,18 @@ class Sdes(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=True
     remote: Keys
 
 
+class H235(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=True):
+    """Keys that the signalling of H.323 has brought (H.235.6): media are hidden, and nothing of them is proved."""
+
+    local: ChannelKey
+    remote: ChannelKey
+
+
 class Dtls(msgspec.Struct, frozen=True, tag_field="type", tag=True):
     """Keys that a handshake on the line will give (RFC 5764)."""
 
 
-Protection = Plain | Sdes | Dtls
+Protection = Plain | Sdes | H235 | Dtls
 
 
 class Feedback(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,7 +139,7 @@ class AddLines(_Command, frozen=True, kw_only=True):
 class SetRemote(_Command, frozen=True, kw_only=True):
     """What a further offer or answer changes of a line: where the peer is, and what else is new.
 
-    That is its keys, and our credentials where it restarts ICE.
+    That is its keys, our credentials where it restarts ICE, and the most that it takes of pictures, in bit/s.
     """
 
     leg: int
@@ -125,6 +147,7 @@ class SetRemote(_Command, frozen=True, kw_only=True):
     remote: Remote
     keys: Keys | None = None
     ice: IceParams | None = None
+    max_bitrate: int | None = None
 
 
 class SetLineKeys(_Command, frozen=True, kw_only=True):
@@ -134,6 +157,18 @@ class SetLineKeys(_Command, frozen=True, kw_only=True):
     line: int
     local: Keys
     remote: Keys
+
+
+class SetChannelKeys(_Command, frozen=True, kw_only=True):
+    """Keys of H.235.6 that have come or changed; None for what is as before.
+
+    Of what the peer sends, the key before opens what is still on its way.
+    """
+
+    leg: int
+    line: int
+    local: ChannelKey | None = None
+    remote: ChannelKey | None = None
 
 
 class SendLineDtls(_Command, frozen=True, kw_only=True):
@@ -151,15 +186,25 @@ class WantKeyFrame(_Command, frozen=True, kw_only=True):
     slot: int
 
 
-LineCommand = AddLines | SetRemote | SetLineKeys | SendLineDtls | WantKeyFrame
+LineCommand = AddLines | SetRemote | SetLineKeys | SetChannelKeys | SendLineDtls | WantKeyFrame
 
 
 class Cipher(IntEnum):
-    """What protects a line's packets of one direction, as a snapshot tells it; stronger ones are larger."""
+    """What protects a line's packets of one direction, as a snapshot tells it; stronger ones are larger.
+
+    Those of H.235.6 hide what is said, and prove nothing of it.
+    """
 
     NOT_YET = 0
     PLAIN = 1
-    AES_CM_128_HMAC_SHA1_32 = 2
-    AES_CM_128_HMAC_SHA1_80 = 3
-    AEAD_AES_128_GCM = 4
-    AEAD_AES_256_GCM = 5
+    H235_AES_128_CBC = 2
+    H235_AES_256_CBC = 3
+    AES_CM_128_HMAC_SHA1_32 = 4
+    AES_CM_128_HMAC_SHA1_80 = 5
+    AEAD_AES_128_GCM = 6
+    AEAD_AES_256_GCM = 7
+
+    @property
+    def proves(self) -> bool:
+        """Whether packets are proved to come from who has the key."""
+        return self >= Cipher.AES_CM_128_HMAC_SHA1_32

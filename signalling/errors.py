@@ -36,6 +36,16 @@ class Code(StrEnum):
     JOIN_TIMEOUT = "join_timeout"
     TOO_SLOW = "too_slow"
     RESTARTING = "restarting"
+    # Of a login.
+    LOGIN_FAILED = "login_failed"
+    LOGIN_UNAVAILABLE = "login_unavailable"
+    LOGIN_REFUSED = "login_refused"
+    LOGIN_STALE = "login_stale"
+    LOGIN_REJECTED = "login_rejected"
+    LOGIN_TOO_WEAK = "login_too_weak"
+    LOGIN_NEEDED = "login_needed"
+    OTHER_PERSON = "other_person"
+    REASON_NEEDED = "reason_needed"
     # Before a socket is open, and in REST.
     ORIGIN_REFUSED = "origin_refused"
     UNAUTHORIZED = "unauthorized"
@@ -82,6 +92,15 @@ _SENTENCES: Final[dict[Code, str]] = {
     Code.JOIN_TIMEOUT: "No join message came within the time allowed, or a test took longer.",
     Code.TOO_SLOW: "The client does not read its messages fast enough.",
     Code.RESTARTING: "The bridge is shutting down; connect again in a moment.",
+    Code.LOGIN_FAILED: "The login failed.",
+    Code.LOGIN_UNAVAILABLE: "The provider of this login cannot be reached, or does not do what it must.",
+    Code.LOGIN_REFUSED: "The login was given up, or its provider did not let the person in.",
+    Code.LOGIN_STALE: "No login of this browser is under way, or it took too long.",
+    Code.LOGIN_REJECTED: "What the provider said of the login is not what was asked for.",
+    Code.LOGIN_TOO_WEAK: "The login proves less than this bridge asks for.",
+    Code.LOGIN_NEEDED: "The holder of this link has to log in before coming in.",
+    Code.REASON_NEEDED: "Less is proven of this person than is required; give a reason for letting them in.",
+    Code.OTHER_PERSON: "Somebody else has come by this link, by what their login said.",
     Code.ORIGIN_REFUSED: "A page of another site may not open this connection.",
     Code.UNAUTHORIZED: "A valid bearer token is needed.",
     Code.UNKNOWN_ROOM: "There is no room with that id.",

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
-from signalling.errors import Code
+from signalling.errors import Code, Rejected
 from signalling.messages import (
     Answer,
+    Assurance,
     ClientMessage,
     CreateInvitation,
     CreateRoom,
     InvitationInfo,
     Join,
     Leave,
+    Logins,
     Offer,
     RoomInfo,
     ServerMessage,
@@ -35,6 +37,14 @@ class Seat:
     room: str
     participant: str
     connection_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a browser keeps for the bridge, and for how many seconds; it can neither read nor change it."""
+
+    sealed: str = field(repr=False)
+    seconds: int
 
 
 class Connection(Protocol):
@@ -64,8 +74,11 @@ class Trial(Protocol):
 class Consultations(Protocol):
     """The live side of rooms. Any method but `lost` may raise `Rejected`; the client then hears its code."""
 
-    async def join(self, join: Join, connection: Connection) -> Seat:
-        """Check the link, seat the person, and send `Welcome` on the connection before returning."""
+    async def join(self, join: Join, connection: Connection, identity: str | None = None) -> Seat:
+        """Check the link, seat the person, and send `Welcome` on the connection before returning.
+
+        `identity` is what the browser keeps of a login.
+        """
 
     async def handle(self, seat: Seat, message: ClientMessage) -> ServerMessage | None:
         """Do what the message asks and return the reply: `Answer`, `Ok`, `Invited`; None for `Leave`, `Report`.
@@ -97,6 +110,38 @@ class Administration(Protocol):
 
     async def invite(self, room: str, request: CreateInvitation) -> InvitationInfo:
         """Make a link for one person."""
+
+
+class LoginDesk(Protocol):
+    """Logins by providers that the operator trusts. `begin` and `finish` may raise `Rejected`."""
+
+    def offered(self, identity: str | None) -> Logins:
+        """Which there are, and how sure it is already who is at this browser."""
+
+    async def begin(self, provider: str) -> tuple[str, Kept]:
+        """Begin a login: the address to which the browser goes, and what it keeps until it is back."""
+
+    async def finish(self, attempt: str | None, answer: Mapping[str, str]) -> Kept:
+        """Finish the login that the browser keeps, by the answer that it brings; what it keeps from then on."""
+
+
+class NoLogins:
+    """A bridge that knows no provider."""
+
+    def offered(self, identity: str | None) -> Logins:
+        """Say that there are none."""
+        del identity
+        return Logins(providers=[], assurance=Assurance.NONE)
+
+    async def begin(self, provider: str) -> tuple[str, Kept]:
+        """Turn it down."""
+        del provider
+        raise Rejected(Code.NOT_FOUND)
+
+    async def finish(self, attempt: str | None, answer: Mapping[str, str]) -> Kept:
+        """Turn it down."""
+        del attempt, answer
+        raise Rejected(Code.LOGIN_STALE)
 
 
 class Counters(Protocol):

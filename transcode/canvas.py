@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any, Final
 
 import av
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from transcode.captions import BAND_SHARE, Caption, announcement, band, label, somebody
 from transcode.jobs import Scene
 from transcode.layout import Place, fit, places
+from transcode.older import SQUARE
 
 Plane = NDArray[np.uint8]
 
@@ -56,13 +58,13 @@ class Canvas:
             if caption is not None:
                 self._blend(caption)
 
-    def paint(self, index: int, picture: av.VideoFrame) -> None:
-        """Put a picture into its tile, whole and scaled."""
-        size = (picture.width, picture.height)
+    def paint(self, index: int, picture: av.VideoFrame, point: Fraction = SQUARE) -> None:
+        """Put a picture into its tile, whole and scaled; `point` is how much wider than high its points are."""
+        size = (round(picture.width * point), picture.height)
         if size != self._sizes[index]:
             self._resize(index, size)
         inner, views = self._inner[index]
-        if size != (inner.width, inner.height):
+        if (picture.width, picture.height) != (inner.width, inner.height):
             picture = self._scalers[index].reformat(
                 picture, inner.width, inner.height, "yuv420p", interpolation=Interpolation.AREA
             )

@@ -123,7 +123,7 @@ class ComposeJob:
         left, targets = list(self._targets), []
         stages: dict[tuple[Scene, int, int], Stage] = {}
         for group, members in grouped(self._receivers.values()).items():
-            place = (group.scene, group.shape.width, group.shape.height)
+            place = (group.scene, *group.shape.painted)
             stage = stages.get(place) or self._stages.get(place) or Stage(*place, self._feeds)
             stages[place] = stage
             ssrcs = {one.out.ssrc for one in members}

@@ -11,6 +11,7 @@ from transcode.errors import Undecodable
 from transcode.figures import Counters
 from transcode.frames import Assembler, Frame
 from transcode.jobs import PictureFormat
+from transcode.older import SQUARE
 from transcode.rtp import Packet
 from transcode.video import VideoDecoder
 
@@ -25,7 +26,8 @@ _BACKLOG: Final = 20
 class Feed:
     """Decodes what one SSRC sends while somebody watches.
 
-    `picture` is the last good one, or None; `timestamp` its RTP time.
+    `picture` is the last good one, or None; `timestamp` its RTP time, `point` how much wider than high its
+    points are.
     """
 
     def __init__(self, ssrc: int) -> None:
@@ -33,6 +35,7 @@ class Feed:
         self.picture: av.VideoFrame | None = None
         self.arrived = float("-inf")
         self.timestamp = 0
+        self.point = SQUARE
         self._assembler = Assembler({})
         self._decoder: VideoDecoder | None = None
         self._spoke = float("-inf")
@@ -88,6 +91,7 @@ class Feed:
             return False
         if picture is not None:
             self.picture, self.arrived, self.timestamp = picture, frame.arrived, frame.timestamp
+            self.point = self._decoder.point
         return picture is not None
 
     def _count(self, counters: Counters) -> None:

@@ -1,4 +1,4 @@
-"""RTP packets of pictures, in any order, put together to frames: VP8 (RFC 7741), VP9 (RFC 9628), H.264 (RFC 6184).
+"""RTP packets of pictures, in any order, put together to frames of any codec that `unpack` knows.
 
 What is missing is waited for a while, since it may be on its way again. Then the frame is given up, and everything
 until the next key frame with it: the last good picture stays, instead of torn ones.
@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
 from transcode.errors import Malformed
+from transcode.h261 import is_whole
 from transcode.jobs import PictureCodec
 from transcode.rtp import Packet
 from transcode.unpack import unpack
@@ -19,6 +20,9 @@ _PATIENCE_S: Final = 0.2
 _HELD_AT_MOST: Final = 1024
 _JUMP: Final = 3000
 _HALF: Final = 0x8000
+# So long after a picture of H.261 that may be a beginning, one that is not whole is taken for one: nothing better
+# may come, and what is missing does within 132 pictures (ITU-T H.261 section 3.4).
+_PARTLY_S: Final = 2.0
 
 
 class Frame(NamedTuple):
@@ -44,6 +48,7 @@ class Assembler:
         self._held: dict[int, tuple[Packet, float]] = {}
         self._next: int | None = None
         self._missing_since: float | None = None
+        self._partly_since: float | None = None
 
     @property
     def due(self) -> float | None:
@@ -114,10 +119,21 @@ class Assembler:
         except Malformed:
             self._give_up()
             return
-        if self.wants_key and not key:
+        arrived = max(came for _, came in run)
+        if self.wants_key and not (key and self._begins(codec, data, arrived)):
             return
         self.wants_key = False
-        yield Frame(codec, data, key, first.timestamp, max(came for _, came in run))
+        yield Frame(codec, data, key, first.timestamp, arrived)
+
+    def _begins(self, codec: PictureCodec, data: bytes, now: float) -> bool:
+        """Whether to begin with what may be a key frame."""
+        if codec == "h261" and not is_whole(data):
+            if self._partly_since is None:
+                self._partly_since = now
+            if now - self._partly_since < _PARTLY_S:
+                return False
+        self._partly_since = None
+        return True
 
     def _skip(self, now: float) -> bool:
         """Leave a frame with a hole behind once nobody can wait longer; else note since when it waits."""

@@ -12,7 +12,7 @@ from typing import Final, Literal
 import msgspec
 
 SoundCodec = Literal["opus", "g722", "pcmu", "pcma"]
-PictureCodec = Literal["vp8", "vp9", "h264"]
+PictureCodec = Literal["vp8", "vp9", "h264", "h261", "h263", "h263-1998"]
 Layout = Literal["grid", "speaker", "beside", "content"]
 
 MOST_TILES: Final = 16
@@ -26,7 +26,10 @@ class SoundFormat(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PictureFormat(msgspec.Struct, frozen=True, kw_only=True):
-    """A payload type of pictures; H.264 goes out as constrained baseline, in mode 0 or 1 of RFC 6184."""
+    """A payload type of pictures; H.264 goes out as constrained baseline, in mode 0 or 1 of RFC 6184.
+
+    `h263` is packed by RFC 2190, `h263-1998` by RFC 4629; what goes out is of the first version in both.
+    """
 
     pt: int
     codec: PictureCodec
@@ -98,6 +101,7 @@ class PictureIn(msgspec.Struct, frozen=True, kw_only=True):
 class PictureOut(msgspec.Struct, frozen=True, kw_only=True):
     """A picture of `width` x `height` (even), at most `fps` a second, at `bitrate` bit/s until `SetRate`.
 
+    H.261 has two sizes, 352 x 288 and 176 x 144, and H.263 those, 128 x 96 and multiples, in points of 12 to 11.
     Outs that differ in SSRC and payload type alone share one encoder. A scene without moving tiles is sent
     anew once a second.
     """

@@ -10,6 +10,7 @@ import av
 from transcode.canvas import Canvas
 from transcode.feed import Feed
 from transcode.jobs import Scene
+from transcode.older import SQUARE
 
 
 class Stage:
@@ -50,11 +51,13 @@ class Stage:
         for index, tile in enumerate(self.scene.tiles[: len(self._canvas.places)]):
             feed = feeds.get(tile.input) if tile.input is not None and tile.input in self._stale else None
             if feed is not None and feed.picture is not None:
-                self._canvas.paint(index, feed.picture)
+                self._canvas.paint(index, feed.picture, feed.point)
         self._stale.clear()
         return self._canvas.frame
 
     def _whole(self, feeds: Mapping[int, Feed]) -> av.VideoFrame | None:
         feed = feeds.get(self.first or -1)
         picture = feed.picture if feed else None
-        return picture if picture is not None and (picture.width, picture.height) == self._size else None
+        if feed is None or picture is None or feed.point != SQUARE:
+            return None
+        return picture if (picture.width, picture.height) == self._size else None

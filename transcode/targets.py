@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from transcode.jobs import PictureCodec, PictureOut, Scene
+from transcode.older import OLDER, square_width
 from transcode.rtp_leg import Outgoing
 
 LOWEST_BPS: Final = 50_000
@@ -22,6 +23,11 @@ class Shape(NamedTuple):
     width: int
     height: int
     fps: int
+
+    @property
+    def painted(self) -> tuple[int, int]:
+        """Width and height at which a scene is painted for it, with square points."""
+        return square_width(self.width) if self.codec in OLDER else self.width, self.height
 
 
 class Group(NamedTuple):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from transcode import h261, h263
 from transcode.capture import Captures, middle
 from transcode.feed import Feed
 from transcode.figures import Counters
@@ -136,7 +137,8 @@ class Target:
             counters.key_frames_made += 1
         counters.frames_out += 1
         timestamp = round(now * CLOCK)
-        whole = self._payloads(coded, 0) if self.shape.codec == "h264" else None
+        # Payloads that do not number pictures are the same for all.
+        whole = None if self.shape.codec in ("vp8", "vp9") else self._payloads(coded, 0)
         for receiver in self.receivers.values():
             stream = receiver.stream
             stream.sent.age = self._age
@@ -147,7 +149,13 @@ class Target:
             return vp8_payloads(coded.data, picture, LARGEST_PAYLOAD)
         if self.shape.codec == "vp9":
             return vp9_payloads(coded.data, picture, LARGEST_PAYLOAD, key=coded.key)
-        return nal_units(coded.data) if self.shape.single else h264_payloads(coded.data, LARGEST_PAYLOAD)
+        if self.shape.codec == "h264":
+            return nal_units(coded.data) if self.shape.single else h264_payloads(coded.data, LARGEST_PAYLOAD)
+        if self.shape.codec == "h261":
+            return h261.payloads(coded.data, LARGEST_PAYLOAD)
+        if self.shape.codec == "h263":
+            return h263.payloads(coded.data, LARGEST_PAYLOAD)
+        return h263.plus_payloads(coded.data, LARGEST_PAYLOAD)
 
     def _note(self, stage: Stage, feeds: Mapping[int, Feed], now: float, counters: Counters) -> None:
         arrived = [feeds[ssrc].arrived for ssrc in stage.inputs if ssrc in feeds]

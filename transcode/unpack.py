@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from transcode import h261, h263
 from transcode.errors import Malformed
 from transcode.jobs import PictureCodec
 
@@ -15,15 +16,28 @@ _SINGLE: Final = range(1, 24)
 
 
 def unpack(codec: PictureCodec, payloads: Sequence[bytes]) -> tuple[bytes, bool]:
-    """Give the coded frame (H.264 in Annex B form), and whether it is a key frame. Raises `Malformed`."""
+    """Give the coded frame (H.264 in Annex B form), and whether it is a key frame. Raises `Malformed`.
+
+    Of H.261 that is only said of what begins as one would: see `h261.is_whole`.
+    """
     try:
         if codec == "vp8":
             return _vp8(payloads)
         if codec == "vp9":
             return _vp9(payloads)
-        return _h264(payloads)
+        if codec == "h264":
+            return _h264(payloads)
+        return _older(codec, payloads)
     except IndexError as error:
         raise Malformed("a payload ends before its time") from error
+
+
+def _older(codec: PictureCodec, payloads: Sequence[bytes]) -> tuple[bytes, bool]:
+    if codec == "h261":
+        picture = h261.unpack(payloads)
+        return picture, h261.begins_intra(picture)
+    picture = h263.unpack(payloads) if codec == "h263" else h263.unpack_plus(payloads)
+    return picture, h263.is_intra(picture)
 
 
 def _vp8(payloads: Sequence[bytes]) -> tuple[bytes, bool]:

@@ -11,7 +11,7 @@ from bridge.app.new_pins import new_pin
 from bridge.app.ports import Links, Pins, RoomListing
 from bridge.app.service import RoomService
 from bridge.rooms import commands as c
-from bridge.rooms.model import InvitationId, Office, Pii, Role, Room, RoomId, RoomNumber, System
+from bridge.rooms.model import Assurance, InvitationId, Office, Pii, Role, Room, RoomId, RoomNumber, System
 from signalling import messages as m
 from signalling.errors import Code, Rejected
 
@@ -95,6 +95,7 @@ class RoomAdministration:
             expires_at=self._service.outside.clock.now() + timedelta(minutes=request.valid_minutes),
             host=request.host,
             pin=digest,
+            requires=Assurance(request.requires.value),
         )
         await self._service.act(live, command)
         return m.InvitationInfo(

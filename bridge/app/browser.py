@@ -17,6 +17,7 @@ from bridge.rooms import events as ev
 from bridge.rooms.model import (
     ByParticipant,
     ConnectionId,
+    Identity,
     InvitationId,
     Participant,
     ParticipantId,
@@ -60,10 +61,11 @@ class BrowserDoor:
         trials: Trials,
         *,
         pins: Pins | None = None,
+        identities: Callable[[str | None], Identity | None] = lambda _: None,
     ) -> None:
         """Take the use cases; `later(seconds, make)` runs the awaitable that `make` gives after that time.
 
-        Without `pins` rooms cannot be called.
+        Without `pins` rooms cannot be called. `identities` reads what browsers keep of logins.
         """
         self._service = service
         self._links = links
@@ -71,9 +73,10 @@ class BrowserDoor:
         self._later = later
         self._trials = trials
         self._pins = pins
+        self._identities = identities
 
-    async def join(self, join: m.Join, connection: Connection) -> Seat:
-        """Seat somebody who holds a link. Raises Rejected."""
+    async def join(self, join: m.Join, connection: Connection, identity: str | None = None) -> Seat:
+        """Seat somebody who holds a link, as whom a login in their browser says. Raises Rejected."""
         room_id, invitation = self._links.read(join.token)
         live = await self._service.find(room_id)
         if live is None:
@@ -85,6 +88,7 @@ class BrowserDoor:
             resume_hash=None if join.resume is None else ResumeHash(self._policy.hash_secret(join.resume)),
             new_participant=ParticipantId(new_id("p")),
             new_resume_hash=ResumeHash(self._policy.hash_secret(secret)),
+            identity=self._identities(identity),
         )
         seated = Seated(knock.connection, connection)
         seats: list[Participant] = []
@@ -285,8 +289,8 @@ def _command(live: LiveRoom, who: ParticipantId, message: Act) -> c.Command:  # 
     """The domain's command for what a page asks."""
     by = ByParticipant(who)
     match message:
-        case m.Admit(participant=other):
-            return c.Admit(by=by, participant=ParticipantId(other))
+        case m.Admit(participant=other, reason=reason):
+            return c.Admit(by=by, participant=ParticipantId(other), reason=Pii(reason) if reason else None)
         case m.AdmitAll():
             return c.AdmitAll(by=by)
         case m.Refuse(participant=other, reason=reason):

@@ -41,5 +41,7 @@ def _in_words(media: MediaLeg, found: tuple[Cipher, bool] | None) -> m.Encryptio
         return None
     if cipher is Cipher.PLAIN:
         return NOTHING
+    if not cipher.proves:
+        return m.Encryption(keys=m.Keys.UNPROVED, cipher=cipher.name)
     signalled = m.Keys.EXPOSED if media.signalled_openly else m.Keys.SIGNALLED
     return m.Encryption(keys=m.Keys.HANDSHAKE if by_handshake else signalled, cipher=cipher.name)

@@ -8,7 +8,7 @@ from bridge.app.live import LiveRoom, MediaLeg
 from bridge.app.numbers import masked
 from bridge.app.ports import Legs
 from bridge.rooms import events as ev
-from bridge.rooms.model import InvitationId, Line, Participant, ParticipantId, Place, Room
+from bridge.rooms.model import Assurance, InvitationId, Line, Participant, ParticipantId, Place, Room
 from bridge.rooms.views import visible_to
 from media.api import Demand
 from media.description import CAMERA, CONTENT, MIC
@@ -64,10 +64,18 @@ def _person(room: Room, person: Participant, viewer: ParticipantId, beside: Besi
         line=m.Line(person.line.value),
         number=_number(person, beside, whole=room.host == viewer),
         ringing=person.id in beside.ringing,
+        assurance=m.Assurance(person.assurance.value),
+        required=m.Assurance(_required(room, person, viewer).value),
         confirmed=person.confirmed,
         encryption=None if media is None else media.encryption,
         tested=beside.tested.get(person.invitation) if room.host == viewer else None,
     )
+
+
+def _required(room: Room, person: Participant, viewer: ParticipantId) -> Assurance:
+    """How sure it has to be who somebody is, for the host and for themselves."""
+    told = viewer in (room.host, person.id)
+    return room.invitations[person.invitation].requires if told else Assurance.NONE
 
 
 def _number(person: Participant, beside: Beside, *, whole: bool) -> str | None:

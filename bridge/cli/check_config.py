@@ -7,6 +7,8 @@ import click
 from rich.markup import escape
 from rich.table import Table
 
+from bridge.auth.errors import AuthError
+from bridge.auth.oidc.settings import read
 from bridge.cli.common import CONSOLE, load_config, with_config
 
 
@@ -15,6 +17,11 @@ from bridge.cli.common import CONSOLE, load_config, with_config
 def check_config(config_file: Path | None) -> None:
     """Say whether the configuration is usable, and what it comes to."""
     config = load_config(config_file)
+    try:
+        for name, settings in config.logins.items():
+            read(name, settings)
+    except AuthError as error:
+        raise click.ClickException(str(error)) from error
     table = Table("section", "setting", "value")
     for section, settings in asdict(config).items():
         for key, value in settings.items():

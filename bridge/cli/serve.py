@@ -12,6 +12,7 @@ from bridge.ops import logs
 from bridge.store import StoreError
 from media.api import EngineError
 from media.transport import TransportError
+from signalling.gateways.interface import SettingsError
 
 
 @click.command()
@@ -20,7 +21,7 @@ def serve(config_file: Path | None) -> None:
     """Run the bridge until Ctrl-C or SIGTERM."""
     config = load_config(config_file)
     logs.configure(config.log.level, config.log.format)
-    run(_serve(config), AuthError, EngineError, StoreError, TransportError)
+    run(_serve(config), AuthError, EngineError, SettingsError, StoreError, TransportError)
 
 
 async def _serve(config: Config) -> None:

@@ -75,6 +75,8 @@ class Facts:
     """Since the start, by what failed: the work for one room, or a whole shard with each room on it."""
     tests: Mapping[str, int] = field(default_factory=dict)
     """Tests before entry that have ended with a verdict, since the start, by the verdict."""
+    logins: Mapping[str, int] = field(default_factory=dict)
+    """Logins since the start, by what came of them."""
     calls: Mapping[str, int] = field(default_factory=dict)
     """What befell calls by gateways, since the start: how they ended, or what was out of the ordinary."""
     gateways: Mapping[str, int] = field(default_factory=dict)
@@ -246,6 +248,7 @@ def _facts(facts: Facts) -> Iterator[Metric]:
             {"room": 0, "shard": 0, **facts.room_failures},
         ),
         ("brotjeneste_tests_total", "Tests before entry, by their verdict.", "verdict", facts.tests),
+        ("brotjeneste_logins_total", "Logins, by what came of them.", "outcome", facts.logins),
         ("brotjeneste_calls_total", "Calls by gateways, by what befell them.", "code", facts.calls),
         ("brotjeneste_gateway_events_total", "What befell gateways.", "code", facts.gateways),
         ("brotjeneste_queue_drops_total", "Entries dropped by a full queue.", "queue", facts.dropped),

@@ -30,6 +30,8 @@ LINE_KEYS: Final = ("leg", "line")
 CIPHERS: Final = (
     "no_keys",
     "plain",
+    "h235_aes_128_cbc",
+    "h235_aes_256_cbc",
     "aes_cm_128_hmac_sha1_32",
     "aes_cm_128_hmac_sha1_80",
     "aead_aes_128_gcm",

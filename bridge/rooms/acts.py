@@ -4,7 +4,7 @@ from datetime import datetime
 
 from bridge.rooms import commands as c
 from bridge.rooms import events as ev
-from bridge.rooms.model import Place, Room
+from bridge.rooms.model import Assurance, Place, Room
 from bridge.rooms.policy import (
     acting_standing,
     host_standing,
@@ -83,6 +83,7 @@ def invite(room: Room, command: c.Invite, now: datetime) -> ev.Outcome:
             host=command.host,
             expires_at=command.expires_at,
             pin=command.pin,
+            requires=command.requires,
         )
     ]
 
@@ -94,10 +95,17 @@ def _badly_made(room: Room, command: c.Invite, now: datetime) -> Refusal | None:
         return Refusal("bad_message", "The link must expire later than now, at a time with an offset.")
     if command.invitation in room.invitations:
         return Refusal("wrong_state", "The id for the invitation is taken.")
-    if command.pin is not None and room.number is None:
+    return None if command.pin is None else _no_pin(room, command)
+
+
+def _no_pin(room: Room, command: c.Invite) -> Refusal | None:
+    """Why an invitation cannot have its PIN."""
+    if room.number is None:
         return Refusal("wrong_state", "The room has no number to call.")
-    if command.pin is not None and any(other.pin == command.pin for other in room.invitations.values()):
+    if any(other.pin == command.pin for other in room.invitations.values()):
         return Refusal("wrong_state", "Another invitation of this room has the same PIN.")
+    if command.host and command.requires is not Assurance.NONE:
+        return Refusal("bad_message", "Who calls cannot log in, so a host who must has no PIN.")
     return None
 
 

@@ -7,8 +7,10 @@ from bridge.rooms import commands as c
 from bridge.rooms import events as ev
 from bridge.rooms.dialling import not_reached
 from bridge.rooms.model import (
+    Assurance,
     ByParticipant,
     ConnectionId,
+    Identity,
     Invitation,
     InvitationId,
     Line,
@@ -44,9 +46,36 @@ def knock(room: Room, command: c.Knock, now: datetime) -> ev.Outcome:
         return Refusal("link_blocked", "The link has been taken back, or its holder removed.")
     if known is not None and command.resume_hash != known.resume_hash:
         return Refusal("link_used", "The link has been used by somebody else, or on another device.")
+    if known is not None and not _may_be(known, command.identity):
+        return Refusal("other_person", "Somebody else has come by this link, by what their login said.")
     if known is None or known.place is Place.OUTSIDE:
-        return _enter(room, invitation, _identify(room, command, known, Line.BROWSER), now)
-    return _reconnect(room, known, command.connection, Line.BROWSER, now)
+        if invitation.host and not _proves(command.identity, invitation.requires):
+            return Refusal("login_needed", "The holder of this link has to log in before coming in.")
+        entered = _enter(room, invitation, _identify(room, command, known, Line.BROWSER), now)
+    else:
+        entered = _reconnect(room, known, command.connection, Line.BROWSER, now)
+    return entered if isinstance(entered, Refusal) else [*entered, *_identified(room, command, known, now)]
+
+
+def _may_be(known: Participant, identity: Identity | None) -> bool:
+    """Whether a login is that of somebody who is known already, as far as both are known."""
+    return identity is None or known.identity is None or identity.subject == known.identity.subject
+
+
+def _proves(identity: Identity | None, required: Assurance) -> bool:
+    return (Assurance.NONE if identity is None else identity.assurance).reaches(required)
+
+
+def _identified(room: Room, command: c.Knock, known: Participant | None, now: datetime) -> list[ev.Event]:
+    """Put a login on record, where it says what is not known yet.
+
+    Who comes in again from outside begins anew, so that a page without its login has none.
+    """
+    stands = known is not None and known.place is not Place.OUTSIDE
+    if command.identity is None or (known is not None and stands and known.identity == command.identity):
+        return []
+    who = command.new_participant if known is None else known.id
+    return [ev.Identified(room=room.id, at=now, by=ByParticipant(who), participant=who, identity=command.identity)]
 
 
 def call(room: Room, command: c.Call, now: datetime) -> ev.Outcome:

@@ -10,7 +10,9 @@ from datetime import datetime
 
 from bridge.rooms.model import (
     Actor,
+    Assurance,
     ConnectionId,
+    Identity,
     InvitationId,
     Line,
     Miss,
@@ -52,6 +54,7 @@ class Invite:
     expires_at: datetime
     host: bool = False
     pin: PinDigest | None = None
+    requires: Assurance = Assurance.NONE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +78,8 @@ class Knock:
     resume_hash: ResumeHash | None
     new_participant: ParticipantId
     new_resume_hash: ResumeHash
+    identity: Identity | None = None
+    """What a login in the same browser proved, if there was one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,6 +155,8 @@ class Admit:
 
     by: Actor
     participant: ParticipantId
+    reason: Pii | None = None
+    """Why somebody is let in of whom less is proven than their invitation requires."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

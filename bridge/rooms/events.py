@@ -13,7 +13,9 @@ import msgspec
 
 from bridge.rooms.model import (
     Actor,
+    Assurance,
     ConnectionId,
+    Identity,
     InvitationId,
     Line,
     Miss,
@@ -52,6 +54,7 @@ class Invited(_Event, frozen=True, kw_only=True):
     host: bool
     expires_at: datetime
     pin: PinDigest | None = None
+    requires: Assurance = Assurance.NONE
 
 
 class InvitationRevoked(_Event, frozen=True, kw_only=True):
@@ -113,6 +116,13 @@ class Reconnected(_Event, frozen=True, kw_only=True):
     line: Line = Line.BROWSER
 
 
+class Identified(_Event, frozen=True, kw_only=True):
+    """A login in somebody's browser proved who they are."""
+
+    participant: ParticipantId
+    identity: Identity
+
+
 class Disconnected(_Event, frozen=True, kw_only=True):
     """The present connection was lost; the place is held."""
 
@@ -127,9 +137,10 @@ class Left(_Event, frozen=True, kw_only=True):
 
 
 class Admitted(_Event, frozen=True, kw_only=True):
-    """The host let somebody in."""
+    """The host let somebody in; with a `reason` where less was proven of them than was required."""
 
     participant: ParticipantId
+    reason: Pii | None = None
 
 
 class Refused(_Event, frozen=True, kw_only=True):
@@ -225,6 +236,7 @@ Event = (
     | Arrived
     | HostEntered
     | Reconnected
+    | Identified
     | Disconnected
     | Left
     | Admitted

@@ -65,6 +65,7 @@ def _enter(room: Room, event: ev.Dialled | ev.Arrived | ev.HostEntered, place: P
             connection=event.connection,
             line=event.line,
             confirmed=False,
+            identity=None,
         )
     newcomer = Participant(
         id=event.participant,
@@ -104,6 +105,7 @@ def _invited(room: Room, event: ev.Invited) -> Room:
         issued_at=event.at,
         expires_at=event.expires_at,
         pin=event.pin,
+        requires=event.requires,
     )
     return replace(room, invitations={**room.invitations, invitation.id: invitation})
 
@@ -140,7 +142,12 @@ def _reconnected(room: Room, event: ev.Reconnected) -> Room:
         line=event.line,
         sharing=False,
         confirmed=known,
+        identity=before.identity if event.line is Line.BROWSER else None,
     )
+
+
+def _identified(room: Room, event: ev.Identified) -> Room:
+    return _change(room, event.participant, identity=event.identity)
 
 
 def _disconnected(room: Room, event: ev.Disconnected) -> Room:
@@ -217,6 +224,7 @@ EVOLVERS: Mapping[type, Callable[[Room, Any], Room]] = MappingProxyType(
         ev.Arrived: _arrived,
         ev.HostEntered: _host_entered,
         ev.Reconnected: _reconnected,
+        ev.Identified: _identified,
         ev.Disconnected: _disconnected,
         ev.Left: _left,
         ev.Admitted: _admitted,

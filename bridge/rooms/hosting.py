@@ -4,8 +4,8 @@ from datetime import datetime
 
 from bridge.rooms import commands as c
 from bridge.rooms import events as ev
-from bridge.rooms.model import Place, Room, System
-from bridge.rooms.policy import CLINICIANS, free_places, host_standing, target_standing, text_fits
+from bridge.rooms.model import Participant, Pii, Place, Room, System
+from bridge.rooms.policy import CLINICIANS, free_places, host_standing, lacks_proof, target_standing, text_fits
 from bridge.rooms.refusal import Refusal
 
 
@@ -20,15 +20,31 @@ def admit(room: Room, command: c.Admit, now: datetime) -> ev.Outcome:
         return Refusal("wrong_state", "Only one who waits and is connected can be admitted.")
     if free_places(room) == 0:
         return Refusal("room_full", "There is no place left in the room.")
-    return [ev.Admitted(room=room.id, at=now, by=command.by, participant=target.id)]
+    refusal = _unproven(room, target, command.reason)
+    if refusal is not None:
+        return refusal
+    reason = command.reason if lacks_proof(room, target) else None
+    return [ev.Admitted(room=room.id, at=now, by=command.by, participant=target.id, reason=reason)]
+
+
+def _unproven(room: Room, target: Participant, reason: Pii | None) -> Refusal | None:
+    """Why somebody cannot be let in as surely as they are known, or for this reason."""
+    if reason is not None and not text_fits(reason):
+        return Refusal("bad_message", "The reason is empty or too long.")
+    if reason is None and lacks_proof(room, target):
+        return Refusal("reason_needed", "Less is proven of this person than their invitation requires.")
+    return None
 
 
 def admit_all(room: Room, command: c.AdmitAll, now: datetime) -> ev.Outcome:
-    """Let in those who wait and are connected, longest waiting first, as many as fit."""
+    """Let in those who wait and are connected, longest waiting first, as many as fit.
+
+    Those stay of whom less is proven than is required: each of them needs a reason.
+    """
     host = host_standing(room, command.by)
     if isinstance(host, Refusal):
         return host
-    ready = [p for p in room.at(Place.WAITING) if p.connected]
+    ready = [p for p in room.at(Place.WAITING) if p.connected and not lacks_proof(room, p)]
     free = free_places(room)
     if ready and free == 0:
         return Refusal("room_full", "There is no place left in the room.")

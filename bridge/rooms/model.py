@@ -19,6 +19,8 @@ RoomNumber = NewType("RoomNumber", str)
 """Digits by which room systems and telephones dial a room; no two rooms have the same."""
 PinDigest = NewType("PinDigest", str)
 """Keyed digest of a PIN; the PIN itself never enters the domain."""
+SubjectDigest = NewType("SubjectDigest", str)
+"""Keyed digest of whom a login named; the name itself never enters the domain."""
 
 
 class Pii:
@@ -87,6 +89,41 @@ class Miss(StrEnum):
     """What is at the other end and the bridge have no media in common that may be used."""
 
 
+class Assurance(StrEnum):
+    """How sure it is who somebody is, by what the bridge has itself seen proven; the words are eIDAS's.
+
+    `NONE` is for all who came by a link alone, or by telephone.
+    """
+
+    NONE = "none"
+    LOW = "low"
+    SUBSTANTIAL = "substantial"
+    HIGH = "high"
+
+    def reaches(self, other: "Assurance") -> bool:
+        """Whether it is as sure as `other`, or surer."""
+        order = list(Assurance)
+        return order.index(self) >= order.index(other)
+
+
+class Identity(msgspec.Struct, frozen=True, kw_only=True):
+    """What a login proved. `subject` is the same for the same person; `provider` is the operator's word for it.
+
+    `organisation` is the number of the one that they work for, nine digits; `health_personnel` says that the
+    provider found them in the register of health personnel (HPR).
+    """
+
+    assurance: Assurance
+    provider: str
+    subject: SubjectDigest
+    organisation: str | None = None
+    health_personnel: bool = False
+
+    def __repr__(self) -> str:
+        """Leave out who it is."""
+        return f"Identity({self.assurance}, {self.provider})"
+
+
 class Office(StrEnum):
     """The parts of the system that act without being in the room."""
 
@@ -127,6 +164,8 @@ class Invitation:
     issued_at: datetime
     expires_at: datetime
     pin: PinDigest | None = field(default=None, repr=False)
+    requires: Assurance = Assurance.NONE
+    """How sure it has to be who the holder is: a host comes in so only, a guest otherwise for a reason only."""
     participant: ParticipantId | None = None
     revoked: bool = False
 
@@ -158,6 +197,13 @@ class Participant:
     line: Line = Line.BROWSER
     confirmed: bool = False
     """Whether the host has noted that somebody told them who this is. It proves nothing to anybody else."""
+    identity: Identity | None = None
+    """What a login proved, of whoever is at their page; None for all who came by a link or a call alone."""
+
+    @property
+    def assurance(self) -> Assurance:
+        """How sure it is who this is."""
+        return Assurance.NONE if self.identity is None else self.identity.assurance
 
     @property
     def connected(self) -> bool:

@@ -106,6 +106,11 @@ def free_places(room: Room) -> int:
     return max(0, room.max_participants - len(room.at(Place.ADMITTED)))
 
 
+def lacks_proof(room: Room, person: Participant) -> bool:
+    """Whether less is proven of who somebody is than their invitation requires."""
+    return not person.assurance.reaches(room.invitations[person.invitation].requires)
+
+
 def text_fits(text: Pii) -> bool:
     """Whether a name or reason holds something and is not too long."""
     return bool(text.reveal().strip()) and len(text.reveal()) <= MAX_TEXT

@@ -7,13 +7,14 @@ from typing import Final, TypedDict
 
 from aiortc.sdp import H264Profile, parse_h264_profile_level_id
 
-from media.description import Format
+from media.description import OLDER, Format
+from media.sdp import older
 from media.sdp.offer import MediaLine, OfferedCodec
 
 VOICE_RATES: Final = {"opus": 48_000, "g722": 8_000, "pcma": 8_000, "pcmu": 8_000}
 """Codecs of sound and their clocks in Hz: that of G.722 is half of what it samples at (RFC 3551 section 4.5.2)."""
 AUDIO_CODECS: Final = frozenset({*VOICE_RATES, "telephone-event"})
-VIDEO_CODECS: Final = frozenset({"vp8", "h264", "vp9", "av1"})
+VIDEO_CODECS: Final = frozenset({"vp8", "h264", "vp9", "av1", *OLDER})
 # goog-remb is left out on purpose: transport-wide feedback says the same and more, sooner.
 VIDEO_FEEDBACK: Final = ("nack", "nack pli", "ccm fir")
 TRANSPORT_CC: Final = "transport-cc"
@@ -94,7 +95,7 @@ def agree(line: MediaLine, capabilities: Capabilities, *, transport_cc: bool) ->
         )
         for name in wanted
         for codec in sorted(line.codecs, key=_rank)
-        if codec.name == name and _acceptable(codec, line.kind)
+        if older.canonical(codec.name) == name and _acceptable(codec, line.kind)
     ]
     if all(item.format.codec == "telephone-event" for item in agreed):
         return ()
@@ -216,7 +217,7 @@ def _agreed(
     return Agreed(
         format=Format(
             pt=codec.pt,
-            codec=codec.name,
+            codec=older.canonical(codec.name),
             clock_rate=codec.clock_rate,
             rtx_pt=rtx_pt if nack else None,  # nobody would ask for a retransmission without NACK
             nack=nack,
@@ -224,6 +225,7 @@ def _agreed(
             transport_cc=numbered,
             red_pt=red_pt if codec.name == "opus" else None,
             **_h264_format(codec),
+            **older.limits(codec),
         ),
         rtpmap=_rtpmap(codec),
         fmtp=_fmtp(codec),
@@ -258,7 +260,7 @@ def _fmtp(codec: OfferedCodec) -> str | None:
         case "telephone-event":
             return "0-15"
         case _:
-            return None
+            return older.fmtp(codec.name)
 
 
 def _h264_fmtp(codec: OfferedCodec) -> str:

@@ -64,9 +64,10 @@ class Offer(Wire, frozen=True, kw_only=True):
 
 
 class Admit(Wire, frozen=True, kw_only=True):
-    """Host: let someone in who waits."""
+    """Host: let someone in who waits; with a reason where less is proven of them than is required."""
 
     participant: Id
+    reason: Reason | None = None
     ref: Ref
 
 

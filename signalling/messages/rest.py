@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from signalling.errors import Code
-from signalling.messages.words import Count, Digits, Id, Instant, Name, Part, Role
+from signalling.messages.words import Assurance, Count, Digits, Id, Instant, Name, Part, Role
 
 
 class CreateRoom(Part, frozen=True, kw_only=True):
@@ -44,13 +44,32 @@ class Rooms(Part, frozen=True, kw_only=True):
 
 
 class CreateInvitation(Part, frozen=True, kw_only=True):
-    """A link for one person; `host` lets its holder decide who comes in, `pin` is for those who may call."""
+    """A link for one person; `host` lets its holder decide who comes in, `pin` is for those who may call.
+
+    `requires` is how sure it has to be who comes: a host has to log in so; a guest without it is let in for a
+    reason only.
+    """
 
     role: Role
     name: Name
     host: bool = False
     pin: bool = False
+    requires: Assurance = Assurance.NONE
     valid_minutes: Annotated[int, Meta(ge=1, le=60 * 24 * 31)] = 60 * 24
+
+
+class LoginProvider(Part, frozen=True, kw_only=True):
+    """By whom somebody can log in; `title` is what people know it by."""
+
+    name: Name
+    title: Name
+
+
+class Logins(Part, frozen=True, kw_only=True):
+    """Which logins there are, and how sure it is by one in this browser who is at it."""
+
+    providers: list[LoginProvider]
+    assurance: Assurance
 
 
 class InvitationInfo(Part, frozen=True, kw_only=True):

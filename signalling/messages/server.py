@@ -124,6 +124,7 @@ class Person(Part, frozen=True, kw_only=True):
     number: str | None = None
     ringing: bool = False
     assurance: Assurance = Assurance.NONE
+    required: Assurance = Assurance.NONE
     confirmed: bool = False
     encryption: Encryption | None = None
     tested: TrialVerdict | None = None

@@ -80,6 +80,8 @@ class Keys(StrEnum):
     HANDSHAKE = "handshake"
     SIGNALLED = "signalled"
     EXPOSED = "exposed"
+    UNPROVED = "unproved"
+    """Nobody knows between whom, and nothing that comes is proved to be what was sent (H.235.6)."""
     NONE = "none"
 
 
@@ -87,6 +89,9 @@ class Assurance(StrEnum):
     """How sure it is who somebody is, by what the bridge itself has seen proven."""
 
     NONE = "none"
+    LOW = "low"
+    SUBSTANTIAL = "substantial"
+    HIGH = "high"
 
 
 class Miss(StrEnum):

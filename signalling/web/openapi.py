@@ -66,6 +66,26 @@ OPERATIONS: Final = (
         errors=(400, 403),
         guarded=False,
     ),
+    Operation(
+        "get",
+        "/api/v1/logins",
+        "listLogins",
+        "See by whom people can log in, and what is proven in this browser.",
+        200,
+        m.Logins,
+        guarded=False,
+    ),
+    Operation("delete", "/api/v1/logins", "logOut", "Have this browser forget its login.", 204, guarded=False),
+    Operation(
+        "get",
+        "/login/{provider}",
+        "logIn",
+        "Send the browser to a provider.",
+        303,
+        errors=(404,),
+        guarded=False,
+    ),
+    Operation("get", "/login/answer", "finishLogin", "Take the browser back from a provider.", 303, guarded=False),
     Operation("get", "/healthz", "health", "See whether the process answers.", 200, m.Health, guarded=False),
     Operation("get", "/openapi.json", "describe", "Get this document.", 200, guarded=False),
 )
@@ -75,10 +95,11 @@ _MEANING: Final = {
     200: "Done.",
     201: "Made.",
     204: "Done, and there is nothing to tell.",
+    303: "The browser goes on from here; a login that failed leads to the page, with `login` saying why.",
     400: "The request is no WebSocket handshake.",
     401: "A valid bearer token is needed.",
     403: "A page of another site may not open this connection.",
-    404: "There is no such room.",
+    404: "There is no such room, or no such provider.",
     409: "The request does not fit the present state; the code says why.",
     413: "The body is over its limit.",
     422: "The body breaks its schema.",
@@ -127,9 +148,10 @@ def _operation(operation: Operation) -> dict[str, Any]:
     }
     if operation.request is not None:
         described["requestBody"] = {"required": True, "content": _content(operation.request)}
-    if "{room}" in operation.path:
-        schema = msgspec.json.schema(m.Id)
-        described["parameters"] = [{"name": "room", "in": "path", "required": True, "schema": schema}]
+    for name, kind in (("room", m.Id), ("provider", m.Name)):
+        if f"{{{name}}}" in operation.path:
+            schema = msgspec.json.schema(kind)
+            described["parameters"] = [{"name": name, "in": "path", "required": True, "schema": schema}]
     return described
 
 

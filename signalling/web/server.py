@@ -12,10 +12,11 @@ from aiohttp import web
 
 from signalling.errors import Code, Rejected
 from signalling.messages import MAX_BODY_BYTES, MAX_MESSAGE_BYTES
-from signalling.ports import Administration, Clock, Consultations, Counters, NoCounters
+from signalling.ports import Administration, Clock, Consultations, Counters, LoginDesk, NoCounters, NoLogins
 from signalling.session import Limits, Session
 from signalling.web.faults import error_middleware
 from signalling.web.headers import add_headers
+from signalling.web.login import IDENTITY, LoginPages
 from signalling.web.rest import Rest
 from signalling.web.socket import Socket
 
@@ -49,6 +50,8 @@ def make_app(
     config: WebConfig,
     clock: Clock = time.monotonic,
     counters: Counters | None = None,
+    *,
+    logins: LoginDesk | None = None,
 ) -> web.Application:
     """Make the application. At its shutdown every client hears `bye` with `restarting`."""
     counted = counters or NoCounters()
@@ -57,6 +60,7 @@ def make_app(
     pages = _Pages(config.static)
     app.router.add_get("/api/v1/ws", door.open, allow_head=False)
     app.router.add_routes(Rest(administration, config.api_tokens).routes())
+    app.router.add_routes(LoginPages(logins or NoLogins()).routes())
     app.router.add_get("/", pages.index)
     app.router.add_get("/join", pages.join)
     app.router.add_static("/static", config.static)
@@ -102,7 +106,7 @@ class _Door:
         if not ws.can_prepare(request):
             raise web.HTTPBadRequest
         await ws.prepare(request)
-        socket = self._socket(ws, request.transport)
+        socket = self._socket(ws, request.transport, request.cookies.get(IDENTITY))
         self._open.add(socket)
         try:
             await socket.run()
@@ -114,12 +118,15 @@ class _Door:
         for socket in tuple(self._open):
             socket.close(Code.RESTARTING)
 
-    def _socket(self, ws: web.WebSocketResponse, transport: asyncio.Transport | None) -> Socket:
+    def _socket(
+        self, ws: web.WebSocketResponse, transport: asyncio.Transport | None, identity: str | None
+    ) -> Socket:
         return Socket(
             ws,
             transport,
             Session(self._clock(), self._config.limits),
             self._consultations,
+            identity,
             clock=self._clock,
             counters=self._counters,
             queue_messages=self._config.queue_messages,

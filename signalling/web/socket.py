@@ -45,6 +45,7 @@ class Socket:
         transport: asyncio.Transport | None,
         session: Session,
         consultations: Consultations,
+        identity: str | None,
         *,
         clock: Clock,
         counters: Counters,
@@ -55,6 +56,7 @@ class Socket:
         self._transport = transport
         self._session = session
         self._consultations = consultations
+        self._identity = identity
         self._clock = clock
         self._counters = counters
         self._queue_messages = queue_messages
@@ -139,7 +141,7 @@ class Socket:
 
     async def _reply_to(self, message: m.ClientMessage) -> m.ServerMessage | None:
         if isinstance(message, m.Join):
-            self._seat = await self._consultations.join(message, self)
+            self._seat = await self._consultations.join(message, self, self._identity)
         elif isinstance(message, m.Test):
             self._trial = await self._consultations.test(message)
             return self._trial.opening

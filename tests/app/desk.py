@@ -65,15 +65,15 @@ class MediaModel:
     wanted: list[int] = field(default_factory=list)
     plain: bool | None = None
     """Whether the room takes what nothing encrypts."""
-    sound_only: bool | None = None
+    line: CallerLine | None = None
     """Whether the offer is for a telephone."""
 
     def describe(
-        self, leg: int | None, room: int, offer: str | None, seen_at: str, *, plain: bool, sound_only: bool
+        self, leg: int | None, room: int, offer: str | None, seen_at: str, *, plain: bool, line: CallerLine
     ) -> tuple[int, str]:
         """Answer with a leg of the rig's."""
         assert seen_at or offer is None
-        self.plain, self.sound_only = plain, sound_only
+        self.plain, self.line = plain, line
         if self.refusing:
             raise MediaRefused("not this")
         if leg is not None:

@@ -54,6 +54,12 @@ def test_where_nothing_suits_all_pages_send_what_they_like() -> None:
     assert wish(leg(1, BROWSER), leg(2, FIREFOX), leg(3, OLD_ROOM)) == {}
 
 
+def test_who_takes_nothing_that_a_page_sends_has_no_say() -> None:
+    """It is converted for in any case; the others need not be."""
+    old = Format(pt=31, codec="h261", clock_rate=90_000)
+    assert wish(leg(1, BROWSER), leg(2, NEW_ROOM), leg(3, (old,))) == {(1, CAMERA): MODE_1.pt}
+
+
 def test_what_was_asked_for_is_taken_back() -> None:
     """By name: a browser stays with the last codec that it was told."""
     assert wish(leg(1, BROWSER), leg(2, BROWSER), asked=frozenset({(1, CAMERA)})) == {(1, CAMERA): VP8.pt}

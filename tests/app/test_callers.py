@@ -280,7 +280,7 @@ async def test_a_caller_sees_one_or_all_as_they_like() -> None:
     assert not legs[who].together
     visit._use(
         visit._desk.media.describe(
-            None, home.rig.live(home.room).number, None, "192.0.2.7", plain=False, sound_only=False
+            None, home.rig.live(home.room).number, None, "192.0.2.7", plain=False, line=CallerLine.SIP
         )[0]
     )
     assert not legs[who].together

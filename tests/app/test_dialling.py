@@ -129,7 +129,7 @@ async def test_who_is_called_rings_for_all_to_see_and_is_in_when_they_answer(off
     person = office.shown(office.patient)
     assert (person.place, person.ringing, person.connected) == (m.Place.ADMITTED, False, True)
     assert person.line is m.Line.TELEPHONE
-    assert home.media.sound_only
+    assert home.media.line is CallerLine.TELEPHONE
     assert home.gate(visit)
     assert home.prompts == [Prompt.CALLED_IN]
     assert [line[:2] for line in office.audited()] == [

@@ -11,6 +11,7 @@ from tests.app import engine_rows
 from tests.app.rig import Rig
 
 GCM, SHA1, PLAIN, NONE = Cipher.AEAD_AES_128_GCM, Cipher.AES_CM_128_HMAC_SHA1_80, Cipher.PLAIN, Cipher.NOT_YET
+H235 = Cipher.H235_AES_128_CBC
 
 
 def rows(*legs: tuple[int, Cipher, Cipher, bool]) -> engine_rows.Rows:
@@ -30,6 +31,9 @@ def rows(*legs: tuple[int, Cipher, Cipher, bool]) -> engine_rows.Rows:
         (GCM, GCM, True, True, ("handshake", "AEAD_AES_128_GCM")),
         (GCM, SHA1, False, False, ("signalled", "AES_CM_128_HMAC_SHA1_80")),
         (SHA1, GCM, False, True, ("exposed", "AES_CM_128_HMAC_SHA1_80")),
+        (H235, H235, False, False, ("unproved", "H235_AES_128_CBC")),
+        (H235, SHA1, False, True, ("unproved", "H235_AES_128_CBC")),
+        (H235, PLAIN, False, True, ("none", None)),
         (PLAIN, PLAIN, False, True, ("none", None)),
         (PLAIN, NONE, False, True, ("none", None)),
         (GCM, PLAIN, True, False, ("none", None)),

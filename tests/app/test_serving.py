@@ -7,6 +7,7 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bridge.app.feeds.jobs import size_of
 from bridge.app.feeds.planner import NO_PLAN, Present, plan
 from bridge.app.feeds.serving import How, Means, Served, Serving, Why, makeable, serve
 from media.description import CAMERA, CONTENT, MIC, Format, Slot, Source
@@ -159,6 +160,39 @@ def test_one_picture_is_forwarded_as_soon_as_it_comes_in_what_the_slot_takes() -
     assert other.how is How.CONVERT
     after = serve([replace(page, sending={CAMERA: "h264"}), hall], [], NO_PLAN, ALL).slots[place]
     assert after == Served(How.FORWARD, Why.ASKED, (1, CAMERA))
+
+
+def older(leg: int, lines: int = 288, interval: int = 1, codec: str = "h261") -> Present:
+    """A room system that has nothing newer."""
+    form = Format(pt=31, codec=codec, clock_rate=90_000, lines=lines, interval=interval)
+    one = room_system(leg)
+    camera, screen = replace_formats(one.sources[1], form), replace_formats(one.slots[1], form)
+    return replace(one, sources=(one.sources[0], camera), slots=(one.slots[0], screen), composed=False)
+
+
+def test_an_older_room_system_is_made_what_it_takes_and_is_seen_in_no_more_lines_than_it_sends() -> None:
+    """In the next longer time between pictures that is made; nothing for one that takes hardly any."""
+    found = serve([browser(1), older(2, 288, 3)], [], NO_PLAN, ALL).slots
+    shown, seen = found[2, 1], next(one for place, one in found.items() if place[0] == 1 and one.want is not None)
+    assert shown.how is seen.how is How.CONVERT
+    assert shown.want is not None
+    assert shown.want.form == Format(pt=0, codec="h261", clock_rate=90_000, lines=288, interval=4)
+    assert size_of(shown.want, cheap=False) == (352, 288, 7)
+    assert seen.want is not None
+    assert size_of(seen.want, cheap=False) == (384, 288, 25)
+    assert makeable(older(2, 288, 5).slots[1]) is None
+
+
+def test_older_room_systems_see_each_other_as_they_are_if_one_takes_what_the_other_sends() -> None:
+    """CIF is made smaller for who takes QCIF, and H.263 into H.261."""
+    alike = serve([older(1), older(2)], [], NO_PLAN, ALL).slots
+    assert {alike[1, 1].how, alike[2, 1].how} == {How.FORWARD}
+    smaller = serve([older(1), older(2, 144)], [], NO_PLAN, ALL).slots
+    assert (smaller[1, 1].how, smaller[2, 1].how) == (How.FORWARD, How.CONVERT)
+    assert smaller[2, 1].want is not None
+    assert size_of(smaller[2, 1].want, cheap=False) == (176, 144, 25)
+    other = serve([older(1), older(2, codec="h263")], [], NO_PLAN, ALL).slots
+    assert {other[1, 1].how, other[2, 1].how} == {How.CONVERT}
 
 
 def test_h264_is_made_as_constrained_baseline_of_the_slots_level() -> None:

@@ -7,7 +7,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, async_playwright
 
 from tests.gateways.sip.certificates import Authority
-from tests.support.bridge import House, hush, never_short, running_house
+from tests.support.bridge import House, eventually, hush, never_short, running_house
 from tests.support.media_checks import launch_chromium
 from tests.support.ports import free_ports
 
@@ -39,6 +39,17 @@ async def sip_house(tmp_path: Path, sip: int) -> AsyncIterator[House]:
     async with running_house(tmp_path, gateways={"sip": settings}) as house:
         never_short(house)
         hush(house)
+        yield house
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def rooms_house(tmp_path: Path, sip: int) -> AsyncIterator[House]:
+    """A bridge for room systems of either protocol, and one room that takes media in the clear."""
+    gateways: dict[str, dict[str, object]] = {"sip": {"port": sip, "transports": ["udp"]}, "h323": {"port": 0}}
+    async with running_house(tmp_path, gateways=gateways, protection="optional") as house:
+        never_short(house)
+        hush(house)
+        await eventually(lambda: house.bridge.gateways.running["h323"].ready)
         yield house
 
 

@@ -32,7 +32,16 @@ from media.api import (
     SourceRef,
 )
 from media.description import CAMERA, MIC, Encoding, Extensions, Format, IceParams, Slot, Source
-from media.lines import Keys, Remote, SendLineDtls, SetLineKeys, SetRemote, WantKeyFrame
+from media.lines import (
+    ChannelKey,
+    Keys,
+    Remote,
+    SendLineDtls,
+    SetChannelKeys,
+    SetLineKeys,
+    SetRemote,
+    WantKeyFrame,
+)
 from tests.media.engine_peer import running_engine
 
 CORE = Path(__file__).parents[2] / "media" / "engine" / "core" / "src"
@@ -73,6 +82,7 @@ FEEDS = SetFeeds(
 KEYS = SetKeys(leg=9, profile="AEAD_AES_128_GCM", local=bytes(28), remote=bytes(range(28)))
 REMOTE = Remote(rtp="192.0.2.7:5004", rtcp="[2001:db8::7]:5005", learn=True)
 SDES_KEYS = Keys(profile="AES_CM_128_HMAC_SHA1_32", master=bytes(30))
+CHANNEL_KEY = ChannelKey(profile="H235_AES_128_CBC", key=bytes(16), payload_type=121)
 ON_UNKNOWN = [
     KEYS,
     SendDtls(leg=9, datagrams=[b"\x16", b""]),
@@ -82,6 +92,7 @@ ON_UNKNOWN = [
     RemoveLeg(leg=9),
     SetRemote(leg=9, line=0, remote=REMOTE, keys=SDES_KEYS),
     SetLineKeys(leg=9, line=0, local=SDES_KEYS, remote=SDES_KEYS),
+    SetChannelKeys(leg=9, line=0, local=CHANNEL_KEY, remote=None),
     SendLineDtls(leg=9, line=0, datagrams=[b"\x16"]),
     WantKeyFrame(leg=9, slot=0),
 ]
@@ -376,7 +387,7 @@ async def test_a_thread_that_ends_shows() -> None:
 
 async def test_what_is_not_a_command_is_refused_at_once() -> None:
     """A codec that the engine does not know breaks the schema, and nothing of the leg is kept."""
-    strange = Format(pt=96, codec="h261", clock_rate=90_000)
+    strange = Format(pt=96, codec="theora", clock_rate=90_000)
     source = Source(source=CAMERA, kind="video", mid="1", encodings=(Encoding(ssrc=1),), formats=(strange,))
     async with running_engine() as (engine, _ears):
         wrong = msgspec.structs.replace(leg(1), sources=(source,))

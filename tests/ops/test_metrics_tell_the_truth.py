@@ -169,6 +169,13 @@ def test_tests_before_entry_are_counted_by_verdict(snapshot: Make) -> None:
     assert (series["brotjeneste_tests_total['good']"], series["brotjeneste_tests_total['weak']"]) == (5, 2)
 
 
+def test_logins_are_counted_by_what_came_of_them(snapshot: Make) -> None:
+    """A provider that is down shows, as do logins that are too weak."""
+    series = _scrape(_collector(snapshot(), Facts(logins={"ok": 5, "login_unavailable": 2})))
+    assert series["brotjeneste_logins_total['ok']"] == 5
+    assert series["brotjeneste_logins_total['login_unavailable']"] == 2
+
+
 def test_gates_and_shards_are_counted(snapshot: Make) -> None:
     """Packets at a closed gate count by direction, refused datagrams by shard and reason."""
     taken = snapshot(
@@ -190,7 +197,7 @@ def test_gates_and_shards_are_counted(snapshot: Make) -> None:
 def test_calls_and_gateways_are_told(snapshot: Make) -> None:
     """How calls ended, how each gateway is, what encrypts legs, and what came to the ports of calls by mistake."""
     taken = snapshot(
-        legs=[{"leg": 1, "cipher_in": 4, "cipher_out": 4}, {"leg": 2, "cipher_in": 1, "cipher_out": 1}],
+        legs=[{"leg": 1, "cipher_in": 6, "cipher_out": 6}, {"leg": 2, "cipher_in": 1, "cipher_out": 1}],
         lines=[{"leg": 2, "line": 0, "wrong_source": 3}, {"leg": 2, "line": 1, "wrong_source": 1, "misplaced": 2}],
     )
     states = [GatewayState("sip", 2), GatewayState("h323", 0, "not_serving")]

@@ -19,7 +19,9 @@ from aiohttp import web
 from playwright.async_api import Browser, Page, WebSocketRoute, expect
 
 from signalling import messages
+from signalling.ports import NoLogins
 from signalling.web.headers import add_headers
+from signalling.web.login import LoginPages
 
 STATIC = Path(__file__).parents[2] / "signalling" / "web" / "static"
 LANGUAGES = ("nb", "nn", "en")
@@ -96,6 +98,7 @@ async def static_site() -> AsyncIterator[str]:
     async def index(_: web.Request) -> web.StreamResponse:
         return web.FileResponse(STATIC / "index.html")
 
+    app.router.add_routes(LoginPages(NoLogins()).routes())
     app.router.add_get("/join", join)
     app.router.add_get("/", index)
     app.on_response_prepare.append(add_headers)
@@ -123,6 +126,8 @@ def person(participant: str, name: str, role: str, **changes: Any) -> dict[str, 
         "camera": True,
         "sharing": False,
         "you": False,
+        "assurance": "none",
+        "required": "none",
         "encryption": None,
     }
     return line | changes

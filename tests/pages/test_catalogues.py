@@ -17,11 +17,26 @@ SOURCES = {path.name: path.read_text() for path in (*STATIC.glob("*.html"), *STA
 TEXT = "\n".join(SOURCES.values())
 # Codes that never reach a page, or that it answers by connecting again.
 NEVER_AN_ENDING = {
-    *("not_host", "not_admitted", "wrong_state", "unknown_participant", "not_dialable"),  # answers to one act
+    *(
+        "not_host",
+        "not_admitted",
+        "wrong_state",
+        "unknown_participant",
+        "not_dialable",
+        "reason_needed",
+    ),  # answers to one act
     *("join_timeout", "too_slow", "restarting"),  # the page connects again
     *("origin_refused", "unauthorized", "unknown_room", "not_found", "method_not_allowed"),  # REST
     "test_busy",  # an answer to a test: told on its screen
     "pin_wrong",  # in a call, which has no page
+    *(
+        "login_failed",
+        "login_unavailable",
+        "login_refused",
+        "login_stale",
+        "login_rejected",
+        "login_too_weak",
+    ),  # on the start screen
     *("bad_message", "too_large", "sdp_invalid", "sdp_unusable"),  # faults of ours: told as `internal`
 }
 

@@ -10,7 +10,7 @@ from bridge.rooms import commands as c
 from bridge.rooms import events as ev
 from bridge.rooms.decide import decide
 from bridge.rooms.evolve import evolve
-from bridge.rooms.model import ByParticipant, Line, Miss, Office, Pii, Role, Room, System
+from bridge.rooms.model import Assurance, ByParticipant, Identity, Line, Miss, Office, Pii, Role, Room, System
 from bridge.rooms.refusal import Refusal
 from tests.rooms.rig import START, iid, opened, person, pid, pin, resume
 
@@ -48,6 +48,16 @@ FIELDS = {
     "line": st.sampled_from(Line),
     "why": st.sampled_from(Miss),
     "confirmed": st.booleans(),
+    "requires": st.sampled_from(Assurance),
+    "identity": st.one_of(
+        st.none(),
+        st.builds(
+            Identity,
+            assurance=st.sampled_from(Assurance),
+            provider=st.just("helseid"),
+            subject=st.sampled_from(["one", "other"]),
+        ),
+    ),
     "plain_calls": st.booleans(),
 }
 commands: st.SearchStrategy[c.Command] = st.one_of(

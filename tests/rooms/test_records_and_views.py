@@ -11,10 +11,10 @@ from bridge.rooms import commands as c
 from bridge.rooms import events as ev
 from bridge.rooms.decide import DECIDERS
 from bridge.rooms.evolve import EVOLVERS, evolve, replay
-from bridge.rooms.model import Line, Miss, ParticipantId, Pii, Role, RoomId
+from bridge.rooms.model import Assurance, Identity, Line, Miss, ParticipantId, Pii, Role, RoomId, SubjectDigest
 from bridge.rooms.refusal import HistoryError
 from bridge.rooms.views import visible_to, who_may_send
-from tests.rooms.rig import ADMINISTRATION, START, Consultation, iid, opened, person, pid
+from tests.rooms.rig import ADMINISTRATION, START, Consultation, iid, opened, person, pid, resume
 
 DOCTOR = person("doctor")
 
@@ -29,6 +29,10 @@ def eventful() -> Consultation:
     room.come_back("patient")
     room.drop("patient")
     room.come_back("patient")
+    proven = Identity(
+        assurance=Assurance.HIGH, provider="idporten", subject=SubjectDigest("x"), organisation="998877665"
+    )
+    room.happens(replace(room.knocking("patient", resume("patient")), identity=proven))
     room.happens(c.Lock(by=DOCTOR, locked=True))
     room.happens(c.Mute(by=DOCTOR, participant=pid("patient"), muted=True))
     room.happens(c.SelfMute(by=person("patient"), muted=False))
@@ -64,7 +68,8 @@ def test_the_stored_form_is_plain_json() -> None:
     assert ev.encode(room.record[1]) == (
         b'{"type":"Invited","room":"r_1","at":"2026-03-02T08:00:00Z",'
         b'"by":{"type":"system","office":"administration"},"invitation":"i_doctor","role":"doctor",'
-        b'"name":"doctor","host":true,"expires_at":"2026-03-02T10:00:00Z","pin":"pin of doctor"}'
+        b'"name":"doctor","host":true,"expires_at":"2026-03-02T10:00:00Z","pin":"pin of doctor",'
+        b'"requires":"none"}'
     )
 
 

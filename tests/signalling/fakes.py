@@ -110,6 +110,7 @@ class Consultations:
         self.all_lost = asyncio.Event()
         self.fail_lost = False
         self.trials: list[Trial] = []
+        self.identities: list[str | None] = []
 
     async def test(self, test: m.Test) -> Trial:
         if test.token == "forged":
@@ -117,7 +118,8 @@ class Consultations:
         self.trials.append(Trial(test.ref))
         return self.trials[-1]
 
-    async def join(self, join: m.Join, connection: Connection) -> Seat:
+    async def join(self, join: m.Join, connection: Connection, identity: str | None = None) -> Seat:
+        self.identities.append(identity)
         if join.token == "forged":
             raise Rejected(Code.LINK_INVALID)
         if join.token == "crash":

@@ -200,7 +200,7 @@ def _last_tone(path: Path) -> int | None:
 
 
 def _tones_now(path: Path) -> set[int]:
-    """All that stand out of the last half second: no weaker than a tenth of the loudest.
+    """Those in the last half second of a file.
 
     The file is being written: its header, 44 bytes of a WAVE file, says how it is, and not yet how long.
     """
@@ -209,7 +209,11 @@ def _tones_now(path: Path) -> set[int]:
     samples = np.frombuffer(data[44 : len(data) // 2 * 2], np.int16)
     if len(samples) < rate * channels or not channels:
         return set()
-    last = samples[: len(samples) // channels * channels : channels][-rate // 2 :]
+    return tones_in(samples[: len(samples) // channels * channels : channels][-rate // 2 :], rate)
+
+
+def tones_in(last: np.ndarray[Any, np.dtype[np.int16]], rate: int) -> set[int]:
+    """The identities whose tones stand out of half a second: no weaker than a tenth of the loudest."""
     level = np.abs(np.fft.rfft(last * np.hanning(len(last))))
     hz = np.arange(len(level)) * rate / len(last)
     loud = {

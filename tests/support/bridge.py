@@ -51,6 +51,8 @@ def house_config(
     name: str | None = None,
     without: tuple[str, ...] = (),
     gateways: Mapping[str, Mapping[str, object]] | None = None,
+    logins: Mapping[str, Mapping[str, object]] | None = None,
+    port: int | None = None,
     protection: str = "required",
     ports: int = 100,
 ) -> Config:
@@ -60,6 +62,7 @@ def house_config(
     """
     config, media = Config(), media_address or address
     http_port, metrics_port = free_ports(2)
+    http_port = port or http_port
     # Two for each line, and far enough apart for tests at the same time.
     lines = random.randrange(42_000, 58_000, ports)
     return replace(
@@ -78,6 +81,7 @@ def house_config(
         ),
         calls=replace(config.calls, first_port=lines, last_port=lines + ports - 1, protection=protection),
         gateways=gateways or {},
+        logins=logins or {},
         store=replace(config.store, url=f"sqlite:///{folder / 'test.db'}"),
         auth=replace(
             config.auth, link_key_file=str(folder / "link.key"), api_token_file=str(folder / "api.token")
@@ -100,9 +104,11 @@ class House:
         """The room in memory."""
         return next(live for live in self.bridge.service.rooms if live.room.id == self.room_id)
 
-    async def link(self, role: m.Role, name: str, *, host: bool = False) -> str:
-        """A link for one person."""
-        wanted = m.CreateInvitation(role=role, name=name, host=host)
+    async def link(
+        self, role: m.Role, name: str, *, host: bool = False, requires: m.Assurance = m.Assurance.NONE
+    ) -> str:
+        """A link for one person, of whom so much has to be proven."""
+        wanted = m.CreateInvitation(role=role, name=name, host=host, requires=requires)
         return (await self.bridge.administration.invite(self.room_id, wanted)).link
 
     async def invite_by_call(self, role: m.Role, name: str) -> tuple[str, str]:

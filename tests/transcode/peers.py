@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import av
 import numpy as np
 
-from transcode import rtp
+from transcode import h261, h263, rtp
 from transcode.codec import luma
 from transcode.compose import ComposeJob
 from transcode.frames import Assembler
@@ -21,9 +21,9 @@ from transcode.resample import HISTORY, Lowering
 from transcode.rtp_leg import LEDGER_BYTES, Ledger
 from transcode.sound import SoundDecoder, SoundEncoder, clock_rate
 from transcode.tones import Tone
-from transcode.video import LARGEST_PAYLOAD, VideoDecoder, VideoEncoder
+from transcode.video import LARGEST_PAYLOAD, Coded, VideoDecoder, VideoEncoder
 
-PICTURES = {"vp8": 96, "vp9": 98, "h264": 100}
+PICTURES = {"vp8": 96, "vp9": 98, "h264": 100, "h261": 31, "h263": 34, "h263-1998": 103}
 SOUNDS = {"opus": 111, "g722": 9, "pcmu": 0, "pcma": 8}
 
 
@@ -70,8 +70,10 @@ class Camera:
             payloads = vp8_payloads(coded.data, self.count, LARGEST_PAYLOAD)
         elif self.codec == "vp9":
             payloads = vp9_payloads(coded.data, self.count, LARGEST_PAYLOAD, key=coded.key)
-        else:
+        elif self.codec == "h264":
             payloads = h264_payloads(coded.data, LARGEST_PAYLOAD)
+        else:
+            payloads = older_payloads(self.codec, coded)
         self.count += 1
         return [self._packet(payload, last=n == len(payloads) - 1) for n, payload in enumerate(payloads)]
 
@@ -80,6 +82,15 @@ class Camera:
         header = rtp.rtp_header(PICTURES[self.codec], self.seq, time, self.ssrc, marker=last)
         self.seq += 1
         return header + payload
+
+
+def older_payloads(codec: PictureCodec, coded: Coded) -> list[bytes]:
+    """A picture of H.261 or H.263, cut."""
+    if codec == "h261":
+        return h261.payloads(coded.data, LARGEST_PAYLOAD)
+    if codec == "h263":
+        return h263.payloads(coded.data, LARGEST_PAYLOAD)
+    return h263.plus_payloads(coded.data, LARGEST_PAYLOAD)
 
 
 class SoundWriter:

@@ -8,8 +8,10 @@ import pytest
 from tests.transcode.peers import Camera, Screen, Stand, picture_format
 from transcode import rtp
 from transcode.jobs import Compose, PictureCodec, PictureIn, PictureOut, Scene, Tile
+from transcode.older import OLDER
 
 CAMERA, OUT, OTHER = 11, 21, 22
+OLDER_SIZE = (352, 288)
 ALONE = Scene(tiles=(Tile(input=CAMERA),))
 
 
@@ -29,17 +31,24 @@ def conversion(*outs: PictureOut, came: PictureCodec = "vp8") -> Compose:
 
 
 @pytest.mark.parametrize(
-    ("came", "goes"), [("vp8", "h264"), ("h264", "vp8"), ("vp9", "h264"), ("vp8", "vp9"), ("h264", "h264")]
+    ("came", "goes"),
+    [
+        *[("vp8", "h264"), ("h264", "vp8"), ("vp9", "h264"), ("vp8", "vp9"), ("h264", "h264")],
+        *[("h261", "vp8"), ("vp8", "h261"), ("h263", "h264"), ("h264", "h263"), ("h263-1998", "h263-1998")],
+    ],
 )
 def test_a_picture_comes_out_in_another_codec(came: PictureCodec, goes: PictureCodec) -> None:
     """Every picture, in order, with one key frame."""
-    stand, camera = Stand(conversion(out(goes), came=came)), Camera(7, CAMERA, came)
+    width, height = OLDER_SIZE if came in OLDER else (320, 240)
+    size = {"width": 352, "height": 288} if goes in OLDER else {}
+    stand = Stand(conversion(out(goes, **size), came=came))
+    camera = Camera(7, CAMERA, came, width, height)
     screen = stand.outs[OUT] = Screen(goes)
     for _ in range(10):
         stand.pass_time(0.04, *camera.packets())
     assert [reading.identity for reading in screen.readings] == [7] * 10
     assert [reading.counter for reading in screen.readings] == list(range(10))
-    assert screen.keys == 1
+    assert stand.job.figures().key_frames_made == 1
 
 
 def test_each_picture_leaves_in_the_turn_in_which_its_last_packet_came() -> None:

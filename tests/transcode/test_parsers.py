@@ -13,7 +13,7 @@ from transcode.jobs import PictureCodec
 from transcode.payloads import h264_payloads, vp8_payloads, vp9_payloads
 from transcode.unpack import unpack
 
-CODECS: tuple[PictureCodec, ...] = ("vp8", "vp9", "h264")
+CODECS: tuple[PictureCodec, ...] = ("vp8", "vp9", "h264", "h261", "h263", "h263-1998")
 # Bytes as they come from the network, and such as look like one of ours.
 NOISE = st.one_of(st.binary(max_size=80), st.binary(max_size=60).map(lambda rest: b"\x80\xce" + rest))
 

@@ -12,7 +12,7 @@ from media.calls import CallDescription, Calls
 from media.description import LegDescription
 from media.legs import Legs
 from media.sdp import Answer, OfferRoles, SdpError
-from signalling.gateways.interface import Ending, MediaRefused, TurnedAway
+from signalling.gateways.interface import Ending, Line, MediaRefused, TurnedAway
 
 NO_PORTS: Final = "no_ports"
 """The engine's word for it that all ports of calls are in use, or rest after a call."""
@@ -28,13 +28,14 @@ class CallLegs:
         self._voice = voice
 
     def describe(
-        self, leg: int | None, room: int, offer: str | None, seen_at: str, *, plain: bool, sound_only: bool
+        self, leg: int | None, room: int, offer: str | None, seen_at: str, *, plain: bool, line: Line
     ) -> tuple[int, str]:
         """Answer an offer on a leg or on a new one. Raises MediaRefused, TurnedAway, EngineError."""
+        h235 = line is Line.H323
         try:
             if offer is None:
-                return self._calls.offer(leg, room, plain=plain, sound_only=sound_only)
-            return self._calls.describe(leg, room, offer, seen_at, self._clock.monotonic(), plain=plain)
+                return self._calls.offer(leg, room, plain=plain, sound_only=line is Line.TELEPHONE, h235=h235)
+            return self._calls.describe(leg, room, offer, seen_at, self._clock.monotonic(), plain=plain, h235=h235)
         except SdpError as error:
             raise MediaRefused(error.message) from error
         except EngineError as error:

@@ -9,18 +9,19 @@ from bridge.app.announcing.prompts import Prompt
 from bridge.app.live import LiveRoom
 from bridge.app.ports import Pins
 from bridge.app.service import RoomService
+from signalling.gateways.interface import Line
 
 
 class CallMedia(Protocol):
     """Legs of calls, and what is said on them."""
 
     def describe(
-        self, leg: int | None, room: int, offer: str | None, seen_at: str, *, plain: bool, sound_only: bool
+        self, leg: int | None, room: int, offer: str | None, seen_at: str, *, plain: bool, line: Line
     ) -> tuple[int, str]:
         """Answer an offer, or make one, on a leg or on a new one with its gate closed. Raises MediaRefused.
 
-        `seen_at` is the address from which the caller's signalling comes; an offer of ours is of sound alone with
-        `sound_only`.
+        `seen_at` is the address from which the caller's signalling comes. `line` is what they come by: telephones
+        are offered sound alone, and the media of H.323 are encrypted in a way of its own.
         """
 
     def answered(self, leg: int, description: str, seen_at: str) -> None:

@@ -20,7 +20,6 @@ from media.description import CONTENT
 from signalling import messages as m
 from signalling.errors import Code, Rejected
 from signalling.gateways.interface import Call, Caller, Ending, Floor, MediaRefused, Miss
-from signalling.gateways.interface import Line as CallerLine
 
 RETRY_S: Final = 8.0
 # So long is listened to why a call ends, at the most, before it does.
@@ -98,7 +97,7 @@ class Visitor:
             offer,
             self._caller.source,
             plain=self.live.room.plain_calls,
-            sound_only=self._caller.line is CallerLine.TELEPHONE,
+            line=self._caller.line,
         )
         self._use(leg)
         return description

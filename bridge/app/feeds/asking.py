@@ -38,10 +38,10 @@ def _slots(receiver: Present, source: int) -> list[Slot]:
 
 
 def _best(source: Source, receivers: Sequence[Sequence[Slot]]) -> Format | None:
-    """The first of what was agreed with its owner that all receivers take, of those that take any pictures."""
+    """The first of what was agreed with its owner that all receivers take, of those that take any of it."""
     if source.kind != "video":
         return None
-    takers = [slots for slots in receivers if slots]
+    takers = [slots for slots in receivers if any(_takes(slots, form) for form in source.formats)]
     suiting = (form for form in source.formats if all(_takes(slots, form) for slots in takers))
     return next(suiting, source.formats[0])
 

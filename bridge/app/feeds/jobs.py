@@ -11,7 +11,7 @@ from bridge.app.feeds.planner import SourceKey
 from bridge.app.feeds.racks import Rack
 from bridge.app.feeds.serving import How, Want
 from media.converters import LEVELS, MADE, SOUND, ConverterLeg
-from media.description import CAMERA, CONTENT
+from media.description import CAMERA, CONTENT, OLDER, Format
 from transcode import jobs as t
 
 SIZES: Final[Mapping[int, tuple[int, int, int]]] = {
@@ -22,10 +22,15 @@ SIZES: Final[Mapping[int, tuple[int, int, int]]] = {
     31: (1280, 720, 25),
 }
 """Width, height and pictures a second that each level of H.264 holds (ITU-T H.264 table A-1)."""
+OLDER_WIDTHS: Final[Mapping[int, int]] = {288: 352, 144: 176}
+"""By lines, of H.261 and H.263, whose points are a twelfth wider than high."""
+OLDER_RATES: Final[Mapping[int, int]] = {1: 25, 2: 15, 4: 7}
+"""Pictures a second that keep an interval."""
 CHEAP: Final = 21
 WORDS: Final = 30
 """Enough for a picture of words alone, of which there may be many at a time: an encoder of more takes 25 MB."""
 BITS_PER_PIXEL: Final = 0.06
+OLDER_BITS_PER_PIXEL: Final = 0.15
 SMALL_ROWS: Final = 4
 
 
@@ -80,8 +85,14 @@ def height_of(rack: Rack, key: SourceKey, *, cheap: bool = False) -> int | None:
 
 def size_of(want: Want, *, cheap: bool) -> tuple[int, int, int]:
     """Width, height and pictures a second of what is made."""
+    if want.form.codec in OLDER:
+        lines, interval = want.form.lines or 288, want.form.interval or 1
+        return OLDER_WIDTHS[lines], lines, OLDER_RATES[interval]
     most = CHEAP if cheap else LEVELS[-1] if want.of else WORDS
-    return SIZES[min(_level(want), most)]
+    width, height, fps = SIZES[min(_level(want), most)]
+    if want.lines is not None and want.lines < height:
+        return want.lines * 4 // 3, want.lines, fps
+    return width, height, fps
 
 
 _SOUNDS: Final = tuple(t.SoundFormat(pt=form.pt, codec=form.codec) for form in SOUND)  # type: ignore[arg-type]
@@ -100,6 +111,7 @@ def _sound(ssrc: int, want: Want, ssrcs: Mapping[SourceKey, int]) -> t.SoundOut:
 def _picture(ssrc: int, want: Want, ssrcs: Mapping[SourceKey, int], how: tuple[Labels, bool]) -> t.PictureOut:
     labels, cheap = how
     width, height, fps = size_of(want, cheap=cheap)
+    bits = OLDER_BITS_PER_PIXEL if want.form.codec in OLDER else BITS_PER_PIXEL
     return t.PictureOut(
         ssrc=ssrc,
         format=_form(want),
@@ -107,15 +119,22 @@ def _picture(ssrc: int, want: Want, ssrcs: Mapping[SourceKey, int], how: tuple[L
         height=height,
         fps=fps,
         scene=_scene(want, ssrcs, labels),
-        bitrate=round(width * height * fps * BITS_PER_PIXEL),
+        bitrate=round(width * height * fps * bits),
     )
 
 
 def _form(want: Want) -> t.PictureFormat:
     if want.form.codec == "vp8":
         return t.PictureFormat(pt=MADE[0].pt, codec="vp8")
+    if want.form.codec in OLDER:
+        made = next(form for form in MADE if _older(form) == _older(want.form))
+        return t.PictureFormat(pt=made.pt, codec=made.codec)  # type: ignore[arg-type]
     made = next(form for form in MADE if form.profile is not None and form.profile & 0xFF == _level(want))
     return t.PictureFormat(pt=made.pt, codec="h264", packetization_mode=0)
+
+
+def _older(form: Format) -> tuple[str, int | None, int | None]:
+    return form.codec, form.lines, form.interval
 
 
 def _level(want: Want) -> int:

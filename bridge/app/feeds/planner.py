@@ -144,6 +144,8 @@ def form_of(of: Format) -> Format:
         packetization_mode=of.packetization_mode,
         profile=of.profile,
         level_asymmetry=of.level_asymmetry,
+        lines=of.lines,
+        interval=of.interval,
     )
 
 

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
+from itertools import product
 from typing import Final
 
 from bridge.app.announcing.prompts import Caption
@@ -31,13 +32,14 @@ from bridge.app.feeds.planner import (
     people_slots,
     plan,
 )
-from media.description import CAMERA, CONTENT, DECODE_CONSTRAINED, MIC, Format, Kind, Slot, Source
+from media.converters import INTERVALS, OLDER_LINES
+from media.description import CAMERA, CONTENT, DECODE_CONSTRAINED, MIC, OLDER, Format, Kind, Slot, Source
 
 VOICES: Final = {"opus": 48_000, "g722": 8_000, "pcma": 8_000, "pcmu": 8_000}
 PICTURES: Final = ("vp8", "h264")
 """What converters read and make; whatever they make of H.264 is constrained baseline in packetization mode 0,
 which every receiver of H.264 takes that decodes more than extended profile."""
-READ: Final = frozenset({*VOICES, *PICTURES})
+READ: Final = frozenset({*VOICES, *PICTURES, *OLDER})
 BASELINE: Final = 0x42E000
 LOWEST_LEVEL: Final = 10
 MOST_TOGETHER: Final = 8
@@ -84,7 +86,7 @@ class Want:
     """Something to be made, the same for all who want it. `form` is without a payload type.
 
     `large` is who is shown largest, of a composed picture, and `caption` is written on it. A mix `to`
-    one leg is nobody else's, since something is said in it.
+    one leg is nobody else's, since something is said in it. A conversion need not have more than `lines`.
     """
 
     how: How
@@ -93,6 +95,7 @@ class Want:
     large: SourceKey | None = None
     to: int | None = None
     caption: Caption | None = None
+    lines: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +152,8 @@ class _Room:
         if form is None or not self._may(slot.kind):
             return Served(How.FORWARD, Why.SHORT, key)
         meanwhile = key if could else None
-        return Served(How.CONVERT, Why.CODEC, meanwhile, Want(How.CONVERT, (key,), form))
+        want = Want(How.CONVERT, (key,), form, lines=_most_lines(source, sends))
+        return Served(How.CONVERT, Why.CODEC, meanwhile, want)
 
     def together(self, receiver: Present, others: Sequence[Present], filled: Plan) -> dict[Place, Served]:
         """Serve the one slot for sound, and the one for pictures, of a leg that has no more.
@@ -240,7 +244,14 @@ def _made_for(form: Format) -> Format | None:
             return None
         made = _h264(max(level, LOWEST_LEVEL))
         return made if form.takes(made) else None
+    if form.codec in OLDER:
+        made_of = (_older(form.codec, *of) for of in product(OLDER_LINES, INTERVALS))
+        return next((made for made in made_of if form.takes(made)), None)
     return form_of(form) if form.codec in READ else None
+
+
+def _older(codec: str, lines: int, interval: int) -> Format:
+    return Format(pt=0, codec=codec, clock_rate=90_000, lines=lines, interval=interval)
 
 
 def _h264(level: int) -> Format:
@@ -256,6 +267,7 @@ def _becomes(forms: Forms, means: Means) -> Forms:
         made |= {("audio", Format(pt=0, codec=codec, clock_rate=rate)) for codec, rate in VOICES.items()}
     if "video" in kinds and means.pictures:
         made |= {("video", Format(pt=0, codec="vp8", clock_rate=90_000)), ("video", _h264(LOWEST_LEVEL))}
+        made |= {("video", _older(codec, OLDER_LINES[-1], INTERVALS[-1])) for codec in OLDER}
     return forms | made if made else forms
 
 
@@ -264,6 +276,13 @@ def _sent(source: Source, codec: str) -> Forms:
     sent = forms_of(source)
     now = frozenset((kind, form) for kind, form in sent if form.codec == codec)
     return now or sent
+
+
+def _most_lines(source: Source, codec: str) -> int | None:
+    """How many lines a source has at the most in what it sends now, where that is little."""
+    if codec not in OLDER:
+        return None
+    return max(form.lines or OLDER_LINES[0] for form in source.formats if form.codec == codec)
 
 
 def _readable(others: Sequence[Present], number: int) -> list[SourceKey]:

@@ -7,9 +7,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
-from media.description import CAMERA, CONTENT, MIC
+from media.description import CAMERA, CONTENT, MIC, OLDER
 from media.lines import Feedback, Plain, Remote
+from media.sdp.calls import h235
 from media.sdp.calls.crypto import Crypto, best
+from media.sdp.calls.h235 import ChannelKeys
 from media.sdp.calls.reader import CallLine, CallOffer
 from media.sdp.codecs import VOICE_RATES, Agreed, Capabilities, agree
 from media.sdp.errors import SdpError
@@ -26,10 +28,14 @@ SLIDES: Final = frozenset({"slides", "alt"})
 
 @dataclass(frozen=True, slots=True)
 class CallPolicy:
-    """What calls may have. `allow_plain` takes lines that nothing protects."""
+    """What calls may have. `allow_plain` takes lines that nothing protects.
+
+    With `h235` they come by H.323, and have H.235.6 in place of SRTP.
+    """
 
     capabilities: Capabilities
     allow_plain: bool = False
+    h235: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +45,7 @@ class ByDtls:
     fingerprints: tuple[Fingerprint, ...]
 
 
-Protection = Plain | Crypto | ByDtls
+Protection = Plain | Crypto | ChannelKeys | ByDtls
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,9 +157,12 @@ def _plainest_first(agreed: tuple[Agreed, ...]) -> tuple[Agreed, ...]:
     """Of H.264, packetization mode 0 before mode 1, so that the peer sends in it (RFC 3264 section 6.1).
 
     Every receiver of H.264 takes mode 0 as it is (RFC 6184 section 6.3), while what comes in mode 1 is of no use
-    to those that take mode 0 alone: a NAL unit that was sent in fragments has no form there.
+    to those that take mode 0 alone: a NAL unit that was sent in fragments has no form there. What is
+    older comes last.
     """
-    return tuple(sorted(agreed, key=lambda item: item.format.packetization_mode == 1))
+    return tuple(
+        sorted(agreed, key=lambda item: (item.format.codec in OLDER, item.format.packetization_mode == 1))
+    )
 
 
 def _feedback(line: CallLine, agreed: tuple[Agreed, ...]) -> Feedback:
@@ -176,6 +185,9 @@ def _parameter_sets(line: CallLine, agreed: tuple[Agreed, ...]) -> tuple[bytes, 
 
 def _protection(line: CallLine, policy: CallPolicy) -> Protection | None:
     """The best that the line offers. Best effort, RTP/AVP with keys beside it, is taken at its better word."""
+    if policy.h235:
+        keyed = h235.best(line.channels) if line.profile in SECURED else None
+        return keyed or (Plain() if line.profile in OPEN and policy.allow_plain else None)
     offered = best(line.cryptos)
     if line.profile in KEYED_BY_DTLS or (line.profile in SECURED and offered is None):
         # Answered as the passive end, so that one that wants to be that itself has nobody to talk to.

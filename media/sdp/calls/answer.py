@@ -9,6 +9,7 @@ from media.description import CONTENT, IceParams
 from media.sdp.calls import ice
 from media.sdp.calls.agreement import TMMBR, ByDtls, LineAgreement
 from media.sdp.calls.crypto import Crypto
+from media.sdp.calls.h235 import ChannelKeys
 from media.sdp.calls.reader import CallLine, CallOffer
 from media.sdp.writer import format_lines, payload_types
 
@@ -21,8 +22,8 @@ class LocalLine:
     """Our end of one m-line: the port, the next for RTCP unless multiplexed, and what it is known and keyed by."""
 
     port: int
-    key: Crypto | None = field(default=None, repr=False)
-    """What we send with."""
+    key: Crypto | ChannelKeys | None = field(default=None, repr=False)
+    """What we send with; of H.235.6 both ends' keys."""
     ice: IceParams | None = None
 
 

@@ -9,8 +9,9 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
-from media.sdp.calls import crypto
+from media.sdp.calls import crypto, h235
 from media.sdp.calls.crypto import Crypto
+from media.sdp.calls.h235 import ChannelKeys
 from media.sdp.calls.ice import NO_ICE, PeerIce
 from media.sdp.errors import SdpError
 from media.sdp.offer import HASH_BYTES, Direction, Fingerprint, OfferedCodec
@@ -19,7 +20,14 @@ MAX_BYTES: Final = 64 * 1024
 MAX_MEDIA_LINES: Final = 16
 MAX_LINES: Final = 512
 MAX_FORMATS: Final = 64
-STATIC: Final = {0: ("pcmu", 8000), 3: ("gsm", 8000), 8: ("pcma", 8000), 9: ("g722", 8000), 34: ("h263", 90000)}
+STATIC: Final = {
+    0: ("pcmu", 8000),
+    3: ("gsm", 8000),
+    8: ("pcma", 8000),
+    9: ("g722", 8000),
+    31: ("h261", 90000),
+    34: ("h263", 90000),
+}
 """Payload types that need no rtpmap (RFC 3551 section 6), as far as peers use them."""
 _M: Final = re.compile(
     r"m=([A-Za-z0-9-]{1,32}) ([0-9]{1,5})(?:/[0-9]{1,5})? ([A-Za-z0-9/]{1,64})((?: [^\s]{1,64}){1,64})"
@@ -57,6 +65,8 @@ class CallLine:
     direction: Direction = "sendrecv"
     codecs: tuple[OfferedCodec, ...] = ()
     cryptos: tuple[Crypto, ...] = ()
+    channels: tuple[ChannelKeys, ...] = ()
+    """Keys of H.235.6, for which a gateway of H.323 alone may speak."""
     fingerprints: tuple[Fingerprint, ...] = ()
     setup: Setup | None = None
     content: str = ""
@@ -130,6 +140,8 @@ def _attribute(line: CallLine, name: str, value: str) -> CallLine:
             line = replace(line, rtcp=(_address(found[2]) if found[2] else None, int(found[1])))
         case "crypto" if (offered := crypto.parse(value)) is not None:
             line = replace(line, cryptos=(*line.cryptos, offered))
+        case "crypto" if (channel := h235.parse(value)) is not None:
+            line = replace(line, channels=(*line.channels, channel))
         case "setup":
             line = replace(line, setup=_setup(value))
         case "content" | "label" | "floorid":

@@ -3,6 +3,7 @@
 import random
 from typing import Final
 
+from signalling.gateways.guard import Guard
 from signalling.gateways.sip import incoming, media_control, outgoing
 from signalling.gateways.sip.call import Call
 from signalling.gateways.sip.changes import Wish
@@ -12,7 +13,6 @@ from signalling.gateways.sip.digest import Asked, Verdict
 from signalling.gateways.sip.errors import CommandError, SipError
 from signalling.gateways.sip.events import Action, CallId, Pinged, RegistrationId
 from signalling.gateways.sip.flows import Flow, stamp, way_back
-from signalling.gateways.sip.guard import Guard
 from signalling.gateways.sip.incoming import Incoming
 from signalling.gateways.sip.message import Request, Response
 from signalling.gateways.sip.outgoing import Invitation

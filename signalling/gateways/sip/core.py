@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
-from signalling.gateways.sip.alarms import Alarms
+from signalling.gateways.alarms import Alarms
 from signalling.gateways.sip.dialogs import Dialog, DialogId
 from signalling.gateways.sip.digest import Accounts, Asked, authorize, choose
 from signalling.gateways.sip.events import Action, Event, Send

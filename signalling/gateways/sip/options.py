@@ -1,21 +1,20 @@
 """What an operator writes for the SIP gateway, checked: `[gateways.sip]` of the bridge's configuration."""
 
-import ipaddress
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
+from signalling.gateways import reading
 from signalling.gateways.interface import Settings, SettingsError
+from signalling.gateways.numbers import PREFIX
 from signalling.gateways.sip.digest import Account
 from signalling.gateways.sip.errors import MalformedError
 from signalling.gateways.sip.flows import Transport
 from signalling.gateways.sip.plan import NumberPlan, Trunk
 from signalling.gateways.sip.values import Uri
 
-Value = TypeVar("Value", str, int, bool)
 _TRANSPORTS: Final[dict[str, Transport]] = {"udp": "UDP", "tcp": "TCP", "tls": "TLS"}
-_PREFIX: Final = re.compile(r"\+[1-9][0-9]{0,14}")
 _DIGITS: Final = re.compile(r"\+?[0-9]{1,15}")
 
 
@@ -46,23 +45,22 @@ class Options:
 def read(settings: Settings) -> Options:
     """Check what was written. Raises SettingsError."""
     left = dict(settings)
-    host = _address(left, "host", "127.0.0.1")
+    host = reading.address(left, "host", "127.0.0.1")
     options = Options(
-        bind=_address(left, "bind", host),
+        bind=reading.address(left, "bind", host),
         host=host,
-        port=_number(left, "port", 5060, 65535),
-        tls_port=_number(left, "tls_port", 5061, 65535),
-        floor_port=_number(left, "floor_port", 0, 65535),
+        port=reading.number(left, "port", 5060, 65535),
+        tls_port=reading.number(left, "tls_port", 5061, 65535),
+        floor_port=reading.number(left, "floor_port", 0, 65535),
         transports=_transports(left),
-        domains=_domains(left, "domains"),
+        domains=reading.domains(left, "domains"),
         identity=_identity(left),
-        authorities=_path(left, "authorities"),
-        mutual=_take(left, "mutual", default=False),
+        authorities=reading.path(left, "authorities"),
+        mutual=reading.take(left, "mutual", default=False),
         plan=_plan(left),
-        max_calls=_number(left, "max_calls", 200, 10_000),
+        max_calls=reading.number(left, "max_calls", 200, 10_000),
     )
-    if left:
-        raise SettingsError(f"unknown keys: {', '.join(sorted(left))}")
+    reading.nothing_left(left)
     if "TLS" in options.transports and options.identity is None:
         raise SettingsError("tls needs a certificate and a key")
     if options.mutual and options.authorities is None:
@@ -70,51 +68,15 @@ def read(settings: Settings) -> Options:
     return options
 
 
-def _take(left: dict[str, object], key: str, default: Value) -> Value:
-    value = left.pop(key, default)
-    # Exactly that type: true is a number to Python, and is no port.
-    if type(value) is not type(default):
-        raise SettingsError(f"{key} must be of the kind of {default!r}")
-    return value
-
-
-def _number(left: dict[str, object], key: str, default: int, most: int) -> int:
-    value = _take(left, key, default)
-    if not 0 <= value <= most:
-        raise SettingsError(f"{key} must be from 0 to {most}")
-    return value
-
-
-def _address(left: dict[str, object], key: str, default: str) -> str:
-    value = _take(left, key, default)
-    try:
-        ipaddress.ip_address(value)
-    except ValueError:
-        raise SettingsError(f"{key} must be a numeric address") from None
-    return value
-
-
-def _texts(left: dict[str, object], key: str, default: tuple[str, ...]) -> tuple[str, ...]:
-    value = left.pop(key, default)
-    if not isinstance(value, list | tuple) or not all(isinstance(one, str) and one for one in value):
-        raise SettingsError(f"{key} must be a list of texts")
-    return tuple(value)
-
-
 def _transports(left: dict[str, object]) -> tuple[Transport, ...]:
-    names = _texts(left, "transports", ("udp", "tcp"))
+    names = reading.texts(left, "transports", ("udp", "tcp"))
     if not names or not set(names) <= set(_TRANSPORTS):
         raise SettingsError(f"transports must be some of {', '.join(_TRANSPORTS)}")
     return tuple(_TRANSPORTS[name] for name in names)
 
 
-def _path(left: dict[str, object], key: str) -> Path | None:
-    text = _take(left, key, "")
-    return Path(text) if text else None
-
-
 def _identity(left: dict[str, object]) -> tuple[Path, Path] | None:
-    certificate, key = _path(left, "certificate"), _path(left, "key")
+    certificate, key = reading.path(left, "certificate"), reading.path(left, "key")
     if certificate is None and key is None:
         return None
     if certificate is None or key is None:
@@ -123,14 +85,12 @@ def _identity(left: dict[str, object]) -> tuple[Path, Path] | None:
 
 
 def _plan(left: dict[str, object]) -> NumberPlan:
-    code = _take(left, "country_code", "")
-    if code and not (code.isascii() and code.isdigit() and len(code) <= 3 and code[0] != "0"):  # noqa: PLR2004
-        raise SettingsError("country_code must be digits alone, such as 47")
+    code = reading.country_code(left)
     trunks = left.pop("trunks", {})
     if not isinstance(trunks, dict) or not all(isinstance(one, dict) for one in trunks.values()):
         raise SettingsError("trunks must be tables, such as [gateways.sip.trunks.main]")
     plan = NumberPlan(
-        domains=_domains(left, "dial_domains"),
+        domains=reading.domains(left, "dial_domains"),
         trunks=tuple(_trunk(str(name), settings) for name, settings in trunks.items()),
         country_code=code,
     )
@@ -155,10 +115,10 @@ def _trunk(name: str, settings: Settings) -> Trunk:
 
 def _read_trunk(name: str, left: dict[str, object]) -> Trunk:
     proxy = _proxy(left)
-    domain = _take(left, "domain", proxy.host).lower()
+    domain = reading.take(left, "domain", proxy.host).lower()
     account = _account(left)
-    prefixes, number = _texts(left, "prefixes", ()), _take(left, "number", "")
-    if not all(_PREFIX.fullmatch(prefix) for prefix in prefixes):
+    prefixes, number = reading.texts(left, "prefixes", ()), reading.take(left, "number", "")
+    if not all(PREFIX.fullmatch(prefix) for prefix in prefixes):
         raise SettingsError("prefixes must begin with + and a country code, such as +474")
     if number and not _DIGITS.fullmatch(number):
         raise SettingsError("number must be digits, with or without a + before them")
@@ -167,11 +127,11 @@ def _read_trunk(name: str, left: dict[str, object]) -> Trunk:
         proxy=proxy,
         domain=domain,
         prefixes=prefixes,
-        domains=_domains(left, "domains"),
+        domains=reading.domains(left, "domains"),
         number=number,
         account=account,
-        realm=_take(left, "realm", domain),
-        register=_take(left, "register", default=False),
+        realm=reading.take(left, "realm", domain),
+        register=reading.take(left, "register", default=False),
     )
     if trunk.register and account is None:
         raise SettingsError("register needs a username and a password_file")
@@ -180,7 +140,7 @@ def _read_trunk(name: str, left: dict[str, object]) -> Trunk:
 
 def _proxy(left: dict[str, object]) -> Uri:
     try:
-        uri = Uri.parse(_take(left, "proxy", ""))
+        uri = Uri.parse(reading.take(left, "proxy", ""))
     except MalformedError:
         uri = Uri("")
     if uri.scheme not in ("sip", "sips") or uri.user is not None:
@@ -189,19 +149,7 @@ def _proxy(left: dict[str, object]) -> Uri:
 
 
 def _account(left: dict[str, object]) -> Account | None:
-    username, path = _take(left, "username", ""), _path(left, "password_file")
-    if not username and path is None:
-        return None
-    if not username or path is None:
+    username, password = reading.take(left, "username", ""), reading.secret(left, "password_file")
+    if bool(username) != bool(password):
         raise SettingsError("username and password_file come together")
-    try:
-        password = path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"password_file cannot be read: {type(error).__name__}") from None
-    if not password:
-        raise SettingsError("password_file is empty")
-    return Account(username, password)
-
-
-def _domains(left: dict[str, object], key: str) -> tuple[str, ...]:
-    return tuple(one.lower() for one in _texts(left, key, ()))
+    return Account(username, password) if username else None

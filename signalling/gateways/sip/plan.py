@@ -4,19 +4,13 @@ Nothing is called that no line of it allows. What a person writes is a SIP addre
 without the country's code and with the usual signs between its digits.
 """
 
-import re
 from dataclasses import dataclass, field
-from typing import Final
 
 from signalling.gateways.interface import Line
+from signalling.gateways.numbers import MAX_ADDRESS, international
 from signalling.gateways.sip.digest import Account, Accounts
 from signalling.gateways.sip.errors import MalformedError
 from signalling.gateways.sip.values import NameAddr, Uri
-
-_E164: Final = re.compile(r"\+[1-9][0-9]{7,14}")
-"""Eight digits at least, so that no short number of an emergency service looks like one of a country."""
-_BETWEEN: Final = re.compile(r"[\s().\-]")
-MAX_ADDRESS: Final = 255
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,12 +89,8 @@ class NumberPlan:
         return None if trunk is None else Route(uri, Line.SIP, trunk)
 
     def _number(self, text: str) -> Route | None:
-        number = _BETWEEN.sub("", text)
-        if number.startswith("00"):
-            number = "+" + number[2:]
-        elif not number.startswith("+") and self.country_code:
-            number = f"+{self.country_code}{number}"
-        if not number.isascii() or _E164.fullmatch(number) is None:
+        number = international(text, self.country_code)
+        if number is None:
             return None
         fitting = [
             (len(prefix), trunk) for trunk in self.trunks for prefix in trunk.prefixes if number.startswith(prefix)

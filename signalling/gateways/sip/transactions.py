@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Final, NewType
 
-from signalling.gateways.sip.alarms import Alarms
+from signalling.gateways.alarms import Alarms
 from signalling.gateways.sip.client_transactions import InviteClient, RequestClient
 from signalling.gateways.sip.flows import Flow, way_back
 from signalling.gateways.sip.message import Message, Request, Response, answer

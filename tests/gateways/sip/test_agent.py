@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from signalling.gateways.guard import MAX_SOURCES, Guard
 from signalling.gateways.sip import events as e
 from signalling.gateways.sip.digest import Account, Asked, Verifier, authorize, choose
 from signalling.gateways.sip.flows import Flow
-from signalling.gateways.sip.guard import MAX_SOURCES, Guard
 from signalling.gateways.sip.message import Request, Response
 from signalling.gateways.sip.parsing import parse
 from signalling.gateways.sip.values import NameAddr

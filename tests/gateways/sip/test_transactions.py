@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from signalling.gateways.sip.alarms import Alarms
+from signalling.gateways.alarms import Alarms
 from signalling.gateways.sip.flows import Flow, stamp, way_back
 from signalling.gateways.sip.message import Request, Response, answer
 from signalling.gateways.sip.timers import Timers

@@ -2,7 +2,9 @@
 //! process of its own. Python speaks this same schema in `media/api.py`; a test there holds the two together.
 
 pub use crate::events::{Event, Refusal};
-use crate::line::api::{AddLines, SendLineDtls, SetLineKeys, SetRemote, WantKeyFrame};
+use crate::line::api::{
+    AddLines, SendLineDtls, SetChannelKeys, SetLineKeys, SetRemote, WantKeyFrame,
+};
 use serde::{Deserialize, Serialize};
 
 /// Names a leg; given out by the control plane, never reused while the engine runs.
@@ -39,6 +41,11 @@ pub enum Codec {
     Vp9,
     H264,
     Av1,
+    H261,
+    H263,
+    /// All versions of H.263, as RFC 4629 packs them.
+    #[serde(rename = "h263-1998")]
+    H263Plus,
 }
 
 /// One payload type of a stream, as negotiated.
@@ -65,6 +72,12 @@ pub struct Format {
     /// H.264 alone: level-asymmetry-allowed, so that what is received may be of another level than what is sent.
     #[serde(default)]
     pub level_asymmetry: bool,
+    /// H.261 and H.263 alone: lines of the largest picture that may come; absent is 288 (CIF).
+    #[serde(default)]
+    pub lines: Option<u16>,
+    /// H.261 and H.263 alone: the least time between pictures, in 1001/30000 s (MPI); absent is 1.
+    #[serde(default)]
+    pub interval: Option<u8>,
     /// Feedback on transport-wide sequence numbers negotiated (draft-holmer-rmcat-transport-wide-cc-extensions-01).
     #[serde(default)]
     pub transport_cc: bool,
@@ -296,6 +309,8 @@ pub enum Command {
     SetRemote(SetRemote),
     /// The keys that the handshake on a line gave.
     SetLineKeys(SetLineKeys),
+    /// Keys of a line of H.235.6 that have come or changed.
+    SetChannelKeys(SetChannelKeys),
     /// DTLS datagrams to the peer on one line.
     SendLineDtls(SendLineDtls),
     /// The peer of a leg needs a key frame, and says so beside RTCP.
@@ -336,6 +351,7 @@ impl Command {
             Self::AddLines(add) => Subject::NewLeg(add.leg, add.room),
             Self::SetRemote(set) => Subject::Leg(set.leg),
             Self::SetLineKeys(set) => Subject::Leg(set.leg),
+            Self::SetChannelKeys(set) => Subject::Leg(set.leg),
             Self::SendLineDtls(send) => Subject::Leg(send.leg),
             Self::WantKeyFrame(want) => Subject::Leg(want.leg),
             Self::SetFeeds { room, .. } | Self::Panic { room, .. } => Subject::Room(*room),

@@ -93,6 +93,7 @@ impl Shard {
             Command::AddLines(add) => self.add_lines(now, add),
             Command::SetRemote(set) => self.set_remote(now, &set),
             Command::SetLineKeys(set) => self.set_line_keys(now, &set, out),
+            Command::SetChannelKeys(set) => self.set_channel_keys(&set),
             Command::WantKeyFrame(want) => self.want_key_frame(now, want, out),
             Command::SendLineDtls(send) => {
                 self.send_line_dtls(send.leg, send.line, &send.datagrams, out)
@@ -438,6 +439,7 @@ const fn command_name(command: &Command) -> &'static str {
         Command::AddLines(_) => "AddLines",
         Command::SetRemote(_) => "SetRemote",
         Command::SetLineKeys(_) => "SetLineKeys",
+        Command::SetChannelKeys(_) => "SetChannelKeys",
         Command::SendLineDtls(_) => "SendLineDtls",
         Command::WantKeyFrame(_) => "WantKeyFrame",
         Command::Panic { .. } => "Panic",

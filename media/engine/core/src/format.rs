@@ -1,10 +1,11 @@
 //! Whether a receiver can decode a format as it comes from its sender, and where decoding can begin.
 
 use crate::api::{Codec, Format};
-use engine_wire::payload::{av1, h264, vp8, vp9};
+use engine_wire::payload::{av1, h261, h263, h264, vp8, vp9};
 
 /// RFC 6184 section 8.1: a description without profile-level-id means baseline at level 1.
 const BASELINE_LEVEL_1: u32 = 0x42_00_0a;
+const CIF: u16 = 288;
 
 impl Codec {
     /// Whether decoding can begin with a packet of this payload; never said of sound.
@@ -14,6 +15,9 @@ impl Codec {
             Self::H264 => h264::is_key_frame(payload),
             Self::Vp9 => vp9::is_key_frame(payload),
             Self::Av1 => av1::is_key_frame(payload),
+            Self::H261 => h261::is_key_frame(payload),
+            Self::H263 => h263::is_key_frame(payload),
+            Self::H263Plus => h263::is_plus_key_frame(payload),
             Self::Opus | Self::G722 | Self::Pcmu | Self::Pcma | Self::TelephoneEvent => false,
         }
     }
@@ -26,7 +30,18 @@ impl Format {
         self.codec == from.codec
             && self.codec != Codec::TelephoneEvent
             && self.clock_rate == from.clock_rate
-            && (self.codec != Codec::H264 || self.takes_h264(from))
+            && match self.codec {
+                Codec::H264 => self.takes_h264(from),
+                Codec::H261 | Codec::H263 | Codec::H263Plus => self.takes_as_large(from),
+                _ => true,
+            }
+    }
+
+    /// What a peer takes is what it may send: pictures no larger than these and no closer together fit a receiver.
+    fn takes_as_large(&self, from: &Self) -> bool {
+        let of = |format: &Self| (format.lines.unwrap_or(CIF), format.interval.unwrap_or(1));
+        let ((mine, mine_apart), (theirs, theirs_apart)) = (of(self), of(from));
+        mine >= theirs && mine_apart <= theirs_apart
     }
 
     /// Mode and profile identify a format of H.264 in offers and answers (RFC 6184 section 8.2.2), but a receiver can do
@@ -92,9 +107,28 @@ mod tests {
             packetization_mode: mode,
             profile,
             level_asymmetry,
+            lines: None,
+            interval: None,
             transport_cc: false,
             red_pt: None,
         }
+    }
+
+    #[test]
+    fn older_pictures_fit_receivers_of_as_large_ones_and_as_many() {
+        let old = |codec, lines, interval| Format {
+            codec,
+            lines,
+            interval,
+            ..h264(None, None, false)
+        };
+        let cif = old(Codec::H261, None, None);
+        let quarter = old(Codec::H261, Some(144), Some(1));
+        let slow = old(Codec::H261, Some(288), Some(2));
+        assert!(cif.takes(&cif) && cif.takes(&quarter) && cif.takes(&slow));
+        assert!(!quarter.takes(&cif) && !slow.takes(&cif));
+        assert!(!cif.takes(&old(Codec::H263, None, None)));
+        assert!(!old(Codec::H263, None, None).takes(&old(Codec::H263Plus, None, None)));
     }
 
     #[test]

@@ -231,7 +231,7 @@ impl Leg {
 
     fn is_secured(&self) -> bool {
         let outbound = self.outbound.as_ref();
-        outbound.is_some_and(|outbound| outbound.profile().protects())
+        outbound.is_some_and(|outbound| outbound.profile().hides())
     }
 
     /// Counters with what is computed on demand.

@@ -448,6 +448,8 @@ pub(crate) mod tests {
             packetization_mode: None,
             profile: None,
             level_asymmetry: false,
+            lines: None,
+            interval: None,
             transport_cc: false,
             red_pt: None,
         }

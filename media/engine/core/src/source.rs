@@ -154,5 +154,8 @@ pub(crate) const fn codec_number(codec: Codec) -> u64 {
         Codec::Vp9 => 7,
         Codec::H264 => 8,
         Codec::Av1 => 9,
+        Codec::H261 => 10,
+        Codec::H263 => 11,
+        Codec::H263Plus => 12,
     }
 }

@@ -116,7 +116,8 @@ row! {
     /// One source (direction 0) or slot (direction 1) of a leg.
     StreamRow {
         // These change with every packet, and stand first so that they lie with what else it needs.
-        /// Codec now in use: 0 none, then opus, g722, pcmu, pcma, telephone-event, vp8, vp9, h264, av1.
+        /// Codec now in use: 0 none, then opus, g722, pcmu, pcma, telephone-event, vp8, vp9, h264, av1, h261,
+        /// h263, h263-1998.
         codec,
         /// RTP packets, without retransmissions.
         packets,

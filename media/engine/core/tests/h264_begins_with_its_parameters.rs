@@ -27,6 +27,8 @@ fn h264(mode: u8) -> Format {
         packetization_mode: Some(mode),
         profile: Some(0x42_e0_1f),
         level_asymmetry: true,
+        lines: None,
+        interval: None,
         transport_cc: false,
         red_pt: None,
     }

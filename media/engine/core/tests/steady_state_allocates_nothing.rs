@@ -6,7 +6,7 @@ mod support;
 
 use engine_core::{Datagram, Micros, Outbox, Shard};
 use std::net::SocketAddr;
-use support::phone::{call, key_frame, MIXED, PCMU, PICTURES, PLAIN, SOUND, VP8};
+use support::phone::{call, key_frame, H235, MIXED, PCMU, PICTURES, PLAIN, SOUND, VP8};
 use support::{allocations_of, ms, Counting, Path, PeerSpec, World};
 
 #[global_allocator]
@@ -137,7 +137,7 @@ fn a_large_batch_passes_without_allocation() {
 /// but for the event of each.
 #[test]
 fn packets_on_lines_pass_without_allocation() {
-    for suites in [MIXED, PLAIN] {
+    for suites in [MIXED, PLAIN, H235] {
         let (mut exchange, [mut one, two]) = call(suites);
         let mut packets = Vec::new();
         for round in 0..1_000_u16 {

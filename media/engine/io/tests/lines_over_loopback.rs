@@ -65,6 +65,8 @@ fn pcmu() -> Format {
         packetization_mode: None,
         profile: None,
         level_asymmetry: false,
+        lines: None,
+        interval: None,
         transport_cc: false,
         red_pt: None,
     }

@@ -26,6 +26,9 @@ pub enum SrtpError {
     /// An SRTCP packet with the E bit clear; every profile here promises encryption.
     #[error("the control packet is not encrypted")]
     Unencrypted,
+    /// What is encrypted by blocks is no whole number of them, and too short or padded, so that it was never made like that.
+    #[error("the payload is no whole number of blocks")]
+    NoWholeBlocks,
     /// The keying material has the wrong length for its profile.
     #[error("the master key and salt have the wrong length")]
     KeyLength,
@@ -52,6 +55,7 @@ impl SrtpError {
             Self::Replay => "replay",
             Self::TooOld => "too_old",
             Self::Unencrypted => "unencrypted",
+            Self::NoWholeBlocks => "no_whole_blocks",
             Self::KeyLength => "key_length",
             Self::StreamLimit => "stream_limit",
             Self::KeyExhausted => "key_exhausted",

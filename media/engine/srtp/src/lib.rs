@@ -1,4 +1,4 @@
-//! Secure RTP and RTCP (RFC 3711, RFC 7714) for the packet engine.
+//! Secure RTP and RTCP (RFC 3711, RFC 7714) for the packet engine, and the encryption of H.235.6.
 //!
 //! The crate has no clock, no IO and no threads, and it allocates only when keys are made or a new
 //! SSRC is first heard. [`Outbound`] protects what we send, [`Inbound`] opens what the peer sends.
@@ -7,6 +7,7 @@
 
 #![forbid(unsafe_code)]
 
+mod cbc;
 mod ctr_hmac;
 mod error;
 mod gcm;
@@ -19,5 +20,5 @@ mod vectors;
 
 pub use error::SrtpError;
 pub use replay::{StreamState, MAX_STREAMS, REPLAY_WINDOW, WINDOW_WORDS};
-pub use session::{Inbound, Outbound, Unprotected};
+pub use session::{Inbound, KeyType, Outbound, Unprotected};
 pub use suite::Profile;

@@ -1,5 +1,6 @@
 //! The two directions of a leg's SRTP session.
 
+use crate::cbc::Cbc;
 use crate::ctr_hmac::CtrHmac;
 use crate::gcm::Gcm;
 use crate::kdf::{Half, SessionKeys};
@@ -20,16 +21,14 @@ const E_BIT: u32 = 1 << 31;
 enum Transform {
     Gcm(Gcm),
     CtrHmac(Box<CtrHmac>),
+    Cbc(Box<Cbc>),
     Plain,
 }
 
 impl Transform {
     fn new(profile: Profile, master: &[u8], half: Half) -> Result<Self, SrtpError> {
-        if !profile.protects() {
-            return match master {
-                [] => Ok(Self::Plain),
-                _ => Err(SrtpError::KeyLength),
-            };
+        if !profile.proves() {
+            return Self::unproved(profile, master, half);
         }
         let keys = SessionKeys::derive(profile, master, half)?;
         Ok(match profile {
@@ -43,6 +42,37 @@ impl Transform {
             }
         })
     }
+
+    fn unproved(profile: Profile, key: &[u8], half: Half) -> Result<Self, SrtpError> {
+        if key.len() != profile.key_len() {
+            return Err(SrtpError::KeyLength);
+        }
+        if key.is_empty() || matches!(half, Half::Rtcp) {
+            return Ok(Self::Plain);
+        }
+        Ok(Self::Cbc(Box::new(Cbc::new(key)?)))
+    }
+
+    fn cbc(&mut self) -> Option<&mut Cbc> {
+        match self {
+            Self::Cbc(cbc) => Some(cbc),
+            _ => None,
+        }
+    }
+
+    fn change_key(&mut self, key: &[u8], told_by: Option<KeyType>) -> Result<(), SrtpError> {
+        let cbc = self.cbc().ok_or(SrtpError::KeyLength)?;
+        cbc.change(key, told_by)
+    }
+}
+
+/// By which payload type on the wire a key of H.235.6 is told, and the type of the format that it stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyType {
+    /// On the wire, below 128.
+    pub wire: u8,
+    /// Of the format.
+    pub format: u8,
 }
 
 /// What [`Inbound::unprotect_rtp`] found.
@@ -93,6 +123,37 @@ impl Inbound {
         self.profile
     }
 
+    /// Says by which payload type the key of H.235.6 is told; of no effect on other profiles.
+    #[must_use]
+    pub fn told_by(mut self, told_by: Option<KeyType>) -> Self {
+        self.rtp
+            .cbc()
+            .into_iter()
+            .for_each(|cbc| cbc.set_type(told_by));
+        self
+    }
+
+    /// Goes on with another key of H.235.6. Packets of the one before still open, as long as their payload type tells it:
+    /// without a type for the new one there is none of the old.
+    ///
+    /// # Errors
+    /// [`SrtpError::KeyLength`] for a key of another length than the profile's, and for profiles whose keys never change.
+    pub fn change_key(&mut self, key: &[u8], told_by: Option<KeyType>) -> Result<(), SrtpError> {
+        if key.len() != self.profile.key_len() {
+            return Err(SrtpError::KeyLength);
+        }
+        self.rtp.change_key(key, told_by)
+    }
+
+    /// Of H.235.6, chooses the key by the payload type of a packet from the peer, and puts the type of its format there; of no
+    /// effect on other profiles. To be called before the header is read, and opened next.
+    pub fn choose_key(&mut self, packet: &mut [u8]) {
+        self.rtp
+            .cbc()
+            .into_iter()
+            .for_each(|cbc| cbc.choose(packet));
+    }
+
     /// Brings the memory near that the next RTP packet of this SSRC needs, for callers with many sessions; the value is of
     /// no use.
     #[must_use]
@@ -107,14 +168,14 @@ impl Inbound {
     ///
     /// # Errors
     /// [`SrtpError::TooShort`], `TooLong`, `BadHeader`, `Replay`, `TooOld`, `StreamLimit`,
-    /// `KeyExhausted` or `Authentication`.
+    /// `KeyExhausted`, `Authentication` or `NoWholeBlocks`.
     #[inline]
     pub fn unprotect_rtp(
         &mut self,
         packet: &mut [u8],
         header_len: usize,
     ) -> Result<Unprotected, SrtpError> {
-        let tag_len = self.profile.rtp_overhead();
+        let tag_len = self.profile.rtp_tag();
         let plain_len = packet.len().checked_sub(tag_len);
         let plain_len = plain_len.ok_or(SrtpError::TooShort)?;
         let (ssrc, sequence) = rtp_identity(packet, plain_len, header_len)?;
@@ -126,6 +187,7 @@ impl Inbound {
         match &self.rtp {
             Transform::Gcm(gcm) => gcm.open_rtp(packet, header_len, ssrc, index)?,
             Transform::CtrHmac(ctr) => ctr.open_rtp(packet, header_len, ssrc, index)?,
+            Transform::Cbc(cbc) => cbc.open_rtp(packet, header_len)?,
             Transform::Plain => {}
         }
         self.rtp_streams.commit(ssrc, candidate);
@@ -149,7 +211,7 @@ impl Inbound {
             Transform::Gcm(_) => packet.len() - 4,
             Transform::CtrHmac(_) => plain_len,
             // Without a word there is no index to know a replay by.
-            Transform::Plain => return Ok(plain_len),
+            Transform::Cbc(_) | Transform::Plain => return Ok(plain_len),
         };
         let word = be_u32(packet, word_at);
         if word & E_BIT == 0 {
@@ -160,7 +222,7 @@ impl Inbound {
         match &self.rtcp {
             Transform::Gcm(gcm) => gcm.open_rtcp(packet, ssrc, word)?,
             Transform::CtrHmac(ctr) => ctr.open_rtcp(packet, ssrc, word)?,
-            Transform::Plain => {}
+            Transform::Cbc(_) | Transform::Plain => {}
         }
         self.rtcp_streams.commit(ssrc, candidate);
         Ok(plain_len)
@@ -239,7 +301,29 @@ impl Outbound {
         self.profile
     }
 
-    /// Protects the `plain_len` bytes at the start of `buffer` in place; returns the new length.
+    /// Says by which payload type the key of H.235.6 is told; of no effect on other profiles.
+    #[must_use]
+    pub fn told_by(mut self, told_by: Option<KeyType>) -> Self {
+        self.rtp
+            .cbc()
+            .into_iter()
+            .for_each(|cbc| cbc.set_type(told_by));
+        self
+    }
+
+    /// Goes on with another key of H.235.6, whose type the packets of its format then have.
+    ///
+    /// # Errors
+    /// [`SrtpError::KeyLength`] for a key of another length than the profile's, and for profiles whose keys never change.
+    pub fn change_key(&mut self, key: &[u8], told_by: Option<KeyType>) -> Result<(), SrtpError> {
+        if key.len() != self.profile.key_len() {
+            return Err(SrtpError::KeyLength);
+        }
+        self.rtp.change_key(key, told_by)
+    }
+
+    /// Protects the `plain_len` bytes at the start of `buffer` in place; returns the new length, which may be less than the
+    /// most that the profile adds.
     ///
     /// `header_len` is as in [`Inbound::unprotect_rtp`]. The upper 32 of the 48 bits of
     /// `extended_sequence` are the roll-over counter; the lower 16 must be those in the header. The
@@ -270,6 +354,7 @@ impl Outbound {
         match &self.rtp {
             Transform::Gcm(gcm) => gcm.seal_rtp(packet, header_len, ssrc, extended_sequence)?,
             Transform::CtrHmac(ctr) => ctr.seal_rtp(packet, header_len, ssrc, extended_sequence)?,
+            Transform::Cbc(cbc) => return cbc.seal_rtp(packet, plain_len, header_len),
             Transform::Plain => {}
         }
         Ok(protected_len)
@@ -294,7 +379,7 @@ impl Outbound {
         match &self.rtcp {
             Transform::Gcm(gcm) => gcm.seal_rtcp(packet, ssrc, word),
             Transform::CtrHmac(ctr) => ctr.seal_rtcp(packet, ssrc, word),
-            Transform::Plain => Ok(()),
+            Transform::Cbc(_) | Transform::Plain => Ok(()),
         }
     }
 

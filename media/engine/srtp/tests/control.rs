@@ -19,7 +19,7 @@ fn open(inbound: &mut Inbound, packet: &[u8]) -> Result<Vec<u8>, SrtpError> {
 fn after_word(profile: Profile) -> usize {
     match profile {
         Profile::AesCm128HmacSha1_80 | Profile::AesCm128HmacSha1_32 => 10,
-        Profile::AeadAes128Gcm | Profile::AeadAes256Gcm | Profile::Plain => 0,
+        _ => 0,
     }
 }
 

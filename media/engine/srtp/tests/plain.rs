@@ -48,7 +48,7 @@ fn plain_control_packets_pass_unchanged() {
 /// No handshake can agree on it, and a key for it is a mistake.
 #[test]
 fn plain_is_had_only_by_asking_for_it() {
-    assert!(Profile::ALL.iter().all(|profile| profile.protects()));
+    assert!(Profile::ALL.iter().all(|profile| profile.proves()));
     for name in ["", "NULL", "NONE", "PLAIN"] {
         assert_eq!(Profile::from_name(name), None);
     }

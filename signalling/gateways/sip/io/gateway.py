@@ -24,6 +24,7 @@ from signalling.gateways.interface import (
     TurnedAway,
     Visit,
 )
+from signalling.gateways.numbers import ROOM, shown
 from signalling.gateways.sip import events as e
 from signalling.gateways.sip.agent import UserAgent
 from signalling.gateways.sip.errors import CommandError
@@ -33,12 +34,11 @@ from signalling.gateways.sip.io.resolver import DnsLookup, Lookup, resolve
 from signalling.gateways.sip.io.tls import client_context, server_context
 from signalling.gateways.sip.options import Options, read
 from signalling.gateways.sip.outgoing import Invitation
-from signalling.gateways.sip.plan import MAX_ADDRESS, Route, Trunk
+from signalling.gateways.sip.plan import Route, Trunk
 from signalling.gateways.sip.registration import Membership
 from signalling.gateways.sip.settings import Settings as AgentSettings
 from signalling.gateways.sip.values import NameAddr, Uri
 
-ROOM: Final = re.compile(r"[0-9]{4,12}")
 _SUBSCRIBER: Final = re.compile(r"\+?[0-9]{5,15}")
 _VIDEO: Final = re.compile(rb"^m=video [1-9]", re.MULTILINE)
 # Calls that nobody hung up on: what became of them is not known.
@@ -470,17 +470,14 @@ def _caller(event: e.IncomingCall) -> Caller:
 
 
 def _shown(uri: Uri, *, by_number: bool) -> str:
-    """What a person knows a caller by; nothing of one who withholds it (RFC 3323 section 4.1.1.3).
-
-    Nothing either of one who writes what no address has: it may be made to be read as something else.
-    """
+    """What a person knows a caller by; nothing of one who withholds it (RFC 3323 section 4.1.1.3)."""
     if uri.scheme == "tel":
         text = uri.opaque.partition(";")[0]
     elif uri.host.lower().endswith(".invalid") or uri.user is None:
         return ""
     else:
         text = uri.user_text if by_number else f"{uri.user_text}@{uri.host}"
-    return text if text.isprintable() and len(text) <= MAX_ADDRESS else ""
+    return shown(text)
 
 
 def _text(description: bytes) -> str:

@@ -3,8 +3,9 @@
 import { notice, say } from "./announce.js";
 import { openDial } from "./calling.js";
 import { byId } from "./dom.js";
-import { confirm, openInvite } from "./dialogs.js";
+import { askReason, confirm, openInvite } from "./dialogs.js";
 import { t, tCode } from "./i18n.js";
+import { lacksProof } from "./person.js";
 
 /** Tell in words why an act failed. */
 export function tellFailure(error) {
@@ -36,7 +37,12 @@ export function hostActs(session) {
     sure(key, { name: nameOf(session, participant) }, () => send(type, { participant }));
   const mute = (muted, mayUnmute) => (participant) => send("mute", { participant, muted, may_unmute: mayUnmute });
   return {
-    admit: ({ participant }) => send("admit", { participant }),
+    admit: async (person) => {
+      const { participant } = person;
+      if (!lacksProof(person)) return send("admit", { participant, reason: null });
+      const reason = await askReason(person.name);
+      return reason === null ? false : send("admit", { participant, reason });
+    },
     refuse: ({ participant, name }) => sure("refuse", { name }, () => send("refuse", { participant, reason: null })),
     admitAll: () => send("admit_all"),
     lock: (locked) => send("lock", { locked }),

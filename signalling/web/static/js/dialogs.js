@@ -4,6 +4,7 @@ import { say } from "./announce.js";
 import { byId, el, setText } from "./dom.js";
 import { language, t, tCode } from "./i18n.js";
 
+const REASONS = ["known", "shown", "urgent", "other"];
 export const INVITED_ROLES = ["patient", "relative", "interpreter", "specialist", "assistant", "doctor"];
 
 /** Ask; resolves to true for yes. Escape and the cancel button are no; cancel has the focus. */
@@ -16,6 +17,30 @@ export function confirm(title, text, yes) {
   dialog.showModal();
   return new Promise((resolve) => {
     dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
+  });
+}
+
+/** Ask why somebody is let in of whom too little is proven; resolves to the reason, or to null. */
+export function askReason(name) {
+  const dialog = byId("dialog-reason");
+  const choice = byId("reason-choice");
+  const text = byId("reason-text");
+  setText(byId("reason-lead"), t("reason.lead", { name }));
+  choice.replaceChildren(...REASONS.map((key) => el("option", { value: key, textContent: t(`reason.${key}`) })));
+  text.value = "";
+  const follow = () => {
+    byId("reason-text-box").hidden = choice.value !== "other";
+    text.required = choice.value === "other";
+  };
+  choice.onchange = follow;
+  follow();
+  dialog.returnValue = "no";
+  dialog.showModal();
+  return new Promise((resolve) => {
+    dialog.addEventListener("close", () => {
+      const reason = choice.value === "other" ? text.value.trim() : t(`reason.${choice.value}`);
+      resolve(dialog.returnValue === "yes" && reason ? reason : null);
+    }, { once: true });
   });
 }
 

@@ -6,6 +6,8 @@ import { hasText, t } from "./i18n.js";
 /** Codes after which another try can help, with the key of the button's words. */
 const WAYS_ON = {
   link_used: "ending.again",
+  login_needed: "ending.again",
+  other_person: "ending.again",
   room_locked: "ending.again",
   room_full: "ending.again",
   left: "ending.enterAgain",

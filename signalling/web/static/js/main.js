@@ -8,6 +8,7 @@ import { wireCloseButtons } from "./dialogs.js";
 import { byId } from "./dom.js";
 import { drawEnding } from "./endings.js";
 import { language, languageButtons, onLanguage, startLanguage, t } from "./i18n.js";
+import { startLogins } from "./login.js";
 import { LocalMedia } from "./media.js";
 import { OwnLevel } from "./preview.js";
 import { SelfTest } from "./selftest.js";
@@ -15,6 +16,8 @@ import { Session } from "./session.js";
 import { drawStart } from "./start.js";
 import { forgetEntered, keepEntered, readEntered, resumeKey, takeToken, tokenIn } from "./token.js";
 
+// After these somebody chooses anew how they come in.
+const ASKS_AGAIN = new Set(["left", "login_needed", "other_person"]);
 const SCREENS = ["loading", "start", "test", "waiting", "call", "end"];
 const page = { screen: "loading", ending: null, session: null, asking: false, known: null };
 const media = new LocalMedia();
@@ -113,7 +116,7 @@ function wirePage() {
   shortcuts.checked = shortcutsOn();
   shortcuts.addEventListener("change", () => setShortcuts(shortcuts.checked));
   byId("end-again").addEventListener("click", () => {
-    if (page.ending !== "left") keepEntered({ muted: media.muted, cameraOn: media.cameraOn, chosen: media.chosen });
+    if (!ASKS_AGAIN.has(page.ending)) keepEntered({ muted: media.muted, cameraOn: media.cameraOn, chosen: media.chosen });
     location.reload();
   });
   window.addEventListener("hashchange", () => {
@@ -150,6 +153,7 @@ async function start() {
   Object.defineProperty(window, "brotjeneste", { value: Object.freeze({ state }) });
   await startLanguage();
   wirePage();
+  const logins = startLogins();
   const { token, bad } = takeToken();
   if (!window.isSecureContext || !crypto.subtle) return end("insecure");
   if (!window.RTCPeerConnection || !navigator.mediaDevices?.getUserMedia) return end("unsupported_browser");
@@ -164,7 +168,7 @@ async function start() {
     return enter(token);
   }
   show("start", t("app.name"));
-  return askDevices();
+  return Promise.all([logins, askDevices()]);
 }
 
 start().catch((error) => {

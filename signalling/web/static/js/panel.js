@@ -3,7 +3,7 @@
 import { Calling } from "./calling.js";
 import { byId, el, icon, reconcile, setFace, setIcon, setText } from "./dom.js";
 import { roleWord, t, whence } from "./i18n.js";
-import { fillPerson, isUnknown, makePerson } from "./person.js";
+import { fillPerson, makePerson, sureness } from "./person.js";
 
 const SETTLE_MS = 500;
 
@@ -117,7 +117,9 @@ export class Panel {
   #fillWaiting(row, person) {
     setText(row.querySelector("strong"), person.name);
     setText(row.querySelector(".role"), whence(person, true));
-    setText(row.querySelector(".unknown"), isUnknown(person) ? t("person.unknown") : "");
+    const sure = row.querySelector(".unknown");
+    setText(sure, sureness(person));
+    sure.dataset.assurance = person.assurance;
     setText(row.querySelector(".lost-sign"), person.connected ? "" : t("person.lost"));
     setText(row.querySelector(".tested"), person.tested ? t(`person.tested.${person.tested}`) : "");
     row.querySelector(".tested").dataset.tested = person.tested ?? "";

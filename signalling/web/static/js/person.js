@@ -7,7 +7,7 @@ import { cells, COLUMNS, fault, FIGURES, quality, WHOLE_FIGURES } from "./stats.
 
 const ACTS = ["mute", "muteHold", "unmute", "confirmIdentity", "withdrawIdentity", "toWaiting", "handOver", "remove"];
 // What the host must not miss.
-const WEAK_KEYS = new Set(["none", "exposed"]);
+const WEAK_KEYS = new Set(["none", "exposed", "unproved"]);
 const CLINICIANS = new Set(["doctor", "specialist"]);
 let nextId = 0;
 
@@ -71,6 +71,7 @@ function states(person, host) {
   if (person.muted) keys.push(person.may_unmute ? "person.muted" : "person.held");
   if (!person.camera) keys.push("person.noCamera");
   if (person.sharing) keys.push("person.sharing");
+  if (host && person.assurance !== "none") keys.push(`person.assurance.${person.assurance}`);
   if (person.confirmed) keys.push("person.confirmed");
   else if (host && isUnknown(person)) keys.push("person.unknown");
   if (person.line === "telephone") keys.push("person.phoneNetwork");
@@ -95,7 +96,7 @@ export function fillPerson(row, { person, host, figures }) {
   more.setAttribute("aria-label", t("person.moreName", { name: person.name }));
   if (!host) row.querySelector(".person-more").hidden = true;
   setText(row.querySelector(".encryption"), encryption(person));
-  setText(row.querySelector(".identity"), t(person.confirmed ? "identity.confirmed" : "identity.none"));
+  setText(row.querySelector(".identity"), identity(person));
   const fitting = actsFor({ person, host });
   for (const name of ACTS) {
     const node = row.querySelector(`[data-action=${name}]`);
@@ -105,6 +106,13 @@ export function fillPerson(row, { person, host, figures }) {
   fillTable(row, figures);
 }
 
+/** Who the person is known to be: by a login, by somebody's word, or not at all. */
+function identity({ assurance, confirmed }) {
+  const sure = assurance !== "none";
+  const said = confirmed ? "identity.confirmed" : sure ? null : "identity.none";
+  return [sure && t(`identity.${assurance}`), said && t(said)].filter(Boolean).join(" ");
+}
+
 function encryption({ encryption: of, line }) {
   const keys = of?.keys ?? "unknown";
   const text = t(`encryption.${keys}`);
@@ -112,7 +120,18 @@ function encryption({ encryption: of, line }) {
 }
 
 /** Whether somebody has come by a line on which anybody can be, and nobody has said who it is. */
-export const isUnknown = ({ line, confirmed }) => line !== undefined && line !== "browser" && !confirmed;
+const isUnknown = ({ line, confirmed }) => line !== undefined && line !== "browser" && !confirmed;
+
+const LEVELS = ["none", "low", "substantial", "high"];
+
+/** Whether less is proven of who somebody is than their invitation requires. */
+export const lacksProof = ({ assurance, required }) => LEVELS.indexOf(assurance) < LEVELS.indexOf(required);
+
+/** How sure it is who is waiting, as the host has to know before admitting. */
+export function sureness(person) {
+  const known = person.assurance === "none" && isUnknown(person) ? t("person.unknown") : t(`person.assurance.${person.assurance}`);
+  return lacksProof(person) ? `${known} (${t(`person.required.${person.required}`)})` : known;
+}
 
 /** What is to blame and what can be done about it, in words. */
 function fillBlame(line, { you }, word) {

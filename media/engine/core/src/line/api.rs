@@ -46,6 +46,26 @@ impl fmt::Debug for Keys {
     }
 }
 
+/// A key of H.235.6, for one direction. One that nobody else has is as good as none: what is sent with it cannot be read.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChannelKey {
+    /// `H235_AES_128_CBC` or `H235_AES_256_CBC`.
+    pub profile: String,
+    /// 16 or 32 bytes.
+    #[serde(with = "serde_bytes")]
+    pub key: Vec<u8>,
+    /// The payload type by which packets tell that they are under this key, in place of that of their format; `None` for a
+    /// key that has followed no other.
+    #[serde(default)]
+    pub payload_type: Option<u8>,
+}
+
+impl fmt::Debug for ChannelKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ChannelKey({})", self.profile)
+    }
+}
+
 /// How a line is protected.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type")]
@@ -58,6 +78,13 @@ pub enum Protection {
         local: Keys,
         /// What the peer sends with.
         remote: Keys,
+    },
+    /// By keys that the signalling of H.323 has brought (H.235.6): hidden, but nothing is proved.
+    H235 {
+        /// What we send with.
+        local: ChannelKey,
+        /// What the peer sends with.
+        remote: ChannelKey,
     },
     /// By keys that a handshake on the line will give (RFC 5764).
     Dtls,
@@ -139,6 +166,9 @@ pub struct SetRemote {
     /// New credentials, where the peer restarts ICE; the way stands until its checks show another.
     #[serde(default)]
     pub ice: Option<IceParams>,
+    /// The most that it takes in bit/s, as it says now; pictures only.
+    #[serde(default)]
+    pub max_bitrate: Option<u64>,
 }
 
 /// The keys that the handshake on a line gave (RFC 5764).
@@ -152,6 +182,21 @@ pub struct SetLineKeys {
     pub local: Keys,
     /// What the peer sends with.
     pub remote: Keys,
+}
+
+/// Keys of H.235.6 that have come or changed; of what the peer sends, the key before opens what is still on its way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetChannelKeys {
+    /// Whose.
+    pub leg: LegId,
+    /// Which of its lines.
+    pub line: u8,
+    /// What we send with from now on; `None` for the same as before.
+    #[serde(default)]
+    pub local: Option<ChannelKey>,
+    /// What the peer sends with.
+    #[serde(default)]
+    pub remote: Option<ChannelKey>,
 }
 
 /// DTLS datagrams to the peer on one line.

@@ -61,7 +61,7 @@ impl Shard {
         Ok(())
     }
 
-    fn line_mut(&mut self, leg: LegId, line: u8) -> Result<(u32, &mut Leg), Refusal> {
+    pub(super) fn line_mut(&mut self, leg: LegId, line: u8) -> Result<(u32, &mut Leg), Refusal> {
         let places = self.lines.get(&leg).ok_or(Refusal::UnknownLeg)?;
         let index = places.get(usize::from(line)).copied();
         let index = index.ok_or(Refusal::BadDescription)?;
@@ -73,7 +73,11 @@ impl Shard {
         let (_, leg) = self.line_mut(set.leg, set.line)?;
         if let Some(keys) = &set.keys {
             // Nothing that we send hangs on these keys, so that a new one, be it an old one again, repeats no nonce.
-            leg.inbound.as_ref().ok_or(Refusal::BadKeys)?;
+            let profile = leg.inbound.as_ref().map(Inbound::profile);
+            let profile = profile.ok_or(Refusal::BadKeys)?;
+            if profile.hides() && !profile.proves() {
+                return Err(Refusal::BadKeys);
+            }
             leg.inbound = Some(keys.inbound()?);
         }
         let Some(line) = leg.line.as_deref_mut() else {
@@ -86,6 +90,9 @@ impl Shard {
             leg.ice.restart(ice.clone());
         }
         line.announce(now, &set.remote);
+        if let Some(rate) = &mut line.rate {
+            rate.describe(set.max_bitrate);
+        }
         let to = line.to();
         if leg.ice.selected() != to {
             leg.ice.point_at(to);
@@ -216,6 +223,7 @@ impl Leg {
                 leg.inbound = Some(remote.inbound()?);
                 leg.outbound = Some(local.outbound()?);
             }
+            Protection::H235 { local, remote } => leg.open_channel(local, remote)?,
             Protection::Dtls => {}
         }
         if !spec.parameter_sets.is_empty() {

@@ -64,6 +64,9 @@ impl Shard {
         if !self.may_come(now, index, (Side::Rtp, datagram.from), Class::Rtp) {
             return;
         }
+        if let Some(leg) = self.leg_mut(index) {
+            leg.choose_key(datagram.data);
+        }
         let Ok(header) = RtpHeader::parse(datagram.data) else {
             self.row.rtp_malformed += 1;
             return;

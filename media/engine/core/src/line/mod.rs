@@ -7,6 +7,7 @@
 //! `whereabouts.rs`. Few such peers speak ICE; the checks of one that does are answered there, too.
 
 pub mod api;
+mod channel;
 mod control;
 pub mod digits;
 mod feedback;
@@ -220,7 +221,7 @@ impl Leg {
     pub(crate) fn proof(&self) -> Proof {
         let keys = self.inbound.as_ref().map(engine_srtp::Inbound::profile);
         match keys {
-            Some(profile) if profile.protects() => Proof::Keys,
+            Some(profile) if profile.proves() => Proof::Keys,
             _ => Proof::Address,
         }
     }

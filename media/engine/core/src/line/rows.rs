@@ -13,10 +13,12 @@ use engine_srtp::Profile;
 pub enum Cipher {
     NotYet = 0,
     Plain = 1,
-    AesCm128HmacSha1_32 = 2,
-    AesCm128HmacSha1_80 = 3,
-    AeadAes128Gcm = 4,
-    AeadAes256Gcm = 5,
+    H235Aes128Cbc = 2,
+    H235Aes256Cbc = 3,
+    AesCm128HmacSha1_32 = 4,
+    AesCm128HmacSha1_80 = 5,
+    AeadAes128Gcm = 6,
+    AeadAes256Gcm = 7,
 }
 
 impl From<Option<Profile>> for Cipher {
@@ -24,6 +26,8 @@ impl From<Option<Profile>> for Cipher {
         match profile {
             None => Self::NotYet,
             Some(Profile::Plain) => Self::Plain,
+            Some(Profile::H235Aes128Cbc) => Self::H235Aes128Cbc,
+            Some(Profile::H235Aes256Cbc) => Self::H235Aes256Cbc,
             Some(Profile::AesCm128HmacSha1_32) => Self::AesCm128HmacSha1_32,
             Some(Profile::AesCm128HmacSha1_80) => Self::AesCm128HmacSha1_80,
             Some(Profile::AeadAes128Gcm) => Self::AeadAes128Gcm,
@@ -52,8 +56,9 @@ row! {
         leg,
         /// Place of the line in the leg.
         line,
-        /// What protects packets from the peer: 0 nothing yet, 1 nothing (plain RTP), 2 AES_CM_128_HMAC_SHA1_32,
-        /// 3 AES_CM_128_HMAC_SHA1_80, 4 AEAD_AES_128_GCM, 5 AEAD_AES_256_GCM.
+        /// What protects packets from the peer: 0 nothing yet, 1 nothing (plain RTP), 2 H235_AES_128_CBC and
+        /// 3 H235_AES_256_CBC, which hide and prove nothing, 4 AES_CM_128_HMAC_SHA1_32, 5 AES_CM_128_HMAC_SHA1_80,
+        /// 6 AEAD_AES_128_GCM, 7 AEAD_AES_256_GCM.
         cipher_in,
         /// What protects packets to it.
         cipher_out,

@@ -192,6 +192,8 @@ pub fn opus(leg: u64, red: bool) -> Format {
         packetization_mode: None,
         profile: None,
         level_asymmetry: false,
+        lines: None,
+        interval: None,
         transport_cc: false,
         red_pt: red.then_some(if leg.is_multiple_of(2) { 63 } else { 112 }),
     }
@@ -209,6 +211,8 @@ pub fn telephone_event() -> Format {
         packetization_mode: None,
         profile: None,
         level_asymmetry: false,
+        lines: None,
+        interval: None,
         transport_cc: false,
         red_pt: None,
     }
@@ -226,6 +230,8 @@ pub fn vp8(leg: u64) -> Format {
         packetization_mode: None,
         profile: None,
         level_asymmetry: false,
+        lines: None,
+        interval: None,
         transport_cc: false,
         red_pt: None,
     }

@@ -1,8 +1,8 @@
 //! The exercise of legs without ICE, for the fuzzer and for the tests that replay what it has kept.
 
 use super::phone::{
-    call_with, feeds, gate, key_frame, Exchange, Phone, Sent, EVENT, MIXED, PCMU, PICTURES, PLAIN,
-    SOUND, VP8,
+    call_with, feeds, gate, key_frame, Exchange, Phone, Sent, EVENT, H235, MIXED, PCMU, PICTURES,
+    PLAIN, SOUND, VP8,
 };
 use super::{ms, Input};
 use engine_core::api::{Codec, Format, IceParams, LegId};
@@ -20,13 +20,17 @@ struct Game {
     open: [bool; 2],
 }
 
-/// Two phones, with keys or without, one of which may wait; datagrams of every sort from them and from strangers, and
+/// Two phones, with keys of SRTP or H.235.6 or without, one of which may wait; datagrams of every sort from them and from strangers, and
 /// commands in between; pictures may go by ICE. Whatever comes out is opened: with the keys of its line, each number once, and nothing behind a
 /// closed gate.
 pub fn lines(data: &[u8]) {
     let mut input = Input(data);
     let setting = input.byte();
-    let suites = if setting & 1 == 0 { MIXED } else { PLAIN };
+    let suites = match setting & 129 {
+        0 | 128 => MIXED,
+        1 => PLAIN,
+        _ => H235,
+    };
     let (exchange, phones) = call_with(suites, |phone| {
         let line = &mut phone.lines[PICTURES].spec;
         line.remote.learn = setting & 2 != 0;
@@ -162,6 +166,7 @@ impl Game {
                     remote,
                     keys: None,
                     ice: (choice & 128 != 0).then(ice),
+                    max_bitrate: None,
                 })
             }
         };

@@ -5,7 +5,9 @@ use super::START;
 use engine_core::api::{
     Codec, EncodingSpec, Extensions, Format, Kind, LegId, Refusal, RoomId, SlotSpec, SourceSpec,
 };
-use engine_core::line::api::{AddLines, Feedback, Keys, LinePorts, LineSpec, Protection, Remote};
+use engine_core::line::api::{
+    AddLines, ChannelKey, Feedback, Keys, LinePorts, LineSpec, Protection, Remote,
+};
 use engine_core::line::LineRow;
 use engine_core::stats::{LegRow, Snapshot};
 use engine_core::{Command, Datagram, Event, Micros, Outbox, Shard, Way};
@@ -25,6 +27,7 @@ pub type Suites = (Profile, Profile);
 
 pub const PLAIN: Suites = (Profile::Plain, Profile::Plain);
 pub const MIXED: Suites = (Profile::AesCm128HmacSha1_32, Profile::AeadAes256Gcm);
+pub const H235: Suites = (Profile::H235Aes128Cbc, Profile::H235Aes128Cbc);
 
 fn format(pt: u8, codec: Codec, clock_rate: u32) -> Format {
     Format {
@@ -37,6 +40,8 @@ fn format(pt: u8, codec: Codec, clock_rate: u32) -> Format {
         packetization_mode: None,
         profile: None,
         level_asymmetry: false,
+        lines: None,
+        interval: None,
         transport_cc: false,
         red_pt: None,
     }
@@ -73,6 +78,14 @@ fn keys(profile: Profile, fill: u8) -> Keys {
     }
 }
 
+fn channel_key(profile: Profile, fill: u8) -> ChannelKey {
+    ChannelKey {
+        profile: profile.name().into(),
+        key: master(profile, fill),
+        payload_type: None,
+    }
+}
+
 impl Phone {
     /// A phone with a line of sound on ports of their own for RTCP, and one of pictures that multiplexes.
     pub fn new(leg: u64, suites: Suites) -> Self {
@@ -100,10 +113,15 @@ impl PhoneLine {
         let base = 20_000 + leg as u16 * 10 + number as u16 * 4;
         let from = SocketAddr::from(([192, 0, 2, leg as u8], base));
         let fill = leg as u8 * 16 + number as u8;
-        let protection = if theirs.protects() {
+        let protection = if theirs.proves() {
             Protection::Sdes {
                 local: keys(ours, fill),
                 remote: keys(theirs, fill ^ 0x80),
+            }
+        } else if theirs.hides() {
+            Protection::H235 {
+                local: channel_key(ours, fill),
+                remote: channel_key(theirs, fill ^ 0x80),
             }
         } else {
             Protection::Plain
@@ -179,9 +197,8 @@ impl PhoneLine {
         packet.extend_from_slice(payload);
         let plain = packet.len();
         packet.resize(plain + self.outbound.profile().rtp_overhead(), 0);
-        self.outbound
-            .protect_rtp(&mut packet, plain, 12, self.next)
-            .unwrap();
+        let len = self.outbound.protect_rtp(&mut packet, plain, 12, self.next);
+        packet.truncate(len.unwrap());
         self.next += 1;
         packet
     }
@@ -200,7 +217,9 @@ impl PhoneLine {
         }
         let header = RtpHeader::parse(datagram).unwrap();
         let opened = self.inbound.unprotect_rtp(&mut plain, header.header_len);
-        plain[header.header_len..opened.unwrap().len].to_vec()
+        plain.truncate(opened.unwrap().len);
+        let payload = header.payload_range(&plain).unwrap();
+        plain[payload].to_vec()
     }
 }
 

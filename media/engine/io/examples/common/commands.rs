@@ -61,6 +61,8 @@ fn format(kind: Kind, reported: bool) -> Format {
         packetization_mode: None,
         profile: None,
         level_asymmetry: false,
+        lines: None,
+        interval: None,
         transport_cc: reported,
         red_pt: None,
     }

@@ -200,6 +200,8 @@ pub fn add_leg(leg: u64, room: u64) -> Command {
         packetization_mode: None,
         profile: None,
         level_asymmetry: false,
+        lines: None,
+        interval: None,
         transport_cc: false,
         red_pt: None,
     };

@@ -22,6 +22,8 @@ const SOUND: Format = Format {
     packetization_mode: None,
     profile: None,
     level_asymmetry: false,
+    lines: None,
+    interval: None,
     transport_cc: false,
     red_pt: None,
 };

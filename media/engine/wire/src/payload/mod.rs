@@ -4,6 +4,8 @@
 
 pub mod av1;
 pub mod flexfec;
+pub mod h261;
+pub mod h263;
 pub mod h264;
 pub mod opus;
 pub mod red;

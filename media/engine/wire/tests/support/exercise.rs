@@ -3,7 +3,7 @@
 //! The fuzz targets include this file by path, so it depends on nothing but the crate.
 
 use engine_wire::demux::{classify, Class};
-use engine_wire::payload::{av1, flexfec, h264, red, rtx, vp8, vp9};
+use engine_wire::payload::{av1, flexfec, h261, h263, h264, red, rtx, vp8, vp9};
 use engine_wire::rtp::{audio_level, FixedHeader, RtpHeader};
 use engine_wire::{rtcp, seq, stun};
 
@@ -314,7 +314,10 @@ pub(crate) fn other_payloads(data: &[u8]) {
     let starts = h264::starts_picture(data)
         || h264::is_key_frame(data)
         || vp9::is_key_frame(data)
-        || av1::is_key_frame(data);
+        || av1::is_key_frame(data)
+        || h261::is_key_frame(data)
+        || h263::is_key_frame(data)
+        || h263::is_plus_key_frame(data);
     assert!(!starts || !data.is_empty());
     let mut payload = data.to_vec();
     if let Ok(sequence) = rtx::original_sequence(data) {

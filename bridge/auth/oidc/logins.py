@@ -1,0 +1,117 @@
+"""Logins as signalling offers them to browsers, which keep what comes of them, sealed."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Final, Protocol, TypeVar
+
+import msgspec
+import structlog
+
+from bridge.auth.links import LinkKey
+from bridge.auth.oidc.attempts import LASTS, Attempt, begin
+from bridge.auth.oidc.client import Client
+from bridge.auth.oidc.errors import LoginError, LoginStale
+from bridge.auth.oidc.levels import identify
+from bridge.auth.oidc.seals import Seal, subject_digest
+from bridge.rooms.model import Identity
+from signalling import messages as m
+from signalling.errors import Code, Rejected
+from signalling.ports import Kept
+
+S = TypeVar("S", bound=msgspec.Struct)
+LOG: Final = structlog.get_logger("bridge.logins")
+MOST_AT_ONCE: Final = 64
+"""Logins about which a provider is being asked at one moment: a flood of them is not passed on."""
+
+
+class Clock(Protocol):
+    """The time of day."""
+
+    def now(self) -> datetime:
+        """Now, aware."""
+
+
+class Counters(Protocol):
+    """Where logins are counted."""
+
+    def inc(self, name: str, code: str) -> None:
+        """Count one."""
+
+
+class Logins:
+    """All providers of a bridge. `lasts` is how long a login counts in the browser in which it was made."""
+
+    def __init__(
+        self,
+        clients: Sequence[tuple[Client, str]],
+        keys: Sequence[LinkKey],
+        clock: Clock,
+        counters: Counters,
+        lasts: timedelta,
+    ) -> None:
+        """Take each provider's client with its title, as people know it."""
+        self._clients = {client.provider.name: client for client, _ in clients}
+        self._titles = {client.provider.name: title for client, title in clients}
+        self._keys = keys
+        self._attempts = Seal(keys, "attempt", Attempt)
+        self._identities = Seal(keys, "identity", Identity)
+        self._clock = clock
+        self._counters = counters
+        self._lasts = lasts
+        self._asking = 0
+
+    def offered(self, identity: str | None) -> m.Logins:
+        """Say which there are, and what is proven in this browser already."""
+        known = self.identity(identity)
+        return m.Logins(
+            providers=[m.LoginProvider(name=name, title=title) for name, title in self._titles.items()],
+            assurance=m.Assurance.NONE if known is None else m.Assurance(known.assurance.value),
+        )
+
+    def identity(self, sealed: str | None) -> Identity | None:
+        """Read what a browser keeps of its login; None for nothing, or nothing that still counts."""
+        return None if sealed is None else self._identities.open(sealed, self._clock.now())
+
+    async def begin(self, provider: str) -> tuple[str, Kept]:
+        """Begin a login: where the browser goes, and what it keeps meanwhile. Raises Rejected."""
+        client = self._clients.get(provider)
+        if client is None:
+            raise Rejected(Code.NOT_FOUND)
+        attempt = begin(provider, self._clock.now())
+        with self._asked(provider):
+            address = await client.begin(attempt)
+        return address, self._kept(self._attempts, attempt, LASTS)
+
+    async def finish(self, attempt: str | None, answer: Mapping[str, str]) -> Kept:
+        """Finish a login by the answer with which the browser came back. Raises Rejected."""
+        now = self._clock.now()
+        begun = None if attempt is None else self._attempts.open(attempt, now)
+        client = None if begun is None else self._clients.get(begun.provider)
+        with self._asked("" if begun is None else begun.provider):
+            if begun is None or client is None:
+                raise LoginStale("no login of this browser is under way")
+            begun.check(answer.get("state", ""), now)
+            claims = await client.finish(begun, answer)
+            identity = identify(client.provider, claims, lambda of_whom: subject_digest(self._keys, of_whom))
+        self._counters.inc("logins", "ok")
+        return self._kept(self._identities, identity, self._lasts)
+
+    def _kept(self, seal: Seal[S], value: S, lasts: timedelta) -> Kept:
+        return Kept(seal.close(value, self._clock.now() + lasts), int(lasts.total_seconds()))
+
+    @contextmanager
+    def _asked(self, provider: str) -> Iterator[None]:
+        """Bound how many there are at once, and say what went wrong as the wire has it."""
+        if self._asking >= MOST_AT_ONCE:
+            self._counters.inc("logins", Code.TOO_MANY.value)
+            raise Rejected(Code.TOO_MANY)
+        self._asking += 1
+        try:
+            yield
+        except LoginError as error:
+            self._counters.inc("logins", error.code)
+            LOG.warning("login_failed", provider=provider, code=error.code, why=str(error))
+            raise Rejected(Code(error.code)) from error
+        finally:
+            self._asking -= 1

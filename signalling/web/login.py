@@ -1,0 +1,91 @@
+"""Logins in a browser: it goes to a provider and comes back, and keeps what came of it in a cookie.
+
+Both cookies are HttpOnly and bound to this host (RFC 6265bis section 4.1.3.2); what they hold is sealed by the
+side that decides. The link with which somebody comes stays in the page's own storage meanwhile: it is in no
+address here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from aiohttp import web
+
+from signalling.errors import Code, Rejected
+from signalling.web.faults import json_response
+
+if TYPE_CHECKING:
+    from signalling.ports import Kept, LoginDesk
+
+ATTEMPT: Final = "__Host-attempt"
+IDENTITY: Final = "__Host-identity"
+_BACK: Final = "/join"
+
+
+class LoginPages:
+    """Handlers over `LoginDesk`; without one there are no logins, and nothing to log in to."""
+
+    def __init__(self, desk: LoginDesk) -> None:
+        self._desk = desk
+
+    def routes(self) -> list[web.RouteDef]:
+        """All routes of this module."""
+        return [
+            web.get("/api/v1/logins", self._offered, allow_head=False),
+            web.delete("/api/v1/logins", self._forget),
+            web.get("/login/answer", self._answer, allow_head=False),
+            web.get("/login/{provider:[a-z][a-z0-9-]{0,23}}", self._begin, allow_head=False),
+        ]
+
+    async def _offered(self, request: web.Request) -> web.Response:
+        return json_response(self._desk.offered(request.cookies.get(IDENTITY)))
+
+    async def _forget(self, _request: web.Request) -> web.Response:
+        response = web.Response(status=204)
+        _keep(response, IDENTITY, None)
+        return response
+
+    async def _begin(self, request: web.Request) -> web.Response:
+        try:
+            address, kept = await self._desk.begin(request.match_info["provider"])
+        except Rejected as error:
+            if error.code is Code.NOT_FOUND:
+                raise
+            return _back(error.code)
+        response = _to(address)
+        _keep(response, ATTEMPT, kept)
+        return response
+
+    async def _answer(self, request: web.Request) -> web.Response:
+        try:
+            kept = await self._desk.finish(request.cookies.get(ATTEMPT), dict(request.query))
+        except Rejected as error:
+            response = _back(error.code)
+        else:
+            response = _to(_BACK)
+            _keep(response, IDENTITY, kept)
+        # It is of no use a second time.
+        _keep(response, ATTEMPT, None)
+        return response
+
+
+def _to(address: str) -> web.Response:
+    return web.Response(status=303, headers={"Location": address})
+
+
+def _back(code: Code) -> web.Response:
+    """Back to the page, which says what went wrong in its own words."""
+    return _to(f"{_BACK}?login={code.value}")
+
+
+def _keep(response: web.Response, name: str, kept: Kept | None) -> None:
+    """Have a cookie kept, or forgotten. Lax, for the browser comes back from another site."""
+    response.set_cookie(
+        name,
+        "" if kept is None else kept.sealed,
+        max_age=0 if kept is None else kept.seconds,
+        path="/",
+        secure=True,
+        httponly=True,
+        samesite="Lax",
+    )

@@ -1,0 +1,86 @@
+"""A real OpenID provider for tests, and a browser that has nothing but cookies."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import parse_qsl, urljoin, urlsplit
+
+import aiohttp
+from joserfc.jwk import ECKey
+
+PROVIDER: Final = Path(__file__).with_name("provider")
+REDIRECT: Final = "http://127.0.0.1:1/login/answer"
+CLAIMS: Final = (
+    "helseid://claims/identity/security_level",
+    "helseid://claims/hpr/hpr_number",
+    "helseid://claims/client/claims/orgnr_parent",
+    "helseid://claims/client/claims/orgnr_child",
+    "helseid://claims/identity/pid",
+)
+
+
+@dataclass(frozen=True)
+class RealProvider:
+    """What a test needs of it."""
+
+    issuer: str
+    key: ECKey
+    client_id: str = "brotjeneste"
+
+    async def will_log_in(self, sub: str, *, acr: str | None = None, refuse: bool = False, **claims: Any) -> None:
+        """Say who logs in next."""
+        async with aiohttp.ClientSession() as http:
+            told = {"sub": sub, "acr": acr, "claims": claims, "refuse": refuse}
+            async with http.post(f"{self.issuer}/next", json=told) as response:
+                assert response.status == 200
+
+
+@asynccontextmanager
+async def provider(redirect_uri: str = REDIRECT) -> AsyncIterator[RealProvider]:
+    """Start one that knows the bridge as a client."""
+    key = ECKey.generate_key("P-256", {"kid": "bridge-1", "use": "sig", "alg": "ES256"})
+    client = {
+        "client_id": "brotjeneste",
+        "redirect_uris": [redirect_uri],
+        "response_types": ["code"],
+        "grant_types": ["authorization_code"],
+        "token_endpoint_auth_method": "private_key_jwt",
+        "token_endpoint_auth_signing_alg": "ES256",
+        "id_token_signed_response_alg": "RS256",
+        "dpop_bound_access_tokens": True,
+        "jwks": {"keys": [key.as_dict(private=False)]},
+    }
+    settings = json.dumps({"client": client, "claims": CLAIMS})
+    process = await asyncio.create_subprocess_exec(
+        "node",
+        "serve.js",
+        settings,
+        cwd=PROVIDER,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        assert process.stdout is not None
+        issuer = (await process.stdout.readline()).decode().strip()
+        assert issuer, "the provider did not start: make tests/auth/provider/node_modules"
+        yield RealProvider(issuer, key)
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+async def follow(address: str, until: str = REDIRECT) -> dict[str, str]:
+    """Be a browser: go from redirect to redirect until the bridge's own address; return what it is told."""
+    jar = aiohttp.CookieJar(unsafe=True)
+    async with aiohttp.ClientSession(cookie_jar=jar) as http:
+        for _ in range(12):
+            async with http.get(address, allow_redirects=False) as response:
+                assert response.status in (302, 303), await response.text()
+                address = urljoin(address, response.headers["Location"])
+            if address.startswith(until):
+                return dict(parse_qsl(urlsplit(address).query))
+    raise AssertionError("the provider leads nowhere")

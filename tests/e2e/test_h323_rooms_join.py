@@ -1,0 +1,122 @@
+"""A room system by H.323 in a room with one by SIP and Chromium: it waits, is admitted, and all see and hear all.
+
+No packaged program speaks H.323: the one here is ours (`tests/support/h323_caller.py`). What real ones do is said
+in the gateway's README.
+"""
+
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser
+
+from bridge.app.feeds.serving import How
+from bridge.rooms.model import Line, ParticipantId
+from signalling import messages as m
+from signalling.gateways.h323.io.gateway import H323Gateway
+from tests.support import baresip
+from tests.support.bridge import House, Visitor, eventually
+from tests.support.callers import call, sees_and_hears
+from tests.support.h323_media import RoomSystem, room_system
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.asyncio(loop_scope="session"),
+    pytest.mark.timeout(400),
+]
+
+DOCTOR, WARD, CLINIC = 2, 13, 37
+
+
+async def test_both_kinds_of_room_systems_with_a_page(
+    rooms_house: House, chromium: Browser, tmp_path: Path
+) -> None:
+    """One calls by H.323 and enters its PIN, another by SIP; the doctor lets both in, and removes the first."""
+    house = rooms_house
+    doctor = await house.bring(chromium, m.Role.DOCTOR, DOCTOR)
+    async with (
+        room_system(WARD) as ward,
+        baresip.running(tmp_path / "clinic", CLINIC, encryption="srtp-mand", codec="h264", voice="pcma") as clinic,
+    ):
+        who = await comes(house, ward)
+        assert house.live.room.participants[who].line is Line.H323
+        assert house.live.legs[who].gate_open is False
+        await doctor.admit("Ward")
+        await sees_and_hears(doctor, who, WARD)
+        await ward.sees(DOCTOR)
+        await ward.hears_together({DOCTOR})
+        assert hows(house, who) == {How.MIX, How.FORWARD}, "a picture that it can take as it is is not made anew"
+        other = await call(house, clinic, "Clinic")
+        await doctor.admit("Clinic")
+        await sees_and_hears(doctor, other, CLINIC)
+        await ward.sees_together({DOCTOR, CLINIC}, "beside")
+        await ward.hears_together({DOCTOR, CLINIC})
+        await clinic.sees_together({DOCTOR, WARD}, "beside")
+        await clinic.hears_together({DOCTOR, WARD})
+        await goes(house, doctor, ward)
+        await clinic.command("hangup")
+    await doctor.until("s.roster.people.length === 1")
+    await eventually(lambda: len(house.bridge.engine.snapshot().legs) == 1)
+    assert house.bridge.service.outside.converters.use.jobs == {}
+    assert gateway(house).health().calls == 0
+    assert gateway(house).health().counts == {}
+
+
+async def test_older_room_systems_with_a_page(rooms_house: House, chromium: Browser) -> None:
+    """One has H.261 alone, the other H.263: pictures are made for each of the three, and come from each."""
+    house = rooms_house
+    doctor = await house.bring(chromium, m.Role.DOCTOR, DOCTOR)
+    async with room_system(WARD, "h261") as ward, room_system(CLINIC, "h263") as clinic:
+        who = await comes(house, ward, wrong_first=False)
+        await doctor.admit("Ward")
+        await sees_and_hears(doctor, who, WARD)
+        await ward.sees(DOCTOR)
+        assert ward.screen.last.shape == (288, 352)
+        assert How.FORWARD not in hows(house, who)
+        other = await comes(house, clinic, "Clinic", wrong_first=False)
+        await doctor.admit("Clinic")
+        await sees_and_hears(doctor, other, CLINIC)
+        await ward.sees_together({DOCTOR, CLINIC}, "beside")
+        await clinic.sees_together({DOCTOR, WARD}, "beside")
+        assert ward.talk is not None
+        ward.talk.hang_up()
+        await clinic.sees(DOCTOR)
+        await goes(house, doctor, clinic, "Clinic")
+
+
+async def comes(house: House, ward: RoomSystem, name: str = "Ward", *, wrong_first: bool = True) -> ParticipantId:
+    """Call the room, enter a wrong PIN, if that is wanted, and the right one; the participant who then waits."""
+    number, pin = await house.invite_by_call(m.Role.SPECIALIST, name)
+    door = house.bridge.gateways.running["h323"].door
+    there = set(door._visits)
+    await ward.dial(gateway(house).port, number)
+    (visit,) = door._visits - there
+    await eventually(lambda: visit._reception.next_timeout() is not None)
+    before = set(house.live.room.participants)
+    if wrong_first:
+        ward.press("000#")
+        await house.logged("command_refused", code="pin_wrong")
+    ward.press(f"{pin}#")
+    await eventually(lambda: set(house.live.room.participants) > before)
+    (who,) = set(house.live.room.participants) - before
+    return who
+
+
+async def goes(house: House, doctor: Visitor, ward: RoomSystem, name: str = "Ward") -> None:
+    """Removed: the call is cleared normally."""
+    await doctor.do(name, "Remove from call", sure=True)
+    assert ward.talk is not None
+    release = await ward.talk.hears("releaseComplete")
+    assert release["cause"] == 16
+    await eventually(lambda: gateway(house).health().calls == 0)
+
+
+def gateway(house: House) -> H323Gateway:
+    """The H.323 gateway of a bridge."""
+    running = house.bridge.gateways.running["h323"].gateway
+    assert isinstance(running, H323Gateway)
+    return running
+
+
+def hows(house: House, who: ParticipantId) -> set[How]:
+    """How the slots of somebody are served."""
+    return {served.how for (receiver, _), served in house.live.served.items() if receiver == house.leg(who)}

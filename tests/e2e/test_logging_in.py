@@ -1,0 +1,94 @@
+"""Logging in before one enters: a certified provider, real Chromium, and what the doctor then knows."""
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, expect
+
+from bridge.rooms import events as ev
+from bridge.rooms.model import Assurance, Pii
+from signalling import messages as m
+from tests.auth.openid import RealProvider, provider
+from tests.support.bridge import PATIENCE_S, House, Visitor, running_house
+from tests.support.ports import free_ports
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.timeout(300),
+    pytest.mark.asyncio(loop_scope="session"),
+]
+PATIENT = 17
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def citizens(tmp_path: Path) -> AsyncIterator[tuple[House, RealProvider]]:
+    """A bridge whose patients can log in."""
+    (port,) = free_ports(1)
+    async with provider(f"http://127.0.0.1:{port}/login/answer") as real:
+        key = tmp_path / "idporten.jwk"
+        key.touch(mode=0o600)
+        key.write_text(json.dumps(real.key.as_dict(private=True)))
+        settings = {
+            "issuer": real.issuer,
+            "client_id": real.client_id,
+            "key_file": str(key),
+            "title": "ID-porten",
+            "dialect": "idporten",
+            "acr_values": ["idporten-loa-high"],
+        }
+        async with running_house(tmp_path, port=port, logins={"idporten": settings}) as house:
+            yield house, real
+
+
+async def test_the_doctor_sees_how_surely_each_is_known(
+    citizens: tuple[House, RealProvider], chromium: Browser
+) -> None:
+    """A patient gives up, then logs in, waits with the level beside the name, and is admitted; it is on record."""
+    house, real = citizens
+    doctor = await house.bring(chromium, m.Role.DOCTOR, 3)
+    page = await (await house.context(chromium, PATIENT)).new_page()
+    page.set_default_timeout(PATIENCE_S * 1000)
+    patient = Visitor(page, PATIENT)
+    await page.goto(await house.link(m.Role.PATIENT, "Patient"))
+    await patient.ready_to_enter()
+
+    await real.will_log_in("patient", refuse=True)
+    await page.get_by_role("link", name="Log in with ID-porten").click()
+    await expect(page.locator("#notice")).to_have_text(
+        "You are not logged in. You can try again, or enter without."
+    )
+    assert "login" not in page.url
+
+    await real.will_log_in("patient", acr="idporten-loa-high", pid="01017012345")
+    await page.get_by_role("link", name="Log in with ID-porten").click()
+    await expect(page.locator("#start-login-text")).to_have_text("You are logged in (assurance high).")
+    await patient.ready_to_enter()
+    await page.click("#enter")
+
+    row = doctor.page.locator(".waiting-person")
+    await expect(row.locator(".unknown")).to_have_text("logged in, assurance high")
+    await doctor.admit("Patient")
+    await patient.admitted()
+    await _admit_for_a_reason(house, chromium, doctor)
+    (proven,) = [event for event in await house.recorded() if isinstance(event, ev.Identified)]
+    assert proven.identity.assurance is Assurance.HIGH
+    assert "01017012345" not in repr(house.log)
+    assert "01017012345" not in ev.encode(proven).decode()
+
+
+async def _admit_for_a_reason(house: House, chromium: Browser, doctor: Visitor) -> None:
+    """One who should have logged in and did not is let in when the doctor has said why."""
+    link = await house.link(m.Role.RELATIVE, "Relative", requires=m.Assurance.HIGH)
+    relative = await house.enter(chromium, link, 5)
+    row = doctor.page.locator(".waiting-person")
+    await expect(row.locator(".unknown")).to_have_text("not logged in (assurance high is asked for)")
+    await row.get_by_role("button", name="Admit").click()
+    dialog = doctor.page.get_by_role("dialog", name="Admit without proof?")
+    await dialog.get_by_label("Reason", exact=True).select_option("I recognise the person")
+    await dialog.get_by_role("button", name="Admit").click()
+    await relative.admitted()
+    reasons = [event.reason for event in await house.recorded() if isinstance(event, ev.Admitted)]
+    assert reasons == [None, Pii("I recognise the person")]
