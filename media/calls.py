@@ -189,7 +189,7 @@ class Calls:
         made = self._offered[leg] = _Offered(room, ports, own, secrets.randbits(62), policy)
         written = Written(made.session, 1, self._host)
         capabilities = self._policy.capabilities
-        return leg, offer(ports, own, written, capabilities, best_effort=policy.allow_plain)
+        return leg, offer(ports, own, written, capabilities, best_effort=policy.allow_plain, h323=h235)
 
     def answered(self, leg: int, description: str, seen_at: str, now: float) -> None:
         """Take the answer to an offer of ours. Raises SdpError, EngineError."""
@@ -341,8 +341,9 @@ class Calls:
             if agreement.has_ice and _names(agreement) != _names(before):
                 ice = new_credentials()
                 line.local = replace(line.local, ice=ice)
-            if keys is not None or ice is not None or agreement.remote != before.remote:
-                command = SetRemote(leg=leg, line=number, remote=agreement.remote, keys=keys, ice=ice)
+            remote, most = agreement.remote, _most(agreement)
+            if keys is not None or ice is not None or (remote, most) != (before.remote, _most(before)):
+                command = SetRemote(leg=leg, line=number, remote=remote, keys=keys, ice=ice, max_bitrate=most)
                 self._engine.submit(command)
             line.agreement = agreement
         known.version += not by_answer
@@ -413,12 +414,17 @@ def _command(line: _Line) -> Line:
         slots=(line.slot,),
         parameter_sets=agreement.parameter_sets,
         feedback=agreement.feedback,
-        max_bitrate=agreement.line.max_bitrate if line.slot.kind == "video" else None,
+        max_bitrate=_most(agreement),
     )
 
 
 def _kind(agreement: LineAgreement) -> Kind:
     return "audio" if agreement.source == MIC else "video"
+
+
+def _most(agreement: LineAgreement) -> int | None:
+    """How much the peer takes of pictures, in bit/s."""
+    return agreement.line.max_bitrate if _kind(agreement) == "video" else None
 
 
 def _source(agreement: LineAgreement) -> Source:

@@ -139,7 +139,7 @@ class AddLines(_Command, frozen=True, kw_only=True):
 class SetRemote(_Command, frozen=True, kw_only=True):
     """What a further offer or answer changes of a line: where the peer is, and what else is new.
 
-    That is its keys, and our credentials where it restarts ICE.
+    That is its keys, our credentials where it restarts ICE, and the most that it takes of pictures, in bit/s.
     """
 
     leg: int
@@ -147,6 +147,7 @@ class SetRemote(_Command, frozen=True, kw_only=True):
     remote: Remote
     keys: Keys | None = None
     ice: IceParams | None = None
+    max_bitrate: int | None = None
 
 
 class SetLineKeys(_Command, frozen=True, kw_only=True):

@@ -60,6 +60,20 @@ def path(left: dict[str, object], key: str) -> Path | None:
     return Path(text) if text else None
 
 
+def secret(left: dict[str, object], key: str) -> str:
+    """What is in a file of its own, whose name is given; empty without."""
+    name = path(left, key)
+    if name is None:
+        return ""
+    try:
+        text = name.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{key} cannot be read: {type(error).__name__}") from None
+    if not text:
+        raise SettingsError(f"{key} is empty")
+    return text
+
+
 def country_code(left: dict[str, object]) -> str:
     """What stands before numbers that are written without one; empty without."""
     code = take(left, "country_code", "")

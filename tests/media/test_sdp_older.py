@@ -4,7 +4,7 @@ import pytest
 
 from media.description import Format
 from media.sdp import Capabilities, older
-from media.sdp.calls import CallPolicy, LocalLine, Written, agree_lines, answer, read
+from media.sdp.calls import CallPolicy, LocalLine, Written, agree_lines, answer, offer, read
 from media.sdp.codecs import Agreed
 from tests.media.call_offers import HEAD
 
@@ -16,9 +16,9 @@ def line(formats: str, *attributes: str) -> str:
     return f"{HEAD}m=video 5006 RTP/AVP {formats}\r\n" + "".join(f"a={one}\r\n" for one in attributes)
 
 
-def agreed(offer: str) -> tuple[Agreed, ...]:
+def agreed(told: str) -> tuple[Agreed, ...]:
     """What is taken of it."""
-    (one,) = agree_lines(read(offer), CALLERS, "192.0.2.10")
+    (one,) = agree_lines(read(told), CALLERS, "192.0.2.10")
     return one.agreed
 
 
@@ -44,7 +44,7 @@ def test_sizes_that_say_nothing_are_passed_over(sizes: str) -> None:
 
 def test_what_is_older_comes_after_what_is_not_under_any_number() -> None:
     """Also after H.264 in packetization mode 1; both later versions of H.263 are packed alike."""
-    offer = line(
+    told = line(
         "120 121 97 98 99",
         "rtpmap:120 H261/90000",
         "fmtp:120 CIF=1",
@@ -56,7 +56,7 @@ def test_what_is_older_comes_after_what_is_not_under_any_number() -> None:
         "rtpmap:99 VP8/90000",
         "rtcp-fb:* nack pli",
     )
-    found = agreed(offer)
+    found = agreed(told)
     assert [(one.format.pt, one.format.codec) for one in found] == [
         *[(99, "vp8"), (97, "h264"), (121, "h263-1998"), (98, "h263-1998"), (120, "h261")],
     ]
@@ -65,9 +65,9 @@ def test_what_is_older_comes_after_what_is_not_under_any_number() -> None:
 
 def test_the_answer_says_what_converters_read() -> None:
     """By the names that were offered."""
-    offer = line("31 34 96", "rtpmap:96 H263-2000/90000", "fmtp:96 CIF=1", "fmtp:31 CIF=1")
-    lines = agree_lines(read(offer), CALLERS, "192.0.2.10")
-    text = answer(read(offer), lines, {0: LocalLine(42_000)}, Written(7, 1, "198.51.100.1"), None)
+    told = line("31 34 96", "rtpmap:96 H263-2000/90000", "fmtp:96 CIF=1", "fmtp:31 CIF=1")
+    lines = agree_lines(read(told), CALLERS, "192.0.2.10")
+    text = answer(read(told), lines, {0: LocalLine(42_000)}, Written(7, 1, "198.51.100.1"), None)
     assert "m=video 42000 RTP/AVP 96 34 31\r\n" in text
     for expected in (
         "a=rtpmap:96 H263-2000/90000\r\na=fmtp:96 CIF=1;QCIF=1;SQCIF=1",
@@ -85,3 +85,17 @@ def test_larger_and_faster_pictures_do_not_fit() -> None:
     assert cif.takes(slow)
     assert not quarter.takes(cif)
     assert not slow.takes(cif)
+
+
+def test_only_peers_of_h323_are_offered_them() -> None:
+    """Last, and with what converters read."""
+    written, ports = Written(7, 1, "198.51.100.1"), (42_000, 42_002, 42_004)
+    capabilities = CALLERS.capabilities
+    plain, older_too = (
+        offer(ports, ((),) * 3, written, capabilities, best_effort=True, h323=h323) for h323 in (False, True)
+    )
+    assert plain.count("RTP/AVP 97 98 99\r\n") == 2
+    assert "H26" not in plain.replace("H264", "")
+    assert older_too.count("RTP/AVP 97 98 99 34 31\r\n") == 2
+    assert older_too.count("a=rtpmap:31 H261/90000\r\na=fmtp:31 CIF=1;QCIF=1\r\n") == 2
+    assert agree_lines(read(older_too), CALLERS, "192.0.2.10")[1].agreed[-1].format.codec == "h261"

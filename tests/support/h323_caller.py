@@ -50,6 +50,16 @@ def picture_capability(kilobits: int = 1_500) -> Any:
     )
 
 
+def older_capability(codec: str, kilobits: int = 384) -> Any:
+    """H.261 or H.263 in QCIF and CIF, 30 pictures a second."""
+    told: dict[str, Any] = {"qcifMPI": 1, "cifMPI": 1, "temporalSpatialTradeOffCapability": False}
+    told["maxBitRate"] = kilobits * 10
+    if codec == "h261":
+        return ("h261VideoCapability", told | {"stillImageTransmission": False})
+    names = ("unrestrictedVector", "arithmeticCoding", "advancedPrediction", "pbFrames", "errorCompensation")
+    return ("h263VideoCapability", told | dict.fromkeys(names, False))
+
+
 def address(port: int) -> Any:
     """Of media or H.245."""
     network = ipaddress.ip_address(HOST).packed
@@ -190,7 +200,9 @@ class Talk:
     # What it does of itself.
 
     def _channel(self, session: int, control_port: int) -> Any:
-        data = ("audioData", self.terminal.sound) if session == SOUND else ("videoData", self.terminal.pictures)
+        data: Any = (
+            ("audioData", self.terminal.sound) if session == SOUND else ("videoData", self.terminal.pictures)
+        )
         parameters: dict[str, Any] = {
             "sessionID": session,
             "mediaGuaranteedDelivery": False,
@@ -198,7 +210,7 @@ class Talk:
         }
         if session == SOUND:
             parameters["silenceSuppression"] = False
-        else:
+        elif data[1][0] == "genericVideoCapability":
             form = {
                 "payloadDescriptor": ("oid", H264_MODES[self.terminal.mode]),
                 "payloadType": self.terminal.payload_type,

@@ -1,4 +1,4 @@
-"""The media of `h323_caller`: a tone as G.711, a moving picture as H.264, and what comes back, decoded."""
+"""The media of `h323_caller`: a tone as G.711, a moving picture, and what comes back, decoded."""
 
 import asyncio
 import secrets
@@ -11,15 +11,14 @@ import numpy as np
 
 from tests.support.baresip import read_parts, tones_in
 from tests.support.bridge import PATIENCE_S, eventually
-from tests.support.h323_caller import HOST, PICTURES, SOUND, Ports, Talk, Terminal, terminal
+from tests.support.h323_caller import HOST, PICTURES, SOUND, Ports, Talk, Terminal, older_capability, terminal
 from tests.transcode.peers import PICTURES as TYPES
 from tests.transcode.peers import Camera, Loudspeaker, Microphone, Screen
 from transcode import rtp
 from transcode.errors import Undecodable
-from transcode.jobs import Layout
+from transcode.jobs import Layout, PictureCodec
 from transcode.tones import tone_for
 
-H264: Final = TYPES["h264"]
 PCMA: Final = 8
 SOUND_EVERY_S: Final = 0.02
 PICTURE_EVERY_S: Final = 0.1
@@ -46,13 +45,15 @@ class RoomSystem:
 
     identity: int
     terminal: Terminal
-    screen: Screen = field(default_factory=lambda: Screen("h264"))
+    codec: PictureCodec = "h264"
     speaker: Loudspeaker = field(default_factory=lambda: Loudspeaker("pcma"))
     talk: Talk | None = None
     _sockets: dict[tuple[int, bool], asyncio.DatagramTransport] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._camera = Camera(self.identity, secrets.randbits(31) + 1, "h264", 640, 360, bitrate=1_000_000)
+        self.screen = Screen(self.codec)
+        width, height, bitrate = (640, 360, 1_000_000) if self.codec == "h264" else (352, 288, 300_000)
+        self._camera = Camera(self.identity, secrets.randbits(31) + 1, self.codec, width, height, bitrate=bitrate)
         self._microphone = Microphone(tone_for(self.identity), secrets.randbits(31) + 1, "pcma")
 
     async def open(self) -> None:
@@ -104,7 +105,7 @@ class RoomSystem:
         if packet is None or packet.pt != self.terminal.payload_type:
             return
         try:
-            self.screen.take(packet._replace(pt=H264))
+            self.screen.take(packet._replace(pt=TYPES[self.codec]))
         except Undecodable:
             if self.talk is not None:
                 self.talk.want_key_frame()
@@ -168,10 +169,12 @@ class RoomSystem:
 
 
 @asynccontextmanager
-async def room_system(identity: int, **wanted: Any) -> AsyncIterator[RoomSystem]:
-    """One with the picture and tone of an identity; `wanted` as `terminal` takes it."""
+async def room_system(identity: int, codec: PictureCodec = "h264", **wanted: Any) -> AsyncIterator[RoomSystem]:
+    """One with the picture and tone of an identity and one codec; `wanted` as `terminal` takes it."""
+    if codec != "h264":
+        wanted |= {"pictures": older_capability(codec), "payload_type": TYPES[codec]}
     async with terminal(**wanted) as made, asyncio.TaskGroup() as group:
-        system = RoomSystem(identity, made)
+        system = RoomSystem(identity, made, codec)
         await system.open()
         made.ports = system.ports
         tasks = [group.create_task(system.speak()), group.create_task(system.show())]

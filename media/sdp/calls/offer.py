@@ -8,6 +8,7 @@ from media.sdp.calls.answer import SLIDES, Written
 from media.sdp.calls.crypto import Crypto
 from media.sdp.calls.h235 import CHANNEL_SUITES, ChannelKeys
 from media.sdp.codecs import Capabilities
+from media.sdp.older import fmtp
 
 # Payload types of our own choice. H.264 comes first: room systems have no VP8, and what has both takes either; of
 # its modes 0, which goes on to every receiver as it is.
@@ -29,6 +30,8 @@ PICTURES: Final = (
     "a=rtcp-fb:* ccm fir",
     "a=rtcp-fb:* ccm tmmbr",
 )
+OLDER_PICTURES: Final = {"h263": ("34", "H263"), "h261": ("31", "H261")}
+"""Numbers and names of what peers of H.323 are offered as well: some have nothing else."""
 
 
 LINES: Final = 3
@@ -44,17 +47,21 @@ def offer(
     capabilities: Capabilities,
     *,
     best_effort: bool,
+    h323: bool = False,
 ) -> str:
     """Return an offer of sound, pictures and content, or of the first of these; `ports` and `keys` are of them.
 
-    With `best_effort` a peer may leave the keys unused and send in the clear.
+    With `best_effort` a peer may leave the keys unused and send in the clear; `h323` says that it has H.323.
     """
     family = f"IN IP{ipaddress.ip_address(written.host).version} {written.host}"
     lines = ["v=0", f"o=- {written.session} {written.version} {family}", "s=-", f"c={family}", "t=0 0"]
     voices = [VOICES[codec] for codec in capabilities.audio]
     sound = ("audio", " ".join(number for number, *_ in voices), [line for _, *own in voices for line in own])
     max_bitrate = capabilities.camera_max_bitrate
-    media = (sound, ("video", "97 98 99", PICTURES), ("video", "97 98 99", (*SLIDES, *PICTURES)))
+    older = [OLDER_PICTURES[codec] for codec in capabilities.video if h323 and codec in OLDER_PICTURES]
+    numbers = " ".join(["97 98 99", *(number for number, _ in older)])
+    pictures = (*PICTURES, *(line for number, name in older for line in _older(number, name)))
+    media = (sound, ("video", numbers, pictures), ("video", numbers, (*SLIDES, *pictures)))
     for (kind, formats, attributes), port, own in zip(media[: len(ports)], ports, keys, strict=True):
         lines.append(f"m={kind} {port} {'RTP/AVP' if best_effort else 'RTP/SAVP'} {formats}")
         if kind == "video" and max_bitrate is not None:
@@ -62,6 +69,10 @@ def offer(
         lines += [f"a=crypto:{key}" for key in own]
         lines += [f"a=rtcp:{port + 1}", "a=rtcp-mux", "a=sendrecv", *attributes]
     return "\r\n".join([*lines, ""])
+
+
+def _older(number: str, name: str) -> tuple[str, str]:
+    return f"a=rtpmap:{number} {name}/90000", f"a=fmtp:{number} {fmtp(name.lower())}"
 
 
 def tagged(masters: Iterator[tuple[str, bytes]]) -> tuple[Crypto, ...]:

@@ -60,7 +60,7 @@ def read(settings: Settings) -> Options:
         prefix=_digits(left, "prefix"),
         gatekeeper=_gatekeeper(left),
         gatekeeper_here=reading.number(left, "gatekeeper_local_port", GATEKEEPER_PORT, _LARGEST_PORT),
-        gatekeeper_password=reading.take(left, "gatekeeper_password", ""),
+        gatekeeper_password=reading.secret(left, "gatekeeper_password_file"),
         numbers=reading.texts(left, "numbers", ()),
         plan=_plan(left),
         tunnels=reading.take(left, "tunnelling", default=True),

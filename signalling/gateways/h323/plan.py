@@ -16,6 +16,8 @@ _NAME: Final = re.compile(r"[^\s@:;,<>\"]{1,64}")
 _BETWEEN: Final = re.compile(r"[\s().\-]")
 _INTERNAL: Final = re.compile(r"[0-9]{4,15}")
 """Four digits at least, so that no number of an emergency service is among them."""
+_NUMERIC: Final = re.compile(r"[0-9]+(\.[0-9]+){3}")
+"""An address, and no number with points between its digits."""
 _LARGEST_PORT: Final = 65_535
 
 
@@ -75,6 +77,8 @@ class NumberPlan:
     def _known(self, text: str) -> Route | None:
         if text in self.names:
             return Route(text)
+        if _NUMERIC.fullmatch(text):
+            return None
         digits = _BETWEEN.sub("", text)
         for number in (international(text, self.country_code), digits if _INTERNAL.fullmatch(digits) else None):
             if number is not None and number.startswith(self.prefixes):

@@ -172,7 +172,7 @@ class Secret:
         return Cipher(algorithms.AES(self._shared[-KEY_BYTES[algorithm] :]), modes.CBC(iv))
 
     def _opened(self, sync: Value, algorithm: Oid) -> MediaKey:
-        form, key = decode(Kind.H235_KEY, sync["h235Key"])
+        form, key = decode(Kind.H235_KEY, sync.get("h235Key", b""))
         if form != "secureSharedSecret" or key.get("algorithmOID", algorithm) != algorithm:
             raise SecretError("A key in another form, or for something else.")
         parameters = key.get("paramS", {})

@@ -149,15 +149,7 @@ def _proxy(left: dict[str, object]) -> Uri:
 
 
 def _account(left: dict[str, object]) -> Account | None:
-    username, path = reading.take(left, "username", ""), reading.path(left, "password_file")
-    if not username and path is None:
-        return None
-    if not username or path is None:
+    username, password = reading.take(left, "username", ""), reading.secret(left, "password_file")
+    if bool(username) != bool(password):
         raise SettingsError("username and password_file come together")
-    try:
-        password = path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"password_file cannot be read: {type(error).__name__}") from None
-    if not password:
-        raise SettingsError("password_file is empty")
-    return Account(username, password)
+    return Account(username, password) if username else None

@@ -8,6 +8,7 @@ from pathlib import Path
 from signalling.gateways.h323.wire.asn1 import Kind, decode
 
 FOLDER = Path(__file__).parents[2] / "vectors" / "h323"
+CAPTURES = ("c1", "c2", "c3", "c4", "c5", "c6", "gk")
 USER_USER = 0x7E
 
 
@@ -26,12 +27,10 @@ class Packet:
 def packets(*captures: str) -> tuple[Packet, ...]:
     """Those of some captures, in their order; of all without."""
     found = []
-    for file in sorted(FOLDER.glob("*.txt")):
-        if captures and file.stem not in captures:
-            continue
-        for line in file.read_text().splitlines():
+    for name in captures or CAPTURES:
+        for line in (FOLDER / f"{name}.txt").read_text().splitlines():
             kind, source, destination, data = line.split()
-            found.append(Packet(file.stem, kind, int(source), int(destination), bytes.fromhex(data)))
+            found.append(Packet(name, kind, int(source), int(destination), bytes.fromhex(data)))
     return tuple(found)
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from signalling.gateways.h323.errors import MalformedError, UnavailableError
 from signalling.gateways.h323.wire import tables
 from signalling.gateways.h323.wire.asn1 import Kind, available, decode, encode
+from tests.gateways.h323.arbitrary import arbitrary
 from tests.gateways.h323.captured import encodings
 
 MEMORY_PER_BYTE = 400
@@ -57,6 +58,19 @@ def test_captured_messages() -> None:
         assert value == library.get_val()
 
 
+def test_any_value() -> None:
+    """What has never been captured is written so that the library reads it, and we."""
+    chance = random.Random(11)
+    for kind in Kind:
+        library = libraries(kind)
+        for _ in range(25):
+            value = arbitrary(tables.load(*kind.value), chance)
+            encoding = encode(kind, value)
+            assert decode(kind, encoding) == value
+            library.from_aper(encoding)
+            assert library.get_val() == value
+
+
 def test_the_librarys_own_coder_is_still_wrong() -> None:
     """When this fails it is mended, and it can be asked again whether ours is needed."""
     wrong = 0
@@ -74,7 +88,7 @@ def test_any_bytes(kind: Kind, data: bytes) -> None:
     read_and_write(kind, data)
 
 
-@settings(max_examples=300)
+@settings(max_examples=200)
 @given(st.data())
 def test_captured_messages_with_faults(data: st.DataObject) -> None:
     """A value or our error, also of what is nearly right."""
@@ -119,6 +133,12 @@ def test_memory_is_in_proportion() -> None:
             peak = tracemalloc.get_traced_memory()[1]
             tracemalloc.stop()
         assert peak < MEMORY_PER_BYTE * len(data) + MEMORY_BESIDE, (kind, data[:40])
+
+
+def test_what_takes_long_to_read_is_refused() -> None:
+    """A list of lists of what is hardly there; nothing else in a message takes time."""
+    with pytest.raises(MalformedError, match="more values"):
+        decode(Kind.H245, bytes.fromhex("06") + b"\x80" * 32_000)
 
 
 def test_what_is_too_long_or_too_deep_is_refused() -> None:

@@ -201,10 +201,15 @@ def test_what_is_not_known_is_said_to_be_so() -> None:
     assert victim.hear(("command", ("_ext_9", b"\0"))) == unknown
     assert victim.hear(("indication", ("_ext_9", b"\0")), ("response", ("_ext_9", b"\0"))) == []
     assert victim.hear(("_ext_4", b"")) == []
-    assert (
-        victim.hear(("request", ("requestMode", {"sequenceNumber": 3, "requestedModes": []})))[0][0]
-        == "requestModeReject"
-    )
+    mode = {"sequenceNumber": 3, "requestedModes": []}
+    assert victim.hear(("request", ("requestMode", mode)))[0][0] == "requestModeReject"
+    loop = {"type": ("systemLoop", NULL)}
+    assert victim.hear(("request", ("maintenanceLoopRequest", loop)))[0][0] == "maintenanceLoopReject"
+    for wish in ("makeMeChair", "sendThisSource", "remoteMCRequest"):
+        value = {"mcuNumber": 1, "terminalNumber": 1} if wish == "sendThisSource" else ("masterActivate", NULL)
+        said = ("conferenceRequest", (wish, value if wish != "makeMeChair" else NULL))
+        assert victim.hear(("request", said))[0][0] == "conferenceResponse"
+    assert victim.hear(("request", ("conferenceRequest", ("terminalListRequest", NULL)))) == unknown
 
 
 def test_determination_ends_whatever_is_answered() -> None:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from signalling.gateways.h323.errors import CommandError
 from signalling.gateways.h323.messages import place
 from signalling.gateways.h323.ras.events import (
     Admitted,
@@ -268,6 +269,21 @@ def test_a_call_that_is_over_before_it_is_admitted_is_given_back() -> None:
     assert it.events() == []
 
 
+def test_two_calls_with_one_identifier_are_not_mixed_up() -> None:
+    """The caller chooses it: the first has it, before it is admitted and after."""
+    it = scene()
+    it.register()
+    it.endpoint.admit(incoming(), it.now)
+    number = it.heard("admissionRequest")["requestSeqNum"]
+    with pytest.raises(CommandError):
+        it.endpoint.admit(incoming(), it.now)
+    it.confirm_admission(number)
+    with pytest.raises(CommandError):
+        it.endpoint.admit(incoming(), it.now)
+    assert it.events() == [Admitted(identity().call, None, "", "17_endp")]
+    assert it.endpoint.sizes == (0, 1)
+
+
 def test_calls_that_are_granted_beforehand_are_not_asked_for() -> None:
     """Out by the gatekeeper, in from nobody else."""
     it = scene()
@@ -421,7 +437,7 @@ def test_with_a_password_both_sides_prove_themselves() -> None:
     assert first[0].data != second[0].data
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(st.data())
 def test_any_datagrams(data: st.DataObject) -> None:
     """None raises, all is over in the end, and the tables are empty."""

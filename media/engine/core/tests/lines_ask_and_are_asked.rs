@@ -5,7 +5,7 @@
 mod support;
 
 use engine_core::api::{LegId, Refusal};
-use engine_core::line::api::{Feedback, WantKeyFrame};
+use engine_core::line::api::{Feedback, SetRemote, WantKeyFrame};
 use engine_core::{Command, Event};
 use engine_wire::demux::{classify, Class};
 use engine_wire::rtcp::{self, Packet, RateLimit, ReportBlock};
@@ -228,6 +228,27 @@ fn a_request_for_less_reaches_the_sender() {
     });
     let last = *limits.last().expect("the sender is asked by RTCP, too");
     assert!(last.abs_diff(asked) < 10, "{last} {asked}");
+}
+
+/// A further description changes the most that a line is sent.
+#[test]
+fn another_description_limits_the_sender_from_then_on() {
+    let (mut exchange, [mut one, two]) = call_with(MIXED, |phone| {
+        phone.lines[PICTURES].spec.max_bitrate = Some(768_000);
+    });
+    stream(&mut exchange, &mut one.lines[PICTURES], 30);
+    let spec = &two.lines[PICTURES].spec;
+    exchange.command(Command::SetRemote(SetRemote {
+        leg: LegId(two.leg),
+        line: u8::try_from(PICTURES).expect("few lines"),
+        remote: spec.remote,
+        keys: None,
+        ice: None,
+        max_bitrate: Some(256_000),
+    }));
+    stream(&mut exchange, &mut one.lines[PICTURES], 60);
+    let described = demanded(&exchange).expect("a limit");
+    assert!(described <= 256_000, "{described}");
 }
 
 /// Reports of loss take the rate down, and the description is the most from the beginning.

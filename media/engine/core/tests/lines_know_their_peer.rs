@@ -89,6 +89,7 @@ fn behind_a_translator_the_first_packet_counts_and_noise_does_not() {
         remote,
         keys: None,
         ice: None,
+        max_bitrate: None,
     }));
     exchange.pass(LEARN);
     let packet = phone.lines[SOUND].packet(PCMU, &[0; 160]);
@@ -281,6 +282,7 @@ fn a_peer_may_change_its_keys() {
         remote,
         keys: Some(keys),
         ice: None,
+        max_bitrate: None,
     };
     exchange.command(Command::SetRemote(set));
     let sent = exchange.speak(&mut one.lines[SOUND], PCMU, &[1; 160]);

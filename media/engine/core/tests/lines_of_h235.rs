@@ -221,6 +221,7 @@ fn keys_that_do_not_fit_are_refused() {
             remote,
             keys: Some(gcm.clone()),
             ice: None,
+            max_bitrate: None,
         }),
     ] {
         exchange.events.clear();

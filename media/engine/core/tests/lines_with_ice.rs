@@ -209,6 +209,7 @@ fn a_restart_takes_new_credentials_and_keeps_the_way() {
             remote,
             keys: None,
             ice,
+            max_bitrate: None,
         })
     };
     exchange.command(restart(0, Some(ice(ANOTHER))));

@@ -22,7 +22,6 @@ from signalling.gateways.h323.control.values import (
 from signalling.gateways.h323.secret import Secret
 
 PARAMETERS: Final = "h2250LogicalChannelParameters"
-_DYNAMIC: Final = range(96, 128)
 
 
 class Refusal(Exception):  # noqa: N818 - it is an answer
@@ -73,7 +72,7 @@ def _take_key(found: Theirs, algorithm: Oid, fields: Fields, secret: Secret, *, 
     if found.key is None:
         raise Refusal("securityDenied")
     flag = number(sync.get("synchFlag"))
-    if flag is not None and flag in _DYNAMIC:
+    if flag is not None and flag in codecs.NUMBERS:
         found.settled = replace(found.settled, payload_type=flag)
 
 
@@ -126,9 +125,9 @@ def _payload_type(codec: Codec, parameters: Fields, *, secured: bool) -> int:
     told = number(parameters.get("dynamicRTPPayloadType"))
     if told is None:
         told = number(inner(parameters, "mediaPacketization", "rtpPayloadType", "payloadType"))
-    if static is not None and not (secured and told in _DYNAMIC):
+    if static is not None and not (secured and told in codecs.NUMBERS):
         return static
-    if told not in _DYNAMIC or told is None:
+    if told not in codecs.NUMBERS or told is None:
         raise Refusal("dataTypeNotSupported")
     return told
 
@@ -162,7 +161,7 @@ def parameters_of(settled: Settled, session: int) -> dict[str, object]:
     told: dict[str, object] = {"sessionID": session, "mediaGuaranteedDelivery": False}
     if settled.codec.name in codecs.CLOCKS:
         told["silenceSuppression"] = False
-    if settled.payload_type in _DYNAMIC:
+    if settled.payload_type in codecs.NUMBERS:
         told["dynamicRTPPayloadType"] = settled.payload_type
     return told | dict(codecs.packetization(settled.codec, settled.payload_type))
 
@@ -175,7 +174,7 @@ def acknowledged(theirs: Theirs, line: OurLine, session: int, secret: Secret | N
         "mediaControlChannel": transport(line.rtcp),
         "flowControlToZero": False,
     }
-    if theirs.settled.payload_type in _DYNAMIC:
+    if theirs.settled.payload_type in codecs.NUMBERS:
         told["dynamicRTPPayloadType"] = theirs.settled.payload_type
     fields: dict[str, object] = {
         "forwardLogicalChannelNumber": theirs.number,

@@ -49,6 +49,9 @@ _SOUND: Final = {"g711Alaw64k": "pcma", "g711Ulaw64k": "pcmu", "g722-64k": "g722
 _SOUND_NAMES: Final = {name: field for field, name in _SOUND.items()}
 STATIC: Final = {"pcmu": 0, "pcma": 8, "g722": 9, "h261": 31, "h263": 34}
 """Payload types that need no telling (RFC 3551 section 6)."""
+DYNAMIC: Final = frozenset({"h264"})
+"""Those that have no number of their own: each sender chooses one of `NUMBERS`."""
+NUMBERS: Final = range(96, 128)
 CLOCKS: Final = {"pcmu": "PCMU/8000", "pcma": "PCMA/8000", "g722": "G722/8000"}
 RATE_UNIT: Final = 100
 """Rates are in units of 100 bit/s."""

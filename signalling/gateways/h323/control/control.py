@@ -8,7 +8,7 @@ import random
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from signalling.gateways.h323.control import user_input
+from signalling.gateways.h323.control import courtesy, user_input
 from signalling.gateways.h323.control.codecs import Kind
 from signalling.gateways.h323.control.content import Token, Told, is_ours
 from signalling.gateways.h323.control.determination import Determination
@@ -22,6 +22,7 @@ from signalling.gateways.h323.control.events import (
     KeyPressed,
     Send,
 )
+from signalling.gateways.h323.control.keys import Keys
 from signalling.gateways.h323.control.media import Media
 from signalling.gateways.h323.control.medium import Stage
 from signalling.gateways.h323.control.rations import Ration
@@ -51,6 +52,7 @@ class Control:
         self._determination = Determination(settings.terminal_type, rng, self._send)
         self._sets = Sets(settings, self._send)
         self._media = Media(settings, rng, self._send, self._tell)
+        self._new_keys = Keys(self._media.channels)
         self._token = Token(rng, self._send)
         self._round_trip = RoundTrip(self._send)
         self._messages = Ration(*MESSAGES)
@@ -108,7 +110,7 @@ class Control:
         if handler is not None:
             handler(value, now)
         elif kind in ("request", "command"):
-            self._send(("indication", ("functionNotSupported", {"cause": ("unknownFunction", NULL)})))
+            self._send(courtesy.no(name, value))
         self._settle(now)
 
     def answer(self, sdp: str, now: float) -> None:
@@ -237,7 +239,6 @@ class Control:
             ("request", "closeLogicalChannel"): self._closed,
             ("response", "closeLogicalChannelAck"): lambda value, _: channels.ours_closed(value),
             ("request", "requestChannelClose"): channels.close_wanted,
-            ("request", "requestMode"): self._mode,
             ("request", "roundTripDelayRequest"): lambda value, _: self._round_trip.asked(value),
             ("response", "roundTripDelayResponse"): self._round_trip.answered,
             ("request", "genericRequest"): self._generic_request,
@@ -267,17 +268,12 @@ class Control:
         if content is not None and self._media.media[Kind.CONTENT].theirs is None:
             self._floor_told(self._token.dropped())
 
-    def _mode(self, fields: Fields, now: float) -> None:
-        del now
-        said = {"sequenceNumber": fields["sequenceNumber"], "cause": ("requestDenied", NULL)}
-        self._send(("response", ("requestModeReject", said)))
-
     def _generic_request(self, fields: Fields, now: float) -> None:
         del now
         if is_ours(fields):
             self._floor_told(self._token.requested(fields))
         else:
-            self._send(("indication", ("functionNotSupported", {"cause": ("unknownFunction", NULL)})))
+            self._send(courtesy.UNKNOWN)
 
     def _generic_command(self, fields: Fields, now: float) -> None:
         del now
@@ -289,7 +285,11 @@ class Control:
             self._tell(FloorWanted(wanted=told is Told.WANTED))
 
     def _command(self, fields: Fields, now: float) -> None:
-        if choice(fields.get("type"))[0] in UPDATES and now - self._wanted_at[1] >= KEY_FRAME_EVERY_S:
+        said = choice(fields.get("type"))[0]
+        if said.startswith("encryptionUpdate"):
+            for answer in self._new_keys.take(fields, now):
+                self._send(answer)
+        if said in UPDATES and now - self._wanted_at[1] >= KEY_FRAME_EVERY_S:
             self._wanted_at = (self._wanted_at[0], now)
             self._tell(KeyFrameWanted())
 

@@ -59,7 +59,8 @@ def _line(line: PeerLine) -> list[str]:
         return [f"m={media} 0 RTP/AVP {0 if line.kind is Kind.SOUND else 31}"]
     host, port = line.rtp or _before(line.rtcp) or NOWHERE
     events = line.kind is Kind.SOUND and line.payload_type != EVENTS_PT
-    numbers = f"{line.payload_type} {EVENTS_PT}" if events else f"{line.payload_type}"
+    formats = _formats(line.codec, line.payload_type)
+    numbers = " ".join(str(number) for number in [*formats, *([EVENTS_PT] if events else [])])
     text = [f"m={media} {port} {'RTP/SAVP' if line.crypto else 'RTP/AVP'} {numbers}", f"c=IN {_family(host)}"]
     if line.bit_rate:
         text.append(f"b=TIAS:{line.bit_rate}")
@@ -67,7 +68,7 @@ def _line(line: PeerLine) -> list[str]:
         text.append(f"a=crypto:{line.crypto}")
     if line.rtcp is not None:
         text.append(f"a=rtcp:{line.rtcp[1]} IN {_family(line.rtcp[0])}")
-    text += codecs.sdp(line.codec, line.payload_type)
+    text += [attribute for number in formats for attribute in codecs.sdp(line.codec, number)]
     if events:
         text += [f"a=rtpmap:{EVENTS_PT} telephone-event/8000", f"a=fmtp:{EVENTS_PT} {EVENTS}"]
     if line.kind is Kind.SOUND and line.codec.most_ms and line.codec.most_ms >= 20:  # noqa: PLR2004 - of one packet
@@ -75,6 +76,15 @@ def _line(line: PeerLine) -> list[str]:
     if line.kind is Kind.CONTENT:
         text.append("a=content:slides")
     return [*text, f"a={_direction(line)}"]
+
+
+def _formats(codec: Codec, own: int) -> list[int]:
+    """The number that we send with, and those that the peer may choose, with each channel and perhaps late.
+
+    A line that changes its formats would be another leg of the bridge's, with other ports.
+    """
+    others = codecs.NUMBERS if codec.name in codecs.DYNAMIC else ()
+    return [own, *(number for number in others if number != own)]
 
 
 def _before(rtcp: Address | None) -> Address | None:

@@ -62,6 +62,7 @@ class Media:
         self._said: tuple[PeerLine, ...] | None = None
         self._open: tuple[PeerLine, ...] | None = None
         """What the bridge is asked about now."""
+        self._asked: dict[Kind, Settled | None] = {}
         self._owes_answer = False
         """Whether an offer of the bridge's is to be answered."""
         self._declined: tuple[PeerLine, ...] | None = None
@@ -93,14 +94,10 @@ class Media:
         for line in self._said:
             medium = self.media[line.kind]
             medium.line = None if line.codec is None else found.get(line.kind)
-            medium.described = self._settled(line)
+            medium.described = self._asked[line.kind]
         if self._fast:
             self._fast = False
             self._tell(FastStart(self._called.accepted()))
-
-    def _settled(self, line: PeerLine) -> Settled | None:
-        choice = self.media[line.kind].choice
-        return choice if line.codec is not None else None
 
     def declined(self) -> None:
         """Keep what was agreed before."""
@@ -267,11 +264,17 @@ class Media:
             payload_type=choice.payload_type,
             rtp=None if ours is None else ours.rtp,
             rtcp=(None if ours is None else ours.rtcp) or (None if theirs is None else theirs.rtcp),
-            sends=theirs is not None and theirs.active,
+            sends=self._may_send(medium),
             receives=ours is not None and ours.limit != 0 and (self.shows or medium.kind is not Kind.CONTENT),
             bit_rate=min(rates, default=None) if medium.kind is not Kind.SOUND else None,
             crypto=_crypto(choice, theirs, ours),
         )
+
+    def _may_send(self, medium: Medium) -> bool:
+        """Whether the peer sends; of content, whether it can: the bridge gives the floor to nobody else."""
+        if medium.theirs is not None:
+            return medium.theirs.active
+        return medium.kind is Kind.CONTENT and self.usable.has_token and not self.paused
 
     def _describe(self, now: float) -> None:
         """Offer the bridge what has changed, when it is worth it and may be done."""
@@ -291,6 +294,7 @@ class Media:
             self._wake(self._offers.when(now))
             return
         self._open, self._version = lines, self._version + 1
+        self._asked = {kind: medium.choice for kind, medium in self.media.items()}
         self._tell(OfferReceived(self._written(lines), hold=self.paused, fast=self._fast))
 
     def _more_to_come(self, now: float) -> bool:
@@ -368,7 +372,8 @@ def _crypto(settled: Settled, theirs: Theirs | None, ours: Ours | None) -> str:
         return ""
     nothing = MediaKey(settled.algorithm, bytes(KEY_BYTES[settled.algorithm]))
     sends, takes = (nothing if one is None or one.key is None else one.key for one in (theirs, ours))
-    return crypto_line(sends, takes)
+    types = (None if one is None else one.key_type for one in (theirs, ours))
+    return crypto_line(sends, takes, *types)
 
 
 def _same_media(some: tuple[PeerLine, ...], others: tuple[PeerLine, ...]) -> bool:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 
-from signalling.gateways.h323.control.codecs import Codec, Kind
+from signalling.gateways.h323.control.codecs import DYNAMIC, Codec, Kind
 from signalling.gateways.h323.control.description import OurLine
 from signalling.gateways.h323.control.values import Address, Oid
 from signalling.gateways.h323.secret import MediaKey
@@ -31,8 +31,9 @@ class Settled:
 
     @property
     def same(self) -> tuple[object, ...]:
-        """What both directions have to have equal."""
-        return *self.codec.same, self.payload_type, self.algorithm
+        """What both directions have to have equal. Numbers of H.264 may differ: its line has all there are."""
+        number = None if self.codec.name in DYNAMIC else self.payload_type
+        return *self.codec.same, number, self.algorithm
 
 
 @dataclass(slots=True)
@@ -45,6 +46,8 @@ class Theirs:
     session: int
     rtcp: Address | None = field(default=None, repr=False)
     key: MediaKey | None = field(default=None, repr=False)
+    key_type: int | None = None
+    """The payload type on the wire since its key was changed."""
     line: OurLine | None = None
     active: bool = True
     """Whether it carries anything: the peer says so when it is muted."""
@@ -63,6 +66,7 @@ class Ours:
     line: OurLine
     due: float | None
     key: MediaKey | None = field(default=None, repr=False)
+    key_type: int | None = None
     stage: Stage = Stage.OPENING
     rtp: Address | None = field(default=None, repr=False)
     rtcp: Address | None = field(default=None, repr=False)

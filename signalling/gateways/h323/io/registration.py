@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Final, cast
 
-from signalling.gateways.h323.errors import MalformedError
+from signalling.gateways.h323.errors import CommandError, MalformedError
 from signalling.gateways.h323.options import Options
 from signalling.gateways.h323.ras import Admission, Gatekeeper, Membership
 from signalling.gateways.h323.ras.events import Admitted, Datagram, Dropped, NotAdmitted, Unregistered
@@ -51,8 +51,10 @@ class Registration(asyncio.DatagramProtocol):
         return Counter({f"gatekeeper_{what}": times for what, times in counts.items()})
 
     async def admit(self, asked: Admission) -> Admitted | NotAdmitted:
-        """Ask for a call and wait for the answer; `disengage` is due for it in any case, once."""
+        """Ask for a call and wait for the answer; the end of one that is admitted is told by `disengage`."""
         call = asked.identity.call
+        if call in self._asked:
+            return NotAdmitted(call, "duplicate")
         answer: asyncio.Future[Admitted | NotAdmitted] = asyncio.get_running_loop().create_future()
         self._asked[call] = answer
         try:
@@ -61,6 +63,8 @@ class Registration(asyncio.DatagramProtocol):
         except MalformedError:
             # A name that no alias can hold is nobody's.
             return NotAdmitted(call, "incompleteAddress")
+        except CommandError:
+            return NotAdmitted(call, "duplicate")
         finally:
             self._asked.pop(call, None)
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from signalling.gateways.alarms import Alarms
+from signalling.gateways.h323.errors import CommandError
 from signalling.gateways.h323.messages import read_place
 from signalling.gateways.h323.ras.events import Admitted, Dropped, NotAdmitted, Place
 from signalling.gateways.h323.ras.messages import UNIT, Body, admission, disengagement, mapped, reason, report
@@ -42,11 +43,16 @@ class Admissions:
     def __len__(self) -> int:
         return len(self._held)
 
+    def __contains__(self, call: bytes) -> bool:
+        return call in self._held
+
     # Commands.
 
     def admit(self, asked: Admission, now: float) -> None:
-        """Ask for a call; `Admitted` or `NotAdmitted` follows, perhaps at once."""
+        """Ask for a call; `Admitted` or `NotAdmitted` follows, perhaps at once. Raises CommandError."""
         station, call = self._station, asked.identity.call
+        if call in self._held:
+            raise CommandError("two calls have one identifier")
         if self._registration.state is not State.ON:
             station.tell(NotAdmitted(call, "notRegistered"))
             return
@@ -70,11 +76,8 @@ class Admissions:
     def disengage(self, call: bytes, now: float) -> None:
         """Say that a call is over; of one that is not admitted yet nothing more is told."""
         held = self._forget(call)
-        station = self._station
-        if held is None or not held.admitted or held.granted or self._registration.state is not State.ON:
-            return
-        body = disengagement(station.identifier, station.known_as, held.asked)
-        station.requests.ask("disengageRequest", body, station.gatekeeper, lambda *_: None, now)
+        if held is not None and held.admitted and not held.granted:
+            self._give_back(held, now)
 
     def forget(self) -> None:
         """Hold no call any more; those that are up stay so, those that are asked for will not be."""
@@ -165,10 +168,8 @@ class Admissions:
         call = held.asked.identity.call
         if self._held.get(call) is not held:
             # It was given up meanwhile, which the gatekeeper cannot know.
-            if name == "admissionConfirm" and self._registration.state is State.ON:
-                self._held[call] = held
-                held.admitted = True
-                self.disengage(call, now)
+            if name == "admissionConfirm":
+                self._give_back(held, now)
             return
         if name != "admissionConfirm":
             self._refuse(held, reason(body))
@@ -177,15 +178,21 @@ class Admissions:
             return
         place = None if held.asked.answers else read_place(body["destCallSignalAddress"])
         if place is None and not held.asked.answers:
-            self._held[call].admitted = True
-            self.disengage(call, now)
-            self._station.tell(NotAdmitted(call, "noRouteToDestination"))
+            self._give_back(held, now)
+            self._refuse(held, "noRouteToDestination")
             return
         held.admitted = True
         held.model = body["callModel"][0] if body["callModel"][0] in ("direct", "gatekeeperRouted") else "direct"
         self._report_every(held, int(body.get("irrFrequency", 0)), now)
         tokens = tuple(body.get("tokens", ()))
         self._station.tell(Admitted(call, place, mapped(body), self._station.known_as, tokens))
+
+    def _give_back(self, held: Held, now: float) -> None:
+        """Have the gatekeeper count a call no more."""
+        station = self._station
+        if self._registration.state is State.ON:
+            body = disengagement(station.identifier, station.known_as, held.asked)
+            station.requests.ask("disengageRequest", body, station.gatekeeper, lambda *_: None, now)
 
     def _report_every(self, held: Held, seconds: int, now: float) -> None:
         if seconds:

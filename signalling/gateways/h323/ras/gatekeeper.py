@@ -85,7 +85,10 @@ class Gatekeeper:
         self._registration.unregister(now)
 
     def admit(self, asked: Admission, now: float) -> None:
-        """Ask for a call. Raises MalformedError where a name cannot be written."""
+        """Ask for a call.
+
+        Raises MalformedError where a name cannot be written, and CommandError where a call has its identifier.
+        """
         self._admissions.admit(asked, now)
 
     def disengage(self, call: bytes, now: float) -> None:

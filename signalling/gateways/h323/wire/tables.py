@@ -10,7 +10,7 @@ import functools
 import importlib
 import importlib.metadata
 import importlib.util
-import warnings
+import threading
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -34,6 +34,8 @@ from signalling.gateways.h323.wire.types import (
 SERIES: Final = "0.8."
 """Versions of the library whose tables are understood."""
 _PACKAGE: Final = "pycrate_asn1dir"
+_LOADING: Final = threading.Lock()
+"""Gateways load in a thread, and nobody may see a type that is not complete."""
 _ALPHABETS: Final = {"IA5String": IA5, "NumericString": NUMERIC, "PrintableString": PRINTABLE}
 
 
@@ -50,11 +52,9 @@ def load(recommendation: str, module: str, name: str) -> Type:
     version = importlib.metadata.version("pycrate")
     if not version.startswith(SERIES):
         raise UnavailableError(f"H.323 was made for pycrate {SERIES}x, not for {version}")
-    with warnings.catch_warnings():
-        # Its files are compiled here for the first time perhaps, and Python has something to say about some.
-        warnings.simplefilter("ignore")
-        found = importlib.import_module(f"{_PACKAGE}.{recommendation}")
-    return _type(getattr(getattr(found, module), name))
+    found = importlib.import_module(f"{_PACKAGE}.{recommendation}")
+    with _LOADING:
+        return _type(getattr(getattr(found, module), name))
 
 
 _TYPES: Final[dict[int, Type]] = {}

@@ -166,6 +166,9 @@ pub struct SetRemote {
     /// New credentials, where the peer restarts ICE; the way stands until its checks show another.
     #[serde(default)]
     pub ice: Option<IceParams>,
+    /// The most that it takes in bit/s, as it says now; pictures only.
+    #[serde(default)]
+    pub max_bitrate: Option<u64>,
 }
 
 /// The keys that the handshake on a line gave (RFC 5764).

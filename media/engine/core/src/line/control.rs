@@ -90,6 +90,9 @@ impl Shard {
             leg.ice.restart(ice.clone());
         }
         line.announce(now, &set.remote);
+        if let Some(rate) = &mut line.rate {
+            rate.describe(set.max_bitrate);
+        }
         let to = line.to();
         if leg.ice.selected() != to {
             leg.ice.point_at(to);

@@ -56,6 +56,16 @@ impl LineRate {
         }
     }
 
+    /// Another description of the same line: what loss has left of the old rate is left of the new one at the most.
+    pub fn describe(&mut self, described: Option<u64>) {
+        let described = described.unwrap_or(UNSAID);
+        if self.by_loss == self.described {
+            self.by_loss = described;
+        }
+        self.described = described;
+        self.by_loss = self.by_loss.min(described);
+    }
+
     /// Bit/s that the line may be sent.
     pub fn estimate(&self, now: Micros) -> u64 {
         let remb = self.remb.filter(|(_, at)| now.since(*at) < REMB_HOLDS);
@@ -116,6 +126,19 @@ mod tests {
             rate.handle_report(at(second), told);
         }
         rate.estimate(at(1))
+    }
+
+    #[test]
+    fn another_description_holds_at_once_and_gives_back_what_no_loss_has_taken() {
+        let mut rate = LineRate::new(at(0), Some(1_000_000));
+        rate.describe(Some(300_000));
+        assert_eq!(rate.estimate(at(1)), 300_000);
+        rate.describe(None);
+        assert_eq!(rate.estimate(at(1)), UNSAID);
+        let lossy = after(&mut rate, 1..4, 40);
+        assert!(lossy < 1_500_000, "{lossy}");
+        rate.describe(Some(4_000_000));
+        assert_eq!(rate.estimate(at(1)), lossy);
     }
 
     #[test]

@@ -166,6 +166,7 @@ impl Game {
                     remote,
                     keys: None,
                     ice: (choice & 128 != 0).then(ice),
+                    max_bitrate: None,
                 })
             }
         };
