@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from signalling.gateways.h323.control import codecs
 from signalling.gateways.h323.control import events as e
 from signalling.gateways.h323.control.capabilities import MOST_ENTRIES, PROTOCOL
 from signalling.gateways.h323.control.codecs import Codec, data_type
@@ -26,7 +27,7 @@ class Victim:
 
     def __init__(self, seed: int = 1) -> None:
         self.control = Control(Settings(terminal_type=200), random.Random(seed))
-        self.now, self.told, self.sent = NOW, [], []
+        self.now, self.told, self.sent, self.port = NOW, [], [], 40_000
 
     def hear(self, *said: tuple) -> list:
         """Say something to it; what it sends in answer."""
@@ -53,19 +54,19 @@ class Victim:
                     continue
                 self.told.append(action)
                 if isinstance(action, e.OfferReceived):
-                    self.control.answer(our_answer(action.sdp), self.now)
+                    self.control.answer(our_answer(action.sdp, port=self.port), self.now)
 
-    def begin(self) -> None:
-        """Until channels can be opened, as master."""
+    def begin(self, role: str = "master") -> None:
+        """Until channels can be opened."""
         self.control.start(self.now)
         self.collect()
         number = self.sent[0][1][1]["sequenceNumber"]
         self.hear(
             capability_set([("receiveAudioCapability", ("g711Alaw64k", 20))]),
             ("response", ("terminalCapabilitySetAck", {"sequenceNumber": number})),
-            ("response", ("masterSlaveDeterminationAck", {"decision": ("master", NULL)})),
+            ("response", ("masterSlaveDeterminationAck", {"decision": (role, NULL)})),
         )
-        assert self.control._media.channels.master
+        assert self.control._media.channels.master == (role == "master")
 
     @property
     def size(self) -> int:
@@ -147,6 +148,40 @@ def test_a_peer_gives_way_to_its_master_once() -> None:
     assert "openLogicalChannelReject" not in [name for name, _ in victim.hear(channel())]
     offers = [one.sdp for one in victim.told if isinstance(one, e.OfferReceived)]
     assert "m=audio 5000 RTP/AVP 8 101" in offers[-1]
+
+
+def test_a_master_is_followed_and_what_had_the_old_ports_is_opened_anew() -> None:
+    """Another codec is another leg of the bridge's: ours closes and opens, and the peer is asked to do so."""
+    victim = Victim()
+    victim.begin("slave")
+    pictures = ("receiveVideoCapability", codecs.written(Codec("h261", sizes=(("CIF", 1),), bit_rate=384_000)))
+    sounds = [("receiveAudioCapability", (name, 20)) for name in ("g722-64k", "g711Alaw64k")]
+    both = {"capabilityDescriptorNumber": 1, "simultaneousCapabilities": [[1, 2], [3]]}
+    kind, (name, fields) = capability_set([*sounds, pictures], 2)
+    victim.hear((kind, (name, fields | {"capabilityDescriptors": [both]})))
+    victim.hear(channel(6, data=("videoData", pictures[1]), session=2))
+    victim.wait(1.5)
+    opened = [said for _, (name, said) in victim.sent if name == "openLogicalChannel"]
+    number = opened[0]["forwardLogicalChannelNumber"]
+    assert ("openLogicalChannelAck", 6) in [
+        (name, said.get("forwardLogicalChannelNumber")) for _, (name, said) in victim.sent
+    ]
+    victim.port = 41_000
+    said = victim.hear(channel(5))
+    assert [name for name, _ in said] == [
+        "openLogicalChannelAck",
+        "closeLogicalChannel",
+        "openLogicalChannel",
+        "requestChannelClose",
+        "closeLogicalChannel",
+        "openLogicalChannel",
+    ]
+    assert said[1][1]["forwardLogicalChannelNumber"] == number
+    assert said[2][1]["forwardLogicalChannelParameters"]["dataType"] == ("audioData", ("g711Alaw64k", 20))
+    assert (said[3][1]["forwardLogicalChannelNumber"], said[3][1]["reason"]) == (6, ("reopen", NULL))
+    closed = ("request", ("closeLogicalChannel", {"forwardLogicalChannelNumber": 6, "source": ("user", NULL)}))
+    again = [name for name, _ in victim.hear(closed, channel(6, data=("videoData", pictures[1]), session=2))]
+    assert again == ["closeLogicalChannelAck", "openLogicalChannelAck"]
 
 
 def test_the_keeper_of_many_channels_gets_no_more() -> None:
