@@ -106,6 +106,11 @@ def channel(number: int = 5, data: tuple | None = None, session: int = 1, **chan
     return ("request", ("openLogicalChannel", fields))
 
 
+def picture(*, content: bool = False) -> Codec:
+    """H.264 of a peer; content is refused of one who knows nothing of its token."""
+    return Codec("h264", level=31, bit_rate=384_000, content=content)
+
+
 PROTECTION = {"encryptionCapability": [("algorithm", (2, 16, 840, 1, 101, 3, 4, 1, 2))]}
 MULTICAST = ("multicastAddress", ("iPAddress", {"network": bytes((224, 0, 0, 1)), "tsapIdentifier": 5000}))
 REVERSE = {"dataType": data_type(Codec("pcma"))}
@@ -116,6 +121,9 @@ REFUSED = {
     ),
     "dataTypeNotSupported  ": channel(data=("nullData", NULL)),
     "dataTypeNotSupported   ": channel(data=data_type(Codec("h264", level=31)), session=2),
+    "dataTypeNotSupported    ": channel(
+        data=data_type(picture(content=True)), session=32, own={"dynamicRTPPayloadType": 96}
+    ),
     "securityDenied": channel(
         data=(
             "h235Media",
@@ -298,11 +306,6 @@ def content_message(kind: str, said: int, flag: int) -> tuple:
     known = {"parameterIdentifier": ("standard", flag), "parameterValue": ("logical", NULL)}
     fields = {"messageIdentifier": ("standard", MESSAGE), "subMessageIdentifier": said}
     return (kind, (f"generic{kind.capitalize()}", fields | {"messageContent": [label, known]}))
-
-
-def picture(*, content: bool = False) -> Codec:
-    """H.264 of a peer."""
-    return Codec("h264", level=31, bit_rate=384_000, content=content)
 
 
 TABLE = [
