@@ -30,7 +30,7 @@ DOCTOR, WARD, CLINIC = 2, 13, 37
 async def test_both_kinds_of_room_systems_with_a_page(
     rooms_house: House, chromium: Browser, tmp_path: Path
 ) -> None:
-    """One calls by H.323, encrypted, and enters its PIN, another by SIP; the doctor lets both in, removes the first."""
+    """One calls by H.323, encrypted, another by SIP; the doctor lets both in, and removes the first."""
     house = rooms_house
     doctor = await house.bring(chromium, m.Role.DOCTOR, DOCTOR)
     async with (
