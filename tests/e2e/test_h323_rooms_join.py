@@ -30,11 +30,11 @@ DOCTOR, WARD, CLINIC = 2, 13, 37
 async def test_both_kinds_of_room_systems_with_a_page(
     rooms_house: House, chromium: Browser, tmp_path: Path
 ) -> None:
-    """One calls by H.323 and enters its PIN, another by SIP; the doctor lets both in, and removes the first."""
+    """One calls by H.323, encrypted, another by SIP; the doctor lets both in, and removes the first."""
     house = rooms_house
     doctor = await house.bring(chromium, m.Role.DOCTOR, DOCTOR)
     async with (
-        room_system(WARD) as ward,
+        room_system(WARD, encrypts=True) as ward,
         baresip.running(tmp_path / "clinic", CLINIC, encryption="srtp-mand", codec="h264", voice="pcma") as clinic,
     ):
         who = await comes(house, ward)
@@ -42,6 +42,9 @@ async def test_both_kinds_of_room_systems_with_a_page(
         assert house.live.legs[who].gate_open is False
         await doctor.admit("Ward")
         await sees_and_hears(doctor, who, WARD)
+        told = f"s.roster.people.find((one) => one.participant === '{who}').encryption"
+        await doctor.until(f"{told} !== null")
+        assert await doctor.state(told) == {"keys": "unproved", "cipher": "H235_AES_128_CBC"}
         await ward.sees(DOCTOR)
         await ward.hears_together({DOCTOR})
         assert hows(house, who) == {How.MIX, How.FORWARD}, "a picture that it can take as it is is not made anew"
