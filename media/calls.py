@@ -341,9 +341,8 @@ class Calls:
             if agreement.has_ice and _names(agreement) != _names(before):
                 ice = new_credentials()
                 line.local = replace(line.local, ice=ice)
-            most, is_news = _most(agreement), agreement.remote != before.remote or _most(agreement) != _most(before)
-            if keys is not None or ice is not None or is_news:
-                remote = agreement.remote
+            remote, most = agreement.remote, _most(agreement)
+            if keys is not None or ice is not None or (remote, most) != (before.remote, _most(before)):
                 command = SetRemote(leg=leg, line=number, remote=remote, keys=keys, ice=ice, max_bitrate=most)
                 self._engine.submit(command)
             line.agreement = agreement

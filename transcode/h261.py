@@ -7,7 +7,7 @@ group that is longer than a packet, macroblocks are walked through, for which th
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from itertools import pairwise
 from typing import Final, NamedTuple
 
@@ -114,8 +114,8 @@ def places(picture: bytes) -> Iterator[Place]:
 
 def payloads(picture: bytes, largest: int) -> list[bytes]:
     """Cut a picture between groups, and within those that are longer than a packet between macroblocks."""
-    room, end = largest - _HEADER_BYTES, len(picture) * 8
-    starts = _starts(picture)
+    room, starts = largest - _HEADER_BYTES, _starts(picture)
+    end = _end(picture, starts[-1]) if starts else len(picture) * 8
     # The header of the picture goes with its first group.
     groups = [starts[0], *starts[2:]] if starts else [0]
     edges: dict[int, Place | None] = dict.fromkeys(groups)
@@ -136,6 +136,16 @@ def _payload(picture: bytes, run: tuple[int, int], place: Place | None) -> bytes
         header |= place.group << 20 | (place.address - 1) << 15 | place.quantizer << 10
         header |= (across & 31) << 5 | down & 31
     return header.to_bytes(_HEADER_BYTES, "big") + data
+
+
+def _end(picture: bytes, last: int) -> int:
+    """Where a picture ends, in bits: h323plus takes zeros behind its last group for a fault, and shows nothing."""
+    walk = _walk(picture, last, len(picture) * 8)
+    while True:
+        try:
+            next(walk)
+        except StopIteration as stop:
+            return int(stop.value)
 
 
 def _starts(picture: bytes) -> list[int]:
@@ -169,8 +179,8 @@ def _is_intra(picture: bytes, start: int, end: int) -> bool:
     return addresses == _MACROBLOCKS
 
 
-def _walk(picture: bytes, start: int, end: int) -> Iterator[Place]:
-    """Go through the macroblocks of the group that begins at `start`. Raises `Malformed`."""
+def _walk(picture: bytes, start: int, end: int) -> Generator[Place, None, int]:
+    """Go through the macroblocks of the group that begins at `start`, to its last bit. Raises `Malformed`."""
     data = picture + _PADDING
     word = _window(data, start)
     group, quantizer, at = word >> 12 & 15, word >> 7 & 31, start + 26
@@ -200,6 +210,7 @@ def _walk(picture: bytes, start: int, end: int) -> Iterator[Place]:
             count, at = _code(_PATTERN_TABLE, data, at)
         if kind & _BLOCKS:
             at = _blocks(data, at, count, intra=bool(kind & _INTRA), end=end)
+    return at
 
 
 def _vector(data: bytes, at: int, before: tuple[int, int]) -> tuple[tuple[int, int], int]:

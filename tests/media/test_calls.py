@@ -179,6 +179,21 @@ def test_another_place_or_key_is_told() -> None:
     assert answer.count("a=crypto:1 ") == 2
 
 
+def test_another_limit_of_pictures_is_told() -> None:
+    """By a further offer on the same leg, and taken back by one without."""
+    home = House()
+    leg, _ = home.offer(softphone())
+    section = softphone().index("m=video")
+    end = softphone().index("\r\n", section) + 2
+    limited = f"{softphone()[:end]}b=TIAS:384000\r\n{softphone()[end:]}"
+    assert home.offer(limited, leg)[0] == leg
+    home.offer(softphone(), leg)
+    assert [(one.line, one.max_bitrate, one.keys) for one in home.engine.of(SetRemote)] == [
+        (1, 384_000, None),
+        (1, None, None),
+    ]
+
+
 def test_who_checks_gets_credentials_and_new_ones_when_it_begins_anew() -> None:
     """On each line those of its own; whatever else changes leaves them as they are (RFC 8839 section 4.4)."""
     home = House()

@@ -200,7 +200,9 @@ class Talk:
     # What it does of itself.
 
     def _channel(self, session: int, control_port: int) -> Any:
-        data = ("audioData", self.terminal.sound) if session == SOUND else ("videoData", self.terminal.pictures)
+        data: Any = (
+            ("audioData", self.terminal.sound) if session == SOUND else ("videoData", self.terminal.pictures)
+        )
         parameters: dict[str, Any] = {
             "sessionID": session,
             "mediaGuaranteedDelivery": False,

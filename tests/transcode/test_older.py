@@ -54,6 +54,15 @@ def test_what_the_h323plus_stack_sends_is_whole_and_decoded() -> None:
     assert unpack("h261", h261.payloads(picture, LARGEST_PAYLOAD))[0] == picture
 
 
+def test_the_last_packet_says_where_its_picture_ends() -> None:
+    """In the midst of a byte: there is nothing in the bits behind it, as the other stack has it."""
+    assert of_h323plus()[-1][0] >> 2 & 7 == 6
+    picture, _ = unpack("h261", of_h323plus())
+    assert h261.payloads(picture, LARGEST_PAYLOAD)[-1][0] >> 2 & 7 == 6
+    unused = {payloads[-1][0] >> 2 & 7 for payloads in detailed("h261", 8)}
+    assert len(unused) > 2
+
+
 @pytest.mark.parametrize("codec", CODECS)
 def test_large_pictures_fit_their_packets_and_are_whole_again(codec: PictureCodec) -> None:
     """With groups of blocks that are longer than a packet, in the first picture and in predicted ones."""

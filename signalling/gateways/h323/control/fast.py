@@ -81,13 +81,14 @@ class Called:
         known = read_all(offered)
         for kind, names in ((Kind.SOUND, self._settings.sound), (Kind.PICTURE, self._settings.pictures)):
             found = [one for one in known if one.kind is kind and one.settled.codec.name in names]
-            if found:
-                self._take(self._media[kind], *_best(found, names))
+            self._take(self._media[kind], *_best(found, names))
         return any(medium.theirs or medium.ours for medium in self._media.values())
 
     def _take(self, medium: Medium, theirs: Element | None, ours: Element | None) -> None:
-        settled = next(one.settled for one in (ours, theirs) if one is not None)
-        medium.choice = settled
+        chosen = ours or theirs
+        if chosen is None:
+            return
+        settled = medium.choice = chosen.settled
         if theirs is not None and theirs.number not in self._channels.theirs:
             medium.theirs = Theirs(theirs.number, medium.kind, settled, medium.session, theirs.rtcp)
             self._channels.theirs[theirs.number] = medium.theirs

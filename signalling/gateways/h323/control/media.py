@@ -62,6 +62,7 @@ class Media:
         self._said: tuple[PeerLine, ...] | None = None
         self._open: tuple[PeerLine, ...] | None = None
         """What the bridge is asked about now."""
+        self._asked: dict[Kind, Settled | None] = {}
         self._owes_answer = False
         """Whether an offer of the bridge's is to be answered."""
         self._declined: tuple[PeerLine, ...] | None = None
@@ -93,14 +94,10 @@ class Media:
         for line in self._said:
             medium = self.media[line.kind]
             medium.line = None if line.codec is None else found.get(line.kind)
-            medium.described = self._settled(line)
+            medium.described = self._asked[line.kind]
         if self._fast:
             self._fast = False
             self._tell(FastStart(self._called.accepted()))
-
-    def _settled(self, line: PeerLine) -> Settled | None:
-        choice = self.media[line.kind].choice
-        return choice if line.codec is not None else None
 
     def declined(self) -> None:
         """Keep what was agreed before."""
@@ -297,6 +294,7 @@ class Media:
             self._wake(self._offers.when(now))
             return
         self._open, self._version = lines, self._version + 1
+        self._asked = {kind: medium.choice for kind, medium in self.media.items()}
         self._tell(OfferReceived(self._written(lines), hold=self.paused, fast=self._fast))
 
     def _more_to_come(self, now: float) -> bool:

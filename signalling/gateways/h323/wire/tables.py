@@ -11,7 +11,6 @@ import importlib
 import importlib.metadata
 import importlib.util
 import threading
-import warnings
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -53,10 +52,7 @@ def load(recommendation: str, module: str, name: str) -> Type:
     version = importlib.metadata.version("pycrate")
     if not version.startswith(SERIES):
         raise UnavailableError(f"H.323 was made for pycrate {SERIES}x, not for {version}")
-    with warnings.catch_warnings():
-        # Its files are compiled here for the first time perhaps, and Python has something to say about some.
-        warnings.simplefilter("ignore")
-        found = importlib.import_module(f"{_PACKAGE}.{recommendation}")
+    found = importlib.import_module(f"{_PACKAGE}.{recommendation}")
     with _LOADING:
         return _type(getattr(getattr(found, module), name))
 
