@@ -1,4 +1,4 @@
-"""`python -m loadtest.figures`: the README's table and plot of what a packet costs, from what the benches wrote.
+"""`python -m loadtest.figures`: the README's tables and plot of what a packet costs, from what the benches wrote.
 
 Reads forward.json and peers.json under build/bench/, and writes nothing that is not in them. The benches are
 `make bench` and `make bench-peers`.
@@ -36,6 +36,10 @@ SCENARIOS: Final = {
     "fanout-16-burst": "one camera to 16, whole server, a picture at once",
     "fanout-16-even": "one camera to 16, whole server, evenly paced",
 }
+
+# The same packets a second from more and more legs; what follows the name is their number.
+GROWTH: Final = "same-load-in-all-legs-"
+DEARER: Final = "dearer_than_fewest_legs_percent"
 
 _WIDTH, _LEFT, _RIGHT, _ROW, _GAP, _HEAD = 760, 250, 70, 17, 12, 34
 _COLOURS: Final = ("#0b6e6e", "#9aa5b1", "#c2571a", "#e0a458")
@@ -77,6 +81,22 @@ def table(shown: Sequence[Bar]) -> str:
         cost = f"{bar.cost:.2f} ({bar.least:.2f} to {bar.most:.2f})"
         lines.append(f"| {SCENARIOS[bar.scenario]} | {SUBJECTS[bar.subject]} | {cost} | {times} |")
     return "\n".join(lines)
+
+
+def growth(reports: Sequence[Mapping[str, Any]]) -> str:
+    """A Markdown table: cost by number of legs, ours and the bare loop's; empty where that was not measured."""
+    entries = [entry for report in reports for entry in report["scenarios"] if entry["name"].startswith(GROWTH)]
+    legs = sorted({int(entry["name"].removeprefix(GROWTH)) for entry in entries})
+    found = {(int(entry["name"].removeprefix(GROWTH)), entry["subject"]): entry["figures"] for entry in entries}
+    lines = [
+        "| legs | brotjeneste | dearer | bare loop | dearer | times the bare loop |",
+        "|---|---|---|---|---|---|",
+    ]
+    for number in legs:
+        ours, bare = found[number, "bridge"], found[number, "limit"]
+        costs = [f"{figures[COST]:.2f} | {figures[DEARER]:.0f} %" for figures in (ours, bare)]
+        lines.append(f"| {number:,} | {' | '.join(costs)} | {1 / ours['ratio_to_limit']:.2f} |")
+    return "\n".join(lines) if legs else ""
 
 
 def plot(shown: Sequence[Bar]) -> str:
@@ -127,15 +147,23 @@ def _drawn(bar: Bar, top: int, scale: float) -> Iterator[str]:
 
 
 def told(reports: Sequence[Mapping[str, Any]], picture: str) -> str:
-    """What stands in the README: where and when it was measured, the table, the plot."""
+    """What stands in the README: where and when it was measured, the tables, the plot."""
     shown = bars(reports)
     first = reports[0]
     machine = first["machine"]
     where = f"{machine['cores']} cores of {machine['cpu']}, Linux {machine['kernel']}"
-    commits = " and ".join(dict.fromkeys(str(report["commit"]) for report in reports))
+    commits = str(first["commit"])
+    if other := next((report["commit"] for report in reports if report["commit"] != commits), None):
+        commits += f" (whole server: at {other})"
     rounds = " and ".join(dict.fromkeys(str(report["rounds"]) for report in reports))
     said = f"Medians of {rounds} alternating rounds (least to most), on {where}, at {commits}."
-    return f"{said}\n\n{table(shown)}\n\n![CPU per packet out]({picture})"
+    parts = [said, table(shown), f"![CPU per packet out]({picture})"]
+    if by_legs := growth(reports):
+        parts += [
+            "The same packets a second from ever more legs in rooms of four, us of CPU per packet out:",
+            by_legs,
+        ]
+    return "\n\n".join(parts)
 
 
 def placed(readme: str, text: str) -> str:

@@ -1,5 +1,6 @@
 """How many requests a source may begin: a flood from one address is no reason to be late for others."""
 
+import ipaddress
 from collections import OrderedDict
 from typing import Final
 
@@ -7,7 +8,7 @@ MAX_SOURCES: Final = 4_096
 
 
 class Guard:
-    """A bucket of `burst` for each source address, filled with `rate` a second.
+    """A bucket of `burst` for each source address (of IPv6, its network), filled with `rate` a second.
 
     The sources that were heard last are kept; one that was put out begins with a full bucket again.
     """
@@ -21,6 +22,7 @@ class Guard:
 
     def allows(self, source: str, now: float) -> bool:
         """Whether one more from there may be taken now."""
+        source = network(source)
         left, since = self._sources.pop(source, (self._burst, now))
         left = min(self._burst, left + (now - since) * self._rate)
         allowed = left >= 1.0
@@ -28,3 +30,13 @@ class Guard:
         if len(self._sources) > MAX_SOURCES:
             self._sources.popitem(last=False)
         return allowed
+
+
+def network(source: str) -> str:
+    """By what a source is known: of IPv6 its network of 64 bits, where one who has an address has all."""
+    if ":" not in source:
+        return source
+    try:
+        return str(ipaddress.ip_network((source.partition("%")[0], 64), strict=False))
+    except ValueError:
+        return source

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from loadtest.errors import NoFigures
-from loadtest.figures import BEGIN, END, bars, main, placed, plot, table
+from loadtest.figures import BEGIN, END, bars, growth, main, placed, plot, table
 
 MACHINE = {"cpu": "a processor", "cores": 2, "kernel": "6.1"}
 
@@ -45,6 +45,32 @@ def test_each_subject_is_held_against_ours() -> None:
         "| one camera to 16, whole server, a picture at once | brotjeneste | 2.50 (1.50 to 3.50) | 1.00 |",
         "| one camera to 16, whole server, a picture at once | Janus at its best | 10.00 (9.00 to 11.00) | 4.00 |",
     ]
+
+
+def test_legs_are_in_the_order_of_their_number() -> None:
+    """A row for each number of legs: what a packet costs there, ours and the bare loop's, and how much dearer."""
+    scenarios = [
+        {
+            "name": f"same-load-in-all-legs-{legs}",
+            "subject": subject,
+            "figures": {
+                "cpu_us_per_packet_out": cost,
+                "dearer_than_fewest_legs_percent": dearer,
+                "ratio_to_limit": ratio,
+            },
+        }
+        for legs, subject, cost, dearer, ratio in (
+            (1_000, "bridge", 3.0, 20.4, 0.8),
+            (1_000, "limit", 2.4, 14.6, 1.0),
+            (12, "bridge", 2.5, 0.0, 0.9),
+            (12, "limit", 2.25, 0.0, 1.0),
+        )
+    ]
+    assert growth([{"scenarios": scenarios}]).splitlines()[2:] == [
+        "| 12 | 2.50 | 0 % | 2.25 | 0 % | 1.11 |",
+        "| 1,000 | 3.00 | 20 % | 2.40 | 15 % | 1.25 |",
+    ]
+    assert not growth([FORWARD])
 
 
 def test_a_figure_without_a_spread_is_its_own() -> None:

@@ -8,6 +8,7 @@ from typing import Final, Protocol, TypeVar
 import msgspec
 import structlog
 
+from bridge.app.allowance import Allowance
 from bridge.auth.links import LinkKey
 from bridge.auth.oidc.attempts import LASTS, Attempt, begin
 from bridge.auth.oidc.client import Client
@@ -22,7 +23,10 @@ from signalling.ports import Kept
 S = TypeVar("S", bound=msgspec.Struct)
 LOG: Final = structlog.get_logger("bridge.logins")
 MOST_AT_ONCE: Final = 64
-"""Logins about which a provider is being asked at one moment: a flood of them is not passed on."""
+"""Logins about which a provider is being asked at one moment."""
+ASKED: Final = (200, 0.05)
+"""How often providers are asked: 200 times at once, then twenty times a second. Anybody can have it done, and each
+time takes signatures here and work there: a flood is not passed on."""
 
 
 class Clock(Protocol):
@@ -60,6 +64,7 @@ class Logins:
         self._counters = counters
         self._lasts = lasts
         self._asking = 0
+        self._asked = Allowance(*ASKED)
 
     def offered(self, identity: str | None) -> m.Logins:
         """Say which there are, and what is proven in this browser already."""
@@ -79,7 +84,8 @@ class Logins:
         if client is None:
             raise Rejected(Code.NOT_FOUND)
         attempt = begin(provider, self._clock.now())
-        with self._asked(provider):
+        with self._guarded(provider):
+            self._ration()
             address = await client.begin(attempt)
         return address, self._kept(self._attempts, attempt, LASTS)
 
@@ -88,10 +94,11 @@ class Logins:
         now = self._clock.now()
         begun = None if attempt is None else self._attempts.open(attempt, now)
         client = None if begun is None else self._clients.get(begun.provider)
-        with self._asked("" if begun is None else begun.provider):
+        with self._guarded("" if begun is None else begun.provider):
             if begun is None or client is None:
                 raise LoginStale("no login of this browser is under way")
             begun.check(answer.get("state", ""), now)
+            self._ration()
             claims = await client.finish(begun, answer)
             identity = identify(client.provider, claims, lambda of_whom: subject_digest(self._keys, of_whom))
         self._counters.inc("logins", "ok")
@@ -100,8 +107,14 @@ class Logins:
     def _kept(self, seal: Seal[S], value: S, lasts: timedelta) -> Kept:
         return Kept(seal.close(value, self._clock.now() + lasts), int(lasts.total_seconds()))
 
+    def _ration(self) -> None:
+        """Raise Rejected where providers have been asked often enough."""
+        if not self._asked.take("", self._clock.now().timestamp()):
+            self._counters.inc("logins", Code.TOO_MANY.value)
+            raise Rejected(Code.TOO_MANY)
+
     @contextmanager
-    def _asked(self, provider: str) -> Iterator[None]:
+    def _guarded(self, provider: str) -> Iterator[None]:
         """Bound how many there are at once, and say what went wrong as the wire has it."""
         if self._asking >= MOST_AT_ONCE:
             self._counters.inc("logins", Code.TOO_MANY.value)

@@ -56,17 +56,16 @@ class UserAgent:
 
     def arrived(self, host: str, now: float) -> tuple[LineId | None, list[Action]]:
         """Somebody has connected; None: close it."""
-        core, settings = self._core, self._core.settings
+        core = self._core
         if not self._guard.allows(host, now):
             core.counts["flooded"] += 1
             return None, []
-        idle = sum(line.call is None for line in core.lines.values())
-        if len(core.lines) >= settings.max_lines or idle >= settings.max_idle_lines:
+        if not core.may_begin(host):
             core.counts["too_many_lines"] += 1
             return None, []
         line = core.join(host)
         line.open = True
-        core.wake("first", line.id, now + settings.timers.first)
+        core.wake("first", line.id, now + core.settings.timers.first)
         return line.id, core.collect()
 
     def opened(self, line_id: LineId, now: float) -> list[Action]:

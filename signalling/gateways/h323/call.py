@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from signalling.gateways.h323 import causes
 from signalling.gateways.h323 import events as e
 from signalling.gateways.h323.control import events as c
+from signalling.gateways.h323.control.rations import Ration
 from signalling.gateways.h323.core import ALARMS_OF_CALLS, Core, Line
 from signalling.gateways.h323.errors import INVALID_CONTENTS, MalformedError
 from signalling.gateways.h323.messages import Signal, Writer, place
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from signalling.gateways.h323.control.control import Control
 
 KEYS: Final = frozenset("0123456789*#ABCD")
+KEY_PRESSES: Final = (64, 0.05)
+"""Of a keypad: a PIN at once from a memory, and twenty a second."""
 MOST_MALFORMED: Final = 16
 """Messages that cannot be read, before the call ends for it."""
 INITIATED: Final = 1
@@ -73,6 +76,7 @@ class Call:
         self.offer: str | None = None
         """Our media in a call of ours, until the peer has answered them."""
         self._malformed = 0
+        self._keys = Ration(*KEY_PRESSES)
         line.call = self
         core.calls[self.id] = self
 
@@ -86,7 +90,7 @@ class Call:
         if signal.kind == Kind.STATUS_ENQUIRY:
             self._say_state()
         elif signal.kind == Kind.INFORMATION:
-            self._pressed(signal.message.keypad)
+            self._pressed(signal.message.keypad, now)
         if self.beginning is not None:
             self.beginning.receive(signal, now)
         if not self.over:
@@ -124,10 +128,14 @@ class Call:
         if self._malformed >= MOST_MALFORMED:
             self.fail(e.Ending.MALFORMED, now)
 
-    def _pressed(self, keys: str) -> None:
+    def _pressed(self, keys: str, now: float) -> None:
         for key in keys.upper():
-            if key in KEYS:
-                self.core.tell(e.KeyPressed(self.id, key))
+            if key not in KEYS:
+                continue
+            if not self._keys.take(now):
+                self.core.counts["keys_flooded"] += 1
+                return
+            self.core.tell(e.KeyPressed(self.id, key))
 
     def _released(self, signal: Signal, now: float) -> None:
         core, line = self.core, self.line
@@ -184,7 +192,7 @@ class Call:
                 case c.KeyFrameWanted():
                     self.core.tell(e.KeyFrameWanted(self.id))
                 case c.KeyPressed(key):
-                    self._pressed(key)
+                    self._pressed(key, now)
                 case c.FloorWanted(wanted):
                     self.core.tell(e.FloorWanted(self.id, wanted))
                 case c.Ended(why):

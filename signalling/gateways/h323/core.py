@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal
 
 from signalling.gateways.alarms import Alarms
-from signalling.gateways.guard import Guard
+from signalling.gateways.guard import Guard, network
 from signalling.gateways.h323.events import Action, CallId, Close, Event, Identity, LineId, Listen, Open, Send
 from signalling.gateways.h323.settings import Settings
 from signalling.gateways.h323.wire.tpkt import Framer, wrap
@@ -51,6 +51,7 @@ class Core:
         self._actions: list[Action] = []
         self._last = 0
         self._messages = Guard(settings.message_rate, settings.message_burst)
+        self._sources = Guard(settings.source_rate, settings.source_burst)
 
     def collect(self) -> list[Action]:
         """What is to be done since this was last asked."""
@@ -122,4 +123,16 @@ class Core:
 
     def allows_message(self, line: Line, now: float) -> bool:
         """Whether one more message may come on a line now."""
-        return self._messages.allows(str(line.id), now)
+        if not self._messages.allows(str(line.id), now):
+            return False
+        return line.host in self.trusted or self._sources.allows(line.host, now)
+
+    def may_begin(self, host: str) -> bool:
+        """Whether there is room for one more connection from there; a gatekeeper speaks for many."""
+        idle = sum(line.call is None for line in self.lines.values())
+        if len(self.lines) >= self.settings.max_lines or idle >= self.settings.max_idle_lines:
+            return False
+        source = network(host)
+        beginning = [line for line in self.lines.values() if line.call is None or not line.call.up]
+        theirs = sum(network(line.host) == source for line in beginning)
+        return host in self.trusted or theirs < self.settings.max_beginning_of_one

@@ -25,7 +25,8 @@ class Incoming:
         self._fast = setup.fast
         self._their_place = setup.control_place
         self._numbers, self._caller = called(setup), caller(setup)
-        self._agreed = call.secret is not None and call.secret.take(setup.tokens)
+        self._tokens = setup.tokens
+        self._agreed = False
         self._answers_fast: c.FastStart | None = None
         call.beginning = self
         call.path.tunnels = call.core.settings.tunnels and bool(setup.tunnels)
@@ -46,6 +47,8 @@ class Incoming:
     def accept(self, now: float) -> None:
         """Take it: at once, or when the channels are answered that it offers in its Setup."""
         call = self._call
+        # Not before: it takes longer than all else, and whoever calls may be turned away.
+        self._agreed = call.secret is not None and call.secret.take(self._tokens)
         if self._agreed:
             call.control.secret = call.secret
         channels = self._offered()

@@ -25,9 +25,14 @@ class Settings:
     """Connections, those for H.245 included."""
     max_idle_lines: int = 100
     """Connections that have not said yet what they are for."""
+    max_beginning_of_one: int = 40
+    """Connections of one source address without a call that is up: no single one may keep others out."""
     begin_rate: float = 20.0
     """Connections that one source address may open in a second, when its burst is used up."""
     begin_burst: float = 60.0
     message_rate: float = 50.0
     """Messages that one connection may bring in a second, when its burst is used up."""
     message_burst: float = 500.0
+    source_rate: float = 60.0
+    """Messages that all connections of one source address may bring in a second; some take 7 ms to read."""
+    source_burst: float = 600.0

@@ -135,6 +135,12 @@ def test_memory_is_in_proportion() -> None:
         assert peak < MEMORY_PER_BYTE * len(data) + MEMORY_BESIDE, (kind, data[:40])
 
 
+def test_what_takes_long_to_read_is_refused() -> None:
+    """A list of lists of what is hardly there; nothing else in a message takes time."""
+    with pytest.raises(MalformedError, match="more values"):
+        decode(Kind.H245, bytes.fromhex("06") + b"\x80" * 32_000)
+
+
 def test_what_is_too_long_or_too_deep_is_refused() -> None:
     """In either direction."""
     with pytest.raises(MalformedError, match="too long"):

@@ -16,6 +16,7 @@ from signalling.gateways.h323.control.control import Control
 from signalling.gateways.h323.control.settings import Settings as ControlSettings
 from signalling.gateways.h323.io.gateway import H323Gateway
 from signalling.gateways.h323.options import Options
+from signalling.gateways.h323.secret import Secret
 from signalling.gateways.h323.settings import Settings
 from signalling.gateways.h323.timers import Timers
 from signalling.gateways.h323.wire import q931, tpkt
@@ -154,6 +155,69 @@ def test_connections_are_rationed() -> None:
     world.wait(6)
     assert world.is_empty()
     world.called()
+
+
+def test_no_single_source_keeps_others_out() -> None:
+    """By silent connections, or by calls that nobody has taken; a gatekeeper speaks for many."""
+    world, most = World(), 0
+    # As fast as it may, for longer than one that is silent is waited for.
+    for _ in range(8):
+        for _ in range(60):
+            world.agent.arrived(PEER, world.now)
+        most = max(most, world.agent.sizes[1])
+        world.wait(0.9)
+    assert most == 40
+    world.connect("192.0.2.100")
+    world.wait(10)
+    assert world.is_empty()
+    for _ in range(8):
+        for _ in range(60):
+            line, _ = world.agent.arrived(PEER, world.now)
+            if line is not None:
+                world.say(line, Kind.SETUP, "setup", setup())
+        world.wait(0.9)
+    assert world.agent.sizes[0] == 40
+    world.agent.trust(frozenset({PEER}))
+    world.wait(10)
+    for _ in range(20):
+        world.connect()
+
+
+def test_messages_of_one_source_are_rationed() -> None:
+    """On however many connections they come."""
+    world = World(Settings(encrypts=False, source_rate=1, source_burst=50))
+    lines = [world.called()[0] for _ in range(10)]
+    for line in lines:
+        world.feed(line, written(Kind.NOTIFY, "notify", {}) * 10)
+    assert world.agent.counts["flooded"] > 0
+    assert world.agent.sizes[0] == 4
+    line = world.connect("192.0.2.100")
+    world.say(line, Kind.SETUP, "setup", setup())
+    assert world.agent.sizes[0] == 5
+
+
+def test_a_caller_who_is_not_taken_costs_no_secret() -> None:
+    """Agreeing on one takes milliseconds."""
+    world = World(Settings())
+    _, call = world.called(body={"tokens": Secret().tokens()})
+    secret = world.agent._core.calls[call.call].secret
+    assert secret is not None
+    assert not secret.agreed
+    world.do(world.agent.accept(call.call, world.now))
+    assert secret.agreed
+
+
+def test_keys_are_rationed() -> None:
+    """Nobody presses so many."""
+    world = World()
+    line, call = world.called()
+    for _ in range(5):
+        world.say(line, Kind.INFORMATION, "information", {}, elements={Element.KEYPAD: b"1" * 100})
+    assert sum(isinstance(one, e.KeyPressed) for one in world.events) == 64
+    assert world.agent.counts["keys_flooded"] == 5
+    world.wait(1)
+    world.say(line, Kind.INFORMATION, "information", {}, elements={Element.KEYPAD: b"12#"})
+    assert world.events[-1] == e.KeyPressed(call.call, "#")
 
 
 def test_messages_are_rationed() -> None:

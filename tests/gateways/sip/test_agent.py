@@ -391,6 +391,15 @@ def test_of_many_sources_the_last_are_remembered() -> None:
     assert len(guard._sources) == MAX_SOURCES
 
 
+def test_of_ipv6_a_network_is_one_source() -> None:
+    """Who has one address of it has them all."""
+    guard = Guard(1.0, 2.0)
+    allowed = [guard.allows(f"2001:db8:0:1::{host:x}", 0.0) for host in range(1, 5)]
+    assert allowed == [True, True, False, False]
+    assert guard.allows("2001:db8:0:2::1", 0.0)
+    assert guard.allows("fe80::1%eth0", 0.0)
+
+
 def test_a_ping_is_answered_or_not() -> None:
     """OPTIONS as a client."""
     peer = Scripted()

@@ -100,8 +100,9 @@ pub struct EncodingSpec {
     pub rtx_ssrc: Option<u32>,
 }
 
-/// What a leg sends.
+/// What a leg sends. What every packet asks comes first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[repr(C)]
 pub struct SourceSpec {
     /// Index within the leg.
     pub source: u16,

@@ -40,9 +40,8 @@ impl Size {
 
     fn for_load(load: Load, least: Self) -> Self {
         Self {
-            bytes: load.bytes.clamp(least.bytes, MOST.bytes),
-            entries: load
-                .packets
+            bytes: (load.bytes as usize).clamp(least.bytes, MOST.bytes),
+            entries: (load.packets as usize)
                 .next_power_of_two()
                 .clamp(least.entries, MOST.entries),
         }
@@ -51,8 +50,8 @@ impl Size {
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Load {
-    bytes: usize,
-    packets: usize,
+    bytes: u32,
+    packets: u32,
 }
 
 impl Load {
@@ -169,7 +168,7 @@ pub struct Cached<'a> {
 
 /// The last packets in pieces, with an index by sequence number. What every packet needs comes first.
 #[derive(Debug)]
-#[repr(C)]
+#[repr(C, align(64))]
 pub struct PacketCache {
     /// The piece that is being filled; without bytes before the first packet.
     newest: Piece,
@@ -201,7 +200,7 @@ impl PacketCache {
     /// Brings the lines near that the next packets need. Nothing waits for those that are only written.
     pub fn touch(&self) -> u64 {
         let window = self.window.sum.bytes ^ self.window.parts[self.window.part].bytes;
-        (self.newest.filled ^ window) as u64
+        self.newest.filled as u64 ^ u64::from(window)
     }
 
     /// What it takes now.
@@ -218,8 +217,12 @@ impl PacketCache {
 
     /// Before packets are put in: notes how much comes, of which `horizon` is to be kept, and sees to the size.
     pub fn make_room(&mut self, now: Micros, horizon: Micros, bytes: usize, packets: usize) {
-        self.window.add(now, horizon, Load { bytes, packets });
-        if self.window.sum.packets > self.entries.len() {
+        let load = Load {
+            bytes: bytes as u32,
+            packets: packets as u32,
+        };
+        self.window.add(now, horizon, load);
+        if self.window.sum.packets as usize > self.entries.len() {
             let needed = Size::for_load(self.window.sum, self.least);
             self.index_anew(needed.entries);
         } else if let Some(peak) = self.window.past_peak(now) {

@@ -60,8 +60,6 @@ pub struct Taker {
 pub struct Encoding {
     /// SSRC that it is sent with now, once known.
     pub ssrc: Option<u32>,
-    /// SSRC of its retransmissions, once known.
-    pub rtx_ssrc: Option<u32>,
     /// Timestamp and arrival of the newest packet.
     pub newest: Option<(u32, Micros)>,
     /// Parameter sets of H.264, once any have come.
@@ -82,6 +80,8 @@ pub struct Encoding {
     pub row: StreamRow,
     /// What it sends.
     pub rates: Rates,
+    /// SSRC of its retransmissions, once known.
+    pub rtx_ssrc: Option<u32>,
     /// The timestamp of the last key frame.
     pub key_frame: Option<u32>,
     /// Order and loss.

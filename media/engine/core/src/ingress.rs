@@ -21,17 +21,6 @@ use std::net::SocketAddr;
 /// What of a key frame counts in the rate of its encoding: it comes once in a while, and what follows it is no larger.
 const KEY_FRAME_SHARE: usize = 4;
 
-/// Silence of a stream after which another one can follow it. Sound comes every 20 to 60 ms, pictures every 100 at least.
-const SUCCESSION: Micros = Micros::from_millis(100);
-
-/// Which stream of the leg a packet belongs to.
-#[derive(Debug, Clone, Copy)]
-struct Stream {
-    source: usize,
-    encoding: usize,
-    is_repair: bool,
-}
-
 impl Shard {
     pub(crate) fn handle_rtp(
         &mut self,
@@ -315,94 +304,9 @@ impl Leg {
         ready.epoch = encoding.epoch();
         Some(ready)
     }
-
-    fn find_stream(&mut self, now: Micros, header: &RtpHeader, packet: &[u8]) -> Option<Stream> {
-        let ssrc = Some(header.ssrc);
-        for (source, of) in self.sources.iter().enumerate() {
-            for (encoding, one) in of.encodings.iter().enumerate() {
-                if one.ssrc == ssrc || one.rtx_ssrc == ssrc {
-                    return Some(Stream {
-                        source,
-                        encoding,
-                        is_repair: one.ssrc != ssrc,
-                    });
-                }
-            }
-        }
-        self.learn_stream(now, header, packet)
-    }
-
-    /// An SSRC that the description did not name: its media identification tells (RFC 8843 section 9.2), and where
-    /// that was not negotiated, a payload type that only one source has. Which of several encodings it is, its stream
-    /// identification tells (RFC 8852). Peers on lines change theirs within a call, as after a transfer: the next one is
-    /// heard when the one before has been silent for a while, so that two at once do not take turns.
-    fn learn_stream(&mut self, now: Micros, header: &RtpHeader, packet: &[u8]) -> Option<Stream> {
-        let value = |id: Option<u8>| id.and_then(|id| header.extension_value(packet, id));
-        let mid = value(self.extensions.mid);
-        let rid = value(self.extensions.repaired_rid).or_else(|| value(self.extensions.rid));
-        let is_line = self.line.is_some();
-        let mut found: Option<Stream> = None;
-        for (source, of) in self.sources.iter().enumerate() {
-            let has_place = || of.has_unknown() || is_line && of.is_quiet(now);
-            let may_be = mid.map_or_else(has_place, |mid| of.spec.mid.as_bytes() == mid);
-            let Some(stream) = of.learn(header.payload_type, rid).filter(|_| may_be) else {
-                continue;
-            };
-            if found.is_some() {
-                return None;
-            }
-            found = Some(Stream { source, ..stream });
-        }
-        let stream = found?;
-        let source = &mut self.sources[stream.source];
-        let clock_rate = source.clock_rate();
-        let encoding = &mut source.encodings[stream.encoding];
-        if stream.is_repair {
-            encoding.rtx_ssrc = Some(header.ssrc);
-        } else {
-            encoding.restart(header.ssrc, clock_rate);
-        }
-        Some(stream)
-    }
 }
 
 impl Source {
-    /// Whether the SSRC of any of its encodings is not known yet.
-    fn has_unknown(&self) -> bool {
-        self.encodings
-            .iter()
-            .any(|encoding| encoding.ssrc.is_none())
-    }
-
-    /// Whether nothing has come of it for so long that another stream may take its place.
-    fn is_quiet(&self, now: Micros) -> bool {
-        let mut newest = self.encodings.iter().filter_map(|one| one.newest);
-        newest.all(|(_, at)| now.since(at) >= SUCCESSION)
-    }
-
-    /// Which of its streams has this payload type and stream identification; the source's place is left open. An only
-    /// encoding needs no identification.
-    fn learn(&self, payload_type: u8, rid: Option<&[u8]>) -> Option<Stream> {
-        let is_repair = self.rtx_format(payload_type).is_some();
-        let format = self.format(payload_type);
-        if !is_repair && format.or(self.red_format(payload_type)).is_none() {
-            return None;
-        }
-        let mut specs = self.spec.encodings.iter();
-        let encoding = match rid {
-            Some(rid) if specs.len() > 1 => {
-                specs.position(|spec| spec.rid.as_ref().is_some_and(|own| own.as_bytes() == rid))?
-            }
-            _ if specs.len() == 1 => 0,
-            _ => return None,
-        };
-        Some(Stream {
-            source: 0,
-            encoding,
-            is_repair,
-        })
-    }
-
     fn take_packet(
         &mut self,
         now: Micros,

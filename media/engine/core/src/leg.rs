@@ -2,6 +2,7 @@
 
 use crate::api::{Extensions, LegId, RoomId, SlotSpec, SourceSpec};
 use crate::arrivals::Arrivals;
+use crate::familiar::Familiar;
 use crate::ice::IceLite;
 use crate::layers::Layers;
 use crate::line::Line;
@@ -52,14 +53,16 @@ pub struct Leg {
     pub told: Option<Box<Told>>,
     /// Encrypts what it gets.
     pub outbound: Option<Outbound>,
-    /// Its link, and what is sent over it.
-    pub layers: Layers,
-    /// What makes it one line of a leg that has lines.
-    pub line: Option<Box<Line>>,
-    /// When it was heard of again after it was away for a moment.
-    pub(crate) returned: Micros,
     /// When reports were sent last.
     pub reported: Micros,
+    /// When the shard looks after this leg next.
+    pub wake: Micros,
+    /// When it was heard of again after it was away for a moment.
+    pub(crate) returned: Micros,
+    /// Which of its streams came of late.
+    pub(crate) familiar: Familiar,
+    /// What makes it one line of a leg that has lines.
+    pub line: Option<Box<Line>>,
     /// What it sends.
     pub sources: Vec<Source>,
     /// Reports on what comes from it, while its gate is open, if it numbers its packets.
@@ -72,8 +75,8 @@ pub struct Leg {
     pub extensions: Extensions,
     /// Decrypts what the peer sends.
     pub inbound: Option<Inbound>,
-    /// When the shard looks after this leg next.
-    pub wake: Micros,
+    /// Its link, and what is sent over it.
+    pub layers: Layers,
     dtls_ration: Ration,
 }
 
@@ -108,6 +111,7 @@ impl Leg {
             gate_open: false,
             clock: SenderClock::default(),
             dtls_ration: Ration::default(),
+            familiar: Familiar::default(),
             port: 0,
             line: None,
             returned: Micros(0),
@@ -168,12 +172,16 @@ impl Leg {
 
     /// Brings the lines near that a packet of this SSRC from this leg needs.
     pub fn touch_sender(&self, ssrc: Option<u32>) -> u64 {
-        let sources = self.sources.iter().map(|source| source.touch(ssrc));
+        let place = ssrc.and_then(|ssrc| self.familiar.place_of(ssrc));
+        let stream = place.and_then(|(source, encoding)| {
+            let source = self.sources.get(usize::from(source))?;
+            Some(source.touch(usize::from(encoding)))
+        });
         let replays = self.inbound.as_ref().zip(ssrc);
         let replays = replays.map_or(0, |(inbound, ssrc)| inbound.touch(ssrc));
         let way = u64::from(self.gate_open) ^ self.ice.touch();
-        let own = self.id.0 ^ replays ^ way ^ self.row.datagrams_in ^ self.returned.0;
-        sources.fold(own, |sum, source| sum ^ source)
+        let own = self.id.0 ^ replays ^ way ^ self.row.datagrams_in;
+        own ^ stream.unwrap_or_default()
     }
 
     /// Measured round trip, or what to assume.
@@ -314,6 +322,9 @@ mod tests {
         let out = lines(&[&[offset_of!(Leg, slots)], &out[..2], &counters, &out[2..]].concat());
         assert!(out.len() <= 3, "{out:?}");
         let inward = lines(&[
+            offset_of!(Leg, returned),
+            offset_of!(Leg, familiar),
+            offset_of!(Leg, line),
             offset_of!(Leg, sources),
             offset_of!(Leg, arrivals),
             offset_of!(Leg, room),
@@ -322,6 +333,6 @@ mod tests {
             from,
             from + KEYS - 1,
         ]);
-        assert!(inward.len() <= 2, "{inward:?}");
+        assert!(inward.len() <= 3, "{inward:?}");
     }
 }

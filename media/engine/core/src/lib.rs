@@ -26,6 +26,7 @@ pub mod doubt;
 pub mod encoding;
 mod events;
 mod exit;
+pub mod familiar;
 pub mod fec;
 mod feeds;
 mod format;

@@ -23,7 +23,7 @@ pub struct Heard {
 
 /// State of one source. What every packet asks of the formats is kept here: they lie elsewhere, and are seldom near.
 #[derive(Debug)]
-#[repr(C)]
+#[repr(C, align(64))]
 pub struct Source {
     /// Its RTP streams, lowest quality first.
     pub encodings: Vec<Encoding>,
@@ -64,13 +64,10 @@ impl Source {
         }
     }
 
-    /// Brings the lines near that a packet of this SSRC needs.
-    pub fn touch(&self, ssrc: Option<u32>) -> u64 {
-        let encodings = self.encodings.iter();
-        let encodings = encodings.filter(|encoding| encoding.ssrc == ssrc);
-        let encodings = encodings.map(Encoding::touch);
-        let own = u64::from(self.muted) ^ u64::from(self.spec.source);
-        encodings.fold(own, |sum, encoding| sum ^ encoding)
+    /// Brings the lines near that a packet of this encoding needs.
+    pub fn touch(&self, encoding: usize) -> u64 {
+        let encoding = self.encodings.get(encoding).map_or(0, Encoding::touch);
+        u64::from(self.muted) ^ u64::from(self.spec.source) ^ encoding
     }
 
     /// Names the stream that an encoding is sent as now.

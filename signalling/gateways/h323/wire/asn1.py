@@ -14,6 +14,8 @@ LARGEST: Final = 65_535
 """Bytes of a message that is looked at."""
 _VALUES_PER_BYTE: Final = 4
 _FEW_VALUES: Final = 64
+_MOST_VALUES: Final = 4_096
+"""Ten times what the largest captured set of capabilities has. Values are what decoding takes its time for."""
 
 
 class Kind(Enum):
@@ -47,7 +49,8 @@ def decode(kind: Kind, data: bytes) -> Value:
     """
     if len(data) > LARGEST:
         raise MalformedError("the message is too long")
-    return tables.load(*kind.value).decode(Reader(data, _VALUES_PER_BYTE * len(data) + _FEW_VALUES), 0)
+    budget = min(_VALUES_PER_BYTE * len(data) + _FEW_VALUES, _MOST_VALUES)
+    return tables.load(*kind.value).decode(Reader(data, budget), 0)
 
 
 def encode(kind: Kind, value: Value) -> bytes:

@@ -30,7 +30,7 @@ class CharacterString(Type):
             reader.align()
         if width == _WHOLE:
             text = reader.raw(count).decode("latin-1")
-            expect(set(text) <= set(self.alphabet), "a character is not in its alphabet")
+            expect(not text.strip(self.alphabet), "a character is not in its alphabet")
             return text
         packed = reader.bits(count * width)
         return "".join(
@@ -39,7 +39,7 @@ class CharacterString(Type):
 
     def encode(self, writer: Writer, value: Value, depth: int) -> None:  # noqa: D102
         del depth
-        expect(isinstance(value, str) and set(value) <= set(self.alphabet), "a character is not in its alphabet")
+        expect(isinstance(value, str) and not value.strip(self.alphabet), "a character is not in its alphabet")
         self.size.write(writer, len(value))
         width = self.width
         if self._aligned(len(value), width):

@@ -10,7 +10,7 @@ use std::time::Duration;
 const BUSY_PERCENT: f64 = 65.0;
 pub(crate) const WARM_UP: Duration = Duration::from_millis(1_200);
 /// A pair of rounds in which packets were lost is tried again, up to so many times all in all.
-const TRIES: usize = 3;
+pub(crate) const TRIES: usize = 3;
 
 type MakePlan = fn(usize) -> Plan;
 
