@@ -31,7 +31,7 @@ _ORGANISATIONS: Final = (
     "helseid://claims/client/claims/orgnr_child",
     "helseid://claims/client/claims/orgnr_parent",
 )
-# A person is the same one by whichever login, where a provider of the state's or of health care's says the national
+# A person is the same one by whichever login, where a provider of the state or of health care says the national
 # identity number; anybody else's might be another number, or made up.
 _PERSONS: Final = ("pid", "helseid://claims/identity/pid")
 
