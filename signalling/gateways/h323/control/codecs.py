@@ -44,6 +44,13 @@ OUR_LEVEL: Final = 71
 BASELINE: Final = 64
 DECODES_BASELINE: Final = 64 | 32 | 8
 """Baseline, main and high: what the bridge sends, constrained baseline, is a part of all."""
+_SPEEDS: Final = {
+    10: (1_485, 99), 11: (3_000, 396), 12: (6_000, 396), 13: (11_880, 396), 20: (11_880, 396), 21: (19_800, 792),
+    22: (20_250, 1_620), 30: (40_500, 1_620), 31: (108_000, 3_600),
+}  # fmt: skip
+"""Macroblocks a second and in a picture that a level holds (H.264 table A-1), up to ours."""
+_SLOWER_TWINS: Final = frozenset({20})
+"""It differs from the one before in the bit rate alone, which is said elsewhere."""
 _PROFILE, _LEVEL, _MAX_MBPS, _MAX_FS = 41, 42, 3, 4
 _SOUND: Final = {"g711Alaw64k": "pcma", "g711Ulaw64k": "pcmu", "g722-64k": "g722"}
 _SOUND_NAMES: Final = {name: field for field, name in _SOUND.items()}
@@ -73,8 +80,8 @@ class Codec:
     """H.264's packetization mode."""
     level: int = 10
     profiles: int = BASELINE
-    custom: tuple[tuple[str, int], ...] = ()
-    """H.264 beyond its level: max-mbps and max-fs (RFC 6184 section 8.1)."""
+    custom: tuple[tuple[int, int], ...] = ()
+    """H.264 beyond its level, by the numbers of H.241: macroblocks a second in 500, in a picture in 256."""
     sizes: tuple[tuple[str, int], ...] = ()
     """H.261 and H.263: picture sizes, each with the least distance of pictures in 1/29.97 s."""
     bit_rate: int | None = None
@@ -118,12 +125,8 @@ def _h264(fields: object) -> Codec | None:
     level = LEVELS.get(number(known.get(_LEVEL, ("", None))[1]) or 0)
     if not profiles & DECODES_BASELINE or level is None:
         return None
-    units = (("max-mbps", _MAX_MBPS, 500), ("max-fs", _MAX_FS, 256))
-    custom = tuple(
-        (name, found * unit)
-        for name, identifier, unit in units
-        if (found := number(known.get(identifier, ("", None))[1])) is not None
-    )
+    told = ((identifier, number(known.get(identifier, ("", None))[1])) for identifier in (_MAX_MBPS, _MAX_FS))
+    custom = tuple((identifier, value) for identifier, value in told if value is not None)
     return Codec("h264", level=level, profiles=profiles, custom=custom, bit_rate=_rate(fields))
 
 
@@ -159,6 +162,7 @@ def _picture(codec: Codec) -> Choice:
     if codec.name == "h264":
         level = next((number for number, idc in reversed(LEVELS.items()) if idc == codec.level), OUR_LEVEL)
         settled = [parameter(_PROFILE, "booleanArray", BASELINE), parameter(_LEVEL, "unsignedMin", level)]
+        settled += [parameter(identifier, "unsignedMin", value) for identifier, value in codec.custom]
         identifier = ("standard", H264)
         return (
             "genericVideoCapability",
@@ -208,14 +212,26 @@ def ours(names: tuple[str, ...], bit_rate: int, *, content: bool = False) -> tup
     return tuple(known[name] for name in names if name in known)
 
 
+def _level(codec: Codec) -> int:
+    """The level that a receiver comes up to, with what it takes beyond the one that it names; ours at the most.
+
+    What it sends to us is no higher, and most room systems name a low one and say the rest beside it.
+    """
+    custom = dict(codec.custom)
+    least = _SPEEDS.get(codec.level, _SPEEDS[LEVELS[OUR_LEVEL]])
+    speed, size = max(least[0], custom.get(_MAX_MBPS, 0) * 500), max(least[1], custom.get(_MAX_FS, 0) * 256)
+    named = min(codec.level, LEVELS[OUR_LEVEL])
+    held = (level for level, (most, largest) in _SPEEDS.items() if most <= speed and largest <= size)
+    return max(named, *(level for level in held if level not in _SLOWER_TWINS))
+
+
 def sdp(codec: Codec, payload_type: int) -> list[str]:
     """The attributes of one format, with what its receiver takes (RFC 6184, RFC 4587, RFC 4629)."""
     if codec.name in CLOCKS:
         return [f"a=rtpmap:{payload_type} {CLOCKS[codec.name]}"]
     lines = [f"a=rtpmap:{payload_type} {codec.name.upper()}/90000"]
     if codec.name == "h264":
-        told = [f"packetization-mode={codec.mode}", f"profile-level-id=42e0{codec.level:02x}"]
-        told += [f"{name}={value}" for name, value in codec.custom]
+        told = [f"packetization-mode={codec.mode}", f"profile-level-id=42e0{_level(codec):02x}"]
     else:
         told = [f"{size}={interval}" for size, interval in codec.sizes]
     return [*lines, *([f"a=fmtp:{payload_type} {';'.join(told)}"] if told else [])]

@@ -63,7 +63,8 @@ class Determination:
         self._send(("request", ("masterSlaveDetermination", said)))
 
     def _fail(self) -> None:
-        self.state, self.due = State.FAILED, None
+        """What was agreed before stands, where the peer has begun anew."""
+        self.state, self.due = State.FAILED if self.master is None else State.IDLE, None
 
     def asked(self, fields: Fields, now: float) -> None:
         """Take the peer's numbers."""

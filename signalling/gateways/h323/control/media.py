@@ -171,6 +171,8 @@ class Media:
         for medium in self.media.values():
             self._choose_for(medium, may_wish=waited or medium.kind is Kind.CONTENT)
             decided &= medium.choice is not None or waited or not self.usable.of(medium.kind)
+        if self.usable.has_token:
+            self._foresee_content()
         if not decided:
             self._wake(self._since + patience)
         return decided
@@ -188,12 +190,12 @@ class Media:
             medium.choice = wish or (choice if medium.described is not None else None)
 
     def _foresee_content(self) -> None:
-        """Where media begin before the peer has said what it takes, have a line for content that may come."""
+        """Have a line for content that may come, of a peer that takes none itself or has not said so yet."""
         main, content = self.media[Kind.PICTURE].choice, self.media[Kind.CONTENT]
         if main is not None and content.choice is None and self._settings.content and self._settings.pictures:
             codec = codecs.ours(self._settings.pictures[:1], self._settings.bit_rate, content=True)[0]
             known = main.payload_type if main.codec.name == codec.name else FREE_PT[Kind.CONTENT]
-            content.choice = Settled(codec, codecs.STATIC.get(codec.name, known))
+            content.choice = Settled(codec, codecs.STATIC.get(codec.name, known), main.algorithm)
 
     def _stands(self, medium: Medium, choice: Settled) -> bool:
         """Whether what was chosen can stay: on hold all can, so that the bridge keeps its ports."""

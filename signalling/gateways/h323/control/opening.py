@@ -53,6 +53,8 @@ class Channels:
     def _admit(self, theirs: Theirs) -> None:
         medium = self.media[theirs.kind]
         before = medium.theirs
+        if medium.kind is Kind.CONTENT and medium.choice is None:
+            raise Refusal("dataTypeNotSupported")
         if before is not None and theirs.replaces != before.number and not before.unwanted:
             raise Refusal("dataTypeNotAvailable")
         if self._conflicts(medium, theirs):
