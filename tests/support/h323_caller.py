@@ -422,6 +422,9 @@ class Terminal:
         talk = Talk(self, reader, writer, message.reference, called=True, guid=setup["callIdentifier"]["guid"])
         talk.tunnels = self.tunnels and pdu["h245Tunnelling"]
         talk.told.append(("setup", setup))
+        if self.encrypts and setup.get("tokens"):
+            talk.keys = Keys()
+            talk.keys.take(setup["tokens"])
         if self.busy:
             talk.hang_up(17, "inConf")
             return
@@ -446,6 +449,8 @@ class Terminal:
             "multipleCalls": False,
             "maintainConnection": False,
         }
+        if talk.keys is not None:
+            body["tokens"] = talk.keys.tokens()
         if not talk.tunnels and says_where:
             port = await talk.listen_for_control()
             body["h245Address"] = ("ipAddress", {"ip": ipaddress.ip_address(HOST).packed, "port": port})

@@ -81,6 +81,13 @@ class RoomSystem:
         await self.attach(talk)
         return talk
 
+    async def answer(self) -> Talk:
+        """Take a call that comes, and wait until there is sound both ways."""
+        talk = await self.terminal.incoming.get()
+        await self.terminal.accept(talk)
+        await self.attach(talk)
+        return talk
+
     async def attach(self, talk: Talk) -> None:
         """Be at this call's end, and wait until there is sound both ways."""
         self.talk = talk

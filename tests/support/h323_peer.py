@@ -2,8 +2,9 @@
 
 The variable BROTJENESTE_H323_ENDPOINT names the program. It is started with
 
-    --port N --rtp N --folder F --picture I --content-picture I --tone HZ --codecs A,B [--content] [--separate] [--fast]
-    [--early] [--encrypt required|request] [--wait] [--keys tone|string|rtp|q931] [--alias A,B] [--gatekeeper HOST]
+    --port N --rtp N --folder F --picture I --content-picture I --tone HZ --codecs A,B [--size WxH] [--content]
+    [--separate] [--fast] [--encrypt required|request] [--wait] [--keys tone|string|rtp] [--alias A,B]
+    [--gatekeeper HOST:PORT]
 
 listens on 127.0.0.1, says `ready`, and takes these on its standard input:
 
@@ -11,29 +12,29 @@ listens on 127.0.0.1, says `ready`, and takes these on its standard input:
     inactive sound|pictures [off] | picture I | tone HZ | quit
 
 Its camera draws what `transcode.pictures` reads, with the identity I. What it decodes is in F: `seen-main.pgm` and
-`seen-content.pgm`, the newest picture's luma each, and `heard.pcm`, all samples since its channel opened. It tells,
-a line each:
+`seen-content.pgm`, the newest picture's luma each, and `heard.pcm`, all samples since its channel opened. It
+tells, a line each:
 
     ready | registered | incoming WHO | established WHO | cleared REASON q931 CAUSE | sound RATE
     channel send|receive CODEC session N number N | closed send|receive session N number N
-    encrypted SESSION send|receive CIPHER | command WHAT channel N | indication WHAT channel N | tone KEY | key KEYS
-    content asked | content started send|receive N | content ended send|receive N | content denied | key frame
+    encrypted SESSION send|receive CIPHER | command WHAT channel N | indication WHAT channel N
+    tone KEY | key KEYS | key frame received
+    content asked | content started send|receive N | content ended send|receive N | content denied
 """
 
 import asyncio
 import os
 import re
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
-from tests.support.baresip import read_parts, tones_in
+from tests.support.baresip import tones_in
 from tests.support.ports import free_ports
-from transcode.jobs import Layout
 from transcode.layout import Place, fit
 from transcode.pictures import Picture, PictureReading, read_picture
 from transcode.tones import tone_for
@@ -100,15 +101,6 @@ class Peer:
 
         await self._looks(holds, f"{identity} is not seen")
 
-    async def sees_together(self, wanted: set[int], layout: Layout) -> None:
-        """Wait until its picture has all these identities in it, each in a place of its own."""
-
-        def holds() -> bool:
-            picture = self.picture()
-            return picture is not None and read_parts(picture, layout, len(wanted)) == wanted
-
-        await self._looks(holds, f"{wanted} are not seen together")
-
     async def hears(self, wanted: set[int]) -> None:
         """Wait until it hears these tones at once, and no others."""
 
@@ -124,10 +116,21 @@ class Peer:
     async def _looks(self, holds: Callable[[], bool], what: str) -> None:
         try:
             async with asyncio.timeout(PATIENCE_S):
-                while not await asyncio.to_thread(holds):
+                while not await asyncio.to_thread(holds):  # noqa: ASYNC110 - files tell nothing of themselves
                     await asyncio.sleep(0.05)
         except TimeoutError:
             raise AssertionError(f"{what}: {self.told[-12:]}") from None
+
+    async def quit(self) -> None:
+        """Have it end its calls and itself."""
+        if self.process.returncode is None:
+            self.do("quit")
+            with suppress(TimeoutError):
+                async with asyncio.timeout(10):
+                    await self.process.wait()
+        if self.process.returncode is None:
+            self.process.kill()
+        await self.process.wait()
 
     async def listen(self) -> None:
         """Read what it tells."""
@@ -165,17 +168,11 @@ async def running(folder: Path, identity: int, *options: str, content: int = 0) 
         stderr=asyncio.subprocess.STDOUT,
     )
     peer = Peer(folder, port, process)
-    reading = asyncio.create_task(peer.listen())
     try:
-        await peer.tells("ready")
-        yield peer
+        async with asyncio.TaskGroup() as group:
+            reading = group.create_task(peer.listen())
+            await peer.tells("ready")
+            yield peer
+            reading.cancel()
     finally:
-        if process.returncode is None:
-            peer.do("quit")
-            try:
-                async with asyncio.timeout(10):
-                    await process.wait()
-            except TimeoutError:
-                process.kill()
-        await process.wait()
-        reading.cancel()
+        await peer.quit()

@@ -310,6 +310,28 @@ def test_mute_limits_keys_and_pictures_wanted_are_heard() -> None:
     assert room.names().count("KeyFrameWanted") == 1
 
 
+def test_key_frames_that_are_wanted_at_once_are_two() -> None:
+    """The first, and one for all that came soon after it, since that may have been lost."""
+    pair = Pair()
+    room, _ = pair.sides
+    pair.start()
+    pair.run()
+    pictures = next(one for one in room.control._media.channels.ours.values() if one.kind.value == 2)
+    wish = {"logicalChannelNumber": pictures.number, "type": ("videoFastUpdatePicture", 0)}
+    began, at = pair.now, list[float]()
+    for _ in range(3):
+        room.control.receive(("command", ("miscellaneousCommand", wish)), began)
+    while len(at) < 2:
+        at += [pair.now] * [type(one).__name__ for one in room.control.collect()].count("KeyFrameWanted")
+        due = room.control.next_timeout()
+        assert due is not None
+        pair.now = max(due, pair.now)
+        room.control.timeout(pair.now)
+    assert at == [began, pytest.approx(began + 0.5)]
+    room.control.timeout(began + 2)
+    assert "KeyFrameWanted" not in [type(one).__name__ for one in room.control.collect()]
+
+
 def test_a_codec_that_the_peer_turns_down_is_followed_by_another() -> None:
     """As long as the peer itself opens nothing."""
     pair = Pair()

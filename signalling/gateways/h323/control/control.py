@@ -60,7 +60,9 @@ class Control:
         self._start_by: float | None = None
         self._begun = False
         self._over = False
-        self._wanted_at: tuple[float, float] = (float("-inf"), float("-inf"))
+        self._asked_at = self._wanted_at = float("-inf")
+        self._wanted_by: float | None = None
+        """When to pass on that the peer wants a key frame."""
         self._handlers = self._table()
 
     # Commands.
@@ -137,9 +139,9 @@ class Control:
 
     def want_key_frame(self, now: float) -> None:
         """Ask the peer for one, of each picture that it sends."""
-        if self._over or now - self._wanted_at[0] < KEY_FRAME_EVERY_S:
+        if self._over or now - self._asked_at < KEY_FRAME_EVERY_S:
             return
-        self._wanted_at = (now, self._wanted_at[1])
+        self._asked_at = now
         for theirs in self._media.channels.theirs.values():
             if theirs.kind is not Kind.SOUND and theirs.line is not None:
                 said = {"logicalChannelNumber": theirs.number, "type": ("videoFastUpdatePicture", NULL)}
@@ -167,7 +169,7 @@ class Control:
         """When `timeout` has something to do."""
         if self._over:
             return None
-        parts_ = (self._start_by, self._determination.due, self._sets.due, self._token.due)
+        parts_ = (self._start_by, self._wanted_by, self._determination.due, self._sets.due, self._token.due)
         own = (self._round_trip.next_timeout(), self._media.next_timeout())
         return min((due for due in (*parts_, *own) if due is not None), default=None)
 
@@ -175,6 +177,7 @@ class Control:
         """Do what is due."""
         if self._over:
             return
+        self._pass_on(now)
         self._determination.timeout(now)
         self._sets.timeout(now)
         self._token.timeout(now)
@@ -293,8 +296,14 @@ class Control:
         if said.startswith("encryptionUpdate"):
             for answer in self._new_keys.take(fields, now):
                 self._send(answer)
-        if said in UPDATES and now - self._wanted_at[1] >= KEY_FRAME_EVERY_S:
-            self._wanted_at = (self._wanted_at[0], now)
+        if said in UPDATES and self._wanted_by is None:
+            # One that comes soon after another is not lost: what was lost may be the key frame that came of it.
+            self._wanted_by = max(now, self._wanted_at + KEY_FRAME_EVERY_S)
+            self._pass_on(now)
+
+    def _pass_on(self, now: float) -> None:
+        if self._wanted_by is not None and self._wanted_by <= now:
+            self._wanted_at, self._wanted_by = now, None
             self._tell(KeyFrameWanted())
 
     def _indication(self, fields: Fields, now: float) -> None:
