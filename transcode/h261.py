@@ -139,7 +139,7 @@ def _payload(picture: bytes, run: tuple[int, int], place: Place | None) -> bytes
 
 
 def _end(picture: bytes, last: int) -> int:
-    """Where a picture ends, in bits: h323plus takes zeros behind its last group for a fault, and shows nothing."""
+    """Where a picture ends, in bits. The encoder fills its last byte with zeros, which are none of it."""
     walk = _walk(picture, last, len(picture) * 8)
     while True:
         try:

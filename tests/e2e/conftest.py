@@ -45,7 +45,10 @@ async def sip_house(tmp_path: Path, sip: int) -> AsyncIterator[House]:
 @pytest_asyncio.fixture(loop_scope="session")
 async def rooms_house(tmp_path: Path, sip: int) -> AsyncIterator[House]:
     """A bridge for room systems of either protocol, and one room that takes media in the clear."""
-    gateways: dict[str, dict[str, object]] = {"sip": {"port": sip, "transports": ["udp"]}, "h323": {"port": 0}}
+    gateways: dict[str, dict[str, object]] = {
+        "sip": {"port": sip, "transports": ["udp"]},
+        "h323": {"port": 0, "dial_hosts": ["127.0.0.1"]},
+    }
     async with running_house(tmp_path, gateways=gateways, protection="optional") as house:
         never_short(house)
         hush(house)

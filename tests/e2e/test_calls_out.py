@@ -8,7 +8,7 @@ from typing import Final
 
 import pytest
 from aiohttp import ClientSession
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, expect
 
 from bridge.rooms.events import Admitted, Dialled, IdentityConfirmed, NotReached
 from bridge.rooms.model import ParticipantId
@@ -16,7 +16,7 @@ from signalling import messages as m
 from tests.gateways.sip import sipp
 from tests.support import baresip
 from tests.support.bridge import House, Visitor, eventually, never_short, running_house
-from tests.support.callers import sees_and_hears
+from tests.support.callers import dial, sees_and_hears
 from tests.support.ports import free_ports
 
 pytestmark = [
@@ -93,15 +93,6 @@ async def told_to_operators(house: House) -> str:
                 for page in ("metrics", "metrics/legs", "feeds", "readyz")
             ]
         )
-
-
-async def dial(page: Page, address: str, role: str, name: str) -> None:
-    """Call, by the dialog."""
-    await page.get_by_role("button", name="Call someone", exact=True).click()
-    await page.fill("#dial-address", address)
-    await page.select_option("#dial-role", role)
-    await page.fill("#dial-name", name)
-    await page.click("#dial-go")
 
 
 async def reaches_the_telephone(house: House, doctor: Visitor, port: int, folder: Path) -> None:

@@ -15,7 +15,7 @@ from signalling import messages as m
 from signalling.gateways.h323.io.gateway import H323Gateway
 from tests.support import baresip
 from tests.support.bridge import House, Visitor, eventually
-from tests.support.callers import call, sees_and_hears
+from tests.support.callers import call, dial, sees_and_hears
 from tests.support.h323_media import RoomSystem, room_system
 
 pytestmark = [
@@ -30,11 +30,11 @@ DOCTOR, WARD, CLINIC = 2, 13, 37
 async def test_both_kinds_of_room_systems_with_a_page(
     rooms_house: House, chromium: Browser, tmp_path: Path
 ) -> None:
-    """One calls by H.323 and enters its PIN, another by SIP; the doctor lets both in, and removes the first."""
+    """One calls by H.323, encrypted, another by SIP; the doctor lets both in, and removes the first."""
     house = rooms_house
     doctor = await house.bring(chromium, m.Role.DOCTOR, DOCTOR)
     async with (
-        room_system(WARD) as ward,
+        room_system(WARD, encrypts=True) as ward,
         baresip.running(tmp_path / "clinic", CLINIC, encryption="srtp-mand", codec="h264", voice="pcma") as clinic,
     ):
         who = await comes(house, ward)
@@ -42,9 +42,14 @@ async def test_both_kinds_of_room_systems_with_a_page(
         assert house.live.legs[who].gate_open is False
         await doctor.admit("Ward")
         await sees_and_hears(doctor, who, WARD)
+        told = f"s.roster.people.find((one) => one.participant === '{who}').encryption"
+        await doctor.until(f"{told} !== null")
+        assert await doctor.state(told) == {"keys": "unproved", "cipher": "H235_AES_128_CBC"}
         await ward.sees(DOCTOR)
         await ward.hears_together({DOCTOR})
-        assert hows(house, who) == {How.MIX, How.FORWARD}, "a picture that it can take as it is is not made anew"
+        # As soon as the page sends what it takes, nothing is made for it.
+        await eventually(lambda: hows(house, who) == {How.MIX, How.FORWARD})
+        await ward.sees(DOCTOR)
         other = await call(house, clinic, "Clinic")
         await doctor.admit("Clinic")
         await sees_and_hears(doctor, other, CLINIC)
@@ -54,6 +59,7 @@ async def test_both_kinds_of_room_systems_with_a_page(
         await clinic.hears_together({DOCTOR, WARD})
         await goes(house, doctor, ward)
         await clinic.command("hangup")
+        await is_called(doctor, ward)
     await doctor.until("s.roster.people.length === 1")
     await eventually(lambda: len(house.bridge.engine.snapshot().legs) == 1)
     assert house.bridge.service.outside.converters.use.jobs == {}
@@ -99,6 +105,19 @@ async def comes(house: House, ward: RoomSystem, name: str = "Ward", *, wrong_fir
     await eventually(lambda: set(house.live.room.participants) > before)
     (who,) = set(house.live.room.participants) - before
     return who
+
+
+async def is_called(doctor: Visitor, ward: RoomSystem) -> None:
+    """The doctor calls it: it is in by that, seen and heard at both ends, and hangs up."""
+    await dial(doctor.page, f"h323:ward@127.0.0.1:{ward.terminal.port}", "specialist", "Office")
+    talk = await ward.answer()
+    assert talk.keys is not None
+    await doctor.until("s.roster.people.some((one) => one.name === 'Office' && one.place === 'admitted')")
+    who = await doctor.state("s.roster.people.find((one) => one.name === 'Office').participant")
+    await sees_and_hears(doctor, ParticipantId(str(who)), WARD)
+    await ward.sees(DOCTOR)
+    await ward.hears_together({DOCTOR})
+    talk.hang_up()
 
 
 async def goes(house: House, doctor: Visitor, ward: RoomSystem, name: str = "Ward") -> None:

@@ -1,5 +1,7 @@
 """Room systems that come into a room by its number and PIN."""
 
+from playwright.async_api import Page
+
 from bridge.rooms.model import ParticipantId
 from signalling import messages as m
 from signalling.gateways.sip.flows import Transport
@@ -31,6 +33,15 @@ def gateway(house: House) -> SipGateway:
     running = house.bridge.gateways.running["sip"].gateway
     assert isinstance(running, SipGateway)
     return running
+
+
+async def dial(page: Page, address: str, role: str, name: str) -> None:
+    """Call, by the dialog."""
+    await page.get_by_role("button", name="Call someone", exact=True).click()
+    await page.fill("#dial-address", address)
+    await page.select_option("#dial-role", role)
+    await page.fill("#dial-name", name)
+    await page.click("#dial-go")
 
 
 async def sees_and_hears(doctor: Visitor, who: ParticipantId, identity: int) -> None:

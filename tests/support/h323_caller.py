@@ -13,91 +13,26 @@ import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 from signalling.gateways.h323.wire import asn1, q931, tpkt
 from signalling.gateways.h323.wire.asn1 import Kind as Type
 from signalling.gateways.h323.wire.q931 import Element, Kind
-
-HOST: Final = "127.0.0.1"
-PATIENCE_S: Final = 10.0
-VERSION: Final = (0, 0, 8, 2250, 0, 5)
-H264: Final = (0, 0, 8, 241, 0, 0, 1)
-H264_MODES: Final = {0: (0, 0, 8, 241, 0, 0, 0, 0), 1: (0, 0, 8, 241, 0, 0, 0, 1)}
-PCMA: Final = ("g711Alaw64k", 20)
-PCMU: Final = ("g711Ulaw64k", 20)
-SOUND, PICTURES, CONTENT = 1, 2, 3
-SEND_SOUND, SEND_PICTURES, SEND_CONTENT = 201, 202, 203
-"""Our channels' numbers."""
-TERMINAL: Final = 50
-
-Ports = dict[int, tuple[int, int]]
-"""For each session the ports of RTP and RTCP."""
-
-
-def picture_capability(kilobits: int = 1_500) -> Any:
-    """H.264 constrained baseline, level 3.1."""
-    return (
-        "genericVideoCapability",
-        {
-            "capabilityIdentifier": ("standard", H264),
-            "maxBitRate": kilobits * 10,
-            "collapsing": [
-                {"parameterIdentifier": ("standard", 41), "parameterValue": ("booleanArray", 64)},
-                {"parameterIdentifier": ("standard", 42), "parameterValue": ("unsignedMin", 71)},
-            ],
-        },
-    )
-
-
-def older_capability(codec: str, kilobits: int = 384) -> Any:
-    """H.261 or H.263 in QCIF and CIF, 30 pictures a second."""
-    told: dict[str, Any] = {"qcifMPI": 1, "cifMPI": 1, "temporalSpatialTradeOffCapability": False}
-    told["maxBitRate"] = kilobits * 10
-    if codec == "h261":
-        return ("h261VideoCapability", told | {"stillImageTransmission": False})
-    names = ("unrestrictedVector", "arithmeticCoding", "advancedPrediction", "pbFrames", "errorCompensation")
-    return ("h263VideoCapability", told | dict.fromkeys(names, False))
-
-
-def address(port: int) -> Any:
-    """Of media or H.245."""
-    network = ipaddress.ip_address(HOST).packed
-    return ("unicastAddress", ("iPAddress", {"network": network, "tsapIdentifier": port}))
-
-
-def capability_set(number: int, sound: Any = PCMA, pictures: Any | None = None) -> Any:
-    """What we can receive."""
-    none = dict.fromkeys(("centralizedControl", "distributedControl", "centralizedAudio"), False)
-    none |= dict.fromkeys(("distributedAudio", "centralizedVideo", "distributedVideo"), False)
-    many = {"multicastCapability": False, "multiUniCastConference": False, "mediaDistributionCapability": [none]}
-    table = [{"capabilityTableEntryNumber": 1, "capability": ("receiveAudioCapability", sound)}]
-    table.append({"capabilityTableEntryNumber": 2, "capability": ("receiveUserInputCapability", ("dtmf", 0))})
-    at_once = [[1], [2]]
-    if pictures is not None:
-        table.append({"capabilityTableEntryNumber": 3, "capability": ("receiveVideoCapability", pictures)})
-        at_once.append([3])
-    return {
-        "sequenceNumber": number,
-        "protocolIdentifier": (0, 0, 8, 245, 0, 13),
-        "multiplexCapability": (
-            "h2250Capability",
-            {
-                "maximumAudioDelayJitter": 60,
-                "receiveMultipointCapability": many,
-                "transmitMultipointCapability": many,
-                "receiveAndTransmitMultipointCapability": many,
-                "mcCapability": {"centralizedConferenceMC": False, "decentralizedConferenceMC": False},
-                "rtcpVideoControlCapability": False,
-                "mediaPacketizationCapability": {
-                    "h261aVideoPacketization": False,
-                    "rtpPayloadType": [{"payloadDescriptor": ("oid", H264_MODES[mode])} for mode in (0, 1)],
-                },
-            },
-        ),
-        "capabilityTable": table,
-        "capabilityDescriptors": [{"capabilityDescriptorNumber": 0, "simultaneousCapabilities": at_once}],
-    }
+from tests.support.h323_secret import ALGORITHM, Keys
+from tests.support.h323_values import (
+    HOST,
+    PATIENCE_S,
+    PCMA,
+    PICTURES,
+    SOUND,
+    TERMINAL,
+    VERSION,
+    Ports,
+    address,
+    capability_set,
+    channel,
+    picture_capability,
+)
 
 
 @dataclass
@@ -116,6 +51,8 @@ class Talk:
     """Where the other side receives our channels, by session: host, port, RTCP's port, payload type."""
     theirs: dict[int, Any] = field(default_factory=dict)
     """The channels that it has opened: session to parameters."""
+    keys: Keys | None = None
+    """Of a call whose media are encrypted."""
     ended: bool = False
     deaf: bool = False
     on_key_frame: Callable[[], None] = lambda: None
@@ -186,7 +123,12 @@ class Talk:
     def offer_set(self, *, hold: bool = False) -> None:
         """Another capability set; an empty one is hold (H.323 8.4.6)."""
         self._sets += 1
-        whole = capability_set(self._sets, self.terminal.sound, self.terminal.pictures)
+        whole = capability_set(
+            self._sets,
+            self.terminal.sound,
+            self.terminal.pictures,
+            None if self.keys is None else ALGORITHM,
+        )
         if hold:
             whole = {key: whole[key] for key in ("sequenceNumber", "protocolIdentifier")}
         self.control("request", "terminalCapabilitySet", whole)
@@ -200,30 +142,15 @@ class Talk:
     # What it does of itself.
 
     def _channel(self, session: int, control_port: int) -> Any:
-        data: Any = (
-            ("audioData", self.terminal.sound) if session == SOUND else ("videoData", self.terminal.pictures)
+        ours = self.terminal
+        return channel(
+            session,
+            ("audioData", ours.sound) if session == SOUND else ("videoData", ours.pictures),
+            control_port,
+            mode=ours.mode,
+            payload_type=ours.payload_type,
+            algorithm=None if self.keys is None else ALGORITHM,
         )
-        parameters: dict[str, Any] = {
-            "sessionID": session,
-            "mediaGuaranteedDelivery": False,
-            "mediaControlChannel": address(control_port),
-        }
-        if session == SOUND:
-            parameters["silenceSuppression"] = False
-        elif data[1][0] == "genericVideoCapability":
-            form = {
-                "payloadDescriptor": ("oid", H264_MODES[self.terminal.mode]),
-                "payloadType": self.terminal.payload_type,
-            }
-            parameters["dynamicRTPPayloadType"] = self.terminal.payload_type
-            parameters["mediaPacketization"] = ("rtpPayloadType", form)
-        return {
-            "forwardLogicalChannelNumber": 200 + session,
-            "forwardLogicalChannelParameters": {
-                "dataType": data,
-                "multiplexParameters": ("h2250LogicalChannelParameters", parameters),
-            },
-        }
 
     def _say(
         self,
@@ -264,6 +191,7 @@ class Talk:
         if name != "empty":
             self._note(name or Kind(message.kind).name.lower(), {"cause": message.cause, **(body or {})})
         if name == "connect":
+            self._agree_on(body.get("tokens", []))
             self._up(body.get("h245Address"))
         elif name == "facility" and "h245Address" in body:
             self._start_apart(body["h245Address"])
@@ -271,6 +199,12 @@ class Talk:
             self._heard(asn1.decode(Type.H245, data))
         if message.kind == Kind.RELEASE_COMPLETE:
             self._over()
+
+    def _agree_on(self, tokens: list[Any]) -> None:
+        if tokens and self.keys is not None:
+            self.keys.take(tokens)
+        else:
+            self.keys = None
 
     def _up(self, apart: Any) -> None:
         """It was taken."""
@@ -371,6 +305,8 @@ class Talk:
             refused = {"forwardLogicalChannelNumber": number, "cause": ("unknownDataType", 0)}
             self.control("response", "openLogicalChannelReject", refused)
             return
+        if self.keys is not None:
+            self.keys.incoming[session] = self.keys.read(value["encryptionSync"])
         self.theirs[session] = {"channel": number, "type": forward["dataType"], **parameters}
         rtp, rtcp = self.terminal.ports[session]
         taken = {
@@ -391,6 +327,8 @@ class Talk:
         parameters = value["forwardMultiplexAckParameters"][1]
         session = value["forwardLogicalChannelNumber"] - 200
         found = parameters["mediaChannel"][1][1]
+        if self.keys is not None:
+            self.keys.outgoing[session] = self.keys.read(value["encryptionSync"])
         self.ours[session] = (str(ipaddress.ip_address(found["network"])), found["tsapIdentifier"])
 
     def _note(self, name: str, value: Any) -> None:
@@ -418,6 +356,8 @@ class Terminal:
     mode: int = 1
     payload_type: int = 97
     tunnels: bool = True
+    encrypts: bool = False
+    """Whether it offers H.235.6 in its calls."""
     controls: bool = True
     """Whether it speaks H.245 at all."""
     name: str = "ward"
@@ -438,8 +378,10 @@ class Terminal:
         elements: dict[int, bytes] = {Element.BEARER_CAPABILITY: q931.video_bearer()}
         if self.number:
             elements[Element.CALLING_NUMBER] = q931.number(self.number)
+        talk.keys = Keys() if self.encrypts else None
         body = {
             **self._common(),
+            **({} if talk.keys is None else {"tokens": talk.keys.tokens()}),
             "sourceAddress": [("h323-ID", self.name)],
             "destinationAddress": [("dialledDigits", number)],
             "activeMC": False,
@@ -480,6 +422,9 @@ class Terminal:
         talk = Talk(self, reader, writer, message.reference, called=True, guid=setup["callIdentifier"]["guid"])
         talk.tunnels = self.tunnels and pdu["h245Tunnelling"]
         talk.told.append(("setup", setup))
+        if self.encrypts and setup.get("tokens"):
+            talk.keys = Keys()
+            talk.keys.take(setup["tokens"])
         if self.busy:
             talk.hang_up(17, "inConf")
             return
@@ -504,6 +449,8 @@ class Terminal:
             "multipleCalls": False,
             "maintainConnection": False,
         }
+        if talk.keys is not None:
+            body["tokens"] = talk.keys.tokens()
         if not talk.tunnels and says_where:
             port = await talk.listen_for_control()
             body["h245Address"] = ("ipAddress", {"ip": ipaddress.ip_address(HOST).packed, "port": port})

@@ -11,7 +11,9 @@ import numpy as np
 
 from tests.support.baresip import read_parts, tones_in
 from tests.support.bridge import PATIENCE_S, eventually
-from tests.support.h323_caller import HOST, PICTURES, SOUND, Ports, Talk, Terminal, older_capability, terminal
+from tests.support.h323_caller import Talk, Terminal, terminal
+from tests.support.h323_secret import seal, unseal
+from tests.support.h323_values import HOST, PICTURES, SOUND, Ports, older_capability
 from tests.transcode.peers import PICTURES as TYPES
 from tests.transcode.peers import Camera, Loudspeaker, Microphone, Screen
 from transcode import rtp
@@ -79,6 +81,13 @@ class RoomSystem:
         await self.attach(talk)
         return talk
 
+    async def answer(self) -> Talk:
+        """Take a call that comes, and wait until there is sound both ways."""
+        talk = await self.terminal.incoming.get()
+        await self.terminal.accept(talk)
+        await self.attach(talk)
+        return talk
+
     async def attach(self, talk: Talk) -> None:
         """Be at this call's end, and wait until there is sound both ways."""
         self.talk = talk
@@ -95,14 +104,14 @@ class RoomSystem:
         self._camera.key = True
 
     def _hear(self, data: bytes) -> None:
-        packet = rtp.parse_rtp(data)
-        if packet is not None and packet.pt == PCMA:
+        packet = self._read(SOUND, PCMA, data)
+        if packet is not None:
             self.speaker.take(packet)
             del self.speaker.heard[:-HEARD_PACKETS], self.speaker.packets[:-HEARD_PACKETS]
 
     def _see(self, data: bytes) -> None:
-        packet = rtp.parse_rtp(data)
-        if packet is None or packet.pt != self.terminal.payload_type:
+        packet = self._read(PICTURES, self.terminal.payload_type, data)
+        if packet is None:
             return
         try:
             self.screen.take(packet._replace(pt=TYPES[self.codec]))
@@ -110,6 +119,17 @@ class RoomSystem:
             if self.talk is not None:
                 self.talk.want_key_frame()
         del self.screen.packets[:-HEARD_PACKETS]
+
+    def _read(self, session: int, payload_type: int, data: bytes) -> rtp.Packet | None:
+        """A packet of a session; where that has a key, one of it."""
+        keys = None if self.talk is None else self.talk.keys
+        if keys is not None:
+            if session not in keys.incoming:
+                return None
+            payload_type, key = keys.incoming[session]
+            data = unseal(data, key) if data[1] & 0x7F == payload_type else b""
+        packet = rtp.parse_rtp(data)
+        return packet if packet is not None and packet.pt == payload_type else None
 
     def _report(self, data: bytes) -> None:
         with suppress(ValueError):
@@ -136,8 +156,11 @@ class RoomSystem:
 
     def _send(self, session: int, data: bytes) -> None:
         to = None if self.talk is None or self.talk.ended else self.talk.ours.get(session)
-        if to is not None:
-            self._sockets[session, False].sendto(data, to)
+        if to is None:
+            return
+        if self.talk is not None and self.talk.keys is not None:
+            data = seal(data, *self.talk.keys.outgoing[session])
+        self._sockets[session, False].sendto(data, to)
 
     async def sees(self, identity: int) -> None:
         """Wait for a moving picture of somebody."""

@@ -31,7 +31,8 @@ _ORGANISATIONS: Final = (
     "helseid://claims/client/claims/orgnr_child",
     "helseid://claims/client/claims/orgnr_parent",
 )
-# A person is the same one by whichever login, where the provider says the national identity number.
+# A person is the same one by whichever login, where a provider of the state or of health care says the national
+# identity number; anybody else's might be another number, or made up.
 _PERSONS: Final = ("pid", "helseid://claims/identity/pid")
 
 
@@ -44,7 +45,8 @@ def identify(provider: Provider, claims: Mapping[str, Any], digest: Digest) -> I
     assurance = _assurance(provider.dialect, claims)
     if not assurance.reaches(provider.least):
         raise TooWeak("the login proves less than is asked for")
-    person = next((claims[name] for name in _PERSONS if isinstance(claims.get(name), str)), None)
+    names = () if provider.dialect is Dialect.OPENID else _PERSONS
+    person = next((claims[name] for name in names if isinstance(claims.get(name), str)), None)
     of_whom = f"pid\0{person}" if person is not None else f"sub\0{provider.issuer}\0{claims['sub']}"
     return Identity(
         assurance=assurance,

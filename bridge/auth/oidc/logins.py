@@ -124,7 +124,9 @@ class Logins:
             yield
         except LoginError as error:
             self._counters.inc("logins", error.code)
-            LOG.warning("login_failed", provider=provider, code=error.code, why=str(error))
+            # Anybody can come with an answer to no login; what those say is counted alone.
+            if not isinstance(error, LoginStale):
+                LOG.warning("login_failed", provider=provider, code=error.code, why=str(error))
             raise Rejected(Code(error.code)) from error
         finally:
             self._asking -= 1

@@ -24,7 +24,8 @@ from signalling.gateways.h323.wire.q931 import Element, Kind
 from tests.gateways.h323.scripted import PEER, ROUND_TRIP, World, setup, written
 from tests.gateways.h323.test_conformance import OURS
 from tests.support.bridge import eventually
-from tests.support.h323_caller import HOST, PCMU, terminal
+from tests.support.h323_caller import terminal
+from tests.support.h323_values import HOST, PCMU
 
 VECTORS = Path(__file__).parents[2] / "vectors" / "h323"
 CAPTURES = {

@@ -12,8 +12,9 @@ from signalling.gateways.h323.options import Options, read
 from signalling.gateways.h323.plan import NumberPlan, Route
 from signalling.gateways.interface import Ending, GatewayError, SettingsError
 from tests.gateways.h323.test_conformance import OURS
-from tests.support.h323_caller import HOST, PCMU, Terminal, terminal
+from tests.support.h323_caller import Terminal, terminal
 from tests.support.h323_gatekeeper import ENDPOINT, GatekeeperDouble, gatekeeper
+from tests.support.h323_values import HOST, PCMU
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ from signalling.gateways.conformance import Conformance, HostDouble
 from signalling.gateways.h323.io.gateway import H323Gateway
 from signalling.gateways.h323.options import Options
 from signalling.gateways.h323.plan import NumberPlan
-from tests.support.h323_caller import HOST, PCMU, PICTURES, SOUND, Talk, Terminal, terminal
+from tests.support.h323_caller import Talk, Terminal, terminal
+from tests.support.h323_values import HOST, PCMU, PICTURES, SOUND
 
 OURS = (
     "v=0\r\no=- 1 {} IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 40000 RTP/AVP 0\r\n"

@@ -139,6 +139,13 @@ def test_channels_of_a_setup_stand_when_control_goes_on(seed: int) -> None:
     assert (caller.legs, called.legs) == (1, 1)
 
 
+def test_nothing_is_proposed_in_the_clear_where_that_is_not_taken() -> None:
+    """A room that wants everything encrypted: its keys come by H.245."""
+    caller = Pair().sides[0]
+    assert caller.control.fast_proposal(OFFER.replace("RTP/AVP", "RTP/SAVP")) == []
+    assert caller.control.fast_proposal(OFFER)
+
+
 def test_a_setup_without_anything_for_us_is_no_fast_start() -> None:
     """The call goes on by H.245."""
     pair = Pair()

@@ -172,7 +172,7 @@ fn keys_are_told_by_payload_types() {
     send(&outbound, 96);
     let types: Vec<u8> = sent.iter().map(|packet| packet[1]).collect();
     assert_eq!(types, [96, 101, 121, 101, 122]);
-    let mut take = |inbound: &mut Inbound, at: usize| {
+    let take = |inbound: &mut Inbound, at: usize| {
         let mut packet = sent[at].clone();
         inbound.choose_key(&mut packet);
         inbound.forget(7);
@@ -204,7 +204,7 @@ proptest! {
         let outbound = Outbound::new(profile, &key).expect("a good key");
         let plain = packet(sequence, timestamp, &text);
         let sealed = protect_header(&outbound, &plain, HEADER, sequence.into()).expect("sealed");
-        prop_assert!(sealed.len() < plain.len() + 16 && (sealed.len() - HEADER) % 16 == 0);
+        prop_assert!(sealed.len() < plain.len() + 16 && (sealed.len() - HEADER).is_multiple_of(16));
         let mut inbound = Inbound::new(profile, &key).expect("a good key");
         let opened = open(&mut inbound, &sealed).expect("opened");
         prop_assert_eq!(payload(&opened), &text[..]);

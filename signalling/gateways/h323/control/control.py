@@ -11,6 +11,7 @@ from typing import Final
 from signalling.gateways.h323.control import courtesy, user_input
 from signalling.gateways.h323.control.codecs import Kind
 from signalling.gateways.h323.control.content import Token, Told, is_ours
+from signalling.gateways.h323.control.description import allows_plain
 from signalling.gateways.h323.control.determination import Determination
 from signalling.gateways.h323.control.events import (
     Action,
@@ -89,8 +90,11 @@ class Control:
         self._settle(now)
 
     def fast_proposal(self, offer: str) -> list[Fields]:
-        """The channels for a Setup of ours, for an offer of the bridge's: `start` then comes without it."""
-        return self._media.fast_proposal(offer)
+        """The channels for a Setup of ours, for an offer of the bridge's: `start` then comes without it.
+
+        None where the bridge takes nothing in the clear: keys come by H.245.
+        """
+        return self._media.fast_proposal(offer) if allows_plain(offer) else []
 
     def fast_started(self, channels: Iterable[Fields], now: float) -> bool:
         """Take what the peer has taken of them; whether any of it stands. `AnswerReceived` follows then."""

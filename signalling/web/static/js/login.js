@@ -25,9 +25,16 @@ async function refresh() {
   draw();
 }
 
-async function forget() {
-  await fetch(LOGINS, { method: "DELETE" }).catch(() => null);
+const forget = () => fetch(LOGINS, { method: "DELETE" }).catch(() => null);
+
+async function logOut() {
+  await forget();
   await refresh();
+}
+
+/** Log out at the end of a visit: the next person at this device is somebody else. */
+export function forgetLogin() {
+  if (offered.assurance !== "none") forget();
 }
 
 function draw() {
@@ -39,7 +46,7 @@ function draw() {
   if (box.dataset.signature === signature) return;
   box.dataset.signature = signature;
   setText(byId("start-login-text"), known ? t(`login.as.${assurance}`) : t("login.lead"));
-  const out = () => el("button", { type: "button", className: "button quiet", id: "log-out", textContent: t("login.out"), onclick: forget });
+  const out = () => el("button", { type: "button", className: "button quiet", id: "log-out", textContent: t("login.out"), onclick: logOut });
   const ways = () => providers.map(({ name, title }) =>
     el("a", { className: "button", href: `/login/${name}`, data: { provider: name }, textContent: t("login.by", { title }) }));
   byId("start-login-ways").replaceChildren(...(known ? [out()] : ways()));

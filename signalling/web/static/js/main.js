@@ -8,7 +8,7 @@ import { wireCloseButtons } from "./dialogs.js";
 import { byId } from "./dom.js";
 import { drawEnding } from "./endings.js";
 import { language, languageButtons, onLanguage, startLanguage, t } from "./i18n.js";
-import { startLogins } from "./login.js";
+import { forgetLogin, startLogins } from "./login.js";
 import { LocalMedia } from "./media.js";
 import { OwnLevel } from "./preview.js";
 import { SelfTest } from "./selftest.js";
@@ -18,6 +18,7 @@ import { forgetEntered, keepEntered, readEntered, resumeKey, takeToken, tokenIn 
 
 // After these somebody chooses anew how they come in.
 const ASKS_AGAIN = new Set(["left", "login_needed", "other_person"]);
+const OVER = new Set(["left", "ended", "removed", "refused"]);
 const SCREENS = ["loading", "start", "test", "waiting", "call", "end"];
 const page = { screen: "loading", ending: null, session: null, asking: false, known: null };
 const media = new LocalMedia();
@@ -42,6 +43,8 @@ function end(code) {
   selfTest.stop();
   media.close();
   if (code !== "replaced") forgetEntered();
+  // Doctors go from one visit to the next.
+  if (OVER.has(code) && !page.session?.host) forgetLogin();
   drawEnding(code);
   show("end", byId("end-title").textContent);
 }

@@ -7,7 +7,7 @@
 //! begin so as well, but seldom, and by the rule of 132 every encoder comes to it: nobody waits for ever.
 
 const HEADER_BITS: usize = 32;
-const PICTURE_START: u32 = 0x0001_0;
+const PICTURE_START: u32 = 0x10;
 const GROUP_START: u32 = 1;
 const STUFFING: u32 = 0x00f;
 /// Of a picture of CIF, the larger of the two formats.

@@ -92,7 +92,7 @@ mod tests {
         assert!(!is_key_frame(&group));
         for length in 0..9 {
             let whole = [&[0x02, 0x60, 0, 0][..], &picture].concat();
-            assert_eq!(is_key_frame(&whole[..length]), false);
+            assert!(!is_key_frame(&whole[..length]));
         }
         for length in 0..8 {
             let (picture, _) = PICTURES[2];
