@@ -257,7 +257,11 @@ async def test_the_host_reads_how_somebody_is_encrypted(browser: Browser, site: 
             "Kryptert. Nøklene er avtalt direkte mellom denne personens utstyr og samtaletjenesten."
         )
         await expect(patient.locator(".state")).to_have_text("")
-        for keys, words in (("exposed", "nøkler som kan være lest"), ("none", "ikke kryptert")):
+        for keys, words in (
+            ("exposed", "nøkler som kan være lest"),
+            ("unproved", "kryptert, ikke autentisert"),
+            ("none", "ikke kryptert"),
+        ):
             cipher = None if keys == "none" else "AES_CM_128_HMAC_SHA1_80"
             here.bridge.change("p_spe", encryption={"keys": keys, "cipher": cipher})
             await expect(specialist.locator(".state")).to_contain_text(words)

@@ -169,7 +169,8 @@ class Media:
         waited = now >= self._since + patience
         decided = True
         for medium in self.media.values():
-            self._choose_for(medium, may_wish=waited or medium.kind is Kind.CONTENT)
+            follows = medium.kind is Kind.CONTENT and self.media[Kind.PICTURE].choice is not None
+            self._choose_for(medium, may_wish=waited or follows)
             decided &= medium.choice is not None or waited or not self.usable.of(medium.kind)
         if self.usable.has_token:
             self._foresee_content()
@@ -195,7 +196,10 @@ class Media:
         if main is not None and content.choice is None and self._settings.content and self._settings.pictures:
             codec = codecs.ours(self._settings.pictures[:1], self._settings.bit_rate, content=True)[0]
             known = main.payload_type if main.codec.name == codec.name else FREE_PT[Kind.CONTENT]
-            content.choice = Settled(codec, codecs.STATIC.get(codec.name, known), main.algorithm)
+            mode = main.codec.mode if main.codec.name == codec.name else codec.mode
+            content.choice = Settled(
+                replace(codec, mode=mode), codecs.STATIC.get(codec.name, known), main.algorithm
+            )
 
     def _stands(self, medium: Medium, choice: Settled) -> bool:
         """Whether what was chosen can stay: on hold all can, so that the bridge keeps its ports."""
@@ -208,14 +212,17 @@ class Media:
         names = self._settings.sound if medium.kind is Kind.SOUND else self._settings.pictures
         if medium.kind is Kind.CONTENT and not self._settings.content:
             return None
+        main = self.media[Kind.PICTURE].choice
+        # Content comes in the packets that the main picture has: so it is with most peers.
+        like = main.codec.mode if medium.kind is Kind.CONTENT and main is not None else 0
         found = [
-            (names.index(one.codec.name), one.codec.mode, at)
+            (names.index(one.codec.name), one.codec.mode != like, one.codec.mode, at)
             for at, one in enumerate(self.usable.of(medium.kind))
             if one.codec.name in names and one.codec.same not in medium.refused and self._protects(one)
         ]
         if not found:
             return None
-        one = self.usable.of(medium.kind)[min(found)[2]]
+        one = self.usable.of(medium.kind)[min(found)[-1]]
         algorithm = self._algorithm(one)
         return Settled(one.codec, self._number(medium, one, secured=algorithm is not None), algorithm)
 
