@@ -11,7 +11,7 @@ from bridge.app.feeds.sending import codecs_of, heed
 from bridge.app.live import LiveRoom
 from bridge.app.ports import Clock, Legs
 from bridge.app.quality.lines import Assessment, person_stats
-from bridge.app.quality.ration import Ration
+from bridge.app.quality.ration import Ration, is_brief
 from bridge.app.quality.watch import Watch
 from bridge.app.service import RoomService
 from media.api import EngineError, Snapshot
@@ -109,8 +109,9 @@ class Background:
         seated = None if host is None else live.seats.get(host)
         if host is None or seated is None:
             return
-        stats = m.Stats(people=[person_stats(owner, assessment) for owner, assessment in found.items()])
         own = found[host].figures.carries if host in found else None
+        brief = is_brief(own)
+        stats = m.Stats(people=[person_stats(owner, one, brief=brief) for owner, one in found.items()])
         if self._ration.take(host, self._clock.monotonic(), stats, own):
             seated.connection.send(stats)
 

@@ -10,6 +10,8 @@ from typing import Any, Final
 
 import numpy as np
 
+from loadtest.network.floor import HELD_MS, REPORT_MS, Stream, least_concealed_ms
+from loadtest.network.profile import Profile
 from loadtest.network.recording import Recording, Shown, Stats
 
 FREEZE_MS: Final = 200.0
@@ -20,6 +22,8 @@ _LOOP_MS: Final = 257 * _PERIOD_MS
 _SOONER_MS: Final = 1000.0
 # Pictures in a second that nobody takes for a frozen one.
 _LIVELY: Final = 20
+# IP, UDP, RTP with its extension and SRTP's tag: what statistics count as bytes is payload.
+BELOW: Final = 64
 Figures = dict[str, float | None]
 
 
@@ -28,6 +32,8 @@ def figures(recording: Recording) -> Figures:
 
     `frozen_percent`: share of that time in gaps of 200 ms and more between pictures shown.
     `audio_concealed_percent`: all samples that the browser made up, the silent ones too, of all that it played.
+    `assembled_fps_mean`: pictures that came whole, in time or not; `dropped_fps_mean`: those that the browser let
+    go, since they came late, in whole or in part, and no other refers to them.
     `delay_ms_*`: from the picture at the sender's own page to the same picture at the receiver's;
     `delay_added_ms_*` is held against the median of the clean time of the same call.
     """
@@ -103,6 +109,28 @@ def back_s(recording: Recording) -> float | None:
     return None
 
 
+def least_concealed_percent(recording: Recording, link: Profile) -> float | None:
+    """The bound of `loadtest.network.floor` for a call whose link became this one, in percent of the bad time.
+
+    What was sent before is what the receiver got in the clean time. None where no rate bounds the link.
+    """
+    start, end = recording.bad
+    if link.rate_bps is None:
+        return None
+    first, last = _nearest(recording.receiver, recording.clean_ms), _nearest(recording.receiver, start)
+    grown, span_s = _growth(first, last), (last.at_ms - first.at_ms) / 1000
+    if span_s <= 0:
+        return None
+    emitted = grown("audio", "jitterBufferEmittedCount")
+    pictures, sound = (
+        (grown(kind, "bytesReceived") + BELOW * grown(kind, "packetsReceived")) * 8 / span_s
+        for kind in ("video", "audio")
+    )
+    held_ms = 1000 * grown("audio", "jitterBufferDelay") / emitted if emitted else HELD_MS
+    stream = Stream(pictures, sound, round_trip_ms=2 * link.delay_ms, held_ms=held_ms)
+    return 100 * least_concealed_ms(stream, link.rate_bps, link.queue_ms, REPORT_MS) / (end - start)
+
+
 def samples(recording: Recording) -> list[dict[str, float | None]]:
     """The call second by second, for plots; `at_s` is after the link went bad."""
     start = recording.bad[0]
@@ -174,7 +202,9 @@ def _statistics(recording: Recording) -> Figures:
         "audio_kbps": grown("audio", "bytesReceived") * 8 / span / 1000,
         "sent_video_kbps": sent("video", "bytesSent", "outbound-rtp") * 8 / span / 1000,
         "sent_fps_mean": sent("video", "framesEncoded", "outbound-rtp") / span,
+        "assembled_fps_mean": grown("video", "framesReceived") / span,
         "decoded_fps_mean": grown("video", "framesDecoded") / span,
+        "dropped_fps_mean": grown("video", "framesDropped") / span,
         "key_frames": grown("video", "keyFramesDecoded"),
         "nacks": grown("video", "nackCount"),
         "plis": grown("video", "pliCount"),

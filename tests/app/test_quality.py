@@ -1,5 +1,6 @@
 """Figures of a link from readings of counters. Each way in which figures lie has its test."""
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
@@ -229,3 +230,7 @@ def test_any_counters_give_a_message_that_its_schema_allows(
         told = m.decode_server(m.encode_server(m.Stats(people=[line])))
         assert isinstance(told, m.Stats)
         assert told.people[0].up.loss_after_percent <= told.people[0].up.loss_percent
+        brief = person_stats("p_1", Assessment(leg, found.leg(leg), None, m.Verdict.GOOD, 0.0), brief=True)
+        bare = [msgspec.structs.replace(flow, streams=[]) for flow in (line.up, line.down)]
+        assert [brief.up, brief.down] == bare
+        assert brief == msgspec.structs.replace(line, up=bare[0], down=bare[1])

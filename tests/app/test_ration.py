@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from bridge.app.quality.figures import Carries
-from bridge.app.quality.ration import AROUND_BYTES, LONGEST_S, SHARE, Ration
+from bridge.app.quality.ration import AROUND_BYTES, LONGEST_S, SHARE, Ration, is_brief
 from signalling import messages as m
 
 FLOW = m.FlowStats(loss_percent=0, loss_after_percent=0, jitter_ms=3, bitrate_kbps=40, streams=[])
@@ -25,7 +25,7 @@ def test_a_good_link_gets_them_every_second(bits_per_second: int | None) -> None
     assert sent(bits_per_second) == 60
 
 
-@pytest.mark.parametrize("bits_per_second", [60_000, 100_000, 300_000])
+@pytest.mark.parametrize("bits_per_second", [150_000, 200_000, 300_000])
 def test_a_thin_link_gives_them_their_share(bits_per_second: int) -> None:
     """No more than the share, but for the first."""
     size = len(msgspec.json.encode(STATS)) + AROUND_BYTES
@@ -35,6 +35,29 @@ def test_a_thin_link_gives_them_their_share(bits_per_second: int) -> None:
 def test_the_thinnest_link_gets_them_now_and_then() -> None:
     """A host is never left without."""
     assert sent(1) == 60 / LONGEST_S
+
+
+def test_a_link_that_has_become_thin_is_spared_the_next_one_too() -> None:
+    """What it was told a second ago counts at the rate that it has now, and again as it had when that is back."""
+    ration = Ration()
+    assert ration.take("host", 0.0, STATS, Carries(5_000_000, 0, 0))
+    assert not ration.take("host", 1.0, STATS, Carries(60_000, 0, 0))
+    assert ration.take("host", 2.0, STATS, Carries(5_000_000, 0, 0))
+
+
+def test_where_hardly_sound_fits_a_verdict_is_told_when_it_changes() -> None:
+    """A message of two people takes a tenth of a second of 60 kbit/s: it comes when it says something."""
+    ration, thin = Ration(), Carries(60_000, 0, 0)
+    bad = m.Stats(people=[msgspec.structs.replace(ONE, verdict=m.Verdict.DOWNLINK)])
+    offered = {0: STATS, 4: bad, 6: bad, 12: bad, 35: bad, 37: bad, 39: STATS, 41: bad}
+    told = [second for second, message in offered.items() if ration.take("host", float(second), message, thin)]
+    assert told == [0, 6, 37]
+
+
+@pytest.mark.parametrize(("bits_per_second", "brief"), [(60_000, True), (300_000, False), (None, False)])
+def test_lines_are_short_where_hardly_sound_fits(bits_per_second: int | None, *, brief: bool) -> None:
+    """And where nothing is known of the link, they are whole."""
+    assert is_brief(None if bits_per_second is None else Carries(bits_per_second, 0, 0)) == brief
 
 
 def test_who_is_no_host_any_more_is_forgotten() -> None:

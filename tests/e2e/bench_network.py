@@ -20,7 +20,7 @@ from playwright.async_api import async_playwright
 
 from loadtest.adapters import island
 from loadtest.machine import commit, machine
-from loadtest.network.figures import figures, samples
+from loadtest.network.figures import figures, least_concealed_percent, samples
 from loadtest.network.page import page
 from loadtest.network.place import why_not
 from loadtest.network.recording import Recording
@@ -56,10 +56,17 @@ def entry_of(scenario: Scenario, without: tuple[str, ...], recording: Recording)
         "subject": "-without-".join(("bridge", *without)),
         "sentence": scenario.sentence,
         "commit": commit(),
-        "figures": figures(recording),
+        "figures": figures(recording) | {"audio_concealed_least_percent": least(scenario, recording)},
         "spread": {},
         "samples": samples(recording),
     }
+
+
+def least(scenario: Scenario, recording: Recording) -> float | None:
+    """What no sender could keep below where the link was wider before, rounded as the others."""
+    link = scenario.steps[0].down
+    found = None if scenario.whose == "sender" or scenario.download else least_concealed_percent(recording, link)
+    return None if found is None else round(found, 3)
 
 
 def keep(entry: dict[str, Any]) -> None:

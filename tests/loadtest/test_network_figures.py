@@ -5,7 +5,15 @@ from typing import Any
 
 import pytest
 
-from loadtest.network.figures import back_s, delays, figures, gaps_between, samples, times_between
+from loadtest.network.figures import (
+    back_s,
+    delays,
+    figures,
+    gaps_between,
+    least_concealed_percent,
+    samples,
+    times_between,
+)
 from loadtest.network.page import page
 from loadtest.network.profile import Profile
 from loadtest.network.recording import Recording, Shown, Stats
@@ -145,3 +153,19 @@ def test_a_profile_is_told_in_the_emulators_words() -> None:
     assert told["queue"] == {"millis": 300}
     assert Profile(loss=0.1).as_json()["loss"] == {"random": 0.1}
     assert Profile().as_json()["loss"] == "off"
+
+
+def test_the_bound_of_a_call_is_of_what_it_received_before() -> None:
+    """1 Mbit/s of pictures in the clean time, then 300 kbit/s: a part of the queue's 300 ms, of 30 s."""
+    call = recording(shown(range(1_100)))
+    rows = [
+        [
+            {"type": "inbound-rtp", "kind": "video", "bytesReceived": 125_000 * at, "packetsReceived": 100 * at},
+            {"type": "inbound-rtp", "kind": "audio", "bytesReceived": 4_000 * at, "packetsReceived": 50 * at},
+        ]
+        for at in (0, 8)
+    ]
+    call.receiver = [Stats(START + 8_000 * at, rows[at]) for at in (0, 1)]
+    thin = Profile(delay_ms=20, rate_bps=300_000)
+    assert 0.4 < (least_concealed_percent(call, thin) or 0) < 1.0
+    assert least_concealed_percent(call, Profile(delay_ms=20)) is None

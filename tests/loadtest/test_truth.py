@@ -15,8 +15,8 @@ BEGUN, ENDED = 10.0, 25.0
 
 
 def way(seconds: float, loss: float, jitter_ms: float) -> dict[str, Any]:
-    """Counters after so many seconds of a hundred packets, half of them sound; repair is lost without end."""
-    packets = seconds * 50
+    """Counters after so many seconds of two hundred packets, half of them sound; repair is lost without end."""
+    packets = seconds * 100
     stream = {"pushed": packets, "lost": packets * loss, "arrived": packets * (1 - loss), "own_steps_us": 0.0}
     steps = {"steps_us": stream["arrived"] * jitter_ms * 1000}
     rows = [{"ssrc": ssrc} | stream | steps for ssrc in (SOUND, PICTURE)]
@@ -32,13 +32,13 @@ def line(
     return {"up": flow, "down": flow, "rtt_ms": rtt, "verdict": verdict, "down_carries_kbit_per_s": None}
 
 
-def watched(told: float, *, late_s: float = 0.3, **fault: Any) -> Watched:
+def watched(told: float, *, late_s: float = 0.3, true: float = 10.0, **fault: Any) -> Watched:
     """A fault of 10 % loss on every way, of which so many percent are told after so long."""
     looks = []
     for tenth in range(int(10 * (ENDED + 2))):
         at = tenth / 10
         bad_s = min(max(at - BEGUN, 0.0), ENDED - BEGUN)
-        counted = way(at, 0.1 * bad_s / max(at, 0.1), 2.0)
+        counted = way(at, true / 100 * bad_s / max(at, 0.1), 2.0)
         second = int(at)
         share = min(max((second - late_s - BEGUN) / 2, 0.0), 1.0)
         # A count that differs from second to second, so that each turn is a new one.
@@ -76,6 +76,13 @@ def test_what_is_told_wrongly_is_named(of: Watched, words: str) -> None:
     """Each in words for whoever reads the report."""
     _, wrong = figures(of)
     assert any(words in one for one in wrong), wrong
+
+
+@pytest.mark.parametrize(("true", "looked_for"), [(3.5, False), (4.5, True)])
+def test_loss_is_looked_for_that_can_be_seen(true: float, *, looked_for: bool) -> None:
+    """Of two hundred packets a second 4 % are four in half a second."""
+    found, _ = figures(watched(true, true=true))
+    assert ("receiver_down_loss_percent_seen_s" in found) == looked_for
 
 
 def test_a_share_of_more_packets_counts_for_more() -> None:

@@ -69,15 +69,15 @@ class Assessment:
         return mean_opinion(loss, sound.burst_packets, delay)
 
 
-def person_stats(participant: str, of: Assessment) -> m.PersonStats:
-    """One person's line."""
+def person_stats(participant: str, of: Assessment, *, brief: bool = False) -> m.PersonStats:
+    """One person's line; a `brief` one tells nothing of single sources."""
     hint, rtt = of.hint or Hint(), of.rtt_ms
+    up = {} if brief else _by_source(of.figures.up)
+    down = {} if brief else _by_kind(of.figures.down, of.content_slots)
     return m.PersonStats(
         participant=participant,
-        up=_flow(of.figures.up, _by_source(of.figures.up), of.mos_up),
-        down=_flow(
-            of.figures.down, _by_kind(of.figures.down, of.content_slots), of.mos_down, hint.shown_per_second
-        ),
+        up=_flow(of.figures.up, up, of.mos_up),
+        down=_flow(of.figures.down, down, of.mos_down, hint.shown_per_second),
         rtt_ms=None if rtt is None else round(rtt, 1),
         verdict=of.verdict,
         freezes=hint.freezes,
