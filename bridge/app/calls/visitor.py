@@ -16,7 +16,7 @@ from bridge.app.live import LiveRoom, MediaLeg, Seated
 from bridge.rooms import commands as c
 from bridge.rooms import events as ev
 from bridge.rooms.model import ByParticipant, Line, ParticipantId, PinDigest, Place, ResumeHash
-from media.description import CONTENT
+from media.description import CONTENT, MIC
 from signalling import messages as m
 from signalling.errors import Code, Rejected
 from signalling.gateways.interface import Call, Caller, Ending, Floor, MediaRefused, Miss
@@ -74,6 +74,8 @@ class Visitor:
         self._changes = Allowance(*CHANGES_OF_A_CALL)
         self._acts = Allowance(*ACTS_OF_A_CALL)
         self._parting = False
+        self._microphone = True
+        """Whether it was open when the room was last told."""
         self._hold = Hold(desk.later, self._waits, lambda: self._say(Prompt.STILL_WAITING))
         self._who_waits = WhoWaits()
         self._over = False
@@ -189,6 +191,7 @@ class Visitor:
             self._say(self._news(before, place))
             if place is not m.Place.ADMITTED:
                 self._hold.begin()
+        self._note_microphone()
         if self._who_waits.is_news(message):
             self._say(Prompt.SOMEBODY_WAITS)
 
@@ -324,6 +327,7 @@ class Visitor:
         self._bring_in_line()
 
     def _bring_in_line(self) -> None:
+        self._note_microphone()
         if self._who is not None:
             self._desk.service.bring_in_line(self.live)
             self._desk.service.tell(self.live)
@@ -358,6 +362,29 @@ class Visitor:
             self._desk.count(error.code.value)
             said = Prompt.NOT_DONE
         self._say(said)
+
+    def _note_microphone(self) -> None:
+        """Have the room know that the peer has closed its microphone, or opened it, as its description says.
+
+        Who waits may not say so, nor who opens what the host keeps closed: with each roster it is looked at again.
+        """
+        if self._over or self.leg is None or self._who is None or self._place is not m.Place.ADMITTED:
+            return
+        sources = self._desk.service.outside.legs.description(self.leg).sources
+        is_open = any(source.source == MIC for source in sources)
+        person = self.live.room.participants[self._who]
+        is_kept_closed = person.muted_by_host and not person.may_unmute
+        if is_open is not self._microphone and not (is_open and is_kept_closed):
+            self._microphone = is_open
+            self._desk.later(0, lambda: self._mute(muted=not is_open))
+
+    async def _mute(self, *, muted: bool) -> None:
+        if self._who is None or self._over:
+            return
+        try:
+            await self._desk.service.act(self.live, c.SelfMute(by=ByParticipant(self._who), muted=muted))
+        except Rejected as error:
+            self._desk.count(error.code.value)
 
     # As one who shows content.
 
