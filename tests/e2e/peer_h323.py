@@ -112,6 +112,7 @@ async def test_it_calls_the_room(kind: Kind, chromium: Browser, tmp_path: Path) 
         assert house.live.legs[who].gate_open is False
         await doctor.admit("Ward")
         await both_have(kind, doctor, ward, who, pictures=not kind.deaf)
+        await shows_its_own_mute(doctor, ward)
         await doctor.do("Ward", "Turn mic off")
         await doctor.hears_no_more(who)
         await doctor.do("Ward", "Remove from call", sure=True)
@@ -179,6 +180,15 @@ async def test_by_a_gatekeeper(chromium: Browser, tmp_path: Path, *, routed: boo
             await both_have(kind, doctor, ward, who)
             ward.do("hangup")
             await doctor.until("s.roster.people.length === 1")
+
+
+async def shows_its_own_mute(doctor: Visitor, ward: Peer) -> None:
+    """It marks its channel of sound as inactive, and as active again."""
+    muted = "s.roster.people.find((one) => one.name === 'Ward').muted"
+    ward.do("inactive sound")
+    await doctor.until(muted)
+    ward.do("inactive sound off")
+    await doctor.until(f"!{muted}")
 
 
 async def come(house: House, ward: Peer, address: str) -> ParticipantId:
