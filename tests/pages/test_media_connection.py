@@ -90,7 +90,7 @@ async def test_one_shares_at_a_time(browser: Browser, site: str) -> None:
         assert (await bridge.expect(messages.Sharing)).on is True
         await expect(told).to_contain_text("Noen andre deler nå")
         await expect(share).to_be_visible()
-        assert await here.page.evaluate("brotjeneste.state().pc.getTransceivers()[2].sender.track === null")
+        await here.until("brotjeneste.state().pc.getTransceivers()[2].sender.track === null")
         bridge.refusals.clear()
         await here.page.evaluate("document.getElementById('notice').textContent = ''")
         bridge.change(DOCTOR["participant"], sharing=True)
