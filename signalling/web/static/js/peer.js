@@ -34,6 +34,7 @@ export class Peer extends EventTarget {
   #demands = {};
   #codecs = {};
   #shaping = Promise.resolve();
+  #syncing = Promise.resolve();
   #leg = null; // by the bridge's word
   #way = null;
   #timer = 0;
@@ -134,8 +135,17 @@ export class Peer extends EventTarget {
     this.dispatchEvent(new Event("receivers"));
   }
 
-  /** Put the current local tracks on their senders; never a new offer. */
-  async syncTracks() {
+  /**
+   * Put the current local tracks on their senders; never a new offer. One time after the other: a track that is still
+   * being put on is not seen there, and who stopped it meanwhile could not take it off.
+   */
+  syncTracks() {
+    const step = this.#syncing.then(() => this.#putTracks());
+    this.#syncing = step.catch(() => {});
+    return step;
+  }
+
+  async #putTracks() {
     if (!this.pc) return;
     for (const source of SOURCES) {
       const { sender } = this.#senders[source];
