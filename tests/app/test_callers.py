@@ -12,8 +12,8 @@ from bridge.app.calls.keys import PAUSE_S
 from bridge.app.calls.reception import TRIES
 from bridge.app.calls.visitor import ACTS_OF_A_CALL, FAREWELL_S, Visitor
 from bridge.rooms.model import Line, Place
-from media.description import MIC
-from media.legs import LegDescription
+from media.description import MIC, LegDescription
+
 from signalling import messages as m
 from signalling.gateways.interface import Caller, Ending, MediaRefused, TurnedAway
 from signalling.gateways.interface import Line as CallerLine
@@ -369,7 +369,7 @@ async def test_a_peer_that_closes_its_own_microphone_is_shown_muted() -> None:
         kept = tuple(source for source in found.sources if source.source != MIC)
         return msgspec.structs.replace(found, sources=kept) if closed[0] and leg == visit.leg else found
 
-    legs.description = description  # type: ignore[method-assign]
+    legs.description = description
 
     async def says(*, muted: bool) -> bool:
         closed[0] = muted
