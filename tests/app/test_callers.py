@@ -13,7 +13,6 @@ from bridge.app.calls.reception import TRIES
 from bridge.app.calls.visitor import ACTS_OF_A_CALL, FAREWELL_S, Visitor
 from bridge.rooms.model import Line, Place
 from media.description import MIC, LegDescription
-
 from signalling import messages as m
 from signalling.gateways.interface import Caller, Ending, MediaRefused, TurnedAway
 from signalling.gateways.interface import Line as CallerLine
