@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-import msgspec
 import pytest
 
 from bridge.app.announcing.prompts import Prompt
@@ -12,7 +11,6 @@ from bridge.app.calls.keys import PAUSE_S
 from bridge.app.calls.reception import TRIES
 from bridge.app.calls.visitor import ACTS_OF_A_CALL, FAREWELL_S, Visitor
 from bridge.rooms.model import Line, Place
-from media.description import MIC, LegDescription
 from signalling import messages as m
 from signalling.gateways.interface import Caller, Ending, MediaRefused, TurnedAway
 from signalling.gateways.interface import Line as CallerLine
@@ -354,40 +352,6 @@ async def test_hold_keys_and_key_frames_reach_media_only_during_the_call() -> No
     with pytest.raises(MediaRefused):
         visit.describe("v=0")
     assert (home.media.wanted, home.media.answers) == ([leg], ["v=0"])
-
-
-async def test_a_peer_that_closes_its_own_microphone_is_shown_muted() -> None:
-    """As its description says, from when it is in; the host can keep it closed all the same."""
-    home = await house()
-    visit = await home.come()
-    legs, closed = home.rig.legs, [True]
-    described = legs.description
-
-    def description(leg: int) -> LegDescription:
-        found = described(leg)
-        kept = tuple(source for source in found.sources if source.source != MIC)
-        return msgspec.structs.replace(found, sources=kept) if closed[0] and leg == visit.leg else found
-
-    legs.description = description
-
-    async def says(*, muted: bool) -> bool:
-        closed[0] = muted
-        visit.describe("v=0")
-        await home.rig.pass_time(0)
-        return home.caller().muted
-
-    assert not await says(muted=True)
-    await home.say(m.Admit(participant=home.caller().participant, ref=1))
-    await home.rig.pass_time(0)
-    assert home.caller().muted
-    assert not await says(muted=False)
-    who = home.caller().participant
-    await home.say(m.Mute(participant=who, muted=True, may_unmute=False, ref=2))
-    assert await says(muted=True)
-    assert await says(muted=False)
-    await home.say(m.Mute(participant=who, muted=False, may_unmute=True, ref=3))
-    await home.rig.pass_time(0)
-    assert not home.caller().muted
 
 
 async def test_a_peer_that_is_silent_is_lost_and_hung_up_on() -> None:

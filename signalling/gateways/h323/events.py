@@ -124,13 +124,6 @@ class AnswerReceived:
 
 
 @dataclass(frozen=True, slots=True)
-class OfferRefused:
-    """The peer takes no other media; what was agreed before stands."""
-
-    call: CallId
-
-
-@dataclass(frozen=True, slots=True)
 class Ready:
     """The peer can hear us from now on; once a call."""
 
@@ -178,7 +171,6 @@ Event = (
     | Accepted
     | OfferReceived
     | AnswerReceived
-    | OfferRefused
     | Ready
     | KeyFrameWanted
     | KeyPressed

@@ -46,11 +46,6 @@ class AnswerReceived:
 
 
 @dataclass(frozen=True, slots=True)
-class OfferRefused:
-    """The peer has no use for what we offered; what was agreed before stands."""
-
-
-@dataclass(frozen=True, slots=True)
 class FastStart:
     """The answer to the channels of a Setup (H.323 section 8.1.7); without any, they are turned down."""
 
@@ -88,15 +83,5 @@ class Ended:
     why: Ending
 
 
-Event = (
-    OfferReceived
-    | AnswerReceived
-    | OfferRefused
-    | FastStart
-    | Ready
-    | KeyFrameWanted
-    | KeyPressed
-    | FloorWanted
-    | Ended
-)
+Event = OfferReceived | AnswerReceived | FastStart | Ready | KeyFrameWanted | KeyPressed | FloorWanted | Ended
 Action = Send | Event

@@ -229,7 +229,7 @@ class H323Gateway:
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this call's alone
             self._fail(call, error)
 
-    def _tell(self, call: H323Call, visit: Visit, event: e.Event) -> None:  # noqa: C901 - one a kind of event
+    def _tell(self, call: H323Call, visit: Visit, event: e.Event) -> None:
         match event:
             case e.Ringing():
                 visit.ringing()
@@ -243,8 +243,6 @@ class H323Gateway:
             case e.Ready():
                 call.unanswered = False
                 visit.established()
-            case e.OfferRefused():
-                visit.declined()
             case e.KeyFrameWanted():
                 visit.wants_key_frame()
             case e.KeyPressed(key=key):
