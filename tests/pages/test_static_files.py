@@ -54,10 +54,3 @@ def test_every_icon_that_is_named_is_drawn() -> None:
     assert len(flat) > 10
     assert flat - drawn == set()
     assert {"good", "fair", "poor", "unknown"} <= drawn
-
-
-def test_the_page_asks_for_all_its_modules_at_once() -> None:
-    """Each module is preloaded, so that a slow line does not pay one round trip for each level of imports."""
-    preloaded = re.findall(r"modulepreload\" href=\"/static/js/([^\"]+)\"", (STATIC / "join.html").read_text())
-    modules = {path.name for path in STATIC.glob("js/*.js")} - {"index.js", "main.js"}
-    assert sorted(preloaded) == sorted(modules)

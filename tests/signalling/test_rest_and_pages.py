@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from structlog.testing import capture_logs
 from signalling import messages as m
 from signalling.web.headers import content_security_policy
 from signalling.web.openapi import OPERATIONS, document
-from signalling.web.server import WebConfig, make_app
+from signalling.web.server import STATIC, WebConfig, make_app
 from tests.signalling.conftest import House
 from tests.signalling.fakes import PERSON, TOKEN, Administration, Consultations
 
@@ -165,6 +166,14 @@ async def test_pages_are_served_and_never_stored(house: House) -> None:
         assert response.headers["Cache-Control"] == "no-store"
     script = await house.client.get("/static/page.js")
     assert (script.status, script.headers["Cache-Control"]) == (200, "no-cache")
+
+
+@pytest.mark.parametrize("house", [{"static": STATIC}], indirect=True)
+async def test_the_page_asks_for_all_its_modules_at_once(house: House) -> None:
+    """Each module is preloaded, so that a slow line does not pay one round trip for each level of imports."""
+    told = (await house.client.get("/join")).headers["Link"]
+    modules = {path.name for path in STATIC.glob("js/*.js")} - {"index.js"}
+    assert sorted(re.findall(r"</static/js/([^>]+)>; rel=modulepreload", told)) == sorted(modules)
 
 
 async def test_missing_page_is_not_found(house: House, tmp_path: Any) -> None:
