@@ -1,9 +1,9 @@
 """Logins as signalling offers them to browsers, which keep what comes of them, sealed."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Final, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
 import structlog
@@ -14,6 +14,7 @@ from bridge.auth.oidc.attempts import LASTS, Attempt, begin
 from bridge.auth.oidc.client import Client
 from bridge.auth.oidc.errors import LoginError, LoginStale
 from bridge.auth.oidc.levels import identify
+from bridge.auth.oidc.provider import Provider
 from bridge.auth.oidc.seals import Seal, subject_digest
 from bridge.rooms.model import Identity
 from signalling import messages as m
@@ -21,6 +22,7 @@ from signalling.errors import Code, Rejected
 from signalling.ports import Kept
 
 S = TypeVar("S", bound=msgspec.Struct)
+T = TypeVar("T")
 LOG: Final = structlog.get_logger("bridge.logins")
 MOST_AT_ONCE: Final = 64
 """Logins about which a provider is being asked at one moment."""
@@ -91,6 +93,20 @@ class Logins:
 
     async def finish(self, attempt: str | None, answer: Mapping[str, str]) -> Kept:
         """Finish a login by the answer with which the browser came back. Raises Rejected."""
+        identity = await self.proven(attempt, answer, self._identify)
+        return self._kept(self._identities, identity, self._lasts)
+
+    def digest(self, of_whom: str) -> str:
+        """A name under which somebody can be known again, and by which nobody without the key learns who it is."""
+        return subject_digest(self._keys, of_whom)
+
+    def _identify(self, provider: Provider, claims: Mapping[str, Any]) -> Identity:
+        return identify(provider, claims, self.digest)
+
+    async def proven(
+        self, attempt: str | None, answer: Mapping[str, str], read: Callable[[Provider, Mapping[str, Any]], T]
+    ) -> T:
+        """What `read` makes of the claims of whoever has come back; it may raise LoginError. Raises Rejected."""
         now = self._clock.now()
         begun = None if attempt is None else self._attempts.open(attempt, now)
         client = None if begun is None else self._clients.get(begun.provider)
@@ -100,9 +116,9 @@ class Logins:
             begun.check(answer.get("state", ""), now)
             self._ration()
             claims = await client.finish(begun, answer)
-            identity = identify(client.provider, claims, lambda of_whom: subject_digest(self._keys, of_whom))
+            found = read(client.provider, claims)
         self._counters.inc("logins", "ok")
-        return self._kept(self._identities, identity, self._lasts)
+        return found
 
     def _kept(self, seal: Seal[S], value: S, lasts: timedelta) -> Kept:
         return Kept(seal.close(value, self._clock.now() + lasts), int(lasts.total_seconds()))
