@@ -29,6 +29,7 @@ from bridge.app.feeds.converters import Converters
 from bridge.app.ports import ConverterPool
 from bridge.app.quality.lines import Assessment
 from bridge.app.service import Outside, RoomService
+from bridge.app.stills.desk import Stills
 from bridge.app.trial import Trials
 from bridge.auth.errors import LinkExpired, LinkInvalid
 from bridge.auth.links import LinkSigner, load_link_keys
@@ -172,6 +173,7 @@ class _Doors:
     """By what people and those who arrange rooms come in."""
 
     browser: BrowserDoor
+    stills: Stills
     logins: Logins
     administration: RoomAdministration
     gateways: Gateways
@@ -199,10 +201,18 @@ def _make_doors(
     for_callers = pins if gateways.running else None
     administration = RoomAdministration(service, links, core.store.rooms, for_callers, lambda: drain.active)
     trials = Trials(service, links, core.engine.snapshot)
+    stills = Stills(service, later, new_secret)
     browser = BrowserDoor(
-        service, links, _browser_policy(config), later, trials, pins=for_callers, identities=logins.identity
+        service,
+        links,
+        _browser_policy(config),
+        later,
+        trials,
+        stills=stills,
+        pins=for_callers,
+        identities=logins.identity,
     )
-    return _Doors(browser, logins, administration, gateways)
+    return _Doors(browser, stills, logins, administration, gateways)
 
 
 def _make_logins(config: Config, clock: SystemClock, tally: Tally, http: ClientSession) -> Logins:
@@ -360,7 +370,14 @@ async def _serve_pages(config: Config, doors: _Doors, tally: Tally) -> AsyncIter
     )
     # Requests are not logged: they hold addresses, and what matters is counted.
     runner = web.AppRunner(
-        make_app(doors.browser, doors.administration, settings, counters=tally, logins=doors.logins),
+        make_app(
+            doors.browser,
+            doors.administration,
+            settings,
+            counters=tally,
+            logins=doors.logins,
+            stills=doors.stills,
+        ),
         access_log=None,
     )
     await runner.setup()
