@@ -70,8 +70,9 @@ def _known_to(room: Room, still: Still, by: Actor) -> frozenset[StillEnd]:
 
 
 def _goes_on(room: Room, still: Still) -> bool:
-    both = [room.participants[who] for who in (still.asker, still.participant)]
-    return all(one.present for one in both) and tuple(one.connection for one in both) == still.connections
+    both = zip((still.asker, still.participant), still.connections, strict=True)
+    people = [(room.participants.get(who), connection) for who, connection in both]
+    return all(one is not None and one.present and one.connection == then for one, then in people)
 
 
 def _over(room: Room, still: Still, how: StillEnd, by: Actor, now: datetime) -> ev.Event:
