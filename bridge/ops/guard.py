@@ -21,14 +21,15 @@ from bridge.ops.sessions import BY_TOKEN, Operator, Sessions
 from signalling import messages as m
 from signalling.errors import Code, Rejected
 from signalling.ports import Kept
-from signalling.web.server import origin_allowed
+from signalling.web.origins import origin_allowed
+from signalling.web.rest import read_body
 
 LOG: Final = structlog.get_logger("bridge.ops")
 SESSION: Final = "__Host-operator"
 ATTEMPT: Final = "__Host-operator-attempt"
 TRIES: Final = (10, 6.0)
-"""Tokens that may be tried at the page, by whomever: ten at once, then one every six seconds. Nobody guesses one of
-256 bits, but somebody may have chosen a weaker one."""
+"""Tokens that may be tried at the page, by whomever: ten at once, then one every six seconds. Nobody guesses one
+of 256 bits, but somebody may have chosen a weaker one."""
 _SAFE: Final = frozenset({"GET", "HEAD"})
 
 Record = Callable[[Audited], Awaitable[None]]
@@ -119,7 +120,7 @@ class Guard:
 
     async def _open(self, request: web.Request) -> web.Response:
         self._from_here(request)
-        given = m.decode_body(await request.read(), _TokenGiven).token
+        given = m.decode_body(await read_body(request), _TokenGiven).token
         if not self.tries.take("", self.clock.monotonic()):
             raise Rejected(Code.TOO_MANY)
         if not self.token.accepts(f"Bearer {given}"):

@@ -1,8 +1,8 @@
 """How much of the machine is used, and how many more legs it would carry. Pure.
 
-A shard forwards on one thread, and its delay grows from `FULL` of a core on. What a leg costs is what those that are
-there cost now; while they are too few to tell, it is a leg's in a room of four as measured (README, "What a packet
-costs": 3 us for each of some 450 packets a second out). The thread that decides is looked at in the same way, and
+A shard forwards on one thread, and its delay grows from `FULL` of a core on. What a leg costs is what those that
+are there cost now; while they are too few to tell, it is a leg's in a room of four as measured (README, "What a
+packet costs": 3 us for each of some 450 packets a second out). The thread that decides is looked at likewise, and
 counts where it would be full first. All of it is an estimate: the next room may be of nine people, or of two.
 """
 

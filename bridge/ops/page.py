@@ -20,6 +20,7 @@ from bridge.ops.sessions import Operator
 from bridge.ops.station import Station
 from signalling import messages as m
 from signalling.errors import Code, Rejected
+from signalling.web.rest import read_body
 from signalling.web.server import STATIC
 
 FILES: Final = Path(__file__).with_name("static")
@@ -66,7 +67,7 @@ class Page:
         return web.Response(body=msgspec.json.encode(self.station.drain_state()), content_type="application/json")
 
     async def _drain(self, request: web.Request) -> web.Response:
-        reason = m.decode_body(await request.read(), DrainWish).reason
+        reason = m.decode_body(await read_body(request), DrainWish).reason
         now = self.station.clock.now()
         return await self._do(request, "drain", reason, lambda: self.station.drain.start(now, reason))
 

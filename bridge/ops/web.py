@@ -25,7 +25,8 @@ from bridge.ops.station import Station
 from signalling.messages import MAX_BODY_BYTES
 from signalling.ports import Counters, NoCounters
 from signalling.web.faults import error_middleware
-from signalling.web.headers import add_headers
+from signalling.web.headers import headers_for
+from signalling.web.origins import origin_middleware
 
 _LOG: Final = structlog.get_logger("bridge.ops")
 
@@ -82,8 +83,8 @@ def make_ops_app(
     """
     registry = make_registry(collector, station.links, ConvertingCollector(station.converting))
     ops = _Ops(registry, snapshot, station)
-    middlewares = [error_middleware(counters or NoCounters()), _plain_errors]
-    app = web.Application(middlewares=middlewares, client_max_size=MAX_BODY_BYTES)
+    errors, origins = error_middleware(counters or NoCounters()), origin_middleware(guard.public_origin)
+    app = web.Application(middlewares=[errors, _plain_errors, origins], client_max_size=MAX_BODY_BYTES)
     app.router.add_routes(
         [
             web.get("/metrics", ops.metrics),
@@ -96,7 +97,7 @@ def make_ops_app(
             *Page(station, guard).routes(),
         ]
     )
-    app.on_response_prepare.append(add_headers)
+    app.on_response_prepare.append(headers_for(guard.public_origin))
     return app
 
 

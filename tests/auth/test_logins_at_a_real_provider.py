@@ -163,7 +163,7 @@ async def test_an_answer_counts_once(real: RealProvider, http: aiohttp.ClientSes
 
 
 async def test_an_operator_is_who_has_the_claim(real: RealProvider, http: aiohttp.ClientSession) -> None:
-    """By one of the values, in a text or a list; any other login comes to nothing, and is the same person's twice."""
+    """By one of the values, in a text or a list, under one name each time; any other login comes to nothing."""
     clock, tally, keys = Clock(), Tally(), [LinkKey(b"k" * 32)]
     client = Client(known(real), REDIRECT, http, clock.now)
     logins = Logins([(client, "HelseID")], operators_keys(keys), clock, tally, timedelta(minutes=60))

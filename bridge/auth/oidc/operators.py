@@ -1,6 +1,6 @@
 """Who of those who can log in runs the bridge: whoever has a claim that the configuration names (requirements D6).
 
-Their logins are apart from participants': another address to come back to, and keys derived for them alone, so that
+Their logins are apart from participants': another address to come back to, and keys derived for them alone. So
 neither what a browser keeps of the one nor the name in the records passes for the other.
 """
 

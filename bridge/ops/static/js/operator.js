@@ -8,8 +8,8 @@ import { drawConverters, drawGateways, drawHappened, drawRooms, drawWorst } from
 import { schemeButtons } from "./theme.js";
 
 const EVERY_MS = 2000;
-const LONGEST_MS = 30_000;
-const OLD_MS = 10_000;
+const LONGEST_MS = 10_000;
+const OLD_MS = 7000;
 
 const page = { picture: null, seenAt: 0, open: null, legs: null, failures: 0, timer: 0, looking: false };
 
