@@ -55,7 +55,8 @@ from media.transport import DtlsCertificate, announced_candidates
 from signalling import messages as m
 from signalling.errors import Code, Rejected
 from signalling.gateways.interface import GROUP
-from signalling.web.server import WebConfig, make_app
+from signalling.web import notice as notices
+from signalling.web.server import STATIC, WebConfig, make_app
 from transcode.jobs import Event as WorkerEvent
 from transcode.pool import Pool
 
@@ -349,7 +350,13 @@ def _browser_policy(config: Config) -> BrowserPolicy:
         grace_seconds=GRACE_SECONDS,
         new_secret=new_secret,
         hash_secret=hash_secret,
+        notice=_notice(config).version,
     )
+
+
+def _notice(config: Config) -> m.Notice:
+    told = config.notice
+    return notices.read(STATIC, responsible=told.responsible, operator=told.operator, more=told.more)
 
 
 @asynccontextmanager
@@ -360,7 +367,14 @@ async def _serve_pages(config: Config, doors: _Doors, tally: Tally) -> AsyncIter
     )
     # Requests are not logged: they hold addresses, and what matters is counted.
     runner = web.AppRunner(
-        make_app(doors.browser, doors.administration, settings, counters=tally, logins=doors.logins),
+        make_app(
+            doors.browser,
+            doors.administration,
+            settings,
+            counters=tally,
+            logins=doors.logins,
+            notice=_notice(config),
+        ),
         access_log=None,
     )
     await runner.setup()
@@ -397,5 +411,6 @@ def _facts(core: _Core, tally: Tally, drain: Drain) -> Facts:
         dropped={
             "client": tally.of("closes").get("too_slow", 0),
             "audit": sum(tally.of("refusals_not_audited").values()),
+            "writing": sum(tally.of("writing_dropped").values()),
         },
     )

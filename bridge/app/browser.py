@@ -11,6 +11,7 @@ from bridge.app.live import LiveRoom, MediaLeg, Seated
 from bridge.app.new_pins import new_pin
 from bridge.app.ports import Links, Pins
 from bridge.app.service import RoomService
+from bridge.app.talking import Talking
 from bridge.app.trial import Trial, Trials
 from bridge.rooms import commands as c
 from bridge.rooms import events as ev
@@ -19,6 +20,8 @@ from bridge.rooms.model import (
     ConnectionId,
     Identity,
     InvitationId,
+    Matter,
+    NoticeVersion,
     Participant,
     ParticipantId,
     Pii,
@@ -47,6 +50,8 @@ class BrowserPolicy:
     """How long a lost connection may be away before its owner counts as gone. Media goes on meanwhile."""
     new_secret: Callable[[], str]
     hash_secret: Callable[[str], str]
+    notice: str | None = None
+    """The version of the notice that pages show; None where there is none, and nobody consents to anything."""
 
 
 class BrowserDoor:
@@ -74,6 +79,7 @@ class BrowserDoor:
         self._trials = trials
         self._pins = pins
         self._identities = identities
+        self._talking = Talking(service)
 
     async def join(self, join: m.Join, connection: Connection, identity: str | None = None) -> Seat:
         """Seat somebody who holds a link, as whom a login in their browser says. Raises Rejected."""
@@ -89,6 +95,7 @@ class BrowserDoor:
             new_participant=ParticipantId(new_id("p")),
             new_resume_hash=ResumeHash(self._policy.hash_secret(secret)),
             identity=self._identities(identity),
+            notice=self._shown(join.notice),
         )
         seated = Seated(knock.connection, connection)
         seats: list[Participant] = []
@@ -98,6 +105,10 @@ class BrowserDoor:
 
         await self._service.act(live, knock, seat)
         return Seat(room_id, seats[0].id, knock.connection)
+
+    def _shown(self, notice: str | None) -> NoticeVersion | None:
+        """The notice that a page has shown, if it is ours: of another one nobody knows what it says."""
+        return NoticeVersion(notice) if notice is not None and notice == self._policy.notice else None
 
     def _secret_for(self, join: m.Join) -> str:
         """The secret that ties a link to this client at its first use.
@@ -159,7 +170,9 @@ class BrowserDoor:
             self._later(self._policy.grace_seconds, lambda: self._gone(seat))
             raise
 
-    async def handle(self, seat: Seat, message: m.ClientMessage) -> m.ServerMessage | None:
+    async def handle(  # noqa: PLR0911 - one a kind of message
+        self, seat: Seat, message: m.ClientMessage
+    ) -> m.ServerMessage | None:
         """Do what a page asks. Raises Rejected."""
         live = await self._service.find(RoomId(seat.room))
         who = ParticipantId(seat.participant)
@@ -174,6 +187,10 @@ class BrowserDoor:
             case m.Dial():
                 await self._service.outside.dialling.dial(live, who, message)
                 return m.Ok(ref=message.ref)
+            case m.Write():
+                return self._talking.write(live, who, message)
+            case m.Consent():
+                return await self._consent(live, who, message)
             case m.Pin() | m.Viewport() | m.Report():
                 return self._look(live, who, message)
             case m.Leave():
@@ -231,6 +248,16 @@ class BrowserDoor:
         link = self._links.make(live.room.id, command.invitation, command.expires_at)
         number = None if pin is None else live.room.number
         return m.Invited(ref=request.ref, link=link, expires_at=command.expires_at, number=number, pin=pin)
+
+    async def _consent(self, live: LiveRoom, who: ParticipantId, consent: m.Consent) -> m.Ok:
+        by, matter, notice = ByParticipant(who), Matter(consent.matter.value), self._shown(consent.notice)
+        if not consent.given:
+            await self._service.act(live, c.WithdrawConsent(by=by, matter=matter))
+        elif notice is None:
+            raise Rejected(Code.WRONG_STATE, "That is not the notice that this bridge shows now.")
+        else:
+            await self._service.act(live, c.Consent(by=by, matter=matter, notice=notice))
+        return m.Ok(ref=consent.ref)
 
     def _look(self, live: LiveRoom, who: ParticipantId, message: m.Pin | m.Viewport | m.Report) -> m.Ok | None:
         """What one page sees, or wants to: nothing of it is on record."""

@@ -15,7 +15,9 @@ from bridge.rooms.model import (
     Identity,
     InvitationId,
     Line,
+    Matter,
     Miss,
+    NoticeVersion,
     ParticipantId,
     Pii,
     PinDigest,
@@ -80,6 +82,8 @@ class Knock:
     new_resume_hash: ResumeHash
     identity: Identity | None = None
     """What a login in the same browser proved, if there was one."""
+    notice: NoticeVersion | None = None
+    """The notice that stood beside the button that was pressed, for one who comes in by it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,6 +247,23 @@ class Sharing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Consent:
+    """Say yes to a matter for oneself, on the words of this notice."""
+
+    by: Actor
+    matter: Matter
+    notice: NoticeVersion
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WithdrawConsent:
+    """Take one's yes to a matter back."""
+
+    by: Actor
+    matter: Matter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HandOver:
     """Give the host role to another clinician who is admitted and connected."""
 
@@ -286,6 +307,8 @@ Command = (
     | SelfMute
     | Camera
     | Sharing
+    | Consent
+    | WithdrawConsent
     | HandOver
     | TakeHost
     | End

@@ -18,7 +18,9 @@ from bridge.rooms.model import (
     Identity,
     InvitationId,
     Line,
+    Matter,
     Miss,
+    NoticeVersion,
     ParticipantId,
     Pii,
     PinDigest,
@@ -209,6 +211,21 @@ class SharingChanged(_Event, frozen=True, kw_only=True):
     on: bool
 
 
+class Consented(_Event, frozen=True, kw_only=True):
+    """Somebody said yes to a matter for themselves, on the words of this notice."""
+
+    participant: ParticipantId
+    matter: Matter
+    notice: NoticeVersion
+
+
+class ConsentWithdrawn(_Event, frozen=True, kw_only=True):
+    """Somebody took their yes to a matter back."""
+
+    participant: ParticipantId
+    matter: Matter
+
+
 class HandedOver(_Event, frozen=True, kw_only=True):
     """The host gave the role to another clinician."""
 
@@ -250,6 +267,8 @@ Event = (
     | SelfMuteChanged
     | CameraChanged
     | SharingChanged
+    | Consented
+    | ConsentWithdrawn
     | HandedOver
     | HostTaken
     | RoomEnded

@@ -66,6 +66,7 @@ def _enter(room: Room, event: ev.Dialled | ev.Arrived | ev.HostEntered, place: P
             line=event.line,
             confirmed=False,
             identity=None,
+            consents={},
         )
     newcomer = Participant(
         id=event.participant,
@@ -143,6 +144,7 @@ def _reconnected(room: Room, event: ev.Reconnected) -> Room:
         sharing=False,
         confirmed=known,
         identity=before.identity if event.line is Line.BROWSER else None,
+        consents=before.consents if event.line is Line.BROWSER else {},
     )
 
 
@@ -200,6 +202,12 @@ def _sharing_changed(room: Room, event: ev.SharingChanged) -> Room:
     return _change(room, event.participant, sharing=event.on)
 
 
+def _consent_changed(room: Room, event: ev.Consented | ev.ConsentWithdrawn) -> Room:
+    notice = event.notice if isinstance(event, ev.Consented) else None
+    consents = {**room.participants[event.participant].consents, event.matter: notice}
+    return _change(room, event.participant, consents=consents)
+
+
 def _host_changed(room: Room, event: ev.HandedOver | ev.HostTaken) -> Room:
     return replace(room, host=room.participants[event.participant].id)
 
@@ -238,6 +246,8 @@ EVOLVERS: Mapping[type, Callable[[Room, Any], Room]] = MappingProxyType(
         ev.SelfMuteChanged: _self_mute_changed,
         ev.CameraChanged: _camera_changed,
         ev.SharingChanged: _sharing_changed,
+        ev.Consented: _consent_changed,
+        ev.ConsentWithdrawn: _consent_changed,
         ev.HandedOver: _host_changed,
         ev.HostTaken: _host_changed,
         ev.RoomEnded: _ended,

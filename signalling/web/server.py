@@ -11,12 +11,14 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from signalling.errors import Code, Rejected
-from signalling.messages import MAX_BODY_BYTES, MAX_MESSAGE_BYTES
+from signalling.messages import MAX_BODY_BYTES, MAX_MESSAGE_BYTES, Notice
 from signalling.ports import Administration, Clock, Consultations, Counters, LoginDesk, NoCounters, NoLogins
 from signalling.session import Limits, Session
 from signalling.web.faults import error_middleware
 from signalling.web.headers import add_headers
 from signalling.web.login import IDENTITY, LoginPages
+from signalling.web.notice import NoticePage
+from signalling.web.notice import read as read_notice
 from signalling.web.rest import Rest
 from signalling.web.socket import Socket
 
@@ -54,6 +56,7 @@ def make_app(
     counters: Counters | None = None,
     *,
     logins: LoginDesk | None = None,
+    notice: Notice | None = None,
 ) -> web.Application:
     """Make the application. At its shutdown every client hears `bye` with `restarting`."""
     counted = counters or NoCounters()
@@ -63,6 +66,7 @@ def make_app(
     app.router.add_get("/api/v1/ws", door.open, allow_head=False)
     app.router.add_routes(Rest(administration, config.api_tokens).routes())
     app.router.add_routes(LoginPages(logins or NoLogins()).routes())
+    app.router.add_routes(NoticePage(notice or read_notice(config.static)).routes())
     app.router.add_get("/", pages.index)
     app.router.add_get("/join", pages.join)
     app.router.add_static("/static", config.static)

@@ -10,7 +10,19 @@ from bridge.rooms import commands as c
 from bridge.rooms import events as ev
 from bridge.rooms.decide import decide
 from bridge.rooms.evolve import evolve
-from bridge.rooms.model import Assurance, ByParticipant, Identity, Line, Miss, Office, Pii, Role, Room, System
+from bridge.rooms.model import (
+    Assurance,
+    ByParticipant,
+    Identity,
+    Line,
+    Matter,
+    Miss,
+    Office,
+    Pii,
+    Role,
+    Room,
+    System,
+)
 from bridge.rooms.refusal import Refusal
 from tests.rooms.rig import START, iid, opened, person, pid, pin, resume
 
@@ -59,6 +71,8 @@ FIELDS = {
         ),
     ),
     "plain_calls": st.booleans(),
+    "matter": st.sampled_from(Matter),
+    "notice": st.sampled_from(["0123456789ab", "ba9876543210"]),
 }
 commands: st.SearchStrategy[c.Command] = st.one_of(
     *(
