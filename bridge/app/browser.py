@@ -11,6 +11,7 @@ from bridge.app.live import LiveRoom, MediaLeg, Seated
 from bridge.app.new_pins import new_pin
 from bridge.app.ports import Links, Pins
 from bridge.app.service import RoomService
+from bridge.app.stills.desk import Stills
 from bridge.app.talking import Talking
 from bridge.app.trial import Trial, Trials
 from bridge.rooms import commands as c
@@ -35,6 +36,8 @@ from media.sdp import Answer, OfferRoles, SdpError
 from signalling import messages as m
 from signalling.errors import Code, Rejected
 from signalling.ports import Connection, Seat
+
+Handed = m.Dial | m.Write | m.Consent | m.AskStill | m.AnswerStill | m.EndStill
 
 # A client that makes its own secret must not make one that could be guessed: 32 of base64url are 192 bits.
 MIN_OWN_SECRET_CHARS: Final = 32
@@ -65,6 +68,7 @@ class BrowserDoor:
         later: Callable[[float, Callable[[], Awaitable[object]]], None],
         trials: Trials,
         *,
+        stills: Stills,
         pins: Pins | None = None,
         identities: Callable[[str | None], Identity | None] = lambda _: None,
     ) -> None:
@@ -77,6 +81,7 @@ class BrowserDoor:
         self._policy = policy
         self._later = later
         self._trials = trials
+        self._stills = stills
         self._pins = pins
         self._identities = identities
         self._talking = Talking(service)
@@ -170,9 +175,7 @@ class BrowserDoor:
             self._later(self._policy.grace_seconds, lambda: self._gone(seat))
             raise
 
-    async def handle(  # noqa: PLR0911 - one a kind of message
-        self, seat: Seat, message: m.ClientMessage
-    ) -> m.ServerMessage | None:
+    async def handle(self, seat: Seat, message: m.ClientMessage) -> m.ServerMessage | None:
         """Do what a page asks. Raises Rejected."""
         live = await self._service.find(RoomId(seat.room))
         who = ParticipantId(seat.participant)
@@ -184,13 +187,8 @@ class BrowserDoor:
                 return await self._offer(live, seat, message)
             case m.Invite():
                 return await self._invite(live, who, message)
-            case m.Dial():
-                await self._service.outside.dialling.dial(live, who, message)
-                return m.Ok(ref=message.ref)
-            case m.Write():
-                return self._talking.write(live, who, message)
-            case m.Consent():
-                return await self._consent(live, who, message)
+            case m.Dial() | m.Write() | m.Consent() | m.AskStill() | m.AnswerStill() | m.EndStill():
+                await self._hand_on(live, who, message)
             case m.Pin() | m.Viewport() | m.Report():
                 return self._look(live, who, message)
             case m.Leave():
@@ -199,8 +197,21 @@ class BrowserDoor:
                 return None
             case m.Join() | m.Test() | m.TestReport() | m.Ping():
                 raise Rejected(Code.WRONG_STATE)
-        await self._service.act(live, _command(live, who, message))
+            case _:
+                await self._service.act(live, _command(live, who, message))
         return m.Ok(ref=message.ref)
+
+    async def _hand_on(self, live: LiveRoom, who: ParticipantId, message: Handed) -> None:
+        """Give what has rules of its own to whoever knows them."""
+        match message:
+            case m.Dial():
+                await self._service.outside.dialling.dial(live, who, message)
+            case m.Write():
+                self._talking.write(live, who, message)
+            case m.Consent():
+                await self._consent(live, who, message)
+            case m.AskStill() | m.AnswerStill() | m.EndStill():
+                await self._stills.handle(live, who, message)
 
     async def _offer(self, live: LiveRoom, seat: Seat, offer: m.Offer) -> m.Answer:
         who = ParticipantId(seat.participant)
@@ -249,7 +260,7 @@ class BrowserDoor:
         number = None if pin is None else live.room.number
         return m.Invited(ref=request.ref, link=link, expires_at=command.expires_at, number=number, pin=pin)
 
-    async def _consent(self, live: LiveRoom, who: ParticipantId, consent: m.Consent) -> m.Ok:
+    async def _consent(self, live: LiveRoom, who: ParticipantId, consent: m.Consent) -> None:
         by, matter, notice = ByParticipant(who), Matter(consent.matter.value), self._shown(consent.notice)
         if not consent.given:
             await self._service.act(live, c.WithdrawConsent(by=by, matter=matter))
@@ -257,7 +268,6 @@ class BrowserDoor:
             raise Rejected(Code.WRONG_STATE, "That is not the notice that this bridge shows now.")
         else:
             await self._service.act(live, c.Consent(by=by, matter=matter, notice=notice))
-        return m.Ok(ref=consent.ref)
 
     def _look(self, live: LiveRoom, who: ParticipantId, message: m.Pin | m.Viewport | m.Report) -> m.Ok | None:
         """What one page sees, or wants to: nothing of it is on record."""

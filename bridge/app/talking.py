@@ -28,7 +28,7 @@ class Talking:
         self._lines = Allowance(*LINES)
         self._changes = Allowance(*CHANGES)
 
-    def write(self, live: LiveRoom, who: ParticipantId, message: m.Write) -> m.Ok:
+    def write(self, live: LiveRoom, who: ParticipantId, message: m.Write) -> None:
         """Tell everybody else who is in. Raises Rejected."""
         if live.in_doubt:
             # Somebody may have been put out, and only the records know it.
@@ -46,4 +46,3 @@ class Talking:
         for other in present - {who}:
             if (seated := live.seats.get(other)) is not None:
                 seated.connection.send(written)
-        return m.Ok(ref=message.ref)

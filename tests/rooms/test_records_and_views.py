@@ -22,6 +22,8 @@ from bridge.rooms.model import (
     Pii,
     Role,
     RoomId,
+    StillEnd,
+    StillId,
     SubjectDigest,
 )
 from bridge.rooms.refusal import HistoryError
@@ -57,6 +59,13 @@ def eventful() -> Consultation:
     room.happens(c.Sharing(by=DOCTOR, on=True))
     room.happens(c.Consent(by=DOCTOR, matter=Matter.VIDEO, notice=NoticeVersion("0123456789ab")))
     room.happens(c.WithdrawConsent(by=DOCTOR, matter=Matter.VIDEO))
+    for end, by in (
+        (StillEnd.SENT, DOCTOR),
+        (StillEnd.DECLINED, person("patient")),
+        (StillEnd.NO_PICTURE, person("patient")),
+    ):
+        room.happens(c.AskStill(by=DOCTOR, still=StillId("t_1"), participant=pid("patient")))
+        room.happens(c.EndStill(by=by, still=StillId("t_1"), end=end))
     room.happens(c.SendToWaiting(by=DOCTOR, participant=pid("patient")))
     room.happens(c.Refuse(by=DOCTOR, participant=pid("patient"), reason=Pii("Ring heller")))
     room.happens(c.Remove(by=DOCTOR, participant=pid("interpreter")))
