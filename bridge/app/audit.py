@@ -52,7 +52,7 @@ def of_event(event: ev.Event, after: Room) -> Audited | None:
         **_who(event.by, after),
         act=_words(type(event).__name__),
         target=getattr(event, "participant", None) or getattr(event, "invitation", None),
-        outcome=event.why.value if isinstance(event, ev.NotReached) else "ok",
+        outcome=event.why.value if isinstance(event, ev.NotReached | ev.StillFailed) else "ok",
         reason=_reason(event),
     )
 

@@ -23,6 +23,7 @@ from bridge.app.feeds.planner import NO_PLAN
 from bridge.app.live import LiveRoom
 from bridge.app.ports import Audited, Clock, Counts, Gate, Legs, Store
 from bridge.app.reconcile import forget, reconcile
+from bridge.app.stills.telling import follow as follow_still
 from bridge.rooms import commands as c
 from bridge.rooms import events as ev
 from bridge.rooms.decide import decide
@@ -208,6 +209,7 @@ class RoomService:
         """Act on what is on record, then tell."""
         self.bring_in_line(live)
         for event in events:
+            follow_still(live, event)
             for who, code in telling.farewell(event).items():
                 self._part(live, who, code)
             if isinstance(event, ev.Disconnected):
