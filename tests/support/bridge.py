@@ -153,7 +153,7 @@ class House:
     async def context(
         self, browser: Browser, identity: int, *scripts: str, size: ViewportSize = WIDE
     ) -> BrowserContext:
-        """A browser context whose camera and microphone are those of this identity; a small one has a touch screen."""
+        """A browser context with the camera and microphone of this identity; a small one has a touch screen."""
         touch = size != WIDE
         context = await browser.new_context(locale="en-GB", viewport=size, is_mobile=touch, has_touch=touch)
         self.stack.push_async_callback(context.close)
