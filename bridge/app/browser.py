@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Final
 
 from bridge.app import telling
+from bridge.app.allowance import Allowance
 from bridge.app.ids import new_connection, new_id
 from bridge.app.live import LiveRoom, MediaLeg, Seated
 from bridge.app.new_pins import new_pin
@@ -37,6 +38,8 @@ from signalling import messages as m
 from signalling.errors import Code, Rejected
 from signalling.ports import Connection, Seat
 
+# Of one person, at once and then every so many seconds: each is kept for years.
+CHANGES_OF_MIND: Final = (10, 8.0)
 Handed = m.Dial | m.Write | m.Consent | m.AskStill | m.AnswerStill | m.EndStill
 
 # A client that makes its own secret must not make one that could be guessed: 32 of base64url are 192 bits.
@@ -85,6 +88,7 @@ class BrowserDoor:
         self._pins = pins
         self._identities = identities
         self._talking = Talking(service)
+        self._changes_of_mind = Allowance(*CHANGES_OF_MIND)
 
     async def join(self, join: m.Join, connection: Connection, identity: str | None = None) -> Seat:
         """Seat somebody who holds a link, as whom a login in their browser says. Raises Rejected."""
@@ -261,6 +265,8 @@ class BrowserDoor:
         return m.Invited(ref=request.ref, link=link, expires_at=command.expires_at, number=number, pin=pin)
 
     async def _consent(self, live: LiveRoom, who: ParticipantId, consent: m.Consent) -> None:
+        if not self._changes_of_mind.take(who, self._service.outside.clock.monotonic()):
+            raise Rejected(Code.TOO_MANY)
         by, matter, notice = ByParticipant(who), Matter(consent.matter.value), self._shown(consent.notice)
         if not consent.given:
             await self._service.act(live, c.WithdrawConsent(by=by, matter=matter))

@@ -49,6 +49,7 @@ async def test_the_host_sees_who_has_said_yes_before_they_are_let_in() -> None:
     assert (consented.matter, consented.notice) == (Matter.VIDEO, NOTICE)
     (line,) = [one for one in rig.store.audit if one.act == "consented"]
     assert (line.actor, line.target, line.role) == (patient.participant, patient.participant, "patient")
+    assert (line.reason, line.outcome) == ("video", "ok")
 
 
 @pytest.mark.parametrize("notice", [None, OTHER])
@@ -78,6 +79,22 @@ async def test_it_is_taken_back_and_given_again() -> None:
     assert told(doctor, patient) == GIVEN
     said = [type(one).__name__ for one in rig.store.events(room) if "Consent" in type(one).__name__]
     assert said == ["Consented", "Consented", "ConsentWithdrawn", "Consented"]
+
+
+async def test_who_changes_their_mind_all_the_time_fills_no_disk() -> None:
+    """So often and no more, until some time has passed."""
+    rig, room, _ = await house()
+    patient = await enter(rig, room, NOTICE)
+    for turn in range(10):
+        await rig.say(patient, m.Consent(matter=m.Matter.VIDEO, given=bool(turn % 2), notice=NOTICE, ref=7))
+    before = len(rig.store.events(room))
+    no = m.Consent(matter=m.Matter.VIDEO, given=False, notice=NOTICE, ref=8)
+    with pytest.raises(Rejected) as caught:
+        await rig.say(patient, no)
+    assert caught.value.code is Code.TOO_MANY
+    assert len(rig.store.events(room)) == before
+    rig.clock.seconds += 8
+    assert await rig.say(patient, no) == m.Ok(ref=8)
 
 
 async def test_it_outlives_the_process() -> None:
