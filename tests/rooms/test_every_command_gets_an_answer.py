@@ -10,7 +10,19 @@ from bridge.rooms import commands as c
 from bridge.rooms import events as ev
 from bridge.rooms.decide import decide
 from bridge.rooms.evolve import evolve
-from bridge.rooms.model import Assurance, ByParticipant, Identity, Line, Miss, Office, Pii, Role, Room, System
+from bridge.rooms.model import (
+    Assurance,
+    ByParticipant,
+    Identity,
+    Line,
+    Miss,
+    Office,
+    Pii,
+    Role,
+    Room,
+    System,
+    TextState,
+)
 from bridge.rooms.refusal import Refusal
 from tests.rooms.rig import START, iid, opened, person, pid, pin, resume
 
@@ -59,6 +71,7 @@ FIELDS = {
         ),
     ),
     "plain_calls": st.booleans(),
+    "state": st.sampled_from(TextState),
 }
 commands: st.SearchStrategy[c.Command] = st.one_of(
     *(

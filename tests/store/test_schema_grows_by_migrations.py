@@ -38,7 +38,7 @@ async def test_opening_twice_migrates_once(url: str, path: Path) -> None:
         versions = database.execute("SELECT version_num FROM alembic_version").fetchall()
         heads = database.execute("SELECT id, sequence FROM audit_head").fetchall()
     database.close()
-    assert versions == [("0002",)]
+    assert versions == [("0004",)]
     assert heads == [(1, 0)]
 
 
