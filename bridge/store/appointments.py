@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from typing import Any
 
 from sqlalchemy import Select, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -57,7 +58,7 @@ class AppointmentStore:
             if changed.rowcount != 1:
                 raise ConcurrentChange("the appointment was changed at the same time")
 
-    async def _one(self, query: Select[tuple[str, str, str | None, int, str]]) -> AppointmentRecord | None:
+    async def _one(self, query: Select[Any]) -> AppointmentRecord | None:
         async with self._reading() as connection:
             row = (await connection.execute(query)).one_or_none()
-        return None if row is None else AppointmentRecord(*row)
+        return None if row is None else AppointmentRecord(**row._mapping)  # noqa: SLF001 - SQLAlchemy's public name

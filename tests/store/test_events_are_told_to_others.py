@@ -60,7 +60,7 @@ async def test_what_is_not_on_record_is_not_told(told: EventStore, story: Story)
 
 
 async def test_a_bridge_that_dies_leaves_its_letters_to_others(told: EventStore, story: Story, url: str) -> None:
-    """A claim holds for a while against all; then another bridge has the letter, and the first cannot put it off."""
+    """A claim holds for a while; then another bridge has the letter, and the first cannot put it off."""
     await told.append("r_a", 0, [story.created()])
     (mine,) = await told.outbox.claim("one", LATER, 10)
     async with open_store(url, Announced(("one", "two"), body)) as other:
