@@ -60,5 +60,5 @@ class AppointmentStore:
 
     async def _one(self, query: Select[Any]) -> AppointmentRecord | None:
         async with self._reading() as connection:
-            row = (await connection.execute(query)).one_or_none()
-        return None if row is None else AppointmentRecord(**row._mapping)  # noqa: SLF001 - SQLAlchemy's public name
+            row = (await connection.execute(query)).mappings().one_or_none()
+        return None if row is None else AppointmentRecord(**row)

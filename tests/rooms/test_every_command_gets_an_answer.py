@@ -20,6 +20,8 @@ from bridge.rooms.model import (
     Pii,
     Role,
     Room,
+    StillEnd,
+    StillId,
     System,
     TextState,
 )
@@ -72,6 +74,8 @@ FIELDS = {
     ),
     "plain_calls": st.booleans(),
     "state": st.sampled_from(TextState),
+    "still": st.sampled_from(["t_1", "t_2"]),
+    "end": st.sampled_from(StillEnd),
 }
 commands: st.SearchStrategy[c.Command] = st.one_of(
     *(
@@ -101,6 +105,14 @@ def in_full_swing() -> Room | None:
     return consultation.room
 
 
+def with_a_picture_on_its_way() -> Room | None:
+    """Return a room in which the host has asked the patient for a still picture."""
+    consultation = opened()
+    consultation.admit("patient", "interpreter")
+    consultation.happens(c.AskStill(by=person("doctor"), still=StillId("t_1"), participant=pid("patient")))
+    return consultation.room
+
+
 def over() -> Room | None:
     """Return a room that has ended."""
     consultation = opened()
@@ -110,7 +122,7 @@ def over() -> Room | None:
 
 @settings(max_examples=600, deadline=None)
 @given(
-    start=st.sampled_from([before_anything, with_people_waiting, in_full_swing, over]),
+    start=st.sampled_from([before_anything, with_people_waiting, in_full_swing, with_a_picture_on_its_way, over]),
     asked=st.lists(commands, min_size=1, max_size=5),
     now=st.one_of(st.just(START), times),
 )

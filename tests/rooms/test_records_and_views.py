@@ -21,6 +21,8 @@ from bridge.rooms.model import (
     Pii,
     Role,
     RoomId,
+    StillEnd,
+    StillId,
     SubjectDigest,
     TextState,
 )
@@ -58,6 +60,13 @@ def eventful() -> Consultation:
     room.happens(c.NoteMiss(participant=pid("called"), connection=called.connection, why=Miss.BUSY))
     room.happens(c.Camera(by=DOCTOR, on=False))
     room.happens(c.Sharing(by=DOCTOR, on=True))
+    for end, by in (
+        (StillEnd.SENT, DOCTOR),
+        (StillEnd.DECLINED, person("patient")),
+        (StillEnd.NO_PICTURE, person("patient")),
+    ):
+        room.happens(c.AskStill(by=DOCTOR, still=StillId("t_1"), participant=pid("patient")))
+        room.happens(c.EndStill(by=by, still=StillId("t_1"), end=end))
     room.happens(c.SendToWaiting(by=DOCTOR, participant=pid("patient")))
     room.happens(c.Refuse(by=DOCTOR, participant=pid("patient"), reason=Pii("Ring heller")))
     room.happens(c.Remove(by=DOCTOR, participant=pid("interpreter")))
