@@ -24,6 +24,7 @@ from bridge.rooms.model import (
     StillEnd,
     StillId,
     System,
+    TextState,
 )
 from bridge.rooms.refusal import Refusal
 from tests.rooms.rig import START, iid, opened, person, pid, pin, resume
@@ -75,6 +76,7 @@ FIELDS = {
     "plain_calls": st.booleans(),
     "matter": st.sampled_from(Matter),
     "notice": st.sampled_from(["0123456789ab", "ba9876543210"]),
+    "state": st.sampled_from(TextState),
     "still": st.sampled_from(["t_1", "t_2"]),
     "end": st.sampled_from(StillEnd),
 }
