@@ -174,7 +174,9 @@ class Guard:
 
 def act(operator: Operator, word: str, at: datetime, reason: str | None = None) -> Audited:
     """Give the audit's line of something that an operator does, and why: fixed words."""
-    return Audited(at=at, actor=operator.actor, role="operator", act=word, target=reason, outcome="ok")
+    return Audited(
+        at=at, actor=operator.actor, role="operator", act=word, target=None, outcome="ok", reason=reason
+    )
 
 
 def _answer(body: msgspec.Struct) -> web.Response:

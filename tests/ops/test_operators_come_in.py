@@ -199,7 +199,7 @@ async def test_a_drain_has_a_reason_and_is_on_record(port: Port) -> None:
         status, text, _ = await port.asks(method, "/drain", json=body, headers=BEARER)
         assert (status, f'"active":{str(reason is not None).lower()}' in text) == (200, True)
         assert port.station.drain.reason == reason
-    assert [(line.actor, line.role, line.act, line.target) for line in port.audit.lines] == [
+    assert [(line.actor, line.role, line.act, line.reason) for line in port.audit.lines] == [
         ("operator_token", "operator", "drain", "upgrade"),
         ("operator_token", "operator", "drain", "fault"),
         ("operator_token", "operator", "drain_ended", None),

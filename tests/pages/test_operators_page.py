@@ -110,7 +110,7 @@ async def test_a_node_is_drained_and_undrained_by_keyboard(browser: Browser) -> 
         await keyboard.press("Enter")
         await expect(begin).to_be_focused()
         assert not duty.station.drain.active
-        assert [(line.act, line.target) for line in duty.audit.lines] == [
+        assert [(line.act, line.reason) for line in duty.audit.lines] == [
             ("log_in", None),
             ("drain", "maintenance"),
             ("drain_ended", None),
