@@ -10,12 +10,24 @@ from bridge.rooms import commands as c
 from bridge.rooms import events as ev
 from bridge.rooms.decide import decide
 from bridge.rooms.evolve import evolve
-from bridge.rooms.model import Assurance, ByParticipant, Identity, Line, Miss, Office, Pii, Role, Room, System
+from bridge.rooms.model import (
+    Assurance,
+    ByParticipant,
+    Ground,
+    Identity,
+    Line,
+    Miss,
+    Office,
+    Pii,
+    Role,
+    Room,
+    System,
+)
 from bridge.rooms.refusal import Refusal
 from tests.rooms.rig import START, iid, opened, person, pid, pin, resume
 
-people = st.sampled_from([*map(pid, ("doctor", "patient", "interpreter", "new")), ""])
-links = st.sampled_from([*map(iid, ("doctor", "patient", "interpreter", "new")), ""])
+people = st.sampled_from([*map(pid, ("doctor", "patient", "interpreter", "new", "one", "other")), ""])
+links = st.sampled_from([*map(iid, ("doctor", "patient", "interpreter", "new", "line")), ""])
 secrets = st.sampled_from([*map(resume, ("doctor", "patient", "interpreter")), ""])
 connections = st.integers(-1, 5)
 actors = st.one_of(st.builds(ByParticipant, people), st.builds(System, st.sampled_from(Office)))
@@ -59,10 +71,27 @@ FIELDS = {
         ),
     ),
     "plain_calls": st.booleans(),
+    "autolock": st.booleans(),
+    "one_at_a_time": st.booleans(),
+    "many": st.booleans(),
+    "substitute": st.booleans(),
+    "ground": st.one_of(st.none(), st.sampled_from(Ground)),
+    "reference": st.one_of(st.none(), texts),
+    "expected_at": st.one_of(st.none(), times),
+    "new_time": st.one_of(st.none(), times),
+    "leaving": st.frozensets(people),
+    "following": st.one_of(st.none(), people),
+    "cancelled": st.booleans(),
+}
+OF_COMMAND = {
+    (c.Knock, "name"): st.one_of(st.none(), texts),
+    (c.Delay, "invitation"): st.one_of(st.none(), links),
 }
 commands: st.SearchStrategy[c.Command] = st.one_of(
     *(
-        st.builds(kind, **{field: FIELDS[field] for field in kind.__dataclass_fields__})
+        st.builds(
+            kind, **{field: OF_COMMAND.get((kind, field), FIELDS[field]) for field in kind.__dataclass_fields__}
+        )
         for kind in c.Command.__args__
     )
 )
@@ -88,6 +117,16 @@ def in_full_swing() -> Room | None:
     return consultation.room
 
 
+def with_a_line() -> Room | None:
+    """Return a room that locks itself, with a standing link, one of whose holders is in and one waits."""
+    consultation = opened(autolock=True)
+    consultation.invite("new", Role.SPECIALIST)
+    consultation.happens(c.Appoint(by=person("doctor"), invitation=iid("new")))
+    consultation.line_up("one", "other")
+    consultation.admit("one")
+    return consultation.room
+
+
 def over() -> Room | None:
     """Return a room that has ended."""
     consultation = opened()
@@ -97,7 +136,7 @@ def over() -> Room | None:
 
 @settings(max_examples=600, deadline=None)
 @given(
-    start=st.sampled_from([before_anything, with_people_waiting, in_full_swing, over]),
+    start=st.sampled_from([before_anything, with_people_waiting, in_full_swing, with_a_line, over]),
     asked=st.lists(commands, min_size=1, max_size=5),
     now=st.one_of(st.just(START), times),
 )
