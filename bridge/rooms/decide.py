@@ -2,8 +2,8 @@
 
 The commands' rules are in `arrivals` (coming and going), `dialling` (who is called), `hosting` (the host's acts),
 `receiving` (one patient after the other), `substitutes`, `timing` (delay and cancellation), `acts` (one's own acts
-and links), and `locking` (what follows for the lock). An act that changes nothing, such as a second click, gives no
-events and no refusal.
+and links), and `locking` (what follows for the lock). An act that changes nothing, such as a second click, gives
+no events and no refusal.
 """
 
 from collections.abc import Callable, Mapping

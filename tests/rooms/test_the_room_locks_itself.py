@@ -1,4 +1,4 @@
-"""The automatic lock: on when the first guest is let in, off when the last has gone, and no place is lost by it."""
+"""The automatic lock: on when the first guest is let in, off when the last has gone; no place is lost by it."""
 
 from bridge.rooms import commands as c
 from bridge.rooms import events as ev

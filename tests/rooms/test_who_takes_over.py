@@ -48,7 +48,7 @@ def test_a_substitute_waits_while_the_host_is_there() -> None:
 
 
 def test_a_substitute_who_waits_takes_over_when_the_host_is_gone() -> None:
-    """In by the own act, as host, with the login that was proven; a doctor who comes back is in without the role."""
+    """In by the own act, as host, with the login that was proven; a doctor who comes back is no host."""
     room = with_substitute()
     room.happens(c.Knock(**fields(room.knocking("substitute")) | {"identity": SURE}))
     room.drop("doctor")
