@@ -58,6 +58,58 @@ OPERATIONS: Final = (
         (401, 404, 409, 413, 422),
     ),
     Operation(
+        "post",
+        "/api/v1/rooms/{room}/delay",
+        "delayRoom",
+        "Tell those who wait when it is their turn.",
+        204,
+        request=m.NewTime,
+        errors=(401, 404, 409, 413, 422),
+    ),
+    Operation(
+        "post",
+        "/api/v1/rooms/{room}/cancel",
+        "cancelRoom",
+        "Call a consultation off that has not begun.",
+        204,
+        request=m.NewTime,
+        errors=(401, 404, 409, 413, 422),
+    ),
+    Operation(
+        "post",
+        "/api/v1/rooms/{room}/invitations/{invitation}/delay",
+        "delayInvitation",
+        "Put off the turn of one link's holder; the link lives on beyond it.",
+        204,
+        request=m.NewTime,
+        errors=(401, 404, 409, 413, 422),
+    ),
+    Operation(
+        "post",
+        "/api/v1/rooms/{room}/invitations/{invitation}/cancel",
+        "cancelInvitation",
+        "Call off what one link was for.",
+        204,
+        request=m.NewTime,
+        errors=(401, 404, 409, 413, 422),
+    ),
+    Operation(
+        "post",
+        "/api/v1/rooms/{room}/invitations/{invitation}/substitute",
+        "appoint",
+        "Let the holder of a link take over while no host is there.",
+        204,
+        errors=(401, 404, 409),
+    ),
+    Operation(
+        "delete",
+        "/api/v1/rooms/{room}/invitations/{invitation}",
+        "withdraw",
+        "Take a link back by which nobody holds a place.",
+        204,
+        errors=(401, 404, 409),
+    ),
+    Operation(
         "get",
         "/api/v1/ws",
         "connect",
@@ -148,11 +200,12 @@ def _operation(operation: Operation) -> dict[str, Any]:
     }
     if operation.request is not None:
         described["requestBody"] = {"required": True, "content": _content(operation.request)}
-    for name, kind in (("room", m.Id), ("provider", m.Name)):
-        if f"{{{name}}}" in operation.path:
-            schema = msgspec.json.schema(kind)
-            described["parameters"] = [{"name": name, "in": "path", "required": True, "schema": schema}]
-    return described
+    places = [
+        {"name": name, "in": "path", "required": True, "schema": msgspec.json.schema(kind)}
+        for name, kind in (("room", m.Id), ("invitation", m.Id), ("provider", m.Name))
+        if f"{{{name}}}" in operation.path
+    ]
+    return described | ({"parameters": places} if places else {})
 
 
 def _response(status: int, kind: type[m.Part] | None) -> dict[str, Any]:
