@@ -1,6 +1,7 @@
 """The one place where objects meet: configuration in, a running bridge out."""
 
 import asyncio
+import resource
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -29,7 +30,9 @@ from bridge.app.feeds.converters import Converters
 from bridge.app.ports import ConverterPool
 from bridge.app.quality.lines import Assessment
 from bridge.app.service import Outside, RoomService
+from bridge.app.stills.desk import Stills
 from bridge.app.trial import Trials
+from bridge.auth.certificate import Certificate, keep_current
 from bridge.auth.errors import LinkExpired, LinkInvalid
 from bridge.auth.links import LinkSigner, load_link_keys
 from bridge.auth.oidc import settings as oidc_settings
@@ -55,6 +58,7 @@ from media.transport import DtlsCertificate, announced_candidates
 from signalling import messages as m
 from signalling.errors import Code, Rejected
 from signalling.gateways.interface import GROUP
+from signalling.web.listening import MOST_STRANGERS, serve
 from signalling.web.server import WebConfig, make_app
 from transcode.jobs import Event as WorkerEvent
 from transcode.pool import Pool
@@ -157,7 +161,7 @@ async def run_bridge(
             doors.gateways.serve(),
         ):
             stack.callback(group.create_task(loop).cancel)
-        await stack.enter_async_context(_serve_pages(config, doors, tally))
+        await stack.enter_async_context(_serve_pages(config, doors, tally, later))
         ops = _make_ops(core, doors.gateways, tally, drain, (collector, seen))
         await stack.enter_async_context(serve_ops(ops, config.metrics.host, config.metrics.port))
         # While the rest stops, whoever calls is told to try elsewhere.
@@ -172,6 +176,7 @@ class _Doors:
     """By what people and those who arrange rooms come in."""
 
     browser: BrowserDoor
+    stills: Stills
     logins: Logins
     administration: RoomAdministration
     gateways: Gateways
@@ -199,10 +204,18 @@ def _make_doors(
     for_callers = pins if gateways.running else None
     administration = RoomAdministration(service, links, core.store.rooms, for_callers, lambda: drain.active)
     trials = Trials(service, links, core.engine.snapshot)
+    stills = Stills(service, later, new_secret)
     browser = BrowserDoor(
-        service, links, _browser_policy(config), later, trials, pins=for_callers, identities=logins.identity
+        service,
+        links,
+        _browser_policy(config),
+        later,
+        trials,
+        stills=stills,
+        pins=for_callers,
+        identities=logins.identity,
     )
-    return _Doors(browser, logins, administration, gateways)
+    return _Doors(browser, stills, logins, administration, gateways)
 
 
 def _make_logins(config: Config, clock: SystemClock, tally: Tally, http: ClientSession) -> Logins:
@@ -353,22 +366,29 @@ def _browser_policy(config: Config) -> BrowserPolicy:
 
 
 @asynccontextmanager
-async def _serve_pages(config: Config, doors: _Doors, tally: Tally) -> AsyncIterator[None]:
+async def _serve_pages(config: Config, doors: _Doors, tally: Tally, later: Later) -> AsyncIterator[None]:
+    http = config.http
     settings = WebConfig(
         api_tokens=(api_token(config.auth.api_token, Path(config.auth.api_token_file)),),
-        public_origin=config.http.base_url if config.http.public_url else None,
+        public_origin=http.public_origin,
+        proxies=http.trusted,
     )
-    # Requests are not logged: they hold addresses, and what matters is counted.
-    runner = web.AppRunner(
-        make_app(doors.browser, doors.administration, settings, counters=tally, logins=doors.logins),
-        access_log=None,
+    app = make_app(
+        doors.browser,
+        doors.administration,
+        settings,
+        counters=tally,
+        logins=doors.logins,
+        stills=doors.stills,
     )
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, config.http.host, config.http.port).start()
+    certificate = Certificate(Path(http.certificate), Path(http.key)) if http.certificate else None
+    if certificate is not None:
+        keep_current(certificate, later)
+    tls = None if certificate is None else certificate.context
+    # Of the files that the process may open, half are left for places in rooms and everything else.
+    most = min(MOST_STRANGERS, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2)
+    async with serve(app, http.host, http.port, tally, tls=tls, most_strangers=most):
         yield
-    finally:
-        await runner.cleanup()
 
 
 def _gateway_states(gateways: Gateways) -> list[GatewayState]:
@@ -389,6 +409,7 @@ def _facts(core: _Core, tally: Tally, drain: Drain) -> Facts:
         room_failures=tally.of("room_failures"),
         tests=tally.of("tests"),
         logins=tally.of("logins"),
+        turned_away=tally.of("turned_away"),
         calls=tally.of("calls"),
         gateways=tally.of("gateways"),
         gateway_states=() if core.gateways is None else _gateway_states(core.gateways),

@@ -12,6 +12,7 @@ from bridge.app.feeds.planner import NO_PLAN, Plan
 from bridge.app.feeds.planner import Place as SlotOf
 from bridge.app.feeds.serving import Served
 from bridge.app.quality.hints import Hints
+from bridge.app.stills.way import Way
 from bridge.rooms.model import ConnectionId, InvitationId, ParticipantId, Room
 from media.api import Feed
 from signalling.messages import Codec, Demand, Encryption, Layout, Place, Roster, TrialVerdict
@@ -111,6 +112,8 @@ class LiveRoom:
     """Whether hosts were told that processors are short."""
     tested: dict[InvitationId, TrialVerdict] = field(default_factory=dict)
     """What the last test with each link showed."""
+    still: Way | None = None
+    """The picture that somebody is asked for, or that is on its way."""
     refusals: RefusalRation = field(default_factory=RefusalRation)
     turned_away: dict[InvitationId, float] = field(default_factory=dict)
     """When the host was told last that the holder of a link found the door closed."""

@@ -77,6 +77,8 @@ class Facts:
     """Tests before entry that have ended with a verdict, since the start, by the verdict."""
     logins: Mapping[str, int] = field(default_factory=dict)
     """Logins since the start, by what came of them."""
+    turned_away: Mapping[str, int] = field(default_factory=dict)
+    """Strangers that were not served since the start, by which bound they came up against."""
     calls: Mapping[str, int] = field(default_factory=dict)
     """What befell calls by gateways, since the start: how they ended, or what was out of the ordinary."""
     gateways: Mapping[str, int] = field(default_factory=dict)
@@ -249,6 +251,7 @@ def _facts(facts: Facts) -> Iterator[Metric]:
         ),
         ("brotjeneste_tests_total", "Tests before entry, by their verdict.", "verdict", facts.tests),
         ("brotjeneste_logins_total", "Logins, by what came of them.", "outcome", facts.logins),
+        ("brotjeneste_turned_away_total", "Strangers that were not served.", "bound", facts.turned_away),
         ("brotjeneste_calls_total", "Calls by gateways, by what befell them.", "code", facts.calls),
         ("brotjeneste_gateway_events_total", "What befell gateways.", "code", facts.gateways),
         ("brotjeneste_queue_drops_total", "Entries dropped by a full queue.", "queue", facts.dropped),

@@ -2,8 +2,8 @@
 
 The commands' rules are in `arrivals` (coming and going), `dialling` (who is called), `hosting` (the host's acts),
 `receiving` (one patient after the other), `substitutes`, `timing` (delay and cancellation), `acts` (one's own acts
-and links), and `locking` (what follows for the lock). An act that changes nothing, such as a second click, gives
-no events and no refusal.
+and links) and `stills` (pictures that the host asks for); `locking` says what follows for the lock. An act that
+changes nothing, such as a second click, gives no events and no refusal.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,7 +11,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from bridge.rooms import acts, arrivals, dialling, hosting, receiving, substitutes, timing
+from bridge.rooms import acts, arrivals, dialling, hosting, receiving, stills, substitutes, timing
 from bridge.rooms import commands as c
 from bridge.rooms import events as ev
 from bridge.rooms.locking import locked_by_itself
@@ -39,7 +39,9 @@ def decide(room: Room | None, command: c.Command, now: datetime) -> ev.Outcome:
         # Sockets close and people press "end" after the end: that is no fault of theirs.
         return [] if isinstance(command, QUIET_AFTER_END) else Refusal("room_ended", "The consultation is over.")
     outcome = DECIDERS[type(command)](room, command, now)
-    return outcome if isinstance(outcome, Refusal) else [*outcome, *locked_by_itself(room, outcome, now)]
+    if not isinstance(outcome, Refusal):
+        outcome = [*outcome, *locked_by_itself(room, outcome, now)]
+    return stills.settle(room, outcome)
 
 
 def _create(room: Room | None, command: c.CreateRoom, now: datetime) -> ev.Outcome:
@@ -97,6 +99,8 @@ DECIDERS: Mapping[type, Callable[[Room, Any, datetime], ev.Outcome]] = MappingPr
         c.SelfMute: acts.self_mute,
         c.Camera: acts.camera,
         c.Sharing: acts.sharing,
+        c.AskStill: stills.ask,
+        c.EndStill: stills.end,
         c.Invite: acts.invite,
         c.RevokeInvitation: acts.revoke,
     }

@@ -26,6 +26,9 @@ from signalling.messages.words import (
     Sdp,
     Secret,
     SourceName,
+    StillBytes,
+    StillKey,
+    StillState,
     TestReason,
     TrialVerdict,
     Verdict,
@@ -210,6 +213,18 @@ class Missed(Wire, frozen=True, kw_only=True):
     why: Miss
 
 
+class Still(Wire, frozen=True, kw_only=True):
+    """To who asked for a still picture and who is asked: where it is, and what is needed next."""
+
+    still: Id
+    asker: Id
+    participant: Id
+    state: StillState
+    key: StillKey | None = None
+    token: Secret | None = None
+    size: StillBytes | None = None
+
+
 class LayoutSlot(Part, frozen=True, kw_only=True):
     """Who is in one of the receiver's slots now; slots that are not named are empty."""
 
@@ -332,6 +347,7 @@ ServerMessage = (
     | TurnedAway
     | Cancelled
     | Missed
+    | Still
     | Layout
     | Demand
     | Codec

@@ -21,6 +21,8 @@ from bridge.rooms.model import (
     Pii,
     Role,
     Room,
+    StillEnd,
+    StillId,
     System,
 )
 from bridge.rooms.refusal import Refusal
@@ -82,6 +84,8 @@ FIELDS = {
     "leaving": st.frozensets(people),
     "following": st.one_of(st.none(), people),
     "cancelled": st.booleans(),
+    "still": st.sampled_from(["t_1", "t_2"]),
+    "end": st.sampled_from(StillEnd),
 }
 OF_COMMAND = {
     (c.Knock, "name"): st.one_of(st.none(), texts),
@@ -127,6 +131,14 @@ def with_a_line() -> Room | None:
     return consultation.room
 
 
+def with_a_picture_on_its_way() -> Room | None:
+    """Return a room in which the host has asked the patient for a still picture."""
+    consultation = opened()
+    consultation.admit("patient", "interpreter")
+    consultation.happens(c.AskStill(by=person("doctor"), still=StillId("t_1"), participant=pid("patient")))
+    return consultation.room
+
+
 def over() -> Room | None:
     """Return a room that has ended."""
     consultation = opened()
@@ -136,7 +148,16 @@ def over() -> Room | None:
 
 @settings(max_examples=600, deadline=None)
 @given(
-    start=st.sampled_from([before_anything, with_people_waiting, in_full_swing, with_a_line, over]),
+    start=st.sampled_from(
+        [
+            before_anything,
+            with_people_waiting,
+            in_full_swing,
+            with_a_line,
+            with_a_picture_on_its_way,
+            over,
+        ]
+    ),
     asked=st.lists(commands, min_size=1, max_size=5),
     now=st.one_of(st.just(START), times),
 )

@@ -20,10 +20,10 @@ CANARY = "zqxjkv"
 
 TYPES = [
     "join offer admit admit_all see_off refuse remove to_waiting lock mute self_mute camera sharing hand_over",
-    "take_host appoint invite withdraw delay cancel dial confirm_identity pin viewport end report ping leave test",
-    "test_report",
-    "welcome answer ok pong invited error roster turned_away cancelled missed layout demand codec stats bye testing",
-    "tested",
+    "take_host appoint invite withdraw delay cancel dial confirm_identity ask_still answer_still end_still pin",
+    "viewport end report ping leave test test_report",
+    "welcome answer ok pong invited error roster turned_away cancelled missed still layout demand codec stats bye",
+    "testing tested",
 ]
 
 
