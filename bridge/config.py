@@ -240,6 +240,8 @@ class Config:
     """Settings of each gateway that is to run, as the gateway itself reads them."""
     logins: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     """Settings of each provider by whom people can log in, as `bridge.auth.oidc.settings` reads them."""
+    webhooks: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    """Settings of each address that is told of events, as `bridge.integration.webhooks.settings` reads them."""
 
 
 SECTIONS: Final[Mapping[str, type[Any]]] = {
@@ -265,6 +267,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
     document = _document(path) if path else {}
     gateways = _named(document.pop("gateways", {}), "gateways", "sip")
     logins = _named(document.pop("logins", {}), "logins", "helseid")
+    webhooks = _named(document.pop("webhooks", {}), "webhooks", "record")
     values = _from_file(document, path)
     values |= _from_environment(environ)
     chosen: dict[str, dict[str, Any]] = {section: {} for section in SECTIONS}
@@ -276,7 +279,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
             shown = "" if setting.metadata["secret"] else f", not {value!r}"
             raise ConfigError(f"[{section}] {key} {error}{shown} (from {origin})") from None
     sections = {section: SECTIONS[section](**keys) for section, keys in chosen.items()}
-    config = Config(**sections, gateways=gateways, logins=logins)
+    config = Config(**sections, gateways=gateways, logins=logins, webhooks=webhooks)
     _check_together(config)
     return config
 
@@ -295,7 +298,7 @@ def _document(path: Path) -> dict[str, Any]:
 
 
 def _named(tables: Any, what: str, example: str) -> dict[str, dict[str, object]]:
-    """`[gateways.NAME]` or `[logins.NAME]`; what is in each is checked where it is used."""
+    """`[gateways.NAME]`, `[logins.NAME]` or `[webhooks.NAME]`; what is in each is checked where it is used."""
     if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
         raise ConfigError(f"{what} holds a section for each, such as [{what}.{example}]")
     return tables

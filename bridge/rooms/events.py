@@ -29,6 +29,7 @@ from bridge.rooms.model import (
     RoomNumber,
     StillEnd,
     StillId,
+    TextState,
 )
 from bridge.rooms.refusal import HistoryError, Refusal
 
@@ -91,6 +92,20 @@ class Delayed(_Event, frozen=True, kw_only=True):
 
     expected_at: datetime | None
     invitation: InvitationId | None = None
+
+
+class InvitationMoved(_Event, frozen=True, kw_only=True):
+    """A link is good until another time."""
+
+    invitation: InvitationId
+    expires_at: datetime
+
+
+class TextNoted(_Event, frozen=True, kw_only=True):
+    """A text message with a link was sent, came, or did not."""
+
+    invitation: InvitationId
+    state: TextState
 
 
 class Dialled(_Event, frozen=True, kw_only=True):
@@ -305,6 +320,8 @@ Event = (
     | InvitationCancelled
     | SubstituteAppointed
     | Delayed
+    | InvitationMoved
+    | TextNoted
     | Dialled
     | NotReached
     | Arrived

@@ -90,6 +90,15 @@ class Miss(StrEnum):
     """What is at the other end and the bridge have no media in common that may be used."""
 
 
+class TextState(StrEnum):
+    """What became of a text message with a link; the words are those of the wire."""
+
+    SENT = "sent"
+    """The operator's supplier has taken it."""
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
 class StillEnd(StrEnum):
     """What becomes of a still picture that the host has asked for; the words are those of the wire."""
 
@@ -212,6 +221,8 @@ class Invitation:
     """The holder, from the first use on; None with `many`."""
     revoked: bool = False
     cancelled: bool = False
+    text: TextState | None = None
+    """What became of the text message with it, if there was one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

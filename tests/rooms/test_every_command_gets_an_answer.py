@@ -24,6 +24,7 @@ from bridge.rooms.model import (
     StillEnd,
     StillId,
     System,
+    TextState,
 )
 from bridge.rooms.refusal import Refusal
 from tests.rooms.rig import START, iid, opened, person, pid, pin, resume
@@ -84,6 +85,7 @@ FIELDS = {
     "leaving": st.frozensets(people),
     "following": st.one_of(st.none(), people),
     "cancelled": st.booleans(),
+    "state": st.sampled_from(TextState),
     "still": st.sampled_from(["t_1", "t_2"]),
     "end": st.sampled_from(StillEnd),
 }
