@@ -16,7 +16,9 @@ from bridge.rooms.model import (
     Identity,
     InvitationId,
     Line,
+    Matter,
     Miss,
+    NoticeVersion,
     ParticipantId,
     Pii,
     PinDigest,
@@ -117,6 +119,8 @@ class Knock:
     """What a login in the same browser proved, if there was one."""
     name: Pii | None = None
     """What somebody calls themselves who comes by a link for many; of no effect with others."""
+    notice: NoticeVersion | None = None
+    """The notice that stood beside the button that was pressed, for one who comes in by it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -293,6 +297,23 @@ class Sharing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Consent:
+    """Say yes to a matter for oneself, on the words of this notice."""
+
+    by: Actor
+    matter: Matter
+    notice: NoticeVersion
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WithdrawConsent:
+    """Take one's yes to a matter back."""
+
+    by: Actor
+    matter: Matter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AskStill:
     """The host asks somebody for a still picture of their camera."""
 
@@ -385,6 +406,8 @@ Command = (
     | SelfMute
     | Camera
     | Sharing
+    | Consent
+    | WithdrawConsent
     | AskStill
     | EndStill
     | HandOver

@@ -2,8 +2,9 @@
 
 The commands' rules are in `arrivals` (coming and going), `dialling` (who is called), `hosting` (the host's acts),
 `receiving` (one patient after the other), `substitutes`, `timing` (delay and cancellation), `acts` (one's own acts
-and links), `invitations` (what becomes of links) and `stills` (pictures that the host asks for); `locking` says
-what follows for the lock. An act that changes nothing, such as a second click, gives no events and no refusal.
+and links), `consent`, `invitations` (what becomes of links) and `stills` (pictures that the host asks for);
+`locking` says what follows for the lock. An act that changes nothing, such as a second click, gives no events and
+no refusal.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,7 +12,18 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from bridge.rooms import acts, arrivals, dialling, hosting, invitations, receiving, stills, substitutes, timing
+from bridge.rooms import (
+    acts,
+    arrivals,
+    consent,
+    dialling,
+    hosting,
+    invitations,
+    receiving,
+    stills,
+    substitutes,
+    timing,
+)
 from bridge.rooms import commands as c
 from bridge.rooms import events as ev
 from bridge.rooms.locking import locked_by_itself
@@ -99,6 +111,8 @@ DECIDERS: Mapping[type, Callable[[Room, Any, datetime], ev.Outcome]] = MappingPr
         c.SelfMute: acts.self_mute,
         c.Camera: acts.camera,
         c.Sharing: acts.sharing,
+        c.Consent: consent.consent,
+        c.WithdrawConsent: consent.withdraw,
         c.AskStill: stills.ask,
         c.EndStill: stills.end,
         c.Invite: acts.invite,

@@ -76,6 +76,7 @@ def _enter(room: Room, event: ev.Dialled | ev.Arrived | ev.HostEntered, place: P
             confirmed=False,
             identity=None,
             lost_at=None,
+            consents={},
         )
     called = event.name if isinstance(event, ev.Arrived) else None
     newcomer = Participant(
@@ -200,7 +201,12 @@ def _arrived(room: Room, event: ev.Arrived) -> Room:
 
 
 def _host_entered(room: Room, event: ev.HostEntered) -> Room:
-    room = _enter(room, event, Place.ADMITTED)
+    person = room.participants.get(event.participant)
+    if person is not None and person.place is Place.WAITING:
+        # A substitute who waited steps in, and is who they were.
+        room = _change(room, person.id, place=Place.ADMITTED, since=event.at)
+    else:
+        room = _enter(room, event, Place.ADMITTED)
     return replace(room, host=event.participant) if event.takes_host else room
 
 
@@ -218,6 +224,7 @@ def _reconnected(room: Room, event: ev.Reconnected) -> Room:
         lost_at=None,
         confirmed=known,
         identity=before.identity if event.line is Line.BROWSER else None,
+        consents=before.consents if event.line is Line.BROWSER else {},
     )
 
 
@@ -274,6 +281,12 @@ def _camera_changed(room: Room, event: ev.CameraChanged) -> Room:
 
 def _sharing_changed(room: Room, event: ev.SharingChanged) -> Room:
     return _change(room, event.participant, sharing=event.on)
+
+
+def _consent_changed(room: Room, event: ev.Consented | ev.ConsentWithdrawn) -> Room:
+    notice = event.notice if isinstance(event, ev.Consented) else None
+    consents = {**room.participants[event.participant].consents, event.matter: notice}
+    return _change(room, event.participant, consents=consents)
 
 
 def _still_asked(room: Room, event: ev.StillAsked) -> Room:
@@ -335,6 +348,8 @@ EVOLVERS: Mapping[type, Callable[[Room, Any], Room]] = MappingProxyType(
         ev.SelfMuteChanged: _self_mute_changed,
         ev.CameraChanged: _camera_changed,
         ev.SharingChanged: _sharing_changed,
+        ev.Consented: _consent_changed,
+        ev.ConsentWithdrawn: _consent_changed,
         ev.StillAsked: _still_asked,
         ev.StillSent: _still_over,
         ev.StillDeclined: _still_over,

@@ -56,14 +56,13 @@ def may_take_over(room: Room, person: Participant) -> bool:
 
 
 def _step_in(room: Room, person: Participant, now: datetime) -> ev.Outcome:
-    by = ByParticipant(person.id)
     if person.connection is None:
         return Refusal("wrong_state", "The one who asks is not connected.")
-    entered: list[ev.Event] = [
+    return [
         ev.HostEntered(
             room=room.id,
             at=now,
-            by=by,
+            by=ByParticipant(person.id),
             participant=person.id,
             invitation=person.invitation,
             connection=person.connection,
@@ -72,9 +71,6 @@ def _step_in(room: Room, person: Participant, now: datetime) -> ev.Outcome:
             line=person.line,
         )
     ]
-    if person.identity is not None:
-        entered.append(ev.Identified(room=room.id, at=now, by=by, participant=person.id, identity=person.identity))
-    return entered
 
 
 def appoint(room: Room, command: c.Appoint, now: datetime) -> ev.Outcome:

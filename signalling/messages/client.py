@@ -22,9 +22,11 @@ from signalling.messages.words import (
     Language,
     Limited,
     Lines,
+    Matter,
     Mid,
     Milliseconds,
     Name,
+    NoticeVersion,
     NotNegative,
     Part,
     Percent,
@@ -40,6 +42,7 @@ from signalling.messages.words import (
     StillBytes,
     StillKey,
     StillOutcome,
+    Text,
     Token,
     Total,
     Wire,
@@ -50,6 +53,7 @@ class Join(Wire, frozen=True, kw_only=True):
     """First message on every connection. `resume` is the link's secret, of `welcome` or one's own.
 
     `name` is for links that are for many.
+    `notice`: which one stood beside the button that the person pressed.
     """
 
     version: Annotated[int, Meta(ge=0, le=2**31)]
@@ -57,6 +61,7 @@ class Join(Wire, frozen=True, kw_only=True):
     resume: Secret | None = None
     language: Language
     name: Name | None = None
+    notice: NoticeVersion | None = None
 
 
 class Sources(Part, frozen=True, kw_only=True):
@@ -235,6 +240,27 @@ class ConfirmIdentity(Wire, frozen=True, kw_only=True):
     ref: Ref
 
 
+class Write(Wire, frozen=True, kw_only=True):
+    """The line that I am writing, as a whole; `done` when it is sent. Told to who is in now, and kept nowhere."""
+
+    text: Text
+    done: bool
+    ref: Ref
+
+    def __repr__(self) -> str:
+        """Leave out what was written."""
+        return f"Write(done={self.done})"
+
+
+class Consent(Wire, frozen=True, kw_only=True):
+    """Say yes to a matter on the words of the present notice, or take that back."""
+
+    matter: Matter
+    given: bool
+    notice: NoticeVersion
+    ref: Ref
+
+
 class AskStill(Wire, frozen=True, kw_only=True):
     """Host: ask somebody for a still picture, encrypted to `key`."""
 
@@ -374,6 +400,8 @@ ClientMessage = (
     | Cancel
     | Dial
     | ConfirmIdentity
+    | Write
+    | Consent
     | AskStill
     | AnswerStill
     | EndStill

@@ -7,7 +7,19 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from signalling.errors import Code
-from signalling.messages.words import Assurance, Count, Digits, Ground, Id, Instant, Name, Part, Reference, Role
+from signalling.messages.words import (
+    Assurance,
+    Count,
+    Digits,
+    Ground,
+    Id,
+    Instant,
+    Name,
+    NoticeVersion,
+    Part,
+    Reference,
+    Role,
+)
 
 
 class CreateRoom(Part, frozen=True, kw_only=True):
@@ -84,6 +96,18 @@ class Logins(Part, frozen=True, kw_only=True):
 
     providers: list[LoginProvider]
     assurance: Assurance
+
+
+class Notice(Part, frozen=True, kw_only=True):
+    """What people are told before they enter, beside the pages' own words: who answers, and where more is said.
+
+    `version` changes with every word of it.
+    """
+
+    version: NoticeVersion
+    responsible: str | None = None
+    operator: str | None = None
+    more: str | None = None
 
 
 class InvitationInfo(Part, frozen=True, kw_only=True):

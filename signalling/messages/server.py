@@ -15,6 +15,7 @@ from signalling.messages.words import (
     Instant,
     Keys,
     Line,
+    Matter,
     Miss,
     NotNegative,
     Part,
@@ -30,6 +31,7 @@ from signalling.messages.words import (
     StillKey,
     StillState,
     TestReason,
+    Text,
     TrialVerdict,
     Verdict,
     Wire,
@@ -134,6 +136,13 @@ class Invitation(Part, frozen=True, kw_only=True):
     by: Inviter | None = None
 
 
+class Consented(Part, frozen=True, kw_only=True):
+    """What somebody has said of one matter: yes, or that they take their yes back."""
+
+    matter: Matter
+    given: bool
+
+
 class Person(Part, frozen=True, kw_only=True):
     """One line of the roster."""
 
@@ -157,6 +166,7 @@ class Person(Part, frozen=True, kw_only=True):
     encryption: Encryption | None = None
     tested: TrialVerdict | None = None
     invited: Invitation | None = None
+    consents: list[Consented] = field(default_factory=list)
 
 
 class Expected(Part, frozen=True, kw_only=True):
@@ -211,6 +221,18 @@ class Missed(Wire, frozen=True, kw_only=True):
     participant: Id
     name: str
     why: Miss
+
+
+class Written(Wire, frozen=True, kw_only=True):
+    """The line that somebody is writing, in the place of their last one unless that was `done`."""
+
+    participant: Id
+    text: Text
+    done: bool
+
+    def __repr__(self) -> str:
+        """Leave out what was written."""
+        return f"Written({self.participant}, done={self.done})"
 
 
 class Still(Wire, frozen=True, kw_only=True):
@@ -347,6 +369,7 @@ ServerMessage = (
     | TurnedAway
     | Cancelled
     | Missed
+    | Written
     | Still
     | Layout
     | Demand

@@ -241,7 +241,7 @@ async def test_callers_hear_whose_turn_it_is() -> None:
     await home.open(m.Role.PATIENT)
     visit = await home.come()
     await home.rig.pass_time(HOLD_S)
-    assert home.prompts[-2:] == [Prompt.WAITING, Prompt.NEXT]
+    assert home.prompts[-1:] == [Prompt.NEXT]
     await home.say(m.Delay(expected_at=home.rig.clock.now() + timedelta(minutes=20), ref=1))
     assert home.prompts[-1:] == [Prompt.LATE_20]
     for _ in range(16):

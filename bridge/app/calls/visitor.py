@@ -81,6 +81,7 @@ class Visitor:
         self._hold = Hold(desk.later, self._waits, lambda: self._say(self._turn_prompt()))
         self._turn = Turn()
         self._who_waits = WhoWaits()
+        self._informed = False
         self._over = False
 
     @property
@@ -192,7 +193,7 @@ class Visitor:
         put_off = self._turn.is_put_off(message)
         if place is not None and place is not self._place:
             before, self._place = self._place, place
-            self._say(self._news(before, place))
+            self._say(self._news(before, place), self._inform)
             if place is not m.Place.ADMITTED:
                 self._hold.begin()
         elif put_off and self._waits():
@@ -209,6 +210,12 @@ class Visitor:
 
     def _turn_prompt(self, otherwise: Prompt = Prompt.STILL_WAITING) -> Prompt:
         return self._turn.prompt(self._desk.service.outside.clock.now(), otherwise)
+
+    def _inform(self) -> None:
+        """Tell who waits, once, what pages show beside their button."""
+        if self._waits() and not self._informed:
+            self._informed = True
+            self._say(Prompt.NOTICE)
 
     def close(self, code: Code, message: str | None = None) -> None:
         """Hang up."""
