@@ -63,8 +63,10 @@ Effect = Deliver | Reply | Close
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Rate and patience of one connection. A bad message costs `bad_message_cost` ordinary ones, a long one one
-    more for each 16 kB. Switching one's own microphone, camera or sharing has a rate of its own.
+    """Rate and patience of one connection.
+
+    A bad message costs `bad_message_cost` ordinary ones, a long one one more for each 16 kB. Switching one's own
+    microphone, camera or sharing has a rate of its own.
     """
 
     messages_per_second: float = 20.0

@@ -8,7 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from bridge.auth.errors import AuthError
-from bridge.auth.oidc.settings import read
+from bridge.auth.oidc.settings import read_all
 from bridge.cli.common import CONSOLE, load_config, with_config
 
 
@@ -18,8 +18,7 @@ def check_config(config_file: Path | None) -> None:
     """Say whether the configuration is usable, and what it comes to."""
     config = load_config(config_file)
     try:
-        for name, settings in config.logins.items():
-            read(name, settings)
+        read_all(config.logins, config.portals)
     except AuthError as error:
         raise click.ClickException(str(error)) from error
     table = Table("section", "setting", "value")

@@ -3,8 +3,8 @@
 Three nets: by key (`display_name`, `sdp`, `remote_address`), by type (`Pii`, and every object that is not
 plain data, whose repr nobody has checked), and by the look of a text (tokens, addresses, telephone and
 national id numbers). A name inside a free text is caught by none of them: log events are fixed words, and
-data goes into keys. Of an exception its kind and its places are told and never its text, which may quote what somebody
-wrote: a library's at a request that it cannot read quotes the request.
+data goes into keys. Of an exception its kind and its places are told and never its text, which may quote what
+somebody wrote: a library's at a request that it cannot read quotes the request.
 """
 
 import ipaddress

@@ -72,6 +72,12 @@ class Logins(Part, frozen=True, kw_only=True):
     assurance: Assurance
 
 
+class Launch(Part, frozen=True, kw_only=True):
+    """From a portal where somebody is logged in: who they are, signed, for one use."""
+
+    launch: Annotated[str, Meta(min_length=1, max_length=12_000)]
+
+
 class InvitationInfo(Part, frozen=True, kw_only=True):
     """The link to give to the person, and how long it works; where asked for, the number to call and the PIN."""
 

@@ -75,7 +75,26 @@ OPERATIONS: Final = (
         m.Logins,
         guarded=False,
     ),
-    Operation("delete", "/api/v1/logins", "logOut", "Have this browser forget its login.", 204, guarded=False),
+    Operation(
+        "delete",
+        "/api/v1/logins",
+        "logOut",
+        "Have this browser forget its login.",
+        204,
+        errors=(403,),
+        guarded=False,
+    ),
+    Operation(
+        "post",
+        "/api/v1/logins",
+        "launch",
+        "Have a portal say who is at this browser.",
+        204,
+        None,
+        m.Launch,
+        (403, 409, 413, 422, 429),
+        guarded=False,
+    ),
     Operation(
         "get",
         "/login/{provider}",
@@ -98,11 +117,12 @@ _MEANING: Final = {
     303: "The browser goes on from here; a login that failed leads to the page, with `login` saying why.",
     400: "The request is no WebSocket handshake.",
     401: "A valid bearer token is needed.",
-    403: "A page of another site may not open this connection.",
+    403: "A page of another site may not do this.",
     404: "There is no such room, or no such provider.",
     409: "The request does not fit the present state; the code says why.",
     413: "The body is over its limit.",
     422: "The body breaks its schema.",
+    429: "Too often; try again in a minute.",
 }
 
 
