@@ -30,6 +30,7 @@ from bridge.app.feeds.converters import Converters
 from bridge.app.ports import ConverterPool
 from bridge.app.quality.lines import Assessment
 from bridge.app.service import Outside, RoomService
+from bridge.app.stills.desk import Stills
 from bridge.app.trial import Trials
 from bridge.auth.certificate import Certificate, keep_current
 from bridge.auth.errors import LinkExpired, LinkInvalid
@@ -176,6 +177,7 @@ class _Doors:
     """By what people and those who arrange rooms come in."""
 
     browser: BrowserDoor
+    stills: Stills
     logins: Logins
     administration: RoomAdministration
     gateways: Gateways
@@ -203,10 +205,18 @@ def _make_doors(
     for_callers = pins if gateways.running else None
     administration = RoomAdministration(service, links, core.store.rooms, for_callers, lambda: drain.active)
     trials = Trials(service, links, core.engine.snapshot)
+    stills = Stills(service, later, new_secret)
     browser = BrowserDoor(
-        service, links, _browser_policy(config), later, trials, pins=for_callers, identities=logins.identity
+        service,
+        links,
+        _browser_policy(config),
+        later,
+        trials,
+        stills=stills,
+        pins=for_callers,
+        identities=logins.identity,
     )
-    return _Doors(browser, logins, administration, gateways)
+    return _Doors(browser, stills, logins, administration, gateways)
 
 
 def _make_logins(config: Config, clock: SystemClock, tally: Tally, http: ClientSession) -> Logins:
@@ -367,7 +377,14 @@ async def _serve_pages(config: Config, doors: _Doors, tally: Tally, later: Later
         public_origin=http.public_origin,
         proxies=http.trusted,
     )
-    app = make_app(doors.browser, doors.administration, settings, counters=tally, logins=doors.logins)
+    app = make_app(
+        doors.browser,
+        doors.administration,
+        settings,
+        counters=tally,
+        logins=doors.logins,
+        stills=doors.stills,
+    )
     certificate = Certificate(Path(http.certificate), Path(http.key)) if http.certificate else None
     if certificate is not None:
         keep_current(certificate, later)

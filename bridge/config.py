@@ -185,6 +185,14 @@ class StoreConfig:
 
     url: str = _setting("sqlite:///brotjeneste.db", check=_database)
 
+    @property
+    def shown_url(self) -> str:
+        """The address without a password, should it hold one."""
+        before, at, host = self.url.rpartition("@")
+        scheme, slashes, account = before.partition("://")
+        name, colon, _ = account.partition(":")
+        return f"{scheme}{slashes}{name}{colon and ':***'}{at}{host}" if at else self.url
+
 
 @dataclass(frozen=True, slots=True)
 class AuthConfig:

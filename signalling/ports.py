@@ -163,6 +163,34 @@ class NoLogins:
         raise Rejected(Code.LOGIN_REJECTED)
 
 
+class StillRelay(Protocol):
+    """Still pictures on their way from one page to another, in pieces, of which one is kept at a time.
+
+    Both methods may raise `Rejected`: `unauthorized` unless the token is that of this still and this end of it,
+    `wrong_state` for a piece out of turn, `not_found` when the picture is over meanwhile.
+    """
+
+    async def put(self, still: str, token: str, number: int, piece: bytes) -> None:
+        """Take a piece, and return when it has come to the other page."""
+
+    async def get(self, still: str, token: str, number: int) -> bytes:
+        """Wait for a piece; to ask for the next says that this one has come."""
+
+
+class NoStills:
+    """A server in front of nothing that relays pictures."""
+
+    async def put(self, still: str, token: str, number: int, piece: bytes) -> None:
+        """Turn it down."""
+        del still, token, number, piece
+        raise Rejected(Code.UNAUTHORIZED)
+
+    async def get(self, still: str, token: str, number: int) -> bytes:
+        """Turn it down."""
+        del still, token, number
+        raise Rejected(Code.UNAUTHORIZED)
+
+
 class Counters(Protocol):
     """Where signalling counts. `name` and `code` come from short fixed lists, fit for labels."""
 

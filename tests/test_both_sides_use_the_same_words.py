@@ -51,6 +51,14 @@ def test_the_domain_and_the_protocol_have_the_same_roles() -> None:
     assert misses == {miss.value for miss in m.Miss} == {miss.value for miss in interface.Miss}
 
 
+def test_the_domain_and_the_protocol_have_the_same_ends_of_a_still_picture() -> None:
+    """What becomes of one is told in the words of the record."""
+    ends = {end.value for end in model.StillEnd}
+    assert ends | {"asked", "coming"} == {state.value for state in m.StillState}
+    answers = {answer.value for answer in m.StillAnswer} - {"take"}
+    assert answers | {outcome.value for outcome in m.StillOutcome} <= ends
+
+
 def test_keys_have_words_on_the_page() -> None:
     """Each way in which keys come about is told to the host in every language."""
     for path in sorted((SCRIPTS.parent / "i18n").glob("*.json")):

@@ -11,6 +11,7 @@ from bridge.app.live import LiveRoom, MediaLeg, Seated
 from bridge.app.new_pins import new_pin
 from bridge.app.ports import Links, Pins
 from bridge.app.service import RoomService
+from bridge.app.stills.desk import Stills
 from bridge.app.trial import Trial, Trials
 from bridge.rooms import commands as c
 from bridge.rooms import events as ev
@@ -60,6 +61,7 @@ class BrowserDoor:
         later: Callable[[float, Callable[[], Awaitable[object]]], None],
         trials: Trials,
         *,
+        stills: Stills,
         pins: Pins | None = None,
         identities: Callable[[str | None], Identity | None] = lambda _: None,
     ) -> None:
@@ -72,6 +74,7 @@ class BrowserDoor:
         self._policy = policy
         self._later = later
         self._trials = trials
+        self._stills = stills
         self._pins = pins
         self._identities = identities
 
@@ -173,7 +176,8 @@ class BrowserDoor:
                 return await self._invite(live, who, message)
             case m.Dial():
                 await self._service.outside.dialling.dial(live, who, message)
-                return m.Ok(ref=message.ref)
+            case m.AskStill() | m.AnswerStill() | m.EndStill():
+                await self._stills.handle(live, who, message)
             case m.Pin() | m.Viewport() | m.Report():
                 return self._look(live, who, message)
             case m.Leave():
@@ -182,7 +186,8 @@ class BrowserDoor:
                 return None
             case m.Join() | m.Test() | m.TestReport() | m.Ping():
                 raise Rejected(Code.WRONG_STATE)
-        await self._service.act(live, _command(live, who, message))
+            case _:
+                await self._service.act(live, _command(live, who, message))
         return m.Ok(ref=message.ref)
 
     async def _offer(self, live: LiveRoom, seat: Seat, offer: m.Offer) -> m.Answer:

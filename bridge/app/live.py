@@ -9,6 +9,7 @@ from bridge.app.audit import RefusalRation
 from bridge.app.feeds.planner import NO_PLAN, Place, Plan
 from bridge.app.feeds.serving import Served
 from bridge.app.quality.hints import Hints
+from bridge.app.stills.way import Way
 from bridge.rooms.model import ConnectionId, InvitationId, ParticipantId, Room
 from media.api import Feed
 from signalling.messages import Codec, Demand, Encryption, TrialVerdict
@@ -94,6 +95,8 @@ class LiveRoom:
     """Whether hosts were told that processors are short."""
     tested: dict[InvitationId, TrialVerdict] = field(default_factory=dict)
     """What the last test with each link showed."""
+    still: Way | None = None
+    """The picture that somebody is asked for, or that is on its way."""
     refusals: RefusalRation = field(default_factory=RefusalRation)
 
     def owner_of(self, leg: int) -> ParticipantId | None:

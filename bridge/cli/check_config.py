@@ -25,5 +25,7 @@ def check_config(config_file: Path | None) -> None:
     for section, settings in asdict(config).items():
         for key, value in settings.items():
             shown = "(secret)" if key == "api_token" and value else value
+            if (section, key) == ("store", "url"):
+                shown = config.store.shown_url
             table.add_row(section, key, escape(str(shown)))
     CONSOLE.print(table)

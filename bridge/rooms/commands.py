@@ -23,6 +23,8 @@ from bridge.rooms.model import (
     Role,
     RoomId,
     RoomNumber,
+    StillEnd,
+    StillId,
 )
 
 DEFAULT_MAX_PARTICIPANTS = 9
@@ -243,6 +245,24 @@ class Sharing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AskStill:
+    """The host asks somebody for a still picture of their camera."""
+
+    by: Actor
+    still: StillId
+    participant: ParticipantId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndStill:
+    """Say what has become of a still picture; of no effect when that is known already."""
+
+    by: Actor
+    still: StillId
+    end: StillEnd
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HandOver:
     """Give the host role to another clinician who is admitted and connected."""
 
@@ -286,6 +306,8 @@ Command = (
     | SelfMute
     | Camera
     | Sharing
+    | AskStill
+    | EndStill
     | HandOver
     | TakeHost
     | End

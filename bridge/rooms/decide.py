@@ -1,8 +1,8 @@
 """`decide(room, command, now)`: the events that a command leads to, or the refusal that answers it.
 
-The commands' rules are in `arrivals` (coming and going), `dialling` (who is called), `hosting` (the host's acts)
-and `acts` (one's own acts and links). An act that changes nothing, such as a second click, gives no events and no
-refusal.
+The commands' rules are in `arrivals` (coming and going), `dialling` (who is called), `hosting` (the host's acts),
+`acts` (one's own acts and links) and `stills` (pictures that the host asks for). An act that changes nothing,
+such as a second click, gives no events and no refusal.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,7 +10,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from bridge.rooms import acts, arrivals, dialling, hosting
+from bridge.rooms import acts, arrivals, dialling, hosting, stills
 from bridge.rooms import commands as c
 from bridge.rooms import events as ev
 from bridge.rooms.model import Room
@@ -36,7 +36,7 @@ def decide(room: Room | None, command: c.Command, now: datetime) -> ev.Outcome:
     if room.ended:
         # Sockets close and people press "end" after the end: that is no fault of theirs.
         return [] if isinstance(command, QUIET_AFTER_END) else Refusal("room_ended", "The consultation is over.")
-    return DECIDERS[type(command)](room, command, now)
+    return stills.settle(room, DECIDERS[type(command)](room, command, now))
 
 
 def _create(room: Room | None, command: c.CreateRoom, now: datetime) -> ev.Outcome:
@@ -88,6 +88,8 @@ DECIDERS: Mapping[type, Callable[[Room, Any, datetime], ev.Outcome]] = MappingPr
         c.SelfMute: acts.self_mute,
         c.Camera: acts.camera,
         c.Sharing: acts.sharing,
+        c.AskStill: stills.ask,
+        c.EndStill: stills.end,
         c.Invite: acts.invite,
         c.RevokeInvitation: acts.revoke,
     }

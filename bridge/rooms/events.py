@@ -26,6 +26,8 @@ from bridge.rooms.model import (
     Role,
     RoomId,
     RoomNumber,
+    StillEnd,
+    StillId,
 )
 from bridge.rooms.refusal import HistoryError, Refusal
 
@@ -209,6 +211,35 @@ class SharingChanged(_Event, frozen=True, kw_only=True):
     on: bool
 
 
+class StillAsked(_Event, frozen=True, kw_only=True):
+    """The host asked somebody for a still picture of their camera."""
+
+    participant: ParticipantId
+    still: StillId
+
+
+class StillSent(_Event, frozen=True, kw_only=True):
+    """The picture came to the page of who had asked, by that page's word."""
+
+    participant: ParticipantId
+    still: StillId
+
+
+class StillDeclined(_Event, frozen=True, kw_only=True):
+    """Somebody did not want to send one, or stopped sending it."""
+
+    participant: ParticipantId
+    still: StillId
+
+
+class StillFailed(_Event, frozen=True, kw_only=True):
+    """No picture came, and why."""
+
+    participant: ParticipantId
+    still: StillId
+    why: StillEnd
+
+
 class HandedOver(_Event, frozen=True, kw_only=True):
     """The host gave the role to another clinician."""
 
@@ -250,6 +281,10 @@ Event = (
     | SelfMuteChanged
     | CameraChanged
     | SharingChanged
+    | StillAsked
+    | StillSent
+    | StillDeclined
+    | StillFailed
     | HandedOver
     | HostTaken
     | RoomEnded

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Any
 
 from bridge.rooms import events as ev
-from bridge.rooms.model import Invitation, Line, Participant, ParticipantId, Place, Room
+from bridge.rooms.model import ByParticipant, Invitation, Line, Participant, ParticipantId, Place, Room, Still
 from bridge.rooms.refusal import HistoryError
 
 
@@ -200,6 +200,21 @@ def _sharing_changed(room: Room, event: ev.SharingChanged) -> Room:
     return _change(room, event.participant, sharing=event.on)
 
 
+def _still_asked(room: Room, event: ev.StillAsked) -> Room:
+    if not isinstance(event.by, ByParticipant):
+        raise HistoryError("a still picture was asked for by nobody in the room")
+    asker = event.by.participant
+    both = (room.participants[asker].connection, room.participants[event.participant].connection)
+    still = Still(id=event.still, asker=asker, participant=event.participant, connections=both)
+    return replace(room, still=still)
+
+
+def _still_over(room: Room, event: ev.StillSent | ev.StillDeclined | ev.StillFailed) -> Room:
+    if room.still is None or room.still.participant != event.participant:
+        raise HistoryError("a still picture came to an end that nobody had been asked for")
+    return replace(room, still=None)
+
+
 def _host_changed(room: Room, event: ev.HandedOver | ev.HostTaken) -> Room:
     return replace(room, host=room.participants[event.participant].id)
 
@@ -238,6 +253,10 @@ EVOLVERS: Mapping[type, Callable[[Room, Any], Room]] = MappingProxyType(
         ev.SelfMuteChanged: _self_mute_changed,
         ev.CameraChanged: _camera_changed,
         ev.SharingChanged: _sharing_changed,
+        ev.StillAsked: _still_asked,
+        ev.StillSent: _still_over,
+        ev.StillDeclined: _still_over,
+        ev.StillFailed: _still_over,
         ev.HandedOver: _host_changed,
         ev.HostTaken: _host_changed,
         ev.RoomEnded: _ended,

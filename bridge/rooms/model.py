@@ -21,6 +21,7 @@ PinDigest = NewType("PinDigest", str)
 """Keyed digest of a PIN; the PIN itself never enters the domain."""
 SubjectDigest = NewType("SubjectDigest", str)
 """Keyed digest of whom a login named; the name itself never enters the domain."""
+StillId = NewType("StillId", str)
 
 
 class Pii:
@@ -87,6 +88,22 @@ class Miss(StrEnum):
     UNREACHABLE = "unreachable"
     NO_MEDIA = "no_media"
     """What is at the other end and the bridge have no media in common that may be used."""
+
+
+class StillEnd(StrEnum):
+    """What becomes of a still picture that the host has asked for; the words are those of the wire."""
+
+    SENT = "sent"
+    DECLINED = "declined"
+    CANCELLED = "cancelled"
+    NO_ANSWER = "no_answer"
+    NO_PICTURE = "no_picture"
+    """The person's device gave none."""
+    TOO_SLOW = "too_slow"
+    UNREADABLE = "unreadable"
+    """It came, and the asker's page could not show it."""
+    GONE = "gone"
+    """One of the two went out, lost the connection or came back on another."""
 
 
 class Assurance(StrEnum):
@@ -236,6 +253,20 @@ class Participant:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Still:
+    """A still picture that somebody has been asked for; nothing of the picture is here.
+
+    It is between two pages, so it goes on as long as both of these connections are up in the room.
+    """
+
+    id: StillId
+    asker: ParticipantId
+    participant: ParticipantId
+    connections: tuple[ConnectionId | None, ConnectionId | None]
+    """The asker's and the person's, when it was asked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Room:
     """A consultation room. `revision` counts the events that made it; the first one is 1.
 
@@ -254,6 +285,8 @@ class Room:
     locked: bool = False
     ended_at: datetime | None = None
     host: ParticipantId | None = None
+    still: Still | None = None
+    """The picture that is being asked for or is on its way: one at a time."""
     invitations: Mapping[InvitationId, Invitation] = field(default_factory=dict)
     participants: Mapping[ParticipantId, Participant] = field(default_factory=dict)
 

@@ -65,7 +65,13 @@ AUDIT: Final = Table(
     Column("outcome", String(64), nullable=False),
     Column("previous_hash", String(64), nullable=False),
     Column("hash", String(64), nullable=False),
+    Column("assurance", String(16)),
+    Column("organisation", String(9)),
+    Column("reason", String(64)),
+    # Which facts the hash covers (`bridge.store.audit`).
+    Column("version", Integer, nullable=False, server_default="1"),
     Index(None, "room"),
+    Index(None, "at"),
 )
 
 # One row: where the chain ends. It shows rows cut off the end, which the chain alone cannot, and is the lock

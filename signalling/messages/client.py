@@ -31,6 +31,10 @@ from signalling.messages.words import (
     Seconds,
     Secret,
     SourceName,
+    StillAnswer,
+    StillBytes,
+    StillKey,
+    StillOutcome,
     Token,
     Total,
     Wire,
@@ -169,6 +173,31 @@ class ConfirmIdentity(Wire, frozen=True, kw_only=True):
     ref: Ref
 
 
+class AskStill(Wire, frozen=True, kw_only=True):
+    """Host: ask somebody for a still picture, encrypted to `key`."""
+
+    participant: Id
+    key: StillKey
+    ref: Ref
+
+
+class AnswerStill(Wire, frozen=True, kw_only=True):
+    """Say whether one sends the picture that one is asked for; `size` is in bytes, encrypted."""
+
+    still: Id
+    answer: StillAnswer
+    size: StillBytes | None = None
+    ref: Ref
+
+
+class EndStill(Wire, frozen=True, kw_only=True):
+    """Who asked for a still picture: say what has become of it."""
+
+    still: Id
+    end: StillOutcome
+    ref: Ref
+
+
 class Pin(Wire, frozen=True, kw_only=True):
     """Always show this participant to me; null leaves the choice to the bridge."""
 
@@ -277,6 +306,9 @@ ClientMessage = (
     | Invite
     | Dial
     | ConfirmIdentity
+    | AskStill
+    | AnswerStill
+    | EndStill
     | Pin
     | Viewport
     | End

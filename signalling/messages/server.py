@@ -18,11 +18,15 @@ from signalling.messages.words import (
     PayloadType,
     Percent,
     Place,
+    Relation,
     Ref,
     Role,
     Sdp,
     Secret,
     SourceName,
+    StillBytes,
+    StillKey,
+    StillState,
     TestReason,
     TrialVerdict,
     Verdict,
@@ -125,6 +129,7 @@ class Person(Part, frozen=True, kw_only=True):
     ringing: bool = False
     assurance: Assurance = Assurance.NONE
     required: Assurance = Assurance.NONE
+    relation: Relation | None = None
     confirmed: bool = False
     encryption: Encryption | None = None
     tested: TrialVerdict | None = None
@@ -152,6 +157,18 @@ class Missed(Wire, frozen=True, kw_only=True):
     participant: Id
     name: str
     why: Miss
+
+
+class Still(Wire, frozen=True, kw_only=True):
+    """To who asked for a still picture and who is asked: where it is, and what is needed next."""
+
+    still: Id
+    asker: Id
+    participant: Id
+    state: StillState
+    key: StillKey | None = None
+    token: Secret | None = None
+    size: StillBytes | None = None
 
 
 class LayoutSlot(Part, frozen=True, kw_only=True):
@@ -274,6 +291,7 @@ ServerMessage = (
     | ErrorMessage
     | Roster
     | Missed
+    | Still
     | Layout
     | Demand
     | Codec

@@ -17,6 +17,8 @@ MAX_BODY_BYTES: Final = 16 * 1024
 MAX_SDP_CHARS: Final = 256 * 1024
 MAX_SLOTS: Final = 128
 MAX_LINES: Final = 4320
+MAX_STILL_BYTES: Final = 16 * 1024 * 1024
+MAX_PIECE_BYTES: Final = 64 * 1024
 
 # Control characters and bidirectional overrides are refused: a name must look in every list as it was meant.
 _NO_CONTROLS: Final = r"^(?![\s\S]*[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069])"
@@ -31,6 +33,9 @@ Token = Annotated[str, Meta(min_length=1, max_length=2048)]
 Secret = Annotated[str, Meta(min_length=1, max_length=256)]
 Sdp = Annotated[str, Meta(min_length=1, max_length=MAX_SDP_CHARS)]
 Mid = Annotated[str, Meta(min_length=1, max_length=32, pattern=r"^[!#-'*+\-.0-9A-Z^-~]+$(?!\n)")]
+# A point of P-256 as WebCrypto exports it raw: 65 bytes in base64url (RFC 4648, 5), without padding.
+StillKey = Annotated[str, Meta(min_length=87, max_length=87, pattern=r"^[A-Za-z0-9_-]+$(?!\n)")]
+StillBytes = Annotated[int, Meta(ge=1, le=MAX_STILL_BYTES)]
 PayloadType = Annotated[int, Meta(ge=0, le=127)]
 Percent = Annotated[float, Meta(ge=0, le=100)]
 NotNegative = Annotated[float, Meta(ge=0)]
@@ -94,6 +99,15 @@ class Assurance(StrEnum):
     HIGH = "high"
 
 
+class Relation(StrEnum):
+    """What somebody is to the one for whom they come, by what their login said."""
+
+    PARENT = "parent"
+    POWER_OF_ATTORNEY = "power_of_attorney"
+    GUARDIAN = "guardian"
+    OTHER = "other"
+
+
 class Miss(StrEnum):
     """Why somebody who was called is not there."""
 
@@ -102,6 +116,37 @@ class Miss(StrEnum):
     DECLINED = "declined"
     UNREACHABLE = "unreachable"
     NO_MEDIA = "no_media"
+
+
+class StillAnswer(StrEnum):
+    """What somebody says who is asked for a still picture."""
+
+    TAKE = "take"
+    DECLINED = "declined"
+    NO_PICTURE = "no_picture"
+
+
+class StillOutcome(StrEnum):
+    """What the page that asked for a still picture says of it."""
+
+    SENT = "sent"
+    UNREADABLE = "unreadable"
+    CANCELLED = "cancelled"
+
+
+class StillState(StrEnum):
+    """Where a still picture is; all but the first two are its end."""
+
+    ASKED = "asked"
+    COMING = "coming"
+    SENT = "sent"
+    DECLINED = "declined"
+    CANCELLED = "cancelled"
+    NO_ANSWER = "no_answer"
+    NO_PICTURE = "no_picture"
+    TOO_SLOW = "too_slow"
+    UNREADABLE = "unreadable"
+    GONE = "gone"
 
 
 class SourceName(StrEnum):

@@ -20,10 +20,12 @@ class Operation:
     name: str
     summary: str
     status: int
-    response: type[m.Part] | None = None
-    request: type[m.Part] | None = None
+    response: type[m.Part | bytes] | None = None
+    request: type[m.Part | bytes] | None = None
     errors: tuple[int, ...] = ()
     guarded: bool = True
+    one_time: bool = False
+    """Whether it takes a token that was told by the WebSocket, for this alone."""
 
 
 OPERATIONS: Final = (
@@ -105,6 +107,28 @@ OPERATIONS: Final = (
         guarded=False,
     ),
     Operation("get", "/login/answer", "finishLogin", "Take the browser back from a provider.", 303, guarded=False),
+    Operation(
+        "put",
+        "/api/v1/stills/{still}/pieces/{number}",
+        "putStillPiece",
+        "Send one piece of a still picture; answered when it has come to the page that asked.",
+        204,
+        request=bytes,
+        errors=(400, 401, 404, 409, 413, 422),
+        guarded=False,
+        one_time=True,
+    ),
+    Operation(
+        "get",
+        "/api/v1/stills/{still}/pieces/{number}",
+        "getStillPiece",
+        "Wait for one piece of a still picture; to ask for the next says that this one has come.",
+        200,
+        bytes,
+        errors=(401, 404, 409),
+        guarded=False,
+        one_time=True,
+    ),
     Operation("get", "/healthz", "health", "See whether the process answers.", 200, m.Health, guarded=False),
     Operation("get", "/openapi.json", "describe", "Get this document.", 200, guarded=False),
 )
@@ -115,10 +139,10 @@ _MEANING: Final = {
     201: "Made.",
     204: "Done, and there is nothing to tell.",
     303: "The browser goes on from here; a login that failed leads to the page, with `login` saying why.",
-    400: "The request is no WebSocket handshake.",
+    400: "The request is not well formed, or is no WebSocket handshake where it has to be one.",
     401: "A valid bearer token is needed.",
     403: "A page of another site may not do this.",
-    404: "There is no such room, or no such provider.",
+    404: "There is no such room or provider, or it is over.",
     409: "The request does not fit the present state; the code says why.",
     413: "The body is over its limit.",
     422: "The body breaks its schema.",
@@ -143,13 +167,21 @@ def document() -> dict[str, Any]:
         "paths": paths,
         "components": {
             "schemas": _schemas(),
-            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer"},
+                "oneTime": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "Told by `still`; see PROTOCOL.md.",
+                },
+            },
         },
     }
 
 
 def _schemas() -> dict[str, Any]:
-    bodies = {kind for o in OPERATIONS for kind in (o.request, o.response) if kind is not None}
+    told = [kind for o in OPERATIONS for kind in (o.request, o.response)]
+    bodies = {kind for kind in told if kind is not None and kind is not bytes}
     kinds = [m.ErrorInfo, *sorted(bodies, key=lambda kind: kind.__name__)]
     wire = [*get_args(m.ClientMessage), *get_args(m.ServerMessage)]
     _, schemas = msgspec.json.schema_components([*kinds, *wire], ref_template="#/components/schemas/{name}")
@@ -160,7 +192,7 @@ def _operation(operation: Operation) -> dict[str, Any]:
     described: dict[str, Any] = {
         "operationId": operation.name,
         "summary": operation.summary,
-        "security": [{"bearer": []}] if operation.guarded else [],
+        "security": _security(operation),
         "responses": {
             str(operation.status): _response(operation.status, operation.response),
             **{str(status): _response(status, m.ErrorInfo) for status in operation.errors},
@@ -168,19 +200,28 @@ def _operation(operation: Operation) -> dict[str, Any]:
     }
     if operation.request is not None:
         described["requestBody"] = {"required": True, "content": _content(operation.request)}
-    for name, kind in (("room", m.Id), ("provider", m.Name)):
-        if f"{{{name}}}" in operation.path:
-            schema = msgspec.json.schema(kind)
-            described["parameters"] = [{"name": name, "in": "path", "required": True, "schema": schema}]
-    return described
+    named = [
+        {"name": name, "in": "path", "required": True, "schema": msgspec.json.schema(kind)}
+        for name, kind in (("room", m.Id), ("provider", m.Name), ("still", m.Id), ("number", m.Count))
+        if f"{{{name}}}" in operation.path
+    ]
+    return described | ({"parameters": named} if named else {})
 
 
-def _response(status: int, kind: type[m.Part] | None) -> dict[str, Any]:
+def _security(operation: Operation) -> list[dict[str, list[str]]]:
+    if operation.one_time:
+        return [{"oneTime": []}]
+    return [{"bearer": []}] if operation.guarded else []
+
+
+def _response(status: int, kind: type[m.Part | bytes] | None) -> dict[str, Any]:
     described: dict[str, Any] = {"description": _MEANING[status]}
     if kind is not None:
         described["content"] = _content(kind)
     return described
 
 
-def _content(kind: type[m.Part]) -> dict[str, Any]:
+def _content(kind: type[m.Part | bytes]) -> dict[str, Any]:
+    if kind is bytes:
+        return {"application/octet-stream": {}}
     return {"application/json": {"schema": {"$ref": f"#/components/schemas/{kind.__name__}"}}}

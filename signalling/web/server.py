@@ -11,7 +11,17 @@ from aiohttp import web
 
 from signalling.errors import Code, Rejected
 from signalling.messages import MAX_BODY_BYTES, MAX_MESSAGE_BYTES
-from signalling.ports import Administration, Clock, Consultations, Counters, LoginDesk, NoCounters, NoLogins
+from signalling.ports import (
+    Administration,
+    Clock,
+    Consultations,
+    Counters,
+    LoginDesk,
+    NoCounters,
+    NoLogins,
+    NoStills,
+    StillRelay,
+)
 from signalling.session import Limits, Session
 from signalling.web.clients import Clients, Network
 from signalling.web.crowd import Crowd
@@ -23,6 +33,7 @@ from signalling.web.login import IDENTITY, LoginPages
 from signalling.web.origins import origin_allowed, origin_middleware
 from signalling.web.rest import Rest, Wrong
 from signalling.web.socket import Socket
+from signalling.web.stills import StillPieces
 
 if TYPE_CHECKING:
     import asyncio
@@ -62,6 +73,7 @@ def make_app(
     counters: Counters | None = None,
     *,
     logins: LoginDesk | None = None,
+    stills: StillRelay | None = None,
 ) -> web.Application:
     """Make the application. At its shutdown every client hears `bye` with `restarting`."""
     counted = counters or NoCounters()
@@ -73,6 +85,7 @@ def make_app(
     app.router.add_get("/api/v1/ws", door.open, allow_head=False)
     app.router.add_routes(Rest(administration, config.api_tokens, Wrong(clients, clock, counted)).routes())
     app.router.add_routes(LoginPages(logins or NoLogins(), clients, clock, counted).routes())
+    app.router.add_routes(StillPieces(stills or NoStills()).routes())
     app.router.add_get("/", pages.index)
     app.router.add_get("/join", pages.join)
     app.router.add_static("/static", config.static)

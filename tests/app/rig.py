@@ -11,6 +11,7 @@ from bridge.app.administration import RoomAdministration
 from bridge.app.browser import BrowserDoor, BrowserPolicy
 from bridge.app.live import LiveRoom
 from bridge.app.service import Outside, RoomService
+from bridge.app.stills.desk import Stills
 from bridge.app.trial import Trials
 from bridge.rooms.evolve import replay
 from bridge.rooms.model import ParticipantId, Room, RoomId
@@ -89,7 +90,8 @@ class Rig:
             hash_secret=lambda secret: f"hash of {secret}",
         )
         self.trials = Trials(self.service, Links(), lambda: self.counted())  # noqa: PLW0108 - a test sets it later
-        self.door = BrowserDoor(self.service, Links(), policy, self.later, self.trials)
+        self.stills = Stills(self.service, self.later, lambda: f"token-{next(_numbers)}")
+        self.door = BrowserDoor(self.service, Links(), policy, self.later, self.trials, stills=self.stills)
         self.administration = RoomAdministration(self.service, Links(), self._listing)
 
     def make_engine(self) -> GateModel:

@@ -1,4 +1,4 @@
-"""Each known attack on a login, through the code that takes real ones, from its beginning to what a browser keeps."""
+"""Each known attack on a login, through the code that takes real ones, from beginning to end."""
 
 import hmac
 import json

@@ -152,7 +152,7 @@ def test_of_an_exception_its_kind_and_place_are_told(lines: io.StringIO) -> None
             raise LookupError("Kari") from error
     except LookupError as error:
         structlog.get_logger("bridge").exception("failed")
-        logging.getLogger("aiohttp.server").error("failed", exc_info=True)
+        logging.getLogger("aiohttp.server").exception("failed")
         structlog.get_logger("bridge").error("failed", exc_info=error)
     structlog.get_logger("bridge").error("failed", exc_info=True)
     assert "Kari" not in lines.getvalue()

@@ -10,7 +10,20 @@ from bridge.rooms import commands as c
 from bridge.rooms import events as ev
 from bridge.rooms.decide import decide
 from bridge.rooms.evolve import evolve
-from bridge.rooms.model import Assurance, ByParticipant, Identity, Line, Miss, Office, Pii, Role, Room, System
+from bridge.rooms.model import (
+    Assurance,
+    ByParticipant,
+    Identity,
+    Line,
+    Miss,
+    Office,
+    Pii,
+    Role,
+    Room,
+    StillEnd,
+    StillId,
+    System,
+)
 from bridge.rooms.refusal import Refusal
 from tests.rooms.rig import START, iid, opened, person, pid, pin, resume
 
@@ -59,6 +72,8 @@ FIELDS = {
         ),
     ),
     "plain_calls": st.booleans(),
+    "still": st.sampled_from(["t_1", "t_2"]),
+    "end": st.sampled_from(StillEnd),
 }
 commands: st.SearchStrategy[c.Command] = st.one_of(
     *(
@@ -88,6 +103,14 @@ def in_full_swing() -> Room | None:
     return consultation.room
 
 
+def with_a_picture_on_its_way() -> Room | None:
+    """Return a room in which the host has asked the patient for a still picture."""
+    consultation = opened()
+    consultation.admit("patient", "interpreter")
+    consultation.happens(c.AskStill(by=person("doctor"), still=StillId("t_1"), participant=pid("patient")))
+    return consultation.room
+
+
 def over() -> Room | None:
     """Return a room that has ended."""
     consultation = opened()
@@ -97,7 +120,7 @@ def over() -> Room | None:
 
 @settings(max_examples=600, deadline=None)
 @given(
-    start=st.sampled_from([before_anything, with_people_waiting, in_full_swing, over]),
+    start=st.sampled_from([before_anything, with_people_waiting, in_full_swing, with_a_picture_on_its_way, over]),
     asked=st.lists(commands, min_size=1, max_size=5),
     now=st.one_of(st.just(START), times),
 )

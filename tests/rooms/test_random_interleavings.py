@@ -27,6 +27,8 @@ from bridge.rooms.model import (
     ResumeHash,
     Role,
     Room,
+    StillEnd,
+    StillId,
 )
 from bridge.rooms.refusal import Refusal
 from bridge.rooms.views import visible_to, who_may_send
@@ -142,7 +144,7 @@ class Interleavings(RuleBasedStateMachine):
         assert before.ended_at is None
         acts = (
             *(ev.Dialled, ev.Admitted, ev.Refused, ev.Removed, ev.SentToWaiting, ev.LockChanged, ev.MuteChanged),
-            *(ev.IdentityConfirmed, ev.ConfirmationWithdrawn),
+            *(ev.IdentityConfirmed, ev.ConfirmationWithdrawn, ev.StillAsked),
         )
         if isinstance(event, acts):
             assert before.host is not None
@@ -334,6 +336,18 @@ class Interleavings(RuleBasedStateMachine):
         """Somebody says who another is."""
         self.submit(c.ConfirmIdentity(by=self.actor(by), participant=self.somebody(whom), confirmed=flag))
 
+    @rule(by=actors, whom=ANYBODY, number=st.integers(0, 3))
+    def ask_for_a_still(self, by: str, whom: int, number: int) -> None:
+        """Somebody asks another for a still picture."""
+        still = StillId(f"t_{number}")
+        self.submit(c.AskStill(by=self.actor(by), still=still, participant=self.somebody(whom)))
+
+    @rule(by=st.one_of(actors, st.just("bridge")), number=st.integers(0, 3), end=st.sampled_from(StillEnd))
+    def end_a_still(self, by: str, number: int, end: StillEnd) -> None:
+        """Somebody says what has become of one, of which some are long over."""
+        actor = BRIDGE if by == "bridge" else self.actor(by)
+        self.submit(c.EndStill(by=actor, still=StillId(f"t_{number}"), end=end))
+
     @rule(by=actors, name=names)
     def revoke(self, by: str, name: str) -> None:
         """Somebody takes a link back."""
@@ -396,6 +410,17 @@ class Interleavings(RuleBasedStateMachine):
         assert all(p.present for p in room.participants.values() if p.sharing)
         assert all(p.place is Place.OUTSIDE and not p.connected for p in room.participants.values() if p.barred)
         assert room.revision == len(self.room.record)
+
+    @invariant()
+    def a_still_is_between_two_who_are_in(self) -> None:
+        """Hold who asked and who is asked for a picture to be in, on the connections that they had then."""
+        still = self.room.room.still if self.room.room else None
+        if still is not None:
+            both = zip((still.asker, still.participant), still.connections, strict=True)
+            assert set(both) <= self.oracle.legs_that_may_pass()
+        asked = sum(isinstance(event, ev.StillAsked) for event in self.room.record)
+        over = sum(isinstance(e, ev.StillSent | ev.StillDeclined | ev.StillFailed) for e in self.room.record)
+        assert asked - over == int(still is not None)
 
     def teardown(self) -> None:
         """Store the record, read it again and expect the same room."""

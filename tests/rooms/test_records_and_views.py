@@ -11,7 +11,19 @@ from bridge.rooms import commands as c
 from bridge.rooms import events as ev
 from bridge.rooms.decide import DECIDERS
 from bridge.rooms.evolve import EVOLVERS, evolve, replay
-from bridge.rooms.model import Assurance, Identity, Line, Miss, ParticipantId, Pii, Role, RoomId, SubjectDigest
+from bridge.rooms.model import (
+    Assurance,
+    Identity,
+    Line,
+    Miss,
+    ParticipantId,
+    Pii,
+    Role,
+    RoomId,
+    StillEnd,
+    StillId,
+    SubjectDigest,
+)
 from bridge.rooms.refusal import HistoryError
 from bridge.rooms.views import visible_to, who_may_send
 from tests.rooms.rig import ADMINISTRATION, START, Consultation, iid, opened, person, pid, resume
@@ -43,6 +55,13 @@ def eventful() -> Consultation:
     room.happens(c.NoteMiss(participant=pid("called"), connection=called.connection, why=Miss.BUSY))
     room.happens(c.Camera(by=DOCTOR, on=False))
     room.happens(c.Sharing(by=DOCTOR, on=True))
+    for end, by in (
+        (StillEnd.SENT, DOCTOR),
+        (StillEnd.DECLINED, person("patient")),
+        (StillEnd.NO_PICTURE, person("patient")),
+    ):
+        room.happens(c.AskStill(by=DOCTOR, still=StillId("t_1"), participant=pid("patient")))
+        room.happens(c.EndStill(by=by, still=StillId("t_1"), end=end))
     room.happens(c.SendToWaiting(by=DOCTOR, participant=pid("patient")))
     room.happens(c.Refuse(by=DOCTOR, participant=pid("patient"), reason=Pii("Ring heller")))
     room.happens(c.Remove(by=DOCTOR, participant=pid("interpreter")))

@@ -20,8 +20,8 @@ CANARY = "zqxjkv"
 
 TYPES = [
     "join offer admit admit_all refuse remove to_waiting lock mute self_mute camera sharing hand_over invite",
-    "dial confirm_identity pin viewport end report ping leave test test_report",
-    "welcome answer ok pong invited error roster missed layout demand codec stats bye testing tested",
+    "dial confirm_identity ask_still answer_still end_still pin viewport end report ping leave test test_report",
+    "welcome answer ok pong invited error roster missed still layout demand codec stats bye testing tested",
 ]
 
 

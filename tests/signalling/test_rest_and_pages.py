@@ -142,7 +142,7 @@ async def test_answers_follow_their_schemas(house: House) -> None:
     served = await (await house.client.get("/openapi.json")).json()
     assert served == document()
     for operation in OPERATIONS:
-        if operation.response is None:
+        if operation.response is None or operation.one_time:
             continue
         body = {"name": "N", "role": "doctor"} if "invitations" in operation.path else {"name": "N"}
         path = operation.path.replace("{room}", "r_1")
