@@ -10,6 +10,7 @@ import { drawEnding } from "./endings.js";
 import { language, languageButtons, onLanguage, startLanguage, t } from "./i18n.js";
 import { forgetLogin, startLogins } from "./login.js";
 import { LocalMedia } from "./media.js";
+import { takeComing } from "./portal.js";
 import { OwnLevel } from "./preview.js";
 import { SelfTest } from "./selftest.js";
 import { Session } from "./session.js";
@@ -156,7 +157,8 @@ async function start() {
   Object.defineProperty(window, "brotjeneste", { value: Object.freeze({ state }) });
   await startLanguage();
   wirePage();
-  const logins = startLogins();
+  const coming = takeComing();
+  const logins = startLogins(coming);
   const { token, bad } = takeToken();
   if (!window.isSecureContext || !crypto.subtle) return end("insecure");
   if (!window.RTCPeerConnection || !navigator.mediaDevices?.getUserMedia) return end("unsupported_browser");
@@ -167,7 +169,7 @@ async function start() {
   wireStart(token);
   ownLevel.start(media);
   if (before) {
-    await askDevices();
+    await Promise.all([askDevices(), coming.launch && logins]);
     return enter(token);
   }
   show("start", t("app.name"));
