@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from signalling.errors import Code
-from signalling.messages.words import Assurance, Count, Digits, Id, Instant, Name, Part, Role
+from signalling.messages.words import Assurance, Count, Digits, Id, Instant, Name, NoticeVersion, Part, Role
 
 
 class CreateRoom(Part, frozen=True, kw_only=True):
@@ -76,6 +76,18 @@ class Launch(Part, frozen=True, kw_only=True):
     """From a portal where somebody is logged in: who they are, signed, for one use."""
 
     launch: Annotated[str, Meta(min_length=1, max_length=12_000)]
+
+
+class Notice(Part, frozen=True, kw_only=True):
+    """What people are told before they enter, beside the pages' own words: who answers, and where more is said.
+
+    `version` changes with every word of it.
+    """
+
+    version: NoticeVersion
+    responsible: str | None = None
+    operator: str | None = None
+    more: str | None = None
 
 
 class InvitationInfo(Part, frozen=True, kw_only=True):

@@ -78,12 +78,20 @@ OPERATIONS: Final = (
         guarded=False,
     ),
     Operation(
+        "get",
+        "/api/v1/notice",
+        "getNotice",
+        "See who answers for consultations here, and the version of what people are told before they enter.",
+        200,
+        m.Notice,
+        guarded=False,
+    ),
+    Operation(
         "delete",
         "/api/v1/logins",
         "logOut",
         "Have this browser forget its login.",
         204,
-        errors=(403,),
         guarded=False,
     ),
     Operation(
@@ -94,7 +102,7 @@ OPERATIONS: Final = (
         204,
         None,
         m.Launch,
-        (403, 409, 413, 422, 429),
+        (409, 413, 422, 429),
         guarded=False,
     ),
     Operation(
@@ -195,7 +203,7 @@ def _operation(operation: Operation) -> dict[str, Any]:
         "security": _security(operation),
         "responses": {
             str(operation.status): _response(operation.status, operation.response),
-            **{str(status): _response(status, m.ErrorInfo) for status in operation.errors},
+            **{str(status): _response(status, m.ErrorInfo) for status in _errors(operation)},
         },
     }
     if operation.request is not None:
@@ -212,6 +220,12 @@ def _security(operation: Operation) -> list[dict[str, list[str]]]:
     if operation.one_time:
         return [{"oneTime": []}]
     return [{"bearer": []}] if operation.guarded else []
+
+
+def _errors(operation: Operation) -> list[int]:
+    """What an operation says, and what befalls all of its kind: other sites, too many wrong tokens."""
+    foreign = () if operation.method == "get" else (403,)
+    return sorted({*operation.errors, *foreign, *((429,) if operation.guarded else ())})
 
 
 def _response(status: int, kind: type[m.Part | bytes] | None) -> dict[str, Any]:
