@@ -99,7 +99,7 @@ def tell_fault(_logger: object, _method: str, event: MutableMapping[str, Any]) -
         fault = given[1]
     else:
         fault = given if isinstance(given, BaseException) else sys.exc_info()[1] if given else None
-    told = []
+    told: list[dict[str, Any]] = []
     while isinstance(fault, BaseException) and len(told) < _MAX_CAUSES:
         places = traceback.extract_tb(fault.__traceback__)[-_MAX_PLACES:]
         where = [f"{place.filename}:{place.lineno}:{place.name}" for place in places]
