@@ -23,6 +23,8 @@ NEVER_AN_ENDING = {
         "wrong_state",
         "unknown_participant",
         "not_dialable",
+        "not_textable",
+        "stale",
         "reason_needed",
     ),  # answers to one act
     *("join_timeout", "too_slow", "restarting"),  # the page connects again
