@@ -11,7 +11,7 @@ from aiohttp import web
 
 from signalling.errors import Code, Rejected
 from signalling.fhir.ports import AppointmentDesk, NoAppointments
-from signalling.messages import MAX_BODY_BYTES, MAX_MESSAGE_BYTES
+from signalling.messages import MAX_BODY_BYTES, MAX_MESSAGE_BYTES, Notice
 from signalling.ports import (
     Administration,
     Clock,
@@ -32,6 +32,8 @@ from signalling.web.headers import headers_for
 from signalling.web.knocking import Knocks, Threshold
 from signalling.web.listening import now_known
 from signalling.web.login import IDENTITY, LoginPages
+from signalling.web.notice import NoticePage
+from signalling.web.notice import read as read_notice
 from signalling.web.origins import origin_allowed, origin_middleware
 from signalling.web.rest import Rest, Wrong
 from signalling.web.socket import Socket
@@ -75,6 +77,7 @@ def make_app(
     counters: Counters | None = None,
     *,
     logins: LoginDesk | None = None,
+    notice: Notice | None = None,
     stills: StillRelay | None = None,
     appointments: AppointmentDesk | None = None,
 ) -> web.Application:
@@ -86,6 +89,7 @@ def make_app(
     door = _Door(consultations, config, clock, counted, clients)
     pages = _Pages(config.static)
     app.router.add_get("/api/v1/ws", door.open, allow_head=False)
+    app.router.add_routes(NoticePage(notice or read_notice(config.static)).routes())
     rest = Rest(administration, config.api_tokens, Wrong(clients, clock, counted))
     app.router.add_routes(rest.routes())
     app.router.add_routes(Fhir(appointments or NoAppointments(), rest.guard, counted).routes())
