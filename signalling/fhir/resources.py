@@ -74,7 +74,7 @@ class ContactPoint(Element, frozen=True, kw_only=True):
     value: FhirText | None = None
 
 
-class Extension(Element, frozen=True, kw_only=True):
+class SimpleExtension(Element, frozen=True, kw_only=True):
     """What base FHIR has no element for, with the few types of value that occur here."""
 
     url: FhirUri
@@ -84,13 +84,18 @@ class Extension(Element, frozen=True, kw_only=True):
     value_positive_int: Annotated[int, Meta(ge=1, le=2**31 - 1)] | None = None
     value_coding: Coding | None = None
     value_contact_point: ContactPoint | None = None
-    extension: list[Extension] = msgspec.field(default_factory=list)
+
+
+class Extension(SimpleExtension, frozen=True, kw_only=True):
+    """The same, or several of them under one name."""
+
+    extension: Annotated[list[SimpleExtension], Meta(max_length=MAX_REPEATS)] = msgspec.field(default_factory=list)
 
 
 class Participant(Element, frozen=True, kw_only=True):
     """Somebody, or something, that the appointment involves."""
 
-    extension: list[Extension] = msgspec.field(default_factory=list)
+    extension: Annotated[list[Extension], Meta(max_length=MAX_REPEATS)] = msgspec.field(default_factory=list)
     type: Annotated[list[CodeableConcept], Meta(max_length=MAX_REPEATS)] = msgspec.field(default_factory=list)
     actor: Reference | None = None
     status: Acceptance
@@ -108,7 +113,7 @@ class Appointment(Element, frozen=True, kw_only=True):
     resource_type: Literal["Appointment"]
     id: FhirId | None = None
     meta: Versioned | None = None
-    extension: list[Extension] = msgspec.field(default_factory=list)
+    extension: Annotated[list[Extension], Meta(max_length=MAX_REPEATS)] = msgspec.field(default_factory=list)
     identifier: Annotated[list[Identifier], Meta(max_length=MAX_REPEATS)] = msgspec.field(default_factory=list)
     status: BookStatus
     start: Instant | None = None

@@ -86,9 +86,9 @@ def _service(page: str, most: int) -> fhir.Extension:
     return fhir.Extension(
         url=VIRTUAL_SERVICE,
         extension=[
-            fhir.Extension(url="_datatype", value_string="VirtualServiceDetail"),
-            fhir.Extension(url="channelType", value_coding=fhir.Coding(system=CHANNEL, code="brotjeneste")),
-            fhir.Extension(url="address", value_url=page),
-            fhir.Extension(url="maxParticipants", value_positive_int=most),
+            fhir.SimpleExtension(url="_datatype", value_string="VirtualServiceDetail"),
+            fhir.SimpleExtension(url="channelType", value_coding=fhir.Coding(system=CHANNEL, code="brotjeneste")),
+            fhir.SimpleExtension(url="address", value_url=page),
+            fhir.SimpleExtension(url="maxParticipants", value_positive_int=most),
         ],
     )
