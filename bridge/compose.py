@@ -42,6 +42,7 @@ from bridge.auth.oidc.logins import Logins
 from bridge.auth.pins import Pins
 from bridge.auth.secrets import api_token, hash_secret, new_secret
 from bridge.config import Config
+from bridge.integration.appointments.desk import Appointments
 from bridge.integration.webhooks import payload
 from bridge.integration.webhooks import settings as webhook_settings
 from bridge.integration.webhooks.deliver import Deliveries
@@ -190,6 +191,7 @@ class _Doors:
     stills: Stills
     logins: Logins
     administration: RoomAdministration
+    appointments: Appointments
     gateways: Gateways
 
 
@@ -226,7 +228,9 @@ def _make_doors(
         pins=for_callers,
         identities=logins.identity,
     )
-    return _Doors(browser, stills, logins, administration, gateways)
+    page = f"{config.http.base_url}/join"
+    appointments = Appointments(service, administration, links, core.store.appointments, page)
+    return _Doors(browser, stills, logins, administration, appointments, gateways)
 
 
 def _make_logins(config: Config, clock: SystemClock, tally: Tally, http: ClientSession) -> Logins:
@@ -363,6 +367,7 @@ async def _serve_pages(config: Config, doors: _Doors, tally: Tally, later: Later
         counters=tally,
         logins=doors.logins,
         stills=doors.stills,
+        appointments=doors.appointments,
         notice=_notice(config),
     )
     certificate = Certificate(Path(http.certificate), Path(http.key)) if http.certificate else None
