@@ -37,10 +37,12 @@ from bridge.auth.errors import LinkExpired, LinkInvalid
 from bridge.auth.links import LinkSigner, load_link_keys
 from bridge.auth.oidc import settings as oidc_settings
 from bridge.auth.oidc.client import Client
+from bridge.auth.oidc.launches import Launches
 from bridge.auth.oidc.logins import Logins
 from bridge.auth.pins import Pins
 from bridge.auth.secrets import api_token, hash_secret, new_secret
 from bridge.config import Config
+from bridge.integration.appointments.desk import Appointments
 from bridge.integration.webhooks import payload
 from bridge.integration.webhooks import settings as webhook_settings
 from bridge.integration.webhooks.deliver import Deliveries
@@ -189,6 +191,7 @@ class _Doors:
     stills: Stills
     logins: Logins
     administration: RoomAdministration
+    appointments: Appointments
     gateways: Gateways
 
 
@@ -225,16 +228,21 @@ def _make_doors(
         pins=for_callers,
         identities=logins.identity,
     )
-    return _Doors(browser, stills, logins, administration, gateways)
+    page = f"{config.http.base_url}/join"
+    appointments = Appointments(service, administration, links, core.store.appointments, page)
+    return _Doors(browser, stills, logins, administration, appointments, gateways)
 
 
 def _make_logins(config: Config, clock: SystemClock, tally: Tally, http: ClientSession) -> Logins:
     """Make the providers' clients. Raises AuthError for settings that cannot be used."""
     keys = load_link_keys(Path(config.auth.link_key_file))
-    known = [oidc_settings.read(name, table) for name, table in config.logins.items()]
+    known, portals = oidc_settings.read_all(config.logins, config.portals)
+    launches = Launches(portals, config.http.base_url, clock.now())
     answer = f"{config.http.base_url}/login/answer"
     clients = [(Client(provider, answer, http, clock.now), title) for provider, title in known]
-    return Logins(clients, keys, clock, tally, timedelta(minutes=config.auth.login_lasts_minutes))
+    return Logins(
+        clients, keys, clock, tally, timedelta(minutes=config.auth.login_lasts_minutes), launches=launches
+    )
 
 
 def _make_engine(config: Config, *, drills: bool) -> Engine:
@@ -359,6 +367,7 @@ async def _serve_pages(config: Config, doors: _Doors, tally: Tally, later: Later
         counters=tally,
         logins=doors.logins,
         stills=doors.stills,
+        appointments=doors.appointments,
         notice=_notice(config),
     )
     certificate = Certificate(Path(http.certificate), Path(http.key)) if http.certificate else None
