@@ -1,4 +1,4 @@
-"""Who types is no burden to a client that reads slowly: it gets the last state of a line, and every one that is done.
+"""Who types is no burden to a client that reads slowly: it gets a line's last state, and each one that is done.
 
 What a test sends without a pause finds the writing task where one that waits for a slow client is.
 """
