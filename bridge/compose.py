@@ -46,7 +46,8 @@ from bridge.ops.health import Check, Drain
 from bridge.ops.links import LinkCollector
 from bridge.ops.metrics import BridgeCollector, Facts, GatewayState
 from bridge.ops.web import make_ops_app, serve_ops
-from bridge.rooms.model import InvitationId, RoomId
+from bridge.records.desk import RecordDesk
+from bridge.rooms.model import InvitationId, Office, RoomId
 from bridge.store import EventStore, open_store
 from media.api import Engine, EngineError, Event, Snapshot
 from media.calls import Calls
@@ -179,6 +180,7 @@ class _Doors:
     stills: Stills
     logins: Logins
     administration: RoomAdministration
+    records: RecordDesk
     gateways: Gateways
 
 
@@ -215,7 +217,8 @@ def _make_doors(
         pins=for_callers,
         identities=logins.identity,
     )
-    return _Doors(browser, stills, logins, administration, gateways)
+    records = RecordDesk(core.store, clock.now, config.http.base_url, Office.ADMINISTRATION)
+    return _Doors(browser, stills, logins, administration, records, gateways)
 
 
 def _make_logins(config: Config, clock: SystemClock, tally: Tally, http: ClientSession) -> Logins:
@@ -380,6 +383,7 @@ async def _serve_pages(config: Config, doors: _Doors, tally: Tally, later: Later
         counters=tally,
         logins=doors.logins,
         stills=doors.stills,
+        records=doors.records,
     )
     certificate = Certificate(Path(http.certificate), Path(http.key)) if http.certificate else None
     if certificate is not None:
