@@ -32,11 +32,18 @@ class BundleLink(Part, frozen=True, kw_only=True):
     url: str
 
 
+class BundleSearch(Part, frozen=True, kw_only=True):
+    """Why a resource is in a bundle."""
+
+    mode: Literal["match"] = "match"
+
+
 class BundleEntry(Part, frozen=True, kw_only=True):
     """A resource and its name."""
 
     full_url: str = field(name="fullUrl")
     resource: dict[str, Any]
+    search: BundleSearch = BundleSearch()
 
 
 class AuditBundle(Part, frozen=True, kw_only=True):

@@ -102,6 +102,8 @@ def test_examples_of_rest_bodies_are_valid() -> None:
         "RoomInfo",
         "CreateInvitation",
         "InvitationInfo",
+        "Attendance",
+        "Usage",
         "ErrorInfo",
     ]
     for name, text in found:
