@@ -41,6 +41,9 @@ from bridge.auth.oidc.logins import Logins
 from bridge.auth.pins import Pins
 from bridge.auth.secrets import api_token, hash_secret, new_secret
 from bridge.config import Config
+from bridge.integration.webhooks import payload
+from bridge.integration.webhooks import settings as webhook_settings
+from bridge.integration.webhooks.deliver import Deliveries
 from bridge.ops.converting import Converting
 from bridge.ops.health import Check, Drain
 from bridge.ops.links import LinkCollector
@@ -48,7 +51,7 @@ from bridge.ops.metrics import BridgeCollector, Facts, GatewayState
 from bridge.ops.web import make_ops_app, serve_ops
 from bridge.records.desk import RecordDesk
 from bridge.rooms.model import InvitationId, Office, RoomId
-from bridge.store import EventStore, open_store
+from bridge.store import Announced, EventStore, open_store
 from media.api import Engine, EngineError, Event, Snapshot
 from media.calls import Calls
 from media.converters import ConverterLegs
@@ -59,8 +62,9 @@ from media.transport import DtlsCertificate, announced_candidates
 from signalling import messages as m
 from signalling.errors import Code, Rejected
 from signalling.gateways.interface import GROUP
+from signalling.web import notice as notices
 from signalling.web.listening import MOST_STRANGERS, serve
-from signalling.web.server import WebConfig, make_app
+from signalling.web.server import STATIC, WebConfig, make_app
 from transcode.jobs import Event as WorkerEvent
 from transcode.pool import Pool
 
@@ -141,7 +145,9 @@ async def run_bridge(
     """
     clock, tally, drain = SystemClock(), Tally(), Drain()
     async with AsyncExitStack() as stack:
-        store = await stack.enter_async_context(open_store(config.store.url))
+        endpoints = [webhook_settings.read(name, table) for name, table in config.webhooks.items()]
+        announced = Announced(tuple(one.name for one in endpoints), payload.body) if endpoints else None
+        store = await stack.enter_async_context(open_store(config.store.url, announced))
         engine = _make_engine(config, drills=drills)
         stack.callback(engine.stop)
         group = await stack.enter_async_context(asyncio.TaskGroup())
@@ -150,16 +156,21 @@ async def run_bridge(
         core = _make_core(config, clock, tally, store, engine)
         await _add_converters(core, (config, clock, tally, later), stack, pool)
         http = await stack.enter_async_context(ClientSession())
+        deliveries = Deliveries(endpoints, store.outbox, http, clock, tally)
         logins = _make_logins(config, clock, tally, http)
         doors = _make_doors(config, core, clock, later, drain=drain, logins=logins)
         engine.listen(asyncio.get_running_loop(), lambda event: _take(core, event, clock.monotonic()))
-        collector, seen = BridgeCollector(engine.snapshot, lambda: _facts(core, tally, drain)), LinkCollector()
+        collector, seen = (
+            BridgeCollector(engine.snapshot, lambda: _facts(core, tally, drain, deliveries)),
+            LinkCollector(),
+        )
         background = Background(core.service, core.legs, clock, engine.snapshot)
         for loop in (
             background.handshakes(),
             background.repairs(),
             background.figures(_observing(collector, seen, clock)),
             doors.gateways.serve(),
+            deliveries.serve(),
         ):
             stack.callback(group.create_task(loop).cancel)
         await stack.enter_async_context(_serve_pages(config, doors, tally, later))
@@ -365,7 +376,13 @@ def _browser_policy(config: Config) -> BrowserPolicy:
         grace_seconds=GRACE_SECONDS,
         new_secret=new_secret,
         hash_secret=hash_secret,
+        notice=_notice(config).version,
     )
+
+
+def _notice(config: Config) -> m.Notice:
+    told = config.notice
+    return notices.read(STATIC, responsible=told.responsible, operator=told.operator, more=told.more)
 
 
 @asynccontextmanager
@@ -384,6 +401,7 @@ async def _serve_pages(config: Config, doors: _Doors, tally: Tally, later: Later
         logins=doors.logins,
         stills=doors.stills,
         records=doors.records,
+        notice=_notice(config),
     )
     certificate = Certificate(Path(http.certificate), Path(http.key)) if http.certificate else None
     if certificate is not None:
@@ -400,7 +418,7 @@ def _gateway_states(gateways: Gateways) -> list[GatewayState]:
     return [GatewayState(name, health.calls, health.trouble, health.counts) for name, health in states]
 
 
-def _facts(core: _Core, tally: Tally, drain: Drain) -> Facts:
+def _facts(core: _Core, tally: Tally, drain: Drain, deliveries: Deliveries) -> Facts:
     service = core.service
     people = {"waiting": 0, "admitted": 0}
     for live in service.rooms:
@@ -417,10 +435,13 @@ def _facts(core: _Core, tally: Tally, drain: Drain) -> Facts:
         calls=tally.of("calls"),
         gateways=tally.of("gateways"),
         gateway_states=() if core.gateways is None else _gateway_states(core.gateways),
+        webhooks=tally.of("webhooks"),
+        webhooks_waiting=deliveries.waiting,
         draining=drain.active,
         bad_messages=tally.of("errors") | tally.of("http_errors"),
         dropped={
             "client": tally.of("closes").get("too_slow", 0),
             "audit": sum(tally.of("refusals_not_audited").values()),
+            "writing": sum(tally.of("writing_dropped").values()),
         },
     )

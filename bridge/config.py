@@ -19,6 +19,7 @@ from media.description import REPAIRS
 
 PREFIX: Final = "BROTJENESTE_"
 FILE_VARIABLE: Final = "BROTJENESTE_CONFIG"
+LONGEST_LINE: Final = 120
 
 
 class ConfigError(Exception):
@@ -88,6 +89,23 @@ def _web_address(value: str) -> None:
         usable = False
     if not usable or parts.path not in {"", "/"} or parts.query or parts.fragment or parts.username:
         raise _UnusableError("must be like https://video.example.org, with nothing after the host and port")
+
+
+def _page_address(value: str) -> None:
+    if value == "":
+        return
+    try:
+        parts = urlsplit(value)
+        usable = parts.scheme == "https" and bool(parts.hostname) and parts.username is None
+    except ValueError:
+        usable = False
+    if not usable:
+        raise _UnusableError("must be the address of a page, like https://example.org/privacy")
+
+
+def _line(value: str) -> None:
+    if len(value) > LONGEST_LINE or not value.isprintable():
+        raise _UnusableError(f"must be one line of at most {LONGEST_LINE} characters")
 
 
 def _networks(values: tuple[str, ...]) -> None:
@@ -206,6 +224,15 @@ class AuthConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class NoticeConfig:
+    """Who answers for consultations, as everybody is told before they enter."""
+
+    responsible: str = _setting("", check=_line)
+    operator: str = _setting("", check=_line)
+    more: str = _setting("", check=_page_address)
+
+
+@dataclass(frozen=True, slots=True)
 class RoomsConfig:
     """The size of rooms, and of what each browser can receive at once."""
 
@@ -234,12 +261,15 @@ class Config:
     transcode: TranscodeConfig = field(default_factory=TranscodeConfig)
     store: StoreConfig = field(default_factory=StoreConfig)
     auth: AuthConfig = field(default_factory=AuthConfig)
+    notice: NoticeConfig = field(default_factory=NoticeConfig)
     rooms: RoomsConfig = field(default_factory=RoomsConfig)
     log: LogConfig = field(default_factory=LogConfig)
     gateways: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     """Settings of each gateway that is to run, as the gateway itself reads them."""
     logins: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     """Settings of each provider by whom people can log in, as `bridge.auth.oidc.settings` reads them."""
+    webhooks: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    """Settings of each address that is told of events, as `bridge.integration.webhooks.settings` reads them."""
 
 
 SECTIONS: Final[Mapping[str, type[Any]]] = {
@@ -250,6 +280,7 @@ SECTIONS: Final[Mapping[str, type[Any]]] = {
     "transcode": TranscodeConfig,
     "store": StoreConfig,
     "auth": AuthConfig,
+    "notice": NoticeConfig,
     "rooms": RoomsConfig,
     "log": LogConfig,
 }
@@ -265,6 +296,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
     document = _document(path) if path else {}
     gateways = _named(document.pop("gateways", {}), "gateways", "sip")
     logins = _named(document.pop("logins", {}), "logins", "helseid")
+    webhooks = _named(document.pop("webhooks", {}), "webhooks", "record")
     values = _from_file(document, path)
     values |= _from_environment(environ)
     chosen: dict[str, dict[str, Any]] = {section: {} for section in SECTIONS}
@@ -276,7 +308,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
             shown = "" if setting.metadata["secret"] else f", not {value!r}"
             raise ConfigError(f"[{section}] {key} {error}{shown} (from {origin})") from None
     sections = {section: SECTIONS[section](**keys) for section, keys in chosen.items()}
-    config = Config(**sections, gateways=gateways, logins=logins)
+    config = Config(**sections, gateways=gateways, logins=logins, webhooks=webhooks)
     _check_together(config)
     return config
 
@@ -295,7 +327,7 @@ def _document(path: Path) -> dict[str, Any]:
 
 
 def _named(tables: Any, what: str, example: str) -> dict[str, dict[str, object]]:
-    """`[gateways.NAME]` or `[logins.NAME]`; what is in each is checked where it is used."""
+    """`[gateways.NAME]`, `[logins.NAME]` or `[webhooks.NAME]`; what is in each is checked where it is used."""
     if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
         raise ConfigError(f"{what} holds a section for each, such as [{what}.{example}]")
     return tables

@@ -8,7 +8,7 @@ import click
 
 from bridge.cli.common import load_config, run, with_config
 from bridge.cli.desk import desk
-from bridge.cli.times import Moment
+from bridge.cli.values import Moment
 from bridge.config import Config
 from bridge.records.audit_event import full_url
 from bridge.store import StoreError, open_store
@@ -56,11 +56,20 @@ async def _export(
     config: Config, room: str | None, since: datetime | None, until: datetime | None, *, bundle: bool
 ) -> None:
     async with desk(config) as records:
-        before = '{"resourceType":"Bundle","type":"collection","entry":[\n' if bundle else ""
-        async for resource in records.export(room, since, until):
-            text = json.dumps(resource, separators=(",", ":"))
-            name = json.dumps(full_url(resource, config.http.base_url))
-            click.echo(before + (f'{{"fullUrl":{name},"resource":{text}}}' if bundle else text), nl=not bundle)
-            before = ",\n" if bundle else ""
-        if bundle:
-            click.echo(before.removesuffix(",\n") + "]}")
+        found = records.export(room, since, until)
+        if not bundle:
+            async for resource in found:
+                click.echo(_text(resource))
+            return
+        begun = '{"resourceType":"Bundle","type":"collection"'
+        before = begun + ',"entry":[\n'
+        async for resource in found:
+            entry = {"fullUrl": full_url(resource, config.http.base_url), "resource": resource}
+            click.echo(before + _text(entry), nl=False)
+            before = ",\n"
+        # A list of FHIR is never empty: without a first entry there is none.
+        click.echo("]}" if before == ",\n" else begun + "}")
+
+
+def _text(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"))

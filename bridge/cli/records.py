@@ -7,7 +7,7 @@ import click
 
 from bridge.cli.common import load_config, run, with_config
 from bridge.cli.desk import desk
-from bridge.cli.times import Moment
+from bridge.cli.values import Moment, Organisation
 from bridge.config import Config
 from bridge.store import StoreError
 from signalling import messages as m
@@ -22,7 +22,7 @@ def records() -> None:
 @records.command()
 @with_config
 @click.option("--room", required=True)
-@click.option("--organisation", help="Only what this one is told: nine digits.")
+@click.option("--organisation", type=Organisation(), help="Only what this one is told: nine digits.")
 def attendance(config_file: Path | None, room: str, organisation: str | None) -> None:
     """Print, as JSON, who came and went in a room, for each organisation that took part.
 

@@ -84,6 +84,10 @@ class Facts:
     gateways: Mapping[str, int] = field(default_factory=dict)
     """What befell gateways themselves, since the start."""
     gateway_states: Sequence[GatewayState] = ()
+    webhooks: Mapping[str, int] = field(default_factory=dict)
+    """Attempts to tell others of events, since the start, by what came of them."""
+    webhooks_waiting: Mapping[str, int] = field(default_factory=dict)
+    """Events that are still to be told, by endpoint."""
     draining: bool = False
 
 
@@ -240,6 +244,10 @@ def _facts(facts: Facts) -> Iterator[Metric]:
         people.add_metric([place], count)
     yield people
     yield from _gateways(facts.gateway_states)
+    letters = GaugeMetricFamily("brotjeneste_webhooks_waiting", "Events still to be told.", labels=["endpoint"])
+    for endpoint, count in sorted(facts.webhooks_waiting.items()):
+        letters.add_metric([endpoint], count)
+    yield letters
     for metric, text, label, counts in (
         ("brotjeneste_refusals_total", "Commands and joins that were refused.", "code", facts.refusals),
         ("brotjeneste_bad_messages_total", "Messages that were not understood.", "code", facts.bad_messages),
@@ -254,6 +262,7 @@ def _facts(facts: Facts) -> Iterator[Metric]:
         ("brotjeneste_turned_away_total", "Strangers that were not served.", "bound", facts.turned_away),
         ("brotjeneste_calls_total", "Calls by gateways, by what befell them.", "code", facts.calls),
         ("brotjeneste_gateway_events_total", "What befell gateways.", "code", facts.gateways),
+        ("brotjeneste_webhooks_total", "Attempts to tell others of events.", "outcome", facts.webhooks),
         ("brotjeneste_queue_drops_total", "Entries dropped by a full queue.", "queue", facts.dropped),
     ):
         family = CounterMetricFamily(metric, text, labels=[label])

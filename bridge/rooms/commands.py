@@ -15,7 +15,9 @@ from bridge.rooms.model import (
     Identity,
     InvitationId,
     Line,
+    Matter,
     Miss,
+    NoticeVersion,
     ParticipantId,
     Pii,
     PinDigest,
@@ -25,6 +27,7 @@ from bridge.rooms.model import (
     RoomNumber,
     StillEnd,
     StillId,
+    TextState,
 )
 
 DEFAULT_MAX_PARTICIPANTS = 9
@@ -68,6 +71,24 @@ class RevokeInvitation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MoveInvitation:
+    """Let a link be good until another time, since the appointment was moved."""
+
+    by: Actor
+    invitation: InvitationId
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoteText:
+    """Note what became of the text message with a link; to which number is nothing of the room's."""
+
+    by: Actor
+    invitation: InvitationId
+    state: TextState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Knock:
     """Come to the door with a link, for the first time or again.
 
@@ -82,6 +103,8 @@ class Knock:
     new_resume_hash: ResumeHash
     identity: Identity | None = None
     """What a login in the same browser proved, if there was one."""
+    notice: NoticeVersion | None = None
+    """The notice that stood beside the button that was pressed, for one who comes in by it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,6 +268,23 @@ class Sharing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Consent:
+    """Say yes to a matter for oneself, on the words of this notice."""
+
+    by: Actor
+    matter: Matter
+    notice: NoticeVersion
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WithdrawConsent:
+    """Take one's yes to a matter back."""
+
+    by: Actor
+    matter: Matter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AskStill:
     """The host asks somebody for a still picture of their camera."""
 
@@ -288,6 +328,8 @@ Command = (
     CreateRoom
     | Invite
     | RevokeInvitation
+    | MoveInvitation
+    | NoteText
     | Knock
     | Call
     | Dial
@@ -306,6 +348,8 @@ Command = (
     | SelfMute
     | Camera
     | Sharing
+    | Consent
+    | WithdrawConsent
     | AskStill
     | EndStill
     | HandOver

@@ -18,7 +18,9 @@ from bridge.rooms.model import (
     Identity,
     InvitationId,
     Line,
+    Matter,
     Miss,
+    NoticeVersion,
     ParticipantId,
     Pii,
     PinDigest,
@@ -28,6 +30,7 @@ from bridge.rooms.model import (
     RoomNumber,
     StillEnd,
     StillId,
+    TextState,
 )
 from bridge.rooms.refusal import HistoryError, Refusal
 
@@ -63,6 +66,20 @@ class InvitationRevoked(_Event, frozen=True, kw_only=True):
     """A link was taken back."""
 
     invitation: InvitationId
+
+
+class InvitationMoved(_Event, frozen=True, kw_only=True):
+    """A link is good until another time."""
+
+    invitation: InvitationId
+    expires_at: datetime
+
+
+class TextNoted(_Event, frozen=True, kw_only=True):
+    """A text message with a link was sent, came, or did not."""
+
+    invitation: InvitationId
+    state: TextState
 
 
 class Dialled(_Event, frozen=True, kw_only=True):
@@ -211,6 +228,21 @@ class SharingChanged(_Event, frozen=True, kw_only=True):
     on: bool
 
 
+class Consented(_Event, frozen=True, kw_only=True):
+    """Somebody said yes to a matter for themselves, on the words of this notice."""
+
+    participant: ParticipantId
+    matter: Matter
+    notice: NoticeVersion
+
+
+class ConsentWithdrawn(_Event, frozen=True, kw_only=True):
+    """Somebody took their yes to a matter back."""
+
+    participant: ParticipantId
+    matter: Matter
+
+
 class StillAsked(_Event, frozen=True, kw_only=True):
     """The host asked somebody for a still picture of their camera."""
 
@@ -262,6 +294,8 @@ Event = (
     RoomCreated
     | Invited
     | InvitationRevoked
+    | InvitationMoved
+    | TextNoted
     | Dialled
     | NotReached
     | Arrived
@@ -281,6 +315,8 @@ Event = (
     | SelfMuteChanged
     | CameraChanged
     | SharingChanged
+    | Consented
+    | ConsentWithdrawn
     | StillAsked
     | StillSent
     | StillDeclined

@@ -66,6 +66,7 @@ def _enter(room: Room, event: ev.Dialled | ev.Arrived | ev.HostEntered, place: P
             line=event.line,
             confirmed=False,
             identity=None,
+            consents={},
         )
     newcomer = Participant(
         id=event.participant,
@@ -115,6 +116,16 @@ def _invitation_revoked(room: Room, event: ev.InvitationRevoked) -> Room:
     return replace(room, invitations={**room.invitations, revoked.id: revoked})
 
 
+def _invitation_moved(room: Room, event: ev.InvitationMoved) -> Room:
+    moved = replace(room.invitations[event.invitation], expires_at=event.expires_at)
+    return replace(room, invitations={**room.invitations, moved.id: moved})
+
+
+def _text_noted(room: Room, event: ev.TextNoted) -> Room:
+    noted = replace(room.invitations[event.invitation], text=event.state)
+    return replace(room, invitations={**room.invitations, noted.id: noted})
+
+
 def _dialled(room: Room, event: ev.Dialled) -> Room:
     return _enter(room, event, Place.CALLED)
 
@@ -143,6 +154,7 @@ def _reconnected(room: Room, event: ev.Reconnected) -> Room:
         sharing=False,
         confirmed=known,
         identity=before.identity if event.line is Line.BROWSER else None,
+        consents=before.consents if event.line is Line.BROWSER else {},
     )
 
 
@@ -200,6 +212,12 @@ def _sharing_changed(room: Room, event: ev.SharingChanged) -> Room:
     return _change(room, event.participant, sharing=event.on)
 
 
+def _consent_changed(room: Room, event: ev.Consented | ev.ConsentWithdrawn) -> Room:
+    notice = event.notice if isinstance(event, ev.Consented) else None
+    consents = {**room.participants[event.participant].consents, event.matter: notice}
+    return _change(room, event.participant, consents=consents)
+
+
 def _still_asked(room: Room, event: ev.StillAsked) -> Room:
     if not isinstance(event.by, ByParticipant):
         raise HistoryError("a still picture was asked for by nobody in the room")
@@ -234,6 +252,8 @@ EVOLVERS: Mapping[type, Callable[[Room, Any], Room]] = MappingProxyType(
     {
         ev.Invited: _invited,
         ev.InvitationRevoked: _invitation_revoked,
+        ev.InvitationMoved: _invitation_moved,
+        ev.TextNoted: _text_noted,
         ev.Dialled: _dialled,
         ev.NotReached: _left,
         ev.Arrived: _arrived,
@@ -253,6 +273,8 @@ EVOLVERS: Mapping[type, Callable[[Room, Any], Room]] = MappingProxyType(
         ev.SelfMuteChanged: _self_mute_changed,
         ev.CameraChanged: _camera_changed,
         ev.SharingChanged: _sharing_changed,
+        ev.Consented: _consent_changed,
+        ev.ConsentWithdrawn: _consent_changed,
         ev.StillAsked: _still_asked,
         ev.StillSent: _still_over,
         ev.StillDeclined: _still_over,

@@ -13,9 +13,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from bridge.rooms.events import Event, RoomCreated, RoomEnded, decode, encode
 from bridge.rooms.refusal import HistoryError
+from bridge.store.appointments import AppointmentStore
 from bridge.store.audit import AuditEntry, AuditRow, Head, chain, intact, timestamp
 from bridge.store.database import make_engine, migrate, reading, writing
 from bridge.store.errors import ConcurrentChange, RecordUnreadable, StoreUnavailable
+from bridge.store.outbox import Announced, Outbox, announce
 from bridge.store.schema import AUDIT, AUDIT_HEAD, EVENTS, ROOMS
 
 __all__ = ["AuditEntry", "AuditRow", "EventStore", "RoomRecord", "open_store"]
@@ -33,11 +35,14 @@ class RoomRecord:
 class EventStore:
     """Events of rooms and the audit chain. Made by `open_store`; safe for many tasks at once."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, announced: Announced | None = None) -> None:
+        self._announced = announced
         self._reading = reading(engine)
         self._writing = writing(engine)
         # SQLite lets one writer in and makes others poll; in this process they queue instead.
         self._turn = asyncio.Lock()
+        self.outbox = Outbox(self._transaction, self._read)
+        self.appointments = AppointmentStore(self._transaction, self._read)
 
     async def append(
         self,
@@ -59,7 +64,11 @@ class EventStore:
         async with self._transaction() as connection:
             if events:
                 await _append_events(connection, room_id, expected_revision, events)
+                if self._announced is not None:
+                    await announce(connection, self._announced, events, expected_revision + 1)
             await _append_audit(connection, room_id, audit_rows)
+        if events and self._announced is not None:
+            self.outbox.tell()
         return expected_revision + len(events)
 
     async def load(self, room_id: str) -> list[Event]:
@@ -180,12 +189,15 @@ class EventStore:
 
 
 @asynccontextmanager
-async def open_store(url: str) -> AsyncIterator[EventStore]:
-    """Open the database at `url`, bring its schema up to date, and close it at the end. Raises StoreError."""
+async def open_store(url: str, announced: Announced | None = None) -> AsyncIterator[EventStore]:
+    """Open the database at `url`, bring its schema up to date, and close it at the end. Raises StoreError.
+
+    With `announced` each event is also put into the outbox.
+    """
     engine = make_engine(url)
     try:
         await migrate(engine)
-        yield EventStore(engine)
+        yield EventStore(engine, announced)
     finally:
         await engine.dispose()
 

@@ -162,7 +162,7 @@ async def test_each_conference_is_in_one_window(store: EventStore, desk: RecordD
                 break
     assert found == [(room, str(number)) for number, room in enumerate(rooms)]
     (own,) = (await desk.room_usage("r_3")).conferences
-    assert (own.number, own.participants, own.most, own.minutes) == (1, 3, 3, 5)
+    assert (own.number, own.participants, own.most, own.minutes) == (1, 3, 3, 6)
     assert [(use.line, use.participants) for use in own.lines] == [(m.Line.BROWSER, 3)]
 
 

@@ -15,6 +15,7 @@ from bridge.rooms.model import (
     ByParticipant,
     Identity,
     Line,
+    Matter,
     Miss,
     Office,
     Pii,
@@ -23,6 +24,7 @@ from bridge.rooms.model import (
     StillEnd,
     StillId,
     System,
+    TextState,
 )
 from bridge.rooms.refusal import Refusal
 from tests.rooms.rig import START, iid, opened, person, pid, pin, resume
@@ -72,6 +74,9 @@ FIELDS = {
         ),
     ),
     "plain_calls": st.booleans(),
+    "matter": st.sampled_from(Matter),
+    "notice": st.sampled_from(["0123456789ab", "ba9876543210"]),
+    "state": st.sampled_from(TextState),
     "still": st.sampled_from(["t_1", "t_2"]),
     "end": st.sampled_from(StillEnd),
 }

@@ -20,7 +20,9 @@ from bridge.rooms.model import (
     ConnectionId,
     InvitationId,
     Line,
+    Matter,
     Miss,
+    NoticeVersion,
     ParticipantId,
     Pii,
     Place,
@@ -29,6 +31,7 @@ from bridge.rooms.model import (
     Room,
     StillEnd,
     StillId,
+    TextState,
 )
 from bridge.rooms.refusal import Refusal
 from bridge.rooms.views import visible_to, who_may_send
@@ -44,6 +47,7 @@ GUESTS = {
     "assistant": Role.ASSISTANT,
 }
 NAMES = (*HOSTS, *GUESTS)
+NOTICE = NoticeVersion("0123456789ab")
 FLAGS = st.booleans()
 ANYBODY = st.integers(0, 9)
 KINDS = st.integers(0, 8)
@@ -74,6 +78,8 @@ def own_act(by: Actor, kind: int, *, flag: bool) -> c.Command:
         c.SelfMute(by=by, muted=flag),
         c.Camera(by=by, on=flag),
         c.Sharing(by=by, on=flag),
+        c.Consent(by=by, matter=Matter.VIDEO, notice=NOTICE),
+        c.WithdrawConsent(by=by, matter=Matter.VIDEO),
     )[kind]
 
 
@@ -272,7 +278,7 @@ class Interleavings(RuleBasedStateMachine):
         """Let somebody in by the host, if any."""
         self.submit(c.Admit(by=self.actor("the host"), participant=self.somebody(whom)))
 
-    @rule(by=actors, kind=st.integers(0, 3), flag=FLAGS)
+    @rule(by=actors, kind=st.integers(0, 5), flag=FLAGS)
     def act_on_oneself(self, by: str, kind: int, *, flag: bool) -> None:
         """Somebody uses their own devices or takes the host role."""
         self.submit(own_act(self.actor(by), kind, flag=flag))
@@ -352,6 +358,17 @@ class Interleavings(RuleBasedStateMachine):
     def revoke(self, by: str, name: str) -> None:
         """Somebody takes a link back."""
         self.submit(c.RevokeInvitation(by=self.actor(by), invitation=iid(name)))
+
+    @rule(by=actors, name=names, minutes=st.sampled_from((5, 90)))
+    def move(self, by: str, name: str, minutes: int) -> None:
+        """Somebody moves the appointment of one."""
+        until = self.room.now + timedelta(minutes=minutes)
+        self.submit(c.MoveInvitation(by=self.actor(by), invitation=iid(name), expires_at=until))
+
+    @rule(name=names, state=st.sampled_from(TextState))
+    def note_text(self, name: str, state: TextState) -> None:
+        """The supplier tells of a text message."""
+        self.submit(c.NoteText(by=BRIDGE, invitation=iid(name), state=state))
 
     @precondition(lambda self: self.past)
     @rule(data=st.data())

@@ -3,6 +3,7 @@
 import copy
 import logging
 from dataclasses import replace
+from datetime import timedelta
 from typing import get_args
 
 import pytest
@@ -15,7 +16,9 @@ from bridge.rooms.model import (
     Assurance,
     Identity,
     Line,
+    Matter,
     Miss,
+    NoticeVersion,
     ParticipantId,
     Pii,
     Role,
@@ -23,10 +26,11 @@ from bridge.rooms.model import (
     StillEnd,
     StillId,
     SubjectDigest,
+    TextState,
 )
 from bridge.rooms.refusal import HistoryError
 from bridge.rooms.views import visible_to, who_may_send
-from tests.rooms.rig import ADMINISTRATION, START, Consultation, iid, opened, person, pid, resume
+from tests.rooms.rig import ADMINISTRATION, BRIDGE, START, Consultation, iid, opened, person, pid, resume
 
 DOCTOR = person("doctor")
 
@@ -36,6 +40,9 @@ def eventful() -> Consultation:
     room = opened()
     room.arrive("specialist", role=Role.SPECIALIST)
     room.invite("relative", Role.RELATIVE)
+    later = START + timedelta(days=1)
+    room.happens(c.MoveInvitation(by=ADMINISTRATION, invitation=iid("relative"), expires_at=later))
+    room.happens(c.NoteText(by=BRIDGE, invitation=iid("relative"), state=TextState.SENT))
     room.happens(c.RevokeInvitation(by=DOCTOR, invitation=iid("relative")))
     room.admit("patient", "interpreter", "specialist")
     room.come_back("patient")
@@ -55,6 +62,8 @@ def eventful() -> Consultation:
     room.happens(c.NoteMiss(participant=pid("called"), connection=called.connection, why=Miss.BUSY))
     room.happens(c.Camera(by=DOCTOR, on=False))
     room.happens(c.Sharing(by=DOCTOR, on=True))
+    room.happens(c.Consent(by=DOCTOR, matter=Matter.VIDEO, notice=NoticeVersion("0123456789ab")))
+    room.happens(c.WithdrawConsent(by=DOCTOR, matter=Matter.VIDEO))
     for end, by in (
         (StillEnd.SENT, DOCTOR),
         (StillEnd.DECLINED, person("patient")),

@@ -35,7 +35,7 @@ async def test_opening_twice_migrates_once(url: str, database: Any) -> None:
     for _ in range(2):
         async with open_store(url):
             pass
-    assert await database.rows("SELECT version_num FROM alembic_version") == [("0003",)]
+    assert await database.rows("SELECT version_num FROM alembic_version") == [("0004",)]
     assert await database.rows("SELECT id, sequence FROM audit_head") == [(1, 0)]
 
 
