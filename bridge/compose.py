@@ -37,6 +37,7 @@ from bridge.auth.errors import LinkExpired, LinkInvalid
 from bridge.auth.links import LinkSigner, load_link_keys
 from bridge.auth.oidc import settings as oidc_settings
 from bridge.auth.oidc.client import Client
+from bridge.auth.oidc.launches import Launches
 from bridge.auth.oidc.logins import Logins
 from bridge.auth.pins import Pins
 from bridge.auth.secrets import api_token, hash_secret, new_secret
@@ -235,10 +236,13 @@ def _make_doors(
 def _make_logins(config: Config, clock: SystemClock, tally: Tally, http: ClientSession) -> Logins:
     """Make the providers' clients. Raises AuthError for settings that cannot be used."""
     keys = load_link_keys(Path(config.auth.link_key_file))
-    known = [oidc_settings.read(name, table) for name, table in config.logins.items()]
+    known, portals = oidc_settings.read_all(config.logins, config.portals)
+    launches = Launches(portals, config.http.base_url, clock.now())
     answer = f"{config.http.base_url}/login/answer"
     clients = [(Client(provider, answer, http, clock.now), title) for provider, title in known]
-    return Logins(clients, keys, clock, tally, timedelta(minutes=config.auth.login_lasts_minutes))
+    return Logins(
+        clients, keys, clock, tally, timedelta(minutes=config.auth.login_lasts_minutes), launches=launches
+    )
 
 
 def _make_ops(

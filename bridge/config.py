@@ -268,6 +268,8 @@ class Config:
     """Settings of each gateway that is to run, as the gateway itself reads them."""
     logins: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     """Settings of each provider by whom people can log in, as `bridge.auth.oidc.settings` reads them."""
+    portals: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    """Settings of each portal that may say who somebody is, read likewise."""
     webhooks: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     """Settings of each address that is told of events, as `bridge.integration.webhooks.settings` reads them."""
 
@@ -296,6 +298,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
     document = _document(path) if path else {}
     gateways = _named(document.pop("gateways", {}), "gateways", "sip")
     logins = _named(document.pop("logins", {}), "logins", "helseid")
+    portals = _named(document.pop("portals", {}), "portals", "helsenorge")
     webhooks = _named(document.pop("webhooks", {}), "webhooks", "record")
     values = _from_file(document, path)
     values |= _from_environment(environ)
@@ -308,7 +311,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
             shown = "" if setting.metadata["secret"] else f", not {value!r}"
             raise ConfigError(f"[{section}] {key} {error}{shown} (from {origin})") from None
     sections = {section: SECTIONS[section](**keys) for section, keys in chosen.items()}
-    config = Config(**sections, gateways=gateways, logins=logins, webhooks=webhooks)
+    config = Config(**sections, gateways=gateways, logins=logins, portals=portals, webhooks=webhooks)
     _check_together(config)
     return config
 

@@ -16,6 +16,7 @@ from bridge.auth.oidc.logins import Logins
 from bridge.auth.oidc.provider import Dialect, Provider
 from bridge.rooms.model import Assurance, Identity
 from signalling.errors import Code, Rejected
+from signalling.ports import LoginAsksFirst
 from tests.auth.openid import REDIRECT, RealProvider, follow, provider
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -187,3 +188,22 @@ async def test_a_bridge_that_the_provider_does_not_know(real: RealProvider, http
     with pytest.raises(Rejected) as raised:
         await Desk(http, known(real)).logins.begin("nobody")
     assert raised.value.code is Code.NOT_FOUND
+
+
+async def test_a_provider_that_knows_who_is_there_asks_nobody(
+    real: RealProvider, http: aiohttp.ClientSession
+) -> None:
+    """A quiet login ends where it would have to ask; after a loud one in the same browser it succeeds."""
+    await real.will_log_in("doctor", **{LEVEL: "4"})
+    desk, jar = Desk(http, known(real)), aiohttp.CookieJar(unsafe=True)
+    address, attempt = await desk.logins.begin("helseid", quiet=True)
+    with pytest.raises(LoginAsksFirst) as raised:
+        await desk.logins.finish(attempt.sealed, await follow(address, jar=jar))
+    assert raised.value.provider == "helseid"
+    for quiet in (False, True):
+        address, attempt = await desk.logins.begin("helseid", quiet=quiet)
+        kept = await desk.logins.finish(attempt.sealed, await follow(address, jar=jar))
+        identity = desk.logins.identity(kept.sealed)
+        assert identity is not None
+        assert identity.assurance is Assurance.HIGH
+    assert desk.tally.codes == ["ok"] * 2

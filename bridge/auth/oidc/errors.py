@@ -23,6 +23,10 @@ class LoginRefused(LoginError):  # noqa: N818 - named for what happened
     code = "login_refused"
 
 
+class LoginAsks(LoginRefused):
+    """The provider would have had to ask, and was told not to."""
+
+
 class LoginStale(LoginError):  # noqa: N818 - named for what happened
     """No login of this browser is under way, or it took too long."""
 
