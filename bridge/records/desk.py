@@ -1,7 +1,7 @@
 """Where those who may look at the records ask: the `Records` of signalling, and the export of the audit."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import MAXYEAR, MINYEAR, UTC, datetime, timedelta
 from math import ceil
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -35,8 +35,9 @@ class RecordDesk:
     async def audit(self, query: m.AuditQuery) -> m.AuditBundle:
         """Give one page of the audit."""
         await self._note("audit_read", query.room)
+        since, until = (None if at is None else _utc(at) for at in (query.since, query.until))
         rows = await self._store.audit_rows(
-            room=query.room, since=query.since, until=query.until, after=query.after, limit=query.limit + 1
+            room=query.room, since=since, until=until, after=query.after, limit=query.limit + 1
         )
         told = rows[: query.limit]
         links = [m.BundleLink(relation="self", url=self._address(query, query.after))]
@@ -71,15 +72,14 @@ class RecordDesk:
 
     async def usage(self, query: m.UsageQuery) -> m.Usage:
         """Give one page of the conferences that ended within a time."""
-        rooms = await self._store.rooms_of(
-            query.since, query.until, after=query.after or "", limit=query.limit + 1
-        )
+        since, until = _utc(query.since), _utc(query.until)
+        rooms = await self._store.rooms_of(since, until, after=query.after or "", limit=query.limit + 1)
         told = rooms[: query.limit]
         found = [
             _counted(room, one)
             for room in told
             for one in conferences(await self._store.load(room), self._now())
-            if query.since <= one.end < query.until
+            if since <= one.end < until
         ]
         return m.Usage(conferences=found, next=told[-1] if len(rooms) > len(told) else None)
 
@@ -118,6 +118,14 @@ class RecordDesk:
             "limit": query.limit,
         }
         return f"{self._base}/api/v1/audit?" + urlencode({k: v for k, v in asked.items() if v is not None})
+
+
+def _utc(at: datetime) -> datetime:
+    """Give a time that anybody may have written, in UTC; of what is beyond all time, the nearest that there is."""
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:
+        return datetime(MINYEAR, 1, 1, tzinfo=UTC) if at.year == MINYEAR else datetime(MAXYEAR, 12, 31, tzinfo=UTC)
 
 
 def _told(found: Attendance) -> m.OrganisationAttendance:

@@ -11,6 +11,7 @@ from signalling.messages.words import Assurance, Count, Id, Instant, Line, Name,
 Organisation = Annotated[
     str, Meta(pattern=r"^[0-9]{9}$(?!\n)", description="Number in the register of legal entities.")
 ]
+Sequence = Annotated[int, Meta(ge=0, le=2**31 - 1, description="A row's place in the chain.")]
 MAX_AUDIT_ROWS = 1000
 MAX_USAGE_ROOMS = 100
 
@@ -21,7 +22,7 @@ class AuditQuery(Part, frozen=True, kw_only=True):
     room: Id | None = None
     since: Instant | None = None
     until: Instant | None = None
-    after: Count = 0
+    after: Sequence = 0
     limit: Annotated[int, Meta(ge=1, le=MAX_AUDIT_ROWS)] = 100
 
 

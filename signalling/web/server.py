@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from aiohttp import web
 
 from signalling.errors import Code, Rejected
+from signalling.fhir.ports import AppointmentDesk, NoAppointments
 from signalling.messages import MAX_BODY_BYTES, MAX_MESSAGE_BYTES, Notice
 from signalling.ports import (
     Administration,
@@ -29,6 +30,7 @@ from signalling.web.bearer import Bearer, Wrong
 from signalling.web.clients import Clients, Network
 from signalling.web.crowd import Crowd
 from signalling.web.faults import error_middleware
+from signalling.web.fhir import Fhir
 from signalling.web.headers import headers_for
 from signalling.web.knocking import Knocks, Threshold
 from signalling.web.listening import now_known
@@ -82,6 +84,7 @@ def make_app(
     notice: Notice | None = None,
     stills: StillRelay | None = None,
     records: Records | None = None,
+    appointments: AppointmentDesk | None = None,
 ) -> web.Application:
     """Make the application. At its shutdown every client hears `bye` with `restarting`."""
     counted = counters or NoCounters()
@@ -95,6 +98,7 @@ def make_app(
     app.router.add_routes(NoticePage(notice or read_notice(config.static)).routes())
     app.router.add_routes(Rest(administration, bearer).routes())
     app.router.add_routes(RecordPages(records or NoRecords(), bearer).routes())
+    app.router.add_routes(Fhir(appointments or NoAppointments(), bearer.guard, counted).routes())
     app.router.add_routes(LoginPages(logins or NoLogins(), clients, clock, counted).routes())
     app.router.add_routes(StillPieces(stills or NoStills()).routes())
     app.router.add_get("/", pages.index)

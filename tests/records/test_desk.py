@@ -94,6 +94,17 @@ async def test_a_window_of_time_holds_what_happened_in_it(store: EventStore, des
     assert (await desk.audit(m.AuditQuery(since=START, until=START))).entry == []
 
 
+async def test_a_time_beyond_all_time_is_a_time(store: EventStore, desk: RecordDesk) -> None:
+    """The first and the last hour that can be written, in zones in which they are no hours at all."""
+    await held(store)
+    first = datetime.fromisoformat("0001-01-01T00:00:00+14:00")
+    last = datetime.fromisoformat("9999-12-31T23:59:59-12:00")
+    assert (await desk.audit(m.AuditQuery(since=last))).entry == []
+    assert (await desk.audit(m.AuditQuery(until=first))).entry == []
+    assert len((await desk.audit(m.AuditQuery(since=first, until=last))).entry) > 5
+    assert len((await desk.usage(m.UsageQuery(since=first, until=last))).conferences) == 1
+
+
 async def test_a_person_in_the_audit_has_the_role_that_the_room_knows(store: EventStore, desk: RecordDesk) -> None:
     """Who was let in is told by kind, since the row has only an id."""
     await held(store)

@@ -92,6 +92,7 @@ async def test_parameters_arrive_as_what_they_are(client: TestClient, records: R
         "/api/v1/audit?limit=1001",
         "/api/v1/audit?limit=many",
         "/api/v1/audit?after=-1",
+        "/api/v1/audit?after=2147483648",
         "/api/v1/audit?since=2026-11-22T12:00:00",
         "/api/v1/audit?since=yesterday",
         "/api/v1/audit?rooom=r_1",
