@@ -17,6 +17,7 @@ from signalling.messages import (
     Join,
     Leave,
     Logins,
+    NewTime,
     Offer,
     RoomInfo,
     ServerMessage,
@@ -93,7 +94,23 @@ class Consultations(Protocol):
         """Take note that the connection is gone. Called exactly once for each seat, however it ended."""
 
 
-class Administration(Protocol):
+class Turns(Protocol):
+    """Whose turn it is, and when. Every method may raise `Rejected`: `link_invalid` for an unknown invitation."""
+
+    async def delay(self, room: str, invitation: str | None, new: NewTime) -> None:
+        """Put off the turn of one link's holder, or of all who wait and will come."""
+
+    async def cancel(self, room: str, invitation: str | None, new: NewTime) -> None:
+        """Call off what one link was for, or the whole consultation, before it has begun."""
+
+    async def appoint(self, room: str, invitation: str) -> None:
+        """Let the holder of a link take over while no host is there."""
+
+    async def withdraw(self, room: str, invitation: str) -> None:
+        """Take a link back."""
+
+
+class Administration(Turns, Protocol):
     """The REST side of rooms. Every method may raise `Rejected`: `unknown_room` for an unknown id."""
 
     async def create_room(self, request: CreateRoom) -> RoomInfo:

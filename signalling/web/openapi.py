@@ -60,6 +60,58 @@ OPERATIONS: Final = (
         (401, 404, 409, 413, 422),
     ),
     Operation(
+        "post",
+        "/api/v1/rooms/{room}/delay",
+        "delayRoom",
+        "Tell those who wait when it is their turn.",
+        204,
+        request=m.NewTime,
+        errors=(401, 404, 409, 413, 422),
+    ),
+    Operation(
+        "post",
+        "/api/v1/rooms/{room}/cancel",
+        "cancelRoom",
+        "Call a consultation off that has not begun.",
+        204,
+        request=m.NewTime,
+        errors=(401, 404, 409, 413, 422),
+    ),
+    Operation(
+        "post",
+        "/api/v1/rooms/{room}/invitations/{invitation}/delay",
+        "delayInvitation",
+        "Put off the turn of one link's holder; the link lives on beyond it.",
+        204,
+        request=m.NewTime,
+        errors=(401, 404, 409, 413, 422),
+    ),
+    Operation(
+        "post",
+        "/api/v1/rooms/{room}/invitations/{invitation}/cancel",
+        "cancelInvitation",
+        "Call off what one link was for.",
+        204,
+        request=m.NewTime,
+        errors=(401, 404, 409, 413, 422),
+    ),
+    Operation(
+        "post",
+        "/api/v1/rooms/{room}/invitations/{invitation}/substitute",
+        "appoint",
+        "Let the holder of a link take over while no host is there.",
+        204,
+        errors=(401, 404, 409),
+    ),
+    Operation(
+        "delete",
+        "/api/v1/rooms/{room}/invitations/{invitation}",
+        "withdraw",
+        "Take a link back by which nobody holds a place.",
+        204,
+        errors=(401, 404, 409),
+    ),
+    Operation(
         "get",
         "/api/v1/ws",
         "connect",
@@ -141,6 +193,13 @@ OPERATIONS: Final = (
     Operation("get", "/openapi.json", "describe", "Get this document.", 200, guarded=False),
 )
 
+_IN_PATHS: Final = (
+    ("room", m.Id),
+    ("invitation", m.Id),
+    ("provider", m.Name),
+    ("still", m.Id),
+    ("number", m.Count),
+)
 _MEANING: Final = {
     101: "The protocol is switched to WebSocket.",
     200: "Done.",
@@ -210,7 +269,7 @@ def _operation(operation: Operation) -> dict[str, Any]:
         described["requestBody"] = {"required": True, "content": _content(operation.request)}
     named = [
         {"name": name, "in": "path", "required": True, "schema": msgspec.json.schema(kind)}
-        for name, kind in (("room", m.Id), ("provider", m.Name), ("still", m.Id), ("number", m.Count))
+        for name, kind in _IN_PATHS
         if f"{{{name}}}" in operation.path
     ]
     return described | ({"parameters": named} if named else {})

@@ -13,6 +13,7 @@ from signalling.errors import Code, Rejected
 from signalling.gateways.guard import Guard
 from signalling.web.faults import json_response
 from signalling.web.openapi import document
+from signalling.web.turns import TurnResources
 
 if TYPE_CHECKING:
     from aiohttp.typedefs import Handler
@@ -75,6 +76,7 @@ class Rest:
             web.get(_ROOM, guard(self._room), allow_head=False),
             web.delete(_ROOM, guard(self._end_room)),
             web.post(f"{_ROOM}/invitations", guard(self._invite)),
+            *TurnResources(self._administration).routes(guard),
             web.get("/openapi.json", _openapi, allow_head=False),
             web.get("/healthz", _healthz, allow_head=False),
         ]

@@ -102,6 +102,7 @@ def test_examples_of_rest_bodies_are_valid() -> None:
         "CreateRoom",
         "RoomInfo",
         "CreateInvitation",
+        "NewTime",
         "InvitationInfo",
         "ErrorInfo",
     ]

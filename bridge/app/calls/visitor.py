@@ -7,7 +7,7 @@ from typing import Final
 from bridge.app.allowance import Allowance
 from bridge.app.announcing.prompts import Prompt
 from bridge.app.calls.desk import Desk
-from bridge.app.calls.holding import Hold, WhoWaits
+from bridge.app.calls.holding import Hold, Turn, WhoWaits
 from bridge.app.calls.keys import Act, Keys
 from bridge.app.calls.presenting import Presenting
 from bridge.app.calls.reception import GiveUp, Reception, Say, Step, Try
@@ -39,6 +39,7 @@ _ENDINGS: Final = {
     Code.ROOM_ENDED: Ending.ROOM_ENDED,
     Code.REMOVED: Ending.REMOVED,
     Code.REFUSED: Ending.TURNED_AWAY,
+    Code.CANCELLED: Ending.TURNED_AWAY,
     Code.ENDED: Ending.ROOM_ENDED,
     Code.REPLACED: Ending.REPLACED,
     Code.RESTARTING: Ending.STOPPING,
@@ -47,6 +48,7 @@ _ENDINGS: Final = {
 _FAREWELLS: Final = {
     Code.REMOVED: Prompt.REMOVED,
     Code.REFUSED: Prompt.REFUSED,
+    Code.CANCELLED: Prompt.CANCELLED,
     Code.ENDED: Prompt.ENDED,
 }
 
@@ -77,7 +79,8 @@ class Visitor:
         self._parting = False
         self._microphone = True
         """Whether it was open when the room was last told."""
-        self._hold = Hold(desk.later, self._waits, lambda: self._say(Prompt.STILL_WAITING))
+        self._hold = Hold(desk.later, self._waits, lambda: self._say(self._turn_prompt()))
+        self._turn = Turn()
         self._who_waits = WhoWaits()
         self._informed = False
         self._over = False
@@ -188,11 +191,14 @@ class Visitor:
             return
         self._presenting.hears(message)
         place = next((person.place for person in message.people if person.you), None)
+        put_off = self._turn.is_put_off(message)
         if place is not None and place is not self._place:
             before, self._place = self._place, place
             self._say(self._news(before, place), self._inform)
             if place is not m.Place.ADMITTED:
                 self._hold.begin()
+        elif put_off and self._waits():
+            self._say(self._turn_prompt())
         self._note_microphone()
         if self._who_waits.is_news(message):
             self._say(Prompt.SOMEBODY_WAITS)
@@ -201,7 +207,10 @@ class Visitor:
         """What to say of a new place."""
         if place is m.Place.ADMITTED:
             return Prompt.ADMITTED
-        return Prompt.WAITING_AGAIN if before is m.Place.ADMITTED else Prompt.WAITING
+        return self._turn_prompt(Prompt.WAITING_AGAIN if before is m.Place.ADMITTED else Prompt.WAITING)
+
+    def _turn_prompt(self, otherwise: Prompt = Prompt.STILL_WAITING) -> Prompt:
+        return self._turn.prompt(self._desk.service.outside.clock.now(), otherwise)
 
     def _inform(self) -> None:
         """Tell who waits, once, what pages show beside their button."""
@@ -252,7 +261,8 @@ class Visitor:
             right = await self._enter(pin)
         except Rejected as error:
             self._desk.count(error.code.value)
-            self._part(_ENDINGS.get(error.code, Ending.FAILED), Prompt.NO_ENTRY)
+            why = Prompt.CANCELLED if error.code is Code.CANCELLED else Prompt.NO_ENTRY
+            self._part(_ENDINGS.get(error.code, Ending.FAILED), why)
             return
         except Exception:
             self._hang_up(Ending.FAILED)
@@ -427,7 +437,7 @@ class Visitor:
         if self.at_the_desk:
             self._say(Prompt.ENTER_PIN)
         elif self._waits():
-            self._say(Prompt.STILL_WAITING)
+            self._say(self._turn_prompt())
 
     def _part(self, why: Ending, prompt: Prompt) -> None:
         """Hang up when the caller has been told why, or could have been."""
