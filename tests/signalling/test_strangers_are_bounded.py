@@ -211,7 +211,7 @@ async def test_what_cannot_be_read_is_quoted_nowhere(request_: bytes) -> None:
             writer.close()
     finally:
         logging.getLogger().removeHandler(watch)
-    assert answer.startswith(b"HTTP/1.1 400")
+    assert answer.split(b" ")[1] == b"400"
     assert b'"code":"bad_message"' in answer
     assert b"Kari" not in answer
     assert logs.getvalue() == ""
