@@ -118,8 +118,8 @@ def configure(
 ) -> None:
     """Send structlog's and the standard library's logs to `stream` (default: standard error), redacted.
 
-    `level` is "debug", "info", "warning" or "error", `form` "json" or "console" (for people at a terminal). It is that
-    of our own code: what libraries say below a warning may hold anything, as the statements of a database their values.
+    `level` is "debug", "info", "warning" or "error", `form` "json" or "console" (for people at a terminal). It is
+    that of our own code: below a warning libraries say anything, as of a database's statements their values.
 
     Logging belongs to the whole process, so this is called once, by the composition.
     """

@@ -143,17 +143,6 @@ class Assurance(StrEnum):
         return order.index(self) >= order.index(other)
 
 
-class Relation(StrEnum):
-    """What somebody is to the one for whom they come; the words are those of the wire."""
-
-    PARENT = "parent"
-    POWER_OF_ATTORNEY = "power_of_attorney"
-    """Given by the one who is represented: help, which does not consent in their place."""
-    GUARDIAN = "guardian"
-    """Appointed for one who cannot speak for themselves, or a power of attorney that was assigned so."""
-    OTHER = "other"
-
-
 class Ground(StrEnum):
     """Why somebody is invited, as whoever issued the link has it on record; the words are those of the wire."""
 
@@ -167,6 +156,17 @@ class Ground(StrEnum):
     ON_DUTY = "on_duty"
     PATIENTS_WISH = "patients_wish"
     """The patient asked for them, and nothing more is known."""
+    OTHER = "other"
+
+
+class Relation(StrEnum):
+    """What somebody is to the one for whom they come; the words are those of the wire."""
+
+    PARENT = "parent"
+    POWER_OF_ATTORNEY = "power_of_attorney"
+    """Given by the one who is represented: help, which does not consent in their place."""
+    GUARDIAN = "guardian"
+    """Appointed for one who cannot speak for themselves, or a power of attorney that was assigned so."""
     OTHER = "other"
 
 

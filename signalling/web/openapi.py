@@ -9,6 +9,7 @@ from typing import Any, Final, get_args
 import msgspec
 
 from signalling import messages as m
+from signalling.fhir import operations as fhir
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +232,7 @@ def document() -> dict[str, Any]:
             "description": "Rooms and invitations of the video bridge. The schemas of the WebSocket messages "
             "are among the components.",
         },
-        "paths": paths,
+        "paths": paths | fhir.paths(),
         "components": {
             "schemas": _schemas(),
             "securitySchemes": {
@@ -249,7 +250,7 @@ def document() -> dict[str, Any]:
 def _schemas() -> dict[str, Any]:
     told = [kind for o in OPERATIONS for kind in (o.request, o.response)]
     bodies = {kind for kind in told if kind is not None and kind is not bytes}
-    kinds = [m.ErrorInfo, *sorted(bodies, key=lambda kind: kind.__name__)]
+    kinds = [m.ErrorInfo, *fhir.BODIES, *sorted(bodies, key=lambda kind: kind.__name__)]
     wire = [*get_args(m.ClientMessage), *get_args(m.ServerMessage)]
     _, schemas = msgspec.json.schema_components([*kinds, *wire], ref_template="#/components/schemas/{name}")
     return schemas

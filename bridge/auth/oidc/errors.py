@@ -45,6 +45,12 @@ class TooWeak(LoginError):  # noqa: N818 - named for what happened
     code = "login_too_weak"
 
 
+class NoOperator(LoginError):  # noqa: N818 - named for what is so
+    """The login is genuine, and not that of somebody who may run the bridge."""
+
+    code = "unauthorized"
+
+
 class SettingsError(LoginError):
     """What the operator wrote of a provider cannot be used; the text names the key."""
 

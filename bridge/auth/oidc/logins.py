@@ -1,10 +1,10 @@
 """Logins as signalling offers them to browsers, which keep what comes of them, sealed."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Final, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
 import structlog
@@ -17,6 +17,7 @@ from bridge.auth.oidc.errors import LoginAsks, LoginError, LoginStale, TokenReje
 from bridge.auth.oidc.launches import Launches
 from bridge.auth.oidc.levels import identify
 from bridge.auth.oidc.once import Once
+from bridge.auth.oidc.provider import Provider
 from bridge.auth.oidc.seals import Seal, subject_digest
 from bridge.rooms.model import Identity
 from signalling import messages as m
@@ -24,6 +25,7 @@ from signalling.errors import Code, Rejected
 from signalling.ports import Kept, LoginAsksFirst
 
 S = TypeVar("S", bound=msgspec.Struct)
+T = TypeVar("T")
 LOG: Final = structlog.get_logger("bridge.logins")
 MOST_AT_ONCE: Final = 64
 """Logins about which one provider is being asked at one moment: one that hangs keeps nobody from another."""
@@ -101,6 +103,20 @@ class Logins:
 
     async def finish(self, attempt: str | None, answer: Mapping[str, str]) -> Kept:
         """Finish a login by the answer with which the browser came back. Raises Rejected."""
+        identity = await self.proven(attempt, answer, self._identify)
+        return self._kept(self._identities, identity, self._lasts)
+
+    def digest(self, of_whom: str) -> str:
+        """A name under which somebody can be known again, and by which nobody without the key learns who it is."""
+        return subject_digest(self._keys, of_whom)
+
+    def _identify(self, provider: Provider, claims: Mapping[str, Any]) -> Identity:
+        return identify(provider, claims, self.digest)
+
+    async def proven(
+        self, attempt: str | None, answer: Mapping[str, str], read: Callable[[Provider, Mapping[str, Any]], T]
+    ) -> T:
+        """What `read` makes of the claims of whoever has come back; it may raise LoginError. Raises Rejected."""
         now = self._clock.now()
         begun = None if attempt is None else self._attempts.open(attempt, now)
         client = None if begun is None else self._clients.get(begun.provider)
@@ -113,9 +129,9 @@ class Logins:
                 raise LoginStale("the answer has been used")
             self._ration(begun.provider)
             claims = await client.finish(begun, answer)
-            identity = identify(client.provider, claims, self._digest)
+            found = read(client.provider, claims)
         self._counters.inc("logins", "ok")
-        return self._kept(self._identities, identity, self._lasts)
+        return found
 
     def launch(self, token: str) -> Kept:
         """Take over from a portal who somebody is: what their browser keeps from then on. Raises Rejected."""
@@ -123,16 +139,13 @@ class Logins:
             if self._launches is None:
                 raise TokenRejected("no portal is known here")
             portal, claims = self._launches.read(token, self._clock.now())
-            identity = identify(portal, claims, self._digest)
+            identity = identify(portal, claims, self.digest)
         except LoginError as error:
             # Anybody can come with any; what they say is counted alone.
             self._counters.inc("logins", error.code)
             raise Rejected(Code(error.code)) from error
         self._counters.inc("logins", "ok")
         return self._kept(self._identities, identity, self._lasts)
-
-    def _digest(self, of_whom: str) -> str:
-        return subject_digest(self._keys, of_whom)
 
     def _kept(self, seal: Seal[S], value: S, lasts: timedelta) -> Kept:
         return Kept(seal.close(value, self._clock.now() + lasts), int(lasts.total_seconds()))
