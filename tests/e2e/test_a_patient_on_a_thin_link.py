@@ -98,9 +98,8 @@ async def costs_little(where: Place) -> None:
 async def goes_by_sound(where: Place, doctor: Visitor, patient: Visitor) -> None:
     """Where no picture passes sound does, and the doctor reads whose link it is; pictures are back with the link."""
     where.link.set(down=HOPELESS, up=HOPELESS)
-    row = doctor.page.locator("#room-people > li").filter(has_text="Patient")
+    row = doctor.page.locator(f'#room-people > li[data-key="{await patient.participant()}"]')
     await expect(row).to_contain_text("Poor", timeout=PATIENCE_S * 1000)
-    print("ROW", await row.inner_text())
     await doctor.hears(await patient.participant(), PATIENT)
     await patient.hears(await doctor.participant(), DOCTOR)
     where.link.set(down=THIN, up=THIN)
