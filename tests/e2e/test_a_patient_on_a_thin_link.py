@@ -36,7 +36,7 @@ def test_a_patient_on_a_thin_link_is_seen_and_heard() -> None:
 @pytest.mark.timeout(270)
 @pytest.mark.skipif(not island.inside(), reason="is run by the test above, in a network of its own")
 async def test_the_visit(tmp_path: Path) -> None:
-    """Told beforehand that the network is weak; seen and heard; heard when it is hopeless; there again on another."""
+    """Told beforehand that it is weak; seen and heard; heard when it is hopeless; there again on another one."""
     async with (
         async_playwright() as playwright,
         running_house(tmp_path, address=island.ADDRESS, name=HOST) as house,
@@ -96,7 +96,7 @@ async def costs_little(where: Place) -> None:
 
 
 async def goes_by_sound(where: Place, doctor: Visitor, patient: Visitor) -> None:
-    """Where no picture passes sound does, and the doctor reads whose link it is; pictures are back with the link."""
+    """Where no picture passes sound does, and the doctor reads whose link it is; pictures come back with it."""
     where.link.set(down=HOPELESS, up=HOPELESS)
     row = doctor.page.locator(f'#room-people > li[data-key="{await patient.participant()}"]')
     await expect(row).to_contain_text("Poor", timeout=PATIENCE_S * 1000)

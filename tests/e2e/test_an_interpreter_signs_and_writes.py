@@ -67,7 +67,7 @@ async def speaks_alone(gp: Visitor, patient: Visitor, interpreter: Visitor) -> N
 
 
 async def is_read(interpreter: Visitor, patient: Visitor, gp: Visitor) -> None:
-    """What the interpreter types, by keyboard alone, is over the patient's pictures at once, and read aloud once."""
+    """What the interpreter types, by keyboard alone, is over the pictures at once, and read aloud once."""
     page = interpreter.page
     await page.locator("#control-chat").focus()
     await page.keyboard.press("Enter")

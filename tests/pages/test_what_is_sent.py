@@ -168,7 +168,7 @@ async def test_demands_are_followed_without_an_offer(browser: Browser, site: str
 
 
 async def test_who_waits_sends_nothing(browser: Browser, site: str) -> None:
-    """Neither sound nor picture, though there is a connection; both once somebody is in, and not when out again."""
+    """Neither sound nor picture, though there is a connection; both once somebody is in; none when out again."""
     bridge = PlayedBridge(people=[person("p_me", "Aslaug Nordahl", "patient", you=True, place="waiting")])
     active = """brotjeneste.state().pc.getSenders().slice(0, 3)
       .map((one) => one.getParameters().encodings.some((each) => each.active))"""
