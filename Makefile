@@ -23,7 +23,7 @@ ENGINE_SOURCES := $(shell find $(ENGINE)/wire/src $(ENGINE)/srtp/src $(ENGINE)/c
 
 .DEFAULT_GOAL := help
 .PHONY: help demo serve build check check-python check-engine format test test-engine guard test-python test-checkout test-wheel \
-	browsers emulator coverage fuzz bench bench-transcode bench-calls bench-network bench-recovery bench-truth bench-peers figures lock clean
+	browsers emulator coverage screenshots fuzz bench bench-transcode bench-calls bench-network bench-recovery bench-truth bench-peers figures lock clean
 
 help: ## List the commands.
 	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | sort | awk -F ':.*?## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -113,6 +113,9 @@ test-wheel: build ## The command line's tests, against the built wheel in an env
 
 coverage: build ## Python's tests with branch coverage.
 	$(BIN)/pytest --cov --cov-report=term-missing:skip-covered $(PYTEST_ARGS)
+
+screenshots: build browsers ## A picture of every page under build/screenshots/, in Norwegian and English; ONLY=waiting.
+	$(BIN)/python -m tests.pages.screenshots $(ONLY)
 
 fuzz: ## Fuzz every parser of the engine, SECONDS each.
 	bash $(ENGINE)/fuzz/run.sh $(SECONDS)

@@ -1,6 +1,7 @@
 """The one place where objects meet: configuration in, a running bridge out."""
 
 import asyncio
+import resource
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -31,6 +32,7 @@ from bridge.app.quality.lines import Assessment
 from bridge.app.service import Outside, RoomService
 from bridge.app.stills.desk import Stills
 from bridge.app.trial import Trials
+from bridge.auth.certificate import Certificate, keep_current
 from bridge.auth.errors import LinkExpired, LinkInvalid
 from bridge.auth.links import LinkSigner, load_link_keys
 from bridge.auth.oidc import settings as oidc_settings
@@ -39,13 +41,16 @@ from bridge.auth.oidc.logins import Logins
 from bridge.auth.pins import Pins
 from bridge.auth.secrets import api_token, hash_secret, new_secret
 from bridge.config import Config
+from bridge.integration.webhooks import payload
+from bridge.integration.webhooks import settings as webhook_settings
+from bridge.integration.webhooks.deliver import Deliveries
 from bridge.ops.converting import Converting
 from bridge.ops.health import Check, Drain
 from bridge.ops.links import LinkCollector
 from bridge.ops.metrics import BridgeCollector, Facts, GatewayState
 from bridge.ops.web import make_ops_app, serve_ops
 from bridge.rooms.model import InvitationId, RoomId
-from bridge.store import EventStore, open_store
+from bridge.store import Announced, EventStore, open_store
 from media.api import Engine, EngineError, Event, Snapshot
 from media.calls import Calls
 from media.converters import ConverterLegs
@@ -56,6 +61,7 @@ from media.transport import DtlsCertificate, announced_candidates
 from signalling import messages as m
 from signalling.errors import Code, Rejected
 from signalling.gateways.interface import GROUP
+from signalling.web.listening import MOST_STRANGERS, serve
 from signalling.web.server import WebConfig, make_app
 from transcode.jobs import Event as WorkerEvent
 from transcode.pool import Pool
@@ -137,7 +143,9 @@ async def run_bridge(
     """
     clock, tally, drain = SystemClock(), Tally(), Drain()
     async with AsyncExitStack() as stack:
-        store = await stack.enter_async_context(open_store(config.store.url))
+        endpoints = [webhook_settings.read(name, table) for name, table in config.webhooks.items()]
+        announced = Announced(tuple(one.name for one in endpoints), payload.body) if endpoints else None
+        store = await stack.enter_async_context(open_store(config.store.url, announced))
         engine = _make_engine(config, drills=drills)
         stack.callback(engine.stop)
         group = await stack.enter_async_context(asyncio.TaskGroup())
@@ -146,19 +154,24 @@ async def run_bridge(
         core = _make_core(config, clock, tally, store, engine)
         await _add_converters(core, (config, clock, tally, later), stack, pool)
         http = await stack.enter_async_context(ClientSession())
+        deliveries = Deliveries(endpoints, store.outbox, http, clock, tally)
         logins = _make_logins(config, clock, tally, http)
         doors = _make_doors(config, core, clock, later, drain=drain, logins=logins)
         engine.listen(asyncio.get_running_loop(), lambda event: _take(core, event, clock.monotonic()))
-        collector, seen = BridgeCollector(engine.snapshot, lambda: _facts(core, tally, drain)), LinkCollector()
+        collector, seen = (
+            BridgeCollector(engine.snapshot, lambda: _facts(core, tally, drain, deliveries)),
+            LinkCollector(),
+        )
         background = Background(core.service, core.legs, clock, engine.snapshot)
         for loop in (
             background.handshakes(),
             background.repairs(),
             background.figures(_observing(collector, seen, clock)),
             doors.gateways.serve(),
+            deliveries.serve(),
         ):
             stack.callback(group.create_task(loop).cancel)
-        await stack.enter_async_context(_serve_pages(config, doors, tally))
+        await stack.enter_async_context(_serve_pages(config, doors, tally, later))
         ops = _make_ops(core, doors.gateways, tally, drain, (collector, seen))
         await stack.enter_async_context(serve_ops(ops, config.metrics.host, config.metrics.port))
         # While the rest stops, whoever calls is told to try elsewhere.
@@ -363,29 +376,29 @@ def _browser_policy(config: Config) -> BrowserPolicy:
 
 
 @asynccontextmanager
-async def _serve_pages(config: Config, doors: _Doors, tally: Tally) -> AsyncIterator[None]:
+async def _serve_pages(config: Config, doors: _Doors, tally: Tally, later: Later) -> AsyncIterator[None]:
+    http = config.http
     settings = WebConfig(
         api_tokens=(api_token(config.auth.api_token, Path(config.auth.api_token_file)),),
-        public_origin=config.http.base_url if config.http.public_url else None,
+        public_origin=http.public_origin,
+        proxies=http.trusted,
     )
-    # Requests are not logged: they hold addresses, and what matters is counted.
-    runner = web.AppRunner(
-        make_app(
-            doors.browser,
-            doors.administration,
-            settings,
-            counters=tally,
-            logins=doors.logins,
-            stills=doors.stills,
-        ),
-        access_log=None,
+    app = make_app(
+        doors.browser,
+        doors.administration,
+        settings,
+        counters=tally,
+        logins=doors.logins,
+        stills=doors.stills,
     )
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, config.http.host, config.http.port).start()
+    certificate = Certificate(Path(http.certificate), Path(http.key)) if http.certificate else None
+    if certificate is not None:
+        keep_current(certificate, later)
+    tls = None if certificate is None else certificate.context
+    # Of the files that the process may open, half are left for places in rooms and everything else.
+    most = min(MOST_STRANGERS, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2)
+    async with serve(app, http.host, http.port, tally, tls=tls, most_strangers=most):
         yield
-    finally:
-        await runner.cleanup()
 
 
 def _gateway_states(gateways: Gateways) -> list[GatewayState]:
@@ -393,7 +406,7 @@ def _gateway_states(gateways: Gateways) -> list[GatewayState]:
     return [GatewayState(name, health.calls, health.trouble, health.counts) for name, health in states]
 
 
-def _facts(core: _Core, tally: Tally, drain: Drain) -> Facts:
+def _facts(core: _Core, tally: Tally, drain: Drain, deliveries: Deliveries) -> Facts:
     service = core.service
     people = {"waiting": 0, "admitted": 0}
     for live in service.rooms:
@@ -406,9 +419,12 @@ def _facts(core: _Core, tally: Tally, drain: Drain) -> Facts:
         room_failures=tally.of("room_failures"),
         tests=tally.of("tests"),
         logins=tally.of("logins"),
+        turned_away=tally.of("turned_away"),
         calls=tally.of("calls"),
         gateways=tally.of("gateways"),
         gateway_states=() if core.gateways is None else _gateway_states(core.gateways),
+        webhooks=tally.of("webhooks"),
+        webhooks_waiting=deliveries.waiting,
         draining=drain.active,
         bad_messages=tally.of("errors") | tally.of("http_errors"),
         dropped={

@@ -90,9 +90,25 @@ def _web_address(value: str) -> None:
         raise _UnusableError("must be like https://video.example.org, with nothing after the host and port")
 
 
+def _networks(values: tuple[str, ...]) -> None:
+    for value in values:
+        try:
+            ipaddress.ip_network(value)
+        except ValueError:
+            raise _UnusableError("must hold IP addresses or networks such as 192.0.2.0/24") from None
+
+
 def _database(value: str) -> None:
     if "://" not in value:
         raise _UnusableError("must be a database url such as sqlite:///brotjeneste.db")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether nothing that goes there leaves this machine."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +118,27 @@ class HttpConfig:
     host: str = _setting("127.0.0.1", check=_not_empty)
     port: int = _setting(8080, between=(1, 65535))
     public_url: str = _setting("", check=_web_address)
+    certificate: str = _setting("")
+    key: str = _setting("")
+    proxies: tuple[str, ...] = _setting((), check=_networks)
 
     @property
     def base_url(self) -> str:
         """What links begin with, without a slash at the end: `public_url`, else what is listened on."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return self.public_url.rstrip("/") or f"http://{host}:{self.port}"
+        scheme = "https" if self.certificate else "http"
+        return self.public_url.rstrip("/") or f"{scheme}://{host}:{self.port}"
+
+    @property
+    def public_origin(self) -> str | None:
+        """The one origin of the pages; None on this machine alone, where it may have several names."""
+        return self.base_url if self.public_url or self.certificate else None
+
+    @property
+    def trusted(self) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+        """Who is believed when they say for whom they ask: the proxies, which may be on this machine."""
+        here = ("127.0.0.0/8", "::1/128") if is_loopback(self.host) and self.public_url else ()
+        return tuple(ipaddress.ip_network(one) for one in self.proxies or here)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +184,14 @@ class StoreConfig:
     """Where events and the audit are kept."""
 
     url: str = _setting("sqlite:///brotjeneste.db", check=_database)
+
+    @property
+    def shown_url(self) -> str:
+        """The address without a password, should it hold one."""
+        before, at, host = self.url.rpartition("@")
+        scheme, slashes, account = before.partition("://")
+        name, colon, _ = account.partition(":")
+        return f"{scheme}{slashes}{name}{colon and ':***'}{at}{host}" if at else self.url
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +240,8 @@ class Config:
     """Settings of each gateway that is to run, as the gateway itself reads them."""
     logins: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     """Settings of each provider by whom people can log in, as `bridge.auth.oidc.settings` reads them."""
+    webhooks: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    """Settings of each address that is told of events, as `bridge.integration.webhooks.settings` reads them."""
 
 
 SECTIONS: Final[Mapping[str, type[Any]]] = {
@@ -226,6 +267,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
     document = _document(path) if path else {}
     gateways = _named(document.pop("gateways", {}), "gateways", "sip")
     logins = _named(document.pop("logins", {}), "logins", "helseid")
+    webhooks = _named(document.pop("webhooks", {}), "webhooks", "record")
     values = _from_file(document, path)
     values |= _from_environment(environ)
     chosen: dict[str, dict[str, Any]] = {section: {} for section in SECTIONS}
@@ -237,7 +279,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
             shown = "" if setting.metadata["secret"] else f", not {value!r}"
             raise ConfigError(f"[{section}] {key} {error}{shown} (from {origin})") from None
     sections = {section: SECTIONS[section](**keys) for section, keys in chosen.items()}
-    config = Config(**sections, gateways=gateways, logins=logins)
+    config = Config(**sections, gateways=gateways, logins=logins, webhooks=webhooks)
     _check_together(config)
     return config
 
@@ -256,7 +298,7 @@ def _document(path: Path) -> dict[str, Any]:
 
 
 def _named(tables: Any, what: str, example: str) -> dict[str, dict[str, object]]:
-    """`[gateways.NAME]` or `[logins.NAME]`; what is in each is checked where it is used."""
+    """`[gateways.NAME]`, `[logins.NAME]` or `[webhooks.NAME]`; what is in each is checked where it is used."""
     if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
         raise ConfigError(f"{what} holds a section for each, such as [{what}.{example}]")
     return tables
@@ -327,6 +369,24 @@ def _check_together(config: Config) -> None:
         raise ConfigError("[calls] first_port must be below last_port: a line of a call takes two")
     if (config.http.host, config.http.port) == (config.metrics.host, config.metrics.port):
         raise ConfigError("[http] and [metrics] cannot share one host and port")
+    _check_tls(config.http)
+
+
+def _check_tls(http: HttpConfig) -> None:
+    """Let nothing that is said in a consultation, nor a link or a login, cross a network in the clear."""
+    if bool(http.certificate) != bool(http.key):
+        raise ConfigError("[http] certificate and key belong together: one is set and the other is not")
+    if not is_loopback(http.host) and not http.certificate and not http.proxies:
+        raise ConfigError(
+            "[http] host is not this machine alone: set certificate and key, or the proxies that end TLS in front"
+        )
+    public = urlsplit(http.public_url)
+    if http.public_url and public.scheme != "https" and not is_loopback(public.hostname or ""):
+        raise ConfigError(
+            "[http] public_url must begin with https://, or browsers give no camera and links can be read"
+        )
+    if http.proxies and public.scheme != "https":
+        raise ConfigError("[http] proxies: public_url must be the https:// address at which they end TLS")
 
 
 def _settings(section: str) -> "dict[str, Field[Any]]":

@@ -2,16 +2,20 @@
 
 import re
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, TypedDict
 
 from bridge.app.ports import Audited
 from bridge.rooms import commands as c
 from bridge.rooms import events as ev
-from bridge.rooms.model import Actor, ByParticipant, Office, Room, System
+from bridge.rooms.model import Actor, ByParticipant, Office, Pii, Room, System
 from bridge.rooms.refusal import Refusal
 
 # What somebody does to their own camera and microphone is nobody's concern afterwards.
 _NOT_AUDITED = (ev.CameraChanged, ev.SelfMuteChanged)
+
+# Reasons. The first: let in although less was proven than the invitation requires (requirements A52).
+LESS_PROVEN: Final = "less_proven"
+STATED: Final = "stated"
 
 REFUSALS_AT_ONCE: Final = 20
 REFUSAL_EVERY: Final = timedelta(minutes=1)
@@ -43,26 +47,24 @@ def of_event(event: ev.Event, after: Room) -> Audited | None:
     """The audit line of something that happened."""
     if isinstance(event, _NOT_AUDITED):
         return None
-    actor, role = _who(event.by, after)
     return Audited(
         at=event.at,
-        actor=actor,
-        role=role,
+        **_who(event.by, after),
         act=_words(type(event).__name__),
         target=getattr(event, "participant", None) or getattr(event, "invitation", None),
         outcome=event.why.value if isinstance(event, ev.NotReached | ev.StillFailed) else "ok",
+        reason=_reason(event),
     )
 
 
 def of_refusal(command: c.Command, refusal: Refusal, room: Room, at: datetime) -> Audited:
     """The audit line of something that was tried and turned down."""
     by = getattr(command, "by", System(Office.BRIDGE))
-    actor, role = _who(by, room)
     named = getattr(command, "participant", None) or getattr(command, "invitation", None)
     # Only what the room knows: what else a client sends as an id may be anything, a name too.
     target = named if named in room.participants or named in room.invitations else None
     act = _words(type(command).__name__)
-    return Audited(at=at, actor=actor, role=role, act=act, target=target, outcome=refusal.code)
+    return Audited(at=at, **_who(by, room), act=act, target=target, outcome=refusal.code)
 
 
 def of_room_failure(at: datetime) -> Audited:
@@ -77,11 +79,35 @@ def of_room_failure(at: datetime) -> Audited:
     )
 
 
-def _who(by: Actor, room: Room) -> tuple[str, str]:
-    if isinstance(by, ByParticipant):
-        person = room.participants.get(by.participant)
-        return by.participant, "unknown" if person is None else person.role.value
-    return by.office.value, "system"
+class _Who(TypedDict):
+    actor: str
+    role: str
+    assurance: str | None
+    organisation: str | None
+
+
+def _who(by: Actor, room: Room) -> _Who:
+    if not isinstance(by, ByParticipant):
+        return _Who(actor=by.office.value, role="system", assurance=None, organisation=None)
+    person = room.participants.get(by.participant)
+    if person is None:
+        return _Who(actor=by.participant, role="unknown", assurance=None, organisation=None)
+    return _Who(
+        actor=person.id,
+        role=person.role.value,
+        assurance=person.assurance.value,
+        organisation=None if person.identity is None else person.identity.organisation,
+    )
+
+
+def _reason(event: ev.Event) -> str | None:
+    """Why, as a word; what somebody wrote is with the event, since it may name a person."""
+    match event:
+        case ev.Admitted(reason=Pii()):
+            return LESS_PROVEN
+        case ev.Refused(reason=Pii()):
+            return STATED
+    return None
 
 
 def _words(name: str) -> str:

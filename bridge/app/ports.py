@@ -25,7 +25,10 @@ class Clock(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Audited:
-    """One line of the audit: who did what to whom, and how it ended. Ids and fixed words only."""
+    """One line of the audit: who did what to whom, why, and how it ended. Ids and fixed words only.
+
+    `assurance` and `organisation` (nine digits) are what a login has proven of the one who acted.
+    """
 
     at: datetime
     actor: str
@@ -33,6 +36,9 @@ class Audited:
     act: str
     target: str | None
     outcome: str
+    assurance: str | None = None
+    organisation: str | None = None
+    reason: str | None = None
 
 
 class RoomListing(Protocol):
@@ -57,7 +63,7 @@ class Store(Protocol):
         events: Sequence[Event],
         audit_rows: Sequence[Audited] = (),
     ) -> int:
-        """Write both or neither; give the new revision."""
+        """Write both or neither; give the new revision. Raises Overtaken."""
 
     async def load(self, room_id: str) -> list[Event]:
         """A room's events in order; none for an unknown one."""

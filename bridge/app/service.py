@@ -8,6 +8,7 @@ import asyncio
 import secrets
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Final
@@ -16,6 +17,7 @@ import structlog
 
 from bridge.app import audit, telling
 from bridge.app.dialling import NoDialling
+from bridge.app.errors import Overtaken
 from bridge.app.feeds.converters import NoConverters
 from bridge.app.feeds.planner import NO_PLAN
 from bridge.app.live import LiveRoom
@@ -47,6 +49,7 @@ LOG: Final = structlog.get_logger("bridge.rooms")
 MEDIA_FAILED: Final = "The media of this room failed and begin anew; connect again now."
 # Numbers that follow each other are on different shards, so that some of these are on one that lives.
 NUMBERS_TO_TRY: Final = 64
+TRIES: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,11 +136,18 @@ class RoomService:
         """Carry a command out; give what happened. Raises Rejected, and StoreError when nothing could be recorded.
 
         The events are on record before any gate moves. If moving them fails, the room is repaired by `repair`.
+        Where another bridge has changed the room meanwhile, the command is decided on anew, a few times.
         """
         async with live.lock:
-            if live.in_doubt:
-                await self._catch_up(live)
-            return await self._carry_out(live, command, recorded)
+            for _ in range(TRIES - 1):
+                with suppress(Overtaken):
+                    return await self._attempt(live, command, recorded)
+            return await self._attempt(live, command, recorded)
+
+    async def _attempt(self, live: LiveRoom, command: c.Command, recorded: Recorded) -> list[ev.Event]:
+        if live.in_doubt:
+            await self._catch_up(live)
+        return await self._carry_out(live, command, recorded)
 
     async def _carry_out(
         self, live: LiveRoom, command: c.Command, recorded: Recorded = nothing_more

@@ -10,6 +10,8 @@ from rich.table import Table
 from bridge.auth.errors import AuthError
 from bridge.auth.oidc.settings import read
 from bridge.cli.common import CONSOLE, load_config, with_config
+from bridge.integration.errors import IntegrationError
+from bridge.integration.webhooks.settings import read as read_webhook
 
 
 @click.command("check-config")
@@ -20,11 +22,15 @@ def check_config(config_file: Path | None) -> None:
     try:
         for name, settings in config.logins.items():
             read(name, settings)
-    except AuthError as error:
+        for name, settings in config.webhooks.items():
+            read_webhook(name, settings)
+    except (AuthError, IntegrationError) as error:
         raise click.ClickException(str(error)) from error
     table = Table("section", "setting", "value")
     for section, settings in asdict(config).items():
         for key, value in settings.items():
             shown = "(secret)" if key == "api_token" and value else value
+            if (section, key) == ("store", "url"):
+                shown = config.store.shown_url
             table.add_row(section, key, escape(str(shown)))
     CONSOLE.print(table)

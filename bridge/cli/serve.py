@@ -8,6 +8,7 @@ from bridge.auth.errors import AuthError
 from bridge.cli.common import load_config, run, stop_signals, with_config
 from bridge.compose import run_bridge
 from bridge.config import Config
+from bridge.integration.errors import IntegrationError
 from bridge.ops import logs
 from bridge.store import StoreError
 from media.api import EngineError
@@ -21,7 +22,7 @@ def serve(config_file: Path | None) -> None:
     """Run the bridge until Ctrl-C or SIGTERM."""
     config = load_config(config_file)
     logs.configure(config.log.level, config.log.format)
-    run(_serve(config), AuthError, EngineError, SettingsError, StoreError, TransportError)
+    run(_serve(config), AuthError, EngineError, IntegrationError, SettingsError, StoreError, TransportError)
 
 
 async def _serve(config: Config) -> None:

@@ -77,11 +77,17 @@ class Facts:
     """Tests before entry that have ended with a verdict, since the start, by the verdict."""
     logins: Mapping[str, int] = field(default_factory=dict)
     """Logins since the start, by what came of them."""
+    turned_away: Mapping[str, int] = field(default_factory=dict)
+    """Strangers that were not served since the start, by which bound they came up against."""
     calls: Mapping[str, int] = field(default_factory=dict)
     """What befell calls by gateways, since the start: how they ended, or what was out of the ordinary."""
     gateways: Mapping[str, int] = field(default_factory=dict)
     """What befell gateways themselves, since the start."""
     gateway_states: Sequence[GatewayState] = ()
+    webhooks: Mapping[str, int] = field(default_factory=dict)
+    """Attempts to tell others of events, since the start, by what came of them."""
+    webhooks_waiting: Mapping[str, int] = field(default_factory=dict)
+    """Events that are still to be told, by endpoint."""
     draining: bool = False
 
 
@@ -238,6 +244,10 @@ def _facts(facts: Facts) -> Iterator[Metric]:
         people.add_metric([place], count)
     yield people
     yield from _gateways(facts.gateway_states)
+    letters = GaugeMetricFamily("brotjeneste_webhooks_waiting", "Events still to be told.", labels=["endpoint"])
+    for endpoint, count in sorted(facts.webhooks_waiting.items()):
+        letters.add_metric([endpoint], count)
+    yield letters
     for metric, text, label, counts in (
         ("brotjeneste_refusals_total", "Commands and joins that were refused.", "code", facts.refusals),
         ("brotjeneste_bad_messages_total", "Messages that were not understood.", "code", facts.bad_messages),
@@ -249,8 +259,10 @@ def _facts(facts: Facts) -> Iterator[Metric]:
         ),
         ("brotjeneste_tests_total", "Tests before entry, by their verdict.", "verdict", facts.tests),
         ("brotjeneste_logins_total", "Logins, by what came of them.", "outcome", facts.logins),
+        ("brotjeneste_turned_away_total", "Strangers that were not served.", "bound", facts.turned_away),
         ("brotjeneste_calls_total", "Calls by gateways, by what befell them.", "code", facts.calls),
         ("brotjeneste_gateway_events_total", "What befell gateways.", "code", facts.gateways),
+        ("brotjeneste_webhooks_total", "Attempts to tell others of events.", "outcome", facts.webhooks),
         ("brotjeneste_queue_drops_total", "Entries dropped by a full queue.", "queue", facts.dropped),
     ):
         family = CounterMetricFamily(metric, text, labels=[label])

@@ -25,6 +25,7 @@ from bridge.rooms.model import (
     RoomNumber,
     StillEnd,
     StillId,
+    TextState,
 )
 
 DEFAULT_MAX_PARTICIPANTS = 9
@@ -65,6 +66,24 @@ class RevokeInvitation:
 
     by: Actor
     invitation: InvitationId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MoveInvitation:
+    """Let a link be good until another time, since the appointment was moved."""
+
+    by: Actor
+    invitation: InvitationId
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoteText:
+    """Note what became of the text message with a link; to which number is nothing of the room's."""
+
+    by: Actor
+    invitation: InvitationId
+    state: TextState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -288,6 +307,8 @@ Command = (
     CreateRoom
     | Invite
     | RevokeInvitation
+    | MoveInvitation
+    | NoteText
     | Knock
     | Call
     | Dial

@@ -28,6 +28,7 @@ from bridge.rooms.model import (
     RoomNumber,
     StillEnd,
     StillId,
+    TextState,
 )
 from bridge.rooms.refusal import HistoryError, Refusal
 
@@ -63,6 +64,20 @@ class InvitationRevoked(_Event, frozen=True, kw_only=True):
     """A link was taken back."""
 
     invitation: InvitationId
+
+
+class InvitationMoved(_Event, frozen=True, kw_only=True):
+    """A link is good until another time."""
+
+    invitation: InvitationId
+    expires_at: datetime
+
+
+class TextNoted(_Event, frozen=True, kw_only=True):
+    """A text message with a link was sent, came, or did not."""
+
+    invitation: InvitationId
+    state: TextState
 
 
 class Dialled(_Event, frozen=True, kw_only=True):
@@ -262,6 +277,8 @@ Event = (
     RoomCreated
     | Invited
     | InvitationRevoked
+    | InvitationMoved
+    | TextNoted
     | Dialled
     | NotReached
     | Arrived

@@ -115,6 +115,16 @@ def _invitation_revoked(room: Room, event: ev.InvitationRevoked) -> Room:
     return replace(room, invitations={**room.invitations, revoked.id: revoked})
 
 
+def _invitation_moved(room: Room, event: ev.InvitationMoved) -> Room:
+    moved = replace(room.invitations[event.invitation], expires_at=event.expires_at)
+    return replace(room, invitations={**room.invitations, moved.id: moved})
+
+
+def _text_noted(room: Room, event: ev.TextNoted) -> Room:
+    noted = replace(room.invitations[event.invitation], text=event.state)
+    return replace(room, invitations={**room.invitations, noted.id: noted})
+
+
 def _dialled(room: Room, event: ev.Dialled) -> Room:
     return _enter(room, event, Place.CALLED)
 
@@ -232,6 +242,8 @@ EVOLVERS: Mapping[type, Callable[[Room, Any], Room]] = MappingProxyType(
     {
         ev.Invited: _invited,
         ev.InvitationRevoked: _invitation_revoked,
+        ev.InvitationMoved: _invitation_moved,
+        ev.TextNoted: _text_noted,
         ev.Dialled: _dialled,
         ev.NotReached: _left,
         ev.Arrived: _arrived,

@@ -90,6 +90,15 @@ class Miss(StrEnum):
     """What is at the other end and the bridge have no media in common that may be used."""
 
 
+class TextState(StrEnum):
+    """What became of a text message with a link; the words are those of the wire."""
+
+    SENT = "sent"
+    """The operator's supplier has taken it."""
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
 class StillEnd(StrEnum):
     """What becomes of a still picture that the host has asked for; the words are those of the wire."""
 
@@ -185,6 +194,8 @@ class Invitation:
     """How sure it has to be who the holder is: a host comes in so only, a guest otherwise for a reason only."""
     participant: ParticipantId | None = None
     revoked: bool = False
+    text: TextState | None = None
+    """What became of the text message with it, if there was one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,13 +1,14 @@
-"""The engine, its SQLite settings and its schema."""
+"""The engine, its settings for SQLite and PostgreSQL, and its schema."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -24,6 +25,19 @@ _PRAGMAS: Final = (
     "PRAGMA synchronous=FULL",
     "PRAGMA foreign_keys=ON",
 )
+# What every PostgreSQL connection has. A commit is on disk before a gate opens. Bridges wait for each other at the
+# audit's head: each for a bounded time, and one that hangs or is cut off in the middle gives it back.
+_POSTGRESQL: Final[Mapping[str, Any]] = {
+    "timeout": BUSY_TIMEOUT_MS / 1000,
+    "server_settings": {
+        "application_name": "brotjeneste",
+        "synchronous_commit": "on",
+        "lock_timeout": str(BUSY_TIMEOUT_MS),
+        "idle_in_transaction_session_timeout": str(2 * BUSY_TIMEOUT_MS),
+    },
+}
+# Two bridges that start at once on an empty database: the second waits for the first. Any number of our own.
+_LOCK_SCHEMA: Final = text("SELECT pg_advisory_xact_lock(4711081547)")
 # Execution option that names the statement which begins a transaction (SQLite only).
 BEGIN: Final = "bridge_begin"
 
@@ -35,27 +49,50 @@ def make_engine(url: str) -> AsyncEngine:
     """
     try:
         parsed = make_url(url)
-    except ArgumentError as error:
-        raise StoreError("the store's url is not a database url") from error
+    except (ArgumentError, ValueError):
+        # The cause is cut off: it quotes the url, which may hold a password.
+        raise StoreError("the store's url is not a database url") from None
     parsed = parsed.set(drivername=_ASYNC_DRIVERS.get(parsed.drivername, parsed.drivername))
-    sqlite = parsed.get_backend_name() == "sqlite"
-    if sqlite:
+    backend = parsed.get_backend_name()
+    if backend == "sqlite":
         _prepare_file(parsed)
+    # A connection that a restart of the server has cut is noticed before it is used.
+    options = {"connect_args": _POSTGRESQL, "pool_pre_ping": True} if backend == "postgresql" else {}
     try:
         # Parameters stay out of SQLAlchemy's messages, because they hold names.
-        engine = create_async_engine(parsed, hide_parameters=True)
+        engine = create_async_engine(parsed, hide_parameters=True, **options)
     except (SQLAlchemyError, ImportError) as error:
         raise StoreUnavailable("the store's database driver is not installed") from error
-    if sqlite:
+    if backend == "sqlite":
         event.listen(engine.sync_engine, "connect", _set_up_sqlite)
         event.listen(engine.sync_engine, "begin", _begin_sqlite)
     return engine
 
 
+def reading(engine: AsyncEngine) -> AsyncEngine:
+    """Give `engine` with transactions that see one state of the records all through, and write nothing."""
+    if engine.dialect.name != "postgresql":
+        return engine
+    return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+
+
+def writing(engine: AsyncEngine) -> AsyncEngine:
+    """Give `engine` with transactions for writers, of whom one at a time holds the head of the audit.
+
+    On PostgreSQL who has waited for the head has to see what the one before has written, whatever the
+    server's default.
+    """
+    if engine.dialect.name == "postgresql":
+        return engine.execution_options(isolation_level="READ COMMITTED")
+    return engine.execution_options(**{BEGIN: "BEGIN IMMEDIATE"})
+
+
 async def migrate(engine: AsyncEngine) -> None:
     """Bring the schema to the newest revision in one transaction. Raises StoreUnavailable."""
     try:
-        async with engine.execution_options(**{BEGIN: "BEGIN IMMEDIATE"}).begin() as connection:
+        async with writing(engine).begin() as connection:
+            if engine.dialect.name == "postgresql":
+                await connection.execute(_LOCK_SCHEMA)
             await connection.run_sync(upgrade)
     except (SQLAlchemyError, OSError) as error:
         raise StoreUnavailable("the store cannot be opened") from error

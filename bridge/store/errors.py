@@ -2,6 +2,8 @@
 
 from typing import ClassVar
 
+from bridge.app.errors import Overtaken
+
 
 class StoreError(Exception):
     """Base of everything that `bridge.store` raises; `code` is all that the wire may learn of it."""
@@ -9,7 +11,7 @@ class StoreError(Exception):
     code: ClassVar[str] = "internal"
 
 
-class ConcurrentChange(StoreError):  # noqa: N818 - an outcome to retry, named for what happened
+class ConcurrentChange(StoreError, Overtaken):  # noqa: N818 - an outcome to retry, named for what happened
     """Somebody else changed the room since it was loaded: load, decide and append again."""
 
 

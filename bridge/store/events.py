@@ -8,14 +8,16 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Select, func, insert, select, update
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from bridge.rooms.events import Event, RoomCreated, RoomEnded, decode, encode
 from bridge.rooms.refusal import HistoryError
+from bridge.store.appointments import AppointmentStore
 from bridge.store.audit import AuditEntry, AuditRow, Head, chain, intact, timestamp
-from bridge.store.database import BEGIN, make_engine, migrate
+from bridge.store.database import make_engine, migrate, reading, writing
 from bridge.store.errors import ConcurrentChange, RecordUnreadable, StoreUnavailable
+from bridge.store.outbox import Announced, Outbox, announce
 from bridge.store.schema import AUDIT, AUDIT_HEAD, EVENTS, ROOMS
 
 __all__ = ["AuditEntry", "AuditRow", "EventStore", "RoomRecord", "open_store"]
@@ -33,11 +35,14 @@ class RoomRecord:
 class EventStore:
     """Events of rooms and the audit chain. Made by `open_store`; safe for many tasks at once."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._reading = engine
-        self._writing = engine.execution_options(**{BEGIN: "BEGIN IMMEDIATE"})
+    def __init__(self, engine: AsyncEngine, announced: Announced | None = None) -> None:
+        self._announced = announced
+        self._reading = reading(engine)
+        self._writing = writing(engine)
         # SQLite lets one writer in and makes others poll; in this process they queue instead.
         self._turn = asyncio.Lock()
+        self.outbox = Outbox(self._transaction, self._read)
+        self.appointments = AppointmentStore(self._transaction, self._read)
 
     async def append(
         self,
@@ -59,7 +64,11 @@ class EventStore:
         async with self._transaction() as connection:
             if events:
                 await _append_events(connection, room_id, expected_revision, events)
+                if self._announced is not None:
+                    await announce(connection, self._announced, events, expected_revision + 1)
             await _append_audit(connection, room_id, audit_rows)
+        if events and self._announced is not None:
+            self.outbox.tell()
         return expected_revision + len(events)
 
     async def load(self, room_id: str) -> list[Event]:
@@ -95,7 +104,7 @@ class EventStore:
         """Give the audit rows of a room in order, for those who may see who did what (requirements C16)."""
         query = select(AUDIT).where(AUDIT.c.room == room_id).order_by(AUDIT.c.sequence)
         async with self._read() as connection:
-            return [AuditEntry(*row) for row in await connection.execute(query)]
+            return [AuditEntry(**row) for row in (await connection.execute(query)).mappings()]
 
     async def audit_head(self) -> Head:
         """Give the end of the audit chain, to be kept elsewhere and compared later."""
@@ -108,8 +117,8 @@ class EventStore:
         async with self._read() as connection:
             end = await _head(connection)
             async with connection.stream(select(AUDIT).order_by(AUDIT.c.sequence)) as rows:
-                async for row in rows:
-                    entry = AuditEntry(*row)
+                async for row in rows.mappings():
+                    entry = AuditEntry(**row)
                     if not intact(head, entry):
                         return head.sequence + 1
                     head = Head(entry.sequence, entry.hash)
@@ -137,10 +146,11 @@ class EventStore:
         try:
             async with self._turn, self._writing.begin() as connection:
                 yield connection
-        except IntegrityError as error:
-            raise ConcurrentChange("the room was changed at the same time") from error
+        except IntegrityError:
+            # The cause is cut off, here and below: PostgreSQL quotes the row, which holds names.
+            raise ConcurrentChange("the room was changed at the same time") from None
         except (SQLAlchemyError, OSError) as error:
-            raise StoreUnavailable("the store cannot be written") from error
+            raise StoreUnavailable(f"the store cannot be written ({_kind(error)})") from None
 
     @asynccontextmanager
     async def _read(self) -> AsyncIterator[AsyncConnection]:
@@ -148,18 +158,26 @@ class EventStore:
             async with self._reading.begin() as connection:
                 yield connection
         except (SQLAlchemyError, OSError) as error:
-            raise StoreUnavailable("the store cannot be read") from error
+            raise StoreUnavailable(f"the store cannot be read ({_kind(error)})") from None
 
 
 @asynccontextmanager
-async def open_store(url: str) -> AsyncIterator[EventStore]:
-    """Open the database at `url`, bring its schema up to date, and close it at the end. Raises StoreError."""
+async def open_store(url: str, announced: Announced | None = None) -> AsyncIterator[EventStore]:
+    """Open the database at `url`, bring its schema up to date, and close it at the end. Raises StoreError.
+
+    With `announced` each event is also put into the outbox.
+    """
     engine = make_engine(url)
     try:
         await migrate(engine)
-        yield EventStore(engine)
+        yield EventStore(engine, announced)
     finally:
         await engine.dispose()
+
+
+def _kind(error: SQLAlchemyError | OSError) -> str:
+    """Name what failed, without its text."""
+    return type(error.orig if isinstance(error, DBAPIError) else error).__name__
 
 
 async def _append_events(

@@ -7,6 +7,7 @@ text.
 from typing import Final
 
 from sqlalchemy import (
+    Boolean,
     CheckConstraint,
     Column,
     ForeignKey,
@@ -65,7 +66,13 @@ AUDIT: Final = Table(
     Column("outcome", String(64), nullable=False),
     Column("previous_hash", String(64), nullable=False),
     Column("hash", String(64), nullable=False),
+    Column("assurance", String(16)),
+    Column("organisation", String(9)),
+    Column("reason", String(64)),
+    # Which facts the hash covers (`bridge.store.audit`).
+    Column("version", Integer, nullable=False, server_default="1"),
     Index(None, "room"),
+    Index(None, "at"),
 )
 
 # One row: where the chain ends. It shows rows cut off the end, which the chain alone cannot, and is the lock
@@ -77,4 +84,35 @@ AUDIT_HEAD: Final = Table(
     Column("sequence", Integer, nullable=False),
     Column("hash", String(64), nullable=False),
     CheckConstraint("id = 1", name="one_row"),
+)
+
+# What is still to be told to others of the events, a row for each event and endpoint. `due_at` is when the next
+# attempt may begin; whoever makes it moves the time on, so that no other bridge makes it as well.
+OUTBOX: Final = Table(
+    "outbox",
+    METADATA,
+    Column("endpoint", String(24), nullable=False),
+    Column("room", String(64), ForeignKey("rooms.id"), nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("created_at", String(32), nullable=False),
+    Column("due_at", String(32), nullable=False),
+    Column("tries", Integer, nullable=False),
+    # Given up: kept for a while, so that it can be sent after all.
+    Column("dead", Boolean, nullable=False),
+    PrimaryKeyConstraint("endpoint", "room", "revision"),
+    Index("ix_outbox_due", "endpoint", "dead", "due_at"),
+)
+
+# For which appointment a room is. `identifier` digests the book's own name for it; `payload` is JSON with times,
+# ids of invitations and the book's references, and no names.
+APPOINTMENTS: Final = Table(
+    "appointments",
+    METADATA,
+    Column("id", String(64), primary_key=True),
+    Column("room", String(64), ForeignKey("rooms.id"), nullable=False),
+    Column("identifier", String(64)),
+    Column("version", Integer, nullable=False),
+    Column("payload", Text, nullable=False),
+    Index(None, "identifier", unique=True),
 )

@@ -31,12 +31,25 @@ class Guard:
             self._sources.popitem(last=False)
         return allowed
 
+    def give_back(self, source: str) -> None:
+        """Let one that was taken not count."""
+        source = network(source)
+        if source in self._sources:
+            left, since = self._sources[source]
+            self._sources[source] = (min(self._burst, left + 1.0), since)
+
 
 def network(source: str) -> str:
-    """By what a source is known: of IPv6 its network of 64 bits, where one who has an address has all."""
+    """By what a source is known: of IPv6 its network of 64 bits, where one who has an address has all.
+
+    An address of IPv4 that a socket of both shows as one of IPv6 is itself: else all of them were one network.
+    """
     if ":" not in source:
         return source
     try:
-        return str(ipaddress.ip_network((source.partition("%")[0], 64), strict=False))
+        address = ipaddress.IPv6Address(source.partition("%")[0])
     except ValueError:
         return source
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(ipaddress.ip_network((address, 64), strict=False))

@@ -12,21 +12,30 @@ from typing import TYPE_CHECKING, Final
 from aiohttp import web
 
 from signalling.errors import Code, Rejected
+from signalling.gateways.guard import Guard
 from signalling.web.faults import json_response
 
 if TYPE_CHECKING:
-    from signalling.ports import Kept, LoginDesk
+    from signalling.ports import Clock, Counters, Kept, LoginDesk
+    from signalling.web.clients import Clients
 
 ATTEMPT: Final = "__Host-attempt"
 IDENTITY: Final = "__Host-identity"
 _BACK: Final = "/join"
+BEGINNINGS: Final = (1.0, 120.0)
+"""How many logins one network may begin that come to nothing: one a second, 120 at once. One that succeeds does
+not count, so that a hospital with one address for all is never short of them; a flood of the rest is slow."""
 
 
 class LoginPages:
     """Handlers over `LoginDesk`; without one there are no logins, and nothing to log in to."""
 
-    def __init__(self, desk: LoginDesk) -> None:
+    def __init__(self, desk: LoginDesk, clients: Clients, clock: Clock, counters: Counters) -> None:
         self._desk = desk
+        self._clients = clients
+        self._clock = clock
+        self._counters = counters
+        self._guard = Guard(*BEGINNINGS)
 
     def routes(self) -> list[web.RouteDef]:
         """All routes of this module."""
@@ -46,6 +55,9 @@ class LoginPages:
         return response
 
     async def _begin(self, request: web.Request) -> web.Response:
+        if not self._guard.allows(self._clients.network(request), self._clock()):
+            self._counters.inc("turned_away", "login")
+            return _back(Code.TOO_MANY)
         try:
             address, kept = await self._desk.begin(request.match_info["provider"])
         except Rejected as error:
@@ -62,6 +74,7 @@ class LoginPages:
         except Rejected as error:
             response = _back(error.code)
         else:
+            self._guard.give_back(self._clients.network(request))
             response = _to(_BACK)
             _keep(response, IDENTITY, kept)
         # It is of no use a second time.

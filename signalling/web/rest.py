@@ -2,29 +2,68 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
 from signalling import messages as m
 from signalling.errors import Code, Rejected
+from signalling.gateways.guard import Guard
 from signalling.web.faults import json_response
 from signalling.web.openapi import document
 
 if TYPE_CHECKING:
     from aiohttp.typedefs import Handler
 
-    from signalling.ports import Administration
+    from signalling.ports import Administration, Clock, Counters
+    from signalling.web.clients import Clients
 
 _ROOM = "/api/v1/rooms/{room:[A-Za-z0-9_-]{1,64}}"
+
+BODY_SECONDS: Final = 10.0
+"""Within which a body has to be here."""
+WRONG_TOKENS: Final = (1.0, 60.0)
+"""Wrong bearer tokens of one network that are answered one by one: one a second, 60 at once."""
+
+
+class Wrong:
+    """Counts wrong bearer tokens by who comes with them.
+
+    The right one is taken from whomever, so that nobody is locked out for another's faults: a token of 20
+    characters and more is not guessed, however often that is tried.
+    """
+
+    def __init__(self, clients: Clients, clock: Clock, counters: Counters) -> None:
+        self._clients = clients
+        self._clock = clock
+        self._counters = counters
+        self._guard = Guard(*WRONG_TOKENS)
+
+    def answer(self, request: web.Request) -> Rejected:
+        """Return what somebody with a wrong token hears."""
+        if self._guard.allows(self._clients.network(request), self._clock()):
+            return Rejected(Code.UNAUTHORIZED)
+        self._counters.inc("turned_away", "bearer")
+        return Rejected(Code.TOO_MANY)
+
+
+async def read_body(request: web.Request) -> bytes:
+    """Read a body of at most the application's size, in `BODY_SECONDS`."""
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            return await request.read()
+    except TimeoutError:
+        raise Rejected(Code.BAD_MESSAGE, "The body did not come in time.") from None
 
 
 class Rest:
     """Handlers over `Administration`. Without a token in `tokens`, every request for rooms is refused."""
 
-    def __init__(self, administration: Administration, tokens: tuple[str, ...]) -> None:
+    def __init__(self, administration: Administration, tokens: tuple[str, ...], wrong: Wrong) -> None:
         self._administration = administration
+        self._wrong = wrong
         self._tokens = tuple(token.encode() for token in tokens)
 
     def routes(self) -> list[web.RouteDef]:
@@ -43,7 +82,7 @@ class Rest:
     def _guard(self, handler: Handler) -> Handler:
         async def guarded(request: web.Request) -> web.StreamResponse:
             if not self._authorised(request.headers.get("Authorization", "")):
-                raise Rejected(Code.UNAUTHORIZED)
+                raise self._wrong.answer(request)
             return await handler(request)
 
         return guarded
@@ -56,7 +95,7 @@ class Rest:
         return scheme.lower() == "bearer" and any(matches)
 
     async def _create_room(self, request: web.Request) -> web.Response:
-        wish = m.decode_body(await request.read(), m.CreateRoom)
+        wish = m.decode_body(await read_body(request), m.CreateRoom)
         return json_response(await self._administration.create_room(wish), 201)
 
     async def _rooms(self, _request: web.Request) -> web.Response:
@@ -70,7 +109,7 @@ class Rest:
         return web.Response(status=204)
 
     async def _invite(self, request: web.Request) -> web.Response:
-        wish = m.decode_body(await request.read(), m.CreateInvitation)
+        wish = m.decode_body(await read_body(request), m.CreateInvitation)
         return json_response(await self._administration.invite(request.match_info["room"], wish), 201)
 
 

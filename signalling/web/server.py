@@ -6,7 +6,6 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
 
 from aiohttp import web
 
@@ -24,10 +23,15 @@ from signalling.ports import (
     StillRelay,
 )
 from signalling.session import Limits, Session
+from signalling.web.clients import Clients, Network
+from signalling.web.crowd import Crowd
 from signalling.web.faults import error_middleware
-from signalling.web.headers import add_headers
+from signalling.web.headers import headers_for
+from signalling.web.knocking import Knocks, Threshold
+from signalling.web.listening import now_known
 from signalling.web.login import IDENTITY, LoginPages
-from signalling.web.rest import Rest
+from signalling.web.origins import origin_allowed, origin_middleware
+from signalling.web.rest import Rest, Wrong
 from signalling.web.socket import Socket
 from signalling.web.stills import StillPieces
 
@@ -40,6 +44,8 @@ STATIC: Final = Path(__file__).with_name("static")
 # Over the message limit by so much that a somewhat too large message still gets a proper error.
 _HARD_LIMIT_BYTES: Final = 2 * MAX_MESSAGE_BYTES
 _INDEX_MODULE: Final = "index.js"
+MOST_UNKNOWN_SOCKETS: Final = 1_024
+"""WebSockets on which nobody has come in yet. Each has ten seconds for that, a test thirty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +55,9 @@ class WebConfig:
     api_tokens: tuple[str, ...] = ()
     """Bearer tokens for the REST resources; none means that they are shut."""
     public_origin: str | None = None
-    """Origin of the pages as browsers see it (`https://video.example.no`), where a proxy changes Host."""
+    """Origin of the pages as browsers see it (`https://video.example.no`); None on this machine alone."""
+    proxies: tuple[Network, ...] = ()
+    """Who is believed when they say for whom they ask."""
     static: Path = STATIC
     heartbeat_seconds: float = 15.0
     close_seconds: float = 5.0
@@ -69,43 +77,37 @@ def make_app(
 ) -> web.Application:
     """Make the application. At its shutdown every client hears `bye` with `restarting`."""
     counted = counters or NoCounters()
-    app = web.Application(middlewares=[error_middleware(counted)], client_max_size=MAX_BODY_BYTES)
-    door = _Door(consultations, config, clock, counted)
+    clients = Clients(config.proxies)
+    middlewares = [error_middleware(counted), origin_middleware(config.public_origin)]
+    app = web.Application(middlewares=middlewares, client_max_size=MAX_BODY_BYTES)
+    door = _Door(consultations, config, clock, counted, clients)
     pages = _Pages(config.static)
     app.router.add_get("/api/v1/ws", door.open, allow_head=False)
-    app.router.add_routes(Rest(administration, config.api_tokens).routes())
-    app.router.add_routes(LoginPages(logins or NoLogins()).routes())
+    app.router.add_routes(Rest(administration, config.api_tokens, Wrong(clients, clock, counted)).routes())
+    app.router.add_routes(LoginPages(logins or NoLogins(), clients, clock, counted).routes())
     app.router.add_routes(StillPieces(stills or NoStills()).routes())
     app.router.add_get("/", pages.index)
     app.router.add_get("/join", pages.join)
     app.router.add_static("/static", config.static)
-    app.on_response_prepare.append(add_headers)
+    app.on_response_prepare.append(headers_for(config.public_origin))
     app.on_shutdown.append(door.shut)
     return app
-
-
-def origin_allowed(origin: str | None, host: str, public_origin: str | None) -> bool:
-    """Whether a WebSocket may be opened from a page of this origin: its own host's, or the public one.
-
-    A client that is no browser sends no Origin header (RFC 6454); no page can make a browser leave it out.
-    """
-    if origin is None or origin == public_origin:
-        return True
-    try:
-        return urlsplit(origin).netloc.lower() == host.lower()
-    except ValueError:
-        return False
 
 
 class _Door:
     """Opens sockets, and knows the open ones in order to close them at shutdown."""
 
-    def __init__(self, consultations: Consultations, config: WebConfig, clock: Clock, counters: Counters) -> None:
+    def __init__(
+        self, consultations: Consultations, config: WebConfig, clock: Clock, counters: Counters, clients: Clients
+    ) -> None:
         self._consultations = consultations
         self._config = config
         self._clock = clock
         self._counters = counters
+        self._clients = clients
         self._open: set[Socket] = set()
+        self._unknown: Crowd[Socket] = Crowd(MOST_UNKNOWN_SOCKETS)
+        self._knocks = Knocks(clock, counters)
 
     async def open(self, request: web.Request) -> web.StreamResponse:
         config = self._config
@@ -121,20 +123,39 @@ class _Door:
         if not ws.can_prepare(request):
             raise web.HTTPBadRequest
         await ws.prepare(request)
-        socket = self._socket(ws, request.transport, request.cookies.get(IDENTITY))
+        network = self._clients.network(request)
+        socket: Socket
+
+        def known() -> None:
+            now_known(request)
+            self._unknown.leave(socket)
+
+        threshold = Threshold(lambda token: self._knocks.allows(network, token), known)
+        socket = self._socket(ws, request.transport, request.cookies.get(IDENTITY), threshold)
         self._open.add(socket)
+        self._make_room(socket, network)
         try:
             await socket.run()
         finally:
             self._open.discard(socket)
+            self._unknown.leave(socket)
         return ws
+
+    def _make_room(self, socket: Socket, network: str) -> None:
+        if (gone := self._unknown.enter(socket, network)) is not None:
+            self._counters.inc("turned_away", "socket")
+            gone.close(Code.TOO_MANY)
 
     async def shut(self, _app: web.Application) -> None:
         for socket in tuple(self._open):
             socket.close(Code.RESTARTING)
 
     def _socket(
-        self, ws: web.WebSocketResponse, transport: asyncio.Transport | None, identity: str | None
+        self,
+        ws: web.WebSocketResponse,
+        transport: asyncio.Transport | None,
+        identity: str | None,
+        threshold: Threshold,
     ) -> Socket:
         return Socket(
             ws,
@@ -142,6 +163,7 @@ class _Door:
             Session(self._clock(), self._config.limits),
             self._consultations,
             identity,
+            threshold=threshold,
             clock=self._clock,
             counters=self._counters,
             queue_messages=self._config.queue_messages,

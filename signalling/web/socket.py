@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Final
 from aiohttp import WebSocketError, WSCloseCode, WSMsgType, web
 
 from signalling import messages as m
-from signalling.errors import Code, SignallingError
+from signalling.errors import Code, Rejected, SignallingError
 from signalling.session import Close, Deliver, Effect, Reply, Session
 from signalling.web.faults import log, log_internal
 
 if TYPE_CHECKING:
     from signalling.ports import Clock, Consultations, Counters, Seat, Trial
+    from signalling.web.knocking import Threshold
 
 _NORMAL: Final = frozenset({Code.REMOVED, Code.REFUSED, Code.ENDED, Code.LEFT, Code.REPLACED})
 _CLOSE_CODES: Final = {
@@ -47,6 +48,7 @@ class Socket:
         consultations: Consultations,
         identity: str | None,
         *,
+        threshold: Threshold,
         clock: Clock,
         counters: Counters,
         queue_messages: int,
@@ -57,6 +59,7 @@ class Socket:
         self._session = session
         self._consultations = consultations
         self._identity = identity
+        self._threshold = threshold
         self._clock = clock
         self._counters = counters
         self._queue_messages = queue_messages
@@ -140,8 +143,11 @@ class Socket:
         return [] if reply is None else [Reply(reply)]
 
     async def _reply_to(self, message: m.ClientMessage) -> m.ServerMessage | None:
+        if isinstance(message, m.Join | m.Test) and not self._threshold.may_knock(message.token):
+            raise Rejected(Code.TOO_MANY, "This link has been tried too often; try again in a minute.")
         if isinstance(message, m.Join):
             self._seat = await self._consultations.join(message, self, self._identity)
+            self._threshold.known()
         elif isinstance(message, m.Test):
             self._trial = await self._consultations.test(message)
             return self._trial.opening

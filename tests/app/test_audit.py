@@ -1,20 +1,36 @@
 """What is written down of acts and refusals, and how much of it."""
 
+from dataclasses import replace
+
 import pytest
 
 from bridge.app.audit import REFUSAL_EVERY, REFUSALS_AT_ONCE, RefusalRation, of_event, of_refusal
 from bridge.rooms import commands as c
 from bridge.rooms import events as ev
-from bridge.rooms.model import ByParticipant, Office, ParticipantId, System
+from bridge.rooms.evolve import replay
+from bridge.rooms.model import (
+    Assurance,
+    ByParticipant,
+    Identity,
+    Office,
+    ParticipantId,
+    Pii,
+    Role,
+    SubjectDigest,
+    System,
+)
 from bridge.rooms.refusal import Refusal
 from bridge.store.audit import Head, chain
 from signalling import messages as m
 from signalling.errors import Code, Rejected
 from tests.app.fakes import START, Connection, token_of
 from tests.app.rig import Rig
-from tests.rooms.rig import opened, person, pid
+from tests.rooms.rig import Consultation, opened, person, pid
 
 NO = Refusal("not_host", "No.")
+DOCTOR = Identity(
+    assurance=Assurance.HIGH, provider="helseid", subject=SubjectDigest("digest"), organisation="987654321"
+)
 
 
 def test_every_event_but_ones_own_devices_makes_an_opaque_line() -> None:
@@ -35,6 +51,45 @@ def test_every_event_but_ones_own_devices_makes_an_opaque_line() -> None:
     assert removed is not None
     assert (removed.actor, removed.role, removed.act) == ("p_doctor", "doctor", "removed")
     assert (removed.target, removed.outcome, removed.at) == ("p_patient", "ok", START)
+
+
+def test_a_line_tells_how_surely_who_acted_is_known_and_for_whom() -> None:
+    """Assurance and organisation are those of the actor at the time; offices have none."""
+    room = Consultation()
+    room.create()
+    room.invite("doctor", Role.DOCTOR, host=True)
+    room.happens(replace(room.knocking("doctor"), identity=DOCTOR))
+    room.arrive("patient")
+    room.admit("patient")
+    lines = {}
+    for number, event in enumerate(room.record, 1):
+        lines[type(event)] = of_event(event, replay(room.record[:number]))
+    proven = {kind: (line.assurance, line.organisation) for kind, line in lines.items() if line is not None}
+    assert proven[ev.RoomCreated] == (None, None)
+    assert proven[ev.HostEntered] == ("none", None)
+    assert proven[ev.Identified] == proven[ev.Admitted] == ("high", "987654321")
+    assert proven[ev.Arrived] == ("none", None)
+    assert room.room is not None
+    refused = of_refusal(c.Lock(by=person("doctor"), locked=True), NO, room.room, START)
+    assert (refused.assurance, refused.organisation) == ("high", "987654321")
+
+
+def test_a_reason_is_a_word_and_its_text_stays_with_the_event() -> None:
+    """The chain holds that there was one, and of what kind; what somebody wrote may name a person."""
+    room = opened().room
+    assert room is not None
+    given = {"room": room.id, "at": START, "by": person("doctor"), "participant": pid("patient")}
+    text = Pii("Kari is known to me")
+    for event, word in (
+        (ev.Admitted(**given, reason=text), "less_proven"),
+        (ev.Admitted(**given), None),
+        (ev.Refused(**given, reason=text), "stated"),
+        (ev.Refused(**given), None),
+    ):
+        line = of_event(event, room)
+        assert line is not None
+        assert line.reason == word
+        assert "Kari" not in repr(line)
 
 
 def test_a_refusal_names_who_tried_what_on_whom() -> None:

@@ -15,11 +15,14 @@ async def test_help_names_every_command(place: Place) -> None:
 
 async def test_good_settings_are_shown_without_secrets(place: Place) -> None:
     """`check-config` exits with 0 and shows what the settings come to, but not the token."""
-    told = await run(place, "check-config", BROTJENESTE_AUTH_API_TOKEN="t" * 30, BROTJENESTE_ROOMS_AUDIO_SLOTS="3")
+    secrets = {"BROTJENESTE_AUTH_API_TOKEN": "t" * 30, "BROTJENESTE_STORE_URL": "postgresql://bridge:uuuuu@db/x"}
+    told = await run(place, "check-config", BROTJENESTE_ROOMS_AUDIO_SLOTS="3", **secrets)
     assert (told.code, told.err) == (0, "")
     assert str(place.ports[0]) in told.out
     assert "(secret)" in told.out
     assert "ttttt" not in told.out
+    assert "postgresql://bridge:***@db/x" in told.out
+    assert "uuuuu" not in told.out
 
 
 @pytest.mark.parametrize("command", ["check-config", "invite --role patient --name N"])

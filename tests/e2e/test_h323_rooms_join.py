@@ -15,7 +15,7 @@ from signalling import messages as m
 from signalling.gateways.h323.io.gateway import H323Gateway
 from tests.support import baresip
 from tests.support.bridge import House, Visitor, eventually
-from tests.support.callers import call, sees_and_hears
+from tests.support.callers import call, dial, sees_and_hears
 from tests.support.h323_media import RoomSystem, room_system
 
 pytestmark = [
@@ -59,6 +59,7 @@ async def test_both_kinds_of_room_systems_with_a_page(
         await clinic.hears_together({DOCTOR, WARD})
         await goes(house, doctor, ward)
         await clinic.command("hangup")
+        await is_called(doctor, ward)
     await doctor.until("s.roster.people.length === 1")
     await eventually(lambda: len(house.bridge.engine.snapshot().legs) == 1)
     assert house.bridge.service.outside.converters.use.jobs == {}
@@ -104,6 +105,19 @@ async def comes(house: House, ward: RoomSystem, name: str = "Ward", *, wrong_fir
     await eventually(lambda: set(house.live.room.participants) > before)
     (who,) = set(house.live.room.participants) - before
     return who
+
+
+async def is_called(doctor: Visitor, ward: RoomSystem) -> None:
+    """The doctor calls it: it is in by that, seen and heard at both ends, and hangs up."""
+    await dial(doctor.page, f"h323:ward@127.0.0.1:{ward.terminal.port}", "specialist", "Office")
+    talk = await ward.answer()
+    assert talk.keys is not None
+    await doctor.until("s.roster.people.some((one) => one.name === 'Office' && one.place === 'admitted')")
+    who = await doctor.state("s.roster.people.find((one) => one.name === 'Office').participant")
+    await sees_and_hears(doctor, ParticipantId(str(who)), WARD)
+    await ward.sees(DOCTOR)
+    await ward.hears_together({DOCTOR})
+    talk.hang_up()
 
 
 async def goes(house: House, doctor: Visitor, ward: RoomSystem, name: str = "Ward") -> None:

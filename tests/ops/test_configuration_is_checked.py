@@ -130,3 +130,45 @@ def test_the_configuration_cannot_change() -> None:
     config = load(None, {})
     with pytest.raises(FrozenInstanceError):
         config.http.port = 1
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("host = '0.0.0.0'", "certificate and key"),
+        ("host = '::'", "certificate and key"),
+        ("host = '192.0.2.1'\npublic_url = 'https://video.example'", "proxies"),
+        ("host = 'bridge.internal'", "certificate and key"),
+        ("certificate = 'here.pem'", "belong together"),
+        ("key = 'here.key'", "belong together"),
+        ("public_url = 'http://video.example'", "public_url must begin with https://"),
+        ("host = '0.0.0.0'\nproxies = ['192.0.2.1']", "public_url must be the https:// address"),
+        ("proxies = ['192.0.2.1/24']", "IP addresses or networks"),
+        ("proxies = ['proxy.example']", "IP addresses or networks"),
+    ],
+)
+def test_a_bridge_without_tls_does_not_start(tmp_path: Path, text: str, named: str) -> None:
+    """On anything but loopback, unless it is said who ends TLS in front of it."""
+    with pytest.raises(ConfigError, match=named):
+        load(_written(tmp_path, f"[http]\n{text}\n"), {})
+
+
+@pytest.mark.parametrize(
+    ("text", "origin", "trusted"),
+    [
+        ("host = 'localhost'", None, []),
+        ("public_url = 'http://127.0.0.1:8080'", "http://127.0.0.1:8080", ["127.0.0.0/8", "::1/128"]),
+        ("public_url = 'https://video.example'", "https://video.example", ["127.0.0.0/8", "::1/128"]),
+        (
+            "host = '0.0.0.0'\npublic_url = 'https://video.example'\nproxies = ['192.0.2.1', '2001:db8::/64']",
+            "https://video.example",
+            ["192.0.2.1/32", "2001:db8::/64"],
+        ),
+        ("host = '192.0.2.1'\ncertificate = 'a.pem'\nkey = 'a.key'", "https://192.0.2.1:8080", []),
+    ],
+)
+def test_who_ends_tls_is_known(tmp_path: Path, text: str, origin: str | None, trusted: list[str]) -> None:
+    """The bridge itself, a proxy on this machine, or those that are named; nobody else is believed."""
+    http = load(_written(tmp_path, f"[http]\n{text}\n"), {}).http
+    assert http.public_origin == origin
+    assert [str(one) for one in http.trusted] == trusted

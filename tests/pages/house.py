@@ -8,6 +8,7 @@ with painted pictures.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -19,7 +20,8 @@ from aiohttp import web
 from playwright.async_api import Browser, Page, WebSocketRoute, expect
 
 from signalling import messages
-from signalling.ports import NoLogins
+from signalling.ports import NoCounters, NoLogins
+from signalling.web.clients import Clients
 from signalling.web.headers import add_headers
 from signalling.web.login import LoginPages
 
@@ -98,7 +100,7 @@ async def static_site() -> AsyncIterator[str]:
     async def index(_: web.Request) -> web.StreamResponse:
         return web.FileResponse(STATIC / "index.html")
 
-    app.router.add_routes(LoginPages(NoLogins()).routes())
+    app.router.add_routes(LoginPages(NoLogins(), Clients(), time.monotonic, NoCounters()).routes())
     app.router.add_get("/join", join)
     app.router.add_get("/", index)
     app.on_response_prepare.append(add_headers)

@@ -23,6 +23,7 @@ from bridge.rooms.model import (
     StillEnd,
     StillId,
     System,
+    TextState,
 )
 from bridge.rooms.refusal import Refusal
 from tests.rooms.rig import START, iid, opened, person, pid, pin, resume
@@ -72,6 +73,7 @@ FIELDS = {
         ),
     ),
     "plain_calls": st.booleans(),
+    "state": st.sampled_from(TextState),
     "still": st.sampled_from(["t_1", "t_2"]),
     "end": st.sampled_from(StillEnd),
 }

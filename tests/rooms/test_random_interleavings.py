@@ -29,6 +29,7 @@ from bridge.rooms.model import (
     Room,
     StillEnd,
     StillId,
+    TextState,
 )
 from bridge.rooms.refusal import Refusal
 from bridge.rooms.views import visible_to, who_may_send
@@ -352,6 +353,17 @@ class Interleavings(RuleBasedStateMachine):
     def revoke(self, by: str, name: str) -> None:
         """Somebody takes a link back."""
         self.submit(c.RevokeInvitation(by=self.actor(by), invitation=iid(name)))
+
+    @rule(by=actors, name=names, minutes=st.sampled_from((5, 90)))
+    def move(self, by: str, name: str, minutes: int) -> None:
+        """Somebody moves the appointment of one."""
+        until = self.room.now + timedelta(minutes=minutes)
+        self.submit(c.MoveInvitation(by=self.actor(by), invitation=iid(name), expires_at=until))
+
+    @rule(name=names, state=st.sampled_from(TextState))
+    def note_text(self, name: str, state: TextState) -> None:
+        """The supplier tells of a text message."""
+        self.submit(c.NoteText(by=BRIDGE, invitation=iid(name), state=state))
 
     @precondition(lambda self: self.past)
     @rule(data=st.data())

@@ -3,6 +3,7 @@
 import copy
 import logging
 from dataclasses import replace
+from datetime import timedelta
 from typing import get_args
 
 import pytest
@@ -23,10 +24,11 @@ from bridge.rooms.model import (
     StillEnd,
     StillId,
     SubjectDigest,
+    TextState,
 )
 from bridge.rooms.refusal import HistoryError
 from bridge.rooms.views import visible_to, who_may_send
-from tests.rooms.rig import ADMINISTRATION, START, Consultation, iid, opened, person, pid, resume
+from tests.rooms.rig import ADMINISTRATION, BRIDGE, START, Consultation, iid, opened, person, pid, resume
 
 DOCTOR = person("doctor")
 
@@ -36,6 +38,9 @@ def eventful() -> Consultation:
     room = opened()
     room.arrive("specialist", role=Role.SPECIALIST)
     room.invite("relative", Role.RELATIVE)
+    later = START + timedelta(days=1)
+    room.happens(c.MoveInvitation(by=ADMINISTRATION, invitation=iid("relative"), expires_at=later))
+    room.happens(c.NoteText(by=BRIDGE, invitation=iid("relative"), state=TextState.SENT))
     room.happens(c.RevokeInvitation(by=DOCTOR, invitation=iid("relative")))
     room.admit("patient", "interpreter", "specialist")
     room.come_back("patient")

@@ -11,10 +11,10 @@ from structlog.testing import capture_logs
 from signalling import messages as m
 from signalling.errors import Code
 from signalling.session import Limits
-from signalling.web.server import origin_allowed
+from signalling.web.origins import origin_allowed
 from signalling.web.socket import close_code
 from tests.signalling.conftest import House, heard, joining
-from tests.signalling.fakes import PERSON
+from tests.signalling.fakes import PERSON, TOKEN
 
 
 async def test_bad_message_is_answered_counted_and_not_logged(house: House) -> None:
@@ -171,19 +171,59 @@ async def test_page_of_another_site_cannot_connect(house: House) -> None:
     ("origin", "allowed"),
     [
         (None, True),
-        ("https://bridge.example", True),
-        ("HTTPS://BRIDGE.example", True),
         ("https://public.example", True),
-        ("https://bridge.example.evil.example", False),
-        ("https://bridge.example:8443", False),
+        ("HTTPS://PUBLIC.example", True),
+        ("http://public.example", False),
+        ("https://public.example:8443", False),
+        ("https://bridge.example", False),
+        ("https://public.example.evil.example", False),
         ("null", False),
         ("", False),
         ("http://[", False),
     ],
 )
 def test_origin_rule(origin: str | None, allowed: bool) -> None:  # noqa: FBT001 - a parameter of the test
-    """Only the same host, the public origin, or a client without a page may connect."""
+    """Only the public origin, by TLS where it is, or a client without a page may connect."""
     assert origin_allowed(origin, "bridge.example", "https://public.example") is allowed
+
+
+@pytest.mark.parametrize(
+    ("origin", "host", "allowed"),
+    [
+        ("http://127.0.0.1:8080", "127.0.0.1:8080", True),
+        ("http://LOCALHOST:8080", "localhost:8080", True),
+        ("http://[::1]:8080", "[::1]:8080", True),
+        ("http://127.0.0.1:9999", "127.0.0.1:8080", False),
+        # A name that its owner has pointed to this machine for the time of an attack.
+        ("http://evil.example:8080", "evil.example:8080", False),
+        ("null", "127.0.0.1:8080", False),
+        ("http://[", "127.0.0.1", False),
+    ],
+)
+def test_origin_rule_on_this_machine_alone(origin: str, host: str, allowed: bool) -> None:  # noqa: FBT001 - as above
+    """Without a public origin the page has to come from the address that is asked, and no name will do."""
+    assert origin_allowed(origin, host, None) is allowed
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 204),
+        ({"Sec-Fetch-Site": "same-origin"}, 204),
+        ({"Origin": "https://elsewhere.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Sec-Fetch-Site": "same-site"}, 403),
+    ],
+)
+async def test_page_of_another_site_changes_nothing(house: House, headers: dict[str, str], status: int) -> None:
+    """Not with a browser's cookies, nor with a bearer token; to look at things is held by other means."""
+    assert (await house.client.delete("/api/v1/logins", headers=headers)).status == status
+    bearer = {"Authorization": f"Bearer {TOKEN}", **headers}
+    made = await house.client.post("/api/v1/rooms", json={"name": "x"}, headers=bearer)
+    assert made.status == (201 if status == 204 else 403)
+    if status == 403:
+        assert (await made.json())["code"] == "origin_refused"
 
 
 async def test_plain_request_for_the_socket_is_refused(house: House) -> None:

@@ -1,15 +1,19 @@
-"""A store in a real file, and a room's events to put into it."""
+"""A store in a real database of either kind, and a room's events to put into it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from sqlalchemy import inspect
 
 from bridge.rooms.events import Event, LockChanged, RoomCreated, RoomEnded
 from bridge.rooms.model import Office, Pii, RoomId, RoomNumber, System
 from bridge.store import AuditRow, EventStore, open_store
+from bridge.store.database import make_engine
+from tests.support import postgres
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
@@ -44,9 +48,10 @@ class Story:
         """Give the event of a consultation that is over."""
         return RoomEnded(room=RoomId(room), at=self._next(), by=self._by)
 
-    def audited(self, act: str = "lock", **changes: str) -> AuditRow:
+    def audited(self, act: str = "lock", **changes: str | None) -> AuditRow:
         """Give an audit row of somebody who did something."""
         facts = {"actor": "p_doctor", "role": "doctor", "act": act, "target": "p_x", "outcome": "ok"}
+        facts |= {"assurance": None, "organisation": None, "reason": None}
         return SimpleNamespace(at=self._next(), **facts | changes)
 
 
@@ -56,16 +61,85 @@ def story() -> Story:
     return Story()
 
 
+class Database:
+    """A database, as somebody else than the bridge sees it."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    async def execute(self, statement: str) -> int:
+        """Run a statement; say how many rows it changed."""
+        engine = make_engine(self.url)
+        try:
+            async with engine.begin() as connection:
+                return (await connection.exec_driver_sql(statement)).rowcount
+        finally:
+            await engine.dispose()
+
+    async def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """Give what a query finds."""
+        engine = make_engine(self.url)
+        try:
+            async with engine.begin() as connection:
+                return [tuple(row) for row in await connection.exec_driver_sql(query)]
+        finally:
+            await engine.dispose()
+
+    async def count(self, table: str) -> int:
+        """Say how many rows a table has."""
+        ((count,),) = await self.rows(f"SELECT count(*) FROM {table}")  # noqa: S608 - fixed names
+        found: int = count
+        return found
+
+    async def tables(self) -> list[str]:
+        """Name the tables that there are."""
+        engine = make_engine(self.url)
+        try:
+            async with engine.begin() as connection:
+                return await connection.run_sync(lambda one: inspect(one).get_table_names())
+        finally:
+            await engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[postgres.Server]:
+    """Run a PostgreSQL server, once for all tests."""
+    with postgres.running() as one:
+        yield one
+
+
+@pytest.fixture
+async def postgresql(server: postgres.Server) -> Database:
+    """Give an empty PostgreSQL database."""
+    database = Database(server.url)
+    await database.execute("DROP SCHEMA public CASCADE")
+    await database.execute("CREATE SCHEMA public")
+    return database
+
+
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Say where the database is."""
+    """Say where the SQLite database is."""
     return tmp_path / "bridge.db"
 
 
 @pytest.fixture
-def url(path: Path) -> str:
+def sqlite(path: Path) -> Database:
+    """Give a SQLite database that is not there yet."""
+    return Database(f"sqlite:///{path}")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest) -> Database:
+    """Give an empty database of each kind."""
+    found: Database = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture
+def url(database: Database) -> str:
     """Name the database."""
-    return f"sqlite:///{path}"
+    return database.url
 
 
 @pytest.fixture

@@ -1,8 +1,6 @@
 """The audit chain: whatever is done to a row afterwards, `verify_audit` names the first wrong place."""
 
-import sqlite3
 from datetime import datetime
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,13 +11,19 @@ from hypothesis import strategies as st
 from bridge.store import EventStore, StoreError
 from bridge.store.audit import Head, chain, intact
 
+ADDED = (
+    "INSERT INTO audit (sequence, room, at, actor, role, act, outcome, previous_hash, hash) "
+    "SELECT 6, room, at, actor, role, act, '', hash, '' FROM audit LIMIT 1"
+)
+
 
 @pytest.fixture
 async def five_rows(store: EventStore, story: Any) -> EventStore:
     """Write a chain of five rows in two rooms."""
     await store.append("r_a", 0, [story.created()], [story.audited("create"), story.audited("admit")])
     await store.append("r_b", 0, [story.created("r_b")], [story.audited("create")])
-    await store.append("r_a", 1, [story.locked()], [story.audited("lock"), story.audited("refuse")])
+    proven = story.audited("lock", assurance="high", organisation="987654321", reason="appointment")
+    await store.append("r_a", 1, [story.locked()], [proven, story.audited("refuse")])
     return store
 
 
@@ -57,25 +61,27 @@ async def test_an_empty_chain_is_whole(store: EventStore) -> None:
         ("DELETE FROM audit WHERE sequence > 2", 3),
         ("DELETE FROM audit", 1),
         ("UPDATE audit SET sequence = sequence + 10 WHERE sequence = 5", 5),
-        (
-            "INSERT INTO audit SELECT 6, room, at, actor, role, act, 'p_x', '', hash, '' FROM audit LIMIT 1",
-            6,
-        ),
+        ("UPDATE audit SET assurance = 'high' WHERE sequence = 2", 2),
+        ("UPDATE audit SET organisation = '999999999' WHERE sequence = 3", 3),
+        ("UPDATE audit SET organisation = NULL WHERE sequence = 4", 4),
+        ("UPDATE audit SET reason = NULL WHERE sequence = 4", 4),
+        ("UPDATE audit SET version = 1 WHERE sequence = 1", 1),
+        ("UPDATE audit SET version = 1, organisation = NULL, assurance = NULL, reason = NULL", 1),
+        ("UPDATE audit SET version = 3 WHERE sequence = 5", 5),
+        (ADDED, 6),
         ("UPDATE audit_head SET sequence = 3", 4),
         ("DELETE FROM audit_head", 1),
     ],
 )
 async def test_tampering_is_found_where_it_begins(
-    five_rows: EventStore, path: Path, tampering: str, broken: int
+    five_rows: EventStore, database: Any, tampering: str, broken: int
 ) -> None:
     """Changed, removed, moved and added rows are found, those at the end of the chain included."""
-    with sqlite3.connect(path) as database:
-        assert database.execute(tampering).rowcount >= 1
-    database.close()
+    assert await database.execute(tampering) >= 1
     assert await five_rows.verify_audit() == broken
 
 
-async def test_a_rewritten_tail_does_not_match_a_head_kept_elsewhere(five_rows: EventStore, path: Path) -> None:
+async def test_a_rewritten_tail_does_not_match_a_head_kept_elsewhere(five_rows: EventStore, database: Any) -> None:
     """Who recomputes the chain fools `verify_audit`, and is found by the head that was copied out before."""
     kept = await five_rows.audit_head()
     entries = [*await five_rows.audit("r_a"), *await five_rows.audit("r_b")]
@@ -87,12 +93,13 @@ async def test_a_rewritten_tail_does_not_match_a_head_kept_elsewhere(five_rows: 
         act="refuse",
         target="p_x",
         outcome="ok",
+        assurance=None,
+        organisation=None,
+        reason=None,
     )
     (forged,) = chain(Head(4, before[4].hash), "r_a", [row])
-    with sqlite3.connect(path) as database:
-        database.execute("UPDATE audit SET actor = 'p_other', hash = ? WHERE sequence = 5", [forged.hash])
-        database.execute("UPDATE audit_head SET hash = ?", [forged.hash])
-    database.close()
+    await database.execute(f"UPDATE audit SET actor = 'p_other', hash = '{forged.hash}' WHERE sequence = 5")  # noqa: S608
+    await database.execute(f"UPDATE audit_head SET hash = '{forged.hash}'")  # noqa: S608
     assert await five_rows.verify_audit() is None
     assert await five_rows.audit_head() != kept
 
@@ -107,6 +114,9 @@ ROWS = st.lists(
         act=WORD,
         target=st.none() | WORD,
         outcome=WORD,
+        assurance=st.none() | WORD,
+        organisation=st.none() | st.from_regex(r"[0-9]{9}", fullmatch=True),
+        reason=st.none() | WORD,
     ),
     min_size=1,
     max_size=5,
@@ -138,6 +148,11 @@ def test_a_chain_goes_on_the_same_in_one_piece_or_two(first: list[Any], second: 
         {"outcome": "refused because Kari asked"},
         {"role": "søster"},
         {"act": "p_" + "x" * 51},
+        {"organisation": "Legekontoret"},
+        {"organisation": "12345678"},
+        {"organisation": "01017012345"},
+        {"assurance": "Level4"},
+        {"reason": "Kari is known to me"},
     ],
     ids=str,
 )

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 import pytest
-from playwright.async_api import Browser, BrowserContext, Page
+from playwright.async_api import Browser, BrowserContext, Page, ViewportSize
 from structlog.testing import capture_logs
 
 from bridge.app.feeds.converters import Converters, Speech
@@ -29,6 +29,8 @@ from transcode.tones import identity_of, tone_for
 
 # How long anything may take on a machine that is busy with other work; every wait ends as soon as it can.
 PATIENCE_S: Final = 60.0
+WIDE: Final[ViewportSize] = {"width": 1280, "height": 800}
+PHONE: Final[ViewportSize] = {"width": 390, "height": 844}
 # Counts what a page negotiates, on a property that no page script reads.
 COUNT_OFFERS: Final = """(() => {
     const { prototype } = window.WebSocket;
@@ -52,6 +54,7 @@ def house_config(
     without: tuple[str, ...] = (),
     gateways: Mapping[str, Mapping[str, object]] | None = None,
     logins: Mapping[str, Mapping[str, object]] | None = None,
+    webhooks: Mapping[str, Mapping[str, object]] | None = None,
     port: int | None = None,
     protection: str = "required",
     ports: int = 100,
@@ -82,6 +85,7 @@ def house_config(
         calls=replace(config.calls, first_port=lines, last_port=lines + ports - 1, protection=protection),
         gateways=gateways or {},
         logins=logins or {},
+        webhooks=webhooks or {},
         store=replace(config.store, url=f"sqlite:///{folder / 'test.db'}"),
         auth=replace(
             config.auth, link_key_file=str(folder / "link.key"), api_token_file=str(folder / "api.token")
@@ -148,17 +152,22 @@ class House:
         await eventually(lambda: bool(found()))
         return found()[-1]
 
-    async def context(self, browser: Browser, identity: int, *scripts: str) -> BrowserContext:
-        """A browser context whose camera and microphone are those of this identity."""
-        context = await browser.new_context(locale="en-GB", viewport={"width": 1280, "height": 800})
+    async def context(
+        self, browser: Browser, identity: int, *scripts: str, size: ViewportSize = WIDE
+    ) -> BrowserContext:
+        """A browser context with the camera and microphone of this identity; a small one has a touch screen."""
+        touch = size != WIDE
+        context = await browser.new_context(locale="en-GB", viewport=size, is_mobile=touch, has_touch=touch)
         self.stack.push_async_callback(context.close)
         for script in (COUNT_OFFERS, *scripts, init_script(identity)):
             await context.add_init_script(script)
         return context
 
-    async def enter(self, browser: Browser, link: str, identity: int, *scripts: str) -> "Visitor":
+    async def enter(
+        self, browser: Browser, link: str, identity: int, *scripts: str, size: ViewportSize = WIDE
+    ) -> "Visitor":
         """Open a link in a browser context of its own, as the person with this picture and tone."""
-        context = await self.context(browser, identity, *scripts)
+        context = await self.context(browser, identity, *scripts, size=size)
         return await open_link(context, link, identity)
 
     async def bring(self, browser: Browser, role: m.Role, identity: int, *scripts: str) -> "Visitor":

@@ -90,6 +90,8 @@ class RoomSystem:
 
     async def attach(self, talk: Talk) -> None:
         """Be at this call's end, and wait until there is sound both ways."""
+        # Each call's streams are numbered anew, and might pass for late packets of the one before.
+        self.screen, self.speaker = Screen(self.codec), Loudspeaker("pcma")
         self.talk = talk
         talk.on_key_frame = self._begin_anew
         await talk.until(lambda: SOUND in talk.ours and SOUND in talk.theirs)

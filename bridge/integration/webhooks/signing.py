@@ -1,0 +1,57 @@
+"""Signatures of Standard Webhooks 1.0: HMAC-SHA256 over id, time and body. Pure."""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+PREFIX: Final = "whsec_"
+MIN_BYTES: Final = 24
+MAX_BYTES: Final = 64
+NEW_BYTES: Final = 32
+
+
+class SecretError(ValueError):
+    """A line of a file of secrets is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A shared secret of 24 to 64 bytes."""
+
+    key: bytes = field(repr=False)
+
+    @classmethod
+    def read(cls, text: str) -> "Secret":
+        """Read `whsec_` and base64. Raises SecretError, whose text holds nothing of it."""
+        try:
+            key = base64.b64decode(text.removeprefix(PREFIX), validate=True)
+        except (binascii.Error, ValueError) as error:
+            raise SecretError("is not whsec_ and base64") from error
+        if not text.startswith(PREFIX) or not MIN_BYTES <= len(key) <= MAX_BYTES:
+            raise SecretError(f"is not {PREFIX} and the base64 of {MIN_BYTES} to {MAX_BYTES} bytes")
+        return cls(key)
+
+    def sign(self, identity: str, at: int, body: bytes) -> str:
+        """The signature of one message at one time, in seconds since 1970."""
+        signed = b".".join((identity.encode(), str(at).encode(), body))
+        return "v1," + base64.b64encode(hmac.new(self.key, signed, hashlib.sha256).digest()).decode()
+
+
+def new_secret() -> str:
+    """Make a secret, as it is written into a file."""
+    return PREFIX + base64.b64encode(secrets.token_bytes(NEW_BYTES)).decode()
+
+
+def headers(secrets_known: Sequence[Secret], identity: str, at: int, body: bytes) -> dict[str, str]:
+    """The headers of one attempt. Every secret signs, so that a receiver can change from one to another."""
+    return {
+        "Content-Type": "application/json",
+        "webhook-id": identity,
+        "webhook-timestamp": str(at),
+        "webhook-signature": " ".join(secret.sign(identity, at, body) for secret in secrets_known),
+    }

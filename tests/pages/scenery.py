@@ -1,0 +1,94 @@
+"""Scenes: every page in every state that is worth a look, for who makes a picture of it.
+
+A scene is a function in any module of `scenes/`, under `@scene` with the sizes of window in which people have that
+page. It brings the page there with the played bridge of `house`, and shoots:
+
+    @scene(PHONE)
+    async def waiting(stage: Stage) -> None:
+        async with stage.visit(PlayedBridge(people=[...])) as here:
+            await here.come_in()
+            await stage.shoot(here.page)
+
+Modules of `scenes/` are found by themselves. `make screenshots` plays them all, `make screenshots ONLY=waiting`
+those whose names begin so.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from playwright.async_api import Browser, Page
+
+from tests.pages.house import PlayedBridge, Visit, visit
+
+Size = tuple[int, int]
+PHONE: Final[Size] = (390, 844)
+DOCTOR: Final[Size] = (1280, 800)
+BESIDE: Final[Size] = (560, 900)
+"""Beside the record, on one screen."""
+LOCALES: Final = {"nb": "nb-NO", "nn": "nn-NO", "en": "en-GB"}
+
+Play = Callable[["Stage"], Awaitable[None]]
+SCENES: Final[dict[str, Scene]] = {}
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What is played, and how large the window may be."""
+
+    name: str
+    sizes: tuple[Size, ...]
+    play: Play
+
+
+@dataclass
+class Stage:
+    """One scene in one language and one window; `shots` are the files that it made."""
+
+    scene: Scene
+    browser: Browser
+    site: str
+    language: str
+    size: Size
+    folder: Path
+    shots: list[Path] = field(default_factory=list)
+
+    def visit(
+        self, bridge: PlayedBridge | None = None, *, site: str | None = None, **options: Any
+    ) -> AbstractAsyncContextManager[Visit]:
+        """Open a page as `house.visit` does, in this language and size; `site` where it is another server's."""
+        wanted = {"locale": LOCALES[self.language], "size": self.size} | options
+        return visit(self.browser, site or self.site, bridge, **wanted)
+
+    async def shoot(self, page: Page, moment: str = "") -> None:
+        """Make a picture of the whole page as it is now, when its pictures and letters are there."""
+        await page.evaluate("document.fonts.ready.then(() => null)")
+        parts = (self.scene.name, moment, f"{self.size[0]}", self.language)
+        path = self.folder / f"{'-'.join(part for part in parts if part)}.png"
+        await page.screenshot(path=path, full_page=True, animations="disabled")
+        self.shots.append(path)
+
+
+def scene(*sizes: Size) -> Callable[[Play], Play]:
+    """Mark a scene; its name is the function's, with hyphens."""
+
+    def mark(play: Play) -> Play:
+        name = play.__name__.replace("_", "-")
+        assert name not in SCENES, name
+        SCENES[name] = Scene(name, sizes, play)
+        return play
+
+    return mark
+
+
+def all_scenes() -> dict[str, Scene]:
+    """Import every module of `scenes/`, and give what they have."""
+    for module in pkgutil.iter_modules([str(Path(__file__).with_name("scenes"))]):
+        importlib.import_module(f"tests.pages.scenes.{module.name}")
+    return SCENES
