@@ -32,7 +32,7 @@ SHOWN = """() => {
 
 
 async def test_a_sharp_picture_comes_to_the_doctor_and_the_call_goes_on(house: House, chromium: Browser) -> None:
-    """All the camera's pixels, by what can be read in them; on record are the question and its end, and no more."""
+    """All the camera's pixels, by what can be read in them; on record are the question and its end."""
     doctor = await house.bring(chromium, m.Role.DOCTOR, DOCTOR)
     patient = await house.bring(chromium, m.Role.PATIENT, PATIENT, SHARP)
     await doctor.admit("Patient")
@@ -49,7 +49,8 @@ async def test_a_sharp_picture_comes_to_the_doctor_and_the_call_goes_on(house: H
     await eventually(lambda: house.live.still is None)
     said = [event for event in await house.recorded() if isinstance(event, ev.StillAsked | ev.StillSent)]
     assert [type(event).__name__ for event in said] == ["StillAsked", "StillSent"]
-    assert all(event.participant == await patient.participant() for event in said)
+    who = await patient.participant()
+    assert [event.participant for event in said] == [who, who]
     assert await patient.offers() == 1
 
     await doctor.do("Patient", "Ask for a sharp picture")
