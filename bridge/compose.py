@@ -61,8 +61,9 @@ from media.transport import DtlsCertificate, announced_candidates
 from signalling import messages as m
 from signalling.errors import Code, Rejected
 from signalling.gateways.interface import GROUP
+from signalling.web import notice as notices
 from signalling.web.listening import MOST_STRANGERS, serve
-from signalling.web.server import WebConfig, make_app
+from signalling.web.server import STATIC, WebConfig, make_app
 from transcode.jobs import Event as WorkerEvent
 from transcode.pool import Pool
 
@@ -372,7 +373,13 @@ def _browser_policy(config: Config) -> BrowserPolicy:
         grace_seconds=GRACE_SECONDS,
         new_secret=new_secret,
         hash_secret=hash_secret,
+        notice=_notice(config).version,
     )
+
+
+def _notice(config: Config) -> m.Notice:
+    told = config.notice
+    return notices.read(STATIC, responsible=told.responsible, operator=told.operator, more=told.more)
 
 
 @asynccontextmanager
@@ -390,6 +397,7 @@ async def _serve_pages(config: Config, doors: _Doors, tally: Tally, later: Later
         counters=tally,
         logins=doors.logins,
         stills=doors.stills,
+        notice=_notice(config),
     )
     certificate = Certificate(Path(http.certificate), Path(http.key)) if http.certificate else None
     if certificate is not None:
@@ -430,5 +438,6 @@ def _facts(core: _Core, tally: Tally, drain: Drain, deliveries: Deliveries) -> F
         dropped={
             "client": tally.of("closes").get("too_slow", 0),
             "audit": sum(tally.of("refusals_not_audited").values()),
+            "writing": sum(tally.of("writing_dropped").values()),
         },
     )

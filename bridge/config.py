@@ -19,6 +19,7 @@ from media.description import REPAIRS
 
 PREFIX: Final = "BROTJENESTE_"
 FILE_VARIABLE: Final = "BROTJENESTE_CONFIG"
+LONGEST_LINE: Final = 120
 
 
 class ConfigError(Exception):
@@ -88,6 +89,23 @@ def _web_address(value: str) -> None:
         usable = False
     if not usable or parts.path not in {"", "/"} or parts.query or parts.fragment or parts.username:
         raise _UnusableError("must be like https://video.example.org, with nothing after the host and port")
+
+
+def _page_address(value: str) -> None:
+    if value == "":
+        return
+    try:
+        parts = urlsplit(value)
+        usable = parts.scheme == "https" and bool(parts.hostname) and parts.username is None
+    except ValueError:
+        usable = False
+    if not usable:
+        raise _UnusableError("must be the address of a page, like https://example.org/privacy")
+
+
+def _line(value: str) -> None:
+    if len(value) > LONGEST_LINE or not value.isprintable():
+        raise _UnusableError(f"must be one line of at most {LONGEST_LINE} characters")
 
 
 def _networks(values: tuple[str, ...]) -> None:
@@ -206,6 +224,15 @@ class AuthConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class NoticeConfig:
+    """Who answers for consultations, as everybody is told before they enter."""
+
+    responsible: str = _setting("", check=_line)
+    operator: str = _setting("", check=_line)
+    more: str = _setting("", check=_page_address)
+
+
+@dataclass(frozen=True, slots=True)
 class RoomsConfig:
     """The size of rooms, and of what each browser can receive at once."""
 
@@ -234,6 +261,7 @@ class Config:
     transcode: TranscodeConfig = field(default_factory=TranscodeConfig)
     store: StoreConfig = field(default_factory=StoreConfig)
     auth: AuthConfig = field(default_factory=AuthConfig)
+    notice: NoticeConfig = field(default_factory=NoticeConfig)
     rooms: RoomsConfig = field(default_factory=RoomsConfig)
     log: LogConfig = field(default_factory=LogConfig)
     gateways: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
@@ -252,6 +280,7 @@ SECTIONS: Final[Mapping[str, type[Any]]] = {
     "transcode": TranscodeConfig,
     "store": StoreConfig,
     "auth": AuthConfig,
+    "notice": NoticeConfig,
     "rooms": RoomsConfig,
     "log": LogConfig,
 }

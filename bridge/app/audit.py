@@ -107,6 +107,8 @@ def _reason(event: ev.Event) -> str | None:
             return LESS_PROVEN
         case ev.Refused(reason=Pii()):
             return STATED
+        case ev.Consented(matter=matter) | ev.ConsentWithdrawn(matter=matter):
+            return matter.value
     return None
 
 

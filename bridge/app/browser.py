@@ -6,12 +6,14 @@ from datetime import timedelta
 from typing import Final
 
 from bridge.app import telling
+from bridge.app.allowance import Allowance
 from bridge.app.ids import new_connection, new_id
 from bridge.app.live import LiveRoom, MediaLeg, Seated
 from bridge.app.new_pins import new_pin, with_call
 from bridge.app.ports import Links, Pins
 from bridge.app.service import RoomService
 from bridge.app.stills.desk import Stills
+from bridge.app.talking import Talking
 from bridge.app.trial import Trial, Trials
 from bridge.rooms import commands as c
 from bridge.rooms import events as ev
@@ -20,6 +22,8 @@ from bridge.rooms.model import (
     ConnectionId,
     Identity,
     InvitationId,
+    Matter,
+    NoticeVersion,
     Participant,
     ParticipantId,
     Pii,
@@ -33,6 +37,10 @@ from media.sdp import Answer, OfferRoles, SdpError
 from signalling import messages as m
 from signalling.errors import Code, Rejected
 from signalling.ports import Connection, Seat
+
+# Of one person, at once and then every so many seconds: each is kept for years.
+CHANGES_OF_MIND: Final = (10, 8.0)
+Handed = m.Dial | m.Write | m.Consent | m.AskStill | m.AnswerStill | m.EndStill
 
 # A client that makes its own secret must not make one that could be guessed: 32 of base64url are 192 bits.
 MIN_OWN_SECRET_CHARS: Final = 32
@@ -48,6 +56,8 @@ class BrowserPolicy:
     """How long a lost connection may be away before its owner counts as gone. Media goes on meanwhile."""
     new_secret: Callable[[], str]
     hash_secret: Callable[[str], str]
+    notice: str | None = None
+    """The version of the notice that pages show; None where there is none, and nobody consents to anything."""
 
 
 class BrowserDoor:
@@ -77,6 +87,8 @@ class BrowserDoor:
         self._stills = stills
         self._pins = pins
         self._identities = identities
+        self._talking = Talking(service)
+        self._changes_of_mind = Allowance(*CHANGES_OF_MIND)
 
     async def join(self, join: m.Join, connection: Connection, identity: str | None = None) -> Seat:
         """Seat somebody who holds a link, as whom a login in their browser says. Raises Rejected."""
@@ -92,6 +104,7 @@ class BrowserDoor:
             new_participant=ParticipantId(new_id("p")),
             new_resume_hash=ResumeHash(self._policy.hash_secret(secret)),
             identity=self._identities(identity),
+            notice=self._shown(join.notice),
         )
         seated = Seated(knock.connection, connection)
         seats: list[Participant] = []
@@ -101,6 +114,10 @@ class BrowserDoor:
 
         await self._service.act(live, knock, seat)
         return Seat(room_id, seats[0].id, knock.connection)
+
+    def _shown(self, notice: str | None) -> NoticeVersion | None:
+        """The notice that a page has shown, if it is ours: of another one nobody knows what it says."""
+        return NoticeVersion(notice) if notice is not None and notice == self._policy.notice else None
 
     def _secret_for(self, join: m.Join) -> str:
         """The secret that ties a link to this client at its first use.
@@ -174,10 +191,8 @@ class BrowserDoor:
                 return await self._offer(live, seat, message)
             case m.Invite():
                 return await self._invite(live, who, message)
-            case m.Dial():
-                await self._service.outside.dialling.dial(live, who, message)
-            case m.AskStill() | m.AnswerStill() | m.EndStill():
-                await self._stills.handle(live, who, message)
+            case m.Dial() | m.Write() | m.Consent() | m.AskStill() | m.AnswerStill() | m.EndStill():
+                await self._hand_on(live, who, message)
             case m.Pin() | m.Viewport() | m.Report():
                 return self._look(live, who, message)
             case m.Leave():
@@ -189,6 +204,18 @@ class BrowserDoor:
             case _:
                 await self._service.act(live, _command(live, who, message))
         return m.Ok(ref=message.ref)
+
+    async def _hand_on(self, live: LiveRoom, who: ParticipantId, message: Handed) -> None:
+        """Give what has rules of its own to whoever knows them."""
+        match message:
+            case m.Dial():
+                await self._service.outside.dialling.dial(live, who, message)
+            case m.Write():
+                self._talking.write(live, who, message)
+            case m.Consent():
+                await self._consent(live, who, message)
+            case m.AskStill() | m.AnswerStill() | m.EndStill():
+                await self._stills.handle(live, who, message)
 
     async def _offer(self, live: LiveRoom, seat: Seat, offer: m.Offer) -> m.Answer:
         who = ParticipantId(seat.participant)
@@ -236,6 +263,17 @@ class BrowserDoor:
         number = None if pin is None else live.room.number
         link = with_call(self._links.make(live.room.id, command.invitation, command.expires_at), number, pin)
         return m.Invited(ref=request.ref, link=link, expires_at=command.expires_at, number=number, pin=pin)
+
+    async def _consent(self, live: LiveRoom, who: ParticipantId, consent: m.Consent) -> None:
+        if not self._changes_of_mind.take(who, self._service.outside.clock.monotonic()):
+            raise Rejected(Code.TOO_MANY)
+        by, matter, notice = ByParticipant(who), Matter(consent.matter.value), self._shown(consent.notice)
+        if not consent.given:
+            await self._service.act(live, c.WithdrawConsent(by=by, matter=matter))
+        elif notice is None:
+            raise Rejected(Code.WRONG_STATE, "That is not the notice that this bridge shows now.")
+        else:
+            await self._service.act(live, c.Consent(by=by, matter=matter, notice=notice))
 
     def _look(self, live: LiveRoom, who: ParticipantId, message: m.Pin | m.Viewport | m.Report) -> m.Ok | None:
         """What one page sees, or wants to: nothing of it is on record."""

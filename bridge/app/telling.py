@@ -69,7 +69,15 @@ def _person(room: Room, person: Participant, viewer: ParticipantId, beside: Besi
         confirmed=person.confirmed,
         encryption=None if media is None else media.encryption,
         tested=beside.tested.get(person.invitation) if room.host == viewer else None,
+        consents=_consents(person) if viewer in (room.host, person.id) else [],
     )
+
+
+def _consents(person: Participant) -> list[m.Consented]:
+    return [
+        m.Consented(matter=m.Matter(matter.value), given=notice is not None)
+        for matter, notice in person.consents.items()
+    ]
 
 
 def _required(room: Room, person: Participant, viewer: ParticipantId) -> Assurance:

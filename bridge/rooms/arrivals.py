@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from bridge.rooms import commands as c
 from bridge.rooms import events as ev
+from bridge.rooms.consent import at_the_door
 from bridge.rooms.dialling import not_reached
 from bridge.rooms.model import (
     Assurance,
@@ -54,7 +55,8 @@ def knock(room: Room, command: c.Knock, now: datetime) -> ev.Outcome:
         entered = _enter(room, invitation, _identify(room, command, known, Line.BROWSER), now)
     else:
         entered = _reconnect(room, known, command.connection, Line.BROWSER, now)
-    return entered if isinstance(entered, Refusal) else [*entered, *_identified(room, command, known, now)]
+    said = [*_identified(room, command, known, now), *at_the_door(room, command, known, now)]
+    return entered if isinstance(entered, Refusal) else [*entered, *said]
 
 
 def _may_be(known: Participant, identity: Identity | None) -> bool:

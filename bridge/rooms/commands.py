@@ -15,7 +15,9 @@ from bridge.rooms.model import (
     Identity,
     InvitationId,
     Line,
+    Matter,
     Miss,
+    NoticeVersion,
     ParticipantId,
     Pii,
     PinDigest,
@@ -101,6 +103,8 @@ class Knock:
     new_resume_hash: ResumeHash
     identity: Identity | None = None
     """What a login in the same browser proved, if there was one."""
+    notice: NoticeVersion | None = None
+    """The notice that stood beside the button that was pressed, for one who comes in by it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -264,6 +268,23 @@ class Sharing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Consent:
+    """Say yes to a matter for oneself, on the words of this notice."""
+
+    by: Actor
+    matter: Matter
+    notice: NoticeVersion
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WithdrawConsent:
+    """Take one's yes to a matter back."""
+
+    by: Actor
+    matter: Matter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AskStill:
     """The host asks somebody for a still picture of their camera."""
 
@@ -327,6 +348,8 @@ Command = (
     | SelfMute
     | Camera
     | Sharing
+    | Consent
+    | WithdrawConsent
     | AskStill
     | EndStill
     | HandOver

@@ -1,8 +1,8 @@
 """`decide(room, command, now)`: the events that a command leads to, or the refusal that answers it.
 
 The commands' rules are in `arrivals` (coming and going), `dialling` (who is called), `hosting` (the host's acts),
-`acts` (one's own acts and links), `invitations` (what becomes of links) and `stills` (pictures that the host asks
-for). An act that changes nothing, such as a second click, gives no events and no refusal.
+`acts` (one's own acts and links), `consent`, `invitations` (what becomes of links) and `stills` (pictures that the
+host asks for). An act that changes nothing, such as a second click, gives no events and no refusal.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,7 +10,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from bridge.rooms import acts, arrivals, dialling, hosting, invitations, stills
+from bridge.rooms import acts, arrivals, consent, dialling, hosting, invitations, stills
 from bridge.rooms import commands as c
 from bridge.rooms import events as ev
 from bridge.rooms.model import Room
@@ -88,6 +88,8 @@ DECIDERS: Mapping[type, Callable[[Room, Any, datetime], ev.Outcome]] = MappingPr
         c.SelfMute: acts.self_mute,
         c.Camera: acts.camera,
         c.Sharing: acts.sharing,
+        c.Consent: consent.consent,
+        c.WithdrawConsent: consent.withdraw,
         c.AskStill: stills.ask,
         c.EndStill: stills.end,
         c.Invite: acts.invite,

@@ -18,7 +18,9 @@ from bridge.rooms.model import (
     Identity,
     InvitationId,
     Line,
+    Matter,
     Miss,
+    NoticeVersion,
     ParticipantId,
     Pii,
     PinDigest,
@@ -226,6 +228,21 @@ class SharingChanged(_Event, frozen=True, kw_only=True):
     on: bool
 
 
+class Consented(_Event, frozen=True, kw_only=True):
+    """Somebody said yes to a matter for themselves, on the words of this notice."""
+
+    participant: ParticipantId
+    matter: Matter
+    notice: NoticeVersion
+
+
+class ConsentWithdrawn(_Event, frozen=True, kw_only=True):
+    """Somebody took their yes to a matter back."""
+
+    participant: ParticipantId
+    matter: Matter
+
+
 class StillAsked(_Event, frozen=True, kw_only=True):
     """The host asked somebody for a still picture of their camera."""
 
@@ -298,6 +315,8 @@ Event = (
     | SelfMuteChanged
     | CameraChanged
     | SharingChanged
+    | Consented
+    | ConsentWithdrawn
     | StillAsked
     | StillSent
     | StillDeclined

@@ -66,6 +66,7 @@ def _enter(room: Room, event: ev.Dialled | ev.Arrived | ev.HostEntered, place: P
             line=event.line,
             confirmed=False,
             identity=None,
+            consents={},
         )
     newcomer = Participant(
         id=event.participant,
@@ -153,6 +154,7 @@ def _reconnected(room: Room, event: ev.Reconnected) -> Room:
         sharing=False,
         confirmed=known,
         identity=before.identity if event.line is Line.BROWSER else None,
+        consents=before.consents if event.line is Line.BROWSER else {},
     )
 
 
@@ -210,6 +212,12 @@ def _sharing_changed(room: Room, event: ev.SharingChanged) -> Room:
     return _change(room, event.participant, sharing=event.on)
 
 
+def _consent_changed(room: Room, event: ev.Consented | ev.ConsentWithdrawn) -> Room:
+    notice = event.notice if isinstance(event, ev.Consented) else None
+    consents = {**room.participants[event.participant].consents, event.matter: notice}
+    return _change(room, event.participant, consents=consents)
+
+
 def _still_asked(room: Room, event: ev.StillAsked) -> Room:
     if not isinstance(event.by, ByParticipant):
         raise HistoryError("a still picture was asked for by nobody in the room")
@@ -263,6 +271,8 @@ EVOLVERS: Mapping[type, Callable[[Room, Any], Room]] = MappingProxyType(
         ev.SelfMuteChanged: _self_mute_changed,
         ev.CameraChanged: _camera_changed,
         ev.SharingChanged: _sharing_changed,
+        ev.Consented: _consent_changed,
+        ev.ConsentWithdrawn: _consent_changed,
         ev.StillAsked: _still_asked,
         ev.StillSent: _still_over,
         ev.StillDeclined: _still_over,

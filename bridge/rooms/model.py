@@ -21,6 +21,8 @@ PinDigest = NewType("PinDigest", str)
 """Keyed digest of a PIN; the PIN itself never enters the domain."""
 SubjectDigest = NewType("SubjectDigest", str)
 """Keyed digest of whom a login named; the name itself never enters the domain."""
+NoticeVersion = NewType("NoticeVersion", str)
+"""Which words of the information notice somebody was shown."""
 StillId = NewType("StillId", str)
 
 
@@ -88,6 +90,15 @@ class Miss(StrEnum):
     UNREACHABLE = "unreachable"
     NO_MEDIA = "no_media"
     """What is at the other end and the bridge have no media in common that may be used."""
+
+
+class Matter(StrEnum):
+    """What somebody says yes to; the words are those of the wire."""
+
+    VIDEO = "video"
+    """That the consultation is by video, on the terms of the notice; it is no condition for being let in."""
+    RECORDING = "recording"
+    """That sound and picture are recorded. Nothing is, so far, and no page asks for it."""
 
 
 class TextState(StrEnum):
@@ -227,6 +238,8 @@ class Participant:
     """Whether the host has noted that somebody told them who this is. It proves nothing to anybody else."""
     identity: Identity | None = None
     """What a login proved, of whoever is at their page; None for all who came by a link or a call alone."""
+    consents: Mapping[Matter, NoticeVersion | None] = field(default_factory=dict)
+    """What they said yes to, on the words of which notice; None where they took it back."""
 
     @property
     def assurance(self) -> Assurance:

@@ -18,9 +18,11 @@ from signalling.messages.words import (
     Language,
     Limited,
     Lines,
+    Matter,
     Mid,
     Milliseconds,
     Name,
+    NoticeVersion,
     NotNegative,
     Part,
     Percent,
@@ -35,6 +37,7 @@ from signalling.messages.words import (
     StillBytes,
     StillKey,
     StillOutcome,
+    Text,
     Token,
     Total,
     Wire,
@@ -42,12 +45,16 @@ from signalling.messages.words import (
 
 
 class Join(Wire, frozen=True, kw_only=True):
-    """First message on every connection. `resume` is the link's secret, of `welcome` or one's own."""
+    """First message on every connection. `resume` is the link's secret, of `welcome` or one's own.
+
+    `notice`: which one stood beside the button that the person pressed.
+    """
 
     version: Annotated[int, Meta(ge=0, le=2**31)]
     token: Token
     resume: Secret | None = None
     language: Language
+    notice: NoticeVersion | None = None
 
 
 class Sources(Part, frozen=True, kw_only=True):
@@ -170,6 +177,27 @@ class ConfirmIdentity(Wire, frozen=True, kw_only=True):
 
     participant: Id
     confirmed: bool
+    ref: Ref
+
+
+class Write(Wire, frozen=True, kw_only=True):
+    """The line that I am writing, as a whole; `done` when it is sent. Told to who is in now, and kept nowhere."""
+
+    text: Text
+    done: bool
+    ref: Ref
+
+    def __repr__(self) -> str:
+        """Leave out what was written."""
+        return f"Write(done={self.done})"
+
+
+class Consent(Wire, frozen=True, kw_only=True):
+    """Say yes to a matter on the words of the present notice, or take that back."""
+
+    matter: Matter
+    given: bool
+    notice: NoticeVersion
     ref: Ref
 
 
@@ -306,6 +334,8 @@ ClientMessage = (
     | Invite
     | Dial
     | ConfirmIdentity
+    | Write
+    | Consent
     | AskStill
     | AnswerStill
     | EndStill

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from signalling.errors import Code
-from signalling.messages.words import Assurance, Count, Digits, Id, Instant, Name, Part, Role
+from signalling.messages.words import Assurance, Count, Digits, Id, Instant, Name, NoticeVersion, Part, Role
 
 
 class CreateRoom(Part, frozen=True, kw_only=True):
@@ -70,6 +70,18 @@ class Logins(Part, frozen=True, kw_only=True):
 
     providers: list[LoginProvider]
     assurance: Assurance
+
+
+class Notice(Part, frozen=True, kw_only=True):
+    """What people are told before they enter, beside the pages' own words: who answers, and where more is said.
+
+    `version` changes with every word of it.
+    """
+
+    version: NoticeVersion
+    responsible: str | None = None
+    operator: str | None = None
+    more: str | None = None
 
 
 class InvitationInfo(Part, frozen=True, kw_only=True):

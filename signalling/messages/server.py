@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec import field
+
 from signalling.errors import Code
 from signalling.messages.words import (
     Assurance,
@@ -12,6 +14,7 @@ from signalling.messages.words import (
     Instant,
     Keys,
     Line,
+    Matter,
     Miss,
     NotNegative,
     Part,
@@ -27,6 +30,7 @@ from signalling.messages.words import (
     StillKey,
     StillState,
     TestReason,
+    Text,
     TrialVerdict,
     Verdict,
     Wire,
@@ -109,6 +113,13 @@ class Encryption(Part, frozen=True, kw_only=True):
     cipher: Id | None = None
 
 
+class Consented(Part, frozen=True, kw_only=True):
+    """What somebody has said of one matter: yes, or that they take their yes back."""
+
+    matter: Matter
+    given: bool
+
+
 class Person(Part, frozen=True, kw_only=True):
     """One line of the roster."""
 
@@ -131,6 +142,7 @@ class Person(Part, frozen=True, kw_only=True):
     confirmed: bool = False
     encryption: Encryption | None = None
     tested: TrialVerdict | None = None
+    consents: list[Consented] = field(default_factory=list)
 
 
 class Roster(Wire, frozen=True, kw_only=True):
@@ -155,6 +167,18 @@ class Missed(Wire, frozen=True, kw_only=True):
     participant: Id
     name: str
     why: Miss
+
+
+class Written(Wire, frozen=True, kw_only=True):
+    """The line that somebody is writing, in the place of their last one unless that was `done`."""
+
+    participant: Id
+    text: Text
+    done: bool
+
+    def __repr__(self) -> str:
+        """Leave out what was written."""
+        return f"Written({self.participant}, done={self.done})"
 
 
 class Still(Wire, frozen=True, kw_only=True):
@@ -289,6 +313,7 @@ ServerMessage = (
     | ErrorMessage
     | Roster
     | Missed
+    | Written
     | Still
     | Layout
     | Demand

@@ -17,6 +17,7 @@ MAX_BODY_BYTES: Final = 16 * 1024
 MAX_SDP_CHARS: Final = 256 * 1024
 MAX_SLOTS: Final = 128
 MAX_LINES: Final = 4320
+MAX_TEXT_CHARS: Final = 500
 MAX_STILL_BYTES: Final = 16 * 1024 * 1024
 MAX_PIECE_BYTES: Final = 64 * 1024
 
@@ -29,6 +30,8 @@ Digits = Annotated[str, Meta(min_length=4, max_length=12, pattern=r"^[0-9]+$(?!\
 Name = Annotated[str, Meta(min_length=1, max_length=80, pattern=_NO_CONTROLS)]
 Address = Annotated[str, Meta(min_length=1, max_length=255, pattern=_NO_CONTROLS)]
 Reason = Annotated[str, Meta(max_length=200, pattern=_NO_CONTROLS)]
+Text = Annotated[str, Meta(max_length=MAX_TEXT_CHARS, pattern=_NO_CONTROLS)]
+NoticeVersion = Annotated[str, Meta(min_length=12, max_length=12, pattern=r"^[0-9a-f]{12}$(?!\n)")]
 Token = Annotated[str, Meta(min_length=1, max_length=2048)]
 Secret = Annotated[str, Meta(min_length=1, max_length=256)]
 Sdp = Annotated[str, Meta(min_length=1, max_length=MAX_SDP_CHARS)]
@@ -97,6 +100,13 @@ class Assurance(StrEnum):
     LOW = "low"
     SUBSTANTIAL = "substantial"
     HIGH = "high"
+
+
+class Matter(StrEnum):
+    """What somebody says yes to: a consultation by video, on the terms of the notice; being recorded."""
+
+    VIDEO = "video"
+    RECORDING = "recording"
 
 
 class Miss(StrEnum):

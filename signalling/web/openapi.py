@@ -77,6 +77,15 @@ OPERATIONS: Final = (
         m.Logins,
         guarded=False,
     ),
+    Operation(
+        "get",
+        "/api/v1/notice",
+        "getNotice",
+        "See who answers for consultations here, and the version of what people are told before they enter.",
+        200,
+        m.Notice,
+        guarded=False,
+    ),
     Operation("delete", "/api/v1/logins", "logOut", "Have this browser forget its login.", 204, guarded=False),
     Operation(
         "get",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from aiohttp import web
 
 from signalling.errors import Code, Rejected
-from signalling.messages import MAX_BODY_BYTES, MAX_MESSAGE_BYTES
+from signalling.messages import MAX_BODY_BYTES, MAX_MESSAGE_BYTES, Notice
 from signalling.ports import (
     Administration,
     Clock,
@@ -30,6 +30,8 @@ from signalling.web.headers import headers_for
 from signalling.web.knocking import Knocks, Threshold
 from signalling.web.listening import now_known
 from signalling.web.login import IDENTITY, LoginPages
+from signalling.web.notice import NoticePage
+from signalling.web.notice import read as read_notice
 from signalling.web.origins import origin_allowed, origin_middleware
 from signalling.web.rest import Rest, Wrong
 from signalling.web.socket import Socket
@@ -73,6 +75,7 @@ def make_app(
     counters: Counters | None = None,
     *,
     logins: LoginDesk | None = None,
+    notice: Notice | None = None,
     stills: StillRelay | None = None,
 ) -> web.Application:
     """Make the application. At its shutdown every client hears `bye` with `restarting`."""
@@ -83,6 +86,7 @@ def make_app(
     door = _Door(consultations, config, clock, counted, clients)
     pages = _Pages(config.static)
     app.router.add_get("/api/v1/ws", door.open, allow_head=False)
+    app.router.add_routes(NoticePage(notice or read_notice(config.static)).routes())
     app.router.add_routes(Rest(administration, config.api_tokens, Wrong(clients, clock, counted)).routes())
     app.router.add_routes(LoginPages(logins or NoLogins(), clients, clock, counted).routes())
     app.router.add_routes(StillPieces(stills or NoStills()).routes())

@@ -37,6 +37,16 @@ def close_code(code: Code) -> int:
     return _CLOSE_CODES.get(code, WSCloseCode.POLICY_VIOLATION)
 
 
+class _Line:
+    """What somebody is writing, as it last was, in its place in the queue."""
+
+    __slots__ = ("text", "writer")
+
+    def __init__(self, writer: str, text: str) -> None:
+        self.writer = writer
+        self.text = text
+
+
 class Socket:
     """A `Connection` over one aiohttp WebSocket. Used once: construct, then `run`."""
 
@@ -64,7 +74,8 @@ class Socket:
         self._counters = counters
         self._queue_messages = queue_messages
         self._close_seconds = close_seconds
-        self._queue: deque[str] = deque()
+        self._queue: deque[str | _Line] = deque()
+        self._lines: dict[str, _Line] = {}
         self._wake = asyncio.Event()
         self._ending: Code | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -92,11 +103,26 @@ class Socket:
         if isinstance(message, m.Bye):
             self._finish(message, message.code)
             return
+        if isinstance(message, m.Written) and self._put_in_place(message):
+            return
         if len(self._queue) >= self._queue_messages:
             self._cut_off()
             return
         self._session.handle_outgoing(message)
         self._enqueue(message)
+
+    def _put_in_place(self, written: m.Written) -> bool:
+        """Put a line in the place of its last state, if that has not gone out; else say no.
+
+        So whoever types takes one place in the queue of a client that reads slowly, not one for each character.
+        """
+        line = self._lines.get(written.participant)
+        if line is None:
+            return False
+        line.text = m.encode_server(written)
+        if written.done:
+            del self._lines[written.participant]
+        return True
 
     def close(self, code: Code, message: str | None = None) -> None:
         """See `Connection.close`."""
@@ -161,7 +187,7 @@ class Socket:
         try:
             while True:
                 while self._queue:
-                    await self._ws.send_str(self._queue.popleft())
+                    await self._ws.send_str(self._take_next())
                 if self._ending is not None:
                     await self._ws.close(code=close_code(self._ending), message=self._ending.value.encode())
                     return
@@ -171,6 +197,14 @@ class Socket:
             # The reader learns of it too, and ends the socket.
             self._abort()
 
+    def _take_next(self) -> str:
+        entry = self._queue.popleft()
+        if isinstance(entry, str):
+            return entry
+        if self._lines.get(entry.writer) is entry:
+            del self._lines[entry.writer]
+        return entry.text
+
     def _end_writer(self) -> None:
         if self._ending is None:
             self._ending = Code.LEFT
@@ -178,7 +212,12 @@ class Socket:
         self._wake.set()
 
     def _enqueue(self, message: m.ServerMessage) -> None:
-        self._queue.append(m.encode_server(message))
+        text = m.encode_server(message)
+        if isinstance(message, m.Written) and not message.done:
+            self._lines[message.participant] = line = _Line(message.participant, text)
+            self._queue.append(line)
+        else:
+            self._queue.append(text)
         self._wake.set()
 
     def _finish(self, bye: m.Bye, code: Code) -> None:

@@ -68,7 +68,7 @@ async def test_a_relative_joins_by_telephone() -> None:
         relative(patient)
     await home.say(m.Admit(participant=waiting.participant, ref=2))
     assert home.gate(visit)
-    assert home.prompts == [Prompt.ENTER_PIN, Prompt.WAITING, Prompt.ADMITTED]
+    assert home.prompts == [Prompt.ENTER_PIN, Prompt.WAITING, Prompt.NOTICE, Prompt.ADMITTED]
     assert relative(patient).number == "+47 \u2022\u2022\u2022 45"
     await home.say(m.ConfirmIdentity(participant=waiting.participant, confirmed=True, ref=3))
     for page in (home.doctor, patient):

@@ -28,7 +28,7 @@ async def test_a_caller_enters_a_pin_waits_and_is_admitted() -> None:
     assert not home.gate(visit)
     await home.say(m.Admit(participant=home.caller().participant, ref=1))
     assert home.gate(visit)
-    assert home.prompts == [Prompt.ENTER_PIN, Prompt.WAITING, Prompt.ADMITTED]
+    assert home.prompts == [Prompt.ENTER_PIN, Prompt.WAITING, Prompt.NOTICE, Prompt.ADMITTED]
     (person,) = (p for p in home.rig.recorded(home.room).participants.values() if p.line is Line.SIP)
     assert person.place is Place.ADMITTED
 
@@ -455,6 +455,18 @@ async def test_callers_and_pins_are_in_no_text() -> None:
     caller = Caller(line=CallerLine.TELEPHONE, number="12345678", source="192.0.2.7", address="+4799999999")
     assert "4799999999" not in repr(caller)
     assert "192.0.2.7" not in repr(caller)
+
+
+async def test_who_is_let_in_while_they_are_told_is_not_told_more() -> None:
+    """The notice is for who waits; over the voices of others it would be a disturbance. It was given by nobody."""
+    home = await house()
+    home.media.says = False
+    await home.come()
+    await home.say(m.Admit(participant=home.caller().participant, ref=1))
+    assert home.prompts[-1] is Prompt.ADMITTED
+    home.media.then()
+    assert home.prompts[-1] is Prompt.ADMITTED
+    assert home.caller().consents == []
 
 
 async def test_who_waits_is_told_so_again_and_again() -> None:

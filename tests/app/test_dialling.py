@@ -243,7 +243,7 @@ async def test_who_answers_when_the_host_is_gone_waits(office: Office) -> None:
     await office.home.rig.pass_time(10)
     await office.answer(visit)
     assert not office.home.gate(visit)
-    assert office.home.prompts == [Prompt.WAITING]
+    assert office.home.prompts == [Prompt.WAITING, Prompt.NOTICE]
 
 
 async def test_only_the_host_calls_and_only_whom_the_operator_lets_be_called(office: Office) -> None:
@@ -354,6 +354,7 @@ async def test_who_was_called_is_a_caller_like_any_other(office: Office) -> None
     assert office.home.prompts == [
         Prompt.CALLED_IN,
         Prompt.WAITING_AGAIN,
+        Prompt.NOTICE,
         Prompt.ADMITTED,
         Prompt.REMOVED,
     ]

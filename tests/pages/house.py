@@ -24,9 +24,13 @@ from signalling.ports import NoCounters, NoLogins
 from signalling.web.clients import Clients
 from signalling.web.headers import add_headers
 from signalling.web.login import LoginPages
+from signalling.web.notice import NoticePage, read
 
 STATIC = Path(__file__).parents[2] / "signalling" / "web" / "static"
 LANGUAGES = ("nb", "nn", "en")
+NOTICE = read(
+    STATIC, responsible="Nordbyen legesenter", operator="Norsk helsenett SF", more="https://example.org/p"
+)
 TOKEN = "eyJhbGciOiJFZERTQSJ9.eyJwdXJwb3NlIjoiam9pbiJ9.c2lnbmF0dXJlLXNpZ25hdHVyZQ"  # noqa: S105 - shaped like a token, signed by nobody
 PATIENCE = 60.0  # seconds; how long a machine that is busy with other things may take, not how long it should
 # Pages load before they work: what they show when their modules have run, for each place that a visit begins at.
@@ -100,6 +104,7 @@ async def static_site() -> AsyncIterator[str]:
     async def index(_: web.Request) -> web.StreamResponse:
         return web.FileResponse(STATIC / "index.html")
 
+    app.router.add_routes(NoticePage(NOTICE).routes())
     app.router.add_routes(LoginPages(NoLogins(), Clients(), time.monotonic, NoCounters()).routes())
     app.router.add_get("/join", join)
     app.router.add_get("/", index)
@@ -131,6 +136,7 @@ def person(participant: str, name: str, role: str, **changes: Any) -> dict[str, 
         "assurance": "none",
         "required": "none",
         "encryption": None,
+        "consents": [{"matter": "video", "given": True}],
     }
     return line | changes
 

@@ -20,7 +20,9 @@ from bridge.rooms.model import (
     ConnectionId,
     InvitationId,
     Line,
+    Matter,
     Miss,
+    NoticeVersion,
     ParticipantId,
     Pii,
     Place,
@@ -45,6 +47,7 @@ GUESTS = {
     "assistant": Role.ASSISTANT,
 }
 NAMES = (*HOSTS, *GUESTS)
+NOTICE = NoticeVersion("0123456789ab")
 FLAGS = st.booleans()
 ANYBODY = st.integers(0, 9)
 KINDS = st.integers(0, 8)
@@ -75,6 +78,8 @@ def own_act(by: Actor, kind: int, *, flag: bool) -> c.Command:
         c.SelfMute(by=by, muted=flag),
         c.Camera(by=by, on=flag),
         c.Sharing(by=by, on=flag),
+        c.Consent(by=by, matter=Matter.VIDEO, notice=NOTICE),
+        c.WithdrawConsent(by=by, matter=Matter.VIDEO),
     )[kind]
 
 
@@ -273,7 +278,7 @@ class Interleavings(RuleBasedStateMachine):
         """Let somebody in by the host, if any."""
         self.submit(c.Admit(by=self.actor("the host"), participant=self.somebody(whom)))
 
-    @rule(by=actors, kind=st.integers(0, 3), flag=FLAGS)
+    @rule(by=actors, kind=st.integers(0, 5), flag=FLAGS)
     def act_on_oneself(self, by: str, kind: int, *, flag: bool) -> None:
         """Somebody uses their own devices or takes the host role."""
         self.submit(own_act(self.actor(by), kind, flag=flag))

@@ -16,7 +16,9 @@ from bridge.rooms.model import (
     Assurance,
     Identity,
     Line,
+    Matter,
     Miss,
+    NoticeVersion,
     ParticipantId,
     Pii,
     Role,
@@ -60,6 +62,8 @@ def eventful() -> Consultation:
     room.happens(c.NoteMiss(participant=pid("called"), connection=called.connection, why=Miss.BUSY))
     room.happens(c.Camera(by=DOCTOR, on=False))
     room.happens(c.Sharing(by=DOCTOR, on=True))
+    room.happens(c.Consent(by=DOCTOR, matter=Matter.VIDEO, notice=NoticeVersion("0123456789ab")))
+    room.happens(c.WithdrawConsent(by=DOCTOR, matter=Matter.VIDEO))
     for end, by in (
         (StillEnd.SENT, DOCTOR),
         (StillEnd.DECLINED, person("patient")),

@@ -22,6 +22,8 @@ class Prompt(StrEnum):
     NO_PIN = "no_pin"
     NO_ENTRY = "no_entry"
     WAITING = "waiting"
+    NOTICE = "notice"
+    """What is put on record, for who waits; a page says it beside its button."""
     STILL_WAITING = "still_waiting"
     ADMITTED = "admitted"
     CALLED_IN = "called_in"
@@ -73,6 +75,11 @@ _NB: Final[Mapping[Prompt, Text]] = {
         "Du er i venterommet",
         "Vent, så slippes du inn",
     ),
+    Prompt.NOTICE: Text(
+        "Samtalen blir ikke tatt opp. Det blir notert at du har vært med.",
+        "Du er i venterommet",
+        "Samtalen blir ikke tatt opp",
+    ),
     Prompt.STILL_WAITING: Text(
         "Du er i venterommet. Bli på linjen, så slippes du inn.", "Du er i venterommet", "Vent, så slippes du inn"
     ),
@@ -113,6 +120,11 @@ _EN: Final[Mapping[Prompt, Text]] = {
         "Thank you. You are in the waiting room. Please hold, and you will be let in.",
         "You are in the waiting room",
         "Please hold",
+    ),
+    Prompt.NOTICE: Text(
+        "This call is not recorded. It is put on record that you took part.",
+        "You are in the waiting room",
+        "This call is not recorded",
     ),
     Prompt.STILL_WAITING: Text(
         "You are in the waiting room. Please hold, and you will be let in.",

@@ -78,6 +78,7 @@ class Visitor:
         """Whether it was open when the room was last told."""
         self._hold = Hold(desk.later, self._waits, lambda: self._say(Prompt.STILL_WAITING))
         self._who_waits = WhoWaits()
+        self._informed = False
         self._over = False
 
     @property
@@ -188,7 +189,7 @@ class Visitor:
         place = next((person.place for person in message.people if person.you), None)
         if place is not None and place is not self._place:
             before, self._place = self._place, place
-            self._say(self._news(before, place))
+            self._say(self._news(before, place), self._inform)
             if place is not m.Place.ADMITTED:
                 self._hold.begin()
         self._note_microphone()
@@ -200,6 +201,12 @@ class Visitor:
         if place is m.Place.ADMITTED:
             return Prompt.ADMITTED
         return Prompt.WAITING_AGAIN if before is m.Place.ADMITTED else Prompt.WAITING
+
+    def _inform(self) -> None:
+        """Tell who waits, once, what pages show beside their button."""
+        if self._waits() and not self._informed:
+            self._informed = True
+            self._say(Prompt.NOTICE)
 
     def close(self, code: Code, message: str | None = None) -> None:
         """Hang up."""

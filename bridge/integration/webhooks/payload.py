@@ -27,6 +27,8 @@ TOLD: Final = (
     "muted",
     "may_unmute",
     "on",
+    "matter",
+    "notice",
 )
 
 

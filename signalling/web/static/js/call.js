@@ -3,6 +3,7 @@
 import { hostActs, ownActs } from "./acts.js";
 import { chime, clearNotice, notice, say } from "./announce.js";
 import { wireDial } from "./calling.js";
+import { Chat } from "./chat.js";
 import { makeControls, drawControls, wireShortcuts } from "./controls.js";
 import { wireInvite } from "./dialogs.js";
 import { byId } from "./dom.js";
@@ -22,6 +23,7 @@ export class Call {
   #lastRoster = null;
   #panel;
   #stage;
+  #chat;
   #panelOpen = null; // null until the person is in the room
   #wakeLock = null;
 
@@ -30,11 +32,12 @@ export class Call {
     this.#session = session;
     this.#devices = devices;
     this.#show = show;
-    this.own = { ...ownActs(session, devices), people: () => this.#togglePanel() };
+    this.own = { ...ownActs(session, devices), people: () => this.#togglePanel(), chat: () => this.#chat.toggle() };
     const stills = new Stills(session, devices);
     this.#panel = new Panel(session, { ...hostActs(session), still: (participant) => stills.ask(participant) });
     this.#stage = new Stage(session, ownLevel, () => this.#soundBlocked());
     makeControls(this.own);
+    this.#chat = new Chat(session, () => this.#draw());
     wireShortcuts(() => session.place !== null && document.body.dataset.screen !== "start", this.own);
     wireInvite((wish) => session.act("invite", wish));
     wireDial((wish) => session.act("dial", wish));
@@ -99,18 +102,21 @@ export class Call {
     if (!session.welcome || session.place === null) return;
     if (session.place === "waiting") return drawWaiting(session);
     const waiting = this.#waiting();
-    byId("panel").hidden = !this.#panelOpen;
-    byId("screen-call").classList.toggle("with-panel", Boolean(this.#panelOpen));
+    const panelOpen = Boolean(this.#panelOpen) && !this.#chat.open; // they have one place
+    byId("panel").hidden = !panelOpen;
+    byId("screen-call").classList.toggle("with-panel", panelOpen || this.#chat.open);
+    byId("screen-call").classList.toggle("with-chat", this.#chat.open);
     this.#panel.draw();
     this.#stage.draw();
-    drawKnock(waiting, this.#panelOpen);
+    drawKnock(waiting, panelOpen);
     drawLock(Boolean(session.roster?.locked));
-    drawControls(session, { cameras: this.#devices.cameras, panelOpen: this.#panelOpen, waiting: waiting.length });
+    drawControls(session, { cameras: this.#devices.cameras, panelOpen, waiting: waiting.length, chat: this.#chat });
     return undefined;
   }
 
-  #togglePanel(open = !this.#panelOpen) {
+  #togglePanel(open = this.#chat.open || !this.#panelOpen) {
     this.#panelOpen = open;
+    this.#chat.open = false;
     this.#draw();
     if (open) byId("panel-title").focus();
   }

@@ -5,7 +5,7 @@ import { t } from "./i18n.js";
 import { drawSwitches } from "./preview.js";
 import { keepPreference, readPreference } from "./token.js";
 
-const NAMES = ["mic", "camera", "flip", "share", "people", "settings", "leave"];
+const NAMES = ["mic", "camera", "flip", "share", "people", "chat", "settings", "leave"];
 const SHORTCUTS = "shortcuts";
 
 /** Whether single-key shortcuts are wanted (WCAG 2.1.4 asks for a way to turn them off). */
@@ -21,10 +21,11 @@ export function makeControls(acts) {
   }
   const people = byId("control-people");
   people.setAttribute("aria-controls", "panel");
+  byId("control-chat").setAttribute("aria-controls", "chat");
 }
 
-/** Draw the bar; `cameras` is the number of cameras, `panelOpen` and `waiting` (a count) are for the panel's button. */
-export function drawControls(session, { cameras, panelOpen, waiting }) {
+/** Draw the bar; `cameras` is the number of cameras, `panelOpen` and `waiting` (a count) are for the panel's button, `chat` is that. */
+export function drawControls(session, { cameras, panelOpen, waiting, chat }) {
   const { media, me } = session;
   drawSwitches(byId("control-mic"), byId("control-camera"), media, Boolean(me?.muted && !me.may_unmute));
   const flip = byId("control-flip");
@@ -40,6 +41,11 @@ export function drawControls(session, { cameras, panelOpen, waiting }) {
   people.setAttribute("aria-expanded", String(panelOpen));
   people.dataset.waiting = waiting > 0 ? String(waiting) : "";
   people.setAttribute("aria-label", waiting > 0 ? t("control.peopleWaiting", { count: waiting }) : t("control.people"));
+  const write = byId("control-chat");
+  setFace(write, "chat", t("control.chat"));
+  write.setAttribute("aria-expanded", String(chat.open));
+  write.dataset.waiting = chat.unread > 0 ? String(chat.unread) : "";
+  write.setAttribute("aria-label", chat.unread > 0 ? t("control.chatUnread", { count: chat.unread }) : t("control.chat"));
   setFace(byId("control-settings"), "settings", t("control.settings"));
   setFace(byId("control-leave"), "leave", t("control.leave"));
   setText(byId("call-title"), session.welcome?.room_name ?? "");

@@ -11,6 +11,7 @@ import { drawEnding } from "./endings.js";
 import { language, languageButtons, onLanguage, startLanguage, t } from "./i18n.js";
 import { forgetLogin, startLogins } from "./login.js";
 import { LocalMedia } from "./media.js";
+import { Notice } from "./notice.js";
 import { OwnLevel } from "./preview.js";
 import { SelfTest } from "./selftest.js";
 import { Session } from "./session.js";
@@ -24,6 +25,7 @@ const SCREENS = ["loading", "start", "test", "waiting", "call", "end"];
 const page = { screen: "loading", ending: null, session: null, asking: false, known: null, shortcomings: null };
 const media = new LocalMedia();
 const ownLevel = new OwnLevel();
+const told = new Notice();
 let call = null;
 const devices = new Devices(media, (deviceId) => call?.setSpeaker(deviceId));
 
@@ -79,8 +81,9 @@ function bridge() {
 async function enter(token) {
   document.body.dataset.entered = "true";
   show("loading", t("app.name"));
-  const session = new Session(bridge(), { token, resumeKey: await resumeKey(token), language }, media);
+  const session = new Session(bridge(), { token, resumeKey: await resumeKey(token), language, notice: () => told.accepted }, media);
   page.session = session;
+  told.follow(session);
   call = new Call(session, { devices, ownLevel, show, over: end });
   session.addEventListener("change", rememberVisit);
   media.addEventListener("change", rememberVisit);
@@ -98,6 +101,7 @@ function wireStart(token) {
     entered = true;
     selfTest.stop();
     clearNotice();
+    told.press();
     enter(token);
   };
   byId("enter").addEventListener("click", go);
@@ -171,12 +175,13 @@ async function start() {
   page.shortcomings = new Shortcomings(token);
   wireStart(token);
   ownLevel.start(media);
+  const notices = told.load();
   if (before) {
     await askDevices();
     return enter(token);
   }
   show("start", t("app.name"));
-  return Promise.all([logins, askDevices()]);
+  return Promise.all([logins, notices, askDevices()]);
 }
 
 start().catch((error) => {

@@ -1,8 +1,10 @@
 // What is worth saying when one roster follows another. Pure.
 
+import { consentOf } from "./consents.js";
+
 /** Items: {key, values or names, chime?, urgent?, show?}; `show` means seen on the page as well as spoken. */
 export function news(before, after) {
-  return [...aboutMe(before, after), ...(after.host ? knocks(before, after) : []), ...comings(before, after), ...lockNews(before, after), ...shortNews(before, after)];
+  return [...aboutMe(before, after), ...(after.host ? knocks(before, after) : []), ...comings(before, after), ...(after.host ? changesOfMind(before, after) : []), ...lockNews(before, after), ...shortNews(before, after)];
 }
 
 const byId = (roster) => new Map((roster?.people ?? []).map((person) => [person.participant, person]));
@@ -38,6 +40,13 @@ function comings(before, after) {
   const called = after.people.filter((each) => each.place === "called" && !old.has(each.participant));
   const calls = after.host ? [] : called.map(({ name, role }) => ({ key: "news.calls", values: { name }, role, show: true }));
   return [...calls, ...item("news.came", came, true), ...item("news.went", went, true), ...item("news.shares", shares, false)];
+}
+
+function changesOfMind(before, after) {
+  const old = byId(before);
+  const was = ({ participant }) => old.get(participant);
+  const turned = after.people.filter((each) => !each.you && was(each) && consentOf(was(each)) !== "withdrawn" && consentOf(each) === "withdrawn");
+  return turned.map(({ name }) => ({ key: "news.withdrew", values: { name }, show: true }));
 }
 
 function shortNews(before, after) {

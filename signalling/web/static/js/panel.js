@@ -1,6 +1,7 @@
 // The side panel: who waits, who is here, and for the host what can be done about it.
 
 import { Calling } from "./calling.js";
+import { consentOf } from "./consents.js";
 import { byId, el, icon, reconcile, setFace, setIcon, setText } from "./dom.js";
 import { roleWord, t, whence } from "./i18n.js";
 import { fillPerson, makePerson, sureness } from "./person.js";
@@ -95,7 +96,7 @@ export class Panel {
       });
       return node;
     };
-    const words = el("div", { className: "who" }, el("strong"), el("span", { className: "role" }), el("span", { className: "unknown" }), el("span", { className: "tested" }), el("span", { className: "lost-sign" }));
+    const words = el("div", { className: "who" }, el("strong"), el("span", { className: "role" }), el("span", { className: "unknown" }), el("span", { className: "tested" }), el("span", { className: "consent" }), el("span", { className: "lost-sign" }));
     const admit = button("admit", "primary", (latest) => this.#acts.admit(latest));
     const refuse = button("refuse", "quiet", (latest) => this.#acts.refuse(latest));
     return el("li", { className: "waiting-person" }, words, el("div", { className: "row" }, admit, refuse));
@@ -121,6 +122,8 @@ export class Panel {
     setText(sure, sureness(person));
     sure.dataset.assurance = person.assurance;
     setText(row.querySelector(".lost-sign"), person.connected ? "" : t("person.lost"));
+    const consent = consentOf(person);
+    setText(row.querySelector(".consent"), consent === "given" ? "" : t(`person.consent.${consent}`));
     setText(row.querySelector(".tested"), person.tested ? t(`person.tested.${person.tested}`) : "");
     row.querySelector(".tested").dataset.tested = person.tested ?? "";
     for (const action of ["admit", "refuse"]) {

@@ -1,6 +1,7 @@
 // A row of the list of those who are here: name, role, quality, and behind a button the host's acts, who the person
 // is known to be, what encrypts their media, and figures.
 
+import { consentOf } from "./consents.js";
 import { el, icon, setIcon, setText } from "./dom.js";
 import { language, t, whence } from "./i18n.js";
 import { cells, COLUMNS, fault, FIGURES, quality, WHOLE_FIGURES } from "./stats.js";
@@ -75,6 +76,7 @@ function states(person, host) {
   if (host && person.assurance !== "none") keys.push(`person.assurance.${person.assurance}`);
   if (person.confirmed) keys.push("person.confirmed");
   else if (host && isUnknown(person)) keys.push("person.unknown");
+  if (host && !person.you && consentOf(person) !== "given") keys.push(`person.consent.${consentOf(person)}`);
   if (person.line === "telephone") keys.push("person.phoneNetwork");
   else if (host && WEAK_KEYS.has(person.encryption?.keys)) keys.push(`person.keys.${person.encryption.keys}`);
   return keys.map((key) => t(key)).join(" · ");

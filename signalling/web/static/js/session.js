@@ -11,7 +11,7 @@ const NO_LINE = new Set(["offline", "timeout"]);
 
 /**
  * Events: `welcome`, `change` (place, roster, people), `layout`, `stats`, `media` (connection state), `receivers`, `down`, `over`,
- * `missed` (somebody who was called; with what the roster said of them as `person`), `still` (as it comes), `trouble`, and `unmuted` when a wish for sound had to wait for the line, with `detail` true if it was fulfilled.
+ * `missed` (somebody who was called; with what the roster said of them as `person`), `written` (a line of somebody's), `still` (as it comes), `trouble`, and `unmuted` when a wish for sound had to wait for the line, with `detail` true if it was fulfilled.
  */
 export class Session extends EventTarget {
   welcome = null;
@@ -33,7 +33,7 @@ export class Session extends EventTarget {
   #told = new Map();
   #released = false;
 
-  /** `url` of the WebSocket; `identity` holds token, resumeKey and language() of the page. */
+  /** `url` of the WebSocket; `identity` holds token, resumeKey, language() and notice(), the version that was accepted. */
   constructor(url, identity, media) {
     super();
     this.media = media;
@@ -43,6 +43,7 @@ export class Session extends EventTarget {
       token: identity.token,
       resume: this.#resume,
       language: identity.language(),
+      notice: identity.notice(),
     }));
     this.peer = new Peer(media, (offer) => this.#channel.request("offer", offer));
     this.#reporter = new Reporter(this.peer, (report) => this.#report(report));
@@ -80,7 +81,7 @@ export class Session extends EventTarget {
       const person = this.roster?.people.find((each) => each.participant === message.participant);
       this.#emit("missed", { ...message, person });
     });
-    on("still", (message) => this.#emit("still", message));
+    for (const name of ["written", "still"]) on(name, (message) => this.#emit(name, message));
     on("demand", (message) => this.peer.demand(message));
     on("codec", (message) => this.peer.codec(message));
     on("stats", (message) => {
