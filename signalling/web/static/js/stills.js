@@ -12,10 +12,10 @@ import { receive, send } from "./stillway.js";
 
 const GOING = new Set(["asked", "coming"]);
 const LARGEST = 15_000_000; // bytes of a picture; the bridge takes a little more, with what encryption adds
-const SECONDS = 60; // a picture should come within a minute, on a quarter of what the line upwards carries
+const SECONDS = 60; // a picture should come within a minute, on a fifth of what the line upwards carries
 
 /** How many bytes a picture may have on a line that carries so many bit/s; of which nothing is known, all. */
-export const budget = (bitrate) => (bitrate ? Math.min(LARGEST, (bitrate / 4 / 8) * SECONDS) : LARGEST);
+export const budget = (bitrate) => (bitrate ? Math.min(LARGEST, (bitrate / 5 / 8) * SECONDS) : LARGEST);
 
 async function bitrateUp(pc) {
   for (const stat of (await pc?.getStats())?.values() ?? []) {
