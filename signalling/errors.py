@@ -46,6 +46,10 @@ class Code(StrEnum):
     LOGIN_NEEDED = "login_needed"
     OTHER_PERSON = "other_person"
     REASON_NEEDED = "reason_needed"
+    # Of several who see the same doctor one after the other, and of what does not take place.
+    NAME_NEEDED = "name_needed"
+    PATIENT_INSIDE = "patient_inside"
+    CANCELLED = "cancelled"
     # Before a socket is open, and in REST.
     ORIGIN_REFUSED = "origin_refused"
     UNAUTHORIZED = "unauthorized"
@@ -56,6 +60,10 @@ class Code(StrEnum):
     TEST_BUSY = "test_busy"
     # To one who has somebody called.
     NOT_DIALABLE = "not_dialable"
+    # To one who has a link sent.
+    NOT_TEXTABLE = "not_textable"
+    # Of a resource that several change.
+    STALE = "stale"
     # In a call by SIP, H.323 or telephone.
     PIN_WRONG = "pin_wrong"
 
@@ -100,6 +108,9 @@ _SENTENCES: Final[dict[Code, str]] = {
     Code.LOGIN_TOO_WEAK: "The login proves less than this bridge asks for.",
     Code.LOGIN_NEEDED: "The holder of this link has to log in before coming in.",
     Code.REASON_NEEDED: "Less is proven of this person than is required; give a reason for letting them in.",
+    Code.NAME_NEEDED: "The link is for many; say in `join` who comes.",
+    Code.PATIENT_INSIDE: "Another patient is in, or company of theirs; see them off first.",
+    Code.CANCELLED: "What this link was for has been called off.",
     Code.OTHER_PERSON: "Somebody else has come by this link, by what their login said.",
     Code.ORIGIN_REFUSED: "A page of another site may not open this connection.",
     Code.UNAUTHORIZED: "A valid bearer token is needed.",
@@ -107,6 +118,8 @@ _SENTENCES: Final[dict[Code, str]] = {
     Code.NOT_FOUND: "There is nothing at this address.",
     Code.METHOD_NOT_ALLOWED: "This address does not take that method.",
     Code.NOT_DIALABLE: "The operator's number plan does not let this be called, or nobody can be called now.",
+    Code.NOT_TEXTABLE: "The operator lets no text messages be sent to this number, or none at all.",
+    Code.STALE: "The resource has been changed since it was read.",
     Code.PIN_WRONG: "Nobody in this room was given that PIN.",
     Code.TEST_BUSY: "As many tests as may be are going on, or one of this link is; try again in a minute.",
 }

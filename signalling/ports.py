@@ -17,6 +17,7 @@ from signalling.messages import (
     Join,
     Leave,
     Logins,
+    NewTime,
     Offer,
     RoomInfo,
     ServerMessage,
@@ -93,7 +94,23 @@ class Consultations(Protocol):
         """Take note that the connection is gone. Called exactly once for each seat, however it ended."""
 
 
-class Administration(Protocol):
+class Turns(Protocol):
+    """Whose turn it is, and when. Every method may raise `Rejected`: `link_invalid` for an unknown invitation."""
+
+    async def delay(self, room: str, invitation: str | None, new: NewTime) -> None:
+        """Put off the turn of one link's holder, or of all who wait and will come."""
+
+    async def cancel(self, room: str, invitation: str | None, new: NewTime) -> None:
+        """Call off what one link was for, or the whole consultation, before it has begun."""
+
+    async def appoint(self, room: str, invitation: str) -> None:
+        """Let the holder of a link take over while no host is there."""
+
+    async def withdraw(self, room: str, invitation: str) -> None:
+        """Take a link back."""
+
+
+class Administration(Turns, Protocol):
     """The REST side of rooms. Every method may raise `Rejected`: `unknown_room` for an unknown id."""
 
     async def create_room(self, request: CreateRoom) -> RoomInfo:
@@ -112,17 +129,31 @@ class Administration(Protocol):
         """Make a link for one person."""
 
 
+class LoginAsksFirst(Rejected):
+    """A quiet login came to nothing, since its provider would have to ask; begin it anew, aloud."""
+
+    def __init__(self, provider: str) -> None:
+        super().__init__(Code.LOGIN_REFUSED)
+        self.provider = provider
+
+
 class LoginDesk(Protocol):
-    """Logins by providers that the operator trusts. `begin` and `finish` may raise `Rejected`."""
+    """Logins by providers that the operator trusts. All but `offered` may raise `Rejected`."""
 
     def offered(self, identity: str | None) -> Logins:
         """Which there are, and how sure it is already who is at this browser."""
 
-    async def begin(self, provider: str) -> tuple[str, Kept]:
-        """Begin a login: the address to which the browser goes, and what it keeps until it is back."""
+    async def begin(self, provider: str, *, quiet: bool = False) -> tuple[str, Kept]:
+        """Begin a login: the address to which the browser goes, and what it keeps until it is back.
+
+        A `quiet` one asks nobody, and ends with `LoginAsksFirst` where it would have to.
+        """
 
     async def finish(self, attempt: str | None, answer: Mapping[str, str]) -> Kept:
         """Finish the login that the browser keeps, by the answer that it brings; what it keeps from then on."""
+
+    def launch(self, token: str) -> Kept:
+        """Take over from a portal who is at this browser; what it keeps from then on."""
 
 
 class NoLogins:
@@ -133,15 +164,20 @@ class NoLogins:
         del identity
         return Logins(providers=[], assurance=Assurance.NONE)
 
-    async def begin(self, provider: str) -> tuple[str, Kept]:
+    async def begin(self, provider: str, *, quiet: bool = False) -> tuple[str, Kept]:
         """Turn it down."""
-        del provider
+        del provider, quiet
         raise Rejected(Code.NOT_FOUND)
 
     async def finish(self, attempt: str | None, answer: Mapping[str, str]) -> Kept:
         """Turn it down."""
         del attempt, answer
         raise Rejected(Code.LOGIN_STALE)
+
+    def launch(self, token: str) -> Kept:
+        """Turn it down."""
+        del token
+        raise Rejected(Code.LOGIN_REJECTED)
 
 
 class StillRelay(Protocol):

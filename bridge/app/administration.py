@@ -10,16 +10,16 @@ from bridge.app.ids import new_id
 from bridge.app.new_pins import new_pin, with_call
 from bridge.app.ports import Links, Pins, RoomListing
 from bridge.app.service import RoomService
+from bridge.app.turns import ADMINISTRATION, RoomTurns
 from bridge.rooms import commands as c
-from bridge.rooms.model import Assurance, InvitationId, Office, Pii, Role, Room, RoomId, RoomNumber, System
+from bridge.rooms.model import Assurance, Ground, InvitationId, Pii, Role, Room, RoomId, RoomNumber
 from signalling import messages as m
 from signalling.errors import Code, Rejected
 
-ADMINISTRATION: Final = System(Office.ADMINISTRATION)
 NUMBER_DIGITS: Final = 8
 
 
-class RoomAdministration:
+class RoomAdministration(RoomTurns):
     """The `Administration` of signalling."""
 
     def __init__(
@@ -34,7 +34,7 @@ class RoomAdministration:
 
         While the bridge is `emptying`, it opens no rooms.
         """
-        self._service = service
+        super().__init__(service)
         self._links = links
         self._pins = pins
         self._listing = listing
@@ -51,6 +51,8 @@ class RoomAdministration:
             max_participants=request.max_participants,
             number=None if self._pins is None else await self._new_number(),
             plain_calls=request.plain_calls,
+            autolock=request.autolock,
+            one_at_a_time=request.one_at_a_time,
         )
         return _info(await self._service.create(command))
 
@@ -68,24 +70,17 @@ class RoomAdministration:
 
     async def room(self, room: str) -> m.RoomInfo:
         """One room. Raises Rejected with `unknown_room`."""
-        live = await self._service.find(RoomId(room))
-        if live is None:
-            raise Rejected(Code.UNKNOWN_ROOM)
-        return _info(live.room)
+        return _info((await self._known(room)).room)
 
     async def end_room(self, room: str) -> None:
         """End a consultation for everyone. Ending it again changes nothing."""
-        live = await self._service.find(RoomId(room))
-        if live is None:
-            raise Rejected(Code.UNKNOWN_ROOM)
+        live = await self._known(room)
         if not live.room.ended:
             await self._service.act(live, c.End(by=ADMINISTRATION))
 
     async def invite(self, room: str, request: m.CreateInvitation) -> m.InvitationInfo:
         """Issue a link."""
-        live = await self._service.find(RoomId(room))
-        if live is None:
-            raise Rejected(Code.UNKNOWN_ROOM)
+        live = await self._known(room)
         pin, digest = new_pin(self._pins, live.room, host=request.host) if request.pin else (None, None)
         command = c.Invite(
             by=ADMINISTRATION,
@@ -96,6 +91,11 @@ class RoomAdministration:
             host=request.host,
             pin=digest,
             requires=Assurance(request.requires.value),
+            many=request.many,
+            substitute=request.substitute,
+            ground=None if request.ground is None else Ground(request.ground.value),
+            reference=None if request.reference is None else Pii(request.reference),
+            expected_at=request.expected_at,
         )
         await self._service.act(live, command)
         number = None if pin is None else live.room.number
@@ -121,5 +121,8 @@ def _info(room: Room) -> m.RoomInfo:
         max_participants=room.max_participants,
         number=room.number,
         plain_calls=room.plain_calls,
+        autolock=room.autolock,
+        one_at_a_time=room.one_at_a_time,
+        expected_at=room.expected_at,
         **telling.counts(room),
     )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from bridge.app import telling
+from bridge.app import receiving, telling
 from bridge.app.allowance import Allowance
 from bridge.app.ids import new_connection, new_id
 from bridge.app.live import LiveRoom, MediaLeg, Seated
@@ -18,8 +18,10 @@ from bridge.app.trial import Trial, Trials
 from bridge.rooms import commands as c
 from bridge.rooms import events as ev
 from bridge.rooms.model import (
+    Assurance,
     ByParticipant,
     ConnectionId,
+    Ground,
     Identity,
     InvitationId,
     Matter,
@@ -104,6 +106,7 @@ class BrowserDoor:
             new_participant=ParticipantId(new_id("p")),
             new_resume_hash=ResumeHash(self._policy.hash_secret(secret)),
             identity=self._identities(identity),
+            name=None if join.name is None else Pii(join.name),
             notice=self._shown(join.notice),
         )
         seated = Seated(knock.connection, connection)
@@ -258,6 +261,11 @@ class BrowserDoor:
             name=Pii(request.name),
             expires_at=self._service.outside.clock.now() + self._policy.link_valid,
             pin=digest,
+            requires=Assurance(request.requires.value),
+            many=request.many,
+            substitute=request.substitute,
+            ground=None if request.ground is None else Ground(request.ground.value),
+            reference=None if request.reference is None else Pii(request.reference),
         )
         await self._service.act(live, command)
         number = None if pin is None else live.room.number
@@ -325,6 +333,7 @@ Act = (
     | m.Sharing
     | m.HandOver
     | m.End
+    | receiving.Request
 )
 
 
@@ -354,7 +363,9 @@ def _command(live: LiveRoom, who: ParticipantId, message: Act) -> c.Command:  # 
             return c.TakeHost(by=by) if take else c.HandOver(by=by, participant=ParticipantId(other))
         case m.End():
             return c.End(by=by)
-    return _own_command(by, message)
+        case m.SelfMute() | m.Camera() | m.Sharing():
+            return _own_command(by, message)
+    return receiving.command(by, message)
 
 
 def _own_command(by: ByParticipant, message: m.SelfMute | m.Camera | m.Sharing) -> c.Command:

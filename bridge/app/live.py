@@ -4,24 +4,41 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from msgspec.structs import replace
+
 from bridge.app.announcing.lobby import Lobby, Told
 from bridge.app.audit import RefusalRation
-from bridge.app.feeds.planner import NO_PLAN, Place, Plan
+from bridge.app.feeds.planner import NO_PLAN, Plan
+from bridge.app.feeds.planner import Place as SlotOf
 from bridge.app.feeds.serving import Served
 from bridge.app.quality.hints import Hints
 from bridge.app.stills.way import Way
 from bridge.rooms.model import ConnectionId, InvitationId, ParticipantId, Room
 from media.api import Feed
-from signalling.messages import Codec, Demand, Encryption, TrialVerdict
+from signalling.messages import Codec, Demand, Encryption, Layout, Place, Roster, TrialVerdict
 from signalling.ports import Connection
 
 
 @dataclass(slots=True)
 class Seated:
-    """Somebody's present connection."""
+    """Somebody's present connection, and what was told on it last."""
 
     id: ConnectionId
     connection: Connection
+    told: Roster | None = None
+
+    def tell(self, roster: Roster, layout: Layout) -> None:
+        """Send what is new. Rosters are numbered for each connection by itself.
+
+        Who waits is sent nothing that is as it was: how much goes on in the room is not theirs to know, nor when.
+        """
+        before = self.told
+        waits = any(person.you and person.place is Place.WAITING for person in roster.people)
+        if waits and before is not None and replace(roster, revision=before.revision) == before:
+            return
+        self.told = replace(roster, revision=1 if before is None else before.revision + 1)
+        self.connection.send(self.told)
+        self.connection.send(layout)
 
 
 @dataclass(slots=True)
@@ -70,7 +87,7 @@ class LiveRoom:
     """Lines of picture that tiles can show, by the mid of their slots."""
     speakers: list[int] = field(default_factory=list)
     plan: Plan = field(default_factory=lambda: NO_PLAN)
-    served: Mapping[Place, Served] = field(default_factory=dict)
+    served: Mapping[SlotOf, Served] = field(default_factory=dict)
     """How each filled slot is served, and why."""
     feeds: tuple[Feed, ...] = ()
     wishes: dict[tuple[int, int], int] = field(default_factory=dict)
@@ -98,6 +115,8 @@ class LiveRoom:
     still: Way | None = None
     """The picture that somebody is asked for, or that is on its way."""
     refusals: RefusalRation = field(default_factory=RefusalRation)
+    turned_away: dict[InvitationId, float] = field(default_factory=dict)
+    """When the host was told last that the holder of a link found the door closed."""
 
     def owner_of(self, leg: int) -> ParticipantId | None:
         """Whose leg this is."""

@@ -15,7 +15,7 @@ from typing import Final
 
 import structlog
 
-from bridge.app import audit, telling
+from bridge.app import audit, receiving, telling
 from bridge.app.dialling import NoDialling
 from bridge.app.errors import Overtaken
 from bridge.app.feeds.converters import NoConverters
@@ -43,7 +43,7 @@ from media.api import (
 )
 from media.legs import LegDelayed, LegEvent, LegFailed, LegSecured
 from signalling.errors import Code, Rejected
-from signalling.messages import Missed
+from signalling.messages import Cancelled, Missed, TurnedAway
 
 LOG: Final = structlog.get_logger("bridge.rooms")
 MEDIA_FAILED: Final = "The media of this room failed and begin anew; connect again now."
@@ -156,6 +156,8 @@ class RoomService:
         outcome = decide(live.room, command, now)
         if isinstance(outcome, Refusal):
             await self._audit_refusal(live, audit.of_refusal(command, outcome, live.room, now))
+            if (told := receiving.turned_away(live, command, outcome, self.outside.clock.monotonic())) is not None:
+                self._tell_host(live, told)
         events = self._accepted(outcome, command, live)
         if events:
             await self._record(live, events)
@@ -210,31 +212,35 @@ class RoomService:
         self.bring_in_line(live)
         for event in events:
             follow_still(live, event)
-            for who, code in telling.farewell(event).items():
-                self._part(live, who, code)
+            for who, code in telling.farewell(event, live.room).items():
+                self._part(live, who, code, telling.last_word(event))
             if isinstance(event, ev.Disconnected):
                 self._drop_leg(live, event.participant)
             if isinstance(event, ev.NotReached):
                 self._tell_host(live, telling.missed(live.room, event))
         if live.room.ended:
             # Whoever's time to come back ran out just now has no seat any more, and still a leg.
+            ended = next(event for event in events if isinstance(event, ev.RoomEnded))
             for who in {**live.seats, **live.legs}:
-                self._part(live, who, Code.ENDED)
+                code = telling.end_for(ended, live.room.participants[who])
+                self._part(live, who, code, telling.last_word(ended))
             self._live.pop(live.room.id, None)
         self.tell(live)
 
-    def _tell_host(self, live: LiveRoom, message: Missed) -> None:
+    def _tell_host(self, live: LiveRoom, message: Missed | TurnedAway) -> None:
         host = live.room.present_host
         if host is not None and (seated := live.seats.get(host.id)) is not None:
             seated.connection.send(message)
 
-    def _part(self, live: LiveRoom, who: ParticipantId, code: Code) -> None:
+    def _part(self, live: LiveRoom, who: ParticipantId, code: Code, word: Cancelled | None = None) -> None:
         self._drop_leg(live, who)
         live.numbers.pop(who, None)
         live.ringing.discard(who)
         live.pins.pop(who, None)
         live.viewports.pop(who, None)
         if (seated := live.seats.pop(who, None)) is not None:
+            if word is not None:
+                seated.connection.send(word)
             seated.connection.close(code)
 
     def drop_leg(self, live: LiveRoom, who: ParticipantId, leg: int) -> None:
@@ -313,10 +319,10 @@ class RoomService:
         """Send everyone their roster and layout."""
         live.short = self.outside.converters.is_short(live.number)
         dials = self.outside.dialling.available
-        beside = telling.Beside(live.tested, live.legs, live.numbers, live.ringing, dials, live.short)
+        now = self.outside.clock.now()
+        beside = telling.Beside(live.tested, live.legs, live.numbers, live.ringing, dials, live.short, now)
         for who, seated in list(live.seats.items()):
-            seated.connection.send(telling.roster(live.room, who, beside))
-            seated.connection.send(telling.layout(live, self.outside.legs, who))
+            seated.tell(telling.roster(live.room, who, beside), telling.layout(live, self.outside.legs, who))
 
     def handle_leg_event(self, event: LegEvent) -> None:
         """Take what the engine tells of a leg or a room."""

@@ -2,13 +2,18 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final
 
+from bridge.app import receiving
 from bridge.app.live import LiveRoom, MediaLeg
 from bridge.app.numbers import masked
 from bridge.app.ports import Legs
 from bridge.rooms import events as ev
 from bridge.rooms.model import Assurance, InvitationId, Line, Participant, ParticipantId, Place, Room
+from bridge.rooms.policy import CLINICIANS
+from bridge.rooms.receiving import ahead_of, turn_of
+from bridge.rooms.substitutes import may_take_over
 from bridge.rooms.views import visible_to
 from media.api import Demand
 from media.description import CAMERA, CONTENT, MIC
@@ -28,6 +33,7 @@ class Beside:
     ringing: Collection[ParticipantId] = frozenset()
     dials: bool = False
     short: bool = False
+    now: datetime | None = None
 
 
 NOTHING: Final = Beside()
@@ -36,6 +42,7 @@ NOTHING: Final = Beside()
 def roster(room: Room, viewer: ParticipantId, beside: Beside = NOTHING) -> m.Roster:
     """Everyone whom `viewer` may know of; a host learns more of them."""
     host = room.host == viewer
+    expected_at, late = _turn(room, viewer)
     return m.Roster(
         revision=room.revision,
         locked=room.locked,
@@ -43,8 +50,23 @@ def roster(room: Room, viewer: ParticipantId, beside: Beside = NOTHING) -> m.Ros
         number=room.number if host else None,
         dials=host and beside.dials,
         short=host and beside.short,
+        ahead=ahead_of(room, viewer),
+        expected_at=expected_at,
+        late=late,
+        may_take_over=viewer in room.participants and may_take_over(room, room.participants[viewer]),
+        expected=receiving.expected(room, beside.now) if host and beside.now is not None else [],
         people=[_person(room, person, viewer, beside) for person in visible_to(room, viewer)],
     )
+
+
+def _turn(room: Room, viewer: ParticipantId) -> tuple[datetime | None, bool]:
+    """When it is the turn of one who waits; for the host, what is said of it to all."""
+    person = room.participants.get(viewer)
+    if person is not None and person.place is Place.WAITING:
+        return turn_of(room, viewer)
+    if room.host == viewer:
+        return room.expected_at, room.expected_at is not None
+    return None, False
 
 
 def _person(room: Room, person: Participant, viewer: ParticipantId, beside: Beside) -> m.Person:
@@ -66,9 +88,11 @@ def _person(room: Room, person: Participant, viewer: ParticipantId, beside: Besi
         ringing=person.id in beside.ringing,
         assurance=m.Assurance(person.assurance.value),
         required=m.Assurance(_required(room, person, viewer).value),
+        relation=_relation(person) if viewer in (room.host, person.id) else None,
         confirmed=person.confirmed,
         encryption=None if media is None else media.encryption,
         tested=beside.tested.get(person.invitation) if room.host == viewer else None,
+        invited=receiving.invited(room, person) if room.host == viewer else None,
         consents=_consents(person) if viewer in (room.host, person.id) else [],
     )
 
@@ -84,6 +108,12 @@ def _required(room: Room, person: Participant, viewer: ParticipantId) -> Assuran
     """How sure it has to be who somebody is, for the host and for themselves."""
     told = viewer in (room.host, person.id)
     return room.invitations[person.invitation].requires if told else Assurance.NONE
+
+
+def _relation(person: Participant) -> m.Relation | None:
+    """As what somebody comes for somebody else; for whom, nobody is told, since the bridge does not know it."""
+    relation = None if person.identity is None else person.identity.relation
+    return None if relation is None else m.Relation(relation.value)
 
 
 def _number(person: Participant, beside: Beside, *, whole: bool) -> str | None:
@@ -149,9 +179,13 @@ def leg_name(leg: int) -> str:
     return str(leg)
 
 
-def farewell(event: ev.Event) -> dict[ParticipantId, Code]:
+def farewell(event: ev.Event, after: Room) -> dict[ParticipantId, Code]:
     """Whose connection ends with this event, and why. A room's end is for everyone and not in here."""
     match event:
+        case ev.SeenOff(participant=who):
+            return {who: Code.ENDED}
+        case ev.InvitationCancelled(invitation=invitation):
+            return dict.fromkeys(receiving.cancelled_by(after, invitation), Code.CANCELLED)
         case ev.Removed(participant=who):
             return {who: Code.REMOVED}
         case ev.Refused(participant=who):
@@ -160,6 +194,18 @@ def farewell(event: ev.Event) -> dict[ParticipantId, Code]:
             return {who: Code.LEFT}
         case _:
             return {}
+
+
+def end_for(event: ev.RoomEnded, person: Participant) -> Code:
+    """As what somebody learns that it is over: who was to be received, that it does not take place."""
+    return Code.CANCELLED if event.cancelled and person.role not in CLINICIANS else Code.ENDED
+
+
+def last_word(event: ev.Event) -> m.Cancelled | None:
+    """What is told before the connection ends: the new time of what is called off."""
+    if isinstance(event, ev.InvitationCancelled | ev.RoomEnded) and event.new_time is not None:
+        return m.Cancelled(new_time=event.new_time)
+    return None
 
 
 def counts(room: Room) -> dict[str, int]:

@@ -5,6 +5,7 @@ and through the same code as a call. It is in no room of people: it has no seat,
 stays of it is one word for the host.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -42,11 +43,11 @@ class Trials:
         self._service = service
         self._links = links
         self._snapshot = snapshot
-        self._running: set[InvitationId] = set()
+        self._running: Counter[InvitationId] = Counter()
 
     def __len__(self) -> int:
         """How many are going on."""
-        return len(self._running)
+        return self._running.total()
 
     async def begin(self, test: m.Test) -> "Trial":
         """Begin a test for whoever holds this link. Raises Rejected."""
@@ -57,11 +58,12 @@ class Trials:
         refusal = may_test(live.room, link, self._service.outside.clock.now())
         if refusal is not None:
             raise self._turned_down(Code(refusal.code), refusal.sentence)
-        if link in self._running or len(self) >= MAX_TESTS:
+        many = live.room.invitations[link].many
+        if (link in self._running and not many) or len(self) >= MAX_TESTS:
             raise self._turned_down(Code.TEST_BUSY)
-        self._running.add(link)
+        self._running[link] += 1
         opening = m.Testing(ref=test.ref, seconds=MEASURE_SECONDS, ice_servers=[])
-        return Trial(self._service, self._snapshot, opening, _Holder(live, link, self._running))
+        return Trial(self._service, self._snapshot, opening, _Holder(live, link, many, self._running))
 
     def _turned_down(self, code: Code, sentence: str | None = None) -> Rejected:
         self._service.outside.counts.inc("refusals", code.value)
@@ -74,7 +76,14 @@ class _Holder:
 
     live: LiveRoom
     link: InvitationId
-    running: set[InvitationId]
+    many: bool
+    running: Counter[InvitationId]
+
+    def go(self) -> None:
+        """Take it off."""
+        self.running[self.link] -= 1
+        if not self.running[self.link]:
+            del self.running[self.link]
 
 
 class Trial:
@@ -110,7 +119,7 @@ class Trial:
         self._over = True
         for leg in self._legs:
             self._service.outside.legs.close(leg)
-        self._holder.running.discard(self._holder.link)
+        self._holder.go()
 
     def _answer(self, offer: m.Offer) -> m.Answer:
         if self._over or len(self._legs) == LEGS:
@@ -139,7 +148,9 @@ class Trial:
         exchange = self._exchange(report)
         self.end()
         word, reasons = trial_verdict.judge(exchange)
-        self._holder.live.tested[self._holder.link] = word
+        if not self._holder.many:
+            # Of a link for many nobody knows whose test it was.
+            self._holder.live.tested[self._holder.link] = word
         self._service.outside.counts.inc("tests", word.value)
         LOG.info("test_over", verdict=word.value, reasons=[reason.value for reason in reasons])
         return m.Tested(

@@ -4,13 +4,14 @@ from datetime import datetime
 
 from bridge.rooms import commands as c
 from bridge.rooms import events as ev
-from bridge.rooms.model import Assurance, Place, Room
+from bridge.rooms.model import Assurance, Ground, Place, Room
 from bridge.rooms.policy import (
     acting_standing,
     host_standing,
     invitation_room,
     is_administration,
     is_aware,
+    is_by_patient,
     may_invite,
     text_fits,
 )
@@ -51,27 +52,17 @@ def sharing(room: Room, command: c.Sharing, now: datetime) -> ev.Outcome:
     return [ev.SharingChanged(room=room.id, at=now, by=command.by, participant=actor.id, on=command.on)]
 
 
-def take_host(room: Room, command: c.TakeHost, now: datetime) -> ev.Outcome:
-    """Take the host role with a host link, while nobody present has it."""
-    actor = acting_standing(room, command.by)
-    if isinstance(actor, Refusal):
-        return actor
-    if actor.id == room.host:
-        return []
-    if not actor.may_host:
-        return Refusal("not_host", "This takes a host link.")
-    if room.present_host is not None:
-        return Refusal("wrong_state", "The host is present; the role can be handed over.")
-    return [ev.HostTaken(room=room.id, at=now, by=command.by, participant=actor.id, previous=room.host)]
-
-
 def invite(room: Room, command: c.Invite, now: datetime) -> ev.Outcome:
-    """Issue a link, where role, limits and the asker's standing allow it."""
-    refusal = may_invite(room, command.by, command.role, host_link=command.host)
+    """Issue a link, where role, limits and the asker's standing allow it.
+
+    What a patient says of the ground counts for no more than that they wish it.
+    """
+    refusal = may_invite(room, command.by, command)
     refusal = refusal or _badly_made(room, command, now)
-    refusal = refusal or invitation_room(room, command.by, host_link=command.host)
+    refusal = refusal or invitation_room(room, command.by, for_host=command.host or command.substitute)
     if refusal is not None:
         return refusal
+    wished = is_by_patient(room, command.by)
     return [
         ev.Invited(
             room=room.id,
@@ -84,6 +75,11 @@ def invite(room: Room, command: c.Invite, now: datetime) -> ev.Outcome:
             expires_at=command.expires_at,
             pin=command.pin,
             requires=command.requires,
+            many=command.many,
+            substitute=command.substitute,
+            ground=Ground.PATIENTS_WISH if wished else command.ground,
+            reference=None if wished else command.reference,
+            expected_at=command.expected_at,
         )
     ]
 
@@ -95,7 +91,19 @@ def _badly_made(room: Room, command: c.Invite, now: datetime) -> Refusal | None:
         return Refusal("bad_message", "The link must expire later than now, at a time with an offset.")
     if command.invitation in room.invitations:
         return Refusal("wrong_state", "The id for the invitation is taken.")
+    if (refusal := _badly_described(command)) is not None:
+        return refusal
     return None if command.pin is None else _no_pin(room, command)
+
+
+def _badly_described(command: c.Invite) -> Refusal | None:
+    if command.reference is not None and not text_fits(command.reference):
+        return Refusal("bad_message", "The reference is empty or too long.")
+    if command.expected_at is not None and not is_aware(command.expected_at):
+        return Refusal("bad_message", "The time of the appointment carries no offset.")
+    if (command.many, command.host, command.substitute).count(True) > 1:
+        return Refusal("bad_message", "A link is for many, or a host's, or a substitute's.")
+    return None
 
 
 def _no_pin(room: Room, command: c.Invite) -> Refusal | None:
@@ -104,6 +112,8 @@ def _no_pin(room: Room, command: c.Invite) -> Refusal | None:
         return Refusal("wrong_state", "The room has no number to call.")
     if any(other.pin == command.pin for other in room.invitations.values()):
         return Refusal("wrong_state", "Another invitation of this room has the same PIN.")
+    if command.many:
+        return Refusal("bad_message", "Whoever calls has no name, so a link for many has no PIN.")
     if command.host and command.requires is not Assurance.NONE:
         return Refusal("bad_message", "Who calls cannot log in, so a host who must has no PIN.")
     return None

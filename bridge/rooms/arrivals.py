@@ -1,6 +1,6 @@
 """Coming and going: a link is used, the room is called, a connection is lost, somebody leaves."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from bridge.rooms import commands as c
@@ -19,13 +19,17 @@ from bridge.rooms.model import (
     Office,
     Participant,
     ParticipantId,
+    Pii,
     Place,
     ResumeHash,
     Room,
     System,
 )
-from bridge.rooms.policy import MAX_WAITING, free_places
+from bridge.rooms.policy import MAX_WAITING, free_places, substitutes_proof, text_fits
 from bridge.rooms.refusal import Refusal
+
+GIVEN_UP = timedelta(minutes=15)
+"""Whoever came by a link for many, waits, and has not been connected for so long gives way to who comes."""
 
 
 class _Who(NamedTuple):
@@ -35,6 +39,7 @@ class _Who(NamedTuple):
     resume_hash: ResumeHash
     connection: ConnectionId
     line: Line
+    name: Pii | None = None
 
 
 def knock(room: Room, command: c.Knock, now: datetime) -> ev.Outcome:
@@ -42,26 +47,60 @@ def knock(room: Room, command: c.Knock, now: datetime) -> ev.Outcome:
     invitation = room.invitations.get(command.invitation)
     if invitation is None:
         return Refusal("link_invalid", "The link belongs to no invitation of this room.")
-    known = _holder(room, invitation)
-    if _spent(invitation, known):
-        return Refusal("link_blocked", "The link has been taken back, or its holder removed.")
-    if known is not None and command.resume_hash != known.resume_hash:
-        return Refusal("link_used", "The link has been used by somebody else, or on another device.")
-    if known is not None and not _may_be(known, command.identity):
-        return Refusal("other_person", "Somebody else has come by this link, by what their login said.")
+    known = _one_of_many(room, command) if invitation.many else _holder(room, invitation)
+    refusal = _spent(invitation, known) or _not_theirs(command, known)
+    if refusal is not None:
+        return refusal
     if known is None or known.place is Place.OUTSIDE:
         if invitation.host and not _proves(command.identity, invitation.requires):
             return Refusal("login_needed", "The holder of this link has to log in before coming in.")
-        entered = _enter(room, invitation, _identify(room, command, known, Line.BROWSER), now)
+        if invitation.many and (command.name is None or not text_fits(command.name)):
+            return Refusal("name_needed", "The link is for many; say who comes.")
+        entered = _enter(room, invitation, _identify(room, command, known, Line.BROWSER), now, command.identity)
     else:
         entered = _reconnect(room, known, command.connection, Line.BROWSER, now)
     said = [*_identified(room, command, known, now), *at_the_door(room, command, known, now)]
     return entered if isinstance(entered, Refusal) else [*entered, *said]
 
 
+def _one_of_many(room: Room, command: c.Knock) -> Participant | None:
+    """Who of those that came by a link for many knocks: nobody yet, unless they hold a place or are barred.
+
+    Whoever has gone is not known again, since the next one at the same computer may be somebody else. Barred is
+    also who logs in as somebody who is.
+    """
+    for person in room.participants.values():
+        if person.invitation != command.invitation:
+            continue
+        by_secret = command.resume_hash is not None and person.resume_hash == command.resume_hash
+        if by_secret and (person.barred or person.place is not Place.OUTSIDE):
+            return person
+        if person.barred and command.identity is not None and _is_same(person.identity, command.identity):
+            return person
+    return None
+
+
+def _is_same(one: Identity | None, other: Identity) -> bool:
+    return one is not None and one.subject == other.subject
+
+
+def _not_theirs(command: c.Knock, known: Participant | None) -> Refusal | None:
+    if known is not None and command.resume_hash != known.resume_hash:
+        return Refusal("link_used", "The link has been used by somebody else, or on another device.")
+    if known is not None and not _may_be(known, command.identity):
+        return Refusal("other_person", "Somebody else has come by this link, by what their login said.")
+    return None
+
+
 def _may_be(known: Participant, identity: Identity | None) -> bool:
-    """Whether a login is that of somebody who is known already, as far as both are known."""
-    return identity is None or known.identity is None or identity.subject == known.identity.subject
+    """Whether a login is that of somebody who is known already, as far as both are known.
+
+    Who came for one child does not come back to the same place for another.
+    """
+    if identity is None or known.identity is None:
+        return True
+    of_both = {identity.represents, known.identity.represents} - {None}
+    return identity.subject == known.identity.subject and len(of_both) <= 1
 
 
 def _proves(identity: Identity | None, required: Assurance) -> bool:
@@ -90,8 +129,8 @@ def call(room: Room, command: c.Call, now: datetime) -> ev.Outcome:
     if invitation is None:
         return Refusal("pin_wrong", "No invitation of this room has this PIN.")
     known = _holder(room, invitation)
-    if _spent(invitation, known):
-        return Refusal("link_blocked", "The PIN has been taken back, or its holder removed.")
+    if (spent := _spent(invitation, known)) is not None:
+        return spent
     if known is None or known.place is Place.OUTSIDE:
         return _enter(room, invitation, _identify(room, command, known, command.line), now)
     if known.connected and known.connection != command.connection:
@@ -106,8 +145,14 @@ def _holder(room: Room, invitation: Invitation) -> Participant | None:
     return None if invitation.participant is None else room.participants[invitation.participant]
 
 
-def _spent(invitation: Invitation, holder: Participant | None) -> bool:
-    return invitation.revoked or (holder is not None and holder.barred)
+def _spent(invitation: Invitation, holder: Participant | None) -> Refusal | None:
+    """Why a link or PIN opens nothing any more; a link for many that was taken back still keeps held places."""
+    holds = invitation.many and holder is not None and holder.place is not Place.OUTSIDE
+    if invitation.cancelled and not holds:
+        return Refusal("cancelled", "What the link was for has been called off.")
+    if (invitation.revoked and not holds) or (holder is not None and holder.barred):
+        return Refusal("link_blocked", "The link or PIN has been taken back, or its holder removed.")
+    return None
 
 
 def _identify(room: Room, command: c.Knock | c.Call, known: Participant | None, line: Line) -> _Who | Refusal:
@@ -115,7 +160,8 @@ def _identify(room: Room, command: c.Knock | c.Call, known: Participant | None, 
         return _Who(known.id, known.resume_hash, command.connection, line)
     if command.new_participant in room.participants:
         return Refusal("wrong_state", "The id for the newcomer is taken.")
-    return _Who(command.new_participant, command.new_resume_hash, command.connection, line)
+    name = command.name if isinstance(command, c.Knock) else None
+    return _Who(command.new_participant, command.new_resume_hash, command.connection, line, name)
 
 
 def _reconnect(room: Room, known: Participant, connection: ConnectionId, line: Line, now: datetime) -> ev.Outcome:
@@ -125,13 +171,19 @@ def _reconnect(room: Room, known: Participant, connection: ConnectionId, line: L
     return [ev.Reconnected(room=room.id, at=now, by=by, participant=known.id, connection=connection, line=line)]
 
 
-def _enter(room: Room, invitation: Invitation, who: _Who | Refusal, now: datetime) -> ev.Outcome:
-    """Let in one who has no place: a guest to the waiting room, the holder of a host link to the room."""
+def _enter(
+    room: Room, invitation: Invitation, who: _Who | Refusal, now: datetime, identity: Identity | None = None
+) -> ev.Outcome:
+    """Let in one who has no place: a guest to the waiting room, the holder of a host link to the room.
+
+    While no host is there, a substitute comes in as one, by their browser: a PIN may be overheard.
+    """
     if isinstance(who, Refusal):
         return who
     if now >= invitation.expires_at:
         return Refusal("link_expired", "The link is no longer valid.")
-    if invitation.host:
+    steps_in = invitation.substitute and room.present_host is None and who.line is Line.BROWSER
+    if invitation.host or (steps_in and _proves(identity, substitutes_proof(room, invitation))):
         return [
             ev.HostEntered(
                 room=room.id,
@@ -145,8 +197,18 @@ def _enter(room: Room, invitation: Invitation, who: _Who | Refusal, now: datetim
                 line=who.line,
             )
         ]
-    closed = _door_closed(room)
-    return [_arrival(room, invitation, who, now)] if closed is None else closed
+    given_up = _given_up(room, now)
+    closed = _door_closed(room, invitation, len(room.at(Place.WAITING)) - len(given_up))
+    return [*given_up, _arrival(room, invitation, who, now)] if closed is None else closed
+
+
+def _given_up(room: Room, now: datetime) -> list[ev.Event]:
+    """Take the place of those who came by a link for many and will hardly come back."""
+    return [
+        ev.Left(room=room.id, at=now, by=System(Office.BRIDGE), participant=p.id)
+        for p in room.at(Place.WAITING)
+        if room.invitations[p.invitation].many and p.lost_at is not None and now - p.lost_at >= GIVEN_UP
+    ]
 
 
 def _arrival(room: Room, invitation: Invitation, who: _Who, now: datetime) -> ev.Event:
@@ -159,13 +221,16 @@ def _arrival(room: Room, invitation: Invitation, who: _Who, now: datetime) -> ev
         connection=who.connection,
         resume_hash=who.resume_hash,
         line=who.line,
+        name=who.name if invitation.many else None,
     )
 
 
-def _door_closed(room: Room) -> Refusal | None:
-    if room.locked:
-        return Refusal("room_locked", "The host has locked the room.")
-    if free_places(room) == 0 or len(room.at(Place.WAITING)) >= MAX_WAITING:
+def _door_closed(room: Room, invitation: Invitation, waiting: int) -> Refusal | None:
+    """Why a newcomer cannot wait: those whose turn comes after others' wait for those who are in to go."""
+    in_line = invitation.many or room.one_at_a_time
+    if room.locked and not (in_line and room.locked_by_itself):
+        return Refusal("room_locked", "The room is locked.")
+    if waiting >= MAX_WAITING or (free_places(room) == 0 and not in_line):
         return Refusal("room_full", "There is no place left in the room.")
     return None
 
@@ -181,8 +246,8 @@ def may_test(room: Room, link: InvitationId, now: datetime) -> Refusal | None:
     if invitation is None:
         return Refusal("link_invalid", "The link belongs to no invitation of this room.")
     known = _holder(room, invitation)
-    if _spent(invitation, known):
-        return Refusal("link_blocked", "The link has been taken back, or its holder removed.")
+    if (spent := _spent(invitation, known)) is not None:
+        return spent
     if now >= invitation.expires_at and (known is None or known.place is Place.OUTSIDE):
         return Refusal("link_expired", "The link is no longer valid.")
     return None

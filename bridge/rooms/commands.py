@@ -12,6 +12,7 @@ from bridge.rooms.model import (
     Actor,
     Assurance,
     ConnectionId,
+    Ground,
     Identity,
     InvitationId,
     Line,
@@ -37,7 +38,8 @@ DEFAULT_MAX_PARTICIPANTS = 9
 class CreateRoom:
     """Open a room; `max_participants` counts the admitted. Without a `number` nobody can call it.
 
-    With `plain_calls` callers may come whose media nothing encrypts, where the bridge takes such at all.
+    With `plain_calls` callers may come whose media nothing encrypts, where the bridge takes such at all. With
+    `autolock` it locks when the first guest is let in; with `one_at_a_time` two patients are never in together.
     """
 
     by: Actor
@@ -46,11 +48,18 @@ class CreateRoom:
     max_participants: int = DEFAULT_MAX_PARTICIPANTS
     number: RoomNumber | None = None
     plain_calls: bool = False
+    autolock: bool = False
+    one_at_a_time: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invite:
-    """Issue a link, and with `pin` a way in by call. For a host (`host=True`) only the administration does it."""
+    """Issue a link, and with `pin` a way in by call. For a host (`host=True`) only the administration does it.
+
+    A link for `many` is a standing one: each who opens it says their name and waits as a person of their own.
+    `substitute` lets its holder, a clinician, take over while no host is there. `ground` and `reference` say why
+    the person is invited, `expected_at` when it is their turn.
+    """
 
     by: Actor
     invitation: InvitationId
@@ -60,6 +69,11 @@ class Invite:
     host: bool = False
     pin: PinDigest | None = None
     requires: Assurance = Assurance.NONE
+    many: bool = False
+    substitute: bool = False
+    ground: Ground | None = None
+    reference: Pii | None = None
+    expected_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +117,8 @@ class Knock:
     new_resume_hash: ResumeHash
     identity: Identity | None = None
     """What a login in the same browser proved, if there was one."""
+    name: Pii | None = None
+    """What somebody calls themselves who comes by a link for many; of no effect with others."""
     notice: NoticeVersion | None = None
     """The notice that stood beside the button that was pressed, for one who comes in by it."""
 
@@ -189,6 +205,19 @@ class AdmitAll:
     """Let in those who wait and are connected, longest waiting first, as many as there is room for."""
 
     by: Actor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeeOff:
+    """End the visit of `leaving`, and in the same act let `following` in, who waits and has seen nobody of them.
+
+    Who leaves is not barred. `reason` is as in `Admit`.
+    """
+
+    by: Actor
+    leaving: frozenset[ParticipantId]
+    following: ParticipantId | None = None
+    reason: Pii | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -312,16 +341,44 @@ class HandOver:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TakeHost:
-    """Take the host role with a host link while no host is present."""
+    """Take the host role with a host link while no host is present; a substitute does so also while waiting."""
 
     by: Actor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class End:
-    """End the consultation for all."""
+class Appoint:
+    """Let the holder of a link, a clinician, take over while no host is there; by host or administration."""
 
     by: Actor
+    invitation: InvitationId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delay:
+    """Say when it is the turn of those who wait, or of the holders of one link; None: there is no delay."""
+
+    by: Actor
+    expected_at: datetime | None
+    invitation: InvitationId | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancel:
+    """Call off what a link was for, before its holder was let in; `new_time` is told where there is one."""
+
+    by: Actor
+    invitation: InvitationId
+    new_time: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class End:
+    """End the consultation for all; `cancelled` where it has not begun, with the new time if there is one."""
+
+    by: Actor
+    cancelled: bool = False
+    new_time: datetime | None = None
 
 
 Command = (
@@ -339,6 +396,7 @@ Command = (
     | Leave
     | Admit
     | AdmitAll
+    | SeeOff
     | Refuse
     | Remove
     | SendToWaiting
@@ -354,5 +412,8 @@ Command = (
     | EndStill
     | HandOver
     | TakeHost
+    | Appoint
+    | Delay
+    | Cancel
     | End
 )

@@ -1,8 +1,10 @@
 """`decide(room, command, now)`: the events that a command leads to, or the refusal that answers it.
 
 The commands' rules are in `arrivals` (coming and going), `dialling` (who is called), `hosting` (the host's acts),
-`acts` (one's own acts and links), `consent`, `invitations` (what becomes of links) and `stills` (pictures that the
-host asks for). An act that changes nothing, such as a second click, gives no events and no refusal.
+`receiving` (one patient after the other), `substitutes`, `timing` (delay and cancellation), `acts` (one's own acts
+and links), `consent`, `invitations` (what becomes of links) and `stills` (pictures that the host asks for);
+`locking` says what follows for the lock. An act that changes nothing, such as a second click, gives no events and
+no refusal.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,9 +12,21 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from bridge.rooms import acts, arrivals, consent, dialling, hosting, invitations, stills
+from bridge.rooms import (
+    acts,
+    arrivals,
+    consent,
+    dialling,
+    hosting,
+    invitations,
+    receiving,
+    stills,
+    substitutes,
+    timing,
+)
 from bridge.rooms import commands as c
 from bridge.rooms import events as ev
+from bridge.rooms.locking import locked_by_itself
 from bridge.rooms.model import Room
 from bridge.rooms.policy import (
     MAX_PARTICIPANTS,
@@ -36,7 +50,10 @@ def decide(room: Room | None, command: c.Command, now: datetime) -> ev.Outcome:
     if room.ended:
         # Sockets close and people press "end" after the end: that is no fault of theirs.
         return [] if isinstance(command, QUIET_AFTER_END) else Refusal("room_ended", "The consultation is over.")
-    return stills.settle(room, DECIDERS[type(command)](room, command, now))
+    outcome = DECIDERS[type(command)](room, command, now)
+    if not isinstance(outcome, Refusal):
+        outcome = [*outcome, *locked_by_itself(room, outcome, now)]
+    return stills.settle(room, outcome)
 
 
 def _create(room: Room | None, command: c.CreateRoom, now: datetime) -> ev.Outcome:
@@ -59,6 +76,8 @@ def _create(room: Room | None, command: c.CreateRoom, now: datetime) -> ev.Outco
             max_participants=command.max_participants,
             number=command.number,
             plain_calls=command.plain_calls,
+            autolock=command.autolock,
+            one_at_a_time=command.one_at_a_time,
         )
     ]
 
@@ -84,7 +103,11 @@ DECIDERS: Mapping[type, Callable[[Room, Any, datetime], ev.Outcome]] = MappingPr
         c.ConfirmIdentity: hosting.confirm_identity,
         c.HandOver: hosting.hand_over,
         c.End: hosting.end,
-        c.TakeHost: acts.take_host,
+        c.SeeOff: receiving.see_off,
+        c.TakeHost: substitutes.take_host,
+        c.Appoint: substitutes.appoint,
+        c.Delay: timing.delay,
+        c.Cancel: timing.cancel,
         c.SelfMute: acts.self_mute,
         c.Camera: acts.camera,
         c.Sharing: acts.sharing,

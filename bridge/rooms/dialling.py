@@ -6,7 +6,7 @@ from bridge.rooms import commands as c
 from bridge.rooms import events as ev
 from bridge.rooms.acts import invite
 from bridge.rooms.model import ByParticipant, Miss, Office, Participant, Place, Room, System
-from bridge.rooms.policy import MAX_CALLED, free_places, host_standing
+from bridge.rooms.policy import MAX_CALLED, free_places, host_standing, meets_another
 from bridge.rooms.refusal import Refusal
 
 
@@ -51,7 +51,8 @@ def dial(room: Room, command: c.Dial, now: datetime) -> ev.Outcome:
 def answer(room: Room, command: c.Answer, now: datetime) -> ev.Outcome:
     """Let in who answers: the host who had them called admitted them by that, if they are host still.
 
-    Where they are not, or no place is left, who answers waits.
+    Where they are not, no place is left, or they would meet a patient from whom they are kept apart, who answers
+    waits.
     """
     person = _called(room, command)
     if person is None:
@@ -69,7 +70,8 @@ def answer(room: Room, command: c.Answer, now: datetime) -> ev.Outcome:
             line=command.line,
         )
     ]
-    if isinstance(host_standing(room, caller), Participant) and free_places(room):
+    welcome = isinstance(host_standing(room, caller), Participant) and not meets_another(room, person)
+    if welcome and free_places(room):
         events.append(ev.Admitted(room=room.id, at=now, by=caller, participant=person.id))
     return events
 

@@ -2,7 +2,7 @@
 
 Each event carries the room, the time (UTC) and who did it. The JSON form is tagged by "type" with the class
 name and is what the store keeps: class and field names are therefore permanent, and a field added later needs
-a default. Names of people are in it in clear (`RoomCreated`, `Invited`, and the reason in `Refused`), so a
+a default. Names of people are in it in clear (`RoomCreated`, `Invited`, `Arrived`, the reason in `Refused`), so a
 store of events is a store of personal data.
 """
 
@@ -15,6 +15,7 @@ from bridge.rooms.model import (
     Actor,
     Assurance,
     ConnectionId,
+    Ground,
     Identity,
     InvitationId,
     Line,
@@ -48,6 +49,8 @@ class RoomCreated(_Event, frozen=True, kw_only=True):
     max_participants: int
     number: RoomNumber | None = None
     plain_calls: bool = False
+    autolock: bool = False
+    one_at_a_time: bool = False
 
 
 class Invited(_Event, frozen=True, kw_only=True):
@@ -60,12 +63,37 @@ class Invited(_Event, frozen=True, kw_only=True):
     expires_at: datetime
     pin: PinDigest | None = None
     requires: Assurance = Assurance.NONE
+    many: bool = False
+    substitute: bool = False
+    ground: Ground | None = None
+    reference: Pii | None = None
+    expected_at: datetime | None = None
 
 
 class InvitationRevoked(_Event, frozen=True, kw_only=True):
     """A link was taken back."""
 
     invitation: InvitationId
+
+
+class InvitationCancelled(_Event, frozen=True, kw_only=True):
+    """What a link was for is called off; whoever waits by it goes out."""
+
+    invitation: InvitationId
+    new_time: datetime | None = None
+
+
+class SubstituteAppointed(_Event, frozen=True, kw_only=True):
+    """The holder of a link may take over while no host is there."""
+
+    invitation: InvitationId
+
+
+class Delayed(_Event, frozen=True, kw_only=True):
+    """Those who wait, or the holders of one link, are told when it is their turn; None: there is no delay."""
+
+    expected_at: datetime | None
+    invitation: InvitationId | None = None
 
 
 class InvitationMoved(_Event, frozen=True, kw_only=True):
@@ -102,7 +130,8 @@ class NotReached(_Event, frozen=True, kw_only=True):
 class Arrived(_Event, frozen=True, kw_only=True):
     """Somebody came to the waiting room, for the first time or again, or answered when called.
 
-    Again means after leaving, or by a call after a lost connection.
+    Again means after leaving, or by a call after a lost connection. `name` is what they call themselves, where
+    the link is for many.
     """
 
     participant: ParticipantId
@@ -110,6 +139,7 @@ class Arrived(_Event, frozen=True, kw_only=True):
     connection: ConnectionId
     resume_hash: ResumeHash
     line: Line = Line.BROWSER
+    name: Pii | None = None
 
 
 class HostEntered(_Event, frozen=True, kw_only=True):
@@ -175,6 +205,12 @@ class Removed(_Event, frozen=True, kw_only=True):
     participant: ParticipantId
 
 
+class SeenOff(_Event, frozen=True, kw_only=True):
+    """The host ended somebody's visit; their link leads to the waiting room as before."""
+
+    participant: ParticipantId
+
+
 class SentToWaiting(_Event, frozen=True, kw_only=True):
     """The host put somebody back into the waiting room."""
 
@@ -182,9 +218,10 @@ class SentToWaiting(_Event, frozen=True, kw_only=True):
 
 
 class LockChanged(_Event, frozen=True, kw_only=True):
-    """The host closed or opened the door to newcomers."""
+    """The door was closed or opened to newcomers: by the host, or as the room's setting has it (`automatic`)."""
 
     locked: bool
+    automatic: bool = False
 
 
 class MuteChanged(_Event, frozen=True, kw_only=True):
@@ -287,13 +324,19 @@ class HostTaken(_Event, frozen=True, kw_only=True):
 
 
 class RoomEnded(_Event, frozen=True, kw_only=True):
-    """The consultation is over for all."""
+    """The consultation is over for all; `cancelled`: before it had begun."""
+
+    cancelled: bool = False
+    new_time: datetime | None = None
 
 
 Event = (
     RoomCreated
     | Invited
     | InvitationRevoked
+    | InvitationCancelled
+    | SubstituteAppointed
+    | Delayed
     | InvitationMoved
     | TextNoted
     | Dialled
@@ -307,6 +350,7 @@ Event = (
     | Admitted
     | Refused
     | Removed
+    | SeenOff
     | SentToWaiting
     | LockChanged
     | MuteChanged

@@ -2,12 +2,18 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from datetime import timedelta
 from types import MappingProxyType
 from typing import Any
 
 from bridge.rooms import events as ev
 from bridge.rooms.model import ByParticipant, Invitation, Line, Participant, ParticipantId, Place, Room, Still
 from bridge.rooms.refusal import HistoryError
+
+LATE_LINK_LIFE = timedelta(hours=2)
+"""So long after the new time a link of somebody whose turn was put off still opens."""
+REMEMBERED = 100
+"""Of those who came by links for many and have gone, so many are kept: nobody comes back to their places."""
 
 
 def evolve(room: Room | None, event: ev.Event) -> Room:
@@ -44,6 +50,8 @@ def _created(event: ev.RoomCreated) -> Room:
         revision=1,
         number=event.number,
         plain_calls=event.plain_calls,
+        autolock=event.autolock,
+        one_at_a_time=event.one_at_a_time,
     )
 
 
@@ -54,8 +62,9 @@ def _change(room: Room, participant: ParticipantId, **changes: Any) -> Room:
 
 def _enter(room: Room, event: ev.Dialled | ev.Arrived | ev.HostEntered, place: Place) -> Room:
     """Put a newcomer, or one who had left, into `place`; a host's mute survives going out and in."""
-    invitation = replace(room.invitations[event.invitation], participant=event.participant)
-    room = replace(room, invitations={**room.invitations, invitation.id: invitation})
+    invitation = room.invitations[event.invitation]
+    if not invitation.many:
+        room = _change_link(replace(invitation, participant=event.participant), room)
     if event.participant in room.participants:
         return _change(
             room,
@@ -66,12 +75,14 @@ def _enter(room: Room, event: ev.Dialled | ev.Arrived | ev.HostEntered, place: P
             line=event.line,
             confirmed=False,
             identity=None,
+            lost_at=None,
             consents={},
         )
+    called = event.name if isinstance(event, ev.Arrived) else None
     newcomer = Participant(
         id=event.participant,
         invitation=invitation.id,
-        name=invitation.name,
+        name=called or invitation.name,
         role=invitation.role,
         place=place,
         since=event.at,
@@ -80,10 +91,27 @@ def _enter(room: Room, event: ev.Dialled | ev.Arrived | ev.HostEntered, place: P
         may_host=invitation.host,
         line=event.line,
     )
-    return replace(room, participants={**room.participants, newcomer.id: newcomer})
+    before = _remembered(room) if invitation.many else room.participants
+    return replace(room, participants={**before, newcomer.id: newcomer})
 
 
-def _go_out(room: Room, event: ev.NotReached | ev.Left | ev.Refused | ev.Removed, *, barred: bool) -> Room:
+def _remembered(room: Room) -> Mapping[ParticipantId, Participant]:
+    """Everybody but those, of the many who came by one link and have gone, who came first.
+
+    A standing link would otherwise fill the memory. Who is barred stays.
+    """
+    gone = [
+        p.id
+        for p in room.participants.values()
+        if p.place is Place.OUTSIDE and not p.barred and room.invitations[p.invitation].many
+    ]
+    forgotten = frozenset(gone[:-REMEMBERED])
+    return {who: p for who, p in room.participants.items() if who not in forgotten}
+
+
+def _go_out(
+    room: Room, event: ev.NotReached | ev.Left | ev.Refused | ev.Removed | ev.SeenOff, *, barred: bool
+) -> Room:
     room = _change(
         room,
         event.participant,
@@ -92,6 +120,7 @@ def _go_out(room: Room, event: ev.NotReached | ev.Left | ev.Refused | ev.Removed
         connection=None,
         sharing=False,
         barred=barred,
+        lost_at=None,
     )
     return replace(room, host=None) if room.host == event.participant else room
 
@@ -107,13 +136,48 @@ def _invited(room: Room, event: ev.Invited) -> Room:
         expires_at=event.expires_at,
         pin=event.pin,
         requires=event.requires,
+        many=event.many,
+        substitute=event.substitute,
+        ground=event.ground,
+        reference=event.reference,
+        expected_at=event.expected_at,
     )
+    return _change_link(invitation, room)
+
+
+def _change_link(invitation: Invitation, room: Room) -> Room:
     return replace(room, invitations={**room.invitations, invitation.id: invitation})
 
 
 def _invitation_revoked(room: Room, event: ev.InvitationRevoked) -> Room:
-    revoked = replace(room.invitations[event.invitation], revoked=True)
-    return replace(room, invitations={**room.invitations, revoked.id: revoked})
+    return _change_link(replace(room.invitations[event.invitation], revoked=True), room)
+
+
+def _invitation_cancelled(room: Room, event: ev.InvitationCancelled) -> Room:
+    room = _change_link(replace(room.invitations[event.invitation], cancelled=True), room)
+    for person in room.participants.values():
+        if person.invitation == event.invitation and person.place in (Place.WAITING, Place.CALLED):
+            out = {"place": Place.OUTSIDE, "since": event.at, "connection": None, "lost_at": None}
+            room = _change(room, person.id, **out)
+    return room
+
+
+def _substitute_appointed(room: Room, event: ev.SubstituteAppointed) -> Room:
+    return _change_link(replace(room.invitations[event.invitation], substitute=True), room)
+
+
+def _delayed(room: Room, event: ev.Delayed) -> Room:
+    """Put a turn off; a link that is still good, or is named, is good beyond the new time."""
+    until = None if event.expected_at is None else event.expected_at + LATE_LINK_LIFE
+    if event.invitation is None:
+        good = [link for link in room.invitations.values() if not link.many and link.expires_at > event.at]
+        room = replace(room, expected_at=event.expected_at)
+    else:
+        named, late = room.invitations[event.invitation], event.expected_at is not None
+        good = [replace(named, expected_at=event.expected_at, delayed=late)]
+    for link in good:
+        room = _change_link(replace(link, expires_at=max(link.expires_at, until or link.expires_at)), room)
+    return room
 
 
 def _invitation_moved(room: Room, event: ev.InvitationMoved) -> Room:
@@ -137,7 +201,12 @@ def _arrived(room: Room, event: ev.Arrived) -> Room:
 
 
 def _host_entered(room: Room, event: ev.HostEntered) -> Room:
-    room = _enter(room, event, Place.ADMITTED)
+    person = room.participants.get(event.participant)
+    if person is not None and person.place is Place.WAITING:
+        # A substitute who waited steps in, and is who they were.
+        room = _change(room, person.id, place=Place.ADMITTED, since=event.at)
+    else:
+        room = _enter(room, event, Place.ADMITTED)
     return replace(room, host=event.participant) if event.takes_host else room
 
 
@@ -152,6 +221,7 @@ def _reconnected(room: Room, event: ev.Reconnected) -> Room:
         connection=event.connection,
         line=event.line,
         sharing=False,
+        lost_at=None,
         confirmed=known,
         identity=before.identity if event.line is Line.BROWSER else None,
         consents=before.consents if event.line is Line.BROWSER else {},
@@ -163,10 +233,10 @@ def _identified(room: Room, event: ev.Identified) -> Room:
 
 
 def _disconnected(room: Room, event: ev.Disconnected) -> Room:
-    return _change(room, event.participant, connection=None, sharing=False)
+    return _change(room, event.participant, connection=None, sharing=False, lost_at=event.at)
 
 
-def _left(room: Room, event: ev.NotReached | ev.Left) -> Room:
+def _left(room: Room, event: ev.NotReached | ev.Left | ev.SeenOff) -> Room:
     return _go_out(room, event, barred=False)
 
 
@@ -175,7 +245,8 @@ def _put_out(room: Room, event: ev.Refused | ev.Removed) -> Room:
 
 
 def _admitted(room: Room, event: ev.Admitted) -> Room:
-    return _change(room, event.participant, place=Place.ADMITTED, since=event.at)
+    # Whoever lets somebody in receives: what was said of being late is over.
+    return _change(replace(room, expected_at=None), event.participant, place=Place.ADMITTED, since=event.at)
 
 
 def _sent_to_waiting(room: Room, event: ev.SentToWaiting) -> Room:
@@ -183,7 +254,7 @@ def _sent_to_waiting(room: Room, event: ev.SentToWaiting) -> Room:
 
 
 def _lock_changed(room: Room, event: ev.LockChanged) -> Room:
-    return replace(room, locked=event.locked)
+    return replace(room, locked=event.locked, locked_by_itself=event.locked and event.automatic)
 
 
 def _mute_changed(room: Room, event: ev.MuteChanged) -> Room:
@@ -240,7 +311,7 @@ def _ended(room: Room, event: ev.RoomEnded) -> Room:
     everyone = {
         p.id: p
         if p.place is Place.OUTSIDE
-        else replace(p, place=Place.OUTSIDE, since=event.at, connection=None, sharing=False)
+        else replace(p, place=Place.OUTSIDE, since=event.at, connection=None, sharing=False, lost_at=None)
         for p in room.participants.values()
     }
     return replace(room, ended_at=event.at, host=None, participants=everyone)
@@ -250,6 +321,9 @@ EVOLVERS: Mapping[type, Callable[[Room, Any], Room]] = MappingProxyType(
     {
         ev.Invited: _invited,
         ev.InvitationRevoked: _invitation_revoked,
+        ev.InvitationCancelled: _invitation_cancelled,
+        ev.SubstituteAppointed: _substitute_appointed,
+        ev.Delayed: _delayed,
         ev.InvitationMoved: _invitation_moved,
         ev.TextNoted: _text_noted,
         ev.Dialled: _dialled,
@@ -263,6 +337,7 @@ EVOLVERS: Mapping[type, Callable[[Room, Any], Room]] = MappingProxyType(
         ev.Admitted: _admitted,
         ev.Refused: _put_out,
         ev.Removed: _put_out,
+        ev.SeenOff: _left,
         ev.SentToWaiting: _sent_to_waiting,
         ev.LockChanged: _lock_changed,
         ev.MuteChanged: _mute_changed,

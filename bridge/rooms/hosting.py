@@ -5,7 +5,17 @@ from datetime import datetime
 from bridge.rooms import commands as c
 from bridge.rooms import events as ev
 from bridge.rooms.model import Participant, Pii, Place, Room, System
-from bridge.rooms.policy import CLINICIANS, free_places, host_standing, lacks_proof, target_standing, text_fits
+from bridge.rooms.policy import (
+    CLINICIANS,
+    free_places,
+    host_standing,
+    is_apart,
+    is_aware,
+    lacks_proof,
+    meets_another,
+    target_standing,
+    text_fits,
+)
 from bridge.rooms.refusal import Refusal
 
 
@@ -16,10 +26,17 @@ def admit(room: Room, command: c.Admit, now: datetime) -> ev.Outcome:
         return target
     if target.place is Place.ADMITTED:
         return []
+    return let_in(room, target, command, now)
+
+
+def let_in(room: Room, target: Participant, command: c.Admit | c.SeeOff, now: datetime) -> ev.Outcome:
+    """Let one in who waits, into the room as it is."""
     if target.place is not Place.WAITING or not target.connected:
         return Refusal("wrong_state", "Only one who waits and is connected can be admitted.")
     if free_places(room) == 0:
         return Refusal("room_full", "There is no place left in the room.")
+    if meets_another(room, target):
+        return Refusal("patient_inside", "Another patient is in, or company of theirs; see them off first.")
     refusal = _unproven(room, target, command.reason)
     if refusal is not None:
         return refusal
@@ -39,12 +56,17 @@ def _unproven(room: Room, target: Participant, reason: Pii | None) -> Refusal | 
 def admit_all(room: Room, command: c.AdmitAll, now: datetime) -> ev.Outcome:
     """Let in those who wait and are connected, longest waiting first, as many as fit.
 
-    Those stay of whom less is proven than is required: each of them needs a reason.
+    Those stay of whom less is proven than is required, since each of them needs a reason, and those who see the
+    doctor one after the other.
     """
     host = host_standing(room, command.by)
     if isinstance(host, Refusal):
         return host
-    ready = [p for p in room.at(Place.WAITING) if p.connected and not lacks_proof(room, p)]
+    ready = [
+        p
+        for p in room.at(Place.WAITING)
+        if p.connected and not lacks_proof(room, p) and not is_apart(room, p) and not meets_another(room, p)
+    ]
     free = free_places(room)
     if ready and free == 0:
         return Refusal("room_full", "There is no place left in the room.")
@@ -154,9 +176,16 @@ def hand_over(room: Room, command: c.HandOver, now: datetime) -> ev.Outcome:
 
 
 def end(room: Room, command: c.End, now: datetime) -> ev.Outcome:
-    """End for all: by the host, or by the system."""
+    """End for all, or call off what has not begun: by the host, or by the system."""
     if not isinstance(command.by, System):
         host = host_standing(room, command.by)
         if isinstance(host, Refusal):
             return host
-    return [ev.RoomEnded(room=room.id, at=now, by=command.by)]
+    if command.cancelled and any(not p.may_host and p.id != room.host for p in room.at(Place.ADMITTED)):
+        return Refusal("wrong_state", "What has begun is ended, not called off.")
+    if command.new_time is not None and not is_aware(command.new_time):
+        return Refusal("bad_message", "The new time carries no offset.")
+    new_time = command.new_time if command.cancelled else None
+    return [
+        ev.RoomEnded(room=room.id, at=now, by=command.by, cancelled=command.cancelled, new_time=new_time),
+    ]

@@ -143,11 +143,39 @@ class Assurance(StrEnum):
         return order.index(self) >= order.index(other)
 
 
+class Ground(StrEnum):
+    """Why somebody is invited, as whoever issued the link has it on record; the words are those of the wire."""
+
+    APPOINTMENT = "appointment"
+    DROP_IN = "drop_in"
+    POWER_OF_ATTORNEY = "power_of_attorney"
+    GUARDIAN = "guardian"
+    INTERPRETING = "interpreting"
+    CARE = "care"
+    """Takes part in the patient's care: home nursing, a ward, a specialist."""
+    ON_DUTY = "on_duty"
+    PATIENTS_WISH = "patients_wish"
+    """The patient asked for them, and nothing more is known."""
+    OTHER = "other"
+
+
+class Relation(StrEnum):
+    """What somebody is to the one for whom they come; the words are those of the wire."""
+
+    PARENT = "parent"
+    POWER_OF_ATTORNEY = "power_of_attorney"
+    """Given by the one who is represented: help, which does not consent in their place."""
+    GUARDIAN = "guardian"
+    """Appointed for one who cannot speak for themselves, or a power of attorney that was assigned so."""
+    OTHER = "other"
+
+
 class Identity(msgspec.Struct, frozen=True, kw_only=True):
     """What a login proved. `subject` is the same for the same person; `provider` is the operator's word for it.
 
     `organisation` is the number of the one that they work for, nine digits; `health_personnel` says that the
-    provider found them in the register of health personnel (HPR).
+    provider found them in the register of health personnel (HPR). Who comes for somebody else `represents` them,
+    as their `relation`.
     """
 
     assurance: Assurance
@@ -155,6 +183,8 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     subject: SubjectDigest
     organisation: str | None = None
     health_personnel: bool = False
+    represents: SubjectDigest | None = None
+    relation: Relation | None = None
 
     def __repr__(self) -> str:
         """Leave out who it is."""
@@ -186,11 +216,11 @@ Actor = ByParticipant | System
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invitation:
-    """A single-purpose link, bound to one participant at its first use.
+    """A single-purpose link, bound to one participant at its first use; with `many` each who opens it is another.
 
-    `host` marks a host link: its holder does not wait and may take the host role. `expires_at` limits
-    entering, not the return to a place that is still held. With `pin` the holder can call instead: the room's
-    number, then the PIN.
+    `host` marks a host link: its holder does not wait and may take the host role. `substitute` marks one whose
+    holder may do so while no host is there. `expires_at` limits entering, not the return to a place that is still
+    held. With `pin` the holder can call instead: the room's number, then the PIN.
     """
 
     id: InvitationId
@@ -203,8 +233,19 @@ class Invitation:
     pin: PinDigest | None = field(default=None, repr=False)
     requires: Assurance = Assurance.NONE
     """How sure it has to be who the holder is: a host comes in so only, a guest otherwise for a reason only."""
+    many: bool = False
+    substitute: bool = False
+    ground: Ground | None = None
+    reference: Pii | None = None
+    """Where the ground is to be found: the number of an appointment or of a note in the record."""
+    expected_at: datetime | None = None
+    """When it is the holder's turn, by whoever knows the appointment."""
+    delayed: bool = False
+    """Whether `expected_at` is later than was said at first."""
     participant: ParticipantId | None = None
+    """The holder, from the first use on; None with `many`."""
     revoked: bool = False
+    cancelled: bool = False
     text: TextState | None = None
     """What became of the text message with it, if there was one."""
 
@@ -238,6 +279,8 @@ class Participant:
     """Whether the host has noted that somebody told them who this is. It proves nothing to anybody else."""
     identity: Identity | None = None
     """What a login proved, of whoever is at their page; None for all who came by a link or a call alone."""
+    lost_at: datetime | None = None
+    """Since when they are not connected; None while they are."""
     consents: Mapping[Matter, NoticeVersion | None] = field(default_factory=dict)
     """What they said yes to, on the words of which notice; None where they took it back."""
 
@@ -279,7 +322,8 @@ class Room:
     """A consultation room. `revision` counts the events that made it; the first one is 1.
 
     `host` keeps the role while disconnected and is None when nobody has it; `plain_calls` lets callers come whose
-    media nothing encrypts. The mappings are in order of
+    media nothing encrypts. With `autolock` the room locks by itself when the first guest is let in, and opens when
+    the last one has gone; with `one_at_a_time` two patients are never in together. The mappings are in order of
     first appearance and are never changed in place.
     """
 
@@ -290,7 +334,12 @@ class Room:
     revision: int
     number: RoomNumber | None = None
     plain_calls: bool = False
+    autolock: bool = False
+    one_at_a_time: bool = False
     locked: bool = False
+    locked_by_itself: bool = False
+    expected_at: datetime | None = None
+    """When the host expects to receive, while late."""
     ended_at: datetime | None = None
     host: ParticipantId | None = None
     still: Still | None = None

@@ -6,9 +6,13 @@ Each `*_standing` function returns the participant in question, or the refusal t
 import re
 from datetime import datetime
 
+from bridge.rooms import commands as c
 from bridge.rooms.model import (
     Actor,
+    Assurance,
     ByParticipant,
+    Ground,
+    Invitation,
     Office,
     Participant,
     ParticipantId,
@@ -72,33 +76,45 @@ def target_standing(room: Room, by: Actor, participant: ParticipantId) -> Partic
     return Refusal("unknown_participant", "There is no such participant.") if target is None else target
 
 
-def may_invite(room: Room, by: Actor, role: Role, *, host_link: bool) -> Refusal | None:
-    """Return why `by` may not issue a link for `role`, None when they may."""
-    if role is Role.OPERATOR or (host_link and role not in CLINICIANS):
+def may_invite(room: Room, by: Actor, asked: c.Invite) -> Refusal | None:
+    """Return why `by` may not issue such a link, None when they may."""
+    if asked.role is Role.OPERATOR or ((asked.host or asked.substitute) and asked.role not in CLINICIANS):
         return Refusal("bad_message", "No such link exists for this role.")
     if is_administration(by):
         return None
     actor = acting_standing(room, by)
     if isinstance(actor, Refusal):
         return actor
-    if host_link:
+    if asked.host:
         return Refusal("not_host", "Only the administration issues host links.")
-    if actor.id == room.host or (actor.role is Role.PATIENT and role in INVITED_BY_PATIENT):
+    plain = not asked.many and not asked.substitute
+    if actor.id == room.host or (actor.role is Role.PATIENT and asked.role in INVITED_BY_PATIENT and plain):
         return None
     return Refusal("not_host", "Only the host invites, or the patient for company of their own.")
 
 
-def invitation_room(room: Room, by: Actor, *, host_link: bool) -> Refusal | None:
+def is_by_patient(room: Room, by: Actor) -> bool:
+    """Whether a patient acts who is not the host."""
+    actor = room.participants.get(by.participant) if isinstance(by, ByParticipant) else None
+    return actor is not None and actor.role is Role.PATIENT and actor.id != room.host
+
+
+def invitation_room(room: Room, by: Actor, *, for_host: bool) -> Refusal | None:
     """Return why no further link fits, None when one does."""
     issued = room.invitations.values()
     if len(issued) >= MAX_INVITATIONS:
         return Refusal("too_many", "The room has had all the links it may have.")
-    if host_link and sum(i.host for i in issued) >= MAX_HOST_INVITATIONS:
+    if for_host and has_all_hosts(room):
         return Refusal("too_many", "The room has had all the host links it may have.")
     by_patient = isinstance(by, ByParticipant) and by.participant != room.host
     if by_patient and sum(i.issued_by == by for i in issued) >= MAX_INVITATIONS_BY_PATIENT:
         return Refusal("too_many", "The patient has issued all the links they may issue.")
     return None
+
+
+def has_all_hosts(room: Room) -> bool:
+    """Whether as many may be host as ever may."""
+    return sum(i.host or i.substitute for i in room.invitations.values()) >= MAX_HOST_INVITATIONS
 
 
 def free_places(room: Room) -> int:
@@ -109,6 +125,44 @@ def free_places(room: Room) -> int:
 def lacks_proof(room: Room, person: Participant) -> bool:
     """Whether less is proven of who somebody is than their invitation requires."""
     return not person.assurance.reaches(room.invitations[person.invitation].requires)
+
+
+def substitutes_proof(room: Room, invitation: Invitation) -> Assurance:
+    """How sure it has to be who a substitute is before they are host: as sure as of any host."""
+    levels = list(Assurance)
+    asked = [invitation.requires, *(i.requires for i in room.invitations.values() if i.host)]
+    return max(asked, key=levels.index)
+
+
+def is_apart(room: Room, person: Participant) -> bool:
+    """Whether somebody is one of several who see the same doctor one after the other."""
+    return room.one_at_a_time or room.invitations[person.invitation].many
+
+
+def meets_another(room: Room, newcomer: Participant) -> bool:
+    """Whether somebody let in now would meet a patient, or a patient's company, from whom they are kept apart."""
+    patient = _patient_of(room, newcomer)
+    if patient is None:
+        return False
+    for other in room.participants.values():
+        inside = other.place in (Place.ADMITTED, Place.CALLED) and other.id != newcomer.id
+        if inside and (is_apart(room, other) or is_apart(room, newcomer)):
+            theirs = _patient_of(room, other)
+            if theirs is not None and theirs != patient:
+                return True
+    return False
+
+
+def _patient_of(room: Room, person: Participant) -> ParticipantId | None:
+    """To whose consultation somebody belongs, as far as the links tell."""
+    if person.role is Role.PATIENT:
+        return person.id
+    invitation = room.invitations[person.invitation]
+    by = invitation.issued_by
+    if not isinstance(by, ByParticipant) or invitation.ground is not Ground.PATIENTS_WISH:
+        return None
+    issuer = room.participants.get(by.participant)
+    return by.participant if issuer is None or issuer.role is Role.PATIENT else None
 
 
 def text_fits(text: Pii) -> bool:

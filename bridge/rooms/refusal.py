@@ -5,14 +5,17 @@ from typing import Literal
 
 Code = Literal[
     "bad_message",
+    "cancelled",
     "link_blocked",
     "link_expired",
     "link_invalid",
     "link_used",
     "login_needed",
+    "name_needed",
     "not_admitted",
     "not_host",
     "other_person",
+    "patient_inside",
     "pin_wrong",
     "reason_needed",
     "room_ended",

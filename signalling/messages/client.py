@@ -8,13 +8,17 @@ from msgspec import Meta
 
 from signalling.messages.words import (
     MAX_LINES,
+    MAX_PEOPLE,
     MAX_SLOT_REPORTS,
     MAX_SLOTS,
     Address,
+    Assurance,
     Count,
     Flow,
     FrameRate,
+    Ground,
     Id,
+    Instant,
     Language,
     Limited,
     Lines,
@@ -28,6 +32,7 @@ from signalling.messages.words import (
     Percent,
     Reason,
     Ref,
+    Reference,
     Role,
     Sdp,
     Seconds,
@@ -47,6 +52,7 @@ from signalling.messages.words import (
 class Join(Wire, frozen=True, kw_only=True):
     """First message on every connection. `resume` is the link's secret, of `welcome` or one's own.
 
+    `name` is for links that are for many.
     `notice`: which one stood beside the button that the person pressed.
     """
 
@@ -54,6 +60,7 @@ class Join(Wire, frozen=True, kw_only=True):
     token: Token
     resume: Secret | None = None
     language: Language
+    name: Name | None = None
     notice: NoticeVersion | None = None
 
 
@@ -85,6 +92,15 @@ class Admit(Wire, frozen=True, kw_only=True):
 class AdmitAll(Wire, frozen=True, kw_only=True):
     """Host: let in everyone who waits."""
 
+    ref: Ref
+
+
+class SeeOff(Wire, frozen=True, kw_only=True):
+    """Host: end the visit of some, and let the next one in in the same act."""
+
+    leaving: Annotated[list[Id], Meta(max_length=MAX_PEOPLE)]
+    following: Id | None = None
+    reason: Reason | None = None
     ref: Ref
 
 
@@ -154,12 +170,56 @@ class HandOver(Wire, frozen=True, kw_only=True):
     ref: Ref
 
 
+class TakeHost(Wire, frozen=True, kw_only=True):
+    """Become host while none is there, also from the waiting room, where the roster says `may_take_over`."""
+
+    ref: Ref
+
+
+class Appoint(Wire, frozen=True, kw_only=True):
+    """Host: let a clinician take over while no host is there."""
+
+    invitation: Id
+    ref: Ref
+
+
 class Invite(Wire, frozen=True, kw_only=True):
-    """Host: make a link for one more person, and with `pin` a way to call; the reply is `invited`."""
+    """Host, or a patient for company: make a link, and with `pin` a way to call; the reply is `invited`.
+
+    `many` and `substitute` as in `CreateInvitation`.
+    """
 
     role: Role
     name: Name
     pin: bool = False
+    requires: Assurance = Assurance.NONE
+    many: bool = False
+    substitute: bool = False
+    ground: Ground | None = None
+    reference: Reference | None = None
+    ref: Ref
+
+
+class Withdraw(Wire, frozen=True, kw_only=True):
+    """Host: take a link back that nobody has come by."""
+
+    invitation: Id
+    ref: Ref
+
+
+class Delay(Wire, frozen=True, kw_only=True):
+    """Host: tell those who wait and will come when it is their turn; null: there is no delay."""
+
+    expected_at: Instant | None = None
+    invitation: Id | None = None
+    ref: Ref
+
+
+class Cancel(Wire, frozen=True, kw_only=True):
+    """Host: call off what a link was for, and tell whoever waits by it."""
+
+    invitation: Id
+    new_time: Instant | None = None
     ref: Ref
 
 
@@ -322,6 +382,7 @@ ClientMessage = (
     | Offer
     | Admit
     | AdmitAll
+    | SeeOff
     | Refuse
     | Remove
     | ToWaiting
@@ -331,7 +392,12 @@ ClientMessage = (
     | Camera
     | Sharing
     | HandOver
+    | TakeHost
+    | Appoint
     | Invite
+    | Withdraw
+    | Delay
+    | Cancel
     | Dial
     | ConfirmIdentity
     | Write

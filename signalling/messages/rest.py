@@ -7,19 +7,34 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from signalling.errors import Code
-from signalling.messages.words import Assurance, Count, Digits, Id, Instant, Name, NoticeVersion, Part, Role
+from signalling.messages.words import (
+    Assurance,
+    Count,
+    Digits,
+    Ground,
+    Id,
+    Instant,
+    Name,
+    NoticeVersion,
+    Part,
+    Reference,
+    Role,
+)
 
 
 class CreateRoom(Part, frozen=True, kw_only=True):
     """A new consultation. The name is shown to its participants; leave a patient's name out of it.
 
     With `plain_calls` room systems and telephones may come in whose media nothing encrypts, where the bridge's
-    configuration takes such at all.
+    configuration takes such at all. With `autolock` the room locks when the first guest is let in and opens when
+    the last one has gone; with `one_at_a_time` two patients are never in together.
     """
 
     name: Name
     max_participants: Annotated[int, Meta(ge=2, le=50)] = 9
     plain_calls: bool = False
+    autolock: bool = False
+    one_at_a_time: bool = False
 
 
 class RoomInfo(Part, frozen=True, kw_only=True):
@@ -33,6 +48,9 @@ class RoomInfo(Part, frozen=True, kw_only=True):
     max_participants: int
     number: Digits | None = None
     plain_calls: bool
+    autolock: bool = False
+    one_at_a_time: bool = False
+    expected_at: Instant | None = None
     waiting: Count
     admitted: Count
 
@@ -47,7 +65,10 @@ class CreateInvitation(Part, frozen=True, kw_only=True):
     """A link for one person; `host` lets its holder decide who comes in, `pin` is for those who may call.
 
     `requires` is how sure it has to be who comes: a host has to log in so; a guest without it is let in for a
-    reason only.
+    reason only. A link for `many` is a standing one: each who opens it gives a name and is a person of their own,
+    and patients who come by it never meet. `substitute`: a clinician who may take over while no host is there.
+    `ground` and `reference` (the number of an appointment, say) are on what the invitation rests, for the host to
+    see and for the record; `expected_at` is when it is the person's turn.
     """
 
     role: Role
@@ -55,6 +76,11 @@ class CreateInvitation(Part, frozen=True, kw_only=True):
     host: bool = False
     pin: bool = False
     requires: Assurance = Assurance.NONE
+    many: bool = False
+    substitute: bool = False
+    ground: Ground | None = None
+    reference: Reference | None = None
+    expected_at: Instant | None = None
     valid_minutes: Annotated[int, Meta(ge=1, le=60 * 24 * 31)] = 60 * 24
 
 
@@ -70,6 +96,12 @@ class Logins(Part, frozen=True, kw_only=True):
 
     providers: list[LoginProvider]
     assurance: Assurance
+
+
+class Launch(Part, frozen=True, kw_only=True):
+    """From a portal where somebody is logged in: who they are, signed, for one use."""
+
+    launch: Annotated[str, Meta(min_length=1, max_length=12_000)]
 
 
 class Notice(Part, frozen=True, kw_only=True):
@@ -95,6 +127,12 @@ class InvitationInfo(Part, frozen=True, kw_only=True):
     expires_at: Instant
     number: Digits | None = None
     pin: Digits | None = None
+
+
+class NewTime(Part, frozen=True, kw_only=True):
+    """When it is now their turn; null: of a delay that there is none, of a cancellation that no time is known."""
+
+    time: Instant | None = None
 
 
 class ErrorInfo(Part, frozen=True, kw_only=True):

@@ -10,6 +10,7 @@ from signalling.messages.words import (
     Count,
     Digits,
     Flow,
+    Ground,
     Id,
     Instant,
     Keys,
@@ -22,6 +23,7 @@ from signalling.messages.words import (
     Percent,
     Place,
     Ref,
+    Relation,
     Role,
     Sdp,
     Secret,
@@ -113,6 +115,28 @@ class Encryption(Part, frozen=True, kw_only=True):
     cipher: Id | None = None
 
 
+class Inviter(Part, frozen=True, kw_only=True):
+    """Who in the room had issued a link."""
+
+    name: str
+    role: Role
+
+
+class Invitation(Part, frozen=True, kw_only=True):
+    """On what somebody is here, for hosts; `by` is null for the administration.
+
+    `apart`: they see the doctor one after the other with other patients.
+    """
+
+    invitation: Id
+    many: bool
+    substitute: bool
+    apart: bool
+    ground: Ground | None = None
+    reference: str | None = None
+    by: Inviter | None = None
+
+
 class Consented(Part, frozen=True, kw_only=True):
     """What somebody has said of one matter: yes, or that they take their yes back."""
 
@@ -139,17 +163,30 @@ class Person(Part, frozen=True, kw_only=True):
     ringing: bool = False
     assurance: Assurance = Assurance.NONE
     required: Assurance = Assurance.NONE
+    relation: Relation | None = None
     confirmed: bool = False
     encryption: Encryption | None = None
     tested: TrialVerdict | None = None
+    invited: Invitation | None = None
     consents: list[Consented] = field(default_factory=list)
+
+
+class Expected(Part, frozen=True, kw_only=True):
+    """For hosts: who is invited and has not come, by a link that is still good, or a link for many."""
+
+    name: str
+    role: Role
+    invited: Invitation
+    expected_at: Instant | None = None
+    late: bool = False
 
 
 class Roster(Wire, frozen=True, kw_only=True):
     """Everyone whom the receiver may know of; it replaces the last one. `host`: the receiver is a host.
 
     For hosts, `number`: by which the room is called; `dials`: somebody may be called; `short`: processors do not
-    suffice for all pictures.
+    suffice for all pictures; `expected`: who is invited and has not come. For a patient who waits, `ahead`: how
+    many are before them. `expected_at` and `late`: when it is their turn; for hosts, what is told to all of that.
     """
 
     revision: Count
@@ -158,7 +195,26 @@ class Roster(Wire, frozen=True, kw_only=True):
     number: Digits | None = None
     dials: bool = False
     short: bool = False
+    ahead: Count | None = None
+    expected_at: Instant | None = None
+    late: bool = False
+    may_take_over: bool = False
+    expected: list[Expected] = field(default_factory=list)
     people: list[Person]
+
+
+class TurnedAway(Wire, frozen=True, kw_only=True):
+    """To hosts: somebody came to the door and found it closed."""
+
+    name: str
+    role: Role
+    why: Code
+
+
+class Cancelled(Wire, frozen=True, kw_only=True):
+    """Before a `bye` with `cancelled`: the new time, where there is one."""
+
+    new_time: Instant | None
 
 
 class Missed(Wire, frozen=True, kw_only=True):
@@ -312,6 +368,8 @@ ServerMessage = (
     | Invited
     | ErrorMessage
     | Roster
+    | TurnedAway
+    | Cancelled
     | Missed
     | Written
     | Still

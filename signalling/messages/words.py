@@ -17,6 +17,7 @@ MAX_BODY_BYTES: Final = 16 * 1024
 MAX_SDP_CHARS: Final = 256 * 1024
 MAX_SLOTS: Final = 128
 MAX_LINES: Final = 4320
+MAX_PEOPLE: Final = 50
 MAX_TEXT_CHARS: Final = 500
 MAX_STILL_BYTES: Final = 16 * 1024 * 1024
 MAX_PIECE_BYTES: Final = 64 * 1024
@@ -30,6 +31,7 @@ Digits = Annotated[str, Meta(min_length=4, max_length=12, pattern=r"^[0-9]+$(?!\
 Name = Annotated[str, Meta(min_length=1, max_length=80, pattern=_NO_CONTROLS)]
 Address = Annotated[str, Meta(min_length=1, max_length=255, pattern=_NO_CONTROLS)]
 Reason = Annotated[str, Meta(max_length=200, pattern=_NO_CONTROLS)]
+Reference = Annotated[str, Meta(min_length=1, max_length=80, pattern=_NO_CONTROLS)]
 Text = Annotated[str, Meta(max_length=MAX_TEXT_CHARS, pattern=_NO_CONTROLS)]
 NoticeVersion = Annotated[str, Meta(min_length=12, max_length=12, pattern=r"^[0-9a-f]{12}$(?!\n)")]
 Token = Annotated[str, Meta(min_length=1, max_length=2048)]
@@ -63,6 +65,20 @@ class Role(StrEnum):
     SPECIALIST = "specialist"
     ASSISTANT = "assistant"
     OPERATOR = "operator"
+
+
+class Ground(StrEnum):
+    """Why somebody is invited, as whoever issued the link has it on record."""
+
+    APPOINTMENT = "appointment"
+    DROP_IN = "drop_in"
+    POWER_OF_ATTORNEY = "power_of_attorney"
+    GUARDIAN = "guardian"
+    INTERPRETING = "interpreting"
+    CARE = "care"
+    ON_DUTY = "on_duty"
+    PATIENTS_WISH = "patients_wish"
+    OTHER = "other"
 
 
 class Place(StrEnum):
@@ -100,6 +116,15 @@ class Assurance(StrEnum):
     LOW = "low"
     SUBSTANTIAL = "substantial"
     HIGH = "high"
+
+
+class Relation(StrEnum):
+    """What somebody is to the one for whom they come, by what their login said."""
+
+    PARENT = "parent"
+    POWER_OF_ATTORNEY = "power_of_attorney"
+    GUARDIAN = "guardian"
+    OTHER = "other"
 
 
 class Matter(StrEnum):

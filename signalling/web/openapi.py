@@ -9,6 +9,7 @@ from typing import Any, Final, get_args
 import msgspec
 
 from signalling import messages as m
+from signalling.fhir import operations as fhir
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,58 @@ OPERATIONS: Final = (
         (401, 404, 409, 413, 422),
     ),
     Operation(
+        "post",
+        "/api/v1/rooms/{room}/delay",
+        "delayRoom",
+        "Tell those who wait when it is their turn.",
+        204,
+        request=m.NewTime,
+        errors=(401, 404, 409, 413, 422),
+    ),
+    Operation(
+        "post",
+        "/api/v1/rooms/{room}/cancel",
+        "cancelRoom",
+        "Call a consultation off that has not begun.",
+        204,
+        request=m.NewTime,
+        errors=(401, 404, 409, 413, 422),
+    ),
+    Operation(
+        "post",
+        "/api/v1/rooms/{room}/invitations/{invitation}/delay",
+        "delayInvitation",
+        "Put off the turn of one link's holder; the link lives on beyond it.",
+        204,
+        request=m.NewTime,
+        errors=(401, 404, 409, 413, 422),
+    ),
+    Operation(
+        "post",
+        "/api/v1/rooms/{room}/invitations/{invitation}/cancel",
+        "cancelInvitation",
+        "Call off what one link was for.",
+        204,
+        request=m.NewTime,
+        errors=(401, 404, 409, 413, 422),
+    ),
+    Operation(
+        "post",
+        "/api/v1/rooms/{room}/invitations/{invitation}/substitute",
+        "appoint",
+        "Let the holder of a link take over while no host is there.",
+        204,
+        errors=(401, 404, 409),
+    ),
+    Operation(
+        "delete",
+        "/api/v1/rooms/{room}/invitations/{invitation}",
+        "withdraw",
+        "Take a link back by which nobody holds a place.",
+        204,
+        errors=(401, 404, 409),
+    ),
+    Operation(
         "get",
         "/api/v1/ws",
         "connect",
@@ -86,7 +139,25 @@ OPERATIONS: Final = (
         m.Notice,
         guarded=False,
     ),
-    Operation("delete", "/api/v1/logins", "logOut", "Have this browser forget its login.", 204, guarded=False),
+    Operation(
+        "delete",
+        "/api/v1/logins",
+        "logOut",
+        "Have this browser forget its login.",
+        204,
+        guarded=False,
+    ),
+    Operation(
+        "post",
+        "/api/v1/logins",
+        "launch",
+        "Have a portal say who is at this browser.",
+        204,
+        None,
+        m.Launch,
+        (409, 413, 422, 429),
+        guarded=False,
+    ),
     Operation(
         "get",
         "/login/{provider}",
@@ -123,6 +194,13 @@ OPERATIONS: Final = (
     Operation("get", "/openapi.json", "describe", "Get this document.", 200, guarded=False),
 )
 
+_IN_PATHS: Final = (
+    ("room", m.Id),
+    ("invitation", m.Id),
+    ("provider", m.Name),
+    ("still", m.Id),
+    ("number", m.Count),
+)
 _MEANING: Final = {
     101: "The protocol is switched to WebSocket.",
     200: "Done.",
@@ -131,11 +209,12 @@ _MEANING: Final = {
     303: "The browser goes on from here; a login that failed leads to the page, with `login` saying why.",
     400: "The request is not well formed, or is no WebSocket handshake where it has to be one.",
     401: "A valid bearer token is needed.",
-    403: "A page of another site may not open this connection.",
+    403: "A page of another site may not do this.",
     404: "There is no such room or provider, or it is over.",
     409: "The request does not fit the present state; the code says why.",
     413: "The body is over its limit.",
     422: "The body breaks its schema.",
+    429: "Too often; try again in a minute.",
 }
 
 
@@ -153,7 +232,7 @@ def document() -> dict[str, Any]:
             "description": "Rooms and invitations of the video bridge. The schemas of the WebSocket messages "
             "are among the components.",
         },
-        "paths": paths,
+        "paths": paths | fhir.paths(),
         "components": {
             "schemas": _schemas(),
             "securitySchemes": {
@@ -171,7 +250,7 @@ def document() -> dict[str, Any]:
 def _schemas() -> dict[str, Any]:
     told = [kind for o in OPERATIONS for kind in (o.request, o.response)]
     bodies = {kind for kind in told if kind is not None and kind is not bytes}
-    kinds = [m.ErrorInfo, *sorted(bodies, key=lambda kind: kind.__name__)]
+    kinds = [m.ErrorInfo, *fhir.BODIES, *sorted(bodies, key=lambda kind: kind.__name__)]
     wire = [*get_args(m.ClientMessage), *get_args(m.ServerMessage)]
     _, schemas = msgspec.json.schema_components([*kinds, *wire], ref_template="#/components/schemas/{name}")
     return schemas
@@ -184,14 +263,14 @@ def _operation(operation: Operation) -> dict[str, Any]:
         "security": _security(operation),
         "responses": {
             str(operation.status): _response(operation.status, operation.response),
-            **{str(status): _response(status, m.ErrorInfo) for status in operation.errors},
+            **{str(status): _response(status, m.ErrorInfo) for status in _errors(operation)},
         },
     }
     if operation.request is not None:
         described["requestBody"] = {"required": True, "content": _content(operation.request)}
     named = [
         {"name": name, "in": "path", "required": True, "schema": msgspec.json.schema(kind)}
-        for name, kind in (("room", m.Id), ("provider", m.Name), ("still", m.Id), ("number", m.Count))
+        for name, kind in _IN_PATHS
         if f"{{{name}}}" in operation.path
     ]
     return described | ({"parameters": named} if named else {})
@@ -201,6 +280,12 @@ def _security(operation: Operation) -> list[dict[str, list[str]]]:
     if operation.one_time:
         return [{"oneTime": []}]
     return [{"bearer": []}] if operation.guarded else []
+
+
+def _errors(operation: Operation) -> list[int]:
+    """What an operation says, and what befalls all of its kind: other sites, too many wrong tokens."""
+    foreign = () if operation.method == "get" else (403,)
+    return sorted({*operation.errors, *foreign, *((429,) if operation.guarded else ())})
 
 
 def _response(status: int, kind: type[m.Part | bytes] | None) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from signalling.errors import Code, Rejected
 from signalling.gateways.guard import Guard
 from signalling.web.faults import json_response
 from signalling.web.openapi import document
+from signalling.web.turns import TurnResources
 
 if TYPE_CHECKING:
     from aiohttp.typedefs import Handler
@@ -68,18 +69,21 @@ class Rest:
 
     def routes(self) -> list[web.RouteDef]:
         """All routes of this module."""
-        guard = self._guard
+        guard = self.guard
         return [
             web.post("/api/v1/rooms", guard(self._create_room)),
             web.get("/api/v1/rooms", guard(self._rooms), allow_head=False),
             web.get(_ROOM, guard(self._room), allow_head=False),
             web.delete(_ROOM, guard(self._end_room)),
             web.post(f"{_ROOM}/invitations", guard(self._invite)),
+            *TurnResources(self._administration).routes(guard),
             web.get("/openapi.json", _openapi, allow_head=False),
             web.get("/healthz", _healthz, allow_head=False),
         ]
 
-    def _guard(self, handler: Handler) -> Handler:
+    def guard(self, handler: Handler) -> Handler:
+        """Let nobody come to a handler without a token."""
+
         async def guarded(request: web.Request) -> web.StreamResponse:
             if not self._authorised(request.headers.get("Authorization", "")):
                 raise self._wrong.answer(request)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from aiohttp import web
 
 from signalling.errors import Code, Rejected
+from signalling.fhir.ports import AppointmentDesk, NoAppointments
 from signalling.messages import MAX_BODY_BYTES, MAX_MESSAGE_BYTES, Notice
 from signalling.ports import (
     Administration,
@@ -26,6 +27,7 @@ from signalling.session import Limits, Session
 from signalling.web.clients import Clients, Network
 from signalling.web.crowd import Crowd
 from signalling.web.faults import error_middleware
+from signalling.web.fhir import Fhir
 from signalling.web.headers import headers_for
 from signalling.web.knocking import Knocks, Threshold
 from signalling.web.listening import now_known
@@ -77,6 +79,7 @@ def make_app(
     logins: LoginDesk | None = None,
     notice: Notice | None = None,
     stills: StillRelay | None = None,
+    appointments: AppointmentDesk | None = None,
 ) -> web.Application:
     """Make the application. At its shutdown every client hears `bye` with `restarting`."""
     counted = counters or NoCounters()
@@ -87,7 +90,9 @@ def make_app(
     pages = _Pages(config.static)
     app.router.add_get("/api/v1/ws", door.open, allow_head=False)
     app.router.add_routes(NoticePage(notice or read_notice(config.static)).routes())
-    app.router.add_routes(Rest(administration, config.api_tokens, Wrong(clients, clock, counted)).routes())
+    rest = Rest(administration, config.api_tokens, Wrong(clients, clock, counted))
+    app.router.add_routes(rest.routes())
+    app.router.add_routes(Fhir(appointments or NoAppointments(), rest.guard, counted).routes())
     app.router.add_routes(LoginPages(logins or NoLogins(), clients, clock, counted).routes())
     app.router.add_routes(StillPieces(stills or NoStills()).routes())
     app.router.add_get("/", pages.index)

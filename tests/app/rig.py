@@ -49,6 +49,7 @@ class Page:
     link: str
     number: int = field(default_factory=lambda: next(_numbers))
     resume: str | None = None
+    name: str | None = None
     seat: Seat | None = None
     connection: Connection = field(default_factory=Connection)
     offers: int = 0
@@ -114,7 +115,8 @@ class Rig:
     async def join(self, page: Page) -> None:
         """Open a socket and join, as a page does at first and after every loss."""
         connection = Connection()
-        join = m.Join(version=1, token=token_of(page.link), resume=page.resume, language=m.Language.EN)
+        token = token_of(page.link)
+        join = m.Join(version=1, token=token, resume=page.resume, language=m.Language.EN, name=page.name)
         page.seat = await self.door.join(join, connection)
         page.connection = connection
         page.resume = connection.welcome.resume

@@ -81,7 +81,7 @@ def test_goodbyes_are_for_those_who_go() -> None:
     room.happens(c.Remove(by=person("doctor"), participant=pid("patient")))
     room.happens(c.Refuse(by=person("doctor"), participant=pid("interpreter")))
     room.happens(c.Leave(by=person("doctor")))
-    told = {type(event): telling.farewell(event) for event in room.record}
+    told = {type(event): telling.farewell(event, room.room) for event in room.record}
     assert told.pop(ev.Removed) == {pid("patient"): Code.REMOVED}
     assert told.pop(ev.Refused) == {pid("interpreter"): Code.REFUSED}
     assert told.pop(ev.Left) == {pid("doctor"): Code.LEFT}

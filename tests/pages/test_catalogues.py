@@ -23,11 +23,15 @@ NEVER_AN_ENDING = {
         "wrong_state",
         "unknown_participant",
         "not_dialable",
+        "not_textable",
+        "stale",
         "reason_needed",
+        "patient_inside",
     ),  # answers to one act
     *("join_timeout", "too_slow", "restarting"),  # the page connects again
     *("origin_refused", "unauthorized", "unknown_room", "not_found", "method_not_allowed"),  # REST
     "test_busy",  # an answer to a test: told on its screen
+    "name_needed",  # the page asks for it, and joins again
     "pin_wrong",  # in a call, which has no page
     *(
         "login_failed",

@@ -332,8 +332,8 @@ async def test_the_doctor_is_told_what_became_of_it(browser: Browser, site: str,
         await here.bridge.expect(messages.AskStill)
 
 
-# A line of so many kbit/s, of whose way up a call takes its share, and what a picture of so many bytes does to it. With
-# each piece go some 800 bytes of HTTP, TLS and TCP; a busy processor adds up to `noise` ms, whatever the size.
+# A line of so many kbit/s, of whose way up a call takes its share, and what a picture of so many bytes does to it.
+# With each piece go some 800 bytes of HTTP, TLS and TCP; a busy processor adds up to `noise` ms, whatever the size.
 SIMULATE = """async ([kbps, rtt, noise, bytes]) => {
   const { Pace } = await import("/static/js/pace.js");
   const pace = new Pace();

@@ -11,6 +11,7 @@ from bridge.rooms.model import (
     Actor,
     ByParticipant,
     ConnectionId,
+    Identity,
     InvitationId,
     Line,
     Office,
@@ -110,7 +111,7 @@ class Consultation:
         assert not isinstance(outcome, Refusal), outcome
         return outcome
 
-    def create(self, max_participants: int = 9) -> None:
+    def create(self, max_participants: int = 9, **settings: bool) -> None:
         """Open the room."""
         self.happens(
             c.CreateRoom(
@@ -119,6 +120,7 @@ class Consultation:
                 name=Pii("Rom 1"),
                 max_participants=max_participants,
                 number=RoomNumber("47110815"),
+                **settings,
             )
         )
 
@@ -180,6 +182,43 @@ class Consultation:
             new_resume_hash=resume(name),
         )
 
+    def line_up(self, *names: str) -> None:
+        """Issue the link for many, and let patients come by it."""
+        self.happens(
+            c.Invite(
+                by=ADMINISTRATION,
+                invitation=iid("line"),
+                role=Role.PATIENT,
+                name=Pii("Drop-in"),
+                expires_at=self.now + LINK_LIFE,
+                many=True,
+            )
+        )
+        for name in names:
+            self.happens(self.dropping_in(name))
+
+    def dropping_in(
+        self,
+        who: str,
+        *,
+        link: str = "line",
+        secret: ResumeHash | None = None,
+        new: str | None = None,
+        name: str | None = None,
+        identity: Identity | None = None,
+    ) -> c.Knock:
+        """Return a knock with a link for many, of somebody called `name` whom the bridge will know as `who`."""
+        self.connections += 1
+        return c.Knock(
+            invitation=iid(link),
+            connection=ConnectionId(self.connections),
+            resume_hash=secret,
+            new_participant=pid(new or who),
+            new_resume_hash=secret or resume(who),
+            name=Pii(who if name is None else name),
+            identity=identity,
+        )
+
     def arrive(self, *names: str, role: Role = Role.PATIENT) -> None:
         """Invite guests and let them knock."""
         for name in names:
@@ -218,10 +257,10 @@ class Consultation:
         return self.of(name).place
 
 
-def opened(max_participants: int = 9) -> Consultation:
+def opened(max_participants: int = 9, **settings: bool) -> Consultation:
     """Return a consultation with the doctor in and two guests waiting: a patient and an interpreter."""
     consultation = Consultation()
-    consultation.create(max_participants)
+    consultation.create(max_participants, **settings)
     consultation.enter_host("doctor")
     consultation.arrive("patient")
     consultation.arrive("interpreter", role=Role.INTERPRETER)

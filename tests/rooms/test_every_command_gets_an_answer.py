@@ -13,6 +13,7 @@ from bridge.rooms.evolve import evolve
 from bridge.rooms.model import (
     Assurance,
     ByParticipant,
+    Ground,
     Identity,
     Line,
     Matter,
@@ -29,8 +30,8 @@ from bridge.rooms.model import (
 from bridge.rooms.refusal import Refusal
 from tests.rooms.rig import START, iid, opened, person, pid, pin, resume
 
-people = st.sampled_from([*map(pid, ("doctor", "patient", "interpreter", "new")), ""])
-links = st.sampled_from([*map(iid, ("doctor", "patient", "interpreter", "new")), ""])
+people = st.sampled_from([*map(pid, ("doctor", "patient", "interpreter", "new", "one", "other")), ""])
+links = st.sampled_from([*map(iid, ("doctor", "patient", "interpreter", "new", "line")), ""])
 secrets = st.sampled_from([*map(resume, ("doctor", "patient", "interpreter")), ""])
 connections = st.integers(-1, 5)
 actors = st.one_of(st.builds(ByParticipant, people), st.builds(System, st.sampled_from(Office)))
@@ -74,15 +75,32 @@ FIELDS = {
         ),
     ),
     "plain_calls": st.booleans(),
+    "autolock": st.booleans(),
+    "one_at_a_time": st.booleans(),
+    "many": st.booleans(),
+    "substitute": st.booleans(),
+    "ground": st.one_of(st.none(), st.sampled_from(Ground)),
+    "reference": st.one_of(st.none(), texts),
+    "expected_at": st.one_of(st.none(), times),
+    "new_time": st.one_of(st.none(), times),
+    "leaving": st.frozensets(people),
+    "following": st.one_of(st.none(), people),
+    "cancelled": st.booleans(),
     "matter": st.sampled_from(Matter),
     "notice": st.sampled_from(["0123456789ab", "ba9876543210"]),
     "state": st.sampled_from(TextState),
     "still": st.sampled_from(["t_1", "t_2"]),
     "end": st.sampled_from(StillEnd),
 }
+OF_COMMAND = {
+    (c.Knock, "name"): st.one_of(st.none(), texts),
+    (c.Delay, "invitation"): st.one_of(st.none(), links),
+}
 commands: st.SearchStrategy[c.Command] = st.one_of(
     *(
-        st.builds(kind, **{field: FIELDS[field] for field in kind.__dataclass_fields__})
+        st.builds(
+            kind, **{field: OF_COMMAND.get((kind, field), FIELDS[field]) for field in kind.__dataclass_fields__}
+        )
         for kind in c.Command.__args__
     )
 )
@@ -108,6 +126,16 @@ def in_full_swing() -> Room | None:
     return consultation.room
 
 
+def with_a_line() -> Room | None:
+    """Return a room that locks itself, with a standing link, one of whose holders is in and one waits."""
+    consultation = opened(autolock=True)
+    consultation.invite("new", Role.SPECIALIST)
+    consultation.happens(c.Appoint(by=person("doctor"), invitation=iid("new")))
+    consultation.line_up("one", "other")
+    consultation.admit("one")
+    return consultation.room
+
+
 def with_a_picture_on_its_way() -> Room | None:
     """Return a room in which the host has asked the patient for a still picture."""
     consultation = opened()
@@ -125,7 +153,16 @@ def over() -> Room | None:
 
 @settings(max_examples=600, deadline=None)
 @given(
-    start=st.sampled_from([before_anything, with_people_waiting, in_full_swing, with_a_picture_on_its_way, over]),
+    start=st.sampled_from(
+        [
+            before_anything,
+            with_people_waiting,
+            in_full_swing,
+            with_a_line,
+            with_a_picture_on_its_way,
+            over,
+        ]
+    ),
     asked=st.lists(commands, min_size=1, max_size=5),
     now=st.one_of(st.just(START), times),
 )

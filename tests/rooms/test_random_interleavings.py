@@ -35,7 +35,7 @@ from bridge.rooms.model import (
 )
 from bridge.rooms.refusal import Refusal
 from bridge.rooms.views import visible_to, who_may_send
-from tests.rooms.rig import ADMINISTRATION, BRIDGE, OPERATOR, Consultation, iid, pid, resume
+from tests.rooms.rig import ADMINISTRATION, BRIDGE, OPERATOR, START, Consultation, iid, pid, resume
 
 EXAMPLES = int(os.environ.get("BROTJENESTE_ROOMS_EXAMPLES", "250"))
 HOSTS = ("doctor", "substitute")
@@ -50,7 +50,8 @@ NAMES = (*HOSTS, *GUESTS)
 NOTICE = NoticeVersion("0123456789ab")
 FLAGS = st.booleans()
 ANYBODY = st.integers(0, 9)
-KINDS = st.integers(0, 8)
+KINDS = st.integers(0, 9)
+LINE = ("anne", "berit", "clara")
 names = st.sampled_from(NAMES)
 # Half of the acts are tried by whoever is host just then: otherwise hardly anyone would ever be admitted.
 actors = st.one_of(st.just("the host"), st.sampled_from((*NAMES, "stranger", "administration", "operator")))
@@ -68,6 +69,7 @@ def host_act(by: Actor, target: ParticipantId, kind: int, *, flag: bool, other: 
         c.Mute(by=by, participant=target, muted=flag, may_unmute=other),
         c.HandOver(by=by, participant=target),
         c.Lock(by=by, locked=flag and other),
+        c.Delay(by=by, expected_at=START + timedelta(hours=9) if flag else None, invitation=iid("patient")),
     )[kind]
 
 
@@ -91,9 +93,19 @@ class Oracle:
         self.connection: dict[ParticipantId, ConnectionId] = {}
         self.bound: dict[ParticipantId, InvitationId] = {}
         self.spent: set[InvitationId] = set()
+        self.issued: dict[InvitationId, ev.Invited] = {}
+        self.one_at_a_time = False
 
     def read(self, event: ev.Event) -> None:
         """Take one event in."""
+        if isinstance(event, ev.RoomCreated):
+            self.one_at_a_time = event.one_at_a_time
+        if isinstance(event, ev.Invited):
+            self.issued[event.invitation] = event
+        self._read_coming(event)
+        self._read_going(event)
+
+    def _read_coming(self, event: ev.Event) -> None:
         if isinstance(event, ev.Dialled | ev.Arrived | ev.HostEntered):
             assert event.invitation not in self.spent
             self.bound[event.participant] = event.invitation
@@ -102,20 +114,48 @@ class Oracle:
             self.connection[event.participant] = event.connection
         if isinstance(event, ev.Admitted | ev.HostEntered):
             self.admitted.add(event.participant)
-        if isinstance(event, ev.Arrived | ev.Left | ev.Removed | ev.Refused | ev.SentToWaiting):
+
+    def _read_going(self, event: ev.Event) -> None:
+        if isinstance(event, ev.Arrived | ev.Left | ev.Removed | ev.Refused | ev.SeenOff | ev.SentToWaiting):
             self.admitted.discard(event.participant)
         if isinstance(event, ev.Disconnected):
             del self.connection[event.participant]
-        if isinstance(event, ev.NotReached | ev.Left | ev.Removed | ev.Refused):
+        if isinstance(event, ev.NotReached | ev.Left | ev.Removed | ev.Refused | ev.SeenOff):
             self.connection.pop(event.participant, None)
-        if isinstance(event, ev.Removed | ev.Refused):
+        if isinstance(event, ev.Removed | ev.Refused) and not self.issued[self.bound[event.participant]].many:
             self.spent.add(self.bound[event.participant])
+        if isinstance(event, ev.InvitationCancelled):
+            self._read_cancelled(event.invitation)
         if isinstance(event, ev.RoomEnded):
             self.admitted.clear()
+
+    def _read_cancelled(self, invitation: InvitationId) -> None:
+        if not self.issued[invitation].many:
+            self.spent.add(invitation)
+        for who in [who for who, link in self.bound.items() if link == invitation and who not in self.admitted]:
+            self.connection.pop(who, None)
 
     def legs_that_may_pass(self) -> set[tuple[ParticipantId, ConnectionId]]:
         """Return the legs of those admitted and connected."""
         return {(p, self.connection[p]) for p in self.admitted if p in self.connection}
+
+    def kept_apart(self) -> None:
+        """Hold that no two patients are in who see the doctor one after the other, nor the company of another."""
+        patients = {p: who for p in self.admitted if (who := self._patient_of(p)) is not None}
+        for one, his in patients.items():
+            for other, theirs in patients.items():
+                apart = self.one_at_a_time or self._came(one).many or self._came(other).many
+                assert his == theirs or not apart, (one, other)
+
+    def _came(self, who: ParticipantId) -> ev.Invited:
+        return self.issued[self.bound[who]]
+
+    def _patient_of(self, who: ParticipantId) -> ParticipantId | None:
+        link = self._came(who)
+        if link.role is Role.PATIENT:
+            return who
+        by = link.by.participant if isinstance(link.by, ByParticipant) else None
+        return by if by is not None and self._came(by).role is Role.PATIENT else None
 
 
 class Interleavings(RuleBasedStateMachine):
@@ -150,22 +190,29 @@ class Interleavings(RuleBasedStateMachine):
         assert before.ended_at is None
         acts = (
             *(ev.Dialled, ev.Admitted, ev.Refused, ev.Removed, ev.SentToWaiting, ev.LockChanged, ev.MuteChanged),
-            *(ev.IdentityConfirmed, ev.ConfirmationWithdrawn, ev.StillAsked),
+            *(ev.IdentityConfirmed, ev.ConfirmationWithdrawn, ev.SeenOff, ev.StillAsked),
         )
-        if isinstance(event, acts):
+        if isinstance(event, ev.LockChanged) and event.automatic:
+            assert event.by == BRIDGE
+        elif isinstance(event, acts):
             assert before.host is not None
             assert event.by == ByParticipant(before.host)
             assert event.by.participant in {leg[0] for leg in self.oracle.legs_that_may_pass()}
         if isinstance(event, ev.Admitted):
-            assert isinstance(command, c.Admit | c.AdmitAll | c.Answer)
+            assert isinstance(command, c.Admit | c.AdmitAll | c.Answer | c.SeeOff)
         if isinstance(command, c.Answer):
             assert before.participants[command.participant].place is Place.CALLED
         if isinstance(event, ev.IdentityConfirmed):
             assert event.participant in self.oracle.admitted - {before.host}
         if isinstance(event, ev.HostEntered):
-            assert isinstance(command, c.Knock | c.Call)
-            assert before.invitations[event.invitation].host
-            assert before.invitations[event.invitation].issued_by == ADMINISTRATION
+            link = before.invitations[event.invitation]
+            if link.host:
+                assert isinstance(command, c.Knock | c.Call)
+                assert link.issued_by == ADMINISTRATION
+            else:
+                assert isinstance(command, c.Knock | c.TakeHost)
+                assert link.substitute
+                assert event.takes_host
 
     def check_standing(self, event: ev.Event, before: Room) -> None:
         """Hold that no host is pushed aside or put out, and that admissions fit the room."""
@@ -174,8 +221,9 @@ class Interleavings(RuleBasedStateMachine):
             assert event.takes_host == (before.host not in passing)
         if isinstance(event, ev.HostTaken):
             assert before.host not in passing
-            assert before.invitations[self.oracle.bound[event.participant]].host
-        if isinstance(event, ev.Removed | ev.SentToWaiting):
+            link = before.invitations[self.oracle.bound[event.participant]]
+            assert link.host or link.substitute
+        if isinstance(event, ev.Removed | ev.SeenOff | ev.SentToWaiting):
             assert event.participant != before.host
         if isinstance(event, ev.SentToWaiting):
             assert not before.invitations[self.oracle.bound[event.participant]].host
@@ -193,10 +241,19 @@ class Interleavings(RuleBasedStateMachine):
             return ByParticipant(host or pid("doctor"))
         return ByParticipant(pid(name))
 
-    @initialize(size=st.integers(2, 9), absent=st.sets(names, max_size=3), waiting=st.sets(names, max_size=4))
-    def open_the_room(self, size: int, absent: set[str], waiting: set[str]) -> None:
+    @initialize(
+        size=st.integers(2, 9),
+        absent=st.sets(names, max_size=3),
+        waiting=st.sets(names, max_size=4),
+        autolock=FLAGS,
+        one_at_a_time=FLAGS,
+    )
+    def open_the_room(
+        self, size: int, absent: set[str], waiting: set[str], *, autolock: bool, one_at_a_time: bool
+    ) -> None:
         """Open a room small enough to be full at times, with a link for each; some are in, some wait."""
-        self.room.create(size)
+        self.room.create(size, autolock=autolock, one_at_a_time=one_at_a_time)
+        self.room.line_up()
         for name in HOSTS:
             self.room.invite(name, Role.DOCTOR, host=True)
         for name, role in GUESTS.items():
@@ -232,7 +289,7 @@ class Interleavings(RuleBasedStateMachine):
         outcome = self.submit(command)
         if spent or (used and secret != resume(name)):
             assert isinstance(outcome, Refusal)
-            assert outcome.code in {"link_blocked", "link_used", "room_ended"}
+            assert outcome.code in {"link_blocked", "link_used", "room_ended", "cancelled"}
 
     @rule(name=names)
     def call_with_the_pin(self, name: str) -> None:
@@ -244,7 +301,7 @@ class Interleavings(RuleBasedStateMachine):
         outcome = self.submit(command)
         if up or spent:
             assert isinstance(outcome, Refusal)
-            assert outcome.code in {"link_blocked", "link_used", "room_ended"}
+            assert outcome.code in {"link_blocked", "link_used", "room_ended", "cancelled"}
         elif not isinstance(outcome, Refusal) and name in GUESTS:
             assert self.room.place(name) is Place.WAITING
 
@@ -337,6 +394,36 @@ class Interleavings(RuleBasedStateMachine):
             else:
                 self.submit(c.NoteMiss(participant=whom, connection=called.connection, why=Miss.BUSY))
 
+    @rule(name=st.sampled_from(LINE), again=FLAGS)
+    def drop_in(self, name: str, *, again: bool) -> None:
+        """Come by the link for many, as somebody new or as who was here before."""
+        self.invited += 1
+        command = self.room.dropping_in(f"{name}{self.invited}", secret=resume(name) if again else None, name=name)
+        outcome = self.submit(command)
+        if isinstance(outcome, list) and isinstance(outcome[-1], ev.Arrived):
+            assert self.room.place(f"{name}{self.invited}") is Place.WAITING
+
+    @rule(by=actors, leaving=st.sets(ANYBODY, max_size=4), whom=st.one_of(st.none(), ANYBODY))
+    def see_off(self, by: str, leaving: set[int], whom: int | None) -> None:
+        """Somebody ends visits and takes the next in; all of it or nothing."""
+        leave = frozenset(self.somebody(one) for one in leaving)
+        following = None if whom is None else self.somebody(whom)
+        outcome = self.submit(c.SeeOff(by=self.actor(by), leaving=leave, following=following))
+        if isinstance(outcome, list) and following is not None:
+            assert self.room.room is not None
+            assert self.room.room.participants[following].place is Place.ADMITTED
+
+    @rule(by=actors, name=names)
+    def appoint(self, by: str, name: str) -> None:
+        """Somebody lets another take over while no host is there."""
+        self.submit(c.Appoint(by=self.actor(by), invitation=iid(name)))
+
+    @rule(by=actors, name=names, luck=st.integers(0, 4))
+    def cancel(self, by: str, name: str, luck: int) -> None:
+        """At times, what somebody was invited for is called off."""
+        if luck == 2:
+            self.submit(c.Cancel(by=self.actor(by), invitation=iid(name)))
+
     @rule(by=actors, whom=ANYBODY, flag=FLAGS)
     def confirm_identity(self, by: str, whom: int, *, flag: bool) -> None:
         """Somebody says who another is."""
@@ -396,6 +483,11 @@ class Interleavings(RuleBasedStateMachine):
         assert self.room.gate.open == self.oracle.legs_that_may_pass()
         if self.room.room is not None:
             assert who_may_send(self.room.room) == {leg[0] for leg in self.room.gate.open}
+
+    @invariant()
+    def patients_are_kept_apart(self) -> None:
+        """Hold it after every command."""
+        self.oracle.kept_apart()
 
     @invariant()
     def nobody_sees_more_than_they_may(self) -> None:

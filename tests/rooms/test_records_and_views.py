@@ -39,6 +39,7 @@ def eventful() -> Consultation:
     """Return a consultation in whose record every kind of event occurs."""
     room = opened()
     room.arrive("specialist", role=Role.SPECIALIST)
+    room.line_up("one", "other")
     room.invite("relative", Role.RELATIVE)
     later = START + timedelta(days=1)
     room.happens(c.MoveInvitation(by=ADMINISTRATION, invitation=iid("relative"), expires_at=later))
@@ -76,7 +77,14 @@ def eventful() -> Consultation:
     room.happens(c.Remove(by=DOCTOR, participant=pid("interpreter")))
     room.happens(c.HandOver(by=DOCTOR, participant=pid("specialist")))
     room.happens(c.Leave(by=person("specialist")))
+    room.happens(c.Delay(by=ADMINISTRATION, expected_at=room.now + timedelta(minutes=10)))
+    room.happens(c.Cancel(by=ADMINISTRATION, invitation=iid("line"), new_time=room.now + timedelta(days=1)))
+    room.happens(c.Appoint(by=ADMINISTRATION, invitation=iid("specialist")))
     room.happens(c.TakeHost(by=DOCTOR))
+    room.happens(c.Lock(by=DOCTOR, locked=False))
+    room.arrive("last")
+    room.admit("last")
+    room.happens(c.SeeOff(by=DOCTOR, leaving=frozenset({pid("last")})))
     room.happens(c.End(by=ADMINISTRATION))
     return room
 
@@ -97,7 +105,7 @@ def test_the_stored_form_is_plain_json() -> None:
         b'{"type":"Invited","room":"r_1","at":"2026-03-02T08:00:00Z",'
         b'"by":{"type":"system","office":"administration"},"invitation":"i_doctor","role":"doctor",'
         b'"name":"doctor","host":true,"expires_at":"2026-03-02T10:00:00Z","pin":"pin of doctor",'
-        b'"requires":"none"}'
+        b'"requires":"none","many":false,"substitute":false,"ground":null,"reference":null,"expected_at":null}'
     )
 
 

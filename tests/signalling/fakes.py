@@ -169,6 +169,7 @@ class Administration:
 
     def __init__(self) -> None:
         self.ended: list[str] = []
+        self.turns: list[tuple[str, str | None, datetime | None]] = []
 
     def _info(self, name: str = "Room") -> m.RoomInfo:
         return m.RoomInfo(
@@ -211,6 +212,22 @@ class Administration:
             link="https://localhost/join#x",
             expires_at=INSTANT,
         )
+
+    async def delay(self, room: str, invitation: str | None, new: m.NewTime) -> None:
+        self._known(room)
+        self.turns.append(("delay", invitation, new.time))
+
+    async def cancel(self, room: str, invitation: str | None, new: m.NewTime) -> None:
+        self._known(room)
+        self.turns.append(("cancel", invitation, new.time))
+
+    async def appoint(self, room: str, invitation: str) -> None:
+        self._known(room)
+        self.turns.append(("appoint", invitation, None))
+
+    async def withdraw(self, room: str, invitation: str) -> None:
+        self._known(room)
+        self.turns.append(("withdraw", invitation, None))
 
     def _known(self, room: str) -> None:
         if room != "r_1":

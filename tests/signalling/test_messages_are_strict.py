@@ -19,10 +19,10 @@ JOIN = {"type": "join", "version": 1, "token": "t", "language": "nb"}
 CANARY = "zqxjkv"
 
 TYPES = [
-    "join offer admit admit_all refuse remove to_waiting lock mute self_mute camera sharing hand_over invite",
-    "dial confirm_identity write consent ask_still answer_still end_still",
-    "pin viewport end report ping leave test test_report",
-    "welcome answer ok pong invited error roster missed written still layout",
+    "join offer admit admit_all see_off refuse remove to_waiting lock mute self_mute camera sharing hand_over",
+    "take_host appoint invite withdraw delay cancel dial confirm_identity write consent",
+    "ask_still answer_still end_still pin viewport end report ping leave test test_report",
+    "welcome answer ok pong invited error roster turned_away cancelled missed written still layout",
     "demand codec stats bye testing tested",
 ]
 

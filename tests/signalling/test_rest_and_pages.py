@@ -16,7 +16,7 @@ from signalling.web.headers import content_security_policy
 from signalling.web.openapi import OPERATIONS, document
 from signalling.web.server import STATIC, WebConfig, make_app
 from tests.signalling.conftest import House
-from tests.signalling.fakes import PERSON, TOKEN, Administration, Consultations
+from tests.signalling.fakes import INSTANT, PERSON, TOKEN, Administration, Consultations
 
 AUTH = {"Authorization": f"Bearer {TOKEN}"}
 PAGES = {("GET", "/"), ("GET", "/join"), ("GET", "/static")}
@@ -28,6 +28,11 @@ async def ask(house: House, method: str, path: str, body: Any = None, **kwargs: 
     response = await house.client.request(method, path, data=data, headers=kwargs.pop("headers", AUTH))
     text = await response.text()
     return response.status, json.loads(text) if text else None
+
+
+def filled(path: str) -> str:
+    """A path with ids in its places."""
+    return path.replace("{room}", "r_1").replace("{invitation}", "i_1")
 
 
 async def test_room_is_created_seen_and_ended(house: House) -> None:
@@ -51,9 +56,32 @@ async def test_invitation_gives_a_link(house: House) -> None:
     assert PERSON not in json.dumps(made)
 
 
-@pytest.mark.parametrize(
-    ("method", "path"), [(o.method.upper(), o.path.replace("{room}", "r_1")) for o in OPERATIONS if o.guarded]
-)
+async def test_turns_are_put_off_and_called_off(house: House) -> None:
+    """For the room or for one link, with a time or without; links are taken back, and substitutes appointed."""
+    time = {"time": "2026-11-22T12:00:00Z"}
+    room, link = "/api/v1/rooms/r_1", "/api/v1/rooms/r_1/invitations/i_1"
+    for method, path, body in (
+        ("POST", f"{room}/delay", time),
+        ("POST", f"{link}/delay", {}),
+        ("POST", f"{room}/cancel", {"time": None}),
+        ("POST", f"{link}/cancel", time),
+        ("POST", f"{link}/substitute", None),
+        ("DELETE", link, None),
+    ):
+        assert await ask(house, method, path, body) == (204, None)
+    assert house.administration.turns == [
+        ("delay", None, INSTANT),
+        ("delay", "i_1", None),
+        ("cancel", None, None),
+        ("cancel", "i_1", INSTANT),
+        ("appoint", "i_1", None),
+        ("withdraw", "i_1", None),
+    ]
+    status, error = await ask(house, "POST", f"{room}/delay", {"time": "2026-11-22T12:00:00"})
+    assert (status, error["code"]) == (422, "bad_message")
+
+
+@pytest.mark.parametrize(("method", "path"), [(o.method.upper(), filled(o.path)) for o in OPERATIONS if o.guarded])
 @pytest.mark.parametrize(
     "header", [None, "", "Bearer", "Bearer wrong", f"Basic {TOKEN}", f"Bearer {TOKEN}x", "Bearer \u00f8"]
 )

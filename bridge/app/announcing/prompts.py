@@ -29,6 +29,22 @@ class Prompt(StrEnum):
     CALLED_IN = "called_in"
     """Admitted by having taken a call of the host's."""
     WAITING_AGAIN = "waiting_again"
+    NEXT = "next"
+    """Waits, and nobody is before them; the others say how many are."""
+    AHEAD_1 = "ahead_1"
+    AHEAD_2 = "ahead_2"
+    AHEAD_3 = "ahead_3"
+    AHEAD_4 = "ahead_4"
+    AHEAD_MORE = "ahead_more"
+    LATE = "late"
+    """Waits, and it takes longer than was said; the others say for how long from now."""
+    LATE_10 = "late_10"
+    LATE_20 = "late_20"
+    LATE_30 = "late_30"
+    LATE_45 = "late_45"
+    LATE_60 = "late_60"
+    LATE_MORE = "late_more"
+    CANCELLED = "cancelled"
     REFUSED = "refused"
     REMOVED = "removed"
     ENDED = "ended"
@@ -51,7 +67,53 @@ class Text:
     below: str = ""
 
 
+AHEAD: Final = (Prompt.NEXT, Prompt.AHEAD_1, Prompt.AHEAD_2, Prompt.AHEAD_3, Prompt.AHEAD_4, Prompt.AHEAD_MORE)
+"""By how many are before somebody."""
+LATE: Final[Mapping[int, Prompt]] = {
+    10: Prompt.LATE_10,
+    20: Prompt.LATE_20,
+    30: Prompt.LATE_30,
+    45: Prompt.LATE_45,
+    60: Prompt.LATE_60,
+}
+"""By the minutes from now, up to which each is said; beyond them it is `LATE_MORE`."""
+
+
+def _ahead_nb(words: str, short: str) -> Text:
+    return Text(f"Du er i venterommet. {words} Bli på linjen.", short, "Vent, så slippes du inn")
+
+
+def _ahead_en(words: str, short: str) -> Text:
+    return Text(f"You are in the waiting room. {words} Please hold.", short, "Please hold")
+
+
+def _late_nb(minutes: str, short: str) -> Text:
+    words = f"Legen er forsinket. Det tar omtrent {minutes}. Bli på linjen."
+    return Text(words, "Legen er forsinket", f"Omtrent {short}")
+
+
+def _late_en(minutes: str, short: str) -> Text:
+    words = f"The doctor is late. It will take about {minutes}. Please hold."
+    return Text(words, "The doctor is late", f"About {short}")
+
+
 _NB: Final[Mapping[Prompt, Text]] = {
+    Prompt.NEXT: _ahead_nb("Du er neste.", "Du er neste"),
+    Prompt.AHEAD_1: _ahead_nb("Det er én foran deg.", "Én foran deg"),
+    Prompt.AHEAD_2: _ahead_nb("Det er to foran deg.", "To foran deg"),
+    Prompt.AHEAD_3: _ahead_nb("Det er tre foran deg.", "Tre foran deg"),
+    Prompt.AHEAD_4: _ahead_nb("Det er fire foran deg.", "Fire foran deg"),
+    Prompt.AHEAD_MORE: _ahead_nb("Det er flere foran deg.", "Flere foran deg"),
+    Prompt.LATE: Text("Du er i venterommet. Legen er forsinket.", "Legen er forsinket", "Bli på linjen"),
+    Prompt.LATE_10: _late_nb("ti minutter", "10 minutter"),
+    Prompt.LATE_20: _late_nb("tjue minutter", "20 minutter"),
+    Prompt.LATE_30: _late_nb("en halv time", "30 minutter"),
+    Prompt.LATE_45: _late_nb("tre kvarter", "45 minutter"),
+    Prompt.LATE_60: _late_nb("en time", "en time"),
+    Prompt.LATE_MORE: Text(
+        "Du er i venterommet. Legen er mer enn en time forsinket.", "Legen er forsinket", "Mer enn en time"
+    ),
+    Prompt.CANCELLED: Text("Timen er avlyst. Samtalen avsluttes.", "Timen er avlyst", "Samtalen avsluttes"),
     Prompt.ENTER_PIN: Text(
         "Velkommen. Tast koden du har fått, og avslutt med firkant.", "Tast koden din", "og avslutt med #"
     ),
@@ -102,6 +164,28 @@ _NB: Final[Mapping[Prompt, Text]] = {
     Prompt.NOT_DONE: Text("Det gikk ikke. Prøv igjen.", "Det gikk ikke", "Prøv igjen"),
 }
 _EN: Final[Mapping[Prompt, Text]] = {
+    Prompt.NEXT: _ahead_en("You are next.", "You are next"),
+    Prompt.AHEAD_1: _ahead_en("One is before you.", "One is before you"),
+    Prompt.AHEAD_2: _ahead_en("Two are before you.", "Two are before you"),
+    Prompt.AHEAD_3: _ahead_en("Three are before you.", "Three are before you"),
+    Prompt.AHEAD_4: _ahead_en("Four are before you.", "Four are before you"),
+    Prompt.AHEAD_MORE: _ahead_en("Several are before you.", "Several are before you"),
+    Prompt.LATE: Text("You are in the waiting room. The doctor is late.", "The doctor is late", "Please hold"),
+    Prompt.LATE_10: _late_en("ten minutes", "10 minutes"),
+    Prompt.LATE_20: _late_en("twenty minutes", "20 minutes"),
+    Prompt.LATE_30: _late_en("half an hour", "30 minutes"),
+    Prompt.LATE_45: _late_en("three quarters of an hour", "45 minutes"),
+    Prompt.LATE_60: _late_en("an hour", "an hour"),
+    Prompt.LATE_MORE: Text(
+        "You are in the waiting room. The doctor is more than an hour late.",
+        "The doctor is late",
+        "More than an hour",
+    ),
+    Prompt.CANCELLED: Text(
+        "Your appointment has been cancelled. This call ends now.",
+        "Appointment cancelled",
+        "This call ends now",
+    ),
     Prompt.ENTER_PIN: Text(
         "Welcome. Please enter your code, then press hash.", "Enter your code", "and end with #"
     ),

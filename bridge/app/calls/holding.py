@@ -1,8 +1,10 @@
-"""What is told while somebody waits: to them, that they do, and to a host at a room system, that somebody does."""
+"""What is told while somebody waits: to them, whose turn it is, and to a host at a room system, that they do."""
 
 from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
 from typing import Final
 
+from bridge.app.announcing.prompts import AHEAD, LATE, Prompt
 from signalling import messages as m
 
 # Who waits is told so again, lest they think that the line is dead.
@@ -35,6 +37,37 @@ class Hold:
                 self.begin()
 
         self._later(HOLD_S, again)
+
+
+class Turn:
+    """Whose turn it is, as one who waits is told."""
+
+    def __init__(self) -> None:
+        self._ahead: int | None = None
+        self._late_until: datetime | None = None
+
+    def is_put_off(self, roster: m.Roster) -> bool:
+        """Take what the roster says; whether there is a delay that was not told before."""
+        before = self._late_until
+        self._ahead, self._late_until = roster.ahead, roster.expected_at if roster.late else None
+        return self._late_until is not None and self._late_until != before
+
+    def prompt(self, now: datetime, otherwise: Prompt = Prompt.STILL_WAITING) -> Prompt:
+        """What to say of it."""
+        if self._late_until is not None:
+            return _late(self._late_until - now)
+        if otherwise is not Prompt.STILL_WAITING or self._ahead is None:
+            return otherwise
+        return AHEAD[min(self._ahead, len(AHEAD) - 1)]
+
+
+def _late(left: timedelta) -> Prompt:
+    """The prompt for so much time that is left, rounded to what people say."""
+    if left <= timedelta(0):
+        return Prompt.LATE
+    minutes = left / timedelta(minutes=1)
+    # A twelfth more than what is said is still about that.
+    return next((prompt for most, prompt in LATE.items() if minutes <= most * 13 / 12), Prompt.LATE_MORE)
 
 
 class WhoWaits:

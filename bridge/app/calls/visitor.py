@@ -7,7 +7,7 @@ from typing import Final
 from bridge.app.allowance import Allowance
 from bridge.app.announcing.prompts import Prompt
 from bridge.app.calls.desk import Desk
-from bridge.app.calls.holding import Hold, WhoWaits
+from bridge.app.calls.holding import Hold, Turn, WhoWaits
 from bridge.app.calls.keys import Act, Keys
 from bridge.app.calls.presenting import Presenting
 from bridge.app.calls.reception import GiveUp, Reception, Say, Step, Try
@@ -19,6 +19,7 @@ from bridge.rooms.model import ByParticipant, Line, ParticipantId, PinDigest, Pl
 from media.description import CONTENT, MIC
 from signalling import messages as m
 from signalling.errors import Code, Rejected
+from signalling.gateways.guard import network
 from signalling.gateways.interface import Call, Caller, Ending, Floor, MediaRefused, Miss
 
 RETRY_S: Final = 8.0
@@ -38,6 +39,7 @@ _ENDINGS: Final = {
     Code.ROOM_ENDED: Ending.ROOM_ENDED,
     Code.REMOVED: Ending.REMOVED,
     Code.REFUSED: Ending.TURNED_AWAY,
+    Code.CANCELLED: Ending.TURNED_AWAY,
     Code.ENDED: Ending.ROOM_ENDED,
     Code.REPLACED: Ending.REPLACED,
     Code.RESTARTING: Ending.STOPPING,
@@ -46,6 +48,7 @@ _ENDINGS: Final = {
 _FAREWELLS: Final = {
     Code.REMOVED: Prompt.REMOVED,
     Code.REFUSED: Prompt.REFUSED,
+    Code.CANCELLED: Prompt.CANCELLED,
     Code.ENDED: Prompt.ENDED,
 }
 
@@ -76,7 +79,8 @@ class Visitor:
         self._parting = False
         self._microphone = True
         """Whether it was open when the room was last told."""
-        self._hold = Hold(desk.later, self._waits, lambda: self._say(Prompt.STILL_WAITING))
+        self._hold = Hold(desk.later, self._waits, lambda: self._say(self._turn_prompt()))
+        self._turn = Turn()
         self._who_waits = WhoWaits()
         self._informed = False
         self._over = False
@@ -187,11 +191,14 @@ class Visitor:
             return
         self._presenting.hears(message)
         place = next((person.place for person in message.people if person.you), None)
+        put_off = self._turn.is_put_off(message)
         if place is not None and place is not self._place:
             before, self._place = self._place, place
             self._say(self._news(before, place), self._inform)
             if place is not m.Place.ADMITTED:
                 self._hold.begin()
+        elif put_off and self._waits():
+            self._say(self._turn_prompt())
         self._note_microphone()
         if self._who_waits.is_news(message):
             self._say(Prompt.SOMEBODY_WAITS)
@@ -200,7 +207,10 @@ class Visitor:
         """What to say of a new place."""
         if place is m.Place.ADMITTED:
             return Prompt.ADMITTED
-        return Prompt.WAITING_AGAIN if before is m.Place.ADMITTED else Prompt.WAITING
+        return self._turn_prompt(Prompt.WAITING_AGAIN if before is m.Place.ADMITTED else Prompt.WAITING)
+
+    def _turn_prompt(self, otherwise: Prompt = Prompt.STILL_WAITING) -> Prompt:
+        return self._turn.prompt(self._desk.service.outside.clock.now(), otherwise)
 
     def _inform(self) -> None:
         """Tell who waits, once, what pages show beside their button."""
@@ -251,7 +261,8 @@ class Visitor:
             right = await self._enter(pin)
         except Rejected as error:
             self._desk.count(error.code.value)
-            self._part(_ENDINGS.get(error.code, Ending.FAILED), Prompt.NO_ENTRY)
+            why = Prompt.CANCELLED if error.code is Code.CANCELLED else Prompt.NO_ENTRY
+            self._part(_ENDINGS.get(error.code, Ending.FAILED), why)
             return
         except Exception:
             self._hang_up(Ending.FAILED)
@@ -263,11 +274,11 @@ class Visitor:
         if self._room != self.live.number:
             # The room's media began anew, and this call's leg went with the old ones.
             raise Rejected(Code.RESTARTING)
-        now, room = self._desk.now(), self.live.room.id
+        now, room, source = self._desk.now(), self.live.room.id, network(self._caller.source)
         if not self._desk.wrong_at_room.has(room, now):
             raise Rejected(Code.TOO_MANY)
         # Taken for a wrong one until it has turned out to be right, or many could be tried at once.
-        if not self._desk.wrong_of_source.take(self._caller.source, now):
+        if not self._desk.wrong_of_source.take(source, now):
             raise Rejected(Code.TOO_MANY)
         policy = self._desk.policy
         command = c.Call(
@@ -282,12 +293,12 @@ class Visitor:
             await self._desk.service.act(self.live, command, self._sit_down)
         except Rejected as error:
             if error.code is not Code.PIN_WRONG:
-                self._desk.wrong_of_source.give_back(self._caller.source)
+                self._desk.wrong_of_source.give_back(source)
                 raise
             self._desk.wrong_at_room.take(room, now)
             self._desk.count(error.code.value)
             return False
-        self._desk.wrong_of_source.give_back(self._caller.source)
+        self._desk.wrong_of_source.give_back(source)
         return True
 
     def _line(self) -> Line:
@@ -426,7 +437,7 @@ class Visitor:
         if self.at_the_desk:
             self._say(Prompt.ENTER_PIN)
         elif self._waits():
-            self._say(Prompt.STILL_WAITING)
+            self._say(self._turn_prompt())
 
     def _part(self, why: Ending, prompt: Prompt) -> None:
         """Hang up when the caller has been told why, or could have been."""

@@ -17,9 +17,12 @@ function quietly(action) {
   }
 }
 
-/** The token in a link's fragment, or null. What follows it (`!`) are a number to call and a PIN. */
+/**
+ * The token in a link's fragment, or null. Behind it may stand a number to call and a PIN (`!`), and behind those what a
+ * portal has put there (`&`, portal.js).
+ */
 export function tokenIn(fragment) {
-  const [text] = fragment.replace(/^#/, "").split("!");
+  const [text] = fragment.replace(/^#/, "").split(/[!&]/);
   return LOOKS_LIKE_TOKEN.test(text) ? text : null;
 }
 
@@ -27,7 +30,7 @@ export function tokenIn(fragment) {
 export const readCall = () => quietly(() => JSON.parse(sessionStorage.getItem(CALL)));
 
 function keepCall(fragment) {
-  const [, number, pin] = fragment.split("!");
+  const [, number, pin] = fragment.split("&")[0].split("!");
   const call = /^[0-9]{4,12}$/.test(number) && /^[0-9]{4,12}$/.test(pin) ? { number, pin } : null;
   quietly(() => sessionStorage.setItem(CALL, JSON.stringify(call)));
 }
