@@ -333,7 +333,7 @@ async def test_the_doctor_is_told_what_became_of_it(browser: Browser, site: str,
 
 
 # A line of so many kbit/s, of whose way up a call takes its share, and what a picture of so many bytes does to it.
-# With each piece go some 800 bytes of HTTP, TLS and TCP; a busy processor adds up to `noise` ms, whatever the size.
+# With each piece go some 800 bytes of HTTP, TLS and TCP; a busy processor adds up to `noise` ms, whatever size.
 SIMULATE = """async ([kbps, rtt, noise, bytes]) => {
   const { Pace } = await import("/static/js/pace.js");
   const pace = new Pace();

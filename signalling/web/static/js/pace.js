@@ -12,14 +12,13 @@ const TURN = 4; // pieces, of which the first is small
 const ROUND = 8;
 const TARGET_MS = 60;
 const MOST_REST_MS = 1000;
-const GROWTH = { atFirst: 4, later: 2 };
+const CHANGE = 2; // at most, from one round to the next
 
 export class Pace {
   #large = LEAST;
   #count = 0;
   #quickest = [Infinity, Infinity]; // of small and large ones in this round
   #rest = 0; // for a large one
-  #growth = GROWTH.atFirst;
 
   /** How many bytes the next piece should have. */
   get size() {
@@ -42,8 +41,7 @@ export class Pace {
   #learn() {
     const [small, large] = this.#quickest;
     const added = Math.max(0, (large - small) / (1 - SMALL)); // by a large piece's size alone
-    if (added > TARGET_MS) this.#growth = GROWTH.later;
-    const scale = Math.max(1 / 2, Math.min(this.#growth, TARGET_MS / Math.max(added, 1)));
+    const scale = Math.max(1 / CHANGE, Math.min(CHANGE, TARGET_MS / Math.max(added, 1)));
     const before = this.#large;
     this.#large = Math.round(Math.min(MOST, Math.max(LEAST, before * scale)));
     this.#rest = (added * this.#large) / before;
