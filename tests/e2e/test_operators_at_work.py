@@ -80,9 +80,7 @@ async def test_an_operator_empties_a_node(watched: tuple[House, RealProvider], p
             if organisation != HERE:
                 await expect(page.get_by_role("alert")).to_have_text("Your login does not let you run the bridge.")
                 await page.context.clear_cookies()  # the provider's: it knows who was there
-        await expect(page.locator("#summary-lead")).to_contain_text(
-            "1 person is in a call, in 1 room, and 0 wait."
-        )
+        await expect(page.locator("#summary-lead")).to_contain_text("1 person is in a call, in 1 room; 0 waiting.")
         await expect(page.get_by_role("heading", level=1)).to_have_text("All is well")
 
         await page.get_by_role("button", name="Drain the node").click()
@@ -93,7 +91,7 @@ async def test_an_operator_empties_a_node(watched: tuple[House, RealProvider], p
             await house.bridge.administration.create_room(m.CreateRoom(name="Another"))
         assert refused.value.code is Code.RESTARTING
         await joins(http, house, m.Role.PATIENT, NAMES[0])
-        await expect(page.locator("#drain-left")).to_contain_text("and 1 wait")
+        await expect(page.locator("#drain-left")).to_contain_text("1 waiting")
         await page.get_by_role("button", name="Show connections").click()
         await expect(page.locator("#rooms [role=row]")).to_have_count(3)
         said = await page.locator("body").inner_text()

@@ -228,7 +228,8 @@ def test_files_obey_the_rules_of_pages() -> None:
     for path in FILES.rglob("*.*"):
         text = path.read_text("utf-8")
         assert len(text.splitlines()) < 300, path.name
-        assert not re.findall(r"(?:https?:)?//[a-z0-9.-]+\.[a-z]{2,}", text), path.name
+        named = set(re.findall(r"(?:https?:)?//[a-z0-9.-]+\.[a-z]{2,}", text))
+        assert named <= {"http://www.w3.org"}, path.name
         assert "innerHTML" not in text
     page = (FILES / "operator.html").read_text("utf-8")
     assert not re.findall(r"<style|\s(?:style|on[a-z]+)=|<script(?![^>]*\ssrc=)", page)
