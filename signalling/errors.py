@@ -60,6 +60,10 @@ class Code(StrEnum):
     TEST_BUSY = "test_busy"
     # To one who has somebody called.
     NOT_DIALABLE = "not_dialable"
+    # To one who has a link sent.
+    NOT_TEXTABLE = "not_textable"
+    # Of a resource that several change.
+    STALE = "stale"
     # In a call by SIP, H.323 or telephone.
     PIN_WRONG = "pin_wrong"
 
@@ -114,6 +118,8 @@ _SENTENCES: Final[dict[Code, str]] = {
     Code.NOT_FOUND: "There is nothing at this address.",
     Code.METHOD_NOT_ALLOWED: "This address does not take that method.",
     Code.NOT_DIALABLE: "The operator's number plan does not let this be called, or nobody can be called now.",
+    Code.NOT_TEXTABLE: "The operator lets no text messages be sent to this number, or none at all.",
+    Code.STALE: "The resource has been changed since it was read.",
     Code.PIN_WRONG: "Nobody in this room was given that PIN.",
     Code.TEST_BUSY: "As many tests as may be are going on, or one of this link is; try again in a minute.",
 }

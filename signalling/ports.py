@@ -10,6 +10,10 @@ from signalling.errors import Code, Rejected
 from signalling.messages import (
     Answer,
     Assurance,
+    Attendance,
+    AttendanceQuery,
+    AuditBundle,
+    AuditQuery,
     ClientMessage,
     CreateInvitation,
     CreateRoom,
@@ -25,6 +29,8 @@ from signalling.messages import (
     Tested,
     Testing,
     TestReport,
+    Usage,
+    UsageQuery,
 )
 
 Clock = Callable[[], float]
@@ -129,17 +135,71 @@ class Administration(Turns, Protocol):
         """Make a link for one person."""
 
 
+class Records(Protocol):
+    """What is told of consultations afterwards. Raises `Rejected` with `unknown_room` for an unknown id."""
+
+    async def audit(self, query: AuditQuery) -> AuditBundle:
+        """Rows of the audit."""
+
+    async def attendance(self, room: str, query: AttendanceQuery) -> Attendance:
+        """Who came and went, for each organisation that took part."""
+
+    async def room_usage(self, room: str) -> Usage:
+        """The conferences of a room that are over."""
+
+    async def usage(self, query: UsageQuery) -> Usage:
+        """The conferences of all rooms that ended within a time."""
+
+
+class NoRecords:
+    """A bridge that tells nothing afterwards."""
+
+    async def audit(self, query: AuditQuery) -> AuditBundle:
+        """Turn it down."""
+        del query
+        raise Rejected(Code.NOT_FOUND)
+
+    async def attendance(self, room: str, query: AttendanceQuery) -> Attendance:
+        """Turn it down."""
+        del room, query
+        raise Rejected(Code.NOT_FOUND)
+
+    async def room_usage(self, room: str) -> Usage:
+        """Turn it down."""
+        del room
+        raise Rejected(Code.NOT_FOUND)
+
+    async def usage(self, query: UsageQuery) -> Usage:
+        """Turn it down."""
+        del query
+        raise Rejected(Code.NOT_FOUND)
+
+
+class LoginAsksFirst(Rejected):
+    """A quiet login came to nothing, since its provider would have to ask; begin it anew, aloud."""
+
+    def __init__(self, provider: str) -> None:
+        super().__init__(Code.LOGIN_REFUSED)
+        self.provider = provider
+
+
 class LoginDesk(Protocol):
-    """Logins by providers that the operator trusts. `begin` and `finish` may raise `Rejected`."""
+    """Logins by providers that the operator trusts. All but `offered` may raise `Rejected`."""
 
     def offered(self, identity: str | None) -> Logins:
         """Which there are, and how sure it is already who is at this browser."""
 
-    async def begin(self, provider: str) -> tuple[str, Kept]:
-        """Begin a login: the address to which the browser goes, and what it keeps until it is back."""
+    async def begin(self, provider: str, *, quiet: bool = False) -> tuple[str, Kept]:
+        """Begin a login: the address to which the browser goes, and what it keeps until it is back.
+
+        A `quiet` one asks nobody, and ends with `LoginAsksFirst` where it would have to.
+        """
 
     async def finish(self, attempt: str | None, answer: Mapping[str, str]) -> Kept:
         """Finish the login that the browser keeps, by the answer that it brings; what it keeps from then on."""
+
+    def launch(self, token: str) -> Kept:
+        """Take over from a portal who is at this browser; what it keeps from then on."""
 
 
 class NoLogins:
@@ -150,15 +210,20 @@ class NoLogins:
         del identity
         return Logins(providers=[], assurance=Assurance.NONE)
 
-    async def begin(self, provider: str) -> tuple[str, Kept]:
+    async def begin(self, provider: str, *, quiet: bool = False) -> tuple[str, Kept]:
         """Turn it down."""
-        del provider
+        del provider, quiet
         raise Rejected(Code.NOT_FOUND)
 
     async def finish(self, attempt: str | None, answer: Mapping[str, str]) -> Kept:
         """Turn it down."""
         del attempt, answer
         raise Rejected(Code.LOGIN_STALE)
+
+    def launch(self, token: str) -> Kept:
+        """Turn it down."""
+        del token
+        raise Rejected(Code.LOGIN_REJECTED)
 
 
 class StillRelay(Protocol):

@@ -26,6 +26,7 @@ _STATUS: Final = {
     Code.UNKNOWN_ROOM: 404,
     Code.UNKNOWN_PARTICIPANT: 404,
     Code.METHOD_NOT_ALLOWED: 405,
+    Code.STALE: 412,
     Code.TOO_LARGE: 413,
     Code.TOO_MANY: 429,
     Code.INTERNAL: 500,

@@ -23,6 +23,8 @@ NEVER_AN_ENDING = {
         "wrong_state",
         "unknown_participant",
         "not_dialable",
+        "not_textable",
+        "stale",
         "reason_needed",
         "patient_inside",
     ),  # answers to one act
