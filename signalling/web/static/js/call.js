@@ -15,6 +15,7 @@ import { drawKnock, drawLock, Panel } from "./panel.js";
 import { Receiving, turnedAwayWords } from "./receiving.js";
 import { Stage } from "./stage.js";
 import { drawWaiting } from "./start.js";
+import { Stills } from "./stills.js";
 import { Turn } from "./turn.js";
 
 const PANEL_OPEN_WIDTH = 560; // CSS px: below this the panel would cover the picture
@@ -38,7 +39,8 @@ export class Call {
     this.#devices = devices;
     this.#show = show;
     this.own = { ...ownActs(session, devices), people: () => this.#togglePanel(), chat: () => this.#chat.toggle() };
-    const acts = hostActs(session);
+    const stills = new Stills(session, devices);
+    const acts = { ...hostActs(session), still: (participant) => stills.ask(participant) };
     this.#panel = new Panel(session, acts);
     this.#receiving = new Receiving(session, acts);
     this.#turn = new Turn(session);
