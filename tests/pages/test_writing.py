@@ -184,7 +184,7 @@ async def test_markup_and_marks_of_direction_are_harmless(browser: Browser, site
         await expect(page.locator("#chat-lines .name")).to_have_text(MARKUP)
         await page.click("#chat-close")
         await expect(page.locator("#captions .text")).to_have_count(2)
-        assert await page.locator("img").count() == 0
+        assert await page.locator("img[src=x]").count() == 0
         assert await page.title() == "Samtale mandag 10.15"
         for place in ("#chat-lines", "#captions"):
             assert await page.locator(f"{place} .text").first.evaluate("(node) => node.tagName") == "BDI"
