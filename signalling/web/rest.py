@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hmac
 from typing import TYPE_CHECKING, Final
 
@@ -13,6 +12,7 @@ from signalling.errors import Code, Rejected
 from signalling.gateways.guard import Guard
 from signalling.web.faults import json_response
 from signalling.web.openapi import document
+from signalling.web.reading import read_body
 from signalling.web.turns import TurnResources
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 _ROOM = "/api/v1/rooms/{room:[A-Za-z0-9_-]{1,64}}"
 
-BODY_SECONDS: Final = 10.0
-"""Within which a body has to be here."""
+__all__ = ("WRONG_TOKENS", "Rest", "Wrong", "read_body")
+
 WRONG_TOKENS: Final = (1.0, 60.0)
 """Wrong bearer tokens of one network that are answered one by one: one a second, 60 at once."""
 
@@ -48,15 +48,6 @@ class Wrong:
             return Rejected(Code.UNAUTHORIZED)
         self._counters.inc("turned_away", "bearer")
         return Rejected(Code.TOO_MANY)
-
-
-async def read_body(request: web.Request) -> bytes:
-    """Read a body of at most the application's size, in `BODY_SECONDS`."""
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            return await request.read()
-    except TimeoutError:
-        raise Rejected(Code.BAD_MESSAGE, "The body did not come in time.") from None
 
 
 class Rest:
