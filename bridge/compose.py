@@ -49,7 +49,8 @@ from bridge.integration.webhooks.deliver import Deliveries
 from bridge.ops.health import Drain
 from bridge.ops.metrics import BridgeCollector, Facts
 from bridge.ops.web import make_ops_app, serve_ops
-from bridge.rooms.model import InvitationId, RoomId
+from bridge.records.desk import RecordDesk
+from bridge.rooms.model import InvitationId, Office, RoomId
 from bridge.store import Announced, EventStore, open_store
 from media.api import Engine, Event
 from media.calls import Calls
@@ -191,6 +192,7 @@ class _Doors:
     stills: Stills
     logins: Logins
     administration: RoomAdministration
+    records: RecordDesk
     appointments: Appointments
     gateways: Gateways
 
@@ -228,9 +230,10 @@ def _make_doors(
         pins=for_callers,
         identities=logins.identity,
     )
+    records = RecordDesk(core.store, clock.now, config.http.base_url, Office.ADMINISTRATION)
     page = f"{config.http.base_url}/join"
     appointments = Appointments(service, administration, links, core.store.appointments, page)
-    return _Doors(browser, stills, logins, administration, appointments, gateways)
+    return _Doors(browser, stills, logins, administration, records, appointments, gateways)
 
 
 def _make_logins(config: Config, clock: SystemClock, tally: Tally, http: ClientSession) -> Logins:
@@ -367,6 +370,7 @@ async def _serve_pages(config: Config, doors: _Doors, tally: Tally, later: Later
         counters=tally,
         logins=doors.logins,
         stills=doors.stills,
+        records=doors.records,
         appointments=doors.appointments,
         notice=_notice(config),
     )

@@ -12,6 +12,7 @@ import { news } from "./news.js";
 import { drawKnock, drawLock, Panel } from "./panel.js";
 import { Stage } from "./stage.js";
 import { drawWaiting } from "./start.js";
+import { Stills } from "./stills.js";
 
 const PANEL_OPEN_WIDTH = 560; // CSS px: below this the panel would cover the picture
 
@@ -32,7 +33,8 @@ export class Call {
     this.#devices = devices;
     this.#show = show;
     this.own = { ...ownActs(session, devices), people: () => this.#togglePanel(), chat: () => this.#chat.toggle() };
-    this.#panel = new Panel(session, hostActs(session));
+    const stills = new Stills(session, devices);
+    this.#panel = new Panel(session, { ...hostActs(session), still: (participant) => stills.ask(participant) });
     this.#stage = new Stage(session, ownLevel, () => this.#soundBlocked());
     makeControls(this.own);
     this.#chat = new Chat(session, () => this.#draw());
