@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from aiohttp import ClientSession
+from aiohttp import ClientSession, ClientWebSocketResponse
 from playwright.async_api import Browser, Page, async_playwright, expect
 
 from signalling import messages as m
@@ -58,13 +58,32 @@ async def page() -> AsyncIterator[Page]:
         await browser.close()
 
 
-async def joins(http: ClientSession, house: House, role: m.Role, name: str) -> None:
-    """Come by a link, and be told whether one is in; the connection lasts as long as the session."""
+async def joins(http: ClientSession, house: House, role: m.Role, name: str) -> ClientWebSocketResponse:
+    """Come by a link; give the connection, which lasts as long as somebody holds it."""
     link = await house.link(role, name, host=role is m.Role.DOCTOR)
     base, _, token = link.partition("/join#")
     ws = await http.ws_connect(f"{base}/api/v1/ws")
     await ws.send_json({"type": "join", "version": 1, "token": token, "language": "nb"})
     assert (await ws.receive_json())["type"] == "welcome"
+    return ws
+
+
+def as_administration(house: House) -> dict[str, str]:
+    """Headers of an appointment book."""
+    return {"Authorization": f"Bearer {Path(house.bridge.config.auth.api_token_file).read_text('ascii').strip()}"}
+
+
+async def each_token_opens_its_own_door(http: ClientSession, house: House) -> None:
+    """The operators' is nothing to the administration, nor the administration's to the operators' port."""
+    config, administration = house.bridge.config, as_administration(house)
+    doors = {
+        f"{config.http.base_url}/api/v1/rooms": (administration, house.as_operator),
+        f"{config.metrics.base_url}/picture": (house.as_operator, administration),
+    }
+    for door, (own, other) in doors.items():
+        for headers, status in ((own, 200), (other, 401)):
+            async with http.get(door, headers=headers) as answer:
+                assert answer.status == status, door
 
 
 async def test_an_operator_empties_a_node(watched: tuple[House, RealProvider], page: Page) -> None:
@@ -72,7 +91,8 @@ async def test_an_operator_empties_a_node(watched: tuple[House, RealProvider], p
     house, real = watched
     here = f"http://127.0.0.1:{house.bridge.config.metrics.port}/"
     async with ClientSession() as http:
-        await joins(http, house, m.Role.DOCTOR, NAMES[1])
+        doctor = await joins(http, house, m.Role.DOCTOR, NAMES[1])
+        await each_token_opens_its_own_door(http, house)
         await page.goto(here)
         for organisation in ("888888888", HERE):
             await real.will_log_in(f"somebody of {organisation}", **{LEVEL: "4", ORGANISATION: organisation})
@@ -90,7 +110,7 @@ async def test_an_operator_empties_a_node(watched: tuple[House, RealProvider], p
         with pytest.raises(Rejected) as refused:
             await house.bridge.administration.create_room(m.CreateRoom(name="Another"))
         assert refused.value.code is Code.RESTARTING
-        await joins(http, house, m.Role.PATIENT, NAMES[0])
+        patient = await joins(http, house, m.Role.PATIENT, NAMES[0])
         await expect(page.locator("#drain-left")).to_contain_text("1 waiting")
         await page.get_by_role("button", name="Show connections").click()
         await expect(page.locator("#rooms [role=row]")).to_have_count(3)
@@ -99,6 +119,7 @@ async def test_an_operator_empties_a_node(watched: tuple[House, RealProvider], p
         await page.get_by_role("button", name="Take new rooms again").click()
         await expect(page.locator("#drain-begin")).to_be_visible()
         assert await house.bridge.administration.create_room(m.CreateRoom(name="Another"))
+        assert (doctor.closed, patient.closed) == (False, False)
     rows = await house.bridge.store.audit("bridge")
     assert [(row.act, row.reason) for row in rows] == [
         ("log_in", None),
