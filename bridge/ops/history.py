@@ -25,7 +25,8 @@ class History:
         minute = int(now // 60)
         if self._minutes and self._minutes[-1][0] == minute:
             _, before = self._minutes.pop()
-            look = Look(*(max(pair) for pair in zip(before, look, strict=True)))
+            highest = max(before.in_call, look.in_call), max(before.busiest, look.busiest)
+            look = Look(*highest, max(before.bad, look.bad))
         self._minutes.append((minute, look))
 
     def series(self, now: float) -> dict[str, list[float | None]]:
