@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-import msgspec
 import pytest
 
 from bridge.app.audit import REFUSAL_EVERY, REFUSALS_AT_ONCE, RefusalRation, of_event, of_refusal
@@ -33,6 +32,13 @@ from tests.rooms.rig import Consultation, iid, opened, person, pid
 NO = Refusal("not_host", "No.")
 DOCTOR = Identity(
     assurance=Assurance.HIGH, provider="helseid", subject=SubjectDigest("digest"), organisation="987654321"
+)
+FOR_A_CHILD = Identity(
+    assurance=Assurance.HIGH,
+    provider="helsenorge",
+    subject=SubjectDigest("digest"),
+    represents=SubjectDigest("another digest"),
+    relation=Relation.PARENT,
 )
 
 
@@ -98,8 +104,9 @@ def test_a_reason_is_a_word_and_its_text_stays_with_the_event() -> None:
         (ev.Refused(**given), None),
         (ev.Invited(**invited, ground=Ground.POWER_OF_ATTORNEY, reference=text), "power_of_attorney"),
         (ev.Invited(**invited), None),
-        (ev.Identified(**given, identity=msgspec.structs.replace(DOCTOR, relation=Relation.GUARDIAN)), "guardian"),
         (ev.RoomEnded(room=room.id, at=START, by=person("doctor"), cancelled=True), "cancelled"),
+        (ev.Identified(**given, identity=FOR_A_CHILD), "parent"),
+        (ev.Identified(**given, identity=DOCTOR), None),
     ):
         line = of_event(event, room)
         assert line is not None
