@@ -27,7 +27,7 @@ async def test_the_gp_pulls_an_interpreter_into_a_running_call(house: House, chr
     await gp.connected()
     patient = await house.enter(chromium, patient_link, PATIENT, size=PHONE)
     await patient.connected()
-    await opens_panel(gp)
+    await gp.open_panel()
     await gp.admit("Patient")
     await patient.sees_and_hears(gp)
     await gp.sees_and_hears(patient)
@@ -59,13 +59,6 @@ async def test_the_gp_pulls_an_interpreter_into_a_running_call(house: House, chr
     assert (await noted(patient)).gone == 0
     assert [await patient.offers(), await gp.offers()] == [1, 1]
     await is_on_record(house)
-
-
-async def opens_panel(visitor: Visitor) -> None:
-    """On a telephone the list of people is behind a button."""
-    if not await visitor.page.locator("#panel").is_visible():
-        await visitor.page.get_by_role("button", name="People").first.click()
-    await expect(visitor.page.locator("#panel")).to_be_visible()
 
 
 async def invites(gp: Visitor) -> str:

@@ -12,9 +12,9 @@ from playwright.async_api import Browser, Page, expect
 from bridge.rooms import events as ev
 from bridge.rooms.model import Assurance, Pii
 from signalling import messages as m
-from tests.auth.openid import RealProvider, provider
-from tests.support.bridge import PATIENCE_S, House, Visitor, running_house
-from tests.support.ports import free_ports
+from tests.auth.openid import RealProvider
+from tests.support.bridge import PATIENCE_S, House, Visitor
+from tests.support.logins import house_with_logins
 
 pytestmark = [
     pytest.mark.browser,
@@ -27,21 +27,9 @@ PATIENT = 17
 @pytest_asyncio.fixture(loop_scope="session")
 async def citizens(tmp_path: Path) -> AsyncIterator[tuple[House, RealProvider]]:
     """A bridge whose patients can log in."""
-    (port,) = free_ports(1)
-    async with provider(f"http://127.0.0.1:{port}/login/answer") as real:
-        key = tmp_path / "idporten.jwk"
-        key.touch(mode=0o600)
-        key.write_text(json.dumps(real.key.as_dict(private=True)))
-        settings = {
-            "issuer": real.issuer,
-            "client_id": real.client_id,
-            "key_file": str(key),
-            "title": "ID-porten",
-            "dialect": "idporten",
-            "acr_values": ["idporten-loa-high"],
-        }
-        async with running_house(tmp_path, port=port, logins={"idporten": settings}) as house:
-            yield house, real
+    settings = {"title": "ID-porten", "dialect": "idporten", "acr_values": ["idporten-loa-high"]}
+    async with house_with_logins(tmp_path, "idporten", **settings) as made:
+        yield made
 
 
 async def test_the_doctor_sees_how_surely_each_is_known(

@@ -321,6 +321,13 @@ class Visitor(Viewer):
 
     page: Page
 
+    async def open_panel(self) -> None:
+        """Have the list of people before one; on a telephone it is behind a button."""
+        panel = self.page.locator("#panel")
+        if not await panel.is_visible():
+            await self.page.click("#control-people")
+        await panel.wait_for(state="visible")
+
     async def admit(self, name: str) -> None:
         """Let somebody in, by the button."""
         await self.page.get_by_role("button", name=f"Admit {name}", exact=True).click()
