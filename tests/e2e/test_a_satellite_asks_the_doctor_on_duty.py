@@ -1,5 +1,6 @@
-"""Journey D4: at night a nurse of a satellite station comes into its standing room, and the doctor on duty takes it."""
+"""Journey D4: at night a nurse of a satellite station comes into its standing room; the doctor on duty takes it."""
 
+import asyncio
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,7 +27,7 @@ SHARP: Final = "window.__pictureSize = { width: 3840, height: 2160 }; window.__p
 async def test_a_nurse_and_the_doctor_on_duty(tmp_path: Path, chromium: Browser) -> None:
     """Both log in; nobody booked. A sharp picture goes over, a consultant comes in, each actor has its record."""
     settings = {"title": "HelseID", "dialect": "helseid"}
-    async with house_with_logins(tmp_path, "helseid", **settings) as (house, provider):
+    async with house_with_logins(tmp_path, "helseid", settings) as (house, provider):
         nurses = m.CreateInvitation(
             role=m.Role.ASSISTANT, name="Satellite", many=True, ground=m.Ground.ON_DUTY, requires=m.Assurance.HIGH
         )
@@ -102,7 +103,7 @@ async def ends(doctor: Visitor, *others: Visitor) -> None:
 async def each_has_its_own(house: House) -> None:
     """Each organisation that took part is told of its own people, and of the others no more than their roles."""
     config = house.bridge.config
-    token = Path(config.auth.api_token_file).read_text().strip()
+    token = (await asyncio.to_thread(Path(config.auth.api_token_file).read_text)).strip()
     async with ClientSession(config.http.base_url, headers={"Authorization": f"Bearer {token}"}) as client:
         for organisation, role in ((STATION, "assistant"), (CENTRE, "doctor")):
             place = f"/api/v1/rooms/{house.room_id}/attendance"

@@ -54,6 +54,7 @@ def house_config(
     without: tuple[str, ...] = (),
     gateways: Mapping[str, Mapping[str, object]] | None = None,
     logins: Mapping[str, Mapping[str, object]] | None = None,
+    portals: Mapping[str, Mapping[str, object]] | None = None,
     webhooks: Mapping[str, Mapping[str, object]] | None = None,
     port: int | None = None,
     protection: str = "required",
@@ -87,6 +88,7 @@ def house_config(
         calls=replace(config.calls, first_port=lines, last_port=lines + ports - 1, protection=protection),
         gateways=gateways or {},
         logins=logins or {},
+        portals=portals or {},
         webhooks=webhooks or {},
         store=replace(config.store, url=f"sqlite:///{folder / 'test.db'}"),
         auth=replace(

@@ -1,7 +1,7 @@
 """A bridge at which people can log in, with a certified provider beside it."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,16 @@ from tests.support.ports import free_ports
 
 
 @asynccontextmanager
-async def house_with_logins(folder: Path, name: str, **settings: Any) -> AsyncIterator[tuple[House, RealProvider]]:
-    """One with one room, and `[logins.NAME]` with these settings beside the provider's own."""
+async def house_with_logins(
+    folder: Path, name: str, settings: Mapping[str, object], **wanted: Any
+) -> AsyncIterator[tuple[House, RealProvider]]:
+    """One with one room and `[logins.NAME]`, with these settings beside the provider's own; `wanted` as elsewhere."""
     (port,) = free_ports(1)
     async with provider(f"http://127.0.0.1:{port}/login/answer") as real:
         key = folder / f"{name}.jwk"
         key.touch(mode=0o600)
         key.write_text(json.dumps(real.key.as_dict(private=True)))
         known = {"issuer": real.issuer, "client_id": real.client_id, "key_file": str(key)}
-        async with running_house(folder, port=port, logins={name: known | settings}) as house:
+        logins = {name: {**known, **settings}}
+        async with running_house(folder, port=port, logins=logins, **wanted) as house:
             yield house, real
