@@ -1,4 +1,4 @@
-"""Journey D4: at night a nurse of a satellite station comes into its standing room; the doctor on duty takes it."""
+"""Journey D4: at night a nurse of a satellite comes into its standing room; the doctor on duty takes it."""
 
 import asyncio
 from pathlib import Path

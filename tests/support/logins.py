@@ -15,7 +15,7 @@ from tests.support.ports import free_ports
 async def house_with_logins(
     folder: Path, name: str, settings: Mapping[str, object], **wanted: Any
 ) -> AsyncIterator[tuple[House, RealProvider]]:
-    """One with one room and `[logins.NAME]`, with these settings beside the provider's own; `wanted` as elsewhere."""
+    """One with a room and `[logins.NAME]`, these settings beside the provider's own; `wanted` as elsewhere."""
     (port,) = free_ports(1)
     async with provider(f"http://127.0.0.1:{port}/login/answer") as real:
         key = folder / f"{name}.jwk"
