@@ -79,6 +79,12 @@ def _languages(values: tuple[str, ...]) -> None:
         raise _UnusableError(f"must hold some of {_listed(set(LANGUAGES))}, each once")
 
 
+def _prefixes(values: tuple[str, ...]) -> None:
+    for value in values:
+        if not value.startswith("+") or not value[1:].isdecimal() or not value.isascii():
+            raise _UnusableError("must hold beginnings of numbers, with + and a country's code")
+
+
 def _web_address(value: str) -> None:
     if value == "":
         return
@@ -243,6 +249,15 @@ class RoomsConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class SmsConfig:
+    """Links by text message, through the operator's supplier."""
+
+    url: str = _setting("")
+    secret_file: str = _setting("sms.secret", check=_not_empty)
+    prefixes: tuple[str, ...] = _setting(("+47",), check=_prefixes)
+
+
+@dataclass(frozen=True, slots=True)
 class LogConfig:
     """What is logged, and how."""
 
@@ -263,6 +278,7 @@ class Config:
     auth: AuthConfig = field(default_factory=AuthConfig)
     notice: NoticeConfig = field(default_factory=NoticeConfig)
     rooms: RoomsConfig = field(default_factory=RoomsConfig)
+    sms: SmsConfig = field(default_factory=SmsConfig)
     log: LogConfig = field(default_factory=LogConfig)
     gateways: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     """Settings of each gateway that is to run, as the gateway itself reads them."""
@@ -282,6 +298,7 @@ SECTIONS: Final[Mapping[str, type[Any]]] = {
     "auth": AuthConfig,
     "notice": NoticeConfig,
     "rooms": RoomsConfig,
+    "sms": SmsConfig,
     "log": LogConfig,
 }
 

@@ -189,6 +189,22 @@ class NoStills:
         raise Rejected(Code.UNAUTHORIZED)
 
 
+class ReceiptDesk(Protocol):
+    """Takes what the operator's supplier of text messages tells of them."""
+
+    async def receipt(self, headers: Mapping[str, str], body: bytes) -> None:
+        """Take one. Raises `Rejected`: `unauthorized` for one that is not signed, and `bad_message`."""
+
+
+class NoReceipts:
+    """A bridge that sends no text messages."""
+
+    async def receipt(self, headers: Mapping[str, str], body: bytes) -> None:
+        """Take it for forged."""
+        del headers, body
+        raise Rejected(Code.UNAUTHORIZED)
+
+
 class Counters(Protocol):
     """Where signalling counts. `name` and `code` come from short fixed lists, fit for labels."""
 

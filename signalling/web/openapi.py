@@ -172,6 +172,16 @@ OPERATIONS: Final = (
         guarded=False,
         one_time=True,
     ),
+    Operation(
+        "post",
+        "/api/v1/texts/receipts",
+        "noteText",
+        "Say what became of a text message; signed as Standard Webhooks has it.",
+        204,
+        request=m.TextReceipt,
+        errors=(401, 413, 422),
+        guarded=False,
+    ),
     Operation("get", "/healthz", "health", "See whether the process answers.", 200, m.Health, guarded=False),
     Operation("get", "/openapi.json", "describe", "Get this document.", 200, guarded=False),
 )

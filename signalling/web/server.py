@@ -20,7 +20,9 @@ from signalling.ports import (
     LoginDesk,
     NoCounters,
     NoLogins,
+    NoReceipts,
     NoStills,
+    ReceiptDesk,
     StillRelay,
 )
 from signalling.session import Limits, Session
@@ -38,6 +40,7 @@ from signalling.web.origins import origin_allowed, origin_middleware
 from signalling.web.rest import Rest, Wrong
 from signalling.web.socket import Socket
 from signalling.web.stills import StillPieces
+from signalling.web.texts import TextReceipts
 
 if TYPE_CHECKING:
     import asyncio
@@ -80,6 +83,7 @@ def make_app(
     notice: Notice | None = None,
     stills: StillRelay | None = None,
     appointments: AppointmentDesk | None = None,
+    receipts: ReceiptDesk | None = None,
 ) -> web.Application:
     """Make the application. At its shutdown every client hears `bye` with `restarting`."""
     counted = counters or NoCounters()
@@ -94,6 +98,7 @@ def make_app(
     app.router.add_routes(rest.routes())
     app.router.add_routes(Fhir(appointments or NoAppointments(), rest.guard, counted).routes())
     app.router.add_routes(LoginPages(logins or NoLogins(), clients, clock, counted).routes())
+    app.router.add_routes(TextReceipts(receipts or NoReceipts()).routes())
     app.router.add_routes(StillPieces(stills or NoStills()).routes())
     app.router.add_get("/", pages.index)
     app.router.add_get("/join", pages.join)

@@ -16,7 +16,7 @@ from tests.support.bridge import running_house
 
 # What cannot be asked like this: the WebSocket has tests of its own.
 ELSEWHERE = {"/api/v1/ws"}
-EXAMPLES = 4
+EXAMPLES = 3
 LONGEST_LINE = 8_000
 
 

@@ -152,6 +152,7 @@ class PlayedBridge:
     locked: bool = False
     number: str | None = None
     dials: bool = False
+    texts: bool = False
     short: bool = False
     slots: dict[str, int] = field(default_factory=lambda: {"audio": 3, "video": 3, "content": 1})
     refuse_join: str | None = None
@@ -194,7 +195,7 @@ class PlayedBridge:
     def roster(self) -> None:
         """Send the roster as it is now."""
         self.revision += 1
-        told = ("locked", "host", "number", "dials", "short")
+        told = ("locked", "host", "number", "dials", "short", "texts")
         self.push(
             "roster", revision=self.revision, people=self.people, **{key: getattr(self, key) for key in told}
         )

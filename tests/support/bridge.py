@@ -55,6 +55,7 @@ def house_config(
     gateways: Mapping[str, Mapping[str, object]] | None = None,
     logins: Mapping[str, Mapping[str, object]] | None = None,
     webhooks: Mapping[str, Mapping[str, object]] | None = None,
+    sms: tuple[str, str] = ("", "sms.secret"),
     port: int | None = None,
     protection: str = "required",
     ports: int = 100,
@@ -86,6 +87,7 @@ def house_config(
         gateways=gateways or {},
         logins=logins or {},
         webhooks=webhooks or {},
+        sms=replace(config.sms, url=sms[0], secret_file=sms[1]),
         store=replace(config.store, url=f"sqlite:///{folder / 'test.db'}"),
         auth=replace(
             config.auth, link_key_file=str(folder / "link.key"), api_token_file=str(folder / "api.token")

@@ -9,16 +9,17 @@ from typing import Final, Protocol
 
 import msgspec
 
-from bridge.app.administration import ADMINISTRATION
 from bridge.app.ids import new_id
 from bridge.app.live import LiveRoom
 from bridge.app.ports import Links
 from bridge.app.service import RoomService
+from bridge.app.texts import Text
+from bridge.app.turns import ADMINISTRATION
 from bridge.integration.appointments import views, wishes
 from bridge.integration.appointments.booking import CALLED_OFF, LATE, OVER, SOON, Attendee, Booking, expiry
 from bridge.integration.appointments.wishes import Wanted, Wish
 from bridge.rooms import commands as c
-from bridge.rooms.model import Invitation, InvitationId, Pii, Place, Room, RoomId
+from bridge.rooms.model import Ground, Invitation, InvitationId, Pii, Place, RoomId
 from bridge.store import AppointmentRecord, ConcurrentChange
 from signalling import messages as m
 from signalling.errors import BadMessage, Code, Rejected
@@ -76,7 +77,7 @@ class Appointments:
             made = await self._opener.create_room(m.CreateRoom(name=ROOM_NAME))
             live = await self._live(made.room)
             try:
-                booking = await self._follow(live, _booking(wish, []), wish)
+                booking = await self._follow(live, _booking(wish, []), wish, wish.start)
                 record = AppointmentRecord(secrets.token_hex(ID_BYTES), made.room, digest, 1, _payload(booking))
                 await self._put(record)
             except BaseException:
@@ -101,7 +102,7 @@ class Appointments:
                 raise Rejected(Code.ROOM_ENDED)
             else:
                 _in_time(wish, self._now())
-                booking = await self._follow(live, _booking(wish, before.attendees), wish)
+                booking = await self._follow(live, _booking(wish, before.attendees), wish, before.start)
             return await self._write(record, booking)
 
     async def read(self, appointment: str) -> Stored:
@@ -150,22 +151,26 @@ class Appointments:
         )
         return await self._invite(live, again, end)
 
-    async def _follow(self, live: LiveRoom, booking: Booking, wish: Wish) -> Booking:
-        """Bring invitations in line with who takes part, and until when."""
+    async def _follow(self, live: LiveRoom, booking: Booking, wish: Wish, began: datetime) -> Booking:
+        """Bring invitations in line with who takes part, when and until when; it `began` at that time so far."""
         kept: list[Attendee] = []
         wanted = {one.reference: one for one in wish.people}
         for attendee in booking.attendees:
             invitation = live.room.invitations[attendee.invitation]
             if _same(attendee, wanted.get(attendee.reference)) and not invitation.revoked:
+                if wish.start != began and not attendee.host:
+                    await self._tell_time(live, invitation, wish.start)
                 await self._move(live, invitation, expiry(wish.end, self._now()))
                 kept.append(attendee)
                 del wanted[attendee.reference]
             else:
                 await self._withdraw(live, invitation)
-        made = [await self._invite(live, one, wish.end) for one in wanted.values()]
+        made = [await self._invite(live, one, wish.end, wish.start) for one in wanted.values()]
         return msgspec.structs.replace(booking, attendees=[*kept, *made])
 
-    async def _invite(self, live: LiveRoom, wanted: Wanted, end: datetime) -> Attendee:
+    async def _invite(
+        self, live: LiveRoom, wanted: Wanted, end: datetime, start: datetime | None = None
+    ) -> Attendee:
         command = c.Invite(
             by=ADMINISTRATION,
             invitation=InvitationId(new_id("i")),
@@ -174,8 +179,16 @@ class Appointments:
             expires_at=expiry(end, self._now()),
             host=wanted.host,
             requires=wanted.requires,
+            ground=Ground.APPOINTMENT,
+            expected_at=start if start is not None and start > self._now() else None,
         )
+        texting = self._service.outside.texting
+        if wanted.text_to is not None:
+            texting.check(live, wanted.text_to)
         await self._service.act(live, command)
+        if wanted.text_to is not None:
+            link = self._links.make(live.room.id, command.invitation, command.expires_at)
+            texting.send_later(live, wanted.text_to, Text(command.invitation, link, wanted.language))
         return Attendee(
             reference=wanted.reference,
             invitation=command.invitation,
@@ -188,6 +201,12 @@ class Appointments:
         by = c.MoveInvitation(by=ADMINISTRATION, invitation=invitation.id, expires_at=expires_at)
         await self._service.act(live, by)
 
+    async def _tell_time(self, live: LiveRoom, invitation: Invitation, start: datetime) -> None:
+        """Let who waits, or comes, see when it is their turn now."""
+        if start > self._now() and not invitation.cancelled:
+            by = c.Delay(by=ADMINISTRATION, expected_at=start, invitation=invitation.id)
+            await self._service.act(live, by)
+
     async def _withdraw(self, live: LiveRoom, invitation: Invitation) -> None:
         """Take a link back; who is in by it stays, for in the room the host decides."""
         holder = None if invitation.participant is None else live.room.participants[invitation.participant]
@@ -195,11 +214,9 @@ class Appointments:
             await self._service.act(live, c.RevokeInvitation(by=ADMINISTRATION, invitation=invitation.id))
 
     async def _end(self, live: LiveRoom, status: str) -> None:
-        """End the room. An appointment is not called off from under those who talk already."""
-        if status in CALLED_OFF and _talking(live.room):
-            raise Rejected(Code.WRONG_STATE, "The consultation is under way; who holds it ends it.")
+        """End the room; who waits is told so. What has begun is not called off: the room refuses that."""
         if not live.room.ended:
-            await self._service.act(live, c.End(by=ADMINISTRATION))
+            await self._service.act(live, c.End(by=ADMINISTRATION, cancelled=status in CALLED_OFF))
 
     async def _record(self, appointment: str) -> AppointmentRecord:
         record = await self._store.get(appointment)
@@ -243,12 +260,6 @@ def _same(attendee: Attendee, wanted: Wanted | None) -> bool:
         wanted.host,
         wanted.requires,
     )
-
-
-def _talking(room: Room) -> bool:
-    """Whether the host is in, and somebody else."""
-    present = [person for person in room.participants.values() if person.present]
-    return room.present_host is not None and len(present) > 1
 
 
 def _booking(wish: Wish, attendees: list[Attendee]) -> Booking:

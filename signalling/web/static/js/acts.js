@@ -46,7 +46,7 @@ export function hostActs(session) {
     refuse: ({ participant, name }) => sure("refuse", { name }, () => send("refuse", { participant, reason: null })),
     admitAll: () => send("admit_all"),
     lock: (locked) => send("lock", { locked }),
-    invite: () => openInvite(Boolean(session.roster.number)),
+    invite: () => openInvite(Boolean(session.roster.number), Boolean(session.roster.texts)),
     dial: () => openDial(),
     cancelCall: (participant) => send("remove", { participant }),
     callAgain: (wish) => send("dial", wish),

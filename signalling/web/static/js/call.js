@@ -11,6 +11,7 @@ import { language, onLanguage, roleWord, t, tCode } from "./i18n.js";
 import { news } from "./news.js";
 import { drawKnock, drawLock, Panel } from "./panel.js";
 import { Stage } from "./stage.js";
+import { wireTexting } from "./texting.js";
 import { drawWaiting } from "./start.js";
 
 const PANEL_OPEN_WIDTH = 560; // CSS px: below this the panel would cover the picture
@@ -38,6 +39,7 @@ export class Call {
     this.#chat = new Chat(session, () => this.#draw());
     wireShortcuts(() => session.place !== null && document.body.dataset.screen !== "start", this.own);
     wireInvite((wish) => session.act("invite", wish));
+    wireTexting(session);
     wireDial((wish) => session.act("dial", wish));
     byId("waiting-mic").addEventListener("click", this.own.mic);
     byId("waiting-camera").addEventListener("click", this.own.camera);

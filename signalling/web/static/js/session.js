@@ -81,6 +81,7 @@ export class Session extends EventTarget {
       const person = this.roster?.people.find((each) => each.participant === message.participant);
       this.#emit("missed", { ...message, person });
     });
+    on("texted", (message) => this.#emit("texted", message));
     on("written", (message) => this.#emit("written", message));
     on("demand", (message) => this.peer.demand(message));
     on("codec", (message) => this.peer.codec(message));
