@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Final
 
 import structlog
-from aiohttp import ClientSession, web
+from aiohttp import ClientSession
 
+from bridge import operations
 from bridge.app import telling
 from bridge.app.administration import RoomAdministration
 from bridge.app.announcing.announcer import Announcer
@@ -28,7 +29,6 @@ from bridge.app.counts import Tally
 from bridge.app.dialling import Dialling
 from bridge.app.feeds.converters import Converters
 from bridge.app.ports import ConverterPool
-from bridge.app.quality.lines import Assessment
 from bridge.app.service import Outside, RoomService
 from bridge.app.stills.desk import Stills
 from bridge.app.trial import Trials
@@ -37,20 +37,19 @@ from bridge.auth.errors import LinkExpired, LinkInvalid
 from bridge.auth.links import LinkSigner, load_link_keys
 from bridge.auth.oidc import settings as oidc_settings
 from bridge.auth.oidc.client import Client
+from bridge.auth.oidc.launches import Launches
 from bridge.auth.oidc.logins import Logins
 from bridge.auth.pins import Pins
 from bridge.auth.secrets import api_token, hash_secret, new_secret
 from bridge.config import Config
 from bridge.integration import assembly
 from bridge.integration.webhooks.deliver import Deliveries
-from bridge.ops.converting import Converting
-from bridge.ops.health import Check, Drain
-from bridge.ops.links import LinkCollector
-from bridge.ops.metrics import BridgeCollector, Facts, GatewayState
+from bridge.ops.health import Drain
+from bridge.ops.metrics import BridgeCollector, Facts
 from bridge.ops.web import make_ops_app, serve_ops
 from bridge.rooms.model import InvitationId, RoomId
 from bridge.store import EventStore, open_store
-from media.api import Engine, EngineError, Event, Snapshot
+from media.api import Engine, Event
 from media.calls import Calls
 from media.converters import ConverterLegs
 from media.legs import LegEvent, LegPolicy, Legs
@@ -157,21 +156,22 @@ async def run_bridge(
         logins = _make_logins(config, clock, tally, http)
         doors = _make_doors(config, core, clock, (tally, later, http), drain=drain, logins=logins)
         engine.listen(asyncio.get_running_loop(), lambda event: _take(core, event, clock.monotonic()))
-        collector, seen = (
-            BridgeCollector(engine.snapshot, lambda: _facts(core, tally, drain, deliveries)),
-            LinkCollector(),
+        collector = BridgeCollector(engine.snapshot, lambda: _facts(core, tally, drain, deliveries))
+        station = operations.make_station(
+            config, core.service, doors.gateways, needed=(store, engine), clock=clock, tally=tally, drain=drain
         )
         background = Background(core.service, core.legs, clock, engine.snapshot)
         for loop in (
             background.handshakes(),
             background.repairs(),
-            background.figures(_observing(collector, seen, clock)),
+            background.figures(operations.observing(collector, station)),
             doors.gateways.serve(),
             deliveries.serve(),
         ):
             stack.callback(group.create_task(loop).cancel)
         await stack.enter_async_context(_serve_pages(config, doors, tally, later))
-        ops = _make_ops(core, doors.gateways, tally, drain, (collector, seen))
+        guard = operations.make_guard(config, clock, tally, store, http)
+        ops = make_ops_app(collector, engine.snapshot, station, guard, tally)
         await stack.enter_async_context(serve_ops(ops, config.metrics.host, config.metrics.port))
         # While the rest stops, whoever calls is told to try elsewhere.
         stack.callback(doors.gateways.drain)
@@ -242,47 +242,13 @@ def _make_doors(
 def _make_logins(config: Config, clock: SystemClock, tally: Tally, http: ClientSession) -> Logins:
     """Make the providers' clients. Raises AuthError for settings that cannot be used."""
     keys = load_link_keys(Path(config.auth.link_key_file))
-    known = [oidc_settings.read(name, table) for name, table in config.logins.items()]
+    known, portals = oidc_settings.read_all(config.logins, config.portals)
+    launches = Launches(portals, config.http.base_url, clock.now())
     answer = f"{config.http.base_url}/login/answer"
     clients = [(Client(provider, answer, http, clock.now), title) for provider, title in known]
-    return Logins(clients, keys, clock, tally, timedelta(minutes=config.auth.login_lasts_minutes))
-
-
-def _make_ops(
-    core: _Core, gateways: Gateways, tally: Tally, drain: Drain, collectors: tuple[BridgeCollector, LinkCollector]
-) -> web.Application:
-    """What operators look at."""
-    collector, seen = collectors
-    checks = [Check("store", core.store.ping), Check("engine", lambda: _all_shards_run(core.engine))]
-    converting = Converting(lambda: core.service.outside.converters.use, lambda: core.service.rooms, tally.of)
-    return make_ops_app(
-        collector,
-        core.engine.snapshot,
-        checks,
-        drain=drain,
-        links=seen,
-        gateways=lambda: _gateway_states(gateways),
-        converting=converting,
+    return Logins(
+        clients, keys, clock, tally, timedelta(minutes=config.auth.login_lasts_minutes), launches=launches
     )
-
-
-def _observing(
-    collector: BridgeCollector, seen: LinkCollector, clock: SystemClock
-) -> Callable[[Snapshot, list[Assessment]], None]:
-    """What is done with each second's figures."""
-
-    def observe(snapshot: Snapshot, assessed: list[Assessment]) -> None:
-        collector.observe(snapshot)
-        seen.observe(clock.monotonic(), assessed)
-
-    return observe
-
-
-async def _all_shards_run(engine: Engine) -> None:
-    """Raise EngineError when a shard has stopped or does not answer."""
-    snapshot = await asyncio.to_thread(engine.snapshot)
-    if snapshot.shards["stopped"].any():
-        raise EngineError("stopped", "a shard has stopped")
 
 
 def _make_engine(config: Config, *, drills: bool) -> Engine:
@@ -421,11 +387,6 @@ async def _serve_pages(config: Config, doors: _Doors, tally: Tally, later: Later
         yield
 
 
-def _gateway_states(gateways: Gateways) -> list[GatewayState]:
-    states = ((one.name, one.health()) for one in gateways.running.values())
-    return [GatewayState(name, health.calls, health.trouble, health.counts) for name, health in states]
-
-
 def _facts(core: _Core, tally: Tally, drain: Drain, deliveries: Deliveries) -> Facts:
     service = core.service
     people = {"waiting": 0, "admitted": 0}
@@ -442,7 +403,7 @@ def _facts(core: _Core, tally: Tally, drain: Drain, deliveries: Deliveries) -> F
         turned_away=tally.of("turned_away"),
         calls=tally.of("calls"),
         gateways=tally.of("gateways"),
-        gateway_states=() if core.gateways is None else _gateway_states(core.gateways),
+        gateway_states=() if core.gateways is None else operations.gateway_states(core.gateways),
         webhooks=tally.of("webhooks"),
         webhooks_waiting=deliveries.waiting,
         texts=tally.of("texts"),

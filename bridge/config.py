@@ -172,6 +172,12 @@ class MetricsConfig:
     host: str = _setting("127.0.0.1", check=_not_empty)
     port: int = _setting(9464, between=(1, 65535))
 
+    @property
+    def base_url(self) -> str:
+        """Where it is asked from this machine."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}"
+
 
 @dataclass(frozen=True, slots=True)
 class MediaConfig:
@@ -230,6 +236,19 @@ class AuthConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class OperatorsConfig:
+    """Who may see more than metrics at the port of `[metrics]`, and act there."""
+
+    token_file: str = _setting("operator.token", check=_not_empty)
+    token: str = _setting("", secret=True)
+    public_url: str = _setting("", check=_web_address)
+    login: str = _setting("")
+    claim: str = _setting("")
+    values: tuple[str, ...] = _setting(())
+    session_minutes: int = _setting(8 * 60, between=(5, 24 * 60))
+
+
+@dataclass(frozen=True, slots=True)
 class NoticeConfig:
     """Who answers for consultations, as everybody is told before they enter."""
 
@@ -276,6 +295,7 @@ class Config:
     transcode: TranscodeConfig = field(default_factory=TranscodeConfig)
     store: StoreConfig = field(default_factory=StoreConfig)
     auth: AuthConfig = field(default_factory=AuthConfig)
+    operators: OperatorsConfig = field(default_factory=OperatorsConfig)
     notice: NoticeConfig = field(default_factory=NoticeConfig)
     rooms: RoomsConfig = field(default_factory=RoomsConfig)
     sms: SmsConfig = field(default_factory=SmsConfig)
@@ -284,6 +304,8 @@ class Config:
     """Settings of each gateway that is to run, as the gateway itself reads them."""
     logins: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     """Settings of each provider by whom people can log in, as `bridge.auth.oidc.settings` reads them."""
+    portals: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    """Settings of each portal that may say who somebody is, read likewise."""
     webhooks: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     """Settings of each address that is told of events, as `bridge.integration.webhooks.settings` reads them."""
 
@@ -296,6 +318,7 @@ SECTIONS: Final[Mapping[str, type[Any]]] = {
     "transcode": TranscodeConfig,
     "store": StoreConfig,
     "auth": AuthConfig,
+    "operators": OperatorsConfig,
     "notice": NoticeConfig,
     "rooms": RoomsConfig,
     "sms": SmsConfig,
@@ -313,6 +336,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
     document = _document(path) if path else {}
     gateways = _named(document.pop("gateways", {}), "gateways", "sip")
     logins = _named(document.pop("logins", {}), "logins", "helseid")
+    portals = _named(document.pop("portals", {}), "portals", "helsenorge")
     webhooks = _named(document.pop("webhooks", {}), "webhooks", "record")
     values = _from_file(document, path)
     values |= _from_environment(environ)
@@ -325,7 +349,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
             shown = "" if setting.metadata["secret"] else f", not {value!r}"
             raise ConfigError(f"[{section}] {key} {error}{shown} (from {origin})") from None
     sections = {section: SECTIONS[section](**keys) for section, keys in chosen.items()}
-    config = Config(**sections, gateways=gateways, logins=logins, webhooks=webhooks)
+    config = Config(**sections, gateways=gateways, logins=logins, portals=portals, webhooks=webhooks)
     _check_together(config)
     return config
 
@@ -415,7 +439,22 @@ def _check_together(config: Config) -> None:
         raise ConfigError("[calls] first_port must be below last_port: a line of a call takes two")
     if (config.http.host, config.http.port) == (config.metrics.host, config.metrics.port):
         raise ConfigError("[http] and [metrics] cannot share one host and port")
+    _check_operators(config)
     _check_tls(config.http)
+
+
+def _check_operators(config: Config) -> None:
+    operators = config.operators
+    public = urlsplit(operators.public_url)
+    if operators.public_url and public.scheme != "https" and not is_loopback(public.hostname or ""):
+        raise ConfigError("[operators] public_url must begin with https://, or the token can be read")
+    if not operators.login:
+        return
+    if operators.login not in config.logins:
+        raise ConfigError(f"[operators] login is {operators.login!r}, and there is no [logins.{operators.login}]")
+    # A login alone proves who somebody is, and any patient can have one.
+    if not operators.claim or not operators.values:
+        raise ConfigError("[operators] login needs claim and values, which say who of them is an operator")
 
 
 def _check_tls(http: HttpConfig) -> None:

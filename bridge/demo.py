@@ -38,6 +38,10 @@ async def run_demo(config: Config, robots: int, console: Console, told_to_stop: 
                 await _link(bridge.administration, room.room, ROBOT_ROLES[n % len(ROBOT_ROLES)], f"Robot {n + 1}")
                 for n in range(robots)
             ]
+            console.print(f"\nThe operators' page is {config.metrics.base_url}, and its token", soft_wrap=True)
+            console.print(
+                (Path(folder) / "operator.token").read_text("ascii").strip(), soft_wrap=True, markup=False
+            )
             if robots:
                 console.print("\nThe robots wait until the doctor admits them.")
             console.print("\nCtrl-C ends the demo.\n")
@@ -47,7 +51,9 @@ async def run_demo(config: Config, robots: int, console: Console, told_to_stop: 
 
 def _in_folder(config: Config, folder: Path) -> Config:
     auth = replace(config.auth, link_key_file=str(folder / "link.key"), api_token_file=str(folder / "api.token"))
-    return replace(config, store=replace(config.store, url=f"sqlite:///{folder / 'demo.db'}"), auth=auth)
+    operators = replace(config.operators, token_file=str(folder / "operator.token"))
+    store = replace(config.store, url=f"sqlite:///{folder / 'demo.db'}")
+    return replace(config, store=store, auth=auth, operators=operators)
 
 
 async def _link(

@@ -177,6 +177,8 @@ url = "sqlite:///{folder / "loadtest.db"}"
 [auth]
 link_key_file = "{folder / "link.key"}"
 api_token_file = "{folder / "api.token"}"
+[operators]
+token_file = "{folder / "operator.token"}"
 [rooms]
 max_participants = {max(9, legs)}
 audio_slots = {slots}

@@ -129,17 +129,31 @@ class Administration(Turns, Protocol):
         """Make a link for one person."""
 
 
+class LoginAsksFirst(Rejected):
+    """A quiet login came to nothing, since its provider would have to ask; begin it anew, aloud."""
+
+    def __init__(self, provider: str) -> None:
+        super().__init__(Code.LOGIN_REFUSED)
+        self.provider = provider
+
+
 class LoginDesk(Protocol):
-    """Logins by providers that the operator trusts. `begin` and `finish` may raise `Rejected`."""
+    """Logins by providers that the operator trusts. All but `offered` may raise `Rejected`."""
 
     def offered(self, identity: str | None) -> Logins:
         """Which there are, and how sure it is already who is at this browser."""
 
-    async def begin(self, provider: str) -> tuple[str, Kept]:
-        """Begin a login: the address to which the browser goes, and what it keeps until it is back."""
+    async def begin(self, provider: str, *, quiet: bool = False) -> tuple[str, Kept]:
+        """Begin a login: the address to which the browser goes, and what it keeps until it is back.
+
+        A `quiet` one asks nobody, and ends with `LoginAsksFirst` where it would have to.
+        """
 
     async def finish(self, attempt: str | None, answer: Mapping[str, str]) -> Kept:
         """Finish the login that the browser keeps, by the answer that it brings; what it keeps from then on."""
+
+    def launch(self, token: str) -> Kept:
+        """Take over from a portal who is at this browser; what it keeps from then on."""
 
 
 class NoLogins:
@@ -150,15 +164,20 @@ class NoLogins:
         del identity
         return Logins(providers=[], assurance=Assurance.NONE)
 
-    async def begin(self, provider: str) -> tuple[str, Kept]:
+    async def begin(self, provider: str, *, quiet: bool = False) -> tuple[str, Kept]:
         """Turn it down."""
-        del provider
+        del provider, quiet
         raise Rejected(Code.NOT_FOUND)
 
     async def finish(self, attempt: str | None, answer: Mapping[str, str]) -> Kept:
         """Turn it down."""
         del attempt, answer
         raise Rejected(Code.LOGIN_STALE)
+
+    def launch(self, token: str) -> Kept:
+        """Turn it down."""
+        del token
+        raise Rejected(Code.LOGIN_REJECTED)
 
 
 class StillRelay(Protocol):

@@ -21,6 +21,9 @@ VERSIONS: Final = frozenset({m.PROTOCOL_VERSION})
 _WHILE_WAITING: Final = (m.Offer, m.SelfMute, m.Camera, m.Consent, m.TakeHost, m.Report, m.Leave)
 # A test has a connection of its own, from which no way leads into the room.
 _WHILE_TESTING: Final = (m.Offer, m.TestReport, m.Leave)
+# What anybody may do without end, each time of which is kept for years and told to everybody.
+_KEPT: Final = (m.SelfMute, m.Camera, m.Sharing)
+_BYTES_A_TOKEN: Final = 16 * 1024
 
 
 class State(Enum):
@@ -60,11 +63,17 @@ Effect = Deliver | Reply | Close
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Rate and patience of one connection. A bad message costs `bad_message_cost` ordinary ones."""
+    """Rate and patience of one connection.
+
+    A bad message costs `bad_message_cost` ordinary ones, a long one one more for each 16 kB. Switching one's own
+    microphone, camera or sharing has a rate of its own.
+    """
 
     messages_per_second: float = 20.0
     burst: float = 60.0
     bad_message_cost: float = 10.0
+    switches_per_second: float = 1.0
+    switches_burst: float = 30.0
     join_seconds: float = 10.0
     test_seconds: float = 30.0
 
@@ -95,6 +104,7 @@ class Session:
     def __init__(self, now: float, limits: Limits | None = None) -> None:
         self._limits = limits or Limits()
         self._bucket = Bucket(self._limits.messages_per_second, self._limits.burst, now)
+        self._switches = Bucket(self._limits.switches_per_second, self._limits.switches_burst, now)
         self._deadline = now + self._limits.join_seconds
         self._state = State.NEW
 
@@ -118,12 +128,14 @@ class Session:
         """Judge a message from the client."""
         if self._state is State.CLOSED:
             return []
-        if not self._bucket.take(1.0, now):
+        if not self._bucket.take(1.0 + len(text) // _BYTES_A_TOKEN, now):
             return self._flooded()
         try:
             message = m.decode_client(text)
         except SignallingError as error:
             return self._faulty(error, text, now)
+        if isinstance(message, _KEPT) and not self._switches.take(1.0, now):
+            return [_error(Code.TOO_MANY, None, message.ref)]
         return self._judge(message, now)
 
     def handle_binary(self, now: float) -> list[Effect]:

@@ -16,3 +16,7 @@ class Tally:
     def of(self, name: str) -> dict[str, int]:
         """All counts of one name, by code."""
         return {code: number for (known, code), number in self._counts.items() if known == name}
+
+    def everything(self) -> dict[tuple[str, str], int]:
+        """All counts, by name and code."""
+        return dict(self._counts)

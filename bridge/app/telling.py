@@ -90,6 +90,7 @@ def _person(room: Room, person: Participant, viewer: ParticipantId, beside: Besi
         ringing=person.id in beside.ringing,
         assurance=m.Assurance(person.assurance.value),
         required=m.Assurance(_required(room, person, viewer).value),
+        relation=_relation(person) if viewer in (room.host, person.id) else None,
         confirmed=person.confirmed,
         encryption=None if media is None else media.encryption,
         tested=beside.tested.get(person.invitation) if room.host == viewer else None,
@@ -109,6 +110,12 @@ def _required(room: Room, person: Participant, viewer: ParticipantId) -> Assuran
     """How sure it has to be who somebody is, for the host and for themselves."""
     told = viewer in (room.host, person.id)
     return room.invitations[person.invitation].requires if told else Assurance.NONE
+
+
+def _relation(person: Participant) -> m.Relation | None:
+    """As what somebody comes for somebody else; for whom, nobody is told, since the bridge does not know it."""
+    relation = None if person.identity is None else person.identity.relation
+    return None if relation is None else m.Relation(relation.value)
 
 
 def _number(person: Participant, beside: Beside, *, whole: bool) -> str | None:

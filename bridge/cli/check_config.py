@@ -8,7 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from bridge.auth.errors import AuthError
-from bridge.auth.oidc.settings import read
+from bridge.auth.oidc.settings import read_all
 from bridge.cli.common import CONSOLE, load_config, with_config
 from bridge.integration.errors import IntegrationError
 from bridge.integration.webhooks.settings import read as read_webhook
@@ -20,8 +20,7 @@ def check_config(config_file: Path | None) -> None:
     """Say whether the configuration is usable, and what it comes to."""
     config = load_config(config_file)
     try:
-        for name, settings in config.logins.items():
-            read(name, settings)
+        read_all(config.logins, config.portals)
         for name, settings in config.webhooks.items():
             read_webhook(name, settings)
     except (AuthError, IntegrationError) as error:

@@ -7,7 +7,15 @@ class OpsError(Exception):
     """Base of everything that `bridge.ops` raises. `code` is the wire code."""
 
     code: ClassVar[str] = "internal"
+    status: ClassVar[int] = 500
 
 
 class SnapshotMismatch(OpsError):  # noqa: N818 - names the state found
     """The engine's snapshot lacks a column that the table of metrics needs."""
+
+
+class NotRecorded(OpsError):  # noqa: N818 - names what is so
+    """An act could not be put on record, so it was not done."""
+
+    code = "not_recorded"
+    status = 503

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Final
 
 PROBE_SECONDS: Final = 2.0
@@ -32,19 +33,30 @@ class Readiness:
         return not self.draining and all(state == "ok" for state in self.checks.values())
 
 
+class DrainReason(StrEnum):
+    """Why a bridge is emptied: fixed words, since they stand in the audit, and nothing that people write does."""
+
+    UPGRADE = "upgrade"
+    MAINTENANCE = "maintenance"
+    FAULT = "fault"
+    OVERLOAD = "overload"
+    EXERCISE = "exercise"
+
+
 @dataclass(slots=True)
 class Drain:
     """A bridge that is to be emptied: no new rooms, while late joiners still get into those that are open."""
 
     since: datetime | None = None
+    reason: DrainReason | None = None
 
-    def start(self, now: datetime) -> None:
-        """Begin, or go on if begun already."""
-        self.since = self.since or now
+    def start(self, now: datetime, reason: DrainReason) -> None:
+        """Begin; if begun already, go on for this reason."""
+        self.since, self.reason = self.since or now, reason
 
     def stop(self) -> None:
         """Take new rooms again."""
-        self.since = None
+        self.since = self.reason = None
 
     @property
     def active(self) -> bool:

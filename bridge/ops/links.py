@@ -6,7 +6,7 @@ have is under the engine's numbers for them, and names nobody.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -143,6 +143,15 @@ class LinkCollector(Collector):
         """The legs that are worst off, worst first: those with a fault before those without."""
         ranked = sorted(self._latest, key=_badness, reverse=True)
         return [self._line(one) for one in ranked[:count]]
+
+    def line_of(self, leg: int) -> dict[str, Any] | None:
+        """One leg's figures; None for one of which nothing is known."""
+        return next((self._line(one) for one in self._latest if one.leg == leg), None)
+
+    @property
+    def verdicts(self) -> Mapping[int, Verdict]:
+        """What is to blame for each leg's link now, by the leg's number."""
+        return self._verdicts
 
     def _line(self, one: Assessment) -> dict[str, Any]:
         hint, carries = one.hint, one.figures.carries

@@ -3,14 +3,16 @@
 Three nets: by key (`display_name`, `sdp`, `remote_address`), by type (`Pii`, and every object that is not
 plain data, whose repr nobody has checked), and by the look of a text (tokens, addresses, telephone and
 national id numbers). A name inside a free text is caught by none of them: log events are fixed words, and
-data goes into keys.
+data goes into keys. Of an exception its kind and its places are told and never its text, which may quote what
+somebody wrote: a library's at a request that it cannot read quotes the request.
 """
 
 import ipaddress
 import logging
 import re
 import sys
-from collections.abc import Iterable, Mapping
+import traceback
+from collections.abc import Iterable, Mapping, MutableMapping
 from datetime import date
 from enum import Enum
 from typing import Any, Final, TextIO
@@ -21,6 +23,8 @@ from bridge.rooms.model import Pii
 
 REDACTED: Final = "[redacted]"
 _MAX_DEPTH: Final = 6
+_MAX_CAUSES: Final = 4
+_MAX_PLACES: Final = 8
 _SENSITIVE: Final = frozenset(
     {
         "addr",
@@ -88,6 +92,24 @@ def redact_text(text: str) -> str:
     return _ADDRESSES.sub(_clean_address, _LOOKS.sub(REDACTED, text))
 
 
+def tell_fault(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Put kinds and places of an exception and its causes in place of the exception; a structlog processor."""
+    given = event.pop("exc_info", None)
+    if isinstance(given, tuple):
+        fault = given[1]
+    else:
+        fault = given if isinstance(given, BaseException) else sys.exc_info()[1] if given else None
+    told: list[dict[str, Any]] = []
+    while isinstance(fault, BaseException) and len(told) < _MAX_CAUSES:
+        places = traceback.extract_tb(fault.__traceback__)[-_MAX_PLACES:]
+        where = [f"{place.filename}:{place.lineno}:{place.name}" for place in places]
+        told.append({"fault": type(fault).__qualname__, "where": where})
+        fault = fault.__cause__ or (None if fault.__suppress_context__ else fault.__context__)
+    if told:
+        event["faults"] = told
+    return event
+
+
 def configure(
     level: str,
     form: str = "json",
@@ -105,7 +127,7 @@ def configure(
         structlog.stdlib.add_logger_name,
         structlog.stdlib.PositionalArgumentsFormatter(),
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
+        tell_fault,
     ]
     structlog.configure(
         processors=[
@@ -152,7 +174,7 @@ def _clean_plain(value: object, key: str, depth: int) -> object:
         case date():
             return value.isoformat()
         case BaseException():
-            return redact_text(f"{type(value).__name__}: {value}")
+            return type(value).__name__
     # Its repr may hold anything, a participant's name for one.
     return f"[{type(value).__name__}]"
 

@@ -1,10 +1,12 @@
-"""The operators' HTTP port: metrics and health. It has no login, so it belongs on an inner address."""
+"""The operators' HTTP port: metrics and health, open; rooms, legs, links and all acts, for operators alone.
+
+It belongs on an inner address all the same.
+"""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any, Final
 
@@ -13,12 +15,18 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
-from bridge.app.feeds.converters import Use
-from bridge.ops.converting import Converting, ConvertingCollector
+from bridge.ops.converting import ConvertingCollector
 from bridge.ops.errors import OpsError
-from bridge.ops.health import Check, Drain, readiness
-from bridge.ops.links import LinkCollector
-from bridge.ops.metrics import BridgeCollector, GatewayState, LegCollector, Snapshot, make_registry
+from bridge.ops.guard import Guard
+from bridge.ops.health import readiness
+from bridge.ops.metrics import BridgeCollector, LegCollector, Snapshot, make_registry
+from bridge.ops.page import Page
+from bridge.ops.station import Station
+from signalling.messages import MAX_BODY_BYTES
+from signalling.ports import Counters, NoCounters
+from signalling.web.faults import error_middleware
+from signalling.web.headers import headers_for
+from signalling.web.origins import origin_middleware
 
 _LOG: Final = structlog.get_logger("bridge.ops")
 
@@ -27,11 +35,7 @@ _LOG: Final = structlog.get_logger("bridge.ops")
 class _Ops:
     registry: CollectorRegistry
     snapshot: Callable[[], Snapshot]
-    checks: Sequence[Check]
-    drain: Drain
-    links: LinkCollector
-    gateways: Callable[[], Sequence[GatewayState]]
-    feeds: Callable[[], list[dict[str, Any]]]
+    station: Station
     one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def metrics(self, _request: web.Request) -> web.Response:
@@ -45,18 +49,18 @@ class _Ops:
             return _exposition(await asyncio.to_thread(_render_legs, frozen))
 
     async def worst(self, _request: web.Request) -> web.Response:
-        return web.json_response({"legs": self.links.worst()})
+        return web.json_response({"legs": self.station.links.worst()})
 
     async def filled(self, _request: web.Request) -> web.Response:
-        return web.json_response({"slots": self.feeds()})
+        return web.json_response({"slots": self.station.converting.feeds()})
 
     async def healthz(self, _request: web.Request) -> web.Response:
         return web.json_response({"status": "alive"})
 
     async def readyz(self, _request: web.Request) -> web.Response:
-        found = await readiness(self.checks, draining=self.drain.active)
-        gateways = {one.name: {"calls": one.calls, "trouble": one.trouble} for one in self.gateways()}
-        body = {
+        found = await readiness(self.station.checks, draining=self.station.drain.active)
+        gateways = {one.name: {"calls": one.calls, "trouble": one.trouble} for one in self.station.gateways()}
+        body: dict[str, Any] = {
             "ready": found.ready,
             "draining": found.draining,
             "checks": dict(found.checks),
@@ -65,46 +69,35 @@ class _Ops:
         # A gateway in trouble does not count: pages have no need of it.
         return web.json_response(body, status=200 if found.ready else 503)
 
-    async def begin_drain(self, _request: web.Request) -> web.Response:
-        self.drain.start(datetime.now(UTC))
-        return self._drain_told()
-
-    async def end_drain(self, _request: web.Request) -> web.Response:
-        self.drain.stop()
-        return self._drain_told()
-
-    def _drain_told(self) -> web.Response:
-        _LOG.warning("drain", active=self.drain.active)
-        return web.json_response({"draining": self.drain.active})
-
 
 def make_ops_app(
     collector: BridgeCollector,
     snapshot: Callable[[], Snapshot],
-    checks: Sequence[Check] = (),
-    *,
-    drain: Drain | None = None,
-    links: LinkCollector | None = None,
-    gateways: Callable[[], Sequence[GatewayState]] = tuple,
-    converting: Converting | None = None,
+    station: Station,
+    guard: Guard,
+    counters: Counters | None = None,
 ) -> web.Application:
-    """Make the app: /metrics, /metrics/legs, /legs/worst, /feeds, /healthz and /readyz (503: draining or failing).
+    """Make the app: /metrics, /healthz and /readyz (503: draining or failing), open.
 
-    PUT and DELETE of /drain begin and end a drain; methods that no page of another site can send unasked.
+    For operators alone: /metrics/legs, /legs/worst, /feeds, and what the page at / asks for, /drain among it.
     """
-    links = links or LinkCollector()
-    converting = converting or Converting(lambda: Use({}, {}, {}, 0), tuple, lambda _name: {})
-    registry = make_registry(collector, links, ConvertingCollector(converting))
-    ops = _Ops(registry, snapshot, checks, drain or Drain(), links, gateways, converting.feeds)
-    app = web.Application(middlewares=[_plain_errors])
-    app.router.add_put("/drain", ops.begin_drain)
-    app.router.add_delete("/drain", ops.end_drain)
-    app.router.add_get("/metrics", ops.metrics)
-    app.router.add_get("/metrics/legs", ops.legs)
-    app.router.add_get("/legs/worst", ops.worst)
-    app.router.add_get("/feeds", ops.filled)
-    app.router.add_get("/healthz", ops.healthz)
-    app.router.add_get("/readyz", ops.readyz)
+    registry = make_registry(collector, station.links, ConvertingCollector(station.converting))
+    ops = _Ops(registry, snapshot, station)
+    errors, origins = error_middleware(counters or NoCounters()), origin_middleware(guard.public_origin)
+    app = web.Application(middlewares=[errors, _plain_errors, origins], client_max_size=MAX_BODY_BYTES)
+    app.router.add_routes(
+        [
+            web.get("/metrics", ops.metrics),
+            web.get("/healthz", ops.healthz),
+            web.get("/readyz", ops.readyz),
+            web.get("/metrics/legs", guard.only(ops.legs)),
+            web.get("/legs/worst", guard.only(ops.worst)),
+            web.get("/feeds", guard.only(ops.filled)),
+            *guard.routes(),
+            *Page(station, guard).routes(),
+        ]
+    )
+    app.on_response_prepare.append(headers_for(guard.public_origin))
     return app
 
 
@@ -131,7 +124,7 @@ async def _plain_errors(
         return await handler(request)
     except OpsError as error:
         _LOG.error("ops_request_failed", path=request.path, problem=str(error))
-        return web.json_response({"code": error.code, "message": str(error)}, status=500)
+        return web.json_response({"code": error.code, "message": str(error)}, status=error.status)
 
 
 def _render_legs(snapshot: Snapshot) -> bytes:

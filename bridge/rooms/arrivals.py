@@ -93,8 +93,14 @@ def _not_theirs(command: c.Knock, known: Participant | None) -> Refusal | None:
 
 
 def _may_be(known: Participant, identity: Identity | None) -> bool:
-    """Whether a login is that of somebody who is known already, as far as both are known."""
-    return identity is None or known.identity is None or identity.subject == known.identity.subject
+    """Whether a login is that of somebody who is known already, as far as both are known.
+
+    Who came for one child does not come back to the same place for another.
+    """
+    if identity is None or known.identity is None:
+        return True
+    of_both = {identity.represents, known.identity.represents} - {None}
+    return identity.subject == known.identity.subject and len(of_both) <= 1
 
 
 def _proves(identity: Identity | None, required: Assurance) -> bool:

@@ -159,11 +159,23 @@ class Ground(StrEnum):
     OTHER = "other"
 
 
+class Relation(StrEnum):
+    """What somebody is to the one for whom they come; the words are those of the wire."""
+
+    PARENT = "parent"
+    POWER_OF_ATTORNEY = "power_of_attorney"
+    """Given by the one who is represented: help, which does not consent in their place."""
+    GUARDIAN = "guardian"
+    """Appointed for one who cannot speak for themselves, or a power of attorney that was assigned so."""
+    OTHER = "other"
+
+
 class Identity(msgspec.Struct, frozen=True, kw_only=True):
     """What a login proved. `subject` is the same for the same person; `provider` is the operator's word for it.
 
     `organisation` is the number of the one that they work for, nine digits; `health_personnel` says that the
-    provider found them in the register of health personnel (HPR).
+    provider found them in the register of health personnel (HPR). Who comes for somebody else `represents` them,
+    as their `relation`.
     """
 
     assurance: Assurance
@@ -171,6 +183,8 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     subject: SubjectDigest
     organisation: str | None = None
     health_personnel: bool = False
+    represents: SubjectDigest | None = None
+    relation: Relation | None = None
 
     def __repr__(self) -> str:
         """Leave out who it is."""

@@ -105,6 +105,12 @@ class Logins(Part, frozen=True, kw_only=True):
     assurance: Assurance
 
 
+class Launch(Part, frozen=True, kw_only=True):
+    """From a portal where somebody is logged in: who they are, signed, for one use."""
+
+    launch: Annotated[str, Meta(min_length=1, max_length=12_000)]
+
+
 class Notice(Part, frozen=True, kw_only=True):
     """What people are told before they enter, beside the pages' own words: who answers, and where more is said.
 

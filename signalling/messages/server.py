@@ -23,6 +23,7 @@ from signalling.messages.words import (
     Percent,
     Place,
     Ref,
+    Relation,
     Role,
     Sdp,
     Secret,
@@ -163,6 +164,7 @@ class Person(Part, frozen=True, kw_only=True):
     ringing: bool = False
     assurance: Assurance = Assurance.NONE
     required: Assurance = Assurance.NONE
+    relation: Relation | None = None
     confirmed: bool = False
     encryption: Encryption | None = None
     tested: TrialVerdict | None = None

@@ -119,6 +119,15 @@ class Assurance(StrEnum):
     HIGH = "high"
 
 
+class Relation(StrEnum):
+    """What somebody is to the one for whom they come, by what their login said."""
+
+    PARENT = "parent"
+    POWER_OF_ATTORNEY = "power_of_attorney"
+    GUARDIAN = "guardian"
+    OTHER = "other"
+
+
 class Matter(StrEnum):
     """What somebody says yes to: a consultation by video, on the terms of the notice; being recorded."""
 

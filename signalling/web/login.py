@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
+from signalling import messages as m
 from signalling.errors import Code, Rejected
 from signalling.gateways.guard import Guard
+from signalling.ports import LoginAsksFirst
 from signalling.web.faults import json_response
+from signalling.web.rest import read_body
 
 if TYPE_CHECKING:
     from signalling.ports import Clock, Counters, Kept, LoginDesk
@@ -42,6 +45,7 @@ class LoginPages:
         return [
             web.get("/api/v1/logins", self._offered, allow_head=False),
             web.delete("/api/v1/logins", self._forget),
+            web.post("/api/v1/logins", self._launch),
             web.get("/login/answer", self._answer, allow_head=False),
             web.get("/login/{provider:[a-z][a-z0-9-]{0,23}}", self._begin, allow_head=False),
         ]
@@ -54,12 +58,28 @@ class LoginPages:
         _keep(response, IDENTITY, None)
         return response
 
-    async def _begin(self, request: web.Request) -> web.Response:
+    async def _launch(self, request: web.Request) -> web.Response:
+        self._ration(request)
+        wish = m.decode_body(await read_body(request), m.Launch)
+        response = web.Response(status=204)
+        _keep(response, IDENTITY, self._desk.launch(wish.launch))
+        self._guard.give_back(self._clients.network(request))
+        return response
+
+    def _ration(self, request: web.Request) -> None:
+        """Raise Rejected where too many of this network have come to nothing."""
         if not self._guard.allows(self._clients.network(request), self._clock()):
             self._counters.inc("turned_away", "login")
-            return _back(Code.TOO_MANY)
+            raise Rejected(Code.TOO_MANY)
+
+    async def _begin(self, request: web.Request) -> web.Response:
+        return await self._go(request, request.match_info["provider"], quiet="quiet" in request.query)
+
+    async def _go(self, request: web.Request, provider: str, *, quiet: bool) -> web.Response:
+        """Send the browser to a provider, which may ask unless the login is quiet."""
         try:
-            address, kept = await self._desk.begin(request.match_info["provider"])
+            self._ration(request)
+            address, kept = await self._desk.begin(provider, quiet=quiet)
         except Rejected as error:
             if error.code is Code.NOT_FOUND:
                 raise
@@ -71,6 +91,8 @@ class LoginPages:
     async def _answer(self, request: web.Request) -> web.Response:
         try:
             kept = await self._desk.finish(request.cookies.get(ATTEMPT), dict(request.query))
+        except LoginAsksFirst as silent:
+            return await self._go(request, silent.provider, quiet=False)
         except Rejected as error:
             response = _back(error.code)
         else:

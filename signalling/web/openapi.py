@@ -139,7 +139,25 @@ OPERATIONS: Final = (
         m.Notice,
         guarded=False,
     ),
-    Operation("delete", "/api/v1/logins", "logOut", "Have this browser forget its login.", 204, guarded=False),
+    Operation(
+        "delete",
+        "/api/v1/logins",
+        "logOut",
+        "Have this browser forget its login.",
+        204,
+        guarded=False,
+    ),
+    Operation(
+        "post",
+        "/api/v1/logins",
+        "launch",
+        "Have a portal say who is at this browser.",
+        204,
+        None,
+        m.Launch,
+        (409, 413, 422, 429),
+        guarded=False,
+    ),
     Operation(
         "get",
         "/login/{provider}",
@@ -201,11 +219,12 @@ _MEANING: Final = {
     303: "The browser goes on from here; a login that failed leads to the page, with `login` saying why.",
     400: "The request is not well formed, or is no WebSocket handshake where it has to be one.",
     401: "A valid bearer token is needed.",
-    403: "A page of another site may not open this connection.",
+    403: "A page of another site may not do this.",
     404: "There is no such room or provider, or it is over.",
     409: "The request does not fit the present state; the code says why.",
     413: "The body is over its limit.",
     422: "The body breaks its schema.",
+    429: "Too often; try again in a minute.",
 }
 
 
@@ -254,7 +273,7 @@ def _operation(operation: Operation) -> dict[str, Any]:
         "security": _security(operation),
         "responses": {
             str(operation.status): _response(operation.status, operation.response),
-            **{str(status): _response(status, m.ErrorInfo) for status in operation.errors},
+            **{str(status): _response(status, m.ErrorInfo) for status in _errors(operation)},
         },
     }
     if operation.request is not None:
@@ -271,6 +290,12 @@ def _security(operation: Operation) -> list[dict[str, list[str]]]:
     if operation.one_time:
         return [{"oneTime": []}]
     return [{"bearer": []}] if operation.guarded else []
+
+
+def _errors(operation: Operation) -> list[int]:
+    """What an operation says, and what befalls all of its kind: other sites, too many wrong tokens."""
+    foreign = () if operation.method == "get" else (403,)
+    return sorted({*operation.errors, *foreign, *((429,) if operation.guarded else ())})
 
 
 def _response(status: int, kind: type[m.Part | bytes] | None) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import pytest
 
 from bridge.app.administration import RoomAdministration
 from bridge.app.service import Outside, RoomService
-from bridge.ops.health import Drain
+from bridge.ops.health import Drain, DrainReason
 from bridge.store import EventStore, open_store
 from signalling import messages as m
 from signalling.errors import Code, Rejected
@@ -59,7 +59,7 @@ async def test_a_bridge_that_is_emptied_opens_no_rooms(store: EventStore) -> Non
     drain = Drain()
     desk = RoomAdministration(RoomService(outside), Links(), store.rooms, None, lambda: drain.active)
     made = await desk.create_room(m.CreateRoom(name="Kontroll"))
-    drain.start(Clock().now())
+    drain.start(Clock().now(), DrainReason.UPGRADE)
     with pytest.raises(Rejected) as refused:
         await desk.create_room(m.CreateRoom(name="Annet"))
     assert refused.value.code is Code.RESTARTING

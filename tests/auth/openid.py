@@ -73,9 +73,14 @@ async def provider(redirect_uri: str = REDIRECT) -> AsyncIterator[RealProvider]:
         await process.wait()
 
 
-async def follow(address: str, until: str = REDIRECT) -> dict[str, str]:
-    """Be a browser: go from redirect to redirect until the bridge's own address; return what it is told."""
-    jar = aiohttp.CookieJar(unsafe=True)
+async def follow(
+    address: str, until: str = REDIRECT, jar: aiohttp.abc.AbstractCookieJar | None = None
+) -> dict[str, str]:
+    """Be a browser: go from redirect to redirect until the bridge's own address; return what it is told.
+
+    With a `jar` it is the same browser again, which a provider may know.
+    """
+    jar = aiohttp.CookieJar(unsafe=True) if jar is None else jar
     async with aiohttp.ClientSession(cookie_jar=jar) as http:
         for _ in range(12):
             async with http.get(address, allow_redirects=False) as response:

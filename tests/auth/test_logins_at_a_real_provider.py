@@ -1,5 +1,6 @@
 """The whole login against a certified OpenID provider that asks for all that HelseID does."""
 
+import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -13,13 +14,16 @@ from joserfc.jwk import ECKey
 from bridge.auth.links import LinkKey
 from bridge.auth.oidc.client import Client
 from bridge.auth.oidc.logins import Logins
+from bridge.auth.oidc.operators import OperatorLogins, Rule, operators_keys
 from bridge.auth.oidc.provider import Dialect, Provider
 from bridge.rooms.model import Assurance, Identity
 from signalling.errors import Code, Rejected
+from signalling.ports import LoginAsksFirst
 from tests.auth.openid import REDIRECT, RealProvider, follow, provider
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 LEVEL = "helseid://claims/identity/security_level"
+ORGANISATION = "helseid://claims/client/claims/orgnr_parent"
 
 
 class Clock:
@@ -159,6 +163,50 @@ async def test_an_answer_counts_once(real: RealProvider, http: aiohttp.ClientSes
         await desk.logins.finish(attempt.sealed, answer)
 
 
+async def test_an_operator_is_who_has_the_claim(real: RealProvider, http: aiohttp.ClientSession) -> None:
+    """By one of the values, in a text or a list, under one name each time; any other login comes to nothing."""
+    clock, tally, keys = Clock(), Tally(), [LinkKey(b"k" * 32)]
+    client = Client(known(real), REDIRECT, http, clock.now)
+    logins = Logins([(client, "HelseID")], operators_keys(keys), clock, tally, timedelta(minutes=60))
+    desk = OperatorLogins(logins, "helseid", "HelseID", Rule(ORGANISATION, frozenset({"994598759"})))
+
+    async def log_in(sub: str, **claims: object) -> str:
+        await real.will_log_in(sub, **{LEVEL: "4"} | claims)
+        address, attempt = await desk.begin()
+        return await desk.finish(attempt.sealed, await follow(address))
+
+    for claims in ({}, {ORGANISATION: "888888888"}, {ORGANISATION: ["1", "2"]}, {ORGANISATION: {"994598759": 1}}):
+        with pytest.raises(Rejected) as raised:
+            await log_in("somebody", **claims)
+        assert raised.value.code is Code.UNAUTHORIZED
+        assert tally.codes[-1] == "unauthorized"
+    with pytest.raises(Rejected) as raised:
+        await log_in("weak", **{ORGANISATION: "994598759", LEVEL: "2"})
+    assert raised.value.code is Code.LOGIN_TOO_WEAK
+    first = await log_in("operator", **{ORGANISATION: "994598759"})
+    assert first == await log_in("operator", **{ORGANISATION: ["888888888", "994598759"]})
+    assert re.fullmatch(r"operator_[0-9a-f]{32}", first)
+    assert first != await log_in("another", **{ORGANISATION: "994598759"})
+
+
+async def test_a_participants_login_is_no_operators(real: RealProvider, http: aiohttp.ClientSession) -> None:
+    """What a browser keeps at one port opens nothing at the other, although one file of keys seals both."""
+    await real.will_log_in("operator", **{LEVEL: "4", ORGANISATION: "994598759"})
+    desk = Desk(http, known(real))
+    client = Client(known(real), REDIRECT, http, desk.clock.now)
+    keys = operators_keys([LinkKey(b"k" * 32)])
+    logins = Logins([(client, "HelseID")], keys, desk.clock, desk.tally, timedelta(minutes=60))
+    operators = OperatorLogins(logins, "helseid", "HelseID", Rule(ORGANISATION, frozenset({"994598759"})))
+    address, attempt = await desk.logins.begin("helseid")
+    with pytest.raises(Rejected) as raised:
+        await operators.finish(attempt.sealed, await follow(address))
+    assert raised.value.code is Code.LOGIN_STALE
+    address, attempt = await operators.begin()
+    with pytest.raises(Rejected) as raised:
+        await desk.logins.finish(attempt.sealed, await follow(address))
+    assert raised.value.code is Code.LOGIN_STALE
+
+
 async def test_a_login_ends(real: RealProvider, http: aiohttp.ClientSession) -> None:
     """Its cookie opens nothing afterwards, nor does an attempt pass for a login."""
     await real.will_log_in("doctor", **{LEVEL: "4"})
@@ -187,3 +235,22 @@ async def test_a_bridge_that_the_provider_does_not_know(real: RealProvider, http
     with pytest.raises(Rejected) as raised:
         await Desk(http, known(real)).logins.begin("nobody")
     assert raised.value.code is Code.NOT_FOUND
+
+
+async def test_a_provider_that_knows_who_is_there_asks_nobody(
+    real: RealProvider, http: aiohttp.ClientSession
+) -> None:
+    """A quiet login ends where it would have to ask; after a loud one in the same browser it succeeds."""
+    await real.will_log_in("doctor", **{LEVEL: "4"})
+    desk, jar = Desk(http, known(real)), aiohttp.CookieJar(unsafe=True)
+    address, attempt = await desk.logins.begin("helseid", quiet=True)
+    with pytest.raises(LoginAsksFirst) as raised:
+        await desk.logins.finish(attempt.sealed, await follow(address, jar=jar))
+    assert raised.value.provider == "helseid"
+    for quiet in (False, True):
+        address, attempt = await desk.logins.begin("helseid", quiet=quiet)
+        kept = await desk.logins.finish(attempt.sealed, await follow(address, jar=jar))
+        identity = desk.logins.identity(kept.sealed)
+        assert identity is not None
+        assert identity.assurance is Assurance.HIGH
+    assert desk.tally.codes == ["ok"] * 2

@@ -9,6 +9,7 @@ import pytest
 
 from tests.cli.command import PATIENCE, Ended, Place, ended_soon, run, serving, start, stop
 
+DRAINED = "the bridge drains\nthe bridge is empty\n"
 LINK = re.compile(r"http://127\.0\.0\.1:\d+/join#[\w-]+\.[\w-]+\.[\w-]+")
 
 
@@ -59,9 +60,13 @@ async def test_a_bridge_is_drained_by_command(place: Place) -> None:
     """It opens no rooms and is not ready, until it is told otherwise."""
     invite = ("invite", "--role", "patient", "--name", "N")
     async with serving(place) as process, aiohttp.ClientSession(place.ops) as session:
-        assert (await run(place, "drain")).out == "the bridge drains\n"
+        assert (await run(place, "drain", "--reason", "upgrade", "--wait")).out == DRAINED
         async with session.get("/readyz") as response:
             assert (response.status, (await response.json())["draining"]) == (503, True)
+        async with session.put("/drain", json={"reason": "fault"}) as response:
+            assert response.status == 401
+        told = await run(place, "drain", "--stop", BROTJENESTE_OPERATORS_TOKEN="x" * 20)
+        assert (told.code, told.err.startswith("Error: unauthorized:")) == (1, True)
         refused = await run(place, *invite)
         assert (refused.code, refused.err.startswith("Error: restarting:")) == (1, True)
         assert (await run(place, "drain", "--stop")).out == "the bridge takes new rooms\n"

@@ -91,7 +91,7 @@ class Call:
             await asyncio.sleep(max(LOOK_S - (clock() - start - passed), 0.0))
 
     async def _lines(self) -> dict[Whose, dict[str, Any]]:
-        async with self._http.get(self._url) as answer:
+        async with self._http.get(self._url, headers=self._house.as_operator) as answer:
             found = (await answer.json())["legs"]
         # What grows by itself is nothing new.
         lines = ({name: value for name, value in line.items() if name != "for_s"} for line in found)

@@ -86,11 +86,11 @@ def is_taken(port: int) -> bool:
 async def told_to_operators(house: House) -> str:
     """Everything that the metrics port tells."""
     port = house.bridge.config.metrics.port
-    async with ClientSession(f"http://127.0.0.1:{port}") as client:
+    async with ClientSession(f"http://127.0.0.1:{port}", headers=house.as_operator) as client:
         return "".join(
             [
                 await (await client.get(f"/{page}")).text()
-                for page in ("metrics", "metrics/legs", "feeds", "readyz")
+                for page in ("metrics", "metrics/legs", "feeds", "readyz", "picture", f"rooms/{house.room_id}")
             ]
         )
 

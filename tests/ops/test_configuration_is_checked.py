@@ -85,6 +85,7 @@ def test_links_to_an_ipv6_host_have_brackets() -> None:
         ("[log]\nlevel = 'INFO'\n", "[log] level must be one of debug, error, info, warning"),
         ("[auth]\nlink_valid_minutes = -5\n", "[auth] link_valid_minutes"),
         ("[auth]\napi_token = 'x'\n", "BROTJENESTE_AUTH_API_TOKEN"),
+        ("[operators]\ntoken = 'x'\n", "BROTJENESTE_OPERATORS_TOKEN"),
         ("[http\n", "is not TOML"),
     ],
 )
@@ -116,6 +117,18 @@ def test_an_unusable_variable_is_refused_by_name(variable: str, value: str, name
     with pytest.raises(ConfigError) as error:
         load(None, {variable: value})
     assert named in str(error.value)
+
+
+@pytest.mark.parametrize("rest", ["", "claim = 'role'\n", "values = ['drift']\n", "claim = 'role'\nvalues = []\n"])
+def test_a_login_alone_makes_no_operator(tmp_path: Path, rest: str) -> None:
+    """Any patient can have one: which claim makes an operator has to be said, and by whose login."""
+    provider = "[logins.helseid]\n"
+    with pytest.raises(ConfigError, match="login needs claim and values"):
+        load(_written(tmp_path, f"[operators]\nlogin = 'helseid'\n{rest}{provider}"), {})
+    with pytest.raises(ConfigError, match="public_url must begin with https"):
+        load(_written(tmp_path, "[operators]\npublic_url = 'http://drift.example.org'\n"), {})
+    with pytest.raises(ConfigError, match=r"there is no \[logins\.helseid\]"):
+        load(_written(tmp_path, f"[operators]\nlogin = 'helseid'\n{rest}"), {})
 
 
 def test_a_secret_is_shown_nowhere() -> None:

@@ -17,7 +17,7 @@ from bridge.ops.metrics import BridgeCollector, Facts, GatewayState, LegCollecto
 from bridge.ops.table import Row
 from bridge.ops.totals import Totals
 from media.lines import Cipher
-from tests.ops.conftest import delays
+from tests.ops.snapshots import delays
 
 Make = Callable[..., SimpleNamespace]
 MIC = {"leg": 1, "direction": 0, "index": 0, "kind": 0, "codec": 1}

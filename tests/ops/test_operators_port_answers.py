@@ -8,9 +8,10 @@ from types import SimpleNamespace
 import pytest
 from aiohttp import ClientSession
 
-from bridge.ops.health import Check, Drain, Readiness, readiness
+from bridge.ops.health import Check, Drain, DrainReason, Readiness, readiness
 from bridge.ops.metrics import BridgeCollector, Facts, GatewayState
 from bridge.ops.web import make_ops_app, serve_ops
+from tests.ops.stations import BEARER, guard, station
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
@@ -38,10 +39,10 @@ async def address(snapshot: Callable[..., SimpleNamespace], drain: Drain) -> Asy
     """Serve the operators' app on a free port."""
     taken = snapshot([{"leg": 4}])
     collector = BridgeCollector(lambda: taken, lambda: Facts(draining=drain.active))
-    checks = [Check("store", _works)]
-    app = make_ops_app(
-        collector, lambda: taken, checks, drain=drain, gateways=lambda: [GatewayState("sip", 3, "draining")]
+    here = station(
+        checks=[Check("store", _works)], drain=drain, gateways=lambda: [GatewayState("sip", 3, "draining")]
     )
+    app = make_ops_app(collector, lambda: taken, here, guard())
     async with serve_ops(app, "127.0.0.1", 0) as port:
         yield f"http://127.0.0.1:{port}"
 
@@ -53,7 +54,7 @@ async def test_metrics_are_served_in_prometheus_form(address: str) -> None:
             assert answer.status == 200
             assert answer.headers["Content-Type"].startswith("text/plain; version=")
             body = await answer.text()
-        async with client.get("/metrics/legs") as answer:
+        async with client.get("/metrics/legs", headers=BEARER) as answer:
             legs = await answer.text()
     assert "brotjeneste_legs 1.0" in body
     assert 'leg="4"' not in body
@@ -62,7 +63,7 @@ async def test_metrics_are_served_in_prometheus_form(address: str) -> None:
 
 async def test_the_worst_legs_are_served_as_json(address: str) -> None:
     """There is a list, which is empty as long as nobody was assessed."""
-    async with ClientSession(address) as client, client.get("/legs/worst") as answer:
+    async with ClientSession(address, headers=BEARER) as client, client.get("/legs/worst") as answer:
         assert (answer.status, await answer.json()) == (200, {"legs": []})
 
 
@@ -71,7 +72,7 @@ async def test_a_draining_bridge_is_alive_and_not_ready(address: str, drain: Dra
     async with ClientSession(address) as client:
         for started, status in ((False, 200), (True, 503)):
             if started:
-                drain.start(NOW)
+                drain.start(NOW, DrainReason.UPGRADE)
             async with client.get("/readyz") as answer:
                 assert answer.status == status
                 assert await answer.json() == {
@@ -84,24 +85,13 @@ async def test_a_draining_bridge_is_alive_and_not_ready(address: str, drain: Dra
                 assert (answer.status, await answer.json()) == (200, {"status": "alive"})
 
 
-async def test_a_drain_is_begun_and_ended(address: str, drain: Drain) -> None:
-    """By methods that a page of another site cannot send without asking first."""
-    async with ClientSession(address) as client:
-        async with client.post("/drain") as answer:
-            assert answer.status == 405
-        for method, active in (("PUT", True), ("PUT", True), ("DELETE", False)):
-            async with client.request(method, "/drain") as answer:
-                assert (answer.status, await answer.json()) == (200, {"draining": active})
-            assert drain.active is active
-
-
 async def test_a_snapshot_of_another_engine_gives_an_error_with_a_code(
     snapshot: Callable[..., SimpleNamespace],
 ) -> None:
     """A scrape that cannot be answered says why, in one sentence, and the next request works."""
     taken = snapshot()
     taken.legs = taken.legs[["leg"]]
-    app = make_ops_app(BridgeCollector(lambda: taken, Facts), lambda: taken)
+    app = make_ops_app(BridgeCollector(lambda: taken, Facts), lambda: taken, station(), guard())
     async with serve_ops(app, "127.0.0.1", 0) as port, ClientSession(f"http://127.0.0.1:{port}") as client:
         async with client.get("/metrics") as answer:
             assert answer.status == 500
@@ -126,8 +116,9 @@ def test_a_drain_keeps_its_start_and_becomes_due() -> None:
     drain = Drain()
     assert not drain.active
     assert not drain.decision_due(NOW)
-    drain.start(NOW)
-    drain.start(NOW + timedelta(minutes=50))
+    drain.start(NOW, DrainReason.FAULT)
+    drain.start(NOW + timedelta(minutes=50), DrainReason.UPGRADE)
+    assert drain.reason is DrainReason.UPGRADE
     assert drain.active
     assert not drain.decision_due(NOW + timedelta(minutes=59))
     assert drain.decision_due(NOW + timedelta(minutes=60))

@@ -66,12 +66,12 @@ class Stage:
         wanted = {"locale": LOCALES[self.language], "size": self.size} | options
         return visit(self.browser, site or self.site, bridge, **wanted)
 
-    async def shoot(self, page: Page, moment: str = "") -> None:
-        """Make a picture of the whole page as it is now, when its pictures and letters are there."""
+    async def shoot(self, page: Page, moment: str = "", *, whole: bool = True) -> None:
+        """Make a picture of the page, when its letters are there; not `whole`: of what the window shows."""
         await page.evaluate("document.fonts.ready.then(() => null)")
         parts = (self.scene.name, moment, f"{self.size[0]}", self.language)
         path = self.folder / f"{'-'.join(part for part in parts if part)}.png"
-        await page.screenshot(path=path, full_page=True, animations="disabled")
+        await page.screenshot(path=path, full_page=whole, animations="disabled")
         self.shots.append(path)
 
 

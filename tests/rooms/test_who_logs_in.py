@@ -2,9 +2,11 @@
 
 from dataclasses import replace
 
+import msgspec
+
 from bridge.rooms import commands as c
 from bridge.rooms import events as ev
-from bridge.rooms.model import Assurance, Identity, Pii, Place, Role, SubjectDigest
+from bridge.rooms.model import Assurance, Identity, Pii, Place, Relation, Role, SubjectDigest
 from tests.rooms.rig import ADMINISTRATION, LINK_LIFE, Consultation, iid, opened, person, pid, pin, resume
 
 HIGH = Identity(assurance=Assurance.HIGH, provider="idporten", subject=SubjectDigest("of the patient"))
@@ -143,3 +145,22 @@ def test_a_host_who_must_log_in_has_no_pin() -> None:
     room = opened()
     wanted = requiring(room, "substitute", Assurance.LOW, Role.DOCTOR, host=True)
     assert room.refused(replace(wanted, pin=pin("substitute"))) == "bad_message"
+
+
+def test_who_came_for_one_does_not_come_back_for_another() -> None:
+    """The place of a child's mother is not that of her other child; the record says for whom, without a name."""
+    room = opened()
+    mother = replace_identity(represents="first child", relation=Relation.PARENT)
+    room.happens(knocking(room, "patient", mother))
+    assert room.of("patient").identity == mother
+    other = replace_identity(represents="second child", relation=Relation.PARENT)
+    assert room.refused(knocking(room, "patient", other)) == "other_person"
+    for the_same in (mother, HIGH):
+        room.happens(knocking(room, "patient", the_same))
+    last = room.record[-1]
+    assert ev.decode(ev.encode(last)) == last
+
+
+def replace_identity(*, represents: str, relation: Relation) -> Identity:
+    """The patient's login, for somebody else."""
+    return msgspec.structs.replace(HIGH, represents=SubjectDigest(represents), relation=relation)

@@ -98,6 +98,7 @@ def test_examples_of_rest_bodies_are_valid() -> None:
     """Every REST example decodes as the struct that its fence names."""
     found = examples(chapter(9))
     assert [name for name, _ in found] == [
+        "Launch",
         "CreateRoom",
         "RoomInfo",
         "CreateInvitation",

@@ -182,6 +182,26 @@ def test_flood_is_cut_off_and_a_steady_rate_is_not() -> None:
     assert flood[60] == ["too_many", "close:too_many"]
 
 
+def test_switching_without_end_is_turned_down() -> None:
+    """Each time would be kept for years and told to everybody; what else is said goes on."""
+    session = joined()
+    switch = [
+        codes(session.handle_text(f'{{"type":"camera","on":{on},"ref":{ref}}}', 1.0))
+        for ref, on in enumerate(["true", "false"] * 20)
+    ]
+    assert switch == [[]] * 30 + [["too_many"]] * 10
+    assert codes(session.handle_text(LOCK, 1.0)) == []
+    assert codes(session.handle_text('{"type":"camera","on":true,"ref":1}', 2.0)) == []
+
+
+def test_long_messages_cost_more() -> None:
+    """An offer of 256 kB is work for sixteen, and twenty of them a second are a flood."""
+    offer = m.encode_client(m.Offer(sdp="v" * m.MAX_SDP_CHARS, sources=m.Sources(), ref=1))
+    session = joined()
+    heard = [codes(session.handle_text(offer, 0.0)) for _ in range(4)]
+    assert heard == [[], [], [], ["too_many", "close:too_many"]]
+
+
 def test_binary_flood_is_cut_off() -> None:
     """Binary frames are counted too."""
     session = joined(limits=Limits(burst=1, messages_per_second=0))

@@ -63,7 +63,7 @@ async def test_flood_ends_in_too_many(house: House) -> None:
     """On a clock that stands still, the message after the burst ends the connection."""
     ws = await house.join()
     for ref in range(60):
-        await ws.send_str(m.encode_client(m.Camera(on=True, ref=ref)))
+        await ws.send_str(m.encode_client(m.Pin(participant=None, ref=ref)))
     replies = [await heard(ws) for _ in range(61)]
     assert replies[:59] == [m.Ok(ref=ref) for ref in range(59)]
     assert [reply.code for reply in replies[59:]] == [Code.TOO_MANY, Code.TOO_MANY]

@@ -263,8 +263,9 @@ async def running(
     voice: str = "opus/48000/2",
     mux: bool = True,
     ice: bool = False,
+    user: str = "ward",
 ) -> AsyncIterator[Baresip]:
-    """Run one with the picture and tone of an identity.
+    """Run one with the picture and tone of an identity, who calls as `user`.
 
     `encryption` is `srtp-mand`, `dtls_srtp` or empty, `codec` that of pictures, empty for a telephone, and
     `voice` that of sound; with `mux` RTCP has no port of its own; with `ice` it finds its way by checks.
@@ -285,7 +286,7 @@ async def running(
     )
     protect = f";mediaenc={encryption}" if encryption else ""
     protect += ";medianat=ice" if ice else ""
-    account = f"<sip:ward@127.0.0.1>;regint=0{protect};audio_codecs={voice}"
+    account = f"<sip:{user}@127.0.0.1>;regint=0{protect};audio_codecs={voice}"
     account += f";video_codecs={codec}\n" if codec else "\n"
     if not codec:
         settings = re.sub(r"(?m)^module (vp8|avcodec)\.so\n", "", settings)

@@ -92,6 +92,7 @@ def house_config(
         auth=replace(
             config.auth, link_key_file=str(folder / "link.key"), api_token_file=str(folder / "api.token")
         ),
+        operators=replace(config.operators, token_file=str(folder / "operator.token")),
         rooms=replace(config.rooms, video_slots=slots),
     )
 
@@ -124,6 +125,11 @@ class House:
         assert made.number is not None
         assert made.pin is not None
         return made.number, made.pin
+
+    @property
+    def as_operator(self) -> dict[str, str]:
+        """Headers of somebody who runs the bridge, at the operators' port."""
+        return as_operator(self.bridge)
 
     async def recorded(self) -> list[Event]:
         """The room's events, from the store."""
@@ -351,6 +357,12 @@ async def running_house(folder: Path, **wanted: Any) -> AsyncIterator[House]:
         plain = config.calls.protection == "optional"
         room = await bridge.administration.create_room(m.CreateRoom(name="Test", plain_calls=plain))
         yield House(bridge, RoomId(room.room), stack, log)
+
+
+def as_operator(bridge: Bridge) -> dict[str, str]:
+    """Headers of somebody who runs the bridge, at the operators' port."""
+    token = Path(bridge.config.operators.token_file).read_text("ascii").strip()
+    return {"Authorization": f"Bearer {token}"}
 
 
 def never_short(house: House) -> None:

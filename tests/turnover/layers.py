@@ -32,7 +32,7 @@ from tests.app.fakes import MemoryStore
 from tests.app.rig import GRACE, Rig
 from tests.media.engine_peer import ROLES, offer_of
 from tests.media.transport_network import certificate, named
-from tests.support.bridge import house_config
+from tests.support.bridge import as_operator, house_config
 from tests.turnover.residue import settled
 
 LEGS: Final = 3
@@ -248,7 +248,11 @@ class Whole:
     async def _told(self, path: str) -> str:
         connector = aiohttp.TCPConnector(force_close=True)
         url = self._metrics_url + path
-        async with aiohttp.ClientSession(connector=connector) as session, session.get(url) as told:
+        headers = as_operator(self._bridge)
+        async with (
+            aiohttp.ClientSession(connector=connector, headers=headers) as session,
+            session.get(url) as told,
+        ):
             return await told.text()
 
     async def records(self) -> int:

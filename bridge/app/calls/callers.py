@@ -19,6 +19,7 @@ from bridge.app.live import LiveRoom
 from bridge.app.service import RoomService
 from bridge.rooms.model import ParticipantId, RoomNumber
 from signalling import messages as m
+from signalling.gateways.guard import network
 from signalling.gateways.interface import Call, Caller, Ending, Gateway, Line, Party, TurnedAway
 
 LOG: Final = structlog.get_logger("bridge.callers")
@@ -58,7 +59,7 @@ class CallerDoor:
         """Bring a caller to the desk of the room. Raises TurnedAway."""
         if self._draining:
             raise self._turned_away(Ending.STOPPING)
-        if not self._calls_of_source.take(caller.source, self._desk.now()):
+        if not self._calls_of_source.take(network(caller.source), self._desk.now()):
             raise self._turned_away(Ending.TOO_MANY)
         live = await self._desk.service.find_called(RoomNumber(caller.number))
         if live is None:

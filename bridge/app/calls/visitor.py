@@ -19,6 +19,7 @@ from bridge.rooms.model import ByParticipant, Line, ParticipantId, PinDigest, Pl
 from media.description import CONTENT, MIC
 from signalling import messages as m
 from signalling.errors import Code, Rejected
+from signalling.gateways.guard import network
 from signalling.gateways.interface import Call, Caller, Ending, Floor, MediaRefused, Miss
 
 RETRY_S: Final = 8.0
@@ -273,11 +274,11 @@ class Visitor:
         if self._room != self.live.number:
             # The room's media began anew, and this call's leg went with the old ones.
             raise Rejected(Code.RESTARTING)
-        now, room = self._desk.now(), self.live.room.id
+        now, room, source = self._desk.now(), self.live.room.id, network(self._caller.source)
         if not self._desk.wrong_at_room.has(room, now):
             raise Rejected(Code.TOO_MANY)
         # Taken for a wrong one until it has turned out to be right, or many could be tried at once.
-        if not self._desk.wrong_of_source.take(self._caller.source, now):
+        if not self._desk.wrong_of_source.take(source, now):
             raise Rejected(Code.TOO_MANY)
         policy = self._desk.policy
         command = c.Call(
@@ -292,12 +293,12 @@ class Visitor:
             await self._desk.service.act(self.live, command, self._sit_down)
         except Rejected as error:
             if error.code is not Code.PIN_WRONG:
-                self._desk.wrong_of_source.give_back(self._caller.source)
+                self._desk.wrong_of_source.give_back(source)
                 raise
             self._desk.wrong_at_room.take(room, now)
             self._desk.count(error.code.value)
             return False
-        self._desk.wrong_of_source.give_back(self._caller.source)
+        self._desk.wrong_of_source.give_back(source)
         return True
 
     def _line(self) -> Line:

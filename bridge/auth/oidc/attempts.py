@@ -27,6 +27,8 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     nonce: str
     verifier: str
     begun_at: datetime
+    quiet: bool = False
+    """Whether the provider was told to ask nobody anything: it knows already who it is, or says so."""
 
     def __repr__(self) -> str:
         """Leave the secrets out."""
@@ -44,7 +46,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
             raise LoginStale("the answer belongs to no login of this browser, or to an old one")
 
 
-def begin(provider: str, now: datetime) -> Attempt:
+def begin(provider: str, now: datetime, *, quiet: bool = False) -> Attempt:
     """Begin a login."""
     return Attempt(
         provider=provider,
@@ -52,4 +54,5 @@ def begin(provider: str, now: datetime) -> Attempt:
         nonce=secrets.token_urlsafe(_RANDOM_BYTES),
         verifier=secrets.token_urlsafe(_RANDOM_BYTES),
         begun_at=now,
+        quiet=quiet,
     )

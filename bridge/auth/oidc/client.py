@@ -13,12 +13,16 @@ from joserfc.jwk import ECKey, KeySet
 
 from bridge.auth.oidc import requests, tokens
 from bridge.auth.oidc.attempts import Attempt
-from bridge.auth.oidc.errors import LoginRefused, ProviderError
+from bridge.auth.oidc.errors import LoginAsks, LoginRefused, ProviderError
 from bridge.auth.oidc.provider import MAX_DOCUMENT_BYTES, Metadata, Provider, read_metadata
 
 PATIENCE: Final = aiohttp.ClientTimeout(total=10)
 KEPT: Final = timedelta(hours=1)
 """So long a provider's description and keys are believed to be unchanged."""
+_WOULD_ASK: Final = frozenset(
+    {"login_required", "interaction_required", "consent_required", "account_selection_required"}
+)
+"""OpenID Connect Core 1.0 section 3.1.2.6."""
 S = TypeVar("S")
 LOOK_AGAIN: Final = timedelta(seconds=30)
 """Keys are fetched anew for a token that is signed by an unknown one, and no more often than this."""
@@ -81,6 +85,8 @@ class Client:
         missing = issuer is None and metadata.authorization_response_iss_parameter_supported
         if missing or issuer not in (None, metadata.issuer):
             raise LoginRefused("the answer is another provider's")
+        if attempt.quiet and answer.get("error") in _WOULD_ASK:
+            raise LoginAsks("the provider would have to ask")
         if "error" in answer or not answer.get("code"):
             raise LoginRefused("the provider did not let them in")
 

@@ -23,6 +23,10 @@ class LoginRefused(LoginError):  # noqa: N818 - named for what happened
     code = "login_refused"
 
 
+class LoginAsks(LoginRefused):
+    """The provider would have had to ask, and was told not to."""
+
+
 class LoginStale(LoginError):  # noqa: N818 - named for what happened
     """No login of this browser is under way, or it took too long."""
 
@@ -39,6 +43,12 @@ class TooWeak(LoginError):  # noqa: N818 - named for what happened
     """The login is genuine and proves less than the operator asks for."""
 
     code = "login_too_weak"
+
+
+class NoOperator(LoginError):  # noqa: N818 - named for what is so
+    """The login is genuine, and not that of somebody who may run the bridge."""
+
+    code = "unauthorized"
 
 
 class SettingsError(LoginError):

@@ -1,12 +1,13 @@
 """What the claims of an ID token prove: how surely, and about whom, in each provider's words."""
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from bridge.auth.oidc.errors import TooWeak
-from bridge.auth.oidc.provider import Dialect, Provider
-from bridge.rooms.model import Assurance, Identity, SubjectDigest
+from bridge.auth.oidc.provider import Dialect, Speaker
+from bridge.rooms.model import Assurance, Identity, Relation, SubjectDigest
 
 # ID-porten's own words, those that it had before, and eIDAS's.
 _ACR: Final = {
@@ -21,6 +22,23 @@ _ACR: Final = {
     "http://eidas.europa.eu/loa/low": Assurance.LOW,
     "http://eidas.europa.eu/loa/substantial": Assurance.SUBSTANTIAL,
     "http://eidas.europa.eu/loa/high": Assurance.HIGH,
+}
+_NATIONAL_ID: Final = re.compile(r"[0-9]{11}")
+# In English and Norwegian, since what Helsenorge writes is told to those alone who are its clients.
+_RELATIONS: Final = {
+    "parent": Relation.PARENT,
+    "parental_responsibility": Relation.PARENT,
+    "forelder": Relation.PARENT,
+    "foreldre": Relation.PARENT,
+    "foreldrerepresentasjon": Relation.PARENT,
+    "power_of_attorney": Relation.POWER_OF_ATTORNEY,
+    "ordinary": Relation.POWER_OF_ATTORNEY,
+    "fullmakt": Relation.POWER_OF_ATTORNEY,
+    "ordinaer": Relation.POWER_OF_ATTORNEY,
+    "assigned": Relation.GUARDIAN,
+    "tildelt": Relation.GUARDIAN,
+    "guardian": Relation.GUARDIAN,
+    "verge": Relation.GUARDIAN,
 }
 _SECURITY_LEVELS: Final = {"2": Assurance.LOW, "3": Assurance.SUBSTANTIAL, "4": Assurance.HIGH}
 _ORGANISATION: Final = re.compile(r"[0-9]{9}")
@@ -40,7 +58,7 @@ Digest = Callable[[str], str]
 """Makes a name under which somebody can be known again, and by which nobody without the key learns who it is."""
 
 
-def identify(provider: Provider, claims: Mapping[str, Any], digest: Digest) -> Identity:
+def identify(provider: Speaker, claims: Mapping[str, Any], digest: Digest) -> Identity:
     """Return what a genuine token proves. Raises TooWeak where that is less than the operator asks for."""
     assurance = _assurance(provider.dialect, claims)
     if not assurance.reaches(provider.least):
@@ -48,13 +66,35 @@ def identify(provider: Provider, claims: Mapping[str, Any], digest: Digest) -> I
     names = () if provider.dialect is Dialect.OPENID else _PERSONS
     person = next((claims[name] for name in names if isinstance(claims.get(name), str)), None)
     of_whom = f"pid\0{person}" if person is not None else f"sub\0{provider.issuer}\0{claims['sub']}"
+    represented = _represented(provider, claims, (person, claims["sub"]))
     return Identity(
         assurance=assurance,
         provider=provider.name,
         subject=SubjectDigest(digest(of_whom)),
         organisation=_organisation(claims),
         health_personnel=isinstance(claims.get(_HPR_NUMBER), str),
+        represents=None if represented is None else SubjectDigest(digest(represented)),
+        relation=None if represented is None else _relation(provider, claims),
     )
+
+
+def _represented(provider: Speaker, claims: Mapping[str, Any], themselves: tuple[object, ...]) -> str | None:
+    """For whom somebody comes, if it is not themselves, in the form of which digests are made."""
+    if not provider.represented_claim:
+        return None
+    found = claims.get(provider.represented_claim)
+    if found is None or found in themselves:
+        return None
+    # Whoever comes for another does not come for themselves, however oddly that is told.
+    if not isinstance(found, str):
+        found = json.dumps(found, sort_keys=True)
+    by_number = provider.dialect is not Dialect.OPENID and _NATIONAL_ID.fullmatch(found)
+    return f"pid\0{found}" if by_number else f"sub\0{provider.issuer}\0{found}"
+
+
+def _relation(provider: Speaker, claims: Mapping[str, Any]) -> Relation:
+    said = claims.get(provider.relation_claim)
+    return _RELATIONS.get(said.lower(), Relation.OTHER) if isinstance(said, str) else Relation.OTHER
 
 
 def _assurance(dialect: Dialect, claims: Mapping[str, Any]) -> Assurance:

@@ -29,20 +29,29 @@ class Dialect(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Provider:
-    """One provider. `name` is a short word that stands in addresses, logs and records."""
+class Speaker:
+    """Who says of somebody who they are. `name` is a short word that stands in addresses, logs and records."""
 
     name: str
     dialect: Dialect
     issuer: str
+    least: Assurance = Assurance.LOW
+    """A login that proves less is refused."""
+    represented_claim: str = ""
+    """In which claim it stands for whom somebody comes, if not for themselves; nowhere where it is empty."""
+    relation_claim: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provider(Speaker):
+    """One provider."""
+
     client_id: str
     key: SigningKey = field(repr=False)
     """What assertions are signed with; the provider knows its public half."""
     algorithm: str
     scopes: tuple[str, ...] = ("openid",)
     acr_values: tuple[str, ...] = ()
-    least: Assurance = Assurance.LOW
-    """A login that proves less is refused."""
     dpop: bool = True
 
 
@@ -66,12 +75,13 @@ def read_metadata(document: bytes, issuer: str) -> Metadata:
     # Another issuer's description would hand the code, and with it the login, to that one (RFC 8414 section 3.3).
     if metadata.issuer != issuer:
         raise ProviderError("the provider's description is another one's")
-    addresses = (metadata.authorization_endpoint, metadata.token_endpoint, metadata.jwks_uri)
-    if not all(map(is_safe, addresses)):
-        raise ProviderError("the provider's description has an address without TLS")
     pushed = metadata.pushed_authorization_request_endpoint
-    if pushed is None or not is_safe(pushed):
+    if pushed is None:
         raise ProviderError("the provider takes no pushed authorization requests")
+    addresses = (metadata.authorization_endpoint, metadata.token_endpoint, metadata.jwks_uri, pushed)
+    # A provider elsewhere has no business with what listens on this machine.
+    if not all(is_safe(address) and _is_here(address) <= _is_here(issuer) for address in addresses):
+        raise ProviderError("the provider's description has an address without TLS")
     return metadata
 
 
@@ -85,6 +95,10 @@ def is_safe(address: str) -> bool:
     if parts.scheme == "https":
         return bool(host)
     return parts.scheme == "http" and _is_loopback(host)
+
+
+def _is_here(address: str) -> bool:
+    return _is_loopback(urlsplit(address).hostname or "")
 
 
 def _is_loopback(host: str) -> bool:

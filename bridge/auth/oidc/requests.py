@@ -29,6 +29,8 @@ def pushed(provider: Provider, attempt: Attempt, redirect_uri: str, now: datetim
         "code_challenge_method": "S256",
         **_proven(provider, now),
     }
+    if attempt.quiet:
+        form["prompt"] = "none"
     if provider.acr_values:
         form["acr_values"] = " ".join(provider.acr_values)
     return form

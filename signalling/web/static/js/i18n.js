@@ -8,6 +8,7 @@ const listeners = new Set();
 const groups = new Set();
 let texts = {};
 let current = "nb";
+let folder = "/static/i18n";
 
 export const language = () => current;
 
@@ -76,7 +77,7 @@ export function onLanguage(listener) {
 }
 
 export async function setLanguage(code) {
-  const answer = await fetch(`/static/i18n/${code}.json`);
+  const answer = await fetch(`${folder}/${code}.json`);
   if (!answer.ok) throw new Error(`texts for ${code}: ${answer.status}`);
   texts = await answer.json();
   current = code;
@@ -86,7 +87,9 @@ export async function setLanguage(code) {
   for (const listener of listeners) listener();
 }
 
-export async function startLanguage() {
+/** Begin with the language of whoever looks; `from` is where the catalogues are. */
+export async function startLanguage(from = folder) {
+  folder = from;
   await setLanguage(firstLanguage(readPreference("language"), navigator.languages ?? [navigator.language]));
 }
 

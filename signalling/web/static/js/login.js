@@ -3,6 +3,7 @@
 import { notice } from "./announce.js";
 import { byId, el, setText } from "./dom.js";
 import { language, onLanguage, t, tCode } from "./i18n.js";
+import { bringLaunch } from "./portal.js";
 
 const LOGINS = "/api/v1/logins";
 let offered = { providers: [], assurance: "none" };
@@ -52,12 +53,19 @@ function draw() {
   byId("start-login-ways").replaceChildren(...(known ? [out()] : ways()));
 }
 
-/** Offer logins on the start screen, and say it when the last one failed. */
-export function startLogins() {
-  const failure = takeFailure();
-  if (failure !== null) {
-    notice(tCode("login", failure, "login_failed"), { lasting: true, kind: "problem" });
-  }
+function tell(failure) {
+  if (failure !== null) notice(tCode("login", failure, "login_failed"), { lasting: true, kind: "problem" });
+}
+
+/**
+ * Offer logins on the start screen, and say it when the last one failed. Who comes from a portal is logged in as it says;
+ * where it says by whom one is logged in, that provider is asked, quietly first.
+ */
+export async function startLogins({ launch, by }) {
+  tell(takeFailure());
   onLanguage(draw);
-  return refresh();
+  if (launch) tell(await bringLaunch(LOGINS, launch));
+  await refresh();
+  const known = offered.assurance !== "none" || !offered.providers.some(({ name }) => name === by);
+  if (!known) location.assign(`/login/${by}?quiet`);
 }

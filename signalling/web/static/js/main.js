@@ -11,6 +11,7 @@ import { language, languageButtons, onLanguage, startLanguage, t } from "./i18n.
 import { forgetLogin, startLogins } from "./login.js";
 import { LocalMedia } from "./media.js";
 import { Notice } from "./notice.js";
+import { takeComing } from "./portal.js";
 import { OwnLevel } from "./preview.js";
 import { SelfTest } from "./selftest.js";
 import { Session } from "./session.js";
@@ -160,7 +161,8 @@ async function start() {
   Object.defineProperty(window, "brotjeneste", { value: Object.freeze({ state }) });
   await startLanguage();
   wirePage();
-  const logins = startLogins();
+  const coming = takeComing();
+  const logins = startLogins(coming);
   const { token, bad } = takeToken();
   if (!window.isSecureContext || !crypto.subtle) return end("insecure");
   if (!window.RTCPeerConnection || !navigator.mediaDevices?.getUserMedia) return end("unsupported_browser");
@@ -172,7 +174,7 @@ async function start() {
   ownLevel.start(media);
   const notices = told.load();
   if (before) {
-    await askDevices();
+    await Promise.all([askDevices(), coming.launch && logins]);
     return enter(token);
   }
   show("start", t("app.name"));

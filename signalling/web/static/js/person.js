@@ -73,6 +73,7 @@ function states(person, host) {
   if (!person.camera) keys.push("person.noCamera");
   if (person.sharing) keys.push("person.sharing");
   if (host && person.assurance !== "none") keys.push(`person.assurance.${person.assurance}`);
+  if (host && person.relation) keys.push(`person.relation.${person.relation}`);
   if (person.confirmed) keys.push("person.confirmed");
   else if (host && isUnknown(person)) keys.push("person.unknown");
   if (host && !person.you && consentOf(person) !== "given") keys.push(`person.consent.${consentOf(person)}`);
@@ -109,10 +110,11 @@ export function fillPerson(row, { person, host, figures }) {
 }
 
 /** Who the person is known to be: by a login, by somebody's word, or not at all. */
-function identity({ assurance, confirmed }) {
+function identity({ assurance, confirmed, relation }) {
   const sure = assurance !== "none";
   const said = confirmed ? "identity.confirmed" : sure ? null : "identity.none";
-  return [sure && t(`identity.${assurance}`), said && t(said)].filter(Boolean).join(" ");
+  const comes = relation && t("identity.relation", { relation: t(`person.relation.${relation}`) });
+  return [sure && t(`identity.${assurance}`), comes, said && t(said)].filter(Boolean).join(" ");
 }
 
 function encryption({ encryption: of, line }) {
@@ -131,7 +133,8 @@ export const lacksProof = ({ assurance, required }) => LEVELS.indexOf(assurance)
 
 /** How sure it is who is waiting, as the host has to know before admitting. */
 export function sureness(person) {
-  const known = person.assurance === "none" && isUnknown(person) ? t("person.unknown") : t(`person.assurance.${person.assurance}`);
+  const sure = person.assurance === "none" && isUnknown(person) ? t("person.unknown") : t(`person.assurance.${person.assurance}`);
+  const known = person.relation ? `${sure}, ${t(`person.relation.${person.relation}`)}` : sure;
   return lacksProof(person) ? `${known} (${t(`person.required.${person.required}`)})` : known;
 }
 

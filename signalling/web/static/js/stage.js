@@ -1,13 +1,14 @@
 // The stage: a tile for everyone who is admitted, the shared picture, and who speaks.
 
 import { byId, reconcile, setText } from "./dom.js";
+import { Hearing } from "./hearing.js";
 import { t } from "./i18n.js";
 import { contentTile, fillTile, makeTile } from "./tiles.js";
 import { linesShown, Viewport } from "./viewport.js";
 
 const SPEAKING_LEVEL = 0.02;
 const HOLD_MS = 700;
-const POLL_MS = 200;
+const POLL_MS = 250;
 const TILE_SHAPE = 16 / 9;
 const SELF = "self";
 
@@ -28,6 +29,7 @@ export class Stage {
   #streams = new Map(); // mid -> MediaStream of that slot
   #audio = new Map(); // mid -> HTMLAudioElement
   #receivers = new Map(); // mid -> RTCRtpReceiver
+  #hearing = new Hearing();
   #spoke = new Map(); // participant -> time of the last loud moment
   #sinkId = "";
   #viewport;
@@ -178,14 +180,12 @@ export class Stage {
       .filter(({ mid }) => mid !== SELF);
   }
 
-  /** Who speaks, from the audio level that came with the packets of each slot. */
+  /** Who speaks, by how loud each slot is. */
   #listen(now) {
     if (this.#session.place !== "admitted") return;
-    for (const { mid, participant, source } of this.#session.layout) {
-      if (source !== "mic") continue;
-      const level = this.#receivers.get(mid)?.getSynchronizationSources?.()[0]?.audioLevel ?? 0;
-      if (level > SPEAKING_LEVEL) this.#spoke.set(participant, now);
-    }
+    const voices = this.#session.layout.filter(({ mid, source }) => source === "mic" && this.#receivers.has(mid));
+    for (const { mid, participant } of voices) if (this.#hearing.level(mid) > SPEAKING_LEVEL) this.#spoke.set(participant, now);
+    this.#hearing.measure(voices.map(({ mid }) => [mid, this.#receivers.get(mid)]));
     if (this.#session.me && this.#ownLevel.value > SPEAKING_LEVEL * 3) this.#spoke.set(this.#session.me.participant, now);
     for (const tile of document.querySelectorAll("#stage .tile[data-participant]")) {
       const speaking = now - (this.#spoke.get(tile.dataset.participant) ?? -Infinity) < HOLD_MS;

@@ -16,9 +16,9 @@ function quietly(action) {
   }
 }
 
-/** The token in a link's fragment, or null. */
+/** The token in a link's fragment, or null. Behind it a portal may have put something else (portal.js). */
 export function tokenIn(fragment) {
-  const text = fragment.replace(/^#/, "");
+  const [text] = fragment.replace(/^#/, "").split("&");
   return LOOKS_LIKE_TOKEN.test(text) ? text : null;
 }
 
