@@ -125,6 +125,7 @@ bench: build ## Measure; results as JSON under build/bench/.
 	cd $(ENGINE) && $(CARGO) run --quiet --release --locked -p engine-io --example bench_forward -- $(CURDIR)/build/bench/forward.json
 	cd $(ENGINE) && $(CARGO) run --quiet --release --locked -p engine-io --example come_and_go -- $(CURDIR)/build/bench/turnover.json
 	$(BIN)/python -m tests.e2e.bench_admission
+	$(BIN)/python -m tests.e2e.bench_writing
 	$(BIN)/python -m tests.turnover.bench_churn
 
 bench-transcode: build ## Delay and cost of converted pictures and sound, beside a bare FFmpeg and forwarding; four minutes.

@@ -47,7 +47,8 @@ from bridge.integration.webhooks.deliver import Deliveries
 from bridge.ops.health import Drain
 from bridge.ops.metrics import BridgeCollector, Facts
 from bridge.ops.web import make_ops_app, serve_ops
-from bridge.rooms.model import InvitationId, RoomId
+from bridge.records.desk import RecordDesk
+from bridge.rooms.model import InvitationId, Office, RoomId
 from bridge.store import EventStore, open_store
 from media.api import Engine, Event
 from media.calls import Calls
@@ -188,6 +189,7 @@ class _Doors:
     stills: Stills
     logins: Logins
     administration: RoomAdministration
+    records: RecordDesk
     systems: assembly.Systems
     gateways: Gateways
 
@@ -232,11 +234,12 @@ def _make_doors(
         pins=for_callers,
         identities=logins.identity,
     )
+    records = RecordDesk(core.store, clock.now, config.http.base_url, Office.ADMINISTRATION)
     known = assembly.Bridge(
         service, administration, links, core.store, http, clock, tally, later, base_url=config.http.base_url
     )
     systems = assembly.make_systems(known, config.sms)
-    return _Doors(browser, stills, logins, administration, systems, gateways)
+    return _Doors(browser, stills, logins, administration, records, systems, gateways)
 
 
 def _make_logins(config: Config, clock: SystemClock, tally: Tally, http: ClientSession) -> Logins:
@@ -373,6 +376,7 @@ async def _serve_pages(config: Config, doors: _Doors, tally: Tally, later: Later
         counters=tally,
         logins=doors.logins,
         stills=doors.stills,
+        records=doors.records,
         appointments=doors.systems.appointments,
         receipts=doors.systems.receipts,
         notice=_notice(config),

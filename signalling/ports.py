@@ -10,6 +10,10 @@ from signalling.errors import Code, Rejected
 from signalling.messages import (
     Answer,
     Assurance,
+    Attendance,
+    AttendanceQuery,
+    AuditBundle,
+    AuditQuery,
     ClientMessage,
     CreateInvitation,
     CreateRoom,
@@ -25,6 +29,8 @@ from signalling.messages import (
     Tested,
     Testing,
     TestReport,
+    Usage,
+    UsageQuery,
 )
 
 Clock = Callable[[], float]
@@ -127,6 +133,46 @@ class Administration(Turns, Protocol):
 
     async def invite(self, room: str, request: CreateInvitation) -> InvitationInfo:
         """Make a link for one person."""
+
+
+class Records(Protocol):
+    """What is told of consultations afterwards. Raises `Rejected` with `unknown_room` for an unknown id."""
+
+    async def audit(self, query: AuditQuery) -> AuditBundle:
+        """Rows of the audit."""
+
+    async def attendance(self, room: str, query: AttendanceQuery) -> Attendance:
+        """Who came and went, for each organisation that took part."""
+
+    async def room_usage(self, room: str) -> Usage:
+        """The conferences of a room that are over."""
+
+    async def usage(self, query: UsageQuery) -> Usage:
+        """The conferences of all rooms that ended within a time."""
+
+
+class NoRecords:
+    """A bridge that tells nothing afterwards."""
+
+    async def audit(self, query: AuditQuery) -> AuditBundle:
+        """Turn it down."""
+        del query
+        raise Rejected(Code.NOT_FOUND)
+
+    async def attendance(self, room: str, query: AttendanceQuery) -> Attendance:
+        """Turn it down."""
+        del room, query
+        raise Rejected(Code.NOT_FOUND)
+
+    async def room_usage(self, room: str) -> Usage:
+        """Turn it down."""
+        del room
+        raise Rejected(Code.NOT_FOUND)
+
+    async def usage(self, query: UsageQuery) -> Usage:
+        """Turn it down."""
+        del query
+        raise Rejected(Code.NOT_FOUND)
 
 
 class LoginAsksFirst(Rejected):

@@ -10,6 +10,8 @@ import msgspec
 from signalling.errors import BadMessage, TooLarge
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from msgspec.json import Decoder
 
 Shape = TypeVar("Shape")
@@ -23,6 +25,14 @@ def decode(decoder: Decoder[Shape], data: str | bytes, limit: int) -> Shape:
     try:
         return decoder.decode(raw)
     except (ValueError, RecursionError) as fault:
+        raise BadMessage(_safe(fault)) from None
+
+
+def convert(words: Mapping[str, str], kind: type[Shape]) -> Shape:
+    """Read words as a struct, numbers and times among them; raise `BadMessage`. A word twice is the first one."""
+    try:
+        return msgspec.convert(dict(words), kind, strict=False)
+    except ValueError as fault:
         raise BadMessage(_safe(fault)) from None
 
 

@@ -15,6 +15,7 @@ COMMANDS = {
     "drain": "bridge.cli.drain:drain",
     "invite": "bridge.cli.invite:invite",
     "loadtest": "bridge.cli.loadtest:loadtest",
+    "records": "bridge.cli.records:records",
     "serve": "bridge.cli.serve:serve",
 }
 

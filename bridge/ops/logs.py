@@ -22,6 +22,7 @@ import structlog
 from bridge.rooms.model import Pii
 
 REDACTED: Final = "[redacted]"
+_OURS: Final = ("bridge", "signalling", "media", "transcode")
 _MAX_DEPTH: Final = 6
 _MAX_CAUSES: Final = 4
 _MAX_PLACES: Final = 8
@@ -117,7 +118,8 @@ def configure(
 ) -> None:
     """Send structlog's and the standard library's logs to `stream` (default: standard error), redacted.
 
-    `level` is "debug", "info", "warning" or "error", `form` "json" or "console" (for people at a terminal).
+    `level` is "debug", "info", "warning" or "error", `form` "json" or "console" (for people at a terminal). It is
+    that of our own code: below a warning libraries say anything, as of a database's statements their values.
 
     Logging belongs to the whole process, so this is called once, by the composition.
     """
@@ -140,7 +142,11 @@ def configure(
     )
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(_formatter(shared, form))
-    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    logging.basicConfig(
+        level=max(logging.WARNING, logging.getLevelName(level.upper())), handlers=[handler], force=True
+    )
+    for package in _OURS:
+        logging.getLogger(package).setLevel(level.upper())
 
 
 def _formatter(shared: list[Any], form: str) -> logging.Formatter:

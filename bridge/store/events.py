@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, func, insert, select, update
+from sqlalchemy import Select, func, insert, or_, select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -105,6 +105,33 @@ class EventStore:
         query = select(AUDIT).where(AUDIT.c.room == room_id).order_by(AUDIT.c.sequence)
         async with self._read() as connection:
             return [AuditEntry(**row) for row in (await connection.execute(query)).mappings()]
+
+    async def audit_rows(
+        self,
+        *,
+        room: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        after: int = 0,
+        limit: int,
+    ) -> list[AuditEntry]:
+        """Give rows in order: of a room, of a time (`until` excluded), after this sequence, at most `limit`."""
+        query = select(AUDIT).where(AUDIT.c.sequence > after).order_by(AUDIT.c.sequence).limit(limit)
+        if room is not None:
+            query = query.where(AUDIT.c.room == room)
+        if since is not None:
+            query = query.where(AUDIT.c.at >= timestamp(since))
+        if until is not None:
+            query = query.where(AUDIT.c.at < timestamp(until))
+        async with self._read() as connection:
+            return [AuditEntry(**row) for row in (await connection.execute(query)).mappings()]
+
+    async def rooms_of(self, since: datetime, until: datetime, *, after: str = "", limit: int) -> list[str]:
+        """Name rooms that were open at some moment of a time, by id, after this one, at most `limit`."""
+        was_open = or_(ROOMS.c.ended_at.is_(None), ROOMS.c.ended_at >= timestamp(since))
+        query = select(ROOMS.c.id).where(ROOMS.c.id > after, ROOMS.c.created_at < timestamp(until), was_open)
+        async with self._read() as connection:
+            return list((await connection.execute(query.order_by(ROOMS.c.id).limit(limit))).scalars())
 
     async def audit_head(self) -> Head:
         """Give the end of the audit chain, to be kept elsewhere and compared later."""

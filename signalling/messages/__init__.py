@@ -9,6 +9,7 @@ Everybody else imports this package alone: `from signalling import messages as m
 
 from signalling.messages.client import *  # noqa: F403 - the names of the protocol are those of its parts
 from signalling.messages.coding import *  # noqa: F403
+from signalling.messages.records import *  # noqa: F403
 from signalling.messages.rest import *  # noqa: F403
 from signalling.messages.server import *  # noqa: F403
 from signalling.messages.words import *  # noqa: F403

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final, TypeVar
 
 import msgspec
@@ -42,6 +43,11 @@ def decode_server(data: str | bytes) -> ServerMessage:
 def decode_body(data: bytes, kind: type[Body]) -> Body:
     """Read a REST body of the given struct; errors as in `decode_client`."""
     return strict.decode(msgspec.json.Decoder(kind), data, MAX_BODY_BYTES)
+
+
+def decode_query(query: Mapping[str, str], kind: type[Body]) -> Body:
+    """Read the parameters of an address as the given struct; errors as in `decode_client`."""
+    return strict.convert(query, kind)
 
 
 def peek(data: str | bytes) -> tuple[int | None, int | None]:

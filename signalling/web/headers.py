@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _HOST: Final = re.compile(r"[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:[0-9]{1,5})?")
 
-_FIXED: Final = {
+FIXED: Final = {
     "Referrer-Policy": "no-referrer",
     "Permissions-Policy": (
         "camera=(self), microphone=(self), display-capture=(self), geolocation=(), payment=(), usb=()"
@@ -53,7 +53,7 @@ def headers_for(public_origin: str | None) -> Callable[[web.Request, web.StreamR
     """
     secure = public_origin is not None and public_origin.startswith("https://")
     host = None if public_origin is None else urlsplit(public_origin).netloc
-    fixed = _FIXED | ({"Strict-Transport-Security": f"max-age={_YEAR_SECONDS}"} if secure else {})
+    fixed = FIXED | ({"Strict-Transport-Security": f"max-age={_YEAR_SECONDS}"} if secure else {})
 
     async def add(request: web.Request, response: web.StreamResponse) -> None:
         response.headers.update(fixed)

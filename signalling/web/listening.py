@@ -8,8 +8,12 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from aiohttp import web
 
+from signalling import messages as m
+from signalling.errors import Code
 from signalling.gateways.guard import network
 from signalling.web.crowd import Crowd
+from signalling.web.faults import json_response, log_internal
+from signalling.web.headers import FIXED
 
 if TYPE_CHECKING:
     import ssl
@@ -50,6 +54,30 @@ class Connection(web.RequestHandler):
         """See `asyncio.Protocol`."""
         self._strangers.leave(self)
         super().connection_lost(exc)
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Answer what is no HTTP that can be read, or a fault that came past all handlers.
+
+        Without a word of what came, which the library would quote to whoever is there and to the log, at each try.
+        """
+        del message
+        if request.writer.output_size > 0:
+            raise ConnectionError("the answer has begun already")
+        code = Code.INTERNAL if status >= 500 else Code.BAD_MESSAGE  # noqa: PLR2004
+        if code is Code.INTERNAL and exc is not None:
+            log_internal("request_failed", exc, method="")
+        self._counters.inc("http_errors", code.value)
+        response = json_response(m.ErrorInfo(code=code, message=code.sentence), status)
+        response.headers.update(FIXED)
+        response.headers["Cache-Control"] = "no-store"
+        response.force_close()
+        return response
 
     def known(self) -> None:
         """Whoever this is has a place, and counts among the room's people from now on."""

@@ -25,6 +25,10 @@ class Operation:
     request: type[m.Part | bytes] | None = None
     errors: tuple[int, ...] = ()
     guarded: bool = True
+    query: type[m.Part] | None = None
+    """The parameters of the address, as the fields of a struct."""
+    media: str = "application/json"
+    """Of the answer."""
     one_time: bool = False
     """Whether it takes a token that was told by the WebSocket, for this alone."""
 
@@ -111,6 +115,46 @@ OPERATIONS: Final = (
         "Take a link back by which nobody holds a place.",
         204,
         errors=(401, 404, 409),
+    ),
+    Operation(
+        "get",
+        "/api/v1/rooms/{room}/attendance",
+        "attendance",
+        "See who came and went, for the organisations that took part.",
+        200,
+        m.Attendance,
+        errors=(401, 404, 422),
+        query=m.AttendanceQuery,
+    ),
+    Operation(
+        "get",
+        "/api/v1/rooms/{room}/usage",
+        "roomUsage",
+        "See the conferences of a room that are over.",
+        200,
+        m.Usage,
+        errors=(401, 404),
+    ),
+    Operation(
+        "get",
+        "/api/v1/usage",
+        "usage",
+        "See the conferences that ended within a time.",
+        200,
+        m.Usage,
+        errors=(401, 422),
+        query=m.UsageQuery,
+    ),
+    Operation(
+        "get",
+        "/api/v1/audit",
+        "audit",
+        "Read the audit as AuditEvent resources of FHIR R4.",
+        200,
+        m.AuditBundle,
+        errors=(401, 404, 422),
+        query=m.AuditQuery,
+        media="application/fhir+json",
     ),
     Operation(
         "get",
@@ -223,7 +267,7 @@ _MEANING: Final = {
     404: "There is no such room or provider, or it is over.",
     409: "The request does not fit the present state; the code says why.",
     413: "The body is over its limit.",
-    422: "The body breaks its schema.",
+    422: "The body, or a parameter, breaks its schema.",
     429: "Too often; try again in a minute.",
 }
 
@@ -272,7 +316,7 @@ def _operation(operation: Operation) -> dict[str, Any]:
         "summary": operation.summary,
         "security": _security(operation),
         "responses": {
-            str(operation.status): _response(operation.status, operation.response),
+            str(operation.status): _response(operation.status, operation.response, operation.media),
             **{str(status): _response(status, m.ErrorInfo) for status in _errors(operation)},
         },
     }
@@ -283,7 +327,25 @@ def _operation(operation: Operation) -> dict[str, Any]:
         for name, kind in _IN_PATHS
         if f"{{{name}}}" in operation.path
     ]
+    if operation.query is not None:
+        named += _parameters(operation.query)
     return described | ({"parameters": named} if named else {})
+
+
+def _parameters(kind: type[m.Part]) -> list[dict[str, Any]]:
+    _, parts = msgspec.json.schema_components([kind], ref_template="#/components/schemas/{name}")
+    schema = parts[kind.__name__]
+    required = schema.get("required", ())
+    return [
+        {"name": name, "in": "query", "required": name in required, "schema": _said(one)}
+        for name, one in schema["properties"].items()
+    ]
+
+
+def _said(schema: dict[str, Any]) -> dict[str, Any]:
+    """Of what may be left out: what it is if it is there, since an address has no null."""
+    choices = [one for one in schema.get("anyOf", ()) if one != {"type": "null"}]
+    return choices[0] if len(choices) == 1 else schema
 
 
 def _security(operation: Operation) -> list[dict[str, list[str]]]:
@@ -298,14 +360,14 @@ def _errors(operation: Operation) -> list[int]:
     return sorted({*operation.errors, *foreign, *((429,) if operation.guarded else ())})
 
 
-def _response(status: int, kind: type[m.Part | bytes] | None) -> dict[str, Any]:
+def _response(status: int, kind: type[m.Part | bytes] | None, media: str = "application/json") -> dict[str, Any]:
     described: dict[str, Any] = {"description": _MEANING[status]}
     if kind is not None:
-        described["content"] = _content(kind)
+        described["content"] = _content(kind, media)
     return described
 
 
-def _content(kind: type[m.Part | bytes]) -> dict[str, Any]:
+def _content(kind: type[m.Part | bytes], media: str = "application/json") -> dict[str, Any]:
     if kind is bytes:
         return {"application/octet-stream": {}}
-    return {"application/json": {"schema": {"$ref": f"#/components/schemas/{kind.__name__}"}}}
+    return {media: {"schema": {"$ref": f"#/components/schemas/{kind.__name__}"}}}

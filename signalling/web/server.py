@@ -21,11 +21,14 @@ from signalling.ports import (
     NoCounters,
     NoLogins,
     NoReceipts,
+    NoRecords,
     NoStills,
     ReceiptDesk,
+    Records,
     StillRelay,
 )
 from signalling.session import Limits, Session
+from signalling.web.bearer import Bearer, Wrong
 from signalling.web.clients import Clients, Network
 from signalling.web.crowd import Crowd
 from signalling.web.faults import error_middleware
@@ -37,7 +40,8 @@ from signalling.web.login import IDENTITY, LoginPages
 from signalling.web.notice import NoticePage
 from signalling.web.notice import read as read_notice
 from signalling.web.origins import origin_allowed, origin_middleware
-from signalling.web.rest import Rest, Wrong
+from signalling.web.records import RecordPages
+from signalling.web.rest import Rest
 from signalling.web.socket import Socket
 from signalling.web.stills import StillPieces
 from signalling.web.texts import TextReceipts
@@ -82,6 +86,7 @@ def make_app(
     logins: LoginDesk | None = None,
     notice: Notice | None = None,
     stills: StillRelay | None = None,
+    records: Records | None = None,
     appointments: AppointmentDesk | None = None,
     receipts: ReceiptDesk | None = None,
 ) -> web.Application:
@@ -93,10 +98,11 @@ def make_app(
     door = _Door(consultations, config, clock, counted, clients)
     pages = _Pages(config.static)
     app.router.add_get("/api/v1/ws", door.open, allow_head=False)
+    bearer = Bearer(config.api_tokens, Wrong(clients, clock, counted))
     app.router.add_routes(NoticePage(notice or read_notice(config.static)).routes())
-    rest = Rest(administration, config.api_tokens, Wrong(clients, clock, counted))
-    app.router.add_routes(rest.routes())
-    app.router.add_routes(Fhir(appointments or NoAppointments(), rest.guard, counted).routes())
+    app.router.add_routes(Rest(administration, bearer).routes())
+    app.router.add_routes(RecordPages(records or NoRecords(), bearer).routes())
+    app.router.add_routes(Fhir(appointments or NoAppointments(), bearer.guard, counted).routes())
     app.router.add_routes(LoginPages(logins or NoLogins(), clients, clock, counted).routes())
     app.router.add_routes(TextReceipts(receipts or NoReceipts()).routes())
     app.router.add_routes(StillPieces(stills or NoStills()).routes())

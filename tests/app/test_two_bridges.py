@@ -38,26 +38,34 @@ class SharedStore(MemoryStore):
         return await super().append(room_id, expected_revision, events, audit_rows)
 
 
-@pytest.fixture
-def rig() -> Rig:
+class SharedRig(Rig):
     """A bridge whose records are another's, too."""
-    rig = Rig()
-    rig.store = SharedStore(rig.log)
-    rig.start()
-    return rig
+
+    store: SharedStore
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.store = SharedStore(self.log)
+        self.start()
 
 
-def _locked(rig: Rig, *, locked: bool = True) -> Callable[[RoomId], ev.Event]:
+@pytest.fixture
+def rig() -> SharedRig:
+    """A bridge whose records are another's, too."""
+    return SharedRig()
+
+
+def _locked(rig: SharedRig, *, locked: bool = True) -> Callable[[RoomId], ev.Event]:
     return lambda room: ev.LockChanged(
         room=room, at=rig.clock.now(), by=System(Office.ADMINISTRATION), locked=locked
     )
 
 
-def _ended(rig: Rig) -> Callable[[RoomId], ev.Event]:
+def _ended(rig: SharedRig) -> Callable[[RoomId], ev.Event]:
     return lambda room: ev.RoomEnded(room=room, at=rig.clock.now(), by=System(Office.ADMINISTRATION))
 
 
-async def test_what_the_other_did_counts_and_so_does_this(rig: Rig) -> None:
+async def test_what_the_other_did_counts_and_so_does_this(rig: SharedRig) -> None:
     """Both are on record once, in order, and everybody here is told of both."""
     room = await rig.open_room()
     doctor = await rig.enter(room, m.Role.DOCTOR, host=True)
@@ -71,7 +79,7 @@ async def test_what_the_other_did_counts_and_so_does_this(rig: Rig) -> None:
     assert rig.sees(room, doctor)
 
 
-async def test_what_the_other_did_may_be_in_the_way(rig: Rig) -> None:
+async def test_what_the_other_did_may_be_in_the_way(rig: SharedRig) -> None:
     """The command is decided on by how things are: in a room that was ended elsewhere nobody is let in."""
     room = await rig.open_room()
     doctor = await rig.enter(room, m.Role.DOCTOR, host=True)
@@ -84,7 +92,7 @@ async def test_what_the_other_did_may_be_in_the_way(rig: Rig) -> None:
     assert not rig.engine.open_legs()
 
 
-async def test_trying_again_has_an_end(rig: Rig) -> None:
+async def test_trying_again_has_an_end(rig: SharedRig) -> None:
     """Who is overtaken every time is told so, after a bounded number of tries; nothing of it is on record."""
     room = await rig.open_room()
     doctor = await rig.enter(room, m.Role.DOCTOR, host=True)

@@ -51,6 +51,8 @@ async def test_an_invitation_works_in_the_running_bridge(place: Place) -> None:
         async with aiohttp.ClientSession() as session, session.get(link.removeprefix("link ")) as response:
             assert response.status == 200
         assert (await run(place, "audit", "verify")).out == "the audit is whole\n"
+        exported = await run(place, "audit", "export", "--room", room.removeprefix("room "))
+        assert '"code":"invited"' in exported.out
         told = await stop(process)
     assert is_clean(told), told
     assert "Kari" not in told.out + told.err

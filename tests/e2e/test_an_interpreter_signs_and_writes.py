@@ -7,7 +7,7 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from signalling import messages as m
-from tests.support.bridge import PHONE, House, Visitor, running_house
+from tests.support.bridge import PHONE, Visitor, running_house
 
 pytestmark = [
     pytest.mark.browser,

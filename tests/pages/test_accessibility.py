@@ -86,7 +86,8 @@ async def test_start_and_waiting_have_no_faults(browser: Browser, site: str, siz
     bridge = PlayedBridge(people=[person("p_me", LONG, "patient", you=True, place="waiting")])
     async with visit(browser, site, bridge, size=size) as here:
         await here.until("document.querySelector('#start-video').videoWidth > 0")
-        await here.page.locator("#start-devices summary").click()
+        for summary in await here.page.locator("#screen-start summary").all():
+            await summary.click()
         assert await faults(here.page) == []
         await here.come_in()
         await here.shows("#screen-waiting")
@@ -110,6 +111,14 @@ async def test_the_call_has_no_faults(browser: Browser, site: str, size: tuple[i
         assert await faults(here.page) == []
         await here.page.keyboard.press("Escape")
         await here.page.click("#dial")
+        assert await faults(here.page) == []
+        await here.page.keyboard.press("Escape")
+        for done in (True, False):
+            bridge.push("written", participant="p_pat", text=LONG * 3, done=done)
+        await here.page.click("#control-chat")
+        assert await faults(here.page) == []
+        await here.page.click("#control-settings")
+        await here.page.locator(".privacy summary").click()
         assert await faults(here.page) == []
 
 

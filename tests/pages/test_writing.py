@@ -149,6 +149,25 @@ async def test_who_goes_takes_the_unfinished_line_along(browser: Browser, site: 
         assert await page.input_value("#chat-text") == ""
 
 
+async def test_the_next_patients_doctor_has_nothing_of_the_last_one(browser: Browser, site: str) -> None:
+    """What was written stays while the doctor is alone, for the record, and is gone when others come."""
+    doctor = DOCTOR | {"participant": "p_me", "you": True}
+    first, second = person("p_1", "A", "patient"), person("p_2", "B", "patient")
+    bridge = PlayedBridge(role="doctor", host=True, place="admitted", people=[doctor, first])
+    async with visit(browser, site, bridge) as here:
+        await here.come_in()
+        await here.page.click("#control-chat")
+        bridge.push("written", participant="p_1", text="Mitt problem", done=True)
+        bridge.people = [doctor]
+        bridge.roster()
+        await here.until(f"brotjeneste.state().roster.revision === {bridge.revision}")
+        await expect(here.page.locator("#chat-lines li")).to_have_count(1)
+        bridge.people = [doctor, second]
+        bridge.roster()
+        await expect(here.page.locator("#chat-lines li")).to_have_count(0)
+        assert "Mitt problem" not in await here.page.content()
+
+
 async def test_markup_and_marks_of_direction_are_harmless(browser: Browser, site: str) -> None:
     """In names and in lines: text is text, each with a direction of its own, and what one types is cleaned."""
     bridge = room(DOCTOR | {"name": MARKUP}, INTERPRETER)

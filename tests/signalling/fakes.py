@@ -232,3 +232,44 @@ class Administration:
     def _known(self, room: str) -> None:
         if room != "r_1":
             raise Rejected(Code.UNKNOWN_ROOM)
+
+
+class Records:
+    """Has one row, one organisation and one conference, of the room r_1; keeps what was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[object] = []
+
+    async def audit(self, query: m.AuditQuery) -> m.AuditBundle:
+        self.asked.append(query)
+        self._known(query.room or "r_1")
+        resource = {"resourceType": "AuditEvent", "id": "audit-1"}
+        return m.AuditBundle(
+            link=[m.BundleLink(relation="self", url="https://localhost/api/v1/audit")],
+            entry=[m.BundleEntry(full_url="https://localhost/fhir/AuditEvent/audit-1", resource=resource)],
+        )
+
+    async def attendance(self, room: str, query: m.AttendanceQuery) -> m.Attendance:
+        self.asked.append(query)
+        self._known(room)
+        part = m.OrganisationAttendance(organisation="987654321", people=[], others=[m.Role.PATIENT])
+        return m.Attendance(room=room, organisations=[part])
+
+    async def room_usage(self, room: str) -> m.Usage:
+        self._known(room)
+        return m.Usage(conferences=[self._conference(room)])
+
+    async def usage(self, query: m.UsageQuery) -> m.Usage:
+        self.asked.append(query)
+        return m.Usage(conferences=[self._conference("r_1")], next="r_1")
+
+    def _conference(self, room: str) -> m.Conference:
+        lines = [m.LineUsage(line=m.Line.BROWSER, participants=2, minutes=2)]
+        end = INSTANT.replace(minute=1)
+        return m.Conference(
+            room=room, number=1, start=INSTANT, end=end, minutes=1, participants=2, most=2, lines=lines
+        )
+
+    def _known(self, room: str) -> None:
+        if room != "r_1":
+            raise Rejected(Code.UNKNOWN_ROOM)

@@ -104,6 +104,8 @@ def test_examples_of_rest_bodies_are_valid() -> None:
         "CreateInvitation",
         "NewTime",
         "InvitationInfo",
+        "Attendance",
+        "Usage",
         "ErrorInfo",
     ]
     for name, text in found:

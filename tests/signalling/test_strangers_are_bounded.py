@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from ipaddress import ip_network
@@ -182,3 +184,35 @@ async def ended(reader: asyncio.StreamReader) -> bool:
         return await reader.read() == b""
     except ConnectionError:
         return True
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"GET /join?name=Kari HTTP/1.1\r\nHost: here\r\nBroken Kari\r\n\r\n",
+        b"GET /" + b"Kari" * 4_000 + b" HTTP/1.1\r\nHost: here\r\n\r\n",
+        b"KARI / NONSENSE\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: here\r\nX-Kari: " + b"K" * 20_000 + b"\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: here\r\nContent-Length: Kari\r\n\r\n",
+        b"\x16\x03\x01Kari\r\n\r\n",
+    ],
+    ids=["header", "line", "no-http", "long-header", "length", "tls"],
+)
+async def test_what_cannot_be_read_is_quoted_nowhere(request_: bytes) -> None:
+    """Neither to whoever is there nor in the log, which a stranger could fill otherwise; it is counted."""
+    counts, logs = Counts(), io.StringIO()
+    watch = logging.StreamHandler(logs)
+    logging.getLogger().addHandler(watch)
+    try:
+        async with listening(5, counts) as port:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(request_)
+            answer = await reader.read()
+            writer.close()
+    finally:
+        logging.getLogger().removeHandler(watch)
+    assert answer.split(b" ")[1] == b"400"
+    assert b'"code":"bad_message"' in answer
+    assert b"Kari" not in answer
+    assert logs.getvalue() == ""
+    assert counts.seen["http_errors", "bad_message"] == 1

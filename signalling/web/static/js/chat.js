@@ -21,6 +21,7 @@ export class Chat {
   #redraw;
   #captions = new Captions();
   #captioned = readPreference("captions"); // "on", "off", or null: when an interpreter writes
+  #company = new Set(); // who else was in, of the last time that there was anybody
   #writing = new Map(); // participant -> {participant, name, text}
   #typing;
   #lines = el("ol", { id: "chat-lines", className: "chat-lines", tabIndex: 0 });
@@ -104,6 +105,7 @@ export class Chat {
       this.#live.dataset.role = me?.role ?? "";
       this.#live.checked = me?.role === "interpreter";
     } else if (readPreference("live") !== null) this.#live.checked = readPreference("live") === "on";
+    this.#part(new Set(roster.people.filter((each) => !each.you && each.place === "admitted").map(({ participant }) => participant)));
     for (const participant of this.#writing.keys()) {
       const writer = roster.people.find((person) => person.participant === participant);
       if (writer?.place !== "admitted" || !writer.connected) this.#writing.delete(participant);
@@ -111,13 +113,26 @@ export class Chat {
     return this.#draw();
   }
 
-  #clear() {
+  /** Lines are gone when company comes to whom none of those belong with whom they were written. */
+  #part(company) {
+    if (company.size === 0) return;
+    const others = this.#company.size > 0 && ![...company].some((participant) => this.#company.has(participant));
+    this.#company = company;
+    if (others) this.#forget();
+  }
+
+  #forget() {
     this.#typing.over();
     this.#writing.clear();
     this.#captions.clear();
     for (const node of [this.#lines, this.#log]) node.replaceChildren();
     this.#text.value = "";
     this.unread = 0;
+  }
+
+  #clear() {
+    this.#company.clear();
+    this.#forget();
     this.open = false;
     this.#draw();
   }
