@@ -9,7 +9,7 @@ from bridge.app import receiving, telling
 from bridge.app.allowance import Allowance
 from bridge.app.ids import new_connection, new_id
 from bridge.app.live import LiveRoom, MediaLeg, Seated
-from bridge.app.new_pins import new_pin
+from bridge.app.new_pins import new_pin, with_call
 from bridge.app.ports import Links, Pins
 from bridge.app.service import RoomService
 from bridge.app.stills.desk import Stills
@@ -274,8 +274,8 @@ class BrowserDoor:
             reference=None if request.reference is None else Pii(request.reference),
         )
         await self._service.act(live, command)
-        link = self._links.make(live.room.id, command.invitation, command.expires_at)
         number = None if pin is None else live.room.number
+        link = with_call(self._links.make(live.room.id, command.invitation, command.expires_at), number, pin)
         if request.text_to is not None:
             text = Text(command.invitation, link, request.language, number, pin)
             outside.texting.send_later(live, request.text_to, text)

@@ -292,10 +292,8 @@ def _consent_changed(room: Room, event: ev.Consented | ev.ConsentWithdrawn) -> R
 def _still_asked(room: Room, event: ev.StillAsked) -> Room:
     if not isinstance(event.by, ByParticipant):
         raise HistoryError("a still picture was asked for by nobody in the room")
-    asker = event.by.participant
-    both = (room.participants[asker].connection, room.participants[event.participant].connection)
-    still = Still(id=event.still, asker=asker, participant=event.participant, connections=both)
-    return replace(room, still=still)
+    asker, asked = room.participants[event.by.participant], room.participants[event.participant]
+    return replace(room, still=Still(id=event.still, asker=asker.id, participant=asked.id))
 
 
 def _still_over(room: Room, event: ev.StillSent | ev.StillDeclined | ev.StillFailed) -> Room:

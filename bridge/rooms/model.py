@@ -123,7 +123,7 @@ class StillEnd(StrEnum):
     UNREADABLE = "unreadable"
     """It came, and the asker's page could not show it."""
     GONE = "gone"
-    """One of the two went out, lost the connection or came back on another."""
+    """One of the two went out, or lost the connection for longer than it takes to come back."""
 
 
 class Assurance(StrEnum):
@@ -309,14 +309,12 @@ class Participant:
 class Still:
     """A still picture that somebody has been asked for; nothing of the picture is here.
 
-    It is between two pages, so it goes on as long as both of these connections are up in the room.
+    It is between two pages, and goes on as long as both people are in the room by theirs.
     """
 
     id: StillId
     asker: ParticipantId
     participant: ParticipantId
-    connections: tuple[ConnectionId | None, ConnectionId | None]
-    """The asker's and the person's, when it was asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

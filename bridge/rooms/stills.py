@@ -43,7 +43,7 @@ def end(room: Room, command: c.EndStill, now: datetime) -> ev.Outcome:
 
 
 def settle(room: Room, outcome: ev.Outcome) -> ev.Outcome:
-    """Put the end of the picture before whatever ends it: either of the two out, or on another connection."""
+    """Put the end of the picture before whatever ends it: either of the two out, or without a page."""
     if room.still is None or isinstance(outcome, Refusal):
         return outcome
     settled: list[ev.Event] = []
@@ -70,9 +70,8 @@ def _known_to(room: Room, still: Still, by: Actor) -> frozenset[StillEnd]:
 
 
 def _goes_on(room: Room, still: Still) -> bool:
-    both = zip((still.asker, still.participant), still.connections, strict=True)
-    people = [(room.participants.get(who), connection) for who, connection in both]
-    return all(one is not None and one.present and one.connection == then for one, then in people)
+    both = (room.participants.get(still.asker), room.participants.get(still.participant))
+    return all(one is not None and one.present and one.line is Line.BROWSER for one in both)
 
 
 def _over(room: Room, still: Still, how: StillEnd, by: Actor, now: datetime) -> ev.Event:

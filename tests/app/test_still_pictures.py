@@ -208,6 +208,21 @@ async def test_a_question_that_only_the_records_know_is_ended(surgery: Surgery) 
     assert surgery.rig.recorded(surgery.room).still is None
 
 
+async def test_pages_that_come_back_are_told_where_it_is(surgery: Surgery) -> None:
+    """With the tokens that hold, to the new connection; what was told on the old one may be lost."""
+    up, down = await surgery.taken()
+    for page, told in ((surgery.patient, up), (surgery.doctor, down)):
+        await surgery.rig.join(page)
+        assert stills(page) == [told]
+    await surgery.rig.join(surgery.relative)
+    assert stills(surgery.relative) == []
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(send(surgery, up))
+        for number, piece in enumerate(PIECES):
+            assert await surgery.rig.stills.get(down.still, down.token or "", number) == piece
+        await surgery.end(surgery.doctor, down, m.StillOutcome.SENT)
+
+
 async def test_a_restart_ends_it(surgery: Surgery) -> None:
     """What was on its way is lost, and that is on record."""
     await surgery.taken()
@@ -261,16 +276,19 @@ async def refused(step: Awaitable[object]) -> Code:
 
 
 async def test_pieces_go_in_their_order_and_no_more_than_was_said() -> None:
-    """One out of turn, a second while one is held, one too many are refused; a lost one may be fetched again."""
+    """One out of turn, a second while one is held, one too many are refused; a lost one can be had again."""
     relay = Relay(size=4)
     async with asyncio.TaskGroup() as tasks:
         first = tasks.create_task(relay.put(0, b"ab"))
         await asyncio.sleep(0)
-        assert [await refused(relay.put(number, b"c")) for number in (0, 1, 5)] == [Code.WRONG_STATE] * 3
+        assert [await refused(relay.put(number, b"c")) for number in (1, 5)] == [Code.WRONG_STATE] * 2
+        again = tasks.create_task(relay.put(0, b"ab"))
         assert await relay.get(0) == await relay.get(0) == b"ab"
         assert [await refused(relay.get(number)) for number in (2, 7)] == [Code.WRONG_STATE] * 2
         second = tasks.create_task(relay.get(1))
         await first
+        await again
+        await relay.put(0, b"ab")
         assert await refused(relay.put(1, b"cde")) is Code.TOO_LARGE
         tasks.create_task(relay.put(1, b"cd"))
         assert await second == b"cd"

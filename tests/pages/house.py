@@ -371,5 +371,5 @@ async def visit(
         finally:
             playing.cancel()
             await context.close()
-    assert here.complaints == []
+    assert here.complaints == [], here.complaints
     assert [url for url in here.requests if not url.startswith(site)] == []

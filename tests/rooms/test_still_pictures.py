@@ -7,7 +7,7 @@ import pytest
 from bridge.rooms import commands as c
 from bridge.rooms import events as ev
 from bridge.rooms.model import Actor, Line, Role, Still, StillEnd, StillId
-from tests.rooms.rig import ADMINISTRATION, BRIDGE, OPERATOR, Consultation, opened, person, pid, resume
+from tests.rooms.rig import ADMINISTRATION, BRIDGE, OPERATOR, Consultation, opened, person, pid
 
 STILL = StillId("t_1")
 DOCTOR, PATIENT = person("doctor"), person("patient")
@@ -114,16 +114,15 @@ GOINGS: dict[str, Callable[[Consultation], object]] = {
     "the person is removed": lambda room: room.happens(c.Remove(by=DOCTOR, participant=pid("patient"))),
     "the person waits again": lambda room: room.happens(c.SendToWaiting(by=DOCTOR, participant=pid("patient"))),
     "the person loses the line": lambda room: room.drop("patient"),
-    "the person comes anew": lambda room: room.happens(room.knocking("patient", resume("patient"))),
+    "the person goes on by a call": lambda room: (room.drop("patient"), room.happens(room.calling("patient"))),
     "the doctor leaves": lambda room: room.happens(c.Leave(by=DOCTOR)),
     "the doctor loses the line": lambda room: room.drop("doctor"),
-    "the doctor comes anew": lambda room: room.happens(room.knocking("doctor", resume("doctor"))),
     "it ends for all": lambda room: room.happens(c.End(by=ADMINISTRATION)),
 }
 
 
 @pytest.mark.parametrize("going", GOINGS, ids=str)
-def test_it_ends_with_the_connection_of_either(going: str) -> None:
+def test_it_ends_when_either_goes(going: str) -> None:
     """On record before the act that ends it, in the bridge's name."""
     room = running()
     seen = len(room.record)
@@ -133,6 +132,14 @@ def test_it_ends_with_the_connection_of_either(going: str) -> None:
     assert (over.why, over.by, over.participant) == (StillEnd.GONE, BRIDGE, pid("patient"))
     assert not isinstance(act, ev.StillFailed)
     assert still_of(room) is None
+
+
+def test_a_page_that_comes_back_goes_on_with_it() -> None:
+    """On another connection, as after a change of network."""
+    room = running()
+    room.come_back("patient")
+    room.come_back("doctor")
+    room.happens(ending(DOCTOR, StillEnd.SENT))
 
 
 def test_others_come_and_go_without_disturbing_it() -> None:

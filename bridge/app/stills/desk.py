@@ -9,7 +9,7 @@ from bridge.app.ids import new_id
 from bridge.app.live import LiveRoom
 from bridge.app.service import RoomService
 from bridge.app.stills.relay import Relay
-from bridge.app.stills.telling import tell_coming
+from bridge.app.stills.telling import tell
 from bridge.app.stills.way import Way, fits
 from bridge.rooms import commands as c
 from bridge.rooms import events as ev
@@ -85,7 +85,7 @@ class Stills:
         if answer.size is None:
             raise Rejected(Code.BAD_MESSAGE, "A picture that is taken has a size.")
         way.open(answer.size, self._new_token)
-        tell_coming(live, way)
+        tell(live, way)
         self._later(TRANSFER_SECONDS, lambda: self._give_up(live, way.still, StillEnd.TOO_SLOW))
 
     async def _end(self, live: LiveRoom, by: Actor, still: StillId, end: StillEnd) -> None:

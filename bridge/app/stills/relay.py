@@ -29,18 +29,22 @@ class Relay:
         self._changed = asyncio.Event()
 
     async def put(self, number: int, piece: bytes) -> None:
-        """Take a piece, and return when it has arrived."""
+        """Take a piece, and return when it has arrived. The last may be put again, and is not taken twice."""
         if self._over:
             raise Rejected(Code.NOT_FOUND)
+        if number != self._put - 1:
+            self._take(number, piece)
+        await self._wait(lambda: self._arrived > number)
+        if self._arrived <= number and not self._complete:
+            raise Rejected(Code.NOT_FOUND)
+
+    def _take(self, number: int, piece: bytes) -> None:
         if number != self._put or self._piece is not None:
             raise Rejected(Code.WRONG_STATE)
         if len(piece) > self._left:
             raise Rejected(Code.TOO_LARGE)
         self._piece, self._put, self._left = piece, self._put + 1, self._left - len(piece)
         self._tell()
-        await self._wait(lambda: self._arrived > number)
-        if self._arrived <= number and not self._complete:
-            raise Rejected(Code.NOT_FOUND)
 
     async def get(self, number: int) -> bytes:
         """Wait for a piece. To ask for one says that those before have arrived; the last can be had again."""

@@ -14,8 +14,10 @@ def follow(live: LiveRoom, event: ev.Event) -> None:
         return
     match event:
         case ev.StillAsked(still=still) if still == way.still:
-            _tell(live, way.asker, said(way, m.StillState.ASKED))
-            _tell(live, way.participant, said(way, m.StillState.ASKED, key=way.key))
+            tell(live, way)
+        case ev.Reconnected(participant=who) if who in (way.asker, way.participant):
+            # What was told last may have gone to a connection that was dead.
+            tell(live, way, only=who)
         case ev.StillSent() | ev.StillDeclined() | ev.StillFailed() if event.still == way.still:
             live.still = None
             if way.relay is not None:
@@ -26,10 +28,21 @@ def follow(live: LiveRoom, event: ev.Event) -> None:
             pass
 
 
-def tell_coming(live: LiveRoom, way: Way) -> None:
-    """Tell both that the picture is there, and by which token each end is opened."""
-    _tell(live, way.participant, said(way, m.StillState.COMING, token=way.up, size=way.size))
-    _tell(live, way.asker, said(way, m.StillState.COMING, token=way.down, size=way.size))
+def tell(live: LiveRoom, way: Way, only: ParticipantId | None = None) -> None:
+    """Tell both, or one, how far it is: that it is asked for, or by which token each end of it is opened."""
+    if way.relay is None:
+        states = {
+            way.asker: said(way, m.StillState.ASKED),
+            way.participant: said(way, m.StillState.ASKED, key=way.key),
+        }
+    else:
+        states = {
+            way.participant: said(way, m.StillState.COMING, token=way.up, size=way.size),
+            way.asker: said(way, m.StillState.COMING, token=way.down, size=way.size),
+        }
+    for who, state in states.items():
+        if only in (None, who):
+            _tell(live, who, state)
 
 
 def said(

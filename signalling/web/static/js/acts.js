@@ -82,7 +82,10 @@ export function ownActs(session, devices) {
       if (media.cameraOn && media.problems.camera) notice(t(`problem.camera.${media.problems.camera}`), { kind: "problem" });
       else say(t(media.cameraLive ? "camera.isOn" : "camera.isOff"));
     },
-    flip: () => media.flip(),
+    flip: async () => {
+      if (!(await media.flip())) return notice(t("camera.notFlipped"), { kind: "problem" });
+      return say(t(`camera.facing.${media.facing}`));
+    },
     share: () => attempt(async () => {
       if (media.tracks.content) return media.stopSharing();
       const taken = session.roster?.people.some((person) => person.sharing && !person.you);

@@ -13,6 +13,7 @@ import { drawKnock, drawLock, Panel } from "./panel.js";
 import { Stage } from "./stage.js";
 import { wireTexting } from "./texting.js";
 import { drawWaiting } from "./start.js";
+import { Stills } from "./stills.js";
 
 const PANEL_OPEN_WIDTH = 560; // CSS px: below this the panel would cover the picture
 
@@ -33,7 +34,8 @@ export class Call {
     this.#devices = devices;
     this.#show = show;
     this.own = { ...ownActs(session, devices), people: () => this.#togglePanel(), chat: () => this.#chat.toggle() };
-    this.#panel = new Panel(session, hostActs(session));
+    const stills = new Stills(session, devices);
+    this.#panel = new Panel(session, { ...hostActs(session), still: (participant) => stills.ask(participant) });
     this.#stage = new Stage(session, ownLevel, () => this.#soundBlocked());
     makeControls(this.own);
     this.#chat = new Chat(session, () => this.#draw());

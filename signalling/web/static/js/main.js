@@ -2,6 +2,7 @@
 
 import { clearNotice, notice } from "./announce.js";
 import { Call } from "./call.js";
+import { offerWays, Shortcomings, whyNot } from "./cannot.js";
 import { setShortcuts, shortcutsOn } from "./controls.js";
 import { Devices } from "./devices.js";
 import { wireCloseButtons } from "./dialogs.js";
@@ -22,7 +23,7 @@ import { forgetEntered, keepEntered, readEntered, resumeKey, takeToken, tokenIn 
 const ASKS_AGAIN = new Set(["left", "login_needed", "other_person"]);
 const OVER = new Set(["left", "ended", "removed", "refused"]);
 const SCREENS = ["loading", "start", "test", "waiting", "call", "end"];
-const page = { screen: "loading", ending: null, session: null, asking: false, known: null };
+const page = { screen: "loading", ending: null, session: null, asking: false, known: null, shortcomings: null };
 const media = new LocalMedia();
 const ownLevel = new OwnLevel();
 const told = new Notice();
@@ -53,7 +54,7 @@ function end(code) {
 }
 
 function redrawStart() {
-  drawStart(media, { asking: page.asking, known: page.known, retry: () => askDevices() });
+  drawStart(media, { ...page, retry: () => askDevices() });
 }
 
 async function askDevices() {
@@ -164,12 +165,16 @@ async function start() {
   const coming = takeComing();
   const logins = startLogins(coming);
   const { token, bad } = takeToken();
-  if (!window.isSecureContext || !crypto.subtle) return end("insecure");
-  if (!window.RTCPeerConnection || !navigator.mediaDevices?.getUserMedia) return end("unsupported_browser");
+  const reason = whyNot();
+  if (reason) {
+    end(reason);
+    return offerWays(reason, token);
+  }
   if (!token) return end(bad ? "link_invalid" : "link_missing");
   const before = readEntered();
   page.known = before;
   if (before) Object.assign(media, { muted: before.muted, cameraOn: before.cameraOn, chosen: before.chosen, facing: before.facing ?? "user" });
+  page.shortcomings = new Shortcomings(token);
   wireStart(token);
   ownLevel.start(media);
   const notices = told.load();

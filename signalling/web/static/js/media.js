@@ -132,14 +132,37 @@ export class LocalMedia extends EventTarget {
     this.#changed();
   }
 
-  /** From the front camera to the back one or the reverse. */
+  /**
+   * From the front camera to the back one or the reverse, or where cameras do not say where they are, to the next. Where
+   * it cannot be had, the one before comes back. Resolves to whether it is another one now.
+   */
   async flip() {
+    const before = { facing: this.facing, chosen: this.chosen.camera };
+    const device = this.tracks.camera?.getSettings().deviceId;
     this.facing = this.facing === "user" ? "environment" : "user";
     this.chosen.camera = null;
-    if (!this.cameraOn) return;
-    this.#drop("camera");
-    await this.#acquireOne("camera");
+    if (!this.cameraOn) return true;
+    this.#drop("camera"); // many telephones open one camera at a time
+    const found = (await this.#open({ facingMode: { exact: this.facing } })) || (await this.#open(await nextTo(device)));
+    if (!found) {
+      Object.assign(this, { facing: before.facing });
+      this.chosen.camera = before.chosen;
+      await this.#acquireOne("camera");
+    }
     this.#changed();
+    return found;
+  }
+
+  /** Open one certain camera; resolves to whether that went well. */
+  async #open(which) {
+    if (!which) return false;
+    try {
+      this.#take(await navigator.mediaDevices.getUserMedia({ video: { ...VIDEO, ...which } }), ["camera"]);
+    } catch {
+      return false;
+    }
+    this.problems.camera = null;
+    return true;
   }
 
   /** Share a screen or window. Resolves to false if the person changed their mind. */
@@ -171,6 +194,13 @@ export class LocalMedia extends EventTarget {
   #changed() {
     this.dispatchEvent(new Event("change"));
   }
+}
+
+/** The camera that follows one, if there are several. */
+async function nextTo(deviceId) {
+  const { camera } = await listDevices();
+  const next = camera[(camera.findIndex((each) => each.deviceId === deviceId) + 1) % (camera.length || 1)];
+  return next && next.deviceId !== deviceId ? exactly(next.deviceId) : null;
 }
 
 function exactly(deviceId) {

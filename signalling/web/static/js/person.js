@@ -6,7 +6,7 @@ import { el, icon, setIcon, setText } from "./dom.js";
 import { language, t, whence } from "./i18n.js";
 import { cells, COLUMNS, fault, FIGURES, quality, WHOLE_FIGURES } from "./stats.js";
 
-const ACTS = ["mute", "muteHold", "unmute", "confirmIdentity", "withdrawIdentity", "toWaiting", "handOver", "remove"];
+const ACTS = ["still", "mute", "muteHold", "unmute", "confirmIdentity", "withdrawIdentity", "toWaiting", "handOver", "remove"];
 // What the host must not miss.
 const WEAK_KEYS = new Set(["none", "exposed", "unproved"]);
 const CLINICIANS = new Set(["doctor", "specialist"]);
@@ -59,6 +59,7 @@ export function actsFor({ person, host }) {
   if (!host || person.you) return new Set();
   const fitting = new Set(["toWaiting", "remove", person.muted ? "unmute" : "mute"]);
   if (person.connected) fitting.add(person.confirmed ? "withdrawIdentity" : "confirmIdentity");
+  if (person.connected && (person.line ?? "browser") === "browser") fitting.add("still");
   if (!person.muted || person.may_unmute) fitting.add("muteHold");
   if (CLINICIANS.has(person.role) && !person.host && person.connected) fitting.add("handOver");
   return fitting;

@@ -11,7 +11,7 @@ const NO_LINE = new Set(["offline", "timeout"]);
 
 /**
  * Events: `welcome`, `change` (place, roster, people), `layout`, `stats`, `media` (connection state), `receivers`, `down`, `over`,
- * `missed` (somebody who was called; with what the roster said of them as `person`), `written` (a line of somebody's), `trouble`, and `unmuted` when a wish for sound had to wait for the line, with `detail` true if it was fulfilled.
+ * `missed` (somebody who was called; with what the roster said of them as `person`), `written` (a line of somebody's), `still` (as it comes), `trouble`, and `unmuted` when a wish for sound had to wait for the line, with `detail` true if it was fulfilled.
  */
 export class Session extends EventTarget {
   welcome = null;
@@ -81,8 +81,7 @@ export class Session extends EventTarget {
       const person = this.roster?.people.find((each) => each.participant === message.participant);
       this.#emit("missed", { ...message, person });
     });
-    on("texted", (message) => this.#emit("texted", message));
-    on("written", (message) => this.#emit("written", message));
+    for (const name of ["written", "still", "texted"]) on(name, (message) => this.#emit(name, message));
     on("demand", (message) => this.peer.demand(message));
     on("codec", (message) => this.peer.codec(message));
     on("stats", (message) => {
@@ -142,6 +141,7 @@ export class Session extends EventTarget {
   #setPlace(place) {
     const before = this.place;
     this.place = place;
+    this.peer.hold(place !== "admitted");
     if (place === "waiting") {
       this.layout = [];
       if (this.media.tracks.content) this.media.stopSharing();

@@ -11,7 +11,7 @@ function drawProblems(media, retry) {
   const box = byId("start-problems");
   const both = camera === "refused" && mic === "refused";
   const lines = both ? [t("problem.both.refused")] : found.map((source) => t(`problem.${source}.${media.problems[source]}`));
-  if (found.length > 0) lines.push(t("problem.goOn"));
+  if (found.length > 0) lines.push(t(`problem.goOn.${found.length > 1 ? "both" : found[0]}`));
   const text = lines.join("\n");
   if (box.dataset.text === text) return;
   box.dataset.text = text;
@@ -22,13 +22,15 @@ function drawProblems(media, retry) {
 }
 
 /** Draw the start screen; `asking` while the browser's own question is open. */
-export function drawStart(media, { asking, known, retry }) {
+export function drawStart(media, { asking, known, retry, shortcomings }) {
   setText(byId("start-title"), known?.room ? known.room : t("start.title"));
   setText(byId("start-lead"), t(asking ? "start.asking" : !media.cameraLive ? "start.leadNoPicture" : known?.room ? "start.back" : "start.lead"));
   drawOwnPicture("start", media);
   drawSwitches(byId("start-mic"), byId("start-camera"), media);
   for (const name of ["start-mic", "start-camera", "start-test"]) byId(name).disabled = asking; // there is nothing to switch yet
-  if (!asking) drawProblems(media, retry);
+  if (asking) return;
+  drawProblems(media, retry);
+  shortcomings?.draw(media);
 }
 
 function check(fine, text) {

@@ -1,0 +1,68 @@
+"""A still picture of eight megapixels from the patient's camera to the doctor's page, through the real bridge."""
+
+import base64
+import io
+
+import av
+import pytest
+from playwright.async_api import Browser, expect
+
+from bridge.rooms import events as ev
+from signalling import messages as m
+from tests.support.bridge import House, Visitor, eventually
+from transcode.codec import luma
+from transcode.pictures import read_picture
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.timeout(300),
+    pytest.mark.asyncio(loop_scope="session"),
+]
+
+DOCTOR, PATIENT = 7, 29
+# A camera of 8.3 megapixels; few pictures a second, since they are encoded for the call as well.
+SHARP = "window.__pictureSize = { width: 3840, height: 2160 }; window.__pictureRate = 2;"
+SHOWN = """() => {
+  const image = document.querySelector("#still-view img");
+  const canvas = Object.assign(document.createElement("canvas"), { width: 960, height: 540 });
+  canvas.getContext("2d").drawImage(image, 0, 0, 960, 540);
+  const file = canvas.toDataURL("image/jpeg", 0.95).split(",")[1];
+  return { width: image.naturalWidth, height: image.naturalHeight, file };
+}"""
+
+
+async def test_a_sharp_picture_comes_to_the_doctor_and_the_call_goes_on(house: House, chromium: Browser) -> None:
+    """All the camera's pixels, by what can be read in them; on record are the question and its end."""
+    doctor = await house.bring(chromium, m.Role.DOCTOR, DOCTOR)
+    patient = await house.bring(chromium, m.Role.PATIENT, PATIENT, SHARP)
+    await doctor.admit("Patient")
+    await doctor.sees_and_hears(patient)
+
+    await doctor.do("Patient", "Ask for a sharp picture")
+    await patient.page.get_by_role("button", name="Take the picture").click()
+    await expect(doctor.page.get_by_role("region", name="Picture from Patient")).to_be_visible()
+    await shows(doctor, PATIENT, (3840, 2160))
+    await expect(patient.page.locator("#notice")).to_contain_text("The picture has been sent to Doctor.")
+    await doctor.hears(await patient.participant(), PATIENT)
+    await patient.sees_and_hears(doctor)
+
+    await eventually(lambda: house.live.still is None)
+    said = [event for event in await house.recorded() if isinstance(event, ev.StillAsked | ev.StillSent)]
+    assert [type(event).__name__ for event in said] == ["StillAsked", "StillSent"]
+    who = await patient.participant()
+    assert [event.participant for event in said] == [who, who]
+    assert await patient.offers() == 1
+
+    await doctor.do("Patient", "Ask for a sharp picture")
+    await patient.page.get_by_role("button", name="No, thank you").click()
+    await expect(doctor.page.locator("#notice")).to_contain_text("Patient does not want to send a picture now.")
+
+
+async def shows(viewer: Visitor, identity: int, size: tuple[int, int]) -> None:
+    """Check whose camera the picture is of, and how large it is."""
+    shown = await viewer.page.evaluate(SHOWN)
+    assert (shown["width"], shown["height"]) == size
+    with av.open(io.BytesIO(base64.b64decode(shown["file"]))) as container:
+        picture = read_picture(luma(next(container.decode(video=0))))
+    assert picture is not None
+    assert picture.identity == identity
