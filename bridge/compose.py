@@ -236,9 +236,19 @@ def _make_doors(
     )
     records = RecordDesk(core.store, clock.now, config.http.base_url, Office.ADMINISTRATION)
     known = assembly.Bridge(
-        service, administration, links, core.store, http, clock, tally, later, base_url=config.http.base_url
+        service,
+        administration,
+        links,
+        core.store,
+        http,
+        clock,
+        tally,
+        later,
+        keys,
+        logins,
+        base_url=config.http.base_url,
     )
-    systems = assembly.make_systems(known, config.sms)
+    systems = assembly.make_systems(known, config.sms, config.smart)
     return _Doors(browser, stills, logins, administration, records, systems, gateways)
 
 
@@ -379,6 +389,7 @@ async def _serve_pages(config: Config, doors: _Doors, tally: Tally, later: Later
         records=doors.records,
         appointments=doors.systems.appointments,
         receipts=doors.systems.receipts,
+        launches=doors.systems.launches,
         notice=_notice(config),
     )
     certificate = Certificate(Path(http.certificate), Path(http.key)) if http.certificate else None

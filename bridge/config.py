@@ -306,6 +306,8 @@ class Config:
     """Settings of each provider by whom people can log in, as `bridge.auth.oidc.settings` reads them."""
     portals: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     """Settings of each portal that may say who somebody is, read likewise."""
+    smart: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    """Settings of each record system that launches, as `bridge.auth.smart.settings` reads them."""
     webhooks: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     """Settings of each address that is told of events, as `bridge.integration.webhooks.settings` reads them."""
 
@@ -338,6 +340,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
     logins = _named(document.pop("logins", {}), "logins", "helseid")
     portals = _named(document.pop("portals", {}), "portals", "helsenorge")
     webhooks = _named(document.pop("webhooks", {}), "webhooks", "record")
+    smart = _named(document.pop("smart", {}), "smart", "record")
     values = _from_file(document, path)
     values |= _from_environment(environ)
     chosen: dict[str, dict[str, Any]] = {section: {} for section in SECTIONS}
@@ -349,7 +352,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
             shown = "" if setting.metadata["secret"] else f", not {value!r}"
             raise ConfigError(f"[{section}] {key} {error}{shown} (from {origin})") from None
     sections = {section: SECTIONS[section](**keys) for section, keys in chosen.items()}
-    config = Config(**sections, gateways=gateways, logins=logins, portals=portals, webhooks=webhooks)
+    config = Config(**sections, gateways=gateways, logins=logins, portals=portals, webhooks=webhooks, smart=smart)
     _check_together(config)
     return config
 

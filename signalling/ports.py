@@ -183,6 +183,38 @@ class LoginAsksFirst(Rejected):
         self.provider = provider
 
 
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """Somebody whom a record system sends: the link by which they come, what their browser keeps of them."""
+
+    link: str = field(repr=False)
+    identity: Kept
+
+
+class LaunchDesk(Protocol):
+    """Launches from record systems (SMART App Launch). Both methods may raise `Rejected`."""
+
+    async def begin(self, iss: str, launch: str) -> tuple[str, Kept]:
+        """Begin one: the address to which the browser goes, and what it keeps until it is back."""
+
+    async def finish(self, attempt: str | None, answer: Mapping[str, str]) -> Launch:
+        """Finish the launch that the browser keeps, by the answer that it brings."""
+
+
+class NoLaunches:
+    """A bridge that no record system sends anybody to."""
+
+    async def begin(self, iss: str, launch: str) -> tuple[str, Kept]:
+        """Turn it down."""
+        del iss, launch
+        raise Rejected(Code.LOGIN_REFUSED)
+
+    async def finish(self, attempt: str | None, answer: Mapping[str, str]) -> Launch:
+        """Turn it down."""
+        del attempt, answer
+        raise Rejected(Code.LOGIN_STALE)
+
+
 class LoginDesk(Protocol):
     """Logins by providers that the operator trusts. All but `offered` may raise `Rejected`."""
 

@@ -13,7 +13,12 @@ from bridge.app.counts import Tally
 from bridge.app.ports import Clock, Links
 from bridge.app.service import RoomService
 from bridge.app.texting import Around, Texting
+from bridge.auth.links import LinkKey
+from bridge.auth.oidc.logins import Logins
+from bridge.auth.smart.client import RecordSystem
+from bridge.auth.smart.settings import read as read_system
 from bridge.integration.appointments.desk import Appointments
+from bridge.integration.launches import Keeping, Launches
 from bridge.integration.sms.receipts import Receipts
 from bridge.integration.sms.supplier import WebhookSupplier
 from bridge.integration.webhooks import payload, settings
@@ -48,6 +53,8 @@ class Bridge:
     clock: Clock
     tally: Tally
     later: Later
+    keys: Sequence[LinkKey]
+    logins: Logins
     base_url: str
 
 
@@ -57,6 +64,7 @@ class Systems:
 
     appointments: Appointments
     receipts: Receipts | None
+    launches: Launches
 
 
 def endpoints(tables: Mapping[str, Mapping[str, object]]) -> list[settings.Endpoint]:
@@ -69,13 +77,34 @@ def announced(known: Sequence[settings.Endpoint]) -> Announced | None:
     return Announced(tuple(one.name for one in known), payload.body) if known else None
 
 
-def make_systems(bridge: Bridge, sms: Sms) -> Systems:
-    """Make them. Raises SettingsError."""
+def make_systems(bridge: Bridge, sms: Sms, smart: Mapping[str, Mapping[str, object]]) -> Systems:
+    """Make them. Raises SettingsError, and AuthError for record systems whose settings cannot be used."""
     page = f"{bridge.base_url}/join"
     appointments = Appointments(
         bridge.service, bridge.administration, bridge.links, bridge.store.appointments, page
     )
-    return Systems(appointments, _make_texting(bridge, sms))
+    return Systems(appointments, _make_texting(bridge, sms), _make_launches(bridge, appointments, smart))
+
+
+def _make_launches(
+    bridge: Bridge, appointments: Appointments, smart: Mapping[str, Mapping[str, object]]
+) -> Launches:
+    """Take launches from the record systems that the operator has named."""
+
+    def now() -> datetime:
+        return bridge.clock.now()
+
+    answer = f"{bridge.base_url}/launch/answer"
+    systems = [RecordSystem(read_system(name, table), answer, bridge.http, now) for name, table in smart.items()]
+    logins = bridge.logins
+    return Launches(
+        systems,
+        appointments,
+        bridge.keys,
+        Keeping(logins.keep, logins.digest),
+        clock=bridge.clock,
+        counters=bridge.tally,
+    )
 
 
 def _make_texting(bridge: Bridge, sms: Sms) -> Receipts | None:

@@ -235,6 +235,17 @@ OPERATIONS: Final = (
         one_time=True,
     ),
     Operation(
+        "get",
+        "/launch",
+        "launch",
+        "Come from a record system (SMART App Launch), with iss and launch.",
+        303,
+        guarded=False,
+    ),
+    Operation(
+        "get", "/launch/answer", "finishLaunch", "Take the browser back from a record system.", 303, guarded=False
+    ),
+    Operation(
         "post",
         "/api/v1/texts/receipts",
         "noteText",

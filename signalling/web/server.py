@@ -17,8 +17,10 @@ from signalling.ports import (
     Clock,
     Consultations,
     Counters,
+    LaunchDesk,
     LoginDesk,
     NoCounters,
+    NoLaunches,
     NoLogins,
     NoReceipts,
     NoRecords,
@@ -35,6 +37,7 @@ from signalling.web.faults import error_middleware
 from signalling.web.fhir import Fhir
 from signalling.web.headers import headers_for
 from signalling.web.knocking import Knocks, Threshold
+from signalling.web.launch import LaunchPages
 from signalling.web.listening import now_known
 from signalling.web.login import IDENTITY, LoginPages
 from signalling.web.notice import NoticePage
@@ -89,6 +92,7 @@ def make_app(
     records: Records | None = None,
     appointments: AppointmentDesk | None = None,
     receipts: ReceiptDesk | None = None,
+    launches: LaunchDesk | None = None,
 ) -> web.Application:
     """Make the application. At its shutdown every client hears `bye` with `restarting`."""
     counted = counters or NoCounters()
@@ -104,6 +108,7 @@ def make_app(
     app.router.add_routes(RecordPages(records or NoRecords(), bearer).routes())
     app.router.add_routes(Fhir(appointments or NoAppointments(), bearer.guard, counted).routes())
     app.router.add_routes(LoginPages(logins or NoLogins(), clients, clock, counted).routes())
+    app.router.add_routes(LaunchPages(launches or NoLaunches(), clients, clock, counted).routes())
     app.router.add_routes(TextReceipts(receipts or NoReceipts()).routes())
     app.router.add_routes(StillPieces(stills or NoStills()).routes())
     app.router.add_get("/", pages.index)

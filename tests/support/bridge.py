@@ -56,6 +56,7 @@ def house_config(
     logins: Mapping[str, Mapping[str, object]] | None = None,
     webhooks: Mapping[str, Mapping[str, object]] | None = None,
     sms: tuple[str, str] = ("", "sms.secret"),
+    smart: Mapping[str, Mapping[str, object]] | None = None,
     port: int | None = None,
     protection: str = "required",
     ports: int = 100,
@@ -87,6 +88,7 @@ def house_config(
         gateways=gateways or {},
         logins=logins or {},
         webhooks=webhooks or {},
+        smart=smart or {},
         sms=replace(config.sms, url=sms[0], secret_file=sms[1]),
         store=replace(config.store, url=f"sqlite:///{folder / 'test.db'}"),
         auth=replace(

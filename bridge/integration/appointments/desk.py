@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import secrets
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from typing import Final, Protocol
@@ -19,7 +20,7 @@ from bridge.integration.appointments import views, wishes
 from bridge.integration.appointments.booking import CALLED_OFF, LATE, OVER, SOON, Attendee, Booking, expiry
 from bridge.integration.appointments.wishes import Wanted, Wish
 from bridge.rooms import commands as c
-from bridge.rooms.model import Ground, Invitation, InvitationId, Pii, Place, RoomId
+from bridge.rooms.model import Assurance, Ground, Invitation, InvitationId, Pii, Place, Role, Room, RoomId
 from bridge.store import AppointmentRecord, ConcurrentChange
 from signalling import messages as m
 from signalling.errors import BadMessage, Code, Rejected
@@ -131,15 +132,61 @@ class Appointments:
             attendees = [fresh if one is attendee else one for one in before.attendees]
             return await self._write(record, msgspec.structs.replace(before, attendees=attendees))
 
+    async def enter(
+        self,
+        name: tuple[str, str],
+        wanted: fhir.Appointment,
+        doctor: str,
+        digest: Callable[[InvitationId], str],
+    ) -> tuple[InvitationId, str]:
+        """Let a doctor into the room of an appointment, as its host: their invitation and link. Raises Rejected.
+
+        The room is that of the system's own `name` for it, or of one of its identifiers; where there is none, it
+        is opened. `digest` is of the secret with which they use a link of theirs: one that was used with another,
+        from another page, is replaced.
+        """
+        record = await self._arranged(name, wanted)
+        async with self._turn:
+            record = await self._record(record.id)
+            before = _read(record)
+            live = await self._live(record.room)
+            if live.room.ended:
+                raise Rejected(Code.ROOM_ENDED)
+            attendee = before.attendee(doctor)
+            if attendee is None or not attendee.host:
+                attendee = await self._invite(live, _substitute(doctor, wanted), before.end)
+            elif not _usable(live.room, live.room.invitations[attendee.invitation], digest):
+                attendee = await self._replace(live, attendee, before.end)
+            others = [one for one in before.attendees if one.reference != doctor]
+            booking = msgspec.structs.replace(before, attendees=[*others, attendee])
+            if booking != before:
+                await self._write(record, booking)
+            invitation = live.room.invitations[attendee.invitation]
+            await self._move(live, invitation, max(invitation.expires_at, expiry(before.end, self._now())))
+            invitation = live.room.invitations[attendee.invitation]
+            return invitation.id, self._links.make(live.room.id, invitation.id, invitation.expires_at)
+
+    async def _arranged(self, name: tuple[str, str], wanted: fhir.Appointment) -> AppointmentRecord:
+        """The appointment that is known by one of its names, else a new one."""
+        own = [(one.system, one.value) for one in wanted.identifier if one.system and one.value]
+        for system, value in (name, *own):
+            if (record := await self._store.find(_digest(system, value))) is not None:
+                return record
+        identifier = fhir.Identifier(system=name[0], value=name[1])
+        named = msgspec.structs.replace(wanted, identifier=[identifier, *wanted.identifier][: fhir.MAX_REPEATS])
+        return await self._record((await self.create(named, name)).id)
+
     async def _renew(self, live: LiveRoom, attendee: Attendee, end: datetime) -> Attendee:
         """The same link while nobody has used it, else another; whoever is in by the old one stays."""
         invitation = live.room.invitations[attendee.invitation]
         if invitation.participant is None and not invitation.revoked:
             await self._move(live, invitation, expiry(end, self._now()))
             return attendee
-        holder = None if invitation.participant is None else live.room.participants[invitation.participant]
-        if holder is not None and holder.place is Place.OUTSIDE and not invitation.revoked:
-            await self._service.act(live, c.RevokeInvitation(by=ADMINISTRATION, invitation=invitation.id))
+        return await self._replace(live, attendee, end)
+
+    async def _replace(self, live: LiveRoom, attendee: Attendee, end: datetime) -> Attendee:
+        invitation = live.room.invitations[attendee.invitation]
+        await self._withdraw(live, invitation)
         again = Wanted(
             reference=attendee.reference,
             name=invitation.name.reveal(),
@@ -252,6 +299,29 @@ class Appointments:
 
     def _now(self) -> datetime:
         return self._service.outside.clock.now()
+
+
+def _usable(room: Room, invitation: Invitation, digest: Callable[[InvitationId], str]) -> bool:
+    """Whether somebody with the secret of this digest comes in by a link: it is theirs, or nobody's yet."""
+    holder = None if invitation.participant is None else room.participants[invitation.participant]
+    if invitation.revoked or invitation.cancelled or (holder is not None and holder.barred):
+        return False
+    return holder is None or holder.resume_hash == digest(invitation.id)
+
+
+def _substitute(doctor: str, wanted: fhir.Appointment) -> Wanted:
+    """A doctor who is not in the appointment, or in another role: the record system vouches for them."""
+    named = (one.actor for one in wanted.participant if one.actor is not None and one.actor.reference == doctor)
+    display = next((actor.display for actor in named if actor.display), None)
+    return Wanted(
+        reference=doctor,
+        name=display or Role.DOCTOR.value.capitalize(),
+        role=Role.DOCTOR,
+        host=True,
+        requires=Assurance.NONE,
+        text_to=None,
+        language=m.Language.NB,
+    )
 
 
 def _same(attendee: Attendee, wanted: Wanted | None) -> bool:
