@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from signalling.web.rest import read_body
+from signalling.web.reading import read_body
 
 if TYPE_CHECKING:
     from signalling.ports import ReceiptDesk

@@ -1,5 +1,6 @@
 """SMART App Launch at a real bridge, by a certified authorization server, a small FHIR server and a browser."""
 
+import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -11,8 +12,8 @@ from urllib.parse import urlencode, urljoin, urlsplit
 import aiohttp
 import pytest
 
-from bridge.auth.oidc.errors import SettingsError
-from bridge.auth.smart.context import relative
+from bridge.auth.oidc.errors import ProviderError, SettingsError
+from bridge.auth.smart.context import read_configuration, relative
 from bridge.auth.smart.settings import read
 from bridge.rooms import events as ev
 from bridge.rooms.model import Assurance, RoomId
@@ -209,6 +210,22 @@ async def test_a_record_system_that_is_not_as_it_must_be(surgery: Surgery, chang
     address = await surgery.launch({"appointment": "55"})
     assert "login=login_" in address
     assert surgery.rooms() == set()
+
+
+def test_a_record_system_elsewhere_leads_nowhere_on_this_machine() -> None:
+    """What it says of itself cannot have the bridge ask what only this machine can reach."""
+    told = {
+        "issuer": "https://record.example",
+        "authorization_endpoint": "https://record.example/auth",
+        "token_endpoint": "https://record.example/token",
+        "jwks_uri": "https://record.example/jwks",
+        "code_challenge_methods_supported": ["S256"],
+    }
+    iss = "https://record.example/fhir"
+    assert read_configuration(json.dumps(told).encode(), iss).issuer == "https://record.example"
+    for name in ("authorization_endpoint", "token_endpoint", "jwks_uri"):
+        with pytest.raises(ProviderError):
+            read_configuration(json.dumps(told | {name: "http://127.0.0.1:9464/drain"}).encode(), iss)
 
 
 @pytest.mark.parametrize(

@@ -114,7 +114,7 @@ class RecordSystem:
             address = f"{self.iss}/.well-known/smart-configuration"
             try:
                 document = await self._ask("GET", address, headers={"Accept": "application/json"})
-                found = read_configuration(document)
+                found = read_configuration(document, self.iss)
             except ProviderError:
                 self._away_since = self._now()
                 raise

@@ -53,13 +53,17 @@ class Launched:
     access: str = field(repr=False)
 
 
-def read_configuration(document: bytes) -> Configuration:
-    """Read a record system's description. Raises ProviderError."""
+def read_configuration(document: bytes, iss: str) -> Configuration:
+    """Read a record system's description. Raises ProviderError.
+
+    One that is elsewhere leads nowhere on this machine.
+    """
     try:
         found = msgspec.json.decode(document, type=Configuration)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise ProviderError("the record system's description cannot be read") from error
-    if not all(map(is_safe, (found.authorization_endpoint, found.token_endpoint, found.jwks_uri))):
+    addresses = (found.authorization_endpoint, found.token_endpoint, found.jwks_uri)
+    if not all(is_safe(one) and (one.startswith("https://") or iss.startswith("http://")) for one in addresses):
         raise ProviderError("the record system's description has an address without TLS")
     if "S256" not in found.code_challenge_methods_supported:
         raise ProviderError("the record system takes no PKCE by S256")
