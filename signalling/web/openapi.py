@@ -237,13 +237,18 @@ OPERATIONS: Final = (
     Operation(
         "get",
         "/launch",
-        "launch",
+        "launchFromRecord",
         "Come from a record system (SMART App Launch), with iss and launch.",
         303,
         guarded=False,
     ),
     Operation(
-        "get", "/launch/answer", "finishLaunch", "Take the browser back from a record system.", 303, guarded=False
+        "get",
+        "/launch/answer",
+        "finishLaunchFromRecord",
+        "Take the browser back from a record system.",
+        303,
+        guarded=False,
     ),
     Operation(
         "post",
