@@ -7,7 +7,7 @@ from typing import Final, TypedDict
 from bridge.app.ports import Audited
 from bridge.rooms import commands as c
 from bridge.rooms import events as ev
-from bridge.rooms.model import Actor, ByParticipant, Office, Pii, Room, System
+from bridge.rooms.model import Actor, ByParticipant, Identity, Office, Pii, Relation, Room, System
 from bridge.rooms.refusal import Refusal
 
 # What somebody does to their own camera and microphone is nobody's concern afterwards.
@@ -109,6 +109,8 @@ def _reason(event: ev.Event) -> str | None:
             return STATED
         case ev.Consented(matter=matter) | ev.ConsentWithdrawn(matter=matter):
             return matter.value
+        case ev.Identified(identity=Identity(relation=Relation() as relation)):
+            return relation.value
     return None
 
 

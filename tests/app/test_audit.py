@@ -15,6 +15,7 @@ from bridge.rooms.model import (
     Office,
     ParticipantId,
     Pii,
+    Relation,
     Role,
     SubjectDigest,
     System,
@@ -30,6 +31,13 @@ from tests.rooms.rig import Consultation, opened, person, pid
 NO = Refusal("not_host", "No.")
 DOCTOR = Identity(
     assurance=Assurance.HIGH, provider="helseid", subject=SubjectDigest("digest"), organisation="987654321"
+)
+FOR_A_CHILD = Identity(
+    assurance=Assurance.HIGH,
+    provider="helsenorge",
+    subject=SubjectDigest("digest"),
+    represents=SubjectDigest("another digest"),
+    relation=Relation.PARENT,
 )
 
 
@@ -85,6 +93,8 @@ def test_a_reason_is_a_word_and_its_text_stays_with_the_event() -> None:
         (ev.Admitted(**given), None),
         (ev.Refused(**given, reason=text), "stated"),
         (ev.Refused(**given), None),
+        (ev.Identified(**given, identity=FOR_A_CHILD), "parent"),
+        (ev.Identified(**given, identity=DOCTOR), None),
     ):
         line = of_event(event, room)
         assert line is not None
