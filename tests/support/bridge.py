@@ -56,6 +56,8 @@ def house_config(
     logins: Mapping[str, Mapping[str, object]] | None = None,
     portals: Mapping[str, Mapping[str, object]] | None = None,
     webhooks: Mapping[str, Mapping[str, object]] | None = None,
+    sms: tuple[str, str] = ("", "sms.secret"),
+    smart: Mapping[str, Mapping[str, object]] | None = None,
     port: int | None = None,
     protection: str = "required",
     ports: int = 100,
@@ -90,6 +92,8 @@ def house_config(
         logins=logins or {},
         portals=portals or {},
         webhooks=webhooks or {},
+        smart=smart or {},
+        sms=replace(config.sms, url=sms[0], secret_file=sms[1]),
         store=replace(config.store, url=f"sqlite:///{folder / 'test.db'}"),
         auth=replace(
             config.auth, link_key_file=str(folder / "link.key"), api_token_file=str(folder / "api.token")
