@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Final
 
-from bridge.rooms.model import ParticipantId
+from bridge.rooms.model import ParticipantId, RoomId
 from media.description import MIC
 from signalling import messages as m
 from signalling.ports import Seat
@@ -68,7 +68,10 @@ class Somebody:
 
 
 class Watched:
-    """A room, the people around it, and what must not be."""
+    """A room, the people around it, and what must not be. `room` and `ledger` are there once it is open."""
+
+    room: RoomId
+    ledger: ReadAloud
 
     def __init__(self, rig: EngineRig, chance: Random) -> None:
         self.rig, self.chance = rig, chance
