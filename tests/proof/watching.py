@@ -22,7 +22,7 @@ from media.description import MIC
 from signalling import messages as m
 from signalling.ports import Seat
 from tests.app.rig import Page
-from tests.proof.engine_rig import EngineRig, Peer, Rows
+from tests.proof.engine_rig import EngineRig, Peer, ReadAloud, Rows
 
 GHOST_SECONDS: Final = 10.0
 KEPT: Final = 60
