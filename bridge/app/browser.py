@@ -14,6 +14,7 @@ from bridge.app.ports import Links, Pins
 from bridge.app.service import RoomService
 from bridge.app.stills.desk import Stills
 from bridge.app.talking import Talking
+from bridge.app.texts import Text
 from bridge.app.trial import Trial, Trials
 from bridge.rooms import commands as c
 from bridge.rooms import events as ev
@@ -253,13 +254,18 @@ class BrowserDoor:
         return answer
 
     async def _invite(self, live: LiveRoom, who: ParticipantId, request: m.Invite) -> m.Invited:
+        outside = self._service.outside
+        if request.text_to is not None:
+            # Whoever is not the host is turned down by the room as well, and has nothing sent before.
+            _hold_host(live, who)
+            outside.texting.check(live, request.text_to)
         pin, digest = new_pin(self._pins, live.room, host=False) if request.pin else (None, None)
         command = c.Invite(
             by=ByParticipant(who),
             invitation=InvitationId(new_id("i")),
             role=Role(request.role.value),
             name=Pii(request.name),
-            expires_at=self._service.outside.clock.now() + self._policy.link_valid,
+            expires_at=outside.clock.now() + self._policy.link_valid,
             pin=digest,
             requires=Assurance(request.requires.value),
             many=request.many,
@@ -270,6 +276,9 @@ class BrowserDoor:
         await self._service.act(live, command)
         number = None if pin is None else live.room.number
         link = with_call(self._links.make(live.room.id, command.invitation, command.expires_at), number, pin)
+        if request.text_to is not None:
+            text = Text(command.invitation, link, request.language, number, pin)
+            outside.texting.send_later(live, request.text_to, text)
         return m.Invited(ref=request.ref, link=link, expires_at=command.expires_at, number=number, pin=pin)
 
     async def _consent(self, live: LiveRoom, who: ParticipantId, consent: m.Consent) -> None:
@@ -310,6 +319,13 @@ class BrowserDoor:
         live.viewports[who] = {slot.mid: slot.height for slot in view.slots}
         self._service.bring_in_line(live)
         return m.Ok(ref=view.ref)
+
+
+def _hold_host(live: LiveRoom, who: ParticipantId) -> None:
+    """Raise Rejected unless this is the present host."""
+    host = live.room.present_host
+    if host is None or host.id != who:
+        raise Rejected(Code.NOT_HOST)
 
 
 def _hold_seat(live: LiveRoom, seat: Seat) -> None:

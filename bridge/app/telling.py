@@ -33,6 +33,7 @@ class Beside:
     ringing: Collection[ParticipantId] = frozenset()
     dials: bool = False
     short: bool = False
+    texts: bool = False
     now: datetime | None = None
 
 
@@ -52,6 +53,7 @@ def roster(room: Room, viewer: ParticipantId, beside: Beside = NOTHING) -> m.Ros
         number=room.number if host else None,
         dials=host and beside.dials,
         short=host and beside.short,
+        texts=host and beside.texts,
         ahead=ahead_of(room, viewer),
         expected_at=expected_at,
         late=late,
