@@ -15,6 +15,7 @@ from signalling.messages.words import (
     Id,
     Instant,
     Name,
+    NationalNumber,
     NoticeVersion,
     Part,
     Reference,
@@ -68,14 +69,20 @@ class CreateInvitation(Part, frozen=True, kw_only=True):
     reason only. A link for `many` is a standing one: each who opens it gives a name and is a person of their own,
     and patients who come by it never meet. `substitute`: a clinician who may take over while no host is there.
     `ground` and `reference` (the number of an appointment, say) are on what the invitation rests, for the host to
-    see and for the record; `expected_at` is when it is the person's turn.
+    see and for the record; `expected_at` is when it is the person's turn. `person` is their national identity
+    number, of which no more is kept than what tells whether a login is theirs: anybody else's does not come in.
     """
+
+    def __repr__(self) -> str:
+        """Leave out who it is for."""
+        return f"CreateInvitation({self.role})"
 
     role: Role
     name: Name
     host: bool = False
     pin: bool = False
     requires: Assurance = Assurance.NONE
+    person: NationalNumber | None = None
     many: bool = False
     substitute: bool = False
     ground: Ground | None = None
