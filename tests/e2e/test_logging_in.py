@@ -15,9 +15,9 @@ from bridge.rooms import events as ev
 from bridge.rooms.model import Assurance, Pii, Relation
 from signalling import messages as m
 from tests.auth.hostile import KEY, signed
-from tests.auth.openid import RealProvider, provider
-from tests.support.bridge import PATIENCE_S, House, Visitor, running_house
-from tests.support.ports import free_ports
+from tests.auth.openid import RealProvider
+from tests.support.bridge import PATIENCE_S, House, Visitor
+from tests.support.logins import house_with_logins
 
 pytestmark = [
     pytest.mark.browser,
@@ -30,31 +30,18 @@ PATIENT = 17
 @pytest_asyncio.fixture(loop_scope="session")
 async def citizens(tmp_path: Path) -> AsyncIterator[tuple[House, RealProvider]]:
     """A bridge whose patients can log in."""
-    (port,) = free_ports(1)
-    async with provider(f"http://127.0.0.1:{port}/login/answer") as real:
-        key = tmp_path / "idporten.jwk"
-        key.touch(mode=0o600)
-        key.write_text(json.dumps(real.key.as_dict(private=True)))
-        settings = {
-            "issuer": real.issuer,
-            "client_id": real.client_id,
-            "key_file": str(key),
-            "title": "ID-porten",
-            "dialect": "idporten",
-            "acr_values": ["idporten-loa-high"],
-        }
-        keys = tmp_path / "portal.jwks"
-        keys.write_text(json.dumps({"keys": [KEY.as_dict(private=False)]}))
-        portal = {
-            "issuer": "https://portal.example",
-            "keys_file": str(keys),
-            "dialect": "helsenorge",
-            "represented_claim": "represented",
-            "relation_claim": "relation",
-        }
-        wanted = {"logins": {"idporten": settings}, "portals": {"helsenorge": portal}}
-        async with running_house(tmp_path, port=port, **wanted) as house:
-            yield house, real
+    keys = tmp_path / "portal.jwks"
+    keys.write_text(json.dumps({"keys": [KEY.as_dict(private=False)]}))
+    portal = {
+        "issuer": "https://portal.example",
+        "keys_file": str(keys),
+        "dialect": "helsenorge",
+        "represented_claim": "represented",
+        "relation_claim": "relation",
+    }
+    settings = {"title": "ID-porten", "dialect": "idporten", "acr_values": ["idporten-loa-high"]}
+    async with house_with_logins(tmp_path, "idporten", settings, portals={"helsenorge": portal}) as made:
+        yield made
 
 
 async def test_the_doctor_sees_how_surely_each_is_known(

@@ -56,6 +56,8 @@ def house_config(
     logins: Mapping[str, Mapping[str, object]] | None = None,
     portals: Mapping[str, Mapping[str, object]] | None = None,
     webhooks: Mapping[str, Mapping[str, object]] | None = None,
+    sms: tuple[str, str] = ("", "sms.secret"),
+    smart: Mapping[str, Mapping[str, object]] | None = None,
     port: int | None = None,
     protection: str = "required",
     ports: int = 100,
@@ -90,6 +92,8 @@ def house_config(
         logins=logins or {},
         portals=portals or {},
         webhooks=webhooks or {},
+        smart=smart or {},
+        sms=replace(config.sms, url=sms[0], secret_file=sms[1]),
         store=replace(config.store, url=f"sqlite:///{folder / 'test.db'}"),
         auth=replace(
             config.auth, link_key_file=str(folder / "link.key"), api_token_file=str(folder / "api.token")
@@ -322,6 +326,13 @@ class Visitor(Viewer):
     """One person's page in Chromium, which can also be worked."""
 
     page: Page
+
+    async def open_panel(self) -> None:
+        """Have the list of people before one; on a telephone it is behind a button."""
+        panel = self.page.locator("#panel")
+        if not await panel.is_visible():
+            await self.page.click("#control-people")
+        await panel.wait_for(state="visible")
 
     async def admit(self, name: str) -> None:
         """Let somebody in, by the button."""

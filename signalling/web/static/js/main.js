@@ -19,7 +19,7 @@ import { OwnLevel } from "./preview.js";
 import { SelfTest } from "./selftest.js";
 import { Session } from "./session.js";
 import { drawStart } from "./start.js";
-import { forgetEntered, keepEntered, readEntered, resumeKey, takeToken, tokenIn } from "./token.js";
+import { forgetEntered, keepEntered, keepResume, readEntered, resumeKey, takeToken, tokenIn } from "./token.js";
 
 // After these somebody chooses anew how they come in.
 const ASKS_AGAIN = new Set(["left", "login_needed", "other_person"]);
@@ -188,6 +188,7 @@ async function start() {
   const before = readEntered();
   page.known = before;
   if (before) Object.assign(media, { muted: before.muted, cameraOn: before.cameraOn, chosen: before.chosen, facing: before.facing ?? "user" });
+  if (coming.resume) keepResume(await resumeKey(token), coming.resume);
   page.token = token;
   naming = new Naming();
   naming.show();
