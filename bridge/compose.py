@@ -159,7 +159,14 @@ async def run_bridge(
         engine.listen(asyncio.get_running_loop(), lambda event: _take(core, event, clock.monotonic()))
         collector = BridgeCollector(engine.snapshot, lambda: _facts(core, tally, drain, deliveries))
         station = operations.make_station(
-            config, core.service, doors.gateways, needed=(store, engine), clock=clock, tally=tally, drain=drain
+            config,
+            core.service,
+            doors.gateways,
+            needed=(store, engine),
+            clock=clock,
+            tally=tally,
+            drain=drain,
+            letters=lambda: deliveries.waiting,
         )
         background = Background(core.service, core.legs, clock, engine.snapshot)
         for loop in (

@@ -206,7 +206,7 @@ class BrowserDoor:
             case m.Join() | m.Test() | m.TestReport() | m.Ping():
                 raise Rejected(Code.WRONG_STATE)
             case _:
-                await self._service.act(live, _command(live, who, message))
+                await self._service.act(live, _command(who, message))
         return m.Ok(ref=message.ref)
 
     async def _hand_on(self, live: LiveRoom, who: ParticipantId, message: Handed) -> None:
@@ -353,7 +353,7 @@ Act = (
 )
 
 
-def _command(live: LiveRoom, who: ParticipantId, message: Act) -> c.Command:  # noqa: C901, PLR0911 - one a message
+def _command(who: ParticipantId, message: Act) -> c.Command:  # noqa: C901, PLR0911 - one a message
     """The domain's command for what a page asks."""
     by = ByParticipant(who)
     match message:
@@ -374,9 +374,7 @@ def _command(live: LiveRoom, who: ParticipantId, message: Act) -> c.Command:  # 
         case m.ConfirmIdentity(participant=other, confirmed=confirmed):
             return c.ConfirmIdentity(by=by, participant=ParticipantId(other), confirmed=confirmed)
         case m.HandOver(participant=other):
-            # Handing the role to oneself is how a second host takes over from one who is gone.
-            take = other == who and live.room.host != who
-            return c.TakeHost(by=by) if take else c.HandOver(by=by, participant=ParticipantId(other))
+            return c.HandOver(by=by, participant=ParticipantId(other))
         case m.End():
             return c.End(by=by)
         case m.SelfMute() | m.Camera() | m.Sharing():

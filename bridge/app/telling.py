@@ -43,10 +43,12 @@ NOTHING: Final = Beside()
 def roster(room: Room, viewer: ParticipantId, beside: Beside = NOTHING) -> m.Roster:
     """Everyone whom `viewer` may know of; a host learns more of them."""
     host = room.host == viewer
+    waits = viewer in room.participants and room.participants[viewer].place is Place.WAITING
     expected_at, late = _turn(room, viewer)
     return m.Roster(
         revision=room.revision,
-        locked=room.locked,
+        # A room that locks by itself would tell who waits that somebody else is in, or has gone.
+        locked=room.locked and not waits,
         host=host,
         number=room.number if host else None,
         dials=host and beside.dials,

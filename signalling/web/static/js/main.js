@@ -102,7 +102,8 @@ async function enter(token) {
   session.start();
 }
 
-function wireStart(token) {
+/** `arrived` is when it is known who comes, where a portal says so: nobody goes in as a stranger for being quick. */
+function wireStart(token, arrived) {
   byId("start-mic").addEventListener("click", () => media.setMuted(media.micLive));
   byId("start-camera").addEventListener("click", () => media.setCamera(!media.cameraLive));
   let entered = false;
@@ -112,7 +113,7 @@ function wireStart(token) {
     selfTest.stop();
     clearNotice();
     told.press();
-    enter(token);
+    Promise.resolve(arrived).then(() => enter(token));
   };
   byId("enter").addEventListener("click", go);
   byId("test-enter").addEventListener("click", () => {
@@ -192,7 +193,7 @@ async function start() {
   naming = new Naming();
   naming.show();
   page.shortcomings = new Shortcomings(token);
-  wireStart(token);
+  wireStart(token, coming.launch && logins);
   ownLevel.start(media);
   const notices = told.load();
   if (before) {
