@@ -21,6 +21,7 @@ from bridge.app.announcing.announcer import Announcer
 from bridge.app.announcing.recordings import Recordings
 from bridge.app.background import Background, Later
 from bridge.app.browser import BrowserDoor, BrowserPolicy
+from bridge.app.calling_instead import CallingInstead
 from bridge.app.calls.call_media import CallLegs, EveryLeg
 from bridge.app.calls.callers import CallerDoor
 from bridge.app.calls.desk import CallerPolicy
@@ -190,6 +191,7 @@ class _Doors:
 
     browser: BrowserDoor
     stills: Stills
+    calls: CallingInstead
     logins: Logins
     administration: RoomAdministration
     records: RecordDesk
@@ -220,6 +222,7 @@ def _make_doors(
     administration = RoomAdministration(service, links, core.store.rooms, for_callers, lambda: drain.active)
     trials = Trials(service, links, core.engine.snapshot)
     stills = Stills(service, later, new_secret)
+    calls = CallingInstead(service, links, for_callers, hash_secret, config.calls.telephone)
     browser = BrowserDoor(
         service,
         links,
@@ -227,13 +230,14 @@ def _make_doors(
         later,
         trials,
         stills=stills,
+        calls=calls,
         pins=for_callers,
         identities=logins.identity,
     )
     records = RecordDesk(core.store, clock.now, config.http.base_url, Office.ADMINISTRATION)
     page = f"{config.http.base_url}/join"
     appointments = Appointments(service, administration, links, core.store.appointments, page)
-    return _Doors(browser, stills, logins, administration, records, appointments, gateways)
+    return _Doors(browser, stills, calls, logins, administration, records, appointments, gateways)
 
 
 def _make_logins(config: Config, clock: SystemClock, tally: Tally, http: ClientSession) -> Logins:
@@ -370,6 +374,7 @@ async def _serve_pages(config: Config, doors: _Doors, tally: Tally, later: Later
         counters=tally,
         logins=doors.logins,
         stills=doors.stills,
+        calls=doors.calls,
         records=doors.records,
         appointments=doors.appointments,
         notice=_notice(config),

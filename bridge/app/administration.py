@@ -7,7 +7,7 @@ from typing import Final
 
 from bridge.app import telling
 from bridge.app.ids import new_id
-from bridge.app.new_pins import new_pin, with_call
+from bridge.app.new_pins import new_pin
 from bridge.app.ports import Links, Pins, RoomListing
 from bridge.app.service import RoomService
 from bridge.app.turns import ADMINISTRATION, RoomTurns
@@ -98,15 +98,14 @@ class RoomAdministration(RoomTurns):
             expected_at=request.expected_at,
         )
         await self._service.act(live, command)
-        number = None if pin is None else live.room.number
         return m.InvitationInfo(
             invitation=command.invitation,
             room=room,
             role=request.role,
             host=request.host,
-            link=with_call(self._links.make(live.room.id, command.invitation, command.expires_at), number, pin),
+            link=self._links.make(live.room.id, command.invitation, command.expires_at),
             expires_at=command.expires_at,
-            number=number,
+            number=None if pin is None else live.room.number,
             pin=pin,
         )
 

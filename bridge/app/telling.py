@@ -14,6 +14,7 @@ from bridge.rooms.model import Assurance, InvitationId, Line, Participant, Parti
 from bridge.rooms.policy import CLINICIANS
 from bridge.rooms.receiving import ahead_of, turn_of
 from bridge.rooms.substitutes import may_take_over
+from bridge.rooms.pins import can_have_one
 from bridge.rooms.views import visible_to
 from media.api import Demand
 from media.description import CAMERA, CONTENT, MIC
@@ -171,6 +172,7 @@ def welcome(room: Room, person: Participant, resume: str, slots: m.SlotCounts, l
         slots=slots,
         ice_servers=[],
         leg=None if leg is None else leg_name(leg.leg),
+        calls=can_have_one(room, room.invitations[person.invitation]),
     )
 
 

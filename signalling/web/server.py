@@ -14,10 +14,12 @@ from signalling.fhir.ports import AppointmentDesk, NoAppointments
 from signalling.messages import MAX_BODY_BYTES, MAX_MESSAGE_BYTES, Notice
 from signalling.ports import (
     Administration,
+    CallDesk,
     Clock,
     Consultations,
     Counters,
     LoginDesk,
+    NoCalls,
     NoCounters,
     NoLogins,
     NoRecords,
@@ -27,6 +29,7 @@ from signalling.ports import (
 )
 from signalling.session import Limits, Session
 from signalling.web.bearer import Bearer, Wrong
+from signalling.web.calling import CallPage
 from signalling.web.clients import Clients, Network
 from signalling.web.crowd import Crowd
 from signalling.web.faults import error_middleware
@@ -83,6 +86,7 @@ def make_app(
     logins: LoginDesk | None = None,
     notice: Notice | None = None,
     stills: StillRelay | None = None,
+    calls: CallDesk | None = None,
     records: Records | None = None,
     appointments: AppointmentDesk | None = None,
 ) -> web.Application:
@@ -101,6 +105,7 @@ def make_app(
     app.router.add_routes(Fhir(appointments or NoAppointments(), bearer.guard, counted).routes())
     app.router.add_routes(LoginPages(logins or NoLogins(), clients, clock, counted).routes())
     app.router.add_routes(StillPieces(stills or NoStills()).routes())
+    app.router.add_routes(CallPage(calls or NoCalls()).routes())
     app.router.add_get("/", pages.index)
     app.router.add_get("/join", pages.join)
     app.router.add_static("/static", config.static)

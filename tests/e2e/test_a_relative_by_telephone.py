@@ -56,7 +56,10 @@ async def test_a_relative_telephones_into_the_call(sip_house: House, chromium: B
             await expect(tile).to_contain_text(NAME)
             assert await viewer.state(f"{of_kari}.assurance") == "none"
             assert await viewer.state(f"{of_kari}.line") == "telephone"
-        assert [await one.state(f"{of_kari}.number") for one in (gp, patient)] == [NUMBER, "+47 \u2022\u2022\u2022 45"]
+        assert [await one.state(f"{of_kari}.number") for one in (gp, patient)] == [
+            NUMBER,
+            "+47 \u2022\u2022\u2022 45",
+        ]
         await kari.hears_together({GP, PATIENT})
         await gp.do(NAME, "Identity confirmed orally")
         await patient.until(f"{of_kari}.confirmed && {of_kari}.assurance === 'none'")

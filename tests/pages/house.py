@@ -152,6 +152,7 @@ class PlayedBridge:
     locked: bool = False
     number: str | None = None
     dials: bool = False
+    way: dict[str, Any] = field(default_factory=dict)  # to call in by, where one can
     short: bool = False
     slots: dict[str, int] = field(default_factory=lambda: {"audio": 3, "video": 3, "content": 1})
     refuse_join: str | None = None
@@ -235,6 +236,8 @@ class PlayedBridge:
             self.push("testing", ref=message.ref, seconds=self.test_seconds, ice_servers=[])
         elif isinstance(message, messages.TestReport):
             self.push("tested", ref=message.ref, **self.tested)
+        elif isinstance(message, messages.CallInstead):
+            self.push("to_call", ref=message.ref, **self.way)
         elif isinstance(message, messages.Invite):
             link = f"https://bro.example/join#{TOKEN}"
             call = {"number": self.number, "pin": "123456"} if message.pin else {}
@@ -268,6 +271,7 @@ class PlayedBridge:
             slots=self.slots,
             ice_servers=[],
             leg=self.leg,
+            calls=bool(self.way),
         )
         if self.people:
             self.roster()
