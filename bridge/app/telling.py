@@ -11,10 +11,10 @@ from bridge.app.numbers import masked
 from bridge.app.ports import Legs
 from bridge.rooms import events as ev
 from bridge.rooms.model import Assurance, InvitationId, Line, Participant, ParticipantId, Place, Room
+from bridge.rooms.pins import can_have_one
 from bridge.rooms.policy import CLINICIANS
 from bridge.rooms.receiving import ahead_of, turn_of
 from bridge.rooms.substitutes import may_take_over
-from bridge.rooms.pins import can_have_one
 from bridge.rooms.views import visible_to
 from media.api import Demand
 from media.description import CAMERA, CONTENT, MIC

@@ -220,7 +220,7 @@ OPERATIONS: Final = (
         200,
         m.WayToCall,
         m.CallInsteadOf,
-        (409, 413, 422, 429, 503),
+        (409, 413, 422, 429),
         guarded=False,
     ),
     Operation(

@@ -80,7 +80,10 @@ async def test_a_browser_that_cannot_take_part_gets_another_way_in(
 async def test_without_a_way_to_call_the_surgery_is_named(browser: Browser, site: str) -> None:
     """No PIN for this link; a clipboard that is shut shows the link, selected, to be copied by hand."""
     shut = "navigator.clipboard.writeText = () => Promise.reject(new Error('no'));"
-    nobody = "window.fetch = ((ask) => (...wish) => wish[0] === '/api/v1/calls' ? Promise.resolve({ ok: false }) : ask(...wish))(fetch);"
+    nobody = (
+        "window.fetch = ((ask) => (...wish) => wish[0] === '/api/v1/calls'"
+        " ? Promise.resolve({ ok: false }) : ask(...wish))(fetch);"
+    )
     async with visit(browser, site, ready=ENDING, prepare=with_scripts(NO_WEBRTC, shut, nobody)) as here:
         await here.page.click("#cannot-call")
         await expect(here.page.locator("#cannot")).to_contain_text("Ring legekontoret hvis du ikke kommer inn.")
