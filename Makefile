@@ -23,7 +23,8 @@ ENGINE_SOURCES := $(shell find $(ENGINE)/wire/src $(ENGINE)/srtp/src $(ENGINE)/c
 
 .DEFAULT_GOAL := help
 .PHONY: help demo serve build check check-python check-engine format test test-engine guard test-python test-checkout test-wheel \
-	browsers emulator coverage screenshots fuzz bench bench-transcode bench-calls bench-network bench-recovery bench-truth bench-peers figures lock clean
+	browsers emulator coverage screenshots fuzz bench bench-transcode bench-calls bench-network bench-recovery bench-truth bench-peers \
+	bench-admission prove figures lock clean
 
 help: ## List the commands.
 	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | sort | awk -F ':.*?## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -125,7 +126,14 @@ bench: build ## Measure; results as JSON under build/bench/.
 	cd $(ENGINE) && $(CARGO) run --quiet --release --locked -p engine-io --example bench_forward -- $(CURDIR)/build/bench/forward.json
 	cd $(ENGINE) && $(CARGO) run --quiet --release --locked -p engine-io --example come_and_go -- $(CURDIR)/build/bench/turnover.json
 	$(BIN)/python -m tests.e2e.bench_admission
+	$(BIN)/python -m tests.e2e.bench_writing
 	$(BIN)/python -m tests.turnover.bench_churn
+
+bench-admission: build browsers ## How soon who is admitted sees and hears, and how soon nothing comes to who is removed.
+	$(BIN)/python -m tests.e2e.bench_admission
+
+prove: build ## Who comes in: every state of small rooms; minutes, and no machine of its own is needed.
+	$(BIN)/python -m tests.proof.prove
 
 bench-transcode: build ## Delay and cost of converted pictures and sound, beside a bare FFmpeg and forwarding; four minutes.
 	mkdir -p build/bench

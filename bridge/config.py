@@ -155,8 +155,13 @@ class HttpConfig:
 
     @property
     def public_origin(self) -> str | None:
-        """The one origin of the pages; None on this machine alone, where it may have several names."""
-        return self.base_url if self.public_url or self.certificate else None
+        """The one origin of the pages as browsers write it; None on this machine alone, by whatever name."""
+        if not self.public_url and not self.certificate:
+            return None
+        parts = urlsplit(self.base_url)
+        host = (parts.hostname or "").encode("idna").decode()
+        port = "" if parts.port in (None, {"http": 80, "https": 443}[parts.scheme]) else f":{parts.port}"
+        return f"{parts.scheme}://[{host}]{port}" if ":" in host else f"{parts.scheme}://{host}{port}"
 
     @property
     def trusted(self) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:

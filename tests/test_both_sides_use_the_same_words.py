@@ -11,6 +11,7 @@ import pytest
 
 from bridge.app.telling import SOURCE_NAMES
 from bridge.rooms import model
+from bridge.rooms.policy import INVITED_BY_PATIENT
 from bridge.rooms.refusal import Code as RefusalCode
 from media import description
 from media.sdp.errors import SdpCode
@@ -57,6 +58,14 @@ def test_the_domain_and_the_protocol_have_the_same_ends_of_a_still_picture() -> 
     assert ends | {"asked", "coming"} == {state.value for state in m.StillState}
     answers = {answer.value for answer in m.StillAnswer} - {"take"}
     assert answers | {outcome.value for outcome in m.StillOutcome} <= ends
+
+
+def test_grounds_are_the_same_on_all_sides() -> None:
+    """And the pages offer a patient those whom the domain lets a patient invite."""
+    grounds = [ground.value for ground in m.Ground]
+    assert grounds == [ground.value for ground in model.Ground]
+    assert words(constant("GROUNDS", script("basis.js"))) == set(grounds)
+    assert words(constant("COMPANY", script("inviting.js"))) == {role.value for role in INVITED_BY_PATIENT}
 
 
 def test_keys_have_words_on_the_page() -> None:
@@ -125,7 +134,7 @@ def test_the_codes_that_pages_know_are_the_protocols(module: str, name: str) -> 
 def test_the_messages_that_pages_send_are_the_protocols() -> None:
     """Every type that an act, a request or a correction names is one that clients may send."""
     text = script("acts.js") + script("session.js") + script("call.js") + script("protocol.js")
-    text += script("trialline.js") + script("exchange.js")
+    text += script("trialline.js") + script("exchange.js") + script("receiving.js") + script("turn.js")
     said_by = r"\bsend|\.act|\.ask|#channel\.request|#correct|\.tell"
     sent = set(re.findall(rf"""(?:{said_by})\((?:\{{ type: )?"([a-z_]+)\"""", text))
     sent |= set(re.findall(r"""\bnamed\("\w+", "([a-z_]+)"\)""", text))

@@ -82,7 +82,7 @@ def _described(room: Room, link: Invitation, *, apart: bool) -> m.Invitation:
     return m.Invitation(
         invitation=link.id,
         many=link.many,
-        substitute=link.substitute,
+        substitute=link.substitute or link.host,
         apart=apart,
         ground=None if link.ground is None else m.Ground(link.ground.value),
         reference=None if link.reference is None else link.reference.reveal(),

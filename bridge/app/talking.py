@@ -32,7 +32,7 @@ class Talking:
         """Tell everybody else who is in. Raises Rejected."""
         if live.in_doubt:
             # Somebody may have been put out, and only the records know it.
-            raise Rejected(Code.INTERNAL)
+            raise Rejected(Code.WRONG_STATE, "It is not known just now who is in; try again.")
         present = who_may_send(live.room)
         if who not in present:
             raise Rejected(Code.NOT_ADMITTED)

@@ -22,7 +22,7 @@ from signalling import messages as m
 from signalling.errors import Code, Rejected
 from signalling.ports import Kept
 from signalling.web.origins import origin_allowed
-from signalling.web.rest import read_body
+from signalling.web.reading import read_body
 
 LOG: Final = structlog.get_logger("bridge.ops")
 SESSION: Final = "__Host-operator"

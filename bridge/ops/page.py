@@ -20,7 +20,7 @@ from bridge.ops.sessions import Operator
 from bridge.ops.station import Station
 from signalling import messages as m
 from signalling.errors import Code, Rejected
-from signalling.web.rest import read_body
+from signalling.web.reading import read_body
 from signalling.web.server import STATIC
 
 FILES: Final = Path(__file__).with_name("static")

@@ -26,6 +26,7 @@ from signalling.messages import MAX_BODY_BYTES
 from signalling.ports import Counters, NoCounters
 from signalling.web.faults import error_middleware
 from signalling.web.headers import headers_for
+from signalling.web.listening import serve
 from signalling.web.origins import origin_middleware
 
 _LOG: Final = structlog.get_logger("bridge.ops")
@@ -103,17 +104,9 @@ def make_ops_app(
 
 @asynccontextmanager
 async def serve_ops(app: web.Application, host: str, port: int) -> AsyncIterator[int]:
-    """Serve the app on its own port while the block runs; yields the port, which matters when it was 0.
-
-    Requests are not logged: they hold addresses and say nothing.
-    """
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, host, port).start()
-        yield int(runner.addresses[0][1])
-    finally:
-        await runner.cleanup()
+    """Serve the app on its own port while the block runs; yields the port, which matters when it was 0."""
+    async with serve(app, host, port, NoCounters()) as chosen:
+        yield chosen
 
 
 @web.middleware

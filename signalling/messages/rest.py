@@ -104,7 +104,7 @@ class Logins(Part, frozen=True, kw_only=True):
 class Launch(Part, frozen=True, kw_only=True):
     """From a portal where somebody is logged in: who they are, signed, for one use."""
 
-    launch: Annotated[str, Meta(min_length=1, max_length=12_000)]
+    launch: Annotated[str, Meta(min_length=1, max_length=2_500)]
 
 
 class Notice(Part, frozen=True, kw_only=True):

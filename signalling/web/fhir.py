@@ -14,7 +14,7 @@ from signalling.fhir import resources as fhir
 from signalling.fhir.operations import BASE, TYPE
 from signalling.messages import MAX_BODY_BYTES
 from signalling.web.faults import status_of
-from signalling.web.rest import read_body
+from signalling.web.reading import read_body
 
 if TYPE_CHECKING:
     from collections.abc import Callable

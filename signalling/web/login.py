@@ -16,7 +16,7 @@ from signalling.errors import Code, Rejected
 from signalling.gateways.guard import Guard
 from signalling.ports import LoginAsksFirst
 from signalling.web.faults import json_response
-from signalling.web.rest import read_body
+from signalling.web.reading import read_body
 
 if TYPE_CHECKING:
     from signalling.ports import Clock, Counters, Kept, LoginDesk

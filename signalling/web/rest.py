@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
 from signalling import messages as m
-from signalling.errors import Code, Rejected
 from signalling.web.faults import json_response
 from signalling.web.openapi import document
+from signalling.web.reading import read_body
 from signalling.web.turns import TurnResources
 
 if TYPE_CHECKING:
@@ -18,18 +17,6 @@ if TYPE_CHECKING:
     from signalling.web.bearer import Bearer
 
 _ROOM = "/api/v1/rooms/{room:[A-Za-z0-9_-]{1,64}}"
-
-BODY_SECONDS: Final = 10.0
-"""Within which a body has to be here."""
-
-
-async def read_body(request: web.Request) -> bytes:
-    """Read a body of at most the application's size, in `BODY_SECONDS`."""
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            return await request.read()
-    except TimeoutError:
-        raise Rejected(Code.BAD_MESSAGE, "The body did not come in time.") from None
 
 
 class Rest:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from aiohttp import web
 
 from signalling import messages as m
+from signalling.web.reading import read_body
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,12 +38,12 @@ class TurnResources:
         ]
 
     async def _delay(self, request: web.Request) -> web.Response:
-        new = m.decode_body(await request.read(), m.NewTime)
+        new = m.decode_body(await read_body(request), m.NewTime)
         await self._turns.delay(request.match_info["room"], request.match_info.get("invitation"), new)
         return web.Response(status=204)
 
     async def _cancel(self, request: web.Request) -> web.Response:
-        new = m.decode_body(await request.read(), m.NewTime)
+        new = m.decode_body(await read_body(request), m.NewTime)
         await self._turns.cancel(request.match_info["room"], request.match_info.get("invitation"), new)
         return web.Response(status=204)
 

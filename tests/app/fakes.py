@@ -139,9 +139,9 @@ class MemoryStore:
             raise StoreDown
         return self._numbers.get(number)
 
-    def events(self, room_id: str) -> list[Event]:
-        """What is on record, whatever fails."""
-        return [decode(data) for data in self._events.get(room_id, [])]
+    def events(self, room_id: str, since: int = 0) -> list[Event]:
+        """What is on record, whatever fails; from the event of this number on."""
+        return [decode(data) for data in self._events.get(room_id, [])[since:]]
 
 
 class Links:

@@ -15,7 +15,7 @@ from bridge.app.service import Outside, RoomService
 from bridge.app.stills.desk import Stills
 from bridge.app.trial import Trials
 from bridge.rooms.evolve import replay
-from bridge.rooms.model import ParticipantId, Room, RoomId
+from bridge.rooms.model import Identity, ParticipantId, Room, RoomId
 from media.api import EngineError, Snapshot
 from media.legs import LegPolicy, Legs
 from signalling import messages as m
@@ -51,6 +51,8 @@ class Page:
     number: int = field(default_factory=lambda: next(_numbers))
     resume: str | None = None
     name: str | None = None
+    login: str | None = None
+    """What the browser keeps of a login."""
     seat: Seat | None = None
     connection: Connection = field(default_factory=Connection)
     offers: int = 0
@@ -69,6 +71,7 @@ class Rig:
         self.log: list[str] = []
         self.clock = Clock()
         self.counted: Callable[[], Snapshot] = nothing_counted
+        self.identities: Callable[[str | None], Identity | None] = lambda _: None
         self.store = MemoryStore(self.log)
         self.counts = Counts()
         self.start()
@@ -95,7 +98,14 @@ class Rig:
         self.calls = CallingInstead(self.service, Links(), Pins(), policy.hash_secret, "+4785")
         self.stills = Stills(self.service, self.later, lambda: f"token-{next(_numbers)}")
         self.door = BrowserDoor(
-            self.service, Links(), policy, self.later, self.trials, stills=self.stills, calls=self.calls
+            self.service,
+            Links(),
+            policy,
+            self.later,
+            self.trials,
+            identities=lambda login: self.identities(login),  # noqa: PLW0108 - a test sets it later
+            stills=self.stills,
+            calls=self.calls,
         )
         self.administration = RoomAdministration(self.service, Links(), self._listing)
 
@@ -111,9 +121,16 @@ class Rig:
         made = await self.administration.create_room(m.CreateRoom(name="Rom", max_participants=size))
         return RoomId(made.room)
 
-    async def page(self, room: RoomId, role: m.Role = m.Role.PATIENT, *, host: bool = False) -> Page:
+    async def page(
+        self,
+        room: RoomId,
+        role: m.Role = m.Role.PATIENT,
+        *,
+        host: bool = False,
+        requires: m.Assurance = m.Assurance.NONE,
+    ) -> Page:
         """Issue a link and give a page that has it open."""
-        wanted = m.CreateInvitation(role=role, name="Navn", host=host)
+        wanted = m.CreateInvitation(role=role, name="Navn", host=host, requires=requires)
         return Page((await self.administration.invite(room, wanted)).link)
 
     async def join(self, page: Page) -> None:
@@ -121,7 +138,7 @@ class Rig:
         connection = Connection()
         token = token_of(page.link)
         join = m.Join(version=1, token=token, resume=page.resume, language=m.Language.EN, name=page.name)
-        page.seat = await self.door.join(join, connection)
+        page.seat = await self.door.join(join, connection, page.login)
         page.connection = connection
         page.resume = connection.welcome.resume
 

@@ -12,6 +12,7 @@ process restarts. What holds after every step:
 - Tests before entry begin and end among all this, with the same links: each reaches itself and nobody else, nobody
   reaches it, and its legs are the only ones whose gates open without the records.
 - Who waits is told of nobody else. The records replay to the room in memory.
+- What somebody writes is told when they write it, to who is in by the records then, and never again.
 """
 
 import asyncio
@@ -83,6 +84,8 @@ class Consultations(RuleBasedStateMachine):
         self.test_rooms: set[int] = set()
         self.connections = itertools.count(1_000_000)
         self.rig.engine.opening = self.check_opening
+        self.read: dict[int, int] = {}
+        """By connection: how many lines it was told of, as far as that was right."""
 
     def teardown(self) -> None:
         """Close the loop."""
@@ -216,6 +219,21 @@ class Consultations(RuleBasedStateMachine):
     def act_on_oneself(self, name: str, kind: str, flag: bool) -> None:  # noqa: FBT001 - drawn by Hypothesis
         """Mute, camera, sharing."""
         self.run(self.saying(name, OWN_ACTS[kind](flag)))
+
+    @rule(name=names, done=FLAGS)
+    def write_a_line(self, name: str, done: bool) -> None:  # noqa: FBT001 - drawn by Hypothesis
+        """Only from and to who is in by the records."""
+        self.run(self.saying(name, m.Write(text="Hei", done=done, ref=1)))
+        for live in self.rig.service.rooms:
+            present = who_may_send(self.rig.recorded(live.room.id))
+            for owner, seated in live.seats.items():
+                lines = lines_of(seated.connection)
+                if lines > self.read.get(seated.id, 0):
+                    writer = self.pages[name].seat
+                    assert writer is not None
+                    assert {owner, writer.participant} <= present
+                    assert owner != writer.participant
+                    self.read[seated.id] = lines
 
     @rule(one=names, kinds=st.lists(st.tuples(acts, names, FLAGS), min_size=2, max_size=4), gone=FLAGS)
     def all_at_once(self, one: str, kinds: list[tuple[str, str, bool]], gone: bool) -> None:  # noqa: FBT001 - drawn
@@ -409,6 +427,13 @@ class Consultations(RuleBasedStateMachine):
                 assert {(slot.participant, slot.source) for slot in connection.layout.slots} == arriving
                 self.check_is_new(connection.roster, telling.roster(live.room, owner))
 
+    @invariant()
+    def nothing_that_was_written_is_told_again(self) -> None:
+        """Not to who comes, comes back or is let in."""
+        for live in self.rig.service.rooms:
+            for seated in live.seats.values():
+                assert lines_of(seated.connection) == self.read.get(seated.id, 0)
+
     def check_is_new(self, told: m.Roster, wanted: m.Roster) -> None:
         """Hold the last roster to be what there is to be told now, but for what is not on record."""
         beside = {"number": None, "ringing": False, "encryption": None, "tested": None}
@@ -424,6 +449,12 @@ class Consultations(RuleBasedStateMachine):
             assert all(
                 person.place is m.Place.ADMITTED for person in told.people if not told.host and not person.you
             )
+
+
+def lines_of(connection: object) -> int:
+    """How many lines a connection was told of."""
+    assert isinstance(connection, Connection)
+    return sum(isinstance(told, m.Written) for told in connection.sent)
 
 
 TestConsultations = Consultations.TestCase

@@ -101,7 +101,7 @@ async def test_while_it_is_in_doubt_who_is_in_nobody_is_told(failing: str) -> No
     rig.store.failing = failing
     with pytest.raises(StoreDown):
         await rig.say(doctor, m.Remove(participant=patient.participant, ref=4))
-    assert await refused(rig, doctor) is Code.INTERNAL
+    assert await refused(rig, doctor) is Code.WRONG_STATE
     rig.store.failing = None
     await rig.service.repair()
     await write(rig, doctor, "Hei")

@@ -1,4 +1,4 @@
-"""Journey D3, as far as it is of browsers: a relative telephones into a call of a GP with a patient at a telephone."""
+"""Journey D3, as far as it is of browsers: a relative telephones into a call of a GP with a patient."""
 
 import re
 from pathlib import Path
@@ -25,7 +25,7 @@ NUMBER: Final = "+4741222345"
 
 
 async def test_a_relative_telephones_into_the_call(sip_house: House, chromium: Browser, tmp_path: Path) -> None:
-    """By number and PIN; let in by the GP, heard by both, shown as what it is, and the number is the GP's alone."""
+    """By number and PIN; let in by the GP, heard by both, shown as what it is; the number is the GP's alone."""
     house = sip_house
     gp = await house.bring(chromium, m.Role.DOCTOR, GP)
     patient = await house.enter(chromium, await house.link(m.Role.PATIENT, "Patient"), PATIENT, size=PHONE)

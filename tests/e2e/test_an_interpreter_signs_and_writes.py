@@ -7,7 +7,7 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from signalling import messages as m
-from tests.support.bridge import PHONE, House, Visitor, running_house
+from tests.support.bridge import PHONE, Visitor, running_house
 
 pytestmark = [
     pytest.mark.browser,
@@ -22,7 +22,7 @@ SAID: Final = "Where does it hurt?"
 async def test_a_deaf_patient_sees_the_interpreter_and_reads_what_is_said(
     tmp_path: Path, chromium: Browser
 ) -> None:
-    """Each has whom they need in the one slot for pictures, whoever speaks; what is written is there as it is typed."""
+    """Each has whom they need in the one slot for pictures, whoever speaks; what is typed is read at once."""
     async with running_house(tmp_path, slots=1) as house:
         gp = await house.bring(chromium, m.Role.DOCTOR, GP)
         link = await house.link(m.Role.PATIENT, "Patient")
@@ -67,7 +67,7 @@ async def speaks_alone(gp: Visitor, patient: Visitor, interpreter: Visitor) -> N
 
 
 async def is_read(interpreter: Visitor, patient: Visitor, gp: Visitor) -> None:
-    """What the interpreter writes, by keyboard, is over the patient's pictures as it is typed, and read aloud once."""
+    """What the interpreter types, by keyboard alone, is over the pictures at once, and read aloud once."""
     page = interpreter.page
     await page.locator("#control-chat").focus()
     await page.keyboard.press("Enter")

@@ -172,6 +172,14 @@ def test_a_bridge_without_tls_does_not_start(tmp_path: Path, text: str, named: s
         ("host = 'localhost'", None, []),
         ("public_url = 'http://127.0.0.1:8080'", "http://127.0.0.1:8080", ["127.0.0.0/8", "::1/128"]),
         ("public_url = 'https://video.example'", "https://video.example", ["127.0.0.0/8", "::1/128"]),
+        # As browsers write an origin (RFC 6454 section 6.1), however the operator wrote it.
+        ("public_url = 'https://Video.Example:443/'", "https://video.example", ["127.0.0.0/8", "::1/128"]),
+        (
+            "public_url = 'https://l\u00e6rdal.example:8443'",
+            "https://xn--lrdal-sra.example:8443",
+            ["127.0.0.0/8", "::1/128"],
+        ),
+        ("host = '::1'\npublic_url = 'http://[::1]:8080'", "http://[::1]:8080", ["127.0.0.0/8", "::1/128"]),
         (
             "host = '0.0.0.0'\npublic_url = 'https://video.example'\nproxies = ['192.0.2.1', '2001:db8::/64']",
             "https://video.example",

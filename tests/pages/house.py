@@ -154,6 +154,7 @@ class PlayedBridge:
     dials: bool = False
     way: dict[str, Any] = field(default_factory=dict)  # to call in by, where one can
     short: bool = False
+    beside: dict[str, Any] = field(default_factory=dict)  # what else a roster says, of whose turn it is
     slots: dict[str, int] = field(default_factory=lambda: {"audio": 3, "video": 3, "content": 1})
     refuse_join: str | None = None
     deaf_connections: int = 0  # so many first connections break after `join`, before any answer
@@ -197,7 +198,11 @@ class PlayedBridge:
         self.revision += 1
         told = ("locked", "host", "number", "dials", "short")
         self.push(
-            "roster", revision=self.revision, people=self.people, **{key: getattr(self, key) for key in told}
+            "roster",
+            revision=self.revision,
+            people=self.people,
+            **{key: getattr(self, key) for key in told},
+            **self.beside,
         )
 
     def change(self, participant: str, **changes: Any) -> None:

@@ -15,9 +15,9 @@ from signalling import messages as m
 from signalling.errors import Code, Rejected
 from signalling.ports import Kept, LoginAsksFirst
 from signalling.web import server
+from signalling.web.bearer import WRONG_TOKENS
 from signalling.web.knocking import KNOCKS
 from signalling.web.login import BEGINNINGS
-from signalling.web.rest import WRONG_TOKENS
 from signalling.web.server import WebConfig, make_app
 from tests.signalling.conftest import House, heard, joining
 from tests.signalling.fakes import TOKEN, Administration, Clock, Consultations, Counts

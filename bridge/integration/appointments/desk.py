@@ -9,11 +9,11 @@ from typing import Final, Protocol
 
 import msgspec
 
-from bridge.app.administration import ADMINISTRATION
 from bridge.app.ids import new_id
 from bridge.app.live import LiveRoom
 from bridge.app.ports import Links
 from bridge.app.service import RoomService
+from bridge.app.turns import ADMINISTRATION
 from bridge.integration.appointments import views, wishes
 from bridge.integration.appointments.booking import CALLED_OFF, LATE, OVER, SOON, Attendee, Booking, expiry
 from bridge.integration.appointments.wishes import Wanted, Wish

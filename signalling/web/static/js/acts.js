@@ -5,7 +5,9 @@ import { openDial } from "./calling.js";
 import { byId } from "./dom.js";
 import { askReason, confirm, openInvite } from "./dialogs.js";
 import { t, tCode } from "./i18n.js";
+import { wouldMeet } from "./basis.js";
 import { lacksProof } from "./person.js";
+import { receiveNext } from "./receiving.js";
 
 /** Tell in words why an act failed. */
 export function tellFailure(error) {
@@ -27,6 +29,14 @@ export async function attempt(step) {
 
 const nameOf = (session, id) => session.roster?.people.find((person) => person.participant === id)?.name ?? "";
 
+/** Why somebody of whom too little is proven is let in: null where none is needed, undefined where it was given up. */
+async function reasonFor(person) {
+  return lacksProof(person) ? ((await askReason(person.name)) ?? undefined) : null;
+}
+
+const invitationOf = (session, id) =>
+  session.roster.people.find((person) => person.participant === id)?.invited?.invitation ?? "";
+
 /** The host's acts, for the panel. */
 export function hostActs(session) {
   const send = (type, fields) => attempt(() => session.act(type, fields));
@@ -39,14 +49,19 @@ export function hostActs(session) {
   return {
     admit: async (person) => {
       const { participant } = person;
+      if (wouldMeet(session.roster, person).length > 0) return receiveNext(session, person, reasonFor);
       if (!lacksProof(person)) return send("admit", { participant, reason: null });
       const reason = await askReason(person.name);
       return reason === null ? false : send("admit", { participant, reason });
     },
     refuse: ({ participant, name }) => sure("refuse", { name }, () => send("refuse", { participant, reason: null })),
+    takeNext: () => receiveNext(session, null, reasonFor),
+    withdraw: (invitation, name) => sure("withdraw", { name }, () => send("withdraw", { invitation })),
+    appoint: (participant) => send("appoint", { invitation: invitationOf(session, participant) }),
     admitAll: () => send("admit_all"),
     lock: (locked) => send("lock", { locked }),
-    invite: () => openInvite(Boolean(session.roster.number)),
+    invite: () => openInvite({ callable: Boolean(session.roster.number), host: true }),
+    inviteCompany: () => openInvite({ callable: false, host: false }),
     dial: () => openDial(),
     cancelCall: (participant) => send("remove", { participant }),
     callAgain: (wish) => send("dial", wish),

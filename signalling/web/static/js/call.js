@@ -1,6 +1,7 @@
 // A visit on the page: ties a session to the waiting room, the stage, the panel and the bar.
 
 import { hostActs, ownActs } from "./acts.js";
+import { alertOfWaiting } from "./alert.js";
 import { chime, clearNotice, notice, say } from "./announce.js";
 import { wireDial } from "./calling.js";
 import { offerCall } from "./callinstead.js";
@@ -10,10 +11,13 @@ import { wireInvite } from "./dialogs.js";
 import { byId } from "./dom.js";
 import { language, onLanguage, roleWord, t, tCode } from "./i18n.js";
 import { news } from "./news.js";
+import { wireDetails } from "./inviting.js";
 import { drawKnock, drawLock, Panel } from "./panel.js";
+import { Receiving, turnedAwayWords } from "./receiving.js";
 import { Stage } from "./stage.js";
 import { drawWaiting } from "./start.js";
 import { Stills } from "./stills.js";
+import { Turn } from "./turn.js";
 
 const PANEL_OPEN_WIDTH = 560; // CSS px: below this the panel would cover the picture
 
@@ -23,6 +27,8 @@ export class Call {
   #show;
   #lastRoster = null;
   #panel;
+  #receiving;
+  #turn;
   #stage;
   #chat;
   #panelOpen = null; // null until the person is in the room
@@ -35,7 +41,11 @@ export class Call {
     this.#show = show;
     this.own = { ...ownActs(session, devices), people: () => this.#togglePanel(), chat: () => this.#chat.toggle() };
     const stills = new Stills(session, devices);
-    this.#panel = new Panel(session, { ...hostActs(session), still: (participant) => stills.ask(participant) });
+    const acts = { ...hostActs(session), still: (participant) => stills.ask(participant) };
+    this.#panel = new Panel(session, acts);
+    this.#receiving = new Receiving(session, acts);
+    this.#turn = new Turn(session);
+    wireDetails();
     this.#stage = new Stage(session, ownLevel, () => this.#soundBlocked());
     makeControls(this.own);
     offerCall(session);
@@ -63,6 +73,7 @@ export class Call {
     on("media", () => this.#draw());
     on("receivers", () => this.#stage.takeReceivers());
     on("down", () => notice(t("line.reconnecting"), { lasting: true, kind: "calm" }));
+    on("turnedAway", (whom) => this.#tellTurnedAway(whom));
     on("unmuted", (done) => this.#tellUnmuted(done));
     on("trouble", ({ code }) => notice(tCode("failed", code, "media"), { lasting: true, kind: "problem" }));
     on("over", ({ code }) => {
@@ -102,13 +113,17 @@ export class Call {
   #draw() {
     const session = this.#session;
     if (!session.welcome || session.place === null) return;
-    if (session.place === "waiting") return drawWaiting(session);
+    if (session.place === "waiting") {
+      this.#turn.draw();
+      return drawWaiting(session);
+    }
     const waiting = this.#waiting();
     const panelOpen = Boolean(this.#panelOpen) && !this.#chat.open; // they have one place
     byId("panel").hidden = !panelOpen;
     byId("screen-call").classList.toggle("with-panel", panelOpen || this.#chat.open);
     byId("screen-call").classList.toggle("with-chat", this.#chat.open);
     this.#panel.draw();
+    this.#receiving.draw();
     this.#stage.draw();
     drawKnock(waiting, panelOpen);
     drawLock(Boolean(session.roster?.locked));
@@ -131,6 +146,15 @@ export class Call {
     const shown = texts.filter((_, index) => items[index].show);
     if (shown.length > 0) notice(shown.join(" "));
     if (items.some((item) => item.chime)) chime(this.#devices.speakerId || null);
+    if (items.some((item) => item.key === "news.waits")) alertOfWaiting();
+  }
+
+  #tellTurnedAway(whom) {
+    const text = turnedAwayWords(whom);
+    notice(text, { kind: "problem" });
+    say(text);
+    chime(this.#devices.speakerId || null);
+    alertOfWaiting();
   }
 
   /** What became of a wish for sound that had to wait for the line. */

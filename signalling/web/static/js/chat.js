@@ -1,7 +1,6 @@
 // What people write to each other in the room: the lines, who is writing, and where one writes. Nothing of it is kept.
 
 import { tellFailure } from "./acts.js";
-import { notice } from "./announce.js";
 import { Captions } from "./captions.js";
 import { byId, el, reconcile, setText } from "./dom.js";
 import { apply, language, onLanguage, t } from "./i18n.js";
@@ -11,6 +10,7 @@ import { clean, cutAt, Typing } from "./typing.js";
 const KEPT = 200; // lines on the page
 const SPOKEN = 20; // lines of the log for screen readers
 const LONGEST = 500;
+const TOAST_MS = 8000;
 
 const bdi = (className) => el("bdi", { className });
 
@@ -21,11 +21,14 @@ export class Chat {
   #redraw;
   #captions = new Captions();
   #captioned = readPreference("captions"); // "on", "off", or null: when an interpreter writes
+  #company = new Set(); // who else was in, of the last time that there was anybody
   #writing = new Map(); // participant -> {participant, name, text}
   #typing;
   #lines = el("ol", { id: "chat-lines", className: "chat-lines", tabIndex: 0 });
   #nowWriting = el("ul", { className: "chat-writing" });
   #log = el("div", { id: "chat-log", className: "visually-hidden", role: "log", "aria-live": "polite" });
+  #toast = el("div", { id: "chat-toast", className: "notice toast", "aria-hidden": "true", hidden: true });
+  #toastTimer = 0;
   #text = el("input", { id: "chat-text", type: "text", maxLength: LONGEST, autocomplete: "off", enterKeyHint: "send", dir: "auto" });
   #live = el("input", { id: "chat-live", type: "checkbox" });
   #large = el("input", { id: "chat-captions", type: "checkbox" });
@@ -54,7 +57,7 @@ export class Chat {
       el("p", { className: "hint", data: { i18n: "chat.lead" } }), this.#lines, this.#nowWriting, el("p", { id: "chat-readers", className: "chat-readers" }), form);
     aside.setAttribute("aria-labelledby", "chat-title");
     this.#lines.setAttribute("aria-labelledby", "chat-title");
-    byId("panel").after(aside, this.#log);
+    byId("panel").after(aside, this.#log, this.#toast);
     this.#wire(form, close, aside);
   }
 
@@ -83,6 +86,7 @@ export class Chat {
     if (open === this.open) return;
     this.open = open;
     if (open) this.unread = 0;
+    this.#toast.hidden = true;
     this.#redraw();
     this.#draw();
     if (open) this.#lines.scrollTop = this.#lines.scrollHeight;
@@ -104,6 +108,7 @@ export class Chat {
       this.#live.dataset.role = me?.role ?? "";
       this.#live.checked = me?.role === "interpreter";
     } else if (readPreference("live") !== null) this.#live.checked = readPreference("live") === "on";
+    this.#part(new Set(roster.people.filter((each) => !each.you && each.place === "admitted").map(({ participant }) => participant)));
     for (const participant of this.#writing.keys()) {
       const writer = roster.people.find((person) => person.participant === participant);
       if (writer?.place !== "admitted" || !writer.connected) this.#writing.delete(participant);
@@ -111,13 +116,27 @@ export class Chat {
     return this.#draw();
   }
 
-  #clear() {
+  /** Lines are gone when company comes to whom none of those belong with whom they were written. */
+  #part(company) {
+    if (company.size === 0) return;
+    const others = this.#company.size > 0 && ![...company].some((participant) => this.#company.has(participant));
+    this.#company = company;
+    if (others) this.#forget();
+  }
+
+  #forget() {
     this.#typing.over();
     this.#writing.clear();
     this.#captions.clear();
-    for (const node of [this.#lines, this.#log]) node.replaceChildren();
+    for (const node of [this.#lines, this.#log, this.#toast]) node.replaceChildren();
+    this.#toast.hidden = true;
     this.#text.value = "";
     this.unread = 0;
+  }
+
+  #clear() {
+    this.#company.clear();
+    this.#forget();
     this.open = false;
     this.#draw();
   }
@@ -158,8 +177,19 @@ export class Chat {
   #tell(name, text) {
     if (this.open) return;
     this.unread += 1;
-    if (this.#captioned !== "on") notice(`\u2068${name}\u2069: \u2068${text}\u2069`);
+    if (this.#captioned !== "on") this.#pop(name, text);
     this.#redraw();
+  }
+
+  /** For the eyes: readers of screens have the line from the log. */
+  #pop(name, text) {
+    const [who, what] = [bdi("name"), bdi("text")];
+    who.textContent = name;
+    what.textContent = text;
+    this.#toast.replaceChildren(el("p", {}, who, " ", what));
+    this.#toast.hidden = false;
+    clearTimeout(this.#toastTimer);
+    this.#toastTimer = setTimeout(() => { this.#toast.hidden = true; }, TOAST_MS);
   }
 
   #typed() {

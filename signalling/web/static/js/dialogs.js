@@ -2,6 +2,7 @@
 
 import { say } from "./announce.js";
 import { byId, el, setText } from "./dom.js";
+import { clearDetails, COMPANY, details } from "./inviting.js";
 import { language, t, tCode } from "./i18n.js";
 
 const REASONS = ["known", "shown", "urgent", "other"];
@@ -57,13 +58,15 @@ export function untilWords(expiresAt) {
   return new Intl.DateTimeFormat(language(), style).format(new Date(expiresAt));
 }
 
-/** Open the invitation dialog; with `callable` people may be invited to call. */
-export function openInvite(callable) {
+/** Open the invitation dialog; with `callable` people may be invited to call. Patients invite company. */
+export function openInvite({ callable, host }) {
   byId("invite-pin").checked = false;
   byId("invite-pin-box").hidden = !callable;
   const roles = byId("invite-role");
-  roles.replaceChildren(...INVITED_ROLES.map((role) => el("option", { value: role, textContent: t(`role.${role}`) })));
-  roles.value = "interpreter";
+  const fitting = host ? INVITED_ROLES : COMPANY;
+  roles.replaceChildren(...fitting.map((role) => el("option", { value: role, textContent: t(`role.${role}`) })));
+  roles.value = host ? "interpreter" : "relative";
+  clearDetails(host);
   byId("invite-name").value = "";
   byId("invite-problem").hidden = true;
   byId("invite-form").hidden = false;
@@ -112,7 +115,7 @@ export function wireInvite(invite) {
     setText(problem, name ? "" : t("invite.needName"));
     if (!name) return;
     try {
-      showLink(name, await invite({ role: byId("invite-role").value, name, pin: byId("invite-pin").checked }));
+      showLink(name, await invite({ role: byId("invite-role").value, name, pin: byId("invite-pin").checked, ...details() }));
     } catch (error) {
       setText(problem, tCode("failed", error.code, "other"));
       problem.hidden = false;

@@ -2,6 +2,7 @@
 
 import { byId, setText } from "./dom.js";
 import { hasText, t } from "./i18n.js";
+import { timeWords } from "./turn.js";
 
 /** Codes after which another try can help, with the key of the button's words. */
 const WAYS_ON = {
@@ -16,16 +17,18 @@ const WAYS_ON = {
   too_many: "ending.again",
   internal: "ending.again",
 };
-const SILENT_CODES = new Set(["left", "ended", "removed", "refused", "replaced"]);
+const SILENT_CODES = new Set(["left", "ended", "removed", "refused", "replaced", "cancelled"]);
 
 /** The code whose words are shown: an unknown one is told as a fault of the service. */
 export const shownCode = (code) => (hasText(`end.${code}.title`) ? code : "internal");
 
-export function drawEnding(code) {
+/** Draw it; `newTime` is when what was called off takes place instead. */
+export function drawEnding(code, newTime = null) {
   const shown = shownCode(code);
   setText(byId("end-title"), t(`end.${shown}.title`));
-  setText(byId("end-text"), t(`end.${shown}.text`));
-  setText(byId("end-advice"), hasText(`end.${shown}.advice`) ? t(`end.${shown}.advice`) : "");
+  setText(byId("end-text"), newTime ? t("cancel.newTime", { time: timeWords(newTime) }) : t(`end.${shown}.text`));
+  const advice = newTime ? "cancel.advice" : `end.${shown}.advice`;
+  setText(byId("end-advice"), hasText(advice) ? t(advice) : "");
   setText(byId("end-code"), SILENT_CODES.has(code) ? "" : t("ending.code", { code }));
   const again = byId("end-again");
   again.hidden = !(shown in WAYS_ON);

@@ -1,5 +1,6 @@
 // The page's beginning: language, link, devices, and from there into the visit or to an ending.
 
+import { wireAlerts } from "./alert.js";
 import { clearNotice, notice } from "./announce.js";
 import { Call } from "./call.js";
 import { offerWays, Shortcomings, whyNot } from "./cannot.js";
@@ -11,6 +12,7 @@ import { drawEnding } from "./endings.js";
 import { language, languageButtons, onLanguage, startLanguage, t } from "./i18n.js";
 import { forgetLogin, startLogins } from "./login.js";
 import { LocalMedia } from "./media.js";
+import { Naming } from "./naming.js";
 import { Notice } from "./notice.js";
 import { takeComing } from "./portal.js";
 import { OwnLevel } from "./preview.js";
@@ -23,10 +25,11 @@ import { forgetEntered, keepEntered, readEntered, resumeKey, takeToken, tokenIn 
 const ASKS_AGAIN = new Set(["left", "login_needed", "other_person"]);
 const OVER = new Set(["left", "ended", "removed", "refused"]);
 const SCREENS = ["loading", "start", "test", "waiting", "call", "end"];
-const page = { screen: "loading", ending: null, session: null, asking: false, known: null, shortcomings: null };
+const page = { screen: "loading", ending: null, session: null, asking: false, known: null, token: null, shortcomings: null };
 const media = new LocalMedia();
 const ownLevel = new OwnLevel();
 const told = new Notice();
+let naming = null;
 let call = null;
 const devices = new Devices(media, (deviceId) => call?.setSpeaker(deviceId));
 
@@ -44,13 +47,19 @@ const selfTest = new SelfTest(media, { level: ownLevel, speaker: () => devices.s
 
 function end(code) {
   page.ending = code;
+  if (code === "name_needed") {
+    forgetEntered();
+    return naming.ask();
+  }
+  naming?.over(code, page.token);
   selfTest.stop();
   media.close();
   if (code !== "replaced") forgetEntered();
   // Doctors go from one visit to the next.
   if (OVER.has(code) && !page.session?.host) forgetLogin();
-  drawEnding(code);
+  drawEnding(code, page.session?.newTime);
   show("end", byId("end-title").textContent);
+  return undefined;
 }
 
 function redrawStart() {
@@ -82,7 +91,7 @@ function bridge() {
 async function enter(token) {
   document.body.dataset.entered = "true";
   show("loading", t("app.name"));
-  const session = new Session(bridge(), { token, resumeKey: await resumeKey(token), language, notice: () => told.accepted }, media);
+  const session = new Session(bridge(), { token, resumeKey: await resumeKey(token), language, notice: () => told.accepted, name: () => naming.name }, media);
   page.session = session;
   told.follow(session);
   call = new Call(session, { devices, ownLevel, show, over: end });
@@ -98,7 +107,7 @@ function wireStart(token) {
   byId("start-camera").addEventListener("click", () => media.setCamera(!media.cameraLive));
   let entered = false;
   const go = () => {
-    if (entered) return;
+    if (entered || !naming.answered()) return;
     entered = true;
     selfTest.stop();
     clearNotice();
@@ -106,7 +115,10 @@ function wireStart(token) {
     enter(token);
   };
   byId("enter").addEventListener("click", go);
-  byId("test-enter").addEventListener("click", go);
+  byId("test-enter").addEventListener("click", () => {
+    if (naming.wanted && !naming.name) show("start", t("app.name"));
+    go();
+  });
   byId("start-test").addEventListener("click", () => selfTest.begin({ url: bridge(), token }));
   byId("test-stop").addEventListener("click", () => {
     selfTest.stop();
@@ -121,6 +133,7 @@ function wirePage() {
   languageButtons(byId("languages"));
   languageButtons(byId("settings-languages"));
   wireCloseButtons();
+  wireAlerts();
   const shortcuts = byId("settings-shortcuts");
   shortcuts.checked = shortcutsOn();
   shortcuts.addEventListener("change", () => setShortcuts(shortcuts.checked));
@@ -132,7 +145,7 @@ function wirePage() {
     if (tokenIn(location.hash)) location.reload(); // another link was opened in this tab
   });
   onLanguage(() => {
-    if (page.screen === "end") drawEnding(page.ending);
+    if (page.screen === "end") drawEnding(page.ending, page.session?.newTime);
     if (page.screen === "start") redrawStart();
     if (page.screen === "test") selfTest.draw();
     if (page.screen === "start" || page.screen === "test") document.title = t("app.name");
@@ -174,6 +187,9 @@ async function start() {
   const before = readEntered();
   page.known = before;
   if (before) Object.assign(media, { muted: before.muted, cameraOn: before.cameraOn, chosen: before.chosen, facing: before.facing ?? "user" });
+  page.token = token;
+  naming = new Naming();
+  naming.show();
   page.shortcomings = new Shortcomings(token);
   wireStart(token);
   ownLevel.start(media);

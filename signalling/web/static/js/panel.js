@@ -1,5 +1,6 @@
 // The side panel: who waits, who is here, and for the host what can be done about it.
 
+import { basisWords } from "./basis.js";
 import { Calling } from "./calling.js";
 import { consentOf } from "./consents.js";
 import { byId, el, icon, reconcile, setFace, setIcon, setText } from "./dom.js";
@@ -63,8 +64,9 @@ export class Panel {
       if (reconcile(list, sorted, (person) => person.participant, make, fill) > 0) this.#settle();
     });
     const all = byId("admit-all");
-    all.hidden = waiting.length < 2;
-    setText(all, t("panel.admitAll", { count: waiting.length }));
+    const together = waiting.filter((person) => !person.invited?.apart);
+    all.hidden = together.length < 2;
+    setText(all, t("panel.admitAll", { count: together.length }));
   }
 
   /** Rows have moved up: for a moment a press meant for the one before must not let in the next. */
@@ -96,7 +98,7 @@ export class Panel {
       });
       return node;
     };
-    const words = el("div", { className: "who" }, el("strong"), el("span", { className: "role" }), el("span", { className: "unknown" }), el("span", { className: "tested" }), el("span", { className: "consent" }), el("span", { className: "lost-sign" }));
+    const words = el("div", { className: "who" }, el("strong"), el("span", { className: "role" }), el("span", { className: "unknown" }), el("span", { className: "tested" }), el("span", { className: "consent" }), el("span", { className: "lost-sign" }), el("span", { className: "basis" }));
     const admit = button("admit", "primary", (latest) => this.#acts.admit(latest));
     const refuse = button("refuse", "quiet", (latest) => this.#acts.refuse(latest));
     return el("li", { className: "waiting-person" }, words, el("div", { className: "row" }, admit, refuse));
@@ -124,6 +126,7 @@ export class Panel {
     setText(row.querySelector(".lost-sign"), person.connected ? "" : t("person.lost"));
     const consent = consentOf(person);
     setText(row.querySelector(".consent"), consent === "given" ? "" : t(`person.consent.${consent}`));
+    setText(row.querySelector(".basis"), basisWords(person.invited));
     setText(row.querySelector(".tested"), person.tested ? t(`person.tested.${person.tested}`) : "");
     row.querySelector(".tested").dataset.tested = person.tested ?? "";
     for (const action of ["admit", "refuse"]) {

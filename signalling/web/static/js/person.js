@@ -2,11 +2,12 @@
 // is known to be, what encrypts their media, and figures.
 
 import { consentOf } from "./consents.js";
+import { basisWords } from "./basis.js";
 import { el, icon, setIcon, setText } from "./dom.js";
 import { language, t, whence } from "./i18n.js";
 import { cells, COLUMNS, fault, FIGURES, quality, WHOLE_FIGURES } from "./stats.js";
 
-const ACTS = ["still", "mute", "muteHold", "unmute", "confirmIdentity", "withdrawIdentity", "toWaiting", "handOver", "remove"];
+const ACTS = ["still", "mute", "muteHold", "unmute", "confirmIdentity", "withdrawIdentity", "toWaiting", "appoint", "handOver", "remove"];
 // What the host must not miss.
 const WEAK_KEYS = new Set(["none", "exposed", "unproved"]);
 const CLINICIANS = new Set(["doctor", "specialist"]);
@@ -17,7 +18,7 @@ export function makePerson(person, acts) {
   const more = el("button", { type: "button", className: "button quiet more", data: { action: "more" } });
   more.setAttribute("aria-expanded", "false");
   more.setAttribute("aria-controls", id);
-  const body = el("div", { id, className: "person-more", hidden: true }, actButtons(person, acts), el("p", { className: "identity" }), el("p", { className: "encryption" }), table());
+  const body = el("div", { id, className: "person-more", hidden: true }, actButtons(person, acts), el("p", { className: "identity" }), el("p", { className: "basis-line" }), el("p", { className: "encryption" }), table());
   more.addEventListener("click", () => {
     body.hidden = !body.hidden;
     more.setAttribute("aria-expanded", String(!body.hidden));
@@ -62,6 +63,7 @@ export function actsFor({ person, host }) {
   if (person.connected && (person.line ?? "browser") === "browser") fitting.add("still");
   if (!person.muted || person.may_unmute) fitting.add("muteHold");
   if (CLINICIANS.has(person.role) && !person.host && person.connected) fitting.add("handOver");
+  if (CLINICIANS.has(person.role) && person.invited && !person.invited.substitute) fitting.add("appoint");
   return fitting;
 }
 
@@ -101,6 +103,7 @@ export function fillPerson(row, { person, host, figures }) {
   if (!host) row.querySelector(".person-more").hidden = true;
   setText(row.querySelector(".encryption"), encryption(person));
   setText(row.querySelector(".identity"), identity(person));
+  setText(row.querySelector(".basis-line"), basisWords(person.invited));
   const fitting = actsFor({ person, host });
   for (const name of ACTS) {
     const node = row.querySelector(`[data-action=${name}]`);

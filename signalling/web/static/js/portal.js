@@ -1,6 +1,6 @@
 // Coming from where one is logged in already: a portal says who it is (a launch), or a provider knows it still.
 
-const LOOKS_LIKE_LAUNCH = /^[A-Za-z0-9_.-]{16,12000}$/;
+const LOOKS_LIKE_LAUNCH = /^[A-Za-z0-9_.-]{16,2500}$/;
 const LOOKS_LIKE_NAME = /^[a-z][a-z0-9-]{0,23}$/;
 
 /** Take out of the address what a portal has put there beside the link: `&launch=JWT` behind it, `?by=PROVIDER` before. */

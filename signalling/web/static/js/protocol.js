@@ -21,7 +21,7 @@ export class ProtocolError extends Error {
 }
 
 /**
- * Events (CustomEvent, `detail` is the message): welcome, roster, missed, written, layout, stats, demand, and
+ * Events (CustomEvent, `detail` is the message): welcome, roster, turned_away, cancelled, missed, written, layout, stats, demand, and
  * `over` {code, message} when there is no way on, `down` when the bridge cannot be reached and is being tried again,
  * `up` when it was there all the same. After a `down` there is an `up` or a `welcome`.
  */

@@ -11,7 +11,7 @@ const NO_LINE = new Set(["offline", "timeout"]);
 
 /**
  * Events: `welcome`, `change` (place, roster, people), `layout`, `stats`, `media` (connection state), `receivers`, `down`, `over`,
- * `missed` (somebody who was called; with what the roster said of them as `person`), `written` (a line of somebody's), `still` (as it comes), `trouble`, and `unmuted` when a wish for sound had to wait for the line, with `detail` true if it was fulfilled.
+ * `turnedAway` (somebody who found the door closed), `missed` (somebody who was called; with what the roster said of them as `person`), `written` (a line of somebody's), `still` (as it comes), `trouble`, and `unmuted` when a wish for sound had to wait for the line, with `detail` true if it was fulfilled.
  */
 export class Session extends EventTarget {
   welcome = null;
@@ -21,6 +21,7 @@ export class Session extends EventTarget {
   stats = [];
   down = false;
   pinned = null;
+  newTime = null; // of what was called off
   media;
   peer;
   #channel;
@@ -33,7 +34,7 @@ export class Session extends EventTarget {
   #told = new Map();
   #released = false;
 
-  /** `url` of the WebSocket; `identity` holds token, resumeKey, language() and notice(), the version that was accepted. */
+  /** `url` of the WebSocket; `identity` holds token, resumeKey, language(), notice(), the version that was accepted, and name(). */
   constructor(url, identity, media) {
     super();
     this.media = media;
@@ -44,6 +45,7 @@ export class Session extends EventTarget {
       resume: this.#resume,
       language: identity.language(),
       notice: identity.notice(),
+      name: identity.name(),
     }));
     this.peer = new Peer(media, (offer) => this.#channel.request("offer", offer));
     this.#reporter = new Reporter(this.peer, (report) => this.#report(report));
@@ -82,6 +84,8 @@ export class Session extends EventTarget {
       this.#emit("missed", { ...message, person });
     });
     for (const name of ["written", "still"]) on(name, (message) => this.#emit(name, message));
+    on("turned_away", (message) => this.#emit("turnedAway", message));
+    on("cancelled", (message) => { this.newTime = message.new_time; });
     on("demand", (message) => this.peer.demand(message));
     on("codec", (message) => this.peer.codec(message));
     on("stats", (message) => {
@@ -128,9 +132,12 @@ export class Session extends EventTarget {
   }
 
   #rostered(message) {
+    const before = this.me;
     this.roster = message;
     const { me } = this;
     if (me) {
+      // The bridge stops a screen when the next patient comes in; what this page itself has asked for stands.
+      if (before?.sharing && !me.sharing && !this.#told.has("sharing") && this.media.tracks.content) this.media.stopSharing();
       if (this.#selfMutes === 0) this.media.setHeldMute(me.muted && !this.media.muted);
       this.#fulfil(me);
       this.#setPlace(me.place);
@@ -141,6 +148,7 @@ export class Session extends EventTarget {
   #setPlace(place) {
     const before = this.place;
     this.place = place;
+    this.peer.hold(place !== "admitted");
     if (place === "waiting") {
       this.layout = [];
       if (this.media.tracks.content) this.media.stopSharing();

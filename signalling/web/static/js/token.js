@@ -4,6 +4,7 @@
 const TOKEN = "brotjeneste.token";
 const ENTERED = "brotjeneste.entered";
 const RESUME = "brotjeneste.resume.";
+const NAMING = "brotjeneste.naming";
 const RESUME_BYTES = 32;
 const LOOKS_LIKE_TOKEN = /^[A-Za-z0-9_.-]{16,2048}$/;
 
@@ -32,7 +33,10 @@ export function takeToken() {
   if (fragment) history.replaceState(null, "", location.pathname);
   if (token) {
     const before = quietly(() => sessionStorage.getItem(TOKEN));
-    if (before !== token) forgetEntered();
+    if (before !== token) {
+      forgetEntered();
+      forgetNaming();
+    }
     quietly(() => sessionStorage.setItem(TOKEN, token));
     return { token, bad: false };
   }
@@ -55,6 +59,12 @@ export function newResume() {
 
 export const readResume = (key) => quietly(() => localStorage.getItem(key));
 export const keepResume = (key, secret) => quietly(() => localStorage.setItem(key, secret));
+export const forgetResume = (key) => quietly(() => localStorage.removeItem(key));
+
+/** For a link that is for many: the name under which this tab comes, {name}; null where the link is one person's. */
+export const readNaming = () => quietly(() => JSON.parse(sessionStorage.getItem(NAMING)));
+export const keepNaming = (naming) => quietly(() => sessionStorage.setItem(NAMING, JSON.stringify(naming)));
+export const forgetNaming = () => quietly(() => sessionStorage.removeItem(NAMING));
 
 /** What this tab needs in order to go straight back in after a reload: choices of mute, camera and devices. */
 export const readEntered = () => quietly(() => JSON.parse(sessionStorage.getItem(ENTERED)));
