@@ -8,7 +8,7 @@ from aiohttp import web
 
 from signalling import messages as m
 from signalling.web.faults import json_response
-from signalling.web.rest import read_body
+from signalling.web.reading import read_body
 
 if TYPE_CHECKING:
     from signalling.ports import CallDesk

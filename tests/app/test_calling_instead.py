@@ -58,7 +58,7 @@ async def call(rig: Rig, room: RoomId, pin: str) -> str:
         events = await rig.service.act(rig.live(room), command)
     except Rejected as refused:
         return refused.code.value
-    return rig.live(room).room.participants[events[0].participant].place.value  # type: ignore[union-attr]
+    return rig.live(room).room.participants[events[0].participant].place.value
 
 
 async def test_somebody_in_the_room_goes_on_by_telephone(rig: Rig) -> None:
