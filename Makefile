@@ -7,6 +7,7 @@ UV := $(BIN)/uv
 WHEEL_ENV := build/wheel/venv
 ENGINE := media/engine
 PROVIDER := tests/auth/provider
+AXE := tests/pages/axe
 CARGO := cargo
 ROBOTS ?= 0
 SECONDS ?= 60
@@ -79,11 +80,11 @@ test: ## Everything that has to pass; installs what the tests need.
 # Before the guard and after the environment: Debian's packages are installed by one at a time.
 browsers: $(VENV)/installed
 	bash .ci/system-packages test
-	@$(MAKE) --no-print-directory $(PROVIDER)/node_modules/.package-lock.json
+	@$(MAKE) --no-print-directory $(PROVIDER)/node_modules/.package-lock.json $(AXE)/node_modules/.package-lock.json
 
-# A certified OpenID provider, which there is for Node alone.
-$(PROVIDER)/node_modules/.package-lock.json: $(PROVIDER)/package-lock.json
-	npm ci --prefix $(PROVIDER) --silent --no-audit --no-fund
+# A certified OpenID provider, and a judge of pages, which there are for Node alone.
+$(PROVIDER)/node_modules/.package-lock.json $(AXE)/node_modules/.package-lock.json: %/node_modules/.package-lock.json: %/package-lock.json
+	npm ci --prefix $* --silent --no-audit --no-fund
 	@touch $@
 
 # Built by `cargo test`, too.
@@ -166,4 +167,4 @@ lock: build ## Choose new versions of Python's packages within pyproject.toml's 
 	echo uv | $(UV) pip compile --quiet --upgrade --generate-hashes --no-header --no-annotate - -o .ci/installer.txt
 
 clean: ## Remove everything that was built.
-	rm -rf $(VENV) build $(PROVIDER)/node_modules $(ENGINE)/target $(ENGINE)/fuzz/target media/*.so
+	rm -rf $(VENV) build $(PROVIDER)/node_modules $(AXE)/node_modules $(ENGINE)/target $(ENGINE)/fuzz/target media/*.so

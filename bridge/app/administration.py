@@ -70,7 +70,10 @@ class RoomAdministration(RoomTurns):
 
     async def room(self, room: str) -> m.RoomInfo:
         """One room. Raises Rejected with `unknown_room`."""
-        return _info((await self._known(room)).room)
+        found = await self._service.look(RoomId(room))
+        if found is None:
+            raise Rejected(Code.UNKNOWN_ROOM)
+        return _info(found)
 
     async def end_room(self, room: str) -> None:
         """End a consultation for everyone. Ending it again changes nothing."""

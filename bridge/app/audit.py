@@ -7,7 +7,7 @@ from typing import Final, TypedDict
 from bridge.app.ports import Audited
 from bridge.rooms import commands as c
 from bridge.rooms import events as ev
-from bridge.rooms.model import Actor, ByParticipant, Office, Pii, Room, System
+from bridge.rooms.model import Actor, ByParticipant, Ground, Identity, Office, Pii, Relation, Room, System
 from bridge.rooms.refusal import Refusal
 
 # What somebody does to their own camera and microphone is nobody's concern afterwards.
@@ -16,6 +16,7 @@ _NOT_AUDITED = (ev.CameraChanged, ev.SelfMuteChanged)
 # Reasons. The first: let in although less was proven than the invitation requires (requirements A52).
 LESS_PROVEN: Final = "less_proven"
 STATED: Final = "stated"
+CANCELLED: Final = "cancelled"
 
 REFUSALS_AT_ONCE: Final = 20
 REFUSAL_EVERY: Final = timedelta(minutes=1)
@@ -102,14 +103,21 @@ def _who(by: Actor, room: Room) -> _Who:
 
 def _reason(event: ev.Event) -> str | None:
     """Why, as a word; what somebody wrote is with the event, since it may name a person."""
+    word: str | None = None
     match event:
         case ev.Admitted(reason=Pii()):
-            return LESS_PROVEN
+            word = LESS_PROVEN
         case ev.Refused(reason=Pii()):
-            return STATED
+            word = STATED
         case ev.Consented(matter=matter) | ev.ConsentWithdrawn(matter=matter):
-            return matter.value
-    return None
+            word = matter.value
+        case ev.Invited(ground=Ground() as ground):
+            word = ground.value
+        case ev.Identified(identity=Identity(relation=Relation() as relation)):
+            word = relation.value
+        case ev.RoomEnded(cancelled=True):
+            word = CANCELLED
+    return word
 
 
 def _words(name: str) -> str:

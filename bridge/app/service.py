@@ -110,6 +110,13 @@ class RoomService:
         async with self._loading:
             return self._live.get(room_id) or await self._load(room_id)
 
+    async def look(self, room_id: RoomId) -> Room | None:
+        """A room as it is, without taking it on: its people may be at another bridge."""
+        if (live := self._live.get(room_id)) is not None:
+            return live.room
+        events = await self.outside.store.load(room_id)
+        return replay(events) if events else None
+
     async def find_called(self, number: RoomNumber) -> LiveRoom | None:
         """The room that is called by this number, unless it has ended."""
         room_id = await self.outside.store.room_of(number)

@@ -73,6 +73,11 @@ class Load:
         self._readings.append(_Reading(now, snapshot.shards, deciding_s))
 
     @property
+    def deciding_s(self) -> float:
+        """The CPU time that the thread that decides has taken since its start."""
+        return self._readings[-1].deciding_s if self._readings else 0.0
+
+    @property
     def deciding(self) -> float:
         """The share of a core that the thread that decides takes."""
         seconds = self._seconds()

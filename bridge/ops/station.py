@@ -14,6 +14,7 @@ from bridge.app.ports import Clock
 from bridge.app.quality.lines import Assessment
 from bridge.ops.converting import Converting
 from bridge.ops.health import Check, Drain, readiness
+from bridge.ops.history import History, Look
 from bridge.ops.links import FAULTS, LinkCollector
 from bridge.ops.load import Load
 from bridge.ops.metrics import GatewayState, Snapshot
@@ -23,6 +24,7 @@ from bridge.ops.wellness import LATELY_MIN, Seen, Trouble, judge
 
 WORST: Final = 10
 FRESH_S: Final = 1.0
+LOOK_EVERY_S: Final = 10.0
 ENGINE_COUNTERS: Final = ("event_drops", "panics", "send_drops")
 TOLD: Final = ("room_failures", "converter_failures", "leg_failures", "gateways", "engine", "logins", "refusals")
 """Counters whose last hour is told, code by code."""
@@ -59,6 +61,7 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True):
     troubles: list[Trouble]
     drain: DrainState
     load: dict[str, Any]
+    hour: dict[str, list[float | None]]
     verdicts: dict[str, int]
     worst: list[dict[str, Any]]
     rooms: RoomList
@@ -83,6 +86,8 @@ class Station:
     counted: Callable[[], Mapping[Key, int]] = dict
     load: Load = field(default_factory=Load)
     recent: Recent = field(default_factory=Recent)
+    history: History = field(default_factory=History)
+    _looked_at: float | None = None
     _picture: tuple[float, bytes] | None = None
     _looking: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -93,6 +98,14 @@ class Station:
         self.load.observe(now, snapshot, deciding_s)
         engine = {("engine", name): int(snapshot.shards[name].sum()) for name in ENGINE_COUNTERS}
         self.recent.observe(now, {**self.counted(), **engine})
+        if self._looked_at is None or now - self._looked_at >= LOOK_EVERY_S:
+            self._looked_at = now
+            self.history.observe(now, self._look())
+
+    def _look(self) -> Look:
+        busiest = max((one.cpu for one in self.load.shards()), default=0.0)
+        bad = sum(verdict in FAULTS for verdict in self.links.verdicts.values())
+        return Look(presence(self.rooms()).in_call, round(busiest, 3), bad)
 
     async def encoded(self) -> bytes:
         """The picture as JSON, made once a second however many ask."""
@@ -120,6 +133,7 @@ class Station:
             troubles=judge(self._seen(checks)),
             drain=self.drain_state(),
             load=self._load(),
+            hour=self.history.series(self.clock.monotonic()),
             verdicts={word.value: number for word, number in Counter(self.links.verdicts.values()).items()},
             worst=self._worst(),
             rooms=rooms,

@@ -15,6 +15,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
+from bridge.ops.capacity import CapacityCollector
 from bridge.ops.converting import ConvertingCollector
 from bridge.ops.errors import OpsError
 from bridge.ops.guard import Guard
@@ -82,7 +83,8 @@ def make_ops_app(
 
     For operators alone: /metrics/legs, /legs/worst, /feeds, and what the page at / asks for, /drain among it.
     """
-    registry = make_registry(collector, station.links, ConvertingCollector(station.converting))
+    converting, capacity = ConvertingCollector(station.converting), CapacityCollector(station.load)
+    registry = make_registry(collector, station.links, converting, capacity)
     ops = _Ops(registry, snapshot, station)
     errors, origins = error_middleware(counters or NoCounters()), origin_middleware(guard.public_origin)
     app = web.Application(middlewares=[errors, _plain_errors, origins], client_max_size=MAX_BODY_BYTES)

@@ -136,8 +136,10 @@ def _entities(entry: AuditEntry, roles: Mapping[str, str], base: str) -> list[di
         "previous_hash": entry.previous_hash,
         "hash": entry.hash,
     }
+    # What concerns no room, such as a drain, has a word in its place.
+    is_room = entry.room.startswith("r_")
     room = {
-        "what": _reference("Encounter", entry.room, base, "room"),
+        "what": _reference("Encounter" if is_room else None, entry.room, base, "room" if is_room else "whole"),
         "type": _coding(f"{_TERMS}/audit-entity-type", "2", "System Object"),
         "role": _coding(f"{_TERMS}/object-role", "4", "Domain Resource"),
         # By these a row can be found again in the chain, and the chain be verified without the bridge.

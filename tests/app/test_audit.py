@@ -11,10 +11,12 @@ from bridge.rooms.evolve import replay
 from bridge.rooms.model import (
     Assurance,
     ByParticipant,
+    Ground,
     Identity,
     Office,
     ParticipantId,
     Pii,
+    Relation,
     Role,
     SubjectDigest,
     System,
@@ -25,11 +27,18 @@ from signalling import messages as m
 from signalling.errors import Code, Rejected
 from tests.app.fakes import START, Connection, token_of
 from tests.app.rig import Rig
-from tests.rooms.rig import Consultation, opened, person, pid
+from tests.rooms.rig import Consultation, iid, opened, person, pid
 
 NO = Refusal("not_host", "No.")
 DOCTOR = Identity(
     assurance=Assurance.HIGH, provider="helseid", subject=SubjectDigest("digest"), organisation="987654321"
+)
+FOR_A_CHILD = Identity(
+    assurance=Assurance.HIGH,
+    provider="helsenorge",
+    subject=SubjectDigest("digest"),
+    represents=SubjectDigest("another digest"),
+    relation=Relation.PARENT,
 )
 
 
@@ -80,11 +89,24 @@ def test_a_reason_is_a_word_and_its_text_stays_with_the_event() -> None:
     assert room is not None
     given = {"room": room.id, "at": START, "by": person("doctor"), "participant": pid("patient")}
     text = Pii("Kari is known to me")
+    invited = {
+        "room": room.id,
+        "at": START,
+        "by": person("doctor"),
+        "invitation": iid("kari"),
+        "role": Role.RELATIVE,
+    }
+    invited |= {"name": Pii("Kari"), "host": False, "expires_at": START}
     for event, word in (
         (ev.Admitted(**given, reason=text), "less_proven"),
         (ev.Admitted(**given), None),
         (ev.Refused(**given, reason=text), "stated"),
         (ev.Refused(**given), None),
+        (ev.Invited(**invited, ground=Ground.POWER_OF_ATTORNEY, reference=text), "power_of_attorney"),
+        (ev.Invited(**invited), None),
+        (ev.RoomEnded(room=room.id, at=START, by=person("doctor"), cancelled=True), "cancelled"),
+        (ev.Identified(**given, identity=FOR_A_CHILD), "parent"),
+        (ev.Identified(**given, identity=DOCTOR), None),
     ):
         line = of_event(event, room)
         assert line is not None

@@ -106,3 +106,18 @@ async def test_trying_again_has_an_end(rig: SharedRig) -> None:
     rig.store.others = []
     await rig.say(doctor, m.Admit(participant=patient.participant, ref=2))
     assert rig.recorded(room) == rig.live(room).room
+
+
+async def test_to_look_at_a_room_of_the_other_disturbs_nobody(rig: SharedRig) -> None:
+    """A bridge that lists rooms takes nobody for gone who is at the other, and does not keep what it saw."""
+    room = await rig.open_room()
+    doctor = await rig.enter(room, m.Role.DOCTOR, host=True)
+    before = rig.store.events(room)
+    other = SharedRig()
+    other.store = rig.store
+    other.start()
+    assert (await other.administration.room(room)).admitted == 1
+    assert other.service.rooms == []
+    assert rig.store.events(room) == before
+    await rig.say(doctor, m.Lock(locked=True, ref=1))
+    assert (await other.administration.room(room)).locked

@@ -17,10 +17,13 @@ import pytest
 import yaml
 
 from bridge.app.feeds.converters import Use
+from bridge.cli.drain import drain
 from bridge.config import SECTIONS, Config, load
 from bridge.ops import table
+from bridge.ops.capacity import CapacityCollector
 from bridge.ops.converting import Converting, ConvertingCollector
 from bridge.ops.links import LinkCollector
+from bridge.ops.load import Load
 from bridge.ops.metrics import BridgeCollector, Facts
 from tests.ops.assessments import assessment
 
@@ -130,6 +133,31 @@ def test_compose_sets_only_what_exists() -> None:
     assert service["cap_drop"] == ["ALL"]
 
 
+def test_kubernetes_sets_only_what_exists() -> None:
+    """Its variables make a configuration, its probes and ports are the bridge's, and before the end it drains."""
+    service, workload = yaml.safe_load_all((DEPLOY / "kubernetes.yaml").read_text("utf-8"))
+    pod = workload["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    environ = {one["name"]: one.get("value", "x" * 20) for one in container["env"]}
+    config = load(TOML, environ | {"BROTJENESTE_HTTP_HOST": "0.0.0.0"})  # noqa: S104 - inside a container
+    ports = {one["name"]: one["containerPort"] for one in container["ports"]}
+    assert ports == {"pages": config.http.port, "operators": config.metrics.port, "media": config.media.base_port}
+    assert {one["port"] for one in service["spec"]["ports"]} == {config.http.port, config.metrics.port}
+    # A late joiner to an open room has to get through to a bridge that drains, which is not ready.
+    assert service["spec"]["publishNotReadyAddresses"] is True
+    probes = {kind: container[f"{kind}Probe"]["httpGet"] for kind in ("liveness", "readiness")}
+    assert {one["port"] for one in probes.values()} == {"operators"}
+    assert {kind: one["path"] for kind, one in probes.items()} == {"liveness": "/healthz", "readiness": "/readyz"}
+    name, command, *arguments = container["lifecycle"]["preStop"]["exec"]["command"]
+    assert (name, command) == ("brotjeneste", "drain")
+    told = drain.make_context(command, arguments).params
+    assert (told["reason"], told["yes"], told["wait"], told["stop"]) == ("upgrade", True, True, False)
+    assert pod["terminationGracePeriodSeconds"] >= 3600
+    mounts = {one["mountPath"] for one in container["volumeMounts"]}
+    assert all(str(Path(place).parent) in mounts for place in (config.http.certificate, config.http.key))
+    assert container["securityContext"]["readOnlyRootFilesystem"] is True
+
+
 def test_the_unit_is_hardened_and_sets_only_what_exists() -> None:
     """The service has its own user, no capabilities, one place to write, and variables that exist."""
     service = _unit()["Service"]
@@ -192,7 +220,9 @@ def _exposed() -> set[str]:
     links = LinkCollector()
     links.observe(1.0, [assessment(1)])
     converting = Converting(lambda: Use({}, {}, {}, 0), tuple, lambda _: {"start": 1})
-    families = [*collector.collect(), *links.collect(), *ConvertingCollector(converting).collect()]
+    capacity = CapacityCollector(Load())
+    others = (links, ConvertingCollector(converting), capacity)
+    families = [*collector.collect(), *(family for one in others for family in one.collect())]
     return {sample.name for family in families for sample in family.samples}
 
 

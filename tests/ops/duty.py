@@ -15,6 +15,7 @@ from bridge.app.feeds.converters import Use
 from bridge.ops.converting import Converting
 from bridge.ops.guard import Guard
 from bridge.ops.health import Check
+from bridge.ops.history import Look
 from bridge.ops.metrics import BridgeCollector, Facts, GatewayState
 from bridge.ops.station import Station
 from bridge.ops.web import make_ops_app, serve_ops
@@ -86,6 +87,14 @@ def _legs(rig: Rig) -> list[int]:
     return [media.leg for live in rig.service.rooms for media in live.legs.values()]
 
 
+def _an_hour(here: Station, *, legs: int, trouble: bool) -> None:
+    """What went before, with a quarter of an hour in which nobody looked."""
+    now = here.clock.monotonic()
+    for ago in (*range(58, 40, -1), *range(25, 0, -1)):
+        bad = max(0, 5 - ago // 4) if trouble else 0
+        here.history.observe(now - 60 * ago, Look(legs + ago % 7, 0.2 + 0.01 * (ago % 9), bad))
+
+
 @asynccontextmanager
 async def on_duty(*, trouble: bool = False, **more: Any) -> AsyncIterator[Duty]:
     """Serve a port, quiet or in trouble; `more` goes to the guard."""
@@ -113,6 +122,7 @@ async def on_duty(*, trouble: bool = False, **more: Any) -> AsyncIterator[Duty]:
         assessment(leg, verdict, lost=0 if verdict is Verdict.GOOD else 12)
         for leg, verdict in zip(legs, verdicts, strict=False)
     ]
+    _an_hour(here, legs=len(legs), trouble=trouble)
     for _ in range(12):
         duty.second(assessed, legs=len(legs), rooms=2, **({"cpu_us": 870_000} if trouble else {}))
     if trouble:

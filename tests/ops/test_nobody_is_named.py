@@ -150,6 +150,7 @@ async def test_whoever_is_planted_comes_out_nowhere(doors: Doors) -> None:
     await by_socket(doors, links)
     await by_sip(doors, number)
     await doors.ask("DELETE", f"/api/v1/rooms/{room}", token=token_of(doors))
+    await by_exports(doors, room)
     await eventually(lambda: '"call_failed"' in doors.log.getvalue() or len(doors.receiver.came) > 3)
     await measured(doors)
     kept(doors)
@@ -162,6 +163,17 @@ async def test_whoever_is_planted_comes_out_nowhere(doors: Doors) -> None:
     # The doors were open: what was planted did arrive.
     assert "joined" in doors.log.getvalue() or "command_refused" in doors.log.getvalue()
     assert doors.receiver.came
+
+
+async def by_exports(doors: Doors, room: str) -> None:
+    """What is told afterwards, which is for others than those who took part; and parameters that are wrong."""
+    token, always = token_of(doors), "since=2000-01-01T00:00:00Z&until=2100-01-01T00:00:00Z"
+    for path in ("audit?limit=1000", f"audit?room={room}", f"rooms/{room}/attendance", f"usage?{always}"):
+        answer = await doors.ask("GET", f"/api/v1/{path}", token=token)
+        assert answer.status == 200
+        doors.hear(f"answer of {path[:12]}", await answer.text())
+    for path in (f"audit?room={NUMBER}", f"audit?{NAME}=1", f"usage?{always}&after={PATIENT}"):
+        assert (await doors.ask("GET", f"/api/v1/{path}", token=token)).status in {200, 404, 422}
 
 
 def plain(text: str) -> str:

@@ -5,6 +5,8 @@ from dataclasses import replace
 
 import pytest
 
+from bridge.ops import history
+from bridge.ops.history import History, Look
 from bridge.ops.load import Capacity, ShardLoad
 from bridge.ops.metrics import GatewayState
 from bridge.ops.page import FILES
@@ -81,3 +83,19 @@ def test_the_last_hour_is_counted_by_minutes() -> None:
     for minute in range(3 * MINUTES):
         recent.observe(60.0 * minute, {key: 10 + minute})
     assert len(recent._minutes) == MINUTES
+
+
+def test_the_last_hour_keeps_the_highest_of_each_minute() -> None:
+    """Oldest first, with gaps where nobody looked, and no more than an hour."""
+    kept = History()
+    assert kept.series(0.0) == {name: [None] * history.MINUTES for name in Look._fields}
+    for now, look in ((0.0, Look(3, 0.5, 0)), (59.0, Look(2, 0.7, 1)), (180.0, Look(9, 0.1, 0))):
+        kept.observe(now, look)
+    series = kept.series(200.0)
+    assert series["in_call"][-4:] == [3, None, None, 9]
+    assert series["busiest"][-4:] == [0.7, None, None, 0.1]
+    assert series["bad"][-4:] == [1, None, None, 0]
+    assert kept.series(60.0 * 60)["in_call"][:4] == [None, None, 9, None]
+    for minute in range(200):
+        kept.observe(60.0 * minute, Look(minute, 0.0, 0))
+    assert kept.series(60.0 * 199)["in_call"] == list(range(140, 200))

@@ -10,7 +10,7 @@ page. It brings the page there with the played bridge of `house`, and shoots:
             await stage.shoot(here.page)
 
 Modules of `scenes/` are found by themselves. `make screenshots` plays them all, `make screenshots ONLY=waiting`
-those whose names begin so.
+those whose names begin so; both ask axe of each picture.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from typing import Any, Final
 from playwright.async_api import Browser, Page
 
 from tests.pages.house import PlayedBridge, Visit, visit
+from tests.pages.rules import broken_rules
 
 Size = tuple[int, int]
 PHONE: Final[Size] = (390, 844)
@@ -49,15 +50,20 @@ class Scene:
 
 @dataclass
 class Stage:
-    """One scene in one language and one window; `shots` are the files that it made."""
+    """One scene in one language and one window; its pictures go to `folder`, if there is one.
+
+    `shots` are the files that it made of `states` of the page, `broken` what axe finds in them.
+    """
 
     scene: Scene
     browser: Browser
     site: str
     language: str
     size: Size
-    folder: Path
+    folder: Path | None = None
+    states: int = 0
     shots: list[Path] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)
 
     def visit(
         self, bridge: PlayedBridge | None = None, *, site: str | None = None, **options: Any
@@ -70,9 +76,13 @@ class Stage:
         """Make a picture of the page, when its letters are there; not `whole`: of what the window shows."""
         await page.evaluate("document.fonts.ready.then(() => null)")
         parts = (self.scene.name, moment, f"{self.size[0]}", self.language)
-        path = self.folder / f"{'-'.join(part for part in parts if part)}.png"
-        await page.screenshot(path=path, full_page=whole, animations="disabled")
-        self.shots.append(path)
+        name = "-".join(part for part in parts if part)
+        self.states += 1
+        self.broken += [f"{name}: {rule}" for rule in await broken_rules(page)]
+        if self.folder is not None:
+            path = self.folder / f"{name}.png"
+            await page.screenshot(path=path, full_page=whole, animations="disabled")
+            self.shots.append(path)
 
 
 def scene(*sizes: Size) -> Callable[[Play], Play]:

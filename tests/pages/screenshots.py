@@ -15,11 +15,12 @@ from tests.pages.scenery import LOCALES, Stage, all_scenes
 FOLDER = Path(__file__).parents[2] / "build" / "screenshots"
 
 
-async def shoot_all(only: str, languages: list[str], folder: Path = FOLDER) -> list[Path]:
-    """Play the scenes whose names begin with `only`, in each language and size; give the files."""
+async def shoot_all(only: str, languages: list[str], folder: Path = FOLDER) -> tuple[list[Path], list[str]]:
+    """Play the scenes whose names begin with `only`, in each language and size; give files and broken rules."""
     expect.set_options(timeout=PATIENCE * 1000)
     chosen = [scene for name, scene in sorted(all_scenes().items()) if name.startswith(only)]
     shots: list[Path] = []
+    broken: list[str] = []
     async with async_playwright() as playwright, static_site() as site:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGS)
         for scene in chosen:
@@ -28,8 +29,9 @@ async def shoot_all(only: str, languages: list[str], folder: Path = FOLDER) -> l
                     stage = Stage(scene, browser, site, language, size, folder)
                     await scene.play(stage)
                     shots += stage.shots
+                    broken += stage.broken
         await browser.close()
-    return shots
+    return shots, broken
 
 
 def main() -> None:
@@ -40,9 +42,10 @@ def main() -> None:
     wanted = parser.parse_args()
     FOLDER.mkdir(parents=True, exist_ok=True)
     languages = [code for code in wanted.languages.split(",") if code in LOCALES]
-    shots = asyncio.run(shoot_all(wanted.only, languages))
+    shots, broken = asyncio.run(shoot_all(wanted.only, languages))
     sys.stdout.write("".join(f"{path}\n" for path in shots) or "no scene has a name that begins so\n")
-    sys.exit(0 if shots else 1)
+    sys.stdout.write("".join(f"axe: {rule}\n" for rule in broken))
+    sys.exit(0 if shots and not broken else 1)
 
 
 if __name__ == "__main__":

@@ -42,7 +42,9 @@ def rows() -> list[AuditEntry]:
     lines.append(Audited(at=room.now, actor="operator", act="drained", reason="upgrade", **office))
     invited = {"actor": "administration", "role": "system", "act": "invited", "target": "i_x", "outcome": "ok"}
     lines.append(Audited(at=room.now, reason="power_of_attorney", **invited))
-    return list(chain(Head(), "r_1", [line for line in lines if line is not None]))
+    rows = list(chain(Head(), "r_1", [line for line in lines if line is not None]))
+    read = Audited(at=room.now, actor="administration", act="audit_read", **office)
+    return [*rows, *chain(Head(rows[-1].sequence, rows[-1].hash), "all", [read])]
 
 
 ROWS = rows()
@@ -99,6 +101,14 @@ def test_a_login_is_one_and_an_attempt_is_an_alert() -> None:
     assert (tried["type"]["code"], tried["outcome"], tried["outcomeDesc"]) == ("110113", "4", "not_host")
     assert event_of("media_failed")["outcome"] == "8"
     assert (event_of("admitted")["type"]["code"], event_of("admitted")["outcome"]) == ("110100", "0")
+
+
+def test_what_concerns_no_room_is_no_encounter() -> None:
+    """Reading all of the audit, or a drain."""
+    assert event_of("audit_read")["entity"][0]["what"] == {
+        "identifier": {"system": f"{BASE}/fhir/NamingSystem/whole", "value": "all"}
+    }
+    assert event_of("admitted")["entity"][0]["what"]["type"] == "Encounter"
 
 
 def test_reasons_are_words() -> None:

@@ -58,6 +58,8 @@ def house_config(
     port: int | None = None,
     protection: str = "required",
     ports: int = 100,
+    ops_port: int | None = None,
+    operators: Mapping[str, Any] | None = None,
 ) -> Config:
     """Defaults, but for ports, files and what is asked for.
 
@@ -73,7 +75,7 @@ def house_config(
         http=replace(
             config.http, host=address, port=http_port, public_url=f"http://{name}:{http_port}" if name else ""
         ),
-        metrics=replace(config.metrics, port=metrics_port),
+        metrics=replace(config.metrics, port=ops_port or metrics_port),
         media=replace(
             config.media,
             bind=media,
@@ -90,7 +92,7 @@ def house_config(
         auth=replace(
             config.auth, link_key_file=str(folder / "link.key"), api_token_file=str(folder / "api.token")
         ),
-        operators=replace(config.operators, token_file=str(folder / "operator.token")),
+        operators=replace(config.operators, token_file=str(folder / "operator.token"), **(operators or {})),
         rooms=replace(config.rooms, video_slots=slots),
     )
 

@@ -79,8 +79,7 @@ def read_metadata(document: bytes, issuer: str) -> Metadata:
     if pushed is None:
         raise ProviderError("the provider takes no pushed authorization requests")
     addresses = (metadata.authorization_endpoint, metadata.token_endpoint, metadata.jwks_uri, pushed)
-    # A provider elsewhere has no business with what listens on this machine.
-    if not all(is_safe(address) and _is_here(address) <= _is_here(issuer) for address in addresses):
+    if not all(may_lead(issuer, address) for address in addresses):
         raise ProviderError("the provider's description has an address without TLS")
     return metadata
 
@@ -95,6 +94,11 @@ def is_safe(address: str) -> bool:
     if parts.scheme == "https":
         return bool(host)
     return parts.scheme == "http" and _is_loopback(host)
+
+
+def may_lead(issuer: str, address: str) -> bool:
+    """Whether a provider may have the bridge go there: by TLS, and to this machine only if it is here itself."""
+    return is_safe(address) and _is_here(address) <= _is_here(issuer)
 
 
 def _is_here(address: str) -> bool:

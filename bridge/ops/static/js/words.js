@@ -6,8 +6,11 @@ const MINUTE = 60;
 const HOUR = 3600;
 const DAY = 86_400;
 
+// The day of 24 hours, which English has by the tag of Britain.
+const locale = () => (language() === "en" ? "en-GB" : language());
+
 export const number = (value, digits = 0) =>
-  new Intl.NumberFormat(language(), { maximumFractionDigits: digits }).format(value);
+  new Intl.NumberFormat(locale(), { maximumFractionDigits: digits }).format(value);
 
 export const percent = (share) => t("unit.percent", { number: number(100 * share) });
 
@@ -16,10 +19,10 @@ export const figure = (value, unit, digits = 0) =>
   value === null || value === undefined ? "–" : t(`unit.${unit}`, { number: number(value, digits) });
 
 export const clock = (when, seconds = true) =>
-  new Intl.DateTimeFormat(language(), { hour: "2-digit", minute: "2-digit", ...(seconds && { second: "2-digit" }) }).format(new Date(when));
+  new Intl.DateTimeFormat(locale(), { hour: "2-digit", minute: "2-digit", ...(seconds && { second: "2-digit" }) }).format(new Date(when));
 
 export const dayAndClock = (when) =>
-  new Intl.DateTimeFormat(language(), { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" }).format(new Date(when));
+  new Intl.DateTimeFormat(locale(), { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" }).format(new Date(when));
 
 /** How long, in the largest unit that says something. */
 export function lasting(seconds) {
