@@ -23,6 +23,9 @@ def ask(room: Room, command: c.AskStill, now: datetime) -> ev.Outcome:
     target = target_standing(room, command.by, command.participant)
     if isinstance(target, Refusal):
         return target
+    host = room.present_host
+    if host is None or host.line is not Line.BROWSER:
+        return Refusal("wrong_state", "A picture is shown on a page, and the host has none.")
     if not target.present or target.line is not Line.BROWSER or target.id == room.host:
         return Refusal("wrong_state", "Only another who is in by a browser can be asked for a picture.")
     if room.still is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated, Literal
 
 from msgspec import Meta
@@ -14,13 +15,16 @@ from signalling.messages.words import (
     Ground,
     Id,
     Instant,
+    Language,
     Name,
     NoticeVersion,
     Part,
+    Phone,
     Reference,
     Role,
     Secret,
     Telephone,
+    TextState,
     Token,
 )
 
@@ -71,7 +75,8 @@ class CreateInvitation(Part, frozen=True, kw_only=True):
     reason only. A link for `many` is a standing one: each who opens it gives a name and is a person of their own,
     and patients who come by it never meet. `substitute`: a clinician who may take over while no host is there.
     `ground` and `reference` (the number of an appointment, say) are on what the invitation rests, for the host to
-    see and for the record; `expected_at` is when it is the person's turn.
+    see and for the record; `expected_at` is when it is the person's turn. The link is sent to `text_to` by text
+    message, in a `language`; the number is kept nowhere.
     """
 
     role: Role
@@ -84,6 +89,8 @@ class CreateInvitation(Part, frozen=True, kw_only=True):
     ground: Ground | None = None
     reference: Reference | None = None
     expected_at: Instant | None = None
+    text_to: Phone | None = None
+    language: Language = Language.NB
     valid_minutes: Annotated[int, Meta(ge=1, le=60 * 24 * 31)] = 60 * 24
 
 
@@ -120,7 +127,10 @@ class Notice(Part, frozen=True, kw_only=True):
 
 
 class InvitationInfo(Part, frozen=True, kw_only=True):
-    """The link to give to the person, and how long it works; where asked for, the number to call and the PIN."""
+    """The link to give to the person, and how long it works; where asked for, the number to call and the PIN.
+
+    `text` is what became of the text message, as far as it is known yet.
+    """
 
     invitation: Id
     room: Id
@@ -130,6 +140,7 @@ class InvitationInfo(Part, frozen=True, kw_only=True):
     expires_at: Instant
     number: Digits | None = None
     pin: Digits | None = None
+    text: TextState | None = None
 
 
 class NewTime(Part, frozen=True, kw_only=True):
@@ -158,6 +169,27 @@ class ErrorInfo(Part, frozen=True, kw_only=True):
 
     code: Code
     message: str
+
+
+class TextWord(StrEnum):
+    """What a supplier of text messages tells."""
+
+    DELIVERED = "sms.delivered"
+    FAILED = "sms.failed"
+
+
+class TextFate(Part, frozen=True, kw_only=True):
+    """Which message it is about, by the reference that came with it."""
+
+    reference: Annotated[str, Meta(min_length=1, max_length=160)]
+
+
+class TextReceipt(Part, frozen=True, kw_only=True):
+    """What became of a text message, told by the operator's supplier and signed as Standard Webhooks has it."""
+
+    type: TextWord
+    timestamp: Instant
+    data: TextFate
 
 
 class Health(Part, frozen=True, kw_only=True):

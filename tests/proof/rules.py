@@ -15,6 +15,7 @@ from bridge.rooms.model import (
     ByParticipant,
     Ground,
     Invitation,
+    Line,
     Participant,
     ParticipantId,
     Place,
@@ -141,13 +142,11 @@ def one_shares_who_is_there(state: State) -> bool:
 
 @RULES.of_state
 def a_still_is_between_two_who_stay(state: State) -> bool:
-    """Who asked for a picture and who was asked are there, on the connections that they had then."""
-    still = state.room.still
-    if still is None:
-        return True
-    both = zip((still.asker, still.participant), still.connections, strict=True)
-    there = all(passes(state, who) and state.ledger.connections[who] == then for who, then in both)
-    return there and still.asker != still.participant
+    """Who asked for a picture and who was asked are there, each at a page."""
+    still, people = state.room.still, state.room.participants
+    both = () if still is None else (still.asker, still.participant)
+    there = all(passes(state, who) and people[who].line is Line.BROWSER for who in both)
+    return there and len(both) == len(set(both))
 
 
 @RULES.of_state

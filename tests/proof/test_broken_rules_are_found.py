@@ -17,7 +17,8 @@ from bridge.rooms.refusal import Refusal
 from tests.proof import rules
 from tests.proof.event_rules import RULES
 from tests.proof.explore import Broken, explore
-from tests.proof.worlds import ADMISSION, DOCTOR, PATIENT, REDUCED, RELATIVE, SUBSTITUTE, Link, SmallRoom
+from tests.proof.tries import Link, SmallRoom
+from tests.proof.worlds import ADMISSION, DOCTOR, PATIENT, REDUCED, RELATIVE, SUBSTITUTE
 from tests.rooms.rig import ADMINISTRATION, BRIDGE
 
 ENOUGH_STATES: Final = 3000

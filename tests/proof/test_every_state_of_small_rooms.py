@@ -13,7 +13,8 @@ from bridge.rooms.evolve import EVOLVERS
 from tests.proof.event_rules import RULES
 from tests.proof.explore import Broken, Found, explore
 from tests.proof.holding import Rules
-from tests.proof.worlds import REDUCED, WHOLE, SmallRoom
+from tests.proof.tries import SmallRoom
+from tests.proof.worlds import REDUCED, WHOLE
 
 # Seconds of one processor, which others may need as well.
 pytestmark = pytest.mark.timeout(600)

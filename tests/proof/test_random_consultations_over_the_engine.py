@@ -1,0 +1,58 @@
+"""A few thousand steps of random consultations over the real packet engine; `make prove` takes a million."""
+
+import logging
+import os
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from media.api import Command, SetGate
+from tests.proof.engine_rig import EngineGate
+from tests.proof.interleavings import consult
+from tests.proof.watching import Wrong
+
+pytestmark = pytest.mark.timeout(600)
+STEPS = int(os.environ.get("BROTJENESTE_STEPS", "2000"))
+
+
+@pytest.fixture(autouse=True)
+def quiet_logs() -> Iterator[None]:
+    """What is logged here is of thousands of people."""
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    yield
+    structlog.configure(**before)
+
+
+async def test_nobody_passes_whom_no_host_let_in() -> None:
+    """Whatever people do and whatever fails: see `watching`. Packets went both ways, or nothing was looked at."""
+    found = await consult(20_261_126, STEPS)
+    assert found.steps == STEPS
+    assert found.packets_let_through
+    assert found.packets_stopped
+    assert found.openings
+    assert found.acts["die_and_come_back"]
+
+
+async def test_a_gate_that_stays_open_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the engine does not get to know of closings, its own word and packets give it away."""
+    submit = EngineGate.submit
+
+    def forget_closings(gate: EngineGate, command: Command) -> None:
+        if not isinstance(command, SetGate) or command.open:
+            submit(gate, command)
+
+    monkeypatch.setattr(EngineGate, "submit", forget_closings)
+    with pytest.raises(Wrong):
+        await consult(1, STEPS)
+
+
+async def test_an_opening_without_an_admission_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where gates open for whoever waits, it is found at the first one."""
+    monkeypatch.setattr(
+        "bridge.app.reconcile.who_may_send",
+        lambda room: frozenset(one.id for one in room.participants.values() if one.connected),
+    )
+    with pytest.raises(Wrong):
+        await consult(1, STEPS)
