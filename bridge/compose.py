@@ -21,6 +21,7 @@ from bridge.app.announcing.announcer import Announcer
 from bridge.app.announcing.recordings import Recordings
 from bridge.app.background import Background, Later
 from bridge.app.browser import BrowserDoor, BrowserPolicy
+from bridge.app.calling_instead import CallingInstead
 from bridge.app.calls.call_media import CallLegs, EveryLeg
 from bridge.app.calls.callers import CallerDoor
 from bridge.app.calls.desk import CallerPolicy
@@ -195,6 +196,7 @@ class _Doors:
 
     browser: BrowserDoor
     stills: Stills
+    calls: CallingInstead
     logins: Logins
     administration: RoomAdministration
     records: RecordDesk
@@ -239,6 +241,7 @@ def _make_doors(
     )
     trials = Trials(service, links, core.engine.snapshot)
     stills = Stills(service, later, new_secret)
+    calls = CallingInstead(service, links, for_callers, hash_secret, config.calls.telephone)
     browser = BrowserDoor(
         service,
         links,
@@ -246,6 +249,7 @@ def _make_doors(
         later,
         trials,
         stills=stills,
+        calls=calls,
         pins=for_callers,
         identities=logins.identity,
     )
@@ -264,7 +268,7 @@ def _make_doors(
         base_url=config.http.base_url,
     )
     systems = assembly.make_systems(known, config.sms, config.smart)
-    return _Doors(browser, stills, logins, administration, records, systems, gateways)
+    return _Doors(browser, stills, calls, logins, administration, records, systems, gateways)
 
 
 def _make_logins(config: Config, clock: SystemClock, tally: Tally, http: ClientSession) -> Logins:
@@ -401,6 +405,7 @@ async def _serve_pages(config: Config, doors: _Doors, tally: Tally, later: Later
         counters=tally,
         logins=doors.logins,
         stills=doors.stills,
+        calls=doors.calls,
         records=doors.records,
         appointments=doors.systems.appointments,
         receipts=doors.systems.receipts,

@@ -7,6 +7,7 @@ to this file.
 """
 
 import ipaddress
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields
@@ -72,6 +73,11 @@ def _announced(values: tuple[str, ...]) -> None:
 def _repairs(values: tuple[str, ...]) -> None:
     if unknown := set(values) - REPAIRS:
         raise _UnusableError(f"must hold repairs out of {_listed(REPAIRS)}, so not {_listed(unknown)}")
+
+
+def _beginning_of_numbers(value: str) -> None:
+    if value and re.fullmatch(r"\+[1-9][0-9]{0,6}", value) is None:
+        raise _UnusableError("must be empty, or + and the first one to seven digits of a telephone number")
 
 
 def _languages(values: tuple[str, ...]) -> None:
@@ -205,6 +211,7 @@ class CallsConfig:
     protection: str = _setting("required", choices=("required", "optional"))
     languages: tuple[str, ...] = _setting(("nb", "en"), check=_languages)
     pictures: str = _setting("together", choices=("together", "one"))
+    telephone: str = _setting("", check=_beginning_of_numbers)
 
 
 @dataclass(frozen=True, slots=True)

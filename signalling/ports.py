@@ -14,6 +14,7 @@ from signalling.messages import (
     AttendanceQuery,
     AuditBundle,
     AuditQuery,
+    CallInsteadOf,
     ClientMessage,
     CreateInvitation,
     CreateRoom,
@@ -31,6 +32,7 @@ from signalling.messages import (
     TestReport,
     Usage,
     UsageQuery,
+    WayToCall,
 )
 
 Clock = Callable[[], float]
@@ -256,6 +258,22 @@ class NoLogins:
         """Turn it down."""
         del token
         raise Rejected(Code.LOGIN_REJECTED)
+
+
+class CallDesk(Protocol):
+    """Another way in, for those whose browser does not do."""
+
+    async def by_link(self, wish: CallInsteadOf) -> WayToCall:
+        """Give whoever holds a link a number and a new PIN. May raise `Rejected`."""
+
+
+class NoCalls:
+    """A bridge that nobody calls."""
+
+    async def by_link(self, wish: CallInsteadOf) -> WayToCall:
+        """Turn it down."""
+        del wish
+        raise Rejected(Code.WRONG_STATE)
 
 
 class StillRelay(Protocol):

@@ -18,7 +18,16 @@ VERSIONS: Final = frozenset({m.PROTOCOL_VERSION})
 
 # What someone who waits may do: set up media behind the closed gate, prepare mic and camera, go. A report may be
 # under way when somebody is sent back to wait.
-_WHILE_WAITING: Final = (m.Offer, m.SelfMute, m.Camera, m.Consent, m.TakeHost, m.Report, m.Leave)
+_WHILE_WAITING: Final = (
+    m.Offer,
+    m.SelfMute,
+    m.Camera,
+    m.Consent,
+    m.TakeHost,
+    m.CallInstead,
+    m.Report,
+    m.Leave,
+)
 # A test has a connection of its own, from which no way leads into the room.
 _WHILE_TESTING: Final = (m.Offer, m.TestReport, m.Leave)
 # What anybody may do without end, each time of which is kept for years and told to everybody.

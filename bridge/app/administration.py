@@ -7,7 +7,7 @@ from typing import Final
 
 from bridge.app import telling
 from bridge.app.ids import new_id
-from bridge.app.new_pins import new_pin, with_call
+from bridge.app.new_pins import new_pin
 from bridge.app.ports import Links, Pins, RoomListing
 from bridge.app.service import RoomService
 from bridge.app.texts import Text
@@ -120,7 +120,7 @@ class RoomAdministration(RoomTurns):
         )
         await self._service.act(live, command)
         number = None if pin is None else live.room.number
-        link = with_call(self._links.make(live.room.id, command.invitation, command.expires_at), number, pin)
+        link = self._links.make(live.room.id, command.invitation, command.expires_at)
         state = None
         if request.text_to is not None:
             text = Text(command.invitation, link, request.language, number, pin)

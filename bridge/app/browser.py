@@ -7,9 +7,10 @@ from typing import Final
 
 from bridge.app import receiving, telling
 from bridge.app.allowance import Allowance
+from bridge.app.calling_instead import CallingInstead
 from bridge.app.ids import new_connection, new_id
 from bridge.app.live import LiveRoom, MediaLeg, Seated
-from bridge.app.new_pins import new_pin, with_call
+from bridge.app.new_pins import new_pin
 from bridge.app.ports import Links, Pins
 from bridge.app.service import RoomService
 from bridge.app.stills.desk import Stills
@@ -75,6 +76,7 @@ class BrowserDoor:
         trials: Trials,
         *,
         stills: Stills,
+        calls: CallingInstead,
         pins: Pins | None = None,
         identities: Callable[[str | None], Identity | None] = lambda _: None,
     ) -> None:
@@ -88,6 +90,7 @@ class BrowserDoor:
         self._later = later
         self._trials = trials
         self._stills = stills
+        self._calls = calls
         self._pins = pins
         self._identities = identities
         self._talking = Talking(service)
@@ -195,6 +198,8 @@ class BrowserDoor:
                 return await self._offer(live, seat, message)
             case m.Invite():
                 return await self._invite(live, who, message)
+            case m.CallInstead():
+                return await self._calls.by_page(live, who, message)
             case m.Dial() | m.Write() | m.Consent() | m.AskStill() | m.AnswerStill() | m.EndStill():
                 await self._hand_on(live, who, message)
             case m.Pin() | m.Viewport() | m.Report():
@@ -275,7 +280,7 @@ class BrowserDoor:
         )
         await self._service.act(live, command)
         number = None if pin is None else live.room.number
-        link = with_call(self._links.make(live.room.id, command.invitation, command.expires_at), number, pin)
+        link = self._links.make(live.room.id, command.invitation, command.expires_at)
         if request.text_to is not None:
             text = Text(command.invitation, link, request.language, number, pin)
             outside.texting.send_later(live, request.text_to, text)

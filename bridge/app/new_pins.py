@@ -14,11 +14,3 @@ def new_pin(pins: Pins | None, room: Room, *, host: bool) -> tuple[str, PinDiges
         pin = pins.new(host=host)
         if not taken & pins.digests(room.id, pin):
             return pin, PinDigest(pins.digest(room.id, pin))
-
-
-def with_call(link: str, number: str | None, pin: str | None) -> str:
-    """The link, with number and PIN behind it where there are any: for a browser that cannot take part.
-
-    They are in the fragment as the token is, which no server and no log sees, and open no more than it does.
-    """
-    return link if number is None or pin is None else f"{link}!{number}!{pin}"

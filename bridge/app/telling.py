@@ -11,6 +11,7 @@ from bridge.app.numbers import masked
 from bridge.app.ports import Legs
 from bridge.rooms import events as ev
 from bridge.rooms.model import Assurance, InvitationId, Line, Participant, ParticipantId, Place, Room
+from bridge.rooms.pins import can_have_one
 from bridge.rooms.policy import CLINICIANS
 from bridge.rooms.receiving import ahead_of, turn_of
 from bridge.rooms.substitutes import may_take_over
@@ -175,6 +176,7 @@ def welcome(room: Room, person: Participant, resume: str, slots: m.SlotCounts, l
         slots=slots,
         ice_servers=[],
         leg=None if leg is None else leg_name(leg.leg),
+        calls=can_have_one(room, room.invitations[person.invitation]),
     )
 
 

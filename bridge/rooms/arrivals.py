@@ -48,7 +48,9 @@ def knock(room: Room, command: c.Knock, now: datetime) -> ev.Outcome:
     if invitation is None:
         return Refusal("link_invalid", "The link belongs to no invitation of this room.")
     known = _one_of_many(room, command) if invitation.many else _holder(room, invitation)
-    refusal = _spent(invitation, known) or _not_theirs(command, known) or _not_meant(invitation, command.identity)
+    refusal = (
+        spent_by_now(invitation, known) or _not_theirs(command, known) or _not_meant(invitation, command.identity)
+    )
     if refusal is not None:
         return refusal
     if known is None or known.place is Place.OUTSIDE:
@@ -138,7 +140,7 @@ def call(room: Room, command: c.Call, now: datetime) -> ev.Outcome:
     if invitation is None:
         return Refusal("pin_wrong", "No invitation of this room has this PIN.")
     known = _holder(room, invitation)
-    if (spent := _spent(invitation, known)) is not None:
+    if (spent := spent_by_now(invitation, known)) is not None:
         return spent
     if known is None or known.place is Place.OUTSIDE:
         return _enter(room, invitation, _identify(room, command, known, command.line), now)
@@ -154,7 +156,7 @@ def _holder(room: Room, invitation: Invitation) -> Participant | None:
     return None if invitation.participant is None else room.participants[invitation.participant]
 
 
-def _spent(invitation: Invitation, holder: Participant | None) -> Refusal | None:
+def spent_by_now(invitation: Invitation, holder: Participant | None) -> Refusal | None:
     """Why a link or PIN opens nothing any more; a link for many that was taken back still keeps held places."""
     holds = invitation.many and holder is not None and holder.place is not Place.OUTSIDE
     if invitation.cancelled and not holds:
@@ -255,7 +257,7 @@ def may_test(room: Room, link: InvitationId, now: datetime) -> Refusal | None:
     if invitation is None:
         return Refusal("link_invalid", "The link belongs to no invitation of this room.")
     known = _holder(room, invitation)
-    if (spent := _spent(invitation, known)) is not None:
+    if (spent := spent_by_now(invitation, known)) is not None:
         return spent
     if now >= invitation.expires_at and (known is None or known.place is Place.OUTSIDE):
         return Refusal("link_expired", "The link is no longer valid.")

@@ -177,6 +177,15 @@ class NoteMiss:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RenewPin:
+    """Whoever holds a link wants to call instead. `resume_hash` is as in Knock."""
+
+    invitation: InvitationId
+    resume_hash: ResumeHash | None
+    new_pin: PinDigest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Disconnect:
     """A connection is lost; of no effect when a newer one has replaced it."""
 
@@ -394,6 +403,7 @@ Command = (
     | Dial
     | Answer
     | NoteMiss
+    | RenewPin
     | Disconnect
     | Leave
     | Admit

@@ -1,10 +1,10 @@
 """`decide(room, command, now)`: the events that a command leads to, or the refusal that answers it.
 
 The commands' rules are in `arrivals` (coming and going), `dialling` (who is called), `hosting` (the host's acts),
-`receiving` (one patient after the other), `substitutes`, `timing` (delay and cancellation), `acts` (one's own acts
-and links), `consent`, `invitations` (what becomes of links) and `stills` (pictures that the host asks for);
-`locking` says what follows for the lock. An act that changes nothing, such as a second click, gives no events and
-no refusal.
+`receiving` (one patient after the other), `substitutes`, `timing` (delay and cancellation), `acts` (one's own
+acts and links), `consent`, `invitations` (what becomes of links), `pins` (another way in) and `stills` (pictures
+that the host asks for); `locking` says what follows for the lock. An act that changes nothing, such as a second
+click, gives no events and no refusal.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,6 +19,7 @@ from bridge.rooms import (
     dialling,
     hosting,
     invitations,
+    pins,
     receiving,
     stills,
     substitutes,
@@ -91,6 +92,7 @@ DECIDERS: Mapping[type, Callable[[Room, Any, datetime], ev.Outcome]] = MappingPr
         c.Dial: dialling.dial,
         c.Answer: dialling.answer,
         c.NoteMiss: dialling.miss,
+        c.RenewPin: pins.renew,
         c.Disconnect: arrivals.disconnect,
         c.Leave: arrivals.leave,
         c.Admit: hosting.admit,

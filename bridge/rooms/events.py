@@ -112,6 +112,13 @@ class TextNoted(_Event, frozen=True, kw_only=True):
     state: TextState
 
 
+class PinRenewed(_Event, frozen=True, kw_only=True):
+    """The holder of a link was given a PIN, in the place of the one before if there was one."""
+
+    invitation: InvitationId
+    pin: PinDigest
+
+
 class Dialled(_Event, frozen=True, kw_only=True):
     """The host had somebody called; until they answer, they have no place."""
 
@@ -341,6 +348,7 @@ Event = (
     | Delayed
     | InvitationMoved
     | TextNoted
+    | PinRenewed
     | Dialled
     | NotReached
     | Arrived

@@ -191,6 +191,11 @@ def _text_noted(room: Room, event: ev.TextNoted) -> Room:
     return replace(room, invitations={**room.invitations, noted.id: noted})
 
 
+def _pin_renewed(room: Room, event: ev.PinRenewed) -> Room:
+    renewed = replace(room.invitations[event.invitation], pin=event.pin)
+    return replace(room, invitations={**room.invitations, renewed.id: renewed})
+
+
 def _dialled(room: Room, event: ev.Dialled) -> Room:
     return _enter(room, event, Place.CALLED)
 
@@ -327,6 +332,7 @@ EVOLVERS: Mapping[type, Callable[[Room, Any], Room]] = MappingProxyType(
         ev.Delayed: _delayed,
         ev.InvitationMoved: _invitation_moved,
         ev.TextNoted: _text_noted,
+        ev.PinRenewed: _pin_renewed,
         ev.Dialled: _dialled,
         ev.NotReached: _left,
         ev.Arrived: _arrived,

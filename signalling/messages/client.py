@@ -289,6 +289,12 @@ class EndStill(Wire, frozen=True, kw_only=True):
     ref: Ref
 
 
+class CallInstead(Wire, frozen=True, kw_only=True):
+    """Ask for a number and a PIN of one's own, so as to go on by telephone; the reply is `to_call`."""
+
+    ref: Ref
+
+
 class Pin(Wire, frozen=True, kw_only=True):
     """Always show this participant to me; null leaves the choice to the bridge."""
 
@@ -408,6 +414,7 @@ ClientMessage = (
     | AskStill
     | AnswerStill
     | EndStill
+    | CallInstead
     | Pin
     | Viewport
     | End

@@ -23,7 +23,9 @@ from signalling.messages.words import (
     Phone,
     Reference,
     Role,
+    Secret,
     TextState,
+    Token,
 )
 
 
@@ -151,6 +153,21 @@ class NewTime(Part, frozen=True, kw_only=True):
     """When it is now their turn; null: of a delay that there is none, of a cancellation that no time is known."""
 
     time: Instant | None = None
+
+
+class CallInsteadOf(Part, frozen=True, kw_only=True):
+    """Whoever holds a link wants to call. `resume` is its secret, as in `join`, once it has been used."""
+
+    token: Token
+    resume: Secret | None = None
+
+
+class WayToCall(Part, frozen=True, kw_only=True):
+    """What to call, and the PIN to key in, told once; `telephone` is for telephones, where any leads here."""
+
+    number: Digits
+    pin: Digits
+    telephone: Phone | None = None
 
 
 class ErrorInfo(Part, frozen=True, kw_only=True):

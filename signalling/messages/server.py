@@ -21,6 +21,7 @@ from signalling.messages.words import (
     Part,
     PayloadType,
     Percent,
+    Phone,
     Place,
     Ref,
     Relation,
@@ -69,6 +70,7 @@ class Welcome(Wire, frozen=True, kw_only=True):
     slots: SlotCounts
     ice_servers: list[IceServer]
     leg: Id | None
+    calls: bool = False
 
 
 class Answer(Wire, frozen=True, kw_only=True):
@@ -99,6 +101,15 @@ class Invited(Wire, frozen=True, kw_only=True):
     expires_at: Instant
     number: Digits | None = None
     pin: Digits | None = None
+
+
+class ToCall(Wire, frozen=True, kw_only=True):
+    """What to call, and the PIN to key in, told once; `telephone` is for telephones, where any leads here."""
+
+    ref: Ref
+    number: Digits
+    pin: Digits
+    telephone: Phone | None = None
 
 
 class ErrorMessage(Wire, frozen=True, kw_only=True, tag="error"):
@@ -377,6 +388,7 @@ ServerMessage = (
     | Ok
     | Pong
     | Invited
+    | ToCall
     | ErrorMessage
     | Roster
     | TurnedAway

@@ -213,6 +213,17 @@ OPERATIONS: Final = (
     ),
     Operation("get", "/login/answer", "finishLogin", "Take the browser back from a provider.", 303, guarded=False),
     Operation(
+        "post",
+        "/api/v1/calls",
+        "callInstead",
+        "Have a number and a new PIN for whoever holds a link and cannot take part by this browser.",
+        200,
+        m.WayToCall,
+        m.CallInsteadOf,
+        (409, 413, 422, 429),
+        guarded=False,
+    ),
+    Operation(
         "put",
         "/api/v1/stills/{still}/pieces/{number}",
         "putStillPiece",

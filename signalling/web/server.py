@@ -14,11 +14,13 @@ from signalling.fhir.ports import AppointmentDesk, NoAppointments
 from signalling.messages import MAX_BODY_BYTES, MAX_MESSAGE_BYTES, Notice
 from signalling.ports import (
     Administration,
+    CallDesk,
     Clock,
     Consultations,
     Counters,
     LaunchDesk,
     LoginDesk,
+    NoCalls,
     NoCounters,
     NoLaunches,
     NoLogins,
@@ -31,6 +33,7 @@ from signalling.ports import (
 )
 from signalling.session import Limits, Session
 from signalling.web.bearer import Bearer, Wrong
+from signalling.web.calling import CallPage
 from signalling.web.clients import Clients, Network
 from signalling.web.crowd import Crowd
 from signalling.web.faults import error_middleware
@@ -89,6 +92,7 @@ def make_app(
     logins: LoginDesk | None = None,
     notice: Notice | None = None,
     stills: StillRelay | None = None,
+    calls: CallDesk | None = None,
     records: Records | None = None,
     appointments: AppointmentDesk | None = None,
     receipts: ReceiptDesk | None = None,
@@ -111,6 +115,7 @@ def make_app(
     app.router.add_routes(LaunchPages(launches or NoLaunches(), clients, clock, counted).routes())
     app.router.add_routes(TextReceipts(receipts or NoReceipts()).routes())
     app.router.add_routes(StillPieces(stills or NoStills()).routes())
+    app.router.add_routes(CallPage(calls or NoCalls()).routes())
     app.router.add_get("/", pages.index)
     app.router.add_get("/join", pages.join)
     app.router.add_static("/static", config.static)

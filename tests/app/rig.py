@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bridge.app.administration import RoomAdministration
 from bridge.app.browser import BrowserDoor, BrowserPolicy
+from bridge.app.calling_instead import CallingInstead
 from bridge.app.live import LiveRoom
 from bridge.app.service import Outside, RoomService
 from bridge.app.stills.desk import Stills
@@ -19,7 +20,7 @@ from media.api import EngineError, Snapshot
 from media.legs import LegPolicy, Legs
 from signalling import messages as m
 from signalling.ports import Seat
-from tests.app.fakes import START, Clock, Connection, Counts, GateModel, Later, Links, MemoryStore, token_of
+from tests.app.fakes import START, Clock, Connection, Counts, GateModel, Later, Links, MemoryStore, Pins, token_of
 from tests.media.transport_network import certificate
 
 GRACE = 8.0
@@ -94,6 +95,7 @@ class Rig:
             hash_secret=lambda secret: f"hash of {secret}",
         )
         self.trials = Trials(self.service, Links(), lambda: self.counted())  # noqa: PLW0108 - a test sets it later
+        self.calls = CallingInstead(self.service, Links(), Pins(), policy.hash_secret, "+4785")
         self.stills = Stills(self.service, self.later, lambda: f"token-{next(_numbers)}")
         self.door = BrowserDoor(
             self.service,
@@ -103,6 +105,7 @@ class Rig:
             self.trials,
             identities=lambda login: self.identities(login),  # noqa: PLW0108 - a test sets it later
             stills=self.stills,
+            calls=self.calls,
         )
         self.administration = RoomAdministration(self.service, Links(), self._listing)
 

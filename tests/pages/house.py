@@ -152,6 +152,7 @@ class PlayedBridge:
     locked: bool = False
     number: str | None = None
     dials: bool = False
+    way: dict[str, Any] = field(default_factory=dict)  # to call in by, where one can
     texts: bool = False
     short: bool = False
     beside: dict[str, Any] = field(default_factory=dict)  # what else a roster says, of whose turn it is
@@ -241,12 +242,19 @@ class PlayedBridge:
             self.push("testing", ref=message.ref, seconds=self.test_seconds, ice_servers=[])
         elif isinstance(message, messages.TestReport):
             self.push("tested", ref=message.ref, **self.tested)
-        elif isinstance(message, messages.Invite):
-            link = f"https://bro.example/join#{TOKEN}"
-            call = {"number": self.number, "pin": "123456"} if message.pin else {}
-            self.push("invited", ref=message.ref, link=link, expires_at="2030-05-17T12:00:00Z", **call)
+        elif isinstance(message, messages.Invite | messages.CallInstead):
+            self._give_way(message)
         else:
             self.push("pong" if isinstance(message, messages.Ping) else "ok", ref=message.ref)
+
+    def _give_way(self, wish: messages.Invite | messages.CallInstead) -> None:
+        """Give a link for somebody else, or a number for oneself."""
+        if isinstance(wish, messages.CallInstead):
+            self.push("to_call", ref=wish.ref, **self.way)
+            return
+        link = f"https://bro.example/join#{TOKEN}"
+        call = {"number": self.number, "pin": "123456"} if wish.pin else {}
+        self.push("invited", ref=wish.ref, link=link, expires_at="2030-05-17T12:00:00Z", **call)
 
     @property
     def _unanswered(self) -> tuple[type[messages.ClientMessage], ...]:
@@ -274,6 +282,7 @@ class PlayedBridge:
             slots=self.slots,
             ice_servers=[],
             leg=self.leg,
+            calls=bool(self.way),
         )
         if self.people:
             self.roster()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable
 
+import msgspec
 import pytest
 from playwright.async_api import Browser, Page, Route, expect
 
@@ -13,7 +14,6 @@ from tests.pages.house import ENDING, STATIC, TOKEN, PlayedBridge, person, visit
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 NB = json.loads((STATIC / "i18n" / "nb.json").read_text())
-WITH_CALL = f"/join#{TOKEN}!47110815!123456"
 NO_WEBRTC = "delete window.RTCPeerConnection;"
 INSECURE = "Object.defineProperty(window, 'isSecureContext', { value: false });"
 REFUSED = "navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', 'NotAllowedError'));"
@@ -29,10 +29,19 @@ IN_SOME_APP = "Mozilla/5.0 (Linux; Android 14; Pixel 8; wv) AppleWebKit/537.36 C
 CLIPBOARD = "navigator.clipboard.writeText = async (text) => { window.copied = text; };"
 
 
+WAY = {"number": "47110815", "pin": "123456", "telephone": None}
+
+
 def with_scripts(*scripts: str) -> Callable[[Page], Awaitable[None]]:
     """Let these run before the page's own."""
 
+    async def answer(route: Route) -> None:
+        asked = msgspec.json.decode(route.request.post_data_buffer or b"", type=messages.CallInsteadOf)
+        assert asked.token == TOKEN
+        await route.fulfill(json=WAY)
+
     async def prepare(page: Page) -> None:
+        await page.route("**/api/v1/calls", answer)
         for script in scripts:
             await page.add_init_script(script)
 
@@ -53,39 +62,65 @@ async def test_a_browser_that_cannot_take_part_gets_another_way_in(
     """What is wrong, what to do, the link to copy where another browser helps, and number and PIN."""
     options = {"user_agent": agent} if agent else {}
     prepare = with_scripts(script, CLIPBOARD)
-    async with visit(
-        browser, site, path=WITH_CALL, ready=ENDING, prepare=prepare, size=(390, 844), **options
-    ) as here:
+    async with visit(browser, site, ready=ENDING, prepare=prepare, size=(390, 844), **options) as here:
         await expect(here.page.get_by_role("heading", name=NB[f"end.{code}.title"])).to_be_focused()
+        await here.page.get_by_role("button", name="Ring inn med telefon").click()
         await expect(here.page.locator("#cannot")).to_contain_text("romnummer 47110815, så PIN 123456")
         copy = here.page.get_by_role("button", name="Kopier lenken")
         await expect(copy).to_be_visible(visible=code != "insecure")
         if code != "insecure":
             await copy.click()
             await expect(here.page.locator("#assertive")).to_have_text("Lenken er kopiert")
-            assert await here.page.evaluate("window.copied") == site + WITH_CALL
+            assert await here.page.evaluate("window.copied") == f"{site}/join#{TOKEN}"
         assert here.bridge.connections == 0
         await here.page.get_by_role("button", name="English").click()
         await expect(here.page.locator("#cannot")).to_contain_text("Other ways to come in")
 
 
-async def test_without_number_and_pin_the_surgery_is_named(browser: Browser, site: str) -> None:
-    """A link alone has no other line; a clipboard that is shut shows the link, selected, to be copied by hand."""
+async def test_without_a_way_to_call_the_surgery_is_named(browser: Browser, site: str) -> None:
+    """No PIN for this link; a clipboard that is shut shows the link, selected, to be copied by hand."""
     shut = "navigator.clipboard.writeText = () => Promise.reject(new Error('no'));"
-    async with visit(browser, site, ready=ENDING, prepare=with_scripts(NO_WEBRTC, shut)) as here:
+    nobody = (
+        "window.fetch = ((ask) => (...wish) => wish[0] === '/api/v1/calls'"
+        " ? Promise.resolve({ ok: false }) : ask(...wish))(fetch);"
+    )
+    async with visit(browser, site, ready=ENDING, prepare=with_scripts(NO_WEBRTC, shut, nobody)) as here:
+        await here.page.click("#cannot-call")
         await expect(here.page.locator("#cannot")).to_contain_text("Ring legekontoret hvis du ikke kommer inn.")
-        await expect(here.page.locator("#cannot")).not_to_contain_text("PIN")
         await here.page.click("#cannot-copy")
         await expect(here.page.get_by_label("Lenken din")).to_have_value(f"{site}/join#{TOKEN}")
 
 
-async def test_number_and_pin_go_to_nobody(browser: Browser, site: str) -> None:
-    """The token alone is sent in `join`, and the address is clean."""
-    async with visit(browser, site, path=WITH_CALL) as here:
-        await here.enter()
-        assert (await here.bridge.expect(messages.Join)).token == TOKEN
-        assert here.page.url == f"{site}/join"
-        assert not [url for url in here.requests if "123456" in url]
+@pytest.mark.parametrize("place", ["waiting", "admitted"])
+async def test_one_goes_on_by_telephone_from_waiting_room_and_call(
+    browser: Browser, site: str, place: str
+) -> None:
+    """After a question: the page leaves, and has a button that dials, and the PIN."""
+    people = [person("p_me", "Aslaug Nordahl", "patient", you=True, place=place)]
+    way = WAY | {"telephone": "+4722334455"}
+    async with visit(browser, site, PlayedBridge(place=place, people=people, way=way), size=(390, 844)) as here:
+        await here.come_in()
+        if place == "admitted":
+            await here.page.click("#control-settings")
+        await here.page.get_by_role("button", name="Ring inn med telefon").click()
+        await expect(here.page.get_by_role("dialog")).to_contain_text(
+            "Du går ut av videosamtalen og får et nummer"
+        )
+        await here.page.get_by_role("button", name="Få nummeret").click()
+        await here.bridge.expect(messages.CallInstead)
+        await here.bridge.expect(messages.Leave)
+        dial = here.page.get_by_role("link", name="Ring +47 22 33 44 55")
+        await expect(dial).to_have_attribute("href", "tel:+4722334455,,123456%23")
+        await expect(here.page.locator("#end-call")).to_contain_text("tast 123456 og firkant")
+
+
+async def test_where_nobody_can_call_nothing_is_offered(browser: Browser, site: str) -> None:
+    """No button that leads nowhere."""
+    bridge = PlayedBridge(people=[person("p_me", "Aslaug", "patient", you=True, place="waiting")])
+    async with visit(browser, site, bridge) as here:
+        await here.come_in()
+        await here.shows("#waiting-leave")
+        await expect(here.page.locator(".call-instead:visible")).to_have_count(0)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +135,7 @@ async def test_a_refused_microphone_is_told_with_the_app_that_may_be_why(
     options = {"user_agent": agent} if agent else {}
     bridge = PlayedBridge(people=[me])
     prepare = with_scripts(REFUSED)
-    async with visit(browser, site, bridge, path=WITH_CALL, prepare=prepare, size=(390, 844), **options) as here:
+    async with visit(browser, site, bridge, prepare=prepare, size=(390, 844), **options) as here:
         await expect(here.page.locator("#start-problems")).to_contain_text("De ser og hører ikke deg.")
         box = here.page.locator("#start-cannot")
         if words:
@@ -108,6 +143,7 @@ async def test_a_refused_microphone_is_told_with_the_app_that_may_be_why(
         else:
             await expect(box).not_to_contain_text("inne i")
         await box.locator("summary").click()
+        await box.get_by_role("button", name="Ring inn med telefon").click()
         await expect(box).to_contain_text("romnummer 47110815")
         await here.come_in()
         await here.shows("#screen-waiting")

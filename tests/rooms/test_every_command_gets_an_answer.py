@@ -91,6 +91,7 @@ FIELDS = {
     "matter": st.sampled_from(Matter),
     "notice": st.sampled_from(["0123456789ab", "ba9876543210"]),
     "state": st.sampled_from(TextState),
+    "new_pin": st.sampled_from([*map(pin, ("doctor", "patient", "new"))]),
     "still": st.sampled_from(["t_1", "t_2"]),
     "end": st.sampled_from(StillEnd),
 }

@@ -21,6 +21,7 @@ from bridge.rooms.model import (
     NoticeVersion,
     ParticipantId,
     Pii,
+    PinDigest,
     Role,
     RoomId,
     StillEnd,
@@ -60,6 +61,8 @@ def eventful() -> Consultation:
         room.happens(c.ConfirmIdentity(by=DOCTOR, participant=pid("patient"), confirmed=confirmed))
     called = room.dialling(DOCTOR, "called")
     room.happens(called)
+    renewed = c.RenewPin(invitation=iid("patient"), resume_hash=resume("patient"), new_pin=PinDigest("another"))
+    room.happens(renewed)
     room.happens(c.NoteMiss(participant=pid("called"), connection=called.connection, why=Miss.BUSY))
     room.happens(c.Camera(by=DOCTOR, on=False))
     room.happens(c.Sharing(by=DOCTOR, on=True))

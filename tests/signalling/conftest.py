@@ -14,7 +14,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from signalling import messages as m
 from signalling.session import Limits
 from signalling.web.server import WebConfig, make_app
-from tests.signalling.fakes import TOKEN, Administration, Clock, Consultations, Counts, Records
+from tests.signalling.fakes import TOKEN, Administration, Calls, Clock, Consultations, Counts, Records
 
 
 @dataclass
@@ -58,6 +58,6 @@ async def house(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator
     fields = {"api_tokens": ("another-token", TOKEN), "static": tmp_path, "limits": Limits(join_seconds=60)}
     fields |= getattr(request, "param", {})
     parts = (Consultations(), Administration(), Clock(), Counts())
-    app = make_app(parts[0], parts[1], WebConfig(**fields), parts[2], parts[3], records=Records())
+    app = make_app(parts[0], parts[1], WebConfig(**fields), parts[2], parts[3], records=Records(), calls=Calls())
     async with TestClient(TestServer(app)) as client:
         yield House(client, *parts)

@@ -4,6 +4,7 @@ import { hostActs, ownActs } from "./acts.js";
 import { alertOfWaiting } from "./alert.js";
 import { chime, clearNotice, notice, say } from "./announce.js";
 import { wireDial } from "./calling.js";
+import { offerCall } from "./callinstead.js";
 import { Chat } from "./chat.js";
 import { makeControls, drawControls, wireShortcuts } from "./controls.js";
 import { wireInvite } from "./dialogs.js";
@@ -48,6 +49,7 @@ export class Call {
     wireDetails();
     this.#stage = new Stage(session, ownLevel, () => this.#soundBlocked());
     makeControls(this.own);
+    offerCall(session);
     this.#chat = new Chat(session, () => this.#draw());
     wireShortcuts(() => session.place !== null && document.body.dataset.screen !== "start", this.own);
     wireInvite((wish) => session.act("invite", wish));

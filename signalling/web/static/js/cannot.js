@@ -1,9 +1,10 @@
 // What keeps this browser from taking part, and what somebody can do about it: another browser, or the telephone.
 
 import { say } from "./announce.js";
+import { drawWay, wayByLink } from "./callinstead.js";
 import { byId, el, setText } from "./dom.js";
 import { onLanguage, t } from "./i18n.js";
-import { linkOf, readCall } from "./token.js";
+import { linkOf } from "./token.js";
 
 // Apps that show pages in a window of their own, in which camera and microphone are often missing.
 const APPS = [
@@ -56,11 +57,21 @@ function otherBrowser(token) {
   return [el("p", { id: "cannot-hint", textContent: t("cannot.other") }), button];
 }
 
-function byTelephone() {
-  const call = readCall();
-  if (!call) return el("p", { textContent: t("cannot.office") });
-  const box = el("p", { className: "pin-to-call", textContent: t("invite.call", call) });
-  return el("div", {}, el("p", { textContent: t("cannot.call") }), box);
+function byTelephone(token) {
+  const office = () => el("p", { textContent: t("cannot.office") });
+  if (!token) return office();
+  const box = el("div", { className: "device-list" });
+  const onclick = async () => {
+    try {
+      drawWay(box, await wayByLink(token));
+    } catch {
+      box.replaceChildren(office());
+    }
+    say(box.innerText, true);
+  };
+  const button = el("button", { type: "button", id: "cannot-call", className: "button", textContent: t("instead.button"), onclick });
+  box.append(el("p", { textContent: t("cannot.call") }), button);
+  return box;
 }
 
 function inApp() {
@@ -69,21 +80,20 @@ function inApp() {
   return [el("p", { textContent: name ? t("cannot.inApp", { app: name }) : t("cannot.inSomeApp") })];
 }
 
-/** Fill `box` with the other ways in; with a `token` the link can be copied. */
-export function drawWays(box, token) {
+/** Fill `box` with the other ways in, by the link in another browser and by telephone. */
+export function drawWays(box, token, copied = true) {
   const key = `${document.documentElement.lang} ${token}`;
   if (box.dataset.ways === key) return;
   box.dataset.ways = key;
-  const ways = token ? otherBrowser(token) : [];
-  box.replaceChildren(el("h2", { textContent: t("cannot.title") }), ...ways, byTelephone());
+  const ways = token && copied ? otherBrowser(token) : [];
+  box.replaceChildren(el("h2", { textContent: t("cannot.title") }), ...ways, byTelephone(token));
 }
 
 /** On the last screen, after an ending that is the browser's fault. */
 export function offerWays(code, token) {
   const box = el("div", { id: "cannot", className: "problems" });
   byId("end-advice").after(box);
-  // The link was not opened securely: another browser would do the same with it.
-  onLanguage(() => drawWays(box, code === "insecure" ? null : token));
+  onLanguage(() => drawWays(box, token, code !== "insecure")); // another browser would open it no more securely
 }
 
 /** On the start screen: what will be missing in this browser, and how to come in otherwise. */

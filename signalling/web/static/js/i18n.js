@@ -58,7 +58,7 @@ export function whence(person, host) {
 }
 
 /** Norwegian numbers in pairs, as people read them out; no line ends within a number. */
-const grouped = (number) =>
+export const grouped = (number) =>
   number.replace(/^(\+47)(\d\d)(\d\d)(\d\d)(\d\d)$/, "$1 $2 $3 $4 $5").replaceAll(" ", "\u00a0");
 
 export const roleWord = (role) => t(`role.${role}`).toLocaleLowerCase(current);

@@ -160,7 +160,8 @@ export class Channel extends EventTarget {
       case "ok":
       case "answer":
       case "pong":
-      case "invited": return this.#reply(message.ref, (waiting) => waiting.resolve(message));
+      case "invited":
+      case "to_call": return this.#reply(message.ref, (waiting) => waiting.resolve(message));
       default: return this.#emit(message.type, message);
     }
   }

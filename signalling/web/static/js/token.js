@@ -5,7 +5,6 @@ const TOKEN = "brotjeneste.token";
 const ENTERED = "brotjeneste.entered";
 const RESUME = "brotjeneste.resume.";
 const NAMING = "brotjeneste.naming";
-const CALL = "brotjeneste.call";
 const RESUME_BYTES = 32;
 const LOOKS_LIKE_TOKEN = /^[A-Za-z0-9_.-]{16,2048}$/;
 
@@ -18,29 +17,14 @@ function quietly(action) {
   }
 }
 
-/**
- * The token in a link's fragment, or null. Behind it may stand a number to call and a PIN (`!`), and behind those what a
- * portal has put there (`&`, portal.js).
- */
+/** The token in a link's fragment, or null. Behind it a portal may have put something else (portal.js). */
 export function tokenIn(fragment) {
-  const [text] = fragment.replace(/^#/, "").split(/[!&]/);
+  const [text] = fragment.replace(/^#/, "").split("&");
   return LOOKS_LIKE_TOKEN.test(text) ? text : null;
 }
 
-/** The number to call and the PIN that came with the link of this tab, or null. */
-export const readCall = () => quietly(() => JSON.parse(sessionStorage.getItem(CALL)));
-
-function keepCall(fragment) {
-  const [, number, pin] = fragment.split("&")[0].split("!");
-  const call = /^[0-9]{4,12}$/.test(number) && /^[0-9]{4,12}$/.test(pin) ? { number, pin } : null;
-  quietly(() => sessionStorage.setItem(CALL, JSON.stringify(call)));
-}
-
 /** The link as it came, for another browser. */
-export function linkOf(token) {
-  const call = readCall();
-  return `${location.origin}/join#${[token, ...(call ? [call.number, call.pin] : [])].join("!")}`;
-}
+export const linkOf = (token) => `${location.origin}/join#${token}`;
 
 /** Take the token from the address bar, else the one of this tab. A fragment that is no token counts as `bad`. */
 export function takeToken() {
@@ -54,7 +38,6 @@ export function takeToken() {
       forgetNaming();
     }
     quietly(() => sessionStorage.setItem(TOKEN, token));
-    keepCall(fragment);
     return { token, bad: false };
   }
   return { token: fragment ? null : quietly(() => sessionStorage.getItem(TOKEN)), bad: fragment.length > 1 };
