@@ -42,16 +42,14 @@ from bridge.auth.oidc.logins import Logins
 from bridge.auth.pins import Pins
 from bridge.auth.secrets import api_token, hash_secret, new_secret
 from bridge.config import Config
-from bridge.integration.appointments.desk import Appointments
-from bridge.integration.webhooks import payload
-from bridge.integration.webhooks import settings as webhook_settings
+from bridge.integration import assembly
 from bridge.integration.webhooks.deliver import Deliveries
 from bridge.ops.health import Drain
 from bridge.ops.metrics import BridgeCollector, Facts
 from bridge.ops.web import make_ops_app, serve_ops
 from bridge.records.desk import RecordDesk
 from bridge.rooms.model import InvitationId, Office, RoomId
-from bridge.store import Announced, EventStore, open_store
+from bridge.store import EventStore, open_store
 from media.api import Engine, Event
 from media.calls import Calls
 from media.converters import ConverterLegs
@@ -145,9 +143,8 @@ async def run_bridge(
     """
     clock, tally, drain = SystemClock(), Tally(), Drain()
     async with AsyncExitStack() as stack:
-        endpoints = [webhook_settings.read(name, table) for name, table in config.webhooks.items()]
-        announced = Announced(tuple(one.name for one in endpoints), payload.body) if endpoints else None
-        store = await stack.enter_async_context(open_store(config.store.url, announced))
+        told = assembly.endpoints(config.webhooks)
+        store = await stack.enter_async_context(open_store(config.store.url, assembly.announced(told)))
         engine = _make_engine(config, drills=drills)
         stack.callback(engine.stop)
         group = await stack.enter_async_context(asyncio.TaskGroup())
@@ -156,13 +153,20 @@ async def run_bridge(
         core = _make_core(config, clock, tally, store, engine)
         await _add_converters(core, (config, clock, tally, later), stack, pool)
         http = await stack.enter_async_context(ClientSession())
-        deliveries = Deliveries(endpoints, store.outbox, http, clock, tally)
+        deliveries = Deliveries(told, store.outbox, http, clock, tally)
         logins = _make_logins(config, clock, tally, http)
-        doors = _make_doors(config, core, clock, later, drain=drain, logins=logins)
+        doors = _make_doors(config, core, clock, (tally, later, http), drain=drain, logins=logins)
         engine.listen(asyncio.get_running_loop(), lambda event: _take(core, event, clock.monotonic()))
         collector = BridgeCollector(engine.snapshot, lambda: _facts(core, tally, drain, deliveries))
         station = operations.make_station(
-            config, core.service, doors.gateways, needed=(store, engine), clock=clock, tally=tally, drain=drain
+            config,
+            core.service,
+            doors.gateways,
+            needed=(store, engine),
+            clock=clock,
+            tally=tally,
+            drain=drain,
+            letters=lambda: deliveries.waiting,
         )
         background = Background(core.service, core.legs, clock, engine.snapshot)
         for loop in (
@@ -193,14 +197,21 @@ class _Doors:
     logins: Logins
     administration: RoomAdministration
     records: RecordDesk
-    appointments: Appointments
+    systems: assembly.Systems
     gateways: Gateways
 
 
 def _make_doors(
-    config: Config, core: _Core, clock: SystemClock, later: Later, *, drain: Drain, logins: Logins
+    config: Config,
+    core: _Core,
+    clock: SystemClock,
+    by: tuple[Tally, Later, ClientSession],
+    *,
+    drain: Drain,
+    logins: Logins,
 ) -> _Doors:
     """Make the ways in. Raises SettingsError, and what a bad file of keys raises."""
+    tally, later, http = by
     service = core.service
     keys = load_link_keys(Path(config.auth.link_key_file))
     links = SignedLinks(LinkSigner(keys, config.http.base_url), config.http.base_url, clock.now)
@@ -231,9 +242,21 @@ def _make_doors(
         identities=logins.identity,
     )
     records = RecordDesk(core.store, clock.now, config.http.base_url, Office.ADMINISTRATION)
-    page = f"{config.http.base_url}/join"
-    appointments = Appointments(service, administration, links, core.store.appointments, page)
-    return _Doors(browser, stills, logins, administration, records, appointments, gateways)
+    known = assembly.Bridge(
+        service,
+        administration,
+        links,
+        core.store,
+        http,
+        clock,
+        tally,
+        later,
+        keys,
+        logins,
+        base_url=config.http.base_url,
+    )
+    systems = assembly.make_systems(known, config.sms, config.smart)
+    return _Doors(browser, stills, logins, administration, records, systems, gateways)
 
 
 def _make_logins(config: Config, clock: SystemClock, tally: Tally, http: ClientSession) -> Logins:
@@ -371,7 +394,9 @@ async def _serve_pages(config: Config, doors: _Doors, tally: Tally, later: Later
         logins=doors.logins,
         stills=doors.stills,
         records=doors.records,
-        appointments=doors.appointments,
+        appointments=doors.systems.appointments,
+        receipts=doors.systems.receipts,
+        launches=doors.systems.launches,
         notice=_notice(config),
     )
     certificate = Certificate(Path(http.certificate), Path(http.key)) if http.certificate else None
@@ -403,6 +428,7 @@ def _facts(core: _Core, tally: Tally, drain: Drain, deliveries: Deliveries) -> F
         gateway_states=() if core.gateways is None else operations.gateway_states(core.gateways),
         webhooks=tally.of("webhooks"),
         webhooks_waiting=deliveries.waiting,
+        texts=tally.of("texts"),
         draining=drain.active,
         bad_messages=tally.of("errors") | tally.of("http_errors"),
         dropped={

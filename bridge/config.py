@@ -79,6 +79,12 @@ def _languages(values: tuple[str, ...]) -> None:
         raise _UnusableError(f"must hold some of {_listed(set(LANGUAGES))}, each once")
 
 
+def _prefixes(values: tuple[str, ...]) -> None:
+    for value in values:
+        if not value.startswith("+") or not value[1:].isdecimal() or not value.isascii():
+            raise _UnusableError("must hold beginnings of numbers, with + and a country's code")
+
+
 def _web_address(value: str) -> None:
     if value == "":
         return
@@ -267,6 +273,15 @@ class RoomsConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class SmsConfig:
+    """Links by text message, through the operator's supplier."""
+
+    url: str = _setting("")
+    secret_file: str = _setting("sms.secret", check=_not_empty)
+    prefixes: tuple[str, ...] = _setting(("+47",), check=_prefixes)
+
+
+@dataclass(frozen=True, slots=True)
 class LogConfig:
     """What is logged, and how."""
 
@@ -288,6 +303,7 @@ class Config:
     operators: OperatorsConfig = field(default_factory=OperatorsConfig)
     notice: NoticeConfig = field(default_factory=NoticeConfig)
     rooms: RoomsConfig = field(default_factory=RoomsConfig)
+    sms: SmsConfig = field(default_factory=SmsConfig)
     log: LogConfig = field(default_factory=LogConfig)
     gateways: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     """Settings of each gateway that is to run, as the gateway itself reads them."""
@@ -295,6 +311,8 @@ class Config:
     """Settings of each provider by whom people can log in, as `bridge.auth.oidc.settings` reads them."""
     portals: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     """Settings of each portal that may say who somebody is, read likewise."""
+    smart: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    """Settings of each record system that launches, as `bridge.auth.smart.settings` reads them."""
     webhooks: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     """Settings of each address that is told of events, as `bridge.integration.webhooks.settings` reads them."""
 
@@ -310,6 +328,7 @@ SECTIONS: Final[Mapping[str, type[Any]]] = {
     "operators": OperatorsConfig,
     "notice": NoticeConfig,
     "rooms": RoomsConfig,
+    "sms": SmsConfig,
     "log": LogConfig,
 }
 
@@ -326,6 +345,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
     logins = _named(document.pop("logins", {}), "logins", "helseid")
     portals = _named(document.pop("portals", {}), "portals", "helsenorge")
     webhooks = _named(document.pop("webhooks", {}), "webhooks", "record")
+    smart = _named(document.pop("smart", {}), "smart", "record")
     values = _from_file(document, path)
     values |= _from_environment(environ)
     chosen: dict[str, dict[str, Any]] = {section: {} for section in SECTIONS}
@@ -337,7 +357,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
             shown = "" if setting.metadata["secret"] else f", not {value!r}"
             raise ConfigError(f"[{section}] {key} {error}{shown} (from {origin})") from None
     sections = {section: SECTIONS[section](**keys) for section, keys in chosen.items()}
-    config = Config(**sections, gateways=gateways, logins=logins, portals=portals, webhooks=webhooks)
+    config = Config(**sections, gateways=gateways, logins=logins, portals=portals, webhooks=webhooks, smart=smart)
     _check_together(config)
     return config
 

@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
@@ -46,6 +46,7 @@ def make_station(
     clock: Clock,
     tally: Tally,
     drain: Drain,
+    letters: Callable[[], Mapping[str, int]],
 ) -> Station:
     """Gather what operators see; without what is `needed` nothing works."""
     store, engine = needed
@@ -59,6 +60,7 @@ def make_station(
         rooms=lambda: service.rooms,
         gateways=lambda: gateway_states(gateways),
         counted=tally.everything,
+        letters=letters,
     )
 
 

@@ -183,6 +183,38 @@ class LoginAsksFirst(Rejected):
         self.provider = provider
 
 
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """Somebody whom a record system sends: the link by which they come, what their browser keeps of them."""
+
+    link: str = field(repr=False)
+    identity: Kept
+
+
+class LaunchDesk(Protocol):
+    """Launches from record systems (SMART App Launch). Both methods may raise `Rejected`."""
+
+    async def begin(self, iss: str, launch: str) -> tuple[str, Kept]:
+        """Begin one: the address to which the browser goes, and what it keeps until it is back."""
+
+    async def finish(self, attempt: str | None, answer: Mapping[str, str]) -> Launch:
+        """Finish the launch that the browser keeps, by the answer that it brings."""
+
+
+class NoLaunches:
+    """A bridge that no record system sends anybody to."""
+
+    async def begin(self, iss: str, launch: str) -> tuple[str, Kept]:
+        """Turn it down."""
+        del iss, launch
+        raise Rejected(Code.LOGIN_REFUSED)
+
+    async def finish(self, attempt: str | None, answer: Mapping[str, str]) -> Launch:
+        """Turn it down."""
+        del attempt, answer
+        raise Rejected(Code.LOGIN_STALE)
+
+
 class LoginDesk(Protocol):
     """Logins by providers that the operator trusts. All but `offered` may raise `Rejected`."""
 
@@ -251,6 +283,22 @@ class NoStills:
     async def get(self, still: str, token: str, number: int) -> bytes:
         """Turn it down."""
         del still, token, number
+        raise Rejected(Code.UNAUTHORIZED)
+
+
+class ReceiptDesk(Protocol):
+    """Takes what the operator's supplier of text messages tells of them."""
+
+    async def receipt(self, headers: Mapping[str, str], body: bytes) -> None:
+        """Take one. Raises `Rejected`: `unauthorized` for one that is not signed, and `bad_message`."""
+
+
+class NoReceipts:
+    """A bridge that sends no text messages."""
+
+    async def receipt(self, headers: Mapping[str, str], body: bytes) -> None:
+        """Take it for forged."""
+        del headers, body
         raise Rejected(Code.UNAUTHORIZED)
 
 

@@ -10,6 +10,7 @@ from bridge.app.ids import new_id
 from bridge.app.new_pins import new_pin, with_call
 from bridge.app.ports import Links, Pins, RoomListing
 from bridge.app.service import RoomService
+from bridge.app.texts import Text
 from bridge.app.turns import ADMINISTRATION, RoomTurns
 from bridge.rooms import commands as c
 from bridge.rooms.model import Assurance, Ground, InvitationId, Pii, Role, Room, RoomId, RoomNumber
@@ -84,6 +85,9 @@ class RoomAdministration(RoomTurns):
     async def invite(self, room: str, request: m.CreateInvitation) -> m.InvitationInfo:
         """Issue a link."""
         live = await self._known(room)
+        outside = self._service.outside
+        if request.text_to is not None:
+            outside.texting.check(live, request.text_to)
         pin, digest = new_pin(self._pins, live.room, host=request.host) if request.pin else (None, None)
         command = c.Invite(
             by=ADMINISTRATION,
@@ -102,15 +106,21 @@ class RoomAdministration(RoomTurns):
         )
         await self._service.act(live, command)
         number = None if pin is None else live.room.number
+        link = with_call(self._links.make(live.room.id, command.invitation, command.expires_at), number, pin)
+        state = None
+        if request.text_to is not None:
+            text = Text(command.invitation, link, request.language, number, pin)
+            state = await outside.texting.send(live, request.text_to, text)
         return m.InvitationInfo(
             invitation=command.invitation,
             room=room,
             role=request.role,
             host=request.host,
-            link=with_call(self._links.make(live.room.id, command.invitation, command.expires_at), number, pin),
+            link=link,
             expires_at=command.expires_at,
             number=number,
             pin=pin,
+            text=None if state is None else m.TextState(state.value),
         )
 
 

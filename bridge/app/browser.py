@@ -14,6 +14,7 @@ from bridge.app.ports import Links, Pins
 from bridge.app.service import RoomService
 from bridge.app.stills.desk import Stills
 from bridge.app.talking import Talking
+from bridge.app.texts import Text
 from bridge.app.trial import Trial, Trials
 from bridge.rooms import commands as c
 from bridge.rooms import events as ev
@@ -205,7 +206,7 @@ class BrowserDoor:
             case m.Join() | m.Test() | m.TestReport() | m.Ping():
                 raise Rejected(Code.WRONG_STATE)
             case _:
-                await self._service.act(live, _command(live, who, message))
+                await self._service.act(live, _command(who, message))
         return m.Ok(ref=message.ref)
 
     async def _hand_on(self, live: LiveRoom, who: ParticipantId, message: Handed) -> None:
@@ -253,13 +254,18 @@ class BrowserDoor:
         return answer
 
     async def _invite(self, live: LiveRoom, who: ParticipantId, request: m.Invite) -> m.Invited:
+        outside = self._service.outside
+        if request.text_to is not None:
+            # Whoever is not the host is turned down by the room as well, and has nothing sent before.
+            _hold_host(live, who)
+            outside.texting.check(live, request.text_to)
         pin, digest = new_pin(self._pins, live.room, host=False) if request.pin else (None, None)
         command = c.Invite(
             by=ByParticipant(who),
             invitation=InvitationId(new_id("i")),
             role=Role(request.role.value),
             name=Pii(request.name),
-            expires_at=self._service.outside.clock.now() + self._policy.link_valid,
+            expires_at=outside.clock.now() + self._policy.link_valid,
             pin=digest,
             requires=Assurance(request.requires.value),
             many=request.many,
@@ -270,6 +276,9 @@ class BrowserDoor:
         await self._service.act(live, command)
         number = None if pin is None else live.room.number
         link = with_call(self._links.make(live.room.id, command.invitation, command.expires_at), number, pin)
+        if request.text_to is not None:
+            text = Text(command.invitation, link, request.language, number, pin)
+            outside.texting.send_later(live, request.text_to, text)
         return m.Invited(ref=request.ref, link=link, expires_at=command.expires_at, number=number, pin=pin)
 
     async def _consent(self, live: LiveRoom, who: ParticipantId, consent: m.Consent) -> None:
@@ -312,6 +321,13 @@ class BrowserDoor:
         return m.Ok(ref=view.ref)
 
 
+def _hold_host(live: LiveRoom, who: ParticipantId) -> None:
+    """Raise Rejected unless this is the present host."""
+    host = live.room.present_host
+    if host is None or host.id != who:
+        raise Rejected(Code.NOT_HOST)
+
+
 def _hold_seat(live: LiveRoom, seat: Seat) -> None:
     """Raise Rejected unless the connection is still the one on which its owner sits."""
     seated = live.seats.get(ParticipantId(seat.participant))
@@ -337,7 +353,7 @@ Act = (
 )
 
 
-def _command(live: LiveRoom, who: ParticipantId, message: Act) -> c.Command:  # noqa: C901, PLR0911 - one a message
+def _command(who: ParticipantId, message: Act) -> c.Command:  # noqa: C901, PLR0911 - one a message
     """The domain's command for what a page asks."""
     by = ByParticipant(who)
     match message:
@@ -358,9 +374,7 @@ def _command(live: LiveRoom, who: ParticipantId, message: Act) -> c.Command:  # 
         case m.ConfirmIdentity(participant=other, confirmed=confirmed):
             return c.ConfirmIdentity(by=by, participant=ParticipantId(other), confirmed=confirmed)
         case m.HandOver(participant=other):
-            # Handing the role to oneself is how a second host takes over from one who is gone.
-            take = other == who and live.room.host != who
-            return c.TakeHost(by=by) if take else c.HandOver(by=by, participant=ParticipantId(other))
+            return c.HandOver(by=by, participant=ParticipantId(other))
         case m.End():
             return c.End(by=by)
         case m.SelfMute() | m.Camera() | m.Sharing():

@@ -24,6 +24,7 @@ from bridge.app.live import LiveRoom
 from bridge.app.ports import Audited, Clock, Counts, Gate, Legs, Store
 from bridge.app.reconcile import forget, reconcile
 from bridge.app.stills.telling import follow as follow_still
+from bridge.app.texting import NoTexting
 from bridge.rooms import commands as c
 from bridge.rooms import events as ev
 from bridge.rooms.decide import decide
@@ -63,6 +64,7 @@ class Outside:
     counts: Counts
     converters: NoConverters = field(default_factory=NoConverters)
     dialling: NoDialling = field(default_factory=NoDialling)
+    texting: NoTexting = field(default_factory=NoTexting)
 
 
 Recorded = Callable[[LiveRoom, Sequence[ev.Event]], None]
@@ -325,9 +327,9 @@ class RoomService:
     def tell(self, live: LiveRoom) -> None:
         """Send everyone their roster and layout."""
         live.short = self.outside.converters.is_short(live.number)
-        dials = self.outside.dialling.available
+        ways = (self.outside.dialling.available, live.short, self.outside.texting.available)
         now = self.outside.clock.now()
-        beside = telling.Beside(live.tested, live.legs, live.numbers, live.ringing, dials, live.short, now)
+        beside = telling.Beside(live.tested, live.legs, live.numbers, live.ringing, *ways, now)
         for who, seated in list(live.seats.items()):
             seated.tell(telling.roster(live.room, who, beside), telling.layout(live, self.outside.legs, who))
 

@@ -15,7 +15,7 @@ from bridge.rooms.views import who_may_send
 from signalling import messages as m
 from signalling.errors import Code, Rejected
 
-# Of one writer, at once and then every so many seconds. Pages tell of a change every 0.2 s at most.
+# Of one writer, at once and then every so many seconds. Pages tell of a change every 0.15 s at most.
 LINES: Final = (10, 1.0)
 CHANGES: Final = (20, 0.125)
 

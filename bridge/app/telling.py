@@ -33,6 +33,7 @@ class Beside:
     ringing: Collection[ParticipantId] = frozenset()
     dials: bool = False
     short: bool = False
+    texts: bool = False
     now: datetime | None = None
 
 
@@ -42,14 +43,17 @@ NOTHING: Final = Beside()
 def roster(room: Room, viewer: ParticipantId, beside: Beside = NOTHING) -> m.Roster:
     """Everyone whom `viewer` may know of; a host learns more of them."""
     host = room.host == viewer
+    waits = viewer in room.participants and room.participants[viewer].place is Place.WAITING
     expected_at, late = _turn(room, viewer)
     return m.Roster(
         revision=room.revision,
-        locked=room.locked,
+        # A room that locks by itself would tell who waits that somebody else is in, or has gone.
+        locked=room.locked and not waits,
         host=host,
         number=room.number if host else None,
         dials=host and beside.dials,
         short=host and beside.short,
+        texts=host and beside.texts,
         ahead=ahead_of(room, viewer),
         expected_at=expected_at,
         late=late,

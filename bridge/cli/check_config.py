@@ -9,6 +9,7 @@ from rich.table import Table
 
 from bridge.auth.errors import AuthError
 from bridge.auth.oidc.settings import read_all
+from bridge.auth.smart.settings import read as read_system
 from bridge.cli.common import CONSOLE, load_config, with_config
 from bridge.integration.errors import IntegrationError
 from bridge.integration.webhooks.settings import read as read_webhook
@@ -21,6 +22,8 @@ def check_config(config_file: Path | None) -> None:
     config = load_config(config_file)
     try:
         read_all(config.logins, config.portals)
+        for name, settings in config.smart.items():
+            read_system(name, settings)
         for name, settings in config.webhooks.items():
             read_webhook(name, settings)
     except (AuthError, IntegrationError) as error:

@@ -88,6 +88,8 @@ class Facts:
     """Attempts to tell others of events, since the start, by what came of them."""
     webhooks_waiting: Mapping[str, int] = field(default_factory=dict)
     """Events that are still to be told, by endpoint."""
+    texts: Mapping[str, int] = field(default_factory=dict)
+    """Text messages with links, since the start, by what became of them."""
     draining: bool = False
 
 
@@ -263,6 +265,7 @@ def _facts(facts: Facts) -> Iterator[Metric]:
         ("brotjeneste_calls_total", "Calls by gateways, by what befell them.", "code", facts.calls),
         ("brotjeneste_gateway_events_total", "What befell gateways.", "code", facts.gateways),
         ("brotjeneste_webhooks_total", "Attempts to tell others of events.", "outcome", facts.webhooks),
+        ("brotjeneste_texts_total", "Text messages with links.", "state", facts.texts),
         ("brotjeneste_queue_drops_total", "Entries dropped by a full queue.", "queue", facts.dropped),
     ):
         family = CounterMetricFamily(metric, text, labels=[label])

@@ -26,8 +26,20 @@ WORST: Final = 10
 FRESH_S: Final = 1.0
 LOOK_EVERY_S: Final = 10.0
 ENGINE_COUNTERS: Final = ("event_drops", "panics", "send_drops")
-TOLD: Final = ("room_failures", "converter_failures", "leg_failures", "gateways", "engine", "logins", "refusals")
+TOLD: Final = (
+    "room_failures",
+    "converter_failures",
+    "leg_failures",
+    "gateways",
+    "engine",
+    "webhooks",
+    "logins",
+    "refusals",
+    "turned_away",
+)
 """Counters whose last hour is told, code by code."""
+AS_IT_SHOULD_BE: Final = frozenset({"ok", "delivered"})
+"""Codes of these that are no news."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +79,7 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True):
     rooms: RoomList
     gateways: list[dict[str, Any]]
     converters: dict[str, Any]
+    letters: dict[str, int]
     checks: dict[str, str]
     happened: list[dict[str, Any]]
 
@@ -84,6 +97,8 @@ class Station:
     rooms: Callable[[], Iterable[LiveRoom]] = tuple
     gateways: Callable[[], Sequence[GatewayState]] = tuple
     counted: Callable[[], Mapping[Key, int]] = dict
+    letters: Callable[[], Mapping[str, int]] = dict
+    """Events of which other systems are still to be told, by the settings' names for these."""
     load: Load = field(default_factory=Load)
     recent: Recent = field(default_factory=Recent)
     history: History = field(default_factory=History)
@@ -139,6 +154,7 @@ class Station:
             rooms=rooms,
             gateways=[{"name": one.name, "calls": one.calls, "trouble": one.trouble} for one in self.gateways()],
             converters=self._converters(),
+            letters=dict(self.letters()),
             checks=dict(checks),
             happened=self._happened(),
         )
@@ -193,7 +209,11 @@ class Station:
 
     def _happened(self) -> list[dict[str, Any]]:
         now = self.clock.monotonic()
-        counts = {key: number for key, number in self.recent.within(now).items() if key[0] in TOLD and number}
+        counts = {
+            key: number
+            for key, number in self.recent.within(now).items()
+            if key[0] in TOLD and number and key[1] not in AS_IT_SHOULD_BE
+        }
         lines = [
             {"what": name, "code": code, "number": number, "ago_s": self.recent.ago(now, (name, code))}
             for (name, code), number in counts.items()

@@ -110,6 +110,7 @@ def _lately(counts: Mapping[Key, int]) -> list[Trouble]:
         ("engine_fault", risen("engine", "panics"), False, 0),
         ("converters_fail", risen("converter_failures"), False, FAILURES_LEFT_ALONE),
         ("gateway_failed", risen("gateways", "failed"), False, 0),
+        ("webhooks_given_up", risen("webhooks", "given_up"), False, 0),
         ("trunk_lost", risen("gateways", "registration_failed"), False, REGISTRATIONS_LEFT_ALONE),
         ("internal_errors", risen("refusals", "internal") + risen("errors", "internal"), False, 0),
     ):

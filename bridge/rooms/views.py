@@ -14,7 +14,7 @@ def who_may_send(room: Room) -> frozenset[ParticipantId]:
 
 
 def visible_to(room: Room, participant: ParticipantId) -> tuple[Participant, ...]:
-    """Return whom `participant` sees, in order of first appearance in the room.
+    """Return whom `participant` sees, in order of first appearance in the room; who waits last, longest first.
 
     The host sees the admitted, the waiting and who is called; others who are admitted see the admitted and who
     is called, one who waits sees only themselves, and one who is called, outside or unknown nobody.
@@ -24,5 +24,5 @@ def visible_to(room: Room, participant: ParticipantId) -> tuple[Participant, ...
         return ()
     if viewer.place is Place.WAITING:
         return (viewer,)
-    places = {Place.ADMITTED, Place.CALLED} | ({Place.WAITING} if room.host == viewer.id else set())
-    return tuple(p for p in room.participants.values() if p.place in places)
+    inside = tuple(p for p in room.participants.values() if p.place in (Place.ADMITTED, Place.CALLED))
+    return inside + (room.at(Place.WAITING) if room.host == viewer.id else ())

@@ -30,6 +30,7 @@ from signalling.messages.words import (
     NotNegative,
     Part,
     Percent,
+    Phone,
     Reason,
     Ref,
     Reference,
@@ -186,7 +187,7 @@ class Appoint(Wire, frozen=True, kw_only=True):
 class Invite(Wire, frozen=True, kw_only=True):
     """Host, or a patient for company: make a link, and with `pin` a way to call; the reply is `invited`.
 
-    `many` and `substitute` as in `CreateInvitation`.
+    `many` and `substitute` as in `CreateInvitation`. Host: the link is sent to `text_to`, as `texted` tells.
     """
 
     role: Role
@@ -197,6 +198,8 @@ class Invite(Wire, frozen=True, kw_only=True):
     substitute: bool = False
     ground: Ground | None = None
     reference: Reference | None = None
+    text_to: Phone | None = None
+    language: Language = Language.NB
     ref: Ref
 
 

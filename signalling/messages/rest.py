@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated, Literal
 
 from msgspec import Meta
@@ -14,11 +15,14 @@ from signalling.messages.words import (
     Ground,
     Id,
     Instant,
+    Language,
     Name,
     NoticeVersion,
     Part,
+    Phone,
     Reference,
     Role,
+    TextState,
 )
 
 
@@ -68,7 +72,8 @@ class CreateInvitation(Part, frozen=True, kw_only=True):
     reason only. A link for `many` is a standing one: each who opens it gives a name and is a person of their own,
     and patients who come by it never meet. `substitute`: a clinician who may take over while no host is there.
     `ground` and `reference` (the number of an appointment, say) are on what the invitation rests, for the host to
-    see and for the record; `expected_at` is when it is the person's turn.
+    see and for the record; `expected_at` is when it is the person's turn. The link is sent to `text_to` by text
+    message, in a `language`; the number is kept nowhere.
     """
 
     role: Role
@@ -81,6 +86,8 @@ class CreateInvitation(Part, frozen=True, kw_only=True):
     ground: Ground | None = None
     reference: Reference | None = None
     expected_at: Instant | None = None
+    text_to: Phone | None = None
+    language: Language = Language.NB
     valid_minutes: Annotated[int, Meta(ge=1, le=60 * 24 * 31)] = 60 * 24
 
 
@@ -117,7 +124,10 @@ class Notice(Part, frozen=True, kw_only=True):
 
 
 class InvitationInfo(Part, frozen=True, kw_only=True):
-    """The link to give to the person, and how long it works; where asked for, the number to call and the PIN."""
+    """The link to give to the person, and how long it works; where asked for, the number to call and the PIN.
+
+    `text` is what became of the text message, as far as it is known yet.
+    """
 
     invitation: Id
     room: Id
@@ -127,6 +137,7 @@ class InvitationInfo(Part, frozen=True, kw_only=True):
     expires_at: Instant
     number: Digits | None = None
     pin: Digits | None = None
+    text: TextState | None = None
 
 
 class NewTime(Part, frozen=True, kw_only=True):
@@ -140,6 +151,27 @@ class ErrorInfo(Part, frozen=True, kw_only=True):
 
     code: Code
     message: str
+
+
+class TextWord(StrEnum):
+    """What a supplier of text messages tells."""
+
+    DELIVERED = "sms.delivered"
+    FAILED = "sms.failed"
+
+
+class TextFate(Part, frozen=True, kw_only=True):
+    """Which message it is about, by the reference that came with it."""
+
+    reference: Annotated[str, Meta(min_length=1, max_length=160)]
+
+
+class TextReceipt(Part, frozen=True, kw_only=True):
+    """What became of a text message, told by the operator's supplier and signed as Standard Webhooks has it."""
+
+    type: TextWord
+    timestamp: Instant
+    data: TextFate
 
 
 class Health(Part, frozen=True, kw_only=True):

@@ -33,6 +33,7 @@ from signalling.messages.words import (
     StillState,
     TestReason,
     Text,
+    TextState,
     TrialVerdict,
     Verdict,
     Wire,
@@ -185,8 +186,9 @@ class Roster(Wire, frozen=True, kw_only=True):
     """Everyone whom the receiver may know of; it replaces the last one. `host`: the receiver is a host.
 
     For hosts, `number`: by which the room is called; `dials`: somebody may be called; `short`: processors do not
-    suffice for all pictures; `expected`: who is invited and has not come. For a patient who waits, `ahead`: how
-    many are before them. `expected_at` and `late`: when it is their turn; for hosts, what is told to all of that.
+    suffice for all pictures; `texts`: links can be sent by text message; `expected`: who is invited and has not
+    come. For a patient who waits, `ahead`: how many are before them. `expected_at` and `late`: when it is their
+    turn; for hosts, what is told to all of that.
     """
 
     revision: Count
@@ -195,6 +197,7 @@ class Roster(Wire, frozen=True, kw_only=True):
     number: Digits | None = None
     dials: bool = False
     short: bool = False
+    texts: bool = False
     ahead: Count | None = None
     expected_at: Instant | None = None
     late: bool = False
@@ -215,6 +218,14 @@ class Cancelled(Wire, frozen=True, kw_only=True):
     """Before a `bye` with `cancelled`: the new time, where there is one."""
 
     new_time: Instant | None
+
+
+class Texted(Wire, frozen=True, kw_only=True):
+    """To who invited: what became of the text message with a link."""
+
+    invitation: Id
+    name: str
+    state: TextState
 
 
 class Missed(Wire, frozen=True, kw_only=True):
@@ -370,6 +381,7 @@ ServerMessage = (
     | Roster
     | TurnedAway
     | Cancelled
+    | Texted
     | Missed
     | Written
     | Still

@@ -30,6 +30,7 @@ Id = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]+$
 Digits = Annotated[str, Meta(min_length=4, max_length=12, pattern=r"^[0-9]+$(?!\n)")]
 Name = Annotated[str, Meta(min_length=1, max_length=80, pattern=_NO_CONTROLS)]
 Address = Annotated[str, Meta(min_length=1, max_length=255, pattern=_NO_CONTROLS)]
+Phone = Annotated[str, Meta(min_length=8, max_length=16, pattern=r"^\+[1-9][0-9]+$(?!\n)")]
 Reason = Annotated[str, Meta(max_length=200, pattern=_NO_CONTROLS)]
 Reference = Annotated[str, Meta(min_length=1, max_length=80, pattern=_NO_CONTROLS)]
 Text = Annotated[str, Meta(max_length=MAX_TEXT_CHARS, pattern=_NO_CONTROLS)]
@@ -173,6 +174,14 @@ class StillState(StrEnum):
     TOO_SLOW = "too_slow"
     UNREADABLE = "unreadable"
     GONE = "gone"
+
+
+class TextState(StrEnum):
+    """What became of a text message with a link."""
+
+    SENT = "sent"
+    DELIVERED = "delivered"
+    FAILED = "failed"
 
 
 class SourceName(StrEnum):

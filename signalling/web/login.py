@@ -55,14 +55,14 @@ class LoginPages:
 
     async def _forget(self, _request: web.Request) -> web.Response:
         response = web.Response(status=204)
-        _keep(response, IDENTITY, None)
+        keep(response, IDENTITY, None)
         return response
 
     async def _launch(self, request: web.Request) -> web.Response:
         self._ration(request)
         wish = m.decode_body(await read_body(request), m.Launch)
         response = web.Response(status=204)
-        _keep(response, IDENTITY, self._desk.launch(wish.launch))
+        keep(response, IDENTITY, self._desk.launch(wish.launch))
         self._guard.give_back(self._clients.network(request))
         return response
 
@@ -83,9 +83,9 @@ class LoginPages:
         except Rejected as error:
             if error.code is Code.NOT_FOUND:
                 raise
-            return _back(error.code)
-        response = _to(address)
-        _keep(response, ATTEMPT, kept)
+            return back(error.code)
+        response = to(address)
+        keep(response, ATTEMPT, kept)
         return response
 
     async def _answer(self, request: web.Request) -> web.Response:
@@ -94,26 +94,27 @@ class LoginPages:
         except LoginAsksFirst as silent:
             return await self._go(request, silent.provider, quiet=False)
         except Rejected as error:
-            response = _back(error.code)
+            response = back(error.code)
         else:
             self._guard.give_back(self._clients.network(request))
-            response = _to(_BACK)
-            _keep(response, IDENTITY, kept)
+            response = to(_BACK)
+            keep(response, IDENTITY, kept)
         # It is of no use a second time.
-        _keep(response, ATTEMPT, None)
+        keep(response, ATTEMPT, None)
         return response
 
 
-def _to(address: str) -> web.Response:
+def to(address: str) -> web.Response:
+    """Send the browser there."""
     return web.Response(status=303, headers={"Location": address})
 
 
-def _back(code: Code) -> web.Response:
+def back(code: Code) -> web.Response:
     """Back to the page, which says what went wrong in its own words."""
-    return _to(f"{_BACK}?login={code.value}")
+    return to(f"{_BACK}?login={code.value}")
 
 
-def _keep(response: web.Response, name: str, kept: Kept | None) -> None:
+def keep(response: web.Response, name: str, kept: Kept | None) -> None:
     """Have a cookie kept, or forgotten. Lax, for the browser comes back from another site."""
     response.set_cookie(
         name,

@@ -17,11 +17,15 @@ from signalling.ports import (
     Clock,
     Consultations,
     Counters,
+    LaunchDesk,
     LoginDesk,
     NoCounters,
+    NoLaunches,
     NoLogins,
+    NoReceipts,
     NoRecords,
     NoStills,
+    ReceiptDesk,
     Records,
     StillRelay,
 )
@@ -33,6 +37,7 @@ from signalling.web.faults import error_middleware
 from signalling.web.fhir import Fhir
 from signalling.web.headers import headers_for
 from signalling.web.knocking import Knocks, Threshold
+from signalling.web.launch import LaunchPages
 from signalling.web.listening import now_known
 from signalling.web.login import IDENTITY, LoginPages
 from signalling.web.notice import NoticePage
@@ -42,6 +47,7 @@ from signalling.web.records import RecordPages
 from signalling.web.rest import Rest
 from signalling.web.socket import Socket
 from signalling.web.stills import StillPieces
+from signalling.web.texts import TextReceipts
 
 if TYPE_CHECKING:
     import asyncio
@@ -85,6 +91,8 @@ def make_app(
     stills: StillRelay | None = None,
     records: Records | None = None,
     appointments: AppointmentDesk | None = None,
+    receipts: ReceiptDesk | None = None,
+    launches: LaunchDesk | None = None,
 ) -> web.Application:
     """Make the application. At its shutdown every client hears `bye` with `restarting`."""
     counted = counters or NoCounters()
@@ -100,6 +108,8 @@ def make_app(
     app.router.add_routes(RecordPages(records or NoRecords(), bearer).routes())
     app.router.add_routes(Fhir(appointments or NoAppointments(), bearer.guard, counted).routes())
     app.router.add_routes(LoginPages(logins or NoLogins(), clients, clock, counted).routes())
+    app.router.add_routes(LaunchPages(launches or NoLaunches(), clients, clock, counted).routes())
+    app.router.add_routes(TextReceipts(receipts or NoReceipts()).routes())
     app.router.add_routes(StillPieces(stills or NoStills()).routes())
     app.router.add_get("/", pages.index)
     app.router.add_get("/join", pages.join)

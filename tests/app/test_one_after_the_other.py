@@ -80,6 +80,18 @@ async def test_who_waits_is_told_a_number_and_nothing_of_anybody() -> None:
     assert "Anne" not in repr(berit.connection.sent)
 
 
+async def test_the_host_sees_the_line_in_its_order() -> None:
+    """Who is sent back to wait is at its end, on the host's page as in their own number."""
+    house = await surgery()
+    anne, berit = await house.drop_in("Anne"), await house.drop_in("Berit")
+    await house.admit(anne)
+    await house.pass_time(60)
+    await house.do(m.ToWaiting(participant=anne.participant, ref=1))
+    waiting = [one.name for one in house.doctor.connection.roster.people if one.place is m.Place.WAITING]
+    assert waiting == ["Berit", "Anne"]
+    assert (berit.connection.roster.ahead, anne.connection.roster.ahead) == (0, 1)
+
+
 async def test_one_goes_and_the_next_comes_in_one_act() -> None:
     """The first page is told that it is over before the second is told anything; no gate is open for both."""
     house = await surgery()
@@ -222,6 +234,7 @@ async def test_the_host_is_told_who_finds_the_door_closed() -> None:
     assert not [one for one in patient.connection.sent if isinstance(one, m.TurnedAway)]
     line = await house.drop_in("Anne")
     assert line.connection.roster.ahead == 0
+    assert (house.doctor.connection.roster.locked, line.connection.roster.locked) == (True, False)
 
 
 async def test_many_test_the_way_by_one_standing_link() -> None:

@@ -412,11 +412,11 @@ async def test_pinning_shows_nobody_whom_one_may_not_know_of(rig: Rig) -> None:
     assert rig.live(room).pins == {}
 
 
-async def test_a_host_link_takes_over_by_handing_the_role_to_oneself(rig: Rig) -> None:
+async def test_a_host_link_takes_over_once_the_host_is_gone(rig: Rig) -> None:
     """The second doctor takes the role once the first is gone, and then admits."""
     room, doctor, patient = await consultation(rig)
     second = await rig.enter(room, m.Role.DOCTOR, host=True)
-    take = m.HandOver(participant=second.participant, ref=1)
+    take = m.TakeHost(ref=1)
     assert await code_of(rig.say(second, take)) is Code.WRONG_STATE
     await rig.lose(doctor)
     await rig.pass_time(GRACE)

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,15 +33,31 @@ class RealProvider:
 
     async def will_log_in(self, sub: str, *, acr: str | None = None, refuse: bool = False, **claims: Any) -> None:
         """Say who logs in next."""
-        async with aiohttp.ClientSession() as http:
-            told = {"sub": sub, "acr": acr, "claims": claims, "refuse": refuse}
-            async with http.post(f"{self.issuer}/next", json=told) as response:
-                assert response.status == 200
+        await self._tell({"sub": sub, "acr": acr, "claims": claims, "refuse": refuse})
+
+    async def will_launch(
+        self, sub: str, launch: str, iss: str, context: Mapping[str, Any], **claims: Any
+    ) -> None:
+        """Say who is launched next, from where, with what, and for what."""
+        await self._tell(
+            {
+                "sub": sub,
+                "acr": "idporten-loa-high",
+                "claims": claims,
+                "launch": launch,
+                "aud": iss,
+                "context": context,
+            }
+        )
+
+    async def _tell(self, told: Mapping[str, Any]) -> None:
+        async with aiohttp.ClientSession() as http, http.post(f"{self.issuer}/next", json=told) as response:
+            assert response.status == 200
 
 
 @asynccontextmanager
-async def provider(redirect_uri: str = REDIRECT) -> AsyncIterator[RealProvider]:
-    """Start one that knows the bridge as a client."""
+async def provider(redirect_uri: str = REDIRECT, *, smart: bool = False) -> AsyncIterator[RealProvider]:
+    """Start one that knows the bridge as a client; a `smart` one is a record system's authorization server."""
     key = ECKey.generate_key("P-256", {"kid": "bridge-1", "use": "sig", "alg": "ES256"})
     client = {
         "client_id": "brotjeneste",
@@ -51,10 +67,11 @@ async def provider(redirect_uri: str = REDIRECT) -> AsyncIterator[RealProvider]:
         "token_endpoint_auth_method": "private_key_jwt",
         "token_endpoint_auth_signing_alg": "ES256",
         "id_token_signed_response_alg": "RS256",
-        "dpop_bound_access_tokens": True,
+        "dpop_bound_access_tokens": not smart,
         "jwks": {"keys": [key.as_dict(private=False)]},
     }
-    settings = json.dumps({"client": client, "claims": CLAIMS})
+    claims = [*CLAIMS, *(["fhirUser"] if smart else [])]
+    settings = json.dumps({"client": client, "claims": claims, "smart": smart})
     process = await asyncio.create_subprocess_exec(
         "node",
         "serve.js",

@@ -3,18 +3,21 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
+from bridge.auth.secrets import new_secret
 from bridge.rooms import events as ev
-from bridge.rooms.model import Assurance, Pii
+from bridge.rooms.model import Assurance, Pii, Relation
 from signalling import messages as m
-from tests.auth.openid import RealProvider, provider
-from tests.support.bridge import PATIENCE_S, House, Visitor, running_house
-from tests.support.ports import free_ports
+from tests.auth.hostile import KEY, signed
+from tests.auth.openid import RealProvider
+from tests.support.bridge import PATIENCE_S, House, Visitor
+from tests.support.logins import house_with_logins
 
 pytestmark = [
     pytest.mark.browser,
@@ -27,27 +30,27 @@ PATIENT = 17
 @pytest_asyncio.fixture(loop_scope="session")
 async def citizens(tmp_path: Path) -> AsyncIterator[tuple[House, RealProvider]]:
     """A bridge whose patients can log in."""
-    (port,) = free_ports(1)
-    async with provider(f"http://127.0.0.1:{port}/login/answer") as real:
-        key = tmp_path / "idporten.jwk"
-        key.touch(mode=0o600)
-        key.write_text(json.dumps(real.key.as_dict(private=True)))
-        settings = {
-            "issuer": real.issuer,
-            "client_id": real.client_id,
-            "key_file": str(key),
-            "title": "ID-porten",
-            "dialect": "idporten",
-            "acr_values": ["idporten-loa-high"],
-        }
-        async with running_house(tmp_path, port=port, logins={"idporten": settings}) as house:
-            yield house, real
+    keys = tmp_path / "portal.jwks"
+    keys.write_text(json.dumps({"keys": [KEY.as_dict(private=False)]}))
+    portal = {
+        "issuer": "https://portal.example",
+        "keys_file": str(keys),
+        "dialect": "helsenorge",
+        "represented_claim": "represented",
+        "relation_claim": "relation",
+    }
+    settings = {"title": "ID-porten", "dialect": "idporten", "acr_values": ["idporten-loa-high"]}
+    async with house_with_logins(tmp_path, "idporten", settings, portals={"helsenorge": portal}) as made:
+        yield made
 
 
 async def test_the_doctor_sees_how_surely_each_is_known(
     citizens: tuple[House, RealProvider], chromium: Browser
 ) -> None:
-    """A patient gives up, then logs in, waits with the level beside the name, and is admitted; it is on record."""
+    """A patient gives up, then logs in, waits with the level beside the name, and is admitted; it is on record.
+
+    A parent comes from a portal without a second login, and is known as a parent.
+    """
     house, real = citizens
     doctor = await house.bring(chromium, m.Role.DOCTOR, 3)
     page = await (await house.context(chromium, PATIENT)).new_page()
@@ -74,6 +77,7 @@ async def test_the_doctor_sees_how_surely_each_is_known(
     await doctor.admit("Patient")
     await patient.admitted()
     await _admit_for_a_reason(house, chromium, doctor)
+    await _come_from_a_portal(house, chromium, doctor)
     assert await _kept(page) == ["__Host-identity"]
     await doctor.page.get_by_role("button", name="End for all").click()
     await doctor.page.locator("#confirm-yes").click()
@@ -82,10 +86,12 @@ async def test_the_doctor_sees_how_surely_each_is_known(
     async with asyncio.timeout(PATIENCE_S):
         while await _kept(page):  # noqa: ASYNC110 - the browser tells of no change
             await asyncio.sleep(0.05)
-    (proven,) = [event for event in await house.recorded() if isinstance(event, ev.Identified)]
-    assert proven.identity.assurance is Assurance.HIGH
-    assert "01017012345" not in repr(house.log)
-    assert "01017012345" not in ev.encode(proven).decode()
+    proven, of_parent = [event for event in await house.recorded() if isinstance(event, ev.Identified)]
+    assert proven.identity.assurance is of_parent.identity.assurance is Assurance.HIGH
+    assert (proven.identity.relation, of_parent.identity.relation) == (None, Relation.PARENT)
+    for number in ("01017012345", "02020212345", "03030312345"):
+        assert number not in repr(house.log)
+        assert number not in (ev.encode(proven) + ev.encode(of_parent)).decode()
 
 
 async def _kept(page: Page) -> list[str]:
@@ -106,3 +112,27 @@ async def _admit_for_a_reason(house: House, chromium: Browser, doctor: Visitor) 
     await relative.admitted()
     reasons = [event.reason for event in await house.recorded() if isinstance(event, ev.Admitted)]
     assert reasons == [None, Pii("I recognise the person")]
+
+
+async def _come_from_a_portal(house: House, chromium: Browser, doctor: Visitor) -> None:
+    """The portal's link has everything: no button is pressed but the one to enter."""
+    at = int(datetime.now(UTC).timestamp())
+    said = {
+        "iss": "https://portal.example",
+        "aud": house.bridge.config.http.base_url,
+        "sub": "02020212345",
+        "pid": "02020212345",
+        "represented": "03030312345",
+        "relation": "parent",
+        "acr": "Level4",
+        "iat": at,
+        "exp": at + 120,
+        "jti": new_secret(),
+    }
+    link = f"{await house.link(m.Role.RELATIVE, 'Parent')}&launch={signed(said, typ='launch+jwt')}"
+    parent = await house.enter(chromium, link, 6)
+    row = doctor.page.locator(".waiting-person")
+    await expect(row.locator(".unknown")).to_have_text("logged in, assurance high, comes for their child")
+    await doctor.admit("Parent")
+    await parent.admitted()
+    assert "launch" not in parent.page.url

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 
 from aiohttp.test_utils import TestClient, TestServer
 from fhir.resources.R4B.appointment import Appointment
@@ -22,7 +22,7 @@ from tests.app.rig import Page, Rig
 from tests.signalling.fakes import Consultations, Counts
 
 TOKEN = "a-token-of-20-characters"  # noqa: S105 - opens nothing
-MODELS = {
+MODELS: Final[dict[str, Any]] = {
     "Appointment": Appointment,
     "Bundle": Bundle,
     "CapabilityStatement": CapabilityStatement,

@@ -1,11 +1,14 @@
 """A system that is told of events, or sends text messages: answers as a test says, and keeps what came."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
+import aiohttp
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 from standardwebhooks import Webhook
@@ -29,6 +32,17 @@ class Receiver:
         self.came.append((request.headers["webhook-id"], message, status))
         self.arrival.set()
         return web.Response(status=status, headers={"Location": "/elsewhere"})
+
+    async def tell(self, url: str, message: dict[str, Any], secret: str | None = None) -> int:
+        """Tell the bridge something, signed by others' code; give the status."""
+        now, body = datetime.now(UTC), json.dumps(message)
+        signed = {
+            "webhook-id": "msg_1",
+            "webhook-timestamp": str(int(now.timestamp())),
+            "webhook-signature": Webhook(secret or self.secret).sign("msg_1", now, body),
+        }
+        async with aiohttp.ClientSession() as http, http.post(url, data=body, headers=signed) as response:
+            return response.status
 
     @property
     def taken(self) -> list[str]:

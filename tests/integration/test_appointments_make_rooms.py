@@ -1,10 +1,12 @@
 """An appointment book makes, moves, calls off and starts rooms, and sees who has arrived."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from bridge.app.texting import Around, Texting
 from bridge.integration.appointments.views import LINK, VIRTUAL_SERVICE
 from bridge.rooms import events as ev
 from bridge.rooms.model import Pii, Role
@@ -48,7 +50,7 @@ async def test_an_appointment_is_a_room_with_a_link_for_each(book: Book) -> None
     assert parts["maxParticipants"]["valuePositiveInt"] == 9
     assert extension(made, "Location/3", LINK) is None
     invited = {
-        event.invitation: event
+        str(event.invitation): event
         for event in book.rig.store.events(book.room(made))
         if isinstance(event, ev.Invited)
     }
@@ -109,6 +111,39 @@ async def test_a_moved_appointment_moves_its_links(book: Book) -> None:
     }
 
 
+async def test_an_appointment_has_its_links_sent(book: Book) -> None:
+    """To the number beside the patient, once, in their language; it is given back by nobody and kept nowhere."""
+    rig, sent = book.rig, []
+
+    class Supplier:
+        async def send(self, to: str, text: str, reference: str) -> bool:
+            sent.append((to, text, reference))
+            return True
+
+    around = Around(rig.service.act, rig.later, rig.clock, rig.counts)
+    rig.service.outside = replace(rig.service.outside, texting=Texting(Supplier(), ["+47"], around))
+    number = {
+        "url": "urn:brotjeneste:fhir:text-to",
+        "valueContactPoint": {"system": "sms", "value": "+47 912 34 567"},
+    }
+    language = {"url": "urn:brotjeneste:fhir:language", "valueCode": "en"}
+    patient = PEOPLE[1] | {"extension": [number, language]}
+    made = await book.create(participant=[PEOPLE[0], patient])
+    await book.change(made, start=70, participant=[PEOPLE[0], patient])
+    await rig.pass_time(0)
+    ((to, text, _),) = sent
+    assert to == "+4791234567"
+    assert text.startswith("You are invited")
+    assert text.endswith(link(made, PATIENT))
+    assert "34567" not in str(await book.see(made)).replace(" ", "")
+    assert "34567" not in repr(book.store.records)
+    abroad = PEOPLE[1] | {"extension": [{**number, "valueContactPoint": {"value": "+8821234567"}}]}
+    status, outcome = await book.ask(
+        "POST", "/Appointment", appointment(identifier=[], participant=[PEOPLE[0], abroad])
+    )
+    assert (status, code(outcome)) == (409, "not_textable")
+
+
 async def test_people_come_and_go(book: Book) -> None:
     """Who is new gets a link, the link of who is no more in the book opens nothing, and who is in stays in."""
     made = await book.create()
@@ -150,6 +185,7 @@ async def test_nobody_is_called_off_from_a_consultation_under_way(book: Book) ->
     await book.rig.say(doctor, m.AdmitAll(ref=1))
     answer, outcome = await book.change(made, status="cancelled")
     assert (answer, code(outcome)) == (409, "wrong_state")
+    assert outcome["issue"][0]["code"] == "conflict"
     assert patient.connection.bye is None
     assert (await book.change(made, status="fulfilled"))[0] == 200
     assert patient.connection.bye is not None

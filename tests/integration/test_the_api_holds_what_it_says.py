@@ -16,7 +16,7 @@ from tests.support.bridge import running_house
 
 # What cannot be asked like this: the WebSocket has tests of its own.
 ELSEWHERE = {"/api/v1/ws"}
-EXAMPLES = 4
+EXAMPLES = 3
 LONGEST_LINE = 8_000
 
 
@@ -65,6 +65,9 @@ async def test_schemathesis_finds_nothing(tmp_path: Path) -> None:
         token = (tmp_path / "api.token").read_text().strip()
         address = f"http://127.0.0.1:{house.bridge.config.http.port}/openapi.json"
         schema = await asyncio.to_thread(schemathesis.openapi.from_url, address)
+        # Too long a body is turned down before anything of it is read.
+        rejection = schema.config.checks.negative_data_rejection
+        rejection.expected_statuses = [*rejection.expected_statuses, "413"]
         asked, faults = [], []
         for found in schema.get_all_operations():
             operation = found.ok()
@@ -74,7 +77,7 @@ async def test_schemathesis_finds_nothing(tmp_path: Path) -> None:
                 try:
                     await asyncio.to_thread(ask, operation, token, mode)
                 except Exception as fault:  # noqa: BLE001 - all that is found is told at once
-                    faults.append(f"{operation.label}, {mode.value}: {fault}")
+                    faults.append(f"{operation.label}, {mode.value}: {fault}"[:2_000])
             asked.append(operation.label)
     assert "\n".join(faults) == ""
     assert {"POST /fhir/R4/Appointment", "POST /api/v1/rooms"} <= set(asked)

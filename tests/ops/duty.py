@@ -110,6 +110,7 @@ async def on_duty(*, trouble: bool = False, **more: Any) -> AsyncIterator[Duty]:
         rooms=lambda: rig.service.rooms,
         gateways=lambda: gateways,
         counted=lambda: counts,
+        letters=lambda: {"timebok": 3 if trouble else 0},
     )
     audit = Audit()
     doors = guard(audit, rig.clock, **more)

@@ -20,7 +20,12 @@ WELL = Seen(
     shards=[SHARD],
     gateways=[GatewayState("sip", 3)],
     verdicts={Verdict.GOOD: 30, Verdict.UPLINK: 3, Verdict.UNKNOWN: 1},
-    lately={("refusals", "not_host"): 7, ("converter_failures", "start"): 3, ("engine", "send_drops"): 9},
+    lately={
+        ("refusals", "not_host"): 7,
+        ("converter_failures", "start"): 3,
+        ("engine", "send_drops"): 9,
+        ("webhooks", "failed"): 5,
+    },
 )
 WRONG = {
     "check_failing": (replace(WELL, checks={"store": "slow"}), True),
@@ -40,6 +45,7 @@ WRONG = {
     "converters_fail": (replace(WELL, lately={("converter_failures", "worker"): 4}), False),
     "gateway_failed": (replace(WELL, lately={("gateways", "failed"): 1}), False),
     "trunk_lost": (replace(WELL, lately={("gateways", "registration_failed"): 3}), False),
+    "webhooks_given_up": (replace(WELL, lately={("webhooks", "given_up"): 1}), False),
     "internal_errors": (replace(WELL, lately={("errors", "internal"): 1}), False),
 }
 

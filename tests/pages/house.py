@@ -152,6 +152,7 @@ class PlayedBridge:
     locked: bool = False
     number: str | None = None
     dials: bool = False
+    texts: bool = False
     short: bool = False
     beside: dict[str, Any] = field(default_factory=dict)  # what else a roster says, of whose turn it is
     slots: dict[str, int] = field(default_factory=lambda: {"audio": 3, "video": 3, "content": 1})
@@ -195,7 +196,7 @@ class PlayedBridge:
     def roster(self) -> None:
         """Send the roster as it is now."""
         self.revision += 1
-        told = ("locked", "host", "number", "dials", "short")
+        told = ("locked", "host", "number", "dials", "short", "texts")
         self.push(
             "roster",
             revision=self.revision,

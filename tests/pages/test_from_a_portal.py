@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable
 
@@ -50,6 +51,30 @@ async def test_a_launch_is_brought_and_leaves_the_address(browser: Browser, site
         await here.enter()
         assert (await here.bridge.expect(messages.Join)).token == TOKEN
         assert not any(LAUNCH in url for url in here.requests)
+
+
+async def test_nobody_is_a_stranger_for_being_quick(browser: Browser, site: str) -> None:
+    """Whoever presses before the bridge has answered goes in when it has."""
+    posted, answered = asyncio.Event(), asyncio.Event()
+
+    async def prepare(page: Page) -> None:
+        async def answer(route: Route) -> None:
+            if route.request.method == "POST":
+                posted.set()
+                await answered.wait()
+                await route.fulfill(status=204)
+                return
+            await route.fulfill(status=200, body=json.dumps({"providers": [], "assurance": "none"}))
+
+        await page.route("**/api/v1/logins", answer)
+
+    async with visit(browser, site, path=f"/join#{TOKEN}&launch={LAUNCH}", prepare=prepare) as here:
+        await posted.wait()
+        await here.page.click("#enter")
+        await here.until("brotjeneste.state().screen === 'start'")
+        assert here.bridge.connections == 0
+        answered.set()
+        assert (await here.bridge.expect(messages.Join)).token == TOKEN
 
 
 async def test_a_launch_that_fails_is_told_and_keeps_nobody_out(browser: Browser, site: str) -> None:

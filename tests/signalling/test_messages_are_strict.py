@@ -22,7 +22,7 @@ TYPES = [
     "join offer admit admit_all see_off refuse remove to_waiting lock mute self_mute camera sharing hand_over",
     "take_host appoint invite withdraw delay cancel dial confirm_identity write consent",
     "ask_still answer_still end_still pin viewport end report ping leave test test_report",
-    "welcome answer ok pong invited error roster turned_away cancelled missed written still layout",
+    "welcome answer ok pong invited error roster turned_away cancelled texted missed written still layout",
     "demand codec stats bye testing tested",
 ]
 

@@ -128,14 +128,13 @@ def test_what_is_given_back_can_be_taken_again() -> None:
 @asynccontextmanager
 async def listening(most: int, counts: Counts) -> AsyncIterator[int]:
     """A server with room for so many strangers; `/in` is a place, `/` nothing."""
-    inside = asyncio.Event()
 
     async def come_in(request: web.Request) -> web.StreamResponse:
         response = web.WebSocketResponse()
         await response.prepare(request)
         now_known(request)
         await response.send_str("welcome")
-        await inside.wait()
+        await response.receive()
         return response
 
     async def look(_request: web.Request) -> web.Response:
@@ -146,7 +145,6 @@ async def listening(most: int, counts: Counts) -> AsyncIterator[int]:
     app.router.add_get("/", look)
     async with serve(app, "127.0.0.1", 0, counts, most_strangers=most) as port:
         yield port
-        inside.set()
 
 
 async def test_who_says_nothing_gives_way_to_who_asks() -> None:

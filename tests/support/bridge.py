@@ -54,7 +54,10 @@ def house_config(
     without: tuple[str, ...] = (),
     gateways: Mapping[str, Mapping[str, object]] | None = None,
     logins: Mapping[str, Mapping[str, object]] | None = None,
+    portals: Mapping[str, Mapping[str, object]] | None = None,
     webhooks: Mapping[str, Mapping[str, object]] | None = None,
+    sms: tuple[str, str] = ("", "sms.secret"),
+    smart: Mapping[str, Mapping[str, object]] | None = None,
     port: int | None = None,
     protection: str = "required",
     ports: int = 100,
@@ -87,7 +90,10 @@ def house_config(
         calls=replace(config.calls, first_port=lines, last_port=lines + ports - 1, protection=protection),
         gateways=gateways or {},
         logins=logins or {},
+        portals=portals or {},
         webhooks=webhooks or {},
+        smart=smart or {},
+        sms=replace(config.sms, url=sms[0], secret_file=sms[1]),
         store=replace(config.store, url=f"sqlite:///{folder / 'test.db'}"),
         auth=replace(
             config.auth, link_key_file=str(folder / "link.key"), api_token_file=str(folder / "api.token")
@@ -320,6 +326,13 @@ class Visitor(Viewer):
     """One person's page in Chromium, which can also be worked."""
 
     page: Page
+
+    async def open_panel(self) -> None:
+        """Have the list of people before one; on a telephone it is behind a button."""
+        panel = self.page.locator("#panel")
+        if not await panel.is_visible():
+            await self.page.click("#control-people")
+        await panel.wait_for(state="visible")
 
     async def admit(self, name: str) -> None:
         """Let somebody in, by the button."""

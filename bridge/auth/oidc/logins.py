@@ -106,6 +106,10 @@ class Logins:
         identity = await self.proven(attempt, answer, self._identify)
         return self._kept(self._identities, identity, self._lasts)
 
+    def keep(self, identity: Identity) -> Kept:
+        """What a browser keeps of who is at it."""
+        return self._kept(self._identities, identity, self._lasts)
+
     def digest(self, of_whom: str) -> str:
         """A name under which somebody can be known again, and by which nobody without the key learns who it is."""
         return subject_digest(self._keys, of_whom)

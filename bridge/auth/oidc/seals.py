@@ -34,7 +34,7 @@ class Seal(Generic[T]):
     """Seals and opens values of one type. The first key seals, every key opens."""
 
     def __init__(self, keys: Sequence[LinkKey], purpose: str, kind: type[T]) -> None:
-        self._keys = [OctKey.import_key(_derived(key, f"seal {purpose}")) for key in dict.fromkeys(keys)]
+        self._keys = [OctKey.import_key(derived(key, f"seal {purpose}")) for key in dict.fromkeys(keys)]
         self._decoder = msgspec.json.Decoder(_Sealed[kind])  # type: ignore[valid-type]
 
     def close(self, value: T, until: datetime) -> str:
@@ -58,9 +58,10 @@ class Seal(Generic[T]):
 
 def subject_digest(keys: Sequence[LinkKey], of_whom: str) -> str:
     """Return a name for somebody by the oldest key, the last one: it must stay theirs when keys change."""
-    return hmac.new(_derived(keys[-1], "subject"), of_whom.encode(), hashlib.sha256).hexdigest()
+    return hmac.new(derived(keys[-1], "subject"), of_whom.encode(), hashlib.sha256).hexdigest()
 
 
-def _derived(key: LinkKey, purpose: str) -> bytes:
+def derived(key: LinkKey, purpose: str) -> bytes:
+    """A key for one purpose."""
     info = f"brotjeneste {purpose} 1".encode()
     return HKDF(SHA256(), KEY_BYTES, None, info).derive(key.material)

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import secrets
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from typing import Final, Protocol
@@ -13,12 +14,13 @@ from bridge.app.ids import new_id
 from bridge.app.live import LiveRoom
 from bridge.app.ports import Links
 from bridge.app.service import RoomService
+from bridge.app.texts import Text
 from bridge.app.turns import ADMINISTRATION
 from bridge.integration.appointments import views, wishes
 from bridge.integration.appointments.booking import CALLED_OFF, LATE, OVER, SOON, Attendee, Booking, expiry
 from bridge.integration.appointments.wishes import Wanted, Wish
 from bridge.rooms import commands as c
-from bridge.rooms.model import Invitation, InvitationId, Pii, Place, Room, RoomId
+from bridge.rooms.model import Assurance, Ground, Invitation, InvitationId, Pii, Place, Role, Room, RoomId
 from bridge.store import AppointmentRecord, ConcurrentChange
 from signalling import messages as m
 from signalling.errors import BadMessage, Code, Rejected
@@ -76,7 +78,7 @@ class Appointments:
             made = await self._opener.create_room(m.CreateRoom(name=ROOM_NAME))
             live = await self._live(made.room)
             try:
-                booking = await self._follow(live, _booking(wish, []), wish)
+                booking = await self._follow(live, _booking(wish, []), wish, wish.start)
                 record = AppointmentRecord(secrets.token_hex(ID_BYTES), made.room, digest, 1, _payload(booking))
                 await self._put(record)
             except BaseException:
@@ -101,7 +103,7 @@ class Appointments:
                 raise Rejected(Code.ROOM_ENDED)
             else:
                 _in_time(wish, self._now())
-                booking = await self._follow(live, _booking(wish, before.attendees), wish)
+                booking = await self._follow(live, _booking(wish, before.attendees), wish, before.start)
             return await self._write(record, booking)
 
     async def read(self, appointment: str) -> Stored:
@@ -130,15 +132,61 @@ class Appointments:
             attendees = [fresh if one is attendee else one for one in before.attendees]
             return await self._write(record, msgspec.structs.replace(before, attendees=attendees))
 
+    async def enter(
+        self,
+        name: tuple[str, str],
+        wanted: fhir.Appointment,
+        doctor: str,
+        digest: Callable[[InvitationId], str],
+    ) -> tuple[InvitationId, str]:
+        """Let a doctor into the room of an appointment, as its host: their invitation and link. Raises Rejected.
+
+        The room is that of the system's own `name` for it, or of one of its identifiers; where there is none, it
+        is opened. `digest` is of the secret with which they use a link of theirs: one that was used with another,
+        from another page, is replaced.
+        """
+        record = await self._arranged(name, wanted)
+        async with self._turn:
+            record = await self._record(record.id)
+            before = _read(record)
+            live = await self._live(record.room)
+            if live.room.ended:
+                raise Rejected(Code.ROOM_ENDED)
+            attendee = before.attendee(doctor)
+            if attendee is None or not attendee.host:
+                attendee = await self._invite(live, _substitute(doctor, wanted), before.end)
+            elif not _usable(live.room, live.room.invitations[attendee.invitation], digest):
+                attendee = await self._replace(live, attendee, before.end)
+            others = [one for one in before.attendees if one.reference != doctor]
+            booking = msgspec.structs.replace(before, attendees=[*others, attendee])
+            if booking != before:
+                await self._write(record, booking)
+            invitation = live.room.invitations[attendee.invitation]
+            await self._move(live, invitation, max(invitation.expires_at, expiry(before.end, self._now())))
+            invitation = live.room.invitations[attendee.invitation]
+            return invitation.id, self._links.make(live.room.id, invitation.id, invitation.expires_at)
+
+    async def _arranged(self, name: tuple[str, str], wanted: fhir.Appointment) -> AppointmentRecord:
+        """The appointment that is known by one of its names, else a new one."""
+        own = [(one.system, one.value) for one in wanted.identifier if one.system and one.value]
+        for system, value in (name, *own):
+            if (record := await self._store.find(_digest(system, value))) is not None:
+                return record
+        identifier = fhir.Identifier(system=name[0], value=name[1])
+        named = msgspec.structs.replace(wanted, identifier=[identifier, *wanted.identifier][: fhir.MAX_REPEATS])
+        return await self._record((await self.create(named, name)).id)
+
     async def _renew(self, live: LiveRoom, attendee: Attendee, end: datetime) -> Attendee:
         """The same link while nobody has used it, else another; whoever is in by the old one stays."""
         invitation = live.room.invitations[attendee.invitation]
         if invitation.participant is None and not invitation.revoked:
             await self._move(live, invitation, expiry(end, self._now()))
             return attendee
-        holder = None if invitation.participant is None else live.room.participants[invitation.participant]
-        if holder is not None and holder.place is Place.OUTSIDE and not invitation.revoked:
-            await self._service.act(live, c.RevokeInvitation(by=ADMINISTRATION, invitation=invitation.id))
+        return await self._replace(live, attendee, end)
+
+    async def _replace(self, live: LiveRoom, attendee: Attendee, end: datetime) -> Attendee:
+        invitation = live.room.invitations[attendee.invitation]
+        await self._withdraw(live, invitation)
         again = Wanted(
             reference=attendee.reference,
             name=invitation.name.reveal(),
@@ -150,22 +198,26 @@ class Appointments:
         )
         return await self._invite(live, again, end)
 
-    async def _follow(self, live: LiveRoom, booking: Booking, wish: Wish) -> Booking:
-        """Bring invitations in line with who takes part, and until when."""
+    async def _follow(self, live: LiveRoom, booking: Booking, wish: Wish, began: datetime) -> Booking:
+        """Bring invitations in line with who takes part, when and until when; it `began` at that time so far."""
         kept: list[Attendee] = []
         wanted = {one.reference: one for one in wish.people}
         for attendee in booking.attendees:
             invitation = live.room.invitations[attendee.invitation]
             if _same(attendee, wanted.get(attendee.reference)) and not invitation.revoked:
+                if wish.start != began and not attendee.host:
+                    await self._tell_time(live, invitation, wish.start)
                 await self._move(live, invitation, expiry(wish.end, self._now()))
                 kept.append(attendee)
                 del wanted[attendee.reference]
             else:
                 await self._withdraw(live, invitation)
-        made = [await self._invite(live, one, wish.end) for one in wanted.values()]
+        made = [await self._invite(live, one, wish.end, wish.start) for one in wanted.values()]
         return msgspec.structs.replace(booking, attendees=[*kept, *made])
 
-    async def _invite(self, live: LiveRoom, wanted: Wanted, end: datetime) -> Attendee:
+    async def _invite(
+        self, live: LiveRoom, wanted: Wanted, end: datetime, start: datetime | None = None
+    ) -> Attendee:
         command = c.Invite(
             by=ADMINISTRATION,
             invitation=InvitationId(new_id("i")),
@@ -174,8 +226,16 @@ class Appointments:
             expires_at=expiry(end, self._now()),
             host=wanted.host,
             requires=wanted.requires,
+            ground=Ground.APPOINTMENT,
+            expected_at=start if start is not None and start > self._now() else None,
         )
+        texting = self._service.outside.texting
+        if wanted.text_to is not None:
+            texting.check(live, wanted.text_to)
         await self._service.act(live, command)
+        if wanted.text_to is not None:
+            link = self._links.make(live.room.id, command.invitation, command.expires_at)
+            texting.send_later(live, wanted.text_to, Text(command.invitation, link, wanted.language))
         return Attendee(
             reference=wanted.reference,
             invitation=command.invitation,
@@ -188,6 +248,12 @@ class Appointments:
         by = c.MoveInvitation(by=ADMINISTRATION, invitation=invitation.id, expires_at=expires_at)
         await self._service.act(live, by)
 
+    async def _tell_time(self, live: LiveRoom, invitation: Invitation, start: datetime) -> None:
+        """Let who waits, or comes, see when it is their turn now."""
+        if start > self._now() and not invitation.cancelled:
+            by = c.Delay(by=ADMINISTRATION, expected_at=start, invitation=invitation.id)
+            await self._service.act(live, by)
+
     async def _withdraw(self, live: LiveRoom, invitation: Invitation) -> None:
         """Take a link back; who is in by it stays, for in the room the host decides."""
         holder = None if invitation.participant is None else live.room.participants[invitation.participant]
@@ -195,11 +261,9 @@ class Appointments:
             await self._service.act(live, c.RevokeInvitation(by=ADMINISTRATION, invitation=invitation.id))
 
     async def _end(self, live: LiveRoom, status: str) -> None:
-        """End the room. An appointment is not called off from under those who talk already."""
-        if status in CALLED_OFF and _talking(live.room):
-            raise Rejected(Code.WRONG_STATE, "The consultation is under way; who holds it ends it.")
+        """End the room; who waits is told so. What has begun is not called off: the room refuses that."""
         if not live.room.ended:
-            await self._service.act(live, c.End(by=ADMINISTRATION))
+            await self._service.act(live, c.End(by=ADMINISTRATION, cancelled=status in CALLED_OFF))
 
     async def _record(self, appointment: str) -> AppointmentRecord:
         record = await self._store.get(appointment)
@@ -237,18 +301,35 @@ class Appointments:
         return self._service.outside.clock.now()
 
 
+def _usable(room: Room, invitation: Invitation, digest: Callable[[InvitationId], str]) -> bool:
+    """Whether somebody with the secret of this digest comes in by a link: it is theirs, or nobody's yet."""
+    holder = None if invitation.participant is None else room.participants[invitation.participant]
+    if invitation.revoked or invitation.cancelled or (holder is not None and holder.barred):
+        return False
+    return holder is None or holder.resume_hash == digest(invitation.id)
+
+
+def _substitute(doctor: str, wanted: fhir.Appointment) -> Wanted:
+    """A doctor who is not in the appointment, or in another role: the record system vouches for them."""
+    named = (one.actor for one in wanted.participant if one.actor is not None and one.actor.reference == doctor)
+    display = next((actor.display for actor in named if actor.display), None)
+    return Wanted(
+        reference=doctor,
+        name=display or Role.DOCTOR.value.capitalize(),
+        role=Role.DOCTOR,
+        host=True,
+        requires=Assurance.NONE,
+        text_to=None,
+        language=m.Language.NB,
+    )
+
+
 def _same(attendee: Attendee, wanted: Wanted | None) -> bool:
     return wanted is not None and (attendee.role, attendee.host, attendee.requires) == (
         wanted.role,
         wanted.host,
         wanted.requires,
     )
-
-
-def _talking(room: Room) -> bool:
-    """Whether the host is in, and somebody else."""
-    present = [person for person in room.participants.values() if person.present]
-    return room.present_host is not None and len(present) > 1
 
 
 def _booking(wish: Wish, attendees: list[Attendee]) -> Booking:

@@ -1,5 +1,6 @@
 """From a resource to what is wanted of a room. Pure; errors quote nothing of the resource."""
 
+import re
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, TypeVar
@@ -17,6 +18,7 @@ TEXT_TO: Final = "urn:brotjeneste:fhir:text-to"
 LANGUAGE: Final = "urn:brotjeneste:fhir:language"
 PARTICIPATION: Final = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
 PARTICIPANT_TYPE: Final = "http://terminology.hl7.org/CodeSystem/participant-type"
+NUMBER: Final = re.compile(r"\+[1-9][0-9]{6,14}")
 LONGEST: Final = timedelta(days=7)
 FARTHEST: Final = timedelta(days=2 * 366)
 _KINDS: Final = {
@@ -146,5 +148,10 @@ def _word(one: fhir.Participant, url: str, kind: type[W], default: W) -> W:
 
 def _text_to(one: fhir.Participant) -> str | None:
     found = next((extension for extension in one.extension if extension.url == TEXT_TO), None)
-    point = None if found is None else found.value_contact_point
-    return None if point is None else point.value
+    if found is None:
+        return None
+    point = found.value_contact_point
+    number = "" if point is None or point.value is None else re.sub(r"[\s()-]", "", point.value)
+    if not NUMBER.fullmatch(number):
+        raise BadMessage("A number to send a text message to is + and digits, in a ContactPoint.")
+    return number

@@ -23,6 +23,7 @@ TOLD: Final = (
     "expires_at",
     "max_participants",
     "why",
+    "state",
     "locked",
     "muted",
     "may_unmute",

@@ -5,7 +5,7 @@ import binascii
 import hashlib
 import hmac
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -13,6 +13,9 @@ PREFIX: Final = "whsec_"
 MIN_BYTES: Final = 24
 MAX_BYTES: Final = 64
 NEW_BYTES: Final = 32
+TOLERANCE: Final = 5 * 60
+"""By how many seconds clocks may differ, and for how long a message can be played again."""
+MAX_SIGNATURES: Final = 8
 
 
 class SecretError(ValueError):
@@ -40,6 +43,18 @@ class Secret:
         """The signature of one message at one time, in seconds since 1970."""
         signed = b".".join((identity.encode(), str(at).encode(), body))
         return "v1," + base64.b64encode(hmac.new(self.key, signed, hashlib.sha256).digest()).decode()
+
+
+def genuine(secrets_known: Sequence[Secret], headers: Mapping[str, str], body: bytes, now: int) -> bool:
+    """Whether somebody who has one of the secrets signed this a short while ago."""
+    identity, text = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
+    if not identity.isascii() or not text.isascii() or not text.isdigit() or abs(now - int(text[:12])) > TOLERANCE:
+        return False
+    given = headers.get("webhook-signature", "").split(" ")[:MAX_SIGNATURES]
+    right = [secret.sign(identity, int(text[:12]), body) for secret in secrets_known]
+    # All are compared, each in constant time, so that the time taken tells nothing of any.
+    matches = [hmac.compare_digest(one.encode(), other.encode()) for one in given for other in right]
+    return any(matches)
 
 
 def new_secret() -> str:

@@ -1,7 +1,8 @@
 // A certified OpenID provider (the npm package `oidc-provider`) with the security profile of HelseID: pushed requests,
 // PKCE, private_key_jwt, DPoP. Who logs in next, and what is said of them, a test sets by POST /next.
 //
-// node serve.js SETTINGS, with `client` (registered metadata) as JSON; it writes the issuer once it listens.
+// node serve.js SETTINGS, with `client` (registered metadata) as JSON; it writes the issuer once it listens. With `smart` it is
+// the authorization server of a record system: requests come by the browser, with a launch, and tokens with its context.
 
 import http from "node:http";
 import Provider from "oidc-provider";
@@ -25,9 +26,11 @@ const provider = new Provider(issuer, {
   enabledJWA: { idTokenSigningAlgValues: ["RS256", "PS256", "ES256"] },
   features: {
     devInteractions: { enabled: false },
-    pushedAuthorizationRequests: { enabled: true, requirePushedAuthorizationRequests: true },
+    pushedAuthorizationRequests: { enabled: true, requirePushedAuthorizationRequests: !settings.smart },
     dPoP: { enabled: true, nonceSecret: Buffer.alloc(32, 7), requireNonce: () => true },
   },
+  scopes: ["openid", ...(settings.smart ? ["launch", "fhirUser", "user/Appointment.r", "user/Encounter.r"] : [])],
+  extraParams: settings.smart ? ["launch", "aud"] : [],
   pkce: { required: () => true },
   interactions: { url: (_ctx, interaction) => `/interaction/${interaction.uid}` },
   findAccount: (_ctx, sub) => ({ accountId: sub, claims: () => ({ sub, ...accounts.get(sub) }) }),
@@ -35,6 +38,12 @@ const provider = new Provider(issuer, {
     ctx.type = "json";
     ctx.body = out;
   },
+});
+
+// What the launch was for stands beside the tokens (SMART App Launch 2.2, section 2.1.5).
+provider.use(async (ctx, following) => {
+  await following();
+  if (settings.smart && ctx.oidc?.route === "token" && ctx.status === 200) ctx.body = { ...ctx.body, ...next.context };
 });
 
 async function body(request) {
@@ -45,7 +54,7 @@ async function body(request) {
 
 async function interact(request, response) {
   const { prompt, params, session } = await provider.interactionDetails(request, response);
-  if (next.refuse) {
+  if (next.refuse || (settings.smart && (params.launch !== next.launch || params.aud !== next.aud))) {
     await provider.interactionFinished(request, response, { error: "access_denied" });
     return;
   }

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from playwright.async_api import expect
 
-from tests.pages.house import FRONT_PAGE, PlayedBridge
+from tests.pages.house import ENDING, FRONT_PAGE, TOKEN, PlayedBridge
 from tests.pages.scenery import DOCTOR, PHONE, Stage, scene
 from tests.pages.scenes.call import show
 from tests.pages.scenes.people import as_patient
 
+REFUSED = "navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', 'NotAllowedError'))"
 PICTURE = "document.querySelector('#start-video').videoWidth > 0"
 
 
@@ -32,8 +33,7 @@ async def start(stage: Stage) -> None:
 @scene(PHONE)
 async def start_without_devices(stage: Stage) -> None:
     """The browser may not use camera and microphone."""
-    refused = "navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', 'NotAllowedError'))"
-    async with stage.visit(prepare=lambda page: page.add_init_script(refused)) as here:
+    async with stage.visit(prepare=lambda page: page.add_init_script(REFUSED)) as here:
         await here.shows("#start-problems")
         await stage.shoot(here.page)
 
@@ -95,3 +95,20 @@ async def ending(stage: Stage) -> None:
             await here.enter()
             await here.shows("#end-title")
             await stage.shoot(here.page, code.replace("_", "-"))
+
+
+@scene(PHONE)
+async def cannot_take_part(stage: Stage) -> None:
+    """A browser without WebRTC, and one inside another app without a microphone; each with another way in."""
+    path = f"/join#{TOKEN}!47110815!123456"
+    no_webrtc = "delete window.RTCPeerConnection;"
+    async with stage.visit(path=path, ready=ENDING, prepare=lambda page: page.add_init_script(no_webrtc)) as here:
+        await here.shows("#cannot")
+        await stage.shoot(here.page)
+    inside = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) AppleWebKit/605.1.15 [FBAN/FBIOS;FBAV/450.0]"
+    async with stage.visit(
+        path=path, prepare=lambda page: page.add_init_script(REFUSED), user_agent=inside
+    ) as here:
+        await here.shows("#start-cannot")
+        await here.page.locator("#start-cannot summary").click()
+        await stage.shoot(here.page, "in-an-app")

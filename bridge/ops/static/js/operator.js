@@ -5,7 +5,7 @@ import { languageButtons, onLanguage, startLanguage, t, tCode } from "/static/js
 import { drawHour } from "./curves.js";
 import { drawDrain, wireDrain } from "./drain.js";
 import { drawLoad, drawLost, drawSummary, drawVerdicts } from "./summary.js";
-import { drawConverters, drawGateways, drawHappened, drawRooms, drawWorst } from "./tables.js";
+import { drawConverters, drawGateways, drawHappened, drawLetters, drawRooms, drawWorst } from "./tables.js";
 import { schemeButtons } from "./theme.js";
 
 const EVERY_MS = 2000;
@@ -54,7 +54,7 @@ function draw() {
   if (!page.picture) return;
   if (Date.now() - page.seenAt > OLD_MS) drawLost(page.picture);
   else drawSummary(page.picture);
-  for (const part of [drawDrain, drawLoad, drawVerdicts, drawHour, drawWorst, drawGateways, drawConverters, drawHappened]) part(page.picture);
+  for (const part of [drawDrain, drawLoad, drawVerdicts, drawHour, drawWorst, drawGateways, drawConverters, drawLetters, drawHappened]) part(page.picture);
   drawRooms(page.picture, { open: page.open, legs: page.legs, toggle });
 }
 

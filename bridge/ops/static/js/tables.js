@@ -134,6 +134,12 @@ export function drawConverters({ converters }) {
   ]);
 }
 
+export function drawLetters({ letters }) {
+  const items = Object.entries(letters);
+  byId("letters-none").hidden = items.length > 0;
+  drawFacts(byId("letters"), items, ([name]) => name, ([name, count]) => [name, t("letters.waiting", { number: number(count) }), "plain"]);
+}
+
 /** Codes are those of logs and metrics, so that what is found here can be looked for there. */
 export function drawHappened({ happened }) {
   byId("happened-none").hidden = happened.length > 0;

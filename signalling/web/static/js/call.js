@@ -14,6 +14,7 @@ import { wireDetails } from "./inviting.js";
 import { drawKnock, drawLock, Panel } from "./panel.js";
 import { Receiving, turnedAwayWords } from "./receiving.js";
 import { Stage } from "./stage.js";
+import { wireTexting } from "./texting.js";
 import { drawWaiting } from "./start.js";
 import { Stills } from "./stills.js";
 import { Turn } from "./turn.js";
@@ -50,6 +51,7 @@ export class Call {
     this.#chat = new Chat(session, () => this.#draw());
     wireShortcuts(() => session.place !== null && document.body.dataset.screen !== "start", this.own);
     wireInvite((wish) => session.act("invite", wish));
+    wireTexting(session);
     wireDial((wish) => session.act("dial", wish));
     byId("waiting-mic").addEventListener("click", this.own.mic);
     byId("waiting-camera").addEventListener("click", this.own.camera);

@@ -29,7 +29,8 @@ export class Chat {
   #log = el("div", { id: "chat-log", className: "visually-hidden", role: "log", "aria-live": "polite" });
   #toast = el("div", { id: "chat-toast", className: "notice toast", "aria-hidden": "true", hidden: true });
   #toastTimer = 0;
-  #text = el("input", { id: "chat-text", type: "text", maxLength: LONGEST, autocomplete: "off", enterKeyHint: "send", dir: "auto" });
+  // No spelling is checked: some browsers have what is typed checked by a service elsewhere.
+  #text = el("input", { id: "chat-text", type: "text", maxLength: LONGEST, autocomplete: "off", enterKeyHint: "send", dir: "auto", spellcheck: false });
   #live = el("input", { id: "chat-live", type: "checkbox" });
   #large = el("input", { id: "chat-captions", type: "checkbox" });
 

@@ -4,6 +4,7 @@ import { say } from "./announce.js";
 import { byId, el, setText } from "./dom.js";
 import { clearDetails, COMPANY, details } from "./inviting.js";
 import { language, t, tCode } from "./i18n.js";
+import { openTexting, showTexting, textWish } from "./texting.js";
 
 const REASONS = ["known", "shown", "urgent", "other"];
 export const INVITED_ROLES = ["patient", "relative", "interpreter", "specialist", "assistant", "doctor"];
@@ -58,8 +59,9 @@ export function untilWords(expiresAt) {
   return new Intl.DateTimeFormat(language(), style).format(new Date(expiresAt));
 }
 
-/** Open the invitation dialog; with `callable` people may be invited to call. Patients invite company. */
-export function openInvite({ callable, host }) {
+/** Open the invitation dialog; with `callable` people may be invited to call, with `texts` by text message. Patients invite company. */
+export function openInvite({ callable, texts, host }) {
+  openTexting(texts);
   byId("invite-pin").checked = false;
   byId("invite-pin-box").hidden = !callable;
   const roles = byId("invite-role");
@@ -100,7 +102,7 @@ async function copyLink() {
   say(t("invite.copied"));
 }
 
-/** `invite({role, name, pin})` resolves to {link, expires_at, number, pin}. */
+/** `invite({role, name, pin, text_to, language})` resolves to {link, expires_at, number, pin}. */
 export function wireInvite(invite) {
   byId("invite-copy").addEventListener("click", copyLink);
   byId("dialog-invite").addEventListener("close", () => {
@@ -111,11 +113,14 @@ export function wireInvite(invite) {
     event.preventDefault();
     const name = byId("invite-name").value.trim();
     const problem = byId("invite-problem");
-    problem.hidden = name !== "";
-    setText(problem, name ? "" : t("invite.needName"));
-    if (!name) return;
+    const text = textWish();
+    problem.hidden = Boolean(name && text);
+    setText(problem, !name ? t("invite.needName") : text ? "" : t("invite.needNumber"));
+    if (!name || !text) return;
     try {
-      showLink(name, await invite({ role: byId("invite-role").value, name, pin: byId("invite-pin").checked, ...details() }));
+      const wish = { role: byId("invite-role").value, name, pin: byId("invite-pin").checked, ...details(), ...text };
+      showLink(name, await invite(wish));
+      showTexting(text);
     } catch (error) {
       setText(problem, tCode("failed", error.code, "other"));
       problem.hidden = false;

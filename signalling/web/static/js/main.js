@@ -19,7 +19,7 @@ import { OwnLevel } from "./preview.js";
 import { SelfTest } from "./selftest.js";
 import { Session } from "./session.js";
 import { drawStart } from "./start.js";
-import { forgetEntered, keepEntered, readEntered, resumeKey, takeToken, tokenIn } from "./token.js";
+import { forgetEntered, keepEntered, keepResume, readEntered, resumeKey, takeToken, tokenIn } from "./token.js";
 
 // After these somebody chooses anew how they come in.
 const ASKS_AGAIN = new Set(["left", "login_needed", "other_person"]);
@@ -102,7 +102,8 @@ async function enter(token) {
   session.start();
 }
 
-function wireStart(token) {
+/** `arrived` is when it is known who comes, where a portal says so: nobody goes in as a stranger for being quick. */
+function wireStart(token, arrived) {
   byId("start-mic").addEventListener("click", () => media.setMuted(media.micLive));
   byId("start-camera").addEventListener("click", () => media.setCamera(!media.cameraLive));
   let entered = false;
@@ -112,7 +113,7 @@ function wireStart(token) {
     selfTest.stop();
     clearNotice();
     told.press();
-    enter(token);
+    Promise.resolve(arrived).then(() => enter(token));
   };
   byId("enter").addEventListener("click", go);
   byId("test-enter").addEventListener("click", () => {
@@ -187,11 +188,12 @@ async function start() {
   const before = readEntered();
   page.known = before;
   if (before) Object.assign(media, { muted: before.muted, cameraOn: before.cameraOn, chosen: before.chosen, facing: before.facing ?? "user" });
+  if (coming.resume) keepResume(await resumeKey(token), coming.resume);
   page.token = token;
   naming = new Naming();
   naming.show();
   page.shortcomings = new Shortcomings(token);
-  wireStart(token);
+  wireStart(token, coming.launch && logins);
   ownLevel.start(media);
   const notices = told.load();
   if (before) {

@@ -83,7 +83,7 @@ export class Session extends EventTarget {
       const person = this.roster?.people.find((each) => each.participant === message.participant);
       this.#emit("missed", { ...message, person });
     });
-    for (const name of ["written", "still"]) on(name, (message) => this.#emit(name, message));
+    for (const name of ["written", "still", "texted"]) on(name, (message) => this.#emit(name, message));
     on("turned_away", (message) => this.#emit("turnedAway", message));
     on("cancelled", (message) => { this.newTime = message.new_time; });
     on("demand", (message) => this.peer.demand(message));

@@ -1,6 +1,6 @@
 // What is being typed, on its way to the others: cleaned, cut where it can be read as a whole, and told not too often.
 
-const EVERY_MS = 200; // a character is at the others within half a second (EN 301 549, 6.2.4)
+const EVERY_MS = 150; // a character is at the others within half a second (EN 301 549, 6.2.4)
 const AGAIN_MS = 1000;
 const SENTENCE = 100; // a line that is longer ends with a sentence, if there is one in it
 const LONGEST = 180; // ... and one that is longer than this between two words
