@@ -58,7 +58,7 @@ NOTE_ARRIVALS: Final = """(() => {
         }
     }, 2);
 })()"""
-# A removal takes a bridge and two pages of its own, an admission only a moment: of these a 95th percentile is wanted.
+# A removal takes a bridge and two pages of its own, an admission a moment; a 95th percentile takes many.
 REMOVALS_COST: Final = 3
 QUIET_MS: Final = 400
 FIRST_AFTER: Final = """((since) => {

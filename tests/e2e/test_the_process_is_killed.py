@@ -65,7 +65,7 @@ class Office:
 
 
 async def test_a_killed_bridge_finds_everybody_where_they_were(place: Place, chromium: Browser) -> None:
-    """Who was in is in, who waited waits, the lock holds, pages come back alone, and nobody is there who is not."""
+    """Who was in is in, who waited waits, the lock holds, pages come back alone, and no ghost is there."""
     visitors: list[Visitor] = []
     async with aiohttp.ClientSession() as http:
         async with serving(place) as process:
