@@ -209,7 +209,7 @@ FAULTS: Final[tuple[tuple[str, str, Change], ...]] = (
     ("the_host_can_put_anybody_out", "admission", unless_locked(c.Remove)),
     ("who_comes_back_is_where_they_were", "admission", unless_locked(c.Knock)),
     ("a_host_link_leads_in", "admission", unless_locked(c.Knock)),
-    ("a_spent_link_opens_nothing", "admission", (arrivals, "_spent", lambda *_: None)),
+    ("a_spent_link_opens_nothing", "admission", (arrivals, "spent_by_now", lambda *_: None)),
     ("a_call_takes_nobodys_connection", "admission", deciders(c.Call, call_over_a_connection)),
     (
         "the_end_is_the_hosts_and_the_systems",
