@@ -21,6 +21,7 @@ from signalling.messages.words import (
     Part,
     PayloadType,
     Percent,
+    Phone,
     Place,
     Ref,
     Relation,
@@ -31,7 +32,6 @@ from signalling.messages.words import (
     StillBytes,
     StillKey,
     StillState,
-    Telephone,
     TestReason,
     Text,
     TextState,
@@ -109,7 +109,7 @@ class ToCall(Wire, frozen=True, kw_only=True):
     ref: Ref
     number: Digits
     pin: Digits
-    telephone: Telephone | None = None
+    telephone: Phone | None = None
 
 
 class ErrorMessage(Wire, frozen=True, kw_only=True, tag="error"):

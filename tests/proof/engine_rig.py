@@ -30,6 +30,7 @@ PARTS_KEPT: Final = ("0", "3", "4")
 MIC_SSRC: Final = 695642925
 SMALL_SOURCES: Final = m.Sources(mic="0")
 LOOPBACK: Final = "127.0.0.1"
+PATIENCE: Final = 60
 FIRST_OF_MEDIA: Final = 128
 RTCP_TYPES: Final = range(192, 224)
 _UFRAG: Final = re.compile(r"^a=ice-ufrag:(\S+)", re.MULTILINE)
@@ -96,8 +97,13 @@ class EngineGate:
             self.engine.submit(SetKeys(leg=command.leg, profile=PROFILE, local=MASTER, remote=MASTER))
 
     def snapshot(self) -> Snapshot:
-        """All counters, after everything that was submitted so far."""
-        return self.engine.snapshot()
+        """All counters, after everything that was submitted so far; a machine may be too busy for it at times."""
+        for _ in range(PATIENCE):
+            try:
+                return self.engine.snapshot()
+            except EngineError as error:
+                late = error
+        raise late
 
     def stop(self) -> None:
         """End its threads."""

@@ -143,9 +143,13 @@ class Consultation(Watched):
         if person.page.seat is not None:
             page, peer = person.page, person.peer
             answer = await self.rig.offer(page)
-            if person.peer is peer:
+            leg = int(answer.leg)
+            # After what it answers is in force, and before anything else: a browser would repeat a lost check.
+            rows = Rows(self.rig.engine.snapshot())
+            if person.peer is peer and leg in rows:
                 peer.connect(self.rig.engine.address, answer)
-            self.whose[int(answer.leg)] = ParticipantId(page.seat.participant)
+                self._after_a_packet(leg, rows.of(leg, "datagrams_in"))
+            self.whose[leg] = ParticipantId(page.seat.participant)
 
     async def _join(self, person: Somebody, *, media: bool) -> None:
         self.trace.append(f"{person.name} joins as {person.page.login}")

@@ -64,7 +64,7 @@ WHOLE: Final = (
     SmallRoom("admission", (DOCTOR, SUBSTITUTE, PATIENT, RELATIVE, SPECIALIST), ADMISSION, size=4),
     SmallRoom(
         "expiry-and-revocation",
-        (DOCTOR, SUBSTITUTE, PATIENT, SPECIALIST),
+        (DOCTOR, PATIENT, SPECIALIST),
         (*ADMISSION, growing_old, moving, revoking),
         size=3,
     ),
