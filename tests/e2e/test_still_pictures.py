@@ -5,11 +5,11 @@ import io
 
 import av
 import pytest
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Locator, expect
 
 from bridge.rooms import events as ev
 from signalling import messages as m
-from tests.support.bridge import House, Visitor, eventually
+from tests.support.bridge import PATIENCE_S, House, Visitor, eventually
 from transcode.codec import luma
 from transcode.pictures import read_picture
 
@@ -20,6 +20,7 @@ pytestmark = [
 ]
 
 DOCTOR, PATIENT = 7, 29
+PATIENCE_MS = PATIENCE_S * 1000
 # A camera of 8.3 megapixels; few pictures a second, since they are encoded for the call as well.
 SHARP = "window.__pictureSize = { width: 3840, height: 2160 }; window.__pictureRate = 2;"
 SHOWN = """() => {
@@ -40,9 +41,9 @@ async def test_a_sharp_picture_comes_to_the_doctor_and_the_call_goes_on(house: H
 
     await doctor.do("Patient", "Ask for a sharp picture")
     await patient.page.get_by_role("button", name="Take the picture").click()
-    await expect(doctor.page.get_by_role("region", name="Picture from Patient")).to_be_visible()
+    await doctor.page.get_by_role("region", name="Picture from Patient").wait_for(timeout=PATIENCE_MS)
     await shows(doctor, PATIENT, (3840, 2160))
-    await expect(patient.page.locator("#notice")).to_contain_text("The picture has been sent to Doctor.")
+    await says(patient.page.locator("#notice"), "The picture has been sent to Doctor.")
     await doctor.hears(await patient.participant(), PATIENT)
     await patient.sees_and_hears(doctor)
 
@@ -55,7 +56,12 @@ async def test_a_sharp_picture_comes_to_the_doctor_and_the_call_goes_on(house: H
 
     await doctor.do("Patient", "Ask for a sharp picture")
     await patient.page.get_by_role("button", name="No, thank you").click()
-    await expect(doctor.page.locator("#notice")).to_contain_text("Patient does not want to send a picture now.")
+    await says(doctor.page.locator("#notice"), "Patient does not want to send a picture now.")
+
+
+async def says(place: Locator, words: str) -> None:
+    """Wait until it stands there."""
+    await expect(place).to_contain_text(words, timeout=PATIENCE_MS)
 
 
 async def shows(viewer: Visitor, identity: int, size: tuple[int, int]) -> None:
