@@ -194,6 +194,15 @@ def links_are_moved_and_noted_by_the_system(_step: Step, room: Room, event: Any)
     )
 
 
+@RULES.of_event(ev.PinRenewed)
+def a_pin_is_given_to_who_has_the_link(step: Step, room: Room, event: Any) -> bool:
+    """That still opens something: to its holder with the secret, or before anybody has come by it."""
+    link, known = room.invitations[event.invitation], holder(room, event.invitation)
+    shut = link.revoked or link.cancelled or (known is not None and known.id in step.before.ledger.barred)
+    theirs = known is None or step.command.resume_hash == known.resume_hash
+    return isinstance(step.command, c.RenewPin) and not shut and theirs
+
+
 @RULES.of_event(ev.StillSent, ev.StillDeclined)
 def what_became_of_a_still_is_said_by_its_two(_step: Step, room: Room, event: Any) -> bool:
     """That it came by who asked for it, that it will not by who was asked."""

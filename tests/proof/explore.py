@@ -259,7 +259,7 @@ def _link(state: State, link: InvitationId, seen: tuple[str, ...], ranks: dict[s
     if invitation is None:
         return ("",)
     flags = (invitation.host, invitation.substitute, invitation.revoked, invitation.cancelled, invitation.delayed)
-    words = (invitation.issued_by, invitation.role, invitation.ground, invitation.text)
+    words = (invitation.issued_by, invitation.role, invitation.ground, invitation.text, invitation.pin)
     times = (invitation.expires_at, invitation.expected_at)
     made = (*flags, state.now < invitation.expires_at, *map(str, words), *map(str, times))
     if invitation.many:

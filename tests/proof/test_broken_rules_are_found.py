@@ -7,7 +7,19 @@ from typing import Any, Final
 
 import pytest
 
-from bridge.rooms import acts, arrivals, dialling, hosting, invitations, locking, policy, receiving, stills, timing
+from bridge.rooms import (
+    acts,
+    arrivals,
+    dialling,
+    hosting,
+    invitations,
+    locking,
+    pins,
+    policy,
+    receiving,
+    stills,
+    timing,
+)
 from bridge.rooms import commands as c
 from bridge.rooms import decide as deciding
 from bridge.rooms import events as ev
@@ -260,6 +272,7 @@ FAULTS: Final[tuple[tuple[str, str, Change], ...]] = (
         "microphones",
         evolvers(ev.MuteChanged, lambda room, e: one(RIGHT[ev.MuteChanged](room, e), e, muted_by_self=e.muted)),
     ),
+    ("a_pin_is_given_to_who_has_the_link", "another-way-in", (pins, "spent_by_now", lambda *_: None)),
     ("patients_are_kept_apart", "one-after-the-other", (hosting, "meets_another", lambda *_: False)),
     (
         "one_goes_and_the_next_comes_or_nothing_happens",

@@ -191,6 +191,20 @@ def calling(world: SmallRoom, state: State) -> Iterator[Move]:
         )
 
 
+def calling_instead(world: SmallRoom, state: State) -> Iterator[Move]:
+    """Ask for a PIN, with the secret, with a wrong one and without, and call by it."""
+    for name in world.names:
+        for secret in (None, resume(name), NOBODYS):
+            yield c.RenewPin(invitation=iid(name), resume_hash=secret, new_pin=pin(f"{name} anew"))
+        yield c.Call(
+            pins=frozenset({pin(f"{name} anew")}),
+            line=Line.TELEPHONE,
+            connection=_new(state),
+            new_participant=pid(name),
+            new_resume_hash=resume(name),
+        )
+
+
 def going(world: SmallRoom, state: State) -> Iterator[Move]:
     """Lose the present connection, hear late of an old one, leave on either or on none."""
     for who in world.people(state):

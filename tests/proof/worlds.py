@@ -16,6 +16,7 @@ from tests.proof.tries import (
     appointing,
     asking_for_pictures,
     calling,
+    calling_instead,
     coming,
     coming_with_consent,
     consenting,
@@ -150,6 +151,12 @@ WHOLE: Final = (
         logins={name: (None, identity(name, Assurance.LOW)) for name in ("doctor", "specialist", "specialist2")},
     ),
     SmallRoom("turns", (DOCTOR, PATIENT, RELATIVE), (coming, going, deciding, putting_off, ending)),
+    SmallRoom(
+        "another-way-in",
+        (DOCTOR, PATIENT, SPECIALIST),
+        (coming, calling, calling_instead, going, deciding, revoking, ending),
+        seen=("line",),
+    ),
 )
 """All of it: minutes."""
 
@@ -170,5 +177,6 @@ REDUCED: Final = (
     replace(WHOLE[11], crowd=1),
     replace(WHOLE[12], links=(WHOLE[12].links[0], SPECIALIST_2)),
     SmallRoom("turns", (DOCTOR, PATIENT), WHOLE[13].tries),
+    SmallRoom("another-way-in", (PATIENT,), WHOLE[14].tries, seen=WHOLE[14].seen),
 )
 """The same with fewer people: seconds."""
