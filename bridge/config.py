@@ -7,20 +7,36 @@ to this file.
 """
 
 import ipaddress
-import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from bridge.app.announcing.prompts import LANGUAGES
-from media.description import REPAIRS
+from bridge.settings import (
+    UnusableError,
+    announced,
+    beginning_of_numbers,
+    checked,
+    database,
+    ip,
+    is_loopback,
+    languages,
+    line,
+    listed,
+    networks,
+    not_empty,
+    page_address,
+    prefixes,
+    read_text,
+    repairs,
+    setting,
+    web_address,
+)
 
 PREFIX: Final = "BROTJENESTE_"
 FILE_VARIABLE: Final = "BROTJENESTE_CONFIG"
-LONGEST_LINE: Final = 120
 
 
 class ConfigError(Exception):
@@ -29,128 +45,16 @@ class ConfigError(Exception):
     code: Final = "config_invalid"
 
 
-class _UnusableError(Exception):
-    """What a value must be; becomes a ConfigError with the key's name."""
-
-
-_TYPE_NAMES: Final = {str: "a text", int: "a whole number", tuple: "a list of texts"}
-
-
-def _setting(
-    default: str | int | tuple[str, ...],
-    *,
-    between: tuple[int, int] | None = None,
-    choices: tuple[str, ...] = (),
-    check: Callable[[Any], None] | None = None,
-    secret: bool = False,
-) -> Any:
-    """Make a dataclass field. A `secret` comes from the environment only and is not shown."""
-    rules = {"between": between, "choices": choices, "check": check, "secret": secret}
-    return field(default=default, repr=not secret, metadata=rules)
-
-
-def _not_empty(value: str) -> None:
-    if not value.strip():
-        raise _UnusableError("must not be empty")
-
-
-def _ip(value: str) -> None:
-    try:
-        ipaddress.ip_address(value)
-    except ValueError:
-        raise _UnusableError("must be an IP address") from None
-
-
-def _announced(values: tuple[str, ...]) -> None:
-    if not values:
-        raise _UnusableError("must name at least one address")
-    for value in values:
-        _ip(value)
-        if ipaddress.ip_address(value).is_unspecified:
-            raise _UnusableError("must hold addresses that browsers can reach, so not 0.0.0.0 or ::")
-
-
-def _repairs(values: tuple[str, ...]) -> None:
-    if unknown := set(values) - REPAIRS:
-        raise _UnusableError(f"must hold repairs out of {_listed(REPAIRS)}, so not {_listed(unknown)}")
-
-
-def _beginning_of_numbers(value: str) -> None:
-    if value and re.fullmatch(r"\+[1-9][0-9]{0,6}", value) is None:
-        raise _UnusableError("must be empty, or + and the first one to seven digits of a telephone number")
-
-
-def _languages(values: tuple[str, ...]) -> None:
-    if not values or set(values) - set(LANGUAGES) or len(set(values)) < len(values):
-        raise _UnusableError(f"must hold some of {_listed(set(LANGUAGES))}, each once")
-
-
-def _prefixes(values: tuple[str, ...]) -> None:
-    for value in values:
-        if not value.startswith("+") or not value[1:].isdecimal() or not value.isascii():
-            raise _UnusableError("must hold beginnings of numbers, with + and a country's code")
-
-
-def _web_address(value: str) -> None:
-    if value == "":
-        return
-    try:
-        parts = urlsplit(value)
-        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable or parts.path not in {"", "/"} or parts.query or parts.fragment or parts.username:
-        raise _UnusableError("must be like https://video.example.org, with nothing after the host and port")
-
-
-def _page_address(value: str) -> None:
-    if value == "":
-        return
-    try:
-        parts = urlsplit(value)
-        usable = parts.scheme == "https" and bool(parts.hostname) and parts.username is None
-    except ValueError:
-        usable = False
-    if not usable:
-        raise _UnusableError("must be the address of a page, like https://example.org/privacy")
-
-
-def _line(value: str) -> None:
-    if len(value) > LONGEST_LINE or not value.isprintable():
-        raise _UnusableError(f"must be one line of at most {LONGEST_LINE} characters")
-
-
-def _networks(values: tuple[str, ...]) -> None:
-    for value in values:
-        try:
-            ipaddress.ip_network(value)
-        except ValueError:
-            raise _UnusableError("must hold IP addresses or networks such as 192.0.2.0/24") from None
-
-
-def _database(value: str) -> None:
-    if "://" not in value:
-        raise _UnusableError("must be a database url such as sqlite:///brotjeneste.db")
-
-
-def is_loopback(host: str) -> bool:
-    """Whether nothing that goes there leaves this machine."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 @dataclass(frozen=True, slots=True)
 class HttpConfig:
     """Pages, WebSocket and REST."""
 
-    host: str = _setting("127.0.0.1", check=_not_empty)
-    port: int = _setting(8080, between=(1, 65535))
-    public_url: str = _setting("", check=_web_address)
-    certificate: str = _setting("")
-    key: str = _setting("")
-    proxies: tuple[str, ...] = _setting((), check=_networks)
+    host: str = setting("127.0.0.1", check=not_empty)
+    port: int = setting(8080, between=(1, 65535))
+    public_url: str = setting("", check=web_address)
+    certificate: str = setting("")
+    key: str = setting("")
+    proxies: tuple[str, ...] = setting((), check=networks)
 
     @property
     def base_url(self) -> str:
@@ -180,8 +84,8 @@ class HttpConfig:
 class MetricsConfig:
     """Prometheus and health checks, on a port that the public does not reach."""
 
-    host: str = _setting("127.0.0.1", check=_not_empty)
-    port: int = _setting(9464, between=(1, 65535))
+    host: str = setting("127.0.0.1", check=not_empty)
+    port: int = setting(9464, between=(1, 65535))
 
     @property
     def base_url(self) -> str:
@@ -194,38 +98,38 @@ class MetricsConfig:
 class MediaConfig:
     """The packet engine's sockets."""
 
-    addresses: tuple[str, ...] = _setting(("127.0.0.1",), check=_announced)
-    bind: str = _setting("127.0.0.1", check=_ip)
-    base_port: int = _setting(40000, between=(1024, 65535))
-    shards: int = _setting(1, between=(1, 64))
-    max_bitrate_kbps: int = _setting(2000, between=(100, 20000))
-    without: tuple[str, ...] = _setting((), check=_repairs)
+    addresses: tuple[str, ...] = setting(("127.0.0.1",), check=announced)
+    bind: str = setting("127.0.0.1", check=ip)
+    base_port: int = setting(40000, between=(1024, 65535))
+    shards: int = setting(1, between=(1, 64))
+    max_bitrate_kbps: int = setting(2000, between=(100, 20000))
+    without: tuple[str, ...] = setting((), check=repairs)
 
 
 @dataclass(frozen=True, slots=True)
 class CallsConfig:
     """What is the same for calls by all gateways."""
 
-    first_port: int = _setting(42000, between=(1024, 65534))
-    last_port: int = _setting(43999, between=(1025, 65535))
-    protection: str = _setting("required", choices=("required", "optional"))
-    languages: tuple[str, ...] = _setting(("nb", "en"), check=_languages)
-    pictures: str = _setting("together", choices=("together", "one"))
-    telephone: str = _setting("", check=_beginning_of_numbers)
+    first_port: int = setting(42000, between=(1024, 65534))
+    last_port: int = setting(43999, between=(1025, 65535))
+    protection: str = setting("required", choices=("required", "optional"))
+    languages: tuple[str, ...] = setting(("nb", "en"), check=languages)
+    pictures: str = setting("together", choices=("together", "one"))
+    telephone: str = setting("", check=beginning_of_numbers)
 
 
 @dataclass(frozen=True, slots=True)
 class TranscodeConfig:
     """Processes that decode and encode, for callers who cannot take what others send."""
 
-    workers: int = _setting(1, between=(0, 64))
+    workers: int = setting(1, between=(0, 64))
 
 
 @dataclass(frozen=True, slots=True)
 class StoreConfig:
     """Where events and the audit are kept."""
 
-    url: str = _setting("sqlite:///brotjeneste.db", check=_database)
+    url: str = setting("sqlite:///brotjeneste.db", check=database)
 
     @property
     def shown_url(self) -> str:
@@ -240,60 +144,60 @@ class StoreConfig:
 class AuthConfig:
     """Keys, and how long a link is good for."""
 
-    link_key_file: str = _setting("link.key", check=_not_empty)
-    link_valid_minutes: int = _setting(24 * 60, between=(1, 30 * 24 * 60))
-    login_lasts_minutes: int = _setting(60, between=(5, 12 * 60))
-    api_token_file: str = _setting("api.token", check=_not_empty)
-    api_token: str = _setting("", secret=True)
+    link_key_file: str = setting("link.key", check=not_empty)
+    link_valid_minutes: int = setting(24 * 60, between=(1, 30 * 24 * 60))
+    login_lasts_minutes: int = setting(60, between=(5, 12 * 60))
+    api_token_file: str = setting("api.token", check=not_empty)
+    api_token: str = setting("", secret=True)
 
 
 @dataclass(frozen=True, slots=True)
 class OperatorsConfig:
     """Who may see more than metrics at the port of `[metrics]`, and act there."""
 
-    token_file: str = _setting("operator.token", check=_not_empty)
-    token: str = _setting("", secret=True)
-    public_url: str = _setting("", check=_web_address)
-    login: str = _setting("")
-    claim: str = _setting("")
-    values: tuple[str, ...] = _setting(())
-    session_minutes: int = _setting(8 * 60, between=(5, 24 * 60))
+    token_file: str = setting("operator.token", check=not_empty)
+    token: str = setting("", secret=True)
+    public_url: str = setting("", check=web_address)
+    login: str = setting("")
+    claim: str = setting("")
+    values: tuple[str, ...] = setting(())
+    session_minutes: int = setting(8 * 60, between=(5, 24 * 60))
 
 
 @dataclass(frozen=True, slots=True)
 class NoticeConfig:
     """Who answers for consultations, as everybody is told before they enter."""
 
-    responsible: str = _setting("", check=_line)
-    operator: str = _setting("", check=_line)
-    more: str = _setting("", check=_page_address)
+    responsible: str = setting("", check=line)
+    operator: str = setting("", check=line)
+    more: str = setting("", check=page_address)
 
 
 @dataclass(frozen=True, slots=True)
 class RoomsConfig:
     """The size of rooms, and of what each browser can receive at once."""
 
-    max_participants: int = _setting(9, between=(2, 50))
-    audio_slots: int = _setting(8, between=(1, 49))
-    video_slots: int = _setting(8, between=(1, 49))
-    content_slots: int = _setting(1, between=(0, 1))
+    max_participants: int = setting(9, between=(2, 50))
+    audio_slots: int = setting(8, between=(1, 49))
+    video_slots: int = setting(8, between=(1, 49))
+    content_slots: int = setting(1, between=(0, 1))
 
 
 @dataclass(frozen=True, slots=True)
 class SmsConfig:
     """Links by text message, through the operator's supplier."""
 
-    url: str = _setting("")
-    secret_file: str = _setting("sms.secret", check=_not_empty)
-    prefixes: tuple[str, ...] = _setting(("+47",), check=_prefixes)
+    url: str = setting("")
+    secret_file: str = setting("sms.secret", check=not_empty)
+    prefixes: tuple[str, ...] = setting(("+47",), check=prefixes)
 
 
 @dataclass(frozen=True, slots=True)
 class LogConfig:
     """What is logged, and how."""
 
-    level: str = _setting("info", choices=("debug", "info", "warning", "error"))
-    format: str = _setting("json", choices=("json", "console"))
+    level: str = setting("info", choices=("debug", "info", "warning", "error"))
+    format: str = setting("json", choices=("json", "console"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,8 +263,8 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
     for (section, key), (value, origin) in values.items():
         setting = _settings(section)[key]
         try:
-            chosen[section][key] = _checked(setting, value)
-        except _UnusableError as error:
+            chosen[section][key] = checked(setting, value)
+        except UnusableError as error:
             shown = "" if setting.metadata["secret"] else f", not {value!r}"
             raise ConfigError(f"[{section}] {key} {error}{shown} (from {origin})") from None
     sections = {section: SECTIONS[section](**keys) for section, keys in chosen.items()}
@@ -393,7 +297,7 @@ def _from_file(document: Mapping[str, Any], path: Path | None) -> _Values:
     values: _Values = {}
     for section, keys in document.items():
         if section not in SECTIONS:
-            raise ConfigError(f"unknown section [{section}] in {path}; there are {_listed(SECTIONS)}")
+            raise ConfigError(f"unknown section [{section}] in {path}; there are {listed(SECTIONS)}")
         if not isinstance(keys, dict):
             raise ConfigError(f"{section} in {path} must be a section: [{section}]")
         for key, value in keys.items():
@@ -402,7 +306,7 @@ def _from_file(document: Mapping[str, Any], path: Path | None) -> _Values:
                 variable = _variable(section, key)
                 raise ConfigError(f"[{section}] {key} is a secret: set {variable}, do not write it in {path}")
             if key not in known:
-                raise ConfigError(f"unknown key {key} in [{section}] of {path}; there are {_listed(known)}")
+                raise ConfigError(f"unknown key {key} in [{section}] of {path}; there are {listed(known)}")
             values[section, key] = (value, str(path))
     return values
 
@@ -417,34 +321,8 @@ def _from_environment(environ: Mapping[str, str]) -> _Values:
             raise ConfigError(f"unknown environment variable {variable}: it sets no key of any section")
         section, key = names[variable]
         default = _settings(section)[key].default
-        values[section, key] = (_read_text(text, type(default)), variable)
+        values[section, key] = (read_text(text, type(default)), variable)
     return values
-
-
-def _read_text(text: str, wanted: type) -> str | int | list[str]:
-    if wanted is int:
-        # Only plain digits: int() would also take "1_000" and digits of other scripts.
-        return int(text) if text.isascii() and text.isdigit() else text
-    if wanted is tuple:
-        return [part.strip() for part in text.split(",") if part.strip()]
-    return text
-
-
-def _checked(setting: "Field[Any]", value: Any) -> Any:
-    wanted = type(setting.default)
-    if wanted is tuple and isinstance(value, list) and all(isinstance(part, str) for part in value):
-        value = tuple(value)
-    # Exactly that type: TOML's true is an int to Python, and is no port.
-    if type(value) is not wanted:
-        raise _UnusableError(f"must be {_TYPE_NAMES[wanted]}")
-    rules = setting.metadata
-    if rules["between"] and not rules["between"][0] <= value <= rules["between"][1]:
-        raise _UnusableError(f"must be from {rules['between'][0]} to {rules['between'][1]}")
-    if rules["choices"] and value not in rules["choices"]:
-        raise _UnusableError(f"must be one of {_listed(rules['choices'])}")
-    if rules["check"]:
-        rules["check"](value)
-    return value
 
 
 def _check_together(config: Config) -> None:
@@ -495,7 +373,3 @@ def _settings(section: str) -> "dict[str, Field[Any]]":
 
 def _variable(section: str, key: str) -> str:
     return f"{PREFIX}{section}_{key}".upper()
-
-
-def _listed(words: Any) -> str:
-    return ", ".join(sorted(words))
