@@ -39,6 +39,7 @@ from bridge.auth.oidc import settings as oidc_settings
 from bridge.auth.oidc.client import Client
 from bridge.auth.oidc.launches import Launches
 from bridge.auth.oidc.logins import Logins
+from bridge.auth.oidc.seals import person_digest
 from bridge.auth.pins import Pins
 from bridge.auth.secrets import api_token, hash_secret, new_secret
 from bridge.config import Config
@@ -228,7 +229,14 @@ def _make_doors(
         config, lambda: CallerDoor(service, media, policy, later, lambda: drain.active)
     )
     for_callers = pins if gateways.running else None
-    administration = RoomAdministration(service, links, core.store.rooms, for_callers, lambda: drain.active)
+    administration = RoomAdministration(
+        service,
+        links,
+        core.store.rooms,
+        for_callers,
+        lambda: drain.active,
+        person=(lambda number: person_digest(keys, number)) if config.logins or config.portals else None,
+    )
     trials = Trials(service, links, core.engine.snapshot)
     stills = Stills(service, later, new_secret)
     browser = BrowserDoor(

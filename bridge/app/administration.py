@@ -13,7 +13,7 @@ from bridge.app.service import RoomService
 from bridge.app.texts import Text
 from bridge.app.turns import ADMINISTRATION, RoomTurns
 from bridge.rooms import commands as c
-from bridge.rooms.model import Assurance, Ground, InvitationId, Pii, Role, Room, RoomId, RoomNumber
+from bridge.rooms.model import Assurance, Ground, InvitationId, Pii, Role, Room, RoomId, RoomNumber, SubjectDigest
 from signalling import messages as m
 from signalling.errors import Code, Rejected
 
@@ -30,13 +30,18 @@ class RoomAdministration(RoomTurns):
         listing: Callable[[], Awaitable[Sequence[RoomListing]]],
         pins: Pins | None = None,
         emptying: Callable[[], bool] = lambda: False,
+        *,
+        person: Callable[[str], str] | None = None,
     ) -> None:
         """Take the use cases, where the rooms of all times are listed, and PINs where rooms can be called.
+
+        `person` makes of a national identity number the name by which a login with it is known.
 
         While the bridge is `emptying`, it opens no rooms.
         """
         super().__init__(service)
         self._links = links
+        self._person_of = person
         self._pins = pins
         self._listing = listing
         self._emptying = emptying
@@ -82,6 +87,14 @@ class RoomAdministration(RoomTurns):
         if not live.room.ended:
             await self._service.act(live, c.End(by=ADMINISTRATION))
 
+    def _person(self, number: str | None) -> SubjectDigest | None:
+        """Whose link it is, without the number, which is kept nowhere. Raises Rejected where nobody logs in."""
+        if number is None:
+            return None
+        if self._person_of is None:
+            raise Rejected(Code.WRONG_STATE, "Nobody can log in here, so a link cannot be one person's.")
+        return SubjectDigest(self._person_of(number))
+
     async def invite(self, room: str, request: m.CreateInvitation) -> m.InvitationInfo:
         """Issue a link."""
         live = await self._known(room)
@@ -98,6 +111,7 @@ class RoomAdministration(RoomTurns):
             host=request.host,
             pin=digest,
             requires=Assurance(request.requires.value),
+            person=self._person(request.person),
             many=request.many,
             substitute=request.substitute,
             ground=None if request.ground is None else Ground(request.ground.value),

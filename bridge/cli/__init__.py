@@ -17,6 +17,7 @@ COMMANDS = {
     "loadtest": "bridge.cli.loadtest:loadtest",
     "records": "bridge.cli.records:records",
     "serve": "bridge.cli.serve:serve",
+    "webhooks": "bridge.cli.webhooks:webhooks",
 }
 
 

@@ -75,6 +75,7 @@ def invite(room: Room, command: c.Invite, now: datetime) -> ev.Outcome:
             expires_at=command.expires_at,
             pin=command.pin,
             requires=command.requires,
+            person=command.person,
             many=command.many,
             substitute=command.substitute,
             ground=Ground.PATIENTS_WISH if wished else command.ground,
@@ -103,6 +104,8 @@ def _badly_described(command: c.Invite) -> Refusal | None:
         return Refusal("bad_message", "The time of the appointment carries no offset.")
     if (command.many, command.host, command.substitute).count(True) > 1:
         return Refusal("bad_message", "A link is for many, or a host's, or a substitute's.")
+    if command.many and command.person is not None:
+        return Refusal("bad_message", "A link for many is no one person's.")
     return None
 
 

@@ -48,7 +48,7 @@ def knock(room: Room, command: c.Knock, now: datetime) -> ev.Outcome:
     if invitation is None:
         return Refusal("link_invalid", "The link belongs to no invitation of this room.")
     known = _one_of_many(room, command) if invitation.many else _holder(room, invitation)
-    refusal = _spent(invitation, known) or _not_theirs(command, known)
+    refusal = _spent(invitation, known) or _not_theirs(command, known) or _not_meant(invitation, command.identity)
     if refusal is not None:
         return refusal
     if known is None or known.place is Place.OUTSIDE:
@@ -61,6 +61,15 @@ def knock(room: Room, command: c.Knock, now: datetime) -> ev.Outcome:
         entered = _reconnect(room, known, command.connection, Line.BROWSER, now)
     said = [*_identified(room, command, known, now), *at_the_door(room, command, known, now)]
     return entered if isinstance(entered, Refusal) else [*entered, *said]
+
+
+def _not_meant(invitation: Invitation, identity: Identity | None) -> Refusal | None:
+    """Why a login does not come in by somebody's link: it is neither theirs nor of one who comes for them."""
+    if invitation.person is None or identity is None:
+        return None
+    if invitation.person in {identity.subject, identity.represents}:
+        return None
+    return Refusal("other_person", "The link is another person's, by what their login said.")
 
 
 def _one_of_many(room: Room, command: c.Knock) -> Participant | None:

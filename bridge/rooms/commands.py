@@ -28,6 +28,7 @@ from bridge.rooms.model import (
     RoomNumber,
     StillEnd,
     StillId,
+    SubjectDigest,
     TextState,
 )
 
@@ -58,7 +59,7 @@ class Invite:
 
     A link for `many` is a standing one: each who opens it says their name and waits as a person of their own.
     `substitute` lets its holder, a clinician, take over while no host is there. `ground` and `reference` say why
-    the person is invited, `expected_at` when it is their turn.
+    the person is invited, `expected_at` when it is their turn. `person` is who that is, as a login would say.
     """
 
     by: Actor
@@ -69,6 +70,7 @@ class Invite:
     host: bool = False
     pin: PinDigest | None = None
     requires: Assurance = Assurance.NONE
+    person: SubjectDigest | None = None
     many: bool = False
     substitute: bool = False
     ground: Ground | None = None

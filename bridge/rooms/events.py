@@ -31,6 +31,7 @@ from bridge.rooms.model import (
     RoomNumber,
     StillEnd,
     StillId,
+    SubjectDigest,
     TextState,
 )
 from bridge.rooms.refusal import HistoryError, Refusal
@@ -63,6 +64,7 @@ class Invited(_Event, frozen=True, kw_only=True):
     expires_at: datetime
     pin: PinDigest | None = None
     requires: Assurance = Assurance.NONE
+    person: SubjectDigest | None = None
     many: bool = False
     substitute: bool = False
     ground: Ground | None = None

@@ -136,6 +136,7 @@ def _invited(room: Room, event: ev.Invited) -> Room:
         expires_at=event.expires_at,
         pin=event.pin,
         requires=event.requires,
+        person=event.person,
         many=event.many,
         substitute=event.substitute,
         ground=event.ground,

@@ -233,6 +233,8 @@ class Invitation:
     pin: PinDigest | None = field(default=None, repr=False)
     requires: Assurance = Assurance.NONE
     """How sure it has to be who the holder is: a host comes in so only, a guest otherwise for a reason only."""
+    person: SubjectDigest | None = field(default=None, repr=False)
+    """Whose link it is, where that was said: a login of anybody else does not come in by it."""
     many: bool = False
     substitute: bool = False
     ground: Ground | None = None

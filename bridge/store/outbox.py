@@ -88,7 +88,8 @@ class Outbox:
         claimed = []
         if rows:
             async with self._writing() as connection:
-                for row in rows:
+                # In one order in every bridge, or two could wait for each other.
+                for row in sorted(rows, key=lambda row: (row.room, row.revision)):
                     # Another bridge may have seen the same row: only one of them still finds its time.
                     mine = and_(_is(row.endpoint, row.room, row.revision), OUTBOX.c.due_at == row.due_at)
                     moved = await connection.execute(update(OUTBOX).where(mine).values(due_at=leased))

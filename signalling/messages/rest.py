@@ -17,6 +17,7 @@ from signalling.messages.words import (
     Instant,
     Language,
     Name,
+    NationalNumber,
     NoticeVersion,
     Part,
     Phone,
@@ -73,7 +74,8 @@ class CreateInvitation(Part, frozen=True, kw_only=True):
     and patients who come by it never meet. `substitute`: a clinician who may take over while no host is there.
     `ground` and `reference` (the number of an appointment, say) are on what the invitation rests, for the host to
     see and for the record; `expected_at` is when it is the person's turn. The link is sent to `text_to` by text
-    message, in a `language`; the number is kept nowhere.
+    message, in a `language`; the number is kept nowhere. `person` is their national identity number, of which no
+    more is kept than what tells whether a login is theirs: anybody else's does not come in.
     """
 
     role: Role
@@ -81,6 +83,7 @@ class CreateInvitation(Part, frozen=True, kw_only=True):
     host: bool = False
     pin: bool = False
     requires: Assurance = Assurance.NONE
+    person: NationalNumber | None = None
     many: bool = False
     substitute: bool = False
     ground: Ground | None = None
@@ -89,6 +92,10 @@ class CreateInvitation(Part, frozen=True, kw_only=True):
     text_to: Phone | None = None
     language: Language = Language.NB
     valid_minutes: Annotated[int, Meta(ge=1, le=60 * 24 * 31)] = 60 * 24
+
+    def __repr__(self) -> str:
+        """Leave out who it is for."""
+        return f"CreateInvitation({self.role})"
 
 
 class LoginProvider(Part, frozen=True, kw_only=True):

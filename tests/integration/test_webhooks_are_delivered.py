@@ -1,5 +1,6 @@
 """Letters on their way: failures are tried again in order, and a real bridge tells of its rooms."""
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -8,7 +9,9 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from click.testing import CliRunner
 
+from bridge.cli import main
 from bridge.integration.errors import SettingsError
 from bridge.integration.webhooks import payload
 from bridge.integration.webhooks.deliver import Deliveries
@@ -110,6 +113,22 @@ async def test_after_a_day_it_is_given_up_and_counted(post: Post) -> None:
     await post.deliveries.round(post.endpoint)
     assert post.tally.seen == {"failed": 1, "given_up": 1}
     assert await post.store.outbox.waiting("one") == 1
+
+
+async def test_an_operator_has_it_tried_again(post: Post, tmp_path: Path) -> None:
+    """The command finds what was given up, and an endpoint that there is not is named."""
+    await post.store.append("r_a", 0, [post.story.created("r_a")])
+    (letter,) = await post.store.outbox.claim("one", post.clock.at + timedelta(minutes=1), 1)
+    await post.store.outbox.bury(letter)
+    file = tmp_path / "bridge.toml"
+    file.write_text(
+        f'[store]\nurl = "sqlite:///{tmp_path / "bridge.db"}"\n[webhooks.one]\nurl = "https://a.example"\n'
+    )
+    told = await asyncio.to_thread(CliRunner().invoke, main, ["webhooks", "retry", "one", "--config", str(file)])
+    assert (told.exit_code, told.output) == (0, "1 to be tried again\n")
+    assert await post.store.outbox.waiting("one") == 1
+    told = await asyncio.to_thread(CliRunner().invoke, main, ["webhooks", "retry", "two", "--config", str(file)])
+    assert (told.exit_code, told.output) == (1, "Error: there is no [webhooks.two]\n")
 
 
 async def test_a_receiver_that_is_not_there(post: Post) -> None:

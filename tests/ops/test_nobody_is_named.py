@@ -196,7 +196,7 @@ async def by_rest(doors: Doors) -> tuple[str, list[str], str]:
     links, number = [], ""
     for role, name, more in (
         ("doctor", NAME, {"host": True}),
-        ("patient", PATIENT, {"pin": True, "ground": "appointment", "reference": NUMBER}),
+        ("patient", PATIENT, {"pin": True, "ground": "appointment", "reference": NUMBER, "person": NUMBER}),
         ("relative", EVERYTHING[:80], {}),
     ):
         wish = {"role": role, "name": name, **more}

@@ -126,16 +126,18 @@ class Consultation:
 
     def invite(self, name: str, role: Role = Role.PATIENT, *, host: bool = False) -> None:
         """Issue a link from the administration."""
-        self.happens(
-            c.Invite(
-                by=ADMINISTRATION,
-                invitation=iid(name),
-                role=role,
-                name=Pii(name),
-                expires_at=self.now + LINK_LIFE,
-                host=host,
-                pin=pin(name),
-            )
+        self.happens(self.inviting(name, role, host=host))
+
+    def inviting(self, name: str, role: Role = Role.PATIENT, *, host: bool = False) -> c.Invite:
+        """The administration's wish for a link."""
+        return c.Invite(
+            by=ADMINISTRATION,
+            invitation=iid(name),
+            role=role,
+            name=Pii(name),
+            expires_at=self.now + LINK_LIFE,
+            host=host,
+            pin=pin(name),
         )
 
     def calling(self, name: str, line: Line = Line.SIP) -> c.Call:

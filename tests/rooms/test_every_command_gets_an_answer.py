@@ -24,6 +24,7 @@ from bridge.rooms.model import (
     Room,
     StillEnd,
     StillId,
+    SubjectDigest,
     System,
     TextState,
 )
@@ -65,6 +66,7 @@ FIELDS = {
     "why": st.sampled_from(Miss),
     "confirmed": st.booleans(),
     "requires": st.sampled_from(Assurance),
+    "person": st.none() | st.sampled_from(["of the patient", "of another"]).map(SubjectDigest),
     "identity": st.one_of(
         st.none(),
         st.builds(

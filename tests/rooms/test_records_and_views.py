@@ -105,7 +105,7 @@ def test_the_stored_form_is_plain_json() -> None:
         b'{"type":"Invited","room":"r_1","at":"2026-03-02T08:00:00Z",'
         b'"by":{"type":"system","office":"administration"},"invitation":"i_doctor","role":"doctor",'
         b'"name":"doctor","host":true,"expires_at":"2026-03-02T10:00:00Z","pin":"pin of doctor",'
-        b'"requires":"none","many":false,"substitute":false,"ground":null,"reference":null,"expected_at":null}'
+        b'"requires":"none","person":null,"many":false,"substitute":false,"ground":null,"reference":null,"expected_at":null}'
     )
 
 

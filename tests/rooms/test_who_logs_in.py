@@ -164,3 +164,25 @@ def test_who_came_for_one_does_not_come_back_for_another() -> None:
 def replace_identity(*, represents: str, relation: Relation) -> Identity:
     """The patient's login, for somebody else."""
     return msgspec.structs.replace(HIGH, represents=SubjectDigest(represents), relation=relation)
+
+
+def test_a_link_that_is_somebodys_lets_nobody_else_in_by_a_login() -> None:
+    """However sure the login is; theirs does, as does that of who comes for them, and a page without any waits."""
+    room = opened()
+    for name in ("relative", "specialist"):
+        room.happens(replace(room.inviting(name, Role.RELATIVE), person=HIGH.subject))
+    assert room.refused(knocking(room, "relative", OTHER, known=False)) == "other_person"
+    room.happens(knocking(room, "relative", HIGH, known=False))
+    parent = msgspec.structs.replace(OTHER, represents=HIGH.subject, relation=Relation.PARENT)
+    room.happens(knocking(room, "specialist", None, known=False))
+    assert room.place("specialist") is Place.WAITING
+    assert room.refused(knocking(room, "specialist", OTHER)) == "other_person"
+    room.happens(knocking(room, "specialist", parent))
+    assert room.of("specialist").identity == parent
+
+
+def test_a_link_for_many_is_no_one_persons() -> None:
+    """It would turn all others away."""
+    room = opened()
+    wish = replace(room.inviting("relative"), person=HIGH.subject, many=True, pin=None)
+    assert room.refused(wish) == "bad_message"

@@ -56,6 +56,11 @@ class Seal(Generic[T]):
         return None
 
 
+def person_digest(keys: Sequence[LinkKey], number: str) -> str:
+    """Return the name by which a login with this national identity number is known."""
+    return subject_digest(keys, f"pid\0{number}")
+
+
 def subject_digest(keys: Sequence[LinkKey], of_whom: str) -> str:
     """Return a name for somebody by the oldest key, the last one: it must stay theirs when keys change."""
     return hmac.new(derived(keys[-1], "subject"), of_whom.encode(), hashlib.sha256).hexdigest()

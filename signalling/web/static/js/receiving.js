@@ -87,7 +87,7 @@ export class Receiving {
   async #callOff({ name, role, invited }) {
     const { invitation } = invited;
     if (role !== "patient" || invited.many) return this.#acts.withdraw(invitation, name);
-    const answer = await askTime({ title: t("cancel.title", { name }), lead: t("cancel.lead", { name }), yes: t("cancel.yes") });
+    const answer = await askTime({ title: t("cancel.title", { name }), lead: t("cancel.lead", { name }), yes: t("cancel.yes"), no: t("dialog.close") });
     return answer && attempt(() => this.#session.act("cancel", { invitation, new_time: answer.time }));
   }
 

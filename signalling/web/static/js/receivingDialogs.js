@@ -4,9 +4,9 @@ import { el } from "./dom.js";
 import { standing, t } from "./i18n.js";
 
 /** Open a dialog with these parts; resolves to `read()` for yes, and to null. */
-function ask({ title, lead, yes }, parts, read) {
+function ask({ title, lead, yes, no: refusal = t("dialog.cancel") }, parts, read) {
   const heading = el("h2", { id: "ask-title", textContent: title });
-  const no = el("button", { type: "button", className: "button", textContent: t("dialog.cancel") });
+  const no = el("button", { type: "button", className: "button", textContent: refusal });
   const go = el("button", { value: "yes", className: "button primary", textContent: yes });
   const form = el("form", { method: "dialog" }, heading, el("p", { textContent: lead }), ...parts, el("div", { className: "row end" }, no, go));
   const dialog = el("dialog", { className: "ask" }, form);
@@ -43,12 +43,12 @@ export function askNext({ waiting, inside }) {
 }
 
 /** A time that may be left out, or one of some choices: {time, choice} or null. */
-export function askTime({ title, lead, yes, choices = null }) {
+export function askTime({ choices = null, ...words }) {
   const field = choices
     ? el("select", { id: "ask-choice" }, ...choices.map(({ value, text }) => el("option", { value, textContent: text })))
     : el("input", { type: "datetime-local", id: "ask-time" });
   const label = el("label", { htmlFor: field.id, textContent: t(choices ? "delay.choice" : "cancel.time") });
-  return ask({ title, lead, yes }, [label, field], () => (choices
+  return ask(words, [label, field], () => (choices
     ? { choice: field.value, time: null }
     : { choice: null, time: field.value ? new Date(field.value).toISOString() : null }));
 }

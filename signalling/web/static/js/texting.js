@@ -18,7 +18,7 @@ function field() {
   const known = byId("invite-text");
   if (known) return known;
   const input = el("input", {
-    id: "invite-text", type: "tel", autocomplete: "off", maxLength: 32, "aria-describedby": "invite-text-hint",
+    id: "invite-text", type: "text", inputMode: "tel", autocomplete: "off", maxLength: 32, "aria-describedby": "invite-text-hint",
   });
   const box = el(
     "div", { id: "invite-text-box" },
