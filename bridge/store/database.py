@@ -1,6 +1,8 @@
 """The engine, its settings for SQLite and PostgreSQL, and its schema."""
 
 import os
+import sqlite3
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -38,6 +40,9 @@ _POSTGRESQL: Final[Mapping[str, Any]] = {
 }
 # Two bridges that start at once on an empty database: the second waits for the first. Any number of our own.
 _LOCK_SCHEMA: Final = text("SELECT pg_advisory_xact_lock(4711081547)")
+# A change to WAL takes as long as a write; together this is a second.
+_WAL_TRIES: Final = 50
+_WAL_PAUSE_S: Final = 0.02
 # Execution option that names the statement which begins a transaction (SQLite only).
 BEGIN: Final = "bridge_begin"
 
@@ -123,9 +128,21 @@ def _set_up_sqlite(connection: Any, _record: object) -> None:
     cursor = connection.cursor()
     try:
         for pragma in _PRAGMAS:
-            cursor.execute(pragma)
+            _insist(cursor, pragma)
     finally:
         cursor.close()
+
+
+def _insist(cursor: Any, pragma: str) -> None:
+    """Set one, though others open the same new file: SQLite's own waiting leaves out the change to WAL."""
+    for _ in range(_WAL_TRIES):
+        try:
+            cursor.execute(pragma)
+        except sqlite3.OperationalError:
+            time.sleep(_WAL_PAUSE_S)
+        else:
+            return
+    cursor.execute(pragma)
 
 
 def _begin_sqlite(connection: Connection) -> None:
