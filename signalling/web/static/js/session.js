@@ -148,7 +148,6 @@ export class Session extends EventTarget {
   #setPlace(place) {
     const before = this.place;
     this.place = place;
-    this.peer.hold(place !== "admitted");
     if (place === "waiting") {
       this.layout = [];
       if (this.media.tracks.content) this.media.stopSharing();
