@@ -1,5 +1,6 @@
 """Journey D5: a patient with a telephone on poor mobile data, from the test before entry to another network."""
 
+import asyncio
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +19,8 @@ HERE: Final = "tests/e2e/test_a_patient_on_a_thin_link.py"
 DOCTOR, PATIENT = 3, 17
 THIN: Final = Profile(delay_ms=40, jitter_ms=30, loss=0.01, rate_bps=300_000)
 HOPELESS: Final = Profile(delay_ms=40, loss=0.1, rate_bps=60_000)
+# In so many seconds, who waits may cost this many bytes each way: a tenth of the link at most.
+WAITS_S, COSTS_BYTES = 4.0, 15_000
 
 
 @pytest.mark.timeout(300)
@@ -47,6 +50,7 @@ async def test_the_visit(tmp_path: Path) -> None:
                 doctor = await house.bring(near, m.Role.DOCTOR, DOCTOR)
                 patient = await comes_by_the_test(house, far)
                 await expect(doctor.page.locator("#waiting-people .tested")).to_have_text("test: weak network")
+                await costs_little(where)
                 await doctor.admit("Patient")
                 await doctor.sees_and_hears(patient)
                 await patient.sees_and_hears(doctor)
@@ -80,6 +84,15 @@ async def answers(page: Page) -> None:
     await page.get_by_role("button", name="Yes", exact=True).click()
     await page.get_by_role("button", name="Play the sound", exact=True).click()
     await page.get_by_role("button", name="Yes, I heard it", exact=True).click()
+
+
+async def costs_little(where: Place) -> None:
+    """Waiting costs next to nothing of what the patient may have to pay for."""
+    before = where.link.counters()
+    await asyncio.sleep(WAITS_S)
+    after = where.link.counters()
+    for way in ("up", "down"):
+        assert after[way]["pushed_bytes"] - before[way]["pushed_bytes"] < COSTS_BYTES, way
 
 
 async def goes_by_sound(where: Place, doctor: Visitor, patient: Visitor) -> None:

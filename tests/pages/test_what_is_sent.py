@@ -167,6 +167,20 @@ async def test_demands_are_followed_without_an_offer(browser: Browser, site: str
         assert len(bridge.offers) == 1
 
 
+async def test_who_waits_sends_nothing(browser: Browser, site: str) -> None:
+    """Neither sound nor picture, though there is a connection; both once somebody is in; none when out again."""
+    bridge = PlayedBridge(people=[person("p_me", "Aslaug Nordahl", "patient", you=True, place="waiting")])
+    active = """brotjeneste.state().pc.getSenders().slice(0, 3)
+      .map((one) => one.getParameters().encodings.some((each) => each.active))"""
+    async with visit(browser, site, bridge) as here:
+        await here.come_in()
+        await here.until(f"!{active}.includes(true)")
+        for place, word in (("admitted", "true"), ("waiting", "false"), ("admitted", "true")):
+            bridge.change("p_me", place=place)
+            await here.until(f"{active}.every((one) => one === {word})")
+        assert len(bridge.offers) == 1
+
+
 async def test_another_codec_is_sent_without_an_offer(browser: Browser, site: str) -> None:
     """What is of another leg, or was not agreed, changes nothing.
 

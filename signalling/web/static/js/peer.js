@@ -40,6 +40,7 @@ export class Peer extends EventTarget {
   #timer = 0;
   #buffer = null;
   #several = false;
+  #held = true;
   #sizes = 0;
   #looks = 0;
   #turn = Promise.resolve();
@@ -154,6 +155,16 @@ export class Peer extends EventTarget {
     this.#shape();
   }
 
+  /**
+   * Whether anything is sent at all. Who waits sends nothing: the bridge would take none of it, and it may be dear. The
+   * connection is up meanwhile, so that being let in costs no more than beginning to send.
+   */
+  hold(held) {
+    if (held === this.#held) return;
+    this.#held = held;
+    this.#shape();
+  }
+
   /** The bridge says which encodings of a source somebody takes; the last word about a source of this leg counts. */
   demand({ leg, source, encodings }) {
     if (leg !== this.#leg || !(source in this.#senders)) return;
@@ -178,8 +189,12 @@ export class Peer extends EventTarget {
       const { width, height } = sender.track?.getSettings() ?? {};
       // Where the bridge takes one encoding only, browsers may go on naming others.
       const count = this.#several ? sender.getParameters().encodings.length : 1;
-      if (sender.track) await send(sender, shape(ladder(width, height), count, this.#demands.camera), this.#codecs.camera);
-      await send(this.#senders.content.sender, [], this.#codecs.content);
+      const shaped = shape(ladder(width, height), count, this.#demands.camera);
+      const camera = this.#held ? shaped.map(() => ({ active: false })) : shaped;
+      const active = !this.#held;
+      await send(this.#senders.mic.sender, [{ active }]);
+      if (sender.track) await send(sender, camera, this.#codecs.camera);
+      await send(this.#senders.content.sender, [{ active }], this.#codecs.content);
     }).catch(() => {}); // a connection that was closed meanwhile, or a browser that cannot: it sends as it did
   }
 

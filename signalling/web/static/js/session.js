@@ -148,6 +148,7 @@ export class Session extends EventTarget {
   #setPlace(place) {
     const before = this.place;
     this.place = place;
+    this.peer.hold(place !== "admitted");
     if (place === "waiting") {
       this.layout = [];
       if (this.media.tracks.content) this.media.stopSharing();
