@@ -44,7 +44,7 @@ from signalling.ports import Connection, Seat
 
 # Of one person, at once and then every so many seconds: each is kept for years.
 CHANGES_OF_MIND: Final = (10, 8.0)
-Handed = m.Dial | m.Write | m.Consent | m.AskStill | m.AnswerStill | m.EndStill
+Handed = m.Dial | m.Write | m.Consent | m.SuggestCall | m.AskStill | m.AnswerStill | m.EndStill
 
 # A client that makes its own secret must not make one that could be guessed: 32 of base64url are 192 bits.
 MIN_OWN_SECRET_CHARS: Final = 32
@@ -200,7 +200,15 @@ class BrowserDoor:
                 return await self._invite(live, who, message)
             case m.CallInstead():
                 return await self._calls.by_page(live, who, message)
-            case m.Dial() | m.Write() | m.Consent() | m.AskStill() | m.AnswerStill() | m.EndStill():
+            case (
+                m.Dial()
+                | m.Write()
+                | m.Consent()
+                | m.SuggestCall()
+                | m.AskStill()
+                | m.AnswerStill()
+                | m.EndStill()
+            ):
                 await self._hand_on(live, who, message)
             case m.Pin() | m.Viewport() | m.Report():
                 return self._look(live, who, message)
@@ -223,6 +231,8 @@ class BrowserDoor:
                 self._talking.write(live, who, message)
             case m.Consent():
                 await self._consent(live, who, message)
+            case m.SuggestCall():
+                self._calls.suggest(live, who, message)
             case m.AskStill() | m.AnswerStill() | m.EndStill():
                 await self._stills.handle(live, who, message)
 

@@ -74,6 +74,12 @@ export function hostActs(session) {
     toWaiting: named("toWaiting", "to_waiting"),
     handOver: named("handOver", "hand_over"),
     remove: named("remove", "remove"),
+    suggestCall: async (participant) => {
+      if (!(await send("suggest_call", { participant }))) return;
+      const text = t("panel.callSuggested", { name: nameOf(session, participant) });
+      notice(text);
+      say(text);
+    },
   };
 }
 

@@ -1,7 +1,7 @@
 // A visit on the page: ties a session to the waiting room, the stage, the panel and the bar.
 
 import { hostActs, ownActs } from "./acts.js";
-import { alertOfWaiting } from "./alert.js";
+import { alertOfWaiting, offerAlerts } from "./alert.js";
 import { chime, clearNotice, notice, say } from "./announce.js";
 import { wireDial } from "./calling.js";
 import { offerCall } from "./callinstead.js";
@@ -13,6 +13,7 @@ import { language, onLanguage, roleWord, t, tCode } from "./i18n.js";
 import { news } from "./news.js";
 import { wireDetails } from "./inviting.js";
 import { drawKnock, drawLock, Panel } from "./panel.js";
+import { PoorLine } from "./poorline.js";
 import { Receiving, turnedAwayWords } from "./receiving.js";
 import { Stage } from "./stage.js";
 import { wireTexting } from "./texting.js";
@@ -36,7 +37,7 @@ export class Call {
   #wakeLock = null;
 
   /** `show(screen, title)` changes the screen; `over(code)` is told of the end. */
-  constructor(session, { devices, ownLevel, show, over }) {
+  constructor(session, { token, devices, ownLevel, show, over }) {
     this.#session = session;
     this.#devices = devices;
     this.#show = show;
@@ -49,7 +50,8 @@ export class Call {
     wireDetails();
     this.#stage = new Stage(session, ownLevel, () => this.#soundBlocked());
     makeControls(this.own);
-    offerCall(session);
+    offerCall(session, token);
+    new PoorLine(session, token);
     this.#chat = new Chat(session, () => this.#draw());
     wireShortcuts(() => session.place !== null && document.body.dataset.screen !== "start", this.own);
     wireInvite((wish) => session.act("invite", wish));
@@ -129,6 +131,7 @@ export class Call {
     this.#stage.draw();
     drawKnock(waiting, panelOpen);
     drawLock(Boolean(session.roster?.locked));
+    offerAlerts(session.host);
     drawControls(session, { cameras: this.#devices.cameras, panelOpen, waiting: waiting.length, chat: this.#chat });
     return undefined;
   }

@@ -94,7 +94,7 @@ async function enter(token) {
   const session = new Session(bridge(), { token, resumeKey: await resumeKey(token), language, notice: () => told.accepted, name: () => naming.name }, media);
   page.session = session;
   told.follow(session);
-  call = new Call(session, { devices, ownLevel, show, over: end });
+  call = new Call(session, { token, devices, ownLevel, show, over: end });
   session.addEventListener("change", rememberVisit);
   media.addEventListener("change", rememberVisit);
   if (devices.speakerId) call.setSpeaker(devices.speakerId);

@@ -42,7 +42,7 @@ export class Panel {
     setText(byId("panel-short-text"), t("panel.short"));
     setText(byId("panel-people-title"), t("panel.people", { count: admitted.length }));
     const figures = new Map(this.#session.stats.map((each) => [each.participant, each]));
-    const rows = admitted.map((person) => ({ person, host, figures: figures.get(person.participant) }));
+    const rows = admitted.map((person) => ({ person, host, calls: Boolean(roster.number), figures: figures.get(person.participant) }));
     const make = (row) => makePerson(row.person, this.#acts);
     this.#keepFocus(byId("room-people"), byId("panel-people-title"), () => {
       reconcile(byId("room-people"), rows, (row) => row.person.participant, make, fillPerson);
