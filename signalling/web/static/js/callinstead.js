@@ -60,7 +60,7 @@ export async function goByTelephone(session, token) {
   byId("end-text").after(box);
   byId("end-again").classList.remove("primary");
   onLanguage(() => {
-    setText(byId("end-title"), t("poorLine.call"));
+    setText(byId("end-title"), t("poor.call"));
     setText(byId("end-text"), t("instead.left"));
     drawWay(box, way);
   });

@@ -81,12 +81,13 @@ export class PoorLine {
   }
 
   #words(reason) {
-    if (this.#failed) return t("poorLine.failed");
+    if (this.#failed) return t("poor.failed");
     const { roster, media } = this.#session;
     const name = roster?.people.find((person) => person.participant === this.#reasons.by)?.name ?? "";
-    if (reason === "suggested") return t("poorLine.suggested", { name });
-    if (this.#calls) return t(`poorLine.${reason}`);
-    return t(`poorLine.alone.${reason === "poor" && media.cameraLive ? "camera" : reason}`);
+    if (reason === "suggested") return t("poor.suggested", { name });
+    if (this.#calls) return t(`poor.${reason}`);
+    const helps = reason === "poor" && media.cameraLive ? "camera" : reason;
+    return t(`poor.alone.${helps}`);
   }
 
   #close() {
