@@ -232,7 +232,10 @@ fn a_loss_of_sound_alone_is_told_of_within_a_second() {
             world.peers[1].sends_reports = false;
             world.set_feeds(&[((1, 0), (0, 0))]);
             world.run(ms(4_000));
-            let (to, ssrc) = (world.peers[1].address, world.peers[1].receivers[0].spec.ssrc);
+            let (to, ssrc) = (
+                world.peers[1].address,
+                world.peers[1].receivers[0].spec.ssrc,
+            );
             let lost = |world: &World| world.net.lost.get(&(to, ssrc)).copied().unwrap_or(0);
             let before = world.slot_row(1, 0);
             world.peers[1].down.loss = Loss::Random(0.5);
