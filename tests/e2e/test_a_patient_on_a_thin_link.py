@@ -38,7 +38,7 @@ def test_a_patient_on_a_thin_link_is_seen_and_heard() -> None:
 @pytest.mark.timeout(270)
 @pytest.mark.skipif(not island.inside(), reason="is run by the test above, in a network of its own")
 async def test_the_visit(tmp_path: Path) -> None:
-    """Told before that it is weak; seen, heard; only heard; there again on another one; by telephone in the end."""
+    """Told that it is weak; seen and heard; only heard; there again on another one; in the end by telephone."""
     async with (
         async_playwright() as playwright,
         running_house(tmp_path, address=island.ADDRESS, name=HOST, gateways={"sip": {"port": 5060}}) as house,
@@ -122,7 +122,7 @@ async def changes_network(where: Place, doctor: Visitor, patient: Visitor) -> No
 
 
 async def goes_on_by_telephone(where: Place, doctor: Visitor, patient: Visitor) -> None:
-    """Where not even sound passes the page offers the telephone, and the doctor can; one press leads to the number."""
+    """Where not even sound passes, page and doctor offer the telephone; one press leads to the number."""
     where.link.set(up=DEAF)
     offer = patient.page.locator("#poor-line")
     await expect(offer).to_contain_text("You can go on by telephone", timeout=PATIENCE_S * 1000)

@@ -15,8 +15,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 WAY: Final = {"number": "47110815", "pin": "123456", "telephone": "+4722334455"}
 BOX: Final = "#poor-line"
 DOCTOR: Final = person("p_doc", "Liv Hansen", "doctor", host=True)
-# Looks at one line, as the page does each second: x where it is away, . where it is there; the bridge says b for bad
-# and g for good, the host s, and - is the person who puts it away. Gives what is offered after each.
+# Looks at one line, as the page does each second: x where it is away, . where it is there; the bridge says b for
+# bad and g for good, the host s, and - is the person who puts it away. Gives what is offered after each.
 PLAY: Final = """(script) => import('/static/js/reasons.js').then(({ Reasons }) => {
   const reasons = new Reasons();
   let now = 5000;
