@@ -40,7 +40,7 @@ from media.api import EngineError
 from media.sdp import Answer, OfferRoles, SdpError
 from signalling import messages as m
 from signalling.errors import Code, Rejected
-from signalling.ports import Connection, Seat
+from signalling.ports import Line, Seat
 
 # Of one person, at once and then every so many seconds: each is kept for years.
 CHANGES_OF_MIND: Final = (10, 8.0)
@@ -96,7 +96,7 @@ class BrowserDoor:
         self._talking = Talking(service)
         self._changes_of_mind = Allowance(*CHANGES_OF_MIND)
 
-    async def join(self, join: m.Join, connection: Connection, identity: str | None = None) -> Seat:
+    async def join(self, join: m.Join, connection: Line, identity: str | None = None) -> Seat:
         """Seat somebody who holds a link, as whom a login in their browser says. Raises Rejected."""
         room_id, invitation = self._links.read(join.token)
         live = await self._service.find(room_id)
@@ -113,7 +113,7 @@ class BrowserDoor:
             name=None if join.name is None else Pii(join.name),
             notice=self._shown(join.notice),
         )
-        seated = Seated(knock.connection, connection)
+        seated = Seated(knock.connection, connection, connection)
         seats: list[Participant] = []
 
         def seat(live: LiveRoom, events: Sequence[ev.Event]) -> None:
@@ -167,6 +167,10 @@ class BrowserDoor:
     async def lost(self, seat: Seat) -> None:
         """Note that a socket is gone. Its owner has some time to come back before anybody is told."""
         self._later(self._policy.grace_seconds, lambda: self._gone(seat))
+
+    def silent(self, seat: Seat) -> None:
+        """Note that nothing has come of somebody for so long that they count as gone."""
+        self._later(0, lambda: self._gone(seat))
 
     async def _gone(self, seat: Seat) -> None:
         live = await self._service.find(RoomId(seat.room))
