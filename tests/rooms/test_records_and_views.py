@@ -31,14 +31,14 @@ from bridge.rooms.model import (
 )
 from bridge.rooms.refusal import HistoryError
 from bridge.rooms.views import visible_to, who_may_send
-from tests.rooms.rig import ADMINISTRATION, BRIDGE, START, Consultation, iid, opened, person, pid, resume
+from tests.rooms.rig import ADMINISTRATION, BRIDGE, NORD, START, Consultation, iid, opened, person, pid, resume
 
 DOCTOR = person("doctor")
 
 
 def eventful() -> Consultation:
     """Return a consultation in whose record every kind of event occurs."""
-    room = opened()
+    room = opened(rota=NORD)
     room.arrive("specialist", role=Role.SPECIALIST)
     room.line_up("one", "other")
     room.invite("relative", Role.RELATIVE)
@@ -83,6 +83,10 @@ def eventful() -> Consultation:
     room.happens(c.Delay(by=ADMINISTRATION, expected_at=room.now + timedelta(minutes=10)))
     room.happens(c.Cancel(by=ADMINISTRATION, invitation=iid("line"), new_time=room.now + timedelta(days=1)))
     room.happens(c.Appoint(by=ADMINISTRATION, invitation=iid("specialist")))
+    room.drop("doctor")
+    room.arrive("nurse", role=Role.ASSISTANT)
+    room.happens(room.taking("on_duty"))
+    room.come_back("doctor")
     room.happens(c.TakeHost(by=DOCTOR))
     room.happens(c.Lock(by=DOCTOR, locked=False))
     room.arrive("last")
