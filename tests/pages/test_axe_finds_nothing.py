@@ -8,7 +8,7 @@ from playwright.async_api import Browser
 from tests.pages.scenery import Stage, all_scenes
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
-EVERYBODYS = ("waiting", "doctor-call", "operator-trouble-at-night")
+EVERYBODYS = ("waiting", "doctor-call", "duty", "operator-trouble-at-night")
 
 
 @pytest.mark.parametrize("name", EVERYBODYS)
