@@ -135,7 +135,13 @@ def test_the_codes_that_pages_know_are_the_protocols(module: str, name: str) -> 
 def test_the_messages_that_pages_send_are_the_protocols() -> None:
     """Every type that an act, a request or a correction names is one that clients may send."""
     text = script("acts.js") + script("session.js") + script("call.js") + script("protocol.js")
-    text += script("duty/channel.js") + script("trialline.js") + script("exchange.js") + script("receiving.js") + script("turn.js")
+    text += (
+        script("duty/channel.js")
+        + script("trialline.js")
+        + script("exchange.js")
+        + script("receiving.js")
+        + script("turn.js")
+    )
     said_by = r"\bsend|\.act|\.ask|\.#ask|#channel\.request|#correct|\.tell"
     sent = set(re.findall(rf"""(?:{said_by})\((?:\{{ type: )?"([a-z_]+)\"""", text))
     sent |= set(re.findall(r"""\bnamed\("\w+", "([a-z_]+)"\)""", text))

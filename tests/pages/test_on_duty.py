@@ -1,4 +1,4 @@
-"""The page of those on duty: it rings for rooms that wait, one press takes one, and it never stays silent unawares."""
+"""The page of those on duty: it rings for rooms that wait, one press takes one, it says when it cannot ring."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ async def is_silent(here: Visit) -> None:
 
 
 async def test_a_room_rings_until_it_is_taken(browser: Browser, site: str) -> None:
-    """Over and over, and said to a screen reader at once; when another has taken it, it stops, and by whom is told."""
+    """Over and over, and said to a screen reader at once; when another has taken it, it stops and says who."""
     bridge = PlayedBridge()
     async with on_duty(browser, site, bridge) as here:
         await come_on_duty(here)
@@ -75,7 +75,7 @@ async def test_a_room_rings_until_it_is_taken(browser: Browser, site: str) -> No
 
 
 async def test_who_presses_comes_into_the_room(browser: Browser, site: str) -> None:
-    """By the link that the bridge gives, in the same tab, with the secret that goes with it; and finds the way back."""
+    """By the link that the bridge gives, in the same tab, with the secret that goes with it; and finds back."""
     bridge = PlayedBridge(queue=[room(1, VARDO, waiter())], refuse_join="link_expired")
     async with on_duty(browser, site, bridge, size=(390, 844)) as here:
         bridge.taken = {"by": "Ingrid Berg", "link": site + LINK}
