@@ -140,8 +140,9 @@ impl Gaps {
 }
 
 impl Told {
-    /// For the slots of a leg, in their order.
-    pub fn new(now: Micros, slots: &[Slot]) -> Self {
+    /// For the slots of a leg, in their order; `first` is the number of the next packet.
+    pub fn new(now: Micros, slots: &[Slot], first: u16) -> Self {
+        let first = FIRST + u64::from(first);
         let streams = slots.iter().take(usize::from(u8::MAX)).map(|slot| Stream {
             ssrc: slot.spec.ssrc,
             has_pictures: slot.row.kind != 0,
@@ -153,10 +154,10 @@ impl Told {
         });
         Self {
             ring: vec![Entry::default(); AT_FIRST].into_boxed_slice(),
-            next: FIRST,
-            settled: FIRST,
-            reported_to: FIRST,
-            marks: [(now, FIRST); 2],
+            next: first,
+            settled: first,
+            reported_to: first,
+            marks: [(now, first); 2],
             streams: streams.collect(),
             recent: 0,
             arrived: Vec::with_capacity(64),
@@ -373,7 +374,7 @@ mod tests {
     fn what_is_long_in_coming_is_counted_as_well() {
         for open in [100, 400, 1_000] {
             let mut slots = [slot()];
-            let mut told = Told::new(at(0), &slots);
+            let mut told = Told::new(at(0), &slots, 0);
             for number in 0..open {
                 told.note_sent(at(number), (FIRST + number) as u16, SSRC);
             }
