@@ -8,6 +8,7 @@ from typing import Final
 from bridge.app import receiving, telling
 from bridge.app.allowance import Allowance
 from bridge.app.calling_instead import CallingInstead
+from bridge.app.duty.desk import DutyDesk, Watch
 from bridge.app.ids import new_connection, new_id
 from bridge.app.live import LiveRoom, MediaLeg, Seated
 from bridge.app.new_pins import new_pin
@@ -77,6 +78,7 @@ class BrowserDoor:
         *,
         stills: Stills,
         calls: CallingInstead,
+        duties: DutyDesk,
         pins: Pins | None = None,
         identities: Callable[[str | None], Identity | None] = lambda _: None,
     ) -> None:
@@ -91,6 +93,7 @@ class BrowserDoor:
         self._trials = trials
         self._stills = stills
         self._calls = calls
+        self._duties = duties
         self._pins = pins
         self._identities = identities
         self._talking = Talking(service)
@@ -164,6 +167,10 @@ class BrowserDoor:
         """Begin a test of the way to the bridge. Raises Rejected."""
         return await self._trials.begin(test)
 
+    async def duty(self, duty: m.Duty, connection: Connection, identity: str | None = None) -> Watch:
+        """Let somebody on a rota be told of who waits. Raises Rejected."""
+        return await self._duties.begin(duty, connection, identity)
+
     async def lost(self, seat: Seat) -> None:
         """Note that a socket is gone. Its owner has some time to come back before anybody is told."""
         self._later(self._policy.grace_seconds, lambda: self._gone(seat))
@@ -220,7 +227,7 @@ class BrowserDoor:
                 by = ByParticipant(who)
                 await self._service.act(live, c.Leave(by=by, connection=ConnectionId(seat.connection_id)))
                 return None
-            case m.Join() | m.Test() | m.TestReport() | m.Ping():
+            case m.Join() | m.Test() | m.TestReport() | m.Duty() | m.Take() | m.Ping():
                 raise Rejected(Code.WRONG_STATE)
             case _:
                 await self._service.act(live, _command(who, message))

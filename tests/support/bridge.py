@@ -58,6 +58,7 @@ def house_config(
     webhooks: Mapping[str, Mapping[str, object]] | None = None,
     sms: tuple[str, str] = ("", "sms.secret"),
     smart: Mapping[str, Mapping[str, object]] | None = None,
+    rotas: Mapping[str, Mapping[str, object]] | None = None,
     port: int | None = None,
     protection: str = "required",
     ports: int = 100,
@@ -93,6 +94,7 @@ def house_config(
         portals=portals or {},
         webhooks=webhooks or {},
         smart=smart or {},
+        rotas=rotas or {},
         sms=replace(config.sms, url=sms[0], secret_file=sms[1]),
         store=replace(config.store, url=f"sqlite:///{folder / 'test.db'}"),
         auth=replace(
