@@ -30,6 +30,7 @@ from bridge.app.counts import Tally
 from bridge.app.dialling import Dialling
 from bridge.app.feeds.converters import Converters
 from bridge.app.ports import ConverterPool
+from bridge.app.presence import Presence
 from bridge.app.service import Outside, RoomService
 from bridge.app.stills.desk import Stills
 from bridge.app.trial import Trials
@@ -170,7 +171,13 @@ async def run_bridge(
             drain=drain,
             letters=lambda: deliveries.waiting,
         )
-        background = Background(core.service, core.legs, clock, engine.snapshot)
+        background = Background(
+            core.service,
+            core.legs,
+            clock,
+            engine.snapshot,
+            Presence(core.service.tell, doors.browser.silent, GRACE_SECONDS),
+        )
         for loop in (
             background.handshakes(),
             background.repairs(),

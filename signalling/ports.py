@@ -66,6 +66,19 @@ class Connection(Protocol):
         """Queue a `bye` and close after it. Later calls of either method do nothing."""
 
 
+class Line(Connection, Protocol):
+    """A connection whose other end can be asked whether it is still there. No method raises."""
+
+    def signs(self) -> int:
+        """Grows with whatever comes on it, and while something that came is dealt with: nothing is read then."""
+
+    def probe(self) -> None:
+        """Ask for a sign of life."""
+
+    def cut(self) -> None:
+        """End it without a word, since nobody is there to hear one."""
+
+
 class Trial(Protocol):
     """A test of the way to the bridge, apart from every room."""
 
@@ -83,7 +96,7 @@ class Trial(Protocol):
 class Consultations(Protocol):
     """The live side of rooms. Any method but `lost` may raise `Rejected`; the client then hears its code."""
 
-    async def join(self, join: Join, connection: Connection, identity: str | None = None) -> Seat:
+    async def join(self, join: Join, connection: Line, identity: str | None = None) -> Seat:
         """Check the link, seat the person, and send `Welcome` on the connection before returning.
 
         `identity` is what the browser keeps of a login.

@@ -40,11 +40,11 @@ from media.api import EngineError
 from media.sdp import Answer, OfferRoles, SdpError
 from signalling import messages as m
 from signalling.errors import Code, Rejected
-from signalling.ports import Connection, Seat
+from signalling.ports import Line, Seat
 
 # Of one person, at once and then every so many seconds: each is kept for years.
 CHANGES_OF_MIND: Final = (10, 8.0)
-Handed = m.Dial | m.Write | m.Consent | m.AskStill | m.AnswerStill | m.EndStill
+Handed = m.Dial | m.Write | m.Consent | m.SuggestCall | m.AskStill | m.AnswerStill | m.EndStill
 
 # A client that makes its own secret must not make one that could be guessed: 32 of base64url are 192 bits.
 MIN_OWN_SECRET_CHARS: Final = 32
@@ -96,7 +96,7 @@ class BrowserDoor:
         self._talking = Talking(service)
         self._changes_of_mind = Allowance(*CHANGES_OF_MIND)
 
-    async def join(self, join: m.Join, connection: Connection, identity: str | None = None) -> Seat:
+    async def join(self, join: m.Join, connection: Line, identity: str | None = None) -> Seat:
         """Seat somebody who holds a link, as whom a login in their browser says. Raises Rejected."""
         room_id, invitation = self._links.read(join.token)
         live = await self._service.find(room_id)
@@ -113,7 +113,7 @@ class BrowserDoor:
             name=None if join.name is None else Pii(join.name),
             notice=self._shown(join.notice),
         )
-        seated = Seated(knock.connection, connection)
+        seated = Seated(knock.connection, connection, connection)
         seats: list[Participant] = []
 
         def seat(live: LiveRoom, events: Sequence[ev.Event]) -> None:
@@ -168,6 +168,10 @@ class BrowserDoor:
         """Note that a socket is gone. Its owner has some time to come back before anybody is told."""
         self._later(self._policy.grace_seconds, lambda: self._gone(seat))
 
+    def silent(self, seat: Seat) -> None:
+        """Note that nothing has come of somebody for so long that they count as gone."""
+        self._later(0, lambda: self._gone(seat))
+
     async def _gone(self, seat: Seat) -> None:
         live = await self._service.find(RoomId(seat.room))
         who = ParticipantId(seat.participant)
@@ -200,7 +204,15 @@ class BrowserDoor:
                 return await self._invite(live, who, message)
             case m.CallInstead():
                 return await self._calls.by_page(live, who, message)
-            case m.Dial() | m.Write() | m.Consent() | m.AskStill() | m.AnswerStill() | m.EndStill():
+            case (
+                m.Dial()
+                | m.Write()
+                | m.Consent()
+                | m.SuggestCall()
+                | m.AskStill()
+                | m.AnswerStill()
+                | m.EndStill()
+            ):
                 await self._hand_on(live, who, message)
             case m.Pin() | m.Viewport() | m.Report():
                 return self._look(live, who, message)
@@ -223,6 +235,8 @@ class BrowserDoor:
                 self._talking.write(live, who, message)
             case m.Consent():
                 await self._consent(live, who, message)
+            case m.SuggestCall():
+                self._calls.suggest(live, who, message)
             case m.AskStill() | m.AnswerStill() | m.EndStill():
                 await self._stills.handle(live, who, message)
 

@@ -22,6 +22,7 @@ from bridge.app.feeds.converters import NoConverters
 from bridge.app.feeds.planner import NO_PLAN
 from bridge.app.live import LiveRoom
 from bridge.app.ports import Audited, Clock, Counts, Gate, Legs, Store
+from bridge.app.presence import away
 from bridge.app.reconcile import forget, reconcile
 from bridge.app.stills.telling import follow as follow_still
 from bridge.app.texting import NoTexting
@@ -329,7 +330,8 @@ class RoomService:
         live.short = self.outside.converters.is_short(live.number)
         ways = (self.outside.dialling.available, live.short, self.outside.texting.available)
         now = self.outside.clock.now()
-        beside = telling.Beside(live.tested, live.legs, live.numbers, live.ringing, *ways, now)
+        told = (live.tested, live.legs, live.numbers, live.ringing, away(live))
+        beside = telling.Beside(*told, *ways, now)
         for who, seated in list(live.seats.items()):
             seated.tell(telling.roster(live.room, who, beside), telling.layout(live, self.outside.legs, who))
 

@@ -295,6 +295,13 @@ class CallInstead(Wire, frozen=True, kw_only=True):
     ref: Ref
 
 
+class SuggestCall(Wire, frozen=True, kw_only=True):
+    """Host: suggest to somebody on a page that they go on by telephone, as `call_suggested` tells them."""
+
+    participant: Id
+    ref: Ref
+
+
 class Pin(Wire, frozen=True, kw_only=True):
     """Always show this participant to me; null leaves the choice to the bridge."""
 
@@ -415,6 +422,7 @@ ClientMessage = (
     | AnswerStill
     | EndStill
     | CallInstead
+    | SuggestCall
     | Pin
     | Viewport
     | End

@@ -247,6 +247,18 @@ class Missed(Wire, frozen=True, kw_only=True):
     why: Miss
 
 
+class PoorLine(Wire, frozen=True, kw_only=True):
+    """Whether sound suffers on the receiver's own line, and has for a while; told when that changes."""
+
+    poor: bool
+
+
+class CallSuggested(Wire, frozen=True, kw_only=True):
+    """The host, `by`, suggests that the receiver goes on by telephone."""
+
+    by: Id
+
+
 class Written(Wire, frozen=True, kw_only=True):
     """The line that somebody is writing, in the place of their last one unless that was `done`."""
 
@@ -372,7 +384,10 @@ class Testing(Wire, frozen=True, kw_only=True):
 
 
 class Tested(Wire, frozen=True, kw_only=True):
-    """How good the way to the bridge is, why it is not better, and the figures that say so."""
+    """How good the way to the bridge is, why it is not better, and the figures that say so.
+
+    `calls` as in `welcome`.
+    """
 
     ref: Ref
     verdict: TrialVerdict
@@ -380,6 +395,7 @@ class Tested(Wire, frozen=True, kw_only=True):
     up: Flow
     down: Flow
     rtt_ms: NotNegative | None = None
+    calls: bool = False
 
 
 ServerMessage = (
@@ -395,6 +411,8 @@ ServerMessage = (
     | Cancelled
     | Texted
     | Missed
+    | PoorLine
+    | CallSuggested
     | Written
     | Still
     | Layout

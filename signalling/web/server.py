@@ -145,6 +145,8 @@ class _Door:
             raise Rejected(Code.ORIGIN_REFUSED)
         ws = web.WebSocketResponse(
             heartbeat=config.heartbeat_seconds,
+            # Pings and their answers are signs of life, which the socket counts.
+            autoping=False,
             timeout=config.close_seconds,
             max_msg_size=_HARD_LIMIT_BYTES,
             # Compression lets sizes betray secrets that stand beside chosen text, and costs memory a socket.

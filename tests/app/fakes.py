@@ -209,12 +209,28 @@ class Later:
 
 
 class Connection:
-    """Remembers what was sent; nothing more is taken after the goodbye, as with a real socket."""
+    """Remembers what was sent; nothing more is taken after the goodbye, as with a real socket.
+
+    `answers` is whether anybody is at the other end, who answers probes.
+    """
 
     def __init__(self) -> None:
         self.sent: list[m.ServerMessage] = []
         self.bye: Code | None = None
-        self.cut = False
+        self.answers = True
+        self.probes = 0
+        self.was_cut = False
+        self._signs = 1
+
+    def signs(self) -> int:
+        return self._signs
+
+    def probe(self) -> None:
+        self.probes += 1
+        self._signs += self.answers
+
+    def cut(self) -> None:
+        self.was_cut = True
 
     def send(self, message: m.ServerMessage) -> None:
         if self.bye is None:

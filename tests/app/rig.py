@@ -2,7 +2,7 @@
 
 import itertools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -11,6 +11,7 @@ from bridge.app.administration import RoomAdministration
 from bridge.app.browser import BrowserDoor, BrowserPolicy
 from bridge.app.calling_instead import CallingInstead
 from bridge.app.live import LiveRoom
+from bridge.app.presence import Presence
 from bridge.app.service import Outside, RoomService
 from bridge.app.stills.desk import Stills
 from bridge.app.trial import Trials
@@ -107,6 +108,7 @@ class Rig:
             stills=self.stills,
             calls=self.calls,
         )
+        self.presence = Presence(self.service.tell, self.door.silent, GRACE)
         self.administration = RoomAdministration(self.service, Links(), self._listing)
 
     def make_engine(self) -> GateModel:
@@ -166,7 +168,7 @@ class Rig:
     async def lose(self, page: Page) -> None:
         """Cut the page's socket."""
         assert page.seat is not None
-        page.connection.cut = True
+        page.connection.answers = False
         await self.door.lost(page.seat)
 
     async def pass_time(self, seconds: float) -> None:
@@ -174,6 +176,16 @@ class Rig:
         self.clock.seconds += seconds
         for make in self.later.due():
             await make()
+
+    async def look_for(self, seconds: int, came: Mapping[int, int] | None = None) -> None:
+        """Let so many seconds pass, with a look each at who is there. `came` has the datagrams of legs."""
+        for _ in range(seconds):
+            self.clock.seconds += 1
+            self.presence.begin(self.clock.monotonic())
+            for live in self.service.rooms:
+                self.presence.look(live, came or {})
+            for make in self.later.due():
+                await make()
 
     def deliver(self) -> None:
         """Hand the engine's events over, and run the timers of legs."""

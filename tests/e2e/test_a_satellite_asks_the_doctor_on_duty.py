@@ -45,7 +45,7 @@ async def test_a_nurse_and_the_doctor_on_duty(tmp_path: Path, chromium: Browser)
         await doctor.admitted()
         await doctor.open_panel()
         row = doctor.page.locator(".waiting-person")
-        await expect(row).to_contain_text("logged in, assurance high", timeout=PATIENCE_S * 1000)
+        await expect(row).to_contain_text("logged in, security level high", timeout=PATIENCE_S * 1000)
         await doctor.admit("Nurse")
         await doctor.sees_and_hears(nurse)
         await nurse.sees_and_hears(doctor)
@@ -87,7 +87,7 @@ async def logs_in(
     await provider.will_log_in(f"person {identity}", **claims)
     await page.get_by_role("link", name="Log in with HelseID").click()
     said = page.locator("#start-login-text")
-    await expect(said).to_have_text("You are logged in (assurance high).", timeout=PATIENCE_S * 1000)
+    await expect(said).to_have_text("You are logged in (security level high).", timeout=PATIENCE_S * 1000)
     await visitor.ready_to_enter()
     return visitor
 

@@ -38,8 +38,7 @@ START = "#start-mic:enabled"  # the start screen, once the browser has given or 
 ENDING = "#screen-end"
 FRONT_PAGE = "main:not([aria-busy])"
 Message = TypeVar("Message")
-# The same Chromium without its windows, menus and extensions, which triple the CPU time of a page that is opened;
-# tests/e2e has the whole browser.
+# The same Chromium without its windows, menus and extensions, which triple the CPU time of a page that is opened.
 CHROMIUM = "/usr/bin/chromium-headless-shell"
 CHROMIUM_ARGS = [
     "--no-sandbox",

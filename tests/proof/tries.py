@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import cached_property
 from typing import Final
 
 from bridge.rooms import commands as c
@@ -70,7 +71,7 @@ class SmallRoom:
     crowd: int = 0
     """How many may ever come by links for many."""
 
-    @property
+    @cached_property
     def kinds(self) -> Sequence[Sequence[InvitationId]]:
         """See `World`."""
         later = [[iid(name)] for name in self.later]
@@ -81,12 +82,12 @@ class SmallRoom:
             groups.setdefault(replace(link, name=""), []).append(iid(link.name))
         return [*groups.values(), *later]
 
-    @property
+    @cached_property
     def names(self) -> list[str]:
         """Everybody who may come by a link of their own."""
         return [*(link.name for link in self.links if not link.many), *self.later]
 
-    @property
+    @cached_property
     def every_link(self) -> list[str]:
         """All links."""
         return [*(link.name for link in self.links), *self.later]

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from signalling import messages as m
 from signalling.errors import Code, Rejected
-from signalling.ports import Connection, Seat
+from signalling.ports import Line, Seat
 
 INSTANT = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 TOKEN = "a-bearer-token"
@@ -105,7 +105,7 @@ class Consultations:
 
     def __init__(self) -> None:
         self.handled: list[m.ClientMessage] = []
-        self.connections: list[Connection] = []
+        self.connections: list[Line] = []
         self.lost_seats: list[Seat] = []
         self.all_lost = asyncio.Event()
         self.fail_lost = False
@@ -118,7 +118,7 @@ class Consultations:
         self.trials.append(Trial(test.ref))
         return self.trials[-1]
 
-    async def join(self, join: m.Join, connection: Connection, identity: str | None = None) -> Seat:
+    async def join(self, join: m.Join, connection: Line, identity: str | None = None) -> Seat:
         self.identities.append(identity)
         if join.token == "forged":
             raise Rejected(Code.LINK_INVALID)
@@ -150,7 +150,7 @@ class Consultations:
                 return None
         return m.Ok(ref=message.ref)
 
-    async def _pour(self, connection: Connection) -> None:
+    async def _pour(self, connection: Line) -> None:
         """Send far more than the sockets' buffers hold, letting the writer run in between."""
         big = roster(m.Place.ADMITTED, "x" * 100_000)
         for _ in range(2000):

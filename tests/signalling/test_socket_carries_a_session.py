@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 from aiohttp import WSMsgType
@@ -124,6 +125,39 @@ async def test_heartbeat_keeps_a_silent_client_and_drops_a_dead_one(house: House
     assert [seat.connection_id for seat in house.consultations.lost_seats] == [2]
     house.consultations.connections[0].send(m.Ok(ref=1))
     assert (await reading)[0].data == m.encode(m.Ok(ref=1))
+
+
+async def test_a_probe_is_answered_by_who_is_there_and_a_line_is_cut_without_a_word(house: House) -> None:
+    """Whatever comes is a sign of life, a ping and the answer to one included; who is cut hears no `bye`."""
+    ws = await house.join()
+    (line,) = house.consultations.connections
+    reading = asyncio.gather(ws.receive(timeout=60))
+    for ask in (ws.ping, lambda: asyncio.sleep(0, line.probe())):
+        before = line.signs()
+        await ask()
+        await _until(lambda before=before: line.signs() > before)
+    line.cut()
+    assert (await reading)[0].type in {WSMsgType.CLOSED, WSMsgType.CLOSE, WSMsgType.ERROR}
+    await asyncio.wait_for(house.consultations.all_lost.wait(), 60)
+    assert house.counts.seen["closes", "silent"] == 1
+
+
+async def test_nobody_is_silent_while_what_they_said_is_dealt_with(house: House) -> None:
+    """Nothing is read then, so that a store that stands still looks like a device that does."""
+    ws = await house.join()
+    (line,) = house.consultations.connections
+    held = asyncio.Event()
+    house.consultations.handle = lambda *_: held.wait()
+    assert line.signs() == line.signs()
+    await ws.send_str(m.encode_client(m.Camera(on=False, ref=1)))
+    await _until(lambda: line.signs() < line.signs())
+    held.set()
+
+
+async def _until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(60):
+        while not holds():  # noqa: ASYNC110 - what is waited for has no event of its own
+            await asyncio.sleep(0.01)
 
 
 async def test_shutdown_says_restarting(house: House) -> None:
