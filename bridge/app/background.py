@@ -10,6 +10,7 @@ from bridge.app import encryption
 from bridge.app.feeds.sending import codecs_of, heed
 from bridge.app.live import LiveRoom
 from bridge.app.ports import Clock, Legs
+from bridge.app.presence import Presence, read
 from bridge.app.quality.lines import Assessment, person_stats
 from bridge.app.quality.ration import Ration, is_brief
 from bridge.app.quality.strain import Strain, suffers
@@ -65,12 +66,18 @@ class Background:
     """The loops of a bridge. Each runs until it is cancelled."""
 
     def __init__(
-        self, service: RoomService, legs: TimedLegs, clock: Clock, snapshot: Callable[[], Snapshot]
+        self,
+        service: RoomService,
+        legs: TimedLegs,
+        clock: Clock,
+        snapshot: Callable[[], Snapshot],
+        presence: Presence,
     ) -> None:
         self._service = service
         self._legs = legs
         self._clock = clock
         self._snapshot = snapshot
+        self._presence = presence
         self._ration = Ration()
         self.watch = Watch()
 
@@ -93,8 +100,10 @@ class Background:
             self._service.outside.counts.inc("engine_errors", error.code)
             return
         self.watch.observe(snapshot, self._clock.monotonic())
-        codecs, protected = codecs_of(snapshot), encryption.read(snapshot.legs)
+        self._presence.begin(self._clock.monotonic())
+        codecs, protected, came = codecs_of(snapshot), encryption.read(snapshot.legs), read(snapshot.legs)
         for number, live in enumerate(self._service.rooms):
+            self._presence.look(live, came)
             if heed(live, codecs):
                 self._service.bring_in_line(live)
             if encryption.learn(live, protected):

@@ -17,16 +17,27 @@ from bridge.app.stills.way import Way
 from bridge.rooms.model import ConnectionId, InvitationId, ParticipantId, Room
 from media.api import Feed
 from signalling.messages import Codec, Demand, Encryption, Layout, Place, PoorLine, Roster, TrialVerdict
-from signalling.ports import Connection
+from signalling.ports import Connection, Line
+
+
+@dataclass(slots=True)
+class Signs:
+    """What was last seen of somebody that shows that they are there, and since how many seconds that is all."""
+
+    seen: tuple[int, int] = (0, 0)
+    quiet: float = 0.0
+    given_up: bool = False
 
 
 @dataclass(slots=True)
 class Seated:
-    """Somebody's present connection, and what was told on it last."""
+    """Somebody's present connection, and what was told on it last. Callers have no `line`: their media are all."""
 
     id: ConnectionId
     connection: Connection
+    line: Line | None = None
     told: Roster | None = None
+    signs: Signs = field(default_factory=Signs)
     poor: bool = False
     """Whether it was told that a telephone would do better than its owner's line."""
 

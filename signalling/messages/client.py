@@ -393,6 +393,20 @@ class TestReport(Wire, frozen=True, kw_only=True):
     ref: Ref
 
 
+class Duty(Wire, frozen=True, kw_only=True):
+    """The first message on a connection of somebody on a rota, who is known by the login in their browser."""
+
+    version: Annotated[int, Meta(ge=0, le=2**31)]
+    ref: Ref
+
+
+class Take(Wire, frozen=True, kw_only=True):
+    """Take a room of the queue, to come in as its host."""
+
+    room: Id
+    ref: Ref
+
+
 ClientMessage = (
     Join
     | Offer
@@ -431,4 +445,6 @@ ClientMessage = (
     | Leave
     | Test
     | TestReport
+    | Duty
+    | Take
 )

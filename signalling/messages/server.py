@@ -26,6 +26,7 @@ from signalling.messages.words import (
     Ref,
     Relation,
     Role,
+    Rota,
     Sdp,
     Secret,
     SourceName,
@@ -398,6 +399,64 @@ class Tested(Wire, frozen=True, kw_only=True):
     calls: bool = False
 
 
+class RotaInfo(Part, frozen=True, kw_only=True):
+    """A rota: the word for it, and what people call it."""
+
+    rota: Rota
+    title: str
+
+
+class OnDuty(Wire, frozen=True, kw_only=True):
+    """The reply to `duty`: as whom, and for which rotas, the queue is told from now on."""
+
+    ref: Ref
+    name: str
+    rotas: list[RotaInfo]
+
+
+class Waiter(Part, frozen=True, kw_only=True):
+    """One who waits, without a name."""
+
+    role: Role
+    assurance: Assurance
+    since: Instant
+    connected: bool
+
+
+class Taking(Part, frozen=True, kw_only=True):
+    """Who of the rota has taken a room just now; `yours` of somebody's own, also from another page of theirs."""
+
+    by: str
+    at: Instant
+    yours: bool
+
+
+class QueuedRoom(Part, frozen=True, kw_only=True):
+    """A room in which somebody waits and nobody hosts."""
+
+    room: Id
+    name: str
+    rota: Rota
+    people: list[Waiter]
+    taken: Taking | None = None
+
+
+class Queue(Wire, frozen=True, kw_only=True):
+    """Every room that waits for somebody of one's rotas, longest waiting first; it replaces the last one."""
+
+    now: Instant
+    rooms: list[QueuedRoom]
+
+
+class Taken(Wire, frozen=True, kw_only=True):
+    """The reply to `take`: who has the room, and the link by which to come in if that is oneself."""
+
+    ref: Ref
+    room: Id
+    by: str
+    link: str | None = None
+
+
 ServerMessage = (
     Welcome
     | Answer
@@ -422,4 +481,7 @@ ServerMessage = (
     | Bye
     | Testing
     | Tested
+    | OnDuty
+    | Queue
+    | Taken
 )

@@ -1,7 +1,7 @@
 // The page's beginning: language, link, devices, and from there into the visit or to an ending.
 
 import { wireAlerts } from "./alert.js";
-import { clearNotice, notice } from "./announce.js";
+import { clearNotice, notice, speakInDialogs } from "./announce.js";
 import { Call } from "./call.js";
 import { offerWays, Shortcomings, whyNot } from "./cannot.js";
 import { setShortcuts, shortcutsOn } from "./controls.js";
@@ -135,6 +135,7 @@ function wirePage() {
   languageButtons(byId("settings-languages"));
   wireCloseButtons();
   wireAlerts();
+  speakInDialogs();
   const shortcuts = byId("settings-shortcuts");
   shortcuts.checked = shortcutsOn();
   shortcuts.addEventListener("change", () => setShortcuts(shortcuts.checked));
