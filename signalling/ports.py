@@ -18,6 +18,7 @@ from signalling.messages import (
     ClientMessage,
     CreateInvitation,
     CreateRoom,
+    Duty,
     InvitationInfo,
     Join,
     Leave,
@@ -26,6 +27,8 @@ from signalling.messages import (
     Offer,
     RoomInfo,
     ServerMessage,
+    Take,
+    Taken,
     Test,
     Tested,
     Testing,
@@ -93,6 +96,16 @@ class Trial(Protocol):
         """Forget it, now. Called once at least, however the connection ended."""
 
 
+class Watch(Protocol):
+    """Somebody on duty, who is told of the queue on their connection until it ends."""
+
+    async def take(self, take: Take) -> Taken:
+        """Take a room, or say who has it. May raise `Rejected`."""
+
+    def end(self) -> None:
+        """Forget it, now. Called once, however the connection ended."""
+
+
 class Consultations(Protocol):
     """The live side of rooms. Any method but `lost` may raise `Rejected`; the client then hears its code."""
 
@@ -110,6 +123,9 @@ class Consultations(Protocol):
 
     async def test(self, test: Test) -> Trial:
         """Check the link and begin a test, of which nobody in the room learns."""
+
+    async def duty(self, duty: Duty, connection: Connection, identity: str | None = None) -> Watch:
+        """Check who is at the browser, and send `OnDuty` and a first `Queue` before returning."""
 
     async def lost(self, seat: Seat) -> None:
         """Take note that the connection is gone. Called exactly once for each seat, however it ended."""

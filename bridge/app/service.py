@@ -66,6 +66,8 @@ class Outside:
     converters: NoConverters = field(default_factory=NoConverters)
     dialling: NoDialling = field(default_factory=NoDialling)
     texting: NoTexting = field(default_factory=NoTexting)
+    followed: Callable[[LiveRoom], None] = lambda _live: None
+    """Told of each room as it is, whenever its people are."""
 
 
 Recorded = Callable[[LiveRoom, Sequence[ev.Event]], None]
@@ -327,6 +329,7 @@ class RoomService:
 
     def tell(self, live: LiveRoom) -> None:
         """Send everyone their roster and layout."""
+        self.outside.followed(live)
         live.short = self.outside.converters.is_short(live.number)
         ways = (self.outside.dialling.available, live.short, self.outside.texting.available)
         now = self.outside.clock.now()

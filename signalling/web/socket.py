@@ -18,7 +18,7 @@ from signalling.session import Close, Deliver, Effect, Reply, Session
 from signalling.web.faults import log, log_internal
 
 if TYPE_CHECKING:
-    from signalling.ports import Clock, Consultations, Counters, Seat, Trial
+    from signalling.ports import Clock, Consultations, Counters, Seat, Trial, Watch
     from signalling.web.knocking import Threshold
 
 _NORMAL: Final = frozenset({Code.REMOVED, Code.REFUSED, Code.ENDED, Code.LEFT, Code.REPLACED})
@@ -84,9 +84,10 @@ class Socket:
         self._timer: asyncio.TimerHandle | None = None
         self._seat: Seat | None = None
         self._trial: Trial | None = None
+        self._watch: Watch | None = None
 
     async def run(self) -> None:
-        """Serve until the socket is closed; then end its test, or report the seat as lost."""
+        """Serve until the socket is closed; then end its test or watch, or report the seat as lost."""
         self._set_timer()
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -96,7 +97,8 @@ class Socket:
         finally:
             self._stop_timer()
             self._session.handle_closed()
-            self._end_trial()
+            self._end(self._trial)
+            self._end(self._watch)
             await self._report_lost()
 
     def send(self, message: m.ServerMessage) -> None:
@@ -206,6 +208,11 @@ class Socket:
         elif isinstance(message, m.Test):
             self._trial = await self._consultations.test(message)
             return self._trial.opening
+        elif isinstance(message, m.Duty):
+            self._watch = await self._consultations.duty(message, self, self._identity)
+            self._threshold.known()
+        elif isinstance(message, m.Take) and self._watch is not None:
+            return await self._watch.take(message)
         elif self._seat is not None:
             return await self._consultations.handle(self._seat, message)
         elif self._trial is not None and isinstance(message, m.Offer | m.TestReport | m.Leave):
@@ -294,13 +301,13 @@ class Socket:
         if self._timer is not None:
             self._timer.cancel()
 
-    def _end_trial(self) -> None:
-        if self._trial is None:
+    def _end(self, ending: Trial | Watch | None) -> None:
+        if ending is None:
             return
         try:
-            self._trial.end()
+            ending.end()
         except Exception as fault:  # noqa: BLE001 - as in `_report_lost`
-            log_internal("test_end_failed", fault)
+            log_internal("end_failed", fault, of=type(ending).__name__)
 
     async def _report_lost(self) -> None:
         if self._seat is None:

@@ -6,9 +6,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from bridge.app.duty.rotas import Rota
 from bridge.app.ports import Audited
 from bridge.rooms.events import Event, RoomCreated, decode, encode
-from bridge.rooms.model import InvitationId, RoomId
+from bridge.rooms.model import Identity, InvitationId, RoomId
 from bridge.store.audit import Head, chain
 from media.api import (
     AddLeg,
@@ -156,6 +157,19 @@ class Links:
         if not dot:
             raise Rejected(Code.LINK_INVALID)
         return RoomId(room), InvitationId(invitation)
+
+
+class RotaList:
+    """Rotas that a test writes."""
+
+    def __init__(self) -> None:
+        self.all: list[Rota] = []
+
+    def of(self, identity: Identity) -> list[Rota]:
+        return [rota for rota in self.all if rota.has(identity)]
+
+    def refresh(self) -> None:
+        pass
 
 
 class Pins:

@@ -3,13 +3,14 @@
 import itertools
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 
 from bridge.app.administration import RoomAdministration
 from bridge.app.browser import BrowserDoor, BrowserPolicy
 from bridge.app.calling_instead import CallingInstead
+from bridge.app.duty.desk import DutyDesk, Knowing
 from bridge.app.live import LiveRoom
 from bridge.app.presence import Presence
 from bridge.app.service import Outside, RoomService
@@ -21,7 +22,19 @@ from media.api import EngineError, Snapshot
 from media.legs import LegPolicy, Legs
 from signalling import messages as m
 from signalling.ports import Seat
-from tests.app.fakes import START, Clock, Connection, Counts, GateModel, Later, Links, MemoryStore, Pins, token_of
+from tests.app.fakes import (
+    START,
+    Clock,
+    Connection,
+    Counts,
+    GateModel,
+    Later,
+    Links,
+    MemoryStore,
+    Pins,
+    RotaList,
+    token_of,
+)
 from tests.media.transport_network import certificate
 
 GRACE = 8.0
@@ -73,6 +86,7 @@ class Rig:
         self.clock = Clock()
         self.counted: Callable[[], Snapshot] = nothing_counted
         self.identities: Callable[[str | None], Identity | None] = lambda _: None
+        self.rotas = RotaList()
         self.store = MemoryStore(self.log)
         self.counts = Counts()
         self.start()
@@ -98,6 +112,14 @@ class Rig:
         self.trials = Trials(self.service, Links(), lambda: self.counted())  # noqa: PLW0108 - a test sets it later
         self.calls = CallingInstead(self.service, Links(), Pins(), policy.hash_secret, "+4785")
         self.stills = Stills(self.service, self.later, lambda: f"token-{next(_numbers)}")
+        knowing = Knowing(
+            lambda login: self.identities(login),  # noqa: PLW0108 - a test sets it later
+            self.rotas,
+            lambda invitation: f"resume-of-{invitation}-which-nobody-guesses",
+            policy.hash_secret,
+        )
+        self.duty = DutyDesk(self.service, Links(), knowing)
+        self.service.outside = replace(self.service.outside, followed=self.duty.follow)
         self.door = BrowserDoor(
             self.service,
             Links(),
@@ -107,9 +129,12 @@ class Rig:
             identities=lambda login: self.identities(login),  # noqa: PLW0108 - a test sets it later
             stills=self.stills,
             calls=self.calls,
+            duties=self.duty,
+        )
+        self.administration = RoomAdministration(
+            self.service, Links(), self._listing, rotas=[rota.name for rota in self.rotas.all]
         )
         self.presence = Presence(self.service.tell, self.door.silent, GRACE)
-        self.administration = RoomAdministration(self.service, Links(), self._listing)
 
     def make_engine(self) -> GateModel:
         """The engine that this process drives."""

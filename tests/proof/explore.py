@@ -18,6 +18,7 @@ from bridge.rooms import decide as deciding
 from bridge.rooms import events as ev
 from bridge.rooms import evolve as evolving
 from bridge.rooms.arrivals import GIVEN_UP
+from bridge.rooms.duty import TAKEN_FOR
 from bridge.rooms.model import Identity, InvitationId, Participant, Place, Room
 from bridge.rooms.refusal import Refusal
 from tests.proof.ledger import Ledger
@@ -256,7 +257,8 @@ def key_of(state: State, world: World) -> Key:
     ranks = {person.id: rank for rank, person in enumerate(room.at(Place.WAITING))}
     groups = [_once(*sorted(_link(state, link, world.seen, ranks) for link in kind)) for kind in world.kinds]
     lock = (room.locked, room.locked_by_itself)
-    return (*lock, room.ended, state.expired, str(room.expected_at), *groups)
+    taken = room.taken is not None and state.now - room.taken.at < TAKEN_FOR
+    return (*lock, taken, room.ended, state.expired, str(room.expected_at), *groups)
 
 
 @cache

@@ -216,3 +216,29 @@ async def test_a_test_with_a_forged_link_is_refused_and_closed(house: House) -> 
     await ws.send_str(asking("forged"))
     assert [(await heard(ws)).code, (await heard(ws)).code] == [Code.LINK_INVALID, Code.LINK_INVALID]
     assert house.consultations.trials == []
+
+
+async def test_on_duty_by_the_cookie_of_a_login(house: House) -> None:
+    """The queue comes, a room is taken or is another's, and the end of the socket ends it."""
+    ws = await house.connect(Cookie="__Host-identity=sealed")
+    await ws.send_str(m.encode_client(m.Duty(version=1, ref=1)))
+    assert await heard(ws) == m.OnDuty(ref=1, name="Dr. Berg", rotas=[])
+    assert isinstance(await heard(ws), m.Queue)
+    assert house.consultations.identities == ["sealed"]
+    for room, link in (("r_1", "https://localhost/join#x"), ("r_2", None)):
+        await ws.send_str(m.encode_client(m.Take(room=room, ref=2)))
+        assert await heard(ws) == m.Taken(ref=2, room=room, by="Dr. Berg", link=link)
+    await ws.send_str(m.encode_client(m.Take(room="r_3", ref=3)))
+    assert (await heard(ws)).code is Code.UNKNOWN_ROOM
+    await ws.close()
+    await asyncio.wait_for(house.consultations.watches[0].ended.wait(), 60)
+    assert house.consultations.lost_seats == []
+
+
+async def test_nobody_is_on_duty_without_a_login(house: House) -> None:
+    """They hear why, and the socket closes."""
+    ws = await house.connect()
+    await ws.send_str(m.encode_client(m.Duty(version=1, ref=1)))
+    error, bye = await heard(ws), await heard(ws)
+    assert (error.code, bye.code) == (Code.LOGIN_NEEDED, Code.LOGIN_NEEDED)
+    assert house.consultations.watches == []

@@ -19,6 +19,8 @@ const KEPT: usize = 1_024;
 const AT_FIRST: usize = 256;
 /// Half the time for which a packet that was called missing waits at the least: reports take back what came late.
 const SETTLED_AFTER: Micros = Micros::from_millis(125);
+/// Of sound alone reports are this far apart or more. One of them is wait enough then: it has told of what came late.
+const SELDOM: Micros = Micros::from_millis(200);
 /// What leaves within so short a time is one picture, and says of the link what its first packet says.
 const ONE_PICTURE_US: i64 = 5_000;
 /// A larger change of transit is no jitter: an outage, or a clock that was set.
@@ -244,8 +246,11 @@ impl Told {
             self.measure_jitter(*at, entry, slots);
         }
         self.arrived = arrived;
-        if now.since(self.marks[1].0) >= SETTLED_AFTER {
-            self.settle_below(self.marks[0].1, slots);
+        let waited = now.since(self.marks[1].0);
+        if waited >= SETTLED_AFTER {
+            let [long_ago, before] = self.marks;
+            let (_, settled) = if waited >= SELDOM { before } else { long_ago };
+            self.settle_below(settled, slots);
             self.marks = [self.marks[1], (now, self.reported_to)];
         }
     }
