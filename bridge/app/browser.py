@@ -41,7 +41,7 @@ from media.api import EngineError
 from media.sdp import Answer, OfferRoles, SdpError
 from signalling import messages as m
 from signalling.errors import Code, Rejected
-from signalling.ports import Line, Seat
+from signalling.ports import Connection, Line, Seat
 
 # Of one person, at once and then every so many seconds: each is kept for years.
 CHANGES_OF_MIND: Final = (10, 8.0)
