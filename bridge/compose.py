@@ -28,8 +28,10 @@ from bridge.app.calls.desk import CallerPolicy
 from bridge.app.calls.gateways import Gateways, find
 from bridge.app.counts import Tally
 from bridge.app.dialling import Dialling
+from bridge.app.duty.desk import DutyDesk
 from bridge.app.feeds.converters import Converters
 from bridge.app.ports import ConverterPool
+from bridge.app.presence import Presence
 from bridge.app.service import Outside, RoomService
 from bridge.app.stills.desk import Stills
 from bridge.app.trial import Trials
@@ -45,6 +47,7 @@ from bridge.auth.pins import Pins
 from bridge.auth.secrets import api_token, hash_secret, new_secret
 from bridge.config import Config
 from bridge.integration import assembly
+from bridge.integration.rotas import RotaBook
 from bridge.integration.webhooks.deliver import Deliveries
 from bridge.ops.health import Drain
 from bridge.ops.metrics import BridgeCollector, Facts
@@ -170,12 +173,19 @@ async def run_bridge(
             drain=drain,
             letters=lambda: deliveries.waiting,
         )
-        background = Background(core.service, core.legs, clock, engine.snapshot)
+        background = Background(
+            core.service,
+            core.legs,
+            clock,
+            engine.snapshot,
+            Presence(core.service.tell, doors.browser.silent, GRACE_SECONDS),
+        )
         for loop in (
             background.handshakes(),
             background.repairs(),
             background.figures(operations.observing(collector, station)),
             doors.gateways.serve(),
+            doors.duty.serve(),
             deliveries.serve(),
         ):
             stack.callback(group.create_task(loop).cancel)
@@ -197,6 +207,7 @@ class _Doors:
     browser: BrowserDoor
     stills: Stills
     calls: CallingInstead
+    duty: DutyDesk
     logins: Logins
     administration: RoomAdministration
     records: RecordDesk
@@ -231,6 +242,7 @@ def _make_doors(
         config, lambda: CallerDoor(service, media, policy, later, lambda: drain.active)
     )
     for_callers = pins if gateways.running else None
+    rotas = RotaBook(config.rotas, logins.digest)
     administration = RoomAdministration(
         service,
         links,
@@ -238,10 +250,13 @@ def _make_doors(
         for_callers,
         lambda: drain.active,
         person=(lambda number: person_digest(keys, number)) if config.logins or config.portals else None,
+        rotas=rotas.names,
     )
     trials = Trials(service, links, core.engine.snapshot)
     stills = Stills(service, later, new_secret)
     calls = CallingInstead(service, links, for_callers, hash_secret, config.calls.telephone)
+    desk = DutyDesk(service, links, assembly.knowing(rotas, logins, keys))
+    service.outside = replace(service.outside, followed=desk.follow)
     browser = BrowserDoor(
         service,
         links,
@@ -250,6 +265,7 @@ def _make_doors(
         trials,
         stills=stills,
         calls=calls,
+        duties=desk,
         pins=for_callers,
         identities=logins.identity,
     )
@@ -268,7 +284,7 @@ def _make_doors(
         base_url=config.http.base_url,
     )
     systems = assembly.make_systems(known, config.sms, config.smart)
-    return _Doors(browser, stills, calls, logins, administration, records, systems, gateways)
+    return _Doors(browser, stills, calls, desk, logins, administration, records, systems, gateways)
 
 
 def _make_logins(config: Config, clock: SystemClock, tally: Tally, http: ClientSession) -> Logins:

@@ -226,6 +226,8 @@ class Config:
     """Settings of each record system that launches, as `bridge.auth.smart.settings` reads them."""
     webhooks: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     """Settings of each address that is told of events, as `bridge.integration.webhooks.settings` reads them."""
+    rotas: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    """Settings of each rota, as `bridge.integration.rotas` reads them."""
 
 
 SECTIONS: Final[Mapping[str, type[Any]]] = {
@@ -257,6 +259,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
     portals = _named(document.pop("portals", {}), "portals", "helsenorge")
     webhooks = _named(document.pop("webhooks", {}), "webhooks", "record")
     smart = _named(document.pop("smart", {}), "smart", "record")
+    rotas = _named(document.pop("rotas", {}), "rotas", "legevakt")
     values = _from_file(document, path)
     values |= _from_environment(environ)
     chosen: dict[str, dict[str, Any]] = {section: {} for section in SECTIONS}
@@ -268,7 +271,15 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
             shown = "" if setting.metadata["secret"] else f", not {value!r}"
             raise ConfigError(f"[{section}] {key} {error}{shown} (from {origin})") from None
     sections = {section: SECTIONS[section](**keys) for section, keys in chosen.items()}
-    config = Config(**sections, gateways=gateways, logins=logins, portals=portals, webhooks=webhooks, smart=smart)
+    config = Config(
+        **sections,
+        gateways=gateways,
+        logins=logins,
+        portals=portals,
+        webhooks=webhooks,
+        smart=smart,
+        rotas=rotas,
+    )
     _check_together(config)
     return config
 

@@ -62,6 +62,9 @@ class Code(StrEnum):
     NOT_DIALABLE = "not_dialable"
     # To one who has a link sent.
     NOT_TEXTABLE = "not_textable"
+    # Of rooms whose doctor comes from a rota.
+    NOT_ON_ROTA = "not_on_rota"
+    TAKEN = "taken"
     # Of a resource that several change.
     STALE = "stale"
     # In a call by SIP, H.323 or telephone.
@@ -119,6 +122,8 @@ _SENTENCES: Final[dict[Code, str]] = {
     Code.METHOD_NOT_ALLOWED: "This address does not take that method.",
     Code.NOT_DIALABLE: "The operator's number plan does not let this be called, or nobody can be called now.",
     Code.NOT_TEXTABLE: "The operator lets no text messages be sent to this number, or none at all.",
+    Code.NOT_ON_ROTA: "The login in this browser is of nobody on a rota of this bridge.",
+    Code.TAKEN: "Somebody on the rota has taken the room.",
     Code.STALE: "The resource has been changed since it was read.",
     Code.PIN_WRONG: "Nobody in this room was given that PIN.",
     Code.TEST_BUSY: "As many tests as may be are going on, or one of this link is; try again in a minute.",

@@ -18,6 +18,7 @@ from signalling.messages import (
     ClientMessage,
     CreateInvitation,
     CreateRoom,
+    Duty,
     InvitationInfo,
     Join,
     Leave,
@@ -26,6 +27,8 @@ from signalling.messages import (
     Offer,
     RoomInfo,
     ServerMessage,
+    Take,
+    Taken,
     Test,
     Tested,
     Testing,
@@ -66,6 +69,19 @@ class Connection(Protocol):
         """Queue a `bye` and close after it. Later calls of either method do nothing."""
 
 
+class Line(Connection, Protocol):
+    """A connection whose other end can be asked whether it is still there. No method raises."""
+
+    def signs(self) -> int:
+        """Grows with whatever comes on it, and while something that came is dealt with: nothing is read then."""
+
+    def probe(self) -> None:
+        """Ask for a sign of life."""
+
+    def cut(self) -> None:
+        """End it without a word, since nobody is there to hear one."""
+
+
 class Trial(Protocol):
     """A test of the way to the bridge, apart from every room."""
 
@@ -80,10 +96,20 @@ class Trial(Protocol):
         """Forget it, now. Called once at least, however the connection ended."""
 
 
+class Watch(Protocol):
+    """Somebody on duty, who is told of the queue on their connection until it ends."""
+
+    async def take(self, take: Take) -> Taken:
+        """Take a room, or say who has it. May raise `Rejected`."""
+
+    def end(self) -> None:
+        """Forget it, now. Called once, however the connection ended."""
+
+
 class Consultations(Protocol):
     """The live side of rooms. Any method but `lost` may raise `Rejected`; the client then hears its code."""
 
-    async def join(self, join: Join, connection: Connection, identity: str | None = None) -> Seat:
+    async def join(self, join: Join, connection: Line, identity: str | None = None) -> Seat:
         """Check the link, seat the person, and send `Welcome` on the connection before returning.
 
         `identity` is what the browser keeps of a login.
@@ -97,6 +123,9 @@ class Consultations(Protocol):
 
     async def test(self, test: Test) -> Trial:
         """Check the link and begin a test, of which nobody in the room learns."""
+
+    async def duty(self, duty: Duty, connection: Connection, identity: str | None = None) -> Watch:
+        """Check who is at the browser, and send `OnDuty` and a first `Queue` before returning."""
 
     async def lost(self, seat: Seat) -> None:
         """Take note that the connection is gone. Called exactly once for each seat, however it ended."""

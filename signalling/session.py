@@ -30,6 +30,8 @@ _WHILE_WAITING: Final = (
 )
 # A test has a connection of its own, from which no way leads into the room.
 _WHILE_TESTING: Final = (m.Offer, m.TestReport, m.Leave)
+# Nor from one on which somebody is on duty: they come into a room by a link.
+_ON_DUTY: Final = (m.Take, m.Leave)
 # What anybody may do without end, each time of which is kept for years and told to everybody.
 _KEPT: Final = (m.SelfMute, m.Camera, m.Sharing)
 _BYTES_A_TOKEN: Final = 16 * 1024
@@ -43,6 +45,7 @@ class State(Enum):
     WAITING = auto()
     ADMITTED = auto()
     TESTING = auto()
+    ON_DUTY = auto()
     CLOSED = auto()
 
 
@@ -160,7 +163,7 @@ class Session:
         if self._state is State.CLOSED:
             return []
         effects: list[Effect] = [_error(error.code, error.message, _ref(message))]
-        return effects + self._close(error.code) if isinstance(message, m.Join | m.Test) else effects
+        return effects + self._close(error.code) if isinstance(message, m.Join | m.Test | m.Duty) else effects
 
     def handle_outgoing(self, message: m.ServerMessage) -> None:
         """Learn from what the deciding side sends: `welcome` and `roster` say the place, `bye` is the end."""
@@ -181,13 +184,15 @@ class Session:
         self._state = State.CLOSED
 
     def _judge(self, message: m.ClientMessage, now: float) -> list[Effect]:
-        if isinstance(message, m.Join | m.Test):
+        if isinstance(message, m.Join | m.Test | m.Duty):
             return self._begin(message, now)
         if self._state is State.NEW:
-            told = _error(Code.WRONG_STATE, "The first message must be join or test.", _ref(message))
+            told = _error(Code.WRONG_STATE, "The first message must be join, test or duty.", _ref(message))
             return [told, *self._close(Code.WRONG_STATE)]
         if self._state is State.TESTING:
             return self._judge_in_test(message)
+        if self._state is State.ON_DUTY:
+            return self._judge_on_duty(message)
         if self._state is State.JOINING:
             return [_error(Code.WRONG_STATE, "The join is not finished.", _ref(message))]
         return self._judge_in_room(message)
@@ -197,8 +202,8 @@ class Session:
             return [Reply(m.Pong(ref=message.ref))]
         if isinstance(message, m.Leave):
             return [Deliver(message), *self._close(Code.LEFT)]
-        if isinstance(message, m.TestReport):
-            return [_error(Code.WRONG_STATE, "There is no test on this connection.", message.ref)]
+        if isinstance(message, m.TestReport | m.Take):
+            return [_error(Code.WRONG_STATE, "This connection is for a room only.", message.ref)]
         if self._state is State.WAITING and not isinstance(message, _WHILE_WAITING):
             return [_error(Code.NOT_ADMITTED, None, _ref(message))]
         return [Deliver(message)]
@@ -210,13 +215,22 @@ class Session:
         over = self._close(Code.LEFT) if isinstance(message, m.TestReport | m.Leave) else []
         return [Deliver(message), *over]
 
-    def _begin(self, first: m.Join | m.Test, now: float) -> list[Effect]:
+    def _judge_on_duty(self, message: m.ClientMessage) -> list[Effect]:
+        if isinstance(message, m.Ping):
+            return [Reply(m.Pong(ref=message.ref))]
+        if not isinstance(message, _ON_DUTY):
+            return [_error(Code.WRONG_STATE, "This connection is for being on duty only.", _ref(message))]
+        return self._close(Code.LEFT) if isinstance(message, m.Leave) else [Deliver(message)]
+
+    def _begin(self, first: m.Join | m.Test | m.Duty, now: float) -> list[Effect]:
         if self._state is not State.NEW:
-            return [_error(Code.WRONG_STATE, "This connection has joined, or is for a test.", _ref(first))]
+            return [_error(Code.WRONG_STATE, "This connection has begun as something else.", _ref(first))]
         if first.version not in VERSIONS:
             return self._unsupported()
         if isinstance(first, m.Test):
             self._state, self._deadline = State.TESTING, now + self._limits.test_seconds
+        elif isinstance(first, m.Duty):
+            self._state = State.ON_DUTY
         else:
             self._state = State.JOINING
         return [Deliver(first)]

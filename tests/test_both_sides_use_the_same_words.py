@@ -120,6 +120,7 @@ def test_the_pages_speak_the_protocols_languages_and_version() -> None:
     [
         ("protocol.js", "PASSING"),
         ("protocol.js", "PASSING_WHEN_REJOINING"),
+        ("duty/channel.js", "PASSING"),
         ("endings.js", "WAYS_ON"),
         ("endings.js", "SILENT_CODES"),
     ],
@@ -134,12 +135,18 @@ def test_the_codes_that_pages_know_are_the_protocols(module: str, name: str) -> 
 def test_the_messages_that_pages_send_are_the_protocols() -> None:
     """Every type that an act, a request or a correction names is one that clients may send."""
     text = script("acts.js") + script("session.js") + script("call.js") + script("protocol.js")
-    text += script("trialline.js") + script("exchange.js") + script("receiving.js") + script("turn.js")
-    said_by = r"\bsend|\.act|\.ask|#channel\.request|#correct|\.tell"
+    text += (
+        script("duty/channel.js")
+        + script("trialline.js")
+        + script("exchange.js")
+        + script("receiving.js")
+        + script("turn.js")
+    )
+    said_by = r"\bsend|\.act|\.ask|\.#ask|#channel\.request|#correct|\.tell"
     sent = set(re.findall(rf"""(?:{said_by})\((?:\{{ type: )?"([a-z_]+)\"""", text))
     sent |= set(re.findall(r"""\bnamed\("\w+", "([a-z_]+)"\)""", text))
     assert {"join", "offer", "leave", "admit", "self_mute", "camera", "sharing", "pin", "to_waiting"} <= sent
-    assert {"test", "test_report"} <= sent
+    assert {"test", "test_report", "duty", "take"} <= sent
     assert sent <= {message.__struct_config__.tag for message in get_args(m.ClientMessage)}
 
 

@@ -1,7 +1,7 @@
 """The REST side: rooms made and ended, links issued, by an appointment book or an operator."""
 
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -13,7 +13,18 @@ from bridge.app.service import RoomService
 from bridge.app.texts import Text
 from bridge.app.turns import ADMINISTRATION, RoomTurns
 from bridge.rooms import commands as c
-from bridge.rooms.model import Assurance, Ground, InvitationId, Pii, Role, Room, RoomId, RoomNumber, SubjectDigest
+from bridge.rooms.model import (
+    Assurance,
+    Ground,
+    InvitationId,
+    Pii,
+    Role,
+    Room,
+    RoomId,
+    RoomNumber,
+    RotaName,
+    SubjectDigest,
+)
 from signalling import messages as m
 from signalling.errors import Code, Rejected
 
@@ -32,10 +43,12 @@ class RoomAdministration(RoomTurns):
         emptying: Callable[[], bool] = lambda: False,
         *,
         person: Callable[[str], str] | None = None,
+        rotas: Collection[str] = (),
     ) -> None:
         """Take the use cases, where the rooms of all times are listed, and PINs where rooms can be called.
 
-        `person` makes of a national identity number the name by which a login with it is known.
+        `person` makes of a national identity number the name by which a login with it is known; `rotas` are those
+        of which a room's doctors may come.
 
         While the bridge is `emptying`, it opens no rooms.
         """
@@ -45,11 +58,14 @@ class RoomAdministration(RoomTurns):
         self._pins = pins
         self._listing = listing
         self._emptying = emptying
+        self._rotas = rotas
 
     async def create_room(self, request: m.CreateRoom) -> m.RoomInfo:
         """Open a room. Raises Rejected with `restarting` while the bridge is emptied."""
         if self._emptying():
             raise Rejected(Code.RESTARTING, "This bridge is being emptied and opens no rooms; another may.")
+        if request.rota is not None and request.rota not in self._rotas:
+            raise Rejected(Code.BAD_MESSAGE, "The configuration names no such rota.")
         command = c.CreateRoom(
             by=ADMINISTRATION,
             room=RoomId(new_id("r")),
@@ -59,6 +75,7 @@ class RoomAdministration(RoomTurns):
             plain_calls=request.plain_calls,
             autolock=request.autolock,
             one_at_a_time=request.one_at_a_time,
+            rota=None if request.rota is None else RotaName(request.rota),
         )
         return _info(await self._service.create(command))
 
@@ -150,6 +167,7 @@ def _info(room: Room) -> m.RoomInfo:
         plain_calls=room.plain_calls,
         autolock=room.autolock,
         one_at_a_time=room.one_at_a_time,
+        rota=room.rota,
         expected_at=room.expected_at,
         **telling.counts(room),
     )

@@ -7,7 +7,19 @@ from typing import Final, TypedDict
 from bridge.app.ports import Audited
 from bridge.rooms import commands as c
 from bridge.rooms import events as ev
-from bridge.rooms.model import Actor, ByParticipant, Ground, Identity, Office, Pii, Relation, Room, System
+from bridge.rooms.model import (
+    Actor,
+    ByParticipant,
+    Ground,
+    Identity,
+    Office,
+    Pii,
+    Relation,
+    Role,
+    Room,
+    RotaName,
+    System,
+)
 from bridge.rooms.refusal import Refusal
 
 # What somebody does to their own camera and microphone is nobody's concern afterwards.
@@ -18,6 +30,8 @@ LESS_PROVEN: Final = "less_proven"
 STATED: Final = "stated"
 CANCELLED: Final = "cancelled"
 
+DUTY_CHARS: Final = 32
+"""128 bits tell those on duty apart, and fit into a line of the audit."""
 REFUSALS_AT_ONCE: Final = 20
 REFUSAL_EVERY: Final = timedelta(minutes=1)
 
@@ -65,7 +79,8 @@ def of_refusal(command: c.Command, refusal: Refusal, room: Room, at: datetime) -
     # Only what the room knows: what else a client sends as an id may be anything, a name too.
     target = named if named in room.participants or named in room.invitations else None
     act = _words(type(command).__name__)
-    return Audited(at=at, **_who(by, room), act=act, target=target, outcome=refusal.code)
+    who = _on_duty(command.identity) if isinstance(command, c.TakeRoom) else _who(by, room)
+    return Audited(at=at, **who, act=act, target=target, outcome=refusal.code)
 
 
 def of_room_failure(at: datetime) -> Audited:
@@ -78,6 +93,11 @@ def of_room_failure(at: datetime) -> Audited:
         target=None,
         outcome="restarted",
     )
+
+
+def of_duty(identity: Identity, act: str, rota: RotaName, at: datetime) -> Audited:
+    """The audit line of one of a rota who comes on duty, or goes."""
+    return Audited(at=at, **_on_duty(identity), act=act, target=f"rota_{rota}", outcome="ok")
 
 
 class _Who(TypedDict):
@@ -101,6 +121,16 @@ def _who(by: Actor, room: Room) -> _Who:
     )
 
 
+def _on_duty(identity: Identity) -> _Who:
+    """One of a rota who is in no room: by a name that says nothing, the same for the same person."""
+    return _Who(
+        actor=f"duty_{identity.subject[:DUTY_CHARS]}",
+        role=Role.DOCTOR.value,
+        assurance=identity.assurance.value,
+        organisation=identity.organisation,
+    )
+
+
 def _reason(event: ev.Event) -> str | None:
     """Why, as a word; what somebody wrote is with the event, since it may name a person."""
     word: str | None = None
@@ -115,6 +145,8 @@ def _reason(event: ev.Event) -> str | None:
             word = ground.value
         case ev.Identified(identity=Identity(relation=Relation() as relation)):
             word = relation.value
+        case ev.RoomTaken():
+            word = Ground.ON_DUTY.value
         case ev.RoomEnded(cancelled=True):
             word = CANCELLED
     return word

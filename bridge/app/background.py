@@ -1,7 +1,7 @@
 """What has to be done without anybody asking: handshakes, repairs, figures, and what was put off."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, Protocol
 
 import structlog
@@ -10,10 +10,13 @@ from bridge.app import encryption
 from bridge.app.feeds.sending import codecs_of, heed
 from bridge.app.live import LiveRoom
 from bridge.app.ports import Clock, Legs
+from bridge.app.presence import Presence, read
 from bridge.app.quality.lines import Assessment, person_stats
 from bridge.app.quality.ration import Ration, is_brief
+from bridge.app.quality.strain import Strain, suffers
 from bridge.app.quality.watch import Watch
 from bridge.app.service import RoomService
+from bridge.rooms.model import ParticipantId
 from media.api import EngineError, Snapshot
 from signalling import messages as m
 
@@ -63,12 +66,18 @@ class Background:
     """The loops of a bridge. Each runs until it is cancelled."""
 
     def __init__(
-        self, service: RoomService, legs: TimedLegs, clock: Clock, snapshot: Callable[[], Snapshot]
+        self,
+        service: RoomService,
+        legs: TimedLegs,
+        clock: Clock,
+        snapshot: Callable[[], Snapshot],
+        presence: Presence,
     ) -> None:
         self._service = service
         self._legs = legs
         self._clock = clock
         self._snapshot = snapshot
+        self._presence = presence
         self._ration = Ration()
         self.watch = Watch()
 
@@ -91,8 +100,10 @@ class Background:
             self._service.outside.counts.inc("engine_errors", error.code)
             return
         self.watch.observe(snapshot, self._clock.monotonic())
-        codecs, protected = codecs_of(snapshot), encryption.read(snapshot.legs)
+        self._presence.begin(self._clock.monotonic())
+        codecs, protected, came = codecs_of(snapshot), encryption.read(snapshot.legs), read(snapshot.legs)
         for number, live in enumerate(self._service.rooms):
+            self._presence.look(live, came)
             if heed(live, codecs):
                 self._service.bring_in_line(live)
             if encryption.learn(live, protected):
@@ -105,6 +116,7 @@ class Background:
 
     def _assess(self, live: LiveRoom) -> None:
         found = self.watch.assess(live, self._legs)
+        self._tell_strains(live, found)
         host = live.room.host
         seated = None if host is None else live.seats.get(host)
         if host is None or seated is None:
@@ -114,6 +126,14 @@ class Background:
         stats = m.Stats(people=[person_stats(owner, one, brief=brief) for owner, one in found.items()])
         if self._ration.take(host, self._clock.monotonic(), stats, own):
             seated.connection.send(stats)
+
+    def _tell_strains(self, live: LiveRoom, found: Mapping[ParticipantId, Assessment]) -> None:
+        """Tell each page when its own line has long been such that a telephone would do better."""
+        live.strains = {owner: live.strains.get(owner) or Strain() for owner in found}
+        for owner, strain in live.strains.items():
+            poor = strain.look(self._clock.monotonic(), suffers=suffers(found[owner]))
+            if (seated := live.seats.get(owner)) is not None:
+                seated.tell_strain(poor=poor)
 
 
 async def _every(seconds: float, do: Callable[[], Awaitable[None] | None]) -> None:

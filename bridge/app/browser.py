@@ -8,6 +8,7 @@ from typing import Final
 from bridge.app import receiving, telling
 from bridge.app.allowance import Allowance
 from bridge.app.calling_instead import CallingInstead
+from bridge.app.duty.desk import DutyDesk, Watch
 from bridge.app.ids import new_connection, new_id
 from bridge.app.live import LiveRoom, MediaLeg, Seated
 from bridge.app.new_pins import new_pin
@@ -40,11 +41,11 @@ from media.api import EngineError
 from media.sdp import Answer, OfferRoles, SdpError
 from signalling import messages as m
 from signalling.errors import Code, Rejected
-from signalling.ports import Connection, Seat
+from signalling.ports import Connection, Line, Seat
 
 # Of one person, at once and then every so many seconds: each is kept for years.
 CHANGES_OF_MIND: Final = (10, 8.0)
-Handed = m.Dial | m.Write | m.Consent | m.AskStill | m.AnswerStill | m.EndStill
+Handed = m.Dial | m.Write | m.Consent | m.SuggestCall | m.AskStill | m.AnswerStill | m.EndStill
 
 # A client that makes its own secret must not make one that could be guessed: 32 of base64url are 192 bits.
 MIN_OWN_SECRET_CHARS: Final = 32
@@ -77,6 +78,7 @@ class BrowserDoor:
         *,
         stills: Stills,
         calls: CallingInstead,
+        duties: DutyDesk,
         pins: Pins | None = None,
         identities: Callable[[str | None], Identity | None] = lambda _: None,
     ) -> None:
@@ -91,12 +93,13 @@ class BrowserDoor:
         self._trials = trials
         self._stills = stills
         self._calls = calls
+        self._duties = duties
         self._pins = pins
         self._identities = identities
         self._talking = Talking(service)
         self._changes_of_mind = Allowance(*CHANGES_OF_MIND)
 
-    async def join(self, join: m.Join, connection: Connection, identity: str | None = None) -> Seat:
+    async def join(self, join: m.Join, connection: Line, identity: str | None = None) -> Seat:
         """Seat somebody who holds a link, as whom a login in their browser says. Raises Rejected."""
         room_id, invitation = self._links.read(join.token)
         live = await self._service.find(room_id)
@@ -113,7 +116,7 @@ class BrowserDoor:
             name=None if join.name is None else Pii(join.name),
             notice=self._shown(join.notice),
         )
-        seated = Seated(knock.connection, connection)
+        seated = Seated(knock.connection, connection, connection)
         seats: list[Participant] = []
 
         def seat(live: LiveRoom, events: Sequence[ev.Event]) -> None:
@@ -164,9 +167,17 @@ class BrowserDoor:
         """Begin a test of the way to the bridge. Raises Rejected."""
         return await self._trials.begin(test)
 
+    async def duty(self, duty: m.Duty, connection: Connection, identity: str | None = None) -> Watch:
+        """Let somebody on a rota be told of who waits. Raises Rejected."""
+        return await self._duties.begin(duty, connection, identity)
+
     async def lost(self, seat: Seat) -> None:
         """Note that a socket is gone. Its owner has some time to come back before anybody is told."""
         self._later(self._policy.grace_seconds, lambda: self._gone(seat))
+
+    def silent(self, seat: Seat) -> None:
+        """Note that nothing has come of somebody for so long that they count as gone."""
+        self._later(0, lambda: self._gone(seat))
 
     async def _gone(self, seat: Seat) -> None:
         live = await self._service.find(RoomId(seat.room))
@@ -200,7 +211,15 @@ class BrowserDoor:
                 return await self._invite(live, who, message)
             case m.CallInstead():
                 return await self._calls.by_page(live, who, message)
-            case m.Dial() | m.Write() | m.Consent() | m.AskStill() | m.AnswerStill() | m.EndStill():
+            case (
+                m.Dial()
+                | m.Write()
+                | m.Consent()
+                | m.SuggestCall()
+                | m.AskStill()
+                | m.AnswerStill()
+                | m.EndStill()
+            ):
                 await self._hand_on(live, who, message)
             case m.Pin() | m.Viewport() | m.Report():
                 return self._look(live, who, message)
@@ -208,7 +227,7 @@ class BrowserDoor:
                 by = ByParticipant(who)
                 await self._service.act(live, c.Leave(by=by, connection=ConnectionId(seat.connection_id)))
                 return None
-            case m.Join() | m.Test() | m.TestReport() | m.Ping():
+            case m.Join() | m.Test() | m.TestReport() | m.Duty() | m.Take() | m.Ping():
                 raise Rejected(Code.WRONG_STATE)
             case _:
                 await self._service.act(live, _command(who, message))
@@ -223,6 +242,8 @@ class BrowserDoor:
                 self._talking.write(live, who, message)
             case m.Consent():
                 await self._consent(live, who, message)
+            case m.SuggestCall():
+                self._calls.suggest(live, who, message)
             case m.AskStill() | m.AnswerStill() | m.EndStill():
                 await self._stills.handle(live, who, message)
 

@@ -12,20 +12,40 @@ from bridge.app.feeds.planner import NO_PLAN, Plan
 from bridge.app.feeds.planner import Place as SlotOf
 from bridge.app.feeds.serving import Served
 from bridge.app.quality.hints import Hints
+from bridge.app.quality.strain import Strain
 from bridge.app.stills.way import Way
 from bridge.rooms.model import ConnectionId, InvitationId, ParticipantId, Room
 from media.api import Feed
-from signalling.messages import Codec, Demand, Encryption, Layout, Place, Roster, TrialVerdict
-from signalling.ports import Connection
+from signalling.messages import Codec, Demand, Encryption, Layout, Place, PoorLine, Roster, TrialVerdict
+from signalling.ports import Connection, Line
+
+
+@dataclass(slots=True)
+class Signs:
+    """What was last seen of somebody that shows that they are there, and since how many seconds that is all."""
+
+    seen: tuple[int, int] = (0, 0)
+    quiet: float = 0.0
+    given_up: bool = False
 
 
 @dataclass(slots=True)
 class Seated:
-    """Somebody's present connection, and what was told on it last."""
+    """Somebody's present connection, and what was told on it last. Callers have no `line`: their media are all."""
 
     id: ConnectionId
     connection: Connection
+    line: Line | None = None
     told: Roster | None = None
+    signs: Signs = field(default_factory=Signs)
+    poor: bool = False
+    """Whether it was told that a telephone would do better than its owner's line."""
+
+    def tell_strain(self, *, poor: bool) -> None:
+        """Send whether a telephone would do better, if that is new."""
+        if poor is not self.poor:
+            self.poor = poor
+            self.connection.send(PoorLine(poor=poor))
 
     def tell(self, roster: Roster, layout: Layout) -> None:
         """Send what is new. Rosters are numbered for each connection by itself.
@@ -112,6 +132,8 @@ class LiveRoom:
     """Whether hosts were told that processors are short."""
     tested: dict[InvitationId, TrialVerdict] = field(default_factory=dict)
     """What the last test with each link showed."""
+    strains: dict[ParticipantId, Strain] = field(default_factory=dict)
+    """How long everybody's own line has not done."""
     still: Way | None = None
     """The picture that somebody is asked for, or that is on its way."""
     refusals: RefusalRation = field(default_factory=RefusalRation)

@@ -22,6 +22,7 @@ from bridge.app.feeds.converters import NoConverters
 from bridge.app.feeds.planner import NO_PLAN
 from bridge.app.live import LiveRoom
 from bridge.app.ports import Audited, Clock, Counts, Gate, Legs, Store
+from bridge.app.presence import away
 from bridge.app.reconcile import forget, reconcile
 from bridge.app.stills.telling import follow as follow_still
 from bridge.app.texting import NoTexting
@@ -65,6 +66,8 @@ class Outside:
     converters: NoConverters = field(default_factory=NoConverters)
     dialling: NoDialling = field(default_factory=NoDialling)
     texting: NoTexting = field(default_factory=NoTexting)
+    followed: Callable[[LiveRoom], None] = lambda _live: None
+    """Told of each room as it is, whenever its people are."""
 
 
 Recorded = Callable[[LiveRoom, Sequence[ev.Event]], None]
@@ -326,10 +329,12 @@ class RoomService:
 
     def tell(self, live: LiveRoom) -> None:
         """Send everyone their roster and layout."""
+        self.outside.followed(live)
         live.short = self.outside.converters.is_short(live.number)
         ways = (self.outside.dialling.available, live.short, self.outside.texting.available)
         now = self.outside.clock.now()
-        beside = telling.Beside(live.tested, live.legs, live.numbers, live.ringing, *ways, now)
+        told = (live.tested, live.legs, live.numbers, live.ringing, away(live))
+        beside = telling.Beside(*told, *ways, now)
         for who, seated in list(live.seats.items()):
             seated.tell(telling.roster(live.room, who, beside), telling.layout(live, self.outside.legs, who))
 

@@ -32,6 +32,8 @@ class Beside:
     legs: Mapping[ParticipantId, MediaLeg] = field(default_factory=dict)
     numbers: Mapping[ParticipantId, str] = field(default_factory=dict, repr=False)
     ringing: Collection[ParticipantId] = frozenset()
+    away: Collection[ParticipantId] = frozenset()
+    """Of whom nothing has come for some seconds: nobody is told that they are there."""
     dials: bool = False
     short: bool = False
     texts: bool = False
@@ -82,7 +84,7 @@ def _person(room: Room, person: Participant, viewer: ParticipantId, beside: Besi
         role=m.Role(person.role.value),
         host=room.host == person.id,
         place=m.Place(person.place.value),
-        connected=person.connected,
+        connected=person.connected and person.id not in beside.away,
         muted=person.muted,
         may_unmute=person.may_unmute,
         camera=person.camera,

@@ -22,6 +22,7 @@ from bridge.app.service import RoomService
 from bridge.app.telling import leg_name
 from bridge.rooms.arrivals import may_test
 from bridge.rooms.model import InvitationId
+from bridge.rooms.pins import can_have_one
 from media.api import EngineError, Snapshot
 from media.sdp import OfferRoles, SdpError
 from signalling import messages as m
@@ -78,6 +79,12 @@ class _Holder:
     link: InvitationId
     many: bool
     running: Counter[InvitationId]
+
+    @property
+    def may_call(self) -> bool:
+        """Whether its owner can come in by a call instead."""
+        room = self.live.room
+        return can_have_one(room, room.invitations[self.link])
 
     def go(self) -> None:
         """Take it off."""
@@ -160,6 +167,7 @@ class Trial:
             up=exchange.up.flow if exchange.up else _NOTHING,
             down=exchange.down.flow if exchange.down else _NOTHING,
             rtt_ms=exchange.rtt_ms,
+            calls=self._holder.may_call,
         )
 
     def _exchange(self, report: m.TestReport) -> trial_verdict.Exchange:

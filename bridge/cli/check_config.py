@@ -12,6 +12,7 @@ from bridge.auth.oidc.settings import read_all
 from bridge.auth.smart.settings import read as read_system
 from bridge.cli.common import CONSOLE, load_config, with_config
 from bridge.integration.errors import IntegrationError
+from bridge.integration.rotas import check as check_rotas
 from bridge.integration.webhooks.settings import read as read_webhook
 
 
@@ -26,6 +27,7 @@ def check_config(config_file: Path | None) -> None:
             read_system(name, settings)
         for name, settings in config.webhooks.items():
             read_webhook(name, settings)
+        check_rotas(config.rotas)
     except (AuthError, IntegrationError) as error:
         raise click.ClickException(str(error)) from error
     table = Table("section", "setting", "value")

@@ -1,8 +1,10 @@
 """Joins this package's parts, for `bridge.compose`."""
 
+import hmac
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from hashlib import sha256
 from typing import Protocol
 
 import aiohttp
@@ -10,18 +12,23 @@ import aiohttp
 from bridge.app.administration import RoomAdministration
 from bridge.app.background import Later
 from bridge.app.counts import Tally
+from bridge.app.duty.desk import Knowing
 from bridge.app.ports import Clock, Links
 from bridge.app.service import RoomService
 from bridge.app.texting import Around, Texting
 from bridge.auth.links import LinkKey
 from bridge.auth.oidc.logins import Logins
+from bridge.auth.oidc.seals import derived
+from bridge.auth.secrets import hash_secret
 from bridge.auth.smart.client import RecordSystem
 from bridge.auth.smart.settings import read as read_system
 from bridge.integration.appointments.desk import Appointments
 from bridge.integration.launches import Keeping, Launches
+from bridge.integration.rotas import RotaBook
 from bridge.integration.sms.receipts import Receipts
 from bridge.integration.sms.supplier import WebhookSupplier
 from bridge.integration.webhooks import payload, settings
+from bridge.rooms.model import InvitationId
 from bridge.store import Announced, EventStore
 
 
@@ -84,6 +91,16 @@ def make_systems(bridge: Bridge, sms: Sms, smart: Mapping[str, Mapping[str, obje
         bridge.service, bridge.administration, bridge.links, bridge.store.appointments, page
     )
     return Systems(appointments, _make_texting(bridge, sms), _make_launches(bridge, appointments, smart))
+
+
+def knowing(rotas: RotaBook, logins: Logins, keys: Sequence[LinkKey]) -> Knowing:
+    """How the duty desk knows who is at a browser, and makes links that are theirs in whichever of it."""
+    secret = derived(keys[0], "duty resume")
+
+    def resume(invitation: InvitationId) -> str:
+        return hmac.new(secret, invitation.encode(), sha256).hexdigest()
+
+    return Knowing(logins.identity, rotas, resume, hash_secret)
 
 
 def _make_launches(

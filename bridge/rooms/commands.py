@@ -1,8 +1,8 @@
 """What can be asked of a room: one frozen value per act.
 
-`by` says who asks. Knock, Call and Disconnect have none: who acts follows from the link, the PIN and the lost
-connection. The ids in a command that creates something are made by the caller, so that `decide` needs no
-randomness.
+`by` says who asks. Knock, Call, Disconnect and TakeRoom have none: who acts follows from the link, the PIN, the
+lost connection and the login. The ids in a command that creates something are made by the caller, so that
+`decide` needs no randomness.
 """
 
 from dataclasses import dataclass
@@ -26,6 +26,7 @@ from bridge.rooms.model import (
     Role,
     RoomId,
     RoomNumber,
+    RotaName,
     StillEnd,
     StillId,
     SubjectDigest,
@@ -41,6 +42,7 @@ class CreateRoom:
 
     With `plain_calls` callers may come whose media nothing encrypts, where the bridge takes such at all. With
     `autolock` it locks when the first guest is let in; with `one_at_a_time` two patients are never in together.
+    With a `rota` its doctor is whoever of that rota takes it.
     """
 
     by: Actor
@@ -51,6 +53,7 @@ class CreateRoom:
     plain_calls: bool = False
     autolock: bool = False
     one_at_a_time: bool = False
+    rota: RotaName | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -358,6 +361,23 @@ class TakeHost:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TakeRoom:
+    """One of a rota takes a room of it, to come in as its host by a link of their own; who that is, is `identity`.
+
+    Who acts follows from that. `requires` is how sure the rota wants it to be who comes, as by `Invite`.
+    """
+
+    rota: RotaName
+    identity: Identity
+    name: Pii
+    requires: Assurance
+    invitation: InvitationId
+    new_participant: ParticipantId
+    new_resume_hash: ResumeHash
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Appoint:
     """Let the holder of a link, a clinician, take over while no host is there; by host or administration."""
 
@@ -424,6 +444,7 @@ Command = (
     | EndStill
     | HandOver
     | TakeHost
+    | TakeRoom
     | Appoint
     | Delay
     | Cancel

@@ -1,10 +1,10 @@
 """`decide(room, command, now)`: the events that a command leads to, or the refusal that answers it.
 
 The commands' rules are in `arrivals` (coming and going), `dialling` (who is called), `hosting` (the host's acts),
-`receiving` (one patient after the other), `substitutes`, `timing` (delay and cancellation), `acts` (one's own
-acts and links), `consent`, `invitations` (what becomes of links), `pins` (another way in) and `stills` (pictures
-that the host asks for); `locking` says what follows for the lock. An act that changes nothing, such as a second
-click, gives no events and no refusal.
+`receiving` (one patient after the other), `substitutes`, `duty` (who of a rota comes), `timing` (delay and
+cancellation), `acts` (one's own acts and links), `consent`, `invitations` (what becomes of links), `pins` (another
+way in) and `stills` (pictures that the host asks for); `locking` says what follows for the lock. An act that
+changes nothing, such as a second click, gives no events and no refusal.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,6 +17,7 @@ from bridge.rooms import (
     arrivals,
     consent,
     dialling,
+    duty,
     hosting,
     invitations,
     pins,
@@ -79,6 +80,7 @@ def _create(room: Room | None, command: c.CreateRoom, now: datetime) -> ev.Outco
             plain_calls=command.plain_calls,
             autolock=command.autolock,
             one_at_a_time=command.one_at_a_time,
+            rota=command.rota,
         )
     ]
 
@@ -107,6 +109,7 @@ DECIDERS: Mapping[type, Callable[[Room, Any, datetime], ev.Outcome]] = MappingPr
         c.End: hosting.end,
         c.SeeOff: receiving.see_off,
         c.TakeHost: substitutes.take_host,
+        c.TakeRoom: duty.take,
         c.Appoint: substitutes.appoint,
         c.Delay: timing.delay,
         c.Cancel: timing.cancel,

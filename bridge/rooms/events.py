@@ -2,8 +2,8 @@
 
 Each event carries the room, the time (UTC) and who did it. The JSON form is tagged by "type" with the class
 name and is what the store keeps: class and field names are therefore permanent, and a field added later needs
-a default. Names of people are in it in clear (`RoomCreated`, `Invited`, `Arrived`, the reason in `Refused`), so a
-store of events is a store of personal data.
+a default. Names of people are in it in clear (`RoomCreated`, `Invited`, `Arrived`, `RoomTaken`, the reason in
+`Refused`), so a store of events is a store of personal data.
 """
 
 from datetime import datetime
@@ -29,6 +29,7 @@ from bridge.rooms.model import (
     Role,
     RoomId,
     RoomNumber,
+    RotaName,
     StillEnd,
     StillId,
     SubjectDigest,
@@ -52,6 +53,7 @@ class RoomCreated(_Event, frozen=True, kw_only=True):
     plain_calls: bool = False
     autolock: bool = False
     one_at_a_time: bool = False
+    rota: RotaName | None = None
 
 
 class Invited(_Event, frozen=True, kw_only=True):
@@ -332,6 +334,19 @@ class HostTaken(_Event, frozen=True, kw_only=True):
     previous: ParticipantId | None
 
 
+class RoomTaken(_Event, frozen=True, kw_only=True):
+    """One of the room's rota took it, and has a link by which they come in as host."""
+
+    participant: ParticipantId
+    invitation: InvitationId
+    name: Pii
+    role: Role
+    requires: Assurance
+    expires_at: datetime
+    resume_hash: ResumeHash
+    identity: Identity
+
+
 class RoomEnded(_Event, frozen=True, kw_only=True):
     """The consultation is over for all; `cancelled`: before it had begun."""
 
@@ -377,6 +392,7 @@ Event = (
     | StillFailed
     | HandedOver
     | HostTaken
+    | RoomTaken
     | RoomEnded
 )
 

@@ -7,13 +7,28 @@ from types import MappingProxyType
 from typing import Any
 
 from bridge.rooms import events as ev
-from bridge.rooms.model import ByParticipant, Invitation, Line, Participant, ParticipantId, Place, Room, Still
+from bridge.rooms.model import (
+    ByParticipant,
+    Ground,
+    Invitation,
+    Line,
+    Office,
+    Participant,
+    ParticipantId,
+    Place,
+    Room,
+    Still,
+    System,
+    Taken,
+)
 from bridge.rooms.refusal import HistoryError
 
 LATE_LINK_LIFE = timedelta(hours=2)
 """So long after the new time a link of somebody whose turn was put off still opens."""
 REMEMBERED = 100
 """Of those who came by links for many and have gone, so many are kept: nobody comes back to their places."""
+REMEMBERED_ON_DUTY = 10
+"""Of those who took the room and have gone, so many are kept, with links that open nothing any more."""
 
 
 def evolve(room: Room | None, event: ev.Event) -> Room:
@@ -52,6 +67,7 @@ def _created(event: ev.RoomCreated) -> Room:
         plain_calls=event.plain_calls,
         autolock=event.autolock,
         one_at_a_time=event.one_at_a_time,
+        rota=event.rota,
     )
 
 
@@ -213,7 +229,64 @@ def _host_entered(room: Room, event: ev.HostEntered) -> Room:
         room = _change(room, person.id, place=Place.ADMITTED, since=event.at)
     else:
         room = _enter(room, event, Place.ADMITTED)
+    room = replace(room, taken=None)
     return replace(room, host=event.participant) if event.takes_host else room
+
+
+def _room_taken(room: Room, event: ev.RoomTaken) -> Room:
+    room = _done_on_duty(room)
+    link = Invitation(
+        id=event.invitation,
+        role=event.role,
+        name=event.name,
+        host=True,
+        duty=True,
+        issued_by=System(Office.BRIDGE),
+        issued_at=event.at,
+        expires_at=event.expires_at,
+        requires=event.requires,
+        person=event.identity.subject,
+        ground=Ground.ON_DUTY,
+        participant=event.participant,
+    )
+    taker = Participant(
+        id=event.participant,
+        invitation=link.id,
+        name=event.name,
+        role=event.role,
+        place=Place.OUTSIDE,
+        since=event.at,
+        connection=None,
+        resume_hash=event.resume_hash,
+        may_host=True,
+        identity=event.identity,
+    )
+    taken = Taken(participant=taker.id, at=event.at)
+    return replace(_change_link(link, room), taken=taken, participants={**room.participants, taker.id: taker})
+
+
+def _done_on_duty(room: Room) -> Room:
+    """Take the links of those back who took the room before and are not in it, and forget all but the last few.
+
+    A room that stands for years would otherwise fill the memory. Who is barred stays.
+    """
+    gone = [
+        link
+        for link in room.invitations.values()
+        if link.duty
+        and link.participant is not None
+        and room.participants[link.participant].place is Place.OUTSIDE
+    ]
+    for link in gone:
+        room = _change_link(replace(link, revoked=True), room)
+    unbarred = [link for link in gone if link.participant and not room.participants[link.participant].barred]
+    forgotten = unbarred[:-REMEMBERED_ON_DUTY]
+    links, people = {link.id for link in forgotten}, {link.participant for link in forgotten}
+    return replace(
+        room,
+        invitations={which: link for which, link in room.invitations.items() if which not in links},
+        participants={who: person for who, person in room.participants.items() if who not in people},
+    )
 
 
 def _reconnected(room: Room, event: ev.Reconnected) -> Room:
@@ -361,6 +434,7 @@ EVOLVERS: Mapping[type, Callable[[Room, Any], Room]] = MappingProxyType(
         ev.StillFailed: _still_over,
         ev.HandedOver: _host_changed,
         ev.HostTaken: _host_changed,
+        ev.RoomTaken: _room_taken,
         ev.RoomEnded: _ended,
     }
 )

@@ -24,6 +24,8 @@ SubjectDigest = NewType("SubjectDigest", str)
 NoticeVersion = NewType("NoticeVersion", str)
 """Which words of the information notice somebody was shown."""
 StillId = NewType("StillId", str)
+RotaName = NewType("RotaName", str)
+"""The operator's word for a list of health personnel who take turns on duty."""
 
 
 class Pii:
@@ -174,8 +176,8 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     """What a login proved. `subject` is the same for the same person; `provider` is the operator's word for it.
 
     `organisation` is the number of the one that they work for, nine digits; `health_personnel` says that the
-    provider found them in the register of health personnel (HPR). Who comes for somebody else `represents` them,
-    as their `relation`.
+    provider found them in the register of health personnel (HPR), `hpr` digests their number in it. Who comes for
+    somebody else `represents` them, as their `relation`.
     """
 
     assurance: Assurance
@@ -183,6 +185,7 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     subject: SubjectDigest
     organisation: str | None = None
     health_personnel: bool = False
+    hpr: SubjectDigest | None = None
     represents: SubjectDigest | None = None
     relation: Relation | None = None
 
@@ -237,6 +240,8 @@ class Invitation:
     """Whose link it is, where that was said: a login of anybody else does not come in by it."""
     many: bool = False
     substitute: bool = False
+    duty: bool = False
+    """Whether its holder got it by taking the room, as one of the room's rota."""
     ground: Ground | None = None
     reference: Pii | None = None
     """Where the ground is to be found: the number of an appointment or of a note in the record."""
@@ -320,12 +325,21 @@ class Still:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """That somebody on the rota has taken the room, and has not come yet."""
+
+    participant: ParticipantId
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Room:
     """A consultation room. `revision` counts the events that made it; the first one is 1.
 
     `host` keeps the role while disconnected and is None when nobody has it; `plain_calls` lets callers come whose
     media nothing encrypts. With `autolock` the room locks by itself when the first guest is let in, and opens when
-    the last one has gone; with `one_at_a_time` two patients are never in together. The mappings are in order of
+    the last one has gone; with `one_at_a_time` two patients are never in together. Where it has a `rota`, any of
+    those on it may come as its doctor. The mappings are in order of
     first appearance and are never changed in place.
     """
 
@@ -338,6 +352,8 @@ class Room:
     plain_calls: bool = False
     autolock: bool = False
     one_at_a_time: bool = False
+    rota: RotaName | None = None
+    taken: Taken | None = None
     locked: bool = False
     locked_by_itself: bool = False
     expected_at: datetime | None = None

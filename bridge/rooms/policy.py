@@ -101,7 +101,7 @@ def is_by_patient(room: Room, by: Actor) -> bool:
 
 def invitation_room(room: Room, by: Actor, *, for_host: bool) -> Refusal | None:
     """Return why no further link fits, None when one does."""
-    issued = room.invitations.values()
+    issued = [link for link in room.invitations.values() if not link.duty]
     if len(issued) >= MAX_INVITATIONS:
         return Refusal("too_many", "The room has had all the links it may have.")
     if for_host and has_all_hosts(room):
@@ -114,7 +114,8 @@ def invitation_room(room: Room, by: Actor, *, for_host: bool) -> Refusal | None:
 
 def has_all_hosts(room: Room) -> bool:
     """Whether as many may be host as ever may."""
-    return sum(i.host or i.substitute for i in room.invitations.values()) >= MAX_HOST_INVITATIONS
+    own = (link for link in room.invitations.values() if not link.duty)
+    return sum(link.host or link.substitute for link in own) >= MAX_HOST_INVITATIONS
 
 
 def free_places(room: Room) -> int:
@@ -129,9 +130,13 @@ def lacks_proof(room: Room, person: Participant) -> bool:
 
 def substitutes_proof(room: Room, invitation: Invitation) -> Assurance:
     """How sure it has to be who a substitute is before they are host: as sure as of any host."""
+    return asked_of_hosts(room, invitation.requires)
+
+
+def asked_of_hosts(room: Room, besides: Assurance) -> Assurance:
+    """How sure it has to be who any host of the room is, and as sure as is asked `besides`."""
     levels = list(Assurance)
-    asked = [invitation.requires, *(i.requires for i in room.invitations.values() if i.host)]
-    return max(asked, key=levels.index)
+    return max([besides, *(i.requires for i in room.invitations.values() if i.host)], key=levels.index)
 
 
 def is_apart(room: Room, person: Participant) -> bool:

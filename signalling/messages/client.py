@@ -295,6 +295,13 @@ class CallInstead(Wire, frozen=True, kw_only=True):
     ref: Ref
 
 
+class SuggestCall(Wire, frozen=True, kw_only=True):
+    """Host: suggest to somebody on a page that they go on by telephone, as `call_suggested` tells them."""
+
+    participant: Id
+    ref: Ref
+
+
 class Pin(Wire, frozen=True, kw_only=True):
     """Always show this participant to me; null leaves the choice to the bridge."""
 
@@ -386,6 +393,20 @@ class TestReport(Wire, frozen=True, kw_only=True):
     ref: Ref
 
 
+class Duty(Wire, frozen=True, kw_only=True):
+    """The first message on a connection of somebody on a rota, who is known by the login in their browser."""
+
+    version: Annotated[int, Meta(ge=0, le=2**31)]
+    ref: Ref
+
+
+class Take(Wire, frozen=True, kw_only=True):
+    """Take a room of the queue, to come in as its host."""
+
+    room: Id
+    ref: Ref
+
+
 ClientMessage = (
     Join
     | Offer
@@ -415,6 +436,7 @@ ClientMessage = (
     | AnswerStill
     | EndStill
     | CallInstead
+    | SuggestCall
     | Pin
     | Viewport
     | End
@@ -423,4 +445,6 @@ ClientMessage = (
     | Leave
     | Test
     | TestReport
+    | Duty
+    | Take
 )

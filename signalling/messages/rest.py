@@ -23,6 +23,7 @@ from signalling.messages.words import (
     Phone,
     Reference,
     Role,
+    Rota,
     Secret,
     TextState,
     Token,
@@ -34,7 +35,8 @@ class CreateRoom(Part, frozen=True, kw_only=True):
 
     With `plain_calls` room systems and telephones may come in whose media nothing encrypts, where the bridge's
     configuration takes such at all. With `autolock` the room locks when the first guest is let in and opens when
-    the last one has gone; with `one_at_a_time` two patients are never in together.
+    the last one has gone; with `one_at_a_time` two patients are never in together. With a `rota`, which the
+    configuration names, its doctor is whoever of that rota takes it.
     """
 
     name: Name
@@ -42,6 +44,7 @@ class CreateRoom(Part, frozen=True, kw_only=True):
     plain_calls: bool = False
     autolock: bool = False
     one_at_a_time: bool = False
+    rota: Rota | None = None
 
 
 class RoomInfo(Part, frozen=True, kw_only=True):
@@ -57,6 +60,7 @@ class RoomInfo(Part, frozen=True, kw_only=True):
     plain_calls: bool
     autolock: bool = False
     one_at_a_time: bool = False
+    rota: Rota | None = None
     expected_at: Instant | None = None
     waiting: Count
     admitted: Count

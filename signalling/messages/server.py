@@ -26,6 +26,7 @@ from signalling.messages.words import (
     Ref,
     Relation,
     Role,
+    Rota,
     Sdp,
     Secret,
     SourceName,
@@ -247,6 +248,18 @@ class Missed(Wire, frozen=True, kw_only=True):
     why: Miss
 
 
+class PoorLine(Wire, frozen=True, kw_only=True):
+    """Whether sound suffers on the receiver's own line, and has for a while; told when that changes."""
+
+    poor: bool
+
+
+class CallSuggested(Wire, frozen=True, kw_only=True):
+    """The host, `by`, suggests that the receiver goes on by telephone."""
+
+    by: Id
+
+
 class Written(Wire, frozen=True, kw_only=True):
     """The line that somebody is writing, in the place of their last one unless that was `done`."""
 
@@ -372,7 +385,10 @@ class Testing(Wire, frozen=True, kw_only=True):
 
 
 class Tested(Wire, frozen=True, kw_only=True):
-    """How good the way to the bridge is, why it is not better, and the figures that say so."""
+    """How good the way to the bridge is, why it is not better, and the figures that say so.
+
+    `calls` as in `welcome`.
+    """
 
     ref: Ref
     verdict: TrialVerdict
@@ -380,6 +396,65 @@ class Tested(Wire, frozen=True, kw_only=True):
     up: Flow
     down: Flow
     rtt_ms: NotNegative | None = None
+    calls: bool = False
+
+
+class RotaInfo(Part, frozen=True, kw_only=True):
+    """A rota: the word for it, and what people call it."""
+
+    rota: Rota
+    title: str
+
+
+class OnDuty(Wire, frozen=True, kw_only=True):
+    """The reply to `duty`: as whom, and for which rotas, the queue is told from now on."""
+
+    ref: Ref
+    name: str
+    rotas: list[RotaInfo]
+
+
+class Waiter(Part, frozen=True, kw_only=True):
+    """One who waits, without a name."""
+
+    role: Role
+    assurance: Assurance
+    since: Instant
+    connected: bool
+
+
+class Taking(Part, frozen=True, kw_only=True):
+    """Who of the rota has taken a room just now; `yours` of somebody's own, also from another page of theirs."""
+
+    by: str
+    at: Instant
+    yours: bool
+
+
+class QueuedRoom(Part, frozen=True, kw_only=True):
+    """A room in which somebody waits and nobody hosts."""
+
+    room: Id
+    name: str
+    rota: Rota
+    people: list[Waiter]
+    taken: Taking | None = None
+
+
+class Queue(Wire, frozen=True, kw_only=True):
+    """Every room that waits for somebody of one's rotas, longest waiting first; it replaces the last one."""
+
+    now: Instant
+    rooms: list[QueuedRoom]
+
+
+class Taken(Wire, frozen=True, kw_only=True):
+    """The reply to `take`: who has the room, and the link by which to come in if that is oneself."""
+
+    ref: Ref
+    room: Id
+    by: str
+    link: str | None = None
 
 
 ServerMessage = (
@@ -395,6 +470,8 @@ ServerMessage = (
     | Cancelled
     | Texted
     | Missed
+    | PoorLine
+    | CallSuggested
     | Written
     | Still
     | Layout
@@ -404,4 +481,7 @@ ServerMessage = (
     | Bye
     | Testing
     | Tested
+    | OnDuty
+    | Queue
+    | Taken
 )

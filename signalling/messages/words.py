@@ -27,6 +27,7 @@ _NO_CONTROLS: Final = r"^(?![\s\S]*[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u206
 
 Ref = Annotated[int, Meta(ge=0, le=2**31, description="Chosen by the client, echoed in the reply.")]
 Id = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]+$(?!\n)")]
+Rota = Annotated[str, Meta(min_length=1, max_length=24, pattern=r"^[a-z][a-z0-9-]*$(?!\n)")]
 Digits = Annotated[str, Meta(min_length=4, max_length=12, pattern=r"^[0-9]+$(?!\n)")]
 NationalNumber = Annotated[str, Meta(min_length=11, max_length=11, pattern=r"^[0-9]+$(?!\n)")]
 Name = Annotated[str, Meta(min_length=1, max_length=80, pattern=_NO_CONTROLS)]

@@ -1,7 +1,7 @@
 """Logins in a browser: it goes to a provider and comes back, and keeps what came of it in a cookie.
 
-Both cookies are HttpOnly and bound to this host (RFC 6265bis section 4.1.3.2); what they hold is sealed by the
-side that decides. The link with which somebody comes stays in the page's own storage meanwhile: it is in no
+The cookies are HttpOnly and bound to this host (RFC 6265bis section 4.1.3.2); what they hold of a login is sealed
+by the side that decides. The link with which somebody comes stays in the page's own storage meanwhile: it is in no
 address here.
 """
 
@@ -14,17 +14,21 @@ from aiohttp import web
 from signalling import messages as m
 from signalling.errors import Code, Rejected
 from signalling.gateways.guard import Guard
-from signalling.ports import LoginAsksFirst
+from signalling.ports import Kept, LoginAsksFirst
 from signalling.web.faults import json_response
 from signalling.web.reading import read_body
 
 if TYPE_CHECKING:
-    from signalling.ports import Clock, Counters, Kept, LoginDesk
+    from signalling.ports import Clock, Counters, LoginDesk
     from signalling.web.clients import Clients
 
 ATTEMPT: Final = "__Host-attempt"
 IDENTITY: Final = "__Host-identity"
+TO: Final = "__Host-login-to"
 _BACK: Final = "/join"
+_PAGES: Final = {"duty": "/duty"}
+"""Where else than to the page of a link one comes back, by the word with which the login was begun."""
+_TO_SECONDS: Final = 15 * 60
 BEGINNINGS: Final = (1.0, 120.0)
 """How many logins one network may begin that come to nothing: one a second, 120 at once. One that succeeds does
 not count, so that a hospital with one address for all is never short of them; a flood of the rest is slow."""
@@ -73,9 +77,13 @@ class LoginPages:
             raise Rejected(Code.TOO_MANY)
 
     async def _begin(self, request: web.Request) -> web.Response:
-        return await self._go(request, request.match_info["provider"], quiet="quiet" in request.query)
+        to_page = next((word for word in _PAGES if word in request.query), None)
+        page = _BACK if to_page is None else _PAGES[to_page]
+        response = await self._go(request, request.match_info["provider"], page, quiet="quiet" in request.query)
+        keep(response, TO, None if to_page is None else Kept(to_page, _TO_SECONDS))
+        return response
 
-    async def _go(self, request: web.Request, provider: str, *, quiet: bool) -> web.Response:
+    async def _go(self, request: web.Request, provider: str, page: str, *, quiet: bool) -> web.Response:
         """Send the browser to a provider, which may ask unless the login is quiet."""
         try:
             self._ration(request)
@@ -83,21 +91,22 @@ class LoginPages:
         except Rejected as error:
             if error.code is Code.NOT_FOUND:
                 raise
-            return back(error.code)
+            return back(error.code, page)
         response = to(address)
         keep(response, ATTEMPT, kept)
         return response
 
     async def _answer(self, request: web.Request) -> web.Response:
+        page = _PAGES.get(request.cookies.get(TO, ""), _BACK)
         try:
             kept = await self._desk.finish(request.cookies.get(ATTEMPT), dict(request.query))
         except LoginAsksFirst as silent:
-            return await self._go(request, silent.provider, quiet=False)
+            return await self._go(request, silent.provider, page, quiet=False)
         except Rejected as error:
-            response = back(error.code)
+            response = back(error.code, page)
         else:
             self._guard.give_back(self._clients.network(request))
-            response = to(_BACK)
+            response = to(page)
             keep(response, IDENTITY, kept)
         # It is of no use a second time.
         keep(response, ATTEMPT, None)
@@ -109,9 +118,9 @@ def to(address: str) -> web.Response:
     return web.Response(status=303, headers={"Location": address})
 
 
-def back(code: Code) -> web.Response:
-    """Back to the page, which says what went wrong in its own words."""
-    return to(f"{_BACK}?login={code.value}")
+def back(code: Code, page: str = _BACK) -> web.Response:
+    """Back to a page, which says what went wrong in its own words."""
+    return to(f"{page}?login={code.value}")
 
 
 def keep(response: web.Response, name: str, kept: Kept | None) -> None:

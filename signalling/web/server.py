@@ -118,6 +118,7 @@ def make_app(
     app.router.add_routes(CallPage(calls or NoCalls()).routes())
     app.router.add_get("/", pages.index)
     app.router.add_get("/join", pages.join)
+    app.router.add_get("/duty", pages.duty)
     app.router.add_static("/static", config.static)
     app.on_response_prepare.append(headers_for(config.public_origin))
     app.on_shutdown.append(door.shut)
@@ -145,6 +146,8 @@ class _Door:
             raise Rejected(Code.ORIGIN_REFUSED)
         ws = web.WebSocketResponse(
             heartbeat=config.heartbeat_seconds,
+            # Pings and their answers are signs of life, which the socket counts.
+            autoping=False,
             timeout=config.close_seconds,
             max_msg_size=_HARD_LIMIT_BYTES,
             # Compression lets sizes betray secrets that stand beside chosen text, and costs memory a socket.
@@ -202,7 +205,7 @@ class _Door:
 
 
 class _Pages:
-    """The two pages; everything else that they need is under `/static/`."""
+    """The pages; everything else that they need is under `/static/`."""
 
     def __init__(self, static: Path) -> None:
         self._static = static
@@ -212,6 +215,9 @@ class _Pages:
 
     async def index(self, _request: web.Request) -> web.StreamResponse:
         return self._page("index.html")
+
+    async def duty(self, _request: web.Request) -> web.StreamResponse:
+        return self._page("duty.html")
 
     async def join(self, _request: web.Request) -> web.StreamResponse:
         return self._page("join.html", self._modules)

@@ -10,7 +10,7 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from aiohttp import WebSocketError, WSCloseCode, WSMsgType, web
+from aiohttp import WebSocketError, WSCloseCode, WSMessage, WSMsgType, web
 
 from signalling import messages as m
 from signalling.errors import Code, Rejected, SignallingError
@@ -18,7 +18,7 @@ from signalling.session import Close, Deliver, Effect, Reply, Session
 from signalling.web.faults import log, log_internal
 
 if TYPE_CHECKING:
-    from signalling.ports import Clock, Consultations, Counters, Seat, Trial
+    from signalling.ports import Clock, Consultations, Counters, Seat, Trial, Watch
     from signalling.web.knocking import Threshold
 
 _NORMAL: Final = frozenset({Code.REMOVED, Code.REFUSED, Code.ENDED, Code.LEFT, Code.REPLACED})
@@ -48,7 +48,7 @@ class _Line:
 
 
 class Socket:
-    """A `Connection` over one aiohttp WebSocket. Used once: construct, then `run`."""
+    """A `Line` over one aiohttp WebSocket. Used once: construct, then `run`."""
 
     def __init__(
         self,
@@ -77,13 +77,17 @@ class Socket:
         self._queue: deque[str | _Line] = deque()
         self._lines: dict[str, _Line] = {}
         self._wake = asyncio.Event()
+        self._signs = 0
+        self._acting = False
+        self._probing = False
         self._ending: Code | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._seat: Seat | None = None
         self._trial: Trial | None = None
+        self._watch: Watch | None = None
 
     async def run(self) -> None:
-        """Serve until the socket is closed; then end its test, or report the seat as lost."""
+        """Serve until the socket is closed; then end its test or watch, or report the seat as lost."""
         self._set_timer()
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -93,7 +97,8 @@ class Socket:
         finally:
             self._stop_timer()
             self._session.handle_closed()
-            self._end_trial()
+            self._end(self._trial)
+            self._end(self._watch)
             await self._report_lost()
 
     def send(self, message: m.ServerMessage) -> None:
@@ -129,16 +134,42 @@ class Socket:
         if self._ending is None:
             self._finish(m.Bye(code=code, message=message or code.sentence), code)
 
+    def signs(self) -> int:
+        """See `Line.signs`."""
+        self._signs += self._acting
+        return self._signs
+
+    def probe(self) -> None:
+        """See `Line.probe`."""
+        self._probing = True
+        self._wake.set()
+
+    def cut(self) -> None:
+        """See `Line.cut`."""
+        if self._ending is None:
+            self._drop("silent")
+
     async def _read(self) -> None:
         async for frame in self._ws:
-            if frame.type is WSMsgType.TEXT:
-                await self._carry_out(self._session.handle_text(frame.data, self._clock()))
-            elif frame.type is WSMsgType.BINARY:
-                await self._carry_out(self._session.handle_binary(self._clock()))
-            else:
-                self._count_broken(frame.data)
+            self._signs += 1
+            self._acting = True
+            await self._take(frame)
+            self._acting = False
             # The next one may come hours later, and an offer is as large as all else that is kept of a person.
             del frame
+
+    async def _take(self, frame: WSMessage) -> None:
+        match frame.type:
+            case WSMsgType.TEXT:
+                await self._carry_out(self._session.handle_text(frame.data, self._clock()))
+            case WSMsgType.BINARY:
+                await self._carry_out(self._session.handle_binary(self._clock()))
+            case WSMsgType.PING:
+                await self._ws.pong(frame.data)
+            case WSMsgType.PONG:
+                pass
+            case _:
+                self._count_broken(frame.data)
 
     def _count_broken(self, fault: object) -> None:
         # aiohttp has closed the socket by now: a frame over the hard limit, bad UTF-8, a broken frame.
@@ -177,6 +208,11 @@ class Socket:
         elif isinstance(message, m.Test):
             self._trial = await self._consultations.test(message)
             return self._trial.opening
+        elif isinstance(message, m.Duty):
+            self._watch = await self._consultations.duty(message, self, self._identity)
+            self._threshold.known()
+        elif isinstance(message, m.Take) and self._watch is not None:
+            return await self._watch.take(message)
         elif self._seat is not None:
             return await self._consultations.handle(self._seat, message)
         elif self._trial is not None and isinstance(message, m.Offer | m.TestReport | m.Leave):
@@ -188,6 +224,9 @@ class Socket:
             while True:
                 while self._queue:
                     await self._ws.send_str(self._take_next())
+                if self._probing:
+                    self._probing = False
+                    await self._ws.ping()
                 if self._ending is not None:
                     await self._ws.close(code=close_code(self._ending), message=self._ending.value.encode())
                     return
@@ -230,11 +269,14 @@ class Socket:
         self._timer = asyncio.get_running_loop().call_later(self._close_seconds, self._abort)
 
     def _cut_off(self) -> None:
+        log.warning("client_too_slow", queue_messages=self._queue_messages)
+        self._drop(Code.TOO_SLOW.value)
+
+    def _drop(self, why: str) -> None:
         self._ending = Code.TOO_SLOW
         self._queue.clear()
         self._session.handle_closed()
-        self._counters.inc("closes", Code.TOO_SLOW.value)
-        log.warning("client_too_slow", queue_messages=self._queue_messages)
+        self._counters.inc("closes", why)
         self._wake.set()
         self._abort()
 
@@ -259,13 +301,13 @@ class Socket:
         if self._timer is not None:
             self._timer.cancel()
 
-    def _end_trial(self) -> None:
-        if self._trial is None:
+    def _end(self, ending: Trial | Watch | None) -> None:
+        if ending is None:
             return
         try:
-            self._trial.end()
+            ending.end()
         except Exception as fault:  # noqa: BLE001 - as in `_report_lost`
-            log_internal("test_end_failed", fault)
+            log_internal("end_failed", fault, of=type(ending).__name__)
 
     async def _report_lost(self) -> None:
         if self._seat is None:

@@ -6,9 +6,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from bridge.app.duty.rotas import Rota
 from bridge.app.ports import Audited
 from bridge.rooms.events import Event, RoomCreated, decode, encode
-from bridge.rooms.model import InvitationId, RoomId
+from bridge.rooms.model import Identity, InvitationId, RoomId
 from bridge.store.audit import Head, chain
 from media.api import (
     AddLeg,
@@ -158,6 +159,19 @@ class Links:
         return RoomId(room), InvitationId(invitation)
 
 
+class RotaList:
+    """Rotas that a test writes."""
+
+    def __init__(self) -> None:
+        self.all: list[Rota] = []
+
+    def of(self, identity: Identity) -> list[Rota]:
+        return [rota for rota in self.all if rota.has(identity)]
+
+    def refresh(self) -> None:
+        pass
+
+
 class Pins:
     """A digest is the PIN in clear; PINs count up, each twice."""
 
@@ -209,12 +223,28 @@ class Later:
 
 
 class Connection:
-    """Remembers what was sent; nothing more is taken after the goodbye, as with a real socket."""
+    """Remembers what was sent; nothing more is taken after the goodbye, as with a real socket.
+
+    `answers` is whether anybody is at the other end, who answers probes.
+    """
 
     def __init__(self) -> None:
         self.sent: list[m.ServerMessage] = []
         self.bye: Code | None = None
-        self.cut = False
+        self.answers = True
+        self.probes = 0
+        self.was_cut = False
+        self._signs = 1
+
+    def signs(self) -> int:
+        return self._signs
+
+    def probe(self) -> None:
+        self.probes += 1
+        self._signs += self.answers
+
+    def cut(self) -> None:
+        self.was_cut = True
 
     def send(self, message: m.ServerMessage) -> None:
         if self.bye is None:

@@ -2,15 +2,17 @@
 
 import itertools
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 
 from bridge.app.administration import RoomAdministration
 from bridge.app.browser import BrowserDoor, BrowserPolicy
 from bridge.app.calling_instead import CallingInstead
+from bridge.app.duty.desk import DutyDesk, Knowing
 from bridge.app.live import LiveRoom
+from bridge.app.presence import Presence
 from bridge.app.service import Outside, RoomService
 from bridge.app.stills.desk import Stills
 from bridge.app.trial import Trials
@@ -20,7 +22,19 @@ from media.api import EngineError, Snapshot
 from media.legs import LegPolicy, Legs
 from signalling import messages as m
 from signalling.ports import Seat
-from tests.app.fakes import START, Clock, Connection, Counts, GateModel, Later, Links, MemoryStore, Pins, token_of
+from tests.app.fakes import (
+    START,
+    Clock,
+    Connection,
+    Counts,
+    GateModel,
+    Later,
+    Links,
+    MemoryStore,
+    Pins,
+    RotaList,
+    token_of,
+)
 from tests.media.transport_network import certificate
 
 GRACE = 8.0
@@ -72,6 +86,7 @@ class Rig:
         self.clock = Clock()
         self.counted: Callable[[], Snapshot] = nothing_counted
         self.identities: Callable[[str | None], Identity | None] = lambda _: None
+        self.rotas = RotaList()
         self.store = MemoryStore(self.log)
         self.counts = Counts()
         self.start()
@@ -97,6 +112,14 @@ class Rig:
         self.trials = Trials(self.service, Links(), lambda: self.counted())  # noqa: PLW0108 - a test sets it later
         self.calls = CallingInstead(self.service, Links(), Pins(), policy.hash_secret, "+4785")
         self.stills = Stills(self.service, self.later, lambda: f"token-{next(_numbers)}")
+        knowing = Knowing(
+            lambda login: self.identities(login),  # noqa: PLW0108 - a test sets it later
+            self.rotas,
+            lambda invitation: f"resume-of-{invitation}-which-nobody-guesses",
+            policy.hash_secret,
+        )
+        self.duty = DutyDesk(self.service, Links(), knowing)
+        self.service.outside = replace(self.service.outside, followed=self.duty.follow)
         self.door = BrowserDoor(
             self.service,
             Links(),
@@ -106,8 +129,12 @@ class Rig:
             identities=lambda login: self.identities(login),  # noqa: PLW0108 - a test sets it later
             stills=self.stills,
             calls=self.calls,
+            duties=self.duty,
         )
-        self.administration = RoomAdministration(self.service, Links(), self._listing)
+        self.administration = RoomAdministration(
+            self.service, Links(), self._listing, rotas=[rota.name for rota in self.rotas.all]
+        )
+        self.presence = Presence(self.service.tell, self.door.silent, GRACE)
 
     def make_engine(self) -> GateModel:
         """The engine that this process drives."""
@@ -166,7 +193,7 @@ class Rig:
     async def lose(self, page: Page) -> None:
         """Cut the page's socket."""
         assert page.seat is not None
-        page.connection.cut = True
+        page.connection.answers = False
         await self.door.lost(page.seat)
 
     async def pass_time(self, seconds: float) -> None:
@@ -174,6 +201,16 @@ class Rig:
         self.clock.seconds += seconds
         for make in self.later.due():
             await make()
+
+    async def look_for(self, seconds: int, came: Mapping[int, int] | None = None) -> None:
+        """Let so many seconds pass, with a look each at who is there. `came` has the datagrams of legs."""
+        for _ in range(seconds):
+            self.clock.seconds += 1
+            self.presence.begin(self.clock.monotonic())
+            for live in self.service.rooms:
+                self.presence.look(live, came or {})
+            for make in self.later.due():
+                await make()
 
     def deliver(self) -> None:
         """Hand the engine's events over, and run the timers of legs."""

@@ -124,6 +124,7 @@ def hosts_messages(target: str) -> dict[str, m.ClientMessage]:
         m.Dial(address="+47 22 33 44 55", role=m.Role.RELATIVE, name="Navn", ref=1),
         m.ConfirmIdentity(participant=target, confirmed=True, ref=1),
         m.Delay(expected_at=None, ref=1),
+        m.SuggestCall(participant=target, ref=1),
         *(
             m.Appoint(invitation="i_1", ref=1),
             m.Withdraw(invitation="i_1", ref=1),

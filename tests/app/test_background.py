@@ -49,7 +49,10 @@ async def test_the_host_is_told_how_good_everybodys_link_is() -> None:
         return snapshot(rig.leg(room, doctor), rig.leg(room, patient))
 
     await turning(
-        Background(rig.service, rig.legs, rig.clock, take).figures(lambda taking, _: taken.append(taking)), done
+        Background(rig.service, rig.legs, rig.clock, take, rig.presence).figures(
+            lambda taking, _: taken.append(taking)
+        ),
+        done,
     )
     told = [message for message in doctor.connection.sent if isinstance(message, m.Stats)]
     assert len(taken) >= 2
@@ -69,7 +72,10 @@ async def test_an_engine_that_does_not_answer_is_counted_and_asked_again() -> No
             done.set()
         raise EngineError("timed_out", "the shard did not answer in time")
 
-    await turning(Background(rig.service, rig.legs, rig.clock, fail).figures(lambda _taken, _assessed: None), done)
+    await turning(
+        Background(rig.service, rig.legs, rig.clock, fail, rig.presence).figures(lambda _taken, _assessed: None),
+        done,
+    )
     assert rig.counts.seen["engine_errors", "timed_out"] >= 3
 
 
@@ -85,7 +91,7 @@ async def test_a_turn_that_fails_does_not_end_the_loop(monkeypatch: pytest.Monke
         raise ValueError
 
     monkeypatch.setattr(rig.legs, "handle_timeout", fail)
-    await turning(Background(rig.service, rig.legs, rig.clock, snapshot).handshakes(), done)
+    await turning(Background(rig.service, rig.legs, rig.clock, snapshot, rig.presence).handshakes(), done)
     assert len(turns) >= 2
 
 
@@ -108,7 +114,7 @@ async def test_repairs_bring_a_room_in_line() -> None:
     await rig.offer(doctor)
     assert rig.engine.open_legs() == set()
     rig.engine.submit = submit
-    await turning(Background(rig.service, rig.legs, rig.clock, snapshot).repairs(), opened)
+    await turning(Background(rig.service, rig.legs, rig.clock, snapshot, rig.presence).repairs(), opened)
     assert rig.engine.open_legs() == {rig.leg(room, doctor)}
 
 

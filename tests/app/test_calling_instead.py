@@ -125,3 +125,53 @@ async def test_where_nothing_can_be_called_nothing_is_told(rig: Rig) -> None:
     removed = await rig.enter(room)
     await rig.say(doctor, m.Remove(participant=removed.participant, ref=1))
     assert await code_of(rig, removed, removed.resume) is Code.LINK_BLOCKED
+
+
+def suggested(page: Page) -> list[str]:
+    """Who suggested a call to this page, in order."""
+    return [one.by for one in page.connection.sent if isinstance(one, m.CallSuggested)]
+
+
+async def test_the_host_suggests_a_call_to_one_person(rig: Rig) -> None:
+    """To who is in and who waits; their pages alone are told, nothing is kept, and not again at once."""
+    room = await room_of(rig)
+    doctor = await rig.enter(room, m.Role.DOCTOR, host=True)
+    patient, relative = await rig.enter(room), await rig.enter(room, m.Role.RELATIVE)
+    await rig.say(doctor, m.Admit(participant=patient.participant, ref=1))
+    kept = len(rig.store.audit), rig.live(room).room.revision
+    for other in (patient, relative):
+        assert await rig.say(doctor, m.SuggestCall(participant=other.participant, ref=7)) == m.Ok(ref=7)
+        assert suggested(other) == [doctor.participant]
+    assert suggested(doctor) == []
+    assert (len(rig.store.audit), rig.live(room).room.revision) == kept
+    await rig.say(doctor, m.SuggestCall(participant=patient.participant, ref=8))
+    assert await refusal(rig, doctor, patient.participant) is Code.TOO_MANY
+    assert len(suggested(patient)) == 2
+    await rig.pass_time(60)
+    await rig.say(doctor, m.SuggestCall(participant=patient.participant, ref=9))
+
+
+async def refusal(rig: Rig, page: Page, other: str) -> Code:
+    """Give the code with which a suggestion is turned down."""
+    with pytest.raises(Rejected) as refused:
+        await rig.say(page, m.SuggestCall(participant=other, ref=7))
+    return refused.value.code
+
+
+async def test_a_call_is_suggested_only_where_it_can_be_made(rig: Rig) -> None:
+    """Not by others, to nobody who is not here, to no page that is away, and not where nothing can be called."""
+    room = await room_of(rig)
+    doctor = await rig.enter(room, m.Role.DOCTOR, host=True)
+    patient = await rig.enter(room)
+    assert await refusal(rig, doctor, "p_nobody") is Code.UNKNOWN_PARTICIPANT
+    await rig.say(doctor, m.Admit(participant=patient.participant, ref=1))
+    assert await refusal(rig, patient, doctor.participant) is Code.NOT_HOST
+    await rig.lose(patient)
+    await rig.pass_time(60)
+    assert await refusal(rig, doctor, patient.participant) is Code.WRONG_STATE
+    silent = await room_of(other := Rig(), None)
+    doctor, patient = await other.enter(silent, m.Role.DOCTOR, host=True), await other.enter(silent)
+    assert await refusal(other, doctor, patient.participant) is Code.WRONG_STATE
+    assert suggested(patient) == []
+    other.live(silent).in_doubt = True
+    assert await refusal(other, doctor, patient.participant) is Code.WRONG_STATE

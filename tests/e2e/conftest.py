@@ -8,7 +8,7 @@ from playwright.async_api import Browser, async_playwright
 
 from tests.gateways.sip.certificates import Authority
 from tests.support.bridge import House, eventually, hush, never_short, running_house
-from tests.support.media_checks import launch_chromium
+from tests.support.media_checks import SHELL, launch_chromium
 from tests.support.ports import free_ports
 
 
@@ -58,7 +58,16 @@ async def rooms_house(tmp_path: Path, sip: int) -> AsyncIterator[House]:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def chromium() -> AsyncIterator[Browser]:
-    """Debian's Chromium."""
+    """Debian's Chromium without its windows."""
+    async with async_playwright() as playwright:
+        browser = await launch_chromium(playwright, SHELL)
+        yield browser
+        await browser.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def whole_chromium() -> AsyncIterator[Browser]:
+    """Chromium as people have it, for a journey that stands for the others."""
     async with async_playwright() as playwright:
         browser = await launch_chromium(playwright)
         yield browser

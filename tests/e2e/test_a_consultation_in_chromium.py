@@ -19,15 +19,15 @@ DOCTOR, PATIENT, INTERPRETER = 3, 17, 42
 
 
 async def test_doctor_admits_patient_and_interpreter_one_by_one_and_removes_one(
-    house: House, chromium: Browser
+    house: House, whole_chromium: Browser
 ) -> None:
     """Nobody gets a packet before the doctor's act, everybody sees everybody after it, and removal is at once."""
     patient_link = await house.link(m.Role.PATIENT, "Patient")
-    doctor = await house.bring(chromium, m.Role.DOCTOR, DOCTOR)
+    doctor = await house.bring(whole_chromium, m.Role.DOCTOR, DOCTOR)
     assert await doctor.state("s.place === 'admitted' && s.host")
-    patient = await house.enter(chromium, patient_link, PATIENT)
+    patient = await house.enter(whole_chromium, patient_link, PATIENT)
     await patient.connected()
-    interpreter = await house.bring(chromium, m.Role.INTERPRETER, INTERPRETER)
+    interpreter = await house.bring(whole_chromium, m.Role.INTERPRETER, INTERPRETER)
     await doctor.until("s.roster.people.length === 3")
     for visitor in (patient, interpreter):
         await gets_nothing(house, visitor)
@@ -53,7 +53,7 @@ async def test_doctor_admits_patient_and_interpreter_one_by_one_and_removes_one(
     await doctor.sees_and_hears(interpreter)
     await interpreter.sees_and_hears(doctor)
 
-    for context in (patient.page.context, await house.context(chromium, PATIENT)):
+    for context in (patient.page.context, await house.context(whole_chromium, PATIENT)):
         again = await open_link(context, patient_link, PATIENT)
         await again.ended("link_blocked")
     assert await doctor.state("s.roster.people.length") == 2

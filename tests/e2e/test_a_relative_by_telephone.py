@@ -27,9 +27,10 @@ NUMBER: Final = "+4741222345"
 async def test_a_relative_telephones_into_the_call(sip_house: House, chromium: Browser, tmp_path: Path) -> None:
     """By number and PIN; let in by the GP, heard by both, shown as what it is; the number is the GP's alone."""
     house = sip_house
-    gp = await house.bring(chromium, m.Role.DOCTOR, GP)
+    gp = await house.bring(chromium, m.Role.DOCTOR, GP, size=PHONE)
     patient = await house.enter(chromium, await house.link(m.Role.PATIENT, "Patient"), PATIENT, size=PHONE)
     await patient.connected()
+    await gp.open_panel()
     await gp.admit("Patient")
     await patient.sees_and_hears(gp)
     number, pin = await invites(gp)
@@ -46,6 +47,7 @@ async def test_a_relative_telephones_into_the_call(sip_house: House, chromium: B
         await expect(row).to_contain_text("not identified")
         assert await patient.state("s.roster.people.length") == 2
         await gp.admit(NAME)
+        await gp.close_panel()
         of_kari = f"s.roster.people.find((one) => one.name === {NAME!r})"
         for viewer in (gp, patient):
             await viewer.until(f"{of_kari}?.place === 'admitted'")
@@ -61,6 +63,7 @@ async def test_a_relative_telephones_into_the_call(sip_house: House, chromium: B
             "+47 \u2022\u2022\u2022 45",
         ]
         await kari.hears_together({GP, PATIENT})
+        await gp.open_panel()
         await gp.do(NAME, "Identity confirmed orally")
         await patient.until(f"{of_kari}.confirmed && {of_kari}.assurance === 'none'")
         await kari.command("hangup")
@@ -72,16 +75,17 @@ async def test_a_relative_telephones_into_the_call(sip_house: House, chromium: B
 async def invites(gp: Visitor) -> tuple[str, str]:
     """A number and a PIN, as the GP is told them to be handed on."""
     page = gp.page
-    await page.click("#invite")
+    await gp.press("#invite")
     await page.select_option("#invite-role", "relative")
     await page.fill("#invite-name", NAME)
-    await page.check("#invite-pin")
+    await gp.press("#invite-pin")
+    await expect(page.locator("#invite-pin")).to_be_checked()
     await page.press("#invite-name", "Enter")
     said = page.locator("#invite-call")
     await expect(said).to_be_visible()
     found = re.search(r"number (\d+), then PIN (\d+)", await said.inner_text())
     assert found is not None
-    await page.locator("#invite-done [data-close]").click()
+    await gp.press("#invite-done [data-close]")
     return found[1], found[2]
 
 

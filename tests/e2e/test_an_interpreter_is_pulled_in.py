@@ -47,6 +47,7 @@ async def test_the_gp_pulls_an_interpreter_into_a_running_call(house: House, chr
         for other in (gp, patient, interpreter):
             if viewer is not other:
                 await viewer.sees_and_hears(other)
+    await are_on_the_screen(gp, patient, interpreter)
 
     replayed = await house.enter(chromium, link, INTERPRETER + 1)
     await replayed.ended("link_used")
@@ -64,14 +65,23 @@ async def test_the_gp_pulls_an_interpreter_into_a_running_call(house: House, chr
 async def invites(gp: Visitor) -> str:
     """Make a link for the interpreter, as the GP does it."""
     page = gp.page
-    await page.click("#invite")
+    await gp.press("#invite")
     await page.select_option("#invite-role", "interpreter")
     await page.fill("#invite-name", NAME)
     await page.press("#invite-name", "Enter")
     await expect(page.locator("#invite-link")).to_be_visible()
     link = await page.input_value("#invite-link")
-    await page.locator("#invite-done [data-close]").click()
+    await gp.press("#invite-done [data-close]")
     return link
+
+
+async def are_on_the_screen(*people: Visitor) -> None:
+    """On each telephone the others' pictures are what one sees once the list of people is shut."""
+    for viewer in people:
+        await viewer.close_panel()
+        for other in people:
+            if viewer is not other:
+                await viewer.tile_shows(await other.participant(), other.identity)
 
 
 async def is_on_record(house: House) -> None:

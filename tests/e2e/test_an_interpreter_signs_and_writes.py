@@ -8,6 +8,7 @@ from playwright.async_api import Browser, expect
 
 from signalling import messages as m
 from tests.support.bridge import PHONE, Visitor, running_house
+from tests.support.keyboard import Keyboard
 
 pytestmark = [
     pytest.mark.browser,
@@ -24,7 +25,8 @@ async def test_a_deaf_patient_sees_the_interpreter_and_reads_what_is_said(
 ) -> None:
     """Each has whom they need in the one slot for pictures, whoever speaks; what is typed is read at once."""
     async with running_house(tmp_path, slots=1) as house:
-        gp = await house.bring(chromium, m.Role.DOCTOR, GP)
+        gp = await house.bring(chromium, m.Role.DOCTOR, GP, size=PHONE)
+        await gp.open_panel()
         link = await house.link(m.Role.PATIENT, "Patient")
         patient = await house.enter(chromium, link, PATIENT, size=PHONE)
         await patient.connected()
@@ -33,6 +35,7 @@ async def test_a_deaf_patient_sees_the_interpreter_and_reads_what_is_said(
         interpreter = await house.bring(chromium, m.Role.INTERPRETER, INTERPRETER)
         await gp.admit("Interpreter")
         await interpreter.admitted()
+        await gp.close_panel()
 
         await pins(gp, "Patient")
         await pins(patient, "Interpreter")
@@ -47,16 +50,14 @@ async def test_a_deaf_patient_sees_the_interpreter_and_reads_what_is_said(
 
 async def pins(viewer: Visitor, name: str) -> None:
     """Have somebody large, by keyboard alone."""
-    button = viewer.page.get_by_role("button", name=f"Show large: {name}", exact=True)
-    await button.focus()
-    await viewer.page.keyboard.press("Enter")
+    await Keyboard(viewer.page).press(f"Show large: {name}")
     await expect(viewer.page.get_by_role("button", name=f"Show normal: {name}", exact=True)).to_be_visible()
 
 
 async def speaks_alone(gp: Visitor, patient: Visitor, interpreter: Visitor) -> None:
     """The GP speaks, and nobody else: that is shown, and changes nobody's picture."""
     for other in (patient, interpreter):
-        await other.page.click("#control-mic")
+        await other.press("#control-mic")
     who = await gp.participant()
     for other in (patient, interpreter):
         await expect(other.page.locator(f'#stage .tile[data-participant="{who}"].speaking')).to_be_visible(
@@ -69,8 +70,7 @@ async def speaks_alone(gp: Visitor, patient: Visitor, interpreter: Visitor) -> N
 async def is_read(interpreter: Visitor, patient: Visitor, gp: Visitor) -> None:
     """What the interpreter types, by keyboard alone, is over the pictures at once, and read aloud once."""
     page = interpreter.page
-    await page.locator("#control-chat").focus()
-    await page.keyboard.press("Enter")
+    await Keyboard(page).press("Write")
     await expect(page.locator("#chat-text")).to_be_focused()
     await page.keyboard.type(SAID[:5])
     captions = patient.page.locator("#captions")

@@ -44,14 +44,14 @@ async def test_one_patient_after_the_other(house: House, chromium: Browser) -> N
     berit, told_berit = await drop_in(house, chromium, line, BERIT, "Berit")
     who = [await anne.participant(), await berit.participant()]
     assert who[0] != who[1]
-    await expect(berit.page.locator("#waiting-place")).to_have_text("There is one person before you.")
+    await expect(berit.page.locator("#waiting-place")).to_have_text("There is one person ahead of you.")
     await doctor.admit("Anne")
     await anne.sees_and_hears(doctor)
     await doctor.sees_and_hears(anne)
     await expect(berit.page.locator("#waiting-place")).to_have_text("You are next.")
     assert await berit.rtp_received() == 0
     first = house.leg(who[0])
-    await doctor.page.get_by_role("button", name="See off and take in the next").click()
+    await doctor.page.get_by_role("button", name="End the visit and let the next one in").click()
     dialog = doctor.page.get_by_role("dialog")
     await expect(dialog.get_by_label("Anne")).to_be_checked()
     await dialog.get_by_role("button", name="Take in").click()

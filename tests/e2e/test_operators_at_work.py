@@ -14,6 +14,7 @@ from signalling.errors import Code, Rejected
 from tests.auth.openid import CLAIMS, RealProvider, provider
 from tests.pages.house import CHROMIUM, CHROMIUM_ARGS
 from tests.support.bridge import PATIENCE_S, House, running_house
+from tests.support.keyboard import Keyboard
 from tests.support.ports import free_ports
 
 pytestmark = [
@@ -103,20 +104,22 @@ async def test_an_operator_empties_a_node(watched: tuple[House, RealProvider], p
         await expect(page.locator("#summary-lead")).to_contain_text("1 person is in a call, in 1 room; 0 waiting.")
         await expect(page.get_by_role("heading", level=1)).to_have_text("All is well")
 
-        await page.get_by_role("button", name="Drain the node").click()
-        await page.get_by_role("dialog").get_by_label("Why?").select_option("upgrade")
-        await page.get_by_role("dialog").get_by_role("button", name="Drain", exact=True).click()
+        keys = Keyboard(page)
+        await keys.press("Drain the node …")
+        await keys.choose("Why? This goes into the audit.", "upgrade")
+        await keys.press("Drain", within="#dialog-drain")
         await expect(page.locator("#drain-state")).to_contain_text("upgrade")
         with pytest.raises(Rejected) as refused:
             await house.bridge.administration.create_room(m.CreateRoom(name="Another"))
         assert refused.value.code is Code.RESTARTING
         patient = await joins(http, house, m.Role.PATIENT, NAMES[0])
         await expect(page.locator("#drain-left")).to_contain_text("1 waiting")
-        await page.get_by_role("button", name="Show connections").click()
+        (room,) = await page.locator("#rooms button").all()
+        await keys.press(str(await room.get_attribute("aria-label")))
         await expect(page.locator("#rooms [role=row]")).to_have_count(3)
         said = await page.locator("body").inner_text()
         assert [name for name in NAMES if name in said] == []
-        await page.get_by_role("button", name="Take new rooms again").click()
+        await keys.press("Take new rooms again")
         await expect(page.locator("#drain-begin")).to_be_visible()
         assert await house.bridge.administration.create_room(m.CreateRoom(name="Another"))
         assert (doctor.closed, patient.closed) == (False, False)

@@ -37,7 +37,9 @@ NUMBER: Final = "13097248022"
 CHILD: Final = "02111876593"
 TELEPHONE: Final = "+4798765432"
 MAIL: Final = "plantea@eksempel.no"
-PLANTED: Final = ("plantea", "sondreskog", "plantnes", NUMBER, CHILD, "98765432", "eksempel.no")
+HPR: Final = "904407713"
+CENTRE: Final = "983658725"
+PLANTED: Final = ("plantea", "sondreskog", "plantnes", NUMBER, HPR, CHILD, "98765432", "eksempel.no")
 EVERYTHING: Final = f"{NAME} {PATIENT} {NUMBER} {CHILD} {TELEPHONE} {MAIL}"
 SECRET: Final = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="  # noqa: S105 - opens nothing
 OPERATOR: Final = "an-operators-token-for-this-test"
@@ -107,7 +109,15 @@ def settings_of(folder: Path, provider: Hostile, receiver: Receiver, port: int) 
     """Gateways, logins and systems that are told."""
     receiver.secret = SECRET
     own = ECKey.generate_key("P-256").as_dict(private=True)
+    (folder / "rota.json").write_text(json.dumps([{"name": NAME, "hpr": HPR}]), "utf-8")
     return {
+        "rotas": {
+            "nord": {
+                "title": "Legevakt",
+                "people_file": str(folder / "rota.json"),
+                "organisations": [CENTRE],
+            }
+        },
         "gateways": {"sip": {"port": port, "transports": ["udp"]}},
         "logins": {
             "idporten": {
@@ -118,7 +128,14 @@ def settings_of(folder: Path, provider: Hostile, receiver: Receiver, port: int) 
                 "dialect": "idporten",
                 "represented_claim": "represented",
                 "relation_claim": "relation",
-            }
+            },
+            "helseid": {
+                "issuer": provider.issuer,
+                "client_id": "brotjeneste",
+                "key_file": secret(folder / "helseid.jwk", json.dumps(own)),
+                "title": "HelseID",
+                "dialect": "helseid",
+            },
         },
         "webhooks": {"record": {"url": receiver.url, "secret_file": secret(folder / "hook", SECRET)}},
     }
@@ -148,6 +165,7 @@ async def test_whoever_is_planted_comes_out_nowhere(doors: Doors) -> None:
     await by_pages(doors)
     await by_login(doors)
     await by_socket(doors, links)
+    await on_duty(doors)
     await by_sip(doors, number)
     await doors.ask("DELETE", f"/api/v1/rooms/{room}", token=token_of(doors))
     await by_exports(doors, room)
@@ -296,6 +314,44 @@ async def by_socket(doors: Doors, links: list[str]) -> None:
         await host.send_str(f'{{"type": "lock", "ref": 9, {EVERYTHING}')
         await host.send_json({"type": "ping", "ref": 99})
         await heard(doors, host, "pong")
+
+
+async def on_duty(doors: Doors) -> None:
+    """One of a rota who takes a room in which somebody waits, and says what is wrong in each way."""
+    at = int(datetime.now(UTC).timestamp())
+    said = {"sub": NUMBER, "name": NAME, "iat": at, "exp": at + 60, "helseid://claims/hpr/hpr_number": HPR}
+    said |= {"helseid://claims/identity/security_level": "4", "helseid://claims/client/claims/orgnr_child": CENTRE}
+    doors.provider.make = lambda claims: signed({**claims, **said})
+    begun = await doors.ask("GET", "/login/helseid?duty")
+    cookies = {name: begun.cookies[name].value for name in ("__Host-attempt", "__Host-login-to")}
+    query = {"state": doors.provider.pushed[-1]["state"], "code": NUMBER, "iss": doors.provider.issuer}
+    headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items())}
+    done = await doors.ask("GET", "/login/answer", params=query, headers=headers)
+    assert done.headers["Location"] == "/duty"
+    room, link = await a_satellite(doors)
+    await talk(doors, [{"type": "duty", "version": 1, "ref": 1}])
+    headers = {"Cookie": f"__Host-identity={done.cookies['__Host-identity'].value}"}
+    async with (
+        doors.http.ws_connect(f"{doors.pages}/api/v1/ws") as nurse,
+        doors.http.ws_connect(f"{doors.pages}/api/v1/ws", headers=headers) as doctor,
+    ):
+        await nurse.send_json({"type": "join", "version": 1, "language": "nb", "token": link, "name": PATIENT})
+        await heard(doors, nurse, "welcome")
+        await doctor.send_json({"type": "duty", "version": 1, "ref": 1})
+        for message in ({"room": NUMBER}, {"room": EVERYTHING}, {"room": room, NAME: 1}, {"room": room}):
+            await doctor.send_json({"type": "take", **message, "ref": 2})
+        await heard(doors, doctor, "taken")
+
+
+async def a_satellite(doors: Doors) -> tuple[str, str]:
+    """A room of the rota, with a standing link."""
+    token = token_of(doors)
+    made = await doors.ask("POST", "/api/v1/rooms", token=token, json={"name": NAME, "rota": "nord"})
+    room = (await made.json())["room"]
+    wish = {"role": "assistant", "name": NAME, "many": True}
+    invited = await doors.ask("POST", f"/api/v1/rooms/{room}/invitations", token=token, json=wish)
+    await doors.ask("POST", "/api/v1/rooms", token=token, json={"name": NAME, "rota": "nobodys"})
+    return room, (await invited.json())["link"].partition("#")[2]
 
 
 def of_anybody() -> list[dict[str, Any]]:

@@ -12,6 +12,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -38,8 +39,7 @@ START = "#start-mic:enabled"  # the start screen, once the browser has given or 
 ENDING = "#screen-end"
 FRONT_PAGE = "main:not([aria-busy])"
 Message = TypeVar("Message")
-# The same Chromium without its windows, menus and extensions, which triple the CPU time of a page that is opened;
-# tests/e2e has the whole browser.
+# The same Chromium without its windows, menus and extensions, which triple the CPU time of a page that is opened.
 CHROMIUM = "/usr/bin/chromium-headless-shell"
 CHROMIUM_ARGS = [
     "--no-sandbox",
@@ -101,12 +101,16 @@ async def static_site() -> AsyncIterator[str]:
     async def join(_: web.Request) -> web.StreamResponse:
         return web.FileResponse(STATIC / "join.html")
 
+    async def duty(_: web.Request) -> web.StreamResponse:
+        return web.FileResponse(STATIC / "duty.html")
+
     async def index(_: web.Request) -> web.StreamResponse:
         return web.FileResponse(STATIC / "index.html")
 
     app.router.add_routes(NoticePage(NOTICE).routes())
     app.router.add_routes(LoginPages(NoLogins(), Clients(), time.monotonic, NoCounters()).routes())
     app.router.add_get("/join", join)
+    app.router.add_get("/duty", duty)
     app.router.add_get("/", index)
     app.on_response_prepare.append(add_headers)
     runner = web.AppRunner(app)
@@ -166,6 +170,10 @@ class PlayedBridge:
     media: bool = False
     tested: dict[str, Any] = field(default_factory=dict)  # what a test is told, without `ref`
     test_seconds: float = 0.5
+    rotas: tuple[str, ...] = ("Legevakt nord",)  # of whoever is on duty
+    queue: list[dict[str, Any]] = field(default_factory=list)
+    taken: dict[str, Any] = field(default_factory=dict)  # what who takes a room is told
+    refuse_duty: str | None = None
     unchecked: bool = False  # as a bridge that is newer than this page
     closed: int = 0
     sent: list[messages.ClientMessage] = field(default_factory=list)
@@ -215,7 +223,10 @@ class PlayedBridge:
         """Read and answer until cancelled."""
         while True:
             message = messages.decode_client(await self._inbox.get())
-            await self._answer(page, message)
+            if isinstance(message, messages.Duty | messages.Take):
+                self._serve_duty(message)
+            else:
+                await self._answer(page, message)
             async with self._news:
                 self.sent.append(message)
                 self._news.notify_all()
@@ -246,6 +257,23 @@ class PlayedBridge:
             self._give_way(message)
         else:
             self.push("pong" if isinstance(message, messages.Ping) else "ok", ref=message.ref)
+
+    def _serve_duty(self, message: messages.Duty | messages.Take) -> None:
+        if isinstance(message, messages.Take):
+            self.push("taken", ref=message.ref, room=message.room, **self.taken)
+            return
+        if self.refuse_duty is not None:
+            self.push("error", ref=message.ref, code=self.refuse_duty, message="Refused in a test.")
+            self.push("bye", code=self.refuse_duty, message="Refused in a test.")
+            return
+        rotas = [{"rota": f"rota-{number}", "title": title} for number, title in enumerate(self.rotas)]
+        self.push("on_duty", ref=message.ref, name="Ingrid Berg", rotas=rotas)
+        self.ring(*self.queue)
+
+    def ring(self, *rooms: dict[str, Any]) -> None:
+        """Tell somebody on duty of these rooms, and of no others."""
+        self.queue = list(rooms)
+        self.push("queue", now=datetime.now(UTC).isoformat(), rooms=self.queue)
 
     def _give_way(self, wish: messages.Invite | messages.CallInstead) -> None:
         """Give a link for somebody else, or a number for oneself."""

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,6 +35,7 @@ BESIDE: Final[Size] = (560, 900)
 """Beside the record, on one screen."""
 LOCALES: Final = {"nb": "nb-NO", "nn": "nn-NO", "en": "en-GB"}
 
+Look = Callable[[Page], Awaitable[list[str]]]
 Play = Callable[["Stage"], Awaitable[None]]
 SCENES: Final[dict[str, Scene]] = {}
 
@@ -52,7 +53,8 @@ class Scene:
 class Stage:
     """One scene in one language and one window; its pictures go to `folder`, if there is one.
 
-    `shots` are the files that it made of `states` of the page, `broken` what axe finds in them.
+    `seen_as` is how a browser context is set for whoever looks. `shots` are the files that it made of `states` of
+    the page, `broken` what `looks` find in them.
     """
 
     scene: Scene
@@ -61,6 +63,8 @@ class Stage:
     language: str
     size: Size
     folder: Path | None = None
+    looks: Sequence[Look] = (broken_rules,)
+    seen_as: Mapping[str, Any] = field(default_factory=dict)
     states: int = 0
     shots: list[Path] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
@@ -69,7 +73,7 @@ class Stage:
         self, bridge: PlayedBridge | None = None, *, site: str | None = None, **options: Any
     ) -> AbstractAsyncContextManager[Visit]:
         """Open a page as `house.visit` does, in this language and size; `site` where it is another server's."""
-        wanted = {"locale": LOCALES[self.language], "size": self.size} | options
+        wanted = {"locale": LOCALES[self.language], "size": self.size, **self.seen_as} | options
         return visit(self.browser, site or self.site, bridge, **wanted)
 
     async def shoot(self, page: Page, moment: str = "", *, whole: bool = True) -> None:
@@ -78,7 +82,8 @@ class Stage:
         parts = (self.scene.name, moment, f"{self.size[0]}", self.language)
         name = "-".join(part for part in parts if part)
         self.states += 1
-        self.broken += [f"{name}: {rule}" for rule in await broken_rules(page)]
+        for look in self.looks:
+            self.broken += [f"{name}: {fault}" for fault in await look(page)]
         if self.folder is not None:
             path = self.folder / f"{name}.png"
             await page.screenshot(path=path, full_page=whole, animations="disabled")

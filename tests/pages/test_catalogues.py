@@ -13,7 +13,7 @@ from tests.pages.house import LANGUAGES, STATIC
 
 CATALOGUES = {code: json.loads((STATIC / "i18n" / f"{code}.json").read_text()) for code in LANGUAGES}
 KEYS = set(CATALOGUES["nb"])
-SOURCES = {path.name: path.read_text() for path in (*STATIC.glob("*.html"), *STATIC.glob("js/*.js"))}
+SOURCES = {path.name: path.read_text() for path in (*STATIC.glob("*.html"), *STATIC.glob("js/**/*.js"))}
 TEXT = "\n".join(SOURCES.values())
 # Codes that never reach a page, or that it answers by connecting again.
 NEVER_AN_ENDING = {
@@ -27,10 +27,12 @@ NEVER_AN_ENDING = {
         "stale",
         "reason_needed",
         "patient_inside",
+        "taken",
     ),  # answers to one act
     *("join_timeout", "too_slow", "restarting"),  # the page connects again
     *("origin_refused", "unauthorized", "unknown_room", "not_found", "method_not_allowed"),  # REST
     "test_busy",  # an answer to a test: told on its screen
+    "not_on_rota",  # told on the page of those on duty
     "name_needed",  # the page asks for it, and joins again
     "pin_wrong",  # in a call, which has no page
     *(

@@ -107,6 +107,25 @@ async def test_reasons_have_their_own_advice(
         await expect(here.page.locator("#test-advice")).to_contain_text(advice)
 
 
+async def test_on_a_hopeless_network_the_telephone_is_offered(browser: Browser, site: str) -> None:
+    """Number and PIN by one press, where there are any; not where a weak network will do."""
+    way = {"number": "47110815", "pin": "123456", "telephone": None}
+
+    async def prepare(page: Page) -> None:
+        await page.route("**/api/v1/calls", lambda route: route.fulfill(json=way))
+
+    bridge = house(tested=told("unusable", "loss_up", loss=40.0) | {"calls": True})
+    async with visit(browser, site, bridge, prepare=prepare) as here:
+        await to_the_result(here)
+        await expect(here.page.locator("#test-advice")).not_to_contain_text("telefon")
+        await here.page.locator("#test-call").get_by_role("button", name="Ring inn med telefon").click()
+        await expect(here.page.locator("#test-call")).to_contain_text("romnummer 47110815, så PIN 123456")
+        bridge.tested = told("weak", "loss_up", loss=6.0) | {"calls": True}
+        await here.page.click("#test-again")
+        await expect(here.page.locator(TITLE)).to_have_text("Nettet er litt svakt")
+        await expect(here.page.locator("#test-call")).to_be_hidden()
+
+
 async def test_no_place_for_a_test_stops_nobody(browser: Browser, site: str) -> None:
     """It is said, and the way in is there."""
     bridge = house(refusals={"test": "test_busy"})

@@ -41,7 +41,7 @@ def test_files_that_a_page_links_to_exist(path: Path) -> None:
 def test_every_icon_that_is_named_is_drawn() -> None:
     """`icon`, `setIcon` and `setFace` name only symbols of icons.svg."""
     drawn = set(re.findall(r"<symbol id=\"([^\"]+)\"", (STATIC / "icons.svg").read_text()))
-    text = "\n".join(path.read_text() for path in STATIC.glob("js/*.js"))
+    text = "\n".join(path.read_text() for path in STATIC.glob("js/**/*.js"))
     calls = re.findall(
         r"\b(?:icon\(|setIcon\([^,()]+(?:\([^)]*\))?, |setFace\([^,()]+(?:\([^)]*\))?, )([^;]*)", text
     )

@@ -223,6 +223,11 @@ class Rows:
         return set(self._rows)
 
     @property
+    def datagrams(self) -> dict[int, int]:
+        """How many have come of each."""
+        return {leg: int(row["datagrams_in"]) for leg, row in self._rows.items()}
+
+    @property
     def open(self) -> set[int]:
         """Those whose gate is open."""
         return {leg for leg, row in self._rows.items() if row["gate_open"]}

@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from bridge.rooms import commands as c
 from bridge.rooms import events as ev
+from bridge.rooms.duty import TAKEN_FOR
 from bridge.rooms.model import (
     Assurance,
     ByParticipant,
@@ -73,13 +74,13 @@ def who_enters_as_host_may_by_their_link(step: Step, room: Room, event: Any) -> 
     if not opens or (not waits and step.before.now >= link.expires_at):
         return False
     if link.host:
-        sent = isinstance(command, c.Knock | c.Call) and link.issued_by == ADMINISTRATION
+        sent = isinstance(command, c.Knock | c.Call) and (link.issued_by == ADMINISTRATION or link.duty)
         return sent and assurance(login).reaches(link.requires)
     steps_in = isinstance(command, c.Knock | c.TakeHost) and event.takes_host and link.substitute
     return steps_in and all(assurance(login).reaches(level) for level in _asked_of_hosts(room, link))
 
 
-def _asked_of_hosts(room: Room, link: Invitation) -> list[Assurance]:
+def _asked_of_hosts(room: Room, link: Invitation | ev.RoomTaken) -> list[Assurance]:
     return [link.requires, *(one.requires for one in room.invitations.values() if one.host)]
 
 
@@ -87,6 +88,24 @@ def _asked_of_hosts(room: Room, link: Invitation) -> list[Assurance]:
 def who_enters_hosts_if_nobody_does(step: Step, room: Room, event: Any) -> bool:
     """The role goes to whoever enters on a host link while no host is there, and only then."""
     return event.takes_host == (not passes(step.before, room.host))
+
+
+@RULES.of_event(ev.RoomTaken)
+def a_room_is_taken_once_by_one_of_its_rota(step: Step, room: Room, event: Any) -> bool:
+    """While somebody waits there and nobody hosts, nor has taken it just now; by one who is surely known."""
+    command, taken = step.command, room.taken
+    theirs = isinstance(command, c.TakeRoom) and command.rota == room.rota and event.identity == command.identity
+    surely = all(event.identity.assurance.reaches(level) for level in _asked_of_hosts(room, event))
+    free = taken is None or step.before.now - taken.at >= TAKEN_FOR
+    wanted = any(person.place is Place.WAITING for person in room.participants.values())
+    return theirs and surely and free and wanted and not passes(step.before, room.host)
+
+
+@RULES.of_event(ev.RoomTaken)
+def who_takes_a_room_is_not_in_it_by_that(step: Step, room: Room, event: Any) -> bool:
+    """They are somebody new, who acts for themselves, and nobody's packets pass for it."""
+    new = event.participant not in room.participants and event.by == ByParticipant(event.participant)
+    return new and step.after.ledger.passing == step.before.ledger.passing
 
 
 @RULES.of_event(ev.HostTaken)

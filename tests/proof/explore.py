@@ -10,6 +10,7 @@ from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Final, Protocol
 
 from bridge.rooms import commands as c
@@ -17,6 +18,7 @@ from bridge.rooms import decide as deciding
 from bridge.rooms import events as ev
 from bridge.rooms import evolve as evolving
 from bridge.rooms.arrivals import GIVEN_UP
+from bridge.rooms.duty import TAKEN_FOR
 from bridge.rooms.model import Identity, InvitationId, Participant, Place, Room
 from bridge.rooms.refusal import Refusal
 from tests.proof.ledger import Ledger
@@ -47,7 +49,12 @@ class State:
     @property
     def now(self) -> datetime:
         """Later in each state than in the one before."""
-        return START + timedelta(seconds=self.depth) + (AFTER_EXPIRY if self.expired else timedelta())
+        return _moment(self.depth, self.expired)
+
+
+@cache
+def _moment(depth: int, expired: bool) -> datetime:  # noqa: FBT001 - as a state has it
+    return START + timedelta(seconds=depth) + (AFTER_EXPIRY if expired else timedelta())
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,9 +255,16 @@ def key_of(state: State, world: World) -> Key:
     """What tells a state from others."""
     room = state.room
     ranks = {person.id: rank for rank, person in enumerate(room.at(Place.WAITING))}
-    groups = [tuple(sorted(_link(state, link, world.seen, ranks) for link in kind)) for kind in world.kinds]
+    groups = [_once(*sorted(_link(state, link, world.seen, ranks) for link in kind)) for kind in world.kinds]
     lock = (room.locked, room.locked_by_itself)
-    return (*lock, room.ended, state.expired, str(room.expected_at), *groups)
+    taken = room.taken is not None and state.now - room.taken.at < TAKEN_FOR
+    return (*lock, taken, room.ended, state.expired, str(room.expected_at), *groups)
+
+
+@cache
+def _once(*group: object) -> Key:
+    """The same tuple for the same people: there are few of these, and they stand in the keys of many states."""
+    return group
 
 
 def _link(state: State, link: InvitationId, seen: tuple[str, ...], ranks: dict[str, int]) -> tuple[object, ...]:
@@ -261,13 +275,18 @@ def _link(state: State, link: InvitationId, seen: tuple[str, ...], ranks: dict[s
     flags = (invitation.host, invitation.substitute, invitation.revoked, invitation.cancelled, invitation.delayed)
     words = (invitation.issued_by, invitation.role, invitation.ground, invitation.text, invitation.pin)
     times = (invitation.expires_at, invitation.expected_at)
-    made = (*flags, state.now < invitation.expires_at, *map(str, words), *map(str, times))
+    made = (*flags, state.now < invitation.expires_at, *_said(*words, *times))
     if invitation.many:
         mine = (one for one in room.participants.values() if one.invitation == link)
         return (*made, "many", *sorted(_of_many(state, one, seen, ranks) for one in mine))
     if invitation.participant is None:
         return (*made, "new")
     return (*made, "used", *_person(room, room.participants[invitation.participant], seen, ranks))
+
+
+@cache
+def _said(*words: object) -> tuple[str, ...]:
+    return tuple(map(str, words))
 
 
 def _of_many(

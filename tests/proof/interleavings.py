@@ -2,7 +2,7 @@
 
 Two doctors and three guests do anything in any order, twice, late and at once; sockets go, logins are renewed,
 the store and the engine's queue fail, acts are cut short, and the process ends in the middle of them and starts
-anew. What is looked at after each step, and what holds, is in `watching.py`.
+anew. Devices die without a word. What is looked at after each step, and what holds, is in `watching.py`.
 """
 
 import asyncio
@@ -133,14 +133,14 @@ class Consultation(Watched):
         return HOST_ACTS[kind]("p_unknown" if seat is None else seat.participant, self._flag())
 
     async def _say(self, page: Page, message: m.ClientMessage) -> object:
-        if page.seat is None:
+        if page.seat is None or not page.connection.answers:
             return None
         self.said.append((page, message))
         self.trace.append(f"{page.seat.participant}: {message}")
         return await self.rig.say(page, message)
 
     async def _offer(self, person: Somebody) -> None:
-        if person.page.seat is not None:
+        if person.page.seat is not None and person.page.connection.answers:
             page, peer = person.page, person.peer
             answer = await self.rig.offer(page)
             leg = int(answer.leg)
@@ -266,6 +266,14 @@ class Consultation(Watched):
         if seat is not None:
             self.unreported.append(seat)
 
+    async def _fall_silent(self) -> None:
+        """A device dies: nothing comes of it any more, and nobody reports its socket."""
+        page = self._anybody().page
+        if page.seat is not None and page.connection.answers:
+            page.connection.answers = False
+            lost = page.seat.participant, page.seat.connection_id
+            self.lost_at.setdefault(lost, self.rig.clock.seconds)
+
     async def _notice_ends(self) -> None:
         """Sockets that are gone are reported, each once."""
         gone, self.unreported = self.unreported, []
@@ -278,8 +286,14 @@ class Consultation(Watched):
 
     async def _pass_time(self, seconds: float) -> None:
         self.trace.append(f"{seconds} s pass")
-        self.rig.clock.seconds += seconds
-        await self._run(*(make() for make in self.rig.later.due()))
+        rig, came = self.rig, Rows(self.rig.engine.snapshot()).datagrams
+        while seconds > 0:
+            rig.clock.seconds += min(seconds, 1.0)
+            seconds -= 1.0
+            rig.presence.begin(rig.clock.monotonic())
+            for live in rig.service.rooms:
+                rig.presence.look(live, came)
+            await self._run(*(make() for make in rig.later.due()))
 
     async def _engine_is_busy(self) -> None:
         """The next commands find a full queue."""
@@ -360,6 +374,7 @@ _WEIGHTED: Final[dict[Act, int]] = {
     Consultation._speak_from_a_replaced_seat: 4,
     Consultation._leave: 3,
     Consultation._lose_the_socket: 6,
+    Consultation._fall_silent: 3,
     Consultation._notice_ends: 7,
     Consultation._time_passes: 8,
     Consultation._engine_is_busy: 1,

@@ -12,7 +12,7 @@ from bridge.rooms.model import ConnectionId, InvitationId, ParticipantId
 Connections = Mapping[ParticipantId, ConnectionId]
 
 _COMES = (ev.Dialled, ev.Arrived, ev.HostEntered, ev.Reconnected)
-_BINDS = (ev.Dialled, ev.Arrived, ev.HostEntered)
+_BINDS = (ev.Dialled, ev.Arrived, ev.HostEntered, ev.RoomTaken)
 _OPENS = (ev.Admitted, ev.HostEntered)
 _SHUTS = (ev.Arrived, ev.Left, ev.Removed, ev.Refused, ev.SeenOff, ev.SentToWaiting, ev.NotReached)
 _GOES = (ev.NotReached, ev.Left, ev.Removed, ev.Refused, ev.SeenOff, ev.Disconnected)
@@ -36,7 +36,7 @@ class Ledger:
             return replace(self, admitted=frozenset(), connections={}, ended=True)
         if isinstance(event, ev.InvitationCancelled):
             return self._called_off(event.invitation)
-        if not isinstance(event, (*_COMES, *_OPENS, *_SHUTS, *_GOES)):
+        if not isinstance(event, (*_COMES, *_BINDS, *_OPENS, *_SHUTS, *_GOES)):
             return self
         who = event.participant
         admitted, connections, bound, barred = self.admitted, dict(self.connections), self.bound, self.barred

@@ -11,6 +11,7 @@ from bridge.rooms import (
     acts,
     arrivals,
     dialling,
+    duty,
     hosting,
     invitations,
     locking,
@@ -236,6 +237,12 @@ FAULTS: Final[tuple[tuple[str, str, Change], ...]] = (
         "who_enters_hosts_if_nobody_does",
         "two hosts",
         tampered(c.Knock, name_of(ev.HostEntered, takes_host=True)),
+    ),
+    ("a_room_is_taken_once_by_one_of_its_rota", "on-duty", (duty, "taker", lambda *_: None)),
+    (
+        "who_takes_a_room_is_not_in_it_by_that",
+        "on-duty",
+        tampered(c.TakeRoom, name_of(ev.RoomTaken, by=ADMINISTRATION)),
     ),
     (
         "the_role_is_taken_with_a_host_link",

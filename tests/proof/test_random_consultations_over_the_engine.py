@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
+from bridge.app.presence import Presence
 from media.api import Command, SetGate
 from tests.proof.engine_rig import EngineGate
 from tests.proof.interleavings import consult
@@ -45,6 +46,13 @@ async def test_a_gate_that_stays_open_is_found(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(EngineGate, "submit", forget_closings)
     with pytest.raises(Wrong):
+        await consult(1, STEPS)
+
+
+async def test_a_ghost_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nobody looks who is still there, whoever dies without a word stays."""
+    monkeypatch.setattr(Presence, "look", lambda *_: None)
+    with pytest.raises(Wrong, match="a ghost"):
         await consult(1, STEPS)
 
 

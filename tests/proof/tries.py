@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import cached_property
 from typing import Final
 
 from bridge.rooms import commands as c
@@ -24,6 +25,7 @@ from bridge.rooms.model import (
     Role,
     RoomId,
     RoomNumber,
+    RotaName,
     StillEnd,
     StillId,
     TextState,
@@ -33,6 +35,7 @@ from tests.rooms.rig import ADMINISTRATION, BRIDGE, OPERATOR, iid, person, pid, 
 
 NOTICE: Final = NoticeVersion("v1")
 LATER: Final = LINKS_EXPIRE_AT + timedelta(days=9)
+ANOTHER_ROTA: Final = RotaName("sor")
 PICTURE: Final = StillId("s_1")
 STALE: Final = ConnectionId(0)
 STRANGER: Final = person("stranger")
@@ -67,10 +70,11 @@ class SmallRoom:
     """Links that are made on the way, by somebody whom it may matter to be; so nobody changes places here."""
     autolock: bool = False
     one_at_a_time: bool = False
+    rota: RotaName | None = None
     crowd: int = 0
     """How many may ever come by links for many."""
 
-    @property
+    @cached_property
     def kinds(self) -> Sequence[Sequence[InvitationId]]:
         """See `World`."""
         later = [[iid(name)] for name in self.later]
@@ -81,12 +85,12 @@ class SmallRoom:
             groups.setdefault(replace(link, name=""), []).append(iid(link.name))
         return [*groups.values(), *later]
 
-    @property
+    @cached_property
     def names(self) -> list[str]:
         """Everybody who may come by a link of their own."""
         return [*(link.name for link in self.links if not link.many), *self.later]
 
-    @property
+    @cached_property
     def every_link(self) -> list[str]:
         """All links."""
         return [*(link.name for link in self.links), *self.later]
@@ -110,6 +114,7 @@ class SmallRoom:
             number=RoomNumber("47110815"),
             autolock=self.autolock,
             one_at_a_time=self.one_at_a_time,
+            rota=self.rota,
         )
         for link in self.links:
             made = invitation(link.name, link.role, ADMINISTRATION, host=link.host, requires=link.requires)
@@ -291,6 +296,25 @@ def appointing(world: SmallRoom, state: State) -> Iterator[Move]:
     for by in (*world.actors(state), ADMINISTRATION, BRIDGE):
         for name in world.every_link:
             yield c.Appoint(by=by, invitation=iid(name))
+
+
+def taking(world: SmallRoom, _state: State) -> Iterator[Move]:
+    """Take the room, as one of its rota or of another, as surely known as is asked for and less."""
+    for name in world.later:
+        for identity in world.logins.get(name, ()):
+            for rota in (world.rota, ANOTHER_ROTA):
+                if identity is None or rota is None:
+                    continue
+                yield c.TakeRoom(
+                    rota=rota,
+                    identity=identity,
+                    name=Pii(name),
+                    requires=Assurance.SUBSTANTIAL,
+                    invitation=iid(name),
+                    new_participant=pid(name),
+                    new_resume_hash=resume(name),
+                    expires_at=LATER,
+                )
 
 
 def putting_off(world: SmallRoom, state: State) -> Iterator[Move]:

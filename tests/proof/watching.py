@@ -8,7 +8,8 @@ the `Ledger`, which reads the records without the domain's code:
 - Unless something failed since the last repair, exactly those gates are open, and a packet that somebody sends
   reaches exactly those whose layout has them; with a closed gate at either end it reaches nobody.
 - An admission that was answered by `ok` is on record and in force. After a restart everybody is where they were,
-  and nobody is taken for connected. A lost connection is on record as lost ten seconds later.
+  and nobody is taken for connected. A lost connection is on record as lost ten seconds later, also where its
+  device died without a word.
 - Who waits is told of nobody else.
 """
 
@@ -153,7 +154,9 @@ class Watched:
     def _send_a_packet(self, rows: Rows) -> None:
         """Somebody sends a packet, and it reaches whom it may."""
         ready = {
-            one.peer.leg: one for one in self.people.values() if one.peer.leg is not None and one.peer.leg in rows
+            one.peer.leg: one
+            for one in self.people.values()
+            if one.peer.leg is not None and one.peer.leg in rows and one.page.connection.answers
         }
         if not ready:
             return

@@ -38,8 +38,10 @@ from tests.proof.tries import (
     revoking,
     seeing_off,
     showing,
+    taking,
     texting,
 )
+from tests.rooms.rig import NORD
 
 
 def identity(subject: str, assurance: Assurance) -> Identity:
@@ -58,6 +60,9 @@ LOGINS: Final = {
         identity("another", Assurance.HIGH),
     )
     for name in ("doctor", "patient")
+}
+ON_DUTY: Final = {
+    name: (None, identity(name, Assurance.LOW), identity(name, Assurance.HIGH)) for name in ("berg", "vik")
 }
 ADMISSION: Final = (coming, calling, going, deciding, giving, locking, ending)
 
@@ -157,6 +162,15 @@ WHOLE: Final = (
         (coming, calling, calling_instead, going, deciding, revoking, ending),
         seen=("line",),
     ),
+    SmallRoom(
+        "on-duty",
+        (Link("nurse", Role.ASSISTANT, requires=Assurance.SUBSTANTIAL), DOCTOR),
+        (coming, going, deciding, taking, growing_old, ending),
+        seen=("identity",),
+        logins=ON_DUTY,
+        later=("berg", "vik"),
+        rota=NORD,
+    ),
 )
 """All of it: minutes."""
 
@@ -178,5 +192,6 @@ REDUCED: Final = (
     replace(WHOLE[12], links=(WHOLE[12].links[0], SPECIALIST_2)),
     SmallRoom("turns", (DOCTOR, PATIENT), WHOLE[13].tries),
     SmallRoom("another-way-in", (PATIENT,), WHOLE[14].tries, seen=WHOLE[14].seen),
+    replace(WHOLE[15], links=WHOLE[15].links[:1]),
 )
 """The same with fewer people: seconds."""

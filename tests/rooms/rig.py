@@ -1,6 +1,6 @@
 """A consultation under test: submits commands, applies events, keeps the record and the packet gates."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from bridge.rooms import commands as c
@@ -9,6 +9,7 @@ from bridge.rooms.decide import decide
 from bridge.rooms.evolve import evolve
 from bridge.rooms.model import (
     Actor,
+    Assurance,
     ByParticipant,
     ConnectionId,
     Identity,
@@ -25,6 +26,8 @@ from bridge.rooms.model import (
     Room,
     RoomId,
     RoomNumber,
+    RotaName,
+    SubjectDigest,
     System,
 )
 from bridge.rooms.refusal import Refusal
@@ -35,6 +38,7 @@ OPERATOR = System(Office.OPERATOR)
 BRIDGE = System(Office.BRIDGE)
 START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 LINK_LIFE = timedelta(hours=2)
+NORD = RotaName("nord")
 
 
 def person(name: str) -> ByParticipant:
@@ -111,7 +115,7 @@ class Consultation:
         assert not isinstance(outcome, Refusal), outcome
         return outcome
 
-    def create(self, max_participants: int = 9, **settings: bool) -> None:
+    def create(self, max_participants: int = 9, rota: RotaName | None = None, **settings: bool) -> None:
         """Open the room."""
         self.happens(
             c.CreateRoom(
@@ -120,6 +124,7 @@ class Consultation:
                 name=Pii("Rom 1"),
                 max_participants=max_participants,
                 number=RoomNumber("47110815"),
+                rota=rota,
                 **settings,
             )
         )
@@ -221,6 +226,24 @@ class Consultation:
             identity=identity,
         )
 
+    def taking(self, name: str, *, assurance: Assurance = Assurance.HIGH, link: str | None = None) -> c.TakeRoom:
+        """Return that `name`, of the rota, takes the room, and gets the link called `link`, else as they are."""
+        return c.TakeRoom(
+            rota=NORD,
+            identity=login(name, assurance),
+            name=Pii(name),
+            requires=Assurance.SUBSTANTIAL,
+            invitation=iid(link or name),
+            new_participant=pid(link or name),
+            new_resume_hash=resume(link or name),
+            expires_at=self.now + LINK_LIFE,
+        )
+
+    def come_on_duty(self, name: str, login_of: str | None = None) -> list[ev.Event]:
+        """Let who has taken the room come in by the link called `name`."""
+        knock = replace(self.knocking(name, resume(name)), identity=login(login_of or name))
+        return self.happens(knock)
+
     def arrive(self, *names: str, role: Role = Role.PATIENT) -> None:
         """Invite guests and let them knock."""
         for name in names:
@@ -259,10 +282,30 @@ class Consultation:
         return self.of(name).place
 
 
-def opened(max_participants: int = 9, **settings: bool) -> Consultation:
+def login(name: str, assurance: Assurance = Assurance.HIGH) -> Identity:
+    """Return what the login of somebody in the register of health personnel proved."""
+    return Identity(
+        assurance=assurance,
+        provider="helseid",
+        subject=SubjectDigest(f"subject of {name}"),
+        organisation="983658725",
+        health_personnel=True,
+        hpr=SubjectDigest(f"hpr of {name}"),
+    )
+
+
+def standing(*waiting: str) -> Consultation:
+    """Return a room of the rota in which these wait, by the standing link, and nobody hosts."""
+    consultation = Consultation()
+    consultation.create(rota=NORD)
+    consultation.line_up(*waiting)
+    return consultation
+
+
+def opened(max_participants: int = 9, rota: RotaName | None = None, **settings: bool) -> Consultation:
     """Return a consultation with the doctor in and two guests waiting: a patient and an interpreter."""
     consultation = Consultation()
-    consultation.create(max_participants, **settings)
+    consultation.create(max_participants, rota, **settings)
     consultation.enter_host("doctor")
     consultation.arrive("patient")
     consultation.arrive("interpreter", role=Role.INTERPRETER)

@@ -22,6 +22,7 @@ from bridge.rooms.model import (
     Pii,
     Role,
     Room,
+    RotaName,
     StillEnd,
     StillId,
     SubjectDigest,
@@ -29,7 +30,7 @@ from bridge.rooms.model import (
     TextState,
 )
 from bridge.rooms.refusal import Refusal
-from tests.rooms.rig import START, iid, opened, person, pid, pin, resume
+from tests.rooms.rig import START, iid, opened, person, pid, pin, resume, standing
 
 people = st.sampled_from([*map(pid, ("doctor", "patient", "interpreter", "new", "one", "other")), ""])
 links = st.sampled_from([*map(iid, ("doctor", "patient", "interpreter", "new", "line")), ""])
@@ -39,6 +40,12 @@ actors = st.one_of(st.builds(ByParticipant, people), st.builds(System, st.sample
 texts = st.builds(Pii, st.text(max_size=250))
 times = st.datetimes(
     timezones=st.sampled_from([UTC, timezone(timedelta(hours=14)), timezone(timedelta(hours=-12)), None])
+)
+identities = st.builds(
+    Identity,
+    assurance=st.sampled_from(Assurance),
+    provider=st.just("helseid"),
+    subject=st.sampled_from(["one", "other"]),
 )
 FIELDS = {
     "by": actors,
@@ -67,15 +74,8 @@ FIELDS = {
     "confirmed": st.booleans(),
     "requires": st.sampled_from(Assurance),
     "person": st.none() | st.sampled_from(["of the patient", "of another"]).map(SubjectDigest),
-    "identity": st.one_of(
-        st.none(),
-        st.builds(
-            Identity,
-            assurance=st.sampled_from(Assurance),
-            provider=st.just("helseid"),
-            subject=st.sampled_from(["one", "other"]),
-        ),
-    ),
+    "identity": st.none() | identities,
+    "rota": st.sampled_from([None, *map(RotaName, ("nord", "sor"))]),
     "plain_calls": st.booleans(),
     "autolock": st.booleans(),
     "one_at_a_time": st.booleans(),
@@ -98,6 +98,7 @@ FIELDS = {
 OF_COMMAND = {
     (c.Knock, "name"): st.one_of(st.none(), texts),
     (c.Delay, "invitation"): st.one_of(st.none(), links),
+    (c.TakeRoom, "identity"): identities,
 }
 commands: st.SearchStrategy[c.Command] = st.one_of(
     *(
@@ -147,6 +148,13 @@ def with_a_picture_on_its_way() -> Room | None:
     return consultation.room
 
 
+def with_a_doctor_on_the_way() -> Room | None:
+    """Return a room of a rota that one of it has taken, while a patient waits."""
+    consultation = standing("patient")
+    consultation.happens(consultation.taking("new"))
+    return consultation.room
+
+
 def over() -> Room | None:
     """Return a room that has ended."""
     consultation = opened()
@@ -163,6 +171,7 @@ def over() -> Room | None:
             in_full_swing,
             with_a_line,
             with_a_picture_on_its_way,
+            with_a_doctor_on_the_way,
             over,
         ]
     ),

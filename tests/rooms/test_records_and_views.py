@@ -31,14 +31,14 @@ from bridge.rooms.model import (
 )
 from bridge.rooms.refusal import HistoryError
 from bridge.rooms.views import visible_to, who_may_send
-from tests.rooms.rig import ADMINISTRATION, BRIDGE, START, Consultation, iid, opened, person, pid, resume
+from tests.rooms.rig import ADMINISTRATION, BRIDGE, NORD, START, Consultation, iid, opened, person, pid, resume
 
 DOCTOR = person("doctor")
 
 
 def eventful() -> Consultation:
     """Return a consultation in whose record every kind of event occurs."""
-    room = opened()
+    room = opened(rota=NORD)
     room.arrive("specialist", role=Role.SPECIALIST)
     room.line_up("one", "other")
     room.invite("relative", Role.RELATIVE)
@@ -85,6 +85,10 @@ def eventful() -> Consultation:
     room.happens(c.Appoint(by=ADMINISTRATION, invitation=iid("specialist")))
     room.happens(c.TakeHost(by=DOCTOR))
     room.happens(c.Lock(by=DOCTOR, locked=False))
+    room.drop("doctor")
+    room.arrive("nurse", role=Role.ASSISTANT)
+    room.happens(room.taking("on_duty"))
+    room.come_back("doctor")
     room.arrive("last")
     room.admit("last")
     room.happens(c.SeeOff(by=DOCTOR, leaving=frozenset({pid("last")})))

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from signalling import messages as m
 from signalling.errors import Code, Rejected
-from signalling.ports import Connection, Seat
+from signalling.ports import Connection, Line, Seat
 
 INSTANT = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 TOKEN = "a-bearer-token"
@@ -100,16 +100,33 @@ class Trial:
         self.ended.set()
 
 
+class Watch:
+    """Knows two rooms: `r_1` is to be had, `r_2` somebody else's."""
+
+    def __init__(self) -> None:
+        self.ended = asyncio.Event()
+
+    async def take(self, take: m.Take) -> m.Taken:
+        if take.room not in {"r_1", "r_2"}:
+            raise Rejected(Code.UNKNOWN_ROOM)
+        link = "https://localhost/join#x" if take.room == "r_1" else None
+        return m.Taken(ref=take.ref, room=take.room, by="Dr. Berg", link=link)
+
+    def end(self) -> None:
+        self.ended.set()
+
+
 class Consultations:
     """Seats everyone; the token says what happens at the door, the message what happens inside."""
 
     def __init__(self) -> None:
         self.handled: list[m.ClientMessage] = []
-        self.connections: list[Connection] = []
+        self.connections: list[Line] = []
         self.lost_seats: list[Seat] = []
         self.all_lost = asyncio.Event()
         self.fail_lost = False
         self.trials: list[Trial] = []
+        self.watches: list[Watch] = []
         self.identities: list[str | None] = []
 
     async def test(self, test: m.Test) -> Trial:
@@ -118,7 +135,16 @@ class Consultations:
         self.trials.append(Trial(test.ref))
         return self.trials[-1]
 
-    async def join(self, join: m.Join, connection: Connection, identity: str | None = None) -> Seat:
+    async def duty(self, duty: m.Duty, connection: Connection, identity: str | None = None) -> Watch:
+        self.identities.append(identity)
+        if identity is None:
+            raise Rejected(Code.LOGIN_NEEDED)
+        self.watches.append(Watch())
+        connection.send(m.OnDuty(ref=duty.ref, name="Dr. Berg", rotas=[]))
+        connection.send(m.Queue(now=INSTANT, rooms=[]))
+        return self.watches[-1]
+
+    async def join(self, join: m.Join, connection: Line, identity: str | None = None) -> Seat:
         self.identities.append(identity)
         if join.token == "forged":
             raise Rejected(Code.LINK_INVALID)
@@ -150,7 +176,7 @@ class Consultations:
                 return None
         return m.Ok(ref=message.ref)
 
-    async def _pour(self, connection: Connection) -> None:
+    async def _pour(self, connection: Line) -> None:
         """Send far more than the sockets' buffers hold, letting the writer run in between."""
         big = roster(m.Place.ADMITTED, "x" * 100_000)
         for _ in range(2000):

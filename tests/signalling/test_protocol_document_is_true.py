@@ -11,6 +11,8 @@ import msgspec
 import pytest
 
 import signalling
+from bridge.app.presence import AWAY_AFTER, CALL_AWAY_AFTER, PROBED_AFTER
+from bridge.compose import GRACE_SECONDS
 from signalling import messages as m
 from signalling.errors import Code
 from signalling.session import Limits
@@ -134,7 +136,13 @@ def test_numbers_in_the_prose_are_the_defaults() -> None:
         f"Up to {limits.messages_per_second:.0f} messages a second are taken",
         f"with bursts of {limits.burst:.0f};",
         f"a ping every {config.heartbeat_seconds:.0f} s",
-        f"within {config.heartbeat_seconds / 2:.1f} s is taken for lost",
+        f"does not answer the former within {config.heartbeat_seconds / 2:.1f} s,",
+        f"nothing comes for {PROBED_AFTER:.0f} s, on the socket",
+        f"of whom nothing comes for {GRACE_SECONDS:.0f} s, is taken for lost",
+        f"nothing has come for {AWAY_AFTER:.0f} s the roster says",
+        f"after {GRACE_SECONDS:.0f} s the bridge closes",
+        f"without `leave` has {GRACE_SECONDS:.0f} s",
+        f"nothing has come for {CALL_AWAY_AFTER:.0f} s the roster says the same",
         f"a queue of {config.queue_messages} messages",
         f"from 0 to {2**31} that",
         f"at most {m.MAX_BODY_BYTES} bytes in",

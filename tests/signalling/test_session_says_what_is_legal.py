@@ -304,3 +304,47 @@ def test_a_garbled_report_is_a_bad_message_and_may_be_made_again(field: str) -> 
     garbled = f"{REPORT[:-1]},{field}}}"
     assert codes(session.handle_text(garbled, 0.0)) == ["bad_message"]
     assert isinstance(session.handle_text(REPORT, 0.0)[0], Deliver)
+
+
+def on_duty() -> Session:
+    """Make a session of somebody on duty."""
+    session = Session(0.0)
+    assert isinstance(session.handle_text(m.encode_client(m.Duty(version=1, ref=1)), 0.0)[0], Deliver)
+    return session
+
+
+TAKE = m.encode_client(m.Take(room="r_1", ref=3))
+
+
+def test_on_duty_one_takes_rooms_for_as_long_as_one_likes() -> None:
+    """No deadline, pings answered here, and a goodbye ends it."""
+    session = on_duty()
+    assert session.state is State.ON_DUTY
+    assert session.poll_timeout() is None
+    assert session.handle_text(TAKE, 90_000.0) == [Deliver(m.Take(room="r_1", ref=3))]
+    assert session.handle_text(m.encode_client(m.Ping(ref=4)), 90_000.0) == [Reply(m.Pong(ref=4))]
+    assert codes(session.handle_text(m.encode_client(m.Leave()), 90_000.0)) == ["close:left"]
+
+
+@pytest.mark.parametrize("text", [LOCK, joining(), m.encode_client(m.Duty(version=1, ref=1))])
+def test_no_way_leads_from_being_on_duty_into_a_room(text: str) -> None:
+    """It takes a link, on another connection."""
+    session = on_duty()
+    assert codes(session.handle_text(text, 0.0)) == ["wrong_state"]
+    assert session.state is State.ON_DUTY
+
+
+def test_nobody_takes_a_room_from_inside_one() -> None:
+    """Nor is on duty by the connection of a visit, or before anything."""
+    session = joined()
+    assert codes(session.handle_text(TAKE, 0.0)) == ["wrong_state"]
+    assert codes(session.handle_text(m.encode_client(m.Duty(version=1, ref=1)), 0.0)) == ["wrong_state"]
+    assert codes(Session(0.0).handle_text(TAKE, 0.0)) == ["wrong_state", "close:wrong_state"]
+
+
+def test_who_is_not_let_on_duty_is_told_and_closed() -> None:
+    """A room that cannot be taken ends nothing."""
+    session, duty = on_duty(), m.Duty(version=1, ref=1)
+    refused = session.handle_rejected(m.Take(room="r_1", ref=3), Rejected(Code.UNKNOWN_ROOM))
+    assert codes(refused) == ["unknown_room"]
+    assert codes(session.handle_rejected(duty, Rejected(Code.NOT_ON_ROTA))) == ["not_on_rota", "close:not_on_rota"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 from aiohttp import WSMsgType
@@ -126,6 +127,39 @@ async def test_heartbeat_keeps_a_silent_client_and_drops_a_dead_one(house: House
     assert (await reading)[0].data == m.encode(m.Ok(ref=1))
 
 
+async def test_a_probe_is_answered_by_who_is_there_and_a_line_is_cut_without_a_word(house: House) -> None:
+    """Whatever comes is a sign of life, a ping and the answer to one included; who is cut hears no `bye`."""
+    ws = await house.join()
+    (line,) = house.consultations.connections
+    reading = asyncio.gather(ws.receive(timeout=60))
+    for ask in (ws.ping, lambda: asyncio.sleep(0, line.probe())):
+        before = line.signs()
+        await ask()
+        await _until(lambda before=before: line.signs() > before)
+    line.cut()
+    assert (await reading)[0].type in {WSMsgType.CLOSED, WSMsgType.CLOSE, WSMsgType.ERROR}
+    await asyncio.wait_for(house.consultations.all_lost.wait(), 60)
+    assert house.counts.seen["closes", "silent"] == 1
+
+
+async def test_nobody_is_silent_while_what_they_said_is_dealt_with(house: House) -> None:
+    """Nothing is read then, so that a store that stands still looks like a device that does."""
+    ws = await house.join()
+    (line,) = house.consultations.connections
+    held = asyncio.Event()
+    house.consultations.handle = lambda *_: held.wait()
+    assert line.signs() == line.signs()
+    await ws.send_str(m.encode_client(m.Camera(on=False, ref=1)))
+    await _until(lambda: line.signs() < line.signs())
+    held.set()
+
+
+async def _until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(60):
+        while not holds():  # noqa: ASYNC110 - what is waited for has no event of its own
+            await asyncio.sleep(0.01)
+
+
 async def test_shutdown_says_restarting(house: House) -> None:
     """When the server stops, every client hears that it may come back."""
     ws = await house.join()
@@ -182,3 +216,29 @@ async def test_a_test_with_a_forged_link_is_refused_and_closed(house: House) -> 
     await ws.send_str(asking("forged"))
     assert [(await heard(ws)).code, (await heard(ws)).code] == [Code.LINK_INVALID, Code.LINK_INVALID]
     assert house.consultations.trials == []
+
+
+async def test_on_duty_by_the_cookie_of_a_login(house: House) -> None:
+    """The queue comes, a room is taken or is another's, and the end of the socket ends it."""
+    ws = await house.connect(Cookie="__Host-identity=sealed")
+    await ws.send_str(m.encode_client(m.Duty(version=1, ref=1)))
+    assert await heard(ws) == m.OnDuty(ref=1, name="Dr. Berg", rotas=[])
+    assert isinstance(await heard(ws), m.Queue)
+    assert house.consultations.identities == ["sealed"]
+    for room, link in (("r_1", "https://localhost/join#x"), ("r_2", None)):
+        await ws.send_str(m.encode_client(m.Take(room=room, ref=2)))
+        assert await heard(ws) == m.Taken(ref=2, room=room, by="Dr. Berg", link=link)
+    await ws.send_str(m.encode_client(m.Take(room="r_3", ref=3)))
+    assert (await heard(ws)).code is Code.UNKNOWN_ROOM
+    await ws.close()
+    await asyncio.wait_for(house.consultations.watches[0].ended.wait(), 60)
+    assert house.consultations.lost_seats == []
+
+
+async def test_nobody_is_on_duty_without_a_login(house: House) -> None:
+    """They hear why, and the socket closes."""
+    ws = await house.connect()
+    await ws.send_str(m.encode_client(m.Duty(version=1, ref=1)))
+    error, bye = await heard(ws), await heard(ws)
+    assert (error.code, bye.code) == (Code.LOGIN_NEEDED, Code.LOGIN_NEEDED)
+    assert house.consultations.watches == []

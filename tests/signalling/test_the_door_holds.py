@@ -132,6 +132,20 @@ async def test_a_quiet_login_that_would_ask_goes_on_aloud(front: Front) -> None:
     assert "__Host-attempt=attempt-shy" in again.headers["Set-Cookie"]
 
 
+async def test_a_login_of_one_on_duty_leads_back_there(front: Front) -> None:
+    """However it ends; a word that the page of nobody has leads to the links' page, as does the next login."""
+    begun = await front.get("/login/good?duty")
+    assert begun.headers["Location"] == "https://good.example/authorize"
+    assert begun.cookies["__Host-login-to"].value == "duty"
+    for answer, place in (("code=x", "/duty"), ("error=access_denied", "/duty?login=login_stale")):
+        attempt = "attempt-good" if "code" in answer else "attempt-refused"
+        done = await front.get(f"/login/answer?{answer}", attempt=f"{attempt}; __Host-login-to=duty")
+        assert done.headers["Location"] == place
+    stray = await front.get("/login/answer?code=x", attempt="attempt-good; __Host-login-to=//evil.example")
+    assert stray.headers["Location"] == "/join"
+    assert (await front.get("/login/good")).cookies["__Host-login-to"].value == ""
+
+
 async def test_a_launch_is_kept_as_a_login_is(front: Front) -> None:
     """In a cookie that no script and no other site has; a bad one leaves nothing."""
     good = await launch(front, "good")

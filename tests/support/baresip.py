@@ -7,7 +7,7 @@ import re
 import struct
 import wave
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -301,11 +301,11 @@ async def running(
     try:
         reader, writer = await _connect(control)
         endpoint = Baresip(folder, writer)
-        async with asyncio.TaskGroup() as group:
-            task = group.create_task(_listen(reader, endpoint))
-            yield endpoint
-            task.cancel()
-            writer.close()
+        with closing(writer):
+            async with asyncio.TaskGroup() as group:
+                task = group.create_task(_listen(reader, endpoint))
+                yield endpoint
+                task.cancel()
     finally:
         if process.returncode is None:
             process.terminate()

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 import pytest
-from playwright.async_api import Browser, BrowserContext, Page, ViewportSize
+from playwright.async_api import Browser, BrowserContext, Locator, Page, ViewportSize
 from structlog.testing import capture_logs
 
 from bridge.app.feeds.converters import Converters, Speech
@@ -30,7 +30,7 @@ from transcode.tones import identity_of, tone_for
 # How long anything may take on a machine that is busy with other work; every wait ends as soon as it can.
 PATIENCE_S: Final = 60.0
 WIDE: Final[ViewportSize] = {"width": 1280, "height": 800}
-PHONE: Final[ViewportSize] = {"width": 390, "height": 844}
+PHONE: Final[ViewportSize] = {"width": 360, "height": 740}
 # Counts what a page negotiates, on a property that no page script reads.
 COUNT_OFFERS: Final = """(() => {
     const { prototype } = window.WebSocket;
@@ -58,6 +58,7 @@ def house_config(
     webhooks: Mapping[str, Mapping[str, object]] | None = None,
     sms: tuple[str, str] = ("", "sms.secret"),
     smart: Mapping[str, Mapping[str, object]] | None = None,
+    rotas: Mapping[str, Mapping[str, object]] | None = None,
     port: int | None = None,
     protection: str = "required",
     ports: int = 100,
@@ -93,6 +94,7 @@ def house_config(
         portals=portals or {},
         webhooks=webhooks or {},
         smart=smart or {},
+        rotas=rotas or {},
         sms=replace(config.sms, url=sms[0], secret_file=sms[1]),
         store=replace(config.store, url=f"sqlite:///{folder / 'test.db'}"),
         auth=replace(
@@ -184,10 +186,12 @@ class House:
         context = await self.context(browser, identity, *scripts, size=size)
         return await open_link(context, link, identity)
 
-    async def bring(self, browser: Browser, role: m.Role, identity: int, *scripts: str) -> "Visitor":
+    async def bring(
+        self, browser: Browser, role: m.Role, identity: int, *scripts: str, size: ViewportSize = WIDE
+    ) -> "Visitor":
         """Somebody new in a browser; a doctor is the host. The name is that of the role."""
         link = await self.link(role, role.value.capitalize(), host=role is m.Role.DOCTOR)
-        visitor = await self.enter(browser, link, identity, *scripts)
+        visitor = await self.enter(browser, link, identity, *scripts, size=size)
         await visitor.connected()
         return visitor
 
@@ -200,7 +204,7 @@ async def open_link(context: BrowserContext, link: str, identity: int) -> "Visit
     page.on("pageerror", lambda error: visitor.console.append(f"pageerror: {error}"))
     await page.goto(link)
     await visitor.ready_to_enter()
-    await page.click("#enter")
+    await visitor.press("#enter")
     return visitor
 
 
@@ -327,26 +331,37 @@ class Visitor(Viewer):
 
     page: Page
 
+    async def press(self, what: str | Locator) -> None:
+        """Press something: with a finger where there is a touch screen."""
+        control = self.page.locator(what) if isinstance(what, str) else what
+        await (control.tap() if self.page.viewport_size == PHONE else control.click())
+
     async def open_panel(self) -> None:
         """Have the list of people before one; on a telephone it is behind a button."""
         panel = self.page.locator("#panel")
         if not await panel.is_visible():
-            await self.page.click("#control-people")
+            await self.press("#control-people")
         await panel.wait_for(state="visible")
+
+    async def close_panel(self) -> None:
+        """Have the pictures before one again."""
+        if await self.page.locator("#panel").is_visible():
+            await self.press("#control-people")
+        await self.page.locator("#stage").wait_for(state="visible")
 
     async def admit(self, name: str) -> None:
         """Let somebody in, by the button."""
-        await self.page.get_by_role("button", name=f"Admit {name}", exact=True).click()
+        await self.press(self.page.get_by_role("button", name=f"Admit {name}", exact=True))
 
     async def do(self, name: str, act: str, *, sure: bool = False) -> None:
         """Press a button of somebody's row in the panel, and the answer to its question where there is one."""
         more = self.page.get_by_role("button", name=f"Options for {name}", exact=True)
         if await more.get_attribute("aria-expanded") == "false":
-            await more.click()
+            await self.press(more)
         row = self.page.locator("#room-people > li").filter(has=more)
-        await row.get_by_role("button", name=act, exact=True).click()
+        await self.press(row.get_by_role("button", name=act, exact=True))
         if sure:
-            await self.page.click("#confirm-yes")
+            await self.press("#confirm-yes")
 
     async def tile_shows(self, participant: str, identity: int) -> None:
         """Check by content what a person's tile on the stage shows."""

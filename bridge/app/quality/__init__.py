@@ -2,5 +2,5 @@
 
 `figures` reads a snapshot, `lines` puts together what it says of a person, `mos` and `verdict` judge it,
 `trial_verdict` does so of a test before entry, `hints` says what pages themselves see, `ration` how often who is
-told how much, and `watch` looks once a second.
+told how much, `strain` when a telephone would do better, and `watch` looks once a second.
 """

@@ -73,9 +73,21 @@ def identify(provider: Speaker, claims: Mapping[str, Any], digest: Digest) -> Id
         subject=SubjectDigest(digest(of_whom)),
         organisation=_organisation(claims),
         health_personnel=isinstance(claims.get(_HPR_NUMBER), str),
+        hpr=_hpr(provider.dialect, claims, digest),
         represents=None if represented is None else SubjectDigest(digest(represented)),
         relation=None if represented is None else _relation(provider, claims),
     )
+
+
+def hpr_digest(number: str, digest: Digest) -> SubjectDigest:
+    """The name under which whoever has this number in the register of health personnel is known."""
+    return SubjectDigest(digest(f"hpr\0{number}"))
+
+
+def _hpr(dialect: Dialect, claims: Mapping[str, Any], digest: Digest) -> SubjectDigest | None:
+    """Who of the register somebody is, where the provider that looks it up says so: anybody else's is made up."""
+    number = claims.get(_HPR_NUMBER)
+    return hpr_digest(number, digest) if dialect is Dialect.HELSEID and isinstance(number, str) else None
 
 
 def _represented(provider: Speaker, claims: Mapping[str, Any], themselves: tuple[object, ...]) -> str | None:

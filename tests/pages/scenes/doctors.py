@@ -23,7 +23,7 @@ async def doctor_knock(stage: Stage) -> None:
 @scene(DOCTOR, BESIDE, PHONE)
 async def doctor_call(stage: Stage) -> None:
     """A full room: pictures, a relative by telephone, a bad line, somebody who waits."""
-    bridge = as_doctor(PATIENT, INTERPRETER, ROOM_SYSTEM, ON_THE_PHONE, OLAV, dials=True)
+    bridge = as_doctor(PATIENT, INTERPRETER, ROOM_SYSTEM, ON_THE_PHONE, OLAV, dials=True, number="47110815")
     async with stage.visit(bridge) as here:
         await here.come_in()
         await show(here, "p_pat", "p_int", "p_spe")

@@ -78,6 +78,8 @@ pub struct Leg {
     /// Its link, and what is sent over it.
     pub layers: Layers,
     dtls_ration: Ration,
+    /// Transport-wide number with which the next link begins: it never falls back while the connection lasts.
+    next_number: u16,
 }
 
 impl Leg {
@@ -115,6 +117,7 @@ impl Leg {
             port: 0,
             line: None,
             returned: Micros(0),
+            next_number: 0,
         }
     }
 
@@ -144,8 +147,13 @@ impl Leg {
         // Without transport-wide numbers reports may go by sequence numbers (RFC 8888).
         let by_sequence = on && self.slots.iter().any(|slot| slot.spec.ccfb);
         let is_told = numbered && (id.is_some() || by_sequence);
-        self.link = is_told.then(|| Box::new(Link::new(now, id)));
-        let told = id.filter(|_| is_told).map(|_| Told::new(now, &self.slots));
+        if let Some(link) = self.link.take() {
+            self.next_number = link.next_number();
+        }
+        self.link = is_told.then(|| Box::new(Link::new(now, id, self.next_number)));
+        let told = id
+            .filter(|_| is_told)
+            .map(|_| Told::new(now, &self.slots, self.next_number));
         self.told = told.map(Box::new);
         self.arrivals = id.filter(|_| reported).map(|_| Box::default());
     }

@@ -94,11 +94,12 @@ pub struct Link {
 }
 
 impl Link {
-    /// A link of which nothing is known yet; `extension` is the negotiated identifier, 1 to 14, if there is one.
-    pub fn new(now: Micros, extension: Option<u8>) -> Self {
+    /// A link of which nothing is known yet; `extension` is the negotiated identifier, 1 to 14, if there is one, and `first`
+    /// the number of its first packet, where an earlier link to the same peer ended ([`next_number`](Self::next_number)).
+    pub fn new(now: Micros, extension: Option<u8>, first: u16) -> Self {
         Self {
             extension,
-            estimator: Estimator::new(now, START_BPS),
+            estimator: Estimator::new(now, START_BPS).numbering_from(first),
             pacer: Pacer::new(now, START_BPS),
             wanted_bps: 0,
             poll_at: now,
@@ -106,13 +107,18 @@ impl Link {
             padding_out: 0,
             reports_in: 0,
             names: Box::new([(0, 0); NAMES]),
-            next_name: 0,
+            next_name: first,
         }
     }
 
     /// Identifier of the header extension.
     pub const fn extension(&self) -> Option<u8> {
         self.extension
+    }
+
+    /// The transport-wide number of the next packet.
+    pub const fn next_number(&self) -> u16 {
+        self.estimator.next_number()
     }
 
     /// Enters a packet of that many bytes of UDP payload, and gives its transport-wide number.

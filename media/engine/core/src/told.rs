@@ -19,6 +19,8 @@ const KEPT: usize = 1_024;
 const AT_FIRST: usize = 256;
 /// Half the time for which a packet that was called missing waits at the least: reports take back what came late.
 const SETTLED_AFTER: Micros = Micros::from_millis(125);
+/// Of sound alone reports are this far apart or more. One of them is wait enough then: it has told of what came late.
+const SELDOM: Micros = Micros::from_millis(200);
 /// What leaves within so short a time is one picture, and says of the link what its first packet says.
 const ONE_PICTURE_US: i64 = 5_000;
 /// A larger change of transit is no jitter: an outage, or a clock that was set.
@@ -140,8 +142,9 @@ impl Gaps {
 }
 
 impl Told {
-    /// For the slots of a leg, in their order.
-    pub fn new(now: Micros, slots: &[Slot]) -> Self {
+    /// For the slots of a leg, in their order; `first` is the number of the next packet.
+    pub fn new(now: Micros, slots: &[Slot], first: u16) -> Self {
+        let first = FIRST + u64::from(first);
         let streams = slots.iter().take(usize::from(u8::MAX)).map(|slot| Stream {
             ssrc: slot.spec.ssrc,
             has_pictures: slot.row.kind != 0,
@@ -153,10 +156,10 @@ impl Told {
         });
         Self {
             ring: vec![Entry::default(); AT_FIRST].into_boxed_slice(),
-            next: FIRST,
-            settled: FIRST,
-            reported_to: FIRST,
-            marks: [(now, FIRST); 2],
+            next: first,
+            settled: first,
+            reported_to: first,
+            marks: [(now, first); 2],
             streams: streams.collect(),
             recent: 0,
             arrived: Vec::with_capacity(64),
@@ -243,8 +246,11 @@ impl Told {
             self.measure_jitter(*at, entry, slots);
         }
         self.arrived = arrived;
-        if now.since(self.marks[1].0) >= SETTLED_AFTER {
-            self.settle_below(self.marks[0].1, slots);
+        let waited = now.since(self.marks[1].0);
+        if waited >= SETTLED_AFTER {
+            let [long_ago, before] = self.marks;
+            let (_, settled) = if waited >= SELDOM { before } else { long_ago };
+            self.settle_below(settled, slots);
             self.marks = [self.marks[1], (now, self.reported_to)];
         }
     }
@@ -373,7 +379,7 @@ mod tests {
     fn what_is_long_in_coming_is_counted_as_well() {
         for open in [100, 400, 1_000] {
             let mut slots = [slot()];
-            let mut told = Told::new(at(0), &slots);
+            let mut told = Told::new(at(0), &slots, 0);
             for number in 0..open {
                 told.note_sent(at(number), (FIRST + number) as u16, SSRC);
             }

@@ -213,6 +213,46 @@ fn a_loss_down_that_begins_is_told_of_within_a_second() {
     }
 }
 
+/// Of a leg with nothing but sound, on which reports are as seldom as they get, what was lost in the first quarter of a second
+/// is told of before the first second is over, and no more than was lost; so the figures of each second show it in the next.
+#[test]
+fn a_loss_of_sound_alone_is_told_of_within_a_second() {
+    let sound = PeerSpec {
+        video: false,
+        video_slots: 0,
+        ..PeerSpec::BROWSER
+    };
+    let numbered = PeerSpec {
+        reports_each: true,
+        ..sound
+    };
+    for delay in [20, 100] {
+        for seed in 300..310 {
+            let mut world = World::with_room(seed, Path::with_delay(delay), &[sound, numbered]);
+            world.peers[1].sends_reports = false;
+            world.set_feeds(&[((1, 0), (0, 0))]);
+            world.run(ms(4_000));
+            let (to, ssrc) = (
+                world.peers[1].address,
+                world.peers[1].receivers[0].spec.ssrc,
+            );
+            let lost = |world: &World| world.net.lost.get(&(to, ssrc)).copied().unwrap_or(0);
+            let before = world.slot_row(1, 0);
+            world.peers[1].down.loss = Loss::Random(0.5);
+            world.run(ms(250));
+            let least = lost(&world);
+            world.run(ms(750));
+            let row = world.slot_row(1, 0);
+            let told = row.lost - before.lost;
+            assert!(least > 2, "{least}");
+            assert!(
+                (least..=lost(&world)).contains(&told),
+                "{seed}, {delay} ms: {told} told of {least}, {row:?}"
+            );
+        }
+    }
+}
+
 /// Jitter down is that of the receiver's own link, whatever the sender's does, where the receiver reports on each packet.
 #[test]
 fn jitter_down_is_that_of_the_receivers_link_alone() {

@@ -87,6 +87,31 @@ fn a_closed_gate_stops_media_at_once() {
     assert!(last_out_us <= at_us && at_us.since(last_out_us) <= ms(40));
 }
 
+/// Who is put out and let in again is shown the picture as soon as at first, after a short and after a long while in the
+/// room: what is known of their link is not mixed with what it was like before.
+#[test]
+fn an_open_gate_passes_media_at_once_again() {
+    let reports = PeerSpec {
+        reports_each: true,
+        ..PeerSpec::BROWSER
+    };
+    let mut world = World::with_room(6, Path::with_delay(10), &[reports; 2]);
+    world.set_feeds(&BOTH_WAYS);
+    for inside in [1_000, 3_000, 45_000, 500, 2_000] {
+        world.run(ms(inside));
+        world.set_gate(1, false);
+        world.run(ms(4_000));
+        let before = world.peers[1].receivers[1].got.len();
+        world.set_gate(1, true);
+        world.run(ms(150));
+        assert!(world.peers[1].receivers[1].got.len() > before);
+        world.run(ms(3_000));
+        let row = world.leg_row(1);
+        assert!(row.link_queue_us < 20_000, "{}", row.link_queue_us);
+        assert!(row.estimate_bps >= 400_000, "{}", row.estimate_bps);
+    }
+}
+
 /// What was sent before the gate opened is not fetched by retransmission once it is open.
 #[test]
 fn the_past_is_not_repaired_into_the_room() {

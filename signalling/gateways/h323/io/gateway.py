@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
+from signalling.gateways.fates import Fates, tell_end
 from signalling.gateways.h323 import causes
 from signalling.gateways.h323 import events as e
 from signalling.gateways.h323.agent import UserAgent
@@ -32,7 +33,6 @@ from signalling.gateways.interface import (
     Health,
     Host,
     Line,
-    MediaRefused,
     Miss,
     Party,
     Settings,
@@ -102,6 +102,7 @@ class H323Gateway:
         """Take what to answer to and how to be reached."""
         self.port = 0
         self._host = host
+        self._fates = Fates(host)
         self._options = options
         self._rng = rng or random.SystemRandom()
         self._calls: dict[e.CallId, H323Call] = {}
@@ -201,11 +202,7 @@ class H323Gateway:
         return Control(ControlSettings(), self._rng)
 
     def _end_all(self) -> None:
-        for call in list(self._calls.values()):
-            visit, over = call.visit, call.over
-            call.hang_up(Ending.STOPPING)
-            if visit is not None and not over:
-                _tell_end(call, visit, Miss.UNREACHABLE, lost=True)
+        self._fates.stop(self._calls.values())
         self._endpoint = self._tasks = self._registration = None
 
     # What the agent tells.
@@ -221,13 +218,8 @@ class H323Gateway:
                 call.over = True
                 self.forget(event.call)
             return
-        try:
-            self._tell(call, call.visit, event)
-        except (MediaRefused, TurnedAway) as error:
-            self._host.count(error.code)
-            self._refuse_media(call, event)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is this call's alone
-            self._fail(call, error)
+        visit = call.visit
+        self._fates.take(call, lambda: self._tell(call, visit, event), lambda: self._refuse_media(call, event))
 
     def _tell(self, call: H323Call, visit: Visit, event: e.Event) -> None:
         match event:
@@ -252,7 +244,7 @@ class H323Gateway:
             case e.Ended(call=handle, why=why):
                 call.over = True
                 self.forget(handle)
-                _tell_end(call, visit, _miss(event), lost=why in _LOST)
+                tell_end(call, visit, _miss(event), lost=why in _LOST)
 
     def _describe(self, call: H323Call, visit: Visit, event: e.OfferReceived) -> None:
         handle, described = event.call, visit.describe(event.sdp)
@@ -268,29 +260,13 @@ class H323Gateway:
             handle = event.call
             self.command(lambda agent, now: agent.refuse(handle, now))
             return
-        self._give_up(call, Ending.NO_MEDIA)
-
-    def _give_up(self, call: H323Call, why: Ending) -> None:
-        visit, over = call.visit, call.over
-        call.hang_up(why)
-        if visit is not None and not over:
-            _tell_end(call, visit, Miss.NO_MEDIA if why is Ending.NO_MEDIA else Miss.UNREACHABLE, lost=False)
-
-    def _fail(self, call: H323Call, error: Exception) -> None:
-        self._host.report(error)
-        self._give_up(call, Ending.FAILED)
+        self._fates.give_up(call, Ending.NO_MEDIA)
 
     # How calls begin.
 
     def _begin(self, call: H323Call, beginning: Callable[[], Awaitable[None]]) -> None:
-        async def guarded() -> None:
-            try:
-                await beginning()
-            except Exception as error:  # noqa: BLE001 - one call must not end the group, and with it all others
-                self._fail(call, error)
-
         if self._tasks is not None:
-            self._tasks.create_task(guarded())
+            self._tasks.create_task(self._fates.begin(call, beginning))
 
     async def _arrive(self, event: e.IncomingCall, call: H323Call) -> None:
         handle = event.call
@@ -347,7 +323,7 @@ class H323Gateway:
         try:
             sdp = visit.describe(None)
         except TurnedAway as error:
-            self._give_up(call, error.why)
+            self._fates.give_up(call, error.why)
             return
         whole = replace(invitation, sdp=sdp)
         call.call = self._endpoint.start(lambda agent, now: agent.invite(whole, now))
@@ -383,7 +359,7 @@ class H323Gateway:
         for call in list(self._calls.values()):
             if call.admission == admission:
                 call.admission = b""
-                self._give_up(call, Ending.REMOVED)
+                self._fates.give_up(call, Ending.REMOVED)
 
 
 async def _resolve(host: str) -> str | None:
@@ -397,14 +373,6 @@ async def _resolve(host: str) -> str | None:
     except OSError:
         return None
     return str(found[0][4][0]) if found else None
-
-
-def _tell_end(call: H323Call, visit: Visit, miss: Miss, *, lost: bool) -> None:
-    """A call of ours that nobody took was missed; any other has ended."""
-    if call.unanswered:
-        visit.missed(miss)
-    else:
-        visit.ended(lost=lost)
 
 
 def _miss(event: e.Ended) -> Miss:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Final
 
 from signalling.gateways.bfcp.io import FloorLine, FloorPort
+from signalling.gateways.fates import Fates, tell_end
 from signalling.gateways.interface import (
     Caller,
     Ending,
@@ -143,6 +144,7 @@ class SipGateway:
         """Take what to answer to and how to be reached; `lookup` is the system's name service without."""
         self.ports: dict[Transport, int] = {}
         self._host = host
+        self._fates = Fates(host)
         self._options = options
         self._lookup = lookup or DnsLookup()
         self._rng = rng or random.SystemRandom()
@@ -240,11 +242,7 @@ class SipGateway:
             self._places[kind] = (f"[{options.host}]" if ":" in options.host else options.host, port)
 
     def _end_all(self) -> None:
-        for call in list(self._calls.values()):
-            visit = call.visit
-            call.hang_up(Ending.STOPPING)
-            if visit is not None:
-                _tell_end(call, visit, Miss.UNREACHABLE, lost=True)
+        self._fates.stop(self._calls.values())
         self._endpoint = self._tasks = None
 
     def _serves(self, uri: Uri) -> bool:
@@ -269,13 +267,8 @@ class SipGateway:
                 call.end()
                 self.forget(event.call)
             return
-        try:
-            self._tell(call, call.visit, event)
-        except (MediaRefused, TurnedAway) as error:
-            self._host.count(error.code)
-            self._refuse_media(call, event)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is this call's alone
-            self._fail(call, error)
+        visit = call.visit
+        self._fates.take(call, lambda: self._tell(call, visit, event), lambda: self._refuse_media(call, event))
 
     def _tell(self, call: SipCall, visit: Visit, event: e.Event) -> None:  # noqa: C901 - one a kind of event
         match event:
@@ -304,7 +297,7 @@ class SipGateway:
             case e.Ended(call=handle, why=why, status=status):
                 call.end()
                 self.forget(handle)
-                _tell_end(call, visit, _miss(why, status), lost=why in _LOST)
+                tell_end(call, visit, _miss(why, status), lost=why in _LOST)
 
     def _answer(self, call: e.CallId, description: bytes) -> None:
         self.command(lambda agent, now: agent.answer(call, description, now))
@@ -333,7 +326,7 @@ class SipGateway:
         try:
             call.visit.wants_floor(wanted=wanted)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this call's alone
-            self._fail(call, error)
+            self._fates.fail(call, error)
 
     def _refuse_media(self, call: SipCall, event: e.Event) -> None:
         """A new offer is turned down and the call goes on; without media that both can use there is none."""
@@ -341,29 +334,13 @@ class SipGateway:
             handle = event.call
             self.command(lambda agent, now: agent.refuse(handle, now))
             return
-        self._give_up(call, Ending.NO_MEDIA)
-
-    def _give_up(self, call: SipCall, why: Ending) -> None:
-        visit, over = call.visit, call.over
-        call.hang_up(why)
-        if visit is not None and not over:
-            _tell_end(call, visit, Miss.NO_MEDIA if why is Ending.NO_MEDIA else Miss.UNREACHABLE, lost=False)
-
-    def _fail(self, call: SipCall, error: Exception) -> None:
-        self._host.report(error)
-        self._give_up(call, Ending.FAILED)
+        self._fates.give_up(call, Ending.NO_MEDIA)
 
     # How calls begin.
 
     def _begin(self, call: SipCall, beginning: Callable[[], Awaitable[None]]) -> None:
-        async def guarded() -> None:
-            try:
-                await beginning()
-            except Exception as error:  # noqa: BLE001 - one call must not end the group, and with it all others
-                self._fail(call, error)
-
         if self._tasks is not None:
-            self._tasks.create_task(guarded())
+            self._tasks.create_task(self._fates.begin(call, beginning))
 
     def _begin_incoming(self, event: e.IncomingCall) -> None:
         call = self._calls[event.call] = SipCall(self, event.call)
@@ -391,11 +368,11 @@ class SipGateway:
             description = call.describe(visit.describe(offer), offer)
         except MediaRefused:
             self._host.count("media_refused")
-            self._give_up(call, Ending.NO_MEDIA)
+            self._fates.give_up(call, Ending.NO_MEDIA)
             return
         except TurnedAway as error:
             self._host.count(error.code)
-            self._give_up(call, error.why)
+            self._fates.give_up(call, error.why)
             return
         call.may_be_rejected = False
         self.command(lambda agent, now: agent.accept(handle, description, now))
@@ -414,7 +391,7 @@ class SipGateway:
         try:
             sdp = call.describe(visit.describe(None))
         except TurnedAway as error:
-            self._give_up(call, error.why)
+            self._fates.give_up(call, error.why)
             return
         if trunk is None:
             me = NameAddr(Uri("sip", self._options.domains[0] if self._options.domains else self._options.host))
@@ -437,14 +414,6 @@ class SipGateway:
         membership = Membership(registrar, trunk.us, flows, accounts=trunk.accounts)
         if self._endpoint is not None:
             self._endpoint.start(lambda agent, now: agent.register(membership, now))
-
-
-def _tell_end(call: SipCall, visit: Visit, miss: Miss, *, lost: bool) -> None:
-    """A call of ours that nobody took was missed; any other has ended."""
-    if call.unanswered:
-        visit.missed(miss)
-    else:
-        visit.ended(lost=lost)
 
 
 def _miss(why: e.Ending, status: int | None) -> Miss:

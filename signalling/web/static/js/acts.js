@@ -39,7 +39,10 @@ const invitationOf = (session, id) =>
 
 /** The host's acts, for the panel. */
 export function hostActs(session) {
-  const send = (type, fields) => attempt(() => session.act(type, fields));
+  // Of a visit that is over nothing has failed, such as the request to end it.
+  const send = (type, fields) => attempt(() => session.act(type, fields).catch((error) => {
+    if (session.place !== null) throw error;
+  }));
   const sure = async (key, values, step) => {
     if (await confirm(t(`sure.${key}.title`, values), t(`sure.${key}.text`, values), t(`sure.${key}.yes`))) await step();
   };
@@ -74,6 +77,11 @@ export function hostActs(session) {
     toWaiting: named("toWaiting", "to_waiting"),
     handOver: named("handOver", "hand_over"),
     remove: named("remove", "remove"),
+    suggestCall: async (participant) => {
+      if (!(await send("suggest_call", { participant }))) return;
+      const text = t("panel.callSuggested", { name: nameOf(session, participant) });
+      notice(text);
+    },
   };
 }
 
@@ -86,8 +94,7 @@ export function ownActs(session, devices) {
       const off = media.micLive || session.unmuting;
       if (!off && me?.muted && !me.may_unmute) return notice(t("mic.forbiddenLong"));
       if (!(await session.setMuted(off))) {
-        notice(t("mic.onLater"), { lasting: true, kind: "calm" });
-        return say(t("mic.onLater"));
+        return notice(t("mic.onLater"), { lasting: true, kind: "calm" });
       }
       if (!media.muted && media.problems.mic) return notice(t(`problem.mic.${media.problems.mic}`), { kind: "problem" });
       return say(t(media.micLive ? "mic.isOn" : "mic.isOff"));

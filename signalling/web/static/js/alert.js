@@ -23,6 +23,12 @@ export function wireAlerts() {
   onLanguage(() => setText(words, t("alert.setting")));
 }
 
+/** Only to hosts is anything said of who waits. */
+export function offerAlerts(host) {
+  const box = byId("settings-alerts");
+  if (box) box.closest("label").hidden = !host;
+}
+
 /** Somebody waits: say so where the page cannot be seen. */
 export function alertOfWaiting() {
   if (!document.hidden || !wanted()) return;

@@ -6,13 +6,34 @@ const CHIME_HZ = [659.25, 880];
 const CHIME_GAIN = 0.08;
 const NOTE_SECONDS = 0.35;
 const NOTICE_MS = 8000;
+const GATHER_MS = 100; // of two texts that a region gets at once, readers of screens say the second alone
+const REGIONS = ["polite", "assertive"];
+const waiting = new Map(REGIONS.map((name) => [name, []]));
 let context = null;
 let noticeTimer = 0;
 
 /** Say `text` when the reader has finished; `urgent` interrupts. The same text twice is said twice. */
 export function say(text, urgent = false) {
-  const region = byId(urgent ? "assertive" : "polite");
+  const name = urgent ? "assertive" : "polite";
+  if (waiting.get(name).push(text) === 1) setTimeout(() => speak(name), GATHER_MS);
+}
+
+function speak(name) {
+  const region = byId(name);
+  const text = waiting.get(name).splice(0).join(" ");
   region.textContent = region.textContent === text ? `${text}\u00a0` : text;
+}
+
+/** Behind an open dialog nothing is said: the regions go into it, and out again with it. */
+export function speakInDialogs() {
+  const place = () => {
+    const home = [...document.querySelectorAll("dialog:modal")].at(-1) ?? document.body;
+    for (const region of REGIONS.map(byId).filter((each) => each.parentElement !== home)) {
+      region.textContent = "";
+      home.append(region);
+    }
+  };
+  new MutationObserver(place).observe(document.body, { subtree: true, attributeFilter: ["open"] });
 }
 
 /** The one AudioContext of the page (browsers limit their number). */
@@ -41,8 +62,14 @@ export async function chime(sink = null, loudness = CHIME_GAIN) {
   return audio.state === "running";
 }
 
-/** Show a line of notice. It stays until replaced when `lasting`, else goes by itself. */
-export function notice(text, { lasting = false, kind = "info" } = {}) {
+/** Show a line of notice and say it. It stays until replaced when `lasting`, else goes by itself. */
+export function notice(text, { urgent = false, ...look } = {}) {
+  showLine(text, look);
+  say(text, urgent);
+}
+
+/** Show a line of notice of which more is said than that. */
+export function showLine(text, { lasting = false, kind = "info" } = {}) {
   const box = byId("notice");
   clearTimeout(noticeTimer);
   box.dataset.kind = kind;

@@ -1,18 +1,19 @@
 // A visit on the page: ties a session to the waiting room, the stage, the panel and the bar.
 
 import { hostActs, ownActs } from "./acts.js";
-import { alertOfWaiting } from "./alert.js";
-import { chime, clearNotice, notice, say } from "./announce.js";
+import { alertOfWaiting, offerAlerts } from "./alert.js";
+import { chime, clearNotice, notice, say, showLine } from "./announce.js";
 import { wireDial } from "./calling.js";
 import { offerCall } from "./callinstead.js";
 import { Chat } from "./chat.js";
 import { makeControls, drawControls, wireShortcuts } from "./controls.js";
 import { wireInvite } from "./dialogs.js";
-import { byId } from "./dom.js";
+import { byId, keepFocus } from "./dom.js";
 import { language, onLanguage, roleWord, t, tCode } from "./i18n.js";
 import { news } from "./news.js";
 import { wireDetails } from "./inviting.js";
 import { drawKnock, drawLock, Panel } from "./panel.js";
+import { PoorLine } from "./poorline.js";
 import { Receiving, turnedAwayWords } from "./receiving.js";
 import { Stage } from "./stage.js";
 import { wireTexting } from "./texting.js";
@@ -34,9 +35,10 @@ export class Call {
   #chat;
   #panelOpen = null; // null until the person is in the room
   #wakeLock = null;
+  #wasDown = false;
 
   /** `show(screen, title)` changes the screen; `over(code)` is told of the end. */
-  constructor(session, { devices, ownLevel, show, over }) {
+  constructor(session, { token, devices, ownLevel, show, over }) {
     this.#session = session;
     this.#devices = devices;
     this.#show = show;
@@ -49,7 +51,8 @@ export class Call {
     wireDetails();
     this.#stage = new Stage(session, ownLevel, () => this.#soundBlocked());
     makeControls(this.own);
-    offerCall(session);
+    offerCall(session, token);
+    new PoorLine(session, token);
     this.#chat = new Chat(session, () => this.#draw());
     wireShortcuts(() => session.place !== null && document.body.dataset.screen !== "start", this.own);
     wireInvite((wish) => session.act("invite", wish));
@@ -74,7 +77,7 @@ export class Call {
     on("stats", () => this.#panel.draw());
     on("media", () => this.#draw());
     on("receivers", () => this.#stage.takeReceivers());
-    on("down", () => notice(t("line.reconnecting"), { lasting: true, kind: "calm" }));
+    on("down", () => this.#tellDown());
     on("turnedAway", (whom) => this.#tellTurnedAway(whom));
     on("unmuted", (done) => this.#tellUnmuted(done));
     on("trouble", ({ code }) => notice(tCode("failed", code, "media"), { lasting: true, kind: "problem" }));
@@ -89,7 +92,7 @@ export class Call {
 
   #changed() {
     const { session, roster, place } = { session: this.#session, roster: this.#session.roster, place: this.#session.place };
-    if (!session.down) clearNotice();
+    if (!session.down) this.#tellUp();
     if (place === "admitted" && this.#panelOpen === null) this.#panelOpen = session.host && innerWidth >= PANEL_OPEN_WIDTH;
     if (place !== "admitted") this.#panelOpen = null;
     this.#show(place === "admitted" ? "call" : "waiting", this.#title());
@@ -124,11 +127,14 @@ export class Call {
     byId("panel").hidden = !panelOpen;
     byId("screen-call").classList.toggle("with-panel", panelOpen || this.#chat.open);
     byId("screen-call").classList.toggle("with-chat", this.#chat.open);
-    this.#panel.draw();
-    this.#receiving.draw();
-    this.#stage.draw();
-    drawKnock(waiting, panelOpen);
+    keepFocus(() => {
+      this.#panel.draw();
+      this.#receiving.draw();
+      this.#stage.draw();
+      drawKnock(waiting, panelOpen);
+    });
     drawLock(Boolean(session.roster?.locked));
+    offerAlerts(session.host);
     drawControls(session, { cameras: this.#devices.cameras, panelOpen, waiting: waiting.length, chat: this.#chat });
     return undefined;
   }
@@ -146,15 +152,25 @@ export class Call {
       t(key, { ...values, ...(names && { name: list.format(names) }), role: role ? roleWord(role) : "" }));
     if (texts.length > 0) say(texts.join(" "), items.some((item) => item.urgent));
     const shown = texts.filter((_, index) => items[index].show);
-    if (shown.length > 0) notice(shown.join(" "));
+    if (shown.length > 0) showLine(shown.join(" "));
     if (items.some((item) => item.chime)) chime(this.#devices.speakerId || null);
     if (items.some((item) => item.key === "news.waits")) alertOfWaiting();
+  }
+
+  #tellDown() {
+    this.#wasDown = true;
+    notice(t("line.reconnecting"), { lasting: true, kind: "calm" });
+  }
+
+  #tellUp() {
+    clearNotice();
+    if (this.#wasDown) say(t("line.back"));
+    this.#wasDown = false;
   }
 
   #tellTurnedAway(whom) {
     const text = turnedAwayWords(whom);
     notice(text, { kind: "problem" });
-    say(text);
     chime(this.#devices.speakerId || null);
     alertOfWaiting();
   }
@@ -164,7 +180,6 @@ export class Call {
     const { me } = this.#session;
     const text = t(done ? "mic.isOn" : me?.muted && !me.may_unmute ? "mic.forbiddenLong" : "mic.stayedOff");
     notice(text);
-    say(text);
   }
 
   /** The host has muted this person, or lifted it. */
@@ -174,18 +189,18 @@ export class Call {
     const am = me(after);
     if (!was || !am || this.#session.media.muted || was.muted === am.muted) return;
     const key = am.muted ? (am.may_unmute ? "mic.mutedByHost" : "mic.forbiddenLong") : null;
-    if (!key) return;
-    notice(t(key));
-    say(t(key));
+    if (key) notice(t(key));
   }
 
   #soundBlocked() {
     notice(t("line.pressForSound"), { lasting: true });
+    const once = new AbortController();
     const go = () => {
+      once.abort();
       clearNotice();
       this.#stage.playAll();
     };
-    document.addEventListener("click", go, { once: true });
+    for (const press of ["click", "keydown"]) document.addEventListener(press, go, { signal: once.signal });
   }
 
   /** Keep a telephone's screen lit during the visit; browsers take the lock away when the page is hidden. */

@@ -35,8 +35,7 @@ export class Calling {
     this.#missed.set(participant, { ...person, participant, name, why });
     this.draw();
     const text = `${name}: ${t(`missed.${why}`)}`;
-    notice(text, { kind: "problem" });
-    say(text, true);
+    notice(text, { kind: "problem", urgent: true });
   }
 
   #forget(participant) {

@@ -57,7 +57,8 @@ function otherBrowser(token) {
   return [el("p", { id: "cannot-hint", textContent: t("cannot.other") }), button];
 }
 
-function byTelephone(token) {
+/** A button that gives number and PIN for a link, or says whom to call instead. */
+export function byTelephone(token) {
   const office = () => el("p", { textContent: t("cannot.office") });
   if (!token) return office();
   const box = el("div", { className: "device-list" });

@@ -3,7 +3,7 @@
 import { say } from "./announce.js";
 import { byId, el, setText } from "./dom.js";
 import { clearDetails, COMPANY, details } from "./inviting.js";
-import { language, t, tCode } from "./i18n.js";
+import { locale, t, tCode } from "./i18n.js";
 import { openTexting, showTexting, textWish } from "./texting.js";
 
 const REASONS = ["known", "shown", "urgent", "other"];
@@ -56,7 +56,7 @@ export function wireCloseButtons() {
 /** Words for when a link stops working, from an RFC 3339 time. */
 export function untilWords(expiresAt) {
   const style = { weekday: "long", day: "numeric", month: "long", hour: "2-digit", minute: "2-digit" };
-  return new Intl.DateTimeFormat(language(), style).format(new Date(expiresAt));
+  return new Intl.DateTimeFormat(locale(), style).format(new Date(expiresAt));
 }
 
 /** Open the invitation dialog; with `callable` people may be invited to call, with `texts` by text message. Patients invite company. */

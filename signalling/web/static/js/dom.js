@@ -45,6 +45,18 @@ export function setFace(button, iconName, text) {
   setText(button.lastChild, text);
 }
 
+/** Run `change`. If what had the focus is there no more, the focus goes to the heading of the part that it was in. */
+export function keepFocus(change) {
+  const before = document.activeElement;
+  const parts = [];
+  for (let part = before?.parentElement; part; part = part.parentElement) parts.push(part);
+  change();
+  const moved = document.activeElement !== before && document.activeElement !== document.body;
+  if (before === document.body || moved || (before.isConnected && before.checkVisibility())) return;
+  const headings = parts.map((part) => part.isConnected && part.querySelector(":is(h1, h2, h3)[tabindex]"));
+  headings.find((heading) => heading && heading.checkVisibility())?.focus();
+}
+
 /**
  * Keep `parent`'s children in step with `items` without rebuilding: rows that stay keep their focus.
  * `make(item)` gives a row, `update(row, item)` fills it. Returns the number of rows that went away.

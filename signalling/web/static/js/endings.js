@@ -2,6 +2,7 @@
 
 import { byId, setText } from "./dom.js";
 import { hasText, t } from "./i18n.js";
+import { cameFromDuty } from "./token.js";
 import { timeWords } from "./turn.js";
 
 /** Codes after which another try can help, with the key of the button's words. */
@@ -30,6 +31,7 @@ export function drawEnding(code, newTime = null) {
   const advice = newTime ? "cancel.advice" : `end.${shown}.advice`;
   setText(byId("end-advice"), hasText(advice) ? t(advice) : "");
   setText(byId("end-code"), SILENT_CODES.has(code) ? "" : t("ending.code", { code }));
+  byId("end-duty").hidden = !cameFromDuty();
   const again = byId("end-again");
   again.hidden = !(shown in WAYS_ON);
   if (!again.hidden) setText(again, t(WAYS_ON[shown]));

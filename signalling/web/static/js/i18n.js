@@ -61,6 +61,9 @@ export function whence(person, host) {
 export const grouped = (number) =>
   number.replace(/^(\+47)(\d\d)(\d\d)(\d\d)(\d\d)$/, "$1 $2 $3 $4 $5").replaceAll(" ", "\u00a0");
 
+/** For dates and times: English as it is written in Europe. */
+export const locale = () => (current === "en" ? "en-GB" : current);
+
 export const roleWord = (role) => t(`role.${role}`).toLocaleLowerCase(current);
 
 export const hasText = (key) => key in texts;

@@ -1,7 +1,7 @@
 // The page's beginning: language, link, devices, and from there into the visit or to an ending.
 
 import { wireAlerts } from "./alert.js";
-import { clearNotice, notice } from "./announce.js";
+import { clearNotice, notice, speakInDialogs } from "./announce.js";
 import { Call } from "./call.js";
 import { offerWays, Shortcomings, whyNot } from "./cannot.js";
 import { setShortcuts, shortcutsOn } from "./controls.js";
@@ -94,7 +94,7 @@ async function enter(token) {
   const session = new Session(bridge(), { token, resumeKey: await resumeKey(token), language, notice: () => told.accepted, name: () => naming.name }, media);
   page.session = session;
   told.follow(session);
-  call = new Call(session, { devices, ownLevel, show, over: end });
+  call = new Call(session, { token, devices, ownLevel, show, over: end });
   session.addEventListener("change", rememberVisit);
   media.addEventListener("change", rememberVisit);
   if (devices.speakerId) call.setSpeaker(devices.speakerId);
@@ -135,6 +135,7 @@ function wirePage() {
   languageButtons(byId("settings-languages"));
   wireCloseButtons();
   wireAlerts();
+  speakInDialogs();
   const shortcuts = byId("settings-shortcuts");
   shortcuts.checked = shortcutsOn();
   shortcuts.addEventListener("change", () => setShortcuts(shortcuts.checked));

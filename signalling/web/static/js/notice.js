@@ -31,7 +31,7 @@ export class Notice {
 
   constructor() {
     const section = el("section", { className: "privacy" }, el("h3", { data: { i18n: "consent.title" } }),
-      el("p", { id: "consent-state", role: "status" }), this.#change, this.#details());
+      el("p", { id: "consent-state" }), this.#change, this.#details());
     byId("dialog-settings").querySelector(".row.end").before(section);
     this.#change.addEventListener("click", () => this.#turn());
     onLanguage(() => this.#draw());

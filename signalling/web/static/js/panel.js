@@ -8,6 +8,8 @@ import { roleWord, t, whence } from "./i18n.js";
 import { fillPerson, makePerson, sureness } from "./person.js";
 
 const SETTLE_MS = 500;
+// What takes the place of an act that has been done.
+const OPPOSITE = { mute: "unmute", muteHold: "unmute", unmute: "mute", confirmIdentity: "withdrawIdentity", withdrawIdentity: "confirmIdentity" };
 
 export class Panel {
   #session;
@@ -42,7 +44,7 @@ export class Panel {
     setText(byId("panel-short-text"), t("panel.short"));
     setText(byId("panel-people-title"), t("panel.people", { count: admitted.length }));
     const figures = new Map(this.#session.stats.map((each) => [each.participant, each]));
-    const rows = admitted.map((person) => ({ person, host, figures: figures.get(person.participant) }));
+    const rows = admitted.map((person) => ({ person, host, calls: Boolean(roster.number), figures: figures.get(person.participant) }));
     const make = (row) => makePerson(row.person, this.#acts);
     this.#keepFocus(byId("room-people"), byId("panel-people-title"), () => {
       reconcile(byId("room-people"), rows, (row) => row.person.participant, make, fillPerson);
@@ -136,14 +138,16 @@ export class Panel {
     }
   }
 
-  /** If the row with the focus goes away, the focus goes to the next row's first button, else to the heading. */
+  /** If what has the focus goes away: to what takes its place, else to the first button of its row or the next one, else to the heading. */
   #keepFocus(list, heading, change) {
     const before = document.activeElement;
     const index = [...list.children].findIndex((row) => row.contains(before));
     change();
-    if (index < 0 || list.contains(before)) return;
-    const next = list.children[index] ?? list.lastElementChild;
-    (next?.querySelector("button") ?? heading).focus();
+    if (index < 0 || (list.contains(before) && before.checkVisibility())) return;
+    const row = list.contains(before) ? before.closest("li") : list.children[index] ?? list.lastElementChild;
+    const buttons = [...(row?.querySelectorAll("button") ?? [])].filter((button) => button.checkVisibility());
+    const instead = buttons.find((button) => button.dataset.action === OPPOSITE[before.dataset.action]);
+    (instead ?? buttons[0] ?? heading).focus();
   }
 }
 

@@ -7,9 +7,10 @@ import { el, icon, setIcon, setText } from "./dom.js";
 import { language, t, whence } from "./i18n.js";
 import { cells, COLUMNS, fault, FIGURES, quality, WHOLE_FIGURES } from "./stats.js";
 
-const ACTS = ["still", "mute", "muteHold", "unmute", "confirmIdentity", "withdrawIdentity", "toWaiting", "appoint", "handOver", "remove"];
+const ACTS = ["still", "mute", "muteHold", "unmute", "confirmIdentity", "withdrawIdentity", "suggestCall", "toWaiting", "appoint", "handOver", "remove"];
 // What the host must not miss.
 const WEAK_KEYS = new Set(["none", "exposed", "unproved"]);
+const OWN_LINE = new Set(["uplink", "downlink"]);
 const CLINICIANS = new Set(["doctor", "specialist"]);
 let nextId = 0;
 
@@ -25,7 +26,8 @@ export function makePerson(person, acts) {
   });
   const words = el("div", { className: "who" }, el("strong"), el("span", { className: "role" }), el("span", { className: "state" }));
   const link = el("span", { className: "quality" }, icon("unknown"), el("span"));
-  const blame = el("p", { className: "blame", hidden: true }, icon("poor"), el("span", {}, el("strong"), " ", el("span")));
+  const suggest = el("button", { type: "button", className: "button", data: { action: "offerCall" }, onclick: () => acts.suggestCall(person.participant) });
+  const blame = el("div", { className: "blame", hidden: true }, icon("poor"), el("p", {}, el("strong"), " ", el("span")), suggest);
   return el("li", { className: "person" }, el("div", { className: "person-head" }, words, link, more), blame, body);
 }
 
@@ -56,11 +58,13 @@ function table() {
 const headCell = (scope, name, colSpan) => el("th", { scope, colSpan, data: { head: name } });
 
 /** Which acts fit this person now. */
-export function actsFor({ person, host }) {
+export function actsFor({ person, host, calls }) {
   if (!host || person.you) return new Set();
+  const onPage = person.connected && (person.line ?? "browser") === "browser";
   const fitting = new Set(["toWaiting", "remove", person.muted ? "unmute" : "mute"]);
   if (person.connected) fitting.add(person.confirmed ? "withdrawIdentity" : "confirmIdentity");
-  if (person.connected && (person.line ?? "browser") === "browser") fitting.add("still");
+  if (onPage) fitting.add("still");
+  if (onPage && calls && !person.invited?.many) fitting.add("suggestCall");
   if (!person.muted || person.may_unmute) fitting.add("muteHold");
   if (CLINICIANS.has(person.role) && !person.host && person.connected) fitting.add("handOver");
   if (CLINICIANS.has(person.role) && person.invited && !person.invited.substitute) fitting.add("appoint");
@@ -85,11 +89,12 @@ function states(person, host) {
   return keys.map((key) => t(key)).join(" · ");
 }
 
-export function fillPerson(row, { person, host, figures }) {
+export function fillPerson(row, { person, host, calls, figures }) {
+  const fitting = actsFor({ person, host, calls });
   setText(row.querySelector("strong"), person.name);
   setText(row.querySelector(".role"), whence(person, host));
   setText(row.querySelector(".state"), states(person, host));
-  fillBlame(row.querySelector(".blame"), person, host && person.connected ? fault(figures) : null);
+  fillBlame(row, person, host && person.connected ? fault(figures) : null, fitting);
   const word = quality(person.connected ? figures : null);
   const link = row.querySelector(".quality");
   link.hidden = !host;
@@ -104,7 +109,6 @@ export function fillPerson(row, { person, host, figures }) {
   setText(row.querySelector(".encryption"), encryption(person));
   setText(row.querySelector(".identity"), identity(person));
   setText(row.querySelector(".basis-line"), basisWords(person.invited));
-  const fitting = actsFor({ person, host });
   for (const name of ACTS) {
     const node = row.querySelector(`[data-action=${name}]`);
     node.hidden = !fitting.has(name);
@@ -142,12 +146,18 @@ export function sureness(person) {
   return lacksProof(person) ? `${known} (${t(`person.required.${person.required}`)})` : known;
 }
 
-/** What is to blame and what can be done about it, in words. */
-function fillBlame(line, { you }, word) {
-  line.hidden = !word;
+/** What is to blame and what can be done about it, in words; of a bad line, also by telephone. */
+function fillBlame(row, { you, name }, word, fitting) {
+  const [box, more] = [row.querySelector(".blame"), row.querySelector(".more")];
+  if (!word && box.contains(document.activeElement)) more.focus();
+  box.hidden = !word;
   if (!word) return;
-  setText(line.querySelector("strong"), t(you ? `verdict.you.${word}` : `verdict.${word}`));
-  setText(line.lastChild.lastChild, t(you ? `advice.you.${word}` : `advice.${word}`));
+  setText(box.querySelector("strong"), t(you ? `verdict.you.${word}` : `verdict.${word}`));
+  setText(box.querySelector("p").lastChild, t(you ? `advice.you.${word}` : `advice.${word}`));
+  const suggest = box.querySelector("button");
+  suggest.hidden = !(OWN_LINE.has(word) && fitting.has("suggestCall"));
+  setText(suggest, t("person.suggestCall"));
+  suggest.setAttribute("aria-label", `${t("person.suggestCall")}: ${name}`);
 }
 
 function fillTable(row, figures) {

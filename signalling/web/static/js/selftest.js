@@ -1,6 +1,7 @@
 // The test before entry: camera, microphone, loudspeaker, network, each alone on the screen, then what came of it.
 
 import { audioContext, chime, say } from "./announce.js";
+import { byTelephone } from "./cannot.js";
 import { byId, el, icon, setText } from "./dom.js";
 import { exchange } from "./exchange.js";
 import { language, t, tCode } from "./i18n.js";
@@ -27,10 +28,10 @@ const REMEDIES = {
 };
 
 /** Keys of the advice for a verdict and its reasons; one that is new to this page gets none. */
-export function adviceFor({ verdict, reasons }) {
+export function adviceFor({ verdict, reasons, calls }) {
   const wanted = new Set(reasons.flatMap((reason) => REMEDIES[reason] ?? []));
   if (verdict === "unusable") {
-    wanted.add("phone");
+    if (!calls) wanted.add("phone");
     wanted.delete("close"); // three are as many as anybody tries
   }
   return ADVICE.filter((each) => wanted.has(each));
@@ -225,6 +226,7 @@ export class SelfTest {
     byId("test-lines").replaceChildren(...lines);
     byId("test-advice-box").hidden = advice.length === 0;
     byId("test-advice").replaceChildren(...advice.map((each) => el("li", { textContent: t(`test.advice.${each}`) })));
+    this.#drawTelephone(network === "unusable" && this.#tested?.calls);
     const retry = network === "unusable";
     const [enter, again] = [byId("test-enter"), byId("test-again")];
     for (const [button, first] of [[enter, !retry], [again, retry]]) {
@@ -234,6 +236,15 @@ export class SelfTest {
     (retry ? enter : again).before(retry ? again : enter);
     setText(enter, t(retry ? "test.enterAnyway" : "start.enter"));
     drawFigures(this.#tested);
+  }
+
+  /** Drawn once for each language: who has asked for the number keeps it. */
+  #drawTelephone(fits) {
+    const box = byId("test-call");
+    box.hidden = !fits;
+    if (!fits || box.lang === language()) return;
+    box.lang = language();
+    box.replaceChildren(byTelephone(this.#connect.token));
   }
 }
 

@@ -11,7 +11,7 @@ const NO_LINE = new Set(["offline", "timeout"]);
 
 /**
  * Events: `welcome`, `change` (place, roster, people), `layout`, `stats`, `media` (connection state), `receivers`, `down`, `over`,
- * `turnedAway` (somebody who found the door closed), `missed` (somebody who was called; with what the roster said of them as `person`), `written` (a line of somebody's), `still` (as it comes), `trouble`, and `unmuted` when a wish for sound had to wait for the line, with `detail` true if it was fulfilled.
+ * `turnedAway` (somebody who found the door closed), `missed` (somebody who was called; with what the roster said of them as `person`), `written` (a line of somebody's), `still` (as it comes), `poorLine` (whether), `callSuggested` (by whom), `trouble`, and `unmuted` when a wish for sound had to wait for the line, with `detail` true if it was fulfilled.
  */
 export class Session extends EventTarget {
   welcome = null;
@@ -85,6 +85,8 @@ export class Session extends EventTarget {
     });
     for (const name of ["written", "still", "texted"]) on(name, (message) => this.#emit(name, message));
     on("turned_away", (message) => this.#emit("turnedAway", message));
+    on("poor_line", ({ poor }) => this.#emit("poorLine", poor));
+    on("call_suggested", ({ by }) => this.#emit("callSuggested", by));
     on("cancelled", (message) => { this.newTime = message.new_time; });
     on("demand", (message) => this.peer.demand(message));
     on("codec", (message) => this.peer.codec(message));

@@ -179,7 +179,6 @@ export class Stills {
     this.#drop();
     const text = t(mine ? `still.mine.${state}` : `still.over.${state}`, { name });
     notice(text, { kind: state === "sent" ? "info" : "calm" });
-    say(text);
   }
 
   #drop() {

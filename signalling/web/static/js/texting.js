@@ -25,7 +25,7 @@ function field() {
     el("label", { htmlFor: "invite-text" }), input, el("p", { id: "invite-text-hint", className: "hint" }),
   );
   byId("invite-problem").before(box);
-  byId("invite-expires").before(el("p", { id: "invite-texted", role: "status" }));
+  byId("invite-expires").before(el("p", { id: "invite-texted" }));
   return input;
 }
 
@@ -51,6 +51,7 @@ export function textWish() {
 export function showTexting(wish) {
   field().value = "";
   setText(byId("invite-texted"), wish.text_to ? t("invite.texting") : "");
+  if (wish.text_to) say(t("invite.texting"));
 }
 
 /** Tell what became of messages. */
@@ -58,7 +59,7 @@ export function wireTexting(session) {
   session.addEventListener("texted", ({ detail: { name, state } }) => {
     const text = t(`texted.${state}`, { name });
     if (byId("invite-texted")?.textContent) setText(byId("invite-texted"), text);
-    if (state === "failed") notice(text, { kind: "problem", lasting: true });
-    say(text, state === "failed");
+    if (state === "failed") notice(text, { kind: "problem", lasting: true, urgent: true });
+    else say(text);
   });
 }

@@ -5,6 +5,7 @@ const TOKEN = "brotjeneste.token";
 const ENTERED = "brotjeneste.entered";
 const RESUME = "brotjeneste.resume.";
 const NAMING = "brotjeneste.naming";
+const DUTY = "brotjeneste.duty";
 const RESUME_BYTES = 32;
 const LOOKS_LIKE_TOKEN = /^[A-Za-z0-9_.-]{16,2048}$/;
 
@@ -70,6 +71,10 @@ export const forgetNaming = () => quietly(() => sessionStorage.removeItem(NAMING
 export const readEntered = () => quietly(() => JSON.parse(sessionStorage.getItem(ENTERED)));
 export const keepEntered = (choices) => quietly(() => sessionStorage.setItem(ENTERED, JSON.stringify(choices)));
 export const forgetEntered = () => quietly(() => sessionStorage.removeItem(ENTERED));
+
+/** That this tab came into its visit from the page of those on duty, and may go back there. */
+export const keepDuty = () => quietly(() => sessionStorage.setItem(DUTY, "on"));
+export const cameFromDuty = () => quietly(() => sessionStorage.getItem(DUTY)) === "on";
 
 export const readPreference = (name) => quietly(() => localStorage.getItem(`brotjeneste.${name}`));
 export const keepPreference = (name, value) => quietly(() => localStorage.setItem(`brotjeneste.${name}`, value));

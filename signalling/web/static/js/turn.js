@@ -3,7 +3,7 @@
 
 import { attempt } from "./acts.js";
 import { byId, el, setText } from "./dom.js";
-import { language, t } from "./i18n.js";
+import { locale, t } from "./i18n.js";
 
 const FARTHEST_MS = 86_400_000; // timers cannot wait much longer, and nobody watches the page then
 
@@ -13,7 +13,7 @@ export function timeWords(time, now = new Date()) {
   const clock = { hour: "2-digit", minute: "2-digit" };
   const sameDay = at.toDateString() === now.toDateString();
   const day = sameDay ? {} : { weekday: "long", day: "numeric", month: "long" };
-  const words = new Intl.DateTimeFormat(language(), { ...day, ...clock }).format(at);
+  const words = new Intl.DateTimeFormat(locale(), { ...day, ...clock }).format(at);
   return sameDay ? t("turn.clock", { time: words }) : words;
 }
 

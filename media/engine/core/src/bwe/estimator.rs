@@ -136,6 +136,20 @@ impl Estimator {
         }
     }
 
+    /// The same, for a peer who has been sent packets with the numbers before `first`: a number that comes a second time is
+    /// reported with the time at which it came first, which looks like a queue of all the seconds between.
+    pub fn numbering_from(self, first: u16) -> Self {
+        Self {
+            history: SentHistory::beginning_at(first),
+            ..self
+        }
+    }
+
+    /// The transport-wide number of the next packet.
+    pub const fn next_number(&self) -> u16 {
+        self.history.next_number()
+    }
+
     /// Enters a packet of so many bytes on the wire that is sent now, and gives its transport-wide number.
     pub fn note_sent(&mut self, now: Micros, bytes: usize, kind: Kind) -> u16 {
         let cluster = self.prober.cluster();

@@ -62,6 +62,17 @@ impl Default for SentHistory {
 }
 
 impl SentHistory {
+    /// An empty one whose first number is this.
+    pub fn beginning_at(first: u16) -> Self {
+        let first = FIRST + u64::from(first);
+        Self {
+            next: first,
+            oldest: first,
+            reported_to: first,
+            ..Self::default()
+        }
+    }
+
     /// Enters a packet of that many bytes and gives its number. `cluster` is the probe that it is a part of, 0 if none.
     pub fn note_sent(&mut self, now: Micros, bytes: usize, kind: Kind, cluster: u8) -> u16 {
         if now.since(self.last_sent) > FORGET {

@@ -1,5 +1,6 @@
 //! Opens everything that the engine sends: each nonce is used once, and each packet is one that the model allows.
 
+use super::legs::NUMBER_ID;
 use super::model::Role;
 use super::{opus, Model, Tag};
 use engine_core::api::{Kind, LegId, SourceRef};
@@ -25,6 +26,8 @@ const PADDING_BIT: u8 = 0x20;
 pub struct Auditor {
     keys: HashMap<LegId, Inbound>,
     used: HashSet<(LegId, u32, u64)>,
+    /// The transport-wide number of the last packet to each leg.
+    numbers: HashMap<LegId, u16>,
     /// Payloads are no peer's, so they do not say whose they are.
     pub any_payload: bool,
     /// What is sent arrives at once or never, so that nothing may be older than what let it pass.
@@ -68,6 +71,9 @@ impl Auditor {
         });
         let nonce = (leg, header.ssrc, opened.extended_sequence);
         assert!(self.used.insert(nonce), "a nonce was used twice: {nonce:?}");
+        if let Some(&[high, low]) = header.extension_value(&plain[..opened.len], NUMBER_ID) {
+            self.check_number(leg, u16::from_be_bytes([high, low]));
+        }
         let (planned, since) = model.assert_may_get(leg, header.ssrc);
         if self.any_payload {
             return;
@@ -111,6 +117,17 @@ impl Auditor {
                     );
                 }
             }
+        }
+    }
+
+    /// Browsers report a number that comes a second time with the time at which it came first.
+    fn check_number(&mut self, leg: LegId, number: u16) {
+        if let Some(last) = self.numbers.insert(leg, number) {
+            assert_eq!(
+                number,
+                last.wrapping_add(1),
+                "transport-wide numbers of {leg:?}"
+            );
         }
     }
 

@@ -1,0 +1,60 @@
+"""Every scene as others need it: axe, 400 %, wide spacing, without motion, in colours of their own."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Final
+
+import pytest
+from playwright.async_api import Browser
+
+from tests.pages.readable import colourless, hidden_or_moving, spaced
+from tests.pages.rules import broken_rules
+from tests.pages.scenery import Size, Stage, all_scenes
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+# 1280 by 1024 points at 400 %.
+ENLARGED: Final[Size] = (320, 256)
+
+
+@pytest.mark.parametrize("name", sorted(all_scenes()))
+async def test_a_scene_can_be_read_and_pressed(browser: Browser, site: str, name: str) -> None:
+    """Played at 400 % without motion; each state is looked at so, and with wide spacing in its own size."""
+    scene = all_scenes()[name]
+    looks = (broken_rules, hidden_or_moving, colourless, partial(spaced, size=scene.sizes[0]))
+    stage = Stage(scene, browser, site, "nb", ENLARGED, looks=looks, seen_as={"reduced_motion": "reduce"})
+    await scene.play(stage)
+    assert stage.states > 0
+    assert stage.broken == []
+
+
+async def test_the_looks_find_what_is_wrong(browser: Browser) -> None:
+    """A page with one fault of each kind: none of them is overlooked."""
+    page = await browser.new_page(viewport={"width": 320, "height": 256})
+    await page.set_content(FAULTY)
+    assert await hidden_or_moving(page) == [
+        "scrolls sideways: 400",
+        "cut by low: Cut off",
+        "small: Small",
+        "covered by cover: Covered",
+        "moves: Moving",
+    ]
+    assert await colourless(page) == ["has lost its colour: light", "does not stand out: Chosen"]
+    await page.close()
+
+
+FAULTY: Final = """<style>
+  @keyframes turn { to { transform: rotate(1turn); } }
+  body { margin: 0; }
+  button { border: 0; padding: 0; width: 80px; height: 30px; }
+  .low { height: 8px; overflow: hidden; }
+  #cover { position: absolute; inset: 60px 0 auto; height: 40px; width: 300px; background: white; }
+  .light { display: block; width: 20px; height: 20px; background: green; }
+</style>
+<div style="width: 400px">wide</div>
+<div class="low"><p style="margin: 0">Cut off</p></div>
+<button style="height: 12px">Small</button>
+<div style="position: absolute; top: 65px"><button>Covered</button></div><div id="cover">lies over it</div>
+<p style="margin-top: 90px; animation: turn 9s infinite">Moving</p>
+<span class="light"></span><button aria-pressed="true" style="background: gold">Chosen</button>
+"""

@@ -1,0 +1,50 @@
+"""What a reader of screens is told: all that live regions say, in order, and how what has the focus is named."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from playwright.async_api import Page
+
+SCRIPT: Final = Path(__file__).with_suffix(".js").read_text("utf-8")
+PATIENCE_S: Final = 60.0
+_TAKE: Final = "() => window.__spoken.splice(0)"
+
+
+@dataclass
+class Reader:
+    """Who hears one page. Every line is asked for once, so nothing is said twice and nothing is said besides."""
+
+    page: Page
+    heard: list[str] = field(default_factory=list)
+    _left: list[str] = field(default_factory=list)
+
+    async def _take(self) -> None:
+        fresh: list[str] = await self.page.evaluate(_TAKE)
+        self.heard += fresh
+        self._left += fresh
+
+    async def hears(self, *lines: str) -> None:
+        """Wait until so much more was said, and hold that it was these lines."""
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                while len(self._left) < len(lines):
+                    await self._take()
+                    await asyncio.sleep(0.02)
+        except TimeoutError:
+            raise AssertionError(f"waited for {lines}, heard {self._left} after {self.heard}") from None
+        said, self._left = self._left[: len(lines)], self._left[len(lines) :]
+        assert said == list(lines), said
+
+    async def hears_no_more(self) -> None:
+        """Hold that nothing was said that was not asked for."""
+        await self._take()
+        assert self._left == [], self._left
+
+    async def focus(self) -> str:
+        """How that which has the focus is read out, as role, name and state."""
+        told = await self.page.locator(":focus").aria_snapshot()
+        return told.removeprefix("- ").replace(" [active]", "")
