@@ -27,6 +27,8 @@ def bad(loss: float) -> dict[str, Any]:
 
 async def show(here: Visit, *participants: str) -> None:
     """Fill the video slots with these people's cameras, and wait until all can be seen."""
+    # A busy machine's page may be at another connection than its first.
+    await here.until("brotjeneste.state().pc?.getTransceivers().every((each) => each.mid !== null)")
     mids = await here.page.evaluate(
         "brotjeneste.state().pc.getTransceivers().slice(3).filter((each) => each.receiver.track.kind === 'video')"
         ".map((each) => each.mid)"
