@@ -109,7 +109,7 @@ async def rings(doctor: Visitor) -> None:
     await expect(doctor.page.locator("#silence")).to_be_visible(timeout=PATIENCE_S * 1000)
     row = doctor.page.locator("#duty-rooms .duty-room")
     await expect(row).to_contain_text(SATELLITE, timeout=PATIENCE_S * 1000)
-    await expect(row).to_contain_text("Assistant, logged in, assurance high", timeout=PATIENCE_S * 1000)
+    await expect(row).to_contain_text("Assistant, logged in, security level high", timeout=PATIENCE_S * 1000)
     assert "Nurse" not in await doctor.page.inner_text("body")
 
 

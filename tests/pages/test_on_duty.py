@@ -65,7 +65,7 @@ async def test_a_room_rings_until_it_is_taken(browser: Browser, site: str) -> No
         await rings(here)
         row = here.page.locator("#duty-rooms li").first
         await expect(row).to_contain_text("Has waited 2 min")
-        await expect(row).to_contain_text("Assistant, logged in, assurance high")
+        await expect(row).to_contain_text("Assistant, logged in, security level high")
         assert "(1)" in await here.page.title()
         bridge.ring(room(1, VARDO, waiter(2), taken={"by": "Per Vik", "at": waiter()["since"], "yours": False}))
         await is_silent(here)

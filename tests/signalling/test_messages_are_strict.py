@@ -22,9 +22,9 @@ TYPES = [
     "join offer admit admit_all see_off refuse remove to_waiting lock mute self_mute camera sharing hand_over",
     "take_host appoint invite withdraw delay cancel dial confirm_identity write consent",
     "ask_still answer_still end_still call_instead suggest_call pin viewport end report ping leave test",
-    "test_report",
+    "test_report duty take",
     "welcome answer ok pong invited to_call error roster turned_away cancelled texted missed poor_line",
-    "call_suggested written still layout demand codec stats bye testing tested",
+    "call_suggested written still layout demand codec stats bye testing tested on_duty queue taken",
 ]
 
 
