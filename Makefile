@@ -18,6 +18,9 @@ PYTEST_ARGS ?=
 # each other's way.
 JOBS := $(shell expr $$(nproc) + 1)
 
+# As deploy/Containerfile has it.
+MEMORY := GLIBC_TUNABLES=glibc.malloc.hugetlb=1:glibc.malloc.arena_max=1
+
 # What the compiled module is made of: touched files rebuild it, nothing else does.
 ENGINE_SOURCES := $(shell find $(ENGINE)/wire/src $(ENGINE)/srtp/src $(ENGINE)/core/src $(ENGINE)/io/src $(ENGINE)/robot/src $(ENGINE)/py/src -name '*.rs') \
 	$(ENGINE)/Cargo.lock $(wildcard $(ENGINE)/*/Cargo.toml) pyproject.toml
@@ -128,8 +131,8 @@ fuzz: ## Fuzz every parser of the engine, SECONDS each.
 
 bench: build ## Measure; results as JSON under build/bench/.
 	mkdir -p build/bench
-	cd $(ENGINE) && $(CARGO) run --quiet --release --locked -p engine-io --example bench_forward -- $(CURDIR)/build/bench/forward.json
-	cd $(ENGINE) && $(CARGO) run --quiet --release --locked -p engine-io --example come_and_go -- $(CURDIR)/build/bench/turnover.json
+	cd $(ENGINE) && $(MEMORY) $(CARGO) run --quiet --release --locked -p engine-io --example bench_forward -- $(CURDIR)/build/bench/forward.json
+	cd $(ENGINE) && $(MEMORY) $(CARGO) run --quiet --release --locked -p engine-io --example come_and_go -- $(CURDIR)/build/bench/turnover.json
 	$(BIN)/python -m tests.e2e.bench_admission
 	$(BIN)/python -m tests.e2e.bench_writing
 	$(BIN)/python -m tests.turnover.bench_churn
@@ -142,7 +145,7 @@ prove: build ## Who comes in: every state of small rooms, then a million random 
 
 bench-transcode: build ## Delay and cost of converted pictures and sound, beside a bare FFmpeg and forwarding; four minutes.
 	mkdir -p build/bench
-	cd $(ENGINE) && $(CARGO) run --quiet --release --locked -p engine-io --example bench_forward -- \
+	cd $(ENGINE) && $(MEMORY) $(CARGO) run --quiet --release --locked -p engine-io --example bench_forward -- \
 		$(CURDIR)/build/bench/forward-four.json 3 2 four-party
 	$(BIN)/python -m tests.transcode.bench_transcode
 

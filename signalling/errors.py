@@ -54,6 +54,7 @@ class Code(StrEnum):
     ORIGIN_REFUSED = "origin_refused"
     UNAUTHORIZED = "unauthorized"
     UNKNOWN_ROOM = "unknown_room"
+    UNKNOWN_ROTA = "unknown_rota"
     NOT_FOUND = "not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     # In place of a test.
@@ -118,6 +119,7 @@ _SENTENCES: Final[dict[Code, str]] = {
     Code.ORIGIN_REFUSED: "A page of another site may not open this connection.",
     Code.UNAUTHORIZED: "A valid bearer token is needed.",
     Code.UNKNOWN_ROOM: "There is no room with that id.",
+    Code.UNKNOWN_ROTA: "The configuration names no such rota.",
     Code.NOT_FOUND: "There is nothing at this address.",
     Code.METHOD_NOT_ALLOWED: "This address does not take that method.",
     Code.NOT_DIALABLE: "The operator's number plan does not let this be called, or nobody can be called now.",

@@ -14,8 +14,8 @@ AMOUNTS = st.integers(0, 40)
 @given(AMOUNTS, AMOUNTS, AMOUNTS, st.integers(2, 5))
 def test_each_is_run_once(calls: int, long: int, short: int, workers: int) -> None:
     """However few there are."""
-    names = [list(range(start, start + of)) for start, of in ((0, calls), (100, long), (200, short))]
-    assert sorted(dealt(*names, workers)) == sorted(chain(*names))
+    names = tuple(list(range(start, start + of)) for start, of in ((0, calls), (100, long), (200, short)))
+    assert sorted(dealt(names[0], names[1], names[2], workers)) == sorted(chain(*names))
 
 
 @pytest.mark.parametrize("workers", [3, 4])

@@ -139,5 +139,9 @@ async def _happens(event: asyncio.Event, within: float) -> bool:
 
 
 def _environment() -> dict[str, str]:
-    """Leave our own settings out, which may hold a password: workers decode what strangers send."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("BROTJENESTE_")}
+    """Leave our own settings out, which may hold a password: workers decode what strangers send.
+
+    The bridge's settings of memory do not suit them either: their threads would share one heap.
+    """
+    left_out = ("BROTJENESTE_", "GLIBC_TUNABLES")
+    return {name: value for name, value in os.environ.items() if not name.startswith(left_out)}

@@ -61,11 +61,11 @@ class RoomAdministration(RoomTurns):
         self._rotas = rotas
 
     async def create_room(self, request: m.CreateRoom) -> m.RoomInfo:
-        """Open a room. Raises Rejected with `restarting` while the bridge is emptied."""
+        """Open a room. Raises Rejected with `restarting` while the bridge is emptied, and `unknown_rota`."""
         if self._emptying():
             raise Rejected(Code.RESTARTING, "This bridge is being emptied and opens no rooms; another may.")
         if request.rota is not None and request.rota not in self._rotas:
-            raise Rejected(Code.BAD_MESSAGE, "The configuration names no such rota.")
+            raise Rejected(Code.UNKNOWN_ROTA)
         command = c.CreateRoom(
             by=ADMINISTRATION,
             room=RoomId(new_id("r")),

@@ -126,7 +126,7 @@ async def test_rooms_without_a_rota_are_nobodys(rig: Duty) -> None:
     assert queue(vik) == []
     with pytest.raises(Rejected, match="unknown_room"):
         await takes(watch, room)
-    with pytest.raises(Rejected, match="bad_message"):
+    with pytest.raises(Rejected, match="unknown_rota"):
         await rig.satellite(of=RotaName("vest"))
 
 

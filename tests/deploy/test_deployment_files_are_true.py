@@ -30,6 +30,7 @@ from tests.ops.assessments import assessment
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 TOML = DEPLOY / "bridge.toml"
+_LOADERS = ("/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1")
 
 
 def _unit() -> dict[str, dict[str, list[str]]]:
@@ -181,6 +182,18 @@ def test_the_unit_is_hardened_and_sets_only_what_exists() -> None:
     assert service["ProtectSystem"] == ["strict"]
     assert service["CapabilityBoundingSet"] == [""]
     assert service["SystemCallFilter"][0] == "@system-service"
+
+
+def test_the_engine_is_measured_with_the_memory_that_it_is_run_with() -> None:
+    """Image, unit and `make bench` have the same settings of the C library, which it knows."""
+    unit = _unit()["Service"]["Environment"]
+    (tunables,) = (line for line in unit if line.startswith("GLIBC_TUNABLES="))
+    for text in (_containerfile(), (ROOT / "Makefile").read_text("utf-8")):
+        assert re.findall(r"GLIBC_TUNABLES=\S+", text) == [tunables]
+    loader = next(path for path in map(Path, _LOADERS) if path.exists())
+    known = subprocess.run([loader, "--list-tunables"], capture_output=True, text=True, check=True)  # noqa: S603 - fixed
+    names = {line.split(":")[0] for line in known.stdout.splitlines()}
+    assert names >= {one.split("=")[0] for one in tunables.partition("=")[2].split(":")}
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")

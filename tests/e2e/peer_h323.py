@@ -80,7 +80,14 @@ KINDS: Final = (
     Kind("c3-fast-h261", f"{ALAW},H.261", ("--fast",), settings={"fast_start": True}, deaf=True),
     Kind("c4-secret-h264", f"{ALAW},H.264-CIF", ("--encrypt", "required", "--content"), secret=True),
     Kind("c4-secret-h261", f"{ALAW},H.261", ("--encrypt", "required"), secret=True),
+    Kind(
+        "c4-secret-256",
+        f"{ALAW},H.264-CIF",
+        ("--encrypt", "required", "--cipher", "256", "--content"),
+        secret=True,
+    ),
     Kind("c5-h264", f"{ALAW},H.264-CIF", ("--content",)),
+    Kind("c5-h264-mode-1", f"{ALAW},H.264-CIF", ("--packetization", "1", "--content")),
     Kind("c5-h264-720", f"{ALAW},H.264-720", ("--content", "--size", "640x360"), keys="rtp"),
 )
 
@@ -195,10 +202,13 @@ async def come(house: House, ward: Peer, address: str) -> ParticipantId:
     """Call a room, enter the PIN, and give who then waits."""
     number, pin = await house.invite_by_call(m.Role.SPECIALIST, "Ward")
     before = set(house.live.room.participants)
+    door = house.bridge.gateways.running["h323"].door
+    there = set(door._visits)
     ward.do("call " + address.format(number=number))
     await ward.tells("established")
-    # Until sound can go to it, it is asked for nothing.
-    await ward.tells("channel receive .* session 1")
+    # Until sound can go to it, it is asked for nothing, and what it presses is not heard.
+    (visit,) = door._visits - there
+    await eventually(lambda: visit._reception.next_timeout() is not None)
     ward.do(f"key {pin}#")
     await eventually(lambda: set(house.live.room.participants) > before)
     (who,) = set(house.live.room.participants) - before

@@ -30,7 +30,7 @@ NEVER_AN_ENDING = {
         "taken",
     ),  # answers to one act
     *("join_timeout", "too_slow", "restarting"),  # the page connects again
-    *("origin_refused", "unauthorized", "unknown_room", "not_found", "method_not_allowed"),  # REST
+    *("origin_refused", "unauthorized", "unknown_room", "unknown_rota", "not_found", "method_not_allowed"),  # REST
     "test_busy",  # an answer to a test: told on its screen
     "not_on_rota",  # told on the page of those on duty
     "name_needed",  # the page asks for it, and joins again

@@ -24,7 +24,8 @@ TYPES = [
     "ask_still answer_still end_still call_instead suggest_call pin viewport end report ping leave test",
     "test_report duty take",
     "welcome answer ok pong invited to_call error roster turned_away cancelled texted missed poor_line",
-    "call_suggested written still layout demand codec stats bye testing tested on_duty queue taken",
+    "call_suggested written still layout demand codec stats bye testing tested on_duty queue",
+    "taken",
 ]
 
 

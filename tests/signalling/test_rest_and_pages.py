@@ -19,7 +19,7 @@ from tests.signalling.conftest import House
 from tests.signalling.fakes import INSTANT, PERSON, TOKEN, Administration, Consultations
 
 AUTH = {"Authorization": f"Bearer {TOKEN}"}
-PAGES = {("GET", "/"), ("GET", "/join"), ("GET", "/static")}
+PAGES = {("GET", "/"), ("GET", "/join"), ("GET", "/duty"), ("GET", "/static")}
 
 
 async def ask(house: House, method: str, path: str, body: Any = None, **kwargs: Any) -> tuple[int, Any]:

@@ -3,8 +3,8 @@
 The variable BROTJENESTE_H323_ENDPOINT names the program. It is started with
 
     --port N --rtp N --folder F --picture I --content-picture I --tone HZ --codecs A,B [--size WxH] [--content]
-    [--separate] [--fast] [--encrypt required|request] [--wait] [--keys tone|string|rtp] [--alias A,B]
-    [--gatekeeper HOST:PORT]
+    [--separate] [--fast] [--encrypt required|request] [--cipher 128|256] [--packetization 0|1] [--wait]
+    [--keys tone|string|rtp] [--alias A,B] [--gatekeeper HOST:PORT]
 
 listens on 127.0.0.1, says `ready`, and takes these on its standard input:
 

@@ -22,7 +22,9 @@ card with segmentation offload would, and drop it at once in the sender's time, 
 subjects pay for that alike. AEAD_AES_128_GCM throughout, VP8 with NACK. lost_on_the_way_in_percent is what was to \
 leave and did not; a pair of rounds with more than 0.1 % in either does not count. same-load-a-room-legs-N: \
 four-party rooms with every stream six times slower, so that one core carries a thousand legs; few legs mean that \
-every packet wakes the thread. same-load-in-all-legs-N: as many packets a second from however many legs. In both, \
+every packet wakes the thread. same-load-in-all-legs-N: as many packets a second from however many legs. In both, the peers' checks and reports are slower or \
+faster by as much as the media, so that a packet has as many of them with however many legs, while the bridge's own \
+reports keep their second; \
 bridge and limit take their turns with each number of legs in one lap; dearer_than_fewest_legs_percent is within a lap, \
 and laps with losses do not count. Memory is what 55 \
 four-party rooms at full pace take more than 5, by leg, with full caches, their round trips known; memory_bytes_per_leg is the larger of \
@@ -113,6 +115,7 @@ impl Report {
             "benchmark": "forward",
             "commit": commit(),
             "machine": machine(),
+            "tunables": std::env::var("GLIBC_TUNABLES").unwrap_or_default(),
             "rounds": self.rounds,
             "noise_percent": rounded(self.noise_percent),
             "left_out": self.left_out,

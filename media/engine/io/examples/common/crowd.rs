@@ -15,9 +15,9 @@ use std::io::IoSliceMut;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// Between two STUN checks of a leg: browsers repeat theirs about this often (RFC 7675).
+/// Between two STUN checks of a leg at the pace of life: browsers repeat theirs about this often (RFC 7675).
 const CHECK_US: u64 = 2_500_000;
-/// Between two receiver reports of a leg.
+/// The same between two receiver reports.
 const REPORT_US: u64 = 1_000_000;
 
 /// One leg's socket.
@@ -234,15 +234,22 @@ impl Voices {
                 )));
             }
             if self.with_control {
-                queue.push(Reverse((offset(CHECK_US, 14), leg, Act::Check)));
-                queue.push(Reverse((offset(REPORT_US, 15), leg, Act::Report)));
+                let [check, report] = [CHECK_US, REPORT_US].map(|us| self.paced_us(us));
+                queue.push(Reverse((offset(check, 14), leg, Act::Check)));
+                queue.push(Reverse((offset(report, 15), leg, Act::Report)));
             }
         }
         queue
     }
 
     const fn period_us(&self, shape: Shape) -> u64 {
-        shape.period_us() * self.period_percent / 100
+        self.paced_us(shape.period_us())
+    }
+
+    /// Checks and reports keep pace with the media: left at the pace of life, they would be the more of what a packet costs
+    /// the slower the media are.
+    const fn paced_us(&self, of_life_us: u64) -> u64 {
+        of_life_us * self.period_percent / 100
     }
 
     /// Does one thing, and says after how many microseconds it is due again.
@@ -255,7 +262,7 @@ impl Voices {
             Act::Check => {
                 write_check(&mut self.control, leg);
                 person.socket.send_to(&self.control, to).unwrap();
-                CHECK_US
+                self.paced_us(CHECK_US)
             }
             Act::Report => {
                 self.control.clear();
@@ -263,7 +270,7 @@ impl Voices {
                 let outbound = &mut self.all[leg].outbound;
                 outbound.protect_rtcp(&mut self.control).unwrap();
                 person.socket.send_to(&self.control, to).unwrap();
-                REPORT_US
+                self.paced_us(REPORT_US)
             }
         }
     }
