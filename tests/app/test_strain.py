@@ -115,7 +115,7 @@ async def test_who_suffers_is_told_and_nobody_else(monkeypatch: pytest.MonkeyPat
         ]
         return engine_rows.snapshot(engine_rows.streams(*rows), engine_rows.legs(dict.fromkeys(legs, 30_000)))
 
-    turns = Background(rig.service, rig.legs, rig.clock, take)
+    turns = Background(rig.service, rig.legs, rig.clock, take, rig.presence)
 
     async def turn(times: int) -> None:
         done, until = asyncio.Event(), state["turns"] + times
