@@ -26,7 +26,7 @@ ENGINE_SOURCES := $(shell find $(ENGINE)/wire/src $(ENGINE)/srtp/src $(ENGINE)/c
 	$(ENGINE)/Cargo.lock $(wildcard $(ENGINE)/*/Cargo.toml) pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve build check check-python check-engine engine-beside format test test-engine guard test-python test-checkout test-wheel \
+.PHONY: help demo serve build check check-python check-engine format test test-engine guard test-python test-checkout test-wheel \
 	browsers emulator coverage screenshots fuzz bench bench-transcode bench-calls bench-network bench-recovery bench-truth bench-peers \
 	bench-admission prove figures lock clean
 
@@ -70,18 +70,15 @@ format: build ## Put every file into the one form that `make check` wants.
 	$(BIN)/ruff format --quiet .
 	cd $(ENGINE) && $(CARGO) fmt --all
 
-# The command line is tested as people get it, which is the wheel; there is nothing that the checkout would add. The engine is
-# checked in what time that leaves and no more: a browser that gets no processor for seconds tells congestion control of a bad
-# link, and its pictures are then late for good reason.
+# The command line is tested as people get it, which is the wheel; there is nothing that the checkout would add. The engine's
+# tests come before, not beside: a browser that gets no processor for seconds tells congestion control of a bad link, and
+# its pictures are then late for good reason.
 test: ## Everything that has to pass; installs what the tests need.
 	@$(MAKE) --no-print-directory --jobs $(JOBS) --output-sync=target check-python guard
 	@$(MAKE) --no-print-directory emulator
-	@$(MAKE) --no-print-directory --jobs $(JOBS) --output-sync=target test-checkout test-wheel engine-beside
-
-# One after the other, since cargo lets only one of them at its folder.
-engine-beside:
-	@bash .ci/beside $(MAKE) --no-print-directory check-engine
-	@bash .ci/beside $(MAKE) --no-print-directory test-engine
+	@$(MAKE) --no-print-directory check-engine
+	@$(MAKE) --no-print-directory test-engine
+	@$(MAKE) --no-print-directory --jobs $(JOBS) --output-sync=target test-checkout test-wheel
 
 # Before the guard and after the environment: Debian's packages are installed by one at a time.
 browsers: $(VENV)/installed
@@ -104,9 +101,8 @@ guard: build browsers ## Whether the packet path has become a tenth dearer, by i
 	bash .ci/system-packages guard
 	+cd $(ENGINE) && $(CARGO) run --quiet --release --locked -p engine-io --example guard
 
-# Much of their time is waiting; of three, two have calls in browsers at once (tests/conftest.py).
 test-python: build browsers emulator ## Python's tests, real browsers included.
-	$(BIN)/pytest --numprocesses 3 --dist worksteal $(WITHOUT_TESTS) $(PYTEST_ARGS)
+	$(BIN)/pytest --numprocesses 2 --dist worksteal $(WITHOUT_TESTS) $(PYTEST_ARGS)
 
 test-checkout: WITHOUT_TESTS = --ignore=tests/cli
 test-checkout: test-python

@@ -13,7 +13,7 @@ use std::time::Duration;
 use support::{opus_clip, vp8_clip, RobotSpec, World};
 
 /// Longer than anything here takes; who waits that long has failed.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(20);
 
 struct Listener<'a> {
     robots: &'a Robots,
