@@ -153,7 +153,7 @@ async def test_a_no_brings_help_and_then_leads_on(browser: Browser, site: str) -
             await expect(page.locator(TITLE)).to_have_text(title)
             await page.get_by_role("button", name="Nei").click()
             await expect(page.locator("#test-help")).to_be_visible()
-            assert await page.locator("#polite").inner_text() == await page.locator("#test-help-text").inner_text()
+            await expect(page.locator("#polite")).to_have_text(await page.locator("#test-help-text").inner_text())
             assert await faults(page) == []
             await page.get_by_role("button", name="Gå videre").click()
         await page.get_by_role("button", name="Spill lyden").click()

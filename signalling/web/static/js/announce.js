@@ -9,6 +9,7 @@ const NOTICE_MS = 8000;
 const GATHER_MS = 100; // of two texts that a region gets at once, readers of screens say the second alone
 const REGIONS = ["polite", "assertive"];
 const waiting = new Map(REGIONS.map((name) => [name, []]));
+const regions = new Map(); // kept, since a dialog may take the one that is in it out of the document
 let context = null;
 let noticeTimer = 0;
 
@@ -18,8 +19,13 @@ export function say(text, urgent = false) {
   if (waiting.get(name).push(text) === 1) setTimeout(() => speak(name), GATHER_MS);
 }
 
+function regionOf(name) {
+  if (!regions.has(name)) regions.set(name, byId(name));
+  return regions.get(name);
+}
+
 function speak(name) {
-  const region = byId(name);
+  const region = regionOf(name);
   const text = waiting.get(name).splice(0).join(" ");
   region.textContent = region.textContent === text ? `${text}\u00a0` : text;
 }
@@ -28,11 +34,12 @@ function speak(name) {
 export function speakInDialogs() {
   const place = () => {
     const home = [...document.querySelectorAll("dialog:modal")].at(-1) ?? document.body;
-    for (const region of REGIONS.map(byId).filter((each) => each.parentElement !== home)) {
+    for (const region of REGIONS.map(regionOf).filter((each) => each.parentElement !== home)) {
       region.textContent = "";
       home.append(region);
     }
   };
+  REGIONS.forEach(regionOf);
   new MutationObserver(place).observe(document.body, { subtree: true, attributeFilter: ["open"] });
 }
 

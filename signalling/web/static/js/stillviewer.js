@@ -6,6 +6,7 @@ import { byId, el, setText } from "./dom.js";
 import { onLanguage, t } from "./i18n.js";
 
 const STEP = 1.25;
+const REST_MS = 300;
 const MOST = 8; // pixels of the screen for one of the picture
 
 const typing = () => document.activeElement?.matches("input, textarea, select, [contenteditable]") || document.querySelector("dialog[open]");
@@ -15,6 +16,7 @@ export class Viewer {
   #scale = 1;
   #fitted = true;
   #before = null;
+  #telling = 0;
   #title = el("h2", { id: "still-view-title", tabIndex: -1 });
   #note = el("p", { className: "still-note" });
   #share = el("span", { className: "still-share" });
@@ -71,6 +73,7 @@ export class Viewer {
   /** Let the picture go. */
   close() {
     if (!this.#picture) return;
+    clearTimeout(this.#telling);
     URL.revokeObjectURL(this.#picture.url);
     this.#image.removeAttribute("src");
     this.#picture = null;
@@ -118,7 +121,13 @@ export class Viewer {
     area.scrollTo(point[0] * this.#scale - x, point[1] * this.#scale - y);
     const percent = t("still.view.share", { percent: Math.round(this.#scale * devicePixelRatio * 100) });
     setText(this.#share, percent);
-    if (told) say(percent);
+    if (told) this.#tell(percent);
+  }
+
+  /** Once it has come to rest: of the steps in between nobody wants to hear. */
+  #tell(percent) {
+    clearTimeout(this.#telling);
+    this.#telling = setTimeout(() => say(percent), REST_MS);
   }
 
   #key(event) {
