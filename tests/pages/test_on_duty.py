@@ -165,8 +165,10 @@ async def test_a_bridge_that_says_nothing_is_taken_for_lost(browser: Browser, si
     bridge = PlayedBridge(answer_pings=False)
     async with on_duty(browser, site, bridge) as here:
         await come_on_duty(here)
+        await bridge.expect(messages.Duty)
         await bridge.expect(messages.Ping)
-        await here.shows("#duty-down")
+        await bridge.expect(messages.Duty)
+        assert bridge.connections >= 2
 
 
 @pytest.mark.parametrize(
