@@ -387,9 +387,7 @@ impl Encoding {
             Codec::H264 => {
                 let sets = self.parameters.get_or_insert_default();
                 ready.lacks_parameters = sets.heed(ready.timestamp, payload);
-                // Parameter sets and the first slice may be packets of their own: what begins behind the first of them is
-                // never whole, and no number is missing that would tell its receiver.
-                codec.starts_key_frame(payload) && self.key_frame != Some(ready.timestamp)
+                codec.starts_key_frame(payload)
             }
             other => other.starts_key_frame(payload),
         };
