@@ -145,6 +145,7 @@ impl Encoding {
             self.register = ReceiveRegister::new(clock_rate);
             self.sender_report = None;
             self.newest = None;
+            self.key_frame = None;
             if let Some(cache) = &mut self.cache {
                 cache.clear();
             }

@@ -12,7 +12,7 @@ impl Codec {
     pub fn starts_key_frame(self, payload: &[u8]) -> bool {
         match self {
             Self::Vp8 => vp8::Descriptor::parse(payload).is_ok_and(|d| d.is_key_frame),
-            Self::H264 => h264::is_key_frame(payload),
+            Self::H264 => h264::is_key_frame(payload) && h264::starts_picture(payload),
             Self::Vp9 => vp9::is_key_frame(payload),
             Self::Av1 => av1::is_key_frame(payload),
             Self::H261 => h261::is_key_frame(payload),

@@ -387,7 +387,9 @@ impl Encoding {
             Codec::H264 => {
                 let sets = self.parameters.get_or_insert_default();
                 ready.lacks_parameters = sets.heed(ready.timestamp, payload);
-                codec.starts_key_frame(payload)
+                // Parameter sets and the first slice may be packets of their own: what begins behind the first of them is
+                // never whole, and no number is missing that would tell its receiver.
+                codec.starts_key_frame(payload) && self.key_frame != Some(ready.timestamp)
             }
             other => other.starts_key_frame(payload),
         };
@@ -399,6 +401,13 @@ impl Encoding {
         let of_key_frame = self.key_frame == Some(ready.timestamp);
         let times = if of_key_frame { KEY_FRAME_SHARE } else { 1 };
         self.rates.add(now, layer, ready.payload.len() / times);
+        if ready.marker {
+            // The next picture may have the same timestamp: baresip gives one to all of a still picture.
+            self.key_frame = None;
+            self.parameters
+                .iter_mut()
+                .for_each(|sets| sets.end_picture());
+        }
         ready
     }
 }

@@ -16,7 +16,7 @@ const MOST: usize = 600;
 pub(crate) struct ParameterSets {
     packet: Vec<u8>,
     has_picture_set: bool,
-    /// Timestamp of the picture with which they came, or were found to be missing, last.
+    /// Timestamp of the picture with which they came, or were found to be missing, last; none once that has ended.
     of: Option<u32>,
 }
 
@@ -54,6 +54,11 @@ impl ParameterSets {
             self.of = Some(timestamp);
         }
         begins && is_new && !has_sequence_set && self.has_picture_set
+    }
+
+    /// What comes next is of another picture, even under the same timestamp.
+    pub(crate) fn end_picture(&mut self) {
+        self.of = None;
     }
 
     fn keep(&mut self, unit: &[u8]) {
@@ -157,6 +162,8 @@ mod tests {
             !sets.heed(3, LATER_SLICE) && !sets.heed(3, IDR),
             "once a picture"
         );
+        sets.end_picture();
+        assert!(sets.heed(3, IDR), "another one of the same timestamp");
         assert!(sets.heed(4, FIRST_FRAGMENT));
         assert!(!sets.heed(5, &aggregate(&[SPS, PPS, IDR])));
         assert_eq!(kept(&sets), [SPS, PPS]);

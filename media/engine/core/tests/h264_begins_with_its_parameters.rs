@@ -4,11 +4,12 @@
 
 mod support;
 
-use engine_core::api::{Codec, Format};
+use engine_core::api::{Codec, Format, RoomId};
+use engine_core::Command;
 use engine_wire::demux::{classify, Class};
 use engine_wire::rtp::RtpHeader;
 use support::ms;
-use support::phone::{call_with, Exchange, Phone, PhoneLine, MIXED, PICTURES};
+use support::phone::{call_with, feeds, of_class, Exchange, Phone, PhoneLine, MIXED, PICTURES};
 
 const PT: u8 = 97;
 const SPS: &[u8] = &[0x67, 0x42, 0xe0, 0x1f, 0x8c];
@@ -85,6 +86,14 @@ impl Watch {
         timestamps.dedup();
         assert!(timestamps.len() <= 1, "all of one picture");
         payloads
+    }
+
+    /// The same of the last packet of a picture.
+    fn show_last(&mut self, payload: &[u8]) -> Vec<Vec<u8>> {
+        self.phones[0].lines[PICTURES].marker = true;
+        let got = self.show(payload);
+        self.phones[0].lines[PICTURES].marker = false;
+        got
     }
 
     fn assert_without_holes(&self) {
@@ -170,5 +179,61 @@ fn an_overtaken_key_frame_keeps_its_number() {
     assert!(!watch.numbers.contains(&number));
     watch.numbers.push(number);
     watch.numbers.sort_unstable();
+    watch.assert_without_holes();
+}
+
+/// Whoever comes in the middle of a key frame is shown nothing of it: not one of its slices says that others are missing, so
+/// that no decoder would ask again. It is asked for another one, and that is shown from its first packet on.
+#[test]
+fn a_key_frame_is_shown_whole_or_not_at_all() {
+    let picture = [SPS, PPS, IDR, &[0x65, 0x48, 1][..], &[0x65, 0x28, 2][..]];
+    for missed in 1..picture.len() {
+        let mut watch = Watch::new(call_in(0, &[]));
+        let nobody = Command::SetFeeds {
+            room: RoomId(1),
+            feeds: Vec::new(),
+        };
+        watch.exchange.command(nobody);
+        let (before, after) = picture.split_at(missed);
+        for unit in before {
+            assert!(watch.show(unit).is_empty());
+        }
+        let asked = watch.exchange.command(feeds());
+        let asked = of_class(&asked, Class::Rtcp).len();
+        for unit in after {
+            assert!(watch.show(unit).is_empty(), "behind {missed} packets");
+        }
+        watch.next_picture();
+        assert!(watch.show(DELTA).is_empty());
+        let later = watch.exchange.pass(ms(250));
+        assert!(asked + of_class(&later, Class::Rtcp).len() > 0);
+        watch.next_picture();
+        for unit in picture {
+            assert_eq!(watch.show(unit), [unit]);
+        }
+        watch.assert_without_holes();
+    }
+}
+
+/// A sender may give all its pictures one timestamp; the marker tells where the next begins.
+#[test]
+fn pictures_of_one_timestamp_are_told_apart_by_their_ends() {
+    let mut watch = Watch::new(call_in(0, &[]));
+    let nobody = Command::SetFeeds {
+        room: RoomId(1),
+        feeds: Vec::new(),
+    };
+    for turn in 0..3 {
+        for unit in [SPS, PPS, IDR] {
+            assert_eq!(watch.show(unit), [unit], "turn {turn}");
+        }
+        assert_eq!(watch.show_last(&[0x65, 0x08, 1]), [[0x65, 0x08, 1]]);
+        let expected = [SPS, PPS, IDR];
+        assert_eq!(watch.show_last(IDR), expected, "sets go ahead, turn {turn}");
+        watch.exchange.command(nobody.clone());
+        watch.exchange.command(feeds());
+        assert!(watch.show_last(DELTA).is_empty(), "turn {turn}");
+        watch.exchange.pass(ms(300));
+    }
     watch.assert_without_holes();
 }

@@ -57,6 +57,8 @@ pub struct PhoneLine {
     pub next: u64,
     /// That of every packet, instead of one that grows.
     pub timestamp: Option<u32>,
+    /// Whether the next packets are the last of their picture.
+    pub marker: bool,
     pub ssrc: u32,
 }
 
@@ -180,6 +182,7 @@ impl PhoneLine {
             inbound: Inbound::new(ours, &master(ours, fill)).unwrap(),
             next: 1_000,
             timestamp: None,
+            marker: false,
             ssrc: leg as u32 * 1_000 + number as u32,
         }
     }
@@ -187,7 +190,7 @@ impl PhoneLine {
     /// The next packet, of any payload type.
     pub fn packet(&mut self, payload_type: u8, payload: &[u8]) -> Vec<u8> {
         let header = FixedHeader {
-            marker: false,
+            marker: self.marker,
             payload_type,
             sequence: self.next as u16,
             timestamp: self.timestamp.unwrap_or((self.next * 160) as u32),
