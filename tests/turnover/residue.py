@@ -43,6 +43,8 @@ class _MallInfo(ctypes.Structure):
     )
 
 
+# The event loop's own pool: it takes one more, up to its size, whenever none of those that it has is free just then.
+_POOL: Final = "asyncio_"
 _INNER: Final = frozenset({"kinds", "own_blocks"})
 _LIBC: Final = ctypes.CDLL(None)
 _LIBC.mallinfo2.restype = _MallInfo
@@ -118,7 +120,7 @@ def look() -> Residue:
         tasks=len(asyncio.all_tasks()),
         timers=len(loop._scheduled),
         descriptors=len(list(Path("/proc/self/fd").iterdir())),
-        threads=threading.active_count(),
+        threads=sum(not one.name.startswith(_POOL) for one in threading.enumerate()),
         python_blocks=blocks,
         heap_bytes=int(info.uordblks + info.hblkhd - sqlite_bytes),
         sqlite_bytes=sqlite_bytes,
