@@ -43,7 +43,7 @@ class _MallInfo(ctypes.Structure):
     )
 
 
-# The event loop's own pool: it takes one more, up to its size, whenever none of those that it has is free just then.
+# The event loop's own pool, which takes one more, up to its size, whenever none is free just then.
 _POOL: Final = "asyncio_"
 _INNER: Final = frozenset({"kinds", "own_blocks"})
 _LIBC: Final = ctypes.CDLL(None)
