@@ -10,18 +10,28 @@ import re
 import secrets
 import socket
 import struct
+from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Final
 
 from aioice import stun
 from pylibsrtp import Policy, Session
 
+from bridge.app.calls.callers import CallerDoor
+from bridge.app.calls.desk import CallerPolicy
+from bridge.app.calls.gateways import Gateways
+from bridge.app.dialling import Dialling
+from bridge.app.duty.rotas import Rota
+from bridge.rooms.model import Assurance, Line, Pii, RotaName, SubjectDigest
 from media.api import _DECODER, AddLeg, Command, Engine, EngineError, Event, SetGate, SetKeys, Snapshot, drain
 from signalling import messages as m
+from tests.app.fakes import Pins
 from tests.app.rig import OFFER, Page, Rig
+from tests.proof.exchange import Exchange, LegsOfCalls
 from tests.proof.ledger import Ledger
+from tests.proof.openers import Openers
 
 PROFILE: Final = "AEAD_AES_128_GCM"
 MASTER: Final = bytes(range(28))
@@ -33,6 +43,15 @@ LOOPBACK: Final = "127.0.0.1"
 PATIENCE: Final = 60
 FIRST_OF_MEDIA: Final = 128
 RTCP_TYPES: Final = range(192, 224)
+CENTRE: Final = "983658725"
+ON_DUTY: Final = ("berg", "vik")
+ROTA: Final = Rota(
+    RotaName("nord"),
+    "Nord",
+    Assurance.SUBSTANTIAL,
+    frozenset({CENTRE}),
+    {SubjectDigest(f"hpr of {name}"): Pii(name) for name in ON_DUTY},
+)
 _UFRAG: Final = re.compile(r"^a=ice-ufrag:(\S+)", re.MULTILINE)
 _PWD: Final = re.compile(r"^a=ice-pwd:(\S+)", re.MULTILINE)
 _FINGERPRINT: Final = re.compile(r"a=fingerprint:sha-256 [0-9A-F:]+")
@@ -111,9 +130,24 @@ class EngineGate:
 
 
 class EngineRig(Rig):
-    """A bridge process with a packet engine; `start` is a new process over the same store."""
+    """A bridge process with a packet engine and a gateway; `start` is a new process over the same store."""
 
     engine: Any
+    pins: Final = Pins()
+
+    def start(self) -> None:
+        """Start it, with a door for calls and somebody to make them."""
+        self.rotas.all = [ROTA]
+        super().start()
+        self.calling = LegsOfCalls(self.legs, self.clock.monotonic, small_offer)
+        policy = CallerPolicy(self.pins, lambda: secrets.token_hex(8), lambda secret: f"hash of {secret}")
+        self.callers = CallerDoor(self.service, self.calling, policy, self.later)
+        self.exchange = Exchange()
+        gateways = Gateways({"sip": lambda *_: self.exchange}, {}, lambda _: self.callers)
+        gateways.running["sip"].ready = True
+        dialling = Dialling(lambda: gateways, self.clock)
+        self.service.outside = replace(self.service.outside, dialling=dialling)
+        self.door._pins = self.administration._pins = self.pins
 
     def make_engine(self) -> Any:
         """A new engine; the one before is gone, as its process is."""
@@ -207,6 +241,11 @@ def _found(pattern: re.Pattern[str], text: str) -> str:
     return match[1]
 
 
+def _by_call(event: object) -> str:
+    """What tells those who come by a call from others."""
+    return "" if getattr(event, "line", Line.BROWSER) is Line.BROWSER else "ByCall"
+
+
 class Rows:
     """A snapshot, by leg."""
 
@@ -259,12 +298,19 @@ class ReadAloud:
         self._rig, self._room = rig, room
         self._read = 0
         self._ledger = Ledger()
+        self._openers = Openers(frozenset(map(SubjectDigest, ON_DUTY)))
+        self.happened: Counter[str] = Counter()
+        self.wrong: list[str] = []
+        """What was done by somebody who had no right to."""
 
     def now(self) -> Ledger:
         """What is on record at this moment, whatever fails."""
         for event in self._rig.store.events(self._room, self._read):
+            if (wrong := self._openers.after(self._ledger, event)) is not None:
+                self.wrong.append(wrong)
             self._ledger = self._ledger.after(event)
             self._read += 1
+            self.happened[f"{type(event).__name__}{_by_call(event)}"] += 1
         return self._ledger
 
     def __len__(self) -> int:

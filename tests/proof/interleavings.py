@@ -1,8 +1,9 @@
 """Random consultations through the door of the application and the gate of the real packet engine.
 
-Two doctors and three guests do anything in any order, twice, late and at once; sockets go, logins are renewed,
-the store and the engine's queue fail, acts are cut short, and the process ends in the middle of them and starts
-anew. Devices die without a word. What is looked at after each step, and what holds, is in `watching.py`.
+Two doctors and three guests, and whoever is invited, called, calls or is on duty, do anything in any order, twice,
+late and at once; sockets go, logins are renewed, links expire and are taken back, the store and the engine's queue
+fail, acts are cut short, and the process ends in the middle of them and starts anew. Devices die without a word.
+What is looked at after each step, and what holds, is in `watching.py`.
 """
 
 import asyncio
@@ -11,85 +12,37 @@ from contextlib import suppress
 from random import Random
 from typing import Any, Final
 
-from bridge.rooms.model import Assurance, Identity, ParticipantId, RoomId, SubjectDigest
+from bridge.rooms.model import Place
 from signalling import messages as m
 from signalling.errors import Code, Rejected
 from tests.app.fakes import Connection, StoreDown, token_of
 from tests.app.rig import GRACE, Page
-from tests.proof.engine_rig import EngineRig, ReadAloud, Rows
-from tests.proof.watching import Counted, Somebody, Watched, Wrong
+from tests.proof.calling import Calling
+from tests.proof.engine_rig import EngineRig, Rows
+from tests.proof.taking_part import HOST_ACTS, OWN_ACTS, OWN_KINDS, ROLES, identity
+from tests.proof.watching import Counted, Somebody, Wrong
 
 STEPS_A_ROOM: Final = 300
+STEPS_AFTER_THE_END: Final = 10
 TURNS: Final = 12
-HOSTS: Final = ("doctor", "substitute")
-ROLES: Final = {
-    "doctor": m.Role.DOCTOR,
-    "substitute": m.Role.DOCTOR,
-    "patient": m.Role.PATIENT,
-    "relative": m.Role.RELATIVE,
-    "specialist": m.Role.SPECIALIST,
-}
-NAMES: Final = tuple(ROLES)
-REQUIRED: Final = {"substitute": m.Assurance.SUBSTANTIAL, "relative": m.Assurance.HIGH}
-
-HOST_ACTS: Final[dict[str, Callable[[str, bool], m.ClientMessage]]] = {
-    "admit": lambda who, flag: m.Admit(participant=who, reason="known" if flag else None, ref=1),
-    "admit all": lambda _who, _: m.AdmitAll(ref=1),
-    "refuse": lambda who, _: m.Refuse(participant=who, ref=1),
-    "remove": lambda who, _: m.Remove(participant=who, ref=1),
-    "to waiting": lambda who, _: m.ToWaiting(participant=who, ref=1),
-    "mute": lambda who, flag: m.Mute(participant=who, muted=flag, may_unmute=not flag, ref=1),
-    "hand over": lambda who, _: m.HandOver(participant=who, ref=1),
-    "lock": lambda _who, flag: m.Lock(locked=flag, ref=1),
-    "pin": lambda who, flag: m.Pin(participant=who if flag else None, ref=1),
-    "see off": lambda who, flag: m.SeeOff(leaving=[who] if flag else [], following=None if flag else who, ref=1),
-    "confirm": lambda who, flag: m.ConfirmIdentity(participant=who, confirmed=flag, ref=1),
-}
-KINDS: Final = (*["admit"] * 20, *["admit all"] * 3, *["to waiting"] * 5, *HOST_ACTS)
-OWN_ACTS: Final[dict[str, Callable[[bool], m.ClientMessage]]] = {
-    "mute": lambda flag: m.SelfMute(muted=flag, ref=1),
-    "camera": lambda flag: m.Camera(on=flag, ref=1),
-    "sharing": lambda flag: m.Sharing(on=flag, ref=1),
-}
+SPENT: Final = (Code.LINK_BLOCKED, Code.CANCELLED, Code.LINK_EXPIRED)
 
 
-def identity(login: str | None) -> Identity | None:
-    """What a login proved: its word is whose it is, and how sure that is."""
-    if login is None:
-        return None
-    subject, assurance = login.split(":")
-    return Identity(assurance=Assurance(assurance), provider="test", subject=SubjectDigest(subject))
-
-
-class Consultation(Watched):
+class Consultation(Calling):
     """One room from its opening to its end."""
-
-    async def open(self) -> None:
-        """Open a room that is often too small, with a link for each."""
-        rig = self.rig
-        wanted = m.CreateRoom(
-            name="Rom",
-            max_participants=self.chance.randint(2, 6),
-            autolock=self._flag(0.3),
-            one_at_a_time=self._flag(0.3),
-        )
-        self.room = RoomId((await rig.administration.create_room(wanted)).room)
-        self.ledger = ReadAloud(rig, self.room)
-        for name, role in ROLES.items():
-            requires = REQUIRED.get(name, m.Assurance.NONE)
-            page = await rig.page(self.room, role, host=name in HOSTS, requires=requires)
-            self.people[name] = Somebody(name, page)
-        self._watch()
 
     async def close(self) -> None:
         """End it; nothing may be left of it but records."""
         await self._repair()
         await self.rig.administration.end_room(self.room)
+        for call in self.calls:
+            # Who is at the desk still is in no room.
+            call.visit.ended(lost=False)
         await self._pass_time(3 * GRACE)
         rows = Rows(self.rig.engine.snapshot())
         self._hold(not rows.legs, "legs are left after the end")
         self._hold(not self.rig.service.rooms, "a room is left after its end")
-        self.counted.events = len(self.ledger)
+        self.counted.events, self.counted.happened = len(self.ledger), self.ledger.happened
 
     async def step(self) -> None:
         """Do something, and look."""
@@ -98,64 +51,6 @@ class Consultation(Watched):
         self.counted.acts[act.__name__.strip("_")] += 1
         await act(self)
         self._look()
-
-    async def _run(self, *works: Coroutine[Any, Any, object]) -> list[object]:
-        """Do things, at once if there are several. To be turned down is an answer."""
-        outcomes: list[object] = await asyncio.gather(*works, return_exceptions=True)
-        for outcome in outcomes:
-            if isinstance(outcome, StoreDown | asyncio.CancelledError):
-                self.trouble = True
-            elif isinstance(outcome, BaseException) and not isinstance(outcome, Rejected):
-                raise outcome
-            elif isinstance(outcome, Rejected) and outcome.code is Code.INTERNAL:
-                self._hold(self.rig.engine.failures > 0, "internal, and nothing had failed")
-        return outcomes
-
-    def _anybody(self) -> Somebody:
-        return self.people[self.chance.choice(NAMES)]
-
-    def _flag(self, share: float = 0.5) -> bool:
-        return self.chance.random() < share
-
-    def _actor(self) -> Somebody:
-        """Mostly whoever is host: otherwise hardly anybody would ever be let in."""
-        live = self._live
-        if live is not None and self._flag(0.8):
-            for person in self.people.values():
-                if person.page.seat is not None and person.page.seat.participant == live.room.host:
-                    return person
-        return self._anybody()
-
-    def _message(self) -> m.ClientMessage:
-        """An act on somebody; on one who never came it names nobody."""
-        seat = self._anybody().page.seat
-        kind = self.chance.choice(KINDS)
-        return HOST_ACTS[kind]("p_unknown" if seat is None else seat.participant, self._flag())
-
-    async def _say(self, page: Page, message: m.ClientMessage) -> object:
-        if page.seat is None or not page.connection.answers:
-            return None
-        self.said.append((page, message))
-        self.trace.append(f"{page.seat.participant}: {message}")
-        return await self.rig.say(page, message)
-
-    async def _offer(self, person: Somebody) -> None:
-        if person.page.seat is not None and person.page.connection.answers:
-            page, peer = person.page, person.peer
-            answer = await self.rig.offer(page)
-            leg = int(answer.leg)
-            # After what it answers is in force, and before anything else: a browser would repeat a lost check.
-            rows = Rows(self.rig.engine.snapshot())
-            if person.peer is peer and leg in rows:
-                peer.connect(self.rig.engine.address, answer)
-                self._after_a_packet(leg, rows.of(leg, "datagrams_in"))
-            self.whose[leg] = ParticipantId(page.seat.participant)
-
-    async def _join(self, person: Somebody, *, media: bool) -> None:
-        self.trace.append(f"{person.name} joins as {person.page.login}")
-        await self.rig.join(person.page)
-        if media:
-            await self._offer(person)
 
     async def _come(self) -> None:
         """Join for the first time or again, often in a new tab; the old socket ends some time later."""
@@ -168,15 +63,13 @@ class Consultation(Watched):
             if reload:
                 person.open(Page(page.link, resume=page.resume, seat=page.seat, login=page.login))
         (outcome,) = await self._run(self._join(person, media=self._flag(0.9)))
-        if isinstance(outcome, Rejected) and outcome.code is Code.LINK_BLOCKED and not self.trouble:
+        if isinstance(outcome, Rejected) and outcome.code in SPENT and not self.trouble:
             await self._run(self._send_another_link(person))
 
     async def _send_another_link(self, person: Somebody) -> None:
         """Somebody who was put out is invited once more, as another; otherwise rooms would soon be empty."""
-        requires = REQUIRED.get(person.name, m.Assurance.NONE)
-        person.open(
-            await self.rig.page(self.room, ROLES[person.name], host=person.name in HOSTS, requires=requires)
-        )
+        if person.name in ROLES:
+            person.open(await self._link(person.name))
 
     async def _come_twice(self) -> None:
         """Two sockets of one page race for its place."""
@@ -218,9 +111,18 @@ class Consultation(Watched):
         if isinstance(message, m.Admit) and isinstance(answer, m.Ok):
             self._hold(message.participant in self.ledger.now().admitted, "an admission that was answered is lost")
 
+    async def _overstep(self) -> None:
+        """Somebody who is in, and is not host, tries what the host alone may."""
+        live, passing = self._live, self.ledger.now().passing
+        inside = [one for one in self.people.values() if one.page.seat and one.page.participant in passing]
+        guests = [one for one in inside if live is not None and one.page.participant != live.room.host]
+        if guests:
+            act = HOST_ACTS[self.chance.choice(tuple(HOST_ACTS))]
+            await self._run(self._say(self.chance.choice(guests).page, act(self._on(), self._flag())))
+
     async def _act_on_oneself(self) -> None:
-        page, kind = self._anybody().page, self.chance.choice(tuple(OWN_ACTS))
-        await self._run(self._say(page, OWN_ACTS[kind](self._flag())))
+        page, kind = self._anybody().page, self.chance.choice(OWN_KINDS)
+        await self._run(self._say(page, OWN_ACTS[kind](self._on(), self._flag())))
 
     async def _act_twice(self) -> None:
         """A double click."""
@@ -284,6 +186,10 @@ class Consultation(Watched):
     async def _time_passes(self) -> None:
         await self._pass_time(self.chance.choice((0.5, GRACE / 2, GRACE, 3 * GRACE)))
 
+    async def _minutes_pass(self) -> None:
+        """Links run out that are good for minutes."""
+        await self._pass_time(100.0)
+
     async def _pass_time(self, seconds: float) -> None:
         self.trace.append(f"{seconds} s pass")
         rig, came = self.rig, Rows(self.rig.engine.snapshot()).datagrams
@@ -293,7 +199,7 @@ class Consultation(Watched):
             rig.presence.begin(rig.clock.monotonic())
             for live in rig.service.rooms:
                 rig.presence.look(live, came)
-            await self._run(*(make() for make in rig.later.due()))
+            await self._serve_calls()
 
     async def _engine_is_busy(self) -> None:
         """The next commands find a full queue."""
@@ -315,15 +221,21 @@ class Consultation(Watched):
 
     async def _cancelled(self, works: list[Coroutine[Any, Any, object]]) -> None:
         self.trouble = True
+        try:
+            await self._cut(works)
+        except BaseExceptionGroup as group:
+            raise group.exceptions[0] from None
+        for work in works:
+            # One that had not begun when it was cancelled.
+            work.close()
+
+    async def _cut(self, works: list[Coroutine[Any, Any, object]]) -> None:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self._run(work)) for work in works]
             for _ in range(self.chance.randrange(TURNS)):
                 await asyncio.sleep(0)
             for task in tasks:
                 task.cancel()
-        for work in works:
-            # One that had not begun when it was cancelled.
-            work.close()
 
     async def _repair_in_the_middle(self) -> None:
         await self._run(self.rig.service.repair())
@@ -345,18 +257,23 @@ class Consultation(Watched):
         rig = self.rig
         rig.store.failing = None
         before = self.ledger.now()
-        places = {one.id: (one.place, one.barred) for one in rig.recorded(self.room).participants.values()}
+        places = self._places()
         rig.start()
+        self._hang_up_all()
         self._watch()
         self.unreported.clear()
         self.trouble, self.well_since = False, rig.clock.seconds
         await self._run(rig.service.find(self.room))
-        room, after = rig.recorded(self.room), self.ledger.now()
-        self._hold(
-            {one.id: (one.place, one.barred) for one in room.participants.values()} == places, "places are lost"
-        )
+        after = self.ledger.now()
+        self._hold(self._places() == places, "places are lost")
         self._hold((before.admitted, before.barred) == (after.admitted, after.barred), "admissions are lost")
         self._hold(not after.connections, "somebody is taken for connected after a restart")
+
+    def _places(self) -> dict[str, tuple[Place, bool]]:
+        """Where everybody is by the records. Who rings has no place yet, and rings no more after a restart."""
+        people = self.rig.recorded(self.room).participants.values()
+        places = {one.id: (one.place, one.barred) for one in people}
+        return {who: (Place.OUTSIDE if at is Place.CALLED else at, barred) for who, (at, barred) in places.items()}
 
 
 Act = Callable[[Consultation], Awaitable[None]]
@@ -366,8 +283,9 @@ _WEIGHTED: Final[dict[Act, int]] = {
     Consultation._renew_a_login: 4,
     Consultation._offer_anew: 6,
     Consultation._copy_a_link: 3,
-    Consultation._act: 30,
-    Consultation._act_on_oneself: 6,
+    Consultation._act: 34,
+    Consultation._overstep: 10,
+    Consultation._act_on_oneself: 8,
     Consultation._act_twice: 5,
     Consultation._all_at_once: 8,
     Consultation._say_again: 8,
@@ -377,6 +295,14 @@ _WEIGHTED: Final[dict[Act, int]] = {
     Consultation._fall_silent: 3,
     Consultation._notice_ends: 7,
     Consultation._time_passes: 8,
+    Consultation._minutes_pass: 1,
+    Consultation._call_in: 4,
+    Consultation._phone: 8,
+    Consultation._invite: 2,
+    Consultation._go_on_duty: 5,
+    Consultation._administer: 1,
+    Consultation._wait_behind_a_closed_link: 1,
+    Consultation._end: 1,
     Consultation._engine_is_busy: 1,
     Consultation._store_fails: 1,
     Consultation._cut_short: 2,
@@ -407,14 +333,16 @@ async def _one_room(rig: EngineRig, seed: str, steps: int) -> Counted:
     consultation = Consultation(rig, Random(seed))
     await consultation.open()
     try:
-        for _ in range(steps):
+        after_the_end = 0
+        while consultation.counted.steps < steps and after_the_end < STEPS_AFTER_THE_END:
             await consultation.step()
+            after_the_end += consultation.ledger.now().ended
         await consultation.close()
     except Wrong as wrong:
         wrong.add_note(f"room {seed}")
         raise
     finally:
-        for person in consultation.people.values():
+        for person in consultation._everybody():
             person.peer.close()
     # Records are kept for the room that is open: a million steps would fill the memory.
     rig.log.clear()

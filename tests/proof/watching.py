@@ -7,6 +7,7 @@ the `Ledger`, which reads the records without the domain's code:
 - Whoever was never let in gets no packet, and nobody gets one of theirs, whatever fails.
 - Unless something failed since the last repair, exactly those gates are open, and a packet that somebody sends
   reaches exactly those whose layout has them; with a closed gate at either end it reaches nobody.
+- Each act on record was that of somebody who might, by the records before it (`Openers`).
 - An admission that was answered by `ok` is on record and in force. After a restart everybody is where they were,
   and nobody is taken for connected. A lost connection is on record as lost ten seconds later, also where its
   device died without a word.
@@ -22,6 +23,7 @@ from bridge.rooms.model import ParticipantId, RoomId
 from media.description import MIC
 from signalling import messages as m
 from signalling.ports import Seat
+from tests.app.fakes import Connection
 from tests.app.rig import Page
 from tests.proof.engine_rig import EngineRig, Peer, ReadAloud, Rows
 
@@ -41,6 +43,8 @@ class Counted:
     steps: int = 0
     rooms: int = 0
     acts: Counter[str] = field(default_factory=Counter)
+    happened: Counter[str] = field(default_factory=Counter)
+    """Events, by their names."""
     events: int = 0
     packets: int = 0
     packets_let_through: int = 0
@@ -50,6 +54,7 @@ class Counted:
     def add(self, other: "Counted") -> None:
         """Take in what another has counted."""
         self.acts.update(other.acts)
+        self.happened.update(other.happened)
         for name in ("steps", "rooms", "events", "packets", "packets_let_through", "packets_stopped", "openings"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
 
@@ -105,16 +110,26 @@ class Watched:
         live = self._live
         owner = None if live is None else live.owner_of(leg)
         self._hold(owner in self.ledger.now().passing, "a gate opens for somebody who is not let in, or not there")
+        self._hold(not self.ledger.wrong, f"a gate opens after what was {self.ledger.wrong}")
 
     def _look(self) -> None:
         self.rig.deliver()
         self._hear_what_was_told()
         self.let_in |= self.ledger.now().admitted
+        self._hold(not self.ledger.wrong, f"{self.ledger.wrong}")
         rows = Rows(self.rig.engine.snapshot())
         self._look_at_gates(rows)
         if not self.trouble:
             self._look_for_ghosts()
         self._send_a_packet(rows)
+
+    def _everybody(self) -> list[Somebody]:
+        """All whose packets may come to the engine."""
+        return list(self.people.values())
+
+    def _at_the_desk(self) -> set[int]:
+        """Legs of calls, whether anybody knows by now who is at the other end or not."""
+        return {visit.leg for visit in self.rig.callers._visits if visit.leg is not None}
 
     def _owners(self) -> dict[int, ParticipantId]:
         live = self._live
@@ -127,7 +142,9 @@ class Watched:
             self._hold(owners[leg] in self.let_in, "a gate is open of somebody who was never let in")
         if not self.trouble:
             passing = self.ledger.now().passing
-            self._hold(rows.legs == set(owners), "the engine has other legs than people have")
+            self._hold(
+                rows.legs == set(owners) | self._at_the_desk(), "the engine has other legs than people have"
+            )
             expected = {leg for leg, owner in owners.items() if owner in passing}
             self._hold(rows.open == expected, "other gates are open than the records say")
 
@@ -142,6 +159,8 @@ class Watched:
     def _hear_what_was_told(self) -> None:
         live = self._live
         for owner, seated in () if live is None else live.seats.items():
+            if not isinstance(seated.connection, Connection):
+                continue
             sent = seated.connection.sent
             for told in sent:
                 if isinstance(told, m.Roster):
@@ -155,7 +174,7 @@ class Watched:
         """Somebody sends a packet, and it reaches whom it may."""
         ready = {
             one.peer.leg: one
-            for one in self.people.values()
+            for one in self._everybody()
             if one.peer.leg is not None and one.peer.leg in rows and one.page.connection.answers
         }
         if not ready:
