@@ -336,7 +336,8 @@ def _make_core(config: Config, clock: SystemClock, tally: Tally, store: EventSto
         tell,
     )
     every = EveryLeg(Legs(engine, certificate, policy, tell), calls, lambda: core.gateways, lambda: core.announcer)
-    core = _Core(RoomService(Outside(store, engine, every, clock, tally)), every, calls, engine, store)
+    outside = Outside(store, engine, every, clock, tally, organisations=config.organisations)
+    core = _Core(RoomService(outside), every, calls, engine, store)
     return core
 
 

@@ -27,6 +27,7 @@ from bridge.settings import (
     listed,
     networks,
     not_empty,
+    organisation,
     page_address,
     prefixes,
     read_text,
@@ -228,6 +229,8 @@ class Config:
     """Settings of each address that is told of events, as `bridge.integration.webhooks.settings` reads them."""
     rotas: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     """Settings of each rota, as `bridge.integration.rotas` reads them."""
+    organisations: Mapping[str, str] = field(default_factory=dict)
+    """What those are called for which people work, by the numbers that their logins say."""
 
 
 SECTIONS: Final[Mapping[str, type[Any]]] = {
@@ -260,6 +263,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
     webhooks = _named(document.pop("webhooks", {}), "webhooks", "record")
     smart = _named(document.pop("smart", {}), "smart", "record")
     rotas = _named(document.pop("rotas", {}), "rotas", "legevakt")
+    called = _organisations(document.pop("organisations", {}))
     values = _from_file(document, path)
     values |= _from_environment(environ)
     chosen: dict[str, dict[str, Any]] = {section: {} for section in SECTIONS}
@@ -279,6 +283,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
         webhooks=webhooks,
         smart=smart,
         rotas=rotas,
+        organisations=called,
     )
     _check_together(config)
     return config
@@ -302,6 +307,18 @@ def _named(tables: Any, what: str, example: str) -> dict[str, dict[str, object]]
     if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
         raise ConfigError(f"{what} holds a section for each, such as [{what}.{example}]")
     return tables
+
+
+def _organisations(table: Any) -> dict[str, str]:
+    """`[organisations]`: names by numbers, both as people will read them."""
+    if not isinstance(table, dict):
+        raise ConfigError("organisations must be a section: [organisations]")
+    for number, name in table.items():
+        try:
+            organisation(number, name)
+        except UnusableError as error:
+            raise ConfigError(f"[organisations] {error}, not {number} = {name!r}") from None
+    return table
 
 
 def _from_file(document: Mapping[str, Any], path: Path | None) -> _Values:

@@ -7,7 +7,7 @@ gateway's calls will come the same way: all of them bring commands of the domain
 import asyncio
 import secrets
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
@@ -66,6 +66,8 @@ class Outside:
     converters: NoConverters = field(default_factory=NoConverters)
     dialling: NoDialling = field(default_factory=NoDialling)
     texting: NoTexting = field(default_factory=NoTexting)
+    organisations: Mapping[str, str] = field(default_factory=dict)
+    """What those are called for which people work, by their numbers."""
     followed: Callable[[LiveRoom], None] = lambda _live: None
     """Told of each room as it is, whenever its people are."""
 
@@ -334,7 +336,7 @@ class RoomService:
         ways = (self.outside.dialling.available, live.short, self.outside.texting.available)
         now = self.outside.clock.now()
         told = (live.tested, live.legs, live.numbers, live.ringing, away(live))
-        beside = telling.Beside(*told, *ways, now)
+        beside = telling.Beside(*told, *ways, now, self.outside.organisations)
         for who, seated in list(live.seats.items()):
             seated.tell(telling.roster(live.room, who, beside), telling.layout(live, self.outside.legs, who))
 

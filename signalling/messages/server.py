@@ -9,6 +9,7 @@ from signalling.messages.words import (
     Assurance,
     Count,
     Digits,
+    Employer,
     Flow,
     Ground,
     Id,
@@ -177,6 +178,8 @@ class Person(Part, frozen=True, kw_only=True):
     assurance: Assurance = Assurance.NONE
     required: Assurance = Assurance.NONE
     relation: Relation | None = None
+    health_personnel: bool = False
+    employer: Employer | None = None
     confirmed: bool = False
     encryption: Encryption | None = None
     tested: TrialVerdict | None = None

@@ -59,6 +59,7 @@ def house_config(
     sms: tuple[str, str] = ("", "sms.secret"),
     smart: Mapping[str, Mapping[str, object]] | None = None,
     rotas: Mapping[str, Mapping[str, object]] | None = None,
+    organisations: Mapping[str, str] | None = None,
     port: int | None = None,
     protection: str = "required",
     ports: int = 100,
@@ -95,6 +96,7 @@ def house_config(
         webhooks=webhooks or {},
         smart=smart or {},
         rotas=rotas or {},
+        organisations=organisations or {},
         sms=replace(config.sms, url=sms[0], secret_file=sms[1]),
         store=replace(config.store, url=f"sqlite:///{folder / 'test.db'}"),
         auth=replace(
