@@ -182,6 +182,7 @@ class RoomsConfig:
     audio_slots: int = setting(8, between=(1, 49))
     video_slots: int = setting(8, between=(1, 49))
     content_slots: int = setting(1, between=(0, 1))
+    patients_log_in: str = setting("none", choices=("none", "substantial", "high"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -360,6 +361,8 @@ def _check_together(config: Config) -> None:
         raise ConfigError("[calls] first_port must be below last_port: a line of a call takes two")
     if (config.http.host, config.http.port) == (config.metrics.host, config.metrics.port):
         raise ConfigError("[http] and [metrics] cannot share one host and port")
+    if config.rooms.patients_log_in != "none" and not config.logins and not config.portals:
+        raise ConfigError("[rooms] patients_log_in asks for a login, and there is no [logins] and no [portals]")
     _check_operators(config)
     _check_tls(config.http)
 

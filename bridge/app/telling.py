@@ -9,6 +9,7 @@ from bridge.app import receiving
 from bridge.app.live import LiveRoom, MediaLeg
 from bridge.app.numbers import masked
 from bridge.app.ports import Legs
+from bridge.app.proof import NOTHING_USUAL, Usual
 from bridge.rooms import events as ev
 from bridge.rooms.model import (
     Assurance,
@@ -50,6 +51,7 @@ class Beside:
     now: datetime | None = None
     organisations: Mapping[str, str] = field(default_factory=dict)
     """What the operator calls the organisations for which people work, by their numbers."""
+    usual: Usual = NOTHING_USUAL
 
 
 NOTHING: Final = Beside()
@@ -71,6 +73,7 @@ def roster(room: Room, viewer: ParticipantId, beside: Beside = NOTHING) -> m.Ros
         dials=host and beside.dials,
         short=host and beside.short,
         texts=host and beside.texts,
+        asked_of_patients=m.Assurance(beside.usual.of_patients if host else Assurance.NONE),
         ahead=ahead_of(room, viewer),
         expected_at=expected_at,
         late=late,

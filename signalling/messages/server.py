@@ -201,9 +201,10 @@ class Roster(Wire, frozen=True, kw_only=True):
     """Everyone whom the receiver may know of; it replaces the last one. `host`: the receiver is a host.
 
     For hosts, `number`: by which the room is called; `dials`: somebody may be called; `short`: processors do not
-    suffice for all pictures; `texts`: links can be sent by text message; `expected`: who is invited and has not
-    come. For a patient who waits, `ahead`: how many are before them. `expected_at` and `late`: when it is their
-    turn; for hosts, what is told to all of that.
+    suffice for all pictures; `texts`: links can be sent by text message; `asked_of_patients`: how sure it has to
+    be who they are, where nothing else is said; `expected`: who is invited and has not come. For a patient who
+    waits, `ahead`: how many are before them. `expected_at` and `late`: when it is their turn; for hosts, what is
+    told to all of that.
     """
 
     revision: Count
@@ -213,6 +214,7 @@ class Roster(Wire, frozen=True, kw_only=True):
     dials: bool = False
     short: bool = False
     texts: bool = False
+    asked_of_patients: Assurance = Assurance.NONE
     ahead: Count | None = None
     expected_at: Instant | None = None
     late: bool = False

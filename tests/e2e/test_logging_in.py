@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -128,6 +129,46 @@ async def test_all_who_are_in_read_for_whom_each_works(tmp_path: Path, chromium:
             assert "Sykehuset" not in await page.content()
             assert EMPLOYER not in str(await page.evaluate("brotjeneste.state().roster"))
         assert AGENCY not in repr(house.log)
+
+
+async def test_a_patient_is_asked_to_log_in_where_that_is_usual(tmp_path: Path, chromium: Browser) -> None:
+    """The doctor's invitation asks it of a patient by itself; who comes without is let in for a reason (A52)."""
+    settings = {"title": "ID-porten", "dialect": "idporten"}
+    async with house_with_logins(tmp_path, "idporten", settings, patients_log_in="high") as (house, _):
+        doctor = await house.bring(chromium, m.Role.DOCTOR, 3)
+        await doctor.open_panel()
+        await doctor.press("#invite")
+        asked = doctor.page.get_by_label("Login")
+        await expect(asked).to_have_value("none")
+        await doctor.page.select_option("#invite-role", "patient")
+        await expect(asked).to_have_value("high")
+        await doctor.page.fill("#invite-name", "Aslaug Nordahl")
+        await doctor.press(doctor.page.get_by_role("button", name="Make link"))
+        await expect(doctor.page.locator("#invite-link")).to_have_value(re.compile("#"), timeout=PATIENCE_S * 1000)
+        link = await doctor.page.input_value("#invite-link")
+        await doctor.page.keyboard.press("Escape")
+
+        patient = await house.enter(chromium, link, PATIENT)
+        row = doctor.page.locator(".waiting-person")
+        await expect(row.locator(".unknown")).to_have_text(
+            "not logged in (security level high is asked for)", timeout=PATIENCE_S * 1000
+        )
+        await row.get_by_role("button", name="Admit").click()
+        dialog = doctor.page.get_by_role("dialog", name="Admit without proof?")
+        await dialog.get_by_label("Reason", exact=True).select_option("I recognise the person")
+        await dialog.get_by_role("button", name="Admit").click()
+        await patient.admitted()
+        # The administration's invitation, of which nothing is said, asks the same of a patient and of nobody else.
+        for role in (m.Role.PATIENT, m.Role.INTERPRETER):
+            wish = m.CreateInvitation(role=role, name="Next")
+            await house.bridge.administration.invite(house.room_id, wish)
+        invited = [event for event in await house.recorded() if isinstance(event, ev.Invited)]
+        assert [(one.role.value, one.requires) for one in invited] == [
+            ("doctor", Assurance.NONE),
+            ("patient", Assurance.HIGH),
+            ("patient", Assurance.HIGH),
+            ("interpreter", Assurance.NONE),
+        ]
 
 
 async def _told_of(visitor: Visitor) -> list[str]:

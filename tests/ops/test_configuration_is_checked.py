@@ -150,6 +150,15 @@ def test_organisations_have_names_by_their_numbers(tmp_path: Path) -> None:
         load(_written(tmp_path, "organisations = 'all'\n"), {})
 
 
+def test_a_login_is_asked_of_patients_only_where_they_can_log_in(tmp_path: Path) -> None:
+    """Else the doctor would have to give a reason for each of them."""
+    asked = "[rooms]\npatients_log_in = 'high'\n"
+    with pytest.raises(ConfigError, match="patients_log_in"):
+        load(_written(tmp_path, asked), {})
+    for able in ("[logins.idporten]\n", "[portals.helsenorge]\n"):
+        assert load(_written(tmp_path, asked + able), {}).rooms.patients_log_in == "high"
+
+
 def test_a_secret_is_shown_nowhere() -> None:
     """The API token comes from the environment and is not in the configuration's repr."""
     config = load(None, {"BROTJENESTE_AUTH_API_TOKEN": "a-very-secret-token"})

@@ -60,6 +60,7 @@ def house_config(
     smart: Mapping[str, Mapping[str, object]] | None = None,
     rotas: Mapping[str, Mapping[str, object]] | None = None,
     organisations: Mapping[str, str] | None = None,
+    patients_log_in: str = "none",
     port: int | None = None,
     protection: str = "required",
     ports: int = 100,
@@ -103,7 +104,7 @@ def house_config(
             config.auth, link_key_file=str(folder / "link.key"), api_token_file=str(folder / "api.token")
         ),
         operators=replace(config.operators, token_file=str(folder / "operator.token"), **(operators or {})),
-        rooms=replace(config.rooms, video_slots=slots),
+        rooms=replace(config.rooms, video_slots=slots, patients_log_in=patients_log_in),
     )
 
 
