@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser
 
-from bridge.app.feeds.serving import How
+from bridge.app.feeds.serving import How, Why
 from bridge.rooms.model import Line, ParticipantId
+from media.description import CAMERA, MIC
 from signalling import messages as m
 from signalling.gateways.h323.io.gateway import H323Gateway
 from tests.support import baresip
@@ -57,6 +58,7 @@ async def test_both_kinds_of_room_systems_with_a_page(
         await ward.hears_together({DOCTOR, CLINIC})
         await clinic.sees_together({DOCTOR, WARD}, "beside")
         await clinic.hears_together({DOCTOR, WARD})
+        await only_what_has_to_be_is_made(house, await doctor.participant(), (who, other))
         await goes(house, doctor, ward)
         await clinic.command("hangup")
         await is_called(doctor, ward)
@@ -134,6 +136,27 @@ def gateway(house: House) -> H323Gateway:
     running = house.bridge.gateways.running["h323"].gateway
     assert isinstance(running, H323Gateway)
     return running
+
+
+async def only_what_has_to_be_is_made(house: House, page: str, systems: tuple[ParticipantId, ...]) -> None:
+    """Pictures go to the page as they come. Sound does not: pages take Opus alone, room systems have none."""
+    assert ways(house, page) == {CAMERA: {(How.FORWARD, Why.FITS)}, MIC: {(How.CONVERT, Why.CODEC)}}
+    together = {CAMERA: {(How.COMPOSE, Why.SEVERAL)}, MIC: {(How.MIX, Why.SEVERAL)}}
+    # Whoever is told something, as that another has come, hears it in a mix of their own until it has been said.
+    await eventually(lambda: [ways(house, one) for one in systems] == [together] * len(systems))
+    # One picture for each room system, none for the page; all sound of the room is made in one job.
+    assert house.bridge.service.outside.converters.use.jobs == {"picture": len(systems), "mix": 1}
+
+
+def ways(house: House, who: str) -> dict[int, set[tuple[How, Why]]]:
+    """How the slots of somebody are served, and why, by the number of what is in them."""
+    found = dict[int, set[tuple[How, Why]]]()
+    for (receiver, _), served in house.live.served.items():
+        if receiver == house.leg(who):
+            key = served.source if served.want is None else served.want.of[0]
+            assert key is not None
+            found.setdefault(key[1], set()).add((served.how, served.why))
+    return found
 
 
 def hows(house: House, who: ParticipantId) -> set[How]:
