@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+from collections.abc import Callable
 from pathlib import Path
+from time import perf_counter
 from typing import Any, Final
 
 import pytest
@@ -14,6 +16,7 @@ from signalling import messages as m
 from tests.auth.openid import RealProvider
 from tests.support.bridge import PATIENCE_S, PHONE, WIDE, House, Visitor, eventually
 from tests.support.logins import house_with_logins
+from tests.support.still import shows
 
 pytestmark = [
     pytest.mark.browser,
@@ -23,13 +26,19 @@ pytestmark = [
 
 DOCTORS: Final = {"Berg": 7, "Vik": 12, "Dahl": 18}
 NAMES: Final = {identity: f"Dr. {name}" for name, identity in DOCTORS.items()}
-NURSE, CONSULTANT = 29, 44
+# The nurse's telephone has a camera on its back as well, before which the strip is.
+NURSE, STRIP, CONSULTANT = 29, 45, 44
+SPECIALIST: Final = "Kardiolog Moe"
 SATELLITE: Final = "Satellitt Vardø"
 STATION, CENTRE = "974760673", "983658725"
-SHARP: Final = "window.__pictureSize = { width: 3840, height: 2160 }; window.__pictureRate = 2;"
+TWO_CAMERAS: Final = f"window.__backIdentity = {STRIP};"
+# 8.3 megapixels; few pictures a second, since they are encoded for the call as well.
+SHARP: Final = "window.__pictureSize = { width: 3840, height: 2160 }; window.__pictureRate = 2; 0"
 
 
-async def test_a_nurse_and_the_doctors_on_duty(tmp_path: Path, chromium: Browser) -> None:
+async def test_a_nurse_and_the_doctors_on_duty(
+    tmp_path: Path, chromium: Browser, record_property: Callable[[str, object], None]
+) -> None:
     """Nobody booked: it rings at all on duty, one has it. A sharp picture goes over, a consultant comes in."""
     settings = {"title": "HelseID", "dialect": "helseid"}
     rotas = {"nord": rota(tmp_path, "Berg", "Vik", "Dahl")}
@@ -43,7 +52,7 @@ async def test_a_nurse_and_the_doctors_on_duty(tmp_path: Path, chromium: Browser
         sizes = {"Berg": PHONE, "Vik": WIDE, "Dahl": WIDE}
         doctors = [await comes_on_duty(house, provider, chromium, name, size) for name, size in sizes.items()]
 
-        nurse = await logs_in(house, provider, chromium, (standing, NURSE, STATION), SHARP, size=PHONE)
+        nurse = await logs_in(house, provider, chromium, (standing, NURSE, STATION), TWO_CAMERAS, size=PHONE)
         await nurse.page.click("#enter")
         await nurse.page.fill("#start-name", "Nurse")
         await nurse.ready_to_enter()
@@ -51,16 +60,20 @@ async def test_a_nurse_and_the_doctors_on_duty(tmp_path: Path, chromium: Browser
         await nurse.connected()
         for each in doctors:
             await rings(each)
+        pressed = perf_counter()
         doctor, second, third = await two_press_at_once(doctors)
+        await doctor.ready_to_enter()
+        await doctor.page.click("#enter")
+        await doctor.admitted()
+        await doctor.connected()
+        record_property("seconds from taking the room to being in it", round(perf_counter() - pressed, 1))
+        assert await doctor.offers() == 1, "in at the first attempt"
         for each in (second, third):
             await expect(each.page.locator("#silence")).to_be_hidden(timeout=PATIENCE_S * 1000)
         await expect(second.page.locator("#notice")).to_have_text(
             f"{NAMES[doctor.identity]} took {SATELLITE} before you.", timeout=PATIENCE_S * 1000
         )
 
-        await doctor.ready_to_enter()
-        await doctor.page.click("#enter")
-        await doctor.admitted()
         for each in (second, third):
             await expect(each.page.locator("#duty-rooms .duty-room")).to_have_count(0, timeout=PATIENCE_S * 1000)
         await doctor.open_panel()
@@ -69,12 +82,15 @@ async def test_a_nurse_and_the_doctors_on_duty(tmp_path: Path, chromium: Browser
         await doctor.admit("Nurse")
         await doctor.sees_and_hears(nurse)
         await nurse.sees_and_hears(doctor)
+        await turns_the_camera(nurse, doctor)
         await sends_a_sharp_picture(nurse, doctor)
 
-        consultant = await house.bring(chromium, m.Role.SPECIALIST, CONSULTANT)
         await doctor.open_panel()
-        await doctor.admit("Specialist")
-        await consultant.sees_and_hears(nurse)
+        link = await doctor.invite(m.Role.SPECIALIST, SPECIALIST)
+        consultant = await house.enter(chromium, link, CONSULTANT)
+        await doctor.admit(SPECIALIST)
+        await consultant.sees(await nurse.participant(), STRIP)
+        await consultant.hears(await nurse.participant(), NURSE)
         await ends(doctor, nurse, consultant)
         await expect(doctor.page.locator("#end-duty")).to_be_visible(timeout=PATIENCE_S * 1000)
         await each_has_its_own(house)
@@ -124,6 +140,15 @@ async def two_press_at_once(doctors: list[Visitor]) -> list[Visitor]:
     return [taker, other, doctors[2]]
 
 
+async def turns_the_camera(nurse: Visitor, doctor: Visitor) -> None:
+    """The nurse has the camera on the back look at the strip: the doctor sees that, with nothing agreed anew."""
+    await nurse.page.evaluate(SHARP)
+    await nurse.press(nurse.page.get_by_role("button", name="Flip camera"))
+    await doctor.comes_to_see(await nurse.participant(), STRIP, NURSE)
+    await doctor.hears(await nurse.participant(), NURSE)
+    assert await nurse.offers() == 1
+
+
 async def sends_a_sharp_picture(nurse: Visitor, doctor: Visitor) -> None:
     """The doctor asks, the nurse takes it, and it is as sharp as the camera is."""
     await doctor.open_panel()
@@ -132,11 +157,7 @@ async def sends_a_sharp_picture(nurse: Visitor, doctor: Visitor) -> None:
     await expect(doctor.page.get_by_role("region", name="Picture from Nurse")).to_be_visible(
         timeout=PATIENCE_S * 1000
     )
-    size = await doctor.page.evaluate(
-        "(({ naturalWidth, naturalHeight }) => [naturalWidth, naturalHeight])"
-        "(document.querySelector('#still-view img'))"
-    )
-    assert size == [3840, 2160]
+    await shows(doctor, STRIP, (3840, 2160))
     await doctor.page.keyboard.press("Escape")
 
 
@@ -193,8 +214,13 @@ async def each_has_its_own(house: House) -> None:
 
 
 async def all_is_on_record(house: House) -> None:
-    """Who took the room, who tried, and that they were on duty: as surely known, for whom, and why."""
+    """Who took the room, who tried, and that they were on duty: how known, for whom, why; and what followed."""
     rows = await house.bridge.store.audit(house.room_id)
+    acts = [row.act for row in rows if row.role == "doctor" and row.outcome == "ok" and row.act != "consented"]
+    assert acts == [
+        *("room_taken", "host_entered", "identified", "admitted"),
+        *("still_asked", "still_sent", "invited", "admitted", "room_ended"),
+    ]
     (taken,) = [row for row in rows if row.act == "room_taken"]
     (tried,) = [row for row in rows if row.act == "take_room"]
     for row, outcome, reason in ((taken, "ok", "on_duty"), (tried, "taken", None)):

@@ -353,6 +353,18 @@ class Visitor(Viewer):
         """Let somebody in, by the button."""
         await self.press(self.page.get_by_role("button", name=f"Admit {name}", exact=True))
 
+    async def invite(self, role: m.Role, name: str) -> str:
+        """Make a link for somebody in the dialog of the panel."""
+        await self.press("#invite")
+        await self.page.select_option("#invite-role", role.value)
+        await self.page.fill("#invite-name", name)
+        await self.page.press("#invite-name", "Enter")
+        link = self.page.locator("#invite-link")
+        await link.wait_for(state="visible")
+        made = await link.input_value()
+        await self.press("#invite-done [data-close]")
+        return made
+
     async def do(self, name: str, act: str, *, sure: bool = False) -> None:
         """Press a button of somebody's row in the panel, and the answer to its question where there is one."""
         more = self.page.get_by_role("button", name=f"Options for {name}", exact=True)

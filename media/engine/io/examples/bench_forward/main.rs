@@ -25,10 +25,13 @@ mod crowd;
 mod growth;
 mod latency;
 mod limit;
+mod memory;
 #[path = "../common/origin.rs"]
 mod origin;
 #[path = "../common/plan.rs"]
 mod plan;
+#[path = "../common/probe.rs"]
+mod probe;
 mod report;
 mod scenarios;
 mod shards;
@@ -91,10 +94,9 @@ fn main() {
     go_first();
     pin(&[0]);
     let mut report = Report::new(effort.rounds);
+    // First of all: what others have given back would be taken again, and no new page be seen.
+    memory::measure(&mut report, &only);
     scenarios::measure(&mut report, effort, &only);
-    if "memory".contains(&only) {
-        growth::memory(&mut report);
-    }
     growth::measure(&mut report, effort, &only);
     if "shards-and-latency".contains(&only) {
         let capacity = shards::measure(&mut report, effort);
