@@ -84,8 +84,8 @@ async def test_a_nurse_and_the_doctors_on_duty(
         await doctor.ends_for_all()
         for one in (doctor.visitor, nurse.visitor, consultant):
             await one.ended("ended")
-        for one in (doctor, nurse, second, third):
-            await one.ear.hears_no_more()
+        for listener in (doctor, nurse, second, third):
+            await listener.ear.hears_no_more()
         await expect(doctor.page.locator("#end-duty")).to_be_visible(timeout=PATIENCE_S * 1000)
         await each_has_its_own(house)
         await all_is_on_record(house)
