@@ -153,6 +153,29 @@ class InvitationInfo(Part, frozen=True, kw_only=True):
     text: TextState | None = None
 
 
+class LaunchQuery(Part, frozen=True, kw_only=True):
+    """With what a record system sends a browser (SMART App Launch 2.2); without, it is led to the page's words."""
+
+    iss: str = ""
+    launch: str = ""
+
+
+class LoginQuery(Part, frozen=True, kw_only=True):
+    """How a login goes on: `quiet` asks nothing, `duty` leads to that page. Their values do not count."""
+
+    quiet: str | None = None
+    duty: str | None = None
+
+
+class LoginAnswer(Part, frozen=True, kw_only=True):
+    """What a provider has the browser bring back: OpenID Connect Core section 3.1.2.5, RFC 9207 for `iss`."""
+
+    state: str | None = None
+    code: str | None = None
+    iss: str | None = None
+    error: str | None = None
+
+
 class NewTime(Part, frozen=True, kw_only=True):
     """When it is now their turn; null: of a delay that there is none, of a cancellation that no time is known."""
 
