@@ -40,14 +40,14 @@ async def test_a_room_is_reached_by_its_prefix_and_calls_by_name(tmp_path: Path)
         talk = await comes(house, keeper, ward)
         assert house.live.room.host is not None
         called = await is_called(house, keeper, office, house.live.room.host)
-        for one, identity in ((ward, OFFICE_IDENTITY), (office, WARD_IDENTITY)):
-            await one.main.sees(identity)
-            await one.hears_together({identity})
+        for system, identity in ((ward, OFFICE_IDENTITY), (office, WARD_IDENTITY)):
+            await system.main.sees(identity)
+            await system.hears_together({identity})
         assert None not in (talk.keys, called.keys)
-        for one in (called, talk):
-            one.hang_up()
+        for call in (called, talk):
+            call.hang_up()
             ended = await keeper.hears("disengageRequest")
-            assert (ended["callIdentifier"]["guid"], ended["endpointIdentifier"]) == (one.guid, ENDPOINT)
+            assert (ended["callIdentifier"]["guid"], ended["endpointIdentifier"]) == (call.guid, ENDPOINT)
         await eventually(lambda: len(house.bridge.engine.snapshot().legs) == 0)
         assert gateway(house).health().calls == 0
     assert (await keeper.hears("unregistrationRequest"))["endpointIdentifier"] == ENDPOINT
