@@ -122,8 +122,9 @@ coverage: build ## Python's tests with branch coverage.
 screenshots: build browsers ## A picture of every page under build/screenshots/, in Norwegian and English; ONLY=waiting.
 	$(BIN)/python -m tests.pages.screenshots $(ONLY)
 
-fuzz: ## Fuzz every parser of the engine, SECONDS each.
+fuzz: build ## Fuzz every parser of the engine, and H.323's by each property of its tests, SECONDS each.
 	bash $(ENGINE)/fuzz/run.sh $(SECONDS)
+	$(BIN)/python -m tests.gateways.h323.fuzz $(SECONDS)
 
 bench: build ## Measure; results as JSON under build/bench/.
 	mkdir -p build/bench

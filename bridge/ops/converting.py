@@ -3,15 +3,35 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from bridge.app.feeds.converters import Use
+from bridge.app.feeds.serving import How, Why
 from bridge.app.live import LiveRoom
+from signalling import messages as m
 
 KINDS: Final = ("mix", "picture")
+
+
+class SlotLine(m.Part, frozen=True, kw_only=True):
+    """One filled slot, under the engine's numbers: how it is filled, why, and `of` which legs' sources."""
+
+    room: int
+    leg: int
+    slot: int
+    how: How
+    why: Why
+    of: list[str]
+    codec: str | None
+
+
+class Slots(m.Part, frozen=True, kw_only=True):
+    """All of them."""
+
+    slots: list[SlotLine]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,18 +42,18 @@ class Converting:
     rooms: Callable[[], Iterable[LiveRoom]]
     counted: Callable[[str], Mapping[str, int]]
 
-    def feeds(self) -> list[dict[str, Any]]:
-        """Every filled slot of every room, under the engine's numbers: how it is filled, and why."""
+    def feeds(self) -> list[SlotLine]:
+        """Every filled slot of every room."""
         return [
-            {
-                "room": live.number,
-                "leg": leg,
-                "slot": slot,
-                "how": served.how.value,
-                "why": served.why.value,
-                "of": [f"{sender}/{source}" for sender, source in _sources(live, (leg, slot))],
-                "codec": None if served.want is None else served.want.form.codec,
-            }
+            SlotLine(
+                room=live.number,
+                leg=leg,
+                slot=slot,
+                how=served.how,
+                why=served.why,
+                of=[f"{sender}/{source}" for sender, source in _sources(live, (leg, slot))],
+                codec=None if served.want is None else served.want.form.codec,
+            )
             for live in self.rooms()
             for (leg, slot), served in sorted(live.served.items())
         ]

@@ -1,13 +1,22 @@
 """What can go wrong in operation."""
 
-from typing import ClassVar
+from typing import ClassVar, Literal
+
+from signalling import messages as m
 
 
 class OpsError(Exception):
     """Base of everything that `bridge.ops` raises. `code` is the wire code."""
 
-    code: ClassVar[str] = "internal"
+    code: ClassVar[Literal["internal", "not_recorded"]] = "internal"
     status: ClassVar[int] = 500
+
+
+class Undone(m.Part, frozen=True, kw_only=True):
+    """What whoever asked hears of it."""
+
+    code: Literal["internal", "not_recorded"]
+    message: str
 
 
 class SnapshotMismatch(OpsError):  # noqa: N818 - names the state found

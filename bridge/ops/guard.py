@@ -57,8 +57,16 @@ class OperatorDesk(Protocol):
         """Who has come back, under an opaque name; `unauthorized` for somebody who is no operator."""
 
 
-class _TokenGiven(m.Part, frozen=True, kw_only=True):
+class TokenGiven(m.Part, frozen=True, kw_only=True):
+    """Whoever is at the page has the token."""
+
     token: str
+
+
+class FromThisPage(m.Part, frozen=True, kw_only=True):
+    """What no page of another origin can send."""
+
+    origin: str = msgspec.field(name="Origin")
 
 
 class SessionInfo(m.Part, frozen=True, kw_only=True):
@@ -116,11 +124,11 @@ class Guard:
 
     async def _told(self, request: web.Request) -> web.Response:
         known = self.who(request) is not None
-        return _answer(SessionInfo(known=known, login=None if self.desk is None else self.desk.title))
+        return answer(SessionInfo(known=known, login=None if self.desk is None else self.desk.title))
 
     async def _open(self, request: web.Request) -> web.Response:
         self._from_here(request)
-        given = m.decode_body(await read_body(request), _TokenGiven).token
+        given = m.decode_body(await read_body(request), TokenGiven).token
         if not self.tries.take("", self.clock.monotonic()):
             raise Rejected(Code.TOO_MANY)
         if not self.token.accepts(f"Bearer {given}"):
@@ -152,7 +160,7 @@ class Guard:
         if self.desk is None:
             raise Rejected(Code.NOT_FOUND)
         try:
-            actor = await self.desk.finish(request.cookies.get(ATTEMPT), dict(request.query))
+            actor = await self.desk.finish(request.cookies.get(ATTEMPT), m.words_of(request.query, m.LoginAnswer))
         except Rejected as error:
             response = _to(f"/?login={error.code.value}")
         else:
@@ -179,8 +187,9 @@ def act(operator: Operator, word: str, at: datetime, reason: str | None = None) 
     )
 
 
-def _answer(body: msgspec.Struct) -> web.Response:
-    return web.Response(body=msgspec.json.encode(body), content_type="application/json")
+def answer(body: msgspec.Struct, status: int = 200) -> web.Response:
+    """Answer with a struct as JSON."""
+    return web.Response(body=msgspec.json.encode(body), status=status, content_type="application/json")
 
 
 def _to(address: str) -> web.Response:

@@ -5,7 +5,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Final
+from typing import Final, Literal
+
+from signalling import messages as m
 
 PROBE_SECONDS: Final = 2.0
 # How long a drain waits before the operator chooses between waiting on and moving (requirements C9, D6).
@@ -31,6 +33,28 @@ class Readiness:
     def ready(self) -> bool:
         """Tell whether new rooms are welcome here."""
         return not self.draining and all(state == "ok" for state in self.checks.values())
+
+
+class Alive(m.Part, frozen=True, kw_only=True):
+    """The process answers."""
+
+    status: Literal["alive"] = "alive"
+
+
+class GatewayCalls(m.Part, frozen=True, kw_only=True):
+    """What one gateway has; `trouble` is empty without."""
+
+    calls: int
+    trouble: str
+
+
+class Ready(m.Part, frozen=True, kw_only=True):
+    """Whether new people are welcome here, and why not; gateways by their names."""
+
+    ready: bool
+    draining: bool
+    checks: dict[str, str]
+    gateways: dict[str, GatewayCalls]
 
 
 class DrainReason(StrEnum):

@@ -8,7 +8,7 @@ have is under the engine's numbers for them, and names nobody.
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -16,6 +16,7 @@ from prometheus_client.registry import Collector
 from bridge.app.quality.figures import Figures, together
 from bridge.app.quality.lines import Assessment
 from bridge.ops import table
+from signalling import messages as m
 from signalling.messages import Verdict
 
 LOSS_BOUNDS: Final = (0.001, 0.003, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.4)
@@ -24,6 +25,42 @@ RTT_BOUNDS: Final = (0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0)
 MOS_BOUNDS: Final = (1.5, 2.0, 2.5, 3.1, 3.6, 4.0, 4.3, 4.5)
 WORST: Final = 20
 FAULTS: Final = frozenset(Verdict) - {Verdict.GOOD, Verdict.UNKNOWN}
+
+
+class Way(m.Part, frozen=True, kw_only=True):
+    """One direction of a leg's link in the last seconds, before repair where nothing else is said."""
+
+    packets: int
+    loss_percent: float
+    loss_after_percent: float
+    burst_packets: float | None
+    jitter_ms: float | None
+    kbit_per_s: float
+    mos: float | None
+
+
+class LinkFigures(m.Part, frozen=True, kw_only=True):
+    """How a leg's link is, what is to blame, and for how long it has been."""
+
+    verdict: Verdict
+    for_s: float
+    rtt_ms: float | None
+    up: Way
+    down: Way
+    down_carries_kbit_per_s: float | None
+    frozen_percent: float | None
+
+
+class LinkLine(LinkFigures, frozen=True, kw_only=True):
+    """A leg's link, under the engine's number for the leg."""
+
+    leg: int
+
+
+class WorstLinks(m.Part, frozen=True, kw_only=True):
+    """The legs that are worst off, worst first."""
+
+    legs: list[LinkLine]
 
 
 @dataclass(slots=True)
@@ -139,12 +176,12 @@ class LinkCollector(Collector):
         text = "How long those lasted together."
         yield CounterMetricFamily("brotjeneste_picture_frozen_seconds_total", text, value=seconds)
 
-    def worst(self, count: int = WORST) -> list[dict[str, Any]]:
+    def worst(self, count: int = WORST) -> list[LinkLine]:
         """The legs that are worst off, worst first: those with a fault before those without."""
         ranked = sorted(self._latest, key=_badness, reverse=True)
         return [self._line(one) for one in ranked[:count]]
 
-    def line_of(self, leg: int) -> dict[str, Any] | None:
+    def line_of(self, leg: int) -> LinkLine | None:
         """One leg's figures; None for one of which nothing is known."""
         return next((self._line(one) for one in self._latest if one.leg == leg), None)
 
@@ -153,32 +190,32 @@ class LinkCollector(Collector):
         """What is to blame for each leg's link now, by the leg's number."""
         return self._verdicts
 
-    def _line(self, one: Assessment) -> dict[str, Any]:
+    def _line(self, one: Assessment) -> LinkLine:
         hint, carries = one.hint, one.figures.carries
-        return {
-            "leg": one.leg,
-            "verdict": one.verdict.value,
-            "for_s": round(self._now - one.since, 1),
-            "rtt_ms": one.rtt_ms,
-            "up": _way(together(one.figures.up), one.mos_up),
-            "down": _way(together(one.figures.down), one.mos_down),
-            "down_carries_kbit_per_s": None if carries is None else round(carries.bits_per_second / 1000, 1),
-            "frozen_percent": None
+        return LinkLine(
+            leg=one.leg,
+            verdict=one.verdict,
+            for_s=round(self._now - one.since, 1),
+            rtt_ms=one.rtt_ms,
+            up=_way(together(one.figures.up), one.mos_up),
+            down=_way(together(one.figures.down), one.mos_down),
+            down_carries_kbit_per_s=None if carries is None else round(carries.bits_per_second / 1000, 1),
+            frozen_percent=None
             if hint is None or hint.frozen_share is None
             else round(100 * hint.frozen_share, 1),
-        }
+        )
 
 
-def _way(flow: Figures, mos: float | None) -> dict[str, float | None]:
-    return {
-        "packets": flow.expected,
-        "loss_percent": round(100 * flow.loss, 1),
-        "loss_after_percent": round(100 * flow.loss_after, 1),
-        "burst_packets": None if flow.burst_packets is None else round(flow.burst_packets, 1),
-        "jitter_ms": None if flow.jitter_ms is None else round(flow.jitter_ms, 1),
-        "kbit_per_s": round(flow.bits_per_second / 1000, 1),
-        "mos": None if mos is None else round(mos, 2),
-    }
+def _way(flow: Figures, mos: float | None) -> Way:
+    return Way(
+        packets=flow.expected,
+        loss_percent=round(100 * flow.loss, 1),
+        loss_after_percent=round(100 * flow.loss_after, 1),
+        burst_packets=None if flow.burst_packets is None else round(flow.burst_packets, 1),
+        jitter_ms=None if flow.jitter_ms is None else round(flow.jitter_ms, 1),
+        kbit_per_s=round(flow.bits_per_second / 1000, 1),
+        mos=None if mos is None else round(mos, 2),
+    )
 
 
 def _badness(one: Assessment) -> tuple[bool, float]:

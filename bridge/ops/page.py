@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import msgspec
 import structlog
 from aiohttp import web
 
 from bridge.ops.errors import NotRecorded
-from bridge.ops.guard import Guard, act
+from bridge.ops.guard import Guard, act, answer
 from bridge.ops.health import DrainReason
+from bridge.ops.roomlist import Legs
 from bridge.ops.sessions import Operator
 from bridge.ops.station import Station
 from signalling import messages as m
@@ -61,10 +61,10 @@ class Page:
         legs = self.station.legs(request.match_info["room"])
         if legs is None:
             raise Rejected(Code.UNKNOWN_ROOM)
-        return web.Response(body=msgspec.json.encode({"legs": legs}), content_type="application/json")
+        return answer(Legs(legs=legs))
 
     async def _told(self, _request: web.Request) -> web.Response:
-        return web.Response(body=msgspec.json.encode(self.station.drain_state()), content_type="application/json")
+        return answer(self.station.drain_state())
 
     async def _drain(self, request: web.Request) -> web.Response:
         reason = m.decode_body(await read_body(request), DrainWish).reason

@@ -7,20 +7,19 @@ here: they are too large for JavaScript.
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any, Final, NamedTuple
-
-import msgspec
+from typing import Final, NamedTuple
 
 from bridge.app.live import LiveRoom, MediaLeg
-from bridge.ops.links import FAULTS, LinkCollector
+from bridge.ops.links import FAULTS, LinkCollector, LinkLine
 from bridge.rooms.model import Line, Participant, Place
+from signalling import messages as m
 from signalling.messages import Verdict
 
 MOST_ROOMS: Final = 100
 """More than these nobody reads; which ones they are is by trouble first, then by size."""
 
 
-class RoomLine(msgspec.Struct, frozen=True, kw_only=True):
+class RoomLine(m.Part, frozen=True, kw_only=True):
     """One room. `faults` counts legs by what is to blame for theirs; `by_call` those who came by a gateway."""
 
     room: str
@@ -35,7 +34,7 @@ class RoomLine(msgspec.Struct, frozen=True, kw_only=True):
     faults: dict[str, int]
 
 
-class LegLine(msgspec.Struct, frozen=True, kw_only=True):
+class LegLine(m.Part, frozen=True, kw_only=True):
     """One person's connection: `place` is waiting or admitted; of the link what `LinkCollector` says."""
 
     leg: str | None
@@ -44,10 +43,16 @@ class LegLine(msgspec.Struct, frozen=True, kw_only=True):
     connected: bool
     keys: str | None
     cipher: str | None
-    link: dict[str, Any] | None
+    link: LinkLine | None
 
 
-class RoomList(msgspec.Struct, frozen=True, kw_only=True):
+class Legs(m.Part, frozen=True, kw_only=True):
+    """Everybody's connection in one room."""
+
+    legs: list[LegLine]
+
+
+class RoomList(m.Part, frozen=True, kw_only=True):
     """The rooms that somebody is in. `empty` are open and have nobody, `left_out` did not fit."""
 
     rooms: list[RoomLine]

@@ -5,9 +5,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 import msgspec
+from msgspec.structs import asdict
 
 from bridge.app.live import LiveRoom
 from bridge.app.ports import Clock
@@ -15,12 +16,13 @@ from bridge.app.quality.lines import Assessment
 from bridge.ops.converting import Converting
 from bridge.ops.health import Check, Drain, readiness
 from bridge.ops.history import History, Look
-from bridge.ops.links import FAULTS, LinkCollector
-from bridge.ops.load import Load
+from bridge.ops.links import FAULTS, LinkCollector, LinkFigures
+from bridge.ops.load import Load, ShardLoad
 from bridge.ops.metrics import GatewayState, Snapshot
 from bridge.ops.recent import Key, Recent
 from bridge.ops.roomlist import LegLine, RoomList, legs_of, presence, room_list
 from bridge.ops.wellness import LATELY_MIN, Seen, Trouble, judge
+from signalling import messages as m
 
 WORST: Final = 10
 FRESH_S: Final = 1.0
@@ -53,7 +55,7 @@ class Node:
     """Processes that convert."""
 
 
-class DrainState(msgspec.Struct, frozen=True, kw_only=True):
+class DrainState(m.Part, frozen=True, kw_only=True):
     """Whether the node is being emptied, and whom that concerns. `due`: it has lasted so long that one chooses."""
 
     active: bool
@@ -65,23 +67,72 @@ class DrainState(msgspec.Struct, frozen=True, kw_only=True):
     rooms: int
 
 
-class Picture(msgspec.Struct, frozen=True, kw_only=True):
+class NodeLine(m.Part, frozen=True, kw_only=True):
+    """Which node it is."""
+
+    name: str
+    version: str
+    started_at: datetime
+
+
+class LoadLine(m.Part, frozen=True, kw_only=True):
+    """What is used of the machine: `deciding` is the share of a core that the thread that decides takes."""
+
+    shards: list[ShardLoad]
+    deciding: float
+    legs_left: int
+    measured: bool
+
+
+class GatewayLine(m.Part, frozen=True, kw_only=True):
+    """One gateway; `trouble` is empty without."""
+
+    name: str
+    calls: int
+    trouble: str
+
+
+class ConvertersLine(m.Part, frozen=True, kw_only=True):
+    """Processes that convert, their jobs by kind, and the rooms that they are too few for."""
+
+    workers: int
+    jobs: dict[str, int]
+    short: int
+
+
+class WorstLine(LinkFigures, frozen=True, kw_only=True):
+    """One leg with a fault, and the room that it is in."""
+
+    leg: str
+    room: str | None
+
+
+class Happened(m.Part, frozen=True, kw_only=True):
+    """What a counter rose by, and how long ago it last did."""
+
+    what: str
+    code: str
+    number: int
+    ago_s: float
+
+
+class Picture(m.Part, frozen=True, kw_only=True):
     """A node at one moment. Shares are of a core; times aware; what is counted is of the last hour."""
 
     at: datetime
-    node: dict[str, Any]
+    node: NodeLine
     troubles: list[Trouble]
     drain: DrainState
-    load: dict[str, Any]
+    load: LoadLine
     hour: dict[str, list[float | None]]
     verdicts: dict[str, int]
-    worst: list[dict[str, Any]]
+    worst: list[WorstLine]
     rooms: RoomList
-    gateways: list[dict[str, Any]]
-    converters: dict[str, Any]
+    gateways: list[GatewayLine]
+    converters: ConvertersLine
     letters: dict[str, int]
     checks: dict[str, str]
-    happened: list[dict[str, Any]]
+    happened: list[Happened]
 
 
 @dataclass(slots=True)
@@ -140,11 +191,7 @@ class Station:
         rooms = room_list(self.rooms(), self.links.verdicts)
         return Picture(
             at=self.clock.now(),
-            node={
-                "name": self.node.name,
-                "version": self.node.version,
-                "started_at": self.node.started_at,
-            },
+            node=NodeLine(name=self.node.name, version=self.node.version, started_at=self.node.started_at),
             troubles=judge(self._seen(checks)),
             drain=self.drain_state(),
             load=self._load(),
@@ -152,7 +199,7 @@ class Station:
             verdicts={word.value: number for word, number in Counter(self.links.verdicts.values()).items()},
             worst=self._worst(),
             rooms=rooms,
-            gateways=[{"name": one.name, "calls": one.calls, "trouble": one.trouble} for one in self.gateways()],
+            gateways=[GatewayLine(name=one.name, calls=one.calls, trouble=one.trouble) for one in self.gateways()],
             converters=self._converters(),
             letters=dict(self.letters()),
             checks=dict(checks),
@@ -189,25 +236,25 @@ class Station:
             drain_due=self.drain.decision_due(self.clock.now()),
         )
 
-    def _load(self) -> dict[str, Any]:
+    def _load(self) -> LoadLine:
         capacity = self.load.capacity()
-        return {
-            "shards": self.load.shards(),
-            "deciding": self.load.deciding,
-            "legs_left": capacity.legs_left,
-            "measured": capacity.measured,
-        }
+        return LoadLine(
+            shards=self.load.shards(),
+            deciding=self.load.deciding,
+            legs_left=capacity.legs_left,
+            measured=capacity.measured,
+        )
 
-    def _worst(self) -> list[dict[str, Any]]:
+    def _worst(self) -> list[WorstLine]:
         rooms = {media.leg: live.room.id for live in self.rooms() for media in live.legs.values()}
-        lines = [line for line in self.links.worst(WORST) if line["verdict"] in FAULTS]
-        return [line | {"leg": str(line["leg"]), "room": rooms.get(line["leg"])} for line in lines]
+        lines = [line for line in self.links.worst(WORST) if line.verdict in FAULTS]
+        return [WorstLine(**asdict(line) | {"leg": str(line.leg), "room": rooms.get(line.leg)}) for line in lines]
 
-    def _converters(self) -> dict[str, Any]:
+    def _converters(self) -> ConvertersLine:
         use = self.converting.use()
-        return {"workers": self.node.workers, "jobs": dict(use.jobs), "short": use.short}
+        return ConvertersLine(workers=self.node.workers, jobs=dict(use.jobs), short=use.short)
 
-    def _happened(self) -> list[dict[str, Any]]:
+    def _happened(self) -> list[Happened]:
         now = self.clock.monotonic()
         counts = {
             key: number
@@ -215,7 +262,7 @@ class Station:
             if key[0] in TOLD and number and key[1] not in AS_IT_SHOULD_BE
         }
         lines = [
-            {"what": name, "code": code, "number": number, "ago_s": self.recent.ago(now, (name, code))}
+            Happened(what=name, code=code, number=number, ago_s=self.recent.ago(now, (name, code)) or 0.0)
             for (name, code), number in counts.items()
         ]
-        return sorted(lines, key=lambda line: line["ago_s"])
+        return sorted(lines, key=lambda line: line.ago_s)

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from types import SimpleNamespace
-from typing import Any, Final
+from typing import Final
 
 import structlog
 from aiohttp import web
@@ -16,11 +16,13 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from bridge.ops.capacity import CapacityCollector
-from bridge.ops.converting import ConvertingCollector
-from bridge.ops.errors import OpsError
-from bridge.ops.guard import Guard
-from bridge.ops.health import readiness
+from bridge.ops.converting import ConvertingCollector, Slots
+from bridge.ops.errors import OpsError, Undone
+from bridge.ops.guard import Guard, answer
+from bridge.ops.health import Alive, GatewayCalls, Ready, readiness
+from bridge.ops.links import WorstLinks
 from bridge.ops.metrics import BridgeCollector, LegCollector, Snapshot, make_registry
+from bridge.ops.openapi import document
 from bridge.ops.page import Page
 from bridge.ops.station import Station
 from signalling.messages import MAX_BODY_BYTES
@@ -51,25 +53,25 @@ class _Ops:
             return _exposition(await asyncio.to_thread(_render_legs, frozen))
 
     async def worst(self, _request: web.Request) -> web.Response:
-        return web.json_response({"legs": self.station.links.worst()})
+        return answer(WorstLinks(legs=self.station.links.worst()))
 
     async def filled(self, _request: web.Request) -> web.Response:
-        return web.json_response({"slots": self.station.converting.feeds()})
+        return answer(Slots(slots=self.station.converting.feeds()))
 
     async def healthz(self, _request: web.Request) -> web.Response:
-        return web.json_response({"status": "alive"})
+        return answer(Alive())
 
     async def readyz(self, _request: web.Request) -> web.Response:
         found = await readiness(self.station.checks, draining=self.station.drain.active)
-        gateways = {one.name: {"calls": one.calls, "trouble": one.trouble} for one in self.station.gateways()}
-        body: dict[str, Any] = {
-            "ready": found.ready,
-            "draining": found.draining,
-            "checks": dict(found.checks),
-            "gateways": gateways,
+        gateways = {
+            one.name: GatewayCalls(calls=one.calls, trouble=one.trouble) for one in self.station.gateways()
         }
+        body = Ready(ready=found.ready, draining=found.draining, checks=dict(found.checks), gateways=gateways)
         # A gateway in trouble does not count: pages have no need of it.
-        return web.json_response(body, status=200 if found.ready else 503)
+        return answer(body, status=200 if found.ready else 503)
+
+    async def described(self, _request: web.Request) -> web.Response:
+        return web.json_response(document())
 
 
 def make_ops_app(
@@ -81,7 +83,8 @@ def make_ops_app(
 ) -> web.Application:
     """Make the app: /metrics, /healthz and /readyz (503: draining or failing), open.
 
-    For operators alone: /metrics/legs, /legs/worst, /feeds, and what the page at / asks for, /drain among it.
+    For operators alone: /metrics/legs, /legs/worst, /feeds, what the page at / asks for, /drain among it, and
+    /openapi.json, which describes all of them.
     """
     converting, capacity = ConvertingCollector(station.converting), CapacityCollector(station.load)
     registry = make_registry(collector, station.links, converting, capacity)
@@ -96,6 +99,7 @@ def make_ops_app(
             web.get("/metrics/legs", guard.only(ops.legs)),
             web.get("/legs/worst", guard.only(ops.worst)),
             web.get("/feeds", guard.only(ops.filled)),
+            web.get("/openapi.json", guard.only(ops.described), allow_head=False),
             *guard.routes(),
             *Page(station, guard).routes(),
         ]
@@ -119,7 +123,7 @@ async def _plain_errors(
         return await handler(request)
     except OpsError as error:
         _LOG.error("ops_request_failed", path=request.path, problem=str(error))
-        return web.json_response({"code": error.code, "message": str(error)}, status=error.status)
+        return answer(Undone(code=error.code, message=str(error)), status=error.status)
 
 
 def _render_legs(snapshot: Snapshot) -> bytes:

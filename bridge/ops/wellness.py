@@ -8,11 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-import msgspec
-
 from bridge.ops.load import READINGS, Capacity, ShardLoad
 from bridge.ops.metrics import GatewayState
 from bridge.ops.recent import Key
+from signalling import messages as m
 from signalling.messages import Verdict
 
 BUSY: Final = 0.8
@@ -27,7 +26,7 @@ SPAN_S: Final = READINGS - 1
 OWN_LINKS: Final = frozenset({Verdict.UPLINK, Verdict.DOWNLINK})
 
 
-class Trouble(msgspec.Struct, frozen=True, kw_only=True):
+class Trouble(m.Part, frozen=True, kw_only=True):
     """One thing that is wrong. `code` and `what` are fixed words, or names that the settings give."""
 
     code: str

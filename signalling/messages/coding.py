@@ -50,6 +50,11 @@ def decode_query(query: Mapping[str, str], kind: type[Body]) -> Body:
     return strict.convert(query, kind)
 
 
+def words_of(query: Mapping[str, str], kind: type[Part]) -> dict[str, str]:
+    """What an address says under the names of the given struct; others may say more there, which is not read."""
+    return {name: query[name] for name in kind.__struct_fields__ if name in query}
+
+
 def peek(data: str | bytes) -> tuple[int | None, int | None]:
     """Return `(version, ref)` of a message that `decode_client` refused.
 

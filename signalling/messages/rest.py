@@ -75,20 +75,21 @@ class Rooms(Part, frozen=True, kw_only=True):
 class CreateInvitation(Part, frozen=True, kw_only=True):
     """A link for one person; `host` lets its holder decide who comes in, `pin` is for those who may call.
 
-    `requires` is how sure it has to be who comes: a host has to log in so; a guest without it is let in for a
-    reason only. A link for `many` is a standing one: each who opens it gives a name and is a person of their own,
-    and patients who come by it never meet. `substitute`: a clinician who may take over while no host is there.
-    `ground` and `reference` (the number of an appointment, say) are on what the invitation rests, for the host to
-    see and for the record; `expected_at` is when it is the person's turn. The link is sent to `text_to` by text
-    message, in a `language`; the number is kept nowhere. `person` is their national identity number, of which no
-    more is kept than what tells whether a login is theirs: anybody else's does not come in.
+    `requires` is how sure it has to be who comes, null for what is usual here: a host has to log in so; a guest
+    without it is let in for a reason only. A link for `many` is a standing one: each who opens it gives a name
+    and is a person of their own, and patients who come by it never meet. `substitute`: a clinician who may take
+    over while no host is there. `ground` and `reference` (the number of an appointment, say) are on what the
+    invitation rests, for the host to see and for the record; `expected_at` is when it is the person's turn. The
+    link is sent to `text_to` by text message, in a `language`; the number is kept nowhere. `person` is their
+    national identity number, of which no more is kept than what tells whether a login is theirs: anybody else's
+    does not come in.
     """
 
     role: Role
     name: Name
     host: bool = False
     pin: bool = False
-    requires: Assurance = Assurance.NONE
+    requires: Assurance | None = None
     person: NationalNumber | None = None
     many: bool = False
     substitute: bool = False
@@ -151,6 +152,29 @@ class InvitationInfo(Part, frozen=True, kw_only=True):
     number: Digits | None = None
     pin: Digits | None = None
     text: TextState | None = None
+
+
+class LaunchQuery(Part, frozen=True, kw_only=True):
+    """With what a record system sends a browser (SMART App Launch 2.2); without, it is led to the page's words."""
+
+    iss: str = ""
+    launch: str = ""
+
+
+class LoginQuery(Part, frozen=True, kw_only=True):
+    """How a login goes on: `quiet` asks nothing, `duty` leads to that page. Their values do not count."""
+
+    quiet: str | None = None
+    duty: str | None = None
+
+
+class LoginAnswer(Part, frozen=True, kw_only=True):
+    """What a provider has the browser bring back: OpenID Connect Core section 3.1.2.5, RFC 9207 for `iss`."""
+
+    state: str | None = None
+    code: str | None = None
+    iss: str | None = None
+    error: str | None = None
 
 
 class NewTime(Part, frozen=True, kw_only=True):

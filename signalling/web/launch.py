@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
+from signalling import messages as m
 from signalling.errors import Code, Rejected
 from signalling.gateways.guard import Guard
 from signalling.web.login import BEGINNINGS, IDENTITY, back, keep, to
@@ -41,9 +42,9 @@ class LaunchPages:
         if not self._guard.allows(self._clients.network(request), self._clock()):
             self._counters.inc("turned_away", "login")
             return back(Code.TOO_MANY)
-        iss, launch = request.query.get("iss", ""), request.query.get("launch", "")
+        came = m.words_of(request.query, m.LaunchQuery)
         try:
-            address, kept = await self._desk.begin(iss, launch)
+            address, kept = await self._desk.begin(came.get("iss", ""), came.get("launch", ""))
         except Rejected as error:
             return back(error.code)
         response = to(address)
@@ -52,7 +53,9 @@ class LaunchPages:
 
     async def _answer(self, request: web.Request) -> web.Response:
         try:
-            launched = await self._desk.finish(request.cookies.get(ATTEMPT), dict(request.query))
+            launched = await self._desk.finish(
+                request.cookies.get(ATTEMPT), m.words_of(request.query, m.LoginAnswer)
+            )
         except Rejected as error:
             response = back(error.code)
         else:

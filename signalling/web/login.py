@@ -77,9 +77,10 @@ class LoginPages:
             raise Rejected(Code.TOO_MANY)
 
     async def _begin(self, request: web.Request) -> web.Response:
-        to_page = next((word for word in _PAGES if word in request.query), None)
+        asked = m.words_of(request.query, m.LoginQuery)
+        to_page = next((word for word in _PAGES if word in asked), None)
         page = _BACK if to_page is None else _PAGES[to_page]
-        response = await self._go(request, request.match_info["provider"], page, quiet="quiet" in request.query)
+        response = await self._go(request, request.match_info["provider"], page, quiet="quiet" in asked)
         keep(response, TO, None if to_page is None else Kept(to_page, _TO_SECONDS))
         return response
 
@@ -99,7 +100,7 @@ class LoginPages:
     async def _answer(self, request: web.Request) -> web.Response:
         page = _PAGES.get(request.cookies.get(TO, ""), _BACK)
         try:
-            kept = await self._desk.finish(request.cookies.get(ATTEMPT), dict(request.query))
+            kept = await self._desk.finish(request.cookies.get(ATTEMPT), m.words_of(request.query, m.LoginAnswer))
         except LoginAsksFirst as silent:
             return await self._go(request, silent.provider, page, quiet=False)
         except Rejected as error:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+import msgspec
 from prometheus_client import CollectorRegistry
 
 from bridge.app.feeds.converters import Use
@@ -35,7 +36,7 @@ def converting(counted: Mapping[str, Mapping[str, int]]) -> Converting:
 
 def test_how_and_why_each_slot_is_filled_can_be_read() -> None:
     """Under the engine's numbers, and with nobody's name."""
-    assert converting({}).feeds() == [
+    assert msgspec.to_builtins(converting({}).feeds()) == [
         {"room": 7, "leg": 1, "slot": 0, "how": "forward", "why": "fits", "of": ["2/0"], "codec": None},
         {"room": 7, "leg": 3, "slot": 0, "how": "mix", "why": "several", "of": ["1/0", "2/0"], "codec": "pcma"},
     ]

@@ -2,6 +2,7 @@
 
 import json
 
+import msgspec
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -65,7 +66,7 @@ def test_the_worst_legs_come_first_and_nothing_names_anybody() -> None:
     links.observe(
         9.0, [assessment(1, lost=1), assessment(2, Verdict.CLIENT_CPU), assessment(3, Verdict.UPLINK, lost=20)]
     )
-    worst = links.worst(2)
+    worst = msgspec.to_builtins(links.worst(2))
     assert [line["leg"] for line in worst] == [3, 2]
     assert worst[0]["verdict"] == "uplink"
     assert worst[0]["for_s"] == 8.0

@@ -22,7 +22,7 @@ from tests.app.fakes import START, Clock
 from tests.ops.stations import BEARER, TOKEN, Audit, guard, station
 
 OPEN = ("/metrics", "/healthz", "/readyz", "/", "/session", "/operator/js/operator.js", "/static/css/base.css")
-SHUT = ("/metrics/legs", "/legs/worst", "/feeds", "/picture", "/rooms/r_1", "/drain")
+SHUT = ("/metrics/legs", "/legs/worst", "/feeds", "/picture", "/rooms/r_1", "/drain", "/openapi.json")
 
 
 class Desk:
@@ -38,7 +38,7 @@ class Desk:
         """Know one."""
         if attempt != "attempt":
             raise Rejected(Code.LOGIN_STALE)
-        if answer.get("who") != "operator":
+        if answer.get("code") != "operator":
             raise Rejected(Code.UNAUTHORIZED)
         return "operator_0a1b"
 
@@ -162,11 +162,11 @@ async def test_an_operator_logs_in_by_the_provider(port: Port) -> None:
     assert (status, where) == (303, "https://provider.example/authorize")
     kept = {name: morsel.value for name, morsel in cookies.items()}
     assert cookies["__Host-operator-attempt"]["samesite"] == "Lax"
-    status, where, cookies = await port.asks("GET", "/login/answer?who=patient", cookies=kept)
+    status, where, cookies = await port.asks("GET", "/login/answer?code=patient", cookies=kept)
     assert (status, where, SESSION in cookies) == (303, "/?login=unauthorized", False)
-    status, where, cookies = await port.asks("GET", "/login/answer?who=operator")
+    status, where, cookies = await port.asks("GET", "/login/answer?code=operator")
     assert (status, where, SESSION in cookies) == (303, "/?login=login_stale", False)
-    status, where, cookies = await port.asks("GET", "/login/answer?who=operator", cookies=kept)
+    status, where, cookies = await port.asks("GET", "/login/answer?code=operator", cookies=kept)
     assert (status, where) == (303, "/")
     mine = {SESSION: cookies[SESSION].value}
     status, _, _ = await port.asks("PUT", "/drain", cookies=mine, json={"reason": "fault"}, headers=port.own)

@@ -81,7 +81,9 @@ async def test_turns_are_put_off_and_called_off(house: House) -> None:
     assert (status, error["code"]) == (422, "bad_message")
 
 
-@pytest.mark.parametrize(("method", "path"), [(o.method.upper(), filled(o.path)) for o in OPERATIONS if o.guarded])
+@pytest.mark.parametrize(
+    ("method", "path"), [(o.method.upper(), filled(o.path)) for o in OPERATIONS if "bearer" in o.keys]
+)
 @pytest.mark.parametrize(
     "header", [None, "", "Bearer", "Bearer wrong", f"Basic {TOKEN}", f"Bearer {TOKEN}x", "Bearer \u00f8"]
 )
@@ -170,7 +172,7 @@ async def test_answers_follow_their_schemas(house: House) -> None:
     served = await (await house.client.get("/openapi.json")).json()
     assert served == document()
     for operation in OPERATIONS:
-        if operation.response is None or operation.one_time:
+        if operation.response is None or "oneTime" in operation.keys:
             continue
         body = {"name": "N", "role": "doctor"} if "invitations" in operation.path else {"name": "N"}
         body = {"token": "t"} if operation.request is m.CallInsteadOf else body

@@ -18,6 +18,7 @@ from signalling.web import server
 from signalling.web.bearer import WRONG_TOKENS
 from signalling.web.knocking import KNOCKS
 from signalling.web.login import BEGINNINGS
+from signalling.web.openapi import document
 from signalling.web.server import WebConfig, make_app
 from tests.signalling.conftest import House, heard, joining
 from tests.signalling.fakes import TOKEN, Administration, Clock, Consultations, Counts
@@ -31,6 +32,7 @@ class Desk:
 
     def __init__(self) -> None:
         self.begun: list[tuple[str, bool]] = []
+        self.heard: list[dict[str, str]] = []
 
     def offered(self, identity: str | None) -> m.Logins:
         return m.Logins(providers=[], assurance=m.Assurance.HIGH if identity == "known" else m.Assurance.NONE)
@@ -40,6 +42,7 @@ class Desk:
         return f"https://{provider}.example/authorize", Kept(f"attempt-{provider}", 900)
 
     async def finish(self, attempt: str | None, answer: Mapping[str, str]) -> Kept:
+        self.heard.append(dict(answer))
         if attempt == "attempt-shy" and "error" in answer:
             raise LoginAsksFirst("shy")
         if attempt != "attempt-good":
@@ -74,6 +77,15 @@ async def front() -> AsyncIterator[Front]:
     app = make_app(Consultations(), Administration(), config, clock, counts, logins=desk)
     async with TestClient(TestServer(app)) as client:
         yield Front(client, desk, clock, counts)
+
+
+async def test_of_an_answer_only_what_the_document_names_is_read(front: Front) -> None:
+    """Providers may say more in the address with which a browser comes back."""
+    (answer,) = (one for one in document()["paths"]["/login/answer"].values())
+    named = {one["name"]: "x" for one in answer["parameters"]}
+    query = "&".join(f"{name}=x" for name in (*named, "session_state", "scope"))
+    assert (await front.get(f"/login/answer?{query}", attempt="attempt-good")).status == 303
+    assert front.desk.heard == [named]
 
 
 async def test_pages_by_tls_are_by_tls_for_a_year(front: Front) -> None:
