@@ -11,7 +11,8 @@ from bridge.app.calls.callers import CALLS_OF_A_SOURCE
 from bridge.app.calls.visitor import Visitor
 from signalling import messages as m
 from signalling.gateways.interface import Caller, Ending, Line, TurnedAway
-from tests.app.desk import House, Phone, house, offer_of
+from tests.app.desk import House, Phone, house
+from tests.app.rig import offer_of
 
 WRONG = "999999"
 LINES = (Line.SIP, Line.H323, Line.TELEPHONE)
