@@ -122,8 +122,9 @@ coverage: build ## Python's tests with branch coverage.
 screenshots: build browsers ## A picture of every page under build/screenshots/, in Norwegian and English; ONLY=waiting.
 	$(BIN)/python -m tests.pages.screenshots $(ONLY)
 
-fuzz: ## Fuzz every parser of the engine, SECONDS each.
+fuzz: build ## Fuzz every parser of the engine, and H.323's by each property of its tests, SECONDS each.
 	bash $(ENGINE)/fuzz/run.sh $(SECONDS)
+	$(BIN)/python -m tests.gateways.h323.fuzz $(SECONDS)
 
 bench: build ## Measure; results as JSON under build/bench/.
 	mkdir -p build/bench
@@ -136,7 +137,7 @@ bench: build ## Measure; results as JSON under build/bench/.
 bench-admission: build browsers ## How soon who is admitted sees and hears, and how soon nothing comes to who is removed.
 	$(BIN)/python -m tests.e2e.bench_admission
 
-prove: build ## Who comes in: every state of small rooms, then a million random steps over the real engine; never yet run to its end.
+prove: build ## Who comes in: every state of small rooms, then a million random steps over the real engine; goes on where it was interrupted; never yet run to its end.
 	$(BIN)/python -m tests.proof.prove
 
 bench-transcode: build ## Delay and cost of converted pictures and sound, beside a bare FFmpeg and forwarding; four minutes.

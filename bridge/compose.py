@@ -32,6 +32,7 @@ from bridge.app.duty.desk import DutyDesk
 from bridge.app.feeds.converters import Converters
 from bridge.app.ports import ConverterPool
 from bridge.app.presence import Presence
+from bridge.app.proof import Usual
 from bridge.app.service import Outside, RoomService
 from bridge.app.stills.desk import Stills
 from bridge.app.trial import Trials
@@ -53,7 +54,7 @@ from bridge.ops.health import Drain
 from bridge.ops.metrics import BridgeCollector, Facts
 from bridge.ops.web import make_ops_app, serve_ops
 from bridge.records.desk import RecordDesk
-from bridge.rooms.model import InvitationId, Office, RoomId
+from bridge.rooms.model import Assurance, InvitationId, Office, RoomId
 from bridge.store import EventStore, open_store
 from media.api import Engine, Event
 from media.calls import Calls
@@ -336,7 +337,9 @@ def _make_core(config: Config, clock: SystemClock, tally: Tally, store: EventSto
         tell,
     )
     every = EveryLeg(Legs(engine, certificate, policy, tell), calls, lambda: core.gateways, lambda: core.announcer)
-    core = _Core(RoomService(Outside(store, engine, every, clock, tally)), every, calls, engine, store)
+    usual = Usual(of_patients=Assurance(config.rooms.patients_log_in))
+    outside = Outside(store, engine, every, clock, tally, usual=usual, organisations=config.organisations)
+    core = _Core(RoomService(outside), every, calls, engine, store)
     return core
 
 

@@ -27,6 +27,7 @@ from bridge.settings import (
     listed,
     networks,
     not_empty,
+    organisation,
     page_address,
     prefixes,
     read_text,
@@ -181,6 +182,7 @@ class RoomsConfig:
     audio_slots: int = setting(8, between=(1, 49))
     video_slots: int = setting(8, between=(1, 49))
     content_slots: int = setting(1, between=(0, 1))
+    patients_log_in: str = setting("none", choices=("none", "substantial", "high"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +230,8 @@ class Config:
     """Settings of each address that is told of events, as `bridge.integration.webhooks.settings` reads them."""
     rotas: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     """Settings of each rota, as `bridge.integration.rotas` reads them."""
+    organisations: Mapping[str, str] = field(default_factory=dict)
+    """What those are called for which people work, by the numbers that their logins say."""
 
 
 SECTIONS: Final[Mapping[str, type[Any]]] = {
@@ -260,6 +264,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
     webhooks = _named(document.pop("webhooks", {}), "webhooks", "record")
     smart = _named(document.pop("smart", {}), "smart", "record")
     rotas = _named(document.pop("rotas", {}), "rotas", "legevakt")
+    called = _organisations(document.pop("organisations", {}))
     values = _from_file(document, path)
     values |= _from_environment(environ)
     chosen: dict[str, dict[str, Any]] = {section: {} for section in SECTIONS}
@@ -279,6 +284,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
         webhooks=webhooks,
         smart=smart,
         rotas=rotas,
+        organisations=called,
     )
     _check_together(config)
     return config
@@ -302,6 +308,18 @@ def _named(tables: Any, what: str, example: str) -> dict[str, dict[str, object]]
     if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
         raise ConfigError(f"{what} holds a section for each, such as [{what}.{example}]")
     return tables
+
+
+def _organisations(table: Any) -> dict[str, str]:
+    """`[organisations]`: names by numbers, both as people will read them."""
+    if not isinstance(table, dict):
+        raise ConfigError("organisations must be a section: [organisations]")
+    for number, name in table.items():
+        try:
+            organisation(number, name)
+        except UnusableError as error:
+            raise ConfigError(f"[organisations] {error}, not {number} = {name!r}") from None
+    return table
 
 
 def _from_file(document: Mapping[str, Any], path: Path | None) -> _Values:
@@ -343,6 +361,8 @@ def _check_together(config: Config) -> None:
         raise ConfigError("[calls] first_port must be below last_port: a line of a call takes two")
     if (config.http.host, config.http.port) == (config.metrics.host, config.metrics.port):
         raise ConfigError("[http] and [metrics] cannot share one host and port")
+    if config.rooms.patients_log_in != "none" and not config.logins and not config.portals:
+        raise ConfigError("[rooms] patients_log_in asks for a login, and there is no [logins] and no [portals]")
     _check_operators(config)
     _check_tls(config.http)
 

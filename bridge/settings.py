@@ -11,6 +11,7 @@ from bridge.app.announcing.prompts import LANGUAGES
 from media.description import REPAIRS
 
 LONGEST_LINE: Final = 120
+LONGEST_NAME: Final = 80
 
 
 class UnusableError(Exception):
@@ -112,6 +113,14 @@ def line(value: str) -> None:
     """Refuse what does not fit on a line of a page."""
     if len(value) > LONGEST_LINE or not value.isprintable():
         raise UnusableError(f"must be one line of at most {LONGEST_LINE} characters")
+
+
+def organisation(number: str, name: object) -> None:
+    """Refuse a name for what is no organisation, and one that fits into no list of people."""
+    if re.fullmatch(r"[0-9]{9}", number) is None:
+        raise UnusableError("must name organisations by their numbers, of nine digits")
+    if not isinstance(name, str) or not name.strip() or len(name) > LONGEST_NAME or not name.isprintable():
+        raise UnusableError(f"must hold names of at most {LONGEST_NAME} characters")
 
 
 def networks(values: tuple[str, ...]) -> None:

@@ -41,6 +41,10 @@ SCENARIOS: Final = {
 GROWTH: Final = "same-load-in-all-legs-"
 DEARER: Final = "dearer_than_fewest_legs_percent"
 
+MEMORY: Final = "memory_bytes_per_leg"
+# Parts of what one shard carries.
+LOADS: Final = (10, 50, 70)
+
 _WIDTH, _LEFT, _RIGHT, _ROW, _GAP, _HEAD = 760, 250, 70, 17, 12, 34
 _COLOURS: Final = ("#0b6e6e", "#9aa5b1", "#c2571a", "#e0a458")
 
@@ -99,6 +103,46 @@ def growth(reports: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join(lines) if legs else ""
 
 
+def beside_cost(reports: Sequence[Mapping[str, Any]]) -> str:
+    """A Markdown table of ours, by scenario: the bare loop's part of the cost, delay, memory, what was checked."""
+    entries = {entry["name"]: entry for entry in _ours(reports)}
+    lines = [
+        "| scenario | bare loop / ours | under way, ms: p50, p99, p99.9 | memory a leg, kB | opened and checked |",
+        "|---|---|---|---|---|",
+    ]
+    for name in SCENARIOS:
+        figures = entries[name]["figures"] if name in entries else {}
+        if "latency_ms_p50" not in figures:
+            continue
+        ratio = f"{figures['ratio_to_limit']:.2f}"
+        delays = ", ".join(f"{figures[f'latency_ms_{part}']:.2f}" for part in ("p50", "p99", "p99_9"))
+        memory = entries[f"{name}-memory"]["figures"][MEMORY] / 1e3
+        checked = figures["checked_percent"]
+        lines.append(f"| {SCENARIOS[name]} | {ratio} | {delays} | {memory:.0f} | {checked:.1f} % |")
+    return "\n".join(lines) if len(lines) > 2 else ""  # noqa: PLR2004 - the head of a table
+
+
+def carried(reports: Sequence[Mapping[str, Any]]) -> str:
+    """What one shard and two carry, and the delay at parts of that; empty where it was not measured."""
+    figures = {entry["name"]: entry["figures"] for entry in _ours(reports)}
+    shards = [figures.get(f"four-party-shards-{number}") for number in (1, 2)]
+    loads = [figures.get(f"four-party-load-{load}-percent") for load in LOADS]
+    if not all((*shards, *loads)):
+        return ""
+    one, two = (f"{found['packets_out_per_second']:,.0f}" for found in shards if found)
+    outside = ", ".join(f"{found['latency_ms_p99']:.2f}" for found in loads if found)
+    inside = ", ".join(f"{found['inside_latency_ms_p99']:.2f}" for found in loads if found)
+    return (
+        f"One shard carries {one} packets a second in rooms of four, two {two} on the same two cores, which they\n"
+        f"share with the senders. At {', '.join(map(str, LOADS))} % of what one carries, 99 of 100 packets are\n"
+        f"under way for {outside} ms at most, of which the engine's own clock sees {inside}."
+    )
+
+
+def _ours(reports: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    return (entry for report in reports for entry in report["scenarios"] if entry["subject"] == "bridge")
+
+
 def plot(shown: Sequence[Bar]) -> str:
     """The same as an SVG of bars, with the spread as a thin line; readable on any background."""
     highest = max((bar.most for bar in shown), default=1.0)
@@ -149,21 +193,27 @@ def _drawn(bar: Bar, top: int, scale: float) -> Iterator[str]:
 def told(reports: Sequence[Mapping[str, Any]], picture: str) -> str:
     """What stands in the README: where and when it was measured, the tables, the plot."""
     shown = bars(reports)
-    first = reports[0]
-    machine = first["machine"]
-    where = f"{machine['cores']} cores of {machine['cpu']}, Linux {machine['kernel']}"
-    commits = str(first["commit"])
+    machines = dict.fromkeys(_where(report["machine"]) for report in reports)
+    if len(machines) > 1:
+        raise NoFigures(f"the benches ran on different machines: {'; '.join(machines)}")
+    (where,) = machines
+    commits = str(reports[0]["commit"])
     if other := next((report["commit"] for report in reports if report["commit"] != commits), None):
         commits += f" (whole server: at {other})"
     rounds = " and ".join(dict.fromkeys(str(report["rounds"]) for report in reports))
     said = f"Medians of {rounds} alternating rounds (least to most), on {where}, at {commits}."
     parts = [said, table(shown), f"![CPU per packet out]({picture})"]
+    parts += [part for part in (beside_cost(reports), carried(reports)) if part]
     if by_legs := growth(reports):
         parts += [
             "The same packets a second from ever more legs in rooms of four, us of CPU per packet out:",
             by_legs,
         ]
     return "\n\n".join(parts)
+
+
+def _where(machine: Mapping[str, Any]) -> str:
+    return f"{machine['cores']} cores of {machine['cpu']}, Linux {machine['kernel']}"
 
 
 def placed(readme: str, text: str) -> str:
@@ -180,6 +230,10 @@ def _read(path: Path) -> Mapping[str, Any]:
         report: Mapping[str, Any] = json.loads(path.read_text("utf-8"))
     except OSError:
         raise NoFigures(f"{path} is missing: run make bench and make bench-peers first") from None
+    except ValueError:
+        raise NoFigures(f"{path} is not whole: run its bench again") from None
+    if str(report["commit"]).endswith("-dirty"):
+        raise NoFigures(f"{path} is of no commit: there were changes when it was measured")
     return report
 
 

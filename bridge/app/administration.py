@@ -14,7 +14,6 @@ from bridge.app.texts import Text
 from bridge.app.turns import ADMINISTRATION, RoomTurns
 from bridge.rooms import commands as c
 from bridge.rooms.model import (
-    Assurance,
     Ground,
     InvitationId,
     Pii,
@@ -127,7 +126,7 @@ class RoomAdministration(RoomTurns):
             expires_at=self._service.outside.clock.now() + timedelta(minutes=request.valid_minutes),
             host=request.host,
             pin=digest,
-            requires=Assurance(request.requires.value),
+            requires=outside.usual.proof(request.role, request.requires),
             person=self._person(request.person),
             many=request.many,
             substitute=request.substitute,

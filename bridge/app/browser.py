@@ -21,7 +21,6 @@ from bridge.app.trial import Trial, Trials
 from bridge.rooms import commands as c
 from bridge.rooms import events as ev
 from bridge.rooms.model import (
-    Assurance,
     ByParticipant,
     ConnectionId,
     Ground,
@@ -293,7 +292,7 @@ class BrowserDoor:
             name=Pii(request.name),
             expires_at=outside.clock.now() + self._policy.link_valid,
             pin=digest,
-            requires=Assurance(request.requires.value),
+            requires=outside.usual.proof(request.role, request.requires),
             many=request.many,
             substitute=request.substitute,
             ground=None if request.ground is None else Ground(request.ground.value),

@@ -7,7 +7,7 @@ gateway's calls will come the same way: all of them bring commands of the domain
 import asyncio
 import secrets
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
@@ -23,6 +23,7 @@ from bridge.app.feeds.planner import NO_PLAN
 from bridge.app.live import LiveRoom
 from bridge.app.ports import Audited, Clock, Counts, Gate, Legs, Store
 from bridge.app.presence import away
+from bridge.app.proof import NOTHING_USUAL, Usual
 from bridge.app.reconcile import forget, reconcile
 from bridge.app.stills.telling import follow as follow_still
 from bridge.app.texting import NoTexting
@@ -66,6 +67,9 @@ class Outside:
     converters: NoConverters = field(default_factory=NoConverters)
     dialling: NoDialling = field(default_factory=NoDialling)
     texting: NoTexting = field(default_factory=NoTexting)
+    usual: Usual = NOTHING_USUAL
+    organisations: Mapping[str, str] = field(default_factory=dict)
+    """What those are called for which people work, by their numbers."""
     followed: Callable[[LiveRoom], None] = lambda _live: None
     """Told of each room as it is, whenever its people are."""
 
@@ -334,7 +338,7 @@ class RoomService:
         ways = (self.outside.dialling.available, live.short, self.outside.texting.available)
         now = self.outside.clock.now()
         told = (live.tested, live.legs, live.numbers, live.ringing, away(live))
-        beside = telling.Beside(*told, *ways, now)
+        beside = telling.Beside(*told, *ways, now, self.outside.organisations, self.outside.usual)
         for who, seated in list(live.seats.items()):
             seated.tell(telling.roster(live.room, who, beside), telling.layout(live, self.outside.legs, who))
 

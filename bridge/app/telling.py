@@ -9,8 +9,19 @@ from bridge.app import receiving
 from bridge.app.live import LiveRoom, MediaLeg
 from bridge.app.numbers import masked
 from bridge.app.ports import Legs
+from bridge.app.proof import NOTHING_USUAL, Usual
 from bridge.rooms import events as ev
-from bridge.rooms.model import Assurance, InvitationId, Line, Participant, ParticipantId, Place, Room
+from bridge.rooms.model import (
+    Assurance,
+    Identity,
+    InvitationId,
+    Line,
+    Participant,
+    ParticipantId,
+    Place,
+    Role,
+    Room,
+)
 from bridge.rooms.pins import can_have_one
 from bridge.rooms.policy import CLINICIANS
 from bridge.rooms.receiving import ahead_of, turn_of
@@ -38,9 +49,14 @@ class Beside:
     short: bool = False
     texts: bool = False
     now: datetime | None = None
+    organisations: Mapping[str, str] = field(default_factory=dict)
+    """What the operator calls the organisations for which people work, by their numbers."""
+    usual: Usual = NOTHING_USUAL
 
 
 NOTHING: Final = Beside()
+PRIVATELY: Final = frozenset({Role.PATIENT, Role.RELATIVE})
+"""As whom people take part who are not there by their work."""
 
 
 def roster(room: Room, viewer: ParticipantId, beside: Beside = NOTHING) -> m.Roster:
@@ -57,6 +73,7 @@ def roster(room: Room, viewer: ParticipantId, beside: Beside = NOTHING) -> m.Ros
         dials=host and beside.dials,
         short=host and beside.short,
         texts=host and beside.texts,
+        asked_of_patients=m.Assurance(beside.usual.of_patients if host else Assurance.NONE),
         ahead=ahead_of(room, viewer),
         expected_at=expected_at,
         late=late,
@@ -78,6 +95,7 @@ def _turn(room: Room, viewer: ParticipantId) -> tuple[datetime | None, bool]:
 
 def _person(room: Room, person: Participant, viewer: ParticipantId, beside: Beside) -> m.Person:
     media = beside.legs.get(person.id)
+    at_work = _at_work(person)
     return m.Person(
         participant=person.id,
         name=person.name.reveal(),
@@ -96,6 +114,8 @@ def _person(room: Room, person: Participant, viewer: ParticipantId, beside: Besi
         assurance=m.Assurance(person.assurance.value),
         required=m.Assurance(_required(room, person, viewer).value),
         relation=_relation(person) if viewer in (room.host, person.id) else None,
+        health_personnel=at_work is not None and at_work.health_personnel,
+        employer=None if at_work is None else _employer(at_work, beside),
         confirmed=person.confirmed,
         encryption=None if media is None else media.encryption,
         tested=beside.tested.get(person.invitation) if room.host == viewer else None,
@@ -121,6 +141,21 @@ def _relation(person: Participant) -> m.Relation | None:
     """As what somebody comes for somebody else; for whom, nobody is told, since the bridge does not know it."""
     relation = None if person.identity is None else person.identity.relation
     return None if relation is None else m.Relation(relation.value)
+
+
+def _at_work(person: Participant) -> Identity | None:
+    """What a login proved of somebody who takes part by their work.
+
+    A nurse who is the patient, or comes with their mother, is here as that: where they work is nobody's business.
+    """
+    identity = person.identity
+    private = person.role in PRIVATELY or (identity is not None and identity.represents is not None)
+    return None if private else identity
+
+
+def _employer(identity: Identity, beside: Beside) -> m.Employer | None:
+    number = identity.organisation
+    return None if number is None else m.Employer(number=number, name=beside.organisations.get(number))
 
 
 def _number(person: Participant, beside: Beside, *, whole: bool) -> str | None:

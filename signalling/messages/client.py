@@ -193,7 +193,7 @@ class Invite(Wire, frozen=True, kw_only=True):
     role: Role
     name: Name
     pin: bool = False
-    requires: Assurance = Assurance.NONE
+    requires: Assurance | None = None
     many: bool = False
     substitute: bool = False
     ground: Ground | None = None

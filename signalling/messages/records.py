@@ -6,11 +6,8 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, field
 
-from signalling.messages.words import Assurance, Count, Id, Instant, Line, Name, Part, Role
+from signalling.messages.words import Assurance, Count, Id, Instant, Line, Name, Organisation, Part, Role
 
-Organisation = Annotated[
-    str, Meta(pattern=r"^[0-9]{9}$(?!\n)", description="Number in the register of legal entities.")
-]
 Sequence = Annotated[int, Meta(ge=0, le=2**31 - 1, description="A row's place in the chain.")]
 MAX_AUDIT_ROWS = 1000
 MAX_USAGE_ROOMS = 100

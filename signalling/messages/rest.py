@@ -75,20 +75,21 @@ class Rooms(Part, frozen=True, kw_only=True):
 class CreateInvitation(Part, frozen=True, kw_only=True):
     """A link for one person; `host` lets its holder decide who comes in, `pin` is for those who may call.
 
-    `requires` is how sure it has to be who comes: a host has to log in so; a guest without it is let in for a
-    reason only. A link for `many` is a standing one: each who opens it gives a name and is a person of their own,
-    and patients who come by it never meet. `substitute`: a clinician who may take over while no host is there.
-    `ground` and `reference` (the number of an appointment, say) are on what the invitation rests, for the host to
-    see and for the record; `expected_at` is when it is the person's turn. The link is sent to `text_to` by text
-    message, in a `language`; the number is kept nowhere. `person` is their national identity number, of which no
-    more is kept than what tells whether a login is theirs: anybody else's does not come in.
+    `requires` is how sure it has to be who comes, null for what is usual here: a host has to log in so; a guest
+    without it is let in for a reason only. A link for `many` is a standing one: each who opens it gives a name
+    and is a person of their own, and patients who come by it never meet. `substitute`: a clinician who may take
+    over while no host is there. `ground` and `reference` (the number of an appointment, say) are on what the
+    invitation rests, for the host to see and for the record; `expected_at` is when it is the person's turn. The
+    link is sent to `text_to` by text message, in a `language`; the number is kept nowhere. `person` is their
+    national identity number, of which no more is kept than what tells whether a login is theirs: anybody else's
+    does not come in.
     """
 
     role: Role
     name: Name
     host: bool = False
     pin: bool = False
-    requires: Assurance = Assurance.NONE
+    requires: Assurance | None = None
     person: NationalNumber | None = None
     many: bool = False
     substitute: bool = False

@@ -9,6 +9,7 @@ from signalling.messages.words import (
     Assurance,
     Count,
     Digits,
+    Employer,
     Flow,
     Ground,
     Id,
@@ -177,6 +178,8 @@ class Person(Part, frozen=True, kw_only=True):
     assurance: Assurance = Assurance.NONE
     required: Assurance = Assurance.NONE
     relation: Relation | None = None
+    health_personnel: bool = False
+    employer: Employer | None = None
     confirmed: bool = False
     encryption: Encryption | None = None
     tested: TrialVerdict | None = None
@@ -198,9 +201,10 @@ class Roster(Wire, frozen=True, kw_only=True):
     """Everyone whom the receiver may know of; it replaces the last one. `host`: the receiver is a host.
 
     For hosts, `number`: by which the room is called; `dials`: somebody may be called; `short`: processors do not
-    suffice for all pictures; `texts`: links can be sent by text message; `expected`: who is invited and has not
-    come. For a patient who waits, `ahead`: how many are before them. `expected_at` and `late`: when it is their
-    turn; for hosts, what is told to all of that.
+    suffice for all pictures; `texts`: links can be sent by text message; `asked_of_patients`: how sure it has to
+    be who they are, where nothing else is said; `expected`: who is invited and has not come. For a patient who
+    waits, `ahead`: how many are before them. `expected_at` and `late`: when it is their turn; for hosts, what is
+    told to all of that.
     """
 
     revision: Count
@@ -210,6 +214,7 @@ class Roster(Wire, frozen=True, kw_only=True):
     dials: bool = False
     short: bool = False
     texts: bool = False
+    asked_of_patients: Assurance = Assurance.NONE
     ahead: Count | None = None
     expected_at: Instant | None = None
     late: bool = False

@@ -28,6 +28,9 @@ _NO_CONTROLS: Final = r"^(?![\s\S]*[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u206
 Ref = Annotated[int, Meta(ge=0, le=2**31, description="Chosen by the client, echoed in the reply.")]
 Id = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]+$(?!\n)")]
 Rota = Annotated[str, Meta(min_length=1, max_length=24, pattern=r"^[a-z][a-z0-9-]*$(?!\n)")]
+Organisation = Annotated[
+    str, Meta(pattern=r"^[0-9]{9}$(?!\n)", description="Number in the register of legal entities.")
+]
 Digits = Annotated[str, Meta(min_length=4, max_length=12, pattern=r"^[0-9]+$(?!\n)")]
 NationalNumber = Annotated[str, Meta(min_length=11, max_length=11, pattern=r"^[0-9]+$(?!\n)")]
 Name = Annotated[str, Meta(min_length=1, max_length=80, pattern=_NO_CONTROLS)]
@@ -255,6 +258,13 @@ class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class Wire(Part, frozen=True, tag_field="type", tag=_snake):
     """Base of every WebSocket message: its `type` is the class name in snake case."""
+
+
+class Employer(Part, frozen=True, kw_only=True):
+    """For whom somebody works, by what their login proved: the number, and the name that the operator gave it."""
+
+    number: Organisation
+    name: Name | None = None
 
 
 class Flow(Part, frozen=True, kw_only=True):

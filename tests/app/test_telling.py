@@ -1,14 +1,18 @@
 """What each person is told: rosters, layouts, welcomes, goodbyes."""
 
+from dataclasses import replace
+
+import msgspec
+
 from bridge.app import telling
 from bridge.app.live import MediaLeg
 from bridge.rooms import commands as c
 from bridge.rooms import events as ev
-from bridge.rooms.model import ParticipantId
+from bridge.rooms.model import Identity, ParticipantId, Role, SubjectDigest
 from signalling import messages as m
 from signalling.errors import Code
 from tests.app.rig import SLOTS, Rig
-from tests.rooms.rig import Consultation, opened, person, pid
+from tests.rooms.rig import Consultation, login, opened, person, pid, resume
 
 
 def people(room: Consultation, viewer: str) -> list[str]:
@@ -57,6 +61,62 @@ def test_a_line_says_what_the_room_knows() -> None:
     assert (doctor.host, doctor.you, patient.host, patient.you) == (True, False, False, True)
     assert (patient.name, patient.role, patient.place) == ("patient", m.Role.PATIENT, m.Place.ADMITTED)
     assert (patient.muted, patient.may_unmute, patient.camera, patient.connected) == (True, False, False, True)
+
+
+CENTRE = telling.Beside(organisations={"983658725": "Tolkesentralen"})
+
+
+def logs_in(room: Consultation, who: str, identity: Identity) -> None:
+    """Somebody who is there opens the page again, after a login."""
+    room.happens(replace(room.knocking(who, resume(who)), identity=identity))
+
+
+def work_of(room: Consultation, who: str, viewer: str) -> tuple[bool, m.Employer | None]:
+    """What somebody is told of the work of one whom they see."""
+    assert room.room is not None
+    (line,) = [one for one in telling.roster(room.room, pid(viewer), CENTRE).people if one.participant == pid(who)]
+    return line.health_personnel, line.employer
+
+
+def test_those_who_are_in_read_for_whom_each_works() -> None:
+    """By what a login proved: the host before the admission, all others after it, nobody before they are in."""
+    room = opened()
+    nothing = (False, None)
+    proven = (True, m.Employer(number="983658725", name="Tolkesentralen"))
+    assert work_of(room, "interpreter", "doctor") == nothing
+    logs_in(room, "interpreter", login("interpreter"))
+    assert work_of(room, "interpreter", "doctor") == work_of(room, "interpreter", "interpreter") == proven
+    assert people(room, "patient") == ["patient"]
+    room.admit("interpreter")
+    assert people(room, "patient") == ["patient"]
+    room.admit("patient")
+    assert work_of(room, "interpreter", "patient") == proven
+    assert work_of(room, "doctor", "interpreter") == nothing
+
+
+def test_an_organisation_without_a_name_is_its_number() -> None:
+    """Where the operator has named none, the number of the register stands for it."""
+    room = opened()
+    logs_in(room, "interpreter", login("interpreter"))
+    assert room.room is not None
+    (told,) = telling.roster(room.room, pid("interpreter")).people
+    assert told.employer == m.Employer(number="983658725", name=None)
+
+
+def test_where_a_patient_works_is_nobodys_business() -> None:
+    """A nurse who is the patient, a doctor who comes as a relative, and who comes for somebody else."""
+    room = opened()
+    room.arrive("relative", role=Role.RELATIVE)
+    for name in ("patient", "relative"):
+        logs_in(room, name, login(name))
+        room.admit(name)
+    helper = msgspec.structs.replace(login("interpreter"), represents=SubjectDigest("of a child"))
+    logs_in(room, "interpreter", helper)
+    room.admit("interpreter")
+    for who in ("patient", "relative", "interpreter"):
+        assert room.of(who).identity is not None
+        for viewer in ("doctor", "patient", "relative", "interpreter"):
+            assert work_of(room, who, viewer) == (False, None), (who, viewer)
 
 
 def test_a_welcome_gives_the_place_and_the_secret() -> None:

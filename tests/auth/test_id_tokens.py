@@ -3,6 +3,7 @@
 import hmac
 import json
 from base64 import urlsafe_b64encode
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -194,6 +195,62 @@ def test_health_personnel_and_their_organisation() -> None:
     found = identify(_of(Dialect.HELSEID), claims, str)
     assert (found.health_personnel, found.organisation) == (True, "983658725")
     assert "983658725" not in repr(found)
+
+
+HEALTH = {
+    "helseid://claims/identity/security_level": "4",
+    "helseid://claims/hpr/hpr_number": "9144900",
+    "helseid://claims/client/claims/orgnr_parent": "983658725",
+}
+
+
+@pytest.mark.parametrize("dialect", [one for one in Dialect if one is not Dialect.HELSEID])
+def test_only_helseid_makes_health_personnel(dialect: Dialect) -> None:
+    """Any other provider that writes HelseID's claims makes nobody a doctor, of no organisation, however sure."""
+    found = identify(_of(dialect), {"sub": "x", "acr": "idporten-loa-high", **HEALTH}, str)
+    assert (found.health_personnel, found.hpr, found.organisation) == (False, None, None)
+    # The same claims are worth something from HelseID: what is missing here was taken away.
+    by_helseid = identify(_of(Dialect.HELSEID), {"sub": "x", **HEALTH}, str)
+    assert (by_helseid.health_personnel, by_helseid.organisation) == (True, "983658725")
+    assert by_helseid.hpr is not None
+
+
+@pytest.mark.parametrize("number", ["", " ", "none", "9144900 ", "١٢٣", "1234567890", 9144900, ["9144900"], None])
+def test_what_is_no_number_of_the_register_is_none(number: object) -> None:
+    """An empty number, as a login of somebody outside the register may carry, is no health personnel."""
+    found = identify(_of(Dialect.HELSEID), {"sub": "x", **HEALTH, "helseid://claims/hpr/hpr_number": number}, str)
+    assert (found.health_personnel, found.hpr) == (False, None)
+
+
+STRONG = ["high", "HIGH", "http://eidas.europa.eu/LoA/high", "idporten-loa-high", "Level4"]
+
+
+@pytest.mark.parametrize("acr", STRONG)
+def test_a_plain_provider_makes_nobody_surer_than_the_operator_said(acr: str) -> None:
+    """What it calls high is what the operator asks of it at least, unless the operator says that it is more."""
+    claims = {"sub": "x", "acr": acr}
+    for least in (Assurance.LOW, Assurance.SUBSTANTIAL):
+        assert identify(_of(Dialect.OPENID, least=least), claims, str).assurance is least
+    trusted = replace(_of(Dialect.OPENID), most=Assurance.HIGH)
+    assert identify(trusted, claims, str).assurance is Assurance.HIGH
+    bounded = replace(_of(Dialect.IDPORTEN), most=Assurance.SUBSTANTIAL)
+    assert identify(bounded, {"sub": "x", "acr": "idporten-loa-high"}, str).assurance is Assurance.SUBSTANTIAL
+
+
+def test_being_trusted_for_more_proves_nothing() -> None:
+    """The most that a provider may prove is a bound: what it does not say is not proven, and may be too weak."""
+    trusted = replace(_of(Dialect.OPENID), most=Assurance.HIGH)
+    assert identify(trusted, {"sub": "x", "acr": "substantial"}, str).assurance is Assurance.SUBSTANTIAL
+    assert identify(trusted, {"sub": "x"}, str).assurance is Assurance.LOW
+    with pytest.raises(TooWeak):
+        identify(_of(Dialect.OPENID, least=Assurance.SUBSTANTIAL), {"sub": "x", "acr": "low"}, str)
+
+
+@pytest.mark.parametrize("acr", ["high", "substantial", "http://eidas.europa.eu/loa/high"])
+@pytest.mark.parametrize("dialect", [Dialect.IDPORTEN, Dialect.HELSENORGE, Dialect.HELSEID])
+def test_words_that_a_scheme_does_not_have_say_nothing(dialect: Dialect, acr: str) -> None:
+    """ID-porten never says a bare "high", so whatever does is not taken at its word."""
+    assert identify(_of(dialect), {"sub": "x", "acr": acr}, str).assurance is Assurance.LOW
 
 
 def _b64(part: str | bytes) -> str:

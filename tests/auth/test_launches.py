@@ -201,11 +201,15 @@ def test_a_portals_settings_are_checked(tmp_path: Path) -> None:
     path = tmp_path / "portal.jwks"
     good = written(path, [KEY])
     assert read_portal("portal", good).least is Assurance.SUBSTANTIAL
+    assert read_portal("portal", good).ceiling is Assurance.SUBSTANTIAL
+    assert read_portal("portal", {**good, "most": "high"}).ceiling is Assurance.HIGH
+    assert read_portal("portal", {**good, "dialect": "helsenorge"}).ceiling is Assurance.HIGH
     for changes in (
         {"issuer": "http://portal.example"},
         {"relation_claim": "relation"},
         {"keys_file": str(tmp_path / "none")},
         {"least": "very"},
+        {"least": "high", "most": "substantial"},
         {"secret": "x"},
     ):
         with pytest.raises(SettingsError):

@@ -10,9 +10,8 @@ import sys
 from pathlib import Path
 from typing import Final
 
-import pytest
-
 from loadtest.adapters.island import ADDRESS, there, why_not
+from tests.support.needs import lacking
 
 __all__ = ["ADDRESS", "inside", "run_again"]
 
@@ -27,7 +26,7 @@ def inside() -> bool:
 def run_again(test: str, seconds: float) -> None:
     """Run one test of this repository (`path::name`) on an island; skip where namespaces are not permitted."""
     if (reason := why_not()) is not None:
-        pytest.skip(reason)
+        lacking(reason)
     again = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", test]
     done = subprocess.run(  # noqa: S603 - fixed words, and the name of a test of ours
         there(again),

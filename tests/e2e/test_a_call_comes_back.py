@@ -7,6 +7,7 @@ from playwright.async_api import async_playwright
 
 from loadtest.network.place import why_not
 from tests.e2e import island
+from tests.support.needs import lacking
 from tests.support.outages import Call, back, call_of_two, legs, move, noted, outage
 
 HERE: Final = "tests/e2e/test_a_call_comes_back.py"
@@ -20,7 +21,7 @@ AWAY_S: Final = 2.0
 def test_a_call_comes_back() -> None:
     """Run the test below in a network of its own."""
     if (reason := why_not()) is not None:
-        pytest.skip(reason)
+        lacking(reason)
     island.run_again(f"{HERE}::test_after_an_outage_and_with_another_address", seconds=220)
 
 

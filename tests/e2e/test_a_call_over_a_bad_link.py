@@ -17,6 +17,7 @@ from tests.e2e import island
 from tests.support.bridge import House, Visitor, running_house
 from tests.support.measured_call import FIND_HOST, HOST, METER, browser_at
 from tests.support.media_checks import CHROMIUM, CHROMIUM_ARGS
+from tests.support.needs import lacking
 
 HERE: Final = "tests/e2e/test_a_call_over_a_bad_link.py"
 DOCTOR, PATIENT = 3, 17
@@ -36,7 +37,7 @@ TRUE_POINTS: Final = {"up": 0.3, "down": 2.0}
 def test_a_call_survives_ten_percent_of_loss() -> None:
     """Run the test below in a network of its own."""
     if (reason := why_not()) is not None:
-        pytest.skip(reason)
+        lacking(reason)
     island.run_again(f"{HERE}::test_pictures_and_sound_go_on", seconds=220)
 
 

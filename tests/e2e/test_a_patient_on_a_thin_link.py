@@ -14,6 +14,7 @@ from tests.e2e import island
 from tests.support.bridge import PATIENCE_S, PHONE, House, Visitor, running_house
 from tests.support.measured_call import FIND_HOST, HOST, browser_at
 from tests.support.media_checks import CHROMIUM, CHROMIUM_ARGS
+from tests.support.needs import lacking
 
 HERE: Final = "tests/e2e/test_a_patient_on_a_thin_link.py"
 DOCTOR, PATIENT = 3, 17
@@ -30,7 +31,7 @@ WAITS_S, COSTS_BYTES = 4.0, 15_000
 def test_a_patient_on_a_thin_link_is_seen_and_heard() -> None:
     """Run the test below in a network of its own."""
     if (reason := why_not()) is not None:
-        pytest.skip(reason)
+        lacking(reason)
     island.run_again(f"{HERE}::test_the_visit", seconds=280)
 
 

@@ -33,7 +33,7 @@ async def test_the_gp_pulls_an_interpreter_into_a_running_call(house: House, chr
     await gp.sees_and_hears(patient)
     await watch(patient, gp)
 
-    link = await invites(gp)
+    link = await gp.invite(m.Role.INTERPRETER, NAME)
     interpreter = await house.enter(chromium, link, INTERPRETER)
     await interpreter.connected()
     assert await interpreter.state("s.roster.people.length") == 1
@@ -60,19 +60,6 @@ async def test_the_gp_pulls_an_interpreter_into_a_running_call(house: House, chr
     assert (await noted(patient)).gone == 0
     assert [await patient.offers(), await gp.offers()] == [1, 1]
     await is_on_record(house)
-
-
-async def invites(gp: Visitor) -> str:
-    """Make a link for the interpreter, as the GP does it."""
-    page = gp.page
-    await gp.press("#invite")
-    await page.select_option("#invite-role", "interpreter")
-    await page.fill("#invite-name", NAME)
-    await page.press("#invite-name", "Enter")
-    await expect(page.locator("#invite-link")).to_be_visible()
-    link = await page.input_value("#invite-link")
-    await gp.press("#invite-done [data-close]")
-    return link
 
 
 async def are_on_the_screen(*people: Visitor) -> None:

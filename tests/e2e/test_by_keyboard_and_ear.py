@@ -1,6 +1,7 @@
 """Journeys D1, D3 and D5 by keyboard alone, and what a reader of screens says at each step, in order and once.
 
-What is seen and heard of the others on these journeys is in the tests that have their names.
+What is seen and heard of the others on these journeys is in the tests that have their names; those of D4 and D7
+go by keyboard and ear themselves.
 """
 
 from pathlib import Path
@@ -50,8 +51,7 @@ async def leaves(somebody: Unaided) -> None:
 
 async def everybody_is_seen_off(gp: Unaided, *others: Unaided) -> None:
     """The GP ends it for all, and all are told; nobody has heard anything else."""
-    await gp.keys.press("End for all", within="#panel")
-    await gp.keys.press("End for all", within="#dialog-confirm")
+    await gp.ends_for_all()
     for one in (gp, *others):
         await one.visitor.ended("ended")
         assert await one.ear.focus() == 'heading "The call is over" [level=1]'
@@ -61,15 +61,7 @@ async def everybody_is_seen_off(gp: Unaided, *others: Unaided) -> None:
 async def test_an_interpreter_is_pulled_in(house: House, chromium: Browser) -> None:
     """Journey D1: invited, told of, let in, and gone again."""
     gp, patient = await in_a_call(house, chromium)
-    await gp.keys.press("Invite someone")
-    await gp.keys.choose("Role", "Interpreter")
-    await gp.keys.type("Name", INTERPRETER)
-    await gp.page.keyboard.press("Enter")
-    await gp.ear.hears(f"The link for {INTERPRETER} is ready.")
-    await gp.keys.to("textbox", "Link", back=True)
-    link = await gp.page.input_value("#invite-link")
-    await gp.keys.press("Close", within="#invite-done")
-
+    link = await gp.invites("Interpreter", INTERPRETER)
     interpreter = await enters(house, chromium, link, OTHER)
     await gp.ear.hears(f"{INTERPRETER} (interpreter) is waiting to come in.")
     await gp.keys.press(f"Admit {INTERPRETER}")

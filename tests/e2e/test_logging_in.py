@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -16,7 +18,7 @@ from bridge.rooms.model import Assurance, Pii, Relation
 from signalling import messages as m
 from tests.auth.hostile import KEY, signed
 from tests.auth.openid import RealProvider
-from tests.support.bridge import PATIENCE_S, House, Visitor
+from tests.support.bridge import PATIENCE_S, PHONE, House, Visitor
 from tests.support.logins import house_with_logins
 
 pytestmark = [
@@ -25,6 +27,7 @@ pytestmark = [
     pytest.mark.asyncio(loop_scope="session"),
 ]
 PATIENT = 17
+AGENCY, EMPLOYER = "974760673", "983658725"
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -92,6 +95,111 @@ async def test_the_doctor_sees_how_surely_each_is_known(
     for number in ("01017012345", "02020212345", "03030312345"):
         assert number not in repr(house.log)
         assert number not in (ev.encode(proven) + ev.encode(of_parent)).decode()
+
+
+async def test_all_who_are_in_read_for_whom_each_works(tmp_path: Path, chromium: Browser) -> None:
+    """Journey D1: name, role and organisation, by a login, for all who are in; a patient's own work is nobody's.
+
+    The doctor has them beside "admit", with the level. Who waits has nobody's.
+    """
+    settings = {"title": "HelseID", "dialect": "helseid"}
+    named = {AGENCY: "Tolketjenesten", EMPLOYER: "Sykehuset"}
+    async with house_with_logins(tmp_path, "helseid", settings, organisations=named) as (house, real):
+        doctor = await house.bring(chromium, m.Role.DOCTOR, 3)
+        interpreter = await _by_helseid(house, real, chromium, (m.Role.INTERPRETER, 5))
+        row = doctor.page.locator(".waiting-person")
+        works = "confirmed by login: health personnel, Tolketjenesten"
+        await expect(row.locator(".work")).to_have_text(works, timeout=PATIENCE_S * 1000)
+        await expect(row.locator(".unknown")).to_have_text("logged in, security level high")
+        await doctor.admit("Interpreter")
+        await interpreter.admitted()
+
+        patient = await _by_helseid(house, real, chromium, (m.Role.PATIENT, PATIENT), size=PHONE)
+        await expect(row.locator(".unknown")).to_have_text(
+            "logged in, security level high", timeout=PATIENCE_S * 1000
+        )
+        await expect(row.locator(".work")).to_have_text("")
+        assert await _told_of(patient) == ["Patient"]
+        await doctor.admit("Patient")
+        await patient.admitted()
+        await patient.open_panel()
+        listed = patient.page.locator("#room-people .person .work")
+        await expect(listed).to_have_text(["", works, ""], timeout=PATIENCE_S * 1000)
+        for page in (doctor.page, interpreter.page):
+            assert "Sykehuset" not in await page.content()
+            assert EMPLOYER not in str(await page.evaluate("brotjeneste.state().roster"))
+        assert AGENCY not in repr(house.log)
+
+
+async def test_a_patient_is_asked_to_log_in_where_that_is_usual(tmp_path: Path, chromium: Browser) -> None:
+    """The doctor's invitation asks it of a patient by itself; who comes without is let in for a reason (A52)."""
+    settings = {"title": "ID-porten", "dialect": "idporten"}
+    async with house_with_logins(tmp_path, "idporten", settings, patients_log_in="high") as (house, _):
+        doctor = await house.bring(chromium, m.Role.DOCTOR, 3)
+        await doctor.open_panel()
+        await doctor.press("#invite")
+        asked = doctor.page.get_by_label("Login")
+        await expect(asked).to_have_value("none")
+        await doctor.page.select_option("#invite-role", "patient")
+        await expect(asked).to_have_value("high")
+        await doctor.page.fill("#invite-name", "Aslaug Nordahl")
+        await doctor.press(doctor.page.get_by_role("button", name="Make link"))
+        await expect(doctor.page.locator("#invite-link")).to_have_value(re.compile("#"), timeout=PATIENCE_S * 1000)
+        link = await doctor.page.input_value("#invite-link")
+        await doctor.page.keyboard.press("Escape")
+
+        patient = await house.enter(chromium, link, PATIENT)
+        row = doctor.page.locator(".waiting-person")
+        await expect(row.locator(".unknown")).to_have_text(
+            "not logged in (security level high is asked for)", timeout=PATIENCE_S * 1000
+        )
+        await row.get_by_role("button", name="Admit").click()
+        dialog = doctor.page.get_by_role("dialog", name="Admit without proof?")
+        await dialog.get_by_label("Reason", exact=True).select_option("I recognise the person")
+        await dialog.get_by_role("button", name="Admit").click()
+        await patient.admitted()
+        # The administration's invitation, of which nothing is said, asks the same of a patient and of nobody else.
+        for role in (m.Role.PATIENT, m.Role.INTERPRETER):
+            wish = m.CreateInvitation(role=role, name="Next")
+            await house.bridge.administration.invite(house.room_id, wish)
+        invited = [event for event in await house.recorded() if isinstance(event, ev.Invited)]
+        assert [(one.role.value, one.requires) for one in invited] == [
+            ("doctor", Assurance.NONE),
+            ("patient", Assurance.HIGH),
+            ("patient", Assurance.HIGH),
+            ("interpreter", Assurance.NONE),
+        ]
+
+
+async def _told_of(visitor: Visitor) -> list[str]:
+    """Whom a page has been told of, as the bridge said it."""
+    names: list[str] = await visitor.page.evaluate("brotjeneste.state().roster.people.map(({ name }) => name)")
+    return names
+
+
+async def _by_helseid(
+    house: House, real: RealProvider, chromium: Browser, who: tuple[m.Role, int], **seen: Any
+) -> Visitor:
+    """Somebody of the register of health personnel logs in, as whatever they come, and goes in."""
+    role, identity = who
+    page = await (await house.context(chromium, identity, **seen)).new_page()
+    page.set_default_timeout(PATIENCE_S * 1000)
+    visitor = Visitor(page, identity)
+    await page.goto(await house.link(role, role.value.capitalize()))
+    await visitor.ready_to_enter()
+    claims = {
+        "helseid://claims/identity/security_level": "4",
+        "helseid://claims/hpr/hpr_number": str(9_000_000 + identity),
+        "helseid://claims/client/claims/orgnr_parent": EMPLOYER if role is m.Role.PATIENT else AGENCY,
+    }
+    await real.will_log_in(f"person {identity}", **claims)
+    await page.get_by_role("link", name="Log in with HelseID").click()
+    said = page.locator("#start-login-text")
+    await expect(said).to_have_text("You are logged in (security level high).", timeout=PATIENCE_S * 1000)
+    await visitor.ready_to_enter()
+    await visitor.press("#enter")
+    await visitor.connected()
+    return visitor
 
 
 async def _kept(page: Page) -> list[str]:

@@ -1,17 +1,12 @@
 """A still picture of eight megapixels from the patient's camera to the doctor's page, through the real bridge."""
 
-import base64
-import io
-
-import av
 import pytest
 from playwright.async_api import Browser, Locator, expect
 
 from bridge.rooms import events as ev
 from signalling import messages as m
-from tests.support.bridge import PATIENCE_S, House, Visitor, eventually
-from transcode.codec import luma
-from transcode.pictures import read_picture
+from tests.support.bridge import PATIENCE_S, House, eventually
+from tests.support.still import shows
 
 pytestmark = [
     pytest.mark.browser,
@@ -23,13 +18,6 @@ DOCTOR, PATIENT = 7, 29
 PATIENCE_MS = PATIENCE_S * 1000
 # A camera of 8.3 megapixels; few pictures a second, since they are encoded for the call as well.
 SHARP = "window.__pictureSize = { width: 3840, height: 2160 }; window.__pictureRate = 2;"
-SHOWN = """() => {
-  const image = document.querySelector("#still-view img");
-  const canvas = Object.assign(document.createElement("canvas"), { width: 960, height: 540 });
-  canvas.getContext("2d").drawImage(image, 0, 0, 960, 540);
-  const file = canvas.toDataURL("image/jpeg", 0.95).split(",")[1];
-  return { width: image.naturalWidth, height: image.naturalHeight, file };
-}"""
 
 
 async def test_a_sharp_picture_comes_to_the_doctor_and_the_call_goes_on(house: House, chromium: Browser) -> None:
@@ -62,13 +50,3 @@ async def test_a_sharp_picture_comes_to_the_doctor_and_the_call_goes_on(house: H
 async def says(place: Locator, words: str) -> None:
     """Wait until it stands there."""
     await expect(place).to_contain_text(words, timeout=PATIENCE_MS)
-
-
-async def shows(viewer: Visitor, identity: int, size: tuple[int, int]) -> None:
-    """Check whose camera the picture is of, and how large it is."""
-    shown = await viewer.page.evaluate(SHOWN)
-    assert (shown["width"], shown["height"]) == size
-    with av.open(io.BytesIO(base64.b64decode(shown["file"]))) as container:
-        picture = read_picture(luma(next(container.decode(video=0))))
-    assert picture is not None
-    assert picture.identity == identity

@@ -11,6 +11,7 @@ from loadtest.network.place import why_not
 from signalling import messages as m
 from tests.e2e import island
 from tests.support.bridge import eventually
+from tests.support.needs import lacking
 from tests.support.outages import GONE, WAY, Call, call_of_two
 
 HERE: Final = "tests/e2e/test_who_is_gone_is_told.py"
@@ -21,7 +22,7 @@ HERE: Final = "tests/e2e/test_who_is_gone_is_told.py"
 def test_who_is_gone_is_told() -> None:
     """Run the test below in a network of its own."""
     if (reason := why_not()) is not None:
-        pytest.skip(reason)
+        lacking(reason)
     island.run_again(f"{HERE}::test_out_of_coverage", seconds=280)
 
 

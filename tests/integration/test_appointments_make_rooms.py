@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from bridge.app.proof import Usual
 from bridge.app.texting import Around, Texting
 from bridge.integration.appointments.views import LINK, VIRTUAL_SERVICE
 from bridge.rooms import events as ev
-from bridge.rooms.model import Pii, Role
+from bridge.rooms.model import Assurance, Pii, Role
 from signalling import messages as m
 from signalling.errors import Code, Rejected
 from tests.app.fakes import token_of
@@ -29,6 +30,8 @@ from tests.integration.book import (
     presence,
     somebody,
 )
+
+NONE = Assurance.NONE
 
 
 @pytest.fixture
@@ -189,6 +192,25 @@ async def test_nobody_is_called_off_from_a_consultation_under_way(book: Book) ->
     assert patient.connection.bye is None
     assert (await book.change(made, status="fulfilled"))[0] == 200
     assert patient.connection.bye is not None
+
+
+async def test_patients_are_asked_for_the_login_that_is_usual(book: Book) -> None:
+    """Where the book says nothing: of patients alone, and who has a link keeps it when something else is usual."""
+    service = book.rig.service
+    service.outside = replace(service.outside, usual=Usual(of_patients=Assurance.HIGH))
+    made = await book.create()
+    live = book.rig.live(book.room(made))
+    asked = {one.role: one.requires for one in live.room.invitations.values()}
+    assert asked == {Role.DOCTOR: NONE, Role.PATIENT: Assurance.HIGH, Role.INTERPRETER: NONE}
+    service.outside = replace(service.outside, usual=Usual())
+    _, kept = await book.change(made)
+    assert link(kept, PATIENT) == link(made, PATIENT)
+    says = [{"url": "urn:brotjeneste:fhir:requires", "valueCode": "none"}]
+    people = [PEOPLE[0], somebody(PATIENT, "Aslaug Nordahl", extension=says)]
+    _, changed = await book.change(made, participant=people)
+    assert link(changed, PATIENT) != link(made, PATIENT)
+    (last,) = [one for one in live.room.invitations.values() if one.role is Role.PATIENT and not one.revoked]
+    assert last.requires is NONE
 
 
 async def test_one_appointment_has_one_room(book: Book) -> None:

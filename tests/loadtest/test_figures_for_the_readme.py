@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from loadtest.errors import NoFigures
-from loadtest.figures import BEGIN, END, bars, growth, main, placed, plot, table
+from loadtest.figures import BEGIN, END, bars, beside_cost, carried, growth, main, placed, plot, table
 
 MACHINE = {"cpu": "a processor", "cores": 2, "kernel": "6.1"}
 
@@ -73,6 +73,37 @@ def test_legs_are_in_the_order_of_their_number() -> None:
     assert not growth([FORWARD])
 
 
+def ours(**scenarios: dict[str, float]) -> list[dict[str, Any]]:
+    """A report of the bridge's figures by scenario."""
+    entries = [
+        {"name": name.replace("_", "-"), "subject": "bridge", "figures": figures}
+        for name, figures in scenarios.items()
+    ]
+    return [{"scenarios": entries}]
+
+
+def test_delay_memory_and_what_was_checked_are_by_scenario() -> None:
+    """A row for each that was timed; no table where none was."""
+    timed = {"ratio_to_limit": 0.85, "latency_ms_p50": 0.1, "latency_ms_p99": 0.25, "latency_ms_p99_9": 1.5}
+    reports = ours(four_party=timed | {"checked_percent": 3.2}, four_party_memory={"memory_bytes_per_leg": 95_600})
+    assert beside_cost(reports).splitlines()[2:] == ["| rooms of four | 0.85 | 0.10, 0.25, 1.50 | 96 | 3.2 % |"]
+    assert not beside_cost([FORWARD])
+
+
+def test_what_shards_carry_is_told_when_all_of_it_was_measured() -> None:
+    """Packets a second of one and two, and the delay at parts of one's."""
+    shards = {f"four_party_shards_{number}": {"packets_out_per_second": 1e5 * number} for number in (1, 2)}
+    loads = {
+        f"four_party_load_{load}_percent": {"latency_ms_p99": load / 100, "inside_latency_ms_p99": load / 200}
+        for load in (10, 50, 70)
+    }
+    text = carried(ours(**shards, **loads))
+    assert "carries 100,000 packets a second in rooms of four, two 200,000" in text
+    assert "0.10, 0.50, 0.70" in text
+    assert "0.05, 0.25, 0.35" in text
+    assert not carried(ours(**shards))
+
+
 def test_a_figure_without_a_spread_is_its_own() -> None:
     """What was the same in every round is shown as least and most too."""
     entry = {"name": "audio-only", "subject": "bridge", "figures": {"cpu_us_per_packet_out": 2.0}, "spread": {}}
@@ -112,3 +143,24 @@ def test_missing_figures_are_an_error_and_change_nothing(tmp_path: Path) -> None
     assert readme.read_text("utf-8") == f"{BEGIN}\n{END}\n"
     with pytest.raises(NoFigures):
         placed("no marks", "text")
+
+
+@pytest.mark.parametrize(
+    ("forward", "said"),
+    [
+        (json.dumps(FORWARD | {"machine": MACHINE | {"cpu": "another"}}), "different machines"),
+        (json.dumps(FORWARD | {"commit": "abc-dirty"}), "of no commit"),
+        (json.dumps(FORWARD)[:-1], "not whole"),
+    ],
+)
+def test_figures_that_do_not_belong_together_are_not_told(forward: str, said: str, tmp_path: Path) -> None:
+    """Another machine, no commit, half a file: a sentence, and the README stays."""
+    (tmp_path / "forward.json").write_text(forward, "utf-8")
+    (tmp_path / "peers.json").write_text(json.dumps(PEERS), "utf-8")
+    readme, picture = tmp_path / "README.md", tmp_path / "cost.svg"
+    readme.write_text(f"{BEGIN}\n{END}\n", "utf-8")
+    given = ["--bench", str(tmp_path), "--readme", str(readme), "--picture", str(picture)]
+    result = CliRunner().invoke(main, given)
+    assert result.exit_code == 1
+    assert said in result.output
+    assert readme.read_text("utf-8") == f"{BEGIN}\n{END}\n"

@@ -13,6 +13,7 @@ from loadtest.errors import NetworkFailed
 from loadtest.network.place import Place, place, why_not
 from loadtest.network.profile import Profile
 from tests.e2e import island
+from tests.support.needs import lacking
 
 HERE: Final = "tests/loadtest/test_links_between_namespaces.py"
 PORT: Final = 9999
@@ -45,7 +46,7 @@ print(back, shortest * 1000)
 def test_in_a_network_of_its_own(test: str) -> None:
     """Run a test below where devices can be made."""
     if (reason := why_not()) is not None:
-        pytest.skip(reason)
+        lacking(reason)
     island.run_again(f"{HERE}::test_it_{test}", seconds=60)
 
 

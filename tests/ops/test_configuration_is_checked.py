@@ -131,6 +131,34 @@ def test_a_login_alone_makes_no_operator(tmp_path: Path, rest: str) -> None:
         load(_written(tmp_path, f"[operators]\nlogin = 'helseid'\n{rest}"), {})
 
 
+def test_organisations_have_names_by_their_numbers(tmp_path: Path) -> None:
+    """What people read beside a colleague's name is one line, and of an organisation."""
+    named = load(_written(tmp_path, "[organisations]\n983658725 = 'Legevakt nord'\n"), {})
+    assert named.organisations == {"983658725": "Legevakt nord"}
+    for wrong in (
+        "98365872 = 'x'",
+        "nord = 'x'",
+        "983658725 = ' '",
+        "983658725 = 7",
+        f"983658725 = '{'x' * 81}'",
+        '983658725 = "a\\nb"',
+        '983658725 = "a\\u202eb"',
+    ):
+        with pytest.raises(ConfigError, match=r"\[organisations\]"):
+            load(_written(tmp_path, f"[organisations]\n{wrong}\n"), {})
+    with pytest.raises(ConfigError, match=r"\[organisations\]"):
+        load(_written(tmp_path, "organisations = 'all'\n"), {})
+
+
+def test_a_login_is_asked_of_patients_only_where_they_can_log_in(tmp_path: Path) -> None:
+    """Else the doctor would have to give a reason for each of them."""
+    asked = "[rooms]\npatients_log_in = 'high'\n"
+    with pytest.raises(ConfigError, match="patients_log_in"):
+        load(_written(tmp_path, asked), {})
+    for able in ("[logins.idporten]\n", "[portals.helsenorge]\n"):
+        assert load(_written(tmp_path, asked + able), {}).rooms.patients_log_in == "high"
+
+
 def test_a_secret_is_shown_nowhere() -> None:
     """The API token comes from the environment and is not in the configuration's repr."""
     config = load(None, {"BROTJENESTE_AUTH_API_TOKEN": "a-very-secret-token"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -215,7 +216,8 @@ async def test_an_invitation_says_on_what_it_rests(browser: Browser, site: str) 
         await here.come_in()
         await here.page.click("#control-people")
         await here.page.get_by_role("button", name="Inviter en pårørende eller tolk").click()
-        await expect(here.page.locator("#invite-more")).to_be_hidden()
+        for selector in ("#invite-more", "#invite-login"):
+            await expect(here.page.locator(selector)).to_be_hidden()
         assert await here.page.locator("#invite-role option").count() == 3
         await here.page.fill("#invite-name", "Turid")
         await here.page.get_by_role("button", name="Lag lenke").click()
@@ -223,6 +225,30 @@ async def test_an_invitation_says_on_what_it_rests(browser: Browser, site: str) 
         assert (wish["role"], wish["ground"], wish["substitute"]) == ("relative", None, False)
         await here.page.keyboard.press("Escape")
         assert await faults(here.page) == []
+
+
+async def test_the_doctor_asks_for_a_login_in_plain_sight(browser: Browser, site: str) -> None:
+    """Of patients what is usual here, of others nothing; what the doctor chooses instead is what is asked."""
+    async with visit(browser, site, as_doctor(beside={"asked_of_patients": "substantial"}), size=PHONE) as here:
+        await here.come_in()
+        await here.page.click("#control-people")
+        for chosen, wanted in ((None, "substantial"), ("high", "high"), ("none", "none")):
+            await here.page.click("#invite")
+            asked = here.page.get_by_label("Innlogging")
+            await expect(asked).to_have_accessible_description(re.compile("slippe inn med en begrunnelse"))
+            await expect(asked).to_have_value("none")
+            await here.page.select_option("#invite-role", "patient")
+            await expect(asked).to_have_value("substantial")
+            await here.page.select_option("#invite-role", "relative")
+            await expect(asked).to_have_value("none")
+            await here.page.select_option("#invite-role", "patient")
+            if chosen is not None:
+                await asked.select_option(chosen)
+            await here.page.fill("#invite-name", "Aslaug")
+            assert await faults(here.page) == []
+            await here.page.get_by_role("button", name="Lag lenke").click()
+            assert (await here.bridge.expect(messages.Invite)).requires == wanted
+            await here.page.keyboard.press("Escape")
 
 
 async def test_nothing_of_it_is_there_for_others(browser: Browser, site: str) -> None:

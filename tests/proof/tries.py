@@ -264,22 +264,31 @@ def reasons(world: SmallRoom, state: State) -> Iterator[Move]:
 def dropping_in(world: SmallRoom, state: State) -> Iterator[Move]:
     """Come by a link for many, as somebody new or with the secret of somebody who came before."""
     for link in (one.name for one in world.links if one.many):
-        came = [who for who, mine in state.ledger.bound.items() if mine == iid(link)]
+        came = len([who for who, mine in state.ledger.bound.items() if mine == iid(link)])
         for name in ("anne", "berit")[: world.crowd]:
-            mine = (one for one in state.room.participants.values() if one.resume_hash == resume(name))
-            # Whoever has gone is somebody new when they come again: that has an end here.
-            if len(came) >= world.crowd and all(one.place is Place.OUTSIDE and not one.barred for one in mine):
-                continue
-            for secret, called in ((None, Pii(name)), (resume(name), Pii(name)), (resume(name), None)):
-                if len(came) >= world.crowd and secret is None:
-                    continue
-                knock = _knock(state, link, secret)
+            # Secrets are drawn by chance: nobody gets one that is there already.
+            *drawn, fresh = (resume(f"{name}{at}") for at in range(came + 1))
+            for secret, called in _drops_in(world, state, came, drawn):
                 yield replace(
-                    knock,
-                    new_participant=ParticipantId(f"p_{name}{len(came)}"),
-                    new_resume_hash=resume(name),
-                    name=called,
+                    _knock(state, link, secret),
+                    new_participant=ParticipantId(f"p_{name}{came}"),
+                    new_resume_hash=fresh,
+                    name=Pii(name) if called else None,
                 )
+
+
+def _drops_in(
+    world: SmallRoom, state: State, came: int, drawn: Sequence[ResumeHash]
+) -> Iterator[tuple[ResumeHash | None, bool]]:
+    """With which secrets somebody may come, and whether they say their name."""
+    if came < world.crowd:
+        yield None, True
+    for one in state.room.participants.values():
+        # Whoever has gone is somebody new when they come again: that has an end here.
+        ends = came >= world.crowd and one.place is Place.OUTSIDE and not one.barred
+        if one.resume_hash in drawn and not ends:
+            yield one.resume_hash, True
+            yield one.resume_hash, False
 
 
 def seeing_off(world: SmallRoom, state: State) -> Iterator[Move]:

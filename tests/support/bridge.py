@@ -59,6 +59,8 @@ def house_config(
     sms: tuple[str, str] = ("", "sms.secret"),
     smart: Mapping[str, Mapping[str, object]] | None = None,
     rotas: Mapping[str, Mapping[str, object]] | None = None,
+    organisations: Mapping[str, str] | None = None,
+    patients_log_in: str = "none",
     port: int | None = None,
     protection: str = "required",
     ports: int = 100,
@@ -95,13 +97,14 @@ def house_config(
         webhooks=webhooks or {},
         smart=smart or {},
         rotas=rotas or {},
+        organisations=organisations or {},
         sms=replace(config.sms, url=sms[0], secret_file=sms[1]),
         store=replace(config.store, url=f"sqlite:///{folder / 'test.db'}"),
         auth=replace(
             config.auth, link_key_file=str(folder / "link.key"), api_token_file=str(folder / "api.token")
         ),
         operators=replace(config.operators, token_file=str(folder / "operator.token"), **(operators or {})),
-        rooms=replace(config.rooms, video_slots=slots),
+        rooms=replace(config.rooms, video_slots=slots, patients_log_in=patients_log_in),
     )
 
 
@@ -352,6 +355,18 @@ class Visitor(Viewer):
     async def admit(self, name: str) -> None:
         """Let somebody in, by the button."""
         await self.press(self.page.get_by_role("button", name=f"Admit {name}", exact=True))
+
+    async def invite(self, role: m.Role, name: str) -> str:
+        """Make a link for somebody in the dialog of the panel."""
+        await self.press("#invite")
+        await self.page.select_option("#invite-role", role.value)
+        await self.page.fill("#invite-name", name)
+        await self.page.press("#invite-name", "Enter")
+        link = self.page.locator("#invite-link")
+        await link.wait_for(state="visible")
+        made = await link.input_value()
+        await self.press("#invite-done [data-close]")
+        return made
 
     async def do(self, name: str, act: str, *, sure: bool = False) -> None:
         """Press a button of somebody's row in the panel, and the answer to its question where there is one."""

@@ -3,8 +3,8 @@
 //
 // The code in the picture and the frequencies are those of transcode/pictures.py and transcode/tones.py.
 // Knobs, all optional: __contentIdentity (getDisplayMedia; identity with its top bit flipped when not set),
-// __pictureSize ({width, height}, 320 x 240), __pictureRate (15 a second), __ownDevices (true: the browser's devices are
-// left as they are, and only the reading is here).
+// __pictureSize ({width, height}, 320 x 240), __pictureRate (15 a second), __backIdentity (there is a second camera, on the
+// back, which shows this one), __ownDevices (true: the browser's devices are left as they are, and only the reading is here).
 "use strict";
 (() => {
   if (!navigator.mediaDevices || window.__checks) return; // not a secure context, or injected twice
@@ -118,25 +118,29 @@
   const pictureTrack = (identity) =>
     pictureOf(identity).captureStream(window.__pictureRate ?? 15).getVideoTracks()[0];
 
+  const cameraOf = ({ facingMode }) =>
+    (facingMode?.exact ?? facingMode) === "environment" ? (window.__backIdentity ?? identityNow()) : identityNow();
+
   const giveDevices = () => {
     navigator.mediaDevices.getUserMedia = async (constraints = {}) => {
       if (!constraints.audio && !constraints.video) throw new TypeError("audio or video is needed");
       const tracks = [];
       if (constraints.audio) tracks.push(toneOf(identityNow()));
-      if (constraints.video) tracks.push(pictureTrack(identityNow()));
+      if (constraints.video) tracks.push(pictureTrack(cameraOf(constraints.video)));
       return new MediaStream(tracks);
     };
 
     navigator.mediaDevices.getDisplayMedia = async () =>
       new MediaStream([pictureTrack(window.__contentIdentity ?? identityNow() ^ 32)]);
 
-    const device = (kind, label) => {
-      const plain = { deviceId: `test-${kind}`, groupId: "test", kind, label };
+    const device = (kind, label, which = "") => {
+      const plain = { deviceId: `test-${kind}${which}`, groupId: "test", kind, label };
       return { ...plain, toJSON: () => plain };
     };
     navigator.mediaDevices.enumerateDevices = async () => [
       device("audioinput", "Test microphone"),
       device("videoinput", "Test camera"),
+      ...("__backIdentity" in window ? [device("videoinput", "Test camera on the back", "-back")] : []),
       device("audiooutput", "Test loudspeaker"),
     ];
   };

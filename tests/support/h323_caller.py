@@ -18,9 +18,14 @@ from typing import Any
 from signalling.gateways.h323.wire import asn1, q931, tpkt
 from signalling.gateways.h323.wire.asn1 import Kind as Type
 from signalling.gateways.h323.wire.q931 import Element, Kind
+from tests.support.h323_content import Token, is_content, shown
 from tests.support.h323_secret import ALGORITHM, Keys
 from tests.support.h323_values import (
+    CHANNELS,
+    CONTENT,
     HOST,
+    INFO,
+    ONE_CALL,
     PATIENCE_S,
     PCMA,
     PICTURES,
@@ -31,6 +36,7 @@ from tests.support.h323_values import (
     address,
     capability_set,
     channel,
+    events_of,
     picture_capability,
 )
 
@@ -53,6 +59,8 @@ class Talk:
     """The channels that it has opened: session to parameters."""
     keys: Keys | None = None
     """Of a call whose media are encrypted."""
+    events: int | None = None
+    """The payload type by which the other side takes keys as RFC 4733 has them."""
     ended: bool = False
     deaf: bool = False
     on_key_frame: Callable[[], None] = lambda: None
@@ -64,6 +72,9 @@ class Talk:
     _agreed: set[str] = field(default_factory=set)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _server: asyncio.Server | None = None
+
+    def __post_init__(self) -> None:
+        self.token = Token(self.control, CHANNELS + CONTENT)
 
     # What a test does.
 
@@ -100,11 +111,17 @@ class Talk:
         """A key, by UserInputIndication."""
         self.control("indication", "userInput", ("signal", {"signalType": key, "duration": 100}))
 
-    def want_key_frame(self) -> None:
-        """Of the pictures that we are sent."""
-        channel = self.theirs.get(PICTURES, {"channel": 2})["channel"]
+    def want_key_frame(self, session: int = PICTURES) -> None:
+        """Of the pictures, or the content, that we are sent."""
+        channel = self.theirs.get(session, {"channel": 2})["channel"]
         wanted = {"logicalChannelNumber": channel, "type": ("videoFastUpdatePicture", 0)}
         self.control("command", "miscellaneousCommand", wanted)
+
+    def mute(self, *, muted: bool) -> None:
+        """Say that our channel of sound carries nothing, or something again."""
+        said = "logicalChannelInactive" if muted else "logicalChannelActive"
+        told = {"logicalChannelNumber": CHANNELS + SOUND, "type": (said, 0)}
+        self.control("indication", "miscellaneousIndication", told)
 
     def say(
         self, kind: Kind, name: str, body: dict[str, Any] | None, elements: dict[int, bytes] | None = None
@@ -128,24 +145,36 @@ class Talk:
             self.terminal.sound,
             self.terminal.pictures,
             None if self.keys is None else ALGORITHM,
+            content=CONTENT in self.terminal.ports,
         )
         if hold:
             whole = {key: whole[key] for key in ("sequenceNumber", "protocolIdentifier")}
         self.control("request", "terminalCapabilitySet", whole)
 
     def open_channels(self) -> None:
-        """Open ours."""
-        for session, (_, control_port) in self.terminal.ports.items():
-            if session == SOUND or self.terminal.pictures is not None:
-                self.control("request", "openLogicalChannel", self._channel(session, control_port))
+        """Open ours, but for content."""
+        for session in self.terminal.ports:
+            if session == SOUND or (session == PICTURES and self.terminal.pictures is not None):
+                self.open_channel(session)
+
+    def open_channel(self, session: int) -> None:
+        """Open one."""
+        self.control("request", "openLogicalChannel", self._channel(session, self.terminal.ports[session][1]))
+
+    def close_channel(self, session: int) -> None:
+        """End one."""
+        del self.ours[session]
+        told = {"forwardLogicalChannelNumber": CHANNELS + session, "source": ("user", 0), "reason": ("unknown", 0)}
+        self.control("request", "closeLogicalChannel", told)
 
     # What it does of itself.
 
     def _channel(self, session: int, control_port: int) -> Any:
         ours = self.terminal
+        pictures = shown(ours.pictures) if session == CONTENT else ours.pictures
         return channel(
             session,
-            ("audioData", ours.sound) if session == SOUND else ("videoData", ours.pictures),
+            ("audioData", ours.sound) if session == SOUND else ("videoData", pictures),
             control_port,
             mode=ours.mode,
             payload_type=ours.payload_type,
@@ -256,12 +285,14 @@ class Talk:
         kind, (name, value) = message
         if not self._started:
             self._start()
-        if kind == "request":
+        if kind == "request" and name != "genericRequest":
             self._asked(name, value)
         elif name in ("terminalCapabilitySetAck", "masterSlaveDeterminationAck"):
             self._agree(name)
         elif name == "openLogicalChannelAck":
             self._channel_taken(value)
+        elif name.startswith("generic"):
+            self.token.take(name, value)
         elif name == "miscellaneousCommand" and value["type"][0] == "videoFastUpdatePicture":
             self.on_key_frame()
         self._note(name, value)
@@ -269,6 +300,7 @@ class Talk:
     def _asked(self, name: str, value: Any) -> None:
         if name == "terminalCapabilitySet":
             self.control("response", "terminalCapabilitySetAck", {"sequenceNumber": value["sequenceNumber"]})
+            self.events = events_of(value.get("capabilityTable", []))
             self._agree(name)
         elif name == "masterSlaveDetermination":
             self.control("response", "masterSlaveDeterminationAck", {"decision": (self._decide(value), 0)})
@@ -300,7 +332,7 @@ class Talk:
         number = value["forwardLogicalChannelNumber"]
         forward = value["forwardLogicalChannelParameters"]
         parameters = forward["multiplexParameters"][1]
-        session = parameters["sessionID"]
+        session = CONTENT if is_content(forward["dataType"]) else parameters["sessionID"]
         if session not in self.terminal.ports or (session != SOUND and self.terminal.pictures is None):
             refused = {"forwardLogicalChannelNumber": number, "cause": ("unknownDataType", 0)}
             self.control("response", "openLogicalChannelReject", refused)
@@ -310,7 +342,7 @@ class Talk:
         self.theirs[session] = {"channel": number, "type": forward["dataType"], **parameters}
         rtp, rtcp = self.terminal.ports[session]
         taken = {
-            "sessionID": session,
+            "sessionID": parameters["sessionID"],
             "mediaChannel": address(rtp),
             "mediaControlChannel": address(rtcp),
             "flowControlToZero": False,
@@ -325,7 +357,7 @@ class Talk:
 
     def _channel_taken(self, value: Any) -> None:
         parameters = value["forwardMultiplexAckParameters"][1]
-        session = value["forwardLogicalChannelNumber"] - 200
+        session = value["forwardLogicalChannelNumber"] - CHANNELS
         found = parameters["mediaChannel"][1][1]
         if self.keys is not None:
             self.keys.outgoing[session] = self.keys.read(value["encryptionSync"])
@@ -380,7 +412,8 @@ class Terminal:
             elements[Element.CALLING_NUMBER] = q931.number(self.number)
         talk.keys = Keys() if self.encrypts else None
         body = {
-            **self._common(),
+            "sourceInfo": INFO,
+            **ONE_CALL,
             **({} if talk.keys is None else {"tokens": talk.keys.tokens()}),
             "sourceAddress": [("h323-ID", self.name)],
             "destinationAddress": [("dialledDigits", number)],
@@ -395,11 +428,6 @@ class Terminal:
         talk.say(Kind.SETUP, "setup", body, elements)
         self._keep(talk)
         return talk
-
-    @staticmethod
-    def _common() -> dict[str, Any]:
-        info = {"terminal": {}, "mc": False, "undefinedNode": False}
-        return {"sourceInfo": info, "multipleCalls": False, "maintainConnection": False}
 
     def _keep(self, talk: Talk) -> None:
         self.talks.append(talk)
@@ -434,21 +462,11 @@ class Terminal:
 
     def ring(self, talk: Talk) -> None:
         """Say that it rings."""
-        info = {"terminal": {}, "mc": False, "undefinedNode": False}
-        talk.say(
-            Kind.ALERTING,
-            "alerting",
-            {"destinationInfo": info, "multipleCalls": False, "maintainConnection": False},
-        )
+        talk.say(Kind.ALERTING, "alerting", {"destinationInfo": INFO, **ONE_CALL})
 
     async def accept(self, talk: Talk, *, says_where: bool = True) -> None:
         """Say Connect, with a place for H.245 where that goes apart; without one the caller has to say one."""
-        body: dict[str, Any] = {
-            "destinationInfo": {"terminal": {}, "mc": False, "undefinedNode": False},
-            "conferenceID": bytes(16),
-            "multipleCalls": False,
-            "maintainConnection": False,
-        }
+        body: dict[str, Any] = {"destinationInfo": INFO, "conferenceID": bytes(16), **ONE_CALL}
         if talk.keys is not None:
             body["tokens"] = talk.keys.tokens()
         if not talk.tunnels and says_where:

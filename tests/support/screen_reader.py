@@ -11,6 +11,8 @@ from playwright.async_api import Page
 
 SCRIPT: Final = Path(__file__).with_suffix(".js").read_text("utf-8")
 PATIENCE_S: Final = 60.0
+# Of a line that a busy machine has let break for a moment; what is said then has tests of its own.
+_WEATHER: Final = ("Reconnecting. Please wait, you do not need to do anything.", "You are connected again.")
 _TAKE: Final = "() => window.__spoken.splice(0)"
 
 
@@ -23,7 +25,8 @@ class Reader:
     _left: list[str] = field(default_factory=list)
 
     async def _take(self) -> None:
-        fresh: list[str] = await self.page.evaluate(_TAKE)
+        spoken: list[str] = await self.page.evaluate(_TAKE)
+        fresh = [line for line in spoken if line not in _WEATHER]
         self.heard += fresh
         self._left += fresh
 
@@ -38,6 +41,17 @@ class Reader:
             raise AssertionError(f"waited for {lines}, heard {self._left} after {self.heard}") from None
         said, self._left = self._left[: len(lines)], self._left[len(lines) :]
         assert said == list(lines), said
+
+    async def hears_at_last(self, line: str) -> None:
+        """Wait until this was said, once; before it comes how far it is, the more often the longer it takes."""
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                while line not in self._left:
+                    await self._take()
+                    await asyncio.sleep(0.02)
+        except TimeoutError:
+            raise AssertionError(f"waited for {line!r}, heard {self._left} after {self.heard}") from None
+        self._left = self._left[self._left.index(line) + 1 :]
 
     async def hears_no_more(self) -> None:
         """Hold that nothing was said that was not asked for."""

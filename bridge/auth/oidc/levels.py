@@ -9,13 +9,17 @@ from bridge.auth.oidc.errors import TooWeak
 from bridge.auth.oidc.provider import Dialect, Speaker
 from bridge.rooms.model import Assurance, Identity, Relation, SubjectDigest
 
-# ID-porten's own words, those that it had before, and eIDAS's.
-_ACR: Final = {
+# ID-porten's own words, and those that it had before.
+_NATIONAL_ACR: Final = {
     "idporten-loa-low": Assurance.LOW,
     "idporten-loa-substantial": Assurance.SUBSTANTIAL,
     "idporten-loa-high": Assurance.HIGH,
     "level3": Assurance.SUBSTANTIAL,
     "level4": Assurance.HIGH,
+}
+# In whatever words a plain provider says it, eIDAS's among them: what they are worth is the operator's `most`.
+_PLAIN_ACR: Final = {
+    **_NATIONAL_ACR,
     "low": Assurance.LOW,
     "substantial": Assurance.SUBSTANTIAL,
     "high": Assurance.HIGH,
@@ -42,6 +46,7 @@ _RELATIONS: Final = {
 }
 _SECURITY_LEVELS: Final = {"2": Assurance.LOW, "3": Assurance.SUBSTANTIAL, "4": Assurance.HIGH}
 _ORGANISATION: Final = re.compile(r"[0-9]{9}")
+_HPR: Final = re.compile(r"[0-9]{1,9}")
 _SECURITY_LEVEL: Final = "helseid://claims/identity/security_level"
 _HPR_NUMBER: Final = "helseid://claims/hpr/hpr_number"
 # The part of an organisation that somebody works in says more than the whole.
@@ -60,20 +65,21 @@ Digest = Callable[[str], str]
 
 def identify(provider: Speaker, claims: Mapping[str, Any], digest: Digest) -> Identity:
     """Return what a genuine token proves. Raises TooWeak where that is less than the operator asks for."""
-    assurance = _assurance(provider.dialect, claims)
+    assurance = min(_assurance(provider.dialect, claims), provider.ceiling, key=list(Assurance).index)
     if not assurance.reaches(provider.least):
         raise TooWeak("the login proves less than is asked for")
     names = () if provider.dialect is Dialect.OPENID else _PERSONS
     person = next((claims[name] for name in names if isinstance(claims.get(name), str)), None)
     of_whom = f"pid\0{person}" if person is not None else f"sub\0{provider.issuer}\0{claims['sub']}"
     represented = _represented(provider, claims, (person, claims["sub"]))
+    number = _hpr_number(claims) if provider.knows_health_personnel else None
     return Identity(
         assurance=assurance,
         provider=provider.name,
         subject=SubjectDigest(digest(of_whom)),
-        organisation=_organisation(claims),
-        health_personnel=isinstance(claims.get(_HPR_NUMBER), str),
-        hpr=_hpr(provider.dialect, claims, digest),
+        organisation=_organisation(claims) if provider.knows_health_personnel else None,
+        health_personnel=number is not None,
+        hpr=None if number is None else hpr_digest(number, digest),
         represents=None if represented is None else SubjectDigest(digest(represented)),
         relation=None if represented is None else _relation(provider, claims),
     )
@@ -84,10 +90,9 @@ def hpr_digest(number: str, digest: Digest) -> SubjectDigest:
     return SubjectDigest(digest(f"hpr\0{number}"))
 
 
-def _hpr(dialect: Dialect, claims: Mapping[str, Any], digest: Digest) -> SubjectDigest | None:
-    """Who of the register somebody is, where the provider that looks it up says so: anybody else's is made up."""
-    number = claims.get(_HPR_NUMBER)
-    return hpr_digest(number, digest) if dialect is Dialect.HELSEID and isinstance(number, str) else None
+def _hpr_number(claims: Mapping[str, Any]) -> str | None:
+    found = claims.get(_HPR_NUMBER)
+    return found if isinstance(found, str) and _HPR.fullmatch(found) else None
 
 
 def _represented(provider: Speaker, claims: Mapping[str, Any], themselves: tuple[object, ...]) -> str | None:
@@ -113,7 +118,8 @@ def _assurance(dialect: Dialect, claims: Mapping[str, Any]) -> Assurance:
     """Read the level; what is unknown or absent is the lowest, for a login of some kind did take place."""
     if dialect is Dialect.HELSEID:
         return _SECURITY_LEVELS.get(str(claims.get(_SECURITY_LEVEL)), Assurance.LOW)
-    return _ACR.get(str(claims.get("acr")).lower(), Assurance.LOW)
+    words = _PLAIN_ACR if dialect is Dialect.OPENID else _NATIONAL_ACR
+    return words.get(str(claims.get("acr")).lower(), Assurance.LOW)
 
 
 def _organisation(claims: Mapping[str, Any]) -> str | None:

@@ -37,9 +37,27 @@ class Speaker:
     issuer: str
     least: Assurance = Assurance.LOW
     """A login that proves less is refused."""
+    most: Assurance | None = None
+    """A login that says more counts as this. Where it is not said, see `ceiling`."""
     represented_claim: str = ""
     """In which claim it stands for whom somebody comes, if not for themselves; nowhere where it is empty."""
     relation_claim: str = ""
+
+    @property
+    def ceiling(self) -> Assurance:
+        """The most that a login by it proves, whatever it says.
+
+        HelseID, ID-porten and Helsenorge say it in words of a known scheme. What a plain provider calls high is
+        its own affair, so it proves no more than the operator counts on.
+        """
+        if self.most is not None:
+            return self.most
+        return self.least if self.dialect is Dialect.OPENID else Assurance.HIGH
+
+    @property
+    def knows_health_personnel(self) -> bool:
+        """Whether it looks up who is in their register, and for whom they work: others would make that up."""
+        return self.dialect is Dialect.HELSEID
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,7 @@ class _Speaker(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     issuer: str
     dialect: Dialect = Dialect.OPENID
     least: Assurance = Assurance.SUBSTANTIAL
+    most: Assurance | None = None
     represented_claim: str = ""
     relation_claim: str = ""
 
@@ -61,6 +62,7 @@ def read(name: str, table: Mapping[str, object]) -> tuple[Provider, str]:
         scopes=settings.scopes,
         acr_values=settings.acr_values,
         least=settings.least,
+        most=settings.most,
         dpop=settings.dpop,
         represented_claim=settings.represented_claim,
         relation_claim=settings.relation_claim,
@@ -76,6 +78,7 @@ def read_portal(name: str, table: Mapping[str, object]) -> Portal:
         dialect=settings.dialect,
         issuer=settings.issuer,
         least=settings.least,
+        most=settings.most,
         represented_claim=settings.represented_claim,
         relation_claim=settings.relation_claim,
         keys=_public_keys(name, Path(settings.keys_file)),
@@ -104,6 +107,8 @@ def _checked(section: str, name: str, table: Mapping[str, object], kind: type[S]
         raise SettingsError(f"[{section}] {error}") from error
     if not is_safe(settings.issuer):
         raise SettingsError(f"[{section}] issuer must begin with https://")
+    if settings.most is not None and not settings.most.reaches(settings.least):
+        raise SettingsError(f"[{section}] most is less than least, so that nobody could log in")
     if settings.relation_claim and not settings.represented_claim:
         raise SettingsError(f"[{section}] relation_claim is of no use without represented_claim")
     return settings

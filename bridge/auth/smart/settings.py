@@ -8,7 +8,7 @@ from bridge.auth.oidc.provider import Provider
 from bridge.auth.oidc.settings import read as read_provider
 
 SCOPES: Final = ("launch", "openid", "fhirUser", "user/Appointment.r", "user/Encounter.r")
-_ALLOWED: Final = frozenset({"iss", "client_id", "key_file", "title", "dialect", "least", "scopes"})
+_ALLOWED: Final = frozenset({"iss", "client_id", "key_file", "title", "dialect", "least", "most", "scopes"})
 
 
 def read(name: str, table: Mapping[str, object]) -> Provider:

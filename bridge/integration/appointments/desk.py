@@ -218,6 +218,7 @@ class Appointments:
     async def _invite(
         self, live: LiveRoom, wanted: Wanted, end: datetime, start: datetime | None = None
     ) -> Attendee:
+        requires = self._service.outside.usual.proof(wanted.role, wanted.requires)
         command = c.Invite(
             by=ADMINISTRATION,
             invitation=InvitationId(new_id("i")),
@@ -225,7 +226,7 @@ class Appointments:
             name=Pii(wanted.name),
             expires_at=expiry(end, self._now()),
             host=wanted.host,
-            requires=wanted.requires,
+            requires=requires,
             ground=Ground.APPOINTMENT,
             expected_at=start if start is not None and start > self._now() else None,
         )
@@ -241,7 +242,7 @@ class Appointments:
             invitation=command.invitation,
             role=wanted.role,
             host=wanted.host,
-            requires=wanted.requires,
+            requires=requires,
         )
 
     async def _move(self, live: LiveRoom, invitation: Invitation, expires_at: datetime) -> None:
@@ -325,11 +326,10 @@ def _substitute(doctor: str, wanted: fhir.Appointment) -> Wanted:
 
 
 def _same(attendee: Attendee, wanted: Wanted | None) -> bool:
-    return wanted is not None and (attendee.role, attendee.host, attendee.requires) == (
-        wanted.role,
-        wanted.host,
-        wanted.requires,
-    )
+    """Whether somebody keeps their link, as they do where something else is usual by now."""
+    if wanted is None or (attendee.role, attendee.host) != (wanted.role, wanted.host):
+        return False
+    return wanted.requires in {None, attendee.requires}
 
 
 def _booking(wish: Wish, attendees: list[Attendee]) -> Booking:

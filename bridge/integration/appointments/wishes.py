@@ -34,6 +34,7 @@ _TYPES: Final = {
 }
 
 W = TypeVar("W", Assurance, Language)
+D = TypeVar("D")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +45,8 @@ class Wanted:
     name: str
     role: Role
     host: bool
-    requires: Assurance
+    requires: Assurance | None
+    """None for what is usual of such people."""
     text_to: str | None = field(repr=False)
     language: Language
 
@@ -108,7 +110,7 @@ def _wanted(one: fhir.Participant) -> Wanted | None:
         role=role,
         # An interpreter or an assistant is a Practitioner as well, and waits to be let in.
         host=kind is role is Role.DOCTOR,
-        requires=_word(one, REQUIRES, Assurance, Assurance.NONE),
+        requires=_word(one, REQUIRES, Assurance, None),
         text_to=_text_to(one),
         language=_word(one, LANGUAGE, Language, Language.NB),
     )
@@ -136,7 +138,7 @@ def _role(one: fhir.Participant, kind: Role) -> Role:
     return next((role for role in found if role is not None), kind)
 
 
-def _word(one: fhir.Participant, url: str, kind: type[W], default: W) -> W:
+def _word(one: fhir.Participant, url: str, kind: type[W], default: D) -> W | D:
     found = next((extension.value_code for extension in one.extension if extension.url == url), None)
     if found is None:
         return default

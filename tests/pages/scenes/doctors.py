@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from tests.pages.house import person
 from tests.pages.scenery import BESIDE, DOCTOR, PHONE, Stage, scene
 from tests.pages.scenes.call import bad, figures, show
 from tests.pages.scenes.people import INTERPRETER, ON_THE_PHONE, PATIENT, ROOM_SYSTEM, as_doctor
 
-OLAV = INTERPRETER | {"participant": "p_w1", "name": "Olav Nordahl", "role": "relative", "place": "waiting"}
+OLAV = person("p_w1", "Olav Nordahl", "relative", place="waiting")
 
 
 @scene(DOCTOR, BESIDE, PHONE)

@@ -6,9 +6,13 @@ from typing import Any
 
 from tests.pages.house import PlayedBridge, person
 
+SURGERY = {"number": "983658725", "name": "Nordbyen legesenter"}
+AGENCY = {"number": "974760673", "name": "Tolketjenesten i Nordbyen og omegn"}
 PATIENT = person("p_pat", "Aslaug Nordahl", "patient", assurance="high")
-DOCTOR = person("p_doc", "Ingrid Berg", "doctor", host=True, assurance="high")
-INTERPRETER = person("p_int", "Samir Haddad", "interpreter")
+DOCTOR = person(
+    "p_doc", "Ingrid Berg", "doctor", host=True, assurance="high", health_personnel=True, employer=SURGERY
+)
+INTERPRETER = person("p_int", "Samir Haddad", "interpreter", assurance="substantial", employer=AGENCY)
 ON_THE_PHONE = person(
     "p_tel", "Kari Nordahl", "relative", line="telephone", number="+4791234545", camera=False, muted=True
 )

@@ -32,7 +32,7 @@ async def portal_start(stage: Stage) -> None:
 async def portal_for_another(stage: Stage) -> None:
     """A parent waits, and somebody with a power of attorney is in."""
     parent = PATIENT | {"place": "waiting", "assurance": "high", "relation": "parent"}
-    helper = INTERPRETER | {"role": "relative", "assurance": "substantial", "relation": "power_of_attorney"}
+    helper = INTERPRETER | {"role": "relative", "relation": "power_of_attorney", "employer": None}
     async with stage.visit(as_doctor(parent, helper)) as here:
         await here.come_in()
         if await here.page.locator("#panel").is_hidden():

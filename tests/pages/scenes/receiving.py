@@ -111,6 +111,20 @@ async def receiving(stage: Stage) -> None:
             await here.page.keyboard.press("Escape")
 
 
+@scene(DOCTOR, PHONE)
+async def asking(stage: Stage) -> None:
+    """An interpreter waits, as surely known as the login says; a patient is invited, of whom a login is usual."""
+    waits = INTERPRETER | {"place": "waiting", "assurance": "high", "health_personnel": True}
+    async with stage.visit(as_doctor(waits, beside={"asked_of_patients": "high"})) as here:
+        await here.come_in()
+        if await here.page.locator("#panel").is_hidden():
+            await here.page.click("#control-people")
+        await stage.shoot(here.page)
+        await here.page.click("#invite")
+        await here.page.select_option("#invite-role", "patient")
+        await stage.shoot(here.page, "invite")
+
+
 @scene(PHONE)
 async def company(stage: Stage) -> None:
     """A patient who may ask somebody to come."""

@@ -1,7 +1,7 @@
 //! No bytes make a parser panic or break what holds of accepted input.
 
 use engine_wire::demux::{classify, Class};
-use engine_wire::payload::{flexfec, red, vp8};
+use engine_wire::payload::{flexfec, h261, h263, red, vp8};
 use engine_wire::rtp::RtpHeader;
 use engine_wire::{rtcp, stun};
 use proptest::prelude::*;
@@ -76,6 +76,11 @@ fn samples_are_valid() {
             }
             "stun" => stun::Message::parse(bytes).is_ok_and(|message| message.verify_fingerprint()),
             "vp8" => vp8::Descriptor::parse(bytes).is_ok(),
+            "h261" => h261::is_key_frame(bytes) == (sample.name == "whole"),
+            "h263" => {
+                let begins = h263::is_key_frame(bytes) || h263::is_plus_key_frame(bytes);
+                begins == (sample.name != "predicted")
+            }
             "red" => red::Red::parse(bytes).is_ok(),
             "flexfec" => flexfec::Header::parse(bytes).is_ok(),
             "demux" => classify(bytes) != Class::Unknown,

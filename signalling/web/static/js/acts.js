@@ -63,7 +63,7 @@ export function hostActs(session) {
     appoint: (participant) => send("appoint", { invitation: invitationOf(session, participant) }),
     admitAll: () => send("admit_all"),
     lock: (locked) => send("lock", { locked }),
-    invite: () => openInvite({ callable: Boolean(session.roster.number), texts: Boolean(session.roster.texts), host: true }),
+    invite: () => openInvite({ callable: Boolean(session.roster.number), texts: Boolean(session.roster.texts), host: true, asked: session.roster.asked_of_patients }),
     inviteCompany: () => openInvite({ callable: false, texts: false, host: false }),
     dial: () => openDial(),
     cancelCall: (participant) => send("remove", { participant }),

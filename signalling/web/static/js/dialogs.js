@@ -60,7 +60,7 @@ export function untilWords(expiresAt) {
 }
 
 /** Open the invitation dialog; with `callable` people may be invited to call, with `texts` by text message. Patients invite company. */
-export function openInvite({ callable, texts, host }) {
+export function openInvite({ callable, texts, host, asked }) {
   openTexting(texts);
   byId("invite-pin").checked = false;
   byId("invite-pin-box").hidden = !callable;
@@ -68,7 +68,7 @@ export function openInvite({ callable, texts, host }) {
   const fitting = host ? INVITED_ROLES : COMPANY;
   roles.replaceChildren(...fitting.map((role) => el("option", { value: role, textContent: t(`role.${role}`) })));
   roles.value = host ? "interpreter" : "relative";
-  clearDetails(host);
+  clearDetails(host, asked);
   byId("invite-name").value = "";
   byId("invite-problem").hidden = true;
   byId("invite-form").hidden = false;

@@ -8,6 +8,7 @@ import { onLanguage, t } from "./i18n.js";
 const USUAL = { patient: "appointment", interpreter: "interpreting", specialist: "care", assistant: "care", doctor: "on_duty" };
 const LEVELS = ["none", "substantial", "high"];
 const CLINICIANS = new Set(["doctor", "specialist"]);
+let usual = {};
 export const COMPANY = ["relative", "interpreter", "assistant"];
 
 const label = (id) => el("label", { htmlFor: id, data: { text: id } });
@@ -19,16 +20,17 @@ export function wireDetails() {
   const fields = el("details", { id: "invite-more", className: "devices" }, el("summary", { data: { text: "invite-more" } }),
     label("invite-ground"), el("select", { id: "invite-ground" }),
     label("invite-reference"), el("input", { type: "text", id: "invite-reference", maxLength: 80, autocomplete: "off" }),
-    label("invite-requires"), el("select", { id: "invite-requires" }),
     check("invite-substitute"), check("invite-many"));
-  byId("invite-problem").before(fields);
-  byId("invite-role").addEventListener("change", () => suit());
+  const login = el("div", { id: "invite-login" }, label("invite-requires"), el("select", { id: "invite-requires" }), el("p", { id: "invite-login_hint", className: "hint", data: { text: "invite-login_hint" } }));
+  byId("invite-problem").before(login, fields);
+  byId("invite-requires").setAttribute("aria-describedby", "invite-login_hint");
+  byId("invite-role").addEventListener("change", () => suitRole());
   byId("invite-many").addEventListener("change", () => suit());
   onLanguage(() => draw());
 }
 
 function draw() {
-  for (const node of byId("invite-more").querySelectorAll("[data-text]")) {
+  for (const node of byId("invite-form").querySelectorAll("[data-text]")) {
     const name = node.dataset.text.replace("invite-", "");
     setText(node, t(`inviting.${name}`));
   }
@@ -41,13 +43,19 @@ function draw() {
   keep(byId("invite-requires"), LEVELS.map((level) => [level, t(`inviting.level.${level}`)]));
 }
 
-/** Begin anew; a patient is not asked, since what they say of it is that they wish it. */
-export function clearDetails(host) {
-  byId("invite-more").hidden = !host;
+/** Begin anew; a patient is not asked, since what they say of it is that they wish it. `asked` is the login usual of patients. */
+export function clearDetails(host, asked = "none") {
+  usual = { patient: asked };
+  for (const id of ["invite-more", "invite-login"]) byId(id).hidden = !host;
   byId("invite-more").open = false;
   byId("invite-reference").value = "";
-  byId("invite-requires").value = "none";
   for (const id of ["invite-substitute", "invite-many"]) byId(id).checked = false;
+  suitRole();
+}
+
+/** What is usual of those who come in a role. */
+function suitRole() {
+  byId("invite-requires").value = usual[byId("invite-role").value] ?? "none";
   suit();
 }
 

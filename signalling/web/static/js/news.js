@@ -1,6 +1,7 @@
 // What is worth saying when one roster follows another. Pure.
 
 import { consentOf } from "./consents.js";
+import { employerWords } from "./employer.js";
 
 /** Items: {key, values or names, chime?, urgent?, show?}; `show` means seen on the page as well as spoken. */
 export function news(before, after) {
@@ -36,10 +37,11 @@ function comings(before, after) {
   const came = after.people.filter((person) => !person.you && inside(person) && !inside(old.get(person.participant)));
   const went = before.people.filter((person) => !person.you && inside(person) && !inside(now.get(person.participant)));
   const shares = after.people.filter((each) => !each.you && each.sharing && !old.get(each.participant)?.sharing);
+  const introduced = (person) => ({ name: person.employer ? `${person.name} (${employerWords(person.employer)})` : person.name });
   const item = (key, people, show) => (people.length > 0 ? [{ key, names: people.map((person) => person.name), show }] : []);
   const called = after.people.filter((each) => each.place === "called" && !old.has(each.participant));
   const calls = after.host ? [] : called.map(({ name, role }) => ({ key: "news.calls", values: { name }, role, show: true }));
-  return [...calls, ...item("news.came", came, true), ...item("news.went", went, true), ...item("news.shares", shares, false)];
+  return [...calls, ...item("news.came", came.map(introduced), true), ...item("news.went", went, true), ...item("news.shares", shares, false)];
 }
 
 function changesOfMind(before, after) {

@@ -4,6 +4,7 @@ import { basisWords } from "./basis.js";
 import { Calling } from "./calling.js";
 import { consentOf } from "./consents.js";
 import { byId, el, icon, reconcile, setFace, setIcon, setText } from "./dom.js";
+import { workWords } from "./employer.js";
 import { roleWord, t, whence } from "./i18n.js";
 import { fillPerson, makePerson, sureness } from "./person.js";
 
@@ -100,7 +101,7 @@ export class Panel {
       });
       return node;
     };
-    const words = el("div", { className: "who" }, el("strong"), el("span", { className: "role" }), el("span", { className: "unknown" }), el("span", { className: "tested" }), el("span", { className: "consent" }), el("span", { className: "lost-sign" }), el("span", { className: "basis" }));
+    const words = el("div", { className: "who" }, el("strong"), el("span", { className: "role" }), el("span", { className: "work" }), el("span", { className: "unknown" }), el("span", { className: "tested" }), el("span", { className: "consent" }), el("span", { className: "lost-sign" }), el("span", { className: "basis" }));
     const admit = button("admit", "primary", (latest) => this.#acts.admit(latest));
     const refuse = button("refuse", "quiet", (latest) => this.#acts.refuse(latest));
     return el("li", { className: "waiting-person" }, words, el("div", { className: "row" }, admit, refuse));
@@ -122,6 +123,7 @@ export class Panel {
   #fillWaiting(row, person) {
     setText(row.querySelector("strong"), person.name);
     setText(row.querySelector(".role"), whence(person, true));
+    setText(row.querySelector(".work"), workWords(person));
     const sure = row.querySelector(".unknown");
     setText(sure, sureness(person));
     sure.dataset.assurance = person.assurance;

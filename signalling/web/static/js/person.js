@@ -4,6 +4,7 @@
 import { consentOf } from "./consents.js";
 import { basisWords } from "./basis.js";
 import { el, icon, setIcon, setText } from "./dom.js";
+import { workWords } from "./employer.js";
 import { language, t, whence } from "./i18n.js";
 import { cells, COLUMNS, fault, FIGURES, quality, WHOLE_FIGURES } from "./stats.js";
 
@@ -24,7 +25,7 @@ export function makePerson(person, acts) {
     body.hidden = !body.hidden;
     more.setAttribute("aria-expanded", String(!body.hidden));
   });
-  const words = el("div", { className: "who" }, el("strong"), el("span", { className: "role" }), el("span", { className: "state" }));
+  const words = el("div", { className: "who" }, el("strong"), el("span", { className: "role" }), el("span", { className: "work" }), el("span", { className: "state" }));
   const link = el("span", { className: "quality" }, icon("unknown"), el("span"));
   const suggest = el("button", { type: "button", className: "button", data: { action: "offerCall" }, onclick: () => acts.suggestCall(person.participant) });
   const blame = el("div", { className: "blame", hidden: true }, icon("poor"), el("p", {}, el("strong"), " ", el("span")), suggest);
@@ -93,6 +94,7 @@ export function fillPerson(row, { person, host, calls, figures }) {
   const fitting = actsFor({ person, host, calls });
   setText(row.querySelector("strong"), person.name);
   setText(row.querySelector(".role"), whence(person, host));
+  setText(row.querySelector(".work"), workWords(person));
   setText(row.querySelector(".state"), states(person, host));
   fillBlame(row, person, host && person.connected ? fault(figures) : null, fitting);
   const word = quality(person.connected ? figures : null);

@@ -1,20 +1,16 @@
-//! Four-party rooms, ever more of them: what a packet costs, and what a leg takes of memory.
+//! Four-party rooms, ever more of them: what a packet costs.
 
 use crate::plan::Plan;
 use crate::report::{Figure, Report};
 use crate::scenarios::{four_party, TRIES, WARM_UP};
-use crate::subject::{Memory, Round, Subject, World};
+use crate::subject::{Round, Subject, World};
 use crate::Effort;
 use std::time::Duration;
 
 /// Rooms of four.
 const ROOMS: [usize; 4] = [3, 25, 75, 250];
-/// Two worlds, by whose difference a leg's memory is told.
-const MEMORY_ROOMS: [usize; 2] = [5, 55];
 /// Every stream is this much slower than in life, so that one core carries the largest of them.
 const PERIOD_PERCENT: u64 = 600;
-/// Caches hold a quarter of a second to a second, and give back after ten what they needed before the round trip was known.
-const SETTLING: Duration = Duration::from_secs(22);
 /// What fills them.
 const FILLING: Duration = Duration::from_secs(3);
 
@@ -69,6 +65,8 @@ fn series(report: &mut Report, effort: Effort, series: &str, period: impl Fn(usi
         if laps.is_empty() {
             report.leave_out(&name);
         } else {
+            let per_limit = laps.iter().map(|lap| lap[at][1].cpu_us_per_packet());
+            report.note_noise(Figure::of(per_limit));
             enter(report, &name, &laps, at);
         }
     }
@@ -95,6 +93,7 @@ fn enter(report: &mut Report, name: &str, laps: &[Lap], world: usize) {
         report.add(
             name,
             subject,
+            laps.len(),
             &[
                 ("ratio_to_limit", of(&ratio)),
                 ("cpu_us_per_packet_out", of(&|lap| cost(&lap[world][at]))),
@@ -103,30 +102,4 @@ fn enter(report: &mut Report, name: &str, laps: &[Lap], world: usize) {
             ],
         );
     }
-}
-
-/// What a leg takes at the pace of life with full caches: what many rooms take more than few, so that the fixed
-/// buffers of the thread are not in it.
-pub(crate) fn memory(report: &mut Report) {
-    let [few, many] = MEMORY_ROOMS.map(|rooms| {
-        let mut world = World::new(four_party(rooms), 1, &[]);
-        world.round(Subject::Bridge, SETTLING);
-        let (now, before) = (Memory::now(), world.before);
-        (
-            (now.heap - before.heap) as f64,
-            (now.resident - before.resident) as f64,
-        )
-    });
-    let legs = 4.0 * (MEMORY_ROOMS[1] - MEMORY_ROOMS[0]) as f64;
-    let (heap, resident) = ((many.0 - few.0) / legs, (many.1 - few.1) / legs);
-    println!("{heap:.0} bytes of heap a leg, {resident:.0} resident");
-    report.add(
-        "four-party-memory",
-        "bridge",
-        &[
-            ("memory_bytes_per_leg", Figure::exactly(resident.max(heap))),
-            ("heap_bytes_per_leg", Figure::exactly(heap)),
-            ("resident_bytes_per_leg", Figure::exactly(resident)),
-        ],
-    );
 }

@@ -13,6 +13,23 @@ const LOADS: [f64; 3] = [10.0, 50.0, 70.0];
 const PROBES: usize = 8;
 const ROUNDS: usize = 3;
 
+/// How long packets were under way in one round, in microseconds, in order.
+pub(crate) struct Delays(Vec<u32>);
+
+impl Delays {
+    pub(crate) fn of(mut delays_us: Vec<u32>) -> Self {
+        delays_us.sort_unstable();
+        Self(delays_us)
+    }
+
+    /// What this part of them stays below, in milliseconds; 0 where none came.
+    pub(crate) fn ms(&self, part: f64) -> f64 {
+        let at = (self.0.len() as f64 * part) as usize;
+        let found = self.0.get(at).or(self.0.last());
+        found.map_or(0.0, |us| f64::from(*us) / 1e3)
+    }
+}
+
 pub(crate) fn measure(report: &mut Report, effort: Effort, capacity: f64) {
     for load in LOADS {
         let rooms = ((capacity * load / 100.0) as usize).max(1);
@@ -24,7 +41,7 @@ pub(crate) fn measure(report: &mut Report, effort: Effort, capacity: f64) {
             .collect();
         let mut world = World::new(plan, 1, &probes);
         world.round(Subject::Bridge, WARM_UP);
-        let (mut rounds, mut late): (Vec<Vec<u32>>, Vec<f64>) = Default::default();
+        let (mut rounds, mut late): (Vec<Delays>, Vec<f64>) = Default::default();
         let mut inside: Vec<Vec<u64>> = Vec::new();
         for _ in 0..ROUNDS.min(effort.rounds) {
             world.crowd.delays_us.clear();
@@ -32,26 +49,18 @@ pub(crate) fn measure(report: &mut Report, effort: Effort, capacity: f64) {
             let round = world.round(Subject::Bridge, effort.span);
             let after = world.bridge.delays();
             inside.push(after.iter().zip(&before).map(|(a, b)| a - b).collect());
-            let mut delays = std::mem::take(&mut world.crowd.delays_us);
-            delays.sort_unstable();
-            println!(
-                "{load} %: {round}; p50 {} us, p99 {} us",
-                delays[delays.len() / 2],
-                delays[delays.len() * 99 / 100]
-            );
+            let delays = Delays::of(std::mem::take(&mut world.crowd.delays_us));
+            let (p50, p99) = (delays.ms(0.5), delays.ms(0.99));
+            println!("{load} %: {round}; p50 {p50} ms, p99 {p99} ms");
             rounds.push(delays);
             late.push(round.late_us as f64 / 1e3);
         }
-        let quantile = |part: f64| {
-            Figure::of(rounds.iter().map(|delays| {
-                let at = (delays.len() as f64 * part) as usize;
-                f64::from(delays[at.min(delays.len() - 1)]) / 1e3
-            }))
-        };
+        let quantile = |part: f64| Figure::of(rounds.iter().map(|delays| delays.ms(part)));
         let within = |part: f64| Figure::of(inside.iter().map(|counts| bound_ms(counts, part)));
         report.add(
             &format!("four-party-load-{load}-percent"),
             "bridge",
+            rounds.len(),
             &[
                 ("latency_ms_p50", quantile(0.5)),
                 ("latency_ms_p99", quantile(0.99)),

@@ -25,10 +25,13 @@ mod crowd;
 mod growth;
 mod latency;
 mod limit;
+mod memory;
 #[path = "../common/origin.rs"]
 mod origin;
 #[path = "../common/plan.rs"]
 mod plan;
+#[path = "../common/probe.rs"]
+mod probe;
 mod report;
 mod scenarios;
 mod shards;
@@ -58,11 +61,30 @@ fn pin(cores: &[usize]) {
     let _ = rustix::thread::sched_setaffinity(None, &set);
 }
 
-/// Lets whatever else runs here disturb less, where that is permitted: among the processes of a session, and the
-/// session among the others.
-fn go_first() {
-    let _ = rustix::process::setpriority_process(None, -20);
-    let _ = std::fs::write("/proc/self/autogroup", "-20");
+const SESSION: &str = "/proc/self/autogroup";
+
+/// Lets whatever else runs here disturb less, where that is permitted: among the processes of a session, and the session
+/// among the others, which is the shell's, too, and gets its own back.
+struct First {
+    before: Option<String>,
+}
+
+impl First {
+    fn go() -> Self {
+        let _ = rustix::process::setpriority_process(None, -20);
+        let told = std::fs::read_to_string(SESSION).ok();
+        let before = told.and_then(|text| text.trim().rsplit(' ').next().map(str::to_owned));
+        let _ = std::fs::write(SESSION, "-20");
+        Self { before }
+    }
+}
+
+impl Drop for First {
+    fn drop(&mut self) {
+        if let Some(before) = &self.before {
+            let _ = std::fs::write(SESSION, before);
+        }
+    }
 }
 
 /// How long and how often to measure.
@@ -88,13 +110,12 @@ fn main() {
         span: Duration::from_secs(seconds),
     };
     let only = arguments.next().unwrap_or_default();
-    go_first();
+    let _first = First::go();
     pin(&[0]);
     let mut report = Report::new(effort.rounds);
+    // First of all: what others have given back would be taken again, and no new page be seen.
+    memory::measure(&mut report, &only);
     scenarios::measure(&mut report, effort, &only);
-    if "memory".contains(&only) {
-        growth::memory(&mut report);
-    }
     growth::measure(&mut report, effort, &only);
     if "shards-and-latency".contains(&only) {
         let capacity = shards::measure(&mut report, effort);

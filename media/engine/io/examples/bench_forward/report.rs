@@ -20,15 +20,18 @@ audio-only: rooms of four. The bridge also answers an ICE check of each leg ever
 every second; the limit is sent neither. All receivers' sockets take what comes in one piece (UDP_GRO), as a network \
 card with segmentation offload would, and drop it at once in the sender's time, since their buffers are full: both \
 subjects pay for that alike. AEAD_AES_128_GCM throughout, VP8 with NACK. lost_on_the_way_in_percent is what was to \
-leave and did not; a pair of rounds with more than 0.1 % in either does not count. same-load-a-room-legs-N: \
+leave and did not; a pair of rounds with more than 0.1 % in either does not count. \
+checked_percent: so many of the packets, those of one leg in 32 or more, are opened at their receiver, and their stream, number and \
+payload held against what was sent; what is wrong ends the bench. same-load-a-room-legs-N: \
 four-party rooms with every stream six times slower, so that one core carries a thousand legs; few legs mean that \
 every packet wakes the thread. same-load-in-all-legs-N: as many packets a second from however many legs. In both, the peers' checks and reports are slower or \
 faster by as much as the media, so that a packet has as many of them with however many legs, while the bridge's own \
 reports keep their second; \
 bridge and limit take their turns with each number of legs in one lap; dearer_than_fewest_legs_percent is within a lap, \
-and laps with losses do not count. Memory is what 55 \
-four-party rooms at full pace take more than 5, by leg, with full caches, their round trips known; memory_bytes_per_leg is the larger of \
-allocated and resident bytes. shards: more four-party rooms offered than can be carried; with two shards senders and \
+and laps with losses do not count. SCENARIO-memory is what many rooms at full pace take more \
+than few, by leg, with full caches, their round trips known; memory_bytes_per_leg is the larger of allocated and \
+resident bytes, and the latter have the keys in them, too. shards: ever more four-party rooms, as long as no more than \
+1 % of the packets are lost on the way in, and what was sent with the most of them; with two shards senders and \
 receivers share the two cores. Latency is from just before the sender's call, its encryption included, to the kernel's \
 time stamp at the receiver, at parts of the capacity found with one shard; senders_late_ms_max tells how far the \
 senders fell behind: what they then send at once waits for itself, and the tail of the latency shows it. inside_latency is the \
@@ -96,7 +99,14 @@ impl Report {
         self.left_out.is_empty()
     }
 
-    pub(crate) fn add(&mut self, name: &str, subject: &str, figures: &[(&str, Figure)]) {
+    /// What so many rounds of a subject have come to.
+    pub(crate) fn add(
+        &mut self,
+        name: &str,
+        subject: &str,
+        rounds: usize,
+        figures: &[(&str, Figure)],
+    ) {
         let (mut medians, mut spreads) = (Map::new(), Map::new());
         for (figure, values) in figures {
             medians.insert((*figure).into(), rounded(values.median));
@@ -106,7 +116,7 @@ impl Report {
             }
         }
         self.scenarios.push(json!({
-            "name": name, "subject": subject, "figures": medians, "spread": spreads,
+            "name": name, "subject": subject, "rounds": rounds, "figures": medians, "spread": spreads,
         }));
     }
 

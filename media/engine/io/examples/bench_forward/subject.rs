@@ -6,6 +6,7 @@ use crate::closed_loop::ClosedLoop;
 use crate::crowd::{Crowd, Voices};
 use crate::limit::Limit;
 use crate::plan::Plan;
+use crate::probe::Checked;
 use std::fmt::{self, Display, Formatter};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -42,6 +43,8 @@ pub(crate) struct Round {
     pub(crate) wall_us: u64,
     /// How late the senders were at the worst.
     pub(crate) late_us: u64,
+    /// What the probes found.
+    pub(crate) checked: Checked,
 }
 
 impl Round {
@@ -56,6 +59,11 @@ impl Round {
     /// Whether nearly everything came out. Another round counts for nothing.
     pub(crate) fn is_whole(&self) -> bool {
         self.lost_percent() < MOST_LOST_PERCENT
+    }
+
+    /// The part of the packets that was opened and held against what was sent.
+    pub(crate) fn checked_percent(&self) -> f64 {
+        self.checked.packets as f64 * 100.0 / self.out.max(1) as f64
     }
 
     /// What did not come out although it was offered.
@@ -94,7 +102,7 @@ impl Memory {
 }
 
 impl World {
-    /// Probes are legs whose sockets are read.
+    /// Probes are legs that read and check what they are sent.
     pub(crate) fn new(plan: Plan, shards: u16, probes: &[usize]) -> Self {
         // One shard has a core for itself; two have to share theirs with the senders.
         let cores: &[usize] = if shards == 1 { &[1] } else { &[0, 1] };
@@ -103,9 +111,9 @@ impl World {
         let readers = if is_closed {
             ClosedLoop::readers(&plan)
         } else {
-            probes.to_vec()
+            Vec::new()
         };
-        let crowd = Crowd::new(&plan, &readers);
+        let crowd = Crowd::new(&plan, &readers, probes);
         let before = Memory::now();
         let bridge = crate::on_cores(cores, || Bridge::start(&plan, &crowd, shards));
         Self {
@@ -124,9 +132,12 @@ impl World {
     }
 
     fn limit(&mut self) -> &Limit {
-        let (plan, crowd) = (&self.plan, &self.crowd);
-        self.limit
-            .get_or_insert_with(|| crate::on_cores(&[1], || Limit::start(plan, crowd)))
+        let (plan, crowd) = (&self.plan, &mut self.crowd);
+        self.limit.get_or_insert_with(|| {
+            let limit = crate::on_cores(&[1], || Limit::start(plan, crowd));
+            crowd.limit = Some(limit.address);
+            limit
+        })
     }
 
     /// RTP packets out, and CPU time.
@@ -164,7 +175,7 @@ impl World {
             Subject::Limit => limit.unwrap(),
         };
         match &mut self.closed_loop {
-            Some(closed_loop) => closed_loop.run(&self.crowd, voices, to(0), span),
+            Some(closed_loop) => closed_loop.run(&mut self.crowd, voices, to(0), span),
             None => self.crowd.run(voices, to, span),
         }
         let round = Round {
@@ -174,8 +185,10 @@ impl World {
             ..Round::default()
         };
         std::thread::sleep(Duration::from_millis(20));
+        self.crowd.read_probes();
         let after = self.counts(subject);
         Round {
+            checked: std::mem::take(&mut self.crowd.checked),
             out: after.0 - before.0,
             cpu_us: after.1 - before.1,
             ..round

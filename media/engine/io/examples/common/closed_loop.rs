@@ -27,7 +27,7 @@ pub(crate) struct ClosedLoop {
 }
 
 impl ClosedLoop {
-    /// The legs whose sockets are read: the first watcher of each room.
+    /// The legs whose packets are waited for: the first watcher of each room.
     pub(crate) fn readers(plan: &Plan) -> Vec<usize> {
         (0..plan.rooms)
             .map(|room| plan.legs_of(room).start + 1)
@@ -59,7 +59,7 @@ impl ClosedLoop {
 
     pub(crate) fn run(
         &mut self,
-        crowd: &Crowd,
+        crowd: &mut Crowd,
         voices: &mut Voices,
         to: SocketAddr,
         span: Duration,
@@ -78,6 +78,7 @@ impl ClosedLoop {
                     (pair.awaited, pair.sent_at) = (GROUP, Instant::now());
                 }
             }
+            crowd.read_probes();
             self.poll.poll(&mut ready, Some(LOST_AFTER)).unwrap();
         }
         let end = Instant::now() + LOST_AFTER;

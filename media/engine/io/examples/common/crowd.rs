@@ -2,12 +2,12 @@
 //! measured.
 
 use crate::commands::write_check;
-use crate::plan::{own_key, peer_key, ssrc_out, Plan, Shape, PROFILE};
-use crate::traffic::{Burst, Track, STAMP};
+use crate::plan::{peer_key, ssrc_out, Plan, Shape, PROFILE};
+use crate::probe::{Checked, Probe};
+use crate::traffic::{Burst, Track};
 use engine_core::Micros;
-use engine_srtp::{Inbound, Outbound};
+use engine_srtp::Outbound;
 use engine_wire::rtcp::{self, ReportBlock};
-use engine_wire::rtp::RtpHeader;
 use quinn_udp::{RecvMeta, Transmit, UdpSockRef, UdpSocketState};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -26,18 +26,15 @@ pub(crate) struct Person {
     state: UdpSocketState,
 }
 
-/// Someone whose packets are read, decrypted and timed.
-struct Probe {
-    leg: usize,
-    inbound: Inbound,
-}
-
 pub(crate) struct Crowd {
     pub(crate) people: Vec<Person>,
     probes: Vec<Probe>,
     buffer: Vec<u8>,
     /// From just before a frame is sent to the arrival of each of its packets at a probe, in microseconds.
     pub(crate) delays_us: Vec<u32>,
+    pub(crate) checked: Checked,
+    /// Where the bare loop sends from; whoever else does is the bridge.
+    pub(crate) limit: Option<SocketAddr>,
 }
 
 /// What one leg sends with.
@@ -88,28 +85,27 @@ fn just_heard(leg: usize) -> ReportBlock {
 }
 
 impl Crowd {
-    /// Sockets take a group of packets in one piece, and all but the probes' drop what comes: their buffers are full
-    /// with the first packet.
-    pub(crate) fn new(plan: &Plan, probes: &[usize]) -> Self {
+    /// Sockets take a group of packets in one piece, and all but those of readers and probes drop what comes: their
+    /// buffers are full with the first packet.
+    pub(crate) fn new(plan: &Plan, readers: &[usize], probes: &[usize]) -> Self {
         let person = |leg| {
             let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
             socket.set_nonblocking(true).unwrap();
             let state = UdpSocketState::new(UdpSockRef::from(&socket)).unwrap();
-            let room = if probes.contains(&leg) { 4 << 20 } else { 1 };
+            let is_read = readers.contains(&leg) || probes.contains(&leg);
+            let room = if is_read { 4 << 20 } else { 1 };
             state
                 .set_recv_buffer_size(UdpSockRef::from(&socket), room)
                 .unwrap();
             Person { socket, state }
         };
-        let probe = |leg: &usize| Probe {
-            leg: *leg,
-            inbound: Inbound::new(PROFILE, &own_key(*leg)).unwrap(),
-        };
         Self {
             people: (0..plan.legs()).map(person).collect(),
-            probes: probes.iter().map(probe).collect(),
+            probes: probes.iter().map(|leg| Probe::new(plan, *leg)).collect(),
             buffer: vec![0; 65_536],
             delays_us: Vec::new(),
+            checked: Checked::default(),
+            limit: None,
         }
     }
 
@@ -161,10 +157,12 @@ impl Crowd {
                     break;
                 }
                 let arrived = meta[0].timestamp.unwrap().as_micros() as u64;
-                let packets = self.buffer[..meta[0].len].chunks_mut(meta[0].stride);
-                let stamps = packets.filter_map(|packet| probe.sent_at(packet));
-                let delays = stamps.map(|sent| arrived.saturating_sub(sent) as u32);
-                self.delays_us.extend(delays);
+                let subject = usize::from(self.limit == Some(meta[0].addr));
+                for packet in self.buffer[..meta[0].len].chunks_mut(meta[0].stride) {
+                    if let Some(sent) = probe.take(subject, packet, &mut self.checked) {
+                        self.delays_us.push(arrived.saturating_sub(sent) as u32);
+                    }
+                }
             }
         }
     }
@@ -174,21 +172,6 @@ impl Crowd {
         let mut check = Vec::new();
         write_check(&mut check, leg);
         self.people[leg].socket.send_to(&check, to).unwrap();
-    }
-}
-
-impl Probe {
-    /// The stamp of a media packet; nothing for reports and answers to checks.
-    fn sent_at(&mut self, packet: &mut [u8]) -> Option<u64> {
-        if packet[0] >> 6 != 2 || (192..224).contains(&packet[1]) {
-            return None;
-        }
-        let header = RtpHeader::parse(packet).unwrap();
-        let opened = self.inbound.unprotect_rtp(packet, header.header_len);
-        let len = opened.expect("a packet that does not decrypt").len;
-        Some(u64::from_le_bytes(
-            packet[len - STAMP..len].try_into().unwrap(),
-        ))
     }
 }
 

@@ -1,5 +1,6 @@
-//! The packets of one stream: sizes and contents are the same in every run. The last eight bytes of a payload are the
-//! moment of sending, in microseconds of the wall clock.
+//! The packets of one stream: sizes and contents are the same in every run. A payload ends with its stream's SSRC, its
+//! sequence number, both of 32 bits, and the moment of sending, in microseconds of the wall clock; before that and behind
+//! VP8's descriptor it is one byte, over and over, that hangs on both.
 
 use crate::plan::{ssrc_in, Shape, PROFILE};
 use engine_srtp::Outbound;
@@ -9,7 +10,10 @@ const HEADER: usize = 12;
 /// Payload types of the two codecs.
 pub(crate) const OPUS: u8 = 111;
 pub(crate) const VP8: u8 = 96;
-pub(crate) const STAMP: usize = 8;
+/// What a payload ends with.
+pub(crate) const TAIL: usize = 16;
+/// VP8's descriptor and the byte behind it.
+pub(crate) const VP8_HEAD: usize = 6;
 /// Packets of a stream's beginning.
 const BEGINNING: u64 = 64;
 
@@ -124,8 +128,12 @@ impl Track {
         };
         header.write(packet);
         let body = &mut packet[HEADER..];
-        let stamp = body.len() - STAMP;
-        body[stamp..].copy_from_slice(&now_us.to_le_bytes());
+        let (body, tail) = body.split_at_mut(body.len() - TAIL);
+        let head = if is_video { VP8_HEAD } else { 0 };
+        body[head..].fill(filling(self.ssrc, self.sequence as u32));
+        tail[..4].copy_from_slice(&self.ssrc.to_le_bytes());
+        tail[4..8].copy_from_slice(&(self.sequence as u32).to_le_bytes());
+        tail[8..].copy_from_slice(&now_us.to_le_bytes());
         if is_video {
             let start = if first { 0x90 } else { 0x80 };
             let id = self.frame as u16 | 0x8000;
@@ -138,6 +146,11 @@ impl Track {
             body[5] = 0x10 | u8::from(!is_key);
         }
     }
+}
+
+/// What a payload is filled with.
+pub(crate) const fn filling(ssrc: u32, sequence: u32) -> u8 {
+    scatter((ssrc as u64) << 32 | sequence as u64) as u8
 }
 
 /// Scrambles a number (the finalizer of SplitMix64): sizes that look random and are the same in every run.

@@ -70,7 +70,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
-        [] => compare(&measure()),
+        [] => told(&measure()),
         ["reported"] => {
             ratio(REPORTED);
             ExitCode::SUCCESS
@@ -88,7 +88,7 @@ fn main() -> ExitCode {
             println!("{}", work::run(subject, &plan_of(scenario)));
             ExitCode::SUCCESS
         }
-        _ => panic!("usage: guard [record | SUBJECT SCENARIO]"),
+        _ => panic!("usage: guard [record | reported | legs | SUBJECT SCENARIO]"),
     }
 }
 
@@ -176,16 +176,41 @@ fn run(subject: &str, scenario: &str) -> Run {
     }
 }
 
-fn compare(now: &BTreeMap<String, f64>) -> ExitCode {
+fn told(now: &BTreeMap<String, f64>) -> ExitCode {
     let text = std::fs::read_to_string(recorded_at()).unwrap();
-    let recorded: BTreeMap<String, f64> = serde_json::from_str(&text).unwrap();
-    let mut code = ExitCode::SUCCESS;
-    for (scenario, now) in now {
-        let then = recorded[scenario];
-        if *now > then * DEARER {
-            println!("{scenario} has become dearer: {now} times a bare loop, and {then} when it was recorded");
-            code = ExitCode::FAILURE;
-        }
+    let recorded = serde_json::from_str(&text).unwrap();
+    let found = compare(now, &recorded);
+    found.iter().for_each(|line| println!("{line}"));
+    if found.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
     }
-    code
+}
+
+/// What is wrong, in words: a scenario that has become dearer, or that nobody has recorded.
+fn compare(now: &BTreeMap<String, f64>, recorded: &BTreeMap<String, f64>) -> Vec<String> {
+    let wrong = |(scenario, now): (&String, &f64)| match recorded.get(scenario) {
+        None => Some(format!("{scenario} is not recorded: guard -- record")),
+        Some(then) if *now > then * DEARER => Some(format!(
+            "{scenario} has become dearer: {now} times a bare loop, and {then} when it was recorded"
+        )),
+        Some(_) => None,
+    };
+    now.iter().filter_map(wrong).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tenth_dearer_fails_and_less_does_not() {
+        let of = |ratio: f64| BTreeMap::from([("four-party".to_owned(), ratio)]);
+        let recorded = of(1.4);
+        assert!(compare(&of(1.4 * 1.09), &recorded).is_empty());
+        assert!(compare(&of(0.7), &recorded).is_empty());
+        assert_eq!(compare(&of(1.4 * 1.11), &recorded).len(), 1);
+        assert_eq!(compare(&of(1.4), &BTreeMap::new()).len(), 1);
+    }
 }

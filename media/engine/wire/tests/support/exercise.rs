@@ -11,7 +11,7 @@ use engine_wire::{rtcp, seq, stun};
 pub(crate) type Exercise = fn(&[u8]);
 
 /// Every exercise by the name of its fuzz target.
-pub(crate) const ALL: [(&str, Exercise); 10] = [
+pub(crate) const ALL: [(&str, Exercise); 12] = [
     ("demux", demux),
     ("rtp", rtp),
     ("rtcp", rtcp),
@@ -20,6 +20,8 @@ pub(crate) const ALL: [(&str, Exercise); 10] = [
     ("stun", stun),
     ("vp8", vp8),
     ("h264", other_payloads),
+    ("h261", h261),
+    ("h263", h263),
     ("red", red),
     ("flexfec", flexfec),
 ];
@@ -314,16 +316,49 @@ pub(crate) fn other_payloads(data: &[u8]) {
     let starts = h264::starts_picture(data)
         || h264::is_key_frame(data)
         || vp9::is_key_frame(data)
-        || av1::is_key_frame(data)
-        || h261::is_key_frame(data)
-        || h263::is_key_frame(data)
-        || h263::is_plus_key_frame(data);
+        || av1::is_key_frame(data);
     assert!(!starts || !data.is_empty());
     let mut payload = data.to_vec();
     if let Ok(sequence) = rtx::original_sequence(data) {
         assert_eq!(rtx::write_original_sequence(&mut payload, sequence), Ok(()));
     }
     assert_eq!(payload, data);
+}
+
+/// What begins a picture of H.261 has its start code where the header says, and is judged by its beginning alone.
+pub(crate) fn h261(data: &[u8]) {
+    if judged_by_its_beginning(data, h261::is_key_frame) {
+        let skipped = usize::from(data[0] >> 5);
+        let start = data[4..8]
+            .iter()
+            .fold(0_u32, |all, byte| all << 8 | u32::from(*byte));
+        assert_eq!(start << skipped >> 12, 0x10);
+    }
+}
+
+/// The same of both payload formats of H.263, whose pictures begin at a byte, in one of them without its two zeros.
+pub(crate) fn h263(data: &[u8]) {
+    if judged_by_its_beginning(data, h263::is_key_frame) {
+        assert!(data[0] & 0x80 == 0 && data[4..6] == [0, 0] && data[6] & 0xFC == 0x80);
+    }
+    if judged_by_its_beginning(data, h263::is_plus_key_frame) {
+        let skipped = usize::from(data[0] & 2 != 0)
+            + usize::from(u16::from_be_bytes([data[0], data[1]]) >> 3 & 63);
+        assert!(data[0] & 4 != 0 && data[2 + skipped] & 0xFC == 0x80);
+    }
+}
+
+/// Whether a key frame begins with this. Where one does with a part of it, it does with all that is longer.
+fn judged_by_its_beginning(data: &[u8], is_key_frame: fn(&[u8]) -> bool) -> bool {
+    let whole = is_key_frame(data);
+    let mut before = false;
+    for end in 0..data.len().min(80) {
+        let part = is_key_frame(&data[..end]);
+        assert!(part || !before, "{end}");
+        assert!(whole || !part, "{end}");
+        before = part;
+    }
+    whole
 }
 
 /// The blocks of a payload are its bytes, each once, and their headers are written as they were read.

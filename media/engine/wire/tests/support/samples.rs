@@ -236,6 +236,31 @@ fn payloads() -> Vec<Sample> {
         sample("h264", "slice", &[0x41, 0x9A, 0x02]),
         sample("h264", "vp9_key_frame", &[0xA8, 0x91, 0x22, 0x01, 0x05]),
         sample("h264", "av1_key_frame", &[0x18, 0x0A, 0x0B, 0]),
+        sample("h261", "whole", &h261([0x0e, 0, 1, 0x15, 0x23, 0x85, 0x61])),
+        sample(
+            "h261",
+            "predicted",
+            &h261([0x8e, 0, 1, 0x11, 0x31, 0x4c, 0x08]),
+        ),
+        sample("h261", "empty_group", &h261([0x8e, 0, 1, 0x11, 0, 0, 0x48])),
+        sample(
+            "h263",
+            "whole",
+            &[0x02, 0x60, 0, 0, 0, 0, 0x80, 0x02, 0x0c, 4],
+        ),
+        sample(
+            "h263",
+            "predicted",
+            &[0x02, 0x60, 0, 0, 0, 0, 0x80, 0x06, 0x0e, 2],
+        ),
+        sample("h263", "plus", &[0x04, 0, 0x80, 0x02, 0x1c, 0xb0, 0x21, 0]),
+        sample(
+            "h263",
+            "plus_with_more",
+            &[
+                0x06, 0x10, 0xaa, 0xbb, 0xcc, 0x80, 0x02, 0x1c, 0xb0, 0x21, 0,
+            ],
+        ),
         sample("red", "primary_alone", &[0x6F, 0x78, 1, 2]),
         sample(
             "red",
@@ -264,4 +289,9 @@ fn flexfec(mask: u128) -> Vec<u8> {
     let len = header.write(&mut bytes).expect("the mask fits");
     bytes.truncate(len + 4);
     bytes
+}
+
+/// A packet that begins a picture, from the end of its temporal reference on.
+fn h261(picture: [u8; 7]) -> Vec<u8> {
+    [&[0x01, 0, 0, 0, 0, 1, 0][..], &picture].concat()
 }

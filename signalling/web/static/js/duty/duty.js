@@ -11,7 +11,7 @@ import { drawRooms, stateOf } from "./rooms.js";
 const LOGINS = "/api/v1/logins";
 const SCREENS = ["loading", "login", "start", "duty", "off"];
 const LOOK_MS = 5000;
-const page = { screen: "loading", logins: null, channel: null, who: null, rooms: [], skew: 0, busy: null, silenced: new Set(), down: false, off: null };
+const page = { screen: "loading", logins: null, channel: null, who: null, rooms: [], skew: 0, busy: null, asked: null, silenced: new Set(), down: false, off: null };
 const ring = new Ring((held) => { byId("duty-sound").hidden = !held; });
 
 function show(screen) {
@@ -68,8 +68,11 @@ function tell(before, after) {
   const known = new Map(before.map((room) => [room.room, room]));
   for (const room of after) {
     const was = known.get(room.room);
-    if (stateOf(room) === "ringing" && (!was || stateOf(was) !== "ringing")) say(t("duty.rings", { name: room.name }), true);
-    if (room.taken && !room.taken.yours && !was?.taken) say(t("duty.taken.of", { by: room.taken.by, name: room.name }));
+    if (stateOf(room) === "ringing" && (!was || stateOf(was) !== "ringing")) {
+      if (page.asked === room.room) page.asked = null;
+      say(t("duty.rings", { name: room.name }), true);
+    }
+    if (room.taken && !room.taken.yours && !was?.taken && page.asked !== room.room) say(t("duty.taken.of", { by: room.taken.by, name: room.name }));
   }
 }
 
@@ -83,13 +86,14 @@ function queue({ now, rooms }) {
 async function take(room) {
   if (page.busy !== null) return;
   const name = page.rooms.find((one) => one.room === room)?.name ?? "";
-  page.busy = room;
+  page.busy = page.asked = room; // who has it then is told by the answer
   draw();
   try {
     const taken = await page.channel.take(room);
     if (taken.link) return enter(taken.link, name);
     notice(t("duty.lost", { by: taken.by, name }), { kind: "calm" });
   } catch ({ code }) {
+    page.asked = null;
     notice(t(code === "wrong_state" || code === "unknown_room" ? "duty.gone" : "duty.failed", { name }), { kind: "problem" });
   }
   page.busy = null;
