@@ -29,9 +29,22 @@ _MEANING: Final = {
 def paths() -> dict[str, Any]:
     """Return the paths."""
     one = f"{BASE}/Appointment/{{appointment}}"
-    conditional = _parameter("If-None-Exist", "header", "identifier=SYSTEM|VALUE, where there may be one already.")
-    version = _parameter("If-Match", "header", 'The version that is known, as W/"3".')
-    identifier = _parameter("identifier", "query", "SYSTEM|VALUE", required=True)
+    conditional = _parameter(
+        "If-None-Exist",
+        "header",
+        "identifier=SYSTEM|VALUE, where there may be one already.",
+        schema={"pattern": r"^identifier=[^|\s]+\|\S+$", "maxLength": 768 + len("identifier=")},
+    )
+    version = _parameter(
+        "If-Match", "header", 'The version that is known, as W/"3".', schema={"pattern": '^W/"[0-9]{1,9}"$'}
+    )
+    identifier = _parameter(
+        "identifier",
+        "query",
+        "SYSTEM|VALUE",
+        schema={"pattern": r"^[^|]+\|[\s\S]+$", "maxLength": 768},
+        required=True,
+    )
     return {
         f"{BASE}/metadata": {
             "get": _operation("fhirMetadata", "See what of FHIR there is.", {200: fhir.CapabilityStatement})
@@ -111,9 +124,16 @@ def _content(kind: type[fhir.Element]) -> dict[str, Any]:
     return {TYPE: {"schema": {"$ref": f"#/components/schemas/{kind.__name__}"}}}
 
 
-def _parameter(name: str, place: str, text: str, *, required: bool = False) -> dict[str, Any]:
-    schema = {"type": "string", "maxLength": 1024}
-    return {"name": name, "in": place, "required": required, "description": text, "schema": schema}
+def _parameter(
+    name: str, place: str, text: str, *, schema: dict[str, Any], required: bool = False
+) -> dict[str, Any]:
+    return {
+        "name": name,
+        "in": place,
+        "required": required,
+        "description": text,
+        "schema": {"type": "string", **schema},
+    }
 
 
 _ID: Final = {

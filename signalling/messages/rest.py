@@ -178,7 +178,10 @@ class LoginAnswer(Part, frozen=True, kw_only=True):
 
 
 class NewTime(Part, frozen=True, kw_only=True):
-    """When it is now their turn; null: of a delay that there is none, of a cancellation that no time is known."""
+    """When it is now their turn: to come, within a year.
+
+    Null says of a delay that there is none, of a cancellation that no time is known.
+    """
 
     time: Instant | None = None
 

@@ -43,7 +43,8 @@ class Operation:
 class Interface:
     """What a document is about.
 
-    `keys` are its security schemes, `paths` are described elsewhere, `kinds` are schemas that no operation names.
+    `keys` are its security schemes, `paths` are described elsewhere, `kinds` are schemas that no operation names,
+    `rules` hold between the fields of a struct, by its name.
     """
 
     title: str
@@ -53,6 +54,7 @@ class Interface:
     keys: Mapping[str, Mapping[str, str]]
     paths: Mapping[str, Any] = field(default_factory=dict)
     kinds: tuple[type[msgspec.Struct], ...] = ()
+    rules: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 _IN_PATHS: Final = (
@@ -74,7 +76,7 @@ _MEANING: Final = {
     404: "There is no such room or provider, or it is over.",
     409: "The request does not fit the present state; the code says why.",
     413: "The body is over its limit.",
-    422: "The body, or a parameter, breaks its schema.",
+    422: "The body, or a parameter, breaks its schema, or names a time that cannot be meant.",
     429: "Too often; try again in a minute.",
     503: "Not now; the body says why.",
 }
@@ -104,7 +106,7 @@ def _schemas(interface: Interface) -> dict[str, Any]:
     bodies = {kind for kind in told if kind is not None and issubclass(kind, msgspec.Struct)}
     kinds = [m.ErrorInfo, *sorted(bodies, key=lambda kind: kind.__name__), *interface.kinds]
     _, schemas = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
-    return schemas
+    return {name: schema | dict(interface.rules.get(name, {})) for name, schema in schemas.items()}
 
 
 def _operation(operation: Operation) -> dict[str, Any]:

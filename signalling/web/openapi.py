@@ -260,6 +260,29 @@ OPERATIONS: Final = (
     Operation("get", "/openapi.json", "describe", "Get this document.", 200, keys=()),
 )
 
+_CLINICIANS: Final = [m.Role.DOCTOR.value, m.Role.SPECIALIST.value]
+
+
+def _if(**fields: Any) -> dict[str, Any]:
+    """Where these fields are there and so."""
+    return {"properties": fields, "required": list(fields)}
+
+
+_YES: Final = {"const": True}
+_INVITED: Final = {
+    "allOf": [
+        {"properties": {"role": {"not": {"const": m.Role.OPERATOR.value}}}},
+        *({"if": _if(**{kind: _YES}), "then": _if(role={"enum": _CLINICIANS})} for kind in ("host", "substitute")),
+        {"not": _if(host=_YES, substitute=_YES)},
+        {"not": _if(host=_YES, many=_YES)},
+        {"not": _if(substitute=_YES, many=_YES)},
+        {"not": _if(many=_YES, pin=_YES)},
+        {"not": _if(many=_YES, person={"type": "string"})},
+        {"not": _if(host=_YES, pin=_YES, requires={"not": {"const": m.Assurance.NONE.value}})},
+    ]
+}
+"""No link is for an operator; who may be host, or substitute, is a clinician; a link for many is nobody's own, and
+has no PIN, since who calls gives no name; and a host who has to log in has none, since who calls cannot."""
 _KEYS: Final = {
     "bearer": {"type": "http", "scheme": "bearer"},
     "oneTime": {"type": "http", "scheme": "bearer", "description": "Told by `still`; see PROTOCOL.md."},
@@ -278,6 +301,7 @@ def document() -> dict[str, Any]:
             operations=OPERATIONS,
             keys=_KEYS,
             paths=fhir.paths(),
+            rules={"CreateInvitation": _INVITED},
             kinds=(*fhir.BODIES, *get_args(m.ClientMessage), *get_args(m.ServerMessage)),
         )
     )

@@ -14,6 +14,13 @@ p { margin-block-end: 2em !important; }
 """
 _LOOKS: Final = Path(__file__).with_suffix(".js").read_text("utf-8")
 _SETTLED: Final = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+_SPEAK: Final = """async (code) => {
+    const { language, setLanguage } = await import("/static/js/i18n.js");
+    const before = language();
+    await setLanguage(code);
+    return before;
+}"""
+OTHERS: Final = ("nn", "en")
 _SPACE: Final = """(css) => {
     const sheet = new CSSStyleSheet();
     sheet.replaceSync(css);
@@ -30,6 +37,16 @@ async def _look(page: Page, name: str) -> Any:
 async def hidden_or_moving(page: Page) -> list[str]:
     """Look for sideways scrolling, words that are cut, controls that are small or covered, and motion."""
     return [*await _look(page, "geometry"), *await _look(page, "motion")]
+
+
+async def in_other_languages(page: Page) -> list[str]:
+    """Look for what does not fit in the other languages, whose words are longer here and there."""
+    found = []
+    for code in OTHERS:
+        before = await page.evaluate(_SPEAK, code)
+        found += [f"in {code}: {fault}" for fault in await _look(page, "geometry")]
+        await page.evaluate(_SPEAK, before)
+    return found
 
 
 async def colourless(page: Page) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Final
 import pytest
 from playwright.async_api import Browser
 
-from tests.pages.readable import colourless, hidden_or_moving, spaced
+from tests.pages.readable import colourless, hidden_or_moving, in_other_languages, spaced
 from tests.pages.rules import broken_rules
 from tests.pages.scenery import Size, Stage, all_scenes
 
@@ -19,9 +19,15 @@ ENLARGED: Final[Size] = (320, 256)
 
 @pytest.mark.parametrize("name", sorted(all_scenes()))
 async def test_a_scene_can_be_read_and_pressed(browser: Browser, site: str, name: str) -> None:
-    """Played at 400 % without motion; each state is looked at so, and with wide spacing in its own size."""
+    """Played at 400 % without motion; each state is looked at so, in all languages, and with wide spacing."""
     scene = all_scenes()[name]
-    looks = (broken_rules, hidden_or_moving, colourless, partial(spaced, size=scene.sizes[0]))
+    looks = (
+        broken_rules,
+        hidden_or_moving,
+        in_other_languages,
+        colourless,
+        partial(spaced, size=scene.sizes[0]),
+    )
     stage = Stage(scene, browser, site, "nb", ENLARGED, looks=looks, seen_as={"reduced_motion": "reduce"})
     await scene.play(stage)
     assert stage.states > 0
@@ -40,6 +46,23 @@ async def test_the_looks_find_what_is_wrong(browser: Browser) -> None:
         "moves: Moving",
     ]
     assert await colourless(page) == ["has lost its colour: light", "does not stand out: Chosen"]
+    await page.close()
+
+
+async def test_a_word_that_is_too_long_in_one_language_is_found(browser: Browser, site: str) -> None:
+    """In a language that the page is not in, which it speaks again afterwards."""
+    page = await browser.new_page(viewport={"width": 320, "height": 256}, locale="nb-NO")
+    await page.goto(f"{site}/join")
+    await page.wait_for_function("document.documentElement.lang === 'nb'")
+    title = await page.title()
+    texts = await (await page.request.get(f"{site}/static/i18n/nn.json")).json()
+    long = {key: "w" * 80 if isinstance(text, str) else text for key, text in texts.items()}
+    await page.route("**/i18n/nn.json", lambda route: route.fulfill(json=long))
+    found = await in_other_languages(page)
+    assert found
+    assert all(fault.startswith("in nn: ") for fault in found)
+    assert await page.evaluate("document.documentElement.lang") == "nb"
+    assert await page.title() == title
     await page.close()
 
 

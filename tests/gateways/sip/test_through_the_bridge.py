@@ -330,14 +330,14 @@ async def test_a_peer_that_vanishes(house: House, tmp_path: Path) -> None:
 class Stranger:
     """Says what it likes from a port of its own, and hears what it is answered."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, host: str = "127.0.0.1") -> None:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.bind(("127.0.0.1", 0))
+        self._socket.bind((host, 0))
         self._socket.settimeout(0)
         self._to = ("127.0.0.1", port)
-        self._me = f"127.0.0.1:{self._socket.getsockname()[1]}"
+        self._me = f"{host}:{self._socket.getsockname()[1]}"
         self._calls = count(1)
-        self._heard: dict[str, int] = {}
+        self._heard: dict[str, str] = {}
 
     def say(self, data: bytes) -> None:
         """Send a datagram."""
@@ -358,14 +358,19 @@ class Stranger:
 
     async def hears(self, call: str) -> int:
         """The final answer to a call."""
+        return int((await self.is_told(call)).split()[1])
+
+    async def is_told(self, call: str) -> str:
+        """All of it but what the call itself is called."""
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(PATIENCE_S):
             while call not in self._heard:
                 head = (await loop.sock_recv(self._socket, 4096)).decode()
                 about, status = re.search(r"^Call-ID: (\S+)", head, re.MULTILINE), int(head.split()[1])
                 if about is not None and status >= 200:
-                    self._heard[about[1]] = status
-        return self._heard[call]
+                    self._heard[about[1]] = head
+        own = ("Via:", "From:", "To:", "Call-ID:")
+        return "\n".join(line for line in self._heard[call].splitlines() if not line.startswith(own))
 
     def __enter__(self) -> Self:
         """Be there."""
@@ -412,3 +417,23 @@ async def test_what_strangers_send_is_answered_counted_and_disturbs_no_call(hous
         await eventually(lambda: more(counts.of("calls"), before).get("pin_wrong") == 1)
         visit.want_key_frame()
         pass_over(house, 33.0)
+
+
+async def test_who_tries_numbers_learns_only_which_are_answered_and_that_slowly(house: House) -> None:
+    """A room that is over is answered as one that never was; after some tries all numbers are."""
+    administration = house.bridge.administration
+    over = await administration.create_room(m.CreateRoom(name="Over"))
+    await administration.end_room(over.room)
+    there, _ = await house.invite_by_call(m.Role.SPECIALIST, "Stranger")
+    description = f"{HEAD}m=audio 6000 RTP/AVP 0\r\n"
+    with Stranger(gateway(house).ports["UDP"], "127.0.0.66") as stranger:
+        first = [
+            await stranger.is_told(stranger.invite(one, description)) for one in (over.number or "", "00000000")
+        ]
+        assert first[0].startswith("SIP/2.0 404")
+        assert len(set(first)) == 1
+        calls = [stranger.invite(f"{number:08}", description) for number in range(FLOOD)]
+        assert [await stranger.hears(call) for call in calls][-1] == 503
+        last = [await stranger.is_told(stranger.invite(one, description)) for one in (there, "00000000")]
+        assert last[0].startswith("SIP/2.0 503")
+        assert len(set(last)) == 1
