@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, ViewportSize, expect
 
 from signalling import messages as m
 from tests.support import baresip
-from tests.support.bridge import PATIENCE_S, House
+from tests.support.bridge import HALF, PATIENCE_S, WIDE, House
 from tests.support.callers import gateway
 from tests.support.unaided import Unaided, enters, opens
 
@@ -27,9 +27,9 @@ INTERPRETER: Final = "Samir Haddad"
 RELATIVE: Final = "Kari Dahl"
 
 
-async def in_a_call(house: House, chromium: Browser) -> tuple[Unaided, Unaided]:
-    """A GP has let in a patient."""
-    gp = await enters(house, chromium, await house.link(m.Role.DOCTOR, "Ingrid Berg", host=True), GP)
+async def in_a_call(house: House, chromium: Browser, size: ViewportSize = WIDE) -> tuple[Unaided, Unaided]:
+    """A GP, whose window has this size, has let in a patient."""
+    gp = await enters(house, chromium, await house.link(m.Role.DOCTOR, "Ingrid Berg", host=True), GP, size=size)
     patient = await enters(house, chromium, await house.link(m.Role.PATIENT, "Aslaug Nordahl"), PATIENT)
     assert await patient.ear.focus() == 'heading "You are in the waiting room" [level=1]'
     await patient.ear.hears("You are next.")
@@ -75,8 +75,9 @@ async def test_an_interpreter_is_pulled_in(house: House, chromium: Browser) -> N
 
 
 async def test_a_relative_by_telephone(sip_house: House, chromium: Browser, tmp_path: Path) -> None:
-    """Journey D3: number and PIN are read out; who waits is called by telephone and not identified."""
-    gp, patient = await in_a_call(sip_house, chromium)
+    """Journey D3, the record beside the page: number and PIN are read out; who waits is not identified."""
+    gp, patient = await in_a_call(sip_house, chromium, HALF)
+    await has_room_beside_the_record(gp, patient)
     await gp.keys.press("Invite someone")
     await gp.keys.choose("Role", "Relative")
     await gp.keys.type("Name", RELATIVE)
@@ -100,6 +101,15 @@ async def test_a_relative_by_telephone(sip_house: House, chromium: Browser, tmp_
         for one in (gp, patient):
             await one.ear.hears(f"Left: {RELATIVE}.")
     await everybody_is_seen_off(gp, patient)
+
+
+async def has_room_beside_the_record(gp: Unaided, patient: Unaided) -> None:
+    """In half a screen are the patient's picture and the list of people, at once and nothing cut off."""
+    who = await patient.visitor.participant()
+    for place in (f'#stage .tile[data-participant="{who}"] video', "#room-people"):
+        await expect(gp.page.locator(place)).to_be_in_viewport(ratio=0.99, timeout=PATIENCE_S * 1000)
+    await gp.visitor.tile_shows(who, PATIENT)
+    assert await gp.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 
 async def read_out(gp: Unaided) -> tuple[str, str]:

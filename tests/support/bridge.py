@@ -30,6 +30,8 @@ from transcode.tones import identity_of, tone_for
 # How long anything may take on a machine that is busy with other work; every wait ends as soon as it can.
 PATIENCE_S: Final = 60.0
 WIDE: Final[ViewportSize] = {"width": 1280, "height": 800}
+HALF: Final[ViewportSize] = {"width": 640, "height": 800}
+"""A window on a screen as wide as `WIDE`, with the record in the other half."""
 PHONE: Final[ViewportSize] = {"width": 360, "height": 740}
 # Counts what a page negotiates, on a property that no page script reads.
 COUNT_OFFERS: Final = """(() => {
@@ -175,7 +177,7 @@ class House:
         self, browser: Browser, identity: int, *scripts: str, size: ViewportSize = WIDE
     ) -> BrowserContext:
         """A browser context with the camera and microphone of this identity; a small one has a touch screen."""
-        touch = size != WIDE
+        touch = size == PHONE
         context = await browser.new_context(locale="en-GB", viewport=size, is_mobile=touch, has_touch=touch)
         self.stack.push_async_callback(context.close)
         for script in (COUNT_OFFERS, *scripts, init_script(identity)):
