@@ -144,7 +144,7 @@ async def lets_in(doctor: Unaided, nurse: Unaided) -> None:
     row = doctor.page.locator(".waiting-person")
     await expect(row).to_contain_text("logged in, security level high", timeout=PATIENCE_S * 1000)
     await doctor.admits("Nurse")
-    await doctor.ear.hears("Joined: Nurse.")
+    await doctor.ear.hears("Joined: Nurse (organisation 974 760 673).")
     await nurse.ear.hears(LOGGED_IN, "You are now in the call.")
     await doctor.visitor.sees_and_hears(nurse.visitor)
     await nurse.visitor.sees_and_hears(doctor.visitor)
