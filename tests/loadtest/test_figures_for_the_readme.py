@@ -85,7 +85,8 @@ def ours(**scenarios: dict[str, float]) -> list[dict[str, Any]]:
 def test_delay_memory_and_what_was_checked_are_by_scenario() -> None:
     """A row for each that was timed; no table where none was."""
     timed = {"ratio_to_limit": 0.85, "latency_ms_p50": 0.1, "latency_ms_p99": 0.25, "latency_ms_p99_9": 1.5}
-    reports = ours(four_party=timed | {"checked_percent": 3.2}, four_party_memory={"heap_bytes_per_leg": 95_600})
+    reports = ours(fanout_16_burst={"latency_ms_p50": 0.3})
+    reports += ours(four_party=timed | {"checked_percent": 3.2}, four_party_memory={"heap_bytes_per_leg": 95_600})
     assert beside_cost(reports).splitlines()[2:] == ["| rooms of four | 0.85 | 0.10, 0.25, 1.50 | 96 | 3.2 % |"]
     assert not beside_cost([FORWARD])
 
