@@ -6,7 +6,7 @@ The real command, its own store, and native robots with real sockets and packets
 import asyncio
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -65,11 +65,14 @@ class Guest:
     robot: NativeRobot | None = None
     ended: str | None = None
 
-    async def live(self, crowd: Crowd) -> None:
-        """Come, and stay until the bridge ends it."""
+    def live(self, crowd: Crowd) -> Coroutine[None, None, None]:
+        """Come, and stay until the bridge ends it. What was before is forgotten at once, and not with the first step."""
         self.ended, self.robot = None, NativeRobot(self.link, crowd, resume=self.secret)
+        return self._stay(self.robot)
+
+    async def _stay(self, robot: NativeRobot) -> None:
         try:
-            self.ended = await self.robot.run()
+            self.ended = await robot.run()
         except LoadtestError as error:
             self.ended = error.code
 
