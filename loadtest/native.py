@@ -365,12 +365,12 @@ class NativeMedia:
 
 
 class NativeRobot(Participant):
-    """A participant whose media the engine moves."""
+    """A participant whose media the engine moves; `resume` as `Participant` takes it."""
 
     media: NativeMedia | None = None
 
-    def __init__(self, link: str, crowd: Crowd) -> None:
-        super().__init__(link)
+    def __init__(self, link: str, crowd: Crowd, *, resume: str | None = None) -> None:
+        super().__init__(link, resume=resume)
         self._crowd = crowd
 
     def _open_media(self, welcome: Welcome) -> NativeMedia:
