@@ -66,7 +66,7 @@ class Guest:
     ended: str | None = None
 
     def live(self, crowd: Crowd) -> Coroutine[None, None, None]:
-        """Come, and stay until the bridge ends it. What was before is forgotten at once, and not with the first step."""
+        """Come, and stay until the bridge ends it; what was before is forgotten now, not with the first step."""
         self.ended, self.robot = None, NativeRobot(self.link, crowd, resume=self.secret)
         return self._stay(self.robot)
 
