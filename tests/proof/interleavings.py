@@ -61,7 +61,10 @@ class Consultation(Calling):
             self.old.append(Page(page.link, number=page.number, seat=page.seat, offers=100 + page.offers))
             del self.old[:-9]
             if reload:
-                person.open(Page(page.link, resume=page.resume, seat=page.seat, login=page.login))
+                # Its socket is the old one's until another is taken.
+                seat, socket = page.seat, page.connection
+                again = Page(page.link, resume=page.resume, login=page.login, seat=seat, connection=socket)
+                person.open(again)
         (outcome,) = await self._run(self._join(person, media=self._flag(0.9)))
         if isinstance(outcome, Rejected) and outcome.code in SPENT and not self.trouble:
             await self._run(self._send_another_link(person))
