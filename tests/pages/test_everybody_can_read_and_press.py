@@ -53,7 +53,9 @@ async def test_what_axe_cannot_tell_is_measured(browser: Browser) -> None:
     """Words over a picture, whatever it shows: on a plate that hides it they can be read, on a thin one not."""
     page = await browser.new_page(viewport={"width": 320, "height": 256})
     await page.set_content(OVER_A_PICTURE)
-    await page.evaluate("document.querySelector('#live').srcObject = document.createElement('canvas').captureStream()")
+    await page.evaluate(
+        "document.querySelector('#live').srcObject = document.createElement('canvas').captureStream()"
+    )
     found = [rule for rule in await broken_rules(page) if "not settled" in rule]
     assert found == ["color-contrast, not settled: .thin", "video-caption, not settled: #played"]
     await page.close()
@@ -97,8 +99,10 @@ OVER_A_PICTURE: Final = """<style>
   div { position: relative; width: 200px; height: 100px; }
   img { width: 200px; height: 100px; }
   p { position: absolute; left: 0; margin: 0; color: white; }
+  .thick { top: 5px; background: rgb(0 0 0 / 70%); }
+  .thin { top: 50px; background: rgb(0 0 0 / 20%); }
 </style>
-<div><img alt="" src="data:image/gif;base64,R0lGODlhAQABAAAAACw="><p class="thick" style="top: 5px; background: rgb(0 0 0 / 70%)">Read</p>
-<p class="thin" style="top: 50px; background: rgb(0 0 0 / 20%)">Guessed</p></div>
+<div><img alt="" src="data:image/gif;base64,R0lGODlhAQABAAAAACw=">
+  <p class="thick">Read</p><p class="thin">Guessed</p></div>
 <video id="live" muted></video><video id="played" src="data:video/mp4;base64,AAAA"></video>
 """
