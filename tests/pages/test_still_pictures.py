@@ -40,6 +40,11 @@ def pixels(picture: bytes) -> np.ndarray[Any, np.dtype[np.uint8]]:
         return next(container.decode(video=0)).to_ndarray(format="rgb24")
 
 
+def colours(seen: np.ndarray[Any, np.dtype[np.uint8]]) -> int:
+    """Count the colours of a picture, by one number for each: rows of three cost ten seconds of processor to sort."""
+    return len(np.unique(seen.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], np.uint32)))
+
+
 def jpeg(width: int, height: int) -> bytes:
     """Make a picture whose left half is red and whose right half is green."""
     array = np.zeros((height, width, 3), np.uint8)
@@ -164,7 +169,7 @@ async def test_the_person_says_yes_and_the_picture_can_be_read_by_who_asked_alon
         assert form == 1
         assert b"Exif" not in picture
         assert [seen.shape[1], seen.shape[0]] == most
-        assert len(np.unique(seen.reshape(-1, 3), axis=0)) > 3, "the fake camera's picture has some colours"
+        assert colours(seen) > 3, "the fake camera's picture has some colours"
         after = await here.page.evaluate(
             "(s => [s.width, s.height])(brotjeneste.state().pc.getSenders()[1].track.getSettings())"
         )

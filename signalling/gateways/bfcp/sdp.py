@@ -75,7 +75,7 @@ def add(description: str, line: OwnLine) -> str:
     if label is None:
         return description
     sections = _sections(description)
-    at = next((at for at, section in enumerate(sections) if _M.fullmatch(section[0])), len(sections))
+    at = next((at for at in range(1, len(sections)) if _M.fullmatch(sections[at][0])), len(sections))
     sections[at : at + 1] = [_written(line, label)]
     return _joined(sections)
 

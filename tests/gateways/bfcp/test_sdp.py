@@ -1,7 +1,7 @@
 """The line of BFCP in descriptions: found in those of peers, put into ours, and what no text can do."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from signalling.gateways.bfcp.sdp import OwnLine, PeerLine, add, find, put, shows
@@ -83,6 +83,7 @@ def test_what_is_written_otherwise_is_found(before: str, after: str, found: Peer
     assert find(THEIRS.replace(before, after, 1)) == found
 
 
+@example("m=video 9 RTP/AVP 96\r\na=content:slides\r\na=label:1")
 @given(st.one_of(st.text(max_size=300), st.lists(st.sampled_from(THEIRS.split("\r\n"))).map("\r\n".join)))
 def test_no_text_breaks_it(text: str) -> None:
     """Whatever is found has an address."""
