@@ -56,7 +56,9 @@ class RealProvider:
 
 
 @asynccontextmanager
-async def provider(redirect_uri: str = REDIRECT, *, smart: bool = False) -> AsyncIterator[RealProvider]:
+async def provider(
+    redirect_uri: str = REDIRECT, *, smart: bool = False, listen: str = "127.0.0.1"
+) -> AsyncIterator[RealProvider]:
     """Start one that knows the bridge as a client; a `smart` one is a record system's authorization server."""
     key = ECKey.generate_key("P-256", {"kid": "bridge-1", "use": "sig", "alg": "ES256"})
     client = {
@@ -71,7 +73,7 @@ async def provider(redirect_uri: str = REDIRECT, *, smart: bool = False) -> Asyn
         "jwks": {"keys": [key.as_dict(private=False)]},
     }
     claims = [*CLAIMS, *(["fhirUser"] if smart else [])]
-    settings = json.dumps({"client": client, "claims": claims, "smart": smart})
+    settings = json.dumps({"client": client, "claims": claims, "smart": smart, "listen": listen})
     process = await asyncio.create_subprocess_exec(
         "node",
         "serve.js",

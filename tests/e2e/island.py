@@ -23,8 +23,11 @@ def inside() -> bool:
     return os.environ.get(_INSIDE) == "1"
 
 
-def run_again(test: str, seconds: float) -> None:
-    """Run one test of this repository (`path::name`) on an island; skip where namespaces are not permitted."""
+def run_again(test: str, seconds: float) -> list[tuple[str, str]]:
+    """Run one test of this repository (`path::name`) on an island; gives what it has measured, by name.
+
+    It is left out where namespaces are not permitted.
+    """
     if (reason := why_not()) is not None:
         lacking(reason)
     again = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", test]
@@ -38,3 +41,5 @@ def run_again(test: str, seconds: float) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
+    told = [line.removeprefix(f"{test}: ") for line in done.stdout.splitlines() if line.startswith(f"{test}: ")]
+    return [(name, value) for name, _, value in (line.partition(": ") for line in told)]

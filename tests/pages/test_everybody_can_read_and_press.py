@@ -49,6 +49,18 @@ async def test_the_looks_find_what_is_wrong(browser: Browser) -> None:
     await page.close()
 
 
+async def test_what_axe_cannot_tell_is_measured(browser: Browser) -> None:
+    """Words over a picture, whatever it shows: on a plate that hides it they can be read, on a thin one not."""
+    page = await browser.new_page(viewport={"width": 320, "height": 256})
+    await page.set_content(OVER_A_PICTURE)
+    await page.evaluate(
+        "document.querySelector('#live').srcObject = document.createElement('canvas').captureStream()"
+    )
+    found = [rule for rule in await broken_rules(page) if "not settled" in rule]
+    assert found == ["color-contrast, not settled: .thin", "video-caption, not settled: #played"]
+    await page.close()
+
+
 async def test_a_word_that_is_too_long_in_one_language_is_found(browser: Browser, site: str) -> None:
     """In a language that the page is not in, which it speaks again afterwards."""
     page = await browser.new_page(viewport={"width": 320, "height": 256}, locale="nb-NO")
@@ -80,4 +92,17 @@ FAULTY: Final = """<style>
 <div style="position: absolute; top: 65px"><button>Covered</button></div><div id="cover">lies over it</div>
 <p style="margin-top: 90px; animation: turn 9s infinite">Moving</p>
 <span class="light"></span><button aria-pressed="true" style="background: gold">Chosen</button>
+"""
+
+OVER_A_PICTURE: Final = """<style>
+  body { margin: 0; }
+  div { position: relative; width: 200px; height: 100px; }
+  img { width: 200px; height: 100px; }
+  p { position: absolute; left: 0; margin: 0; color: white; }
+  .thick { top: 5px; background: rgb(0 0 0 / 70%); }
+  .thin { top: 50px; background: rgb(0 0 0 / 20%); }
+</style>
+<div><img alt="" src="data:image/gif;base64,R0lGODlhAQABAAAAACw=">
+  <p class="thick">Read</p><p class="thin">Guessed</p></div>
+<video id="live" muted></video><video id="played" src="data:video/mp4;base64,AAAA"></video>
 """

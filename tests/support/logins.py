@@ -13,11 +13,16 @@ from tests.support.ports import free_ports
 
 @asynccontextmanager
 async def house_with_logins(
-    folder: Path, name: str, settings: Mapping[str, object], **wanted: Any
+    folder: Path, name: str, settings: Mapping[str, object], /, **wanted: Any
 ) -> AsyncIterator[tuple[House, RealProvider]]:
-    """One with a room and `[logins.NAME]`, these settings beside the provider's own; `wanted` as elsewhere."""
+    """One with a room and `[logins.NAME]`, these settings beside the provider's own; `wanted` as elsewhere.
+
+    One with a `name` is on an island, where the provider is there for other places as well.
+    """
     (port,) = free_ports(1)
-    async with provider(f"http://127.0.0.1:{port}/login/answer") as real:
+    host = wanted.get("name", "127.0.0.1")
+    listen = "0.0.0.0" if "name" in wanted else host  # noqa: S104 - an island leads nowhere
+    async with provider(f"http://{host}:{port}/login/answer", listen=listen) as real:
         key = folder / f"{name}.jwk"
         key.touch(mode=0o600)
         key.write_text(json.dumps(real.key.as_dict(private=True)))

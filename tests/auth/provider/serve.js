@@ -1,7 +1,8 @@
 // A certified OpenID provider (the npm package `oidc-provider`) with the security profile of HelseID: pushed requests,
 // PKCE, private_key_jwt, DPoP. Who logs in next, and what is said of them, a test sets by POST /next.
 //
-// node serve.js SETTINGS, with `client` (registered metadata) as JSON; it writes the issuer once it listens. With `smart` it is
+// node serve.js SETTINGS, with `client` (registered metadata) and `listen` (an address) as JSON; it writes the issuer, which is
+// at 127.0.0.1 for the bridge, once it listens. With `smart` it is
 // the authorization server of a record system: requests come by the browser, with a launch, and tokens with its context.
 
 import http from "node:http";
@@ -12,7 +13,7 @@ let next = { sub: "nobody", acr: undefined, claims: {}, refuse: false };
 const accounts = new Map();
 
 const server = http.createServer();
-await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+await new Promise((resolve) => server.listen(0, settings.listen, resolve));
 const issuer = `http://127.0.0.1:${server.address().port}`;
 
 const provider = new Provider(issuer, {

@@ -26,6 +26,7 @@ export function wireDetails() {
   byId("invite-requires").setAttribute("aria-describedby", "invite-login_hint");
   byId("invite-role").addEventListener("change", () => suitRole());
   byId("invite-many").addEventListener("change", () => suit());
+  byId("invite-requires").addEventListener("change", () => explain());
   onLanguage(() => draw());
 }
 
@@ -56,7 +57,13 @@ export function clearDetails(host, asked = "none") {
 /** What is usual of those who come in a role. */
 function suitRole() {
   byId("invite-requires").value = usual[byId("invite-role").value] ?? "none";
+  explain();
   suit();
+}
+
+/** What becomes of who does not log in, where that is asked. */
+function explain() {
+  byId("invite-login_hint").hidden = byId("invite-requires").value === "none";
 }
 
 function suit() {
