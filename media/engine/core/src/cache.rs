@@ -1,9 +1,11 @@
 //! Recent packets of one source in clear, kept once for all receivers, from which lost ones are sent again.
 //!
-//! A cache holds what the source has sent within the time in which a receiver can still ask, and up to a piece more. It
-//! grows by pieces of one size when more comes, and gives back every ten seconds what these did not need. Such pieces
-//! leave no holes in the heap that the next one does not fit into, and nothing is copied for the sake of another size.
+//! A cache holds what the source has sent within the time in which a receiver can still ask, and up to a piece more. What
+//! is older is given back at once, for the next source that needs a piece: pictures are large now of one and now of
+//! another, and each would otherwise hold what it needs at the worst. Pieces of one size fit for everyone, and nothing is
+//! copied for the sake of another size.
 
+use crate::pieces::{Piece, Spare, VIDEO_PIECE};
 use crate::time::Micros;
 use std::collections::VecDeque;
 
@@ -12,7 +14,7 @@ const MOST: Size = Size {
     bytes: 512 * 1024,
     entries: 1_024,
 };
-/// How long a cache stays as large as was needed once.
+/// How long an index stays as large as was needed once.
 const SHRINK_AFTER: Micros = Micros::from_secs(10);
 /// Parts in which what comes is counted; all but one make up the time that is kept.
 const PARTS: usize = 16;
@@ -27,10 +29,10 @@ pub struct Size {
 }
 
 impl Size {
-    /// The least for pictures: five of the largest packets that there are, or as many as fit of smaller ones.
+    /// The least for pictures.
     pub const VIDEO: Self = Self {
-        bytes: 6_000,
-        entries: 128,
+        bytes: VIDEO_PIECE,
+        entries: 32,
     };
     /// The least for sound: a third of a second of what Opus sends for music.
     pub const AUDIO: Self = Self {
@@ -133,26 +135,6 @@ const EMPTY: Entry = Entry {
     payload_type: 0,
 };
 
-/// Some packets, one behind the other.
-#[derive(Debug, Default)]
-struct Piece {
-    bytes: Box<[u8]>,
-    filled: usize,
-}
-
-impl Piece {
-    fn new(size: usize) -> Self {
-        Self {
-            bytes: vec![0; size].into_boxed_slice(),
-            filled: 0,
-        }
-    }
-
-    const fn has_room(&self, len: usize) -> bool {
-        self.bytes.len() - self.filled >= len
-    }
-}
-
 /// A packet as it came from the source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cached<'a> {
@@ -215,7 +197,7 @@ impl PacketCache {
         self.older.iter().chain([&self.newest])
     }
 
-    /// Before packets are put in: notes how much comes, of which `horizon` is to be kept, and sees to the size.
+    /// Before packets are put in: notes how much comes, of which `horizon` is to be kept, and sees to the index.
     pub fn make_room(&mut self, now: Micros, horizon: Micros, bytes: usize, packets: usize) {
         let load = Load {
             bytes: bytes as u32,
@@ -226,17 +208,10 @@ impl PacketCache {
             let needed = Size::for_load(self.window.sum, self.least);
             self.index_anew(needed.entries);
         } else if let Some(peak) = self.window.past_peak(now) {
-            self.shrink(Size::for_load(peak, self.least));
-        }
-    }
-
-    fn shrink(&mut self, needed: Size) {
-        if needed.entries * 2 <= self.entries.len() {
-            self.index_anew(needed.entries);
-        }
-        // A piece more than that stays, since where pieces begin and end changes from time to time.
-        while self.can_spare_oldest(needed.bytes + self.least.bytes) {
-            self.take_oldest();
+            let needed = Size::for_load(peak, self.least);
+            if needed.entries * 2 <= self.entries.len() {
+                self.index_anew(needed.entries);
+            }
         }
     }
 
@@ -268,13 +243,15 @@ impl PacketCache {
         Some(piece)
     }
 
-    /// Begins a piece: the oldest, if what is left is enough without it.
-    fn begin_piece(&mut self, len: usize) {
+    /// Begins a piece, and gives up what is not needed any more.
+    fn begin_piece(&mut self, len: usize, spare: &mut Spare) {
         let needed = Size::for_load(self.window.sum, self.least).bytes;
-        let oldest = self.can_spare_oldest(needed).then(|| self.take_oldest());
-        let usable = oldest.flatten().filter(|piece| piece.bytes.len() >= len);
-        let mut piece = usable.unwrap_or_else(|| Piece::new(self.least.bytes.max(len)));
-        piece.filled = 0;
+        while self.can_spare_oldest(needed) {
+            self.take_oldest()
+                .into_iter()
+                .for_each(|piece| spare.keep(piece));
+        }
+        let piece = spare.take(self.least.bytes.max(len));
         let full = std::mem::replace(&mut self.newest, piece);
         if full.filled > 0 {
             self.older.push_back(full);
@@ -282,13 +259,13 @@ impl PacketCache {
     }
 
     /// Keeps a packet; the oldest give way.
-    pub fn insert(&mut self, sequence: u64, packet: Cached<'_>) {
+    pub fn insert(&mut self, sequence: u64, packet: Cached<'_>, spare: &mut Spare) {
         let Ok(len) = u16::try_from(packet.payload.len()) else {
             return;
         };
         let bytes = usize::from(len);
         if !self.newest.has_room(bytes) {
-            self.begin_piece(bytes);
+            self.begin_piece(bytes, spare);
         }
         let piece = &mut self.newest;
         let start = piece.filled;
@@ -366,7 +343,8 @@ mod tests {
             let now = Micros::from_secs(second) + Micros(number * 1_000_000 / rate);
             cache.make_room(now, HORIZON, len, 1);
             let sequence = first + number;
-            cache.insert(sequence, packet(&vec![sequence as u8; len]));
+            let payload = vec![sequence as u8; len];
+            cache.insert(sequence, packet(&payload), &mut Spare::default());
         }
         first + rate * secs
     }
@@ -402,16 +380,44 @@ mod tests {
     }
 
     #[test]
-    fn a_cache_shrinks_when_less_has_come_for_a_while_and_keeps_the_newest() {
+    fn a_cache_shrinks_when_less_comes_its_index_after_a_while_and_keeps_the_newest() {
         let mut cache = PacketCache::new(Size::AUDIO);
         let next = stream(&mut cache, (1, 0), 400, 1_100, 5);
         let large = cache.size();
         let next = stream(&mut cache, (6, next), 50, 80, 9);
-        assert_eq!(cache.size(), large);
+        let smaller = cache.size();
+        assert!(smaller.bytes <= 4_096, "{smaller:?}");
+        assert_eq!(smaller.entries, large.entries);
         let next = stream(&mut cache, (15, next), 50, 80, 20);
         let small = cache.size();
         assert!(small.bytes <= 4_096 && small.entries == 32, "{small:?}");
         assert!((next - 15..next).all(|sequence| cache.get(sequence).is_some()));
+    }
+
+    #[test]
+    fn what_one_source_needs_no_more_another_gets() {
+        let (mut one, mut other) = (PacketCache::new(Size::VIDEO), PacketCache::new(Size::VIDEO));
+        let mut spare = Spare::default();
+        let mut send =
+            |cache: &mut PacketCache, from: u64, numbers: std::ops::Range<u64>, len: usize| {
+                for number in numbers.clone() {
+                    let now =
+                        Micros::from_secs(1) + Micros::from_millis(from + number - numbers.start);
+                    cache.make_room(now, HORIZON, len, 1);
+                    cache.insert(number, packet(&vec![number as u8; len]), &mut spare);
+                }
+                spare.count()
+            };
+        assert_eq!(send(&mut one, 0, 0..200, 1_200), 0);
+        let left = send(&mut one, 200, 200..800, 100);
+        let pieces = |cache: &PacketCache| cache.size().bytes / Size::VIDEO.bytes;
+        assert!(left >= 85 && pieces(&one) <= 15, "{left}, {:?}", one.size());
+        assert_eq!(send(&mut other, 800, 0..30, 1_200), left - 15);
+        let found = one.get(799).map(|found| found.payload.to_vec());
+        assert_eq!(found, Some(vec![799_u64 as u8; 100]));
+        assert!((0..30).all(|number| other
+            .get(number)
+            .is_some_and(|found| found.payload[0] == number as u8)));
     }
 
     proptest! {
@@ -420,7 +426,7 @@ mod tests {
             let mut cache = PacketCache::new(of(1_024, 256));
             for (sequence, len) in lens.iter().enumerate() {
                 let payload = vec![sequence as u8; *len];
-                cache.insert(sequence as u64, packet(&payload));
+                cache.insert(sequence as u64, packet(&payload), &mut Spare::default());
             }
             cache.index_anew(512);
             let last = lens.len() - 1;
@@ -432,7 +438,7 @@ mod tests {
                     prop_assert_eq!(found.payload, expected.as_slice());
                 }
             }
-            cache.shrink(of(1_024, 256));
+            cache.index_anew(256);
             prop_assert!(cache.get(last as u64).is_some());
         }
 
@@ -441,7 +447,8 @@ mod tests {
         fn the_last_packets_that_fit_are_all_there(lens in prop::collection::vec(0_usize..1_500, 1..300)) {
             let mut cache = PacketCache::new(of(2_048, 512));
             for (sequence, len) in lens.iter().enumerate() {
-                cache.insert(sequence as u64, packet(&vec![sequence as u8; *len]));
+                let payload = vec![sequence as u8; *len];
+                cache.insert(sequence as u64, packet(&payload), &mut Spare::default());
             }
             let mut bytes = 0;
             for (sequence, len) in lens.iter().enumerate().rev() {
@@ -458,9 +465,10 @@ mod tests {
     #[test]
     fn a_packet_larger_than_a_piece_gets_one_of_its_own_and_no_larger_one_is_taken() {
         let mut cache = PacketCache::new(of(10, 16));
-        cache.insert(1, packet(&[1; 11]));
-        cache.insert(2, packet(&vec![2; 65_535]));
-        cache.insert(3, packet(&vec![3; 65_536]));
+        let spare = &mut Spare::default();
+        cache.insert(1, packet(&[1; 11]), spare);
+        cache.insert(2, packet(&vec![2; 65_535]), spare);
+        cache.insert(3, packet(&vec![3; 65_536]), spare);
         let lens = [1, 2, 3].map(|sequence| cache.get(sequence).map(|found| found.payload.len()));
         assert_eq!(lens, [Some(11), Some(65_535), None]);
     }

@@ -9,6 +9,7 @@ use crate::exit::{Exit, Frame};
 use crate::link::{Backlog, Held};
 use crate::outbox::Outbox;
 use crate::parameters::ParameterSets;
+use crate::pieces::Spare;
 use crate::rewrite::{Incoming, Outgoing, PictureIds, StreamKey};
 use crate::shard::{Datagram, Shard};
 use crate::slot::{PayloadMap, Slot};
@@ -222,7 +223,8 @@ impl Shard {
         }
         if encoding.keeps(now, is_kept) && !encoding.takers.is_empty() {
             let kept_for = encoding.kept_for();
-            remember(encoding.cache_mut(kind), (now, kept_for), group, batch);
+            let kept = (encoding.cache_mut(kind), &mut self.spare);
+            remember(kept, (now, kept_for), group, batch);
         }
         let (takers, cache) = (std::mem::take(&mut encoding.takers), encoding.cache.take());
         let parameters = encoding.parameters.take();
@@ -358,7 +360,7 @@ impl Shard {
 }
 
 fn remember(
-    cache: &mut crate::cache::PacketCache,
+    (cache, spare): (&mut PacketCache, &mut Spare),
     (now, kept_for): (Micros, Micros),
     group: &[Ready],
     batch: &[Datagram<'_>],
@@ -373,7 +375,7 @@ fn remember(
             timestamp: ready.timestamp,
             payload,
         };
-        cache.insert(ready.sequence, packet);
+        cache.insert(ready.sequence, packet, spare);
     }
 }
 

@@ -50,6 +50,7 @@ pub mod outage;
 mod outbox;
 pub mod pacer;
 mod parameters;
+mod pieces;
 mod quiet;
 pub mod random;
 pub mod rates;

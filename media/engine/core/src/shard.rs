@@ -8,6 +8,7 @@ use crate::forward::Ready;
 use crate::leg::Leg;
 use crate::line::Side;
 use crate::outbox::Outbox;
+use crate::pieces::Spare;
 use crate::speaker::Speakers;
 use crate::stats::{Delays, ShardRow, Snapshot};
 use crate::time::Micros;
@@ -71,6 +72,8 @@ pub struct Shard {
     pub(crate) row: ShardRow,
     pub(crate) delays: Delays,
     pub(crate) scratch: Scratch,
+    /// What caches are made of.
+    pub(crate) spare: Spare,
     /// For whom the present unit of work is, once that is known.
     pub(crate) at_work: Option<RoomId>,
     pub(crate) drills: bool,

@@ -101,6 +101,7 @@ impl<'a> Carried<'a> {
 mod tests {
     use super::*;
     use crate::cache::{Cached, Size};
+    use crate::pieces::Spare;
     use engine_wire::payload::red::Red;
 
     const OPUS: u8 = 111;
@@ -115,7 +116,7 @@ mod tests {
                 timestamp: *timestamp,
                 payload: &payload,
             };
-            cache.insert(*sequence, packet);
+            cache.insert(*sequence, packet, &mut Spare::default());
         }
         cache
     }

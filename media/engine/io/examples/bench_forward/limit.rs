@@ -2,7 +2,7 @@
 //! registers and no cache, answers nobody, asks no gate, and knows where everything goes by tables that are laid out
 //! before it starts.
 
-use crate::crowd::Crowd;
+use crate::crowd::{leg_at, Crowd};
 use crate::plan::{own_key, peer_key, ssrc_out, Plan, PROFILE};
 use engine_srtp::{Inbound, Outbound};
 use engine_wire::rtp::RtpHeader;
@@ -16,7 +16,6 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-const NOBODY: u32 = u32::MAX;
 /// The segments of one send lie together; a send is no longer than this.
 const ARENA: usize = 65_536;
 
@@ -47,8 +46,6 @@ struct Loop {
     socket: UdpSocket,
     state: UdpSocketState,
     poll: Poll,
-    /// By the port of the sender.
-    by_port: Vec<u32>,
     inbound: Vec<Inbound>,
     outbound: Vec<Outbound>,
     /// By leg and source.
@@ -125,16 +122,11 @@ impl Loop {
         registry
             .register(&mut socket, Token(0), Interest::READABLE)
             .unwrap();
-        let mut by_port = vec![NOBODY; 65_536];
-        for leg in 0..plan.legs() {
-            by_port[usize::from(crowd.address(leg).port())] = leg as u32;
-        }
         let legs = 0..plan.legs();
         Self {
             socket,
             state,
             poll,
-            by_port,
             inbound: legs
                 .clone()
                 .map(|leg| Inbound::new(PROFILE, &peer_key(leg)).unwrap())
@@ -185,7 +177,7 @@ impl Loop {
 
     /// What the kernel joined into one receive is packets of one stream, for nobody sends two in one call here.
     fn forward(&mut self, at: usize, meta: &RecvMeta) {
-        let leg = self.by_port[usize::from(meta.addr.port())] as usize;
+        let leg = leg_at(meta.addr);
         let Some(inbound) = self.inbound.get_mut(leg) else {
             return;
         };

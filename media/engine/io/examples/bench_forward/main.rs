@@ -99,6 +99,10 @@ fn main() {
     let path = arguments
         .next()
         .expect("usage: bench_forward FILE.json [ROUNDS] [SECONDS] [ONLY]");
+    pin(&[0]);
+    if path == memory::ALONE {
+        return memory::alone(&arguments.next().expect("a scenario"));
+    }
     let mut number = |default| {
         arguments
             .next()
@@ -111,9 +115,7 @@ fn main() {
     };
     let only = arguments.next().unwrap_or_default();
     let _first = First::go();
-    pin(&[0]);
     let mut report = Report::new(effort.rounds);
-    // First of all: what others have given back would be taken again, and no new page be seen.
     memory::measure(&mut report, &only);
     scenarios::measure(&mut report, effort, &only);
     growth::measure(&mut report, effort, &only);

@@ -37,7 +37,7 @@ impl ClosedLoop {
     pub(crate) fn new(plan: &Plan, crowd: &Crowd) -> Self {
         let poll = Poll::new().unwrap();
         for (room, leg) in Self::readers(plan).into_iter().enumerate() {
-            let fd = crowd.people[leg].socket.as_raw_fd();
+            let fd = crowd.people[leg].socket().as_raw_fd();
             let mut source = mio::unix::SourceFd(&fd);
             let registry = poll.registry();
             registry
@@ -93,7 +93,7 @@ impl Pair {
     /// One packet or several in one piece; reports and answers to checks are shorter.
     fn take_in(&mut self, crowd: &Crowd) {
         let mut sink = [0; 16_384];
-        while let Ok(len) = crowd.people[self.watcher].socket.recv(&mut sink) {
+        while let Ok(len) = crowd.people[self.watcher].socket().recv(&mut sink) {
             self.awaited = self.awaited.saturating_sub(len / PACKET);
         }
     }

@@ -1,4 +1,4 @@
-//! Everyone at the far end: a socket for each leg, what they send, and when. Runs on one thread, beside the one that is
+//! Everyone at the far end: an address for each leg, what they send, and when. Runs on one thread, beside the one that is
 //! measured.
 
 use crate::commands::write_check;
@@ -12,7 +12,8 @@ use quinn_udp::{RecvMeta, Transmit, UdpSockRef, UdpSocketState};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::io::IoSliceMut;
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Between two STUN checks of a leg at the pace of life: browsers repeat theirs about this often (RFC 7675).
@@ -20,10 +21,67 @@ const CHECK_US: u64 = 2_500_000;
 /// The same between two receiver reports.
 const REPORT_US: u64 = 1_000_000;
 
-/// One leg's socket.
-pub(crate) struct Person {
-    pub(crate) socket: UdpSocket,
+/// Sockets of all legs whose packets nobody reads. However many legs there are, these stay as near to the processor: a call
+/// that sends does the kernel's part of receiving on loopback, too, and a server's receivers have their sockets elsewhere.
+const SHARED_SOCKETS: usize = 8;
+/// The address of the first leg; loopback has sixteen million.
+const FIRST: u32 = u32::from_be_bytes([127, 1, 0, 0]);
+
+struct Line {
+    socket: UdpSocket,
     state: UdpSocketState,
+}
+
+/// One leg's address, and the socket behind it.
+pub(crate) struct Person {
+    line: Rc<Line>,
+    address: SocketAddr,
+}
+
+/// Whose address it is.
+pub(crate) fn leg_at(address: SocketAddr) -> usize {
+    match address.ip() {
+        IpAddr::V4(ip) => u32::from(ip).wrapping_sub(FIRST) as usize,
+        IpAddr::V6(_) => usize::MAX,
+    }
+}
+
+impl Line {
+    fn new(ip: Ipv4Addr, room: usize) -> Rc<Self> {
+        let socket = UdpSocket::bind((ip, 0)).unwrap();
+        socket.set_nonblocking(true).unwrap();
+        let state = UdpSocketState::new(UdpSockRef::from(&socket)).unwrap();
+        state
+            .set_recv_buffer_size(UdpSockRef::from(&socket), room)
+            .unwrap();
+        Rc::new(Self { socket, state })
+    }
+}
+
+impl Person {
+    fn new(line: Rc<Line>, ip: Ipv4Addr) -> Self {
+        let port = line.socket.local_addr().unwrap().port();
+        let address = SocketAddr::from((ip, port));
+        Self { line, address }
+    }
+
+    /// The socket of a reader, who has one alone.
+    pub(crate) fn socket(&self) -> &UdpSocket {
+        &self.line.socket
+    }
+
+    /// Sends one datagram, or several of this length in one call.
+    fn send(&self, to: SocketAddr, contents: &[u8], segment_size: Option<usize>) {
+        let transmit = Transmit {
+            destination: to,
+            ecn: None,
+            contents,
+            segment_size,
+            src_ip: Some(self.address.ip()),
+        };
+        let Line { socket, state } = &*self.line;
+        state.try_send(UdpSockRef::from(socket), &transmit).unwrap();
+    }
 }
 
 pub(crate) struct Crowd {
@@ -88,16 +146,18 @@ impl Crowd {
     /// Sockets take a group of packets in one piece, and all but those of readers and probes drop what comes: their
     /// buffers are full with the first packet.
     pub(crate) fn new(plan: &Plan, readers: &[usize], probes: &[usize]) -> Self {
+        let shared: Vec<_> = (0..SHARED_SOCKETS)
+            .map(|_| Line::new(Ipv4Addr::UNSPECIFIED, 1))
+            .collect();
         let person = |leg| {
-            let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-            socket.set_nonblocking(true).unwrap();
-            let state = UdpSocketState::new(UdpSockRef::from(&socket)).unwrap();
+            let ip = Ipv4Addr::from(FIRST + leg as u32);
             let is_read = readers.contains(&leg) || probes.contains(&leg);
-            let room = if is_read { 4 << 20 } else { 1 };
-            state
-                .set_recv_buffer_size(UdpSockRef::from(&socket), room)
-                .unwrap();
-            Person { socket, state }
+            let line = if is_read {
+                Line::new(ip, 4 << 20)
+            } else {
+                Rc::clone(&shared[leg % SHARED_SOCKETS])
+            };
+            Person::new(line, ip)
         };
         Self {
             people: (0..plan.legs()).map(person).collect(),
@@ -110,7 +170,7 @@ impl Crowd {
     }
 
     pub(crate) fn address(&self, leg: usize) -> SocketAddr {
-        self.people[leg].socket.local_addr().unwrap()
+        self.people[leg].address
     }
 
     /// Sends what everybody has to send, each frame at its time.
@@ -148,12 +208,12 @@ impl Crowd {
     /// Arrival is the kernel's time stamp, so that it does not matter when this comes round to reading.
     pub(crate) fn read_probes(&mut self) {
         for probe in &mut self.probes {
-            let person = &self.people[probe.leg];
+            let Line { socket, state } = &*self.people[probe.leg].line;
             let mut meta = [RecvMeta::default()];
             loop {
                 let mut slices = [IoSliceMut::new(&mut self.buffer)];
-                let socket = UdpSockRef::from(&person.socket);
-                if person.state.recv(socket, &mut slices, &mut meta).is_err() {
+                let socket = UdpSockRef::from(socket);
+                if state.recv(socket, &mut slices, &mut meta).is_err() {
                     break;
                 }
                 let arrived = meta[0].timestamp.unwrap().as_micros() as u64;
@@ -171,7 +231,7 @@ impl Crowd {
     pub(crate) fn check(&self, leg: usize, to: SocketAddr) {
         let mut check = Vec::new();
         write_check(&mut check, leg);
-        self.people[leg].socket.send_to(&check, to).unwrap();
+        self.people[leg].send(to, &check, None);
     }
 }
 
@@ -244,7 +304,7 @@ impl Voices {
             }
             Act::Check => {
                 write_check(&mut self.control, leg);
-                person.socket.send_to(&self.control, to).unwrap();
+                person.send(to, &self.control, None);
                 self.paced_us(CHECK_US)
             }
             Act::Report => {
@@ -252,7 +312,7 @@ impl Voices {
                 rtcp::write_receiver_report(&mut self.control, 1, &[just_heard(leg)]);
                 let outbound = &mut self.all[leg].outbound;
                 outbound.protect_rtcp(&mut self.control).unwrap();
-                person.socket.send_to(&self.control, to).unwrap();
+                person.send(to, &self.control, None);
                 self.paced_us(REPORT_US)
             }
         }
@@ -262,15 +322,8 @@ impl Voices {
         let voice = &mut self.all[leg];
         let track = &mut voice.tracks[at];
         let segment = track.write_frame(wall_us(), &voice.outbound, &mut self.burst);
-        let transmit = Transmit {
-            destination: to,
-            ecn: None,
-            contents: self.burst.filled(),
-            segment_size: (self.burst.packets > 1).then_some(segment),
-            src_ip: None,
-        };
-        let socket = UdpSockRef::from(&person.socket);
-        person.state.try_send(socket, &transmit).unwrap();
+        let segment = (self.burst.packets > 1).then_some(segment);
+        person.send(to, self.burst.filled(), segment);
         self.wanted += self.burst.packets * self.takers[leg][at];
     }
 
