@@ -4,6 +4,9 @@
 pub(crate) const VIDEO_PIECE: usize = 2_400;
 /// Pieces that wait for their next source, at most; more go back to the heap.
 const MOST_SPARE: usize = 192;
+/// How many are made at once, since one more is needed now and then for as long as a call lasts, and the heap is to be left
+/// alone then.
+const MADE_AT_ONCE: usize = 32;
 
 /// Some packets, one behind the other.
 #[derive(Debug, Default)]
@@ -44,6 +47,11 @@ impl Spare {
     pub fn take(&mut self, size: usize) -> Piece {
         if size != VIDEO_PIECE {
             return Piece::new(size);
+        }
+        if self.0.is_empty() {
+            self.0.reserve_exact(MOST_SPARE);
+            let made = (1..MADE_AT_ONCE).map(|_| Piece::new(VIDEO_PIECE).bytes);
+            self.0.extend(made);
         }
         let spare = self.0.pop().map(|bytes| Piece { bytes, filled: 0 });
         spare.unwrap_or_else(|| Piece::new(size))
