@@ -2,7 +2,7 @@
 
 What has nothing to do with each other is in different worlds, since states multiply: coming and going of two
 hosts and three guests; the same with links that expire and are revoked; microphones; sharing, cameras and
-recognising people; logins; calls out; invitations; still pictures; consents; text messages. Between them they
+recognising people; logins; calls out; invitations; still pictures; consents, also of callers; text messages. Between them they
 try every command that there is.
 """
 
@@ -120,8 +120,8 @@ WHOLE: Final = (
     SmallRoom(
         "consents",
         (DOCTOR, PATIENT, RELATIVE),
-        (coming, coming_with_consent, calling, going, deciding, ending, consenting),
-        seen=("consents", "line"),
+        (coming, coming_with_consent, going, deciding, ending, consenting),
+        seen=("consents",),
     ),
     SmallRoom(
         "cameras-and-text-messages",
@@ -171,6 +171,12 @@ WHOLE: Final = (
         later=("berg", "vik"),
         rota=NORD,
     ),
+    SmallRoom(
+        "consents-of-callers",
+        (DOCTOR, PATIENT),
+        (coming, coming_with_consent, calling, going, deciding, ending, consenting),
+        seen=("consents", "line"),
+    ),
 )
 """All of it: minutes."""
 
@@ -193,5 +199,6 @@ REDUCED: Final = (
     SmallRoom("turns", (DOCTOR, PATIENT), WHOLE[13].tries),
     SmallRoom("another-way-in", (PATIENT,), WHOLE[14].tries, seen=WHOLE[14].seen),
     replace(WHOLE[15], links=WHOLE[15].links[:1]),
+    replace(WHOLE[16], links=(DOCTOR,)),
 )
 """The same with fewer people: seconds."""

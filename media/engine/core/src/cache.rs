@@ -1,9 +1,9 @@
 //! Recent packets of one source in clear, kept once for all receivers, from which lost ones are sent again.
 //!
-//! A cache holds what the source has sent within the time in which a receiver can still ask, and up to a piece more. What
-//! is older is given back at once, for the next source that needs a piece: pictures are large now of one and now of
-//! another, and each would otherwise hold what it needs at the worst. Pieces of one size fit for everyone, and nothing is
-//! copied for the sake of another size.
+//! A cache holds what the source has sent within the time in which a receiver can still ask, at the fullest of the last ten
+//! seconds, and up to a piece more: what waits for its turn on a thin link is taken from here, too, and the link has become
+//! thin before anybody knows. What is more than that goes to the next source that needs a piece. Pieces of one size fit for
+//! everyone, and nothing is copied for the sake of another size.
 
 use crate::pieces::{Piece, Spare, VIDEO_PIECE};
 use crate::time::Micros;
@@ -29,10 +29,10 @@ pub struct Size {
 }
 
 impl Size {
-    /// The least for pictures.
+    /// The least for pictures: five of the largest packets that there are, or as many as fit of smaller ones.
     pub const VIDEO: Self = Self {
-        bytes: VIDEO_PIECE,
-        entries: 32,
+        bytes: 6_000,
+        entries: 64,
     };
     /// The least for sound: a third of a second of what Opus sends for music.
     pub const AUDIO: Self = Self {
@@ -166,7 +166,7 @@ pub struct PacketCache {
 }
 
 impl PacketCache {
-    /// An empty cache that keeps no less than `least`, however little comes. That is the size of its pieces too.
+    /// An empty cache that keeps no less than `least`, however little comes.
     pub fn new(least: Size) -> Self {
         Self {
             newest: Piece::default(),
@@ -208,9 +208,9 @@ impl PacketCache {
             let needed = Size::for_load(self.window.sum, self.least);
             self.index_anew(needed.entries);
         } else if let Some(peak) = self.window.past_peak(now) {
-            let needed = Size::for_load(peak, self.least);
-            if needed.entries * 2 <= self.entries.len() {
-                self.index_anew(needed.entries);
+            let needed = Size::for_load(peak, self.least).entries;
+            if needed * 2 <= self.entries.len() {
+                self.index_anew(needed);
             }
         }
     }
@@ -245,14 +245,15 @@ impl PacketCache {
 
     /// Begins a piece, the oldest if it is not needed any more; whatever else is not goes to other sources.
     fn begin_piece(&mut self, len: usize, spare: &mut Spare) {
-        let needed = Size::for_load(self.window.sum, self.least).bytes;
+        let needed = Size::for_load(self.window.peak, self.least).bytes;
         let mut usable: Option<Piece> = None;
         while self.can_spare_oldest(needed) {
             let oldest = self.take_oldest().filter(|piece| piece.bytes.len() >= len);
             let before = std::mem::replace(&mut usable, oldest);
             before.into_iter().for_each(|piece| spare.keep(piece));
         }
-        let mut piece = usable.unwrap_or_else(|| spare.take(self.least.bytes.max(len)));
+        let mut piece =
+            usable.unwrap_or_else(|| spare.take(self.least.bytes.min(VIDEO_PIECE).max(len)));
         piece.filled = 0;
         let full = std::mem::replace(&mut self.newest, piece);
         if full.filled > 0 {
@@ -411,13 +412,13 @@ mod tests {
                 spare.count()
             };
         let before = send(&mut one, 0, 0..200, 1_200);
-        let left = send(&mut one, 200, 200..800, 100);
+        let left = send(&mut one, 200, 200..20_800, 100);
         let pieces = |cache: &PacketCache| cache.size().bytes / Size::VIDEO.bytes;
         assert!(left >= before + 85, "{left} {before}");
         assert!(pieces(&one) <= 15, "{:?}", one.size());
-        assert_eq!(send(&mut other, 800, 0..30, 1_200), left - 15);
-        let found = one.get(799).map(|found| found.payload.to_vec());
-        assert_eq!(found, Some(vec![799_u64 as u8; 100]));
+        assert_eq!(send(&mut other, 20_800, 0..30, 1_200), left - 15);
+        let found = one.get(20_799).map(|found| found.payload.to_vec());
+        assert_eq!(found, Some(vec![20_799_u64 as u8; 100]));
         assert!((0..30).all(|number| other
             .get(number)
             .is_some_and(|found| found.payload[0] == number as u8)));
