@@ -2,8 +2,8 @@
 
 What has nothing to do with each other is in different worlds, since states multiply: coming and going of two
 hosts and three guests; the same with links that expire and are revoked; microphones; sharing, cameras and
-recognising people; logins; calls out; invitations; still pictures; consents, also of callers; text messages. Between them they
-try every command that there is.
+recognising people; logins; calls out; invitations; still pictures; consents, also of callers; text messages.
+Between them they try every command that there is.
 """
 
 from dataclasses import replace
