@@ -24,6 +24,8 @@ from bridge.rooms.model import ParticipantId, RoomId, RoomNumber
 from loadtest.media_client import MediaOptions
 from signalling import messages as m
 from signalling.gateways.sip.call import Call
+from signalling.gateways.sip.client_transactions import RequestClient
+from signalling.gateways.sip.transaction_base import State
 from tests.gateways.sip import sipp
 from tests.gateways.sip.sipp import answer, asked, hear, press, sdp, send
 from tests.gateways.sip.torture import REFUSED, TAKEN
@@ -98,6 +100,18 @@ class Caller:
         assert endpoint is not None
         (call,) = endpoint.agent._core.owners.values()
         return isinstance(call, Call) and call.up and not call.awaits_ack
+
+    async def has_answered(self) -> None:
+        """Wait until sipp has answered what it was asked: time that passes before is time without an answer."""
+        endpoint = gateway(self.house)._endpoint
+        assert endpoint is not None
+        table = endpoint.agent._core.transactions._table
+
+        def states() -> list[State]:
+            all_of_them = (entry.transaction for entry in table.values())
+            return [one.state for one in all_of_them if isinstance(one, RequestClient)]
+
+        await eventually(lambda: states() == [State.COMPLETED])
 
     def is_spoken_to(self) -> bool:
         """Whether the engine has its leg in a room of its own, from which it is sent what it is told."""
@@ -208,6 +222,7 @@ async def test_we_refresh_the_session(house: House, tmp_path: Path) -> None:
     async with calling(house, tmp_path, *steps) as caller:
         await caller.comes()
         await caller.reaches(lambda: caller.takes() == 1)
+        await caller.has_answered()
         pass_over(house, 50.0)
         await caller.reaches(lambda: caller.takes() == 1)
 
@@ -219,6 +234,7 @@ async def test_a_session_that_the_peer_does_not_refresh_ends(house: House, tmp_p
     async with calling(house, tmp_path, *steps) as caller:
         await caller.comes()
         await caller.reaches(lambda: caller.takes() == 1)
+        await caller.has_answered()
         pass_over(house, 61.0)
 
 
