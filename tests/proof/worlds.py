@@ -178,7 +178,7 @@ WHOLE: Final = (
         seen=("consents", "line"),
     ),
 )
-"""All of it: minutes."""
+"""All of it: twenty-four minutes of processor time."""
 
 REDUCED: Final = (
     SmallRoom("admission", (DOCTOR, PATIENT, SPECIALIST), ADMISSION, size=2),
