@@ -26,8 +26,7 @@ ENGINE_SOURCES := $(shell find $(ENGINE)/wire/src $(ENGINE)/srtp/src $(ENGINE)/c
 	$(ENGINE)/Cargo.lock $(wildcard $(ENGINE)/*/Cargo.toml) pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve build check check-python check-engine format test test-engine guard test-python test-browsers \
-	test-others test-beside test-wheel \
+.PHONY: help demo serve build check check-python check-engine format test test-engine guard test-python test-checkout test-wheel \
 	browsers emulator coverage screenshots fuzz bench bench-transcode bench-calls bench-network bench-recovery bench-truth bench-peers \
 	bench-admission prove figures lock clean
 
@@ -79,7 +78,7 @@ test: ## Everything that has to pass; installs what the tests need.
 	@$(MAKE) --no-print-directory emulator
 	@$(MAKE) --no-print-directory check-engine
 	@$(MAKE) --no-print-directory test-engine
-	@$(MAKE) --no-print-directory --jobs $(JOBS) --output-sync=target test-browsers test-beside
+	@$(MAKE) --no-print-directory --jobs $(JOBS) --output-sync=target test-checkout test-wheel
 
 # Before the guard and after the environment: Debian's packages are installed by one at a time.
 browsers: $(VENV)/installed
@@ -103,20 +102,10 @@ guard: build browsers ## Whether the packet path has become a tenth dearer, by i
 	+cd $(ENGINE) && $(CARGO) run --quiet --release --locked -p engine-io --example guard
 
 test-python: build browsers emulator ## Python's tests, real browsers included.
-	$(BIN)/pytest --numprocesses 2 --dist worksteal $(PYTEST_ARGS)
+	$(BIN)/pytest --numprocesses 2 --dist worksteal $(WITHOUT_TESTS) $(PYTEST_ARGS)
 
-# Calls and pages wait for much of their time, two at once; one process after the other has the rest in what that leaves. A
-# third call at once would get no processor when it needs one. Calls are the longest, and are begun first.
-CALLS_AND_PAGES := tests/e2e tests/pages
-
-test-browsers: build browsers emulator
-	$(BIN)/pytest $(CALLS_AND_PAGES) --numprocesses 2 --dist worksteal $(PYTEST_ARGS)
-
-test-others: build browsers emulator
-	$(BIN)/pytest --ignore=tests/cli $(CALLS_AND_PAGES:%=--ignore=%) $(PYTEST_ARGS)
-
-test-beside: test-others
-	@$(MAKE) --no-print-directory test-wheel
+test-checkout: WITHOUT_TESTS = --ignore=tests/cli
+test-checkout: test-python
 
 test-wheel: build ## The command line's tests, against the built wheel in an environment of its own.
 	rm -rf build/wheel && mkdir -p build/wheel
