@@ -1,9 +1,9 @@
 //! Recent packets of one source in clear, kept once for all receivers, from which lost ones are sent again.
 //!
-//! A cache holds what the source has sent within the time in which a receiver can still ask, at the fullest of the last ten
-//! seconds, and up to a piece more: what waits for its turn on a thin link is taken from here, too, and the link has become
-//! thin before anybody knows. What is more than that goes to the next source that needs a piece. Pieces of one size fit for
-//! everyone, and nothing is copied for the sake of another size.
+//! A cache holds what the source has sent within the time in which a receiver can still ask, at the fullest of the last
+//! ten to twenty seconds, and up to a piece more: what waits for its turn on a thin link is taken from here, too, and the
+//! link has become thin before anybody knows. What is more than that goes to the next source that needs a piece. Pieces of
+//! one size fit for everyone, and nothing is copied for the sake of another size.
 
 use crate::pieces::{Piece, Spare, VIDEO_PIECE};
 use crate::time::Micros;

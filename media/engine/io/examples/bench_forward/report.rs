@@ -17,7 +17,8 @@ segmentation for a picture, as many rooms as keep the bridge at about 65 % of it
 second of 4 to 12 packets, about 1.5 Mbit/s, and 50 Opus packets a second of 60 to 130 B from each, to everyone else. \
 nine-party-simulcast: three encodings from each; each takes the high one of one other and the low one of the rest. \
 audio-only: rooms of four. The bridge also answers an ICE check of each leg every 2.5 s and takes a receiver report \
-every second; the limit is sent neither. All receivers' sockets take what comes in one piece (UDP_GRO), as a network \
+every second; the limit is sent neither. Legs whose packets nobody reads have addresses of their own on eight \
+sockets. All receivers' sockets take what comes in one piece (UDP_GRO), as a network \
 card with segmentation offload would, and drop it at once in the sender's time, since their buffers are full: both \
 subjects pay for that alike. AEAD_AES_128_GCM throughout, VP8 with NACK. lost_on_the_way_in_percent is what was to \
 leave and did not; a pair of rounds with more than 0.1 % in either does not count. \
@@ -28,7 +29,8 @@ every packet wakes the thread. same-load-in-all-legs-N: as many packets a second
 faster by as much as the media, so that a packet has as many of them with however many legs, while the bridge's own \
 reports keep their second; \
 bridge and limit take their turns with each number of legs in one lap; dearer_than_fewest_legs_percent is within a lap, \
-and laps with losses do not count. SCENARIO-memory is what many rooms at full pace take more \
+and laps with losses do not count. SCENARIO-memory, in a process of its own with pages of 4 kB, \
+is what many rooms at full pace take more \
 than few, by leg, with full caches, their round trips known; memory_bytes_per_leg is the larger of allocated and \
 resident bytes, and the latter have the keys in them, too. shards: ever more four-party rooms, as long as no more than \
 1 % of the packets are lost on the way in, and what was sent with the most of them; with two shards senders and \
