@@ -21,7 +21,7 @@ from tests.pages.test_accessibility import faults, walk
 LOCALE = {"nb": "nb-NO", "nn": "nn-NO", "en": "en-GB"}
 CATALOGUES = {code: json.loads((FILES / "i18n" / f"{code}.json").read_text("utf-8")) for code in LANGUAGES}
 SOURCES = "\n".join(path.read_text("utf-8") for path in (*FILES.glob("*.html"), *FILES.glob("js/*.js")))
-# How often the page looks, and when figures are old; by then there was another look, however long there was no contact.
+# How often the page looks, and when figures are old and a look has come again, however long there was no contact.
 LOOK_MS, OLD_MS = 2000, 10_000
 browser_test = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
