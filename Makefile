@@ -18,6 +18,10 @@ PYTEST_ARGS ?=
 # each other's way.
 JOBS := $(shell expr $$(nproc) + 1)
 
+# Where it is set, each process compiles all that it imports: three seconds for each bridge and worker that a test starts,
+# and twenty for the tests themselves.
+unexport PYTHONDONTWRITEBYTECODE
+
 # As deploy/Containerfile has it.
 MEMORY := GLIBC_TUNABLES=glibc.malloc.hugetlb=1:glibc.malloc.arena_max=1
 
