@@ -18,6 +18,10 @@ PYTEST_ARGS ?=
 # each other's way.
 JOBS := $(shell expr $$(nproc) + 1)
 
+# Where it is set, each process compiles all that it imports: three seconds for each bridge and worker that a test starts,
+# and twenty for the tests themselves.
+unexport PYTHONDONTWRITEBYTECODE
+
 # As deploy/Containerfile has it.
 MEMORY := GLIBC_TUNABLES=glibc.malloc.hugetlb=1:glibc.malloc.arena_max=1
 
@@ -26,7 +30,8 @@ ENGINE_SOURCES := $(shell find $(ENGINE)/wire/src $(ENGINE)/srtp/src $(ENGINE)/c
 	$(ENGINE)/Cargo.lock $(wildcard $(ENGINE)/*/Cargo.toml) pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve build check check-python check-engine format test test-engine guard test-python test-checkout test-wheel \
+.PHONY: help demo serve build check check-python check-engine format test test-engine guard test-python test-browsers \
+	test-others test-beside test-wheel \
 	browsers emulator coverage screenshots fuzz bench bench-transcode bench-calls bench-network bench-recovery bench-truth bench-peers \
 	bench-admission prove figures lock clean
 
@@ -78,7 +83,7 @@ test: ## Everything that has to pass; installs what the tests need.
 	@$(MAKE) --no-print-directory emulator
 	@$(MAKE) --no-print-directory check-engine
 	@$(MAKE) --no-print-directory test-engine
-	@$(MAKE) --no-print-directory --jobs $(JOBS) --output-sync=target test-checkout test-wheel
+	@$(MAKE) --no-print-directory --jobs $(JOBS) --output-sync=target test-browsers test-beside
 
 # Before the guard and after the environment: Debian's packages are installed by one at a time.
 browsers: $(VENV)/installed
@@ -102,10 +107,22 @@ guard: build browsers ## Whether the packet path has become a tenth dearer, by i
 	+cd $(ENGINE) && $(CARGO) run --quiet --release --locked -p engine-io --example guard
 
 test-python: build browsers emulator ## Python's tests, real browsers included.
-	$(BIN)/pytest --numprocesses 2 --dist worksteal $(WITHOUT_TESTS) $(PYTEST_ARGS)
+	$(BIN)/pytest --numprocesses 2 --dist worksteal $(PYTEST_ARGS)
 
-test-checkout: WITHOUT_TESTS = --ignore=tests/cli
-test-checkout: test-python
+# Calls and pages wait for much of their time, two at once, calls first, which take longest. One process has all the rest in
+# what these leave: a third browser at once would get no processor when it needs one, and nor may what is beside take it.
+WITH_BROWSERS := tests/e2e tests/pages tests/transcode/test_browser_media.py \
+	tests/media/test_sdp_browsers.py tests/media/test_transport_dtls_browsers.py
+BESIDE := nice -n 5
+
+test-browsers: build browsers emulator
+	$(BIN)/pytest $(WITH_BROWSERS) --numprocesses 2 --dist worksteal $(PYTEST_ARGS)
+
+test-others: build browsers emulator
+	$(BESIDE) $(BIN)/pytest --ignore=tests/cli $(WITH_BROWSERS:%=--ignore=%) $(PYTEST_ARGS)
+
+test-beside: test-others
+	@$(BESIDE) $(MAKE) --no-print-directory test-wheel
 
 test-wheel: build ## The command line's tests, against the built wheel in an environment of its own.
 	rm -rf build/wheel && mkdir -p build/wheel

@@ -80,11 +80,11 @@ class Engine:
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[Engine]:
-    """Start the engine's pipe, built on demand; cargo honours CARGO_TARGET_DIR by itself."""
+    """Start the engine's pipe, as `cargo test` has built it, too; cargo honours CARGO_TARGET_DIR by itself."""
     cargo = shutil.which("cargo")
     if cargo is None:
         pytest.skip("cargo is not installed")
-    command = [cargo, "run", "--quiet", "--release", "-p", "engine-srtp", "--example", "srtp_pipe"]
+    command = [cargo, "run", "--quiet", "-p", "engine-srtp", "--example", "srtp_pipe"]
     manifest = ["--manifest-path", os.fspath(ENGINE / "Cargo.toml")]
     pipe = subprocess.PIPE
     with subprocess.Popen(command + manifest, stdin=pipe, stdout=pipe, text=True) as process:  # noqa: S603

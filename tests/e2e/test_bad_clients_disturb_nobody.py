@@ -19,7 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from bridge.app.ports import Clock
 from loadtest.link import parse_link
 from signalling import messages as m
-from tests.support.bridge import PATIENCE_S, House, Visitor
+from tests.support.bridge import PATIENCE_S, House, Visitor, running_house
 
 pytestmark = [
     pytest.mark.browser,
@@ -50,18 +50,23 @@ USELESS_SDP: Final = (
 
 @dataclass
 class Call:
-    """A doctor and a patient who see each other, and a spare link of a third."""
+    """A doctor and a patient who see each other, by the legs that they came with."""
 
     house: House
     doctor: Visitor
     patient: Visitor
     used_link: str
-    spare_link: str
+    legs: set[int]
 
     async def goes_on(self) -> None:
         """Check by content that new pictures come both ways."""
         await self.doctor.sees(await self.patient.participant(), PATIENT)
         await self.patient.sees(await self.doctor.participant(), DOCTOR)
+        assert self.legs <= legs(self.house), "nobody lost their leg"
+
+    async def shown(self) -> set[str]:
+        """Whom the doctor's page shows."""
+        return set(await self.doctor.state("s.roster.people.map((one) => one.participant)"))
 
 
 @dataclass(frozen=True)
@@ -79,26 +84,40 @@ class NextWeek:
         return self.today.monotonic()
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def one_call(tmp_path_factory: pytest.TempPathFactory, chromium: Browser) -> AsyncIterator[Call]:
+    """A live call that goes on under all tests, one after the other."""
+    async with running_house(tmp_path_factory.mktemp("house")) as house:
+        doctor = await house.bring(chromium, m.Role.DOCTOR, DOCTOR)
+        link = await house.link(m.Role.PATIENT, "Patient")
+        patient = await house.enter(chromium, link, PATIENT)
+        await patient.connected()
+        await doctor.admit("Patient")
+        call = Call(house, doctor, patient, link, set())
+        await call.goes_on()
+        yield replace(call, legs=legs(house))
+
+
 @pytest_asyncio.fixture(loop_scope="session")
 async def call(
-    house: House, chromium: Browser, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+    one_call: Call, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> AsyncIterator[Call]:
-    """A live call. Afterwards both still see each other on the same legs, and no log holds a stack trace."""
+    """The call. After each test both still see each other on the same legs, and no log holds a stack trace."""
     caplog.set_level(logging.WARNING)
-    doctor = await house.bring(chromium, m.Role.DOCTOR, DOCTOR)
-    link = await house.link(m.Role.PATIENT, "Patient")
-    patient = await house.enter(chromium, link, PATIENT)
-    await patient.connected()
-    await doctor.admit("Patient")
-    call = Call(house, doctor, patient, link, await house.link(m.Role.RELATIVE, "Relative"))
-    await call.goes_on()
-    legs = set(house.bridge.engine.snapshot().legs["leg"].tolist())
-    yield call
-    await call.goes_on()
-    assert legs <= set(house.bridge.engine.snapshot().legs["leg"].tolist()), "nobody lost their leg"
-    assert not [line for line in house.log if "exc_info" in line or line["log_level"] in {"error", "critical"}]
-    assert not [record for record in caplog.records if record.exc_info]
+    before = len(one_call.house.log)
+    yield one_call
+    await one_call.goes_on()
+    said = one_call.house.log[before:]
+    assert not [line for line in said if "exc_info" in line or line["log_level"] in {"error", "critical"}]
+    records = [record for when in ("setup", "call", "teardown") for record in caplog.get_records(when)]
+    assert not [record for record in records if record.exc_info]
     assert "Traceback" not in "".join(capfd.readouterr())
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def spare_link(call: Call) -> str:
+    """A link of a third, which nobody has used."""
+    return await call.house.link(m.Role.RELATIVE, "Relative")
 
 
 async def test_a_flood_of_random_datagrams_is_counted_and_turned_away(call: Call) -> None:
@@ -144,22 +163,22 @@ async def test_oversized_messages_are_refused(call: Call) -> None:
     assert await rise(call.house, before, "brotjeneste_bad_messages_total") >= 1
 
 
-async def test_forged_expired_and_replayed_links_open_nothing(call: Call) -> None:
+async def test_forged_expired_and_replayed_links_open_nothing(call: Call, spare_link: str) -> None:
     """Each gets the code that fits, and the doctor's page shows nobody new."""
-    before = await metrics(call.house)
-    head, body, signature = parse_link(call.spare_link).token.split(".")
+    before, shown = await metrics(call.house), await call.shown()
+    head, body, signature = parse_link(spare_link).token.split(".")
     flipped = ("A" if signature[0] != "A" else "B") + signature[1:]
     for forged in (f"{head}.{body}.{flipped}", f"{head}.{body}.", "a.b.c", "x" * 2000):
-        assert codes(await converse(call.spare_link, [join(forged)])) == {"link_invalid"}
+        assert codes(await converse(spare_link, [join(forged)])) == {"link_invalid"}
     assert codes(await converse(call.used_link, [join(parse_link(call.used_link).token)])) == {"link_used"}
     guessed = join(parse_link(call.used_link).token, resume="A" * 43)
     assert codes(await converse(call.used_link, [guessed])) == {"link_used"}
     service = call.house.bridge.service
     today = service.outside
-    service.outside = replace(today, clock=NextWeek(today.clock))
-    assert codes(await converse(call.spare_link, [join(parse_link(call.spare_link).token)])) == {"link_expired"}
-    service.outside = today
-    assert await call.doctor.state("s.roster.people.length") == 2
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(service, "outside", replace(today, clock=NextWeek(today.clock)))
+        assert codes(await converse(spare_link, [join(parse_link(spare_link).token)])) == {"link_expired"}
+    assert await call.shown() <= shown
     assert await rise(call.house, before, "brotjeneste_refusals_total") >= 3
 
 
@@ -172,10 +191,10 @@ async def test_forged_expired_and_replayed_links_open_nothing(call: Call) -> Non
     ],
     ids=["cut", "noise", "useless"],
 )
-async def test_an_offer_of_nothing_usable_gets_a_code(call: Call, sdp: str, code: str) -> None:
+async def test_an_offer_of_nothing_usable_gets_a_code(call: Call, spare_link: str, sdp: str, code: str) -> None:
     """The sender hears why, may try again on the same line, and no leg is made."""
     offers = [encode(m.Offer(sdp=sdp, sources=m.Sources(), ref=ref)) for ref in (1, 2)]
-    said = await converse(call.spare_link, [join(parse_link(call.spare_link).token), *offers], answers=2)
+    said = await converse(spare_link, [join(parse_link(spare_link).token), *offers], answers=2)
     errors = [line for line in said if line["type"] == "error"]
     assert [(line["ref"], line["code"]) for line in errors] == [(1, code), (2, code)]
     assert len(call.house.live.legs) == 2
@@ -214,6 +233,11 @@ def join(token: str, resume: str | None = None) -> str:
 def encode(message: m.ClientMessage) -> str:
     """A message as text."""
     return m.encode_client(message)
+
+
+def legs(house: House) -> set[int]:
+    """The engine's numbers of all legs."""
+    return set(house.bridge.engine.snapshot().legs["leg"].tolist())
 
 
 def codes(said: Sequence[dict[str, Any]]) -> set[str]:

@@ -329,6 +329,11 @@ class PlayedBridge:
         return message
 
 
+async def with_a_clock(page: Page) -> None:
+    """Let a test have time pass on the page (`page.clock.fast_forward`); it passes by itself as well."""
+    await page.clock.install()
+
+
 @dataclass
 class Visit:
     """One page with its bridge, and what the browser complained of."""

@@ -9,11 +9,13 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 
 from signalling import messages
-from tests.pages.house import LANGUAGES, TOKEN, PlayedBridge, Visit, visit
+from tests.pages.house import LANGUAGES, TOKEN, PlayedBridge, Visit, visit, with_a_clock
 from tests.pages.scenery import LOCALES
 from tests.pages.scenes.duty import BERLEVAG, VARDO, come_on_duty, logins, room, waiter
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+# How often it rings, how long the bridge may be quiet, and how long it may take to answer.
+RING_MS, QUIET_MS, ANSWER_MS = 2500, 10_000, 4000
 LINK = f"/join#{TOKEN}&resume={'ab' * 32}"
 # Counts the notes that the page plays, since nothing is heard of a machine without a loudspeaker.
 HEARD = """(() => {
@@ -30,18 +32,20 @@ def on_duty(browser: Browser, site: str, bridge: PlayedBridge, **options: Any) -
 
 
 def listening(prepare: Callable[[Page], Awaitable[None]]) -> Callable[[Page], Awaitable[None]]:
-    """Count notes as well."""
+    """Count notes as well, and have a clock."""
 
     async def both(page: Page) -> None:
         await page.add_init_script(HEARD)
+        await with_a_clock(page)
         await prepare(page)
 
     return both
 
 
 async def rings(here: Visit) -> None:
-    """Wait for two more notes than there were."""
+    """Wait for two more notes than there were, which the next ring has."""
     before = await here.page.evaluate("window.__notes")
+    await here.page.clock.fast_forward(RING_MS)
     await here.until(f"window.__notes >= {before} + 2")
 
 
@@ -166,7 +170,10 @@ async def test_a_bridge_that_says_nothing_is_taken_for_lost(browser: Browser, si
     async with on_duty(browser, site, bridge) as here:
         await come_on_duty(here)
         await bridge.expect(messages.Duty)
+        await expect(here.page.locator("#duty-state")).to_contain_text("Nobody is waiting")
+        await here.page.clock.fast_forward(QUIET_MS)
         await bridge.expect(messages.Ping)
+        await here.page.clock.fast_forward(ANSWER_MS)
         await bridge.expect(messages.Duty)
         assert bridge.connections >= 2
 

@@ -15,12 +15,14 @@ from bridge.ops.health import DrainReason
 from bridge.ops.page import FILES
 from tests.ops.duty import PLANTED, Duty, on_duty
 from tests.ops.stations import TOKEN
-from tests.pages.house import LANGUAGES, Visit, visit
+from tests.pages.house import LANGUAGES, Visit, visit, with_a_clock
 from tests.pages.test_accessibility import faults, walk
 
 LOCALE = {"nb": "nb-NO", "nn": "nn-NO", "en": "en-GB"}
 CATALOGUES = {code: json.loads((FILES / "i18n" / f"{code}.json").read_text("utf-8")) for code in LANGUAGES}
 SOURCES = "\n".join(path.read_text("utf-8") for path in (*FILES.glob("*.html"), *FILES.glob("js/*.js")))
+# How often the page looks, and when figures are old and a look has come again, however long there was no contact.
+LOOK_MS, OLD_MS = 2000, 10_000
 browser_test = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 
@@ -141,15 +143,17 @@ async def test_an_act_that_is_not_on_record_is_told_as_not_done(browser: Browser
 @marked
 async def test_the_page_follows_and_speaks_only_when_something_changes(browser: Browser) -> None:
     """Figures come by themselves; a screen reader hears of troubles that come and go, and of nothing else."""
-    async with at_work(browser) as (here, duty):
+    async with at_work(browser, prepare=with_a_clock) as (here, duty):
         said = here.page.locator("#polite")
         shown = here.page.locator("#seen-at")
         before = await shown.inner_text()
         duty.second([], legs=0)
+        await here.page.clock.fast_forward(LOOK_MS)
         await expect(shown).not_to_have_text(before)
         await expect(said).to_have_text("")
         duty.counts[("room_failures", "room")] = 2
         duty.second([], legs=0)
+        await here.page.clock.fast_forward(LOOK_MS)
         await expect(said).to_contain_text("Noe er galt nå")
         await expect(said).to_contain_text("2 rom mistet forbindelsene")
         await expect(here.page).to_have_title(re.compile("Noe er galt"))
@@ -158,14 +162,17 @@ async def test_the_page_follows_and_speaks_only_when_something_changes(browser: 
 @marked
 async def test_old_figures_are_called_old_and_an_ended_session_asks_again(browser: Browser) -> None:
     """Without contact the page says so, and since when; when the session is over it asks who is there."""
-    async with at_work(browser) as (here, duty):
+    async with at_work(browser, prepare=with_a_clock) as (here, duty):
         await here.page.route("**/picture", lambda route: route.abort())
         title = here.page.get_by_role("heading", level=1)
+        await here.page.clock.fast_forward(OLD_MS)
         await expect(title).to_have_text("Siden får ikke kontakt med broen")
         await expect(here.page.locator("#summary-lead")).to_contain_text("08:00:12")
         await here.page.unroute("**/picture")
+        await here.page.clock.fast_forward(OLD_MS)
         await expect(title).to_have_text("Alt er vel")
         duty.guard.sessions._known.clear()
+        await here.page.clock.fast_forward(LOOK_MS)
         await expect(title).to_have_text("Logg inn som driftsoperatør")
         await expect(here.page.locator("#login-problem")).to_have_text(CATALOGUES["nb"]["failed.session_ended"])
         here.complaints.clear()  # the browser notes what was cut and refused

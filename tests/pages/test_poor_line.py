@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, Final
 
 import pytest
 from playwright.async_api import Browser, expect
 
 from signalling import messages
-from tests.pages.house import PlayedBridge, Visit, person, visit
+from tests.pages.house import PATIENCE, PlayedBridge, Visit, person, visit, with_a_clock
 from tests.pages.scenes.call import figures
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 WAY: Final = {"number": "47110815", "pin": "123456", "telephone": "+4722334455"}
 BOX: Final = "#poor-line"
+LOOK_MS: Final = 2000
 DOCTOR: Final = person("p_doc", "Liv Hansen", "doctor", host=True)
 # Looks at one line, as the page does each second: x where it is away, . where it is there; the bridge says b for
 # bad and g for good, the host s, and - is the person who puts it away. Gives what is offered after each.
@@ -141,10 +143,9 @@ async def test_a_line_that_does_not_come_back_leads_to_the_telephone_by_the_link
 ) -> None:
     """Also from the waiting room; where no number can be had, the surgery is named."""
     bridge = PlayedBridge(people=[person("p_me", "Ola", "patient", you=True, place="waiting")], way=WAY)
-    hour = "performance.now = ((now) => () => now() * 20)(performance.now.bind(performance));"
 
     async def prepare(page: Any) -> None:
-        await page.add_init_script(hour)
+        await with_a_clock(page)
         await page.route("**/api/v1/calls", lambda route: route.fulfill(json=WAY))
 
     async with visit(browser, site, bridge, prepare=prepare, size=(390, 844)) as here:
@@ -152,7 +153,11 @@ async def test_a_line_that_does_not_come_back_leads_to_the_telephone_by_the_link
         bridge.deaf_connections = 1000
         assert bridge.socket is not None
         await bridge.socket.close()
-        await expect(here.page.locator(f"#screen-waiting {BOX}")).to_contain_text("Vi får ikke kontakt")
+        box = here.page.locator(f"#screen-waiting {BOX}")
+        async with asyncio.timeout(PATIENCE):
+            while not await box.is_visible():  # by looks that are never counted as more than two seconds
+                await here.page.clock.fast_forward(LOOK_MS)
+        await expect(box).to_contain_text("Vi får ikke kontakt")
         await here.page.click("#poor-line-call")
         await expect(here.page.locator("#end-call")).to_contain_text("123456")
 
