@@ -218,6 +218,7 @@ def _inside_figures(before: Scrape, after: Scrape) -> Figures:
     if sends := grown("brotjeneste_sends_total"):
         found["datagrams_per_send"] = grown("brotjeneste_datagrams_out_total") / sends
         found["bridge_send_drops"] = grown("brotjeneste_send_drops_total")
+        found["bridge_receive_drops"] = grown("brotjeneste_receive_drops_total")
     if before.delay is not None and after.delay is not None:
         found |= _latency("inside_latency_ms", after.delay.since(before.delay))
     return found

@@ -33,7 +33,8 @@ class Snapshot(Protocol):
 class ShardLoad:
     """One shard over the last ten seconds: `cpu` is a share of a core.
 
-    `packets_per_s` are those that went out, `drops` those of them that the socket did not take.
+    `packets_per_s` are those that went out, `drops` those of them that the socket did not take; `read_per_s` are
+    those that came in, `missed` those beside them that the kernel dropped, since nobody read them in time.
     """
 
     shard: int
@@ -43,6 +44,8 @@ class ShardLoad:
     stopped: bool
     packets_per_s: float
     drops: int
+    read_per_s: float
+    missed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +100,8 @@ class Load:
                 stopped=bool(now["stopped"]),
                 packets_per_s=_more(now, before, "datagrams_out") / seconds if seconds else 0.0,
                 drops=_more(now, before, "send_drops"),
+                read_per_s=_more(now, before, "datagrams_in") / seconds if seconds else 0.0,
+                missed=_more(now, before, "receive_drops"),
             )
             for now, before in zip(last, first, strict=True)
         ]

@@ -27,7 +27,7 @@ from signalling import messages as m
 WORST: Final = 10
 FRESH_S: Final = 1.0
 LOOK_EVERY_S: Final = 10.0
-ENGINE_COUNTERS: Final = ("event_drops", "panics", "send_drops")
+ENGINE_COUNTERS: Final = ("event_drops", "panics", "send_drops", "receive_drops")
 TOLD: Final = (
     "room_failures",
     "converter_failures",

@@ -159,6 +159,11 @@ SHARD_COUNTERS: Final = (
     Row("sends", "brotjeneste_sends_total", "Calls that sent datagrams, several in one where segmentation is."),
     Row("send_drops", "brotjeneste_send_drops_total", "Datagrams that the socket did not take."),
     Row(
+        "receive_drops",
+        "brotjeneste_receive_drops_total",
+        "Datagrams that the kernel dropped at the shard's ports, since nobody had read what came before.",
+    ),
+    Row(
         "event_drops",
         "brotjeneste_engine_event_drops_total",
         "Engine events dropped because nobody read them.",

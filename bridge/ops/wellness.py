@@ -75,10 +75,7 @@ def _load(seen: Seen) -> list[Trouble]:
         for one in seen.shards
         if one.cpu > BUSY
     ]
-    dropped = sum(one.drops for one in seen.shards)
-    sent = sum(one.packets_per_s for one in seen.shards) * SPAN_S
-    if dropped and dropped > LOST_SHARE * sent:
-        found.append(Trouble(code="not_sent", grave=False, number=dropped))
+    found += _sockets(seen.shards)
     left = seen.capacity.legs_left
     if left < FEW_LEFT:
         found.append(Trouble(code="full", grave=left == 0, number=left))
@@ -87,6 +84,18 @@ def _load(seen: Seen) -> list[Trouble]:
     if seen.drain_due:
         found.append(Trouble(code="drain_due", grave=False))
     return found
+
+
+def _sockets(shards: Sequence[ShardLoad]) -> list[Trouble]:
+    ways = (
+        ("not_sent", sum(one.drops for one in shards), sum(one.packets_per_s for one in shards)),
+        ("not_read", sum(one.missed for one in shards), sum(one.read_per_s for one in shards)),
+    )
+    return [
+        Trouble(code=code, grave=False, number=lost)
+        for code, lost, per_s in ways
+        if lost and lost > LOST_SHARE * per_s * SPAN_S
+    ]
 
 
 def _links(seen: Seen) -> list[Trouble]:

@@ -1,9 +1,9 @@
 """A model of a consultation on bad links, and of what would be reported of it.
 
 It knows nothing of verdicts. A link has a rate with a queue, a delay, jitter, and loss in runs; a computer has
-so much power for encoding and decoding; the bridge forwards late or drops. Each packet of each second goes
-through that, and what the engine counts, what receivers report (now and then, and some reports are lost) and
-what pages tell (late, and some never) is read off the packets.
+so much power for encoding and decoding; the bridge forwards late, drops, or misses what comes. Each packet of each
+second goes through that, and what the engine counts, what receivers report (now and then, and some reports are
+lost) and what pages tell (late, and some never) is read off the packets.
 """
 
 from dataclasses import dataclass, field
@@ -74,12 +74,21 @@ class Link:
 
 @dataclass
 class Bridge:
-    """The bridge: seconds by which it is late on average, and what its socket does not take."""
+    """The bridge: seconds by which it is late on average, what its socket does not take, what it does not read."""
 
     late: float = 0.0002
     drops: float = 0.0
+    misses: float = 0.0
     counts: Array = field(default_factory=lambda: np.zeros(4, int))
     sends: Array = field(default_factory=lambda: np.zeros(2, int))
+    reads: Array = field(default_factory=lambda: np.zeros(2, int))
+
+    def read(self, arrived: Array, random: Random) -> Array:
+        """When each packet came; infinite too for what was dropped before it was read."""
+        missed = random.random(len(arrived)) < self.misses
+        came = np.isfinite(arrived)
+        self.reads += [int((came & ~missed).sum()), int((came & missed).sum())]
+        return np.where(missed, np.inf, arrived)
 
     def forward(self, arrived: Array, random: Random) -> Array:
         """When each packet goes out; infinite where it does not."""
@@ -203,6 +212,7 @@ class Consultation:
         order = np.argsort(sent)
         arrived = np.empty(len(sent))
         arrived[order] = person.up.carry(sent[order], size[order], self.random)
+        arrived = self.bridge.read(arrived, self.random)
         queued = self.bridge.forward(arrived, self.random)
         # A bridge that is late reads late too: half of what it adds is before what it takes for arrival.
         seen = np.where(np.isfinite(queued), (arrived + queued) / 2, arrived)
@@ -315,7 +325,7 @@ class Consultation:
         if self.second < slot.next_report:
             return
         slot.next_report = self.second + (self.random.uniform(0.5, 1.5) if kind else self.random.uniform(2.5, 7.5))
-        if self.random.random() >= person.up.loss:
+        if self.random.random() >= person.up.loss + self.bridge.misses:
             slot.told.expected, slot.told.lost = slot.sent, slot.lost
             slot.told.jitter_us = int(slot.jitter * 1e6)
 

@@ -52,7 +52,7 @@ class Observed:
             streams(*(row for person in self.model.people for row in _rows(person))),
             legs({person.number: 40_000 for person in self.model.people}),
             tuple(self.model.bridge.counts.tolist()),
-            tuple(self.model.bridge.sends.tolist()),
+            (*self.model.bridge.sends.tolist(), *self.model.bridge.reads.tolist()),
         )
         self.watch.observe(taken, now)
         return {one.leg: one.verdict for one in self.watch.assess(self.live, self.legs).values()}
@@ -119,6 +119,18 @@ def _drop(model: Consultation, _person: Person) -> None:
     model.bridge.drops = model.random.uniform(0.02, 0.2)
 
 
+def _miss(model: Consultation, _person: Person) -> None:
+    model.bridge.misses = model.random.uniform(0.02, 0.2)
+
+
+def _while_late(change: Callable[[Consultation, Person], None]) -> Callable[[Consultation, Person], None]:
+    def both(model: Consultation, person: Person) -> None:
+        _late(model, person)
+        change(model, person)
+
+    return both
+
+
 def _slow_encoder(model: Consultation, person: Person) -> None:
     person.has_camera, person.encodes = True, model.random.uniform(0.2, 0.6)
 
@@ -129,19 +141,26 @@ def _slow_decoder(model: Consultation, person: Person) -> None:
         other.has_camera = other.has_camera or other is not person
 
 
-FAULTS: list[tuple[str, Verdict, Callable[[Consultation, Person], None]]] = [
-    ("loss up", Verdict.UPLINK, _up(_lose)),
-    ("runs up", Verdict.UPLINK, _up(_lose_runs)),
-    ("jitter up", Verdict.UPLINK, _up(_shake)),
-    ("thin up", Verdict.UPLINK, _up(_narrow)),
-    ("loss down", Verdict.DOWNLINK, _down(_lose)),
-    ("runs down", Verdict.DOWNLINK, _down(_lose_runs)),
-    ("jitter down", Verdict.DOWNLINK, _down(_shake)),
-    ("thin down", Verdict.DOWNLINK, _down(_narrow)),
-    ("late bridge", Verdict.BRIDGE, _late),
-    ("dropping bridge", Verdict.BRIDGE, _drop),
-    ("slow encoder", Verdict.CLIENT_CPU, _slow_encoder),
-    ("slow decoder", Verdict.CLIENT_CPU, _slow_decoder),
+WELL, UPLINK, DOWNLINK = Verdict.GOOD, Verdict.UPLINK, Verdict.DOWNLINK
+BRIDGE, CPU = Verdict.BRIDGE, Verdict.CLIENT_CPU
+# What is wrong, the word for the one at fault and for the others, and how it comes about.
+FAULTS: list[tuple[str, Verdict, Verdict, Callable[[Consultation, Person], None]]] = [
+    ("loss up", UPLINK, WELL, _up(_lose)),
+    ("runs up", UPLINK, WELL, _up(_lose_runs)),
+    ("jitter up", UPLINK, WELL, _up(_shake)),
+    ("thin up", UPLINK, WELL, _up(_narrow)),
+    ("loss down", DOWNLINK, WELL, _down(_lose)),
+    ("runs down", DOWNLINK, WELL, _down(_lose_runs)),
+    ("jitter down", DOWNLINK, WELL, _down(_shake)),
+    ("thin down", DOWNLINK, WELL, _down(_narrow)),
+    ("late bridge", BRIDGE, BRIDGE, _late),
+    ("dropping bridge", BRIDGE, BRIDGE, _drop),
+    ("missing bridge", BRIDGE, BRIDGE, _miss),
+    ("late and missing bridge", BRIDGE, BRIDGE, _while_late(_miss)),
+    ("loss up at a late bridge", UPLINK, BRIDGE, _while_late(_up(_lose))),
+    ("loss down at a late bridge", DOWNLINK, BRIDGE, _while_late(_down(_lose))),
+    ("slow encoder", CPU, WELL, _slow_encoder),
+    ("slow decoder", CPU, WELL, _slow_decoder),
 ]
 
 
@@ -168,12 +187,11 @@ def blamed(seed: int, fault: Callable[[Consultation, Person], None]) -> dict[int
 
 @pytest.mark.timeout(1200)
 def test_of_200_faults_the_right_one_is_blamed_in_95_percent() -> None:
-    """Right is: the one at fault is named with the right word, and nobody else with any."""
+    """Right is: the one at fault is named with the right word, and nobody else with any but the bridge's own."""
     wrong = []
     for seed in range(200):
-        name, culprit, fault = FAULTS[seed % len(FAULTS)]
+        name, culprit, others, fault = FAULTS[seed % len(FAULTS)]
         found = blamed(seed, fault)
-        others = Verdict.BRIDGE if culprit is Verdict.BRIDGE else Verdict.GOOD
         right = dict.fromkeys(found, others) | {1: culprit}
         if found != right:
             wrong.append((seed, name, {leg: word.value for leg, word in found.items()}))
@@ -212,7 +230,7 @@ def judged(*views: View, bridge: BridgeView | None = None) -> list[Verdict]:
     return [judge.judge(float(second), view, bridge or BridgeView()) for second, view in enumerate(views)]
 
 
-GOOD, LOSES = View(flow(), flow()), View(flow(10), flow())
+GOOD, LOSES, SHAKES = View(flow(), flow()), View(flow(10), flow()), View(flow(jitter_ms=60.0), flow())
 
 
 def test_one_bad_second_is_no_verdict_and_one_good_second_no_end() -> None:
@@ -245,9 +263,29 @@ def test_a_senders_jitter_is_not_the_receivers_fault() -> None:
 
 
 def test_the_bridges_fault_is_nobody_elses() -> None:
-    """While the bridge is late, no link is blamed for what that looks like."""
-    assert judged(*[LOSES] * 15, bridge=BridgeView(late=0.2))[-1] is Verdict.BRIDGE
+    """No link is blamed for what the bridge lost itself, nor for what a late one looks like."""
     assert judged(*[LOSES] * 15, bridge=BridgeView(drops=0.05))[-1] is Verdict.BRIDGE
+    assert judged(*[LOSES] * 15, bridge=BridgeView(missed=0.05))[-1] is Verdict.BRIDGE
+    assert judged(*[SHAKES] * 15, bridge=BridgeView(late=0.2))[-1] is Verdict.BRIDGE
+
+
+def test_a_bridge_that_is_only_late_hides_no_loss() -> None:
+    """Not however late it is, whichever began first; and where loss comes and goes the two do not take turns."""
+    late = BridgeView(late=0.9)
+    assert judged(*[LOSES] * 15, bridge=late)[-1] is Verdict.UPLINK
+    words = judged(*[GOOD] * 15, *[LOSES] * 12, *[GOOD] * 15, bridge=late)
+    assert (words[14], words[26], words[-1]) == (Verdict.BRIDGE, Verdict.UPLINK, Verdict.BRIDGE)
+    barely = [View(flow(lost), flow()) for lost in (4, 4, 4, 2, 2)]
+    words = judged(*[LOSES] * 12, *barely * 8, *[GOOD] * 15, bridge=late)
+    assert set(words[8:52]) == {Verdict.UPLINK}
+    assert words[-1] is Verdict.BRIDGE
+
+
+def test_jitter_that_stays_when_loss_is_over_is_the_late_bridges() -> None:
+    """A link is held for what it was named for, not for what the bridge adds."""
+    lost, shaken = View(flow(10, jitter_ms=60.0), flow()), SHAKES
+    words = judged(*[lost] * 15, *[shaken] * 15, bridge=BridgeView(late=0.2))
+    assert (words[14], words[-1]) == (Verdict.UPLINK, Verdict.BRIDGE)
 
 
 def test_a_full_thin_link_down_is_named_though_nothing_is_lost() -> None:

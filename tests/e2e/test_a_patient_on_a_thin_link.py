@@ -9,8 +9,6 @@ from typing import Any, Final
 import pytest
 from playwright.async_api import Browser, async_playwright, expect
 
-from bridge.app.quality.verdict import BridgeView
-from bridge.app.quality.watch import ShardWatch
 from loadtest.network.place import Place, place, why_not
 from loadtest.network.profile import Profile
 from signalling import messages as m
@@ -52,12 +50,8 @@ def test_a_patient_on_a_thin_link_is_seen_and_heard(record_property: Note) -> No
 @pytest.mark.browser
 @pytest.mark.timeout(270)
 @pytest.mark.skipif(not island.inside(), reason="is run by the test above, in a network of its own")
-async def test_the_visit(tmp_path: Path, record_property: Note, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Logged in; told that it is weak; seen and heard; only heard; there again on another one; by telephone.
-
-    A bridge that is late itself is blamed before any link, and offers no telephone: on a busy machine it is late.
-    """
-    monkeypatch.setattr(ShardWatch, "view", lambda _self, _shard: BridgeView())
+async def test_the_visit(tmp_path: Path, record_property: Note) -> None:
+    """Logged in; told that it is weak; seen and heard; only heard; there again on another one; by telephone."""
     settings = {"title": "ID-porten", "dialect": "idporten", "acr_values": ["idporten-loa-high"]}
     wanted: dict[str, Any] = {"address": island.ADDRESS, "name": HOST, "gateways": {"sip": {"port": 5060}}}
     async with (

@@ -29,8 +29,11 @@ def test_shares_are_of_the_last_ten_seconds() -> None:
     load = Load()
     for second in range(31):
         busy = 900_000 * min(second, 10) + 300_000 * max(second - 10, 0)
-        load.observe(float(second), shards({"cpu_us": busy, "datagrams_out": 100 * second}), 0.1 * second)
+        socket = {"datagrams_out": 100 * second, "datagrams_in": 40 * second, "receive_drops": 2 * second}
+        load.observe(float(second), shards({"cpu_us": busy, **socket}), 0.1 * second)
     (one,) = load.shards()
+    assert one.read_per_s == pytest.approx(40)
+    assert one.missed == 20
     assert one.cpu == pytest.approx(0.3)
     assert one.packets_per_s == pytest.approx(100)
     assert load.deciding == pytest.approx(0.1)

@@ -183,7 +183,10 @@ def test_gates_and_shards_are_counted(snapshot: Make) -> None:
             {"leg": 1, "gate_open": 1, "connected": 1},
             {"leg": 2, "gate_drops_in": 8, "gate_drops_out": 3},
         ],
-        shards=[{"shard": 0, "stun_malformed": 2}, {"shard": 1, "event_drops": 5, "cpu_us": 1_500_000}],
+        shards=[
+            {"shard": 0, "stun_malformed": 2, "receive_drops": 4},
+            {"shard": 1, "event_drops": 5, "cpu_us": 1_500_000},
+        ],
     )
     series = _scrape(_collector(taken))
     assert series["brotjeneste_gate_drops_total['in']"] == 8
@@ -191,6 +194,7 @@ def test_gates_and_shards_are_counted(snapshot: Make) -> None:
     assert (series["brotjeneste_legs[]"], series["brotjeneste_legs_admitted[]"]) == (2, 1)
     assert series["brotjeneste_datagrams_refused_total['0', 'stun_malformed']"] == 2
     assert series["brotjeneste_engine_event_drops_total['1']"] == 5
+    assert series["brotjeneste_receive_drops_total['0']"] == 4
     assert series["brotjeneste_engine_cpu_seconds_total['1']"] == 1.5
 
 

@@ -14,7 +14,17 @@ from bridge.ops.recent import MINUTES, Recent
 from bridge.ops.wellness import Seen, judge
 from signalling.messages import Verdict
 
-SHARD = ShardLoad(shard=0, cpu=0.3, legs=40, rooms=10, stopped=False, packets_per_s=20_000, drops=0)
+SHARD = ShardLoad(
+    shard=0,
+    cpu=0.3,
+    legs=40,
+    rooms=10,
+    stopped=False,
+    packets_per_s=20_000,
+    drops=0,
+    read_per_s=7_000,
+    missed=0,
+)
 WELL = Seen(
     checks={"store": "ok", "engine": "ok"},
     shards=[SHARD],
@@ -24,6 +34,7 @@ WELL = Seen(
         ("refusals", "not_host"): 7,
         ("converter_failures", "start"): 3,
         ("engine", "send_drops"): 9,
+        ("engine", "receive_drops"): 9,
         ("webhooks", "failed"): 5,
     },
 )
@@ -34,6 +45,7 @@ WRONG = {
     "gateway_not_registered": (replace(WELL, gateways=[GatewayState("h323", 0, "not_registered")]), False),
     "shard_busy": (replace(WELL, shards=[replace(SHARD, cpu=0.81)]), False),
     "not_sent": (replace(WELL, shards=[replace(SHARD, drops=201)]), False),
+    "not_read": (replace(WELL, shards=[replace(SHARD, missed=71)]), False),
     "full": (replace(WELL, capacity=Capacity(19, measured=True)), False),
     "short": (replace(WELL, short=1), False),
     "drain_due": (replace(WELL, drain_due=True), False),

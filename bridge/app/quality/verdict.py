@@ -9,6 +9,14 @@ Loss down is charged to the receiver's own link, since the engine takes a sender
 where the receiver tells of each packet; of what others report, that of the worst sender whom they hear is taken
 off, as variances are.
 
+Faults are looked for in the order in which one makes the next. First what the bridge lost itself: what came and
+was not read before the kernel had to drop it, and what its socket did not take. It is everybody's, and shows as
+loss on their links. Then loss on links: a bridge that is only late loses nothing, so what is lost meanwhile is
+the link's (`a_bridge_that_is_only_late_makes_no_loss` in the engine's tests). Then a bridge that is late, which
+makes jitter for everybody; then a processor that cannot keep up, which makes jitter, too, and loses nothing;
+then jitter, and a thin link. What the machine drops before it comes to a socket, in its network card, counts as
+the links'.
+
 Loss counts as it is before repair, since a word on whose link is bad is meant for those who could do something
 about it, and repair hides a bad link until it no longer can. What repair leaves is what people hear and see: that
 is in the colour (`stats.js`), the opinion score, and the verdict of the test before entry (`trial_verdict`).
@@ -56,10 +64,18 @@ class View(NamedTuple):
 
 
 class BridgeView(NamedTuple):
-    """The bridge in one second, as far as it serves this room: shares of packets late, and not sent."""
+    """The bridge in one second, as far as it serves this room: shares of packets late, not sent, and not read."""
 
     late: float = 0.0
     drops: float = 0.0
+    missed: float = 0.0
+
+
+class _Fault(NamedTuple):
+    verdict: Verdict
+    severity: float
+    place: int
+    """In the order of blame."""
 
 
 class _Entry(NamedTuple):
@@ -78,7 +94,7 @@ class Trail:
 
     bad: float
     fine: float
-    # Ten or so, one a second. An empty deque takes as much as all of them: there are ten trails to a leg.
+    # Ten or so, one a second. An empty deque takes as much as all of them: there are eleven trails to a leg.
     _entries: list[_Entry] = field(default_factory=list)
     _part: float = 0.0
     _whole: float = 0.0
@@ -140,6 +156,10 @@ def _jitter() -> Trail:
     return Trail(JITTER_BAD_MS, JITTER_FINE_MS)
 
 
+_ORDER: Final = (("drops", "missed"), ("loss",), ("late",), ("encoder", "decoder"), ("jitter",), ("thin",))
+_PLACES: Final = {kind: place for place, kinds in enumerate(_ORDER) for kind in kinds}
+
+
 class Judge:
     """One leg's verdict over time. `now` in seconds rises from call to call, about one a second."""
 
@@ -147,6 +167,7 @@ class Judge:
         self._trails: dict[tuple[Verdict, str], Trail] = {
             (Verdict.BRIDGE, "late"): Trail(LATE_BAD, LATE_BAD / 2),
             (Verdict.BRIDGE, "drops"): Trail(DROPS_BAD, DROPS_BAD / 2),
+            (Verdict.BRIDGE, "missed"): Trail(DROPS_BAD, DROPS_BAD / 2),
             (Verdict.UPLINK, "loss"): _loss(),
             (Verdict.DOWNLINK, "loss"): _loss(),
             (Verdict.CLIENT_CPU, "encoder"): Trail(CPU_BAD, CPU_BAD / 2),
@@ -157,6 +178,8 @@ class Judge:
             (Verdict.DOWNLINK, "thin"): Trail(HELD_BACK_BAD, HELD_BACK_BAD / 2),
         }
         self._heard_at: float | None = None
+        self._place = 0
+        """That of the fault for which the present verdict was found."""
         self.verdict = Verdict.UNKNOWN
         self.since = 0.0
 
@@ -174,6 +197,7 @@ class Judge:
         trails = self._trails
         trails[Verdict.BRIDGE, "late"].add(now, bridge.late)
         trails[Verdict.BRIDGE, "drops"].add(now, bridge.drops)
+        trails[Verdict.BRIDGE, "missed"].add(now, bridge.missed)
         own = view.down.jitter_ms
         if own is not None and not view.down.jitter_is_own:
             own = sqrt(max(own**2 - (SENDERS_MARGIN * view.senders_jitter_ms) ** 2, 0.0))
@@ -211,25 +235,39 @@ class Judge:
         found, held = self._worst(), self._held()
         if found is None:
             return Verdict.GOOD if held is None else self.verdict
-        if held is None or Verdict.BRIDGE in found or self.verdict is found[0]:
-            return found[0]
-        # Two faults at once do not take turns: a new one has to be clearly the worse.
-        return found[0] if found[1] >= CLEARLY * held else self.verdict
+        if held is None or found.verdict is self.verdict or self._takes_over(found, held):
+            self._place = found.place
+            return found.verdict
+        return self.verdict
 
-    def _worst(self) -> tuple[Verdict, float] | None:
-        """The culprit, and how bad.
+    @staticmethod
+    def _takes_over(found: _Fault, held: _Fault) -> bool:
+        """Whether a fault is named while another one is not over. Two at once do not take turns."""
+        if found.verdict is Verdict.BRIDGE:
+            return found.place < held.place
+        comes_before = held.verdict is Verdict.BRIDGE and found.place < held.place
+        return comes_before or found.severity >= CLEARLY * held.severity
 
-        The bridge comes before all, since its faults look like everybody's; and a processor that cannot keep up
-        makes jitter, while it loses no packets.
+    def _worst(self) -> _Fault | None:
+        """The culprit: of the faults that come first in the order, the worst."""
+        bad = [
+            _Fault(verdict, trail.severity(), _PLACES[kind])
+            for (verdict, kind), trail in self._trails.items()
+            if trail.is_bad()
+        ]
+        return min(bad, key=lambda one: (one.place, -one.severity), default=None)
+
+    def _held(self) -> _Fault | None:
+        """How bad the present culprit still is; None once it is clearly over.
+
+        Its place is that of the fault for which it was named, or of what remains of it when that is over.
         """
-        bad = {key: trail.severity() for key, trail in self._trails.items() if trail.is_bad()}
-        for group in (("late", "drops"), ("loss",), ("encoder", "decoder"), ("jitter",), ("thin",)):
-            among = [(key[0], severity) for key, severity in bad.items() if key[1] in group]
-            if among:
-                return max(among, key=lambda one: one[1])
-        return None
-
-    def _held(self) -> float | None:
-        """How bad the present culprit still is; None once it is clearly over."""
-        mine = [trail for (verdict, _), trail in self._trails.items() if verdict is self.verdict]
-        return max((trail.severity() for trail in mine if not (trail.is_empty() or trail.is_over())), default=None)
+        mine = [
+            _Fault(verdict, trail.severity(), _PLACES[kind])
+            for (verdict, kind), trail in self._trails.items()
+            if verdict is self.verdict and not (trail.is_empty() or trail.is_over())
+        ]
+        if not mine:
+            return None
+        place = max(self._place, min(one.place for one in mine))
+        return _Fault(self.verdict, max(one.severity for one in mine), place)

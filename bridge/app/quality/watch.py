@@ -18,6 +18,7 @@ from bridge.rooms.model import ParticipantId
 
 # What is forwarded later than this adds a delay that a jitter buffer feels.
 LATE_US: Final = 16_384
+SOCKET_COLUMNS: Final = ("datagrams_out", "send_drops", "datagrams_in", "receive_drops")
 FEW_PACKETS: Final = 50
 """Fewer in a second say nothing of a shard."""
 
@@ -129,22 +130,22 @@ class ShardWatch:
         # A bucket is late when it begins where the bucket before it ends, at or beyond the limit.
         is_late = np.concatenate([[False], latency.bounds_us[:-1] >= LATE_US])
         counts = latency.counts.astype(np.int64)
-        sends = np.stack([shards[name].astype(np.int64) for name in ("datagrams_out", "send_drops")], axis=1)
+        sockets = np.stack([shards[name].astype(np.int64) for name in SOCKET_COLUMNS], axis=1)
         if (
             self._before is not None
             and self._before[0].shape == counts.shape
-            and len(self._before[1]) == len(sends)
+            and len(self._before[1]) == len(sockets)
         ):
             forwarded = np.maximum(counts - self._before[0], 0)
-            sent = np.maximum(sends - self._before[1], 0)
+            passed = np.maximum(sockets - self._before[1], 0)
             late = forwarded[:, is_late].sum(axis=1)
             self._views = [
-                BridgeView(_share(slow, total), _share(dropped, out + dropped))
-                for slow, total, (out, dropped) in zip(
-                    late.tolist(), forwarded.sum(axis=1).tolist(), sent.tolist(), strict=True
+                BridgeView(_share(slow, total), _share(dropped, out + dropped), _share(missed, read + missed))
+                for slow, total, (out, dropped, read, missed) in zip(
+                    late.tolist(), forwarded.sum(axis=1).tolist(), passed.tolist(), strict=True
                 )
             ]
-        self._before = counts, sends
+        self._before = counts, sockets
 
     def view(self, shard: int) -> BridgeView:
         """How this shard did; nothing to say of one that is not known."""

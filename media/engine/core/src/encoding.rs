@@ -68,6 +68,8 @@ pub struct Encoding {
     /// Lines of the last key frame that named them; 0 before.
     pub height: u16,
     kept_for: Micros,
+    /// For how long payload has waited for its turn of late, and until when that counts.
+    waited: (Micros, Micros),
     /// Until when payload is kept for slots in which later packets carry it.
     carried_until: Micros,
     /// Times of recent packets, where redundancy may come in.
@@ -110,6 +112,7 @@ impl Encoding {
             row,
             epoch: 0,
             kept_for: KEPT.0,
+            waited: (Micros(0), Micros(0)),
             carried_until: Micros(0),
             parameters: None,
             timeline: takes_red.then(Box::default),
@@ -183,9 +186,19 @@ impl Encoding {
             .get_or_insert_with(|| Box::new(PacketCache::new(least)))
     }
 
-    /// How long payload is to be kept for those who ask again.
-    pub const fn kept_for(&self) -> Micros {
-        self.kept_for
+    /// How long payload is to be kept: for those who ask again, and for those to whom it goes when its turn comes.
+    pub fn kept_for(&self, now: Micros) -> Micros {
+        let (waited, until) = self.waited;
+        let waited = if now < until { waited } else { Micros(0) };
+        self.kept_for + waited
+    }
+
+    /// What somebody takes waits for so long before it leaves, and may be asked for again after that.
+    pub fn keep_to_wait(&mut self, now: Micros, waits: Micros) {
+        let (most, until) = self.waited;
+        if waits >= most || now >= until {
+            self.waited = (waits, now + waits + self.kept_for);
+        }
     }
 
     /// Keeps payload for as long as the slowest of its receivers can ask.
@@ -226,6 +239,25 @@ impl Encoding {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_waits_is_kept_until_it_has_left_and_could_be_asked_for() {
+        let mut encoding = Encoding::new(
+            &EncodingSpec::default(),
+            (90_000, false),
+            StreamRow::default(),
+        );
+        let at = |millis| Micros::from_secs(1) + Micros::from_millis(millis);
+        assert_eq!(encoding.kept_for(at(0)), KEPT.0);
+        encoding.keep_to_wait(at(0), Micros::from_millis(400));
+        // The next one waits less; those before it still do.
+        encoding.keep_to_wait(at(100), Micros::from_millis(50));
+        assert_eq!(
+            encoding.kept_for(at(600)),
+            KEPT.0 + Micros::from_millis(400)
+        );
+        assert_eq!(encoding.kept_for(at(650)), KEPT.0);
+    }
 
     #[test]
     fn two_streams_by_one_clock_name_the_same_moment() {

@@ -89,6 +89,12 @@ impl Exit<'_> {
         self.link.as_deref().map_or(Micros(0), Link::delay)
     }
 
+    /// How long what leaves last of that will have waited by then.
+    pub(crate) fn waits(&self) -> Micros {
+        let link = self.link.as_deref();
+        link.map_or(Micros(0), |link| link.waits(self.now))
+    }
+
     /// Gives up what is held for the slot, which goes on with a key frame.
     pub(crate) fn begin_anew(&mut self, slot: &mut Slot, number: u16) {
         if let Some(link) = self.link.as_deref_mut() {

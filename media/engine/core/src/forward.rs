@@ -118,6 +118,8 @@ struct Fed {
     began: bool,
     /// Packets of the slot carry earlier ones.
     carries: bool,
+    /// The longest that a packet waits for its turn.
+    waits: Micros,
 }
 
 /// A stream on its way to a slot.
@@ -222,7 +224,7 @@ impl Shard {
             encoding.row.keyframes += key_frames;
         }
         if encoding.keeps(now, is_kept) && !encoding.takers.is_empty() {
-            let kept_for = encoding.kept_for();
+            let kept_for = encoding.kept_for(now);
             let kept = (encoding.cache_mut(kind), &mut self.spare);
             remember(kept, (now, kept_for), group, batch);
         }
@@ -241,6 +243,7 @@ impl Shard {
             fed.asks = fed.asks.or(one.asks);
             fed.began |= one.began;
             fed.carries |= one.carries;
+            fed.waits = fed.waits.max(one.waits);
         }
         strike(armed, room, Site::Forward);
         let at = (index, position, number);
@@ -274,6 +277,9 @@ impl Shard {
         (encoding.takers, encoding.cache, encoding.parameters) = (takers, cache, parameters);
         if fed.carries {
             encoding.keep_to_carry(now);
+        }
+        if fed.waits > Micros(0) {
+            encoding.keep_to_wait(now, fed.waits);
         }
         if had_key_frame {
             encoding.key_frames.came(now, !fed.waiting);
@@ -348,6 +354,7 @@ impl Shard {
             waiting,
             asks: Some(taker).filter(|_| waiting && slot.asked.patience.is_over(now)),
             carries: slot.carries(),
+            waits: if held { exit.waits() } else { Micros(0) },
         };
         if fed.began {
             self.report_soon(now, taker.leg);

@@ -193,6 +193,11 @@ impl Link {
         self.pacer.delay()
     }
 
+    /// How long a packet that is held now waits at the most, from when it came, if the rate stays as it is.
+    pub fn waits(&self, now: Micros) -> Micros {
+        self.pacer.oldest(now) + self.pacer.delay()
+    }
+
     /// In words, how long it takes at the rate that the link carries.
     pub fn backlog(&self, now: Micros) -> Backlog {
         // A queue in the link that is being drained makes everything slow for a moment only.

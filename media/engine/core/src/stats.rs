@@ -226,6 +226,8 @@ row! {
         sends,
         /// Datagrams that the socket did not take.
         send_drops,
+        /// Datagrams that the kernel dropped at its ports, since nobody had read what came before.
+        receive_drops,
         /// Events dropped because nobody read them.
         event_drops,
         /// Commands that were refused.

@@ -5,6 +5,7 @@ use crate::events::{encode, EventQueue, EventSignal};
 use crate::hook;
 use crate::line_ports::{LineSockets, SharedPool};
 use crate::ports::{LinePorts, Pool};
+use crate::receive_drops::ReceiveDrops;
 use crate::shard_thread::{ShardThread, ToShard};
 use crate::socket::Socket;
 use crate::worker::Worker;
@@ -128,6 +129,7 @@ pub struct Engine {
     events: EventQueue<Event>,
     ip: IpAddr,
     pool: SharedPool,
+    receive_drops: ReceiveDrops,
 }
 
 impl Engine {
@@ -141,9 +143,10 @@ impl Engine {
         let (queue, events, signal) = EventQueue::new(EVENT_QUEUE)?;
         let clock = Clock::start();
         let pool = SharedPool::new(Pool::new(config.lines), clock);
+        let receive_drops = ReceiveDrops::start(config.shards)?;
         let shards = (0..config.shards)
             .map(|index| {
-                let around = (clock, LineSockets::new(pool.clone()));
+                let around = (clock, LineSockets::new(pool.clone()), &receive_drops);
                 start_shard(config, index, around, events.clone(), signal.try_clone()?)
             })
             .collect::<Result<Vec<_>, EngineError>>()?;
@@ -153,6 +156,7 @@ impl Engine {
             events: queue,
             ip: config.ip,
             pool,
+            receive_drops,
         })
     }
 
@@ -186,8 +190,12 @@ impl Engine {
 
     fn open_ports_at(&self, ip: IpAddr, room: u64) -> Result<u16, EngineError> {
         let (first, pair) = self.pool.open(ip)?;
+        let shard = self.shard_of(room);
+        for port in &pair {
+            self.receive_drops.watch(shard, port);
+        }
         let open = ToShard::OpenPorts(first, Box::new(pair));
-        let sent = self.shards[self.shard_of(room)].worker.send(open);
+        let sent = self.shards[shard].worker.send(open);
         if sent.is_err() {
             self.pool.give_back(first);
         }
@@ -290,6 +298,7 @@ impl Engine {
     /// shard that failed has a row in which only `stopped` is set.
     pub fn snapshot(&self, timeout: Duration) -> Result<[Vec<u8>; 5], EngineError> {
         let mut blocks = [const { Vec::new() }; 5];
+        self.receive_drops.read_soon();
         let pending = self
             .shards
             .iter()
@@ -298,13 +307,20 @@ impl Engine {
         for (index, (shard, answer)) in self.shards.iter().zip(pending).enumerate() {
             let snapshot = answer.map(|answer| answer.recv_timeout(timeout));
             let snapshot = match snapshot {
-                Some(Ok(snapshot)) => snapshot,
+                Some(Ok(snapshot)) => self.with_receive_drops(snapshot, index),
                 Some(Err(_)) if !shard.has_failed() => return Err(EngineError::TimedOut),
                 _ => of_failed_shard(index),
             };
             write_blocks(&snapshot, &mut blocks);
         }
         Ok(blocks)
+    }
+
+    fn with_receive_drops(&self, mut snapshot: Snapshot, shard: usize) -> Snapshot {
+        for row in &mut snapshot.shards {
+            row.receive_drops = self.receive_drops.of(shard);
+        }
+        snapshot
     }
 
     /// Column names of all blocks of a snapshot but the last.
@@ -320,13 +336,14 @@ impl Engine {
     /// Stops the threads and waits for them.
     pub fn stop(&self) {
         self.shards.iter().for_each(|shard| shard.worker.stop());
+        self.receive_drops.stop();
     }
 }
 
 fn start_shard(
     config: Config,
     index: u16,
-    (clock, lines): (Clock, LineSockets),
+    (clock, lines, receive_drops): (Clock, LineSockets, &ReceiveDrops),
     events: SyncSender<Event>,
     signal: EventSignal,
 ) -> Result<ShardHandle, EngineError> {
@@ -336,6 +353,7 @@ fn start_shard(
     };
     let socket = Socket::bind(SocketAddr::new(config.ip, port))?;
     let address = socket.ports.shared.inner.local_addr()?;
+    receive_drops.watch(usize::from(index), &socket.ports.shared);
     let (inbox, outbox) = sync_channel(COMMAND_QUEUE);
     let mut shard = Shard::new(u64::from(index));
     if config.drills {

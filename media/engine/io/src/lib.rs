@@ -10,6 +10,7 @@ pub mod events;
 mod hook;
 mod line_ports;
 mod ports;
+mod receive_drops;
 mod shard_thread;
 pub mod socket;
 pub mod worker;

@@ -6,6 +6,7 @@ use quinn_udp::{RecvMeta, Transmit, UdpSockRef, UdpSocketState, BATCH_SIZE};
 use std::collections::HashMap;
 use std::io::{self, IoSliceMut};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Room for what the kernel may join into one receive.
@@ -23,6 +24,8 @@ pub struct Port {
     /// The socket itself, to be registered and asked for its address.
     pub inner: UdpSocket,
     state: UdpSocketState,
+    /// The number by which the system's table of sockets knows it; held by nobody else, it tells that the port is open.
+    pub(crate) inode: Arc<u64>,
 }
 
 /// Room for what comes in one receive, on any port.
@@ -204,7 +207,12 @@ impl Port {
         // A smaller limit of the system is not an error; the drop counters will tell.
         let _ = state.set_send_buffer_size(UdpSockRef::from(&inner), buffer);
         let _ = state.set_recv_buffer_size(UdpSockRef::from(&inner), buffer);
-        Ok(Self { inner, state })
+        let inode = Arc::new(rustix::fs::fstat(&inner)?.st_ino);
+        Ok(Self {
+            inner,
+            state,
+            inode,
+        })
     }
 
     /// Sends everything in the outbox. What the kernel does not take is dropped, as a network would: media that is

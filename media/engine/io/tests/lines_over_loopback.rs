@@ -11,34 +11,9 @@ use engine_core::{Command, Event};
 use engine_io::{Config, Engine, LinePorts as Range};
 use engine_wire::rtp::FixedHeader;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
-use support::{admit, column, feeds, submit, Listener, PATIENCE};
+use support::{admit, column, engine_with, feeds, submit, Listener, PATIENCE};
 
 const ROOM: u64 = 5;
-
-/// An engine with so many pairs of ports for lines, in a range of which nobody here uses a port now.
-fn engine_with(pairs: u16) -> (Engine, Range) {
-    let ip = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    loop {
-        let probe = UdpSocket::bind((ip, 0)).unwrap();
-        let first = probe.local_addr().unwrap().port().next_multiple_of(2);
-        let Some(last) = first.checked_add(2 * pairs - 1) else {
-            continue;
-        };
-        drop(probe);
-        if (first..=last).any(|port| UdpSocket::bind((ip, port)).is_err()) {
-            continue;
-        }
-        let lines = Range { first, last };
-        let config = Config {
-            ip,
-            base_port: 0,
-            shards: 2,
-            drills: false,
-            lines: Some(lines),
-        };
-        return (Engine::start(config).unwrap(), lines);
-    }
-}
 
 struct Phone {
     leg: u64,

@@ -154,6 +154,9 @@ impl Estimator {
     pub fn note_sent(&mut self, now: Micros, bytes: usize, kind: Kind) -> u16 {
         let cluster = self.prober.cluster();
         self.prober.note_sent(now, bytes);
+        if let Some(push) = self.loss.push_mut() {
+            push.note_sent(bytes);
+        }
         self.history.note_sent(now, bytes, kind, cluster)
     }
 
@@ -221,15 +224,22 @@ impl Estimator {
         self.plan_probes(now);
     }
 
-    /// Bytes of padding, or of packets sent again, that a probe lacks now: send them at once, and enter each with
+    /// Bytes of padding, or of packets sent again, that a probe or a trial of more lacks now: send them at once, and enter each with
     /// [`note_sent`](Self::note_sent). Mostly 0.
     pub fn padding(&mut self, now: Micros) -> usize {
-        self.prober.padding(now)
+        let may_push = !self.brake.is_on() && !self.silence.is_silent();
+        let push = self.loss.push_mut().filter(|_| may_push);
+        let pushed = push.map_or(0, |push| push.padding(now));
+        self.prober.padding(now).max(pushed)
     }
 
-    /// When to ask [`padding`](Self::padding) again, while a probe is being sent.
+    /// When to ask [`padding`](Self::padding) again, while there is either.
     pub fn next_padding_at(&self, now: Micros) -> Option<Micros> {
-        self.prober.next_at(now)
+        let pushed = self.loss.push().map(|push| push.next_at(now));
+        [self.prober.next_at(now), pushed]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Bit/s on the wire that may be sent now.
@@ -436,6 +446,7 @@ impl Estimator {
         self.share(now, before);
         if input.sight == Sight::Congested {
             self.prober.cancel();
+            self.loss.stop_pushing();
         }
         while let Some(probed) = self.prober.take(now, self.rtt(), self.loss.inherent()) {
             self.on_probed(now, probed);

@@ -5,7 +5,12 @@
 //! own (*inherent*) loss explains, a *trial* lowers the rate to what arrives. If that makes a difference, the bottleneck
 //! is found: the rate stays under a *cap*, which is raised from time to time. If it makes none, the rate comes back, and
 //! the loss is inherent from then on.
+//!
+//! Less than pictures take makes them late or leaves them out, for as long as a trial lasts. So where less is sent than may
+//! be, and the loss is no catastrophe, *more* is tried first (`push`): a bottleneck then loses all that comes on top, and
+//! the link's own loss stays the share that it was. What is sent on top are packets of late once more, which mend losses.
 
+use super::push::Push;
 use super::stretch::Stretch;
 use super::trial::{Shown, Trial, CLEARLY, CLEARLY_FROM_ONE, INHERENT_MOST};
 use super::PacketResult;
@@ -92,6 +97,7 @@ pub(super) struct LossControl {
     run: f64,
     lost_in_run: u32,
     trial: Option<Trial>,
+    push: Option<Push>,
     cap: Option<Cap>,
     /// When the last cap was given up.
     freed_at: Option<Micros>,
@@ -112,6 +118,7 @@ impl Default for LossControl {
             run: RUN,
             lost_in_run: 0,
             trial: None,
+            push: None,
             cap: None,
             freed_at: None,
             wait: RAISE.0,
@@ -159,6 +166,21 @@ impl LossControl {
         self.trial.map_or(self.cap(), |trial| Some(trial.above))
     }
 
+    /// While more is tried: what is to be sent.
+    pub(super) const fn push(&self) -> Option<&Push> {
+        self.push.as_ref()
+    }
+
+    /// The same, to be asked for bytes.
+    pub(super) const fn push_mut(&mut self) -> Option<&mut Push> {
+        self.push.as_mut()
+    }
+
+    /// The delay tells that the link is full: more would only make it fuller.
+    pub(super) fn stop_pushing(&mut self) {
+        self.push = None;
+    }
+
     /// Whether loss is held down by the rate, or that is being tried.
     pub(super) const fn is_capped(&self) -> bool {
         self.cap.is_some()
@@ -166,18 +188,20 @@ impl LossControl {
 
     /// Whether the rate shall not grow now.
     pub(super) const fn holds(&self) -> bool {
-        self.trial.is_some() || self.cap.is_some()
+        self.trial.is_some() || self.push.is_some() || self.cap.is_some()
     }
 
     /// Whether a probe would disturb a trial. A long look at a link that queues is not disturbed.
     pub(super) const fn is_busy(&self) -> bool {
-        self.trial.is_some() || (self.suspect.is_some() && !self.queues)
+        let is_tried = self.trial.is_some() || self.push.is_some();
+        is_tried || (self.suspect.is_some() && !self.queues)
     }
 
     /// There was an outage: forgets what is not judged yet.
     pub(super) fn reset(&mut self) {
         self.current = Stretch::default();
         self.suspect = None;
+        self.push = None;
         if self.trial.take().is_some() {
             self.cap = None;
         }
@@ -200,6 +224,7 @@ impl LossControl {
 
     /// Raises the cap when it is time.
     pub(super) fn poll(&mut self, now: Micros) {
+        self.push = self.push.filter(|push| !push.is_over(now));
         let busy = self.is_busy();
         if !busy && self.cap.is_some_and(|cap| now >= cap.raise_at) {
             self.raise(now);
@@ -235,6 +260,8 @@ impl LossControl {
         }
         if self.trial.is_some() {
             self.judge_trial(now, stretch, around);
+        } else if let Some(push) = self.push {
+            self.judge_push(now, push, stretch, around);
         } else if around.draining {
             self.suspect = None;
         } else if !around.queues && self.exceeds(stretch, PLAIN) {
@@ -268,7 +295,32 @@ impl LossControl {
             self.learn(seen);
             self.raise(now);
         } else {
-            self.try_less(now, seen, (around.steady, CLEARLY), around);
+            self.push = self.more_to_try(now, seen, around);
+            if self.push.is_none() {
+                self.try_less(now, seen, (around.steady, CLEARLY), around);
+            }
+        }
+    }
+
+    /// More than is sent, if there is room of which nothing is known yet.
+    fn more_to_try(&self, now: Micros, seen: Stretch, around: &Around) -> Option<Push> {
+        let sent = around.steady? / (1.0 - seen.share()).max(0.01);
+        let is_freed = self.freed_at.is_some_and(|at| now.since(at) < BLAMED);
+        let may = self.cap.is_none() && !around.queues && !is_freed;
+        Push::new(now, seen, (sent, around.rate)).filter(|_| may)
+    }
+
+    fn judge_push(&mut self, now: Micros, mut push: Push, stretch: Stretch, around: &Around) {
+        let packets = push.add(stretch);
+        self.push = Some(push);
+        if packets < self.sample(push.before().share()) {
+            return;
+        }
+        self.push = None;
+        if push.does_harm() {
+            self.try_less(now, push.before(), (around.steady, CLEARLY), around);
+        } else {
+            self.inherent = push.share();
         }
     }
 
@@ -403,96 +455,4 @@ impl LossControl {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::test_support::result;
-    use super::*;
-    use crate::random::Random;
-
-    /// Sends at what the control allows, at most `wanted`, through a link that carries `carries` and loses a share of the
-    /// rest; gives the control and the rate allowed at each second.
-    fn run(
-        seconds: u64,
-        wanted: f64,
-        carries: impl Fn(u64) -> f64,
-        share: f64,
-    ) -> (LossControl, Vec<f64>) {
-        let (mut control, mut random) = (LossControl::default(), Random::new(9));
-        let (mut number, mut allowed) = (0, Vec::new());
-        for ms in (0..seconds * 1_000).step_by(10) {
-            let now = Micros::from_millis(ms);
-            let rate = control.cap().unwrap_or(wanted).min(wanted);
-            let carries = carries(ms / 1_000);
-            // A link without a queue lets so much through by chance.
-            let chance = (carries / rate).min(1.0) * (1.0 - share);
-            let arrived = random.chance(chance).then_some(0);
-            number += 1;
-            if control.add(&result(number, ms, 1_250, arrived)) {
-                let arriving = Some(rate * chance);
-                let around = Around {
-                    rate,
-                    recent: arriving,
-                    steady: arriving,
-                    draining: false,
-                    queues: false,
-                };
-                control.judge(now, &around);
-            }
-            control.poll(now);
-            if ms % 1_000 == 0 {
-                allowed.push(rate);
-            }
-        }
-        (control, allowed)
-    }
-
-    #[test]
-    fn loss_of_the_links_own_is_learnt_and_costs_no_rate() {
-        for share in [0.02, 0.1, 0.2, 0.3] {
-            let (control, allowed) = run(40, 1e6, |_| 1e7, share);
-            assert!(
-                (control.inherent() - share).abs() < 0.1,
-                "{share}: {}",
-                control.inherent()
-            );
-            let full = allowed[10..].iter().filter(|rate| **rate >= 1e6).count();
-            assert!(full >= 24, "{share}: {allowed:?}");
-        }
-    }
-
-    #[test]
-    fn a_bottleneck_is_found_and_kept_to() {
-        let (control, allowed) = run(40, 2e6, |_| 1e6, 0.0);
-        let near = allowed[8..]
-            .iter()
-            .filter(|rate| (6e5..1.3e6).contains(*rate))
-            .count();
-        assert!(near >= 28, "{allowed:?}");
-        assert!(control.inherent() < 0.12, "{}", control.inherent());
-    }
-
-    #[test]
-    fn a_bottleneck_that_goes_is_noticed() {
-        let (_, allowed) = run(60, 2e6, |second| if second < 20 { 5e5 } else { 1e7 }, 0.0);
-        assert!(allowed[15] < 8e5, "{allowed:?}");
-        assert!(allowed[58] >= 1.9e6, "{allowed:?}");
-    }
-
-    #[test]
-    fn an_outage_is_no_loss_of_the_rate() {
-        let mut control = LossControl::default();
-        for number in 0..1_000 {
-            let arrived = (!(300..360).contains(&number)).then_some(0);
-            if control.add(&result(number, number * 10, 1_250, arrived)) {
-                let around = Around {
-                    rate: 1e6,
-                    recent: Some(5e5),
-                    steady: Some(9e5),
-                    draining: false,
-                    queues: false,
-                };
-                control.judge(Micros::from_millis(number * 10), &around);
-            }
-            assert_eq!(control.cap(), None);
-        }
-    }
-}
+mod tests;

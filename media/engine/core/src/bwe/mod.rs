@@ -27,8 +27,10 @@
 //! that no burst came meanwhile (`stretch`, `trial`), the bottleneck is found, and a cap is kept that is raised from time
 //! to time (less often when that does harm, at once when as much is lost under it as before); packets should then leave
 //! evenly, since such a link has hardly a queue ([`Estimator::pace`]). If the loss stays, it is the link's own
-//! from then on, and the rate comes back. A link that has shown a long queue drops nothing before it is full: there, loss
-//! without a queue takes four times as much to look suspicious.
+//! from then on, and the rate comes back. Where less is sent than may be, a trial at a higher rate comes first (`push`): at
+//! a lower one pictures were late or left out for a second or two, which is what people see of a link that begins to lose.
+//! A link that has shown a long queue drops nothing before it is full: there, loss without a queue takes four times as much
+//! to look suspicious.
 //!
 //! **Probes** (`prober`). Short clusters at a higher rate, at the start (3 and 6 times), after an outage, and every few
 //! seconds while more is wanted than is known to fit.
@@ -61,6 +63,7 @@ mod estimator;
 mod history;
 mod loss;
 mod prober;
+mod push;
 mod queue;
 mod reports;
 mod rival;

@@ -4,7 +4,7 @@ use super::stretch::Stretch;
 use crate::time::Micros;
 
 /// Of what should arrive more if the rate is the reason, this share must.
-const SUCCESS: f64 = 0.3;
+pub(super) const SUCCESS: f64 = 0.3;
 /// And it must be so much likelier than that all was chance: the logarithm of 50, or of 36 times as much where one stretch led
 /// to the trial, which was picked from as many (ten seconds and more) for being the worst.
 pub(super) const CLEARLY: f64 = 3.9;

@@ -26,6 +26,9 @@ pub struct World {
     pub auditor: Auditor,
     pub random: Random,
     pub engine_address: SocketAddr,
+    /// Until then the engine's thread has no processor: what comes waits unread, and is read in its order.
+    pub busy_until: Micros,
+    unread: Vec<(SocketAddr, Vec<u8>)>,
     /// Somebody has asked the engine to fail; else it must not.
     drilled: bool,
     addresses: HashMap<SocketAddr, LegId>,
@@ -45,6 +48,8 @@ impl World {
             auditor: Auditor::default(),
             random,
             engine_address: SocketAddr::from(([10, 0, 0, 1], 40_000)),
+            busy_until: START,
+            unread: Vec::new(),
             drilled: false,
             addresses: HashMap::new(),
             outbox: Outbox::with_capacity(1 << 16),
@@ -157,7 +162,10 @@ impl World {
 
     fn next_at(&self) -> Option<Micros> {
         let peers = self.peers.iter().map(Peer::next_at);
-        let engine = [self.net.next_at(), self.shard.poll_timeout()];
+        let reads = (!self.unread.is_empty()).then_some(self.busy_until);
+        let acts = self.shard.poll_timeout();
+        let acts = acts.map(|at| at.max(self.busy_until));
+        let engine = [self.net.next_at(), acts, reads];
         peers.chain(engine.into_iter().flatten()).min()
     }
 
@@ -168,9 +176,14 @@ impl World {
             .arrived(now)
             .into_iter()
             .partition(|packet| packet.to == self.engine_address);
-        self.deliver(mine.into_iter().map(|p| (p.from, p.data)).collect());
-        self.shard.handle_timeout(now, &mut self.outbox);
-        self.carry_away();
+        self.unread
+            .extend(mine.into_iter().map(|p| (p.from, p.data)));
+        if now >= self.busy_until {
+            let batch = std::mem::take(&mut self.unread);
+            self.deliver(batch);
+            self.shard.handle_timeout(now, &mut self.outbox);
+            self.carry_away();
+        }
         for packet in theirs {
             let peer = self.peers.iter().position(|peer| peer.address == packet.to);
             if let Some(peer) = peer {

@@ -13,7 +13,7 @@ use engine_core::api::{
     SourceRef, SourceSpec,
 };
 use engine_core::{Command, Event};
-use engine_io::{Config, Engine};
+use engine_io::{Config, Engine, LinePorts};
 use engine_srtp::{Inbound, Outbound, Profile};
 use engine_wire::rtp::{FixedHeader, RtpHeader};
 use engine_wire::stun;
@@ -39,6 +39,31 @@ pub fn start_with(shards: u16, drills: bool) -> Engine {
         lines: None,
     };
     Engine::start(config).unwrap()
+}
+
+/// An engine with so many pairs of ports for lines, in a range of which nobody here uses a port now.
+pub fn engine_with(pairs: u16) -> (Engine, LinePorts) {
+    let ip = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    loop {
+        let probe = UdpSocket::bind((ip, 0)).unwrap();
+        let first = probe.local_addr().unwrap().port().next_multiple_of(2);
+        let Some(last) = first.checked_add(2 * pairs - 1) else {
+            continue;
+        };
+        drop(probe);
+        if (first..=last).any(|port| UdpSocket::bind((ip, port)).is_err()) {
+            continue;
+        }
+        let lines = LinePorts { first, last };
+        let config = Config {
+            ip,
+            base_port: 0,
+            shards: 2,
+            drills: false,
+            lines: Some(lines),
+        };
+        return (Engine::start(config).unwrap(), lines);
+    }
 }
 
 pub fn submit(engine: &Engine, command: &Command) {
@@ -132,7 +157,8 @@ impl Peer {
         buffer[..len].to_vec()
     }
 
-    fn check(&self) {
+    /// A connectivity check, which the engine verifies and answers.
+    pub fn a_check(&self) -> Vec<u8> {
         let mut check = Vec::new();
         let user = format!("here{}:there", self.leg);
         stun::write_binding_request(
@@ -144,7 +170,11 @@ impl Peer {
             Some(1),
             true,
         );
-        self.send(&check);
+        check
+    }
+
+    fn check(&self) {
+        self.send(&self.a_check());
         let answer = self.receive();
         let answer = stun::Message::parse(&answer).unwrap();
         assert!(answer.verify_integrity(PASSWORD.as_bytes()));
