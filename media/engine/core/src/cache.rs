@@ -113,24 +113,28 @@ impl Window {
     }
 }
 
-/// Where a packet lies: in the piece of that number, of which those that are gone have smaller ones.
+/// Where a packet lies: in the piece of that number, of which those that are gone have smaller ones. Numbers are their lower
+/// bits: the index names 1,024 packets at most, which follow one another, and a cache has some 200 pieces.
 #[derive(Debug, Clone, Copy)]
 struct Entry {
-    sequence: u64,
-    piece: u32,
+    sequence: u32,
     timestamp: u32,
+    piece: u16,
     start: u16,
     len: u16,
     marker: bool,
     payload_type: u8,
 }
 
+/// What no packet has: that many bytes do not fit into a datagram.
+const NO_PACKET: u16 = u16::MAX;
+
 const EMPTY: Entry = Entry {
-    sequence: u64::MAX,
-    piece: 0,
+    sequence: 0,
     timestamp: 0,
+    piece: 0,
     start: 0,
-    len: 0,
+    len: NO_PACKET,
     marker: false,
     payload_type: 0,
 };
@@ -158,7 +162,7 @@ pub struct PacketCache {
     stored: usize,
     entries: Box<[Entry]>,
     /// The number of the oldest piece.
-    first: u32,
+    first: u16,
     /// The others, oldest first.
     older: VecDeque<Piece>,
     window: Window,
@@ -218,14 +222,16 @@ impl PacketCache {
     /// Another number of entries, and in them the newest of what is there.
     fn index_anew(&mut self, entries: usize) {
         let anew = vec![EMPTY; entries].into_boxed_slice();
-        let mut kept = std::mem::replace(&mut self.entries, anew).into_vec();
-        kept.sort_unstable_by_key(|entry| entry.sequence);
-        for entry in kept
-            .into_iter()
-            .filter(|entry| entry.sequence != EMPTY.sequence)
-        {
-            let place = self.place(entry.sequence);
-            self.entries[place] = entry;
+        let kept = std::mem::replace(&mut self.entries, anew).into_vec();
+        let mut kept: Vec<_> = kept
+            .iter()
+            .filter(|entry| self.piece(entry).is_some())
+            .collect();
+        // As they lie, which is as they came.
+        kept.sort_unstable_by_key(|entry| (entry.piece.wrapping_sub(self.first), entry.start));
+        for entry in kept {
+            let place = self.place(entry.sequence.into());
+            self.entries[place] = *entry;
         }
     }
 
@@ -263,9 +269,10 @@ impl PacketCache {
 
     /// Keeps a packet; the oldest give way.
     pub fn insert(&mut self, sequence: u64, packet: Cached<'_>, spare: &mut Spare) {
-        let Ok(len) = u16::try_from(packet.payload.len()) else {
+        let len = u16::try_from(packet.payload.len()).unwrap_or(NO_PACKET);
+        if len == NO_PACKET {
             return;
-        };
+        }
         let bytes = usize::from(len);
         if !self.newest.has_room(bytes) {
             self.begin_piece(bytes, spare);
@@ -277,8 +284,8 @@ impl PacketCache {
         self.stored += bytes;
         let place = self.place(sequence);
         self.entries[place] = Entry {
-            sequence,
-            piece: self.first.wrapping_add(self.older.len() as u32),
+            sequence: sequence as u32,
+            piece: self.first.wrapping_add(self.older.len() as u16),
             timestamp: packet.timestamp,
             // A piece of more than 64 KiB holds one packet.
             start: start as u16,
@@ -296,22 +303,25 @@ impl PacketCache {
     /// The packet with this extended sequence number, if it is still here.
     pub fn get(&self, sequence: u64) -> Option<Cached<'_>> {
         let entry = &self.entries[self.place(sequence)];
-        if entry.sequence != sequence || sequence == EMPTY.sequence {
-            return None;
-        }
-        let position = entry.piece.wrapping_sub(self.first) as usize;
-        let piece = if position == self.older.len() {
-            &self.newest
-        } else {
-            self.older.get(position)?
-        };
+        let piece = Some(entry).filter(|entry| entry.sequence == sequence as u32);
+        let piece = piece.and_then(|entry| self.piece(entry))?;
         let start = usize::from(entry.start);
         Some(Cached {
             marker: entry.marker,
             payload_type: entry.payload_type,
             timestamp: entry.timestamp,
-            payload: &piece.bytes[start..start + usize::from(entry.len)],
+            payload: piece.bytes.get(start..start + usize::from(entry.len))?,
         })
+    }
+
+    /// The piece in which a packet lies, if it is still here.
+    fn piece(&self, entry: &Entry) -> Option<&Piece> {
+        let position = usize::from(entry.piece.wrapping_sub(self.first));
+        let piece = match self.older.get(position) {
+            None if position == self.older.len() => Some(&self.newest),
+            older => older,
+        };
+        piece.filter(|_| entry.len != NO_PACKET)
     }
 
     const fn place(&self, sequence: u64) -> usize {
@@ -471,9 +481,9 @@ mod tests {
         let mut cache = PacketCache::new(of(10, 16));
         let spare = &mut Spare::default();
         cache.insert(1, packet(&[1; 11]), spare);
-        cache.insert(2, packet(&vec![2; 65_535]), spare);
-        cache.insert(3, packet(&vec![3; 65_536]), spare);
+        cache.insert(2, packet(&vec![2; 65_534]), spare);
+        cache.insert(3, packet(&vec![3; 65_535]), spare);
         let lens = [1, 2, 3].map(|sequence| cache.get(sequence).map(|found| found.payload.len()));
-        assert_eq!(lens, [Some(11), Some(65_535), None]);
+        assert_eq!(lens, [Some(11), Some(65_534), None]);
     }
 }
