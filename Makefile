@@ -110,19 +110,16 @@ test-python: build browsers emulator ## Python's tests, real browsers included.
 	$(BIN)/pytest --numprocesses 2 --dist worksteal $(PYTEST_ARGS)
 
 # Calls and pages wait for much of their time, two at once, calls first, which take longest. One process has all the rest in
-# what these leave: a third call at once would get no processor when it needs one, and nor may what is beside take it. So
-# there, too, is the longest of the pages' tests, which only looks.
-LOOKS := tests/pages/test_everybody_can_read_and_press.py
+# what these leave: a third call at once would get no processor when it needs one, and nor may what is beside take it.
 WITH_BROWSERS := tests/e2e tests/pages tests/transcode/test_browser_media.py \
 	tests/media/test_sdp_browsers.py tests/media/test_transport_dtls_browsers.py
 BESIDE := nice -n 5
 
 test-browsers: build browsers emulator
-	$(BIN)/pytest $(WITH_BROWSERS) --ignore=$(LOOKS) --numprocesses 2 --dist worksteal $(PYTEST_ARGS)
+	$(BIN)/pytest $(WITH_BROWSERS) --numprocesses 2 --dist worksteal $(PYTEST_ARGS)
 
 test-others: build browsers emulator
 	$(BESIDE) $(BIN)/pytest --ignore=tests/cli $(WITH_BROWSERS:%=--ignore=%) $(PYTEST_ARGS)
-	$(BESIDE) $(BIN)/pytest $(LOOKS) $(PYTEST_ARGS)
 
 test-beside: test-others
 	@$(BESIDE) $(MAKE) --no-print-directory test-wheel
@@ -169,8 +166,8 @@ bench-transcode: build ## Delay and cost of converted pictures and sound, beside
 bench-calls: build browsers ## Twenty calls by SIP a second for a minute, and how soon a room system is in; four minutes.
 	$(BIN)/python -m tests.e2e.bench_calls
 
-bench-network: build browsers emulator ## Calls in Chromium over bad links, a minute and a half each; ONLY=loss-10, WITHOUT=nack.
-	$(BIN)/python -m tests.e2e.bench_network $(ONLY) $(if $(WITHOUT),--without $(WITHOUT))
+bench-network: build browsers emulator ## Calls in Chromium over bad links, a minute and a half each; ONLY=loss-10, WITHOUT=nack, ROUNDS=3.
+	$(BIN)/python -m tests.e2e.bench_network $(ONLY) $(if $(WITHOUT),--without $(WITHOUT)) $(if $(ROUNDS),--rounds $(ROUNDS))
 
 bench-recovery: build browsers emulator ## How soon a call in Chromium is back after outages and with another address; ONLY=outage-5.
 	$(BIN)/python -m tests.e2e.bench_recovery $(ONLY)

@@ -67,7 +67,10 @@ def _table(calls: Sequence[Report]) -> Iterator[str]:
 
 
 def _name(call: Report) -> str:
-    return str(call["name"]) + str(call["subject"]).removeprefix("bridge").replace("-without-", ", without ")
+    rounds = call.get("rounds", 1)
+    calls = f", median of {rounds} calls" if rounds > 1 else ""
+    without = str(call["subject"]).removeprefix("bridge").replace("-without-", ", without ")
+    return str(call["name"]) + without + calls
 
 
 def _cell(value: float | None, goal: float | None, less: bool) -> str:  # noqa: FBT001 - a column's property

@@ -1,8 +1,9 @@
 """Measures a call of two Chromium pages while the link of one of them is bad.
 
-Run: `python -m tests.e2e.bench_network [SCENARIO...]`, as root or where user namespaces are permitted. Writes
-build/bench/network.json and network.html; scenarios that are not run keep the figures that are there, in another
-commit's name where it was another (`commit` of a scenario).
+Run: `python -m tests.e2e.bench_network [--rounds N] [SCENARIO...]`, as root or where user namespaces are
+permitted. Writes build/bench/network.json and network.html; scenarios that are not run keep the figures that are
+there, in another commit's name where it was another (`commit` of a scenario). Of several rounds, which take turns,
+medians are told.
 """
 
 import argparse
@@ -24,6 +25,7 @@ from loadtest.network.figures import figures, least_concealed_percent, samples
 from loadtest.network.page import page
 from loadtest.network.place import why_not
 from loadtest.network.recording import Recording
+from loadtest.network.rounds import together
 from loadtest.network.scenarios import Scenario, named
 from tests.support.measured_call import record, stage
 
@@ -31,11 +33,12 @@ ROOT: Final = Path(__file__).parents[2]
 OUTPUT: Final = ROOT / "build" / "bench" / "network.json"
 
 
-async def measure(scenarios: Sequence[Scenario], without: tuple[str, ...], seed: int) -> int:
+async def measure(scenarios: Sequence[Scenario], without: tuple[str, ...], seed: int, rounds: int) -> int:
     """Make the calls, each in its figures as soon as it is over; give the number of those that failed."""
     failed = 0
+    calls: dict[str, list[dict[str, Any]]] = {scenario.name: [] for scenario in scenarios}
     async with async_playwright() as playwright, stage(playwright, seed) as made:
-        for scenario in scenarios:
+        for scenario in tuple(scenarios) * rounds:
             try:
                 recording = await record(made, scenario, without=without)
             except (AssertionError, PlaywrightError) as error:
@@ -43,7 +46,8 @@ async def measure(scenarios: Sequence[Scenario], without: tuple[str, ...], seed:
                 sys.stderr.write(f"{scenario.name}: {error}\n")
                 continue
             entry = entry_of(scenario, without, recording)
-            keep(entry)
+            calls[scenario.name].append(entry)
+            keep(together(calls[scenario.name]))
             sys.stdout.write(f"{scenario.name} {entry['subject']}: {json.dumps(entry['figures'])}\n")
             sys.stdout.flush()
     return failed
@@ -57,7 +61,6 @@ def entry_of(scenario: Scenario, without: tuple[str, ...], recording: Recording)
         "sentence": scenario.sentence,
         "commit": commit(),
         "figures": figures(recording) | {"audio_concealed_least_percent": least(scenario, recording)},
-        "spread": {},
         "samples": samples(recording),
     }
 
@@ -77,7 +80,6 @@ def keep(entry: dict[str, Any]) -> None:
         "benchmark": "network",
         "commit": commit(),
         "machine": machine(),
-        "rounds": 1,
         "scenarios": [*(one for one in known if (one["name"], one["subject"]) != which), entry],
     }
     OUTPUT.parent.mkdir(parents=True, exist_ok=True)
@@ -91,6 +93,7 @@ def main() -> None:
     parser.add_argument("scenarios", nargs="*")
     parser.add_argument("--without", default="", help="repairs to leave out, separated by commas")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=1)
     given = parser.parse_args()
     if not island.inside():
         if reason := why_not():
@@ -101,7 +104,7 @@ def main() -> None:
         # inherits it; a mere nice value does not reach over the sessions of browsers.
         os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
     without = tuple(word for word in given.without.split(",") if word)
-    sys.exit(1 if asyncio.run(measure(named(given.scenarios), without, given.seed)) else 0)
+    sys.exit(1 if asyncio.run(measure(named(given.scenarios), without, given.seed, given.rounds)) else 0)
 
 
 if __name__ == "__main__":

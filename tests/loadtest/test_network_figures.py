@@ -17,6 +17,7 @@ from loadtest.network.figures import (
 from loadtest.network.page import page
 from loadtest.network.profile import Profile
 from loadtest.network.recording import Recording, Shown, Stats
+from loadtest.network.rounds import together
 from loadtest.network.scenarios import BAD_S, SCENARIOS, named
 
 START = 1_000_000.0
@@ -123,12 +124,12 @@ def test_the_page_has_every_call_with_its_goals() -> None:
         "figures": figures(recording(shown(range(1_100)))),
         "samples": samples(recording(shown(range(1_100)))),
     }
-    worse = {**entry, "subject": "bridge-without-nack"}
+    worse = {**entry, "subject": "bridge-without-nack", "rounds": 3}
     machine = {"cores": 2, "cpu": "some", "kernel": "6"}
     text = page({"scenarios": [entry, worse], "machine": machine, "commit": "abc"})
     assert "1 (0.2) ✗" in text
     assert "0 (0)</td>" in text
-    assert "loss-2, without nack" in text
+    assert "loss-2, without nack, median of 3 calls" in text
     assert text.count("<svg") >= 3
 
 
@@ -169,3 +170,22 @@ def test_the_bound_of_a_call_is_of_what_it_received_before() -> None:
     thin = Profile(delay_ms=20, rate_bps=300_000)
     assert 0.4 < (least_concealed_percent(call, thin) or 0) < 1.0
     assert least_concealed_percent(call, Profile(delay_ms=20)) is None
+
+
+def call(fps: float, **more: float | None) -> dict[str, Any]:
+    """One call's entry, whose samples tell which it was."""
+    return {"name": "loss-10", "subject": "bridge", "figures": {"fps_mean": fps, **more}, "samples": [fps]}
+
+
+def test_of_several_calls_medians_are_told_and_the_most_usual_is_drawn() -> None:
+    """A figure that a call lacks is that of the others."""
+    found = together([call(24.8, back_s=None), call(19.0, back_s=2.0), call(24.4, back_s=3.0)])
+    assert found["figures"] == {"fps_mean": 24.4, "back_s": 2.5}
+    assert found["spread"] == {"fps_mean": [19.0, 24.8], "back_s": [2.0, 3.0]}
+    assert (found["rounds"], found["samples"], found["name"]) == (3, [24.4], "loss-10")
+
+
+def test_one_call_is_its_own_median() -> None:
+    """And there is no spread to tell."""
+    found = together([call(24.8, back_s=None)])
+    assert (found["figures"], found["spread"]) == ({"fps_mean": 24.8, "back_s": None}, {})

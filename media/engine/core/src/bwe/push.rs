@@ -8,7 +8,7 @@ use super::trial::{INHERENT_MOST, SUCCESS};
 use crate::time::Micros;
 
 /// Times what is sent, at least and at most.
-const MORE: (f64, f64) = (1.35, 1.6);
+const MORE: (f64, f64) = (1.2, 1.6);
 /// It ends after that, in case that nothing is heard of it.
 const LONGEST: Micros = Micros::from_secs(4);
 /// Nothing is made up for that could not be sent for longer than this, such as behind a large picture.
@@ -122,8 +122,8 @@ mod tests {
 
     #[test]
     fn it_takes_room() {
-        assert!(Push::new(START, of(150.0, 15.0), (1e6, 1.3e6)).is_none());
-        assert!(Push::new(START, of(150.0, 15.0), (1e6, 1.4e6)).is_some());
+        assert!(Push::new(START, of(150.0, 15.0), (1e6, 1.15e6)).is_none());
+        assert!(Push::new(START, of(150.0, 15.0), (1e6, 1.25e6)).is_some());
     }
 
     #[test]
