@@ -224,8 +224,8 @@ impl Estimator {
         self.plan_probes(now);
     }
 
-    /// Bytes of padding, or of packets sent again, that a probe or a trial of more lacks now: send them at once, and enter each with
-    /// [`note_sent`](Self::note_sent). Mostly 0.
+    /// Bytes of padding, or of packets sent again, that a probe or a trial of more lacks now: send them at once, and enter
+    /// each with [`note_sent`](Self::note_sent). Mostly 0.
     pub fn padding(&mut self, now: Micros) -> usize {
         let may_push = !self.brake.is_on() && !self.silence.is_silent();
         let push = self.loss.push_mut().filter(|_| may_push);

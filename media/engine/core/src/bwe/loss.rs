@@ -317,7 +317,7 @@ impl LossControl {
             return;
         }
         self.push = None;
-        if push.does_harm() {
+        if push.does_harm(now) {
             self.try_less(now, push.before(), (around.steady, CLEARLY), around);
         } else {
             self.inherent = push.share();

@@ -9,6 +9,8 @@ use crate::time::Micros;
 
 /// Times what is sent, at least and at most.
 const MORE: (f64, f64) = (1.2, 1.6);
+/// With less than that more was not sent, such as to a receiver that takes nothing a second time: nothing was tried.
+const TRIED: f64 = 1.1;
 /// It ends after that, in case that nothing is heard of it.
 const LONGEST: Micros = Micros::from_secs(4);
 /// Nothing is made up for that could not be sent for longer than this, such as behind a large picture.
@@ -22,11 +24,13 @@ const STEP: Micros = Micros::from_millis(5);
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Push {
     since: Micros,
-    /// What is sent now, in times of what was sent before.
-    times: f64,
     before: Stretch,
     seen: Stretch,
+    /// What was sent before, in bytes a microsecond, and what is to be sent now.
+    before_per_us: f64,
     bytes_per_us: f64,
+    /// All that was sent since.
+    bytes: f64,
     due_at: Micros,
     /// Bytes of what was due then; below zero after a large picture.
     lacking: f64,
@@ -38,10 +42,11 @@ impl Push {
         let times = (allowed / sent).min(MORE.1);
         (times >= MORE.0).then_some(Self {
             since: now,
-            times,
             before,
             seen: Stretch::default(),
+            before_per_us: sent / 8e6,
             bytes_per_us: sent * times / 8e6,
+            bytes: 0.0,
             due_at: now,
             lacking: 0.0,
         })
@@ -49,6 +54,7 @@ impl Push {
 
     /// A packet of whatever kind was sent.
     pub(super) fn note_sent(&mut self, bytes: usize) {
+        self.bytes += bytes as f64;
         self.lacking -= bytes as f64;
     }
 
@@ -93,11 +99,14 @@ impl Push {
         now.since(self.since) >= LONGEST
     }
 
-    /// Whether clearly less arrives of what is sent than before, so that the rate may be the reason.
-    pub(super) fn does_harm(&self) -> bool {
+    /// Whether less has to be tried, too: clearly less arrives of what is sent than before, or no more was sent.
+    pub(super) fn does_harm(&self, now: Micros) -> bool {
+        let usual = self.before_per_us * now.since(self.since).0 as f64;
+        let times = self.bytes / usual.max(1.0);
         let (before, after) = (self.before.share(), self.seen.share());
         let arrives = (1.0 - after) / (1.0 - before).max(0.01);
-        arrives <= 1.0 - SUCCESS * (1.0 - 1.0 / self.times) || after > INHERENT_MOST
+        let is_less = arrives <= 1.0 - SUCCESS * (1.0 - 1.0 / times.max(TRIED));
+        times < TRIED || is_less || after > INHERENT_MOST
     }
 }
 
@@ -140,15 +149,27 @@ mod tests {
         assert_eq!(push.padding(START + Micros::from_secs(1)), 9_375);
     }
 
+    /// After a second, in which so many bytes were sent, and 160 packets of which so many were lost.
+    fn after(bytes: usize, lost: f64) -> Push {
+        let mut push = push();
+        push.note_sent(bytes);
+        assert_eq!(push.add(of(160.0, lost)), 160.0);
+        push
+    }
+
     #[test]
     fn what_comes_on_top_is_lost_on_a_full_link_alone() {
-        let mut own = push();
-        assert_eq!(own.add(of(160.0, 19.0)), 160.0);
-        assert!(!own.does_harm());
+        let now = START + Micros::from_secs(1);
+        let own = after(187_500, 19.0);
+        assert!(!own.does_harm(now));
         assert!((own.share() - 34.0 / 310.0).abs() < 1e-9);
-        let mut full = push();
-        full.add(of(160.0, 64.0));
-        assert!(full.does_harm());
+        assert!(after(187_500, 64.0).does_harm(now));
+    }
+
+    #[test]
+    fn where_no_more_could_be_sent_nothing_was_tried() {
+        assert!(after(130_000, 0.0).does_harm(START + Micros::from_secs(1)));
+        assert!(!after(140_000, 0.0).does_harm(START + Micros::from_secs(1)));
     }
 
     #[test]

@@ -7,8 +7,8 @@ use crate::scenarios::{Scenario, SCENARIOS};
 use crate::subject::{Memory, Subject, World};
 use std::time::Duration;
 
-/// Caches hold a quarter of a second to a second, and give back after twenty seconds what they needed before the round trip
-/// was known.
+/// Caches hold a quarter of a second to a second, and their indexes are as large as before the round trip was known for ten
+/// seconds or twenty.
 const SETTLING: Duration = Duration::from_secs(22);
 
 /// What a process is told that is to measure one scenario, before its name.
