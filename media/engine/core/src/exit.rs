@@ -35,7 +35,24 @@ pub(crate) struct Frame {
 }
 
 /// A payload as the source sent it, with its descriptor where the picture ids have to be written anew.
-pub(crate) type Payload<'a> = (&'a [u8], Option<vp8::Descriptor>);
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Payload<'a> {
+    pub(crate) bytes: &'a [u8],
+    pub(crate) vp8: Option<vp8::Descriptor>,
+    /// Bytes of padding behind it, where its receiver reports on each packet: those are browsers, which pass over it.
+    pub(crate) padding: u8,
+}
+
+impl<'a> Payload<'a> {
+    /// It leaves as it is.
+    pub(crate) const fn plain(bytes: &'a [u8]) -> Self {
+        Self {
+            bytes,
+            vp8: None,
+            padding: 0,
+        }
+    }
+}
 
 /// The way out to one leg: it exists only while media may be sent there.
 pub(crate) struct Exit<'a> {
@@ -122,6 +139,9 @@ impl Exit<'_> {
 
     /// Sends a packet of a slot as its source sent it, but for header and picture ids; repair packets protect it as it
     /// leaves. Gives the bytes that leave, 0 if the key is spent.
+    ///
+    /// What is protected has no padding: a retransmission leaves it away (RFC 4588 section 4), and would no longer be the
+    /// packet of which the repair packet was made.
     pub(crate) fn media(
         &mut self,
         out: &mut Outbox,
@@ -130,9 +150,15 @@ impl Exit<'_> {
         payload: Payload<'_>,
         fec: Option<&mut FecSender>,
     ) -> usize {
-        let (now, len) = (self.now, payload.0.len());
-        self.send(out, frame, numbers.sequence, len, |room, start| {
-            fill(&mut room[start..], payload, numbers);
+        let (now, len) = (self.now, payload.bytes.len());
+        let padding = match fec.is_none() && frame.numbered && self.link.is_some() {
+            true => payload.padding,
+            false => 0,
+        };
+        let all = len + usize::from(padding);
+        self.send(out, frame, numbers.sequence, all, |room, start| {
+            fill(&mut room[start..start + len], payload, numbers);
+            pad(room, padding);
             if let Some(fec) = fec {
                 fec.protect(now, numbers.sequence, room, number_within(start));
             }
@@ -193,7 +219,7 @@ impl Exit<'_> {
         (rtx_sequence, numbers): (u64, Outgoing),
         payload: Payload<'_>,
     ) -> usize {
-        let len = 2 + payload.0.len();
+        let len = 2 + payload.bytes.len();
         self.send(out, frame, rtx_sequence, len, |room, start| {
             let (original, rest) = room[start..].split_at_mut(2);
             // Two bytes are what it needs.
@@ -210,10 +236,8 @@ impl Exit<'_> {
         (sequence, bytes): (u64, usize),
     ) -> usize {
         let bytes = bytes.clamp(PADDING.0, PADDING.1);
-        self.send(out, frame, sequence, bytes, |room, start| {
-            room[0] |= PADDING_BIT;
-            room[start..].fill(0);
-            room[start + bytes - 1] = bytes as u8;
+        self.send(out, frame, sequence, bytes, |room, _| {
+            pad(room, bytes as u8);
         })
     }
 
@@ -268,9 +292,19 @@ const fn number_within(start: usize) -> Range<usize> {
     }
 }
 
-fn fill(room: &mut [u8], (payload, descriptor): Payload<'_>, numbers: Outgoing) {
-    room.copy_from_slice(payload);
-    if let (Some(descriptor), Some(ids)) = (descriptor, numbers.pictures) {
+/// Makes the last bytes of a packet padding, if it is to have any.
+fn pad(packet: &mut [u8], bytes: u8) {
+    if bytes > 0 {
+        let start = packet.len() - usize::from(bytes);
+        packet[start..].fill(0);
+        packet[0] |= PADDING_BIT;
+        packet[packet.len() - 1] = bytes;
+    }
+}
+
+fn fill(room: &mut [u8], payload: Payload<'_>, numbers: Outgoing) {
+    room.copy_from_slice(payload.bytes);
+    if let (Some(descriptor), Some(ids)) = (payload.vp8, numbers.pictures) {
         descriptor.rewrite(room, ids.picture, ids.tl0);
     }
 }

@@ -5,107 +5,18 @@ use crate::api::{Kind, LegId, Site};
 use crate::cache::{Cached, PacketCache};
 use crate::contain::strike;
 use crate::encoding::{SenderReportSeen, Taker};
-use crate::exit::{Exit, Frame};
+use crate::exit::{Exit, Frame, Payload};
 use crate::link::{Backlog, Held};
 use crate::outbox::Outbox;
 use crate::parameters::ParameterSets;
 use crate::pieces::Spare;
-use crate::rewrite::{Incoming, Outgoing, PictureIds, StreamKey};
+use crate::ready::{even_out, Ready};
+use crate::rewrite::{Outgoing, StreamKey};
 use crate::shard::{Datagram, Shard};
 use crate::slot::{PayloadMap, Slot};
 use crate::source::{Source, MOST_ENCODINGS};
 use crate::time::Micros;
-use engine_wire::payload::vp8;
-use engine_wire::rtp::{FixedHeader, RtpHeader};
-use std::ops::Range;
-
-/// A decrypted packet that passed the gate of its sender.
-#[derive(Debug, Clone)]
-pub(crate) struct Ready {
-    /// Position of the sender in the shard.
-    pub(crate) leg: u32,
-    /// Position of the source in the leg.
-    pub(crate) source: u16,
-    /// Which of the source's encodings.
-    pub(crate) encoding: u8,
-    /// Which of the encoding's streams: numbers mean nothing across a restart of the sender.
-    pub(crate) epoch: u32,
-    /// Position of the datagram in the batch.
-    pub(crate) at: u32,
-    pub(crate) marker: bool,
-    pub(crate) payload_type: u8,
-    pub(crate) timestamp: u32,
-    pub(crate) sequence: u64,
-    /// Where the payload lies in the datagram.
-    pub(crate) payload: Range<usize>,
-    /// First packet of a key frame.
-    pub(crate) key_frame: bool,
-    /// First packet of a key frame of H.264 that has come without parameter sets.
-    pub(crate) lacks_parameters: bool,
-    pub(crate) vp8: Option<vp8::Descriptor>,
-    pub(crate) level: Option<u8>,
-    pub(crate) has_holes: bool,
-    /// First packet of an encoding that was not sent before, or not for some time.
-    pub(crate) wakes: bool,
-    /// First picture after an outage of the sender's link, in which more was lost than is worth asking for.
-    pub(crate) after_outage: bool,
-    /// Bytes of redundancy before the payload (RFC 2198).
-    pub(crate) redundant: u16,
-    /// It came as redundancy in a later packet.
-    pub(crate) recovered: bool,
-    /// At least one slot was sent a copy.
-    pub(crate) forwarded: bool,
-}
-
-impl Ready {
-    pub(crate) fn new(header: &RtpHeader, sequence: u64, payload: Range<usize>) -> Self {
-        Self {
-            leg: 0,
-            source: 0,
-            encoding: 0,
-            epoch: 0,
-            at: 0,
-            marker: header.marker,
-            payload_type: header.payload_type,
-            timestamp: header.timestamp,
-            sequence,
-            payload,
-            key_frame: false,
-            lacks_parameters: false,
-            vp8: None,
-            level: None,
-            has_holes: false,
-            wakes: false,
-            after_outage: false,
-            redundant: 0,
-            recovered: false,
-            forwarded: false,
-        }
-    }
-
-    pub(crate) const fn group(&self) -> (u32, u16, u8, u32) {
-        (self.leg, self.source, self.encoding, self.epoch)
-    }
-
-    const fn order(&self) -> ((u32, u16, u8, u32), u32, u64) {
-        (self.group(), self.at, self.sequence)
-    }
-
-    fn incoming(&self) -> Incoming {
-        Incoming {
-            sequence: self.sequence,
-            timestamp: self.timestamp,
-            pictures: self.vp8.as_ref().map(picture_ids),
-        }
-    }
-}
-
-pub(crate) fn picture_ids(descriptor: &vp8::Descriptor) -> PictureIds {
-    PictureIds {
-        picture: descriptor.picture_id.unwrap_or(0),
-        tl0: descriptor.tl0_pic_idx.unwrap_or(0),
-    }
-}
+use engine_wire::rtp::FixedHeader;
 
 /// What became of a group in one slot.
 #[derive(Debug, Clone, Copy, Default)]
@@ -230,6 +141,9 @@ impl Shard {
         }
         let (takers, cache) = (std::mem::take(&mut encoding.takers), encoding.cache.take());
         let parameters = encoding.parameters.take();
+        if kind == Kind::Video {
+            even_out(group);
+        }
         let mut fed = Fed::default();
         let flow = Flow {
             stream,
@@ -457,7 +371,12 @@ impl Slot {
             return exit.sound(out, frame, numbers, (&carried, map.to, payload));
         }
         let frame = self.frame(map.to, ready.marker, numbers);
-        exit.media(out, frame, numbers, (payload, ready.vp8), self.fec_mut())
+        let payload = Payload {
+            bytes: payload,
+            vp8: ready.vp8,
+            padding: ready.padding,
+        };
+        exit.media(out, frame, numbers, payload, self.fec_mut())
     }
 
     /// Lets another stream go on in the slot.

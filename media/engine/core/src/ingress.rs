@@ -3,11 +3,11 @@
 use crate::api::{Codec, Event, Kind, Site};
 use crate::contain::strike;
 use crate::encoding::Encoding;
-use crate::forward::Ready;
 use crate::ice::{self, CheckRefused};
 use crate::leg::Leg;
 use crate::line;
 use crate::outbox::Outbox;
+use crate::ready::Ready;
 use crate::receive::Arrival;
 use crate::shard::{Datagram, Shard};
 use crate::source::{codec_number, Source};

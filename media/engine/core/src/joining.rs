@@ -8,8 +8,8 @@
 
 use crate::api::{Codec, Kind, SlotSpec};
 use crate::cache::PacketCache;
-use crate::forward::Ready;
 use crate::leg::Leg;
+use crate::ready::Ready;
 use crate::slot::Slot;
 use engine_wire::payload::opus::Pair;
 

@@ -55,6 +55,7 @@ mod quiet;
 pub mod random;
 pub mod rates;
 pub mod ration;
+mod ready;
 pub mod receive;
 pub mod red;
 pub mod redundancy;

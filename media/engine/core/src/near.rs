@@ -3,8 +3,8 @@
 //! while each would stand alone where the work is done.
 
 use crate::encoding::{Encoding, Taker};
-use crate::forward::Ready;
 use crate::leg::Leg;
+use crate::ready::Ready;
 use crate::shard::{Datagram, Shard};
 use crate::slot::Slot;
 use std::hint::black_box;

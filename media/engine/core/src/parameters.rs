@@ -2,7 +2,7 @@
 //! them from the description (`sprop-parameter-sets`, RFC 6184 section 8.1), or was there when they came once, needs no
 //! more. Whoever comes later does, so that they are kept here and sent ahead of a key frame that comes without.
 
-use crate::exit::Exit;
+use crate::exit::{Exit, Payload};
 use crate::outbox::Outbox;
 use crate::rewrite::{Outgoing, StreamKey};
 use crate::slot::{PayloadMap, Slot};
@@ -117,7 +117,7 @@ impl Slot {
                 ..numbers
             };
             let frame = self.frame(map.to, false, numbers);
-            if exit.media(out, frame, numbers, (payload, None), None) > 0 {
+            if exit.media(out, frame, numbers, Payload::plain(payload), None) > 0 {
                 self.count_sent(payload.len(), false, map);
             }
         }

@@ -10,8 +10,8 @@
 //! Numbers have no hole for what is left out, and timestamps go on as they do at the sender.
 
 use crate::api::{Codec, Kind};
-use crate::forward::Ready;
 use crate::leg::Leg;
+use crate::ready::Ready;
 use crate::red::Distances;
 use crate::rewrite::StreamKey;
 use crate::slot::Slot;

@@ -7,11 +7,11 @@ use crate::cache::Cached;
 use crate::contain::strike;
 use crate::encoding::Taker;
 use crate::exit::{Exit, Frame, Payload};
-use crate::forward::picture_ids;
 use crate::keyframe::Stream;
 use crate::leg::Leg;
 use crate::link::Held;
 use crate::outbox::Outbox;
+use crate::ready::picture_ids;
 use crate::rewrite::{Outgoing, StreamKey};
 use crate::shard::Shard;
 use crate::slot::{PayloadMap, Slot};
@@ -126,7 +126,7 @@ impl Shard {
             return Some(());
         }
         slot.take_repair_budget(now, sequence)?;
-        let (len, held) = (kept.payload.0.len(), Held::again(number, sequence));
+        let (len, held) = (kept.payload.bytes.len(), Held::again(number, sequence));
         if exit.may_repair(slot, len, held) {
             exit.again(out, slot, &kept, bwe::Kind::Repair)?;
             if slot.loss() > TWICE && exit.has_room() && exit.may_repair(slot, len, held) {
@@ -153,7 +153,10 @@ impl Shard {
             marker: cached.marker,
             key_frame: descriptor.is_some_and(|d| d.is_key_frame),
             numbers: trace.outgoing(cached.timestamp, pictures)?,
-            payload: (cached.payload, descriptor),
+            payload: Payload {
+                vp8: descriptor,
+                ..Payload::plain(cached.payload)
+            },
         })
     }
 
@@ -217,7 +220,7 @@ impl Shard {
         }
         let frame = slot.frame(kept.map.to, kept.marker, kept.numbers);
         exit.media(out, frame, kept.numbers, kept.payload, slot.fec_mut());
-        slot.count_sent(kept.payload.0.len(), kept.key_frame, kept.map);
+        slot.count_sent(kept.payload.bytes.len(), kept.key_frame, kept.map);
         slot.write_fec(now, kept.marker, (&mut exit, out));
         Some(())
     }

@@ -4,11 +4,11 @@
 
 use crate::api::{Event, LegId, RoomId};
 use crate::contain::{Armed, Locate};
-use crate::forward::Ready;
 use crate::leg::Leg;
 use crate::line::Side;
 use crate::outbox::Outbox;
 use crate::pieces::Spare;
+use crate::ready::Ready;
 use crate::speaker::Speakers;
 use crate::stats::{Delays, ShardRow, Snapshot};
 use crate::time::Micros;

@@ -2,7 +2,7 @@
 //! packets that they are, where those are missing.
 
 use crate::encoding::Encoding;
-use crate::forward::Ready;
+use crate::ready::Ready;
 use crate::receive::Arrival;
 
 use engine_wire::payload::red::Red;

@@ -49,6 +49,8 @@ pub struct Receiver {
     pub complained: u32,
     holes: BTreeMap<u64, Hole>,
     received: u64,
+    /// Packets of media with padding behind the payload.
+    pub padded: u64,
     at_last_report: (u64, u64),
     jitter: f64,
     last_transit: Option<(u32, f64)>,
@@ -69,6 +71,7 @@ impl Receiver {
             complained: 0,
             holes: BTreeMap::new(),
             received: 0,
+            padded: 0,
             at_last_report: (0, 0),
             jitter: 0.0,
             last_transit: None,
@@ -93,8 +96,9 @@ impl Receiver {
 
     pub fn handle_media(&mut self, now: Micros, header: &RtpHeader, packet: &[u8], sequence: u64) {
         self.received += 1;
+        self.padded += u64::from(header.has_padding);
         self.measure(now, header.timestamp);
-        let mut payload = &packet[header.header_len..];
+        let mut payload = &packet[header.payload_range(packet).unwrap()];
         if self.spec.kind == Kind::Audio && payload == [opus::FIRST_BYTE] {
             self.silences.push((now, sequence, header.timestamp));
             self.heed_holes(now, sequence);

@@ -100,6 +100,8 @@ pub struct Sender {
     pub encoding: u8,
     /// Pictures are in three temporal layers.
     pub temporal: bool,
+    /// All packets of a picture but the last are so much shorter than that.
+    pub uneven: usize,
     /// Every picture that was sent.
     pub log: Vec<Picture>,
     rtx_sequence: u64,
@@ -147,6 +149,7 @@ impl Sender {
             sequence: random.below(1 << 15),
             encoding: 0,
             temporal: false,
+            uneven: 0,
             log: Vec::new(),
             rtx_sequence: random.below(1 << 15),
             timestamp_base: random.next() as u32,
@@ -245,8 +248,9 @@ impl Sender {
             Kind::Audio => vec![opus::FIRST_BYTE],
             Kind::Video => self.vp8_head(key, at == 0),
         };
+        let shorter = if at + 1 < count { self.uneven } else { 0 };
         payload.resize(
-            self.payload_len.max(Tag::LEN + payload.len()) - Tag::LEN,
+            (self.payload_len - shorter).max(Tag::LEN + payload.len()) - Tag::LEN,
             0xab,
         );
         let tag = Tag {

@@ -28,6 +28,8 @@ pub struct World {
     pub engine_address: SocketAddr,
     /// Until then the engine's thread has no processor: what comes waits unread, and is read in its order.
     pub busy_until: Micros,
+    /// Calls to the socket, and those of them that carry several packets.
+    pub calls: [u64; 2],
     unread: Vec<(SocketAddr, Vec<u8>)>,
     /// Somebody has asked the engine to fail; else it must not.
     drilled: bool,
@@ -49,6 +51,7 @@ impl World {
             random,
             engine_address: SocketAddr::from(([10, 0, 0, 1], 40_000)),
             busy_until: START,
+            calls: [0; 2],
             unread: Vec::new(),
             drilled: false,
             addresses: HashMap::new(),
@@ -226,6 +229,10 @@ impl World {
 
     /// Everything that the engine wants sent is opened and checked, then put on the network.
     fn carry_away(&mut self) {
+        for (send, _) in self.outbox.sends() {
+            self.calls[0] += 1;
+            self.calls[1] += u64::from(send.segments > 1);
+        }
         for (to, datagram) in self.outbox.datagrams() {
             let Some(leg) = self.addresses.get(&to) else {
                 continue;
