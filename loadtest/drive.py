@@ -30,6 +30,7 @@ from loadtest.scenario import Scenario
 from loadtest.target import Office, Target, own_bridge
 from loadtest.watch import Sample, Watch
 from media.clients import Clients
+from media.priority import let_media_go_first
 from media.transport import DtlsCertificate
 
 
@@ -81,6 +82,7 @@ def gathered(clips: Clips, options: NativeOptions, threads: int = 1) -> Iterator
         certificate = DtlsCertificate.generate(datetime.now(UTC))
         crowd = Crowd(clients, certificate, clips, options, time.monotonic)
         clients.listen(asyncio.get_running_loop(), crowd.take)
+        let_media_go_first()
         yield crowd
     finally:
         clients.stop()

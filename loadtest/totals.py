@@ -88,7 +88,8 @@ class Streams:
     """Which streams flow: receivers of clients whose packets have grown between two looks."""
 
     def __init__(self, snapshot: ClientsSnapshot) -> None:
-        rows = snapshot.receivers
+        # A robot has a receiver for each slot of a page, of which most are empty.
+        rows = snapshot.receivers[snapshot.receivers["packets"] > 0]
         self._packets = {
             (int(row["client"]), int(row["receiver"])): int(row["packets"])
             for row in rows[["client", "receiver", "packets"]]

@@ -12,6 +12,7 @@ from bridge.integration.errors import IntegrationError
 from bridge.ops import logs
 from bridge.store import StoreError
 from media.api import EngineError
+from media.priority import let_media_go_first
 from media.transport import TransportError
 from signalling.gateways.interface import SettingsError
 
@@ -28,4 +29,5 @@ def serve(config_file: Path | None) -> None:
 async def _serve(config: Config) -> None:
     with stop_signals() as told:
         async with run_bridge(config):
+            let_media_go_first()
             await told.wait()
