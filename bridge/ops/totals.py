@@ -41,11 +41,15 @@ class Totals:
         keys = np.stack([array[key].astype(np.int64) for key in self._keys], axis=1)
         counts = np.stack([array[column].astype(np.int64) for column in columns], axis=1)
         # The highest value seen counts: a receiver's cumulative loss can fall (RFC 3550 section 6.4.1).
-        peaks = np.maximum(counts, self._peaks_of(keys, counts.shape))
-        self._add(array, columns, peaks - self._peaks_of(keys, counts.shape))
+        known = self._peaks_of(keys, counts.shape)
+        peaks = np.maximum(counts, known)
+        self._add(array, columns, peaks - known)
         self._known_keys, self._known_peaks = keys, peaks
 
     def _peaks_of(self, keys: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+        if self._known_peaks is not None and np.array_equal(self._known_keys, keys):
+            # Nobody has come or gone, as in most seconds.
+            return self._known_peaks
         peaks = np.zeros(shape, np.int64)
         if self._known_peaks is None or not len(keys):
             return peaks
@@ -59,9 +63,9 @@ class Totals:
             self._add_to((), columns, more.sum(axis=0))
             return
         groups = np.stack([array[group].astype(np.int64) for group in self._groups], axis=1)
-        for group in np.unique(groups, axis=0):
-            chosen = (groups == group).all(axis=1)
-            self._add_to(tuple(group.tolist()), columns, more[chosen].sum(axis=0))
+        numbers = _identify(groups)
+        for number, place in zip(*np.unique(numbers, return_index=True), strict=True):
+            self._add_to(tuple(groups[place].tolist()), columns, more[numbers == number].sum(axis=0))
 
     def _add_to(self, group: Group, columns: list[str], more: np.ndarray) -> None:
         sums = self.sums.setdefault(group, dict.fromkeys(columns, 0))
@@ -74,5 +78,5 @@ def _identify(keys: np.ndarray) -> np.ndarray:
     numbers = np.zeros(len(keys), np.int64)
     for column in keys.T:
         _, ranks = np.unique(column, return_inverse=True)
-        _, numbers = np.unique(numbers * (int(ranks.max()) + 1) + ranks, return_inverse=True)
+        _, numbers = np.unique(numbers * (int(ranks.max(initial=0)) + 1) + ranks, return_inverse=True)
     return numbers

@@ -115,6 +115,33 @@ def test_totals_are_the_sum_of_each_rows_highest_count(states: list[dict[tuple[i
         assert {group[0]: sums["n"] for group, sums in totals.sums.items()} == expected
 
 
+# So few that the same ones often follow on each other, in the same order or in another one.
+FEW = st.lists(
+    st.dictionaries(st.sampled_from([(1, 0), (2, 0), (1, 1)]), st.tuples(st.integers(0, 2), st.integers(0, 50))),
+    max_size=8,
+)
+
+
+@given(FEW)
+def test_totals_stay_with_the_group_in_which_they_were_counted(
+    states: list[dict[tuple[int, int], tuple[int, int]]],
+) -> None:
+    """Rows that stay, and change their group meanwhile, are told apart as those that come and go are."""
+    totals = Totals(("leg", "index"), ("index", "codec"), [Row("n", "n", "n")])
+    expected: dict[tuple[int, int], int] = {}
+    last: dict[tuple[int, int], int] = {}
+    for state in states:
+        rows = [(*key, codec, count) for key, (codec, count) in state.items()]
+        array = np.array(rows, [(name, "<u8") for name in ("leg", "index", "codec", "n")])
+        peaks = {key: max(count, last.get(key, 0)) for key, (_, count) in state.items()}
+        for key, (codec, _) in state.items():
+            group = key[1], codec
+            expected[group] = expected.get(group, 0) + peaks[key] - last.get(key, 0)
+        last = peaks
+        totals.observe(array)
+        assert {group: sums["n"] for group, sums in totals.sums.items()} == expected
+
+
 def test_quantiles_are_of_measured_streams_only(snapshot: Make) -> None:
     """A stream without a packet and a leg without a round trip do not pull the quantiles to 0."""
     quiet = [MIC | {"leg": leg, "jitter_us": 0} for leg in range(10, 20)]
