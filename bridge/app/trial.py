@@ -15,7 +15,7 @@ import structlog
 from bridge.app.live import LiveRoom
 from bridge.app.ports import Links
 from bridge.app.quality import trial_verdict
-from bridge.app.quality.figures import Figures, LegFigures, as_heard, read, since_began, together
+from bridge.app.quality.figures import Figures, LegFigures, as_heard, read, since_began
 from bridge.app.quality.verdict import FULL_SHARE
 from bridge.app.reconcile import loop_back
 from bridge.app.service import RoomService
@@ -173,7 +173,7 @@ class Trial:
     def _exchange(self, report: m.TestReport) -> trial_verdict.Exchange:
         sender, receiver = self._measured()
         concealed = None if report.concealed_percent is None else report.concealed_percent / 100
-        up, down = together(sender.up), together(as_heard(receiver, concealed).down)
+        up, down = sender.all_up, as_heard(receiver, concealed).all_down
         return trial_verdict.Exchange(
             up=_way(up, _flow(up), _up_kbps(up, report.capacity_kbps)),
             down=None

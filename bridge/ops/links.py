@@ -5,15 +5,16 @@ seconds of streams, and its share above a bound is the share of the time that pe
 have is under the engine's numbers for them, and names nobody.
 """
 
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from bridge.app.quality.figures import Figures, together
+from bridge.app.quality.figures import Figures
 from bridge.app.quality.lines import Assessment
 from bridge.ops import table
 from signalling import messages as m
@@ -74,11 +75,14 @@ class Histogram:
     counts: dict[tuple[str, ...], list[int]] = field(default_factory=dict)
     sums: dict[tuple[str, ...], float] = field(default_factory=dict)
 
-    def observe(self, value: float, *words: str) -> None:
-        """Count one value."""
+    def observe(self, values: Sequence[float], *words: str) -> None:
+        """Count values."""
+        if not values:
+            return
         counts = self.counts.setdefault(words, [0] * (len(self.bounds) + 1))
-        counts[sum(value > bound for bound in self.bounds)] += 1
-        self.sums[words] = self.sums.get(words, 0.0) + value
+        for value in values:
+            counts[bisect_left(self.bounds, value)] += 1
+        self.sums[words] = sum(values, self.sums.get(words, 0.0))
 
     def family(self) -> Metric:
         """Give the family, for a registry."""
@@ -128,10 +132,12 @@ class LinkCollector(Collector):
         self._now, self._latest = now, assessed
         before, self._verdicts = self._verdicts, {}
         freezes, self._freezes = self._freezes, {}
+        self._observe_flow("in", [stream for one in assessed for stream in one.figures.up])
+        self._observe_flow("out", [stream for one in assessed for stream in one.figures.down])
+        self._rtt.observe([one.rtt_ms / 1000 for one in assessed if one.rtt_ms is not None])
+        self._mos.observe([one.mos_up for one in assessed if one.mos_up is not None], "in")
+        self._mos.observe([one.mos_down for one in assessed if one.mos_down is not None], "out")
         for one in assessed:
-            self._observe_streams("in", one.figures.up)
-            self._observe_streams("out", one.figures.down)
-            self._observe_leg(one)
             self._verdicts[one.leg] = one.verdict
             if one.verdict in FAULTS and before.get(one.leg) is not one.verdict:
                 self._named[one.verdict] += 1
@@ -140,21 +146,14 @@ class LinkCollector(Collector):
             more = (max(new - old, 0) for new, old in zip(self._freezes[one.leg], known, strict=True))
             self._frozen = (self._frozen[0] + int(next(more)), self._frozen[1] + next(more))
 
-    def _observe_streams(self, direction: str, streams: Iterable[Figures]) -> None:
-        for stream in streams:
-            words = (direction, table.KINDS[stream.kind])
-            if stream.fresh:
-                self._loss.observe(stream.loss, *words, "before")
-                self._loss.observe(stream.loss_after, *words, "after")
-            if stream.jitter_ms is not None:
-                self._jitter.observe(stream.jitter_ms / 1000, *words)
-
-    def _observe_leg(self, one: Assessment) -> None:
-        if one.rtt_ms is not None:
-            self._rtt.observe(one.rtt_ms / 1000)
-        for direction, score in (("in", one.mos_up), ("out", one.mos_down)):
-            if score is not None:
-                self._mos.observe(score, direction)
+    def _observe_flow(self, direction: str, streams: Sequence[Figures]) -> None:
+        for kind, word in enumerate(table.KINDS):
+            chosen = [stream for stream in streams if stream.kind == kind]
+            fresh = [stream for stream in chosen if stream.fresh]
+            self._loss.observe([stream.loss for stream in fresh], direction, word, "before")
+            self._loss.observe([stream.loss_after for stream in fresh], direction, word, "after")
+            shaken = [stream.jitter_ms / 1000 for stream in chosen if stream.jitter_ms is not None]
+            self._jitter.observe(shaken, direction, word)
 
     def collect(self) -> Iterator[Metric]:
         """Give all families, for a registry."""
@@ -197,8 +196,8 @@ class LinkCollector(Collector):
             verdict=one.verdict,
             for_s=round(self._now - one.since, 1),
             rtt_ms=one.rtt_ms,
-            up=_way(together(one.figures.up), one.mos_up),
-            down=_way(together(one.figures.down), one.mos_down),
+            up=_way(one.figures.all_up, one.mos_up),
+            down=_way(one.figures.all_down, one.mos_down),
             down_carries_kbit_per_s=None if carries is None else round(carries.bits_per_second / 1000, 1),
             frozen_percent=None
             if hint is None or hint.frozen_share is None
@@ -219,7 +218,7 @@ def _way(flow: Figures, mos: float | None) -> Way:
 
 
 def _badness(one: Assessment) -> tuple[bool, float]:
-    up, down = together(one.figures.up), together(one.figures.down)
+    up, down = one.figures.all_up, one.figures.all_down
     jitter = max(up.jitter_ms or 0.0, down.jitter_ms or 0.0)
     # A percent of loss counts like ten milliseconds of jitter.
     return one.verdict in FAULTS, max(up.loss, down.loss) * 1000 + jitter

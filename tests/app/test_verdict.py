@@ -3,12 +3,12 @@
 import itertools
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from bridge.app.live import LiveRoom, MediaLeg
 from bridge.app.quality.figures import Carries, Figures

@@ -10,15 +10,19 @@ reports it has that of the sender's link in it, which `jitter_is_own` tells.
 """
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from math import ceil
+from operator import attrgetter
 from statistics import median
 from typing import Any, Final, NamedTuple
 
 import numpy as np
+from msgspec import Struct, structs
 
 Rows = np.ndarray[Any, np.dtype[Any]]
+Numbers = np.ndarray[Any, np.dtype[np.int64]]
 Key = tuple[int, int, int]
 """A leg, a direction (0 up, 1 down) and the index of a source or slot."""
 
@@ -37,25 +41,25 @@ not of what packets meet, so that many have a say.
 
 
 class Totals(NamedTuple):
-    """Counts of one source or slot since it began, over all its encodings; `jitter_us` is a present value."""
+    """Counts of sources and slots since they began, over all encodings of each; `jitter_us` is a present value."""
 
-    kind: int
-    bytes: int
-    expected: int
-    lost: int
-    recovered: int
-    bursts: int
-    frames: int
-    transit_changes_us: int
-    transit_changes: int
-    jitter_us: int
+    kind: Numbers
+    bytes: Numbers
+    expected: Numbers
+    lost: Numbers
+    recovered: Numbers
+    bursts: Numbers
+    frames: Numbers
+    transit_changes_us: Numbers
+    transit_changes: Numbers
+    jitter_us: Numbers
 
 
-_NOTHING: Final = Totals(*(0 for _ in Totals._fields))
-_SUMMED: Final = Totals._fields[1:-1]
-_MOST: Final = 2**64 - 1
-"""As high as the engine counts."""
-_COLUMNS: Final = ("leg", "direction", "index", *Totals._fields)
+_NOTHING: Final = Totals(*(np.zeros(1, np.int64) for _ in Totals._fields))
+_EXPECTED: Final = Totals._fields.index("expected")
+_KEY: Final = ("leg", "direction", "index")
+_MOST: Final = 2**60
+"""More than anything can count up to, and so little that sums of some have a sign to spare."""
 
 
 class RoundTrips(NamedTuple):
@@ -73,8 +77,13 @@ class RoundTrips(NamedTuple):
 
     def since(self, before: "RoundTrips") -> "RoundTrips":
         """What was measured since then; nothing where counting began anew."""
-        grown = (new - old for new, old in zip(self[1:], before[1:], strict=True))
-        return RoundTrips(self.last_us, *(max(one, 0) for one in grown))
+        return RoundTrips(
+            self.last_us,
+            max(self.sum_us - before.sum_us, 0),
+            max(self.times - before.times, 0),
+            max(self.delay_sum_us - before.delay_sum_us, 0),
+            max(self.delays - before.delays, 0),
+        )
 
     @property
     def exact_ms(self) -> float | None:
@@ -109,68 +118,60 @@ class Carries(NamedTuple):
 _LINK_COLUMNS: Final = ("estimate_bps", "link_queue_us", "link_loss_ppm", "wanted_bps")
 
 
-class Counts(Mapping[Key, Totals]):
-    """The totals of all streams at one moment.
-
-    Many moments are kept: in an array each takes a quarter of what it would as objects, and `places`, which tells
-    where a stream stands, is one for all moments with the same streams.
-    """
-
-    __slots__ = ("_rows", "places")
-
-    def __init__(self, found: Mapping[Key, Totals]) -> None:
-        self.places = {key: place for place, key in enumerate(found)}
-        self._rows = np.array(list(found.values()), np.uint64).reshape(len(found), len(Totals._fields))
-
-    def __getitem__(self, key: Key) -> Totals:
-        """Raise KeyError for a stream that had carried nothing."""
-        return Totals._make(self._rows[self.places[key]].tolist())
-
-    def __contains__(self, key: object) -> bool:
-        """Whether the stream had carried anything."""
-        return key in self.places
-
-    def __iter__(self) -> Iterator[Key]:
-        """All that had."""
-        return iter(self.places)
-
-    def __len__(self) -> int:
-        """How many."""
-        return len(self.places)
-
-    def share(self, before: "Counts") -> bool:
-        """Use the other's places from now on if they are the same; tell whether they are."""
-        if list(self.places) != list(before.places):
-            return False
-        self.places = before.places
-        return True
-
-
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """All streams that carried anything, and the round trips of each leg, at `at` seconds."""
+    """All streams that carried anything, and the round trips of each leg, at `at` seconds.
+
+    Counts have a column for each of `Totals`, and a row for each stream, as `places` tells. Many readings are
+    kept: `places` and `keys` are the same ones for all with the same streams.
+    """
 
     at: float
-    totals: Counts
+    counts: Numbers
+    places: dict[Key, int]
     keys: dict[int, list[Key]]
     round_trips: dict[int, RoundTrips]
     links: dict[int, Carries] = field(default_factory=dict)
 
+    @property
+    def totals(self) -> Totals:
+        """The counts, column by column."""
+        return Totals(*self.counts.T)
+
+    def places_of(self, other: "Reading", rows: Numbers) -> Numbers:
+        """Where the streams stand that are in these rows of another reading; -1 for those that are not here."""
+        if self.places is other.places:
+            return rows
+        keys = list(other.places)
+        return np.array([self.places.get(keys[row], -1) for row in rows.tolist()], np.int64)
+
+
+_NO_READING: Final = Reading(0.0, np.zeros((0, len(Totals._fields)), np.int64), {}, {}, {})
+
 
 def read(streams: Rows, legs: Rows, at: float) -> Reading:
     """Take over a snapshot's rows. Encodings of one source are one stream to those who look."""
-    totals: dict[Key, Totals] = {}
-    keys: dict[int, list[Key]] = {}
     used = streams[streams["packets"] > 0]
-    for leg, direction, index, *counts in zip(*(used[name].tolist() for name in _COLUMNS), strict=True):
-        key, one = (leg, direction, index), Totals(*counts)
-        if (before := totals.get(key)) is None:
-            keys.setdefault(leg, []).append(key)
-        totals[key] = one if before is None else _joined(before, one)
+    places: dict[Key, int] = {}
+    found = zip(*(used[name].tolist() for name in _KEY), strict=True)
+    rows = np.array([places.setdefault(key, len(places)) for key in found], np.int64)
+    keys: dict[int, list[Key]] = {}
+    for key in places:
+        keys.setdefault(key[0], []).append(key)
     numbers = legs["leg"].tolist()
     measured = zip(*(legs[name].tolist() for name in _RTT_COLUMNS), strict=True)
     round_trips = dict(zip(numbers, map(RoundTrips._make, measured), strict=True))
-    return Reading(at, Counts(totals), keys, round_trips, dict(_links(numbers, legs)))
+    return Reading(at, _joined(used, rows), places, keys, round_trips, dict(_links(numbers, legs)))
+
+
+def _joined(used: Rows, rows: Numbers) -> Numbers:
+    """Add up what goes into the same row."""
+    order = np.argsort(rows, kind="stable")
+    firsts = np.flatnonzero(np.diff(rows[order], prepend=-1))
+    each = Totals(*(np.minimum(used[name], _MOST).astype(np.int64)[order] for name in Totals._fields))
+    summed = Totals(*(np.add.reduceat(column, firsts) for column in each))
+    jitter_us = np.maximum.reduceat(each.jitter_us, firsts)
+    return np.stack(summed._replace(kind=each.kind[firsts], jitter_us=jitter_us), axis=1)
 
 
 def _links(numbers: list[int], legs: Rows) -> Iterator[tuple[int, Carries]]:
@@ -181,14 +182,11 @@ def _links(numbers: list[int], legs: Rows) -> Iterator[tuple[int, Carries]]:
             yield number, Carries(*found)
 
 
-def _joined(a: Totals, b: Totals) -> Totals:
-    summed = {name: min(getattr(a, name) + getattr(b, name), _MOST) for name in _SUMMED}
-    return Totals(kind=a.kind, jitter_us=max(a.jitter_us, b.jitter_us), **summed)
+class Figures(Struct, frozen=True):
+    """What a stream, or several together, did within the window. Shares are 0 to 1; None is not known.
 
-
-@dataclass(frozen=True, slots=True)
-class Figures:
-    """What a stream, or several together, did within the window. Shares are 0 to 1; None is not known."""
+    Thousands of these are made each second: as a struct of numbers they are nothing to the garbage collector.
+    """
 
     index: int = 0
     kind: int = 0
@@ -221,7 +219,7 @@ class Figures:
         return max(self.lost / self.bursts, 1.0) if self.bursts and self.lost else None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LegFigures:
     """One leg: the streams of both directions, and the round trip."""
 
@@ -230,25 +228,38 @@ class LegFigures:
     rtt_ms: float | None = None
     carries: Carries | None = None
 
+    @cached_property
+    def all_up(self) -> Figures:
+        """All that it sends as one."""
+        return together(self.up)
 
-def together(streams: list[Figures]) -> Figures:
+    @cached_property
+    def all_down(self) -> Figures:
+        """All that it receives as one."""
+        return together(self.down)
+
+
+_SUMMED_NAMES: Final = ("expected", "lost", "recovered", "bursts", "bits_per_second", "fresh", "fresh_lost")
+_SUMMED: Final = attrgetter(*_SUMMED_NAMES)
+
+
+def together(streams: Sequence[Figures]) -> Figures:
     """All streams of a direction as one.
 
     Its jitter is that of sound, whose packets leave one by one; a picture's packets wait for each other at the
     sender, which says little of the network.
     """
+    if not streams:
+        return Figures()
+    if len(streams) == 1:
+        return streams[0]
     shaken = [one for one in streams if one.jitter_ms is not None]
     told = [one for one in shaken if one.kind == 0] or shaken
+    summed = map(sum, zip(*map(_SUMMED, streams), strict=True))
     return Figures(
-        expected=sum(one.expected for one in streams),
-        lost=sum(one.lost for one in streams),
-        recovered=sum(one.recovered for one in streams),
-        bursts=sum(one.bursts for one in streams),
-        bits_per_second=sum(one.bits_per_second for one in streams),
-        jitter_ms=max((one.jitter_ms for one in told if one.jitter_ms is not None), default=None),
+        **dict(zip(_SUMMED_NAMES, summed, strict=True)),
+        jitter_ms=max([one.jitter_ms for one in told if one.jitter_ms is not None], default=None),
         jitter_is_own=all(one.jitter_is_own for one in told),
-        fresh=sum(one.fresh for one in streams),
-        fresh_lost=sum(one.fresh_lost for one in streams),
     )
 
 
@@ -266,15 +277,15 @@ def as_heard(of: LegFigures, concealed: float | None) -> LegFigures:
 
 def _as_heard(sound: Figures, concealed: float) -> Figures:
     left = min(ceil(concealed * sound.expected), sound.lost)
-    return replace(sound, recovered=max(sound.recovered, sound.lost - left))
+    return structs.replace(sound, recovered=max(sound.recovered, sound.lost - left))
 
 
 def since_began(reading: Reading, leg: int, seconds: float) -> LegFigures:
     """All that a leg's streams did, which began `seconds` before the reading."""
-    flows: tuple[list[Figures], list[Figures]] = ([], [])
-    for key in reading.keys.get(leg, ()):
-        new = reading.totals[key]
-        flows[key[1]].append(_figures_of(key, new, (_NOTHING, _NOTHING, _NOTHING), new.bytes, max(seconds, 0.001)))
+    keys = reading.keys.get(leg, [])
+    new = Totals(*reading.counts[[reading.places[key] for key in keys]].T)
+    grown = _grown(new, _NOTHING, _NOTHING, _NOTHING).tolist()
+    flows = _flows((key, row, max(seconds, 0.001)) for key, row in zip(keys, grown, strict=True))
     rtt_ms = reading.round_trips.get(leg, RoundTrips()).exact_ms
     return LegFigures(*flows, rtt_ms, reading.links.get(leg))
 
@@ -284,8 +295,10 @@ class History:
 
     def __init__(self) -> None:
         self._readings: deque[Reading] = deque(maxlen=READINGS)
-        self._base = Reading(0.0, Counts({}), {}, {})
+        self._base = _NO_READING
         """The reading at which the window begins."""
+        self._grown = self._seconds = self._told = np.zeros(0)  # type: Rows
+        """What each stream of the last reading did, in how many seconds, and whether it did anything."""
         self._waits: dict[int, deque[float]] = {}
 
     def push(self, reading: Reading) -> None:
@@ -296,11 +309,12 @@ class History:
         if self._readings:
             last = self._readings[-1]
             self._note_waits(last, reading)
-            if reading.totals.share(last.totals):
-                reading = replace(reading, keys=last.keys)
+            if reading.places == last.places:
+                reading = replace(reading, places=last.places, keys=last.keys)
         self._readings.append(reading)
         before = reading.at - WINDOW_S + SLACK_S
         self._base = next((one for one in reversed(self._readings) if one.at <= before), self._readings[0])
+        self._grow()
         self._shed()
 
     def _shed(self) -> None:
@@ -315,11 +329,11 @@ class History:
         """Figures of a leg; without streams before there are two readings of them."""
         if not self._readings:
             return LegFigures()
-        now, flows = self._readings[-1], ([], [])  # type: tuple[Reading, tuple[list[Figures], list[Figures]]]
-        for key in now.keys.get(leg, ()):
-            if (one := self._figures(key)) is not None:
-                flows[key[1]].append(one)
-        return LegFigures(*flows, self._rtt_ms(leg), now.links.get(leg))
+        now = self._readings[-1]
+        keys = [key for key in now.keys.get(leg, ()) if self._told[now.places[key]]]
+        places = [now.places[key] for key in keys]
+        found = zip(keys, self._grown[places].tolist(), self._seconds[places].tolist(), strict=True)
+        return LegFigures(*_flows(found), self._rtt_ms(leg), now.links.get(leg))
 
     def _note_waits(self, before: Reading, now: Reading) -> None:
         """Keep what receivers waited, of the seconds in which that can be told."""
@@ -345,58 +359,97 @@ class History:
         last_ms = now.last_us / 1000 if now.last_us else None
         return last_ms if window.exact_ms is None else window.exact_ms
 
-    def _figures(self, key: Key) -> Figures | None:
-        now = self._readings[-1]
-        new = now.totals[key]
-        base = self._base if key in self._base.totals else self._oldest(key)
-        if base is None:
-            return None
-        old = base.totals[key]
-        size = max(new.bytes - old.bytes, 0)
+    def _grow(self) -> None:
+        """Tell what all streams of the newest reading did: at once, since there are thousands."""
+        *earlier, now = self._readings
+        count, new = len(now.counts), now.totals
+        anything = np.full(count, _MOST + 1)
+        began, old = np.full(count, now.at), now.counts.copy()
+        # Where a stream is younger than the window, since it was first seen.
+        for one, here, there in _search(now, (self._base, *earlier), np.arange(count), anything):
+            began[here], old[here] = one.at, one.counts[there]
+        latest = old.copy()
+        for one, here, there in _search(now, earlier[-1:], np.arange(count), anything):
+            latest[here] = one.counts[there]
         # Without a report since then, what the one before said holds while there is what to tell of.
-        known = old if new.expected > old.expected else self._before_last_report(key) if size else None
-        if known is None and not size:
-            return None
-        latest = self._readings[-2].totals.get(key, old)
-        return _figures_of(key, new, (old, known or new, latest), size, max(now.at - base.at, 0.001))
-
-    def _oldest(self, key: Key) -> Reading | None:
-        """Where a stream is younger than the window."""
-        return next((one for one in self._readings if one is not self._readings[-1] and key in one.totals), None)
-
-    def _before_last_report(self, key: Key) -> Totals | None:
-        new = self._readings[-1].totals[key]
-        seen = (one.totals[key] for one in reversed(self._readings) if key in one.totals)
-        return next((one for one in seen if one.expected < new.expected), None)
+        is_reported, is_active = new.expected > old[:, _EXPECTED], new.bytes > Totals(*old.T).bytes
+        known = np.where(is_reported[:, None], old, now.counts)
+        unreported = np.flatnonzero(is_active & ~is_reported)
+        for one, here, there in _search(now, reversed(earlier), unreported, new.expected):
+            known[here] = one.counts[there]
+        self._grown = _grown(new, Totals(*old.T), Totals(*known.T), Totals(*latest.T))
+        self._seconds = np.maximum(now.at - began, 0.001)
+        self._told = is_reported | is_active
 
 
-def _figures_of(
-    key: Key, new: Totals, before: tuple[Totals, Totals, Totals], size: int, seconds: float
-) -> Figures:
+def _search(
+    now: Reading, readings: Iterable[Reading], wanted: Numbers, below: Numbers
+) -> Iterator[tuple[Reading, Numbers, Numbers]]:
+    """Find for each wanted stream the first reading that has it with less expected than `below`.
+
+    Gives the reading, and the rows of the streams that are found in it, in `now` and in it.
+    """
+    for one in readings:
+        if not len(wanted):
+            return
+        places = one.places_of(now, wanted)
+        is_found = places >= 0
+        is_found[is_found] = one.counts[places[is_found], _EXPECTED] < below[wanted[is_found]]
+        yield one, wanted[is_found], places[is_found]
+        wanted = wanted[~is_found]
+
+
+def _grown(new: Totals, old: Totals, known: Totals, latest: Totals) -> Numbers:
     """Growth since the window began, since the reading from which loss counts, and since the last one."""
-    old, known, latest = before
-    expected = max(new.expected - known.expected, 0)
-    lost = min(max(new.lost - known.lost, 0), expected)
-    fresh = max(new.expected - latest.expected, 0)
-    is_up, is_own = key[1] == 0, new.transit_changes > 0
+    expected, fresh = _more(new.expected, known.expected), _more(new.expected, latest.expected)
+    lost = np.minimum(_more(new.lost, known.lost), expected)
+    columns = (
+        new.kind,
+        _more(new.bytes, old.bytes),
+        expected,
+        lost,
+        np.minimum(_more(new.recovered, known.recovered), lost),
+        _more(new.bursts, known.bursts),
+        _more(new.frames, old.frames),
+        _more(new.transit_changes_us, old.transit_changes_us),
+        _more(new.transit_changes, old.transit_changes),
+        new.transit_changes,
+        new.jitter_us,
+        fresh,
+        np.minimum(_more(new.lost, latest.lost), fresh),
+    )
+    return np.stack(columns, axis=1)
+
+
+def _more(new: Numbers, old: Numbers) -> Numbers:
+    """A count that falls has begun anew, and tells nothing."""
+    grown: Numbers = np.maximum(new - old, 0)
+    return grown
+
+
+def _flows(streams: Iterable[tuple[Key, list[int], float]]) -> tuple[list[Figures], list[Figures]]:
+    """What streams did on their way up and down, by what they grew by in so many seconds."""
+    flows: tuple[list[Figures], list[Figures]] = ([], [])
+    for key, grown, seconds in streams:
+        flows[key[1]].append(_figures(key, grown, seconds))
+    return flows
+
+
+def _figures(key: Key, grown: list[int], seconds: float) -> Figures:
+    kind, size, expected, lost, recovered, bursts, frames, shaken_us, shakes, all_shakes, jitter_us, *fresh = grown
+    is_up, is_own = key[1] == 0, all_shakes > 0
+    own_ms = shaken_us / shakes / 1000 if shakes else None
     return Figures(
         index=key[2],
-        kind=new.kind,
+        kind=kind,
         expected=expected,
         lost=lost,
-        recovered=min(max(new.recovered - known.recovered, 0), lost),
-        bursts=max(new.bursts - known.bursts, 0),
+        recovered=recovered,
+        bursts=bursts,
         bits_per_second=size * 8 / seconds,
-        frames_per_second=max(new.frames - old.frames, 0) / seconds if is_up and new.kind == 1 else None,
-        jitter_ms=_jitter(new, old) if is_up or is_own else new.jitter_us / 1000,
+        frames_per_second=frames / seconds if is_up and kind == 1 else None,
+        jitter_ms=own_ms if is_up or is_own else jitter_us / 1000,
         jitter_is_own=is_up or is_own,
-        fresh=fresh,
-        fresh_lost=min(max(new.lost - latest.lost, 0), fresh),
+        fresh=fresh[0],
+        fresh_lost=fresh[1],
     )
-
-
-def _jitter(new: Totals, old: Totals) -> float | None:
-    changes = new.transit_changes - old.transit_changes
-    if changes <= 0:
-        return None
-    return max(new.transit_changes_us - old.transit_changes_us, 0) / changes / 1000

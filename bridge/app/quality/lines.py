@@ -9,6 +9,7 @@ the loss after repair.
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 from bridge.app.quality.figures import Figures, LegFigures, together
@@ -24,7 +25,7 @@ LEAST_BUFFER_MS: Final = 20.0
 JITTERS_KEPT: Final = 2.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Assessment:
     """Everything that is known of one leg at one moment."""
 
@@ -46,13 +47,13 @@ class Assessment:
         told = None if self.hint is None else self.hint.rtt_ms
         return self.figures.rtt_ms if self.figures.rtt_ms is not None else told
 
-    @property
+    @cached_property
     def mos_up(self) -> float | None:
         """Opinion score of the sound on its way up; None while there is none."""
         sound = together([one for one in self.figures.up if one.kind == 0])
         return self._opinion(sound, sound.loss_after, None, 0.0) if sound.expected else None
 
-    @property
+    @cached_property
     def mos_down(self) -> float | None:
         """Opinion score of the sound that this person hears; None while there is none."""
         sound = together([one for one in self.figures.down if one.kind == 0])
@@ -76,8 +77,8 @@ def person_stats(participant: str, of: Assessment, *, brief: bool = False) -> m.
     down = {} if brief else _by_kind(of.figures.down, of.content_slots)
     return m.PersonStats(
         participant=participant,
-        up=_flow(of.figures.up, up, of.mos_up),
-        down=_flow(of.figures.down, down, of.mos_down, hint.shown_per_second),
+        up=_flow(of.figures.all_up, up, of.mos_up),
+        down=_flow(of.figures.all_down, down, of.mos_down, hint.shown_per_second),
         rtt_ms=None if rtt is None else round(rtt, 1),
         verdict=of.verdict,
         freezes=hint.freezes,
@@ -99,9 +100,8 @@ def _by_kind(streams: list[Figures], content_slots: Collection[int]) -> dict[int
 
 
 def _flow(
-    all_of_it: list[Figures], streams: dict[int, list[Figures]], mos: float | None, shown: float | None = None
+    whole: Figures, streams: dict[int, list[Figures]], mos: float | None, shown: float | None = None
 ) -> m.FlowStats:
-    whole = together(all_of_it)
     return m.FlowStats(
         loss_percent=round(100 * whole.loss, 1),
         loss_after_percent=round(100 * whole.loss_after, 1),

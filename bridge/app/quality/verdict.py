@@ -26,6 +26,8 @@ from dataclasses import dataclass, field
 from math import sqrt
 from typing import Final, NamedTuple
 
+from msgspec import Struct
+
 from bridge.app.quality.figures import Carries, Figures
 from bridge.app.quality.hints import Hint
 from signalling.messages import Verdict
@@ -78,7 +80,9 @@ class _Fault(NamedTuple):
     """In the order of blame."""
 
 
-class _Entry(NamedTuple):
+class _Entry(Struct, frozen=True):
+    """Each leg keeps a hundred: as structs of numbers they are nothing to the garbage collector."""
+
     at: float
     span: float
     part: float

@@ -9,9 +9,9 @@ from typing import Any, Final, Protocol
 
 import numpy as np
 
-from bridge.app.live import LiveRoom
+from bridge.app.live import LiveRoom, MediaLeg
 from bridge.app.ports import Legs
-from bridge.app.quality.figures import History, Rows, as_heard, read, together
+from bridge.app.quality.figures import History, LegFigures, Rows, as_heard, read
 from bridge.app.quality.lines import Assessment
 from bridge.app.quality.verdict import BridgeView, Judge, View
 from bridge.rooms.model import ParticipantId
@@ -81,17 +81,16 @@ class Watch:
 
     def assess(self, live: LiveRoom, legs: Legs) -> dict[ParticipantId, Assessment]:
         """Everybody's figures and verdict."""
-        figures = {media.leg: self._history.leg(media.leg) for media in live.legs.values()}
+        figures = {media.leg: self._figures(media) for media in live.legs.values()}
         bridge = self._shards.view(legs.shard_of(live.number))
         hears = _hears(live)
-        jitter = {leg: together(one.up).jitter_ms or 0.0 for leg, one in figures.items()}
         found = {}
         for owner, media in live.legs.items():
             senders = [leg for leg in hears.get(media.leg, ()) if leg in figures]
             hint = media.hints.hint(self._now)
-            own = as_heard(figures[media.leg], None if hint is None else hint.concealed_share)
-            senders_jitter = max((jitter[leg] for leg in senders), default=0.0)
-            view = View(together(own.up), together(own.down), hint, senders_jitter, own.carries)
+            own = figures[media.leg]
+            senders_jitter = max((figures[leg].all_up.jitter_ms or 0.0 for leg in senders), default=0.0)
+            view = View(own.all_up, own.all_down, hint, senders_jitter, own.carries)
             if (judge := self._judges.get(media.leg)) is None:
                 judge = self._judges[media.leg] = Judge()
             found[owner] = Assessment(
@@ -107,6 +106,10 @@ class Watch:
             )
             self._latest[media.leg] = found[owner]
         return found
+
+    def _figures(self, media: MediaLeg) -> LegFigures:
+        hint = media.hints.hint(self._now)
+        return as_heard(self._history.leg(media.leg), None if hint is None else hint.concealed_share)
 
 
 def _hears(live: LiveRoom) -> Mapping[int, set[int]]:
