@@ -100,6 +100,8 @@ class Legs:
         self._policy = policy
         self._on_event = on_event
         self._legs: dict[int, _Leg] = {}
+        # Those of whose handshake something may be due: of hundreds, the few who are just coming in.
+        self._shaking: set[int] = set()
         self._errands = Errands(engine, lambda leg, code: self._on_event(LegDelayed(leg, code)))
         # Unique across nodes without asking anybody: 31 random bits for this process, then a count.
         self._numbers = count(secrets.randbits(31) << 32)
@@ -172,6 +174,7 @@ class Legs:
         if isinstance(event, Dtls):
             known = self._legs.get(event.leg)
             if known is not None:
+                self._shaking.add(event.leg)
                 known.dtls.handle_datagram(event.data, now)
                 self._advance(event.leg, known)
             return
@@ -193,13 +196,20 @@ class Legs:
     def handle_timeout(self, now: float) -> None:
         """Send again what handshakes have lost or the engine has not taken; to be called every 50 ms or so."""
         self._errands.repeat()
-        for leg, known in list(self._legs.items()):
-            if known.dtls.result is not None and not known.secured:
-                self._advance(leg, known)
-            due = known.dtls.next_timeout(now)
-            if due is not None and due <= now:
-                known.dtls.handle_timeout(now)
-                self._advance(leg, known)
+        for leg in list(self._shaking):
+            known = self._legs.get(leg)
+            if known is None or not self._serve(leg, known, now):
+                self._shaking.discard(leg)
+
+    def _serve(self, leg: int, known: _Leg, now: float) -> bool:
+        """Do what is due for a handshake; tell whether anything may be yet."""
+        if known.dtls.result is not None and not known.secured:
+            self._advance(leg, known)
+        due = known.dtls.next_timeout(now)
+        if due is not None and due <= now:
+            known.dtls.handle_timeout(now)
+            self._advance(leg, known)
+        return due is not None or (known.dtls.result is not None and not known.secured)
 
     def _answer(
         self, room: int, offer: str, roles: OfferRoles, content_slots: int, previous: LegDescription | None
