@@ -16,6 +16,8 @@ mod commands;
 mod peers;
 #[path = "../common/plan.rs"]
 mod plan;
+#[path = "../common/reporter.rs"]
+mod reporter;
 #[path = "../common/traffic.rs"]
 mod traffic;
 mod work;
