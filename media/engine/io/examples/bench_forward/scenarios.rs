@@ -1,4 +1,4 @@
-//! The four scenarios, bridge and limit in turn.
+//! The scenarios, bridge and limit in turn.
 
 use crate::latency::Delays;
 use crate::plan::{Plan, Shape, HIGH};

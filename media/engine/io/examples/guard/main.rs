@@ -19,6 +19,7 @@ mod plan;
 #[path = "../common/reporter.rs"]
 mod reporter;
 #[path = "../common/traffic.rs"]
+#[allow(dead_code, reason = "the bench uses more of it")]
 mod traffic;
 mod work;
 
