@@ -33,6 +33,7 @@ SCENARIOS: Final = {
     "four-party": "rooms of four",
     "nine-party-simulcast": "rooms of nine, simulcast",
     "audio-only": "rooms of four, sound only",
+    "consultation-reported": "rooms of four, each packet reported on",
     "fanout-16-burst": "one camera to 16, whole server, a picture at once",
     "fanout-16-even": "one camera to 16, whole server, evenly paced",
 }

@@ -116,6 +116,11 @@ impl Link {
         self.extension
     }
 
+    /// Brings the lines near that the next packet needs.
+    pub fn touch(&self) -> u64 {
+        self.last_sent.0 ^ self.pacer.held_bytes() ^ self.estimator.touch()
+    }
+
     /// The transport-wide number of the next packet.
     pub const fn next_number(&self) -> u16 {
         self.estimator.next_number()

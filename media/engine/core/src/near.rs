@@ -4,9 +4,11 @@
 
 use crate::encoding::{Encoding, Taker};
 use crate::leg::Leg;
+use crate::link::Link;
 use crate::ready::Ready;
 use crate::shard::{Datagram, Shard};
 use crate::slot::Slot;
+use crate::told::Told;
 use std::hint::black_box;
 
 /// The SSRC of a datagram, if it is RTP.
@@ -44,7 +46,7 @@ impl Shard {
     fn touch_taker(&self, taker: Taker) -> u64 {
         let leg = self.leg(taker.leg);
         let slot = leg.and_then(|leg| leg.slots.get(usize::from(taker.slot)));
-        leg.map_or(0, Leg::touch) ^ slot.map_or(0, Slot::touch)
+        leg.map_or(0, |leg| leg.touch() ^ leg.touch_link()) ^ slot.map_or(0, Slot::touch)
     }
 
     /// Reads a little of everything that reports are made of: most of it is other legs'.
@@ -61,6 +63,12 @@ impl Shard {
 }
 
 impl Leg {
+    /// Brings the lines near that hold what is written down of a packet, where its receiver reports on each.
+    fn touch_link(&self) -> u64 {
+        let link = self.link.as_deref().map_or(0, Link::touch);
+        link ^ self.told.as_deref().map_or(0, Told::touch)
+    }
+
     /// Brings the lines near that the clock of one of its sources lies on, and its round trip.
     fn touch_clock(&self, source: u16) -> u64 {
         let source = self.sources.iter().find(|one| one.spec.source == source);

@@ -168,6 +168,12 @@ impl Told {
         }
     }
 
+    /// Brings the lines near on which the next packet is entered.
+    pub fn touch(&self) -> u64 {
+        let recent = self.streams.get(self.recent).map_or(0, |s| s.ssrc);
+        u64::from(self.ring[self.place(self.next)].sent_us ^ recent)
+    }
+
     /// A packet of this stream leaves under this transport-wide number. Streams of repair and padding are passed over.
     pub fn note_sent(&mut self, now: Micros, number: u16, ssrc: u32) {
         let extended = seq::extend(self.next, number);

@@ -14,6 +14,7 @@ mod commands;
 #[allow(dead_code, reason = "the benches use more of it")]
 mod plan;
 #[path = "../examples/common/traffic.rs"]
+#[allow(dead_code, reason = "the bench uses more of it")]
 mod traffic;
 #[path = "../examples/common/turnover.rs"]
 mod turnover;

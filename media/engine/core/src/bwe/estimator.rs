@@ -145,6 +145,11 @@ impl Estimator {
         }
     }
 
+    /// Brings the lines near that the next packet needs.
+    pub fn touch(&self) -> u64 {
+        self.history.touch() ^ u64::from(self.prober.cluster())
+    }
+
     /// The transport-wide number of the next packet.
     pub const fn next_number(&self) -> u16 {
         self.history.next_number()

@@ -96,6 +96,11 @@ impl SentHistory {
         number as u16
     }
 
+    /// Brings the line near on which the next packet is entered.
+    pub fn touch(&self) -> u64 {
+        u64::from(self.ring[self.place(self.next)].sent_us)
+    }
+
     /// What a report says of a number: `arrived` is in microseconds of the receiver's clock, none if the packet is
     /// missing. `None` for what was never sent, is too old, or says nothing new.
     pub fn report(&mut self, number: u16, arrived: Option<i64>) -> Option<PacketResult> {

@@ -3,6 +3,7 @@
 //! before it starts.
 
 use crate::crowd::{leg_at, Crowd};
+use crate::numbered::{Link, Opened};
 use crate::plan::{own_key, peer_key, ssrc_out, Plan, PROFILE};
 use engine_srtp::{Inbound, Outbound};
 use engine_wire::rtp::RtpHeader;
@@ -14,17 +15,17 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The segments of one send lie together; a send is no longer than this.
 const ARENA: usize = 65_536;
 
-struct Receiver {
-    to: SocketAddr,
+pub(crate) struct Receiver {
+    pub(crate) to: SocketAddr,
     /// Whose keys.
-    leg: usize,
-    ssrc: u32,
-    next: u64,
+    pub(crate) leg: usize,
+    pub(crate) ssrc: u32,
+    pub(crate) next: u64,
 }
 
 /// What a bare loop has done so far.
@@ -42,17 +43,20 @@ pub(crate) struct Limit {
     thread: Option<JoinHandle<()>>,
 }
 
-struct Loop {
-    socket: UdpSocket,
-    state: UdpSocketState,
+pub(crate) struct Loop {
+    pub(crate) socket: UdpSocket,
+    pub(crate) state: UdpSocketState,
     poll: Poll,
-    inbound: Vec<Inbound>,
-    outbound: Vec<Outbound>,
+    pub(crate) inbound: Vec<Inbound>,
+    pub(crate) outbound: Vec<Outbound>,
     /// By leg and source.
-    receivers: Vec<Vec<Vec<Receiver>>>,
-    buffers: Vec<Box<[u8]>>,
-    arena: Vec<u8>,
-    done: Arc<Done>,
+    pub(crate) receivers: Vec<Vec<Vec<Receiver>>>,
+    /// By leg; none where nobody reports on each packet.
+    pub(crate) links: Vec<Link>,
+    pub(crate) opened: Vec<Opened>,
+    pub(crate) buffers: Vec<Box<[u8]>>,
+    pub(crate) arena: Vec<u8>,
+    pub(crate) done: Arc<Done>,
 }
 
 impl Limit {
@@ -135,6 +139,10 @@ impl Loop {
                 .map(|leg| Outbound::new(PROFILE, &own_key(leg)).unwrap())
                 .collect(),
             receivers: receivers(plan, crowd),
+            links: (0..if plan.reported { plan.legs() } else { 0 })
+                .map(|_| Link::new())
+                .collect(),
+            opened: Vec::new(),
             buffers: (0..BATCH_SIZE)
                 .map(|_| vec![0; 65_536].into_boxed_slice())
                 .collect(),
@@ -148,6 +156,7 @@ impl Loop {
         self.done.thread.store(thread as u64, Ordering::Relaxed);
         let mut ready = Events::with_capacity(4);
         let mut metas = [RecvMeta::default(); BATCH_SIZE];
+        let start = Instant::now();
         while !self.done.stop.load(Ordering::Relaxed) {
             self.poll
                 .poll(&mut ready, Some(Duration::from_millis(20)))
@@ -157,6 +166,10 @@ impl Loop {
             while more {
                 let count = self.receive(&mut metas);
                 more = count == BATCH_SIZE;
+                if !self.links.is_empty() {
+                    self.forward_joined(&metas[..count], start);
+                    continue;
+                }
                 for (at, meta) in metas[..count].iter().enumerate() {
                     self.forward(at, meta);
                 }
@@ -218,7 +231,7 @@ impl Loop {
 }
 
 /// One writer: no need of a locked addition.
-fn count(counter: &AtomicU64, more: u64) {
+pub(crate) fn count(counter: &AtomicU64, more: u64) {
     counter.store(counter.load(Ordering::Relaxed) + more, Ordering::Relaxed);
 }
 

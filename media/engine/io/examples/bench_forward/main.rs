@@ -26,6 +26,7 @@ mod growth;
 mod latency;
 mod limit;
 mod memory;
+mod numbered;
 #[path = "../common/origin.rs"]
 mod origin;
 #[path = "../common/plan.rs"]
@@ -33,10 +34,13 @@ mod plan;
 #[path = "../common/probe.rs"]
 mod probe;
 mod report;
+#[path = "../common/reporter.rs"]
+mod reporter;
 mod scenarios;
 mod shards;
 mod subject;
 #[path = "../common/traffic.rs"]
+#[allow(dead_code, reason = "the guard uses more of it")]
 mod traffic;
 
 use report::Report;

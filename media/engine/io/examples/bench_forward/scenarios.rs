@@ -1,4 +1,4 @@
-//! The four scenarios, bridge and limit in turn.
+//! The scenarios, bridge and limit in turn.
 
 use crate::latency::Delays;
 use crate::plan::{Plan, Shape, HIGH};
@@ -27,7 +27,7 @@ pub(crate) struct Scenario {
     pub(crate) plan: MakePlan,
 }
 
-pub(crate) const SCENARIOS: [Scenario; 4] = [
+pub(crate) const SCENARIOS: [Scenario; 5] = [
     Scenario {
         name: "fanout-20",
         rooms: 8,
@@ -51,6 +51,15 @@ pub(crate) const SCENARIOS: [Scenario; 4] = [
         rooms: 50,
         memory_rooms: [5, 105],
         plan: |rooms| Plan::mesh(rooms, 4, &[Shape::Opus]),
+    },
+    Scenario {
+        name: "consultation-reported",
+        rooms: 25,
+        memory_rooms: [5, 55],
+        plan: |rooms| Plan {
+            reported: true,
+            ..Plan::mesh(rooms, 4, &[Shape::Opus, Shape::Alike])
+        },
     },
 ];
 
@@ -81,7 +90,7 @@ fn scenario(report: &mut Report, scenario: &Scenario, effort: Effort) {
     let probes = probes(&plan);
     let mut world = World::new(plan, 1, &probes);
     for subject in [Subject::Bridge, Subject::Limit] {
-        world.round(subject, WARM_UP);
+        world.warm_up(subject);
     }
     let (mut pairs, mut tried, mut delays) = (Vec::new(), 0, Vec::new());
     while pairs.len() < effort.rounds && tried < effort.rounds * TRIES {
@@ -145,7 +154,7 @@ pub(crate) fn rooms_for(rooms: usize, plan: MakePlan, percent: f64) -> usize {
     if world.is_closed_loop() {
         return rooms;
     }
-    world.round(Subject::Bridge, WARM_UP);
+    world.warm_up(Subject::Bridge);
     let round = world.round(Subject::Bridge, WARM_UP);
     let wanted = rooms as f64 * percent / round.busy_percent();
     (wanted as usize).max(1)

@@ -7,6 +7,7 @@ use crate::crowd::{Crowd, Voices};
 use crate::limit::Limit;
 use crate::plan::Plan;
 use crate::probe::Checked;
+use crate::scenarios::WARM_UP;
 use std::fmt::{self, Display, Formatter};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -29,6 +30,10 @@ pub(crate) enum Subject {
     Limit,
 }
 
+/// Rounds of a warm-up at the most while links' rates grow.
+const GROWING: usize = 20;
+/// Before a round with reports.
+const LEAD_IN: Duration = Duration::from_millis(300);
 /// Lost on the way in, since somebody else had the processor.
 const MOST_LOST_PERCENT: f64 = 0.1;
 
@@ -150,7 +155,6 @@ impl World {
             }
             Subject::Limit => {
                 // Once it has begun, and has nothing to do.
-                self.limit();
                 std::thread::sleep(Duration::from_millis(25));
                 let done = &self.limit().done;
                 (done.packets_out.load(Ordering::Relaxed), done.cpu_us())
@@ -158,17 +162,54 @@ impl World {
         }
     }
 
-    /// Lets everybody talk for this long.
+    /// Lets everybody talk until caches are full, and what links carry is known where receivers report on each packet.
+    pub(crate) fn warm_up(&mut self, subject: Subject) {
+        let most = if self.plan.reported { GROWING } else { 1 };
+        for _ in 0..most {
+            if self.round(subject, WARM_UP).is_whole() {
+                break;
+            }
+        }
+    }
+
+    /// Lets everybody talk for this long. Where receivers report on each packet they do so for a moment before, too: that nobody
+    /// talked meanwhile is an outage to a link.
     pub(crate) fn round(&mut self, subject: Subject, span: Duration) -> Round {
         if subject == Subject::Bridge {
             self.bridge.check_all(&self.plan, &self.crowd);
         }
+        if subject == Subject::Limit {
+            self.limit();
+        }
+        if self.plan.reported {
+            self.talk(subject, LEAD_IN);
+        }
         let before = self.counts(subject);
-        let voices = &mut self.voices[usize::from(subject == Subject::Limit)];
-        let wanted = voices.wanted;
-        voices.late_us = 0;
+        let wanted = self.voices[subject as usize].wanted;
+        self.voices[subject as usize].late_us = 0;
         let start = Instant::now();
+        self.talk(subject, span);
+        let voices = &self.voices[subject as usize];
+        let round = Round {
+            wall_us: start.elapsed().as_micros() as u64,
+            wanted: voices.wanted - wanted,
+            late_us: voices.late_us,
+            ..Round::default()
+        };
+        std::thread::sleep(Duration::from_millis(20));
+        self.crowd.read();
+        let after = self.counts(subject);
+        Round {
+            checked: std::mem::take(&mut self.crowd.checked),
+            out: after.0 - before.0,
+            cpu_us: after.1 - before.1,
+            ..round
+        }
+    }
+
+    fn talk(&mut self, subject: Subject, span: Duration) {
         let (plan, bridge) = (&self.plan, &self.bridge);
+        let voices = &mut self.voices[subject as usize];
         let limit = self.limit.as_ref().map(|limit| limit.address);
         let to = |leg| match subject {
             Subject::Bridge => bridge.address(plan, leg),
@@ -177,21 +218,6 @@ impl World {
         match &mut self.closed_loop {
             Some(closed_loop) => closed_loop.run(&mut self.crowd, voices, to(0), span),
             None => self.crowd.run(voices, to, span),
-        }
-        let round = Round {
-            wall_us: start.elapsed().as_micros() as u64,
-            wanted: voices.wanted - wanted,
-            late_us: voices.late_us,
-            ..Round::default()
-        };
-        std::thread::sleep(Duration::from_millis(20));
-        self.crowd.read_probes();
-        let after = self.counts(subject);
-        Round {
-            checked: std::mem::take(&mut self.crowd.checked),
-            out: after.0 - before.0,
-            cpu_us: after.1 - before.1,
-            ..round
         }
     }
 }

@@ -20,6 +20,7 @@ mod origin;
 #[allow(dead_code, reason = "the benches use more of it")]
 mod plan;
 #[path = "../common/traffic.rs"]
+#[allow(dead_code, reason = "the bench uses more of it")]
 mod traffic;
 #[path = "../common/turnover.rs"]
 mod turnover;

@@ -78,7 +78,7 @@ impl ClosedLoop {
                     (pair.awaited, pair.sent_at) = (GROUP, Instant::now());
                 }
             }
-            crowd.read_probes();
+            crowd.read();
             self.poll.poll(&mut ready, Some(LOST_AFTER)).unwrap();
         }
         let end = Instant::now() + LOST_AFTER;

@@ -11,6 +11,8 @@ use engine_wire::stun;
 
 /// Identifier of the header extension with the transport-wide number.
 pub(crate) const NUMBER_ID: u8 = 3;
+/// What a slot's SSRC of retransmissions has that its own has not.
+pub(crate) const REPAIRS: u32 = 0x4000_0000;
 const PASSWORD: &str = "a-password-of-the-bench";
 
 /// An ICE check of this leg's peer, which nominates.
@@ -84,7 +86,7 @@ pub(crate) fn add_leg(leg: usize, seat: &Seat, reported: bool) -> Command {
         slot: number as u16,
         kind: take.kind,
         ssrc: ssrc_out(leg, number),
-        rtx_ssrc: Some(ssrc_out(leg, number) | 0x4000_0000),
+        rtx_ssrc: Some(ssrc_out(leg, number) | REPAIRS),
         formats: vec![format(take.kind, reported)],
         fec: None,
         ccfb: false,

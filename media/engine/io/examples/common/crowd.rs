@@ -3,7 +3,8 @@
 
 use crate::commands::write_check;
 use crate::plan::{peer_key, ssrc_out, Plan, Shape, PROFILE};
-use crate::probe::{Checked, Probe};
+use crate::probe::{Checked, Probe, SUBJECTS};
+use crate::reporter::Reporter;
 use crate::traffic::{Burst, Track};
 use engine_core::Micros;
 use engine_srtp::Outbound;
@@ -20,8 +21,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 const CHECK_US: u64 = 2_500_000;
 /// The same between two receiver reports.
 const REPORT_US: u64 = 1_000_000;
+/// And between two reports on each packet, where there are such: as Chromium sends them with some room.
+const FEEDBACK_US: u64 = 62_500;
 
-/// Sockets of all legs whose packets nobody reads. However many legs there are, these stay as near to the processor: a call
+/// Sockets of all legs but the probes; where nobody reports on each packet, nobody reads there. However many legs there are, these stay as near to the processor: a call
 /// that sends does the kernel's part of receiving on loopback, too, and a server's receivers have their sockets elsewhere.
 const SHARED_SOCKETS: usize = 8;
 /// The address of the first leg; loopback has sixteen million.
@@ -87,6 +90,9 @@ impl Person {
 pub(crate) struct Crowd {
     pub(crate) people: Vec<Person>,
     probes: Vec<Probe>,
+    /// Of each leg, on what came from each subject; empty where nobody reports on each packet.
+    reporters: Vec<[Reporter; SUBJECTS]>,
+    shared: Vec<Rc<Line>>,
     buffer: Vec<u8>,
     /// From just before a frame is sent to the arrival of each of its packets at a probe, in microseconds.
     pub(crate) delays_us: Vec<u32>,
@@ -112,6 +118,7 @@ pub(crate) struct Voices {
     pub(crate) wanted: u64,
     takers: Vec<Vec<u64>>,
     period_percent: u64,
+    reported: bool,
     pub(crate) late_us: u64,
 }
 
@@ -120,6 +127,7 @@ enum Act {
     Frame(usize),
     Check,
     Report,
+    Feedback,
 }
 
 type Due = Reverse<(u64, usize, Act)>;
@@ -143,11 +151,12 @@ fn just_heard(leg: usize) -> ReportBlock {
 }
 
 impl Crowd {
-    /// Sockets take a group of packets in one piece, and all but those of readers and probes drop what comes: their
-    /// buffers are full with the first packet.
+    /// Sockets take a group of packets in one piece. Where nobody reports on each packet, all but those of readers and probes
+    /// drop what comes: their buffers are full with the first packet.
     pub(crate) fn new(plan: &Plan, readers: &[usize], probes: &[usize]) -> Self {
+        let room = if plan.reported { 4 << 20 } else { 1 };
         let shared: Vec<_> = (0..SHARED_SOCKETS)
-            .map(|_| Line::new(Ipv4Addr::UNSPECIFIED, 1))
+            .map(|_| Line::new(Ipv4Addr::UNSPECIFIED, room))
             .collect();
         let person = |leg| {
             let ip = Ipv4Addr::from(FIRST + leg as u32);
@@ -162,6 +171,10 @@ impl Crowd {
         Self {
             people: (0..plan.legs()).map(person).collect(),
             probes: probes.iter().map(|leg| Probe::new(plan, *leg)).collect(),
+            reporters: (0..if plan.reported { plan.legs() } else { 0 })
+                .map(|_| [Reporter::new(), Reporter::new()])
+                .collect(),
+            shared,
             buffer: vec![0; 65_536],
             delays_us: Vec::new(),
             checked: Checked::default(),
@@ -181,6 +194,10 @@ impl Crowd {
         span: Duration,
     ) {
         let (start, end) = (Instant::now(), span.as_micros() as u64);
+        if voices.reported {
+            let tracks = voices.all.iter_mut().flat_map(|voice| &mut voice.tracks);
+            tracks.for_each(Track::begin_anew);
+        }
         let mut queue = voices.schedule();
         while let Some(Reverse((due, leg, act))) = queue.pop() {
             if due >= end {
@@ -190,23 +207,56 @@ impl Crowd {
             voices.late_us = voices
                 .late_us
                 .max((start.elapsed().as_micros() as u64).saturating_sub(due));
-            let period = voices.act(&self.people[leg], to(leg), leg, act);
+            let report = (act == Act::Feedback).then(|| {
+                let reporter = self.reporters[leg].get_mut(voices.subject())?;
+                reporter.report(ssrc_out(leg, 0))
+            });
+            let period = match report {
+                Some(report) => voices.send_feedback(&self.people[leg], to(leg), leg, report),
+                None => voices.act(&self.people[leg], to(leg), leg, act),
+            };
             queue.push(Reverse((due + period, leg, act)));
         }
-        self.read_probes();
+        self.read();
     }
 
     fn wait_until(&mut self, start: Instant, due: u64) {
         let now = start.elapsed().as_micros() as u64;
         if due > now + 20 {
-            self.read_probes();
+            self.read();
             let now = start.elapsed().as_micros() as u64;
             std::thread::sleep(Duration::from_micros(due.saturating_sub(now)));
         }
     }
 
     /// Arrival is the kernel's time stamp, so that it does not matter when this comes round to reading.
-    pub(crate) fn read_probes(&mut self) {
+    pub(crate) fn read(&mut self) {
+        self.read_probes();
+        if !self.reporters.is_empty() {
+            self.read_shared();
+        }
+    }
+
+    fn read_shared(&mut self) {
+        let mut meta = [RecvMeta::default()];
+        for line in &self.shared {
+            loop {
+                let mut slices = [IoSliceMut::new(&mut self.buffer)];
+                let socket = UdpSockRef::from(&line.socket);
+                if line.state.recv(socket, &mut slices, &mut meta).is_err() {
+                    break;
+                }
+                let leg = leg_at(SocketAddr::from((meta[0].dst_ip.unwrap(), 0)));
+                let subject = usize::from(self.limit == Some(meta[0].addr));
+                let arrived = meta[0].timestamp.unwrap().as_micros() as u64;
+                for packet in self.buffer[..meta[0].len].chunks(meta[0].stride) {
+                    self.reporters[leg][subject].note(packet, arrived);
+                }
+            }
+        }
+    }
+
+    fn read_probes(&mut self) {
         for probe in &mut self.probes {
             let Line { socket, state } = &*self.people[probe.leg].line;
             let mut meta = [RecvMeta::default()];
@@ -219,6 +269,9 @@ impl Crowd {
                 let arrived = meta[0].timestamp.unwrap().as_micros() as u64;
                 let subject = usize::from(self.limit == Some(meta[0].addr));
                 for packet in self.buffer[..meta[0].len].chunks_mut(meta[0].stride) {
+                    if let Some(reporters) = self.reporters.get_mut(probe.leg) {
+                        reporters[subject].note(packet, arrived);
+                    }
                     if let Some(sent) = probe.take(subject, packet, &mut self.checked) {
                         self.delays_us.push(arrived.saturating_sub(sent) as u32);
                     }
@@ -258,6 +311,7 @@ impl Voices {
             wanted: 0,
             takers,
             period_percent: plan.period_percent,
+            reported: plan.reported,
             late_us: 0,
         }
     }
@@ -275,6 +329,10 @@ impl Voices {
                     leg,
                     Act::Frame(at),
                 )));
+            }
+            if self.reported {
+                let at = offset(self.paced_us(FEEDBACK_US), 13);
+                queue.push(Reverse((at, leg, Act::Feedback)));
             }
             if self.with_control {
                 let [check, report] = [CHECK_US, REPORT_US].map(|us| self.paced_us(us));
@@ -315,15 +373,37 @@ impl Voices {
                 person.send(to, &self.control, None);
                 self.paced_us(REPORT_US)
             }
+            Act::Feedback => self.paced_us(FEEDBACK_US),
         }
+    }
+
+    /// What a leg reports of each packet; says after how many microseconds it is due again.
+    fn send_feedback(
+        &mut self,
+        person: &Person,
+        to: SocketAddr,
+        leg: usize,
+        report: Option<Vec<u8>>,
+    ) -> u64 {
+        if let Some(mut report) = report {
+            self.all[leg].outbound.protect_rtcp(&mut report).unwrap();
+            person.send(to, &report, None);
+        }
+        self.paced_us(FEEDBACK_US)
+    }
+
+    /// Which of the two they talk to: the bridge, or the bare loop.
+    fn subject(&self) -> usize {
+        usize::from(!self.with_control)
     }
 
     pub(crate) fn send_frame(&mut self, person: &Person, to: SocketAddr, leg: usize, at: usize) {
         let voice = &mut self.all[leg];
         let track = &mut voice.tracks[at];
-        let segment = track.write_frame(wall_us(), &voice.outbound, &mut self.burst);
-        let segment = (self.burst.packets > 1).then_some(segment);
-        person.send(to, self.burst.filled(), segment);
+        track.write_frame(wall_us(), &voice.outbound, &mut self.burst);
+        for (packets, len) in self.burst.calls() {
+            person.send(to, packets, (packets.len() > len).then_some(len));
+        }
         self.wanted += self.burst.packets * self.takers[leg][at];
     }
 

@@ -1,13 +1,14 @@
 //! Legs that read what they are sent, as a receiver would: whether each packet opens, is of the stream that fills its slot,
 //! follows the one before it, and holds what was sent.
 
+use crate::commands::REPAIRS;
 use crate::plan::{own_key, ssrc_in, ssrc_out, Plan, Shape, PROFILE};
 use crate::traffic::{filling, TAIL, VP8_HEAD};
 use engine_srtp::Inbound;
 use engine_wire::rtp::RtpHeader;
 
 /// Those who send to a probe, each with numbers of its own: the bridge, and the bare loop.
-const SUBJECTS: usize = 2;
+pub(crate) const SUBJECTS: usize = 2;
 
 pub(crate) struct Probe {
     pub(crate) leg: usize,
@@ -48,7 +49,7 @@ impl Probe {
         }
     }
 
-    /// When a media packet was sent, in microseconds; nothing for reports and answers to checks.
+    /// When a media packet was sent, in microseconds; nothing for reports, answers to checks, and what probes the link.
     ///
     /// # Panics
     ///
@@ -63,11 +64,15 @@ impl Probe {
             return None;
         }
         let header = RtpHeader::parse(packet).unwrap();
+        if header.ssrc & REPAIRS != 0 {
+            return None;
+        }
         let opened = self.inbound[subject].unprotect_rtp(packet, header.header_len);
         let len = opened.expect("a packet that does not open").len;
         let slot = (header.ssrc - ssrc_out(self.leg, 0)) as usize;
         let slot = self.slots.get_mut(slot).expect("a stream of no slot");
-        let (body, tail) = packet[header.header_len..len].split_at(len - header.header_len - TAIL);
+        let payload = &packet[header.payload_range(&packet[..len]).unwrap()];
+        let (body, tail) = payload.split_at(payload.len() - TAIL);
         let number = |at| u32::from_le_bytes(tail[at..at + 4].try_into().unwrap());
         let (source, sequence) = (number(0), number(4));
         assert_eq!(source, slot.source, "a packet of another stream");

@@ -14,6 +14,8 @@ pub(crate) const VP8: u8 = 96;
 pub(crate) const TAIL: usize = 16;
 /// VP8's descriptor and the byte behind it.
 pub(crate) const VP8_HEAD: usize = 6;
+/// What a browser puts into one packet at the most.
+const MOST_PAYLOAD: u64 = 1_170;
 /// Packets of a stream's beginning.
 const BEGINNING: u64 = 64;
 
@@ -23,13 +25,17 @@ pub(crate) struct Track {
     ssrc: u32,
     sequence: u64,
     frame: u64,
+    key_due: bool,
 }
 
-/// Packets that leave in one call: all of one size but for the last, which may be shorter.
+/// Packets that leave together.
 pub(crate) struct Burst {
-    pub(crate) bytes: Vec<u8>,
-    pub(crate) size: usize,
+    bytes: Vec<u8>,
+    size: usize,
     pub(crate) packets: u64,
+    /// Those of each call to the socket, all of one size but for the last, which may be shorter: where the first begins,
+    /// and how long it is.
+    calls: Vec<(usize, usize)>,
 }
 
 impl Burst {
@@ -38,11 +44,70 @@ impl Burst {
             bytes: vec![0xcd; 32_768],
             size: 0,
             packets: 0,
+            calls: Vec::new(),
         }
     }
 
-    pub(crate) fn filled(&self) -> &[u8] {
-        &self.bytes[..self.size]
+    /// The packets of each call, and the length of each but the last.
+    pub(crate) fn calls(&self) -> impl Iterator<Item = (&[u8], usize)> {
+        let ends = self.calls.iter().skip(1).map(|(start, _)| *start);
+        let ends = ends.chain([self.size]);
+        let calls = self.calls.iter().zip(ends);
+        calls.map(|((start, len), end)| (&self.bytes[*start..end], *len))
+    }
+
+    /// Each packet by itself.
+    pub(crate) fn packets(&self) -> impl Iterator<Item = &[u8]> {
+        self.calls().flat_map(|(bytes, len)| bytes.chunks(len))
+    }
+}
+
+/// Payload lengths of a frame's packets: so many of the first length, then one of each of the others.
+struct Lengths {
+    packets: u64,
+    first: usize,
+    /// From this packet on they are a byte longer.
+    longer_from: u64,
+    last: usize,
+}
+
+impl Lengths {
+    /// Packets of one length and a last one of its own.
+    const fn of(packets: u64, first: usize, last: usize) -> Self {
+        Self {
+            packets,
+            first,
+            longer_from: packets,
+            last,
+        }
+    }
+
+    /// So many bytes in packets that are about equal.
+    const fn alike(bytes: u64) -> Self {
+        let packets = bytes.div_ceil(MOST_PAYLOAD);
+        let first = (bytes / packets) as usize;
+        let longer_from = packets - bytes % packets;
+        let last = if longer_from < packets {
+            first + 1
+        } else {
+            first
+        };
+        Self {
+            packets,
+            first,
+            longer_from,
+            last,
+        }
+    }
+
+    const fn at(&self, packet: u64) -> usize {
+        if packet + 1 == self.packets {
+            self.last
+        } else if packet >= self.longer_from {
+            self.first + 1
+        } else {
+            self.first
+        }
     }
 }
 
@@ -53,19 +118,19 @@ impl Track {
             shape,
             ssrc,
             sequence: 1,
+            key_due: false,
             // Key frames of different legs fall on different moments.
             frame: scatter(u64::from(ssrc)) % 300 + 1,
         }
     }
 
-    /// Payload lengths of the next frame: how many of the first length, and the last one's.
-    fn lengths(&self) -> (u64, usize, usize) {
+    fn lengths(&self) -> Lengths {
         let dice = scatter(self.frame << 20 ^ u64::from(self.ssrc));
         match self.shape {
-            Shape::Group => (6, 1_200 - HEADER, 1_200 - HEADER),
+            Shape::Group => Lengths::of(6, 1_200 - HEADER, 1_200 - HEADER),
             Shape::Opus => {
                 let len = 60 + (dice % 71) as usize;
-                (1, len, len)
+                Lengths::of(1, len, len)
             }
             Shape::Camera {
                 least,
@@ -80,39 +145,41 @@ impl Track {
                 };
                 let full = bytes - 80 + (dice >> 16) % 160;
                 let last = full / 4 + (dice >> 32) % (full * 3 / 4);
-                (packets, full as usize, last as usize)
+                Lengths::of(packets, full as usize, last as usize)
             }
+            Shape::Alike => Lengths::alike(2_000 + dice % 3_000),
         }
     }
 
-    /// The next frame, protected, as one burst; the segment size.
-    pub(crate) fn write_frame(
-        &mut self,
-        now_us: u64,
-        outbound: &Outbound,
-        burst: &mut Burst,
-    ) -> usize {
-        let (packets, full, last) = self.lengths();
+    /// The next picture says that it is a key frame: the sender was away, and whoever watches begins anew.
+    pub(crate) const fn begin_anew(&mut self) {
+        self.key_due = true;
+    }
+
+    /// The next frame, protected, as one burst.
+    pub(crate) fn write_frame(&mut self, now_us: u64, outbound: &Outbound, burst: &mut Burst) {
+        let lengths = self.lengths();
         let overhead = PROFILE.rtp_overhead();
+        burst.calls.clear();
         let mut used = 0;
-        for at in 0..packets {
-            let is_last = at + 1 == packets;
-            let len = HEADER + if is_last { last } else { full };
+        for at in 0..lengths.packets {
+            let len = HEADER + lengths.at(at);
+            let is_last = at + 1 == lengths.packets;
             let packet = &mut burst.bytes[used..used + len + overhead];
             self.write_packet(now_us, (at == 0, is_last), &mut packet[..len]);
-            used += outbound
+            let sealed = outbound
                 .protect_rtp(packet, len, HEADER, self.sequence)
                 .unwrap();
+            if burst.calls.last().is_none_or(|(_, len)| *len < sealed) {
+                burst.calls.push((used, sealed));
+            }
+            used += sealed;
             self.sequence += 1;
         }
         self.frame += 1;
+        self.key_due = false;
         burst.size = used;
-        burst.packets = packets;
-        if packets == 1 {
-            used
-        } else {
-            HEADER + full + overhead
-        }
+        burst.packets = lengths.packets;
     }
 
     /// VP8 with a long picture id and TL0PICIDX (RFC 7741).
@@ -142,7 +209,8 @@ impl Track {
             // The first pictures all say that they are key frames, so that every slot begins within the warm-up; a
             // group of the closed loop always does.
             let begins = self.shape == Shape::Group || self.sequence < BEGINNING;
-            let is_key = begins || self.frame.is_multiple_of(300);
+            let every = if self.shape == Shape::Alike { 25 } else { 300 };
+            let is_key = begins || self.key_due || self.frame.is_multiple_of(every);
             body[5] = 0x10 | u8::from(!is_key);
         }
     }

@@ -122,7 +122,9 @@ impl Turnover {
             let mut track = Track::new(leg, 0, Shape::Opus);
             for _ in 0..SOUNDS {
                 track.write_frame(0, &outbound, &mut self.burst);
-                socket.send_to(self.burst.filled(), self.address).unwrap();
+                for packet in self.burst.packets() {
+                    socket.send_to(packet, self.address).unwrap();
+                }
             }
         }
         self.receive(3 * SOUNDS, |first, second| {

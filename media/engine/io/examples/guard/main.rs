@@ -16,7 +16,10 @@ mod commands;
 mod peers;
 #[path = "../common/plan.rs"]
 mod plan;
+#[path = "../common/reporter.rs"]
+mod reporter;
 #[path = "../common/traffic.rs"]
+#[allow(dead_code, reason = "the bench uses more of it")]
 mod traffic;
 mod work;
 

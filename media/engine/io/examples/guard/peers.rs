@@ -2,28 +2,20 @@
 //! next, so that only the shard's part of it is counted.
 
 use crate::plan::{peer_key, ssrc_out, Plan, PROFILE};
+use crate::reporter::Reporter;
 use engine_core::{Micros, Outbox};
 use engine_srtp::Outbound;
-use engine_wire::rtcp;
-use engine_wire::rtp::RtpHeader;
 
 /// Steps between two reports of a receiver: a tenth of a second.
 const INTERVAL: usize = 20;
 /// What its link carries, and how long it takes.
 const LINK_BPS: u64 = 30_000_000;
 const LINK_DELAY_US: u64 = 5_000;
-/// Packets that one report may tell of.
-const MOST: usize = 250;
-/// Numbers are counted from one cycle up, as on the other side.
-const FIRST_CYCLE: u64 = 1 << 16;
 
 struct Peer {
     outbound: Outbound,
     link_free_us: u64,
-    highest: u64,
-    base: u64,
-    arrivals: Vec<(u64, u64)>,
-    reports: u8,
+    reporter: Reporter,
 }
 
 pub(crate) struct Peers {
@@ -39,10 +31,7 @@ impl Peers {
         let peer = |leg| Peer {
             outbound: Outbound::new(PROFILE, &peer_key(leg)).unwrap(),
             link_free_us: 0,
-            highest: FIRST_CYCLE - 1,
-            base: FIRST_CYCLE,
-            arrivals: Vec::new(),
-            reports: 0,
+            reporter: Reporter::new(),
         };
         let reporting = if plan.reported { plan.legs() } else { 0 };
         Self {
@@ -89,35 +78,14 @@ impl Peers {
 
 impl Peer {
     fn take(&mut self, now: Micros, datagram: &[u8]) {
-        let is_rtp = !(192..224).contains(&datagram[1]);
-        let Some(header) = RtpHeader::parse(datagram).ok().filter(|_| is_rtp) else {
-            return;
-        };
-        let value = header.extension_value(datagram, crate::commands::NUMBER_ID);
-        let Some(number) = value.and_then(|value| value.try_into().ok()) else {
-            return;
-        };
-        let number = engine_wire::seq::extend(self.highest, u16::from_be_bytes(number));
-        self.highest = self.highest.max(number);
         let bits = datagram.len() as u64 * 8;
         let begins = self.link_free_us.max(now.0 + LINK_DELAY_US);
         self.link_free_us = begins + bits * 1_000_000 / LINK_BPS;
-        self.arrivals.push((number, self.link_free_us));
+        self.reporter.note(datagram, self.link_free_us);
     }
 
     fn report(&mut self, media: u32) -> Option<Vec<u8>> {
-        let mut rtcp = Vec::new();
-        let most = self.arrivals.len().min(MOST);
-        let held = rtcp::write_transport_feedback(
-            &mut rtcp,
-            (1, media),
-            self.reports,
-            self.base,
-            &self.arrivals[..most],
-        );
-        self.base = self.arrivals.get(held.checked_sub(1)?)?.0 + 1;
-        self.arrivals.drain(..held);
-        self.reports = self.reports.wrapping_add(1);
+        let mut rtcp = self.reporter.report(media)?;
         self.outbound.protect_rtcp(&mut rtcp).unwrap();
         Some(rtcp)
     }

@@ -65,8 +65,8 @@ fn prepare(plan: &Plan) -> Vec<Vec<Frame>> {
             let mut track = Track::new(leg, source, *shape);
             let mut due = crate::traffic::scatter(leg as u64) % shape.period_us();
             while due < count as u64 * STEP_US {
-                let segment = track.write_frame(due, &outbound, &mut burst);
-                let packets = burst.filled().chunks(segment).map(<[u8]>::to_vec);
+                track.write_frame(due, &outbound, &mut burst);
+                let packets = burst.packets().map(<[u8]>::to_vec);
                 steps[(due / STEP_US) as usize].push(Frame {
                     leg,
                     source,
