@@ -10,6 +10,7 @@ Row = dict[str, int]
 Key = tuple[int, int, int]
 Streams = dict[Key, Row]
 LEGS = (7, 8)
+PLACE: Row = {"leg": 8, "direction": 1, "packets": 1}
 
 # So low that counts often stand still, fall, or are the same in two readings.
 COUNTS = st.integers(0, 4)
@@ -22,7 +23,11 @@ ROW = st.fixed_dictionaries(
     }
 )
 # Rows of one source are its encodings.
-LOOKS = st.lists(st.tuples(st.sampled_from([0.0, 0.7, 1.0, 1.0, 3.0]), st.lists(ROW, max_size=6)), max_size=16)
+ANY = st.lists(ROW, max_size=6)
+STEADY = st.tuples(*(ROW.map(lambda row, index=index: row | PLACE | {"index": index}) for index in (0, 1, 1))).map(
+    list
+)
+LOOKS = st.lists(st.tuples(st.sampled_from([0.0, 0.7, 1.0, 1.0, 3.0]), ANY | STEADY), max_size=16)
 
 
 def joined(rows: list[Row]) -> Streams:
@@ -83,7 +88,7 @@ def test_all_at_once_is_each_by_itself(looks: list[tuple[float, list[Row]]]) -> 
     history, kept, now = History(), [], 0.0
     for pause, rows in looks:
         now += pause
-        history.push(read(streams(*rows), legs(dict.fromkeys(LEGS, 0)), now))
+        history.push(read(streams(*rows), legs(dict.fromkeys(LEGS, 0)), now, history.latest))
         kept = [*kept, (now, joined(rows))][-READINGS:]
         for leg in LEGS:
             for direction, told in enumerate((history.leg(leg).up, history.leg(leg).down)):

@@ -119,17 +119,37 @@ _LINK_COLUMNS: Final = ("estimate_bps", "link_queue_us", "link_loss_ppm", "wante
 
 
 @dataclass(frozen=True, slots=True)
+class Streams:
+    """Which streams there are: the same one for all readings with the same rows."""
+
+    rows: Rows
+    """What tells each row of the snapshot from others, but for its encoding."""
+    joined: Numbers
+    """The place of the stream that each row is of."""
+    places: dict[Key, int]
+    keys: dict[int, list[Key]]
+
+    @classmethod
+    def of(cls, rows: Rows) -> "Streams":
+        """Encodings of one source are one stream to those who look."""
+        places: dict[Key, int] = {}
+        joined = [places.setdefault(tuple(key), len(places)) for key in rows.tolist()]
+        keys: dict[int, list[Key]] = {}
+        for key in places:
+            keys.setdefault(key[0], []).append(key)
+        return cls(rows, np.array(joined, np.int64), places, keys)
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
     """All streams that carried anything, and the round trips of each leg, at `at` seconds.
 
-    Counts have a column for each of `Totals`, and a row for each stream, as `places` tells. Many readings are
-    kept: `places` and `keys` are the same ones for all with the same streams.
+    Counts have a column for each of `Totals`, and a row for each stream, in its place.
     """
 
     at: float
     counts: Numbers
-    places: dict[Key, int]
-    keys: dict[int, list[Key]]
+    streams: Streams
     round_trips: dict[int, RoundTrips]
     links: dict[int, Carries] = field(default_factory=dict)
 
@@ -140,28 +160,25 @@ class Reading:
 
     def places_of(self, other: "Reading", rows: Numbers) -> Numbers:
         """Where the streams stand that are in these rows of another reading; -1 for those that are not here."""
-        if self.places is other.places:
+        if self.streams is other.streams:
             return rows
-        keys = list(other.places)
-        return np.array([self.places.get(keys[row], -1) for row in rows.tolist()], np.int64)
+        keys, places = list(other.streams.places), self.streams.places
+        return np.array([places.get(keys[row], -1) for row in rows.tolist()], np.int64)
 
 
-_NO_READING: Final = Reading(0.0, np.zeros((0, len(Totals._fields)), np.int64), {}, {}, {})
+_NO_STREAMS: Final = Streams.of(np.zeros((0, len(_KEY)), np.uint64))
+_NO_READING: Final = Reading(0.0, np.zeros((0, len(Totals._fields)), np.int64), _NO_STREAMS, {})
 
 
-def read(streams: Rows, legs: Rows, at: float) -> Reading:
-    """Take over a snapshot's rows. Encodings of one source are one stream to those who look."""
+def read(streams: Rows, legs: Rows, at: float, before: Reading = _NO_READING) -> Reading:
+    """Take over a snapshot's rows; `before` is the reading before, whose streams are mostly the same."""
     used = streams[streams["packets"] > 0]
-    places: dict[Key, int] = {}
-    found = zip(*(used[name].tolist() for name in _KEY), strict=True)
-    rows = np.array([places.setdefault(key, len(places)) for key in found], np.int64)
-    keys: dict[int, list[Key]] = {}
-    for key in places:
-        keys.setdefault(key[0], []).append(key)
+    rows, known = np.stack([used[name] for name in _KEY], axis=1), before.streams
+    which = known if np.array_equal(rows, known.rows) else Streams.of(rows)
     numbers = legs["leg"].tolist()
     measured = zip(*(legs[name].tolist() for name in _RTT_COLUMNS), strict=True)
     round_trips = dict(zip(numbers, map(RoundTrips._make, measured), strict=True))
-    return Reading(at, _joined(used, rows), places, keys, round_trips, dict(_links(numbers, legs)))
+    return Reading(at, _joined(used, which.joined), which, round_trips, dict(_links(numbers, legs)))
 
 
 def _joined(used: Rows, rows: Numbers) -> Numbers:
@@ -282,8 +299,8 @@ def _as_heard(sound: Figures, concealed: float) -> Figures:
 
 def since_began(reading: Reading, leg: int, seconds: float) -> LegFigures:
     """All that a leg's streams did, which began `seconds` before the reading."""
-    keys = reading.keys.get(leg, [])
-    new = Totals(*reading.counts[[reading.places[key] for key in keys]].T)
+    keys = reading.streams.keys.get(leg, [])
+    new = Totals(*reading.counts[[reading.streams.places[key] for key in keys]].T)
     grown = _grown(new, _NOTHING, _NOTHING, _NOTHING).tolist()
     flows = _flows((key, row, max(seconds, 0.001)) for key, row in zip(keys, grown, strict=True))
     rtt_ms = reading.round_trips.get(leg, RoundTrips()).exact_ms
@@ -301,16 +318,18 @@ class History:
         """What each stream of the last reading did, in how many seconds, and whether it did anything."""
         self._waits: dict[int, deque[float]] = {}
 
+    @property
+    def latest(self) -> Reading:
+        """The newest reading; one of nothing where there is none."""
+        return self._readings[-1] if self._readings else _NO_READING
+
     def push(self, reading: Reading) -> None:
         """Take the newest reading."""
-        if not reading.keys and not reading.round_trips:
+        if not reading.streams.keys and not reading.round_trips:
             # Nobody is there, and of those who were nobody asks again.
             self._readings.clear()
         if self._readings:
-            last = self._readings[-1]
-            self._note_waits(last, reading)
-            if reading.places == last.places:
-                reading = replace(reading, places=last.places, keys=last.keys)
+            self._note_waits(self._readings[-1], reading)
         self._readings.append(reading)
         before = reading.at - WINDOW_S + SLACK_S
         self._base = next((one for one in reversed(self._readings) if one.at <= before), self._readings[0])
@@ -330,8 +349,9 @@ class History:
         if not self._readings:
             return LegFigures()
         now = self._readings[-1]
-        keys = [key for key in now.keys.get(leg, ()) if self._told[now.places[key]]]
-        places = [now.places[key] for key in keys]
+        which = now.streams
+        keys = [key for key in which.keys.get(leg, ()) if self._told[which.places[key]]]
+        places = [which.places[key] for key in keys]
         found = zip(keys, self._grown[places].tolist(), self._seconds[places].tolist(), strict=True)
         return LegFigures(*_flows(found), self._rtt_ms(leg), now.links.get(leg))
 

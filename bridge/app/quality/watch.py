@@ -72,7 +72,7 @@ class Watch:
 
     def observe(self, snapshot: Snapshot, now: float) -> None:
         """Take a snapshot; `now` in seconds rises."""
-        reading = read(snapshot.streams, snapshot.legs, now)
+        reading = read(snapshot.streams, snapshot.legs, now, self._history.latest)
         self._history.push(reading)
         self._shards.observe(snapshot)
         self._now = now
