@@ -24,6 +24,9 @@ const SOCKETS_A_TURN: usize = 32;
 /// Commands before packets get theirs.
 const COMMANDS_A_TURN: usize = 64;
 const OUTBOX_BYTES: usize = 1 << 20;
+/// What comes is looked for so often, instead of being woken by each packet: whoever sends pays for waking, and on one machine
+/// that is the bridge, which nobody wakes for over a network. Arrival is the kernel's time stamp all the same.
+const REST: Duration = Duration::from_millis(1);
 
 /// What a thread is told.
 pub(crate) enum ToThread {
@@ -88,7 +91,7 @@ impl IoThread {
             let timeout = if more || !self.unread.is_empty() {
                 Some(Duration::ZERO)
             } else {
-                self.timeout()
+                self.rest()
             };
             if let Err(error) = self.poll.poll(&mut ready, timeout) {
                 if error.kind() != io::ErrorKind::Interrupted {
@@ -105,9 +108,12 @@ impl IoThread {
         }
     }
 
-    fn timeout(&self) -> Option<Duration> {
+    /// Waits a moment where there are robots, and says how long to wait for the first to come.
+    fn rest(&self) -> Option<Duration> {
         let at = self.fleet.poll_timeout()?;
-        Some(Duration::from_micros(at.since(self.clock.now()).0))
+        let left = Duration::from_micros(at.since(self.clock.now()).0);
+        std::thread::sleep(left.min(REST));
+        Some(Duration::ZERO)
     }
 
     /// `None` when told to stop; otherwise whether there may be more.
