@@ -24,8 +24,8 @@ const SOCKETS_A_TURN: usize = 32;
 /// Commands before packets get theirs.
 const COMMANDS_A_TURN: usize = 64;
 const OUTBOX_BYTES: usize = 1 << 20;
-/// What comes is looked for so often, instead of being woken by each packet: whoever sends pays for waking, and on one machine
-/// that is the bridge, which nobody wakes for over a network. Arrival is the kernel's time stamp all the same.
+/// What comes is looked for so often, instead of being woken by each packet: whoever sends pays for waking, and on one
+/// machine that is the bridge, which wakes nobody over a network. Arrival is the kernel's time stamp all the same.
 const REST: Duration = Duration::from_millis(1);
 
 /// What a thread is told.

@@ -16,14 +16,14 @@ each sender under way. The others are open loops at the pace of life: senders on
 segmentation for a picture, as many rooms as keep the bridge at about 65 % of its core. four-party: 30 pictures a \
 second of 4 to 12 packets, about 1.5 Mbit/s, and 50 Opus packets a second of 60 to 130 B from each, to everyone else. \
 nine-party-simulcast: three encodings from each; each takes the high one of one other and the low one of the rest. \
-audio-only: rooms of four. consultation-reported: \
-rooms of four, 25 pictures a second of 3,500 B (700 kbit/s), cut as libwebrtc cuts them, into packets a byte apart, which therefore \
-leave their sender in two calls; and every receiver reads what it is sent and reports each 62.5 ms on each packet, as browsers do, to \
-both: the limit numbers what it sends, writes down when, reads the reports and concludes nothing; it makes packets of one picture one \
-size, as the bridge does, and sends at once what the bridge may hold for a moment. The bridge also answers an ICE check of each leg every 2.5 s and takes a receiver report \
-every second; the limit is sent neither. Legs have addresses of their own on eight \
-sockets, but for the probes. All receivers' sockets take what comes in one piece (UDP_GRO), as a network \
-card with segmentation offload would, and drop it at once in the sender's time, since their buffers are full, where nobody reports: both \
+audio-only: rooms of four. consultation-reported: rooms of four, 25 pictures a second of 3,500 B (700 kbit/s), cut as \
+libwebrtc cuts them, into packets a byte apart, which therefore leave their sender in two calls; and every receiver reads \
+what it is sent and reports each 62.5 ms on each packet, as browsers do, to both: the limit numbers what it sends, writes \
+down when, reads the reports and concludes nothing; it makes packets of one picture one size, as the bridge does, and sends \
+at once what the bridge may hold for a moment. The bridge also answers an ICE check of each leg every 2.5 s and takes a \
+receiver report every second; the limit is sent neither. Legs have addresses of their own on eight sockets, but for the \
+probes. All receivers' sockets take what comes in one piece (UDP_GRO), as a network card with segmentation offload would, and \
+drop it at once in the sender's time, since their buffers are full, where nobody reports: both \
 subjects pay for that alike. AEAD_AES_128_GCM throughout, VP8 with NACK. lost_on_the_way_in_percent is what was to \
 leave and did not; a pair of rounds with more than 0.1 % in either does not count. \
 checked_percent: so many of the packets, those of one leg in 32 or more, are opened at their receiver, and their stream, number and \

@@ -172,8 +172,8 @@ impl World {
         }
     }
 
-    /// Lets everybody talk for this long. Where receivers report on each packet they do so for a moment before, too: that nobody
-    /// talked meanwhile is an outage to a link.
+    /// Lets everybody talk for this long. Where receivers report on each packet they do so for a moment before, too: that
+    /// nobody talked meanwhile is an outage to a link.
     pub(crate) fn round(&mut self, subject: Subject, span: Duration) -> Round {
         if subject == Subject::Bridge {
             self.bridge.check_all(&self.plan, &self.crowd);

@@ -24,8 +24,9 @@ const REPORT_US: u64 = 1_000_000;
 /// And between two reports on each packet, where there are such: as Chromium sends them with some room.
 const FEEDBACK_US: u64 = 62_500;
 
-/// Sockets of all legs but the probes; where nobody reports on each packet, nobody reads there. However many legs there are, these stay as near to the processor: a call
-/// that sends does the kernel's part of receiving on loopback, too, and a server's receivers have their sockets elsewhere.
+/// Sockets of all legs but the probes; where nobody reports on each packet, nobody reads there. However many legs there are,
+/// these stay as near to the processor: a call that sends does the kernel's part of receiving on loopback, too, and a server's
+/// receivers have their sockets elsewhere.
 const SHARED_SOCKETS: usize = 8;
 /// The address of the first leg; loopback has sixteen million.
 const FIRST: u32 = u32::from_be_bytes([127, 1, 0, 0]);
@@ -151,8 +152,8 @@ fn just_heard(leg: usize) -> ReportBlock {
 }
 
 impl Crowd {
-    /// Sockets take a group of packets in one piece. Where nobody reports on each packet, all but those of readers and probes
-    /// drop what comes: their buffers are full with the first packet.
+    /// Sockets take a group of packets in one piece. Where nobody reports on each packet, all but those of readers and
+    /// probes drop what comes: their buffers are full with the first packet.
     pub(crate) fn new(plan: &Plan, readers: &[usize], probes: &[usize]) -> Self {
         let room = if plan.reported { 4 << 20 } else { 1 };
         let shared: Vec<_> = (0..SHARED_SOCKETS)

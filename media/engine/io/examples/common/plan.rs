@@ -21,8 +21,8 @@ pub(crate) enum Shape {
         /// Packets of a key frame; every sixteenth picture has three quarters of that.
         key: u64,
     },
-    /// 25 pictures a second of about 3,500 B (640x360, 700 kbit/s), cut as libwebrtc cuts them: into as few packets as may be,
-    /// a byte apart at the most, the shorter ones first. Each 25th says that it is a key frame.
+    /// 25 pictures a second of about 3,500 B (640x360, 700 kbit/s), cut as libwebrtc cuts them: into as few packets as may
+    /// be, a byte apart at the most, the shorter ones first. Each 25th says that it is a key frame.
     Alike,
 }
 
