@@ -61,6 +61,37 @@ async def test_the_host_is_told_how_good_everybodys_link_is() -> None:
     assert not [message for message in patient.connection.sent if isinstance(message, m.Stats)]
 
 
+async def test_figures_of_many_rooms_are_spread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full node's rooms leave the processor to the media in between, and are done in half of the time."""
+    rig = Rig()
+    for _ in range(8):
+        await rig.open_room()
+    waited: list[float] = []
+    taken: list[Snapshot] = []
+    done, sleep = asyncio.Event(), asyncio.sleep
+
+    async def pause(seconds: float) -> None:
+        waited.append(seconds)
+        await sleep(0)
+
+    def take() -> Snapshot:
+        if taken:
+            done.set()
+        return snapshot()
+
+    monkeypatch.setattr(background, "STATS_SECONDS", 1.0)
+    monkeypatch.setattr(asyncio, "sleep", pause)
+    await turning(
+        Background(rig.service, rig.legs, rig.clock, take, rig.presence).figures(
+            lambda taking, _: taken.append(taking)
+        ),
+        done,
+    )
+    first, *between = waited[:3]
+    assert first == 1.0
+    assert between == [0.25, 0.25]
+
+
 async def test_an_engine_that_does_not_answer_is_counted_and_asked_again() -> None:
     """A snapshot that fails ends no loop."""
     rig = Rig()
