@@ -208,14 +208,8 @@ impl Crowd {
             voices.late_us = voices
                 .late_us
                 .max((start.elapsed().as_micros() as u64).saturating_sub(due));
-            let report = (act == Act::Feedback).then(|| {
-                let reporter = self.reporters[leg].get_mut(voices.subject())?;
-                reporter.report(ssrc_out(leg, 0))
-            });
-            let period = match report {
-                Some(report) => voices.send_feedback(&self.people[leg], to(leg), leg, report),
-                None => voices.act(&self.people[leg], to(leg), leg, act),
-            };
+            let reporters = self.reporters.get_mut(leg);
+            let period = voices.act(&self.people[leg], to(leg), (leg, act), reporters);
             queue.push(Reverse((due + period, leg, act)));
         }
         self.read();
@@ -355,7 +349,13 @@ impl Voices {
     }
 
     /// Does one thing, and says after how many microseconds it is due again.
-    fn act(&mut self, person: &Person, to: SocketAddr, leg: usize, act: Act) -> u64 {
+    fn act(
+        &mut self,
+        person: &Person,
+        to: SocketAddr,
+        (leg, act): (usize, Act),
+        reporters: Option<&mut [Reporter; SUBJECTS]>,
+    ) -> u64 {
         match act {
             Act::Frame(at) => {
                 self.send_frame(person, to, leg, at);
@@ -374,23 +374,16 @@ impl Voices {
                 person.send(to, &self.control, None);
                 self.paced_us(REPORT_US)
             }
-            Act::Feedback => self.paced_us(FEEDBACK_US),
+            Act::Feedback => {
+                let reporter = reporters.map(|reporters| &mut reporters[self.subject()]);
+                let report = reporter.and_then(|reporter| reporter.report(ssrc_out(leg, 0)));
+                if let Some(mut report) = report {
+                    self.all[leg].outbound.protect_rtcp(&mut report).unwrap();
+                    person.send(to, &report, None);
+                }
+                self.paced_us(FEEDBACK_US)
+            }
         }
-    }
-
-    /// What a leg reports of each packet; says after how many microseconds it is due again.
-    fn send_feedback(
-        &mut self,
-        person: &Person,
-        to: SocketAddr,
-        leg: usize,
-        report: Option<Vec<u8>>,
-    ) -> u64 {
-        if let Some(mut report) = report {
-            self.all[leg].outbound.protect_rtcp(&mut report).unwrap();
-            person.send(to, &report, None);
-        }
-        self.paced_us(FEEDBACK_US)
     }
 
     /// Which of the two they talk to: the bridge, or the bare loop.

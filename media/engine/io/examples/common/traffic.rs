@@ -62,7 +62,7 @@ impl Burst {
     }
 }
 
-/// Payload lengths of a frame's packets: so many of the first length, then one of each of the others.
+/// Payload lengths of a frame's packets: the first ones', a byte more from some packet on, and the last one's.
 struct Lengths {
     packets: u64,
     first: usize,
