@@ -119,6 +119,25 @@ async def test_a_node_is_drained_and_undrained_by_keyboard(browser: Browser) -> 
         ]
 
 
+# A dialog tells of its closing later than it closes: this is done in one go.
+AGAIN = """() => {
+  const [begin, dialog] = ["drain-begin", "dialog-drain"].map((id) => document.getElementById(id));
+  begin.click();
+  dialog.close("no");
+  begin.click();
+}"""
+
+
+@marked
+async def test_whoever_asks_again_at_once_is_heard(browser: Browser) -> None:
+    """No to the first question is not taken for the answer to the second, and yes to that is done once."""
+    async with at_work(browser) as (here, duty):
+        await here.page.evaluate(AGAIN)
+        await here.page.get_by_role("dialog").locator("button[value=yes]").click()
+        await expect(here.page.locator("#drain-undo")).to_be_focused()
+        assert [line.act for line in duty.audit.lines] == ["log_in", "drain"]
+
+
 @marked
 async def test_the_keyboard_reaches_everything(browser: Browser) -> None:
     """Tab goes through all that can be pressed, with a focus that can be seen, and nothing traps it."""

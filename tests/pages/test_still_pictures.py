@@ -298,10 +298,12 @@ async def look_closely(here: Visit) -> None:
     await here.page.keyboard.press("1")
     await here.until(f"{width} === {WIDE}")
     await expect(here.page.locator("#polite")).to_have_text("100 %")
-    await here.page.locator(".still-area").focus()
     await here.page.evaluate(f"{area}.scrollTo(0, 0)")
-    await here.page.keyboard.press("ArrowRight")
-    await here.until(f"{area}.scrollLeft > 0")
+    for focus in "#still-view-title", ".still-area":
+        before = await here.page.evaluate(f"{area}.scrollLeft")
+        await here.page.locator(focus).focus()
+        await here.page.keyboard.press("ArrowRight")
+        await here.until(f"{area}.scrollLeft > {before}")
     await here.page.keyboard.press("0")
     await here.until(f"{width} === {fitted}")
 

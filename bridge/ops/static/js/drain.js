@@ -1,6 +1,6 @@
 // Emptying the node: what it would mean and why, before it is done; how far it has come; and taking it back.
 
-import { byId, el, setText } from "/static/js/dom.js";
+import { byId, el, openAndAsk, setText } from "/static/js/dom.js";
 import { hasText, t, tCode } from "/static/js/i18n.js";
 import { clock, counted, number } from "./words.js";
 
@@ -23,15 +23,11 @@ export function drawDrain({ drain }) {
 const reasonWord = (word) => (hasText(`reason.${word}`) ? t(`reason.${word}`) : word);
 
 function ask() {
-  const dialog = byId("dialog-drain");
   const choice = byId("ask-reason");
-  const chosen = choice.value || REASONS[0];
-  choice.replaceChildren(...REASONS.map((word) => el("option", { value: word, textContent: reasonWord(word) })));
-  choice.value = chosen;
-  dialog.returnValue = "no";
-  dialog.showModal();
-  return new Promise((resolve) => {
-    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes" ? choice.value : null), { once: true });
+  return openAndAsk(byId("dialog-drain"), () => choice.value, () => {
+    const chosen = choice.value || REASONS[0];
+    choice.replaceChildren(...REASONS.map((word) => el("option", { value: word, textContent: reasonWord(word) })));
+    choice.value = chosen;
   });
 }
 

@@ -1,7 +1,7 @@
 // Questions in <dialog>s: confirm, invite, settings.
 
 import { say } from "./announce.js";
-import { byId, el, setText } from "./dom.js";
+import { byId, el, openAndAsk, setText } from "./dom.js";
 import { clearDetails, COMPANY, details } from "./inviting.js";
 import { locale, t, tCode } from "./i18n.js";
 import { openTexting, showTexting, textWish } from "./texting.js";
@@ -10,39 +10,29 @@ const REASONS = ["known", "shown", "urgent", "other"];
 export const INVITED_ROLES = ["patient", "relative", "interpreter", "specialist", "assistant", "doctor"];
 
 /** Ask; resolves to true for yes. Escape and the cancel button are no; cancel has the focus. */
-export function confirm(title, text, yes) {
-  const dialog = byId("dialog-confirm");
-  setText(byId("confirm-title"), title);
-  setText(byId("confirm-text"), text);
-  setText(byId("confirm-yes"), yes);
-  dialog.returnValue = "no";
-  dialog.showModal();
-  return new Promise((resolve) => {
-    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
-  });
+export async function confirm(title, text, yes) {
+  return Boolean(await openAndAsk(byId("dialog-confirm"), () => true, () => {
+    setText(byId("confirm-title"), title);
+    setText(byId("confirm-text"), text);
+    setText(byId("confirm-yes"), yes);
+  }));
 }
 
 /** Ask why somebody is let in of whom too little is proven; resolves to the reason, or to null. */
 export function askReason(name) {
-  const dialog = byId("dialog-reason");
   const choice = byId("reason-choice");
   const text = byId("reason-text");
-  setText(byId("reason-lead"), t("reason.lead", { name }));
-  choice.replaceChildren(...REASONS.map((key) => el("option", { value: key, textContent: t(`reason.${key}`) })));
-  text.value = "";
   const follow = () => {
     byId("reason-text-box").hidden = choice.value !== "other";
     text.required = choice.value === "other";
   };
-  choice.onchange = follow;
-  follow();
-  dialog.returnValue = "no";
-  dialog.showModal();
-  return new Promise((resolve) => {
-    dialog.addEventListener("close", () => {
-      const reason = choice.value === "other" ? text.value.trim() : t(`reason.${choice.value}`);
-      resolve(dialog.returnValue === "yes" && reason ? reason : null);
-    }, { once: true });
+  const read = () => (choice.value === "other" ? text.value.trim() : t(`reason.${choice.value}`)) || null;
+  return openAndAsk(byId("dialog-reason"), read, () => {
+    setText(byId("reason-lead"), t("reason.lead", { name }));
+    choice.replaceChildren(...REASONS.map((key) => el("option", { value: key, textContent: t(`reason.${key}`) })));
+    text.value = "";
+    choice.onchange = follow;
+    follow();
   });
 }
 

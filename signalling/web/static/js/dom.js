@@ -77,3 +77,26 @@ export function reconcile(parent, items, key, make, update) {
   for (const row of old.values()) row.remove();
   return old.size;
 }
+
+const asked = new WeakMap();
+
+/**
+ * Open a dialog after `prepare()`; resolves to `read()` if the button of the value "yes" closed it, else to null.
+ * A dialog tells of its closing later than it closes: whoever asks again before that neither gets the earlier answer nor loses it.
+ */
+export function openAndAsk(dialog, read, prepare = () => {}) {
+  asked.get(dialog)?.();
+  prepare();
+  dialog.returnValue = "no";
+  dialog.showModal();
+  return new Promise((resolve) => {
+    const settle = () => {
+      dialog.removeEventListener("close", closed);
+      asked.delete(dialog);
+      resolve(dialog.returnValue === "yes" ? read() : null);
+    };
+    const closed = () => { if (!dialog.open) settle(); };
+    asked.set(dialog, settle);
+    dialog.addEventListener("close", closed);
+  });
+}

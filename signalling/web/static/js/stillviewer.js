@@ -7,6 +7,7 @@ import { onLanguage, t } from "./i18n.js";
 
 const STEP = 1.25;
 const REST_MS = 300;
+const MOVES = { ArrowLeft: [-60, 0], ArrowRight: [60, 0], ArrowUp: [0, -60], ArrowDown: [0, 60] }; // as far as a browser scrolls, about
 const MOST = 8; // pixels of the screen for one of the picture
 
 const typing = () => document.activeElement?.matches("input, textarea, select, [contenteditable]") || document.querySelector("dialog[open]");
@@ -132,12 +133,14 @@ export class Viewer {
 
   #key(event) {
     if (event.ctrlKey || event.altKey || event.metaKey) return;
+    const move = MOVES[event.key];
     const acts = { "+": "in", "=": "in", "-": "out", 0: "fit", 1: "full", Escape: "close" };
     const name = acts[event.key];
-    if (!name) return;
+    if (!name && !move) return;
     event.preventDefault();
     event.stopPropagation();
-    this.#buttons[name].click();
+    if (move) this.#area.scrollBy(...move);
+    else this.#buttons[name].click();
   }
 
   #wheel(event) {
