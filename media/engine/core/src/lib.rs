@@ -51,6 +51,7 @@ mod outbox;
 pub mod pacer;
 mod parameters;
 mod pieces;
+pub mod pressure;
 mod quiet;
 pub mod random;
 pub mod rates;

@@ -15,6 +15,9 @@ const REORDER_WAIT: (Micros, Micros) = (Micros::from_millis(4), Micros::from_mil
 const MIN_RETRY: Micros = Micros::from_millis(25);
 /// Requests for one packet.
 const MAX_TRIES: u8 = 16;
+/// What so many rounds of requests have not brought lies behind something that is full, or was never there: each further
+/// round comes twice as late. Where a fifth is lost, one of some hundred packets needs more.
+const ROUNDS: u8 = 4;
 /// Where more than this share is lost, requests are lost, too: each is sent again so much later. Browsers answer a packet
 /// once in a round trip, so that this costs nothing on the way up.
 const LOSSY: f32 = 0.04;
@@ -27,6 +30,9 @@ const TAIL_WAIT: (Micros, Micros) = (Micros::from_millis(10), Micros::from_milli
 const TAIL_TIMES: u64 = 3;
 /// Requests for a packet that may never have been sent.
 const TAIL_TRIES: u8 = 4;
+const NEVER: Micros = Micros(u64::MAX);
+/// Where no more may be asked for now.
+const PAUSE: Micros = Micros::from_millis(10);
 /// Weight of one packet in the share that is lost.
 const LOSS_WEIGHT: f32 = 1.0 / 128.0;
 
@@ -46,6 +52,13 @@ struct Timing {
     echoes: bool,
 }
 
+impl Timing {
+    /// Between a round of requests and the next.
+    fn retry_after(self, rounds: u8) -> Micros {
+        Micros(self.retry.0 << rounds.saturating_sub(ROUNDS))
+    }
+}
+
 impl Hole {
     const fn new(now: Micros, sequence: u64) -> Self {
         Self {
@@ -56,7 +69,19 @@ impl Hole {
         }
     }
 
-    /// The same for a packet of which nobody knows whether it was sent. Where packets of one picture come far apart, the
+    /// When to ask for it or to give it up.
+    fn next_at(&self, timing: Timing) -> Micros {
+        let end = self.since + GIVE_UP_AFTER;
+        self.due(timing).map_or(end, |at| at.min(end))
+    }
+
+    fn ask(&mut self, now: Micros, out: &mut Vec<u16>) {
+        self.tries += 1;
+        self.asked = now;
+        out.push(self.sequence as u16);
+    }
+
+    /// The moment of [`Self::due`] for a packet of which nobody knows whether it was sent. Where packets of one picture come far apart, the
     /// next picture tells as soon.
     fn due_of_tail(&self, timing: Timing) -> Option<Micros> {
         let may_ask = self.tries < TAIL_TRIES && timing.wait <= TAIL_WAIT.1;
@@ -68,8 +93,8 @@ impl Hole {
         let at = match self.tries {
             0 => self.since + timing.wait,
             tries if timing.echoes && tries % 2 == 1 => self.asked + ECHO,
-            _ if timing.echoes => self.asked + timing.retry - ECHO,
-            _ => self.asked + timing.retry,
+            tries if timing.echoes => self.asked + timing.retry_after(tries / 2) - ECHO,
+            tries => self.asked + timing.retry_after(tries),
         };
         (self.tries < MAX_TRIES).then_some(at)
     }
@@ -88,6 +113,8 @@ pub struct Missing {
     tail: Option<Hole>,
     /// What lies between two packets of one picture.
     spacing: Micros,
+    /// Nothing is due before. May be too early where something has come meanwhile.
+    next: Micros,
 }
 
 impl Default for Missing {
@@ -99,6 +126,7 @@ impl Default for Missing {
             loss: 0.0,
             tail: None,
             spacing: TAIL_WAIT.0,
+            next: NEVER,
         }
     }
 }
@@ -130,10 +158,14 @@ impl Missing {
         if count > room {
             self.holes.drain(..(count - room).min(self.holes.len()));
         }
+        let first = self.holes.len();
         self.holes.extend(between.map(|sequence| {
             tail.filter(|tail| tail.sequence == sequence)
                 .unwrap_or_else(|| Hole::new(now, sequence))
         }));
+        let timing = self.timing();
+        let new = self.holes[first..].iter().map(|hole| hole.next_at(timing));
+        self.next = new.fold(self.next, Micros::min);
     }
 
     /// The newest packet, which is the `next` but one, belongs to a picture that goes on, or ends it.
@@ -142,6 +174,9 @@ impl Missing {
             return;
         }
         self.tail = goes_on.then(|| Hole::new(now, next));
+        let timing = self.tail_timing();
+        let at = self.tail.and_then(|tail| tail.due_of_tail(timing));
+        self.next = at.map_or(self.next, |at| at.min(self.next));
     }
 
     /// A packet has come of a picture whose packet before it came at `before`.
@@ -199,36 +234,39 @@ impl Missing {
         at.ok()
     }
 
-    /// Writes the sequence numbers to ask for now into `out`, ascending, and gives up what is too old.
-    pub fn collect(&mut self, now: Micros, round_trip: Micros, out: &mut Vec<u16>) {
+    /// Writes the sequence numbers to ask for now into `out`, ascending and up to `most`, and gives up what is too old.
+    pub fn collect(&mut self, now: Micros, round_trip: Micros, most: usize, out: &mut Vec<u16>) {
         self.round_trip = round_trip;
-        let timing = self.timing();
-        self.holes
-            .retain(|hole| now.since(hole.since) < GIVE_UP_AFTER);
-        for hole in &mut self.holes {
-            if hole.due(timing).is_some_and(|at| at <= now) {
-                hole.tries += 1;
-                hole.asked = now;
-                out.push(hole.sequence as u16);
-            }
+        if now < self.next {
+            return;
         }
+        let timing = self.timing();
+        let mut next = NEVER;
+        self.holes.retain_mut(|hole| {
+            if now.since(hole.since) >= GIVE_UP_AFTER {
+                return false;
+            }
+            if out.len() < most && hole.due(timing).is_some_and(|at| at <= now) {
+                hole.ask(now, out);
+            }
+            next = next.min(hole.next_at(timing));
+            true
+        });
         let tail_timing = self.tail_timing();
         if let Some(tail) = &mut self.tail {
-            if tail.due_of_tail(tail_timing).is_some_and(|at| at <= now) {
-                tail.tries += 1;
-                tail.asked = now;
-                out.push(tail.sequence as u16);
+            let due = tail.due_of_tail(tail_timing);
+            if out.len() < most && due.is_some_and(|at| at <= now) {
+                tail.ask(now, out);
             }
+            next = next.min(tail.due_of_tail(tail_timing).unwrap_or(NEVER));
         }
+        // Whatever is due still may not be asked for.
+        self.next = if next <= now { now + PAUSE } else { next };
     }
 
-    /// When there will be something to ask for.
+    /// When there may be something to ask for or to give up.
     pub fn next_at(&self) -> Option<Micros> {
-        let timing = self.timing();
-        let tail_timing = self.tail_timing();
-        let tail = self.tail.and_then(|tail| tail.due_of_tail(tail_timing));
-        let holes = self.holes.iter().filter_map(|hole| hole.due(timing));
-        holes.chain(tail).min()
+        (!self.is_empty() && self.next < NEVER).then_some(self.next)
     }
 
     fn tail_timing(&self) -> Timing {
@@ -318,7 +356,7 @@ mod tests {
             }
             let mut out = Vec::new();
             if missing.next_at().is_some_and(|next| next <= at(millis)) {
-                missing.collect(at(millis), TRIP, &mut out);
+                missing.collect(at(millis), TRIP, usize::MAX, &mut out);
             }
             asked.extend(out.into_iter().map(|number| (u64::from(number), millis)));
         }
@@ -332,6 +370,27 @@ mod tests {
         // The next packet shows the hole at 428 ms.
         assert_eq!(times[..3], [432, 477, 522]);
         assert!(asked.iter().all(|(number, _)| *number == 50));
+    }
+
+    #[test]
+    fn what_nobody_answers_is_asked_for_less_and_less_and_given_up() {
+        let asked = run(200, |number| (number != 50).then_some(20));
+        let times: Vec<u64> = asked.iter().map(|(_, millis)| *millis).collect();
+        assert_eq!(times, [432, 477, 522, 567, 612, 702, 882, 1_242]);
+    }
+
+    #[test]
+    fn what_may_not_be_asked_for_now_is_looked_at_in_a_while() {
+        let mut missing = Missing::default();
+        let mut out = Vec::new();
+        missing.note(at(0), 100..104);
+        missing.collect(at(4), TRIP, 2, &mut out);
+        assert_eq!(out, [100, 101]);
+        assert_eq!(missing.next_at(), Some(at(14)));
+        missing.collect(at(14), TRIP, usize::MAX, &mut out);
+        assert_eq!(out, [100, 101, 102, 103]);
+        missing.collect(at(1_000), TRIP, 0, &mut out);
+        assert_eq!((missing.len(), missing.next_at()), (0, None));
     }
 
     /// Pictures of four packets every 40 ms, 3 ms apart; the last one of each tenth is lost.
@@ -355,7 +414,7 @@ mod tests {
             }
             let mut out = Vec::new();
             if missing.next_at().is_some_and(|next| next <= at(millis)) {
-                missing.collect(at(millis), TRIP, &mut out);
+                missing.collect(at(millis), TRIP, usize::MAX, &mut out);
             }
             let after = |number: u16| (u64::from(number), millis - picture * 40);
             asked.extend(out.into_iter().map(after));

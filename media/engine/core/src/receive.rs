@@ -249,12 +249,18 @@ impl ReceiveRegister {
         self.last_timestamp = timestamp;
     }
 
-    /// Writes the sequence numbers to ask for now into `out`, ascending, and gives up what is too old.
-    pub fn collect_nacks(&mut self, now: Micros, round_trip: Micros, out: &mut Vec<u16>) {
-        self.missing.collect(now, round_trip, out);
+    /// Writes the sequence numbers to ask for now into `out`, ascending and up to `most`, and gives up what is too old.
+    pub fn collect_nacks(
+        &mut self,
+        now: Micros,
+        round_trip: Micros,
+        most: usize,
+        out: &mut Vec<u16>,
+    ) {
+        self.missing.collect(now, round_trip, most, out);
     }
 
-    /// When there will be something to ask for.
+    /// When there may be something to ask for or to give up.
     pub fn next_nack_at(&self) -> Option<Micros> {
         self.missing.next_at()
     }
@@ -422,7 +428,7 @@ mod tests {
         register.handle_packet(at(0), 13, 0);
         let ask = |register: &mut ReceiveRegister, millis| {
             let mut out = Vec::new();
-            register.collect_nacks(at(millis), rtt, &mut out);
+            register.collect_nacks(at(millis), rtt, usize::MAX, &mut out);
             out
         };
         assert_eq!(ask(&mut register, 1), [0_u16; 0]);
@@ -478,7 +484,7 @@ mod tests {
         }
         assert!(register.missing.len() <= missing::MOST);
         let mut out = Vec::new();
-        register.collect_nacks(at(1_020), Micros(0), &mut out);
+        register.collect_nacks(at(1_020), Micros(0), usize::MAX, &mut out);
         assert!(out.windows(2).all(|pair| pair[0] != pair[1]));
     }
 }

@@ -8,6 +8,7 @@ use crate::leg::Leg;
 use crate::line::Side;
 use crate::outbox::Outbox;
 use crate::pieces::Spare;
+use crate::pressure::Pressure;
 use crate::ready::Ready;
 use crate::speaker::Speakers;
 use crate::stats::{Delays, ShardRow, Snapshot};
@@ -72,6 +73,7 @@ pub struct Shard {
     pub(crate) row: ShardRow,
     pub(crate) delays: Delays,
     pub(crate) scratch: Scratch,
+    pub(crate) pressure: Pressure,
     /// What caches are made of.
     pub(crate) spare: Spare,
     /// For whom the present unit of work is, once that is known.
@@ -96,6 +98,7 @@ impl Shard {
     /// Takes a batch of datagrams in and writes what follows from it into `out`.
     pub fn handle_batch(&mut self, now: Micros, batch: &mut [Datagram<'_>], out: &mut Outbox) {
         self.touch_senders(batch);
+        self.pressure.note_arrivals(batch.len());
         for (at, datagram) in batch.iter_mut().enumerate() {
             self.row.datagrams_in += 1;
             self.row.bytes_in += datagram.data.len() as u64;
@@ -118,6 +121,11 @@ impl Shard {
     /// The delays that the IO around the shard measures.
     pub fn delays_mut(&mut self) -> &mut Delays {
         &mut self.delays
+    }
+
+    /// What the IO around the shard sees of its having kept up.
+    pub fn pressure_mut(&mut self) -> &mut Pressure {
+        &mut self.pressure
     }
 
     /// Does what is due: reports, requests, consent.

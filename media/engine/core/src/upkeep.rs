@@ -69,13 +69,15 @@ impl Shard {
         }
         let mut rtcp = std::mem::take(&mut self.scratch.rtcp);
         let mut lost = std::mem::take(&mut self.scratch.lost);
+        let most = self.pressure.may_ask();
         if let Some(leg) = self.leg_mut(index) {
             next = next.min(leg.report_at);
             rtcp.clear();
-            leg.write_requests(now, &mut lost, &mut rtcp);
+            let asked = leg.write_requests(now, most, &mut lost, &mut rtcp);
             leg.write_arrivals(now, &mut rtcp);
             leg.send_rtcp(now, &mut rtcp, out);
             next = leg.next_request(now).map_or(next, |at| next.min(at));
+            self.pressure.note_asked(asked);
         }
         self.scratch.rtcp = rtcp;
         self.scratch.lost = lost;
@@ -229,9 +231,16 @@ impl Leg {
         into.extend(blocks.filter_map(|encoding| encoding.report_block(now)));
     }
 
-    /// NACKs and repeated key frame requests that are due.
-    fn write_requests(&mut self, now: Micros, lost: &mut Vec<u16>, rtcp: &mut Vec<u8>) {
+    /// NACKs and repeated key frame requests that are due. Gives for how many packets it asks, which are `most` at most.
+    fn write_requests(
+        &mut self,
+        now: Micros,
+        most: usize,
+        lost: &mut Vec<u16>,
+        rtcp: &mut Vec<u8>,
+    ) -> usize {
         let (own, round_trip) = (self.reporting_ssrc(), self.round_trip());
+        let mut asked = 0;
         let mut line = self.line.as_deref_mut();
         for source in &mut self.sources {
             let (repairs, muted) = (source.repairs(), source.muted);
@@ -242,7 +251,8 @@ impl Leg {
                 if repairs {
                     lost.clear();
                     let register = &mut encoding.register;
-                    register.collect_nacks(now, round_trip, lost);
+                    register.collect_nacks(now, round_trip, most - asked, lost);
+                    asked += lost.len();
                     if !lost.is_empty() {
                         encoding.row.nacks += lost.len() as u64;
                         rtcp::write_nack(rtcp, own, ssrc, lost);
@@ -256,6 +266,7 @@ impl Leg {
                 }
             }
         }
+        asked
     }
 
     /// What arrived of late, for a sender that numbers its packets.

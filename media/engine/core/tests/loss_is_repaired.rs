@@ -62,6 +62,34 @@ fn holes_on_the_way_in_are_asked_of_the_sender() {
     assert_eq!(world.peers[1].receivers[1].missing(), [0_u64; 0]);
 }
 
+/// A bridge whose own receive buffer is full asks nobody to send again: what is missing may wait there, or was dropped there.
+/// When it has caught up, what is missing is asked for, a ration at a time.
+#[test]
+fn a_bridge_that_is_late_asks_for_nothing() {
+    let mut world = call(10, Path::with_delay(5), Path::with_delay(20));
+    world.peers[0].senders[1].packets_per_frame = 40;
+    world.run(ms(500));
+    world.shard.pressure_mut().note_wait(ms(11));
+    world.peers[0].up = Path {
+        loss: Loss::Random(0.7),
+        ..Path::with_delay(5)
+    };
+    world.run(ms(350));
+    world.peers[0].up = Path::with_delay(5);
+    world.run(ms(50));
+    let missing = |world: &World| world.peers[1].receivers[1].missing().len();
+    let lost = missing(&world);
+    assert!(lost > 250, "{lost} lost");
+    assert_eq!(world.source_row(0, 1).nacks, 0);
+    world.shard.pressure_mut().note_wait(ms(0));
+    world.run(ms(11));
+    let asked = world.source_row(0, 1).nacks;
+    assert!((200..300).contains(&asked), "{asked} asked for at once");
+    world.run(ms(1_000));
+    let left = missing(&world);
+    assert!(left * 10 < lost, "{left} of {lost} missing");
+}
+
 /// What is lost on the way out is sent again from the engine's memory; the sender never hears of it.
 #[test]
 fn holes_on_the_way_out_are_answered_from_the_cache() {

@@ -7,7 +7,7 @@ use crate::line_ports::LineSockets;
 use crate::socket::{Port, Ports, Sent, Socket};
 use crate::worker::{thread_cpu_micros, Stop};
 use engine_core::stats::{ShardRow, Snapshot};
-use engine_core::{Command, Event, Outbox, Shard};
+use engine_core::{Command, Event, Micros, Outbox, Shard};
 use mio::{Events, Interest, Poll, Token, Waker};
 use std::io;
 use std::panic::{catch_unwind, AssertUnwindSafe};
@@ -119,7 +119,11 @@ impl ShardThread {
             let Some(more_commands) = self.take_commands() else {
                 return End::Told;
             };
-            more = self.take_packets() | more_commands;
+            let more_packets = self.take_packets();
+            if !more_packets {
+                self.shard.pressure_mut().note_wait(Micros(0));
+            }
+            more = more_packets | more_commands;
             let now = self.clock.now();
             self.shard.handle_timeout(now, &mut self.outbox);
             self.flush();
@@ -236,6 +240,9 @@ fn measure(shard: &mut Shard, stamps: &[u64]) {
         datagrams += 1;
     }
     shard.delays_mut().record(stamp, sent, datagrams);
+    // Wrong where the clock was set meanwhile, until nothing waits.
+    let waited = sent.saturating_sub(stamp);
+    shard.pressure_mut().note_wait(Micros(waited));
 }
 
 fn count(row: &mut ShardRow, sent: Sent) {

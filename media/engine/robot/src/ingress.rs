@@ -3,7 +3,8 @@
 use crate::api::Event;
 use crate::client::{Client, Context, Stream};
 use crate::ice::Heard;
-use crate::receiver::{Arrived, Beginning, HOLE_INTERVAL, KEY_FRAME_PATIENCE};
+use crate::receiver::{Arrived, Beginning, KEY_FRAME_PATIENCE};
+use crate::reports::LOOK_PAUSE;
 use engine_core::leg::DTLS_PER_SECOND;
 use engine_core::Micros;
 use engine_wire::demux::{classify, Class};
@@ -105,8 +106,8 @@ impl Client {
         if beginning != Beginning::No {
             self.look_at = self.look_at.min(cx.now + KEY_FRAME_PATIENCE);
         }
-        if receiver.has_holes() {
-            self.look_at = self.look_at.min(cx.now + HOLE_INTERVAL);
+        if let Some(at) = receiver.next_at() {
+            self.look_at = self.look_at.min(at.max(cx.now + LOOK_PAUSE));
         }
     }
 

@@ -21,8 +21,6 @@ const FIRST_CYCLE: u64 = 1 << 16;
 pub(crate) const KEY_FRAME_PATIENCE: Micros = Micros::from_millis(300);
 /// The longest round trip to a bridge and on to a sender that an answer is waited for.
 const FARTHEST: Micros = Micros::from_millis(350);
-/// How often holes are looked at, and when first: reordering is over by then.
-pub(crate) const HOLE_INTERVAL: Micros = Micros::from_millis(10);
 
 /// A media packet with what is needed to take it in.
 pub(crate) struct Arrived<'a> {
@@ -370,10 +368,12 @@ impl Receiver {
 
     /// Writes the numbers to ask for now (RFC 4585 section 6.2.1) into `lost`.
     pub(crate) fn collect_nacks(&mut self, now: Micros, round_trip: Micros, lost: &mut Vec<u16>) {
-        if self.spec.nack {
-            self.register.collect_nacks(now, round_trip, lost);
-            self.row.nacks += lost.len() as u64;
+        self.register
+            .collect_nacks(now, round_trip, usize::MAX, lost);
+        if !self.spec.nack {
+            lost.clear();
         }
+        self.row.nacks += lost.len() as u64;
     }
 
     /// Whether a key frame is to be asked for now: none has come yet, or something was lost for good.
@@ -390,22 +390,15 @@ impl Receiver {
     }
 
     /// When there may be something to ask for.
-    pub(crate) fn next_at(&self, now: Micros) -> Option<Micros> {
-        let holes = self.register.has_missing() && (self.spec.nack || self.can_ask_key_frame());
+    pub(crate) fn next_at(&self) -> Option<Micros> {
         let start = self.began.unwrap_or_default() + KEY_FRAME_PATIENCE;
         let key_frame = self
             .key_frames
             .next_at(FARTHEST)
             .filter(|_| self.can_ask_key_frame())
             .map(|at| at.max(start));
-        [holes.then_some(now + HOLE_INTERVAL), key_frame]
-            .into_iter()
-            .flatten()
-            .min()
-    }
-
-    pub(crate) fn has_holes(&self) -> bool {
-        self.register.has_missing()
+        let holes = self.register.next_nack_at();
+        holes.into_iter().chain(key_frame).min()
     }
 
     pub(crate) fn handle_sender_report(&mut self, at: Micros, ntp: u64, rtp: u32) {

@@ -11,6 +11,8 @@ const MAX_SENDER_REPORTS: usize = 16;
 const MAX_BLOCKS: usize = 31;
 /// Requests are sent when a compound has grown to this.
 const FULL_COMPOUND: usize = 1_000;
+/// Between two looks at what is missing, as in browsers.
+pub(crate) const LOOK_PAUSE: Micros = Micros::from_millis(20);
 const NEVER: Micros = Micros(u64::MAX);
 
 impl Client {
@@ -84,8 +86,8 @@ impl Client {
             if receiver.poll_key_frame(now) {
                 rtcp::write_pli(&mut rtcp, own, ssrc);
             }
-            let next = receiver.next_at(now).unwrap_or(NEVER);
-            self.look_at = self.look_at.min(next.max(now + Micros::from_millis(5)));
+            let next = receiver.next_at().unwrap_or(NEVER);
+            self.look_at = self.look_at.min(next.max(now + LOOK_PAUSE));
             if rtcp.len() > FULL_COMPOUND {
                 self.send_rtcp(cx, &mut rtcp);
             }
