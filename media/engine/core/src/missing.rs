@@ -81,8 +81,8 @@ impl Hole {
         out.push(self.sequence as u16);
     }
 
-    /// The moment of [`Self::due`] for a packet of which nobody knows whether it was sent. Where packets of one picture come far apart, the
-    /// next picture tells as soon.
+    /// [`Self::due`] for a packet of which nobody knows whether it was sent. Where packets of one picture come far apart,
+    /// the next picture tells as soon.
     fn due_of_tail(&self, timing: Timing) -> Option<Micros> {
         let may_ask = self.tries < TAIL_TRIES && timing.wait <= TAIL_WAIT.1;
         self.due(timing).filter(|_| may_ask)
@@ -113,7 +113,7 @@ pub struct Missing {
     tail: Option<Hole>,
     /// What lies between two packets of one picture.
     spacing: Micros,
-    /// Nothing is due before. May be too early where something has come meanwhile.
+    /// Nothing is due before. Too early where what was due has come meanwhile.
     next: Micros,
 }
 

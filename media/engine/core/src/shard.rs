@@ -98,7 +98,6 @@ impl Shard {
     /// Takes a batch of datagrams in and writes what follows from it into `out`.
     pub fn handle_batch(&mut self, now: Micros, batch: &mut [Datagram<'_>], out: &mut Outbox) {
         self.touch_senders(batch);
-        self.pressure.note_arrivals(batch.len());
         for (at, datagram) in batch.iter_mut().enumerate() {
             self.row.datagrams_in += 1;
             self.row.bytes_in += datagram.data.len() as u64;

@@ -69,7 +69,8 @@ impl Shard {
         }
         let mut rtcp = std::mem::take(&mut self.scratch.rtcp);
         let mut lost = std::mem::take(&mut self.scratch.lost);
-        let most = self.pressure.may_ask();
+        let came = self.row.datagrams_in;
+        let most = self.pressure.may_ask(came);
         if let Some(leg) = self.leg_mut(index) {
             next = next.min(leg.report_at);
             rtcp.clear();
@@ -77,7 +78,7 @@ impl Shard {
             leg.write_arrivals(now, &mut rtcp);
             leg.send_rtcp(now, &mut rtcp, out);
             next = leg.next_request(now).map_or(next, |at| next.min(at));
-            self.pressure.note_asked(asked);
+            self.pressure.note_asked(asked, came);
         }
         self.scratch.rtcp = rtcp;
         self.scratch.lost = lost;

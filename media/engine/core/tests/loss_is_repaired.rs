@@ -62,7 +62,7 @@ fn holes_on_the_way_in_are_asked_of_the_sender() {
     assert_eq!(world.peers[1].receivers[1].missing(), [0_u64; 0]);
 }
 
-/// A bridge whose own receive buffer is full asks nobody to send again: what is missing may wait there, or was dropped there.
+/// A bridge whose own receive buffer is full asks nobody to send again: what is missing waits there, or was dropped there.
 /// When it has caught up, what is missing is asked for, a ration at a time.
 #[test]
 fn a_bridge_that_is_late_asks_for_nothing() {
