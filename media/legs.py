@@ -165,6 +165,7 @@ class Legs:
         known = self._legs.pop(leg, None)
         if known is None:
             return
+        self._shaking.discard(leg)
         known.dtls.close()
         self._flush(leg, known)
         self._errands.remove(leg)
@@ -191,14 +192,16 @@ class Legs:
         lost = list(legs)
         for leg in lost:
             self._legs.pop(leg, None)
+        self._shaking.difference_update(lost)
         self._errands.forget(lost)
 
     def handle_timeout(self, now: float) -> None:
         """Send again what handshakes have lost or the engine has not taken; to be called every 50 ms or so."""
         self._errands.repeat()
         for leg in list(self._shaking):
+            # What is told of one may end others.
             known = self._legs.get(leg)
-            if known is None or not self._serve(leg, known, now):
+            if known is not None and not self._serve(leg, known, now):
                 self._shaking.discard(leg)
 
     def _serve(self, leg: int, known: _Leg, now: float) -> bool:
