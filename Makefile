@@ -99,8 +99,9 @@ $(PROVIDER)/node_modules/.package-lock.json $(AXE)/node_modules/.package-lock.js
 emulator:
 	+cd $(ENGINE) && $(CARGO) build --quiet --locked -p engine-netem --example emulate
 
+# No examples, which clippy has looked at and which are long to link, and no code in documentation, of which there is none.
 test-engine: ## The packet engine's tests.
-	+cd $(ENGINE) && $(CARGO) test --quiet --workspace --locked
+	+cd $(ENGINE) && $(CARGO) test --quiet --workspace --locked --lib --bins --tests
 
 guard: build browsers ## Whether the packet path has become a tenth dearer, by instructions.
 	bash .ci/system-packages guard
