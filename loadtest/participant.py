@@ -23,7 +23,10 @@ from signalling.messages import (
     PROTOCOL_VERSION,
     Answer,
     Bye,
+    CallSuggested,
+    Cancelled,
     ClientMessage,
+    Codec,
     Demand,
     ErrorMessage,
     Invited,
@@ -31,15 +34,21 @@ from signalling.messages import (
     Language,
     Layout,
     Leave,
+    Missed,
     Offer,
     Ok,
     Place,
+    PoorLine,
     Roster,
     ServerMessage,
     SlotCounts,
     Sources,
     Stats,
+    Still,
+    Texted,
+    TurnedAway,
     Welcome,
+    Written,
     decode_server,
     encode_client,
 )
@@ -52,6 +61,8 @@ _MAX_PENDING: Final = 64
 _MAX_FAULTS: Final = 32
 _OFFER_REF: Final = 0
 _SECRET_BYTES: Final = 32
+# A clip is sent as it is, whatever is wanted, and what people are told is for them to act on.
+_UNHEEDED: Final = (Demand, Codec, Cancelled, Missed, TurnedAway, Texted, Written, Still, PoorLine, CallSuggested)
 
 
 class Media(Protocol):
@@ -235,8 +246,8 @@ class Participant(ABC):
                     self._media.assign(message)
             case Stats():
                 self.stats = message
-            case Demand():
-                pass  # a clip is sent as it is, wanted or not
+            case _ if isinstance(message, _UNHEEDED):
+                pass
             case Ok() | Invited() | ErrorMessage():
                 self._reply(message)
             case _:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import get_args
 
 import pytest
 
 from loadtest.errors import LoadtestError, MediaFailed, ProtocolBroken, Rejected, TooManyRequests, Unreachable
 from loadtest.media_client import MediaOptions
 from loadtest.robot import Robot, RobotOptions
+from signalling import messages as m
 from signalling.errors import Code
 from signalling.messages import (
     AdmitAll,
@@ -28,6 +30,7 @@ from signalling.messages import (
     decode_server,
 )
 from tests.loadtest.bridge_double import HOST, BridgeDouble, person, running
+from tests.signalling.test_protocol_document_is_true import chapter, examples, sections, tag
 from tests.support.media_checks import read_track_tone, read_track_video
 from transcode.tones import identity_of
 
@@ -35,6 +38,8 @@ pytestmark = pytest.mark.timeout(120)
 
 IDENTITY = 33
 SILENT = RobotOptions(MediaOptions(IDENTITY))
+# What comes once at the beginning or the end, and what is said to pages that a robot is not.
+NOT_UNASKED = (m.Welcome, m.Answer, m.Bye, m.Pong, m.ToCall, m.Testing, m.Tested, m.OnDuty, m.Queue, m.Taken)
 LOOKING = RobotOptions(MediaOptions(IDENTITY, audio_slots=2, video_slots=2))
 
 
@@ -209,6 +214,22 @@ async def test_a_bridge_that_breaks_the_protocol_is_named(bridge: BridgeDouble) 
     bridge.replies = lambda _: [bridge.welcome(), bridge.welcome()]
     with pytest.raises(ProtocolBroken):
         await Robot(bridge.link, SILENT).run()
+
+
+async def test_what_people_are_told_does_not_end_a_robot(bridge: BridgeDouble) -> None:
+    """Whatever a bridge may say unasked, by its example in the protocol's document, the robot stays."""
+    described = sections(chapter(4))
+    robot = Robot(bridge.link, SILENT)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(robot.run())
+        await bridge.answered.wait()
+        for kind in get_args(m.ServerMessage):
+            if kind not in NOT_UNASKED:
+                await bridge.say(decode_server(examples(described[tag(kind)])[0][1]))
+        last = Roster(revision=3, locked=False, host=False, people=[])
+        await bridge.say(last)
+        await robot.wait_for(lambda robot: robot.roster == last)
+        robot.stop()
 
 
 async def test_faults_without_a_request_are_kept_up_to_a_bound(bridge: BridgeDouble) -> None:
