@@ -291,8 +291,10 @@ class Participant(ABC):
             await self._socket.close()
 
     async def _fail_with_media(self) -> None:
-        await self.wait_for(lambda self: self.media_state == "failed")
-        raise MediaFailed("ICE or DTLS failed")
+        await self.wait_for(lambda self: self.media_state in ("failed", "closed"))
+        # A bridge that has shown somebody out says so over the socket, which may be a little behind.
+        await asyncio.sleep(_GRACE_S)
+        raise MediaFailed(f"ICE or DTLS is {self.media_state}")
 
     def _changed(self) -> None:
         for event in self._waiting:

@@ -15,7 +15,7 @@ from tests.support.bridge import PATIENCE_S, Viewer, robots, running_house
 from tests.support.firefox import FirefoxBidi
 from transcode.tones import identity_of
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(480)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(400 if island.inside() else 480)]
 
 DOCTOR, PATIENT, INTERPRETER, ROBOT, FOX = 2, 13, 37, 48, 60
 HERE = "tests/e2e/test_other_peers.py"

@@ -209,6 +209,18 @@ async def test_an_unusable_answer_is_a_failure_of_media(bridge: BridgeDouble) ->
         await Robot(bridge.link, SILENT).run()
 
 
+async def test_media_that_the_bridge_has_closed_is_a_failure(bridge: BridgeDouble) -> None:
+    """Where the bridge ends DTLS and says nothing over the socket, the robot does not stay there deaf."""
+    robot = Robot(bridge.link, LOOKING)
+
+    async def hang_up() -> None:
+        await robot.wait_for(lambda robot: robot.media_state == "connected")
+        await bridge.close()
+
+    with pytest.raises(MediaFailed, match="closed"):
+        await asyncio.gather(robot.run(), hang_up())
+
+
 async def test_a_bridge_that_breaks_the_protocol_is_named(bridge: BridgeDouble) -> None:
     """A second welcome ends the robot with an error of the protocol."""
     bridge.replies = lambda _: [bridge.welcome(), bridge.welcome()]
