@@ -79,8 +79,6 @@ async def test_a_leg_and_its_handshake_leave_nothing() -> None:
 async def test_the_whole_bridge_is_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Robots through WebSocket, links, offer, DTLS and media, who go in every way that there is."""
     monkeypatch.setattr("bridge.compose.GRACE_SECONDS", 0.2)
-    # Who has tried which link is kept until so many others have: a table that is full from the first turn on.
-    monkeypatch.setattr("signalling.gateways.guard.MAX_SOURCES", LEGS)
     async with running_bridge(tmp_path) as (bridge, target, metrics):
         with robots_here(target) as turn:
             layer = Whole(bridge, metrics, turn)
