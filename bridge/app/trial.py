@@ -16,6 +16,7 @@ from bridge.app.live import LiveRoom
 from bridge.app.ports import Links
 from bridge.app.quality import trial_verdict
 from bridge.app.quality.figures import Figures, LegFigures, as_heard, read, since_began
+from bridge.app.quality.sockets import Counts, counted, worst
 from bridge.app.quality.verdict import FULL_SHARE
 from bridge.app.reconcile import loop_back
 from bridge.app.service import RoomService
@@ -107,6 +108,8 @@ class Trial:
         """The engine room that is this test's alone."""
         self._legs: list[int] = []
         self._looped_at: float | None = None
+        self._sockets: Counts | None = None
+        """The shards' counts at that time."""
         self._over = False
 
     def handle(self, message: m.Offer | m.TestReport | m.Leave) -> m.Answer | m.Tested | None:
@@ -149,14 +152,15 @@ class Trial:
         if len(self._legs) == LEGS:
             loop_back(self.number, (self._legs[0], leg), outside.gate, outside.legs)
             self._looped_at = outside.clock.monotonic()
+            self._sockets = self._count_sockets()
         return m.Answer(ref=offer.ref, sdp=answer.sdp, leg=leg_name(leg))
 
     def _conclude(self, report: m.TestReport) -> m.Tested:
         exchange = self._exchange(report)
         self.end()
         word, reasons = trial_verdict.judge(exchange)
-        if not self._holder.many:
-            # Of a link for many nobody knows whose test it was.
+        if not self._holder.many and m.TestReason.BRIDGE not in reasons:
+            # Of a link for many nobody knows whose test it was; and hosts are told of links, not of the bridge.
             self._holder.live.tested[self._holder.link] = word
         self._service.outside.counts.inc("tests", word.value)
         LOG.info("test_over", verdict=word.value, reasons=[reason.value for reason in reasons])
@@ -171,7 +175,7 @@ class Trial:
         )
 
     def _exchange(self, report: m.TestReport) -> trial_verdict.Exchange:
-        sender, receiver = self._measured()
+        (sender, receiver), bridge_lost = self._measured()
         concealed = None if report.concealed_percent is None else report.concealed_percent / 100
         up, down = sender.all_up, as_heard(receiver, concealed).all_down
         return trial_verdict.Exchange(
@@ -182,12 +186,16 @@ class Trial:
             rtt_ms=next((rtt for rtt in (receiver.rtt_ms, sender.rtt_ms) if rtt is not None), report.rtt_ms),
             picture=report.frames > 0,
             sound=report.sound,
+            bridge_lost=bridge_lost,
         )
 
-    def _measured(self) -> tuple[LegFigures, LegFigures]:
-        """The sending leg and the receiving one by the engine's own count; nothing where nothing passed."""
+    def _measured(self) -> tuple[tuple[LegFigures, LegFigures], float]:
+        """The sending leg and the receiving one by the engine's own count, nothing where nothing passed.
+
+        And the share of packets that their shard lost at its sockets meanwhile.
+        """
         if self._looped_at is None:
-            return LegFigures(), LegFigures()
+            return (LegFigures(), LegFigures()), 0.0
         try:
             snapshot = self._snapshot()
         except EngineError as error:
@@ -195,7 +203,18 @@ class Trial:
             raise Rejected(Code.INTERNAL) from error
         now = read(snapshot.streams, snapshot.legs, self._service.outside.clock.monotonic())
         sender, receiver = (since_began(now, leg, now.at - self._looped_at) for leg in self._legs)
-        return sender, receiver
+        if self._sockets is None:
+            return (sender, receiver), 0.0
+        shard = self._service.outside.legs.shard_of(self.number)
+        return (sender, receiver), worst(self._sockets, counted(snapshot.shards), shard)
+
+    def _count_sockets(self) -> Counts | None:
+        """None where the engine does not say: the test goes on without."""
+        try:
+            return counted(self._snapshot().shards)
+        except EngineError as error:
+            self._service.outside.counts.inc("engine_errors", error.code)
+            return None
 
 
 def _flow(figures: Figures) -> m.Flow:

@@ -237,6 +237,7 @@ class TestReason(StrEnum):
     """What keeps a verdict from being better."""
 
     BLOCKED = "blocked"
+    BRIDGE = "bridge"
     LOSS_UP = "loss_up"
     LOSS_DOWN = "loss_down"
     JITTER_UP = "jitter_up"

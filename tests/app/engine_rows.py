@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from bridge.app.quality.figures import Totals
-from bridge.app.quality.watch import SOCKET_COLUMNS
+from bridge.app.quality.sockets import SOCKET_COLUMNS
 from media.api import Latency, Snapshot
 
 _STREAM = ("leg", "direction", "index", "encoding", "codec", "packets")

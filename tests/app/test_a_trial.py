@@ -48,8 +48,18 @@ def report(**changes: object) -> m.TestReport:
     return m.TestReport(**given | changes)
 
 
-def counts(rig: Rig, *, lost: tuple[int, int] = (0, 0), jitter_us: int = 2000, rtt_us: int = 30_000) -> None:
-    """Let the engine have counted, for every leg, 1000 packets of sound each way with so many lost up and down."""
+def counts(
+    rig: Rig,
+    *,
+    lost: tuple[int, int] = (0, 0),
+    jitter_us: int = 2000,
+    rtt_us: int = 30_000,
+    sockets: tuple[int, int, int, int] = (4000, 0, 4000, 0),
+) -> None:
+    """Let the engine have counted, for every leg, 1000 packets of sound each way with so many lost up and down.
+
+    `sockets`: what the shard has sent, dropped, read and missed, as `SOCKET_COLUMNS`.
+    """
     numbers = sorted(rig.engine.legs)
 
     def snapshot() -> Snapshot:
@@ -59,7 +69,8 @@ def counts(rig: Rig, *, lost: tuple[int, int] = (0, 0), jitter_us: int = 2000, r
         rows = [sent | {"leg": leg, "direction": way, "lost": lost[way]} for leg in numbers for way in (0, 1)]
         legs = engine_rows.legs(dict.fromkeys(numbers, rtt_us))
         nothing = Latency(bounds_us=none, counts=none, sum_us=none, impossible=none)
-        return Snapshot(legs=legs, streams=engine_rows.streams(*rows), shards=legs, lines=none, latency=nothing)
+        streams, shards = engine_rows.streams(*rows), np.array([(0, *sockets)], engine_rows.SHARDS)
+        return Snapshot(legs=legs, streams=streams, shards=shards, lines=none, latency=nothing)
 
     rig.counted = snapshot
 
@@ -181,6 +192,20 @@ def apart(rig: Rig, trials: list[Trial]) -> None:
     assert sorted(rooms) == sorted(2 * list(set(rooms)))
     assert len(set(rooms)) == len(trials)
     assert not set(rooms) & {legs[number].room for number in people}
+
+
+@pytest.mark.parametrize("sockets", [(4000, 40, 4000, 0), (4000, 0, 4000, 40)], ids=["not sent", "not read"])
+async def test_what_the_bridge_lost_is_told_as_its_own_fault(rig: Rig, sockets: tuple[int, int, int, int]) -> None:
+    """The page gets the bridge named and not its link; hosts get no word of a link of which nothing is known."""
+    room = await rig.open_room()
+    page = await rig.page(room)
+    trial = await begin(rig, page)
+    counts(rig, sockets=(0, 0, 0, 0))
+    loop(trial, 1)
+    counts(rig, lost=(60, 0), sockets=sockets)
+    tested = await finish(rig, trial, report())
+    assert (tested.verdict, tested.reasons) == (m.TrialVerdict.WEAK, [m.TestReason.BRIDGE])
+    assert rig.live(room).tested == {}
 
 
 async def test_a_test_does_not_open_the_real_gate(rig: Rig) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.app.quality.trial_verdict import GOOD, USABLE, Exchange, Way, judge
-from bridge.app.quality.verdict import LOSS_BAD
+from bridge.app.quality.verdict import DROPS_BAD, LOSS_BAD
 from signalling import messages as m
 from signalling.messages import Flow, TrialVerdict
 
@@ -52,6 +52,14 @@ def exchange(up: Way | None = None, down: Way | None = None, **changes: object) 
 def test_a_verdict_names_its_reasons(given_: Exchange, verdict: str, reasons: list[str]) -> None:
     """A poor 3G is weak, by loss, delay or rate; what no repair saves is unusable, for the worst reasons alone."""
     assert judge(given_) == (TrialVerdict(verdict), [m.TestReason(reason) for reason in reasons])
+
+
+@pytest.mark.parametrize("figures", [way(4.0), way(30.0, left=20.0), way(jitter=60.0)])
+def test_what_the_bridge_lost_is_not_blamed_on_the_link(figures: Way) -> None:
+    """From where a call would name the bridge, it is named alone; a good test stays good all the same."""
+    assert judge(exchange(figures, bridge_lost=DROPS_BAD)) == (TrialVerdict.WEAK, [m.TestReason.BRIDGE])
+    assert m.TestReason.BRIDGE not in judge(exchange(figures, bridge_lost=DROPS_BAD / 2))[1]
+    assert judge(exchange(bridge_lost=1.0)) == (TrialVerdict.GOOD, [])
 
 
 @pytest.mark.parametrize(("up", "down"), [(None, way()), (way(), None), (None, None)])

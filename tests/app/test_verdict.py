@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from bridge.app.live import LiveRoom, MediaLeg
 from bridge.app.quality.figures import Carries, Figures
+from bridge.app.quality.hints import Hint
 from bridge.app.quality.verdict import BridgeView, Judge, View
 from bridge.app.quality.watch import Watch
 from bridge.rooms.model import ParticipantId
@@ -298,6 +299,16 @@ def test_a_full_thin_link_down_is_named_though_nothing_is_lost() -> None:
     assert judged(*[View(flow(), flow(rate=150_000), carries=thin)] * 15)[-1] is Verdict.DOWNLINK
     assert judged(*[View(flow(), flow(rate=40_000), carries=idle)] * 15)[-1] is Verdict.GOOD
     assert judged(*[View(flow(), flow(rate=30_000), carries=short)] * 15)[-1] is Verdict.DOWNLINK
+
+
+def test_a_verdict_is_not_held_by_what_was_never_bad() -> None:
+    """A link that was thin and is so no more, but loses a little, is good again; that loss alone named nobody."""
+    thin = View(flow(rate=180_000), flow(), Hint(bandwidth_share=1.0))
+    little = View(flow(2), flow(), Hint(bandwidth_share=0.0))
+    words = judged(*[thin] * 20, *[little] * 20)
+    assert (words[19], words[-1]) == (Verdict.UPLINK, Verdict.GOOD)
+    assert set(judged(*[little] * 20)[1:]) == {Verdict.GOOD}
+    assert judged(*[LOSES] * 20, *[little] * 20)[-1] is Verdict.UPLINK, "it has lost more, and has not ceased"
 
 
 def test_nothing_is_said_of_who_is_not_heard() -> None:

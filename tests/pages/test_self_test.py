@@ -107,6 +107,18 @@ async def test_reasons_have_their_own_advice(
         await expect(here.page.locator("#test-advice")).to_contain_text(advice)
 
 
+async def test_what_the_bridge_lost_is_not_held_against_the_network(browser: Browser, site: str) -> None:
+    """It is said whose fault it is, with nothing to try at home; going in and testing anew are both there."""
+    async with visit(browser, site, house(tested=told("weak", "bridge", loss=6.0))) as here:
+        await to_the_result(here)
+        await expect(here.page.locator(TITLE)).to_have_text("Tjenesten har mye å gjøre nå")
+        await expect(here.page.locator("#test-text")).to_contain_text("ikke din feil")
+        await expect(here.page.locator("#test-lines li[data-word=busy]")).to_have_text("Nettikke målt")
+        await expect(here.page.locator("#test-advice-box")).to_be_hidden()
+        await expect(here.page.locator("#test-again")).to_be_visible()
+        assert await faults(here.page) == []
+
+
 async def test_on_a_hopeless_network_the_telephone_is_offered(browser: Browser, site: str) -> None:
     """Number and PIN by one press, where there are any; not where a weak network will do."""
     way = {"number": "47110815", "pin": "123456", "telephone": None}

@@ -6,6 +6,9 @@ second chance. So loss counts as in a call: what repair leaves decides, since th
 loss before repair only from where a call would name the link as at fault (`verdict`), since there is little room
 left to get worse.
 
+Where the bridge itself lost packets meanwhile, what was measured says nothing of the link: then it is the bridge
+that is named, as in a call, and the test is worth another try.
+
 The limits of `GOOD` are those below which the pages call a link good in a call (`stats.js`; a test holds the two
 together). What is worse is weak as long as repair and a smaller picture keep a consultation going, and unusable
 beyond that.
@@ -15,7 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from bridge.app.quality.verdict import LOSS_BAD
+from bridge.app.quality.verdict import DROPS_BAD, LOSS_BAD
 from signalling.messages import Flow, TestReason, TrialVerdict
 
 
@@ -61,6 +64,8 @@ class Exchange:
     picture: bool
     """Whether the page's own picture came back to it."""
     sound: bool
+    bridge_lost: float = 0.0
+    """The share of packets that the bridge lost at its own sockets."""
 
 
 def judge(exchange: Exchange) -> tuple[TrialVerdict, list[TestReason]]:
@@ -68,9 +73,11 @@ def judge(exchange: Exchange) -> tuple[TrialVerdict, list[TestReason]]:
     if exchange.up is None or exchange.down is None:
         return TrialVerdict.UNUSABLE, [TestReason.BLOCKED]
     beyond = list(_beyond(exchange.up, exchange.down, exchange.rtt_ms, USABLE))
+    reasons = beyond or list(_beyond(exchange.up, exchange.down, exchange.rtt_ms, GOOD))
+    if reasons and exchange.bridge_lost >= DROPS_BAD:
+        return TrialVerdict.WEAK, [TestReason.BRIDGE]
     if beyond:
         return TrialVerdict.UNUSABLE, beyond
-    reasons = list(_beyond(exchange.up, exchange.down, exchange.rtt_ms, GOOD))
     if not exchange.picture:
         reasons.append(TestReason.NO_PICTURE)
     if not exchange.sound:

@@ -22,6 +22,7 @@ about it, and repair hides a bad link until it no longer can. What repair leaves
 is in the colour (`stats.js`), the opinion score, and the verdict of the test before entry (`trial_verdict`).
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import sqrt
 from typing import Final, NamedTuple
@@ -184,6 +185,8 @@ class Judge:
         self._heard_at: float | None = None
         self._place = 0
         """That of the fault for which the present verdict was found."""
+        self._grounds: set[str] = set()
+        """The kinds of evidence that have been bad since then."""
         self.verdict = Verdict.UNKNOWN
         self.since = 0.0
 
@@ -195,6 +198,8 @@ class Judge:
         before, self.verdict = self.verdict, self._decide(now)
         if before is not self.verdict:
             self.since = now
+            self._grounds.clear()
+        self._grounds.update(kind for kind, trail in self._against(self.verdict) if trail.is_bad())
         return self.verdict
 
     def _note(self, now: float, view: View, bridge: BridgeView) -> None:
@@ -262,16 +267,20 @@ class Judge:
         return min(bad, key=lambda one: (one.place, -one.severity), default=None)
 
     def _held(self) -> _Fault | None:
-        """How bad the present culprit still is; None once it is clearly over.
+        """How bad the present culprit still is; None once all that was bad is clearly over.
 
+        What was never bad holds nothing: a link that was thin and now loses a little is a good one.
         Its place is that of the fault for which it was named, or of what remains of it when that is over.
         """
         mine = [
-            _Fault(verdict, trail.severity(), _PLACES[kind])
-            for (verdict, kind), trail in self._trails.items()
-            if verdict is self.verdict and not (trail.is_empty() or trail.is_over())
+            _Fault(self.verdict, trail.severity(), _PLACES[kind])
+            for kind, trail in self._against(self.verdict)
+            if kind in self._grounds and not (trail.is_empty() or trail.is_over())
         ]
         if not mine:
             return None
         place = max(self._place, min(one.place for one in mine))
         return _Fault(self.verdict, max(one.severity for one in mine), place)
+
+    def _against(self, verdict: Verdict) -> Iterator[tuple[str, Trail]]:
+        return ((kind, trail) for (whom, kind), trail in self._trails.items() if whom is verdict)

@@ -13,14 +13,12 @@ from bridge.app.live import LiveRoom, MediaLeg
 from bridge.app.ports import Legs
 from bridge.app.quality.figures import History, LegFigures, Rows, as_heard, read
 from bridge.app.quality.lines import Assessment
+from bridge.app.quality.sockets import Counts, counted, lost, share
 from bridge.app.quality.verdict import BridgeView, Judge, View
 from bridge.rooms.model import ParticipantId
 
 # What is forwarded later than this adds a delay that a jitter buffer feels.
 LATE_US: Final = 16_384
-SOCKET_COLUMNS: Final = ("datagrams_out", "send_drops", "datagrams_in", "receive_drops")
-FEW_PACKETS: Final = 50
-"""Fewer in a second say nothing of a shard."""
 
 
 class Latency(Protocol):
@@ -124,36 +122,29 @@ class ShardWatch:
     """How each shard of the engine did between the last two snapshots."""
 
     def __init__(self) -> None:
-        self._before: tuple[np.ndarray, np.ndarray] | None = None
+        self._before: tuple[Counts, Counts] | None = None
         self._views: list[BridgeView] = []
 
     def observe(self, snapshot: Snapshot) -> None:
         """Take a snapshot."""
-        latency, shards = snapshot.latency, snapshot.shards
+        latency = snapshot.latency
         # A bucket is late when it begins where the bucket before it ends, at or beyond the limit.
         is_late = np.concatenate([[False], latency.bounds_us[:-1] >= LATE_US])
         counts = latency.counts.astype(np.int64)
-        sockets = np.stack([shards[name].astype(np.int64) for name in SOCKET_COLUMNS], axis=1)
+        sockets = counted(snapshot.shards)
         if (
             self._before is not None
             and self._before[0].shape == counts.shape
             and len(self._before[1]) == len(sockets)
         ):
             forwarded = np.maximum(counts - self._before[0], 0)
-            passed = np.maximum(sockets - self._before[1], 0)
-            late = forwarded[:, is_late].sum(axis=1)
+            late, total = forwarded[:, is_late].sum(axis=1).tolist(), forwarded.sum(axis=1).tolist()
             self._views = [
-                BridgeView(_share(slow, total), _share(dropped, out + dropped), _share(missed, read + missed))
-                for slow, total, (out, dropped, read, missed) in zip(
-                    late.tolist(), forwarded.sum(axis=1).tolist(), passed.tolist(), strict=True
-                )
+                BridgeView(share(slow, all_), *at_sockets)
+                for slow, all_, at_sockets in zip(late, total, lost(self._before[1], sockets), strict=True)
             ]
         self._before = counts, sockets
 
     def view(self, shard: int) -> BridgeView:
         """How this shard did; nothing to say of one that is not known."""
         return self._views[shard] if shard < len(self._views) else BridgeView()
-
-
-def _share(part: int, whole: int) -> float:
-    return part / whole if whole >= FEW_PACKETS else 0.0

@@ -11,7 +11,7 @@ import { testFigures } from "./stats.js";
 const STEPS = ["camera", "mic", "speaker", "network"];
 const TEST_LOUDNESS = 0.3;
 const LEVEL_MS = 100;
-const SIGNS = { good: "good", weak: "fair", unusable: "poor", works: "good", fails: "poor", skipped: "unknown", unknown: "unknown" };
+const SIGNS = { good: "good", weak: "fair", unusable: "poor", works: "good", fails: "poor" };
 // What can be done about each reason, the easiest first.
 const ADVICE = ["blocked", "near", "mobile", "close", "browser", "phone"];
 const REMEDIES = {
@@ -37,8 +37,9 @@ export function adviceFor({ verdict, reasons, calls }) {
   return ADVICE.filter((each) => wanted.has(each));
 }
 
-/** The word for the network: what only this browser did not bring back is not held against it. */
+/** The word for the network: what the bridge lost, or only this browser did not bring back, is not held against it. */
 export function networkWord({ verdict, reasons }) {
+  if (reasons.includes("bridge")) return "busy";
   const own = reasons.every((reason) => REMEDIES[reason]?.includes("browser"));
   return verdict === "weak" && own ? "good" : verdict;
 }
@@ -250,7 +251,7 @@ export class SelfTest {
 
 function resultLine(step, word) {
   const name = el("span", { textContent: t(`test.${step}.name`) });
-  return el("li", { data: { word } }, icon(SIGNS[word]), name, el("strong", { textContent: t(`test.is.${word}`) }));
+  return el("li", { data: { word } }, icon(SIGNS[word] ?? "unknown"), name, el("strong", { textContent: t(`test.is.${word}`) }));
 }
 
 /** The figures, for whoever helps on the telephone. */
