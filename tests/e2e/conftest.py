@@ -4,12 +4,15 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest_asyncio
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, async_playwright, expect
 
 from tests.gateways.sip.certificates import Authority
-from tests.support.bridge import House, eventually, hush, never_short, running_house
+from tests.support.bridge import PATIENCE_S, House, eventually, hush, never_short, running_house
 from tests.support.media_checks import SHELL, launch_chromium
 from tests.support.ports import free_ports
+
+# Five seconds, unless somebody says otherwise: less than a page may take while all of the machine is busy.
+expect.set_options(timeout=PATIENCE_S * 1000)
 
 
 @pytest_asyncio.fixture(loop_scope="session")

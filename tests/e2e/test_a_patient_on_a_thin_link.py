@@ -22,7 +22,6 @@ from tests.support.needs import lacking
 
 HERE: Final = "tests/e2e/test_a_patient_on_a_thin_link.py"
 DOCTOR, PATIENT, RELATIVE = 3, 17, 42
-PATIENCE_MS: Final = PATIENCE_S * 1000
 Note = Callable[[str, object], None]
 # The provider's address is loopback for the bridge; from the patient's place it is where the bridge is.
 FIND_BOTH: Final = f"{FIND_HOST},MAP 127.0.0.1 {island.ADDRESS}"
@@ -68,10 +67,8 @@ async def test_the_visit(tmp_path: Path, record_property: Note) -> None:
                 await doctor.open_panel()
                 patient = await comes_by_the_test(await logs_in(house, provider, far))
                 row = doctor.page.locator("#waiting-people")
-                await expect(row.locator(".tested")).to_have_text("test: weak network", timeout=PATIENCE_MS)
-                await expect(row.locator(".unknown")).to_have_text(
-                    "logged in, security level high", timeout=PATIENCE_MS
-                )
+                await expect(row.locator(".tested")).to_have_text("test: weak network")
+                await expect(row.locator(".unknown")).to_have_text("logged in, security level high")
                 await costs_little(where)
                 await doctor.admit("Patient")
                 await doctor.sees_and_hears(patient)
@@ -88,14 +85,13 @@ async def logs_in(house: House, provider: RealProvider, far: Browser) -> Visitor
     """A link by which one has to be known surely; the provider, too, is at the far end of the thin link."""
     link = await house.link(m.Role.PATIENT, "Patient", requires=m.Assurance.HIGH)
     page = await (await house.context(far, PATIENT, size=PHONE)).new_page()
-    page.set_default_timeout(PATIENCE_MS)
     await page.goto(link)
     patient = Visitor(page, PATIENT)
     await patient.ready_to_enter()
     await provider.will_log_in("patient", acr="idporten-loa-high", pid="01017012345")
     await patient.press(page.get_by_role("link", name="Log in with ID-porten"))
     said = page.locator("#start-login-text")
-    await expect(said).to_have_text("You are logged in (security level high).", timeout=PATIENCE_MS)
+    await expect(said).to_have_text("You are logged in (security level high).")
     await patient.ready_to_enter()
     return patient
 
@@ -104,9 +100,9 @@ async def comes_by_the_test(patient: Visitor) -> Visitor:
     """The test before entry says what the network is, and what helps; then the patient waits."""
     page = patient.page
     await answers(patient)
-    await expect(page.locator("#test-result")).to_be_visible(timeout=PATIENCE_MS)
-    await expect(page.locator("#test-lines li").last).to_contain_text("a little weak", timeout=PATIENCE_MS)
-    await expect(page.locator("#test-result")).to_contain_text("Move closer to the router", timeout=PATIENCE_MS)
+    await expect(page.locator("#test-result")).to_be_visible()
+    await expect(page.locator("#test-lines li").last).to_contain_text("a little weak")
+    await expect(page.locator("#test-result")).to_contain_text("Move closer to the router")
     await patient.press("#test-enter")
     await patient.connected()
     return patient
@@ -159,7 +155,7 @@ async def answers(patient: Visitor) -> None:
     await patient.press("#start-test")
     for answer in ("Yes", "Yes", "Play the sound", "Yes, I heard it"):
         if await patient.page.locator("#screen-test").get_attribute("data-step") == "mic":
-            await expect(patient.page.locator("#test-level-text")).to_have_text("We hear you", timeout=PATIENCE_MS)
+            await expect(patient.page.locator("#test-level-text")).to_have_text("We hear you")
         await patient.press(patient.page.get_by_role("button", name=answer, exact=True))
 
 
@@ -176,7 +172,7 @@ async def goes_by_sound(where: Place, doctor: Visitor, patient: Visitor) -> None
     """Where no picture passes sound does, and the doctor reads whose link it is; pictures come back with it."""
     where.link.set(down=HOPELESS, up=HOPELESS)
     row = doctor.page.locator(f'#room-people > li[data-key="{await patient.participant()}"]')
-    await expect(row).to_contain_text("Poor", timeout=PATIENCE_MS)
+    await expect(row).to_contain_text("Poor")
     await doctor.hears(await patient.participant(), PATIENT)
     await patient.hears(await doctor.participant(), DOCTOR)
     where.link.set(down=THIN, up=THIN)
@@ -206,10 +202,10 @@ async def goes_on_by_telephone(where: Place, doctor: Visitor, patient: Visitor) 
     """Where not even sound passes, page and doctor offer the telephone; one press leads to the number."""
     where.link.set(up=DEAF)
     offer = patient.page.locator("#poor-line")
-    await expect(offer).to_contain_text("You can go on by telephone", timeout=PATIENCE_MS)
+    await expect(offer).to_contain_text("You can go on by telephone")
     row = doctor.page.locator(f'#room-people > li[data-key="{await patient.participant()}"]')
-    await expect(row).to_contain_text("Bad line up", timeout=PATIENCE_MS)
+    await expect(row).to_contain_text("Bad line up")
     await row.get_by_role("button", name="Suggest telephone: Patient").click()
-    await expect(offer).to_contain_text("Doctor suggests", timeout=PATIENCE_MS)
+    await expect(offer).to_contain_text("Doctor suggests")
     await patient.page.click("#poor-line-call")
-    await expect(patient.page.locator("#end-call")).to_contain_text("then PIN", timeout=PATIENCE_MS)
+    await expect(patient.page.locator("#end-call")).to_contain_text("then PIN")

@@ -17,7 +17,7 @@ from playwright.async_api import Browser, ViewportSize, expect
 from bridge.rooms.model import RoomId
 from signalling import messages as m
 from tests.auth.openid import RealProvider
-from tests.support.bridge import PATIENCE_S, PHONE, WIDE, House, Visitor, eventually
+from tests.support.bridge import PHONE, WIDE, House, Visitor, eventually
 from tests.support.keyboard import Keyboard
 from tests.support.logins import house_with_logins
 from tests.support.screen_reader import SCRIPT
@@ -74,8 +74,8 @@ async def test_a_nurse_and_the_doctors_on_duty(
         await second.ear.hears(f"{name} took {SATELLITE} before you.")
         await third.ear.hears(f"{name} took {SATELLITE}.")
         for each in (second, third):
-            await expect(each.page.locator("#silence")).to_be_hidden(timeout=PATIENCE_S * 1000)
-            await expect(each.page.locator("#duty-rooms .duty-room")).to_have_count(0, timeout=PATIENCE_S * 1000)
+            await expect(each.page.locator("#silence")).to_be_hidden()
+            await expect(each.page.locator("#duty-rooms .duty-room")).to_have_count(0)
 
         await lets_in(doctor, nurse)
         await turns_the_camera(nurse, doctor)
@@ -86,7 +86,7 @@ async def test_a_nurse_and_the_doctors_on_duty(
             await one.ended("ended")
         for listener in (doctor, nurse, second, third):
             await listener.ear.hears_no_more()
-        await expect(doctor.page.locator("#end-duty")).to_be_visible(timeout=PATIENCE_S * 1000)
+        await expect(doctor.page.locator("#end-duty")).to_be_visible()
         await each_has_its_own(house)
         await all_is_on_record(house)
 
@@ -105,23 +105,22 @@ async def comes_on_duty(
     """Open the page of those on duty, log in there, and press the button."""
     identity = DOCTORS[name]
     page = await (await house.context(browser, identity, SCRIPT, size=size)).new_page()
-    page.set_default_timeout(PATIENCE_S * 1000)
     await page.goto(f"{house.bridge.config.http.base_url}/duty")
     await provider.will_log_in(f"person {identity}", **health_personnel(identity, CENTRE))
     await Keyboard(page).press("Log in with HelseID", role="link")
     doctor = unaided(Visitor(page, identity))
     await doctor.keys.press("Go on duty")
     title = page.get_by_role("heading", name=f"On duty: Dr. {name}", level=1, exact=True)
-    await expect(title).to_be_focused(timeout=PATIENCE_S * 1000)
+    await expect(title).to_be_focused()
     return doctor
 
 
 async def rings(doctor: Unaided) -> None:
     """Wait until somebody's page rings for the satellite, and see that it names nobody who waits."""
     await doctor.ear.hears(f"{SATELLITE} waits for a doctor.")
-    await expect(doctor.page.locator("#silence")).to_be_visible(timeout=PATIENCE_S * 1000)
+    await expect(doctor.page.locator("#silence")).to_be_visible()
     row = doctor.page.locator("#duty-rooms .duty-room")
-    await expect(row).to_contain_text("Assistant, logged in, security level high", timeout=PATIENCE_S * 1000)
+    await expect(row).to_contain_text("Assistant, logged in, security level high")
     assert "Nurse" not in await doctor.page.inner_text("body")
 
 
@@ -142,7 +141,7 @@ async def lets_in(doctor: Unaided, nurse: Unaided) -> None:
     await doctor.ear.hears(LOGGED_IN, "Nurse (assistant) is waiting to come in.")
     await doctor.opens_panel()
     row = doctor.page.locator(".waiting-person")
-    await expect(row).to_contain_text("logged in, security level high", timeout=PATIENCE_S * 1000)
+    await expect(row).to_contain_text("logged in, security level high")
     await doctor.admits("Nurse")
     await doctor.ear.hears("Joined: Nurse (organisation 974 760 673).")
     await nurse.ear.hears(LOGGED_IN, "You are now in the call.")
@@ -167,11 +166,11 @@ async def sends_a_sharp_picture(nurse: Unaided, doctor: Unaided) -> None:
     await doctor.ear.hears("Nurse has been asked for a picture.")
     take = nurse.page.get_by_role("button", name="Take the picture")
     # For a moment it is not: a key that was meant for something else takes no picture.
-    await expect(take).to_be_enabled(timeout=PATIENCE_S * 1000)
+    await expect(take).to_be_enabled()
     await nurse.keys.press("Take the picture")
     await nurse.ear.hears("Taking the picture. Hold still …")
     picture = doctor.page.get_by_role("region", name="Picture from Nurse")
-    await expect(picture).to_be_visible(timeout=PATIENCE_S * 1000)
+    await expect(picture).to_be_visible()
     await shows(doctor.visitor, STRIP, (3840, 2160))
     await doctor.ear.hears_at_last("The picture from Nurse is here.")
     await nurse.ear.hears_at_last(f"The picture has been sent to {NAMES[doctor.visitor.identity]}.")
@@ -198,7 +197,7 @@ async def logs_in(house: House, provider: RealProvider, browser: Browser, link: 
     await provider.will_log_in(f"person {identity}", **health_personnel(identity, STATION))
     await nurse.keys.press("Log in with HelseID", role="link")
     said = nurse.page.locator("#start-login-text")
-    await expect(said).to_have_text(LOGGED_IN, timeout=PATIENCE_S * 1000)
+    await expect(said).to_have_text(LOGGED_IN)
     await nurse.visitor.ready_to_enter()
     return unaided(nurse.visitor)
 

@@ -10,7 +10,7 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from signalling import messages as m
-from tests.support.bridge import PATIENCE_S, PHONE, House, running_house
+from tests.support.bridge import PHONE, House, running_house
 from tests.support.unaided import Unaided, enters
 
 pytestmark = [
@@ -70,9 +70,7 @@ async def comes_to_see(viewer: Unaided, other: Unaided) -> None:
 async def pins(viewer: Unaided, name: str) -> None:
     """Have somebody large."""
     await viewer.keys.press(f"Show large: {name}")
-    await expect(viewer.page.get_by_role("button", name=f"Show normal: {name}", exact=True)).to_be_visible(
-        timeout=PATIENCE_S * 1000
-    )
+    await expect(viewer.page.get_by_role("button", name=f"Show normal: {name}", exact=True)).to_be_visible()
 
 
 async def speaks_alone(gp: Unaided, patient: Unaided, interpreter: Unaided) -> None:
@@ -82,9 +80,7 @@ async def speaks_alone(gp: Unaided, patient: Unaided, interpreter: Unaided) -> N
         await other.ear.hears("Microphone is off")
     who = await gp.visitor.participant()
     for other in (patient, interpreter):
-        await expect(other.page.locator(f'#stage .tile[data-participant="{who}"].speaking')).to_be_visible(
-            timeout=PATIENCE_S * 1000
-        )
+        await expect(other.page.locator(f'#stage .tile[data-participant="{who}"].speaking')).to_be_visible()
     await patient.visitor.sees(await interpreter.visitor.participant(), INTERPRETER)
     await interpreter.visitor.sees(await patient.visitor.participant(), PATIENT)
 
@@ -96,13 +92,11 @@ async def is_read(interpreter: Unaided, patient: Unaided, gp: Unaided) -> None:
     await expect(page.locator("#chat-text")).to_be_focused()
     await page.keyboard.type(SAID[:5])
     captions = patient.page.locator("#captions")
-    await expect(captions).to_contain_text(SAID[:5], timeout=PATIENCE_S * 1000)
+    await expect(captions).to_contain_text(SAID[:5])
     await page.keyboard.type(SAID[5:])
     await page.keyboard.press("Enter")
     for reader in (patient, gp):
-        await expect(reader.page.locator("#chat-log")).to_have_text(
-            f"Interpreter: {SAID}", timeout=PATIENCE_S * 1000
-        )
+        await expect(reader.page.locator("#chat-log")).to_have_text(f"Interpreter: {SAID}")
         await reader.ear.hears(f"Interpreter: {SAID}")
     await expect(captions).to_contain_text(SAID)
     for one in (interpreter, patient, gp):

@@ -12,7 +12,7 @@ from playwright.async_api import Browser, ViewportSize, expect
 
 from signalling import messages as m
 from tests.support import baresip
-from tests.support.bridge import HALF, PATIENCE_S, WIDE, House
+from tests.support.bridge import HALF, WIDE, House
 from tests.support.callers import gateway
 from tests.support.unaided import Unaided, enters, opens
 
@@ -107,7 +107,7 @@ async def has_room_beside_the_record(gp: Unaided, patient: Unaided) -> None:
     """In half a screen are the patient's picture and the list of people, at once and nothing cut off."""
     who = await patient.visitor.participant()
     for place in (f'#stage .tile[data-participant="{who}"] video', "#room-people"):
-        await expect(gp.page.locator(place)).to_be_in_viewport(ratio=0.99, timeout=PATIENCE_S * 1000)
+        await expect(gp.page.locator(place)).to_be_in_viewport(ratio=0.99)
     await gp.visitor.tile_shows(who, PATIENT)
     assert await gp.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
@@ -129,7 +129,7 @@ async def test_the_test_before_entry(house: House, chromium: Browser) -> None:
     await patient.ear.hears("We hear you")
     for button in ("Yes", "Play the sound", "Yes, I heard it"):
         await patient.keys.press(button)
-    await expect(patient.page.locator("#test-result")).to_be_visible(timeout=PATIENCE_S * 1000)
+    await expect(patient.page.locator("#test-result")).to_be_visible()
     await patient.keys.press("Enter")
     await patient.visitor.connected()
     await patient.ear.hears("You are next.")

@@ -8,7 +8,7 @@ from playwright.async_api import Browser, Page
 
 from tests.integration.records import RecordSystem, record_system
 from tests.integration.test_doctors_come_from_their_record_system import DOCTOR, appointment
-from tests.support.bridge import PATIENCE_S, Visitor, running_house
+from tests.support.bridge import Visitor, running_house
 from tests.support.ports import free_ports
 
 pytestmark = [
@@ -23,7 +23,6 @@ async def _launched(page: Page, system: RecordSystem, base: str) -> Visitor:
     """Press the button in the record system, as it were, and go in."""
     user = {"fhirUser": f"{system.iss}/{DOCTOR}"}
     await system.authority.will_launch("doctor", "l-1", system.iss, {"appointment": "55"}, **user)
-    page.set_default_timeout(PATIENCE_S * 1000)
     visitor = Visitor(page, IDENTITY)
     await page.goto(f"{base}/launch?{urlencode({'iss': system.iss, 'launch': 'l-1'})}")
     await visitor.ready_to_enter()

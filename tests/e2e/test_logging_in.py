@@ -57,7 +57,6 @@ async def test_the_doctor_sees_how_surely_each_is_known(
     house, real = citizens
     doctor = await house.bring(chromium, m.Role.DOCTOR, 3)
     page = await (await house.context(chromium, PATIENT)).new_page()
-    page.set_default_timeout(PATIENCE_S * 1000)
     patient = Visitor(page, PATIENT)
     await page.goto(await house.link(m.Role.PATIENT, "Patient"))
     await patient.ready_to_enter()
@@ -109,22 +108,20 @@ async def test_all_who_are_in_read_for_whom_each_works(tmp_path: Path, chromium:
         interpreter = await _by_helseid(house, real, chromium, (m.Role.INTERPRETER, 5))
         row = doctor.page.locator(".waiting-person")
         works = "confirmed by login: health personnel, Tolketjenesten"
-        await expect(row.locator(".work")).to_have_text(works, timeout=PATIENCE_S * 1000)
+        await expect(row.locator(".work")).to_have_text(works)
         await expect(row.locator(".unknown")).to_have_text("logged in, security level high")
         await doctor.admit("Interpreter")
         await interpreter.admitted()
 
         patient = await _by_helseid(house, real, chromium, (m.Role.PATIENT, PATIENT), size=PHONE)
-        await expect(row.locator(".unknown")).to_have_text(
-            "logged in, security level high", timeout=PATIENCE_S * 1000
-        )
+        await expect(row.locator(".unknown")).to_have_text("logged in, security level high")
         await expect(row.locator(".work")).to_have_text("")
         assert await _told_of(patient) == ["Patient"]
         await doctor.admit("Patient")
         await patient.admitted()
         await patient.open_panel()
         listed = patient.page.locator("#room-people .person .work")
-        await expect(listed).to_have_text(["", works, ""], timeout=PATIENCE_S * 1000)
+        await expect(listed).to_have_text(["", works, ""])
         for page in (doctor.page, interpreter.page):
             assert "Sykehuset" not in await page.content()
             assert EMPLOYER not in str(await page.evaluate("brotjeneste.state().roster"))
@@ -144,15 +141,13 @@ async def test_a_patient_is_asked_to_log_in_where_that_is_usual(tmp_path: Path, 
         await expect(asked).to_have_value("high")
         await doctor.page.fill("#invite-name", "Aslaug Nordahl")
         await doctor.press(doctor.page.get_by_role("button", name="Make link"))
-        await expect(doctor.page.locator("#invite-link")).to_have_value(re.compile("#"), timeout=PATIENCE_S * 1000)
+        await expect(doctor.page.locator("#invite-link")).to_have_value(re.compile("#"))
         link = await doctor.page.input_value("#invite-link")
         await doctor.page.keyboard.press("Escape")
 
         patient = await house.enter(chromium, link, PATIENT)
         row = doctor.page.locator(".waiting-person")
-        await expect(row.locator(".unknown")).to_have_text(
-            "not logged in (security level high is asked for)", timeout=PATIENCE_S * 1000
-        )
+        await expect(row.locator(".unknown")).to_have_text("not logged in (security level high is asked for)")
         await row.get_by_role("button", name="Admit").click()
         dialog = doctor.page.get_by_role("dialog", name="Admit without enough proof?")
         await dialog.get_by_label("Reason", exact=True).select_option("I recognise the person")
@@ -183,7 +178,6 @@ async def _by_helseid(
     """Somebody of the register of health personnel logs in, as whatever they come, and goes in."""
     role, identity = who
     page = await (await house.context(chromium, identity, **seen)).new_page()
-    page.set_default_timeout(PATIENCE_S * 1000)
     visitor = Visitor(page, identity)
     await page.goto(await house.link(role, role.value.capitalize()))
     await visitor.ready_to_enter()
@@ -195,7 +189,7 @@ async def _by_helseid(
     await real.will_log_in(f"person {identity}", **claims)
     await page.get_by_role("link", name="Log in with HelseID").click()
     said = page.locator("#start-login-text")
-    await expect(said).to_have_text("You are logged in (security level high).", timeout=PATIENCE_S * 1000)
+    await expect(said).to_have_text("You are logged in (security level high).")
     await visitor.ready_to_enter()
     await visitor.press("#enter")
     await visitor.connected()

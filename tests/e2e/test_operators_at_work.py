@@ -50,7 +50,6 @@ async def watched(tmp_path: Path) -> AsyncIterator[tuple[House, RealProvider]]:
 @pytest_asyncio.fixture(loop_scope="session")
 async def page() -> AsyncIterator[Page]:
     """A browser of the operator's own."""
-    expect.set_options(timeout=PATIENCE_S * 1000)
     async with async_playwright() as playwright:
         browser: Browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGS)
         context = await browser.new_context(locale="en-GB")

@@ -5,7 +5,7 @@ from playwright.async_api import Browser, Locator, expect
 
 from bridge.rooms import events as ev
 from signalling import messages as m
-from tests.support.bridge import PATIENCE_S, House, eventually
+from tests.support.bridge import House, eventually
 from tests.support.still import shows
 
 pytestmark = [
@@ -15,7 +15,6 @@ pytestmark = [
 ]
 
 DOCTOR, PATIENT = 7, 29
-PATIENCE_MS = PATIENCE_S * 1000
 # A camera of 8.3 megapixels; few pictures a second, since they are encoded for the call as well.
 SHARP = "window.__pictureSize = { width: 3840, height: 2160 }; window.__pictureRate = 2;"
 
@@ -29,7 +28,7 @@ async def test_a_sharp_picture_comes_to_the_doctor_and_the_call_goes_on(house: H
 
     await doctor.do("Patient", "Ask for a sharp picture")
     await patient.page.get_by_role("button", name="Take the picture").click()
-    await doctor.page.get_by_role("region", name="Picture from Patient").wait_for(timeout=PATIENCE_MS)
+    await doctor.page.get_by_role("region", name="Picture from Patient").wait_for()
     await shows(doctor, PATIENT, (3840, 2160))
     await says(patient.page.locator("#notice"), "The picture has been sent to Doctor.")
     await doctor.hears(await patient.participant(), PATIENT)
@@ -49,4 +48,4 @@ async def test_a_sharp_picture_comes_to_the_doctor_and_the_call_goes_on(house: H
 
 async def says(place: Locator, words: str) -> None:
     """Wait until it stands there."""
-    await expect(place).to_contain_text(words, timeout=PATIENCE_MS)
+    await expect(place).to_contain_text(words)

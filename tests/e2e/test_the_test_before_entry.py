@@ -4,7 +4,7 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 
 from signalling import messages as m
-from tests.support.bridge import PATIENCE_S, House, Visitor, eventually
+from tests.support.bridge import House, Visitor, eventually
 
 pytestmark = [
     pytest.mark.browser,
@@ -19,7 +19,6 @@ TRIES = 5
 async def at_the_start(house: House, chromium: Browser, link: str) -> Visitor:
     """Open a link and stay on the start screen."""
     page = await (await house.context(chromium, PATIENT)).new_page()
-    page.set_default_timeout(PATIENCE_S * 1000)
     await page.goto(link)
     visitor = Visitor(page, PATIENT)
     await visitor.ready_to_enter()
@@ -46,7 +45,7 @@ async def try_the_devices(page: Page) -> None:
 async def result(page: Page) -> dict[str, str]:
     """Wait for the network's step to pass; give the words on the last screen by step."""
     await answer(page, "We are trying the network")
-    await expect(page.locator("#test-result")).to_be_visible(timeout=PATIENCE_S * 1000)
+    await expect(page.locator("#test-result")).to_be_visible()
     lines = await page.locator("#test-lines li").all()
     return {await line.locator("span").inner_text(): await line.locator("strong").inner_text() for line in lines}
 

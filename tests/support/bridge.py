@@ -183,6 +183,7 @@ class House:
         touch = size == PHONE
         context = await browser.new_context(locale="en-GB", viewport=size, is_mobile=touch, has_touch=touch)
         self.stack.push_async_callback(context.close)
+        context.set_default_timeout(PATIENCE_S * 1000)
         for script in (COUNT_OFFERS, *scripts, init_script(identity)):
             await context.add_init_script(script)
         return context

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from playwright.async_api import Browser, Page, ViewportSize
 
-from tests.support.bridge import PATIENCE_S, WIDE, House, Visitor
+from tests.support.bridge import WIDE, House, Visitor
 from tests.support.keyboard import Keyboard
 from tests.support.screen_reader import SCRIPT, Reader
 
@@ -67,7 +67,6 @@ async def opens(
 ) -> Unaided:
     """Open a link, and wait until one can enter."""
     page = await (await house.context(browser, identity, SCRIPT, *scripts, size=size)).new_page()
-    page.set_default_timeout(PATIENCE_S * 1000)
     await page.goto(link)
     visitor = Visitor(page, identity)
     await visitor.ready_to_enter()
