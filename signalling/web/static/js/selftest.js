@@ -16,6 +16,7 @@ const SIGNS = { good: "good", weak: "fair", unusable: "poor", works: "good", fai
 const ADVICE = ["blocked", "near", "mobile", "close", "browser", "phone"];
 const REMEDIES = {
   blocked: ["blocked"],
+  bridge: [], // but to wait, which the result itself says
   loss_up: ["near", "mobile", "close"],
   loss_down: ["near", "mobile", "close"],
   rate_up: ["near", "mobile", "close"],
