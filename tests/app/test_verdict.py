@@ -307,6 +307,8 @@ def test_a_verdict_is_not_held_by_what_was_never_bad() -> None:
     little = View(flow(2), flow(), Hint(bandwidth_share=0.0))
     words = judged(*[thin] * 20, *[little] * 20)
     assert (words[19], words[-1]) == (Verdict.UPLINK, Verdict.GOOD)
+    full = View(flow(20, rate=60_000), flow(), Hint(bandwidth_share=1.0))
+    assert judged(*[full] * 8, *[thin] * 20, *[little] * 20)[-1] is Verdict.GOOD, "what it lost at first was over"
     assert set(judged(*[little] * 20)[1:]) == {Verdict.GOOD}
     assert judged(*[LOSES] * 20, *[little] * 20)[-1] is Verdict.UPLINK, "it has lost more, and has not ceased"
 

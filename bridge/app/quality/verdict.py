@@ -186,7 +186,7 @@ class Judge:
         self._place = 0
         """That of the fault for which the present verdict was found."""
         self._grounds: set[str] = set()
-        """The kinds of evidence that have been bad since then."""
+        """The kinds of evidence that have been bad since then, and not over."""
         self.verdict = Verdict.UNKNOWN
         self.since = 0.0
 
@@ -199,7 +199,11 @@ class Judge:
         if before is not self.verdict:
             self.since = now
             self._grounds.clear()
-        self._grounds.update(kind for kind, trail in self._against(self.verdict) if trail.is_bad())
+        self._grounds = {
+            kind
+            for kind, trail in self._against(self.verdict)
+            if trail.is_bad() or (kind in self._grounds and not trail.is_over())
+        }
         return self.verdict
 
     def _note(self, now: float, view: View, bridge: BridgeView) -> None:
@@ -269,7 +273,7 @@ class Judge:
     def _held(self) -> _Fault | None:
         """How bad the present culprit still is; None once all that was bad is clearly over.
 
-        What was never bad holds nothing: a link that was thin and now loses a little is a good one.
+        What was not bad, or is over, holds nothing: a link that was thin and now loses a little is a good one.
         Its place is that of the fault for which it was named, or of what remains of it when that is over.
         """
         mine = [
