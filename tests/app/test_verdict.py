@@ -301,7 +301,7 @@ def test_a_full_thin_link_down_is_named_though_nothing_is_lost() -> None:
     assert judged(*[View(flow(), flow(rate=30_000), carries=short)] * 15)[-1] is Verdict.DOWNLINK
 
 
-def test_a_verdict_is_not_held_by_what_was_never_bad() -> None:
+def test_a_verdict_is_not_held_by_what_was_never_bad_or_is_over() -> None:
     """A link that was thin and is so no more, but loses a little, is good again; that loss alone named nobody."""
     thin = View(flow(rate=180_000), flow(), Hint(bandwidth_share=1.0))
     little = View(flow(2), flow(), Hint(bandwidth_share=0.0))

@@ -52,6 +52,6 @@ def run_again(test: str, seconds: float) -> list[tuple[str, str]]:
 
 
 def _end_all_of(run: "subprocess.Popen[str]") -> None:
-    """Whatever it has started goes with it: a Firefox that was left took a sixth of a processor for hours."""
+    """Whatever it has started goes with it: a Firefox that was left had a sixth of a processor for an hour."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(run.pid, signal.SIGKILL)

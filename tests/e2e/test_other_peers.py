@@ -15,6 +15,7 @@ from tests.support.bridge import PATIENCE_S, Viewer, robots, running_house
 from tests.support.firefox import FirefoxBidi
 from transcode.tones import identity_of
 
+# The run on an island ends before it is ended from outside: it alone can tell where it stood.
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(400 if island.inside() else 480)]
 
 DOCTOR, PATIENT, INTERPRETER, ROBOT, FOX = 2, 13, 37, 48, 60

@@ -124,10 +124,6 @@ class Trail:
             # Whatever rounding has left over goes too.
             self._part = self._whole = self._seen_s = self._bad_s = self._worse_s = 0.0
 
-    def is_empty(self) -> bool:
-        """Whether there is nothing to say."""
-        return not self._entries
-
     def severity(self) -> float:
         """How bad all of it together is: 1 and more is bad."""
         return self._part / self._whole / self.bad if self._whole else 0.0
@@ -279,7 +275,7 @@ class Judge:
         mine = [
             _Fault(self.verdict, trail.severity(), _PLACES[kind])
             for kind, trail in self._against(self.verdict)
-            if kind in self._grounds and not (trail.is_empty() or trail.is_over())
+            if kind in self._grounds and not trail.is_over()
         ]
         if not mine:
             return None
