@@ -3,6 +3,7 @@
 use crate::api::Kind;
 use crate::encoding::Taker;
 use crate::outbox::Outbox;
+use crate::pressure::Pressure;
 use crate::shard::Shard;
 use crate::time::Micros;
 use engine_wire::rtcp;
@@ -32,6 +33,8 @@ pub struct KeyFrameRequests {
     fresh: bool,
     last_sent: Option<Micros>,
     last_came: Option<Micros>,
+    /// Its turn, where the shard had no time for everybody's wish.
+    turn: Option<Micros>,
     sent: u64,
 }
 
@@ -65,40 +68,46 @@ impl KeyFrameRequests {
     }
 
     /// Whether to repeat a request now; the caller then sends it.
-    pub fn poll(&mut self, now: Micros, round_trip: Micros) -> bool {
+    pub fn poll(&mut self, now: Micros, round_trip: Micros, pressure: &mut Pressure) -> bool {
         let due = self.next_at(round_trip).is_some_and(|at| at <= now);
-        if due {
-            self.mark_sent(now);
-        }
-        due
+        due && self.take_turn(now, pressure)
     }
 
     /// When to poll again, if a key frame is wanted; `round_trip` is the sender's.
     pub fn next_at(&self, round_trip: Micros) -> Option<Micros> {
         let retry = MIN_INTERVAL.max(round_trip + ANSWER);
         let wait = if self.fresh { MIN_INTERVAL } else { retry };
-        self.wanted
-            .then(|| self.last_sent.map_or(Micros(0), |sent| sent + wait))
+        self.wanted.then(|| {
+            let soonest = self.last_sent.map_or(Micros(0), |sent| sent + wait);
+            soonest.max(self.turn.unwrap_or_default())
+        })
     }
 
     /// Somebody needs a key frame. True when the request may go at once; the caller then sends it. A fresh need is
-    /// served sooner than a retry: only the throttle holds it back, and then `poll` brings it.
-    pub fn want_now(&mut self, now: Micros) -> bool {
-        self.wanted = true;
-        let free = self
-            .last_sent
-            .is_none_or(|sent| now.since(sent) >= MIN_INTERVAL);
-        if free {
-            self.mark_sent(now);
-        } else {
-            self.fresh = true;
+    /// served sooner than a retry: only the throttle and the shard's own pressure hold it back, and then `poll` brings it.
+    pub fn want_now(&mut self, now: Micros, pressure: &mut Pressure) -> bool {
+        if !self.wanted {
+            self.turn = None;
         }
-        free
+        (self.wanted, self.fresh) = (true, true);
+        self.poll(now, Micros(0), pressure)
+    }
+
+    /// Whether the shard has the time for it now; otherwise its turn is later.
+    fn take_turn(&mut self, now: Micros, pressure: &mut Pressure) -> bool {
+        let turn = pressure.turn(now, self.turn);
+        if turn > now {
+            self.turn = Some(turn);
+            return false;
+        }
+        self.mark_sent(now);
+        true
     }
 
     fn mark_sent(&mut self, now: Micros) {
         self.last_sent = Some(now);
         self.fresh = false;
+        self.turn = None;
         self.sent += 1;
     }
 
@@ -232,7 +241,7 @@ impl Shard {
         (source, encoding): (u16, u8),
         out: &mut Outbox,
     ) {
-        let Some(leg) = self.leg_mut(index) else {
+        let Some(leg) = self.legs[index as usize].as_deref_mut() else {
             return;
         };
         let can_ask = leg.media_address().is_some();
@@ -247,10 +256,10 @@ impl Shard {
             encoding.key_frames.want_later();
             return;
         };
-        if encoding.key_frames.want_now(now) {
+        if encoding.key_frames.want_now(now, &mut self.pressure) {
             self.send_request(now, index, ssrc, out);
         }
-        self.wake_by(index, now + Micros::from_millis(250));
+        self.wake_by(index, now + MIN_INTERVAL);
     }
 
     fn send_request(&mut self, now: Micros, index: u32, media: u32, out: &mut Outbox) {
@@ -274,19 +283,53 @@ mod tests {
 
     #[test]
     fn many_wishes_make_one_request_and_an_unanswered_one_is_repeated() {
-        let mut requests = KeyFrameRequests::default();
+        let (mut requests, mut pressure) = (KeyFrameRequests::default(), Pressure::default());
         let at = |millis: u64| Micros::from_millis(10_000 + millis);
-        assert!(requests.want_now(at(0)));
-        assert!(!requests.want_now(at(1)));
+        assert!(requests.want_now(at(0), &mut pressure));
+        assert!(!requests.want_now(at(1), &mut pressure));
         let trip = Micros::from_millis(200);
-        assert!(!requests.poll(at(100), trip));
-        assert!(requests.poll(at(250), trip));
-        assert!(!requests.poll(at(501), trip));
-        assert!(requests.poll(at(600), trip));
+        assert!(!requests.poll(at(100), trip, &mut pressure));
+        assert!(requests.poll(at(250), trip, &mut pressure));
+        assert!(!requests.poll(at(501), trip, &mut pressure));
+        assert!(requests.poll(at(600), trip, &mut pressure));
         requests.came(at(800), true);
-        assert!(!requests.poll(at(5_000), trip));
+        assert!(!requests.poll(at(5_000), trip, &mut pressure));
         assert_eq!(requests.sent(), 3);
-        assert!(requests.want_now(at(6_000)));
+        assert!(requests.want_now(at(6_000), &mut pressure));
+    }
+
+    /// A shard that is late asks for no key frame, and one that has just been late for one after the other, until all
+    /// have been asked.
+    #[test]
+    fn a_shard_that_was_late_asks_one_after_the_other() {
+        let mut pressure = Pressure::default();
+        let at = |millis: u64| Micros::from_millis(10_000 + millis);
+        let trip = Micros::from_millis(20);
+        let mut all: Vec<KeyFrameRequests> =
+            (0..100).map(|_| KeyFrameRequests::default()).collect();
+        pressure.note_wait(at(0), Micros::from_millis(50));
+        for requests in &mut all {
+            assert!(!requests.want_now(at(0), &mut pressure));
+        }
+        let mut asked = Vec::new();
+        for now in (1..3_000).map(at) {
+            let late = if now < at(500) { 50 } else { 0 };
+            pressure.note_wait(now, Micros::from_millis(late));
+            for requests in all.iter_mut().filter(|one| one.sent() == 0) {
+                if requests.poll(now, trip, &mut pressure) {
+                    asked.push(now);
+                }
+            }
+        }
+        assert!(asked[0] >= at(500));
+        assert_eq!(asked.len(), all.len());
+        assert!(asked
+            .windows(2)
+            .all(|two| two[1] >= two[0] + Micros::from_millis(10)));
+        assert!(asked[99] < at(2_000), "the last one at {:?}", asked[99]);
+        // Whoever wants one then waits for nobody.
+        let mut late = KeyFrameRequests::default();
+        assert!(late.want_now(at(3_000), &mut pressure));
     }
 
     #[test]

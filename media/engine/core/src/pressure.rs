@@ -10,19 +10,45 @@ const LATE: Micros = Micros::from_millis(10);
 /// Requests for packets at once, by all legs. Further ones have to wait for packets to come, one for each: no link on which
 /// anybody understands anybody loses as much as it brings.
 const AT_ONCE: u64 = 256;
+/// Who was late within this time is not over it yet: the pictures of all legs are broken, and if all were asked for anew
+/// at once, those would be the next that is too much.
+const CONVALESCENCE: Micros = Micros::from_secs(1);
+/// Between two requests for a key frame meanwhile, by all legs. A key frame is tens of packets for each who takes it: a
+/// hundred a second are a small part of what a shard carries, and a full one has all its pictures back within seconds.
+const PICTURE_PAUSE: Micros = Micros::from_millis(10);
 
 /// What the shard has of time, seen by its receive buffer.
 #[derive(Debug, Default)]
 pub struct Pressure {
     waited: Micros,
+    /// When it was late for the last time.
+    late_at: Option<Micros>,
+    /// When nobody has a turn yet to ask for a key frame.
+    free_at: Micros,
     /// How many datagrams will have come when there is one for each request.
     even_at: u64,
 }
 
 impl Pressure {
     /// What was read last had waited for so long; zero where nothing waits any more.
-    pub fn note_wait(&mut self, waited: Micros) {
+    pub fn note_wait(&mut self, now: Micros, waited: Micros) {
         self.waited = waited;
+        if waited >= LATE {
+            self.late_at = Some(now);
+        }
+    }
+
+    /// When somebody may ask for a key frame who wants one now: at once, unless the shard is late or has just been. Then each
+    /// has a turn, with which to come again; it counts if the shard is not late when it is there.
+    pub(crate) fn turn(&mut self, now: Micros, had: Option<Micros>) -> Micros {
+        let is_late = self.waited >= LATE;
+        let is_well = self.late_at.is_none_or(|at| now.since(at) >= CONVALESCENCE);
+        if !is_late && (is_well || had.is_some_and(|turn| turn <= now)) {
+            return now;
+        }
+        let turn = self.free_at.max(now + PICTURE_PAUSE);
+        self.free_at = turn + PICTURE_PAUSE;
+        turn
     }
 
     /// How many packets may be asked for when so many datagrams have come.
@@ -58,9 +84,9 @@ mod tests {
     #[test]
     fn who_is_late_may_ask_for_nothing() {
         let mut pressure = Pressure::default();
-        pressure.note_wait(LATE);
+        pressure.note_wait(Micros(0), LATE);
         assert_eq!(pressure.may_ask(1_000), 0);
-        pressure.note_wait(Micros(LATE.0 - 1));
+        pressure.note_wait(Micros(0), Micros(LATE.0 - 1));
         assert_eq!(pressure.may_ask(1_000), 256);
     }
 }

@@ -8,6 +8,7 @@ use crate::contain::strike;
 use crate::encoding::{Encoding, Taker};
 use crate::leg::Leg;
 use crate::outbox::{Outbox, Way};
+use crate::pressure::Pressure;
 use crate::shard::Shard;
 use crate::time::Micros;
 use engine_wire::rtcp::{self, ReportBlock};
@@ -69,16 +70,16 @@ impl Shard {
         }
         let mut rtcp = std::mem::take(&mut self.scratch.rtcp);
         let mut lost = std::mem::take(&mut self.scratch.lost);
-        let came = self.row.datagrams_in;
-        let most = self.pressure.may_ask(came);
-        if let Some(leg) = self.leg_mut(index) {
+        let (came, pressure) = (self.row.datagrams_in, &mut self.pressure);
+        if let Some(leg) = self.legs[index as usize].as_deref_mut() {
             next = next.min(leg.report_at);
             rtcp.clear();
-            let asked = leg.write_requests(now, most, &mut lost, &mut rtcp);
+            let most = pressure.may_ask(came);
+            let asked = leg.write_requests(now, most, pressure, (&mut lost, &mut rtcp));
+            pressure.note_asked(asked, came);
             leg.write_arrivals(now, &mut rtcp);
             leg.send_rtcp(now, &mut rtcp, out);
             next = leg.next_request(now).map_or(next, |at| next.min(at));
-            self.pressure.note_asked(asked, came);
         }
         self.scratch.rtcp = rtcp;
         self.scratch.lost = lost;
@@ -237,8 +238,8 @@ impl Leg {
         &mut self,
         now: Micros,
         most: usize,
-        lost: &mut Vec<u16>,
-        rtcp: &mut Vec<u8>,
+        pressure: &mut Pressure,
+        (lost, rtcp): (&mut Vec<u16>, &mut Vec<u8>),
     ) -> usize {
         let (own, round_trip) = (self.reporting_ssrc(), self.round_trip());
         let mut asked = 0;
@@ -259,7 +260,9 @@ impl Leg {
                         rtcp::write_nack(rtcp, own, ssrc, lost);
                     }
                 }
-                if encoding.may_be_asked(muted) && encoding.key_frames.poll(now, round_trip) {
+                if encoding.may_be_asked(muted)
+                    && encoding.key_frames.poll(now, round_trip, pressure)
+                {
                     match line.as_deref_mut() {
                         None => rtcp::write_pli(rtcp, own, ssrc),
                         Some(line) => line.ask(own, (source.spec.source, ssrc), rtcp),

@@ -120,11 +120,11 @@ impl ShardThread {
                 return End::Told;
             };
             let more_packets = self.take_packets();
+            let now = self.clock.now();
             if !more_packets {
-                self.shard.pressure_mut().note_wait(Micros(0));
+                self.shard.pressure_mut().note_wait(now, Micros(0));
             }
             more = more_packets | more_commands;
-            let now = self.clock.now();
             self.shard.handle_timeout(now, &mut self.outbox);
             self.flush();
             self.dispose();
@@ -183,12 +183,13 @@ impl ShardThread {
         for _ in 0..RECEIVES_A_TURN {
             let (shard, outbox, clock) = (&mut self.shard, &mut self.outbox, &self.clock);
             let more = self.socket.receive(port, |ports, batch, stamps| {
+                let now = clock.now();
                 match port {
-                    0 => shard.handle_batch(clock.now(), batch, outbox),
-                    port => shard.handle_batch_on(clock.now(), port, batch, outbox),
+                    0 => shard.handle_batch(now, batch, outbox),
+                    port => shard.handle_batch_on(now, port, batch, outbox),
                 }
                 flush(shard, ports, outbox);
-                measure(shard, stamps);
+                measure(now, shard, stamps);
             });
             if !more {
                 return false;
@@ -224,7 +225,7 @@ fn flush(shard: &mut Shard, ports: &Ports, outbox: &mut Outbox) {
 }
 
 /// Enters how long those of a batch took that were forwarded, all of whose copies have been sent now.
-fn measure(shard: &mut Shard, stamps: &[u64]) {
+fn measure(now: Micros, shard: &mut Shard, stamps: &[u64]) {
     if shard.forwarded().is_empty() {
         return;
     }
@@ -242,7 +243,7 @@ fn measure(shard: &mut Shard, stamps: &[u64]) {
     shard.delays_mut().record(stamp, sent, datagrams);
     // Wrong where the clock was set meanwhile, until nothing waits.
     let waited = sent.saturating_sub(stamp);
-    shard.pressure_mut().note_wait(Micros(waited));
+    shard.pressure_mut().note_wait(now, Micros(waited));
 }
 
 fn count(row: &mut ShardRow, sent: Sent) {

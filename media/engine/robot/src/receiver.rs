@@ -7,6 +7,7 @@ use crate::stats::{Latency, ReceiverRow};
 use engine_core::api::{Format, Kind};
 use engine_core::encoding::SenderReportSeen;
 use engine_core::keyframe::KeyFrameRequests;
+use engine_core::pressure::Pressure;
 use engine_core::random::mix;
 use engine_core::receive::{Arrival, ReceiveRegister};
 use engine_core::Micros;
@@ -386,7 +387,9 @@ impl Receiver {
             self.lost_seen = lost;
             self.key_frames.want_later();
         }
-        now.since(began) >= KEY_FRAME_PATIENCE && self.key_frames.poll(now, FARTHEST)
+        // A client asks when it wants to: it looks after its own pictures only.
+        let at_ease = &mut Pressure::default();
+        now.since(began) >= KEY_FRAME_PATIENCE && self.key_frames.poll(now, FARTHEST, at_ease)
     }
 
     /// When there may be something to ask for.

@@ -66,7 +66,7 @@ fn a_bridge_that_is_late_asks_for_nothing() {
     let mut world = call(10, Path::with_delay(5), Path::with_delay(20));
     world.peers[0].senders[1].packets_per_frame = 40;
     world.run(ms(500));
-    world.shard.pressure_mut().note_wait(ms(11));
+    world.shard.pressure_mut().note_wait(world.now, ms(11));
     world.peers[0].up = Path {
         loss: Loss::Random(0.7),
         ..Path::with_delay(5)
@@ -78,7 +78,7 @@ fn a_bridge_that_is_late_asks_for_nothing() {
     let lost = missing(&world);
     assert!(lost > 250, "{lost} lost");
     assert_eq!(world.source_row(0, 1).nacks, 0);
-    world.shard.pressure_mut().note_wait(ms(0));
+    world.shard.pressure_mut().note_wait(world.now, ms(0));
     world.run(ms(11));
     let asked = world.source_row(0, 1).nacks;
     assert!((200..300).contains(&asked), "{asked} asked for at once");
