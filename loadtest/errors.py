@@ -81,3 +81,9 @@ class NetworkFailed(LoadtestError):  # noqa: N818 - named for what happened
     """A pretended network could not be made, or broke; the message says which part."""
 
     code = "network_failed"
+
+
+class NotInstalled(LoadtestError):  # noqa: N818 - named for what happened
+    """A program that is needed is not on this machine."""
+
+    code = "not_installed"

@@ -20,6 +20,7 @@ import aiohttp
 import msgspec
 
 from loadtest.errors import Rejected, TargetRefused, Unreachable
+from loadtest.process import last_words, running
 from loadtest.scrape import Scrape, read_metrics
 from signalling import messages as m
 
@@ -27,9 +28,7 @@ T = TypeVar("T")
 
 # A bridge that cannot start says so and ends; on a machine that is busy, imports alone take seconds.
 _START_S: Final = 60.0
-_STOP_S: Final = 15.0
 _POLL_S: Final = 0.05
-_LOG_BYTES: Final = 2_000
 _TOKEN_BYTES: Final = 24
 
 
@@ -134,22 +133,10 @@ async def own_bridge(serve: Sequence[str], legs: int, shards: int) -> AsyncItera
         config = folder / "bridge.toml"
         config.write_text(_config(folder, http, metrics, legs, shards), "utf-8")
         kept = {key: value for key, value in os.environ.items() if not key.startswith("BROTJENESTE_")}
-        with (folder / "log").open("wb") as log:
-            process = await asyncio.create_subprocess_exec(
-                *serve,
-                "--config",
-                str(config),
-                cwd=folder,
-                env=kept | {"BROTJENESTE_AUTH_API_TOKEN": token},
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        try:
-            await _until_ready(process, f"http://127.0.0.1:{metrics}/readyz", folder / "log")
+        env = kept | {"BROTJENESTE_AUTH_API_TOKEN": token}
+        async with running([*serve, "--config", str(config)], folder, env) as process:
+            await _until_ready(process, f"http://127.0.0.1:{metrics}/readyz", folder)
             yield Target(f"http://127.0.0.1:{http}", token, process.pid, f"http://127.0.0.1:{metrics}/metrics")
-        finally:
-            await _stop(process)
 
 
 def free_ports(number: int) -> list[int]:
@@ -203,7 +190,7 @@ def _free_range(shards: int) -> int:
     raise Unreachable("no UDP ports are free for the bridge")
 
 
-async def _until_ready(process: asyncio.subprocess.Process, url: str, log: Path) -> None:
+async def _until_ready(process: asyncio.subprocess.Process, url: str, folder: Path) -> None:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_START_S), aiohttp.ClientSession() as session:
             while process.returncode is None:
@@ -212,16 +199,4 @@ async def _until_ready(process: asyncio.subprocess.Process, url: str, log: Path)
                         if response.ok:
                             return
                 await asyncio.sleep(_POLL_S)
-    text = await asyncio.to_thread(log.read_bytes)
-    said = text[-_LOG_BYTES:].decode("utf-8", "replace").strip()
-    raise Unreachable(f"the bridge did not start: {said or 'it said nothing'}")
-
-
-async def _stop(process: asyncio.subprocess.Process) -> None:
-    if process.returncode is None:
-        process.terminate()
-    try:
-        await asyncio.wait_for(process.wait(), _STOP_S)
-    except TimeoutError:
-        process.kill()
-        await process.wait()
+    raise Unreachable(f"the bridge did not start: {await last_words(folder)}")

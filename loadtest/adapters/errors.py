@@ -11,12 +11,6 @@ class AdapterError(LoadtestError):
     code = "adapter"
 
 
-class NotInstalled(AdapterError):  # noqa: N818 - named for what happened
-    """The bridge's program is not on this machine."""
-
-    code = "not_installed"
-
-
 class DidNotStart(AdapterError):  # noqa: N818 - named for what happened
     """The bridge's process ended, or did not answer in time. The message holds the end of its log."""
 

@@ -12,7 +12,7 @@ import subprocess
 from collections.abc import Sequence
 from typing import Final
 
-from loadtest.adapters.errors import NotInstalled
+from loadtest.errors import NotInstalled
 
 ADDRESS: Final = "10.77.0.1"
 _INSIDE: Final = "BROTJENESTE_PEERS_ISLAND"

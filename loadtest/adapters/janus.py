@@ -19,9 +19,9 @@ from loadtest.adapters.bridge import Call, Setting
 from loadtest.adapters.errors import DidNotStart, Silent, Unreadable
 from loadtest.adapters.janus_config import Place, Variant, settings, write
 from loadtest.adapters.janus_session import Conversation, conversation
-from loadtest.adapters.process import last_words, running
 from loadtest.adapters.stream import StreamMedia
 from loadtest.native import Crowd
+from loadtest.process import last_words, running
 from loadtest.target import free_ports
 from signalling.messages import Layout, LayoutSlot, SlotCounts, SourceName
 
