@@ -108,9 +108,17 @@ impl Outbox {
 
     /// Every send with its bytes, in order.
     pub fn sends(&self) -> impl Iterator<Item = (&Transmit, &[u8])> {
-        self.sends
-            .iter()
-            .map(|send| (send, &self.arena[send.bytes.clone()]))
+        self.sends.iter().map(|send| (send, self.bytes(send)))
+    }
+
+    /// The same in runs of neighbours that one call to the socket can take together.
+    pub fn runs(&self) -> impl Iterator<Item = &[Transmit]> {
+        self.sends.chunk_by(Transmit::is_like)
+    }
+
+    /// The bytes of one of its sends.
+    pub fn bytes(&self, send: &Transmit) -> &[u8] {
+        &self.arena[send.bytes.clone()]
     }
 
     /// Every datagram by itself, as a receiver sees them.
@@ -154,6 +162,12 @@ impl Outbox {
 }
 
 impl Transmit {
+    /// Whether it leaves from the same port, and is cut into segments of the same size, or is whole as well.
+    fn is_like(&self, other: &Self) -> bool {
+        let cut = |send: &Self| (send.segments > 1).then_some(send.segment_size);
+        self.port == other.port && cut(self) == cut(other)
+    }
+
     fn can_take(&self, way: Way, len: usize) -> bool {
         let last_is_full = self.bytes.len() == self.segment_size * self.segments;
         self.to == way.to
@@ -195,6 +209,27 @@ mod tests {
         assert_eq!(out.datagrams().count(), 6);
         out.clear();
         assert!(out.is_empty());
+    }
+
+    #[test]
+    fn neighbours_of_one_port_that_are_cut_alike_are_a_run() {
+        let mut out = Outbox::with_capacity(16);
+        let sends = [
+            (1, 0, 50),
+            (2, 0, 70),
+            (3, 0, 60),
+            (3, 0, 60),
+            (4, 0, 60),
+            (4, 0, 60),
+            (5, 7, 60),
+        ];
+        for (peer, port, len) in sends {
+            let way = Way { to: to(peer), port };
+            out.push(way, &vec![1; len]);
+        }
+        let peers = |run: &[Transmit]| run.iter().map(|send| send.to.port()).collect::<Vec<_>>();
+        let runs: Vec<_> = out.runs().map(peers).collect();
+        assert_eq!(runs, [vec![1, 2], vec![3, 4], vec![5]]);
     }
 
     #[test]

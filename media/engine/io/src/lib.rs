@@ -9,6 +9,7 @@ pub mod engine;
 pub mod events;
 mod hook;
 mod line_ports;
+mod many;
 mod ports;
 mod receive_drops;
 mod shard_thread;

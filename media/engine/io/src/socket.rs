@@ -1,11 +1,14 @@
 //! A UDP socket in batches: many datagrams a receive (recvmmsg and GRO), many a send (GSO).
 
+use crate::many::send_many;
 use engine_core::{Datagram, Outbox, Transmit as Send};
 use mio::net::UdpSocket;
 use quinn_udp::{RecvMeta, Transmit, UdpSockRef, UdpSocketState, BATCH_SIZE};
 use std::collections::HashMap;
 use std::io::{self, IoSliceMut};
 use std::net::SocketAddr;
+use std::os::fd::AsRawFd;
+use std::slice;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -52,10 +55,12 @@ pub(crate) struct Socket {
 
 /// What happened to an outbox.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub struct Sent {
+    /// What left.
     pub datagrams: u64,
+    /// Sends, each of which the kernel cuts into datagrams; several go in one call. Those that it did not take count too.
     pub sends: u64,
+    /// What the kernel did not take.
     pub drops: u64,
 }
 
@@ -177,10 +182,10 @@ impl Ports {
     /// Sends everything in the outbox, each from its port; what leaves from a port that is closed by now is dropped.
     pub(crate) fn send(&self, outbox: &Outbox) -> Sent {
         let mut sent = Sent::default();
-        for (send, bytes) in outbox.sends() {
-            match self.get(send.port) {
-                Some(port) => port.send_one(send, bytes, &mut sent),
-                None => sent.drops += send.segments as u64,
+        for run in outbox.runs() {
+            match self.get(run[0].port) {
+                Some(port) => port.send_run(run, outbox, &mut sent),
+                None => sent.drops += datagrams(run),
             }
         }
         sent
@@ -219,10 +224,38 @@ impl Port {
     /// late is worth nothing, and waiting here would hold up every other room.
     pub fn send(&self, outbox: &Outbox) -> Sent {
         let mut sent = Sent::default();
-        for (send, bytes) in outbox.sends() {
-            self.send_one(send, bytes, &mut sent);
+        for run in outbox.runs() {
+            self.send_run(run, outbox, &mut sent);
         }
         sent
+    }
+
+    fn send_run(&self, mut run: &[Send], outbox: &Outbox, sent: &mut Sent) {
+        let may_join = self.state.max_gso_segments() > 1;
+        while let [first, others @ ..] = run {
+            if others.is_empty() || !may_join {
+                self.send_one(first, outbox.bytes(first), sent);
+                run = others;
+                continue;
+            }
+            match send_many(self.inner.as_raw_fd(), run, outbox) {
+                Ok(many) => {
+                    let (gone, rest) = run.split_at(many.max(1));
+                    sent.sends += many as u64;
+                    sent.datagrams += datagrams(gone);
+                    run = rest;
+                }
+                Err(error) => {
+                    if error.kind() == io::ErrorKind::WouldBlock {
+                        sent.drops += datagrams(slice::from_ref(first));
+                    } else {
+                        // By itself it goes as the library knows to send it on this system.
+                        self.send_one(first, outbox.bytes(first), sent);
+                    }
+                    run = others;
+                }
+            }
+        }
     }
 
     fn send_one(&self, send: &Send, bytes: &[u8], sent: &mut Sent) {
@@ -246,6 +279,10 @@ impl Port {
             }
         }
     }
+}
+
+fn datagrams(sends: &[Send]) -> u64 {
+    sends.iter().map(|send| send.segments as u64).sum()
 }
 
 /// Empties a vector and lets it hold borrows of another lifetime; the standard library reuses the memory.
@@ -279,6 +316,39 @@ mod tests {
             (before, capacity)
         );
         assert!(second.is_empty());
+    }
+
+    /// Runs of any length reach everyone, in the order of each, and one that the kernel refuses takes no other with it.
+    #[test]
+    fn many_are_sent_in_one_call_and_one_that_is_refused_by_itself() {
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let sender = Port::bind(any).unwrap();
+        let receivers: Vec<UdpSocket> = (0..40).map(|_| UdpSocket::bind(any).unwrap()).collect();
+        let refused = SocketAddr::from(([255, 255, 255, 255], 9));
+        let mut outbox = Outbox::with_capacity(1 << 16);
+        for turn in 0..3_u8 {
+            for (number, receiver) in receivers.iter().enumerate() {
+                let to = receiver.local_addr().unwrap();
+                let parts = if turn == 1 { 2 } else { 1 };
+                (0..parts).for_each(|part| outbox.push(to, &[turn, part, number as u8]));
+                if number == 7 {
+                    outbox.push(refused, &[turn; 3]);
+                }
+            }
+        }
+        let sent = sender.send(&outbox);
+        assert_eq!((sent.datagrams, sent.sends, sent.drops), (160, 123, 3));
+        for (number, receiver) in receivers.iter().enumerate() {
+            let number = number as u8;
+            let expected =
+                [[0, 0], [1, 0], [1, 1], [2, 0]].map(|[turn, part]| [turn, part, number]);
+            let mut buffer = [0; 8];
+            let came = expected.map(|_| {
+                let len = receiver.recv(&mut buffer).unwrap();
+                <[u8; 3]>::try_from(&buffer[..len]).unwrap()
+            });
+            assert_eq!(came, expected);
+        }
     }
 
     #[test]

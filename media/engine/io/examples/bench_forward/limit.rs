@@ -5,11 +5,12 @@
 use crate::crowd::{leg_at, Crowd};
 use crate::numbered::{Link, Opened};
 use crate::plan::{own_key, peer_key, ssrc_out, Plan, PROFILE};
+use engine_core::Outbox;
+use engine_io::socket::Port;
 use engine_srtp::{Inbound, Outbound};
 use engine_wire::rtp::RtpHeader;
-use mio::net::UdpSocket;
 use mio::{Events, Interest, Poll, Token};
-use quinn_udp::{RecvMeta, Transmit, UdpSockRef, UdpSocketState, BATCH_SIZE};
+use quinn_udp::{RecvMeta, UdpSockRef, UdpSocketState, BATCH_SIZE};
 use std::io::IoSliceMut;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -17,8 +18,10 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// The segments of one send lie together; a send is no longer than this.
-const ARENA: usize = 65_536;
+/// What a packet may grow by: the other header and the tag.
+pub(crate) const ROOM: usize = 64;
+/// So many bytes are sent together, which stay in the nearest cache but one meanwhile; more where one receiver takes more.
+const TOGETHER: usize = 65_536;
 
 pub(crate) struct Receiver {
     pub(crate) to: SocketAddr,
@@ -44,8 +47,9 @@ pub(crate) struct Limit {
 }
 
 pub(crate) struct Loop {
-    pub(crate) socket: UdpSocket,
-    pub(crate) state: UdpSocketState,
+    port: Port,
+    /// For what comes; the port has its own for what leaves.
+    state: UdpSocketState,
     poll: Poll,
     pub(crate) inbound: Vec<Inbound>,
     pub(crate) outbound: Vec<Outbound>,
@@ -55,14 +59,16 @@ pub(crate) struct Loop {
     pub(crate) links: Vec<Link>,
     pub(crate) opened: Vec<Opened>,
     pub(crate) buffers: Vec<Box<[u8]>>,
-    pub(crate) arena: Vec<u8>,
+    pub(crate) out: Outbox,
+    /// Bytes in it.
+    pub(crate) used: usize,
     pub(crate) done: Arc<Done>,
 }
 
 impl Limit {
     pub(crate) fn start(plan: &Plan, crowd: &Crowd) -> Self {
         let (done, worker) = (Arc::new(Done::default()), Loop::new(plan, crowd));
-        let address = worker.socket.local_addr().unwrap();
+        let address = worker.port.inner.local_addr().unwrap();
         let worker = Loop {
             done: Arc::clone(&done),
             ..worker
@@ -113,22 +119,16 @@ fn receivers(plan: &Plan, crowd: &Crowd) -> Vec<Vec<Vec<Receiver>>> {
 
 impl Loop {
     fn new(plan: &Plan, crowd: &Crowd) -> Self {
-        let mut socket = UdpSocket::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
-        let state = UdpSocketState::new(UdpSockRef::from(&socket)).unwrap();
-        state
-            .set_send_buffer_size(UdpSockRef::from(&socket), 4 << 20)
-            .unwrap();
-        state
-            .set_recv_buffer_size(UdpSockRef::from(&socket), 4 << 20)
-            .unwrap();
+        let mut port = Port::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
+        let state = UdpSocketState::new(UdpSockRef::from(&port.inner)).unwrap();
         let poll = Poll::new().unwrap();
         let registry = poll.registry();
         registry
-            .register(&mut socket, Token(0), Interest::READABLE)
+            .register(&mut port.inner, Token(0), Interest::READABLE)
             .unwrap();
         let legs = 0..plan.legs();
         Self {
-            socket,
+            port,
             state,
             poll,
             inbound: legs
@@ -146,7 +146,8 @@ impl Loop {
             buffers: (0..BATCH_SIZE)
                 .map(|_| vec![0; 65_536].into_boxed_slice())
                 .collect(),
-            arena: vec![0; ARENA],
+            out: Outbox::with_capacity(TOGETHER * 2),
+            used: 0,
             done: Arc::default(),
         }
     }
@@ -166,13 +167,14 @@ impl Loop {
             while more {
                 let count = self.receive(&mut metas);
                 more = count == BATCH_SIZE;
-                if !self.links.is_empty() {
+                if self.links.is_empty() {
+                    for (at, meta) in metas[..count].iter().enumerate() {
+                        self.forward(at, meta);
+                    }
+                } else {
                     self.forward_joined(&metas[..count], start);
-                    continue;
                 }
-                for (at, meta) in metas[..count].iter().enumerate() {
-                    self.forward(at, meta);
-                }
+                self.send();
             }
         }
     }
@@ -184,7 +186,7 @@ impl Loop {
             .map(|buffer| IoSliceMut::new(buffer));
         let mut slices: [IoSliceMut<'_>; BATCH_SIZE] =
             std::array::from_fn(|_| slices.next().unwrap());
-        let socket = UdpSockRef::from(&self.socket);
+        let socket = UdpSockRef::from(&self.port.inner);
         self.state.recv(socket, &mut slices, metas).unwrap_or(0)
     }
 
@@ -208,24 +210,33 @@ impl Loop {
                 .len;
             packets += 1;
         }
-        let receivers = &mut self.receivers[leg][source];
-        count(&self.done.packets_out, packets * receivers.len() as u64);
-        for receiver in receivers {
-            let mut used = 0;
+        let receivers = self.receivers[leg][source].len();
+        count(&self.done.packets_out, packets * receivers as u64);
+        for taker in 0..receivers {
+            let receiver = &mut self.receivers[leg][source][taker];
+            let outbound = &self.outbound[receiver.leg];
             let packets = self.buffers[at][..meta.len].chunks(meta.stride);
             for (packet, len) in packets.zip(lens) {
-                let outbound = &self.outbound[receiver.leg];
-                used += receiver.write(outbound, &packet[..len], &mut self.arena[used..]);
+                let place = self.out.room(len + ROOM);
+                let len = receiver.write(outbound, &packet[..len], place);
+                self.out.commit(receiver.to, len);
+                self.used += len;
             }
-            let transmit = Transmit {
-                destination: receiver.to,
-                ecn: None,
-                contents: &self.arena[..used],
-                segment_size: (used > meta.stride).then_some(meta.stride),
-                src_ip: None,
-            };
-            let socket = UdpSockRef::from(&self.socket);
-            self.state.try_send(socket, &transmit).unwrap();
+            self.send_if_full();
+        }
+    }
+
+    /// What lies ready goes, to many receivers in one call to the kernel.
+    fn send(&mut self) {
+        let sent = self.port.send(&self.out);
+        assert_eq!(sent.drops, 0);
+        self.out.clear();
+        self.used = 0;
+    }
+
+    pub(crate) fn send_if_full(&mut self) {
+        if self.used >= TOGETHER {
+            self.send();
         }
     }
 }

@@ -4,11 +4,11 @@
 
 use crate::commands::NUMBER_ID;
 use crate::crowd::leg_at;
-use crate::limit::{count, Loop, Receiver};
+use crate::limit::{count, Loop, Receiver, ROOM};
 use engine_srtp::{Inbound, Outbound};
 use engine_wire::rtcp::{self, Packet};
 use engine_wire::rtp::{FixedHeader, RtpHeader, FIXED_HEADER_LEN, NUMBERED_HEADER_LEN};
-use quinn_udp::{RecvMeta, Transmit, UdpSockRef};
+use quinn_udp::RecvMeta;
 use std::ops::Range;
 use std::time::Instant;
 
@@ -134,38 +134,22 @@ impl Loop {
     }
 
     fn send_joined(&mut self, now_us: u32, leg: usize, source: usize) {
-        let receivers = &mut self.receivers[leg][source];
-        let packets = self.opened.len() * receivers.len();
+        let receivers = self.receivers[leg][source].len();
+        let packets = self.opened.len() * receivers;
         count(&self.done.packets_out, packets as u64);
-        for receiver in receivers {
-            let (mut start, mut used, mut segment) = (0, 0, 0);
-            let to = receiver.to;
-            let send = |bytes: &[u8], segment: usize| {
-                let transmit = Transmit {
-                    destination: to,
-                    ecn: None,
-                    contents: bytes,
-                    segment_size: (bytes.len() > segment).then_some(segment),
-                    src_ip: None,
-                };
-                let socket = UdpSockRef::from(&self.socket);
-                self.state.try_send(socket, &transmit).unwrap();
-            };
+        for taker in 0..receivers {
+            let receiver = &mut self.receivers[leg][source][taker];
             let outbound = &self.outbound[receiver.leg];
             let link = &mut self.links[receiver.leg];
             for opened in &self.opened {
                 let packet = &self.buffers[opened.buffer][opened.plain.clone()];
                 let number = link.note_sent(now_us, packet.len());
-                let (place, padded) = (&mut self.arena[used..], opened.padded);
-                let len = receiver.write_numbered(outbound, (packet, padded), number, place);
-                if len > segment && used > start {
-                    send(&self.arena[start..used], segment);
-                    start = used;
-                }
-                segment = if used == start { len } else { segment };
-                used += len;
+                let place = self.out.room(opened.padded + ROOM);
+                let len = receiver.write_numbered(outbound, (packet, opened.padded), number, place);
+                self.out.commit(receiver.to, len);
+                self.used += len;
             }
-            send(&self.arena[start..used], segment);
+            self.send_if_full();
         }
     }
 }
