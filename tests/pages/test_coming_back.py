@@ -63,7 +63,8 @@ async def test_media_that_no_restart_brings_back_gets_a_new_connection(browser: 
         again = await here.bridge.expect(messages.Offer)
         assert FINGERPRINT.findall(again.sdp) != FINGERPRINT.findall(first.sdp)
         await here.until(f"brotjeneste.state().pc !== window.kept && {CONNECTED}")
-        assert here.bridge.connections == 1
+        # Sockets are not counted: on a busy machine the page may not wait for an answer and try another.
+        assert len(here.bridge.offers) == 2
 
 
 RESTARTS: Final = """(sdp) => import('/static/js/way.js').then(({ answerFor }) =>

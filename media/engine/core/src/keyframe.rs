@@ -41,6 +41,10 @@ pub struct KeyFrameRequests {
 impl KeyFrameRequests {
     /// Somebody needs a key frame from a source that cannot be asked yet; `poll` brings it when it can.
     pub fn want_later(&mut self) {
+        if !self.wanted {
+            // A turn is one wish's.
+            self.turn = None;
+        }
         self.wanted = true;
         self.fresh = true;
     }
@@ -86,10 +90,7 @@ impl KeyFrameRequests {
     /// Somebody needs a key frame. True when the request may go at once; the caller then sends it. A fresh need is
     /// served sooner than a retry: only the throttle and the shard's own pressure hold it back, and then `poll` brings it.
     pub fn want_now(&mut self, now: Micros, pressure: &mut Pressure) -> bool {
-        if !self.wanted {
-            self.turn = None;
-        }
-        (self.wanted, self.fresh) = (true, true);
+        self.want_later();
         self.poll(now, Micros(0), pressure)
     }
 
