@@ -24,8 +24,8 @@ THIN_SETTLED_S: Final = 9.0
 # Percent and seconds. The more is lost the longer: as many of the reports are, and what they would have told comes
 # with the next report that sums up, for sound within some five seconds; at the end it does not come in time.
 LOSSES: Final = ((1, 15.0), (2, 15.0), (5, 20.0), (10, 40.0), (20, 60.0))
-# Milliseconds and seconds. A round trip is measured about once a second, and of the largest of these one such measurement is
-# 24 ms from the mean, as a matter of course: of fifteen the mean is 6 off too often, of sixty 3.
+# Milliseconds and seconds. A round trip is measured about once a second, and with the largest of these one is 24
+# ms from the mean as a matter of course: the mean of fifteen is 6 ms off too often, that of sixty 3.
 JITTERS: Final = ((10, 15.0), (30, 15.0), (60, 60.0))
 # A verdict takes 5 to 10 s to come, and holds on for about as long.
 VERDICT_CALM_S: Final = 14.0

@@ -16,6 +16,16 @@ const CONVALESCENCE: Micros = Micros::from_secs(1);
 /// Between two requests for a key frame meanwhile, by all legs. A key frame is tens of packets for each who takes it: a
 /// hundred a second are a small part of what a shard carries, and a full one has all its pictures back within seconds.
 const PICTURE_PAUSE: Micros = Micros::from_millis(10);
+/// The same while it is late. Who is late for long would otherwise show still pictures for as long.
+const LATE_PAUSE: Micros = Micros::from_millis(100);
+
+/// A place in the line of those who want a key frame, and when to look whether it has come up.
+#[derive(Debug, Clone, Copy)]
+pub struct Turn {
+    place: u64,
+    /// Not before this.
+    pub(crate) look_at: Micros,
+}
 
 /// What the shard has of time, seen by its receive buffer.
 #[derive(Debug, Default)]
@@ -23,8 +33,10 @@ pub struct Pressure {
     waited: Micros,
     /// When it was late for the last time.
     late_at: Option<Micros>,
-    /// When nobody has a turn yet to ask for a key frame.
-    free_at: Micros,
+    /// Places given in the line for key frames, how many have come up, and when the last did.
+    places: u64,
+    served: u64,
+    served_at: Micros,
     /// How many datagrams will have come when there is one for each request.
     even_at: u64,
 }
@@ -34,21 +46,40 @@ impl Pressure {
     pub fn note_wait(&mut self, now: Micros, waited: Micros) {
         self.waited = waited;
         if waited >= LATE {
+            if self.is_well(now) {
+                // Who stood in line the last time has gone since.
+                self.served = self.places;
+            }
             self.late_at = Some(now);
         }
     }
 
-    /// When somebody may ask for a key frame who wants one now: at once, unless the shard is late or has just been. Then each
-    /// has a turn, with which to come again; it counts if the shard is not late when it is there.
-    pub(crate) fn turn(&mut self, now: Micros, had: Option<Micros>) -> Micros {
-        let is_late = self.waited >= LATE;
-        let is_well = self.late_at.is_none_or(|at| now.since(at) >= CONVALESCENCE);
-        if !is_late && (is_well || had.is_some_and(|turn| turn <= now)) {
-            return now;
+    fn is_well(&self, now: Micros) -> bool {
+        self.late_at.is_none_or(|at| now.since(at) >= CONVALESCENCE)
+    }
+
+    /// Somebody wants a key frame now: `None` if it may be asked for. Where the shard is late or has just been, each stands in
+    /// line, and comes again with its turn; nobody has a second one before all who came earlier had theirs.
+    pub(crate) fn turn(&mut self, now: Micros, had: Option<Turn>) -> Option<Turn> {
+        if self.is_well(now) {
+            return None;
         }
-        let turn = self.free_at.max(now + PICTURE_PAUSE);
-        self.free_at = turn + PICTURE_PAUSE;
-        turn
+        let place = had.map_or(self.places, |turn| turn.place);
+        self.places = self.places.max(place + 1);
+        let pause = if self.waited >= LATE {
+            LATE_PAUSE
+        } else {
+            PICTURE_PAUSE
+        };
+        if self.served <= place && now.since(self.served_at) >= pause {
+            self.served += 1;
+            self.served_at = now;
+        }
+        let ahead = (place + 1).saturating_sub(self.served);
+        (ahead > 0).then(|| Turn {
+            place,
+            look_at: now + Micros(PICTURE_PAUSE.0 * ahead),
+        })
     }
 
     /// How many packets may be asked for when so many datagrams have come.

@@ -7,6 +7,7 @@ mod congestion;
 mod support;
 
 mod a_bad_receiver_costs_others_little;
+mod a_late_bridge_asks_in_turn;
 mod a_peer_moves;
 mod a_sender_begins_again;
 mod a_switch_is_seamless;
