@@ -34,7 +34,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let now_us = || start.elapsed().as_micros() as u64;
     loop {
         wait(&relay, &control, now_us())?;
-        relay.carry(now_us())?;
+        relay.carry(now_us)?;
         for request in control.requests()? {
             match request {
                 Request::Profiles(change) => relay.change(now_us(), &change),

@@ -115,25 +115,26 @@ impl<'fd> Relay<'fd> {
         }
     }
 
-    /// Takes what the devices have and gives them what is due.
-    pub(crate) fn carry(&mut self, now_us: u64) -> rustix::io::Result<()> {
+    /// Takes what the devices have and gives them what is due. The clock is read for each packet: one that comes while others
+    /// are taken would otherwise count as having come with the first of them, and leave as much too soon.
+    pub(crate) fn carry(&mut self, now_us: impl Fn() -> u64) -> rustix::io::Result<()> {
         for way in 0..2 {
-            self.take(way, now_us)?;
+            self.take(way, &now_us)?;
         }
         for way in 0..2 {
-            self.give(way, now_us)?;
+            self.give(way, now_us())?;
         }
         Ok(())
     }
 
-    fn take(&mut self, way: usize, now_us: u64) -> rustix::io::Result<()> {
+    fn take(&mut self, way: usize, now_us: impl Fn() -> u64) -> rustix::io::Result<()> {
         for _ in 0..BATCH {
             let mut packet = self.spare.pop().unwrap_or_default();
             packet.resize(PACKET, 0);
             match rustix::io::read(self.devices[way], &mut packet) {
                 Ok(len) => {
                     packet.truncate(len);
-                    self.push(way, now_us, packet);
+                    self.push(way, now_us(), packet);
                 }
                 Err(Errno::AGAIN | Errno::INTR) => {
                     self.spare.push(packet);
