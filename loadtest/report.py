@@ -16,6 +16,7 @@ from loadtest.watch import Look, Sample
 PERCENTS: Final = ((50, "p50"), (95, "p95"), (99, "p99"))
 LATENCY_PERCENTS: Final = ((50, "p50"), (99, "p99"), (99.9, "p999"))
 _SHARD: Final = "shard-"
+_RESTED: Final = "brotjeneste_pictures_rested_seconds_total"
 _MILESTONES: Final = ("welcome", "connected", "admitted", "first_packet")
 
 Figures = dict[str, float | None]
@@ -88,6 +89,8 @@ def _faults_of_a_whole_run(outcome: Outcome, value: Mapping[str, float]) -> list
         faults.append(f"{missing:g} of {value['streams_expected']:g} streams did not flow")
     if not value["checked_packets"]:
         faults.append("nothing that arrived was checked")
+    if (rested := value.get("pictures_rested_percent", 0.0)) > outcome.scenario.max_loss_percent:
+        faults.append(f"{rested:.3g} % of the pictures were left out, since the bridge did not keep up")
     if value["loss_percent"] > outcome.scenario.max_loss_percent:
         limit = outcome.scenario.max_loss_percent
         faults.append(f"{value['loss_percent']:g} % of the packets were lost, and {limit:g} % are allowed")
@@ -205,7 +208,7 @@ def _bridge_figures(outcome: Outcome, first: Look, last: Look) -> Figures:
     if outcome.before.bridge is not None:
         grown = last.bridge.memory_bytes - outcome.before.bridge.memory_bytes
         found["memory_bytes_per_leg"] = grown / outcome.scenario.people
-    return found | _inside_figures(*outcome.metrics)
+    return found | _inside_figures(*outcome.metrics) | _rested_figures(outcome, seconds)
 
 
 def _inside_figures(before: Scrape, after: Scrape) -> Figures:
@@ -222,6 +225,15 @@ def _inside_figures(before: Scrape, after: Scrape) -> Figures:
     if before.delay is not None and after.delay is not None:
         found |= _latency("inside_latency_ms", after.delay.since(before.delay))
     return found
+
+
+def _rested_figures(outcome: Outcome, seconds: float) -> Figures:
+    """The share of all pictures, for all who see them, that the bridge left out since it did not keep up."""
+    before, after = (scrape.sums.get(_RESTED) for scrape in outcome.metrics)
+    pictures = outcome.scenario.people * outcome.scenario.pictures_each
+    if before is None or after is None or not pictures:
+        return {}
+    return {"pictures_rested_percent": 100 * (after - before) / (pictures * seconds)}
 
 
 def _used(first: Look, last: Look, which: str) -> float | None:

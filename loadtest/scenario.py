@@ -51,7 +51,12 @@ class Scenario:
     @property
     def streams_each(self) -> int:
         """How many streams each robot receives when everybody is in: a microphone and mostly a camera of each."""
-        return (self.legs - 1) * (2 if PROFILES[self.profile].video else 1)
+        return self.legs - 1 + self.pictures_each
+
+    @property
+    def pictures_each(self) -> int:
+        """How many of them are pictures."""
+        return self.legs - 1 if PROFILES[self.profile].video else 0
 
 
 @dataclass(frozen=True, order=True)

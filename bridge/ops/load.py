@@ -34,7 +34,8 @@ class ShardLoad:
     """One shard over the last ten seconds: `cpu` is a share of a core.
 
     `packets_per_s` are those that went out, `drops` those of them that the socket did not take; `read_per_s` are
-    those that came in, `missed` those beside them that the kernel dropped, since nobody read them in time.
+    those that came in, `missed` those beside them that the kernel dropped, since nobody read them in time;
+    `resting` are the pictures that the shard leaves out now, since it does not keep up.
     """
 
     shard: int
@@ -46,6 +47,7 @@ class ShardLoad:
     drops: int
     read_per_s: float
     missed: int
+    resting: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,7 @@ class Load:
                 drops=_more(now, before, "send_drops"),
                 read_per_s=_more(now, before, "datagrams_in") / seconds if seconds else 0.0,
                 missed=_more(now, before, "receive_drops"),
+                resting=int(now["pictures_resting"]),
             )
             for now, before in zip(last, first, strict=True)
         ]

@@ -164,6 +164,12 @@ SHARD_COUNTERS: Final = (
         "Datagrams that the kernel dropped at the shard's ports, since nobody had read what came before.",
     ),
     Row(
+        "pictures_rested_us",
+        "brotjeneste_pictures_rested_seconds_total",
+        "For how long pictures were left out since the shard did not keep up, each counted by itself.",
+        scale=1e-6,
+    ),
+    Row(
         "event_drops",
         "brotjeneste_engine_event_drops_total",
         "Engine events dropped because nobody read them.",
@@ -185,9 +191,14 @@ SHARD_COUNTERS: Final = (
     _refused("media_before_keys", "media_before_keys"),
 )
 
-# Columns of 0 or 1 of each shard.
+# Present values of each shard.
 SHARD_STATES: Final = (
     Row("stopped", "brotjeneste_shard_stopped", "1 when the shard's thread has ended by itself."),
+    Row(
+        "pictures_resting",
+        "brotjeneste_pictures_resting",
+        "Pictures that are left out now since the shard does not keep up; each is of one participant for another.",
+    ),
 )
 
 # Present values, of which the scrape shows quantiles over all legs, and the legs' endpoint each one.

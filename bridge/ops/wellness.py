@@ -76,6 +76,8 @@ def _load(seen: Seen) -> list[Trouble]:
         if one.cpu > BUSY
     ]
     found += _sockets(seen.shards)
+    if resting := sum(one.resting for one in seen.shards):
+        found.append(Trouble(code="pictures_rest", grave=True, number=resting))
     left = seen.capacity.legs_left
     if left < FEW_LEFT:
         found.append(Trouble(code="full", grave=left == 0, number=left))

@@ -13,7 +13,7 @@ _STREAM = ("leg", "direction", "index", "encoding", "codec", "packets")
 STREAMS = np.dtype([(n, "<u8") for n in (*_STREAM, *Totals._fields)])
 _LEG = ("leg", "rtt_us", "rtt_sum_us", "rtts", "report_delay_sum_us", "report_delays")
 LEGS = np.dtype([(n, "<u8") for n in (*_LEG, "cipher_in", "cipher_out", "by_handshake", "datagrams_in")])
-SHARDS = np.dtype([(n, "<u8") for n in ("shard", *SOCKET_COLUMNS)])
+SHARDS = np.dtype([(n, "<u8") for n in ("shard", "pictures_resting", *SOCKET_COLUMNS)])
 BOUNDS = np.array([1024, 16_384, 65_536, 2**64 - 1], "<u8")
 
 Rows = np.ndarray[Any, np.dtype[Any]]
@@ -42,6 +42,6 @@ def snapshot(
     """One shard's snapshot: forwarded below 1, below 16, below 65 ms and later; `sockets` as the columns are."""
     delays = np.array([counts], "<u8")
     latency = Latency(bounds_us=BOUNDS, counts=delays, sum_us=delays[:, 0], impossible=delays[:, 0])
-    shards = np.array([(0, *sockets)], SHARDS)
+    shards = np.array([(0, 0, *sockets)], SHARDS)
     lines = np.zeros((0, 0), np.uint64)
     return Snapshot(legs=of_legs, streams=of_streams, shards=shards, lines=lines, latency=latency)

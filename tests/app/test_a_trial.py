@@ -69,7 +69,7 @@ def counts(
         rows = [sent | {"leg": leg, "direction": way, "lost": lost[way]} for leg in numbers for way in (0, 1)]
         legs = engine_rows.legs(dict.fromkeys(numbers, rtt_us))
         nothing = Latency(bounds_us=none, counts=none, sum_us=none, impossible=none)
-        streams, shards = engine_rows.streams(*rows), np.array([(0, *sockets)], engine_rows.SHARDS)
+        streams, shards = engine_rows.streams(*rows), np.array([(0, 0, *sockets)], engine_rows.SHARDS)
         return Snapshot(legs=legs, streams=streams, shards=shards, lines=none, latency=nothing)
 
     rig.counted = snapshot

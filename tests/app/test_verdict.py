@@ -268,6 +268,8 @@ def test_the_bridges_fault_is_nobody_elses() -> None:
     assert judged(*[LOSES] * 15, bridge=BridgeView(drops=0.05))[-1] is Verdict.BRIDGE
     assert judged(*[LOSES] * 15, bridge=BridgeView(missed=0.05))[-1] is Verdict.BRIDGE
     assert judged(*[SHAKES] * 15, bridge=BridgeView(late=0.2))[-1] is Verdict.BRIDGE
+    assert judged(*[LOSES] * 15, bridge=BridgeView(rests=1.0))[-1] is Verdict.BRIDGE
+    assert judged(*[GOOD] * 15, bridge=BridgeView(rests=1.0))[-1] is Verdict.BRIDGE
 
 
 def test_a_bridge_that_is_only_late_hides_no_loss() -> None:

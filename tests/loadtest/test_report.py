@@ -99,6 +99,15 @@ def test_a_run_in_which_all_went_well_has_no_fault() -> None:
     assert judged(outcome()) == ()
 
 
+def test_pictures_that_the_bridge_left_out_are_lost_ones() -> None:
+    """Three see two each for ten seconds: six of those sixty count, whatever was left out before."""
+    rested = "brotjeneste_pictures_rested_seconds_total"
+    found = outcome(metrics=(Scrape({rested: 3.0}), Scrape({rested: 9.0})))
+    assert figures(found)["pictures_rested_percent"] == 10
+    assert judged(found) == ("10 % of the pictures were left out, since the bridge did not keep up",)
+    assert judged(outcome(metrics=(Scrape({rested: 3.0}), Scrape({rested: 3.05})))) == ()
+
+
 def test_figures_are_those_of_the_steady_time() -> None:
     """Differences between its two ends, in the units of their names."""
     found = figures(outcome())

@@ -212,7 +212,13 @@ def test_gates_and_shards_are_counted(snapshot: Make) -> None:
         ],
         shards=[
             {"shard": 0, "stun_malformed": 2, "receive_drops": 4},
-            {"shard": 1, "event_drops": 5, "cpu_us": 1_500_000},
+            {
+                "shard": 1,
+                "event_drops": 5,
+                "cpu_us": 1_500_000,
+                "pictures_resting": 7,
+                "pictures_rested_us": 2_500_000,
+            },
         ],
     )
     series = _scrape(_collector(taken))
@@ -223,6 +229,8 @@ def test_gates_and_shards_are_counted(snapshot: Make) -> None:
     assert series["brotjeneste_engine_event_drops_total['1']"] == 5
     assert series["brotjeneste_receive_drops_total['0']"] == 4
     assert series["brotjeneste_engine_cpu_seconds_total['1']"] == 1.5
+    assert series["brotjeneste_pictures_resting['1']"] == 7
+    assert series["brotjeneste_pictures_rested_seconds_total['1']"] == 2.5
 
 
 def test_calls_and_gateways_are_told(snapshot: Make) -> None:

@@ -24,6 +24,7 @@ SHARD = ShardLoad(
     drops=0,
     read_per_s=7_000,
     missed=0,
+    resting=0,
 )
 WELL = Seen(
     checks={"store": "ok", "engine": "ok"},
@@ -46,6 +47,7 @@ WRONG = {
     "shard_busy": (replace(WELL, shards=[replace(SHARD, cpu=0.81)]), False),
     "not_sent": (replace(WELL, shards=[replace(SHARD, drops=201)]), False),
     "not_read": (replace(WELL, shards=[replace(SHARD, missed=71)]), False),
+    "pictures_rest": (replace(WELL, shards=[replace(SHARD, resting=1)]), True),
     "full": (replace(WELL, capacity=Capacity(19, measured=True)), False),
     "short": (replace(WELL, short=1), False),
     "drain_due": (replace(WELL, drain_due=True), False),

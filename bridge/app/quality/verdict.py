@@ -10,12 +10,12 @@ where the receiver tells of each packet; of what others report, that of the wors
 off, as variances are.
 
 Faults are looked for in the order in which one makes the next. First what the bridge lost itself: what came and
-was not read before the kernel had to drop it, and what its socket did not take. It is everybody's, and shows as
-loss on their links. Then loss on links: a bridge that is only late loses nothing, so what is lost meanwhile is
-the link's (`a_bridge_that_is_only_late_makes_no_loss` in the engine's tests). Then a bridge that is late, which
-makes jitter for everybody; then a processor that cannot keep up, which makes jitter, too, and loses nothing;
-then jitter, and a thin link. What the machine drops before it comes to a socket, in its network card, counts as
-the links'.
+was not read before the kernel had to drop it, what its socket did not take, and pictures that it leaves out since
+it cannot keep up with all. It is everybody's, and shows as loss on their links. Then loss on links: a bridge that
+is only late loses nothing, so what is lost meanwhile is the link's (`a_bridge_that_is_only_late_makes_no_loss` in
+the engine's tests). Then a bridge that is late, which makes jitter for everybody; then a processor that cannot
+keep up, which makes jitter, too, and loses nothing; then jitter, and a thin link. What the machine drops before it
+comes to a socket, in its network card, counts as the links'.
 
 Loss counts as it is before repair, since a word on whose link is bad is meant for those who could do something
 about it, and repair hides a bad link until it no longer can. What repair leaves is what people hear and see: that
@@ -46,6 +46,7 @@ FULL_SHARE: Final = 0.6
 SENDERS_MARGIN: Final = 1.4
 LATE_BAD: Final = 0.05
 DROPS_BAD: Final = 0.005
+RESTS_BAD: Final = 0.5
 
 LOOK_BACK_S: Final = 10.0
 BAD_FOR_S: Final = 4.5
@@ -67,11 +68,15 @@ class View(NamedTuple):
 
 
 class BridgeView(NamedTuple):
-    """The bridge in one second, as far as it serves this room: shares of packets late, not sent, and not read."""
+    """The bridge in one second, as far as it serves this room: shares of packets late, not sent, and not read.
+
+    `rests`: 1 where it leaves pictures out since it does not keep up, else 0.
+    """
 
     late: float = 0.0
     drops: float = 0.0
     missed: float = 0.0
+    rests: float = 0.0
 
 
 class _Fault(NamedTuple):
@@ -157,7 +162,14 @@ def _jitter() -> Trail:
     return Trail(JITTER_BAD_MS, JITTER_FINE_MS)
 
 
-_ORDER: Final = (("drops", "missed"), ("loss",), ("late",), ("encoder", "decoder"), ("jitter",), ("thin",))
+_ORDER: Final = (
+    ("drops", "missed", "rests"),
+    ("loss",),
+    ("late",),
+    ("encoder", "decoder"),
+    ("jitter",),
+    ("thin",),
+)
 _PLACES: Final = {kind: place for place, kinds in enumerate(_ORDER) for kind in kinds}
 
 
@@ -169,6 +181,7 @@ class Judge:
             (Verdict.BRIDGE, "late"): Trail(LATE_BAD, LATE_BAD / 2),
             (Verdict.BRIDGE, "drops"): Trail(DROPS_BAD, DROPS_BAD / 2),
             (Verdict.BRIDGE, "missed"): Trail(DROPS_BAD, DROPS_BAD / 2),
+            (Verdict.BRIDGE, "rests"): Trail(RESTS_BAD, RESTS_BAD / 2),
             (Verdict.UPLINK, "loss"): _loss(),
             (Verdict.DOWNLINK, "loss"): _loss(),
             (Verdict.CLIENT_CPU, "encoder"): Trail(CPU_BAD, CPU_BAD / 2),
@@ -207,6 +220,7 @@ class Judge:
         trails[Verdict.BRIDGE, "late"].add(now, bridge.late)
         trails[Verdict.BRIDGE, "drops"].add(now, bridge.drops)
         trails[Verdict.BRIDGE, "missed"].add(now, bridge.missed)
+        trails[Verdict.BRIDGE, "rests"].add(now, bridge.rests)
         own = view.down.jitter_ms
         if own is not None and not view.down.jitter_is_own:
             own = sqrt(max(own**2 - (SENDERS_MARGIN * view.senders_jitter_ms) ** 2, 0.0))

@@ -139,9 +139,12 @@ class ShardWatch:
         ):
             forwarded = np.maximum(counts - self._before[0], 0)
             late, total = forwarded[:, is_late].sum(axis=1).tolist(), forwarded.sum(axis=1).tolist()
+            rests = (snapshot.shards["pictures_resting"] > 0).astype(float).tolist()
             self._views = [
-                BridgeView(share(slow, all_), *at_sockets)
-                for slow, all_, at_sockets in zip(late, total, lost(self._before[1], sockets), strict=True)
+                BridgeView(share(slow, all_), *at_sockets, left_out)
+                for slow, all_, at_sockets, left_out in zip(
+                    late, total, lost(self._before[1], sockets), rests, strict=True
+                )
             ]
         self._before = counts, sockets
 

@@ -212,20 +212,33 @@ impl Shard {
         (wish, share): (Option<Layer>, Option<u64>),
         out: &mut Outbox,
     ) {
-        let Some(filling) = self.filling(taker) else {
+        let Some(filling) = self.filling_mut(taker) else {
             return;
         };
         let (sender, number) = (filling.leg, filling.source);
         let is_news =
             (filling.terms.wish, filling.terms.share.map(in_steps)) != (wish, share.map(in_steps));
+        (filling.terms.wish, filling.terms.share) = (wish, share);
+        self.aim(now, taker, out);
+        if is_news {
+            self.demand_changed(now, sender, number);
+        }
+    }
+
+    /// Turns a slot towards what was decided for it, unless its picture rests.
+    pub(crate) fn aim(&mut self, now: Micros, taker: Taker, out: &mut Outbox) {
+        let Some(filling) = self.filling(taker) else {
+            return;
+        };
+        let (sender, number) = (filling.leg, filling.source);
         let before = filling.target;
+        let wish = filling.terms.wish.filter(|_| !filling.terms.rests);
         let target = wish.zip(self.source_of(filling));
         let target = target.map(|(wish, source)| source.nearest(now, wish));
         if target.map(|layer| layer.encoding) < before.map(|layer| layer.encoding) {
             self.clear_way(taker);
         }
         if let Some(filling) = self.filling_mut(taker) {
-            (filling.terms.wish, filling.terms.share) = (wish, share);
             filling.target = target;
             if target.is_none() {
                 filling.flowing = None;
@@ -238,7 +251,7 @@ impl Shard {
                 self.ask_for(now, taker, (sender, (number, encoding)), out);
             }
         }
-        if is_news || before != target {
+        if before != target {
             self.demand_changed(now, sender, number);
         }
     }
@@ -262,7 +275,7 @@ impl Shard {
         slot.filling.as_ref()
     }
 
-    fn filling_mut(&mut self, taker: Taker) -> Option<&mut Filling> {
+    pub(crate) fn filling_mut(&mut self, taker: Taker) -> Option<&mut Filling> {
         let slot = self
             .leg_mut(taker.leg)?
             .slots
@@ -410,8 +423,8 @@ impl Shard {
         let (mut most, mut taken) = (Some(0), false);
         for filling in fillings.filter(|f| f.leg == index && f.source == source.spec.source) {
             let flows = filling.flowing.map(|stream| stream.encoding);
-            let layers =
-                [filling.terms.wish, filling.target].map(|layer| layer.map(|l| l.encoding));
+            let wish = filling.terms.wish.filter(|_| !filling.terms.rests);
+            let layers = [wish, filling.target].map(|layer| layer.map(|l| l.encoding));
             for encoding in layers.into_iter().chain([flows]).flatten() {
                 wanted.get_mut(usize::from(encoding))?.active = true;
             }

@@ -60,6 +60,7 @@ mod ready;
 pub mod receive;
 pub mod red;
 pub mod redundancy;
+mod relief;
 mod repair;
 mod reports;
 pub mod rewrite;

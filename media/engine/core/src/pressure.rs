@@ -2,6 +2,7 @@
 //! network, and all that is asked for again comes on top of what filled the buffer: a bridge that was held up for a
 //! moment would keep itself full for seconds.
 
+use crate::relief::Relief;
 use crate::time::Micros;
 
 /// Whoever's packets wait longer than this in our own buffer is asked for nothing: what is missing may be among them, and
@@ -31,6 +32,7 @@ pub struct Turn {
 #[derive(Debug, Default)]
 pub struct Pressure {
     waited: Micros,
+    relief: Relief,
     /// When it was late for the last time.
     late_at: Option<Micros>,
     /// Places given in the line for key frames, how many have come up, and when the last did.
@@ -45,6 +47,7 @@ impl Pressure {
     /// What was read last had waited for so long; zero where nothing waits any more.
     pub fn note_wait(&mut self, now: Micros, waited: Micros) {
         self.waited = waited;
+        self.relief.note_wait(now, waited);
         if waited >= LATE {
             if self.is_well(now) {
                 // Who stood in line the last time has gone since.
@@ -80,6 +83,11 @@ impl Pressure {
             place,
             look_at: now + Micros(PICTURE_PAUSE.0 * ahead),
         })
+    }
+
+    /// Whether to go through the pictures now, which part of them is to rest, and the time since the last look.
+    pub(crate) fn poll_relief(&mut self, now: Micros) -> Option<(u32, Micros)> {
+        self.relief.poll(now)
     }
 
     /// How many packets may be asked for when so many datagrams have come.

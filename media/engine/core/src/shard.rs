@@ -129,6 +129,7 @@ impl Shard {
 
     /// Does what is due: reports, requests, consent.
     pub fn handle_timeout(&mut self, now: Micros, out: &mut Outbox) {
+        self.relieve(now, out);
         while let Some(Reverse((at, index))) = self.wakes.peek().copied() {
             if at > now {
                 break;

@@ -228,6 +228,10 @@ row! {
         send_drops,
         /// Datagrams that the kernel dropped at its ports, since nobody had read what came before.
         receive_drops,
+        /// Pictures that rest now, since the shard does not keep up.
+        pictures_resting,
+        /// For how long they have rested, each counted by itself.
+        pictures_rested_us,
         /// Events dropped because nobody read them.
         event_drops,
         /// Commands that were refused.

@@ -38,7 +38,7 @@ fn while_it_is_late_few_are_asked_and_then_everyone_in_turn() {
     let mut world = ring();
     let late_for = |world: &mut World, tenths: u64| {
         for _ in 0..tenths {
-            world.shard.pressure_mut().note_wait(world.now, ms(50));
+            world.shard.pressure_mut().note_wait(world.now, ms(20));
             all_ask(world);
             world.run(ms(100));
         }

@@ -35,6 +35,7 @@ mod pictures_are_mended_on_long_ways;
 mod pictures_come_back_after_outages;
 mod pictures_go_on;
 mod pictures_leave_in_one_call;
+mod pictures_rest_where_a_shard_is_late;
 mod pictures_wait_where_nobody_asks_again;
 mod redundancy_brings_nothing_from_before;
 mod reports_by_sequence_number_are_heeded;
