@@ -14,9 +14,9 @@ use std::cmp::Reverse;
 /// Whose packets wait for so long in our own buffer is late. Nobody hears less, and nothing is lost; where the buffer is full it
 /// is twice as long.
 const LATE: Micros = Micros::from_millis(50);
-/// So long without a break, before the first pictures rest and before more do. A thread that was stopped for a moment has read
-/// what came meanwhile by then.
-const LATE_FOR: Micros = Micros::from_millis(300);
+/// So long without a break, before the first pictures rest, and before more do. A thread that was stopped for a moment has read
+/// what came meanwhile by then; and what waits already takes a while to become less.
+const LATE_FOR: (Micros, Micros) = (Micros::from_millis(300), Micros::from_millis(600));
 /// Pictures rest and come back by this part of all.
 const PARTS: u32 = 8;
 /// What waits has to become less by a quarter in that time, or more pictures rest.
@@ -95,8 +95,13 @@ impl Relief {
     }
 
     fn is_late(&self, now: Micros) -> bool {
+        let span = if self.parts == 0 {
+            LATE_FOR.0
+        } else {
+            LATE_FOR.1
+        };
         self.late_since
-            .is_some_and(|since| now.since(since) >= LATE_FOR)
+            .is_some_and(|since| now.since(since) >= span)
     }
 
     fn wait_to_come_back(&self) -> Micros {
@@ -213,8 +218,9 @@ mod tests {
     fn pictures_rest_part_by_part_while_it_is_late_and_come_back_likewise() {
         let mut relief = Relief::default();
         assert_eq!(go(&mut relief, (0, 310), 100), 1);
-        assert_eq!(go(&mut relief, (310, 610), 100), 2);
-        assert_eq!(go(&mut relief, (610, 10_000), 100), PARTS);
+        assert_eq!(go(&mut relief, (310, 890), 100), 1);
+        assert_eq!(go(&mut relief, (890, 910), 100), 2);
+        assert_eq!(go(&mut relief, (910, 10_000), 100), PARTS);
         assert_eq!(go(&mut relief, (10_000, 11_900), 0), PARTS);
         assert_eq!(go(&mut relief, (11_900, 12_000), 0), PARTS - 1);
         assert_eq!(go(&mut relief, (12_000, 12_600), 0), PARTS - 2);
@@ -225,9 +231,9 @@ mod tests {
     fn who_catches_up_lets_no_more_rest() {
         let mut relief = Relief::default();
         assert_eq!(go(&mut relief, (0, 310), 200), 1);
-        assert_eq!(go(&mut relief, (310, 610), 140), 1);
-        assert_eq!(go(&mut relief, (610, 910), 100), 1);
-        assert_eq!(go(&mut relief, (910, 1_210), 90), 2);
+        assert_eq!(go(&mut relief, (310, 910), 140), 1);
+        assert_eq!(go(&mut relief, (910, 1_510), 100), 1);
+        assert_eq!(go(&mut relief, (1_510, 2_110), 90), 2);
     }
 
     #[test]
