@@ -17,14 +17,15 @@ const LATE: Micros = Micros::from_millis(50);
 /// So long without a break, before the first pictures rest, and before more do. A thread that was stopped for a moment has read
 /// what came meanwhile by then; and what waits already takes a while to become less.
 const LATE_FOR: (Micros, Micros) = (Micros::from_millis(300), Micros::from_millis(600));
-/// Pictures rest and come back by this part of all.
-const PARTS: u32 = 8;
+/// Of so many parts of all pictures the latter begin to rest at once. They come back by one: each needs a key frame, which is
+/// tens of packets for everyone who takes it, and an eighth of all at once would be the next that is too much.
+const PARTS: (u32, u32) = (64, 8);
 /// What waits has to become less by a quarter in that time, or more pictures rest.
 const FALLS: (u64, u64) = (3, 4);
 /// Between being late and the first pictures that come back. Twice as long each time that it was too soon, up to the latter.
 const HOLD: (Micros, Micros) = (Micros::from_secs(2), Micros::from_secs(64));
 /// The next follow after this part of it, if it is not late meanwhile.
-const NEXT: u64 = 4;
+const NEXT: u64 = 16;
 /// Late within this time of pictures that came back: it was too soon.
 const TOO_SOON: Micros = Micros::from_secs(5);
 /// How often to look at who matters, while some rest.
@@ -119,12 +120,12 @@ impl Relief {
             _ => HOLD.0,
         };
         self.came_back = None;
-        self.parts = PARTS.min(self.parts + 1);
+        self.parts = PARTS.0.min(self.parts + PARTS.1);
     }
 }
 
 /// A picture on its way to somebody, in the order in which they rest: what matters less first, and among equals by a number
-/// that tells nothing of rooms, so that each loses about as much.
+/// of its source that tells nothing of rooms, so that each room loses about as much, and one key frame serves all.
 type Picture = (Reverse<u8>, u32, Taker, RoomId);
 
 impl Shard {
@@ -135,8 +136,10 @@ impl Shard {
         };
         self.row.pictures_rested_us += self.row.pictures_resting * since.0;
         let mut pictures = self.pictures(now);
-        pictures.sort_unstable_by_key(|(matters, number, ..)| (*matters, *number));
-        let resting = pictures.len() * parts as usize / PARTS as usize;
+        pictures.sort_unstable_by_key(|(matters, number, taker, _)| {
+            (*matters, *number, taker.leg, taker.slot)
+        });
+        let resting = pictures.len() * parts as usize / PARTS.0 as usize;
         for (at, (_, _, taker, room)) in pictures.into_iter().enumerate() {
             self.guarded(out, |shard, out| {
                 shard.at_work = Some(room);
@@ -166,7 +169,7 @@ impl Shard {
                     slot: number,
                 };
                 let matters = Reverse(filling.terms.claim.importance);
-                pictures.push((matters, scatter(slot.spec.ssrc), taker, leg.room));
+                pictures.push((matters, scatter(filling.leg), taker, leg.room));
             }
         }
         pictures
@@ -215,39 +218,40 @@ mod tests {
     }
 
     #[test]
-    fn pictures_rest_part_by_part_while_it_is_late_and_come_back_likewise() {
+    fn pictures_rest_by_eighths_while_it_is_late_and_come_back_by_and_by() {
         let mut relief = Relief::default();
-        assert_eq!(go(&mut relief, (0, 310), 100), 1);
-        assert_eq!(go(&mut relief, (310, 890), 100), 1);
-        assert_eq!(go(&mut relief, (890, 910), 100), 2);
-        assert_eq!(go(&mut relief, (910, 10_000), 100), PARTS);
-        assert_eq!(go(&mut relief, (10_000, 11_900), 0), PARTS);
-        assert_eq!(go(&mut relief, (11_900, 12_000), 0), PARTS - 1);
-        assert_eq!(go(&mut relief, (12_000, 12_600), 0), PARTS - 2);
-        assert_eq!(go(&mut relief, (12_600, 15_600), 0), 0);
+        assert_eq!(go(&mut relief, (0, 310), 100), 8);
+        assert_eq!(go(&mut relief, (310, 890), 100), 8);
+        assert_eq!(go(&mut relief, (890, 910), 100), 16);
+        assert_eq!(go(&mut relief, (910, 10_000), 100), 64);
+        assert_eq!(go(&mut relief, (10_000, 11_900), 0), 64);
+        assert_eq!(go(&mut relief, (11_900, 12_000), 0), 63);
+        assert_eq!(go(&mut relief, (12_000, 12_600), 0), 59);
+        assert_eq!(go(&mut relief, (12_600, 21_000), 0), 0);
     }
 
     #[test]
     fn who_catches_up_lets_no_more_rest() {
         let mut relief = Relief::default();
-        assert_eq!(go(&mut relief, (0, 310), 200), 1);
-        assert_eq!(go(&mut relief, (310, 910), 140), 1);
-        assert_eq!(go(&mut relief, (910, 1_510), 100), 1);
-        assert_eq!(go(&mut relief, (1_510, 2_110), 90), 2);
+        assert_eq!(go(&mut relief, (0, 310), 200), 8);
+        assert_eq!(go(&mut relief, (310, 910), 140), 8);
+        assert_eq!(go(&mut relief, (910, 1_510), 100), 8);
+        assert_eq!(go(&mut relief, (1_510, 2_110), 90), 16);
     }
 
     #[test]
     fn what_came_back_too_soon_waits_twice_as_long() {
         let mut relief = Relief::default();
-        assert_eq!(go(&mut relief, (0, 310), 100), 1);
-        assert_eq!(go(&mut relief, (310, 2_400), 0), 0);
-        assert_eq!(go(&mut relief, (2_400, 2_710), 100), 1);
-        assert_eq!(go(&mut relief, (2_710, 6_600), 0), 1);
-        assert_eq!(go(&mut relief, (6_600, 6_800), 0), 0);
+        assert_eq!(go(&mut relief, (0, 310), 100), 8);
+        assert_eq!(go(&mut relief, (310, 2_400), 0), 7);
+        assert_eq!(go(&mut relief, (2_400, 3_010), 100), 15);
+        assert_eq!(go(&mut relief, (3_010, 6_900), 0), 15);
+        assert_eq!(go(&mut relief, (6_900, 7_100), 0), 14);
+        assert_eq!(go(&mut relief, (7_100, 12_000), 0), 0);
         // After a minute that is forgotten.
-        assert_eq!(go(&mut relief, (6_800, 80_000), 0), 0);
-        assert_eq!(go(&mut relief, (80_000, 80_310), 100), 1);
-        assert_eq!(go(&mut relief, (80_310, 82_400), 0), 0);
+        assert_eq!(go(&mut relief, (12_000, 80_000), 0), 0);
+        assert_eq!(go(&mut relief, (80_000, 80_310), 100), 8);
+        assert_eq!(go(&mut relief, (80_310, 82_400), 0), 7);
     }
 
     #[test]
