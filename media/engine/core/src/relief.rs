@@ -149,7 +149,7 @@ impl Shard {
         self.row.pictures_resting = resting as u64;
     }
 
-    /// All that flow, or would. Cameras that are off count for nothing.
+    /// All that flow, or would. Cameras that are off count for nothing, unless they rest: they have to come back.
     fn pictures(&self, now: Micros) -> Vec<Picture> {
         let mut pictures = Vec::new();
         for (index, leg) in (0_u32..).zip(&self.legs) {
@@ -157,11 +157,12 @@ impl Shard {
                 continue;
             };
             for (number, slot) in (0_u16..).zip(&leg.slots) {
-                let is_sent = |filling: &&Filling| {
+                let counts = |filling: &&Filling| {
                     let source = self.source_of(filling);
-                    slot.spec.kind == Kind::Video && source.is_some_and(|s| !s.is_idle(now))
+                    let is_sent = source.is_some_and(|source| !source.is_idle(now));
+                    slot.spec.kind == Kind::Video && (is_sent || filling.terms.rests)
                 };
-                let Some(filling) = slot.filling.as_ref().filter(is_sent) else {
+                let Some(filling) = slot.filling.as_ref().filter(counts) else {
                     continue;
                 };
                 let taker = Taker {

@@ -137,3 +137,21 @@ fn who_matters_now_is_seen_within_a_second() {
         "{resting:?} {now:?}"
     );
 }
+
+#[test]
+fn a_camera_that_was_off_when_pictures_came_back_is_seen_when_it_is_on_again() {
+    let mut world = ring();
+    go_on(&mut world, ms(2_200), ms(50));
+    let resting = without(&mut world, 1, ms(50));
+    let camera = |world: &mut World, on: bool| {
+        for peer in &mut world.peers {
+            peer.senders[1].on = on;
+        }
+    };
+    camera(&mut world, false);
+    go_on(&mut world, ms(15_000), ms(0));
+    camera(&mut world, true);
+    go_on(&mut world, ms(1_000), ms(0));
+    assert!(!resting.is_empty());
+    assert_eq!(without(&mut world, 1, ms(0)), Vec::<usize>::new());
+}
