@@ -169,14 +169,18 @@ async def costs_little(where: Place) -> None:
 
 
 async def goes_by_sound(where: Place, doctor: Visitor, patient: Visitor) -> None:
-    """Where no picture passes sound does, and the doctor reads whose link it is; pictures come back with it."""
+    """Where no picture passes sound does, and both read why nobody moves; pictures come back with the link."""
     where.link.set(down=HOPELESS, up=HOPELESS)
+    doctors = patient.page.locator(f'#stage .tile[data-participant="{await doctor.participant()}"]')
+    stands_still = expect(doctors.get_by_text("Getting the picture"))
     row = doctor.page.locator(f'#room-people > li[data-key="{await patient.participant()}"]')
     await expect(row).to_contain_text("Poor")
+    await stands_still.to_be_visible()
     await doctor.hears(await patient.participant(), PATIENT)
     await patient.hears(await doctor.participant(), DOCTOR)
     where.link.set(down=THIN, up=THIN)
     await patient.sees_and_hears(doctor)
+    await stands_still.not_to_be_visible()
     await doctor.sees_and_hears(patient)
 
 

@@ -3,6 +3,7 @@
 import { byId, reconcile, setText } from "./dom.js";
 import { Hearing } from "./hearing.js";
 import { t } from "./i18n.js";
+import { Motion } from "./motion.js";
 import { contentTile, fillTile, makeTile } from "./tiles.js";
 import { linesShown, Viewport } from "./viewport.js";
 
@@ -30,6 +31,7 @@ export class Stage {
   #audio = new Map(); // mid -> HTMLAudioElement
   #receivers = new Map(); // mid -> RTCRtpReceiver
   #hearing = new Hearing();
+  #motion = new Motion();
   #spoke = new Map(); // participant -> time of the last loud moment
   #sinkId = "";
   #viewport;
@@ -190,6 +192,9 @@ export class Stage {
     for (const tile of document.querySelectorAll("#stage .tile[data-participant]")) {
       const speaking = now - (this.#spoke.get(tile.dataset.participant) ?? -Infinity) < HOLD_MS;
       tile.classList.toggle("speaking", speaking && !tile.classList.contains("muted"));
+      // A shared screen stands still for good reason, and one's own picture comes from here.
+      const moves = tile.dataset.key === SELF || !this.#motion.hasStopped(tile.querySelector("video"), now);
+      tile.classList.toggle("stopped", !moves);
     }
   }
 }
