@@ -10,8 +10,8 @@ from tests.support.media_checks import FIREFOX_PREFERENCES
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120), pytest.mark.asyncio(loop_scope="session")]
 
-# A picture that is drawn ten times a second, stands still, goes on, and is another one, of which nothing has come
-# yet; what is said of it at the end of each. A clock of its own, so that only what the browser shows hangs on time.
+# A picture that is drawn ten times a second, stands still, goes on, and is another one, of which nothing has come;
+# what is said of it at the end of each. A clock of its own, so that only what the browser shows hangs on time.
 WATCH: Final = """import('/static/js/motion.js').then(async ({ Motion }) => {
     const motion = new Motion();
     const paper = Object.assign(document.createElement('canvas'), { width: 64, height: 48 });
