@@ -10,6 +10,7 @@ from tests.pages.scenes.call import show
 from tests.pages.scenes.people import as_patient
 
 REFUSED = "navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', 'NotAllowedError'))"
+STOP_A_PICTURE = "farEnds.at(-1).getSenders().find((each) => each.track?.kind === 'video').replaceTrack(null)"
 PICTURE = "document.querySelector('#start-video').videoWidth > 0"
 
 
@@ -69,7 +70,7 @@ async def waiting(stage: Stage) -> None:
 
 @scene(PHONE)
 async def call(stage: Stage) -> None:
-    """In the call, on a telephone; the people, and the settings."""
+    """In the call, on a telephone; the people, a picture that has stopped, and the settings."""
     bridge = as_patient("admitted", media=True)
     async with stage.visit(bridge) as here:
         await here.come_in()
@@ -78,6 +79,9 @@ async def call(stage: Stage) -> None:
         await here.page.click("#control-people")
         await stage.shoot(here.page, "people")
         await here.page.click("#control-people")
+        await here.page.evaluate(STOP_A_PICTURE)
+        await here.page.locator("#stage .tile.stopped").wait_for()
+        await stage.shoot(here.page, "stands-still")
         await here.page.click("#control-settings")
         await stage.shoot(here.page, "settings")
 
