@@ -4,7 +4,10 @@
 const STOPPED_MS = 3000; // longer than what is mended, and than one picture a second of a poor camera
 
 export class Motion {
-  #shown = new WeakMap(); // video element -> { source, pictures, looked, at }
+  #shown = new WeakMap(); // video element -> { source, pictures, looked, at, inView }
+  #views = new IntersectionObserver((views) => {
+    for (const { target, isIntersecting } of views) this.#shown.get(target).inView = isIntersecting;
+  });
 
   /**
    * True while a picture that was seen has shown nothing new for some seconds. `now` in ms; false while nobody looks, and
@@ -14,8 +17,9 @@ export class Motion {
     const shown = this.#shown.get(video) ?? this.#count(video);
     const isAnother = shown.source !== video.srcObject;
     if (isAnother) Object.assign(shown, { source: video.srcObject, pictures: 0 });
-    // A hidden page is shown no pictures, whether they come or not.
-    if (isAnother || shown.pictures === 0 || shown.pictures !== shown.looked || document.hidden) {
+    // What nobody can see is shown no pictures, whether they come or not.
+    const isSeen = shown.inView && !document.hidden;
+    if (isAnother || shown.pictures === 0 || shown.pictures !== shown.looked || !isSeen) {
       Object.assign(shown, { looked: shown.pictures, at: now });
       return false;
     }
@@ -24,13 +28,14 @@ export class Motion {
 
   /** By callbacks, since Firefox's getVideoPlaybackQuality counts none of a stream. */
   #count(video) {
-    const shown = { source: video.srcObject, pictures: 0, looked: 0, at: 0 };
+    const shown = { source: video.srcObject, pictures: 0, looked: 0, at: 0, inView: false };
     const count = () => {
       shown.pictures += 1;
       video.requestVideoFrameCallback(count);
     };
     video.requestVideoFrameCallback?.(count);
     this.#shown.set(video, shown);
+    this.#views.observe(video);
     return shown;
   }
 }
