@@ -11,7 +11,7 @@ from tests.support.media_checks import FIREFOX_PREFERENCES
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120), pytest.mark.asyncio(loop_scope="session")]
 
 # A picture that is drawn ten times a second, stands still, goes on, is out of sight, and is another one, of which
-# nothing has come; what is said of it at the end of each. A clock of its own: only what the browser shows is timed.
+# nothing has come; what is said of it at the end of each. Of time, only what the browser shows hangs on it.
 WATCH: Final = """import('/static/js/motion.js').then(async ({ Motion }) => {
     const motion = new Motion();
     const paper = Object.assign(document.createElement('canvas'), { width: 64, height: 48 });
