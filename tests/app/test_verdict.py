@@ -268,14 +268,15 @@ def test_the_bridges_fault_is_nobody_elses() -> None:
     assert judged(*[LOSES] * 15, bridge=BridgeView(drops=0.05))[-1] is Verdict.BRIDGE
     assert judged(*[LOSES] * 15, bridge=BridgeView(missed=0.05))[-1] is Verdict.BRIDGE
     assert judged(*[SHAKES] * 15, bridge=BridgeView(late=0.2))[-1] is Verdict.BRIDGE
-    assert judged(*[LOSES] * 15, bridge=BridgeView(rests=1.0))[-1] is Verdict.BRIDGE
     assert judged(*[GOOD] * 15, bridge=BridgeView(rests=1.0))[-1] is Verdict.BRIDGE
+    assert judged(*[SHAKES] * 15, bridge=BridgeView(rests=1.0))[-1] is Verdict.BRIDGE
 
 
 def test_a_bridge_that_is_only_late_hides_no_loss() -> None:
     """Not however late it is, whichever began first; and where loss comes and goes the two do not take turns."""
     late = BridgeView(late=0.9)
     assert judged(*[LOSES] * 15, bridge=late)[-1] is Verdict.UPLINK
+    assert judged(*[LOSES] * 15, bridge=BridgeView(rests=1.0))[-1] is Verdict.UPLINK
     words = judged(*[GOOD] * 15, *[LOSES] * 12, *[GOOD] * 15, bridge=late)
     assert (words[14], words[26], words[-1]) == (Verdict.BRIDGE, Verdict.UPLINK, Verdict.BRIDGE)
     barely = [View(flow(lost), flow()) for lost in (4, 4, 4, 2, 2)]

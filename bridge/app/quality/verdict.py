@@ -10,12 +10,12 @@ where the receiver tells of each packet; of what others report, that of the wors
 off, as variances are.
 
 Faults are looked for in the order in which one makes the next. First what the bridge lost itself: what came and
-was not read before the kernel had to drop it, what its socket did not take, and pictures that it leaves out since
-it cannot keep up with all. It is everybody's, and shows as loss on their links. Then loss on links: a bridge that
-is only late loses nothing, so what is lost meanwhile is the link's (`a_bridge_that_is_only_late_makes_no_loss` in
-the engine's tests). Then a bridge that is late, which makes jitter for everybody; then a processor that cannot
-keep up, which makes jitter, too, and loses nothing; then jitter, and a thin link. What the machine drops before it
-comes to a socket, in its network card, counts as the links'.
+was not read before the kernel had to drop it, and what its socket did not take. It is everybody's, and shows as
+loss on their links. Then loss on links: a bridge that is only late loses nothing, so what is lost meanwhile is
+the link's (`a_bridge_that_is_only_late_makes_no_loss` in the engine's tests), and so it is while the bridge leaves
+pictures out since it does not keep up. Then a bridge that does that, or is late, which makes jitter for everybody;
+then a processor that cannot keep up, which makes jitter, too, and loses nothing; then jitter, and a thin link.
+What the machine drops before it comes to a socket, in its network card, counts as the links'.
 
 Loss counts as it is before repair, since a word on whose link is bad is meant for those who could do something
 about it, and repair hides a bad link until it no longer can. What repair leaves is what people hear and see: that
@@ -163,9 +163,9 @@ def _jitter() -> Trail:
 
 
 _ORDER: Final = (
-    ("drops", "missed", "rests"),
+    ("drops", "missed"),
     ("loss",),
-    ("late",),
+    ("late", "rests"),
     ("encoder", "decoder"),
     ("jitter",),
     ("thin",),

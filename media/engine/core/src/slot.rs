@@ -76,7 +76,7 @@ pub struct Filling {
     recent: Option<PayloadMap>,
     /// The stream that the segment now open belongs to; `None` until its first packet, or key frame, passes.
     pub flowing: Option<StreamKey>,
-    /// What is to flow; `None` when the picture is left out, since the link is too thin for it, or the shard late.
+    /// What is to flow; `None` when the picture is left out, since the link is too thin for it, or the shard does not keep up.
     pub target: Option<Layer>,
     /// The highest temporal layer that passes now.
     passing: u8,
