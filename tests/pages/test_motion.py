@@ -34,7 +34,7 @@ WATCH: Final = """import('/static/js/motion.js').then(async ({ Motion }) => {
         }
         return stopped;
     };
-    const found = [await go(1500, true), await go(2500, false), await go(1500, false), await go(1000, true)];
+    const found = [await go(1500, true), await go(2000, false), await go(3000, false), await go(1500, true)];
     video.style.cssText = 'position: absolute; top: 200vh';
     found.push(await go(3500, true));
     video.style.cssText = '';
