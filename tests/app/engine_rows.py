@@ -11,7 +11,7 @@ from media.api import Latency, Snapshot
 
 _STREAM = ("leg", "direction", "index", "encoding", "codec", "packets")
 STREAMS = np.dtype([(n, "<u8") for n in (*_STREAM, *Totals._fields)])
-_LEG = ("leg", "rtt_us", "rtt_sum_us", "rtts", "report_delay_sum_us", "report_delays")
+_LEG = ("leg", "rtt_us", "rtt_sum_us", "rtts", "report_delay_sum_us", "report_delays", "up_longer_us", "ups")
 LEGS = np.dtype([(n, "<u8") for n in (*_LEG, "cipher_in", "cipher_out", "by_handshake", "datagrams_in")])
 SHARDS = np.dtype([(n, "<u8") for n in ("shard", "pictures_resting", *SOCKET_COLUMNS)])
 BOUNDS = np.array([1024, 16_384, 65_536, 2**64 - 1], "<u8")
@@ -30,7 +30,7 @@ def streams(*rows: Mapping[str, int]) -> Rows:
 
 def legs(rtt_us: Mapping[int, int]) -> Rows:
     """Rows of legs with their round trips, each measured once."""
-    return np.array([(leg, rtt, rtt, int(rtt > 0), 0, 0, 0, 0, 0, 0) for leg, rtt in rtt_us.items()], LEGS)
+    return np.array([(leg, rtt, rtt, int(rtt > 0), *[0] * 8) for leg, rtt in rtt_us.items()], LEGS)
 
 
 def snapshot(

@@ -19,7 +19,7 @@ NOBODY = legs({})
 
 def trips(last: int, total: int, count: int, delays: int = 0, reports: int = 0) -> Rows:
     """The row of leg 7 with its round trips in ms: the last, all together, their number, and those of reports."""
-    row = (7, 1000 * last, 1000 * total, count, 1000 * delays, reports, 0, 0, 0, 0)
+    row = (7, 1000 * last, 1000 * total, count, 1000 * delays, reports, *[0] * 6)
     return np.array([row], LEGS)
 
 

@@ -15,11 +15,12 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import ceil
 from operator import attrgetter
-from statistics import median
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 from msgspec import Struct, structs
+
+from bridge.app.quality.round_trips import NEVER, RoundTrips, Trips
 
 Rows = np.ndarray[Any, np.dtype[Any]]
 Numbers = np.ndarray[Any, np.dtype[np.int64]]
@@ -31,13 +32,6 @@ WINDOW_S: Final = 2.0
 SLACK_S: Final = 0.25
 READINGS: Final = 12
 """Readings kept, one a second: sound alone is reported on every 2.5 to 7.5 s (RFC 3550 section 6.2, libwebrtc)."""
-WAITS: Final = 60
-FEW_WAITS: Final = 3
-"""Exact round trips that are kept to compare with, and what is too few of them.
-
-What a receiver waits is its own matter and stays. Where a queue comes and goes, an exact one tells of a moment and
-not of what packets meet, so that many have a say.
-"""
 
 
 class Totals(NamedTuple):
@@ -62,47 +56,7 @@ _MOST: Final = 2**60
 """More than anything can count up to, and so little that sums of some have a sign to spare."""
 
 
-class RoundTrips(NamedTuple):
-    """The last round trip that was measured, all together, and their number since the leg began; 0 for none.
-
-    `delay_*` is the same of reports on each packet: a round trip and what the receiver waits before it reports.
-    They come many times a second, and exact ones once in one to five seconds.
-    """
-
-    last_us: int = 0
-    sum_us: int = 0
-    times: int = 0
-    delay_sum_us: int = 0
-    delays: int = 0
-
-    def since(self, before: "RoundTrips") -> "RoundTrips":
-        """What was measured since then; nothing where counting began anew."""
-        return RoundTrips(
-            self.last_us,
-            max(self.sum_us - before.sum_us, 0),
-            max(self.times - before.times, 0),
-            max(self.delay_sum_us - before.delay_sum_us, 0),
-            max(self.delays - before.delays, 0),
-        )
-
-    @property
-    def exact_ms(self) -> float | None:
-        """The mean of the exact ones."""
-        return self.sum_us / self.times / 1000 if self.times else None
-
-    @property
-    def delay_ms(self) -> float | None:
-        """The mean of what reports on each packet took."""
-        return self.delay_sum_us / self.delays / 1000 if self.delays else None
-
-    @property
-    def wait_ms(self) -> float | None:
-        """What receivers wait, negative by chance or where the link changed meanwhile; None if not known."""
-        exact, delay = self.exact_ms, self.delay_ms
-        return None if exact is None or delay is None else delay - exact
-
-
-_RTT_COLUMNS: Final = ("rtt_us", "rtt_sum_us", "rtts", "report_delay_sum_us", "report_delays")
+_RTT_COLUMNS: Final = ("rtt_sum_us", "rtts", "report_delay_sum_us", "report_delays", "up_longer_us", "ups")
 
 
 class Carries(NamedTuple):
@@ -303,7 +257,7 @@ def since_began(reading: Reading, leg: int, seconds: float) -> LegFigures:
     new = Totals(*reading.counts[[reading.streams.places[key] for key in keys]].T)
     grown = _grown(new, _NOTHING, _NOTHING, _NOTHING).tolist()
     flows = _flows((key, row, max(seconds, 0.001)) for key, row in zip(keys, grown, strict=True))
-    rtt_ms = reading.round_trips.get(leg, RoundTrips()).exact_ms
+    rtt_ms = reading.round_trips.get(leg, NEVER).exact_ms
     return LegFigures(*flows, rtt_ms, reading.links.get(leg))
 
 
@@ -316,7 +270,7 @@ class History:
         """The reading at which the window begins."""
         self._grown = self._seconds = self._told = np.zeros(0)  # type: Rows
         """What each stream of the last reading did, in how many seconds, and whether it did anything."""
-        self._waits: dict[int, deque[float]] = {}
+        self._trips = Trips()
 
     @property
     def latest(self) -> Reading:
@@ -328,8 +282,7 @@ class History:
         if not reading.streams.keys and not reading.round_trips:
             # Nobody is there, and of those who were nobody asks again.
             self._readings.clear()
-        if self._readings:
-            self._note_waits(self._readings[-1], reading)
+        self._trips.push(reading.round_trips, self.latest.round_trips)
         self._readings.append(reading)
         before = reading.at - WINDOW_S + SLACK_S
         self._base = next((one for one in reversed(self._readings) if one.at <= before), self._readings[0])
@@ -352,32 +305,10 @@ class History:
         which = now.streams
         keys = [key for key in which.keys.get(leg, ()) if self._told[which.places[key]]]
         places = [which.places[key] for key in keys]
+        trips = now.round_trips.get(leg, NEVER)
+        window = trips.since(self._base.round_trips.get(leg, NEVER))
         found = zip(keys, self._grown[places].tolist(), self._seconds[places].tolist(), strict=True)
-        return LegFigures(*_flows(found), self._rtt_ms(leg), now.links.get(leg))
-
-    def _note_waits(self, before: Reading, now: Reading) -> None:
-        """Keep what receivers waited, of the seconds in which that can be told."""
-        self._waits = {leg: known for leg, known in self._waits.items() if leg in now.round_trips}
-        for leg, one in now.round_trips.items():
-            if (wait := one.since(before.round_trips.get(leg, RoundTrips())).wait_ms) is not None:
-                self._waits.setdefault(leg, deque(maxlen=WAITS)).append(wait)
-
-    def _rtt_ms(self, leg: int) -> float | None:
-        """The mean of the window.
-
-        Where there are reports on each packet it is that of their delays, less the median of what the receiver
-        waited of late: so one exact measurement more or less, on a link that shakes, or none since the link
-        changed, makes no difference.
-        """
-        now = self._readings[-1].round_trips.get(leg)
-        if now is None:
-            return None
-        window = now.since(self._base.round_trips.get(leg, RoundTrips()))
-        waits = self._waits.get(leg, ())
-        if len(waits) >= FEW_WAITS and window.delay_ms is not None:
-            return max(window.delay_ms - median(waits), 0.0)
-        last_ms = now.last_us / 1000 if now.last_us else None
-        return last_ms if window.exact_ms is None else window.exact_ms
+        return LegFigures(*_flows(found), self._trips.of(leg, window), now.links.get(leg))
 
     def _grow(self) -> None:
         """Tell what all streams of the newest reading did: at once, since there are thousands."""

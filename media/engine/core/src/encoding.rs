@@ -219,17 +219,18 @@ impl Encoding {
     /// Counters with what is computed on demand.
     pub fn snapshot(&self) -> StreamRow {
         let fates = self.register.fates();
-        let (changes_us, changes) = self.register.transit_changes();
+        let transit = self.register.transit();
+        let (changes_us, changes) = transit.changes();
         StreamRow {
             expected: self.row.expected + fates.expected,
             lost: self.row.lost + fates.lost,
             recovered: self.row.recovered + fates.recovered,
             bursts: self.row.bursts + fates.bursts,
-            frames: self.row.frames + self.register.frames(),
+            frames: self.row.frames + transit.frames(),
             transit_changes_us: self.row.transit_changes_us + changes_us,
             transit_changes: self.row.transit_changes + changes,
             red_recovered: self.row.red_recovered + self.register.by_redundancy(),
-            jitter_us: self.register.jitter_micros(),
+            jitter_us: transit.jitter_micros(),
             keyframe_requests: self.key_frames.sent(),
             ..self.row
         }

@@ -1,6 +1,6 @@
 //! Everyone in a room is a leg, whatever it speaks.
 
-use crate::api::{Extensions, LegId, RoomId, SlotSpec, SourceSpec};
+use crate::api::{Extensions, Kind, LegId, RoomId, SlotSpec, SourceSpec};
 use crate::arrivals::Arrivals;
 use crate::familiar::Familiar;
 use crate::ice::IceLite;
@@ -40,7 +40,6 @@ pub struct Leg {
     pub port: u16,
     /// Connectivity.
     pub ice: IceLite,
-    clock: SenderClock,
     /// Canonical name of our streams.
     pub cname: String,
     /// When reports are due.
@@ -77,6 +76,7 @@ pub struct Leg {
     pub inbound: Option<Inbound>,
     /// Its link, and what is sent over it.
     pub layers: Layers,
+    clock: SenderClock,
     dtls_ration: Ration,
     /// Transport-wide number with which the next link begins: it never falls back while the connection lasts.
     next_number: u16,
@@ -242,11 +242,29 @@ impl Leg {
         outbound.is_some_and(|outbound| outbound.profile().hides())
     }
 
+    /// How long sound from it was under way, as `LegRow` has it.
+    fn ups(&self) -> (u64, u64) {
+        let sounds = self
+            .sources
+            .iter()
+            .filter(|source| source.spec.kind == Kind::Audio);
+        let transits = sounds
+            .flat_map(|source| &source.encodings)
+            .map(|of| of.register.transit());
+        transits.fold((0, 0), |(longer_us, count), transit| {
+            (
+                longer_us + transit.all_longer_micros(),
+                count + transit.changes().1,
+            )
+        })
+    }
+
     /// Counters with what is computed on demand.
     pub fn snapshot(&self) -> LegRow {
         let delays = self.told.as_deref().map(Told::delays).unwrap_or_default();
         let (cipher_in, cipher_out) = self.ciphers();
         let by_handshake = self.line.as_deref().is_none_or(|line| line.by_handshake);
+        let (up_longer_us, ups) = self.ups();
         LegRow {
             leg: self.id.0,
             room: self.room.0,
@@ -255,6 +273,8 @@ impl Leg {
             secured: u64::from(self.is_secured()),
             report_delay_sum_us: delays.sum_us,
             report_delays: delays.count,
+            up_longer_us,
+            ups,
             silences: self.silences(),
             cipher_in: cipher_in as u64,
             cipher_out: cipher_out as u64,

@@ -72,6 +72,7 @@ pub mod speaker;
 pub mod stats;
 pub mod time;
 pub mod told;
+pub mod transit;
 mod upkeep;
 
 pub use api::{Command, Event};

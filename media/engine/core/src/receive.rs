@@ -3,13 +3,12 @@
 use crate::ledger::{Fates, Ledger};
 use crate::missing::Missing;
 use crate::time::Micros;
+use crate::transit::Transit;
 
 /// A sequence number further ahead than this is not a loss to repair: whoever waited for so much has given up.
 const MAX_GAP: u64 = 512;
 /// One further ahead than this is a jump of the sender and no loss at all (RFC 3550 A.1, MAX_DROPOUT).
 const MAX_DROPOUT: u64 = 3_000;
-/// The RTP clock of video (RFC 3551 section 4); no audio has it.
-const VIDEO_CLOCK: u32 = 90_000;
 
 /// What an arriving packet is to its stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,14 +51,7 @@ pub struct ReceiveRegister {
     first: Option<u64>,
     highest: u64,
     received: u64,
-    /// RFC 3550 A.8 keeps sixteen times the jitter so that integer division does not lose it.
-    jitter_x16: u64,
-    last_transit: Option<i64>,
-    last_timestamp: u32,
-    clock_rate: u32,
-    /// All differences of transit in ticks, and how many: their mean over any interval is the jitter in it.
-    transit_changes: (u64, u64),
-    frames: u64,
+    transit: Transit,
     /// What comes next begins anew: the gap before it is nobody's to fill.
     begins_anew: bool,
     /// Timestamp of the newest picture, if its last packet has not come, and when the one before that came.
@@ -76,18 +68,13 @@ impl ReceiveRegister {
     /// An empty register for a stream with this RTP clock in Hz.
     pub fn new(clock_rate: u32) -> Self {
         Self {
-            clock_rate: clock_rate.max(1),
             first: None,
             highest: 0,
             received: 0,
             recovered: 0,
             by_redundancy: 0,
             begins_anew: false,
-            jitter_x16: 0,
-            transit_changes: (0, 0),
-            frames: 0,
-            last_transit: None,
-            last_timestamp: 0,
+            transit: Transit::new(clock_rate),
             ledger: None,
             expected_at_report: 0,
             received_at_report: 0,
@@ -103,12 +90,12 @@ impl ReceiveRegister {
             .as_ref()
             .map_or(0, |ledger| ledger.touch(self.highest + 1));
         let behind = u64::from(self.begins_anew) ^ self.missing.touch();
-        self.highest ^ self.jitter_x16 ^ u64::from(self.last_timestamp) ^ behind ^ ledger
+        self.highest ^ self.transit.touch() ^ behind ^ ledger
     }
 
     /// Brings the lines near that a report needs.
-    pub const fn touch_report(&self) -> u64 {
-        self.expected_at_report ^ self.highest ^ self.jitter_x16
+    pub fn touch_report(&self) -> u64 {
+        self.expected_at_report ^ self.highest ^ self.transit.touch()
     }
 
     /// Takes a packet in. `sequence` is extended by its roll-overs.
@@ -117,9 +104,10 @@ impl ReceiveRegister {
         let was_repaired = self.enter(now, sequence, arrival);
         if arrival != Arrival::Duplicate {
             self.received += 1;
-            self.measure_jitter(now, timestamp, arrival);
+            self.transit
+                .measure(now, timestamp, arrival == Arrival::Late);
         } else if was_repaired {
-            self.measure_jitter(now, timestamp, Arrival::Late);
+            self.transit.measure(now, timestamp, true);
         }
         arrival
     }
@@ -226,29 +214,6 @@ impl ReceiveRegister {
         }
     }
 
-    /// RFC 3550 A.8, once a timestamp: the packets of one picture leave together and say nothing about the network.
-    /// Nor does a straggler of an earlier picture, while each packet of sound is one of its own.
-    fn measure_jitter(&mut self, now: Micros, timestamp: u32, arrival: Arrival) {
-        let is_straggler = arrival == Arrival::Late && self.clock_rate == VIDEO_CLOCK;
-        if is_straggler || (self.last_transit.is_some() && timestamp == self.last_timestamp) {
-            return;
-        }
-        self.frames += 1;
-        let arrival_ticks = now.to_ticks(self.clock_rate) as u32;
-        let transit = i64::from(arrival_ticks.wrapping_sub(timestamp) as i32);
-        if let Some(last) = self.last_transit {
-            let change = (transit as i32).wrapping_sub(last as i32).unsigned_abs();
-            self.jitter_x16 = self.jitter_x16 + u64::from(change) - ((self.jitter_x16 + 8) >> 4);
-            // A clock that was set, or a sender that began anew, is no jitter of the network.
-            if change < self.clock_rate {
-                self.transit_changes.0 += u64::from(change);
-                self.transit_changes.1 += 1;
-            }
-        }
-        self.last_transit = Some(transit);
-        self.last_timestamp = timestamp;
-    }
-
     /// Writes the sequence numbers to ask for now into `out`, ascending and up to `most`, and gives up what is too old.
     pub fn collect_nacks(
         &mut self,
@@ -306,7 +271,7 @@ impl ReceiveRegister {
             fraction_lost: fraction.min(255) as u8,
             cumulative_lost: self.lost().clamp(-0x80_0000, 0x7f_ffff) as i32,
             highest_sequence: self.highest as u32,
-            jitter_ticks: self.jitter_ticks(),
+            jitter_ticks: self.transit.jitter_ticks(),
         }
     }
 
@@ -338,25 +303,9 @@ impl ReceiveRegister {
             .map_or_else(Fates::default, Ledger::fates)
     }
 
-    /// Differences of transit (RFC 3550 section 6.4.1) in microseconds together, and their number.
-    pub fn transit_changes(&self) -> (u64, u64) {
-        let (ticks, count) = self.transit_changes;
-        (ticks * 1_000_000 / u64::from(self.clock_rate), count)
-    }
-
-    /// Pictures, or packets of sound: different timestamps.
-    pub fn frames(&self) -> u64 {
-        self.frames
-    }
-
-    /// Interarrival jitter in RTP ticks (RFC 3550 section 6.4.1).
-    pub fn jitter_ticks(&self) -> u32 {
-        (self.jitter_x16 >> 4) as u32
-    }
-
-    /// Interarrival jitter in microseconds.
-    pub fn jitter_micros(&self) -> u64 {
-        (self.jitter_x16 >> 4) * 1_000_000 / u64::from(self.clock_rate)
+    /// How long packets are under way, as far as differences tell.
+    pub const fn transit(&self) -> &Transit {
+        &self.transit
     }
 }
 
@@ -390,20 +339,6 @@ mod tests {
     }
 
     #[test]
-    fn a_steady_stream_has_no_jitter_and_an_unsteady_one_has_what_was_put_in() {
-        let mut steady = ReceiveRegister::new(48_000);
-        feed(&mut steady, 0..500);
-        assert_eq!(steady.jitter_micros(), 0);
-        let mut unsteady = ReceiveRegister::new(48_000);
-        for sequence in 0..2_000_u64 {
-            let delay = if sequence % 2 == 0 { 0 } else { 10 };
-            unsteady.handle_packet(at(sequence * 20 + delay), sequence, (sequence * 960) as u32);
-        }
-        let millis = unsteady.jitter_micros() / 1_000;
-        assert!((9..=10).contains(&millis), "{millis}");
-    }
-
-    #[test]
     fn what_redundancy_brought_before_its_original_is_jitter_all_the_same() {
         let mut register = ReceiveRegister::new(48_000);
         let mut packet = |number: u64, millis| {
@@ -416,7 +351,7 @@ mod tests {
             packet(number, millis);
         }
         // 24 ms more than the one before it in the order of arrival, and less than that after it.
-        assert_eq!(register.transit_changes(), (48_000, 4));
+        assert_eq!(register.transit().changes(), (48_000, 4));
         assert_eq!((register.lost(), register.recovered()), (0, 0));
     }
 

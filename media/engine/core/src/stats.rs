@@ -43,6 +43,12 @@ row! {
         secured,
         /// Last measured round trip; 0 when none yet.
         rtt_us,
+        /// How much longer than the first of its stream each packet of sound from it was under way, and ten seconds more, all
+        /// together: the mean over an interval, less that over another one, is how much longer the way up took. Begins anew with
+        /// a sender's SSRC.
+        up_longer_us,
+        /// Their number.
+        ups,
         // These change with every packet, and are neighbours so that they lie on one cache line.
         /// Datagrams taken in that belong to this leg.
         datagrams_in,

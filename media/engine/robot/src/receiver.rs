@@ -445,7 +445,7 @@ impl Receiver {
         ReceiverRow {
             expected: self.row.expected + self.register.expected(),
             lost: self.row.lost + self.lost(now),
-            jitter_us: self.register.jitter_micros(),
+            jitter_us: self.register.transit().jitter_micros(),
             keyframe_requests: self.key_frames.sent(),
             wrong_source: self.row.wrong_source + held.wrong,
             unexpected: self.row.unexpected + held.unexpected,

@@ -321,6 +321,30 @@ fn jitter_down_is_that_of_the_receivers_link_alone() {
     }
 }
 
+/// A way up that grows longer is told by the sound that comes over it, whatever becomes of the reports.
+#[test]
+fn a_longer_way_up_is_told_by_sound_alone() {
+    let mut world = call(15, Path::with_delay(20), PLAIN);
+    world.peers[0].sends_reports = false;
+    let mean = |world: &mut World| {
+        let before = world.leg_row(0);
+        world.run(ms(2_000));
+        let after = world.leg_row(0);
+        let count = after.ups - before.ups;
+        assert!((95..=101).contains(&count), "{count}");
+        (after.up_longer_us - before.up_longer_us) as f64 / count as f64 / 1_000.0
+    };
+    let usual = mean(&mut world);
+    world.peers[0].up.delay_us = 320_000;
+    world.run(ms(1_000));
+    let longer = mean(&mut world) - usual;
+    assert!((longer - 300.0).abs() < 1.0, "{longer}");
+    world.peers[0].up.delay_us = 20_000;
+    world.run(ms(1_000));
+    let back = mean(&mut world) - usual;
+    assert!(back.abs() < 1.0, "{back}");
+}
+
 /// Runs of lost packets are as many and as long as the link made them.
 #[test]
 fn runs_are_counted_as_the_link_made_them() {

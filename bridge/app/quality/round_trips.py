@@ -1,0 +1,114 @@
+"""The round trip of each leg, by what was measured of it, and by its packets where nothing was. Pure."""
+
+from collections import deque
+from collections.abc import Mapping
+from statistics import median
+from typing import Final, NamedTuple
+
+WAITS: Final = 60
+FEW_WAITS: Final = 3
+"""Exact round trips that are kept to compare with, and what is too few of them.
+
+What a receiver waits is its own matter and stays. Where a queue comes and goes, an exact one tells of a moment and
+not of what packets meet, so that many have a say.
+"""
+
+
+class RoundTrips(NamedTuple):
+    """All round trips that were measured since the leg began, together, and their number.
+
+    `delay_*` is the same of reports on each packet: a round trip and what the receiver waits before it reports.
+    They come many times a second, and exact ones once in one to five seconds. `up_*` is of the way up alone: how
+    much longer each packet of sound took than some other, of which only differences mean anything.
+    """
+
+    sum_us: int = 0
+    times: int = 0
+    delay_sum_us: int = 0
+    delays: int = 0
+    up_sum_us: int = 0
+    ups: int = 0
+
+    def since(self, before: "RoundTrips") -> "RoundTrips":
+        """What was measured since then; nothing where counting began anew."""
+        return RoundTrips(*(max(new - old, 0) for new, old in zip(self, before, strict=True)))
+
+    @property
+    def exact_ms(self) -> float | None:
+        """The mean of the exact ones."""
+        return self.sum_us / self.times / 1000 if self.times else None
+
+    @property
+    def delay_ms(self) -> float | None:
+        """The mean of what reports on each packet took."""
+        return self.delay_sum_us / self.delays / 1000 if self.delays else None
+
+    @property
+    def wait_ms(self) -> float | None:
+        """What receivers wait, negative by chance or where the link changed meanwhile; None if not known."""
+        exact, delay = self.exact_ms, self.delay_ms
+        return None if exact is None or delay is None else delay - exact
+
+    @property
+    def up_ms(self) -> float | None:
+        """The mean of the way up, from wherever it is counted."""
+        return self.up_sum_us / self.ups / 1000 if self.ups and self.up_sum_us else None
+
+
+NEVER: Final = RoundTrips()
+
+
+class Known(NamedTuple):
+    """What was last measured of a leg, and its way up in that second."""
+
+    ms: float
+    up_ms: float | None
+
+
+class Trips:
+    """What each leg's round trips were of late, reading by reading."""
+
+    def __init__(self) -> None:
+        self._waits: dict[int, deque[float]] = {}
+        self._known: dict[int, Known] = {}
+        self._last: dict[int, RoundTrips] = {}
+        """What came with the last reading."""
+
+    def push(self, now: Mapping[int, RoundTrips], before: Mapping[int, RoundTrips]) -> None:
+        """Take the counts of a reading, and of the one before it."""
+        self._waits = {leg: known for leg, known in self._waits.items() if leg in now}
+        self._known = {leg: known for leg, known in self._known.items() if leg in now}
+        self._last = {leg: one.since(before.get(leg, NEVER)) for leg, one in now.items()}
+        for leg, new in self._last.items():
+            if (wait := new.wait_ms) is not None:
+                self._waits.setdefault(leg, deque(maxlen=WAITS)).append(wait)
+            if (ms := self._measured(leg, new)) is not None:
+                self._known[leg] = Known(ms, new.up_ms)
+
+    def of(self, leg: int, window: RoundTrips) -> float | None:
+        """The mean of the window, in ms; None where nothing was ever measured.
+
+        Where nothing was measured since the last reading, what was before holds, and how much longer sound takes
+        from the leg than it did then: a way up that is full loses the reports that would tell of it, for seconds.
+        """
+        known, last = self._known.get(leg), self._last.get(leg, NEVER)
+        if known is None:
+            return None
+        if self._measured(leg, last) is not None:
+            mean = self._measured(leg, window)
+            return known.ms if mean is None else mean
+        up_ms = last.up_ms
+        grown = 0.0 if up_ms is None or known.up_ms is None else up_ms - known.up_ms
+        return max(known.ms + grown, 0.0)
+
+    def _measured(self, leg: int, of: RoundTrips) -> float | None:
+        """The mean of what was measured in some time; None where nothing was.
+
+        Where there are reports on each packet it is that of their delays, less the median of what the receiver
+        waited of late: so one exact measurement more or less, on a link that shakes, or none since the link
+        changed, makes no difference.
+        """
+        waits = self._waits.get(leg, ())
+        if len(waits) >= FEW_WAITS and of.delay_ms is not None:
+            return max(of.delay_ms - median(waits), 0.0)
+        return of.exact_ms
