@@ -26,9 +26,11 @@ LOSSY: Final = Profile(delay_ms=20, loss=0.1)
 WATCHED_S: Final = 8.0
 # A busy machine shows a picture late; a call that has broken down shows none for seconds.
 GAP_MS, STILL_SHARE = 1000.0, 0.25
+# A machine that stands still for two seconds does so in one window, not in three; a call that broke down in all.
+TRIES: Final = 3
 # Until the fate of what was sent is settled; and what is allowed between what is told and what is true, in points.
 # A tenth of the reports on what goes down is lost, too, and what they would have told of comes seconds later.
-SETTLED_S, FEW = 2.0, 200
+SETTLED_S, SETTLES, FEW = 2.0, 5, 200
 TRUE_POINTS: Final = {"up": 0.3, "down": 2.0}
 
 
@@ -60,20 +62,27 @@ async def test_pictures_and_sound_go_on(tmp_path: Path) -> None:
                 before, told_before = where.link.counters(), _told(house, await doctor.participant())
                 where.link.set(down=LOSSY, up=LOSSY)
                 shown = await _watched(doctor, patient)
+                for _ in range(TRIES - 1):
+                    if not _goes_on(shown):
+                        shown = await _watched(doctor, patient)
                 await doctor.sees_and_hears(patient)
                 where.link.set(down=WAY, up=WAY)
-                await asyncio.sleep(SETTLED_S)
-                after, told_after = where.link.counters(), _told(house, await doctor.participant())
+                off = await _off_at_last(house, await doctor.participant(), where.link, (before, told_before))
+                after = where.link.counters()
                 await near.close()
     lost, sent = (after["down"][name] - before["down"][name] for name in ("lost_random", "pushed"))
     assert 0.05 < lost / sent < 0.15
-    for way, points in TRUE_POINTS.items():
-        streams = told_after[way].keys()
-        truth = _share(_lost(before[way], streams), _lost(after[way], streams))
-        assert _share(told_before[way], told_after[way]) == pytest.approx(truth, abs=points), way
-    gaps = gaps_between(shown, shown[0].at_ms, shown[-1].at_ms)
-    assert sum(gap for gap in gaps if gap >= GAP_MS) < STILL_SHARE * WATCHED_S * 1000
-    assert shown[-1].at_ms - shown[0].at_ms > (1 - STILL_SHARE) * WATCHED_S * 1000
+    assert all(off[way] <= points for way, points in TRUE_POINTS.items()), off
+    assert _goes_on(shown), shown
+
+
+def _goes_on(shown: list[Shown]) -> bool:
+    """Whether pictures came during most of the time."""
+    if not shown:
+        return False
+    start, end, watched_ms = shown[0].at_ms, shown[-1].at_ms, WATCHED_S * 1000
+    still = sum(gap for gap in gaps_between(shown, start, end) if gap >= GAP_MS)
+    return still < STILL_SHARE * watched_ms and end - start > (1 - STILL_SHARE) * watched_ms
 
 
 Counts = dict[int, tuple[int, int]]
@@ -98,6 +107,23 @@ def _lost(way: dict[str, Any], streams: Iterable[int]) -> Counts:
     """The same by the emulator."""
     counted = {stream["ssrc"]: (stream["pushed"], stream["lost"]) for stream in way["streams"]}
     return {ssrc: counted.get(ssrc, (0, 0)) for ssrc in streams}
+
+
+async def _off_at_last(
+    house: House, participant: str, link: Any, since: tuple[dict[str, Any], dict[str, Counts]]
+) -> dict[str, float]:
+    """How far what is told is from what is true, in points each way, when the fate of what was sent is settled."""
+    before, told_before = since
+    for _ in range(SETTLES):
+        await asyncio.sleep(SETTLED_S)
+        after, told_after = link.counters(), _told(house, participant)
+        off = {}
+        for way, told in told_after.items():
+            truth = _share(_lost(before[way], told), _lost(after[way], told))
+            off[way] = abs(_share(told_before[way], told) - truth)
+        if all(off[way] <= points for way, points in TRUE_POINTS.items()):
+            break
+    return off
 
 
 def _share(before: Counts, after: Counts) -> float:

@@ -126,7 +126,7 @@ async def test_the_test_before_entry(house: House, chromium: Browser) -> None:
     patient = await opens(house, chromium, link, PATIENT)
     for button in ("Test devices and network first", "Yes"):
         await patient.keys.press(button)
-    await patient.ear.hears("We hear you")
+    await patient.ear.hears_at_last("We hear you")
     for button in ("Yes", "Play the sound", "Yes, I heard it"):
         await patient.keys.press(button)
     await expect(patient.page.locator("#test-result")).to_be_visible()

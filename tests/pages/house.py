@@ -180,6 +180,7 @@ class PlayedBridge:
     offers: list[messages.Offer] = field(default_factory=list)
     socket: WebSocketRoute | None = None
     connections: int = 0
+    joins: int = 0  # those of the connections that were used: a page that waits too long for one tries another
     revision: int = 0
     _inbox: asyncio.Queue[str] = field(default_factory=asyncio.Queue)
     _news: asyncio.Condition = field(default_factory=asyncio.Condition)
@@ -234,6 +235,7 @@ class PlayedBridge:
     async def _answer(self, page: Page, message: messages.ClientMessage) -> None:
         code = self.refusals.get(type(message).__name__.lower())
         if isinstance(message, messages.Join):
+            self.joins += 1
             if self.connections <= self.deaf_connections:
                 assert self.socket is not None
                 await self.socket.close()
@@ -361,7 +363,7 @@ class Visit:
         """Wait for the offer of a page that goes in, and until it shows what the bridge has told."""
         offer = await self.bridge.expect(messages.Offer)
         if self.bridge.people:
-            await self.until(f"brotjeneste.state().roster?.revision === {self.bridge.revision}")
+            await self.until(f"brotjeneste.state().roster?.revision >= {self.bridge.revision}")
         return offer
 
     async def state(self) -> dict[str, Any]:

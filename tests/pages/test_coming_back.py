@@ -47,12 +47,14 @@ async def test_a_dead_socket_is_replaced_while_media_goes_its_own_way(browser: B
         here.bridge.answer_pings = False
         await here.page.evaluate(ANOTHER_NETWORK)
         assert (await here.bridge.expect(messages.Join)).resume == "resume-secret"
+        here.bridge.answer_pings = True
         await here.until(f"({UFRAG})('remoteDescription') !== '{theirs}'")
         assert (await here.page.evaluate(UFRAG, "remoteDescription")).startswith(f"{theirs}/")
         assert await here.page.evaluate(UFRAG, "localDescription") != ours
         await here.until("brotjeneste.state().pc === window.kept && !brotjeneste.state().down")
         await expect(here.page.locator("#notice")).to_be_hidden()
-        assert (here.bridge.connections, len(here.bridge.offers)) == (2, 1)
+        assert here.bridge.joins == 2
+        assert len(here.bridge.offers) == 1
 
 
 async def test_media_that_no_restart_brings_back_gets_a_new_connection(browser: Browser, site: str) -> None:
@@ -136,10 +138,8 @@ async def test_nobody_is_heard_against_what_the_page_said_last(browser: Browser,
             await expect(here.page.locator("#polite")).to_contain_text("Mikrofonen er av")
         else:
             here.bridge.people = [DOCTOR, ME | {"muted": True, "may_unmute": False}]
-        here.bridge.deaf_connections = 0
-        await here.until(
-            f"!brotjeneste.state().down && brotjeneste.state().roster.revision === {here.bridge.revision + 1}"
-        )
+        revision, here.bridge.deaf_connections = here.bridge.revision, 0
+        await here.until(f"!brotjeneste.state().down && brotjeneste.state().roster.revision > {revision}")
         if why == "forbidden":
             await expect(here.page.locator(NOTICE)).to_contain_text("Bare legen kan slå den på igjen")
         assert await here.page.evaluate(SOUND) is False

@@ -34,7 +34,7 @@ async def test_a_refused_join_is_told_in_plain_words(browser: Browser, site: str
         await expect(here.page.get_by_role("heading", name=NB[f"end.{code}.title"], exact=True)).to_be_focused()
         await expect(here.page.locator("#end-again")).to_be_visible(visible=code in CAN_TRY_AGAIN)
         assert (await here.state())["ending"] == code
-        assert here.bridge.connections == 1
+        assert here.bridge.joins == 1
 
 
 @pytest.mark.parametrize("code", FAREWELLS)
@@ -51,7 +51,7 @@ async def test_a_bye_ends_the_visit_and_releases_the_devices(browser: Browser, s
             is False
         )
         await expect(here.page.locator("#end-again")).to_be_visible(visible=code in CAN_TRY_AGAIN)
-        assert bridge.connections == 1
+        assert bridge.joins == 1
 
 
 async def test_an_unknown_reason_is_told_as_a_fault_of_the_service(browser: Browser, site: str) -> None:

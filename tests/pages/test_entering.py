@@ -78,7 +78,7 @@ async def test_a_lost_welcome_does_not_cost_the_link(browser: Browser, site: str
         again = await bridge.expect(messages.Join)
         assert again.resume == first.resume is not None
         await here.until("brotjeneste.state().place === 'waiting'")
-        assert bridge.connections == 2
+        assert bridge.joins == 2
 
 
 async def test_waiting_is_explained_and_the_connection_is_warm(browser: Browser, site: str) -> None:

@@ -172,7 +172,7 @@ async def test_a_link_that_fails_at_the_start_is_tried_again(browser: Browser, s
         await bridge.expect(messages.Join)
         bridge.refuse_join = None
         await here.until("brotjeneste.state().place === 'admitted'")
-        assert bridge.connections == 2
+        assert bridge.joins == 2
 
 
 async def test_pin_is_told_and_shown_large(browser: Browser, site: str) -> None:

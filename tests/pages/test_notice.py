@@ -42,6 +42,7 @@ async def test_what_was_not_shown_is_not_said_to_have_been(browser: Browser, sit
         await here.come_in()
         assert (await bridge.expect(messages.Join)).notice is None
     async with visit(browser, site, bridge) as here:
+        await here.shows("#start-notice")
         await here.come_in()
         assert (await bridge.expect(messages.Join)).notice == NOTICE.version
         await here.page.reload()

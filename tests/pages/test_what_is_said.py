@@ -50,7 +50,7 @@ async def test_two_things_at_once_are_both_said(browser: Browser, site: str) -> 
         for people in ([DOCTOR, PATIENT], [DOCTOR, PATIENT, RELATIVE]):
             here.bridge.people = people
             here.bridge.roster()
-        await reader.hears("Nå med: Aslaug Nordahl. Nå med: Olav Nordahl.")
+        await reader.hears_in_all("Nå med: Aslaug Nordahl. Nå med: Olav Nordahl.")
 
 
 async def test_a_line_that_is_back_is_told_of(browser: Browser, site: str) -> None:

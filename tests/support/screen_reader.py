@@ -12,7 +12,12 @@ from playwright.async_api import Page
 SCRIPT: Final = Path(__file__).with_suffix(".js").read_text("utf-8")
 PATIENCE_S: Final = 60.0
 # Of a line that a busy machine has let break for a moment; what is said then has tests of its own.
-_WEATHER: Final = ("Reconnecting. Please wait, you do not need to do anything.", "You are connected again.")
+_WEATHER: Final = (
+    "Reconnecting. Please wait, you do not need to do anything.",
+    "You are connected again.",
+    "No contact with the service. It does not ring here until contact is back. Trying again …",
+    "Contact is back. You are on duty.",
+)
 _TAKE: Final = "() => window.__spoken.splice(0)"
 
 
@@ -41,6 +46,17 @@ class Reader:
             raise AssertionError(f"waited for {lines}, heard {self._left} after {self.heard}") from None
         said, self._left = self._left[: len(lines)], self._left[len(lines) :]
         assert said == list(lines), said
+
+    async def hears_in_all(self, text: str) -> None:
+        """Wait until this was said and nothing else, in one line or in several."""
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                while " ".join(self._left) != text:
+                    await self._take()
+                    await asyncio.sleep(0.02)
+        except TimeoutError:
+            raise AssertionError(f"waited for {text!r}, heard {self._left} after {self.heard}") from None
+        self._left = []
 
     async def hears_at_last(self, line: str) -> None:
         """Wait until this was said, once; before it comes how far it is, the more often the longer it takes."""
