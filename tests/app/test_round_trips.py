@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.app.quality.figures import History, read
-from bridge.app.quality.round_trips import RoundTrips
+from bridge.app.quality.round_trips import LONGEST_MS, RoundTrips
 from tests.app.engine_rows import LEGS, streams
 
 LEG = 7
@@ -47,6 +47,11 @@ def test_without_sound_the_last_one_holds() -> None:
 def test_sound_that_came_sooner_than_anything_measured_takes_no_time_at_all() -> None:
     """A sender that begins anew counts from elsewhere."""
     assert told([(40, 500), (None, 0)]) == [40.0, 0.0]
+
+
+def test_timestamps_that_make_no_sense_are_no_round_trip_of_hours() -> None:
+    """Nobody's figures are made worse than the engine would ever take for true."""
+    assert told([(40, 0), (None, 9_000_000)]) == [40.0, LONGEST_MS]
 
 
 def test_what_was_never_measured_is_not_told() -> None:

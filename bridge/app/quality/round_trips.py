@@ -12,6 +12,8 @@ FEW_WAITS: Final = 3
 What a receiver waits is its own matter and stays. Where a queue comes and goes, an exact one tells of a moment and
 not of what packets meet, so that many have a say.
 """
+LONGEST_MS: Final = 20_000.0
+"""What the engine takes for a round trip at the most: a sender writes what it likes into its timestamps."""
 
 
 class RoundTrips(NamedTuple):
@@ -99,7 +101,7 @@ class Trips:
             return known.ms if mean is None else mean
         up_ms = last.up_ms
         grown = 0.0 if up_ms is None or known.up_ms is None else up_ms - known.up_ms
-        return max(known.ms + grown, 0.0)
+        return min(max(known.ms + grown, 0.0), LONGEST_MS)
 
     def _measured(self, leg: int, of: RoundTrips) -> float | None:
         """The mean of what was measured in some time; None where nothing was.
