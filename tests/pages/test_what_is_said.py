@@ -51,6 +51,9 @@ async def test_two_things_at_once_are_both_said(browser: Browser, site: str) -> 
             here.bridge.people = people
             here.bridge.roster()
         await reader.hears_in_all("Nå med: Aslaug Nordahl. Nå med: Olav Nordahl.")
+        # Two messages may come too far apart to be one text; here nothing comes between.
+        await here.page.evaluate("import('/static/js/announce.js').then(({ say }) => { say('En.'); say('To.'); })")
+        await reader.hears("En. To.")
 
 
 async def test_a_line_that_is_back_is_told_of(browser: Browser, site: str) -> None:
