@@ -65,8 +65,27 @@ async def test_media_that_no_restart_brings_back_gets_a_new_connection(browser: 
         again = await here.bridge.expect(messages.Offer)
         assert FINGERPRINT.findall(again.sdp) != FINGERPRINT.findall(first.sdp)
         await here.until(f"brotjeneste.state().pc !== window.kept && {CONNECTED}")
-        # Sockets are not counted: on a busy machine the page may not wait for an answer and try another.
-        assert len(here.bridge.offers) == 2
+        # On a busy machine the page may not wait for an answer and join once more, each time with an offer.
+        assert len(here.bridge.offers) <= 1 + here.bridge.joins
+
+
+# Signs that the network is away, as soon as media cannot live on and before the bridge has said that it is there.
+SIGNS: Final = """() => new Promise((done) => {
+    window.kept.getSenders()[0].transport.onstatechange = () => {
+        for (let sign = 0; sign < 3; sign += 1) window.dispatchEvent(new Event("offline"));
+        setTimeout(done, 500);
+    };
+    window.farEnds[0].close();
+})"""
+
+
+async def test_signs_that_come_together_make_one_new_connection(browser: Browser, site: str) -> None:
+    """Three find the same connection without a way; two leave alone what the first has brought."""
+    async with visit(browser, site, admitted()) as here:
+        await in_a_call(here)
+        await here.page.evaluate(SIGNS)
+        await here.until(f"brotjeneste.state().pc !== window.kept && {CONNECTED}")
+        assert len(here.bridge.offers) <= 1 + here.bridge.joins
 
 
 RESTARTS: Final = """(sdp) => import('/static/js/way.js').then(({ answerFor }) =>

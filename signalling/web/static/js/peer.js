@@ -68,9 +68,9 @@ export class Peer extends EventTarget {
     await this.#way?.seek(surely);
   }
 
-  /** Nothing else has helped: make another connection. */
-  async renew() {
-    await this.#inTurn(() => this.#fresh());
+  /** Nothing else has helped: make another connection, unless another sign has already brought one in place of `stuck`. */
+  async renew(stuck = this.pc) {
+    await this.#inTurn(() => (stuck === this.pc ? this.#fresh() : undefined));
   }
 
   /** Resolves to whether packets come; true too where none are to be expected. */

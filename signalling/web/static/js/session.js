@@ -250,8 +250,9 @@ export class Session extends EventTarget {
 
   /** Media has found no way. If the bridge answers and it still has none, another connection is needed. */
   async #renew() {
+    const { pc } = this.peer;
     if (!(await this.#channel.probe()) || (await this.peer.flows())) return; // a rejoin looks after it anyway
-    await this.peer.renew().catch((error) => this.#mediaFailed(error));
+    await this.peer.renew(pc).catch((error) => this.#mediaFailed(error));
   }
 
   #mediaFailed(error) {
