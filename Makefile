@@ -167,8 +167,9 @@ bench-transcode: build ## Delay and cost of converted pictures and sound, beside
 bench-calls: build browsers ## Twenty calls by SIP a second for a minute, and how soon a room system is in; four minutes.
 	$(BIN)/python -m tests.e2e.bench_calls
 
-bench-network: build browsers emulator ## Calls in Chromium over bad links, a minute and a half each; ONLY=loss-10, WITHOUT=nack, ROUNDS=3.
-	$(BIN)/python -m tests.e2e.bench_network $(ONLY) $(if $(WITHOUT),--without $(WITHOUT)) $(if $(ROUNDS),--rounds $(ROUNDS))
+bench-network: build browsers emulator ## Calls in Chromium over bad links, a minute and a half each; ONLY=loss-10, WITHOUT=nack, ROUNDS=3, DIRECT=1.
+	$(BIN)/python -m tests.e2e.bench_network $(ONLY) $(if $(WITHOUT),--without $(WITHOUT)) \
+		$(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(DIRECT),--direct)
 
 bench-recovery: build browsers emulator ## How soon a call in Chromium is back after outages and with another address; ONLY=outage-5.
 	$(BIN)/python -m tests.e2e.bench_recovery $(ONLY)

@@ -69,8 +69,9 @@ def _table(calls: Sequence[Report]) -> Iterator[str]:
 def _name(call: Report) -> str:
     rounds = call.get("rounds", 1)
     calls = f", median of {rounds} calls" if rounds > 1 else ""
-    without = str(call["subject"]).removeprefix("bridge").replace("-without-", ", without ")
-    return str(call["name"]) + without + calls
+    subject, *without = str(call["subject"]).split("-without-")
+    words = [str(call["name"])] + ["direct"] * (subject == "direct") + [f"without {repair}" for repair in without]
+    return ", ".join(words) + calls
 
 
 def _cell(value: float | None, goal: float | None, less: bool) -> str:  # noqa: FBT001 - a column's property

@@ -1,9 +1,9 @@
 """Measures a call of two Chromium pages while the link of one of them is bad.
 
-Run: `python -m tests.e2e.bench_network [--rounds N] [SCENARIO...]`, as root or where user namespaces are
-permitted. Writes build/bench/network.json and network.html; scenarios that are not run keep the figures that are
-there, in another commit's name where it was another (`commit` of a scenario). Of several rounds, which take turns,
-medians are told.
+Run: `python -m tests.e2e.bench_network [--direct] [--rounds N] [SCENARIO...]`, as root or where user namespaces
+are permitted. Writes build/bench/network.json and network.html; scenarios that are not run keep the figures that
+are there, in another commit's name where it was another (`commit` of a scenario). Of several rounds, which take
+turns, medians are told; with `--direct` each call through the bridge takes turns with one without any.
 """
 
 import argparse
@@ -27,37 +27,51 @@ from loadtest.network.place import why_not
 from loadtest.network.recording import Recording
 from loadtest.network.rounds import together
 from loadtest.network.scenarios import Scenario, named
+from tests.support.direct_call import can_be_direct, record_direct
 from tests.support.measured_call import record, stage
 
 ROOT: Final = Path(__file__).parents[2]
 OUTPUT: Final = ROOT / "build" / "bench" / "network.json"
 
 
-async def measure(scenarios: Sequence[Scenario], without: tuple[str, ...], seed: int, rounds: int) -> int:
+DIRECT: Final = "direct"
+
+
+async def measure(wanted: Sequence[tuple[Scenario, str]], without: tuple[str, ...], seed: int, rounds: int) -> int:
     """Make the calls, each in its figures as soon as it is over; give the number of those that failed."""
     failed = 0
-    calls: dict[str, list[dict[str, Any]]] = {scenario.name: [] for scenario in scenarios}
+    calls: dict[tuple[str, str], list[dict[str, Any]]] = {}
     async with async_playwright() as playwright, stage(playwright, seed) as made:
-        for scenario in tuple(scenarios) * rounds:
+        for scenario, subject in tuple(wanted) * rounds:
             try:
-                recording = await record(made, scenario, without=without)
+                if subject == DIRECT:
+                    recording = await record_direct(made, scenario)
+                else:
+                    recording = await record(made, scenario, without=without)
             except (AssertionError, PlaywrightError) as error:
                 failed += 1
-                sys.stderr.write(f"{scenario.name}: {error}\n")
+                sys.stderr.write(f"{scenario.name} {subject}: {error}\n")
                 continue
-            entry = entry_of(scenario, without, recording)
-            calls[scenario.name].append(entry)
-            keep(together(calls[scenario.name]))
-            sys.stdout.write(f"{scenario.name} {entry['subject']}: {json.dumps(entry['figures'])}\n")
+            entry = entry_of(scenario, subject, recording)
+            known = calls.setdefault((scenario.name, subject), [])
+            known.append(entry)
+            keep(together(known))
+            sys.stdout.write(f"{scenario.name} {subject}: {json.dumps(entry['figures'])}\n")
             sys.stdout.flush()
     return failed
 
 
-def entry_of(scenario: Scenario, without: tuple[str, ...], recording: Recording) -> dict[str, Any]:
+def turns(scenarios: Sequence[Scenario], subject: str, *, direct: bool) -> list[tuple[Scenario, str]]:
+    """The calls of one round: each scenario through the bridge, and without any where wanted and possible."""
+    subjects = (subject, DIRECT) if direct else (subject,)
+    return [(one, who) for one in scenarios for who in subjects if who != DIRECT or can_be_direct(one)]
+
+
+def entry_of(scenario: Scenario, subject: str, recording: Recording) -> dict[str, Any]:
     """One scenario in the form of all benchmarks, with samples for the plots."""
     return {
         "name": scenario.name,
-        "subject": "-without-".join(("bridge", *without)),
+        "subject": subject,
         "sentence": scenario.sentence,
         "commit": commit(),
         "figures": figures(recording) | {"audio_concealed_least_percent": least(scenario, recording)},
@@ -92,6 +106,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("scenarios", nargs="*")
     parser.add_argument("--without", default="", help="repairs to leave out, separated by commas")
+    parser.add_argument("--direct", action="store_true", help="the same calls without any bridge, too")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=1)
     given = parser.parse_args()
@@ -104,7 +119,8 @@ def main() -> None:
         # inherits it; a mere nice value does not reach over the sessions of browsers.
         os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
     without = tuple(word for word in given.without.split(",") if word)
-    sys.exit(1 if asyncio.run(measure(named(given.scenarios), without, given.seed, given.rounds)) else 0)
+    wanted = turns(named(given.scenarios), "-without-".join(("bridge", *without)), direct=given.direct)
+    sys.exit(1 if asyncio.run(measure(wanted, without, given.seed, given.rounds)) else 0)
 
 
 if __name__ == "__main__":

@@ -125,11 +125,14 @@ def test_the_page_has_every_call_with_its_goals() -> None:
         "samples": samples(recording(shown(range(1_100)))),
     }
     worse = {**entry, "subject": "bridge-without-nack", "rounds": 3}
+    direct = {**entry, "subject": "direct"}
     machine = {"cores": 2, "cpu": "some", "kernel": "6"}
-    text = page({"scenarios": [entry, worse], "machine": machine, "commit": "abc"})
+    text = page({"scenarios": [entry, worse, direct], "machine": machine, "commit": "abc"})
     assert "1 (0.2) ✗" in text
     assert "0 (0)</td>" in text
     assert "loss-2, without nack, median of 3 calls" in text
+    assert "loss-2, direct</th>" in text
+    assert text.count("✗") - text.count("is missed") == 1
     assert text.count("<svg") >= 3
 
 

@@ -16,7 +16,8 @@ from playwright.async_api import Browser, Playwright
 
 from loadtest.adapters import island
 from loadtest.network.download import download
-from loadtest.network.place import Place, place
+from loadtest.network.place import Link, Place, place
+from loadtest.network.profile import Profile
 from loadtest.network.recording import Recording, Shown, Stats
 from loadtest.network.scenarios import AFTER_S, BAD_S, Scenario
 from signalling import messages as m
@@ -31,7 +32,8 @@ NO_VOICE: Final = "window.__noVoice = true;"
 HOST: Final = "bridge.localhost"
 FIND_HOST: Final = f"--host-resolver-rules=MAP {HOST} {island.ADDRESS}"
 METER: Final = Path(__file__).with_name("call_meter.js").read_text("utf-8")
-_SENT_BPS: Final = 1_000_000
+SENT_BPS: Final = 1_000_000
+"""What the camera is sent with at most."""
 # The sender's own congestion control climbs to its rate; nothing is measured before.
 _CLIMB_S, _ENOUGH, _CLIMBED_S = 40.0, 0.85, 2
 _CLEAN_S: Final = 8.0
@@ -48,14 +50,14 @@ class Stage:
     sender_browser: Browser
     pids: Mapping[str, Path]
 
-    def quiet(self, scenario: Scenario) -> None:
-        """Both links as they are before something happens."""
-        self.link(scenario).set(down=scenario.before, up=scenario.before)
-        other = self.sender if scenario.whose == "receiver" else self.receiver
-        other.link.set(down=scenario.before, up=replace(scenario.before, rate_bps=None))
-        self.link(scenario).set(up=replace(scenario.before, rate_bps=None))
+    def quiet(self, scenario: Scenario, other: Profile | None = None) -> None:
+        """Both links as they are before something happens; `other` is for the one to which nothing does."""
+        down, up = scenario.before, replace(scenario.before, rate_bps=None)
+        self.link(scenario).set(down=down, up=up)
+        beside = self.sender if scenario.whose == "receiver" else self.receiver
+        beside.link.set(down=other or down, up=other or up)
 
-    def link(self, scenario: Scenario) -> Any:
+    def link(self, scenario: Scenario) -> Link:
         """The link that something happens to."""
         return (self.receiver if scenario.whose == "receiver" else self.sender).link
 
@@ -123,7 +125,7 @@ async def record(stage: Stage, scenario: Scenario, **config: Any) -> Recording:
                 await other.shown(await sender.participant())
                 receiver = other if scenario.witness else receiver
             try:
-                return await _record(stage, scenario, receiver, sender)
+                return await record_pages(stage, scenario, receiver, sender)
             except AssertionError as error:
                 raise AssertionError(f"{scenario.name}: {error}; {house.log[-5:]}") from error
 
@@ -150,7 +152,10 @@ async def _enter(house: House, browser: Browser, role: m.Role, identity: int, mo
     return visitor
 
 
-async def _record(stage: Stage, scenario: Scenario, receiver: Visitor, sender: Visitor) -> Recording:
+async def record_pages(
+    stage: Stage, scenario: Scenario, receiver: Visitor, sender: Visitor, *, other: Profile | None = None
+) -> Recording:
+    """Record a call that is under way, once the sender sends all that it may; `other` as `Stage.quiet` has it."""
     clock = asyncio.get_running_loop().time
     who = await sender.participant()
     tile = f"document.querySelector('#stage .tile[data-participant=\"{who}\"] video')"
@@ -171,7 +176,7 @@ async def _record(stage: Stage, scenario: Scenario, receiver: Visitor, sender: V
     found.link = (counted, link.counters())
     found.bad = (bad_ms, await _now_ms(receiver))
     found.cpu_s = {name: used - before[name] for name, used in stage.cpu_s().items()}
-    stage.quiet(scenario)
+    stage.quiet(scenario, other)
     await _watch_until(found, receiver, sender, clock() + AFTER_S)
     found.shown += await _taken(receiver)
     found.end_ms = await _now_ms(receiver)
@@ -189,7 +194,7 @@ async def climb(sender: Visitor) -> None:
         sent = [one.total("video", "outbound-rtp", "bytesSent") for one in (last, now)]
         rate = (sent[1] - sent[0]) * 8000 / (now.at_ms - last.at_ms)
         whole = max(row.get("frameHeight", 0) for row in now.rows if row["type"] == "outbound-rtp") >= HEIGHT
-        good = good + 1 if whole and rate >= _ENOUGH * _SENT_BPS else 0
+        good = good + 1 if whole and rate >= _ENOUGH * SENT_BPS else 0
         last = now
 
 
