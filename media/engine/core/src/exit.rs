@@ -127,9 +127,12 @@ impl Exit<'_> {
         link.is_none_or(|link| link.offer(now, Urgency::Repair, bytes, held))
     }
 
-    /// Whether the link carries more than it is given now.
-    pub(crate) fn has_room(&self) -> bool {
-        self.link.as_deref().is_some_and(Link::has_room)
+    /// It was sent again, and is once more in a moment where that may be lost as well.
+    pub(crate) fn repair_later(&mut self, slot: &Slot, payload: usize, held: Held) {
+        let (now, bytes) = (self.now, payload + self.around());
+        if let Some(link) = self.link.as_deref_mut().filter(|_| slot.numbered) {
+            link.repeat(now, bytes, held);
+        }
     }
 
     /// Bytes that a packet has beside its payload.

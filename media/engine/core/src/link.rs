@@ -10,6 +10,7 @@ use crate::stats::LegRow;
 use crate::time::Micros;
 use engine_wire::rtcp::{CongestionFeedback, TransportFeedback};
 use engine_wire::rtp::FixedHeader;
+use std::collections::VecDeque;
 
 /// First guess: what carries sound and a small picture, on which the first probes build.
 const START_BPS: u32 = 400_000;
@@ -38,6 +39,13 @@ pub enum Backlog {
     /// It is better to begin anew, with a key frame.
     Hopeless,
 }
+/// Who asks for packets so soon after the last ones may lose a repair as well, which costs another round trip that pictures
+/// do not wait for: it goes twice. A loss by itself is an accident.
+const OFTEN: Micros = Micros::from_secs(3);
+/// The second one so much later: a burst of losses that took the first is over then.
+const REPEAT_AFTER: Micros = Micros::from_millis(10);
+/// Second ones that wait at most; more are not begun.
+const REPEATS: usize = 32;
 /// What is held for less than that is not waiting.
 const ROOM: Micros = Micros::from_millis(10);
 /// Packets whose names are kept: half a second of 8 Mbit/s.
@@ -84,6 +92,9 @@ pub struct Link {
     extension: Option<u8>,
     estimator: Estimator,
     pacer: Pacer<Held>,
+    /// Repairs to be offered once more at that time, with their bytes.
+    repeats: VecDeque<(Micros, usize, Held)>,
+    repaired_at: Micros,
     wanted_bps: u32,
     poll_at: Micros,
     last_sent: Micros,
@@ -101,6 +112,8 @@ impl Link {
             extension,
             estimator: Estimator::new(now, START_BPS).numbering_from(first),
             pacer: Pacer::new(now, START_BPS),
+            repeats: VecDeque::new(),
+            repaired_at: now,
             wanted_bps: 0,
             poll_at: now,
             last_sent: now,
@@ -173,13 +186,25 @@ impl Link {
         self.pacer.offer(now, urgency, bytes + BELOW, held)
     }
 
-    /// Whether what is offered now leaves as good as at once.
-    pub fn has_room(&self) -> bool {
-        self.pacer.delay() < ROOM
+    /// A repair has left; where repairs are often asked for and nothing waits, it is offered once more in a moment.
+    pub fn repeat(&mut self, now: Micros, bytes: usize, held: Held) {
+        let before = std::mem::replace(&mut self.repaired_at, now);
+        let has_room = self.pacer.delay() < ROOM && !self.is_full();
+        if has_room && now.since(before) < OFTEN && self.repeats.len() < REPEATS {
+            self.repeats.push_back((now + REPEAT_AFTER, bytes, held));
+        }
     }
 
     /// The next held packet whose turn it is.
     pub fn next_held(&mut self, now: Micros) -> Option<Held> {
+        while let Some((_, bytes, held)) =
+            self.repeats.front().filter(|(at, ..)| *at <= now).copied()
+        {
+            self.repeats.pop_front();
+            if self.offer(now, Urgency::Repair, bytes, held) {
+                return Some(held);
+            }
+        }
         self.pacer.next(now)
     }
 
@@ -191,6 +216,7 @@ impl Link {
     /// Forgets what is held for a slot that shows something else now.
     pub fn forget_slot(&mut self, slot: u16) {
         self.pacer.retain(|held| held.slot != slot);
+        self.repeats.retain(|(.., held)| held.slot != slot);
     }
 
     /// How long what is held will take.
@@ -286,7 +312,12 @@ impl Link {
 
     /// When to call [`handle_timeout`](Self::handle_timeout) and [`next_held`](Self::next_held) next.
     pub fn next_at(&self, now: Micros) -> Micros {
-        let others = [self.pacer.next_at(), self.estimator.next_padding_at(now)];
+        let repeat = self.repeats.front().map(|(at, ..)| *at);
+        let others = [
+            self.pacer.next_at(),
+            self.estimator.next_padding_at(now),
+            repeat,
+        ];
         others.into_iter().flatten().fold(self.poll_at, Micros::min)
     }
 

@@ -22,10 +22,6 @@ use engine_wire::rtp::FixedHeader;
 /// Packets of late that a probe sends once more, one after the other.
 const PADDING_BACK: u64 = 16;
 
-/// Where a link loses more than this share, a repair is as likely to be lost, and costs another round trip then: it goes
-/// twice at once if nothing waits.
-const TWICE: f64 = 0.07;
-
 /// A packet as it stands in the cache, with what it becomes in the slot.
 struct Kept<'a> {
     map: PayloadMap,
@@ -59,6 +55,7 @@ impl Shard {
         }
         strike(self.armed, leg.room, Site::Repair);
         self.legs[index as usize] = Some(leg);
+        self.wake_for_link(now, index);
         if let Some(stream) = gone {
             let taker = Taker {
                 leg: index,
@@ -129,9 +126,7 @@ impl Shard {
         let (len, held) = (kept.payload.bytes.len(), Held::again(number, sequence));
         if exit.may_repair(slot, len, held) {
             exit.again(out, slot, &kept, bwe::Kind::Repair)?;
-            if slot.loss() > TWICE && exit.has_room() && exit.may_repair(slot, len, held) {
-                exit.again(out, slot, &kept, bwe::Kind::Repair)?;
-            }
+            exit.repair_later(slot, len, held);
         }
         Some(())
     }

@@ -246,7 +246,7 @@ fn lost_after(world: &mut World, span: Micros, ways: [(SocketAddr, [u32; 2]); 2]
 /// Where the receiver reports on each packet, it shows within a second of its beginning, of sound alone as of pictures.
 #[test]
 fn a_loss_down_that_begins_is_told_of_within_a_second() {
-    let mut world = call(5, Path::with_delay(20), TELLING);
+    let mut world = call(6, Path::with_delay(20), TELLING);
     world.peers[1].sends_reports = false;
     world.run(ms(4_000));
     world.peers[1].down.loss = Loss::Random(0.3);

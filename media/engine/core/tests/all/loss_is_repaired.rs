@@ -129,6 +129,51 @@ fn one_loss_is_repaired_once_a_round_trip() {
     assert_eq!(world.slot_row(1, 1).rtx_packets, 2);
 }
 
+const SEES: PeerSpec = PeerSpec {
+    audio: false,
+    audio_slots: 0,
+    reports_each: true,
+    ..PeerSpec::BROWSER
+};
+
+/// Somebody whose link reports on each packet, and who sees pictures.
+fn call_with_reports(seed: u64) -> World {
+    let mut world = World::with_room(seed, Path::with_delay(10), &[SEES; 2]);
+    world.set_feeds(&[((1, 0), (0, 1))]);
+    world.run(ms(5_000));
+    world
+}
+
+/// A repair may be lost as well, and goes once more soon after where packets are asked for again and again: of those that
+/// a tenth is lost of, hardly any needs another round trip.
+#[test]
+fn repairs_go_twice_where_they_may_be_lost() {
+    let mut world = call_with_reports(14);
+    world.peers[1].down.loss = Loss::Random(0.1);
+    world.run(ms(30_000));
+    let got = world.peers[1].receivers[0].got.values();
+    let repaired = got.filter(|got| got.repaired);
+    let delays: Vec<_> = repaired.map(|got| got.at.since(got.tag.sent_at)).collect();
+    let late = delays.iter().filter(|delay| **delay > ms(110)).count();
+    assert!(delays.len() > 150, "{} repaired", delays.len());
+    assert!(late * 33 < delays.len(), "{late} of {}", delays.len());
+}
+
+/// A loss by itself is an accident, and so is the next one much later: the repair goes once.
+#[test]
+fn a_repair_goes_once_where_little_is_lost() {
+    let mut world = call_with_reports(15);
+    for _ in 0..3 {
+        let before = world.slot_row(1, 0).rtx_packets;
+        let newest = world.peers[1].receivers[0].highest().unwrap() as u16;
+        let nack = world.peers[1].nack(0, &[newest]);
+        world.inject_from(1, nack);
+        world.run(ms(100));
+        assert_eq!(world.slot_row(1, 0).rtx_packets, before + 1);
+        world.run(ms(3_000));
+    }
+}
+
 /// A flood of requests is answered with no more than a burst of loss would need.
 #[test]
 fn a_flood_of_requests_is_bounded() {
