@@ -276,6 +276,26 @@ async def test_pictures_wait_at_once_where_a_link_becomes_bad(
         assert await here.page.evaluate(script, looks) == buffer_ms
 
 
+@pytest.mark.parametrize(
+    ("told", "jitter_ms", "lost"),
+    [
+        pytest.param([0, 0, 3], 2, 3, id="in order: at once"),
+        pytest.param([0, 2, 3], 9, 2, id="it varies: at the next look"),
+        pytest.param([0, 2, 1, 3, 2, 2, 3], 14, 0, id="taken back: they were only late"),
+        pytest.param([5, 4, *range(5, 20)], 14, 10, id="lost as well: the least of two seconds"),
+        pytest.param([1, 3, 2, 3, 2], 2, 1, id="taken back, whatever the jitter is now"),
+        pytest.param([4], 9, 4, id="the first look"),
+    ],
+)
+async def test_what_is_late_does_not_count_as_lost(
+    browser: Browser, site: str, told: list[int], jitter_ms: float, lost: int
+) -> None:
+    """Of what is taken back later, the least counts that was told in two seconds."""
+    async with visit(browser, site) as here:
+        script = "([told, jitter]) => import('/static/js/buffer.js').then((one) => one.lostBy(told, jitter))"
+        assert await here.page.evaluate(script, [told, jitter_ms]) == lost
+
+
 async def test_the_page_reports_what_only_it_knows(browser: Browser, site: str) -> None:
     """While there is a connection, the bridge hears of pictures shown and of what holds the camera back."""
     bridge = admitted(media=True)

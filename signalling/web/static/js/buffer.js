@@ -6,6 +6,9 @@
 const SUDDEN_LOOKS = 5;
 const KEPT_LOOKS = 20;
 const HELD_LOOKS = 40;
+// What others overtake counts as lost until it comes. Where that was so in the last looks, what is lost is the least that
+// was told in that time.
+const LATE_LOOKS = 10;
 // Packets lost in the last second, or asked for, at the least: one is an accident, for which no picture needs to wait.
 const SUDDEN = { lost: 2, asked: 4 };
 // Below this share a repair is so rare that a lower delay is worth more, and packets that others overtake look like it.
@@ -92,6 +95,13 @@ export function bufferAfter(looks, roundTripMs) {
   return found.every((each) => each === null) ? null : Math.max(...found);
 }
 
+/** Packets that are lost and not only late, by how many were told as lost at each look; the jitter is that of the last. */
+export function lostBy(told, jitterMs) {
+  const isOvertaken = told.some((each, at) => each < told[at - 1]);
+  if (isOvertaken) return Math.min(...told.slice(-LATE_LOOKS));
+  return jitterMs < IN_ORDER_MS ? told.at(-1) : Math.min(...told.slice(-2));
+}
+
 /** Follows one RTCPeerConnection by what it is shown of it. */
 export class PlayoutBuffer {
   #pc;
@@ -99,7 +109,7 @@ export class PlayoutBuffer {
   #target = null;
   #held = 0;
   #trip = Infinity;
-  #lost = Infinity;
+  #told = [];
 
   constructor(pc) {
     this.#pc = pc;
@@ -108,10 +118,8 @@ export class PlayoutBuffer {
   /** Take a look: `stats` is of the connection's getStats(), once in 200 ms. */
   take(stats) {
     const now = lookAt(stats);
-    // What others have just overtaken counts as lost until it comes; by the next look it has.
-    const lost = now.jitterMs < IN_ORDER_MS ? now.lost : Math.min(now.lost, this.#lost);
-    this.#looks = [...this.#looks, { ...now, lost }].slice(-KEPT_LOOKS);
-    this.#lost = now.lost;
+    this.#told = [...this.#told, now.lost].slice(-KEPT_LOOKS);
+    this.#looks = [...this.#looks, { ...now, lost: lostBy(this.#told, now.jitterMs) }].slice(-KEPT_LOOKS);
     this.#trip = Math.min(now.roundTripMs || Infinity, this.#trip * FORGET);
     const wanted = bufferAfter(this.#looks, this.#trip);
     // More at once, less only when the link has been better for a while: a buffer that swings is seen.
