@@ -40,12 +40,14 @@ pub enum Backlog {
     Hopeless,
 }
 /// Who asks for packets so soon after the last ones may lose a repair as well, which costs another round trip that pictures
-/// do not wait for: it goes twice. A loss by itself is an accident.
+/// do not wait for: it goes more than once. A loss by itself is an accident.
 const OFTEN: Micros = Micros::from_secs(3);
-/// The second one so much later: a burst of losses that took the first is over then.
+/// Where more than this share is lost, the second is often lost, too: there is a third.
+const LOSSY: f64 = 0.05;
+/// The others so much later: a burst of losses that took the first is over then.
 const REPEAT_AFTER: Micros = Micros::from_millis(10);
-/// Second ones that wait at most; more are not begun.
-const REPEATS: usize = 32;
+/// Those that wait at most; more are not begun.
+const REPEATS: usize = 64;
 /// What is held for less than that is not waiting.
 const ROOM: Micros = Micros::from_millis(10);
 /// Packets whose names are kept: half a second of 8 Mbit/s.
@@ -186,12 +188,15 @@ impl Link {
         self.pacer.offer(now, urgency, bytes + BELOW, held)
     }
 
-    /// A repair has left; where repairs are often asked for and nothing waits, it is offered once more in a moment.
+    /// A repair has left; where repairs are often asked for and nothing waits, it is offered again in a moment.
     pub fn repeat(&mut self, now: Micros, bytes: usize, held: Held) {
         let before = std::mem::replace(&mut self.repaired_at, now);
         let has_room = self.pacer.delay() < ROOM && !self.is_full();
-        if has_room && now.since(before) < OFTEN && self.repeats.len() < REPEATS {
-            self.repeats.push_back((now + REPEAT_AFTER, bytes, held));
+        let is_lossy = self.estimator.state().inherent_loss > LOSSY;
+        let times = if is_lossy { 2 } else { 1 };
+        if has_room && now.since(before) < OFTEN && self.repeats.len() + times <= REPEATS {
+            let repeat = (now + REPEAT_AFTER, bytes, held);
+            self.repeats.extend(std::iter::repeat_n(repeat, times));
         }
     }
 

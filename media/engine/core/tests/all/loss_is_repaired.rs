@@ -144,10 +144,10 @@ fn call_with_reports(seed: u64) -> World {
     world
 }
 
-/// A repair may be lost as well, and goes once more soon after where packets are asked for again and again: of those that
-/// a tenth is lost of, hardly any needs another round trip.
+/// A repair may be lost as well, and goes again soon after where packets are asked for again and again: where a tenth is
+/// lost, hardly any needs another round trip.
 #[test]
-fn repairs_go_twice_where_they_may_be_lost() {
+fn repairs_go_again_where_they_may_be_lost() {
     let mut world = call_with_reports(14);
     world.peers[1].down.loss = Loss::Random(0.1);
     world.run(ms(30_000));
@@ -156,7 +156,7 @@ fn repairs_go_twice_where_they_may_be_lost() {
     let delays: Vec<_> = repaired.map(|got| got.at.since(got.tag.sent_at)).collect();
     let late = delays.iter().filter(|delay| **delay > ms(110)).count();
     assert!(delays.len() > 150, "{} repaired", delays.len());
-    assert!(late * 33 < delays.len(), "{late} of {}", delays.len());
+    assert!(late * 100 < delays.len(), "{late} of {}", delays.len());
 }
 
 /// A loss by itself is an accident, and so is the next one much later: the repair goes once.
