@@ -100,7 +100,7 @@ export function ownActs(session, devices) {
       return say(t(media.micLive ? "mic.isOn" : "mic.isOff"));
     }),
     camera: async () => {
-      await media.setCamera(!media.cameraLive);
+      await media.setCamera(!media.cameraComes);
       if (media.cameraOn && media.problems.camera) notice(t(`problem.camera.${media.problems.camera}`), { kind: "problem" });
       else say(t(media.cameraLive ? "camera.isOn" : "camera.isOff"));
     },

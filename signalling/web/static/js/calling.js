@@ -55,7 +55,9 @@ export class Calling {
     const cancel = button("cancelCall", () => this.#acts.cancelCall(participant));
     const again = button("callAgain", async () => {
       const { number: address, role, name } = this.#missed.get(participant);
+      again.disabled = true;
       if (await this.#acts.callAgain({ address, role, name })) this.#forget(participant);
+      again.disabled = false;
     });
     const dismiss = button("dismiss", () => this.#forget(participant));
     return el("li", { className: "called-person" }, words, el("div", { className: "row" }, cancel, again, dismiss));

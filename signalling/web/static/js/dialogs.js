@@ -107,6 +107,8 @@ export function wireInvite(invite) {
     problem.hidden = Boolean(name && text);
     setText(problem, !name ? t("invite.needName") : text ? "" : t("invite.needNumber"));
     if (!name || !text) return;
+    const make = byId("invite-make");
+    make.disabled = true; // twice would be two links, and two messages
     try {
       const wish = { role: byId("invite-role").value, name, pin: byId("invite-pin").checked, ...details(), ...text };
       showLink(name, await invite(wish));
@@ -114,6 +116,8 @@ export function wireInvite(invite) {
     } catch (error) {
       setText(problem, tCode("failed", error.code, "other"));
       problem.hidden = false;
+    } finally {
+      make.disabled = false;
     }
   });
 }

@@ -105,7 +105,7 @@ async function enter(token) {
 /** `arrived` is when it is known who comes, where a portal says so: nobody goes in as a stranger for being quick. */
 function wireStart(token, arrived) {
   byId("start-mic").addEventListener("click", () => media.setMuted(media.micLive));
-  byId("start-camera").addEventListener("click", () => media.setCamera(!media.cameraLive));
+  byId("start-camera").addEventListener("click", () => media.setCamera(!media.cameraComes));
   let entered = false;
   const go = () => {
     if (entered || !naming.answered()) return;

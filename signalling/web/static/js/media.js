@@ -24,6 +24,8 @@ export class LocalMedia extends EventTarget {
   heldMute = false; // the host's
   cameraOn = true;
   #closed = false;
+  #turning = 0; // steps of the camera that are under way or to come
+  #turn = Promise.resolve();
 
   /** Ask for both devices; if that fails, for each alone, so that one missing device does not cost the other. */
   async acquire() {
@@ -39,6 +41,7 @@ export class LocalMedia extends EventTarget {
   }
 
   async #acquireOne(source) {
+    if (this.#closed) return;
     try {
       this.#take(await navigator.mediaDevices.getUserMedia(this.#constraints([source])), [source]);
       this.problems[source] = null;
@@ -60,7 +63,7 @@ export class LocalMedia extends EventTarget {
   #take(stream, sources) {
     for (const source of sources) {
       const [track] = source === "mic" ? stream.getAudioTracks() : stream.getVideoTracks();
-      if (this.#closed) track.stop();
+      if (this.#closed || (source === "camera" && !this.cameraOn)) track.stop();
       else this.#put(source, track);
     }
   }
@@ -95,6 +98,19 @@ export class LocalMedia extends EventTarget {
     return Boolean(this.tracks.camera);
   }
 
+  /** Whether it is live, or will be when what is under way with it is done. */
+  get cameraComes() {
+    return this.cameraOn && (this.cameraLive || this.#turning > 0);
+  }
+
+  /** One step of the camera after the other: many telephones open one camera at a time, and the last wish counts. */
+  #inTurn(step) {
+    this.#turning += 1;
+    const run = this.#turn.then(step).finally(() => { this.#turning -= 1; });
+    this.#turn = run.catch(() => {});
+    return run;
+  }
+
   #applyMute() {
     if (this.tracks.mic) this.tracks.mic.enabled = !this.muted && !this.heldMute;
   }
@@ -118,7 +134,7 @@ export class LocalMedia extends EventTarget {
   /** Camera off releases the device, so that its light goes out. */
   async setCamera(on) {
     this.cameraOn = on;
-    if (on) await this.#acquireOne("camera");
+    if (on) await this.#inTurn(() => this.cameraOn && this.#acquireOne("camera"));
     else this.#drop("camera");
     this.#changed();
   }
@@ -126,23 +142,31 @@ export class LocalMedia extends EventTarget {
   /** Use another microphone or camera. */
   async choose(source, deviceId) {
     this.chosen[source] = deviceId || null;
-    if (source === "camera" && !this.cameraOn) return;
-    if (source === "camera") this.#drop("camera"); // many telephones open one camera at a time
-    await this.#acquireOne(source);
+    if (source === "mic") await this.#acquireOne("mic");
+    else if (this.cameraOn) await this.#inTurn(() => this.#reopen());
     this.#changed();
+  }
+
+  async #reopen() {
+    this.#drop("camera");
+    await this.#acquireOne("camera");
   }
 
   /**
    * From the front camera to the back one or the reverse, or where cameras do not say where they are, to the next. Where
    * it cannot be had, the one before comes back. Resolves to whether it is another one now.
    */
-  async flip() {
+  flip() {
+    return this.#inTurn(() => this.#flip());
+  }
+
+  async #flip() {
     const before = { facing: this.facing, chosen: this.chosen.camera };
     const device = this.tracks.camera?.getSettings().deviceId;
     this.facing = this.facing === "user" ? "environment" : "user";
     this.chosen.camera = null;
     if (!this.cameraOn) return true;
-    this.#drop("camera"); // many telephones open one camera at a time
+    this.#drop("camera");
     const found = (await this.#open({ facingMode: { exact: this.facing } })) || (await this.#open(await nextTo(device)));
     if (!found) {
       Object.assign(this, { facing: before.facing });
@@ -155,7 +179,7 @@ export class LocalMedia extends EventTarget {
 
   /** Open one certain camera; resolves to whether that went well. */
   async #open(which) {
-    if (!which) return false;
+    if (!which || this.#closed) return false;
     try {
       this.#take(await navigator.mediaDevices.getUserMedia({ video: { ...VIDEO, ...which } }), ["camera"]);
     } catch {
@@ -171,6 +195,10 @@ export class LocalMedia extends EventTarget {
       const stream = await navigator.mediaDevices.getDisplayMedia({ video: { frameRate: { max: 15 } }, audio: false });
       const [track] = stream.getVideoTracks();
       track.contentHint = "detail";
+      if (this.#closed) {
+        track.stop();
+        return false;
+      }
       this.#put("content", track);
     } catch (error) {
       if (error.name === "NotAllowedError" || error.name === "AbortError") return false;
@@ -192,7 +220,7 @@ export class LocalMedia extends EventTarget {
   }
 
   #changed() {
-    this.dispatchEvent(new Event("change"));
+    if (!this.#closed) this.dispatchEvent(new Event("change"));
   }
 }
 

@@ -130,7 +130,7 @@ export class Peer extends EventTarget {
     if (pc !== this.pc || pc.signalingState === "closed") return;
     this.#leg = leg;
     await pc.setRemoteDescription({ type: "answer", sdp: answerFor(sdp, 0) });
-    this.#way = new Way(pc, sdp, { lost: () => this.#watch(), stuck: () => this.#stuck(pc) });
+    this.#way = new Way(pc, sdp, { lost: () => this.#watch(pc), stuck: () => this.#stuck(pc) });
     this.#several = sdp.includes("a=simulcast:");
     this.#shape();
     this.dispatchEvent(new Event("receivers"));
@@ -217,9 +217,9 @@ export class Peer extends EventTarget {
   }
 
   /** If restarts of ICE do not help, nothing but a new connection will. */
-  #watch() {
+  #watch(pc = this.pc) {
+    if (pc !== this.pc) return;
     clearTimeout(this.#timer);
-    const pc = this.pc;
     this.#timer = setTimeout(() => {
       if (!this.connected) this.#stuck(pc);
     }, RESTART_MS);

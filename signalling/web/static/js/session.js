@@ -162,8 +162,8 @@ export class Session extends EventTarget {
   /** The bridge believes what it was last told: correct it where the page differs, once for each difference. */
   #tellState() {
     const { me, media } = this;
-    if (!me || this.#selfMutes > 0) return;
-    this.#correct("self_mute", me.muted || !media.muted, { muted: media.muted });
+    if (!me) return;
+    if (this.#selfMutes === 0) this.#correct("self_mute", me.muted || !media.muted, { muted: media.muted });
     this.#correct("camera", me.camera === media.cameraLive, { on: media.cameraLive });
     const sharing = Boolean(media.tracks.content);
     if (this.place === "admitted") this.#correct("sharing", me.sharing === sharing, { on: sharing });
@@ -237,9 +237,11 @@ export class Session extends EventTarget {
   }
 
   #mediaChanged() {
+    // A screen that was picked when one was no longer in the call: it would be shown in the next one, unasked.
+    if (this.media.tracks.content && this.place !== "admitted") return this.media.stopSharing();
     this.peer.syncTracks().catch((error) => this.#mediaFailed(error));
     this.#tellState();
-    this.#emit("media");
+    return this.#emit("media");
   }
 
   /** The network may be away, back or another one: line and media find their ways apart from each other. */

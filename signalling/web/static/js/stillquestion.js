@@ -13,6 +13,7 @@ const LARGE = { width: { ideal: 4096 }, height: { ideal: 2304 } };
 class OwnCamera {
   track = null;
   #facing;
+  #turn = 0;
 
   constructor(facing) {
     this.#facing = facing;
@@ -22,9 +23,13 @@ class OwnCamera {
     return this.#facing;
   }
 
+  /** A camera that comes after it was closed, or opened once more, is let go of again. */
   async open() {
+    const turn = (this.#turn += 1);
     const stream = await navigator.mediaDevices.getUserMedia({ video: { ...LARGE, facingMode: this.#facing } });
-    [this.track] = stream.getVideoTracks();
+    const [track] = stream.getVideoTracks();
+    if (turn === this.#turn) this.track = track;
+    else track.stop();
   }
 
   async flip() {
@@ -34,6 +39,7 @@ class OwnCamera {
   }
 
   close() {
+    this.#turn += 1;
     this.track?.stop();
     this.track = null;
   }

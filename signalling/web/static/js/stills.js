@@ -30,6 +30,7 @@ export class Stills {
   #strip = new Strip();
   #viewer = new Viewer();
   #key = null; // of the picture that is asked for from here
+  #asking = false; // the bridge has not said yet whether it may be
   #running = null; // {still, name, mine, abort, question, sealed, moving, again}
   #doubt = null; // {roster}: since the last `welcome` nothing was said of what is running
 
@@ -45,9 +46,14 @@ export class Stills {
   /** The doctor asks somebody for a picture. */
   ask(participant) {
     return attempt(async () => {
-      if (this.#running) return notice(t("still.busy"), { kind: "problem" });
-      this.#key = await makeKey();
-      return this.#session.act("ask_still", { participant, key: this.#key.text });
+      if (this.#running || this.#asking) return notice(t("still.busy"), { kind: "problem" });
+      this.#asking = true; // another key would be one with which what comes cannot be opened
+      try {
+        this.#key = await makeKey();
+        return await this.#session.act("ask_still", { participant, key: this.#key.text });
+      } finally {
+        this.#asking = false;
+      }
     });
   }
 

@@ -98,6 +98,8 @@ export class Way {
         await this.#restart();
         patience = Math.min(TRY_MS.most, (TRY_MS.least + TRY_MS.trips * this.#trip) * TRY_MS.growth ** tries);
       }
+    } catch (error) {
+      if (this.#pc.signalingState !== "closed") throw error; // another connection has taken its place
     } finally {
       this.#seeking = false;
     }

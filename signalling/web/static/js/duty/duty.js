@@ -136,6 +136,7 @@ function over(code) {
 function goOnDuty() {
   const socket = new URL("/api/v1/ws", location.href);
   socket.protocol = socket.protocol.replace("http", "ws");
+  page.channel?.close(); // of another press
   page.channel = new DutyChannel(socket);
   for (const [name, heed] of [["on_duty", begin], ["queue", queue], ["down", down], ["over", ({ code }) => over(code)]]) {
     page.channel.addEventListener(name, ({ detail }) => heed(detail));

@@ -71,6 +71,9 @@ export class Ring {
   /** A telephone that sleeps does not ring. */
   async #wake() {
     if (!this.wanted || document.hidden || !navigator.wakeLock) return;
-    this.#lock = await navigator.wakeLock.request("screen").catch(() => null);
+    const lock = await navigator.wakeLock.request("screen").catch(() => null);
+    this.#lock?.release().catch(() => {}); // of another request that was under way
+    this.#lock = lock;
+    if (!this.wanted) this.release();
   }
 }
