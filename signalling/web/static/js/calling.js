@@ -56,8 +56,11 @@ export class Calling {
     const again = button("callAgain", async () => {
       const { number: address, role, name } = this.#missed.get(participant);
       again.disabled = true;
-      if (await this.#acts.callAgain({ address, role, name })) this.#forget(participant);
-      again.disabled = false;
+      try {
+        if (await this.#acts.callAgain({ address, role, name })) this.#forget(participant);
+      } finally {
+        again.disabled = false;
+      }
     });
     const dismiss = button("dismiss", () => this.#forget(participant));
     return el("li", { className: "called-person" }, words, el("div", { className: "row" }, cancel, again, dismiss));
