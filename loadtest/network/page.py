@@ -70,7 +70,11 @@ def _name(call: Report) -> str:
     rounds = call.get("rounds", 1)
     calls = f", median of {rounds} calls" if rounds > 1 else ""
     subject, *without = str(call["subject"]).split("-without-")
-    words = [str(call["name"])] + ["direct"] * (subject == "direct") + [f"without {repair}" for repair in without]
+    words = [
+        call["name"],
+        *([] if subject == "bridge" else [subject]),
+        *(f"without {repair}" for repair in without),
+    ]
     return ", ".join(words) + calls
 
 

@@ -34,7 +34,10 @@ def can_be_direct(scenario: Scenario) -> bool:
 
 
 async def record_direct(stage: Stage, scenario: Scenario) -> Recording:
-    """Make one call and record it; the round trip is that of the link that something happens to."""
+    """Make one call and record it; the round trip is that of the link that something happens to.
+
+    Call it on an island, which forwards from then on.
+    """
     _FORWARD.write_text("1")
     async with _page(stage.receiver_browser, RECEIVER) as receiver, _page(stage.sender_browser, SENDER) as sender:
         stage.quiet(scenario, Profile())
