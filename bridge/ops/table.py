@@ -104,7 +104,11 @@ STREAM_COUNTERS: Final = (
     _stream("bursts", "loss_bursts", "Runs of lost RTP packets without one between them that came (in)."),
     _stream("frames", "frames", "Pictures, or packets of sound (in)."),
     _stream("nacks", "packets_nacked", "RTP packets asked for again: by the bridge (in), by receivers (out)."),
-    _stream("rtx_packets", "packets_retransmitted", "Retransmissions: taken in (in), sent (out)."),
+    _stream(
+        "rtx_packets",
+        "packets_retransmitted",
+        "Retransmissions: taken in (in), sent (out), copies that nobody asked for included.",
+    ),
     _stream(
         "rtx_misses",
         "retransmissions_missed",
@@ -125,6 +129,8 @@ LEG_COUNTERS: Final = (
     _leg("rtp_out", "sent_packets", "Packets sent, retransmissions included.", protocol="rtp"),
     _leg("rtcp_out", "sent_packets", "Packets sent, retransmissions included.", protocol="rtcp"),
     _leg("bytes_out", "sent_bytes", "Bytes of RTP and RTCP sent, as UDP payload."),
+    _leg("copies_out", "copied_packets", "Packets of pictures sent twice unasked, towards links that lose."),
+    _leg("copied_bytes_out", "copied_bytes", "Their bytes, as UDP payload."),
     _leg("gate_drops_in", "gate_drops", "Packets stopped by a closed gate.", direction="in"),
     _leg("gate_drops_out", "gate_drops", "Packets stopped by a closed gate.", direction="out"),
     _leg("muted_drops", "muted_drops", "RTP packets dropped because a host muted the source."),

@@ -40,10 +40,10 @@ pub struct Leg {
     pub port: u16,
     /// Connectivity.
     pub ice: IceLite,
-    /// Canonical name of our streams.
-    pub cname: String,
     /// When reports are due.
     pub report_at: Micros,
+    /// When reports were sent last.
+    pub reported: Micros,
     /// Counters.
     pub row: LegRow,
     /// Congestion control towards it, while its gate is open, if it reports on each packet.
@@ -52,8 +52,8 @@ pub struct Leg {
     pub told: Option<Box<Told>>,
     /// Encrypts what it gets.
     pub outbound: Option<Outbound>,
-    /// When reports were sent last.
-    pub reported: Micros,
+    /// Canonical name of our streams.
+    pub cname: String,
     /// When the shard looks after this leg next.
     pub wake: Micros,
     /// When it was heard of again after it was away for a moment.

@@ -21,6 +21,7 @@ pub mod bwe;
 pub mod cache;
 mod contain;
 mod control;
+pub mod copies;
 pub mod demand;
 pub mod doubt;
 pub mod encoding;

@@ -5,6 +5,7 @@
 //! retransmission, and asks the gate again.
 
 use crate::bwe::{Estimator, Fate, Kind, THIN_BPS};
+use crate::copies::Copies;
 use crate::pacer::{Pacer, Urgency};
 use crate::stats::LegRow;
 use crate::time::Micros;
@@ -97,6 +98,9 @@ pub struct Link {
     /// Repairs to be offered once more at that time, with their bytes.
     repeats: VecDeque<(Micros, usize, Held)>,
     repaired_at: Micros,
+    copies: Copies<Held>,
+    /// What was sent of them, and its bytes.
+    copied: (u64, u64),
     wanted_bps: u32,
     poll_at: Micros,
     last_sent: Micros,
@@ -116,6 +120,8 @@ impl Link {
             pacer: Pacer::new(now, START_BPS),
             repeats: VecDeque::new(),
             repaired_at: now,
+            copies: Copies::new(now),
+            copied: (0, 0),
             wanted_bps: 0,
             poll_at: now,
             last_sent: now,
@@ -150,6 +156,7 @@ impl Link {
         header: &FixedHeader,
     ) -> u16 {
         self.last_sent = now;
+        self.copies.note_sent(now, bytes + BELOW);
         let number = self.estimator.note_sent(now, bytes + BELOW, kind);
         self.note_name(number, header);
         number
@@ -167,6 +174,7 @@ impl Link {
     pub fn note_sent_as(&mut self, now: Micros, bytes: usize, kind: Kind, header: &FixedHeader) {
         self.last_sent = now;
         let bytes = bytes + BELOW;
+        self.copies.note_sent(now, bytes);
         let number = self
             .estimator
             .note_sent_as(now, bytes, kind, header.ssrc, header.sequence);
@@ -185,7 +193,11 @@ impl Link {
 
     /// Whether a packet may leave now. If not, it is held, or counted as refused.
     pub fn offer(&mut self, now: Micros, urgency: Urgency, bytes: usize, held: Held) -> bool {
-        self.pacer.offer(now, urgency, bytes + BELOW, held)
+        let leaves = self.pacer.offer(now, urgency, bytes + BELOW, held);
+        if leaves && urgency == Urgency::Picture {
+            self.copies.note_picture(now, held);
+        }
+        leaves
     }
 
     /// A repair has left; where repairs are often asked for and nothing waits, it is offered again in a moment.
@@ -210,18 +222,44 @@ impl Link {
                 return Some(held);
             }
         }
-        self.pacer.next(now)
+        let held = self.pacer.next(now)?;
+        Some(self.leaves(now, held))
+    }
+
+    /// Whether pictures may be sent twice, as far as the bridge and the way are concerned.
+    pub const fn allow_copies(&mut self, are_allowed: bool) {
+        self.copies.allow(are_allowed);
+    }
+
+    /// The next copy of a packet that left a moment ago (`copies`). It takes nothing from what pictures may use: the link
+    /// carries more than they need.
+    pub fn next_copy(&mut self, now: Micros) -> Option<Held> {
+        let has_room = self.pacer.held_bytes() == 0;
+        let copy = self.copies.next(now, has_room)?;
+        Some(Held {
+            again: true,
+            ..copy
+        })
+    }
+
+    fn leaves(&mut self, now: Micros, held: Held) -> Held {
+        if !held.again {
+            self.copies.note_picture(now, held);
+        }
+        held
     }
 
     /// The next held packet, which a probe sends, and its bytes on the wire.
     pub fn next_for_probe(&mut self, now: Micros) -> Option<(Held, usize)> {
-        self.pacer.next_for_probe(now)
+        let (held, bytes) = self.pacer.next_for_probe(now)?;
+        Some((self.leaves(now, held), bytes))
     }
 
     /// Forgets what is held for a slot that shows something else now.
     pub fn forget_slot(&mut self, slot: u16) {
         self.pacer.retain(|held| held.slot != slot);
         self.repeats.retain(|(.., held)| held.slot != slot);
+        self.copies.retain(|held| held.slot != slot);
     }
 
     /// How long what is held will take.
@@ -248,6 +286,7 @@ impl Link {
     pub fn handle_feedback(&mut self, now: Micros, feedback: &TransportFeedback<'_>) {
         self.reports_in += 1;
         self.estimator.on_feedback(now, feedback);
+        self.note_fates(now);
         self.apply(now);
     }
 
@@ -255,6 +294,7 @@ impl Link {
     pub fn handle_congestion_feedback(&mut self, now: Micros, feedback: &CongestionFeedback<'_>) {
         self.reports_in += 1;
         self.estimator.on_congestion_feedback(now, feedback);
+        self.note_fates(now);
         self.apply(now);
     }
 
@@ -301,7 +341,10 @@ impl Link {
     /// Time passes; gives the bytes that a probe lacks now.
     pub fn handle_timeout(&mut self, now: Micros) -> usize {
         if self.poll_at <= now {
-            self.estimator.poll(now, self.wanted_bps);
+            // Copies are of use, too, if the link carries them.
+            let times = if self.copies.are_wanted(now) { 2 } else { 1 };
+            self.estimator
+                .poll(now, self.wanted_bps.saturating_mul(times));
             self.apply(now);
             let idle = now.since(self.last_sent) > IDLE;
             self.poll_at = now + if idle { POLL_IDLE } else { POLL };
@@ -315,6 +358,12 @@ impl Link {
         self.pacer.note_sent(now, bytes + BELOW);
     }
 
+    /// A copy was sent, of that many bytes of UDP payload.
+    pub fn note_copy(&mut self, bytes: usize) {
+        self.copied.0 += 1;
+        self.copied.1 += bytes as u64;
+    }
+
     /// When to call [`handle_timeout`](Self::handle_timeout) and [`next_held`](Self::next_held) next.
     pub fn next_at(&self, now: Micros) -> Micros {
         let repeat = self.repeats.front().map(|(at, ..)| *at);
@@ -322,6 +371,7 @@ impl Link {
             self.pacer.next_at(),
             self.estimator.next_padding_at(now),
             repeat,
+            self.copies.next_at(),
         ];
         others.into_iter().flatten().fold(self.poll_at, Micros::min)
     }
@@ -348,12 +398,24 @@ impl Link {
             paced: pacer.held,
             pacer_drops: pacer.refused + pacer.expired,
             padding_out: self.padding_out,
+            copies_out: self.copied.0,
+            copied_bytes_out: self.copied.1,
             ..row
+        }
+    }
+
+    fn note_fates(&mut self, now: Micros) {
+        for fate in self.estimator.fates() {
+            self.copies.note_fate(now, fate.lost, fate.late);
         }
     }
 
     fn apply(&mut self, now: Micros) {
         let (bps, smooth) = self.estimator.pace();
         self.pacer.set_rate(now, bps, smooth);
+        let is_silent = self.estimator.state().silent;
+        let has_room = !smooth && !is_silent && !self.is_full() && !self.is_thin();
+        self.copies
+            .decide(now, has_room.then_some(bps), self.wanted_bps);
     }
 }

@@ -57,7 +57,8 @@ impl Pressure {
         }
     }
 
-    fn is_well(&self, now: Micros) -> bool {
+    /// Whether it keeps up, and has for a while.
+    pub(crate) fn is_well(&self, now: Micros) -> bool {
         self.late_at.is_none_or(|at| now.since(at) >= CONVALESCENCE)
     }
 

@@ -21,6 +21,8 @@ use engine_wire::rtp::FixedHeader;
 
 /// Packets of late that a probe sends once more, one after the other.
 const PADDING_BACK: u64 = 16;
+/// On a shorter way an answer to a request comes as soon as a copy.
+const COPIED_FROM: Micros = Micros::from_millis(25);
 
 /// A packet as it stands in the cache, with what it becomes in the slot.
 struct Kept<'a> {
@@ -182,6 +184,13 @@ impl Shard {
         while let Some(held) = leg.link.as_mut()?.next_held(now) {
             self.release(now, leg, held, out);
         }
+        let may = self.pressure.is_well(now) && leg.round_trip() >= COPIED_FROM;
+        leg.link.as_mut()?.allow_copies(may);
+        while let Some(copy) = leg.link.as_mut()?.next_copy(now) {
+            if let Some(sent) = self.release(now, leg, copy, out) {
+                leg.link.as_mut()?.note_copy(sent);
+            }
+        }
         let mut padding = leg.link.as_mut()?.handle_timeout(now);
         while padding > 0 {
             let Some((held, bytes)) = leg.link.as_mut()?.next_for_probe(now) else {
@@ -202,8 +211,8 @@ impl Shard {
         Some(leg.link.as_ref()?.next_at(now))
     }
 
-    /// Sends a packet whose turn has come, unless what fills its slot has changed.
-    fn release(&self, now: Micros, leg: &mut Leg, held: Held, out: &mut Outbox) -> Option<()> {
+    /// Sends a packet whose turn has come, unless what fills its slot has changed. Gives the bytes that leave.
+    fn release(&self, now: Micros, leg: &mut Leg, held: Held, out: &mut Outbox) -> Option<usize> {
         let (mut exit, slots) = leg.exit(now)?;
         let slot = slots.get_mut(usize::from(held.slot))?;
         let kept = self.kept(slot, held.sequence as u16)?;
@@ -211,13 +220,13 @@ impl Shard {
             return None;
         }
         if held.again {
-            return exit.again(out, slot, &kept, bwe::Kind::Repair).map(|_| ());
+            return exit.again(out, slot, &kept, bwe::Kind::Repair);
         }
         let frame = slot.frame(kept.map.to, kept.marker, kept.numbers);
-        exit.media(out, frame, kept.numbers, kept.payload, slot.fec_mut());
+        let sent = exit.media(out, frame, kept.numbers, kept.payload, slot.fec_mut());
         slot.count_sent(kept.payload.bytes.len(), kept.key_frame, kept.map);
         slot.write_fec(now, kept.marker, (&mut exit, out));
-        Some(())
+        Some(sent)
     }
 
     /// Sends something for a probe: a packet of late once more, since that may mend a loss, or padding where there is

@@ -49,6 +49,10 @@ row! {
         up_longer_us,
         /// Their number.
         ups,
+        /// Packets of pictures sent a second time without being asked for, since packets to it are lost and its link has room.
+        copies_out,
+        /// Their bytes, as UDP payload.
+        copied_bytes_out,
         // These change with every packet, and are neighbours so that they lie on one cache line.
         /// Datagrams taken in that belong to this leg.
         datagrams_in,

@@ -13,6 +13,12 @@ const LATE_LOOKS = 10;
 const SUDDEN = { lost: 2, asked: 4 };
 // Below this share a repair is so rare that a lower delay is worth more, and packets that others overtake look like it.
 const LOSSY = 0.01;
+// The bridge may send pictures twice where packets are lost. While so few are lost together with their copy, hardly a
+// picture waits for longer than the copy takes.
+const LOSSY_TWICE = 0.005;
+const MOST_COPIED_MS = 60;
+// Looks over which the copies are counted: whether there are any now.
+const COPIED_LOOKS = 2;
 // The same for packets that were asked for and came: fewer may as well be the queue of a thin link.
 const MENDED = 0.02;
 const MOST_MS = 130;
@@ -49,9 +55,9 @@ export function bufferFor(loss, roundTripMs, mostMs = MOST_MS) {
 }
 
 /**
- * What getStats() says of the pictures received so far: packets that came, packets that never did, how often packets
- * were asked for, pictures of several packets and the ms from their first packet to their last; and jitter and round
- * trip in ms.
+ * What getStats() says of the pictures received so far: packets that came, packets that never did, packets that came
+ * on the stream of retransmissions, how often packets were asked for, pictures of several packets and the ms from their
+ * first packet to their last; and jitter and round trip in ms.
  */
 export function lookAt(stats) {
   const entries = [...stats.values()];
@@ -59,9 +65,12 @@ export function lookAt(stats) {
   const sum = (name) => pictures.reduce((so, each) => so + (each[name] ?? 0), 0);
   const path = entries.find((each) => each.type === "transport" && each.selectedCandidatePairId);
   const trip = stats.get(path?.selectedCandidatePairId)?.currentRoundTripTime ?? 0;
+  // The browser counts among those that came also what came on the stream of retransmissions.
+  const again = sum("retransmittedPacketsReceived");
   return {
-    came: sum("packetsReceived"),
+    came: sum("packetsReceived") - again,
     lost: sum("packetsLost"),
+    again,
     asked: sum("nackCount"),
     whole: sum("framesAssembledFromMultiplePackets"),
     waitedMs: 1000 * sum("totalAssemblyTime"),
@@ -70,14 +79,24 @@ export function lookAt(stats) {
   };
 }
 
+/** The share of packets that came a second time between two looks, 0 to 1. */
+export function copiedBetween(first, last) {
+  const [came, lost, again] = ["came", "lost", "again"].map((name) => last[name] - first[name]);
+  return Math.min(1, again / (came + lost)) || 0;
+}
+
 /**
- * The buffer by two looks at the statistics, with the round trip to the bridge in ms. What is lost before the bridge
- * comes late, not never, so that it counts among the losses of neither; but pictures wait for it, and that is seen.
+ * The buffer by two looks at the statistics, with the round trip to the bridge in ms and the share of packets that come
+ * twice now. What is lost before the bridge comes late, not never, so that it counts among the losses of neither; but
+ * pictures wait for it, and that is seen.
  */
-export function bufferBetween(first, last, roundTripMs, isSudden = false) {
-  const [came, lost, asked, whole, waitedMs] = ["came", "lost", "asked", "whole", "waitedMs"].map(
+export function bufferBetween(first, last, roundTripMs, copied = 0, isSudden = false) {
+  const [came, lost, requests, whole, waitedMs] = ["came", "lost", "asked", "whole", "waitedMs"].map(
     (name) => last[name] - first[name]);
-  const own = bufferFor(lost / (came + lost), roundTripMs);
+  const share = lost / (came + lost);
+  const own = bufferFor(share, roundTripMs, share * (1 - copied) < LOSSY_TWICE ? MOST_COPIED_MS : MOST_MS);
+  // What the own way has lost is asked for, too.
+  const asked = copied > 0 ? Math.max(0, requests - lost) : requests;
   const eachMs = TIMES_ASKED * (waitedMs - WHOLE_MS * whole) / asked - JITTERS * last.jitterMs;
   const isMended = asked / came >= MENDED && eachMs >= (isSudden ? SUDDENLY_REPAIRED_MS : REPAIRED_MS);
   if (!isMended) return own;
@@ -89,9 +108,10 @@ export function bufferBetween(first, last, roundTripMs, isSudden = false) {
 export function bufferAfter(looks, roundTripMs) {
   const last = looks.at(-1);
   const before = looks.at(-1 - SUDDEN_LOOKS) ?? looks[0];
-  const found = [bufferBetween(looks[0], last, roundTripMs)];
-  if (last.lost - before.lost >= SUDDEN.lost) found.push(bufferBetween(before, last, roundTripMs));
-  if (last.asked - before.asked >= SUDDEN.asked) found.push(bufferBetween(before, last, roundTripMs, true));
+  const copied = copiedBetween(looks.at(-1 - COPIED_LOOKS) ?? looks[0], last);
+  const found = [bufferBetween(looks[0], last, roundTripMs, copied)];
+  if (last.lost - before.lost >= SUDDEN.lost) found.push(bufferBetween(before, last, roundTripMs, copied));
+  if (last.asked - before.asked >= SUDDEN.asked) found.push(bufferBetween(before, last, roundTripMs, copied, true));
   return found.every((each) => each === null) ? null : Math.max(...found);
 }
 

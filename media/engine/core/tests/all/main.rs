@@ -34,6 +34,7 @@ mod no_picture_pays_for_a_trial;
 mod pictures_are_mended_on_long_ways;
 mod pictures_come_back_after_outages;
 mod pictures_go_on;
+mod pictures_go_twice_where_packets_are_lost;
 mod pictures_leave_in_one_call;
 mod pictures_rest_where_a_shard_is_late;
 mod pictures_wait_where_nobody_asks_again;
