@@ -45,6 +45,43 @@ OPEN: Final = """async () => {
     while (gate.tracks.length === before) await new Promise((done) => setTimeout(done, 10));
     await new Promise((done) => setTimeout(done, 50));
 }"""
+# A connection that is closed while it is asked for something, and then another one.
+STUCK: Final = """async (left_pending) => {
+    const { Peer } = await import("/static/js/peer.js");
+    const soon = (promise) => Promise.race([
+        promise.then(() => true), new Promise((done) => setTimeout(() => done(false), 2000))]);
+    const picture = () => document.createElement("canvas").captureStream(5).getVideoTracks()[0];
+    const tracks = { mic: null, camera: picture(), content: null };
+    const other = new RTCPeerConnection();
+    const offer = async ({ sdp }) => {
+        await other.setRemoteDescription({ type: "offer", sdp });
+        await other.setLocalDescription();
+        return { type: "answer", sdp: other.localDescription.sdp, leg: 1 };
+    };
+    const peer = new Peer({ tracks }, offer);
+    const welcome = { ice_servers: [], slots: [], leg: 2 };
+    await peer.joined(welcome).catch(() => {});
+    const sender = peer.pc.getSenders().find((each) => each.track);
+    sender[left_pending] = () => new Promise(() => {});
+    peer.hold(false);
+    tracks.camera = picture();
+    const first = sender.track !== tracks.camera;
+    peer.syncTracks();
+    await peer.joined(welcome).catch(() => {});
+    tracks.camera = picture();
+    const put = await soon(peer.syncTracks());
+    const next = peer.pc.getSenders().find((each) => each.track === tracks.camera);
+    // Held back, and sent again, by way of the same parameters.
+    const active = () => next?.getParameters().encodings.some((each) => each.active);
+    const becomes = async (wanted) => {
+        peer.hold(!wanted);
+        for (let tries = 0; tries < 100 && active() !== wanted; tries += 1) {
+            await new Promise((done) => setTimeout(done, 20));
+        }
+        return active() === wanted;
+    };
+    return { first, put, shaped: await becomes(false) && await becomes(true) };
+}"""
 LIVE: Final = "gate.tracks.filter((track) => track.readyState === 'live').length"
 
 
@@ -201,3 +238,13 @@ async def test_two_presses_make_one_line_of_somebody_on_duty(browser: Browser, s
                 break
             await here.page.evaluate("() => new Promise((done) => setTimeout(done, 50))")
         assert bridge.closed == bridge.connections
+
+
+@pytest.mark.parametrize("left_pending", ["replaceTrack", "setParameters"])
+async def test_what_a_closed_connection_leaves_unanswered_holds_nothing_up(
+    browser: Browser, site: str, left_pending: str
+) -> None:
+    """Tracks are put on the next connection although the last one was closed while one was being put on."""
+    async with visit(browser, site) as here:
+        found = await here.page.evaluate(STUCK, left_pending)
+    assert found == {"first": True, "put": True, "shaped": True}

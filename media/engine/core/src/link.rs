@@ -5,7 +5,7 @@
 //! retransmission, and asks the gate again.
 
 use crate::bwe::{Estimator, Fate, Kind, THIN_BPS};
-use crate::copies::Copies;
+use crate::copies::{Copies, Room};
 use crate::pacer::{Pacer, Urgency};
 use crate::stats::LegRow;
 use crate::time::Micros;
@@ -99,8 +99,6 @@ pub struct Link {
     repeats: VecDeque<(Micros, usize, Held)>,
     repaired_at: Micros,
     copies: Copies<Held>,
-    /// What was sent of them, and its bytes.
-    copied: (u64, u64),
     wanted_bps: u32,
     poll_at: Micros,
     last_sent: Micros,
@@ -121,7 +119,6 @@ impl Link {
             repeats: VecDeque::new(),
             repaired_at: now,
             copies: Copies::new(now),
-            copied: (0, 0),
             wanted_bps: 0,
             poll_at: now,
             last_sent: now,
@@ -229,6 +226,11 @@ impl Link {
     /// Whether pictures may be sent twice, as far as the bridge and the way are concerned.
     pub const fn allow_copies(&mut self, are_allowed: bool) {
         self.copies.allow(are_allowed);
+    }
+
+    /// Whether they may.
+    pub const fn are_copies_allowed(&self) -> bool {
+        self.copies.are_allowed()
     }
 
     /// The next copy of a packet that left a moment ago (`copies`). It takes nothing from what pictures may use: the link
@@ -358,12 +360,6 @@ impl Link {
         self.pacer.note_sent(now, bytes + BELOW);
     }
 
-    /// A copy was sent, of that many bytes of UDP payload.
-    pub fn note_copy(&mut self, bytes: usize) {
-        self.copied.0 += 1;
-        self.copied.1 += bytes as u64;
-    }
-
     /// When to call [`handle_timeout`](Self::handle_timeout) and [`next_held`](Self::next_held) next.
     pub fn next_at(&self, now: Micros) -> Micros {
         let repeat = self.repeats.front().map(|(at, ..)| *at);
@@ -398,24 +394,35 @@ impl Link {
             paced: pacer.held,
             pacer_drops: pacer.refused + pacer.expired,
             padding_out: self.padding_out,
-            copies_out: self.copied.0,
-            copied_bytes_out: self.copied.1,
             ..row
         }
     }
 
+    /// What was lost in an outage, or by a link that is full, copies would not have saved.
     fn note_fates(&mut self, now: Micros) {
+        if self.is_full() || self.outage().is_some() {
+            return;
+        }
         for fate in self.estimator.fates() {
-            self.copies.note_fate(now, fate.lost, fate.late);
+            self.copies.note_fate(now, fate);
+        }
+    }
+
+    fn room(&self, bps: u32, smooth: bool) -> Room {
+        let is_silent = self.estimator.state().silent;
+        if self.estimator.is_kept_down() {
+            Room::Dropping
+        } else if smooth || self.is_full() || self.is_thin() || is_silent {
+            Room::Unknown
+        } else {
+            Room::Carries(bps)
         }
     }
 
     fn apply(&mut self, now: Micros) {
         let (bps, smooth) = self.estimator.pace();
         self.pacer.set_rate(now, bps, smooth);
-        let is_silent = self.estimator.state().silent;
-        let has_room = !smooth && !is_silent && !self.is_full() && !self.is_thin();
-        self.copies
-            .decide(now, has_room.then_some(bps), self.wanted_bps);
+        let room = self.room(bps, smooth);
+        self.copies.decide(now, room, self.wanted_bps);
     }
 }

@@ -9,7 +9,7 @@ use crate::encoding::Taker;
 use crate::exit::{Exit, Frame, Payload};
 use crate::keyframe::Stream;
 use crate::leg::Leg;
-use crate::link::Held;
+use crate::link::{Held, Link};
 use crate::outbox::Outbox;
 use crate::ready::picture_ids;
 use crate::rewrite::{Outgoing, StreamKey};
@@ -21,8 +21,9 @@ use engine_wire::rtp::FixedHeader;
 
 /// Packets of late that a probe sends once more, one after the other.
 const PADDING_BACK: u64 = 16;
-/// On a shorter way an answer to a request comes as soon as a copy.
-const COPIED_FROM: Micros = Micros::from_millis(25);
+/// On a shorter way an answer to a request comes as soon as a copy: round trip from which on there are copies, and below which
+/// there are none any more.
+const COPIED_FROM: (Micros, Micros) = (Micros::from_millis(28), Micros::from_millis(22));
 
 /// A packet as it stands in the cache, with what it becomes in the slot.
 struct Kept<'a> {
@@ -184,11 +185,12 @@ impl Shard {
         while let Some(held) = leg.link.as_mut()?.next_held(now) {
             self.release(now, leg, held, out);
         }
-        let may = self.pressure.is_well(now) && leg.round_trip() >= COPIED_FROM;
+        let may = self.pressure.is_well(now) && leg.gains_by_copies();
         leg.link.as_mut()?.allow_copies(may);
         while let Some(copy) = leg.link.as_mut()?.next_copy(now) {
             if let Some(sent) = self.release(now, leg, copy, out) {
-                leg.link.as_mut()?.note_copy(sent);
+                leg.row.copies_out += 1;
+                leg.row.copied_bytes_out += sent as u64;
             }
         }
         let mut padding = leg.link.as_mut()?.handle_timeout(now);
@@ -267,6 +269,18 @@ impl Shard {
 }
 
 impl Leg {
+    /// Whether a copy of a picture's packet can be sent, and is there before an answer to a request.
+    fn gains_by_copies(&self) -> bool {
+        let has_some = self.link.as_deref().is_some_and(Link::are_copies_allowed);
+        let least = if has_some {
+            COPIED_FROM.1
+        } else {
+            COPIED_FROM.0
+        };
+        let takes = |slot: &Slot| slot.numbered && slot.spec.rtx_ssrc.is_some();
+        self.round_trip() >= least && self.slots.iter().any(takes)
+    }
+
     /// Holds what the link's last report tells against what its slots have asked for, and adds what is to be sent again.
     fn settle_requests(&mut self, now: Micros, again: &mut Vec<(usize, u16)>) {
         let Some(link) = self.link.as_deref() else {

@@ -19,6 +19,8 @@ const LOSSY_TWICE = 0.005;
 const MOST_COPIED_MS = 60;
 // Looks over which the copies are counted: whether there are any now.
 const COPIED_LOOKS = 2;
+// With so many copies what the own way has lost hardly shows in how long pictures take.
+const MANY_COPIES = 0.5;
 // The same for packets that were asked for and came: fewer may as well be the queue of a thin link.
 const MENDED = 0.02;
 const MOST_MS = 130;
@@ -94,9 +96,11 @@ export function bufferBetween(first, last, roundTripMs, copied = 0, isSudden = f
   const [came, lost, requests, whole, waitedMs] = ["came", "lost", "asked", "whole", "waitedMs"].map(
     (name) => last[name] - first[name]);
   const share = lost / (came + lost);
-  const own = bufferFor(share, roundTripMs, share * (1 - copied) < LOSSY_TWICE ? MOST_COPIED_MS : MOST_MS);
-  // What the own way has lost is asked for, too.
-  const asked = copied > 0 ? Math.max(0, requests - lost) : requests;
+  // What was asked for comes again, too: copies are lost as often as any packet.
+  const twice = share * Math.max(share, 1 - copied);
+  const own = bufferFor(share, roundTripMs, twice < LOSSY_TWICE ? MOST_COPIED_MS : MOST_MS);
+  // What the own way has lost is asked for, too, several packets by one request where they are lost together.
+  const asked = requests - (copied >= MANY_COPIES ? Math.min(lost, requests / 2) : 0);
   const eachMs = TIMES_ASKED * (waitedMs - WHOLE_MS * whole) / asked - JITTERS * last.jitterMs;
   const isMended = asked / came >= MENDED && eachMs >= (isSudden ? SUDDENLY_REPAIRED_MS : REPAIRED_MS);
   if (!isMended) return own;
@@ -109,9 +113,12 @@ export function bufferAfter(looks, roundTripMs) {
   const last = looks.at(-1);
   const before = looks.at(-1 - SUDDEN_LOOKS) ?? looks[0];
   const copied = copiedBetween(looks.at(-1 - COPIED_LOOKS) ?? looks[0], last);
-  const found = [bufferBetween(looks[0], last, roundTripMs, copied)];
-  if (last.lost - before.lost >= SUDDEN.lost) found.push(bufferBetween(before, last, roundTripMs, copied));
-  if (last.asked - before.asked >= SUDDEN.asked) found.push(bufferBetween(before, last, roundTripMs, copied, true));
+  // The copies end before what was lost with them is forgotten.
+  const since = (first, isSudden) =>
+    bufferBetween(first, last, roundTripMs, Math.max(copied, copiedBetween(first, last)), isSudden);
+  const found = [since(looks[0])];
+  if (last.lost - before.lost >= SUDDEN.lost) found.push(since(before));
+  if (last.asked - before.asked >= SUDDEN.asked) found.push(since(before, true));
   return found.every((each) => each === null) ? null : Math.max(...found);
 }
 

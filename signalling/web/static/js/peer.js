@@ -147,8 +147,9 @@ export class Peer extends EventTarget {
   }
 
   async #putTracks() {
-    if (!this.pc) return;
+    const { pc } = this;
     for (const source of SOURCES) {
+      if (!pc || pc !== this.pc) return;
       const { sender } = this.#senders[source];
       if (sender.track !== this.#media.tracks[source]) await sender.replaceTrack(this.#media.tracks[source]);
     }
@@ -249,6 +250,9 @@ export class Peer extends EventTarget {
     clearInterval(this.#sizes);
     this.pc?.close();
     this.pc = null;
+    // What a closed connection was being asked for is never answered.
+    this.#syncing = Promise.resolve();
+    this.#shaping = Promise.resolve();
     this.#leg = null;
     this.#way = null;
     this.#senders = {};

@@ -276,6 +276,11 @@ impl Estimator {
         self.aimd.is_draining()
     }
 
+    /// Whether the link was found to lose what comes faster than a cap, as far as trials have told.
+    pub const fn is_kept_down(&self) -> bool {
+        self.loss.is_kept_down()
+    }
+
     /// Everything that is known of the link.
     pub fn state(&self) -> LinkState {
         LinkState {

@@ -186,6 +186,11 @@ impl LossControl {
         self.cap.is_some()
     }
 
+    /// Whether a trial has shown that the rate holds it down.
+    pub(super) const fn is_kept_down(&self) -> bool {
+        self.cap.is_some() && self.trial.is_none()
+    }
+
     /// Whether the rate shall not grow now.
     pub(super) const fn holds(&self) -> bool {
         self.trial.is_some() || self.push.is_some() || self.cap.is_some()
