@@ -167,7 +167,7 @@ row! {
         rtt_us,
         /// Packets asked for again: by us (0), by the receiver (1).
         nacks,
-        /// Retransmissions: taken in (0), sent (1).
+        /// Retransmissions: taken in (0), sent (1), copies that nobody asked for included.
         rtx_packets,
         /// Asked for again and not sent: no longer in the cache, of an earlier source, or too many at once (1).
         rtx_misses,
