@@ -13,6 +13,8 @@ const LATE_LOOKS = 10;
 const SUDDEN = { lost: 2, asked: 4 };
 // Below this share a repair is so rare that a lower delay is worth more, and packets that others overtake look like it.
 const LOSSY = 0.01;
+// The same for packets that were asked for and came: fewer may as well be the queue of a thin link.
+const MENDED = 0.02;
 // The bridge may send pictures twice where packets are lost. While so few are lost together with their copy, hardly a
 // picture waits for longer than the copy takes.
 const LOSSY_TWICE = 0.005;
@@ -21,8 +23,6 @@ const MOST_COPIED_MS = 60;
 const COPIED_LOOKS = 2;
 // With so many copies what the own way has lost hardly shows in how long pictures take.
 const MANY_COPIES = 0.5;
-// The same for packets that were asked for and came: fewer may as well be the queue of a thin link.
-const MENDED = 0.02;
 const MOST_MS = 130;
 // And for repairs on the sender's way, each of which takes longer.
 const MOST_MENDED_MS = 140;
