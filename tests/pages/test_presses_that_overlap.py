@@ -62,11 +62,13 @@ STUCK: Final = """async (left_pending) => {
     const welcome = { ice_servers: [], slots: [], leg: 2 };
     await peer.joined(welcome).catch(() => {});
     const sender = peer.pc.getSenders().find((each) => each.track);
-    sender[left_pending] = () => new Promise(() => {});
+    const asked = new Promise((done) => {
+        sender[left_pending] = () => { done(); return new Promise(() => {}); };
+    });
     peer.hold(false);
     tracks.camera = picture();
-    const first = sender.track !== tracks.camera;
     peer.syncTracks();
+    const first = await soon(asked);
     await peer.joined(welcome).catch(() => {});
     tracks.camera = picture();
     const put = await soon(peer.syncTracks());
