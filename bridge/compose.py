@@ -31,7 +31,7 @@ from bridge.app.dialling import Dialling
 from bridge.app.duty.desk import DutyDesk
 from bridge.app.feeds.converters import Converters
 from bridge.app.ports import ConverterPool
-from bridge.app.presence import Presence
+from bridge.app.presence import Patience, Presence
 from bridge.app.proof import Usual
 from bridge.app.service import Outside, RoomService
 from bridge.app.stills.desk import Stills
@@ -75,6 +75,7 @@ from transcode.pool import Pool
 LOG: Final = structlog.get_logger("bridge")
 # A change from Wi-Fi to 4G and a reload of a page are over by then; a ghost is gone within ten seconds.
 GRACE_SECONDS: Final = 8.0
+LEG_SECONDS: Final = 60.0
 
 
 class SystemClock:
@@ -179,7 +180,12 @@ async def run_bridge(
             core.legs,
             clock,
             engine.snapshot,
-            Presence(core.service.tell, doors.browser.silent, GRACE_SECONDS),
+            Presence(
+                core.service.tell,
+                doors.browser.silent,
+                core.service.drop_leg,
+                Patience(GRACE_SECONDS, LEG_SECONDS),
+            ),
         )
         for loop in (
             background.handshakes(),

@@ -275,7 +275,7 @@ class BrowserDoor:
         leg, answer = legs.open(live.number, offer.sdp, roles, content_slots=content_slots, now=now)
         if known is not None:
             legs.close(known.leg)
-        live.legs[who] = MediaLeg(leg, switches=offer.switches)
+        live.legs[who] = MediaLeg(leg, returns=True, switches=offer.switches)
         return answer
 
     async def _invite(self, live: LiveRoom, who: ParticipantId, request: m.Invite) -> m.Invited:

@@ -78,6 +78,10 @@ class MediaLeg:
     encryption: Encryption | None = None
     """What protects it, as the engine told last; None while there are no keys."""
     demands: dict[int, Demand] = field(default_factory=dict)
+    returns: bool = False
+    """Whether its owner may come back to it after having counted as gone, as pages do whose computer slept."""
+    alone: float = 0.0
+    """For how many seconds its owner has had no seat."""
     together: bool = False
     """Whether its owner, who has room for one picture, wants everybody in it."""
     switches: bool = False

@@ -4,6 +4,8 @@ A device that is out of coverage or has no power says no goodbye, and TCP finds 
 looked once a second whether anything has come of each person since the look before. Of whom nothing has come for
 two seconds, the line is probed; after five they are told of as not connected; and after as long as a broken line
 may be away they count as gone, which keeps their place. Media come all the time, so that few lines are probed.
+The leg of who is gone is kept for a minute with its gate shut: a browser whose computer slept or that was in a
+tunnel goes on with its connection at once, while a new one takes several round trips and another picture.
 
 A call has no line but its media, which may pause for longer: its signs are packets of sound or reports on them
 (RFC 3550: every five seconds or so). It is told of as not connected after ten seconds; when it is over, the
@@ -11,6 +13,7 @@ engine says (`ConsentLost`).
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -43,15 +46,31 @@ def _is_away(seated: Seated) -> bool:
     return seated.signs.quiet >= (CALL_AWAY_AFTER if seated.line is None else AWAY_AFTER)
 
 
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """In seconds: how long nothing may come of somebody, and how long a leg is kept for who is gone."""
+
+    grace: float
+    leg: float
+
+
 class Presence:
-    """Looks at everybody about once a second. `gone` is told of those who count as gone, once."""
+    """Looks at everybody about once a second.
+
+    `gone` is told of those who count as gone, once; `drop` takes the legs for which nobody came back.
+    """
 
     def __init__(
-        self, tell: Callable[[LiveRoom], None], gone: Callable[[Seat], None], grace_seconds: float
+        self,
+        tell: Callable[[LiveRoom], None],
+        gone: Callable[[Seat], None],
+        drop: Callable[[LiveRoom, ParticipantId, int], None],
+        patience: Patience,
     ) -> None:
         self._tell = tell
         self._gone = gone
-        self._grace_seconds = grace_seconds
+        self._drop = drop
+        self._patience = patience
         self._looked_at: float | None = None
         self._span = 0.0
 
@@ -67,8 +86,15 @@ class Presence:
             media = live.legs.get(who)
             self._note(seated, 0 if media is None else came.get(media.leg, 0))
             self._act_on(live, who, seated)
+        self._let_go(live)
         if away(live) != before:
             self._tell(live)
+
+    def _let_go(self, live: LiveRoom) -> None:
+        for who, media in tuple(live.legs.items()):
+            media.alone = 0.0 if who in live.seats or not media.returns else media.alone + self._span
+            if media.alone >= self._patience.leg:
+                self._drop(live, who, media.leg)
 
     def _note(self, seated: Seated, packets: int) -> None:
         signs, line = seated.signs, seated.line
@@ -83,7 +109,7 @@ class Presence:
         signs, line = seated.signs, seated.line
         if line is None or signs.given_up or signs.quiet < PROBED_AFTER:
             return
-        if signs.quiet < self._grace_seconds:
+        if signs.quiet < self._patience.grace:
             line.probe()
             return
         signs.given_up = True

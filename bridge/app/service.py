@@ -231,7 +231,7 @@ class RoomService:
             for who, code in telling.farewell(event, live.room).items():
                 self._part(live, who, code, telling.last_word(event))
             if isinstance(event, ev.Disconnected):
-                self._drop_leg(live, event.participant)
+                self._leave_leg(live, event.participant)
             if isinstance(event, ev.NotReached):
                 self._tell_host(live, telling.missed(live.room, event))
         if live.room.ended:
@@ -262,6 +262,11 @@ class RoomService:
     def drop_leg(self, live: LiveRoom, who: ParticipantId, leg: int) -> None:
         """Take this leg away from somebody who keeps the place. Of no effect when they have another by now."""
         if (media := live.legs.get(who)) is not None and media.leg == leg:
+            self._drop_leg(live, who)
+
+    def _leave_leg(self, live: LiveRoom, who: ParticipantId) -> None:
+        """Keep the leg of somebody who may come back to it, its gate shut by now; `Presence` sees to its end."""
+        if (media := live.legs.get(who)) is not None and not media.returns:
             self._drop_leg(live, who)
 
     def _drop_leg(self, live: LiveRoom, who: ParticipantId) -> None:

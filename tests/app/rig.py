@@ -12,7 +12,7 @@ from bridge.app.browser import BrowserDoor, BrowserPolicy
 from bridge.app.calling_instead import CallingInstead
 from bridge.app.duty.desk import DutyDesk, Knowing
 from bridge.app.live import LiveRoom
-from bridge.app.presence import Presence
+from bridge.app.presence import Patience, Presence
 from bridge.app.service import Outside, RoomService
 from bridge.app.stills.desk import Stills
 from bridge.app.trial import Trials
@@ -38,6 +38,7 @@ from tests.app.fakes import (
 from tests.media.transport_network import certificate
 
 GRACE = 8.0
+LEG_KEPT = 60.0
 SLOTS = m.SlotCounts(audio=2, video=2, content=1)
 OFFER = (Path(__file__).parent.parent / "vectors" / "sdp" / "chromium.sdp").read_bytes().decode()
 SOURCES = m.Sources(mic="0", camera="1", content="2")
@@ -134,7 +135,9 @@ class Rig:
         self.administration = RoomAdministration(
             self.service, Links(), self._listing, rotas=[rota.name for rota in self.rotas.all]
         )
-        self.presence = Presence(self.service.tell, self.door.silent, GRACE)
+        self.presence = Presence(
+            self.service.tell, self.door.silent, self.service.drop_leg, Patience(GRACE, LEG_KEPT)
+        )
 
     def make_engine(self) -> GateModel:
         """The engine that this process drives."""
@@ -239,4 +242,4 @@ class Rig:
         return {(owners[leg], source) for leg, source in found}
 
 
-__all__ = ["GRACE", "START", "Page", "Rig", "offer_of"]
+__all__ = ["GRACE", "LEG_KEPT", "START", "Page", "Rig", "offer_of"]

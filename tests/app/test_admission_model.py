@@ -29,13 +29,13 @@ from bridge.app import telling
 from bridge.app.telling import SOURCE_NAMES
 from bridge.app.trial import Trial
 from bridge.rooms.events import Admitted, HostEntered
-from bridge.rooms.model import ParticipantId
+from bridge.rooms.model import ParticipantId, Place
 from bridge.rooms.views import who_may_send
 from media.api import Speakers
 from signalling import messages as m
 from signalling.errors import Code, Rejected
 from tests.app.fakes import Connection, StoreDown, token_of
-from tests.app.rig import GRACE, SOURCES, Page, Rig, offer_of
+from tests.app.rig import GRACE, LEG_KEPT, SOURCES, Page, Rig, offer_of
 
 HOSTS = ("doctor", "substitute")
 GUESTS = {
@@ -282,6 +282,13 @@ class Consultations(RuleBasedStateMachine):
         self.time_passes(seconds)
 
     @rule()
+    def more_than_a_minute_passes(self) -> None:
+        """Whoever is still away then has no leg any more."""
+        self.run(self.rig.look_for(int(GRACE + LEG_KEPT) + 1))
+        if not self.trouble:
+            assert all(who in live.seats for live in self.rig.service.rooms for who in live.legs)
+
+    @rule()
     def end_for_all(self) -> None:
         """The host ends it; rarely, as it is the end of the test too."""
         if len(self.rig.store.events(self.room)) > 40:
@@ -403,7 +410,7 @@ class Consultations(RuleBasedStateMachine):
             return
         live = lives[self.room]
         assert live.room == recorded
-        assert all(recorded.participants[owner].connected for owner in live.legs)
+        assert all(recorded.participants[owner].place is not Place.OUTSIDE for owner in live.legs)
         assert {media.leg for media in live.legs.values()} == set(self.rig.engine.legs) - self.legs_of_tests()
         may = who_may_send(recorded)
         in_the_room = self.rig.engine.open_legs() - self.legs_of_tests()

@@ -3,11 +3,12 @@
 import pytest
 
 from bridge.app.live import Seated
-from bridge.app.presence import AWAY_AFTER, CALL_AWAY_AFTER, Presence
+from bridge.app.presence import AWAY_AFTER, CALL_AWAY_AFTER, Patience, Presence
+from bridge.app.telling import leg_name
 from bridge.rooms.model import ConnectionId, Place, RoomId
 from signalling import messages as m
 from tests.app.fakes import Connection, StoreDown
-from tests.app.rig import Page, Rig
+from tests.app.rig import GRACE, LEG_KEPT, Page, Rig
 
 GHOST_SECONDS = 10
 SHORT_OUTAGE_S = 5
@@ -71,6 +72,48 @@ async def test_who_comes_back_finds_the_place() -> None:
     await call.rig.look_for(GHOST_SECONDS)
     assert call.told()
     assert call.recorded()
+
+
+async def test_who_was_gone_for_less_than_a_minute_goes_on_with_the_leg() -> None:
+    """Nothing passes while they are gone; then the connection that their page has is as good as before."""
+    call = await Call().begin()
+    rig, patient = call.rig, call.patient
+    leg, other = rig.leg(call.room, patient), rig.leg(call.room, call.doctor)
+    for seconds in (GHOST_SECONDS, int(GRACE + LEG_KEPT) - 2):
+        patient.connection.answers = False
+        await rig.look_for(seconds, {leg: 100, other: 100})
+        assert not call.recorded()
+        assert not rig.engine.reaching(leg)
+        assert not rig.engine.reaching(other)
+        await rig.join(patient)
+        assert patient.connection.welcome.leg == leg_name(leg)
+        assert rig.engine.open_legs() == {leg, other}
+        assert {sender for sender, _ in rig.engine.reaching(other)} == {leg}
+
+
+async def test_after_a_minute_the_leg_is_gone() -> None:
+    """The place is not; nor is the leg of anybody who is there."""
+    call = await Call().begin()
+    rig, patient = call.rig, call.patient
+    leg, other = rig.leg(call.room, patient), rig.leg(call.room, call.doctor)
+    patient.connection.answers = False
+    await rig.look_for(int(GRACE + LEG_KEPT) + 2)
+    assert set(rig.engine.legs) == {other}
+    await rig.join(patient)
+    assert patient.connection.welcome.leg is None
+    await rig.offer(patient)
+    assert {sender for sender, _ in rig.engine.reaching(other)} == {rig.leg(call.room, patient)} != {leg}
+
+
+async def test_who_is_put_out_while_gone_has_no_leg() -> None:
+    """It goes at once, and not only when the minute is over."""
+    call = await Call().begin()
+    leg = call.rig.leg(call.room, call.patient)
+    call.patient.connection.answers = False
+    await call.rig.look_for(GHOST_SECONDS)
+    assert leg in call.rig.engine.legs
+    await call.rig.say(call.doctor, m.Remove(participant=call.patient.participant, ref=2))
+    assert leg not in call.rig.engine.legs
 
 
 @pytest.mark.parametrize("media", [True, False])
@@ -144,7 +187,9 @@ async def test_a_call_that_sends_nothing_is_told_of_as_away() -> None:
     room = await rig.open_room()
     doctor = await rig.enter(room, m.Role.DOCTOR, host=True)
     live, tells = rig.live(room), []
-    presence = Presence(lambda _: tells.append(1), lambda _: None, GHOST_SECONDS)
+    presence = Presence(
+        lambda _: tells.append(1), lambda _: None, rig.service.drop_leg, Patience(GHOST_SECONDS, LEG_KEPT)
+    )
     live.seats[doctor.participant] = Seated(ConnectionId(7), Connection())
     leg = rig.leg(room, doctor)
     for packets, seconds, told in ((0, 60, 0), (5, CALL_AWAY_AFTER, 0), (5, 2, 1), (6, 1, 2)):

@@ -174,6 +174,20 @@ STALLS: Final = {
     "nearly silent": ([(0, 0), (200, 2), (400, 4), (1500, 4), (5000, 4)], []),
     "never any": ([(0, 100), (200, 100), (1500, 100)], []),
 }
+# The same with when the newest had come, and how long after each look the next one is due.
+PAUSES: Final = {
+    "steady": ([(0, 0, 0), (200, 10, 190), (400, 20, 385)], [200, 200, 200]),
+    "stopped": (
+        [(0, 0, 0), (200, 20, 190), (400, 40, 210), (600, 40, 210), (610, 40, 210)],
+        [200, 200, 200, 20, 200],
+    ),
+    "untold": ([(0, 0, None), (200, 20, None), (400, 40, None), (600, 40, None), (800, 40, None)], [200] * 5),
+    "wrong clock": ([(0, 0, 9e9), (200, 20, 9e9), (400, 40, -9e9), (600, 40, -9e9)], [200, 200, 200, 200]),
+}
+FIND_PAUSES: Final = """(cases) => import('/static/js/flow.js').then(({ Flow }) => cases.map((looks) => {
+    const flow = new Flow();
+    return looks.map(([at, packets, newest]) => [flow.take(at, packets, newest ?? undefined), flow.pause(at)]);
+}))"""
 FIND_STALLS: Final = """(cases) => import('/static/js/flow.js').then(({ Flow }) => cases.map((looks) => {
     const flow = new Flow();
     return looks.filter(([at, packets]) => flow.take(at, packets)).map(([at]) => at);
@@ -205,6 +219,33 @@ DOUBT: Final = """() => import('/static/js/line.js').then(({ Line }) => {
     line.stop();
     return { seen, told };
 })"""
+# How many sockets there are right after the first one broke unasked, and in another line after it broke when asked,
+# and after the second one broke as well.
+BREAKS: Final = """() => import('/static/js/line.js').then(({ Line }) => {
+    let made = [];
+    window.WebSocket = class {
+        static OPEN = 1;
+        constructor() { made.push(this); }
+        close() {}
+    };
+    const seen = [];
+    for (const asked of [false, true]) {
+        made = [];
+        const line = new Line('ws://played');
+        line.start();
+        made[0].onopen();
+        if (asked) line.hurry();
+        made[0].onclose();
+        seen.push(made.length);
+        if (asked) {
+            made[1].onopen();
+            made[1].onclose();
+            seen.push(made.length);
+        }
+        line.stop();
+    }
+    return seen;
+})"""
 FIND_TIMES: Final = """() => import('/static/js/line.js').then(({ backoff, patience }) => ({
     patience: [[0, 80], [0, 500], [1, 80], [20, 80], [0, null]].map((given) => patience(...given)),
     backoff: [0, 1, 5, 50].map((attempt) => [0, 0.5, 1].map((random) => backoff(attempt, random))),
@@ -216,6 +257,27 @@ async def test_packets_that_stop_are_noticed(browser: Browser, site: str) -> Non
     async with in_a_page(browser, site) as page:
         found = await page.evaluate(FIND_STALLS, [looks for looks, _ in STALLS.values()])
     assert dict(zip(STALLS, found, strict=True)) == {name: stalls for name, (_, stalls) in STALLS.items()}
+
+
+async def test_the_next_look_is_when_they_would_have_stopped(browser: Browser, site: str) -> None:
+    """What the browser tells of the newest packet is believed where it lies between two looks."""
+    async with in_a_page(browser, site) as page:
+        found = await page.evaluate(FIND_PAUSES, [looks for looks, _ in PAUSES.values()])
+    assert {name: [pause for _, pause in looks] for name, looks in zip(PAUSES, found, strict=True)} == {
+        name: pauses for name, (_, pauses) in PAUSES.items()
+    }
+    told = {name: [stopped for stopped, _ in looks] for name, looks in zip(PAUSES, found, strict=True)}
+    assert {name: looks.index(True) for name, looks in told.items() if any(looks)} == {
+        "stopped": 4,
+        "untold": 4,
+        "wrong clock": 3,
+    }
+
+
+async def test_a_socket_that_breaks_when_asked_is_replaced_at_once(browser: Browser, site: str) -> None:
+    """After a sign that the network is back; once, and not where it broke by itself."""
+    async with in_a_page(browser, site) as page:
+        assert await page.evaluate(BREAKS) == [1, 2, 2]
 
 
 async def test_the_old_socket_stays_until_another_opens(browser: Browser, site: str) -> None:

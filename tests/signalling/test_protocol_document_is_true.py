@@ -12,7 +12,7 @@ import pytest
 
 import signalling
 from bridge.app.presence import AWAY_AFTER, CALL_AWAY_AFTER, PROBED_AFTER
-from bridge.compose import GRACE_SECONDS
+from bridge.compose import GRACE_SECONDS, LEG_SECONDS
 from signalling import messages as m
 from signalling.errors import Code
 from signalling.session import Limits
@@ -142,6 +142,7 @@ def test_numbers_in_the_prose_are_the_defaults() -> None:
         f"nothing has come for {AWAY_AFTER:.0f} s the roster says",
         f"after {GRACE_SECONDS:.0f} s the bridge closes",
         f"without `leave` has {GRACE_SECONDS:.0f} s",
+        f"Their leg is kept for {LEG_SECONDS:.0f} s more",
         f"nothing has come for {CALL_AWAY_AFTER:.0f} s the roster says the same",
         f"a queue of {config.queue_messages} messages",
         f"from 0 to {2**31} that",

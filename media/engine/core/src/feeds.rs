@@ -147,5 +147,7 @@ impl Shard {
             leg.layers.plan_changed();
         }
         self.legs[taker.leg as usize] = Some(leg);
+        // Where a review finds that what it begins with is right, it has nothing to tell.
+        self.demand_changed(now, sender, from.source);
     }
 }

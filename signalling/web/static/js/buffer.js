@@ -142,7 +142,7 @@ export class PlayoutBuffer {
     this.#pc = pc;
   }
 
-  /** Take a look: `stats` is of the connection's getStats(), once in 200 ms. */
+  /** Take a look: `stats` is of the connection's getStats(), once in 200 ms, and sooner where packets may have stopped. */
   take(stats) {
     const now = lookAt(stats);
     this.#told = [...this.#told, now.lost].slice(-KEPT_LOOKS);

@@ -3,20 +3,27 @@
 
 export const LOOK_MS = 200;
 const STALL_MS = 400;
+const LEAST_MS = 20;
 const LIVELY = 10; // packets in the second before they stopped: less may be a silence
 
 /** Judges the number of packets that have come so far, as one looks at it from time to time. Times in ms. */
 export class Flow {
   #looks = [];
+  #looked = -Infinity;
   #grown = null;
   #told = false;
 
-  /** Note how many have come; true once for each time that many came and then none for a while. */
-  take(at, packets) {
+  /**
+   * Note how many have come, and when the `newest` did where that is known; true once for each time that many came and
+   * then none for a while.
+   */
+  take(at, packets, newest = at) {
+    const before = this.#looked;
+    this.#looked = at;
     const last = this.#looks.at(-1);
     if (last === undefined || packets !== last.packets) {
       this.#looks.push({ at, packets });
-      this.#grown = at;
+      this.#grown = Math.min(at, Math.max(before, newest));
       this.#told = false;
       while (this.#looks.length > 2 && this.#looks[1].at <= at - 1000) this.#looks.shift();
       return false;
@@ -24,6 +31,12 @@ export class Flow {
     if (this.#told || at - this.#grown < STALL_MS || !this.lively) return false;
     this.#told = true;
     return true;
+  }
+
+  /** How long after a look at `at` the next one is due: sooner where they may have stopped. */
+  pause(at) {
+    const left = this.#grown === null ? LOOK_MS : this.#grown + STALL_MS - at;
+    return left > 0 ? Math.min(LOOK_MS, Math.max(LEAST_MS, left)) : LOOK_MS;
   }
 
   /** Whether many came in the second before the last one. */
@@ -42,7 +55,14 @@ export function received(stats) {
   return packets;
 }
 
-/** The same with the answers to checks of ICE, which come where nobody sends anything. */
+/** When the newest of them came, by performance.now(); undefined where a browser does not tell. */
+export function newest(stats) {
+  const times = [...stats.values()].map((each) => each.lastPacketReceivedTimestamp ?? 0);
+  const last = Math.max(0, ...times);
+  return last > 0 ? last - performance.timeOrigin : undefined;
+}
+
+/** How many have come with the answers to checks of ICE, which come where nobody sends anything. */
 export function heard(stats) {
   let answers = 0;
   for (const each of stats.values()) {

@@ -94,7 +94,7 @@ export class Peer extends EventTarget {
       if (pc === this.pc) this.#stateChanged();
     });
     this.#sizes = setInterval(() => this.#shape(), SIZE_MS);
-    this.#looks = setInterval(() => this.#look(), LOOK_MS);
+    this.#lookIn(LOOK_MS);
     this.#addSources(pc);
     this.#addSlots(pc, this.#welcome.slots);
     await this.#negotiate();
@@ -230,8 +230,17 @@ export class Peer extends EventTarget {
     if (pc === this.pc) this.dispatchEvent(new Event("stuck"));
   }
 
-  async #look() {
+  #lookIn(milliseconds) {
     const { pc } = this;
+    this.#looks = setTimeout(() => {
+      const begun = performance.now();
+      this.#look(pc).catch(() => {}).finally(() => {
+        if (pc === this.pc) this.#lookIn((this.#way?.pause(begun) ?? LOOK_MS) - (performance.now() - begun));
+      });
+    }, milliseconds);
+  }
+
+  async #look(pc) {
     if (!this.connected) return;
     const stats = await pc.getStats();
     if (pc !== this.pc) return;
@@ -246,7 +255,7 @@ export class Peer extends EventTarget {
 
   close() {
     clearTimeout(this.#timer);
-    clearInterval(this.#looks);
+    clearTimeout(this.#looks);
     clearInterval(this.#sizes);
     this.pc?.close();
     this.pc = null;

@@ -2,7 +2,7 @@
 // need not hear of that before its first check, since the page applies the bridge's last answer again (PROTOCOL.md, 7),
 // so that media wait for no line to the bridge.
 
-import { Flow, heard, received } from "./flow.js";
+import { Flow, heard, newest, received } from "./flow.js";
 
 const SETTLE_MS = 1500; // a first negotiation that is no older may still find a way
 const SOON_MS = 400; // packets that come at all come within that time
@@ -69,7 +69,12 @@ export class Way {
 
   /** See how many packets have come by now; true when they have just stopped. */
   look(stats) {
-    return this.#flow.take(performance.now(), received(stats));
+    return this.#flow.take(performance.now(), received(stats), newest(stats));
+  }
+
+  /** How long after a look at `at` the next one is due, in ms. */
+  pause(at) {
+    return this.#flow.pause(at);
   }
 
   /** Resolves to whether packets come; true too where none are to be expected. */

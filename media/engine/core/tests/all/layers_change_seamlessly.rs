@@ -226,6 +226,21 @@ fn under_loss_switches_end_where_they_should_and_no_number_is_used_twice() {
     }
 }
 
+/// When the camera of peer 1 was told something, and which encodings are to be sent.
+fn told(at: Micros, event: &Event) -> Option<(Micros, Vec<bool>)> {
+    match event {
+        Event::Demand {
+            leg: LegId(2),
+            source: 1,
+            encodings,
+        } => {
+            let active = |one: &Wanted| one.active;
+            Some((at, encodings.iter().map(active).collect()))
+        }
+        _ => None,
+    }
+}
+
 #[test]
 fn a_source_is_told_what_anybody_takes() {
     let mut world = call(4, Path::with_delay(15));
@@ -233,19 +248,7 @@ fn a_source_is_told_what_anybody_takes() {
     world.run(ms(3_000));
     let told = |world: &World| -> Vec<(Micros, Vec<bool>)> {
         let events = world.events.iter();
-        events
-            .filter_map(|(at, event)| match event {
-                Event::Demand {
-                    leg: LegId(2),
-                    source: 1,
-                    encodings,
-                } => {
-                    let active = |one: &Wanted| one.active;
-                    Some((*at, encodings.iter().map(active).collect()))
-                }
-                _ => None,
-            })
-            .collect()
+        events.filter_map(|(at, event)| told(*at, event)).collect()
     };
     assert_eq!(told(&world).last().unwrap().1, [true, true, false]);
     world.set_estimate(0, None);
@@ -272,4 +275,35 @@ fn encodings_that_nobody_takes_are_left_alone() {
     let packets: Vec<u64> = own.map(|row| row.packets).collect();
     assert_eq!(packets.len(), 3);
     assert!(packets.iter().all(|packets| *packets > 300));
+}
+
+/// Who was gone sends all encodings for a moment, until told that none is taken: a slot that begins with one of them then
+/// waits for a picture of it, which comes only if it goes on.
+#[test]
+fn what_a_slot_begins_with_is_asked_for_at_once() {
+    let mut world = call(6, Path::with_delay(15));
+    let on = |world: &mut World, on: bool| {
+        let senders = world.peers[1].senders.iter_mut();
+        senders.for_each(|sender| sender.on = on);
+    };
+    on(&mut world, false);
+    world.run(ms(8_000));
+    world.set_feeds(&[]);
+    world.run(ms(2_000));
+    let told = |world: &World| {
+        world
+            .events
+            .iter()
+            .rev()
+            .find_map(|(at, event)| told(*at, event))
+    };
+    assert_eq!(told(&world).unwrap().1, [true, false, false]);
+    on(&mut world, true);
+    world.run(ms(200));
+    let back = world.now;
+    world.set_feeds(&[((0, 0), (1, 0)), ((0, 1), (1, 1))]);
+    world.run(ms(10));
+    let plis = &world.peers[1].senders[3].plis;
+    assert!(plis.iter().all(|pli| *pli < back), "not there yet");
+    assert_eq!(told(&world).unwrap(), (back, vec![true, false, true]));
 }
