@@ -30,6 +30,7 @@ CAMERA: Final = "window.__pictureSize = { width: 640, height: 360 }; window.__pi
 PATIENCE_S: Final = 25.0
 # Between two rounds: estimates and buffers come to rest.
 REST_S: Final = 6.0
+ADDRESS: Final = "address_ms"
 FIGURES: Final = ("picture_down_ms", "sound_down_ms", "picture_up_ms", "sound_up_ms")
 
 
@@ -75,15 +76,21 @@ async def once(call: Call, happens: Happens) -> dict[str, float | None]:
     picture_down, sound_down = await back(call.patient, since, PATIENCE_S)
     picture_up, sound_up = await back(call.doctor, since, PATIENCE_S)
     await call.patient.until("!s.down")
+    found = [time - since for time in (await noted(call.patient)).addresses]
     return {
         **dict(zip(FIGURES, (picture_down, sound_down, picture_up, sound_up), strict=True)),
+        # The one with which media came back: no page can be quicker than its browser finds another network.
+        ADDRESS: max((time for time in found if 0 <= time <= (sound_down or 0)), default=None),
         "new_legs": float(before != await legs(call.house, *people)),
         "gone": float(sum([(await noted(one)).gone for one in people]) > gone),
     }
 
 
 def summary(seen: Sequence[Mapping[str, float | None]]) -> dict[str, Any]:
-    """Medians, and from where to where the rounds lay; what never came back makes both null."""
+    """Medians, and from where to where the rounds lay; what never came back makes both null.
+
+    Where media came back on the way that there was, the browser looked for no address, and that is null.
+    """
     figures: dict[str, float | None] = {}
     spread: dict[str, list[float] | None] = {}
     for name in FIGURES:
@@ -92,6 +99,8 @@ def summary(seen: Sequence[Mapping[str, float | None]]) -> dict[str, Any]:
         whole = len(known) == len(values)
         figures[f"{name}_p50"] = round(statistics.median(known), 1) if whole else None
         spread[f"{name}_p50"] = [round(min(known), 1), round(max(known), 1)] if whole else None
+    addresses = [value for one in seen if (value := one[ADDRESS]) is not None]
+    figures[f"{ADDRESS}_p50"] = round(statistics.median(addresses), 1) if addresses else None
     for name in ("new_legs", "gone"):  # in how many of the rounds
         figures[name] = sum(one[name] or 0.0 for one in seen)
     return {"figures": figures, "spread": spread}

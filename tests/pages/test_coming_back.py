@@ -219,7 +219,7 @@ DOUBT: Final = """() => import('/static/js/line.js').then(({ Line }) => {
     line.stop();
     return { seen, told };
 })"""
-# How many sockets there are right after the first one broke unasked, and in another line after it broke when asked,
+# How many sockets there are right after the first one broke unasked, in another line after it broke when asked,
 # and after the second one broke as well.
 BREAKS: Final = """() => import('/static/js/line.js').then(({ Line }) => {
     let made = [];

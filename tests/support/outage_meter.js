@@ -1,4 +1,5 @@
-// Notes when pictures are shown and sounds are played, and whether anybody seems gone, for tests of outages.
+// Notes when pictures are shown and sounds are played, when the browser finds an address to send from, and whether
+// anybody seems gone, for tests of outages.
 // Times are of the machine's clock, in ms: those of two pages can be compared.
 "use strict";
 (() => {
@@ -9,7 +10,10 @@
 
   // Of one other person: the tile stays the same element whatever becomes of the connection, the receiver does not.
   const watch = (participant) => {
-    const noted = { pictures: [], sounds: [], gone: 0 };
+    const noted = { pictures: [], sounds: [], addresses: [], gone: 0 };
+    window.brotjeneste.state().pc.addEventListener("icecandidate", ({ candidate }) => {
+      if (candidate?.protocol === "udp") noted.addresses.push(clock());
+    });
     const video = document.querySelector(`#stage .tile[data-participant="${participant}"] video`);
     const shown = () => {
       noted.pictures.push(clock());
