@@ -86,15 +86,16 @@ class Presence:
             media = live.legs.get(who)
             self._note(seated, 0 if media is None else came.get(media.leg, 0))
             self._act_on(live, who, seated)
-        self._let_go(live)
-        if away(live) != before:
+        if self._let_go(live) or away(live) != before:
             self._tell(live)
 
-    def _let_go(self, live: LiveRoom) -> None:
+    def _let_go(self, live: LiveRoom) -> bool:
+        known = len(live.legs)
         for who, media in tuple(live.legs.items()):
             media.alone = 0.0 if who in live.seats or not media.returns else media.alone + self._span
             if media.alone >= self._patience.leg:
                 self._drop(live, who, media.leg)
+        return len(live.legs) < known
 
     def _note(self, seated: Seated, packets: int) -> None:
         signs, line = seated.signs, seated.line

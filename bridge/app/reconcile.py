@@ -46,7 +46,8 @@ def reconcile(live: LiveRoom, gate: Gate, legs: Legs, converters: NoConverters) 
     _mute(live, gate, legs)
     made = _feed(live, gate, (legs, converters), may)
     for owner, media in list(live.legs.items()):
-        if owner in may and media.gate_open is not True:
+        # By the records somebody may be back before their page is: the leg that it left waits for it.
+        if owner in may and media.gate_open is not True and (owner in live.seats or not media.returns):
             gate.submit(SetGate(leg=media.leg, open=True))
             media.gate_open = True
     _connect(made, gate)

@@ -265,8 +265,9 @@ class RoomService:
             self._drop_leg(live, who)
 
     def _leave_leg(self, live: LiveRoom, who: ParticipantId) -> None:
-        """Keep the leg of somebody who may come back to it, its gate shut by now; `Presence` sees to its end."""
-        if (media := live.legs.get(who)) is not None and not media.returns:
+        """Keep the leg of who may come back to it, if its gate is shut by now; `Presence` sees to its end."""
+        media = live.legs.get(who)
+        if media is not None and not (media.returns and media.gate_open is False):
             self._drop_leg(live, who)
 
     def _drop_leg(self, live: LiveRoom, who: ParticipantId) -> None:

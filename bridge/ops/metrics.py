@@ -187,7 +187,9 @@ def _counters(
 
 
 def _states(legs: np.ndarray) -> Iterator[Metric]:
-    yield GaugeMetricFamily("brotjeneste_legs", "Legs, waiting and admitted.", value=len(legs))
+    yield GaugeMetricFamily(
+        "brotjeneste_legs", "Legs: waiting, admitted, or kept for who is gone.", value=len(legs)
+    )
     for row in present(legs, table.LEG_STATES):
         yield GaugeMetricFamily(row.metric, row.help, value=int(legs[row.column].sum()))
 

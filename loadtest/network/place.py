@@ -102,6 +102,10 @@ class Place:
         """Give the words that run a command in this namespace."""
         return ["nsenter", f"--net=/proc/{self.holder}/ns/net", *command]
 
+    def at(self, which: int) -> str:
+        """Give its address in network `which`."""
+        return _addresses(self.number, which)[1]
+
     def leave(self, which: int) -> None:
         """Take address `which` away, as where Wi-Fi ends. Raises `NetworkFailed`."""
         _, address = _addresses(self.number, which)

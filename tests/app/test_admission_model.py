@@ -411,6 +411,7 @@ class Consultations(RuleBasedStateMachine):
         live = lives[self.room]
         assert live.room == recorded
         assert all(recorded.participants[owner].place is not Place.OUTSIDE for owner in live.legs)
+        assert all(recorded.participants[owner].connected or media.returns for owner, media in live.legs.items())
         assert {media.leg for media in live.legs.values()} == set(self.rig.engine.legs) - self.legs_of_tests()
         may = who_may_send(recorded)
         in_the_room = self.rig.engine.open_legs() - self.legs_of_tests()

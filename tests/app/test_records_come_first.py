@@ -171,6 +171,40 @@ async def test_a_ghost_is_gone_after_the_grace_and_not_before(rig: Rig) -> None:
     assert told == {doctor.participant: True, patient.participant: False}
 
 
+async def test_a_ghost_whose_gate_could_not_be_shut_keeps_no_leg(rig: Rig) -> None:
+    """A leg is kept for who may come back only where nothing passes it meanwhile."""
+    room, doctor, patient = await consultation(rig)
+    await admit(rig, doctor, patient)
+    leg = rig.leg(room, patient)
+    await rig.lose(patient)
+    rig.engine.dead = True
+    await rig.pass_time(GRACE)
+    assert not rig.recorded(room).participants[patient.participant].connected
+    rig.engine.dead = False
+    rig.deliver()
+    assert leg not in rig.engine.legs
+
+
+async def test_who_is_back_by_the_records_alone_is_let_nothing_through(rig: Rig) -> None:
+    """A page that comes back to its leg and whose socket gets no seat: the gate stays shut until it has one."""
+    room, doctor, patient = await consultation(rig)
+    await admit(rig, doctor, patient)
+    leg = rig.leg(room, patient)
+    await rig.lose(patient)
+    await rig.pass_time(GRACE)
+    opened: list[int] = []
+    rig.engine.opening = opened.append
+    rig.store.failing = "after"
+    with pytest.raises(StoreDown):
+        await rig.join(patient)
+    rig.store.failing = None
+    await rig.service.repair()
+    assert leg in rig.engine.legs
+    assert leg not in opened
+    await rig.join(patient)
+    assert leg in opened
+
+
 async def test_a_ghost_is_tried_again_when_the_store_was_away(rig: Rig) -> None:
     """A disconnection that could not be recorded is recorded later, so that no gate stays open for nobody."""
     room, doctor, patient = await consultation(rig)

@@ -97,7 +97,10 @@ async def test_after_a_minute_the_leg_is_gone() -> None:
     rig, patient = call.rig, call.patient
     leg, other = rig.leg(call.room, patient), rig.leg(call.room, call.doctor)
     patient.connection.answers = False
-    await rig.look_for(int(GRACE + LEG_KEPT) + 2)
+    await rig.look_for(GHOST_SECONDS)
+    told = call.doctor.connection.roster.revision
+    await rig.look_for(int(LEG_KEPT))
+    assert call.doctor.connection.roster.revision > told, "what protected it is no more"
     assert set(rig.engine.legs) == {other}
     await rig.join(patient)
     assert patient.connection.welcome.leg is None

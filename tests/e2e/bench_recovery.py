@@ -70,17 +70,19 @@ async def once(call: Call, happens: Happens) -> dict[str, float | None]:
     """Let it happen once, and wait until all is as before."""
     await asyncio.sleep(REST_S)
     people = (call.doctor, call.patient)
-    before = await legs(call.house, *people)
+    before, address = await legs(call.house, *people), call.address
     gone = sum([(await noted(one)).gone for one in people])
     since = await happens(call)
     picture_down, sound_down = await back(call.patient, since, PATIENCE_S)
     picture_up, sound_up = await back(call.doctor, since, PATIENCE_S)
     await call.patient.until("!s.down")
-    found = [time - since for time in (await noted(call.patient)).addresses]
+    found = await noted(call.patient)
+    moved = call.address != address
+    own = [time - since for time, which in found.addresses if moved and which == call.where.at(call.address)]
     return {
         **dict(zip(FIGURES, (picture_down, sound_down, picture_up, sound_up), strict=True)),
-        # The one with which media came back: no page can be quicker than its browser finds another network.
-        ADDRESS: max((time for time in found if 0 <= time <= (sound_down or 0)), default=None),
+        # No page can be back before its browser finds that there is another network.
+        ADDRESS: min(own, default=None),
         "new_legs": float(before != await legs(call.house, *people)),
         "gone": float(sum([(await noted(one)).gone for one in people]) > gone),
     }
@@ -89,7 +91,7 @@ async def once(call: Call, happens: Happens) -> dict[str, float | None]:
 def summary(seen: Sequence[Mapping[str, float | None]]) -> dict[str, Any]:
     """Medians, and from where to where the rounds lay; what never came back makes both null.
 
-    Where media came back on the way that there was, the browser looked for no address, and that is null.
+    Where the address stays, nothing is told of when the browser found it.
     """
     figures: dict[str, float | None] = {}
     spread: dict[str, list[float] | None] = {}

@@ -8,12 +8,18 @@
   const every = window.setInterval.bind(window);
   const clock = () => performance.timeOrigin + performance.now();
 
+  let heeded = null;
+  const heed = (pc, noted) => {
+    if (pc === heeded) return;
+    heeded = pc;
+    pc?.addEventListener("icecandidate", ({ candidate }) => {
+      if (candidate?.protocol === "udp") noted.addresses.push([clock(), candidate.address]);
+    });
+  };
+
   // Of one other person: the tile stays the same element whatever becomes of the connection, the receiver does not.
   const watch = (participant) => {
     const noted = { pictures: [], sounds: [], addresses: [], gone: 0 };
-    window.brotjeneste.state().pc.addEventListener("icecandidate", ({ candidate }) => {
-      if (candidate?.protocol === "udp") noted.addresses.push(clock());
-    });
     const video = document.querySelector(`#stage .tile[data-participant="${participant}"] video`);
     const shown = () => {
       noted.pictures.push(clock());
@@ -23,6 +29,7 @@
     let last = null;
     every(() => {
       const { pc, layout, roster } = window.brotjeneste.state();
+      heed(pc, noted);
       const slot = layout.find((one) => one.participant === participant && one.source === "mic");
       const receiver = pc?.getTransceivers().find((one) => one.mid === slot?.mid)?.receiver;
       const played = receiver?.getSynchronizationSources()[0]?.timestamp ?? null;

@@ -40,12 +40,12 @@ HOLE_MS: Final = 300.0
 class Noted:
     """Times of one page, in ms of the machine's clock; `gone` is how often the other one was not there.
 
-    `addresses` are when its browser found one to send from, each time that a way is looked for.
+    `addresses` are when its browser found one to send from, and which, each time that a way is looked for.
     """
 
     pictures: Sequence[float]
     sounds: Sequence[float]
-    addresses: Sequence[float]
+    addresses: Sequence[tuple[float, str]]
     gone: int
 
 

@@ -78,12 +78,16 @@ class Watch:
         self._latest = {leg: known for leg, known in self._latest.items() if leg in reading.round_trips}
 
     def assess(self, live: LiveRoom, legs: Legs) -> dict[ParticipantId, Assessment]:
-        """Everybody's figures and verdict."""
-        figures = {media.leg: self._figures(media) for media in live.legs.values()}
+        """Everybody's figures and verdict, but of who is gone: a leg that is kept for them has only old ones."""
+        for media in live.legs.values():
+            if media.alone:
+                self._latest.pop(media.leg, None)
+        here = {owner: media for owner, media in live.legs.items() if not media.alone}
+        figures = {media.leg: self._figures(media) for media in here.values()}
         bridge = self._shards.view(legs.shard_of(live.number))
         hears = _hears(live)
         found = {}
-        for owner, media in live.legs.items():
+        for owner, media in here.items():
             senders = [leg for leg in hears.get(media.leg, ()) if leg in figures]
             hint = media.hints.hint(self._now)
             own = figures[media.leg]

@@ -3,7 +3,7 @@
 
 export const LOOK_MS = 200;
 const STALL_MS = 400;
-const LEAST_MS = 20;
+export const LEAST_MS = 20; // between two looks
 const LIVELY = 10; // packets in the second before they stopped: less may be a silence
 
 /** Judges the number of packets that have come so far, as one looks at it from time to time. Times in ms. */
@@ -14,7 +14,7 @@ export class Flow {
   #told = false;
 
   /**
-   * Note how many have come, and when the `newest` did where that is known; true once for each time that many came and
+   * Note how many have come, and when the `newest` did where that is known, since the last look; true once for each time that many came and
    * then none for a while.
    */
   take(at, packets, newest = at) {
@@ -23,7 +23,7 @@ export class Flow {
     const last = this.#looks.at(-1);
     if (last === undefined || packets !== last.packets) {
       this.#looks.push({ at, packets });
-      this.#grown = Math.min(at, Math.max(before, newest));
+      this.#grown = before <= newest && newest <= at ? newest : at;
       this.#told = false;
       while (this.#looks.length > 2 && this.#looks[1].at <= at - 1000) this.#looks.shift();
       return false;
@@ -55,11 +55,11 @@ export function received(stats) {
   return packets;
 }
 
-/** When the newest of them came, by performance.now(); undefined where a browser does not tell. */
-export function newest(stats) {
-  const times = [...stats.values()].map((each) => each.lastPacketReceivedTimestamp ?? 0);
-  const last = Math.max(0, ...times);
-  return last > 0 ? last - performance.timeOrigin : undefined;
+/** When the newest of them came, in ms of the time `at` of these figures; undefined where a browser does not tell. */
+export function newest(stats, at) {
+  const told = [...stats.values()].filter((each) => each.lastPacketReceivedTimestamp);
+  const ages = told.map((each) => each.timestamp - each.lastPacketReceivedTimestamp); // both by the same clock
+  return ages.length > 0 ? at - Math.min(...ages) : undefined;
 }
 
 /** How many have come with the answers to checks of ICE, which come where nobody sends anything. */

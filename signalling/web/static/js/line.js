@@ -6,7 +6,7 @@ const FIRST_OPEN_MS = 3000;
 const OPEN_MS = { least: 400, most: 10_000, times: 4, growth: 1.3 };
 const BACKOFF_MS = [200, 500, 1000, 2000, 4000, 5000];
 const FRESH_MS = 150; // an attempt that is no older need not be begun anew
-const HURRY_MS = 1000; // a socket that is found broken so soon after a sign that the network is back has broken before it
+const HURRY_MS = 1000; // a socket that is found broken so soon after a sign that something was wrong had broken before it
 
 /** Milliseconds between the beginnings of attempt number `attempt` (from 0) and the next; `random` in [0, 1) spreads clients. */
 export function backoff(attempt, random) {
@@ -79,7 +79,7 @@ export class Line extends EventTarget {
     else this.#again(0);
   }
 
-  /** The network may be back: what was begun before that is begun anew, and a socket that has broken is replaced at once. */
+  /** The network may have been away: what was begun before is begun anew, and a socket that has broken is replaced at once. */
   hurry() {
     this.#hurried = performance.now();
     if (this.#stopped || !this.#trying || performance.now() - this.#begun < FRESH_MS) return;

@@ -4,7 +4,7 @@
 import { PlayoutBuffer } from "./buffer.js";
 import { canSwitch } from "./codec.js";
 import { cameraOffers, contentOffers, firstTaken, ladder, send, shape } from "./encodings.js";
-import { LOOK_MS } from "./flow.js";
+import { LEAST_MS, LOOK_MS } from "./flow.js";
 import { answerFor, Way } from "./way.js";
 
 const RESTART_MS = 5000;
@@ -235,7 +235,7 @@ export class Peer extends EventTarget {
     this.#looks = setTimeout(() => {
       const begun = performance.now();
       this.#look(pc).catch(() => {}).finally(() => {
-        if (pc === this.pc) this.#lookIn((this.#way?.pause(begun) ?? LOOK_MS) - (performance.now() - begun));
+        if (pc === this.pc) this.#lookIn(Math.max(LEAST_MS, (this.#way?.pause(begun) ?? LOOK_MS) - (performance.now() - begun)));
       });
     }, milliseconds);
   }

@@ -69,7 +69,8 @@ export class Way {
 
   /** See how many packets have come by now; true when they have just stopped. */
   look(stats) {
-    return this.#flow.take(performance.now(), received(stats), newest(stats));
+    const at = performance.now();
+    return this.#flow.take(at, received(stats), newest(stats, at));
   }
 
   /** How long after a look at `at` the next one is due, in ms. */
