@@ -9,6 +9,7 @@ use crate::rates::Rates;
 use crate::receive::ReceiveRegister;
 use crate::red::split::Timeline;
 use crate::stats::StreamRow;
+use crate::steady::{Steady, BEGINS_AFTER};
 use crate::time::Micros;
 
 /// Round trips within which a receiver asks for what it misses, and once more if that was lost.
@@ -62,6 +63,8 @@ pub struct Encoding {
     pub ssrc: Option<u32>,
     /// Timestamp and arrival of the newest packet.
     pub newest: Option<(u32, Micros)>,
+    /// When it began, or came again after a pause.
+    pub(crate) began: Micros,
     /// Parameter sets of H.264, once any have come.
     pub(crate) parameters: Option<Box<ParameterSets>>,
     pub(crate) epoch: u32,
@@ -92,6 +95,8 @@ pub struct Encoding {
     pub key_frames: KeyFrameRequests,
     /// Last report of the sender.
     pub sender_report: Option<SenderReportSeen>,
+    /// Whether its sender keeps it up.
+    pub(crate) steady: Steady,
 }
 
 impl Encoding {
@@ -106,6 +111,8 @@ impl Encoding {
             takers: Vec::new(),
             sender_report: None,
             newest: None,
+            began: Micros(0),
+            steady: Steady::default(),
             height: 0,
             rates: Rates::default(),
             key_frame: None,
@@ -137,7 +144,18 @@ impl Encoding {
     /// Whether it is sent now.
     pub fn is_active(&self, now: Micros) -> bool {
         self.newest
-            .is_some_and(|(_, at)| now.since(at) < PAUSED_AFTER)
+            .is_some_and(|(_, at)| now.since(at) < PAUSED_AFTER && !self.steady.has_stopped(at))
+    }
+
+    /// A packet came in its turn.
+    pub fn note_newest(&mut self, now: Micros, timestamp: u32) {
+        if self
+            .newest
+            .is_none_or(|(_, at)| now.since(at) >= BEGINS_AFTER)
+        {
+            self.began = now;
+        }
+        self.newest = Some((timestamp, now));
     }
 
     /// The sender began again under another SSRC: everything counted by sequence number starts anew.

@@ -317,6 +317,7 @@ impl Source {
         let heard = self.hear(header.payload_type)?;
         let payload = header.payload_range(packet).ok()?;
         let has_several = self.encodings.len() > 1;
+        let sees_a_stop = has_several && self.sees_a_stop(now, encoding);
         let encoding = &mut self.encodings[encoding];
         let register = &mut encoding.register;
         let arrival = register.handle_packet(now, sequence, header.timestamp);
@@ -328,8 +329,8 @@ impl Source {
             ..Ready::new(header, sequence, payload)
         };
         if arrival == Arrival::Newest {
-            ready.wakes = has_several && !encoding.is_active(now);
-            encoding.newest = Some((header.timestamp, now));
+            ready.wakes = sees_a_stop || has_several && !encoding.is_active(now);
+            encoding.note_newest(now, header.timestamp);
         }
         encoding.row.packets += 1;
         encoding.row.bytes += ready.payload.len() as u64;
@@ -358,7 +359,7 @@ impl Source {
         let encoding = &mut self.encodings[encoding];
         encoding.row.rtx_packets += 1;
         let sequence = encoding.register.extend(original);
-        if encoding.register.handle_retransmission(sequence) == Arrival::Duplicate {
+        if encoding.register.handle_retransmission(now, sequence) == Arrival::Duplicate {
             return None;
         }
         let ready = Ready {

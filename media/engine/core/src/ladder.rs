@@ -26,7 +26,10 @@ impl Source {
     /// The encoding that can be shown first: the highest that is sent now and not larger than what can be shown.
     pub fn begins_with(&self, now: Micros, height: Option<u16>) -> Layer {
         let highest = self.highest_for(height);
-        let active = |number: &u8| self.encodings[usize::from(*number)].is_active(now);
+        let active = |number: &u8| {
+            let encoding = &self.encodings[usize::from(*number)];
+            encoding.is_active(now) && !encoding.steady.is_left_alone(now)
+        };
         let sent = (0..=highest).rev().find(active);
         Layer::all_of(sent.unwrap_or(highest))
     }
@@ -46,6 +49,9 @@ impl Source {
             let Some(encoding) = encoding.filter(|one| number == 0 || one.was_seen()) else {
                 break;
             };
+            if encoding.steady.is_left_alone(now) {
+                continue;
+            }
             let top = if number == 0 { encoding.rates.top() } else { 0 };
             for temporal in 0..top {
                 let layer = Layer {

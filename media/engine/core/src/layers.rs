@@ -147,6 +147,10 @@ impl Shard {
             return;
         };
         let estimate = leg.layers.estimate;
+        self.note_stops(now, index);
+        let Some(leg) = self.leg(index) else {
+            return;
+        };
         let (reviewed, has_choice) = self.reviewed(now, leg);
         let sound = self.sound_of(now, leg);
         let budget = estimate.map(|estimate| estimate.saturating_sub(sound));
@@ -179,6 +183,30 @@ impl Shard {
             self.set_wish(now, taker, (wish.map(|choice| choice.layer), share), out);
         }
         self.wake_by(index, now + REVIEW);
+    }
+
+    /// Notes which of the encodings that a leg is sent have stopped.
+    fn note_stops(&mut self, now: Micros, index: u32) {
+        let slots = self.leg(index).map_or(0, |leg| leg.slots.len());
+        for slot in 0..slots {
+            let taken = self.leg(index).and_then(|leg| {
+                let of = &leg.slots[slot];
+                let filling = of
+                    .filling
+                    .as_ref()
+                    .filter(|_| of.spec.kind == Kind::Video)?;
+                let target = filling.target.filter(|target| target.encoding > 0)?;
+                Some((filling.leg, filling.source, target.encoding))
+            });
+            let Some((sender, number, encoding)) = taken else {
+                continue;
+            };
+            let sources = self.leg_mut(sender).map(|leg| leg.sources.iter_mut());
+            let mut sources = sources.into_iter().flatten();
+            if let Some(source) = sources.find(|source| source.spec.source == number) {
+                source.note_stop(now, encoding);
+            }
+        }
     }
 
     /// The slots of a leg in which there are pictures, and whether any of their sources has several encodings.

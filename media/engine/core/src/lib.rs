@@ -17,6 +17,7 @@
 pub mod allocate;
 pub mod api;
 pub mod arrivals;
+pub mod awaited;
 pub mod bwe;
 pub mod cache;
 mod contain;
@@ -71,6 +72,7 @@ mod sound;
 pub mod source;
 pub mod speaker;
 pub mod stats;
+pub mod steady;
 pub mod time;
 pub mod told;
 pub mod transit;

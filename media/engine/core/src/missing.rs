@@ -1,5 +1,6 @@
 //! What is missing of one incoming stream: when it is worth asking for, how often, and until when.
 
+use crate::awaited::AWAITED_FOR;
 use crate::time::Micros;
 
 /// Losses remembered at once; the oldest are given up first.
@@ -30,6 +31,10 @@ const TAIL_WAIT: (Micros, Micros) = (Micros::from_millis(10), Micros::from_milli
 const TAIL_TIMES: u64 = 3;
 /// Requests for a packet that may never have been sent.
 const TAIL_TRIES: u8 = 4;
+/// Of so many packets that are awaited each is asked for again in time, since all answers may be lost. Of more than these
+/// those alone that were overtaken by another answer: where none comes, they stand in a queue, which each further request
+/// would make longer.
+const FEW: usize = 6;
 const NEVER: Micros = Micros(u64::MAX);
 /// Where no more may be asked for now.
 const PAUSE: Micros = Micros::from_millis(10);
@@ -115,6 +120,13 @@ pub struct Missing {
     spacing: Micros,
     /// Nothing is due before. Too early where what was due has come meanwhile.
     next: Micros,
+    /// So many packets may be asked for and not have come at once.
+    most_awaited: usize,
+    /// The last request that was answered: when, and for which packet.
+    answered: (Micros, u64),
+    /// Since when many are awaited and no answer has come; `NEVER` where few are.
+    stuck_since: Micros,
+    answers: u64,
 }
 
 impl Default for Missing {
@@ -127,6 +139,10 @@ impl Default for Missing {
             tail: None,
             spacing: TAIL_WAIT.0,
             next: NEVER,
+            most_awaited: usize::MAX,
+            answered: (Micros(0), 0),
+            stuck_since: NEVER,
+            answers: 0,
         }
     }
 }
@@ -187,6 +203,7 @@ impl Missing {
     /// A packet that others have overtaken; false if it was not missing. What comes half a round trip after it was asked
     /// for may be the answer, where retransmissions have no stream of their own, and tells nothing of the order.
     pub fn take_late(&mut self, now: Micros, sequence: u64) -> bool {
+        self.note_answer(now, sequence);
         let Some(hole) = self.take(sequence) else {
             return false;
         };
@@ -227,6 +244,21 @@ impl Missing {
         self.find(sequence).map(|at| self.holes.remove(at))
     }
 
+    /// A packet comes that may have been asked for.
+    pub fn note_answer(&mut self, now: Micros, sequence: u64) {
+        let asked = self.find(sequence).map(|at| self.holes[at]);
+        if let Some(hole) = asked.filter(|hole| hole.tries > 0) {
+            self.answered = self.answered.max((hole.asked, sequence));
+            self.stuck_since = now;
+            self.answers += 1;
+        }
+    }
+
+    /// How many packets have come that were asked for.
+    pub const fn answers(&self) -> u64 {
+        self.answers
+    }
+
     fn find(&self, sequence: u64) -> Option<usize> {
         let at = self
             .holes
@@ -234,19 +266,60 @@ impl Missing {
         at.ok()
     }
 
+    /// Whether there may be something to ask for.
+    pub fn is_due(&self, now: Micros) -> bool {
+        now >= self.next
+    }
+
+    /// Lets so many packets be awaited at once from now on.
+    pub const fn await_at_most(&mut self, packets: usize) {
+        self.most_awaited = packets;
+    }
+
+    /// Packets that were asked for and may be on their way: since a moment ago, or behind those that have come.
+    fn awaited(&self, now: Micros) -> usize {
+        let waits = |hole: &&Hole| {
+            let is_new = now.since(hole.asked) < AWAITED_FOR;
+            hole.tries > 0 && (is_new || (hole.asked, hole.sequence) > self.answered)
+        };
+        self.holes.iter().filter(waits).count()
+    }
+
+    /// Only what was asked for before that is asked for again; `None` for all.
+    fn answered_before(&mut self, now: Micros, awaited: usize) -> Option<(Micros, u64)> {
+        if awaited <= FEW {
+            self.stuck_since = NEVER;
+            return None;
+        }
+        let since = self.stuck_since.min(now);
+        let stuck = now.since(since) >= AWAITED_FOR;
+        self.stuck_since = if stuck { now } else { since };
+        (!stuck).then_some(self.answered)
+    }
+
     /// Writes the sequence numbers to ask for now into `out`, ascending and up to `most`, and gives up what is too old.
     pub fn collect(&mut self, now: Micros, round_trip: Micros, most: usize, out: &mut Vec<u16>) {
         self.round_trip = round_trip;
-        if now < self.next {
+        if !self.is_due(now) {
             return;
         }
         let timing = self.timing();
         let mut next = NEVER;
+        let awaited = self.awaited(now);
+        let mut room = self.most_awaited.saturating_sub(awaited);
+        let answered = self.answered_before(now, awaited);
         self.holes.retain_mut(|hole| {
             if now.since(hole.since) >= GIVE_UP_AFTER {
                 return false;
             }
-            if out.len() < most && hole.due(timing).is_some_and(|at| at <= now) {
+            let may_ask = out.len() < most
+                && match hole.tries {
+                    0 => room > 0,
+                    tries if timing.echoes && tries % 2 == 1 => true,
+                    _ => answered.is_none_or(|answered| (hole.asked, hole.sequence) < answered),
+                };
+            if may_ask && hole.due(timing).is_some_and(|at| at <= now) {
+                room = room.saturating_sub(usize::from(hole.tries == 0));
                 hole.ask(now, out);
             }
             next = next.min(hole.next_at(timing));
@@ -324,156 +397,4 @@ impl Missing {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::random::Random;
-
-    const TRIP: Micros = Micros::from_millis(40);
-
-    fn at(millis: u64) -> Micros {
-        Micros::from_millis(1_000_000 + millis)
-    }
-
-    /// Packets every 8 ms, each with its delay in ms, or lost; gives what was asked for, and when, in ms.
-    fn run(packets: u64, delay: impl Fn(u64) -> Option<u64>) -> Vec<(u64, u64)> {
-        let arrivals =
-            (0..packets).filter_map(|number| Some((number * 8 + delay(number)?, number)));
-        let mut arrivals: Vec<(u64, u64)> = arrivals.collect();
-        arrivals.sort_unstable();
-        let (mut missing, mut highest, mut asked) = (Missing::default(), None, Vec::new());
-        let mut arrivals = arrivals.into_iter().peekable();
-        for millis in 0..packets * 8 {
-            while let Some((_, number)) = arrivals.next_if(|(time, _)| *time <= millis) {
-                match highest {
-                    Some(high) if number < high => {
-                        missing.take_late(at(millis), number);
-                    }
-                    _ => {
-                        missing.note(at(millis), highest.map_or(number, |high| high + 1)..number);
-                        highest = Some(number);
-                    }
-                }
-            }
-            let mut out = Vec::new();
-            if missing.next_at().is_some_and(|next| next <= at(millis)) {
-                missing.collect(at(millis), TRIP, usize::MAX, &mut out);
-            }
-            asked.extend(out.into_iter().map(|number| (u64::from(number), millis)));
-        }
-        asked
-    }
-
-    #[test]
-    fn a_lost_packet_is_asked_for_at_once_and_again_after_a_round_trip() {
-        let asked = run(100, |number| (number != 50).then_some(20));
-        let times: Vec<u64> = asked.iter().map(|(_, millis)| *millis).collect();
-        // The next packet shows the hole at 428 ms.
-        assert_eq!(times[..3], [432, 477, 522]);
-        assert!(asked.iter().all(|(number, _)| *number == 50));
-    }
-
-    #[test]
-    fn what_nobody_answers_is_asked_for_less_and_less_and_given_up() {
-        let asked = run(200, |number| (number != 50).then_some(20));
-        let times: Vec<u64> = asked.iter().map(|(_, millis)| *millis).collect();
-        assert_eq!(times, [432, 477, 522, 567, 612, 702, 882, 1_242]);
-    }
-
-    #[test]
-    fn what_may_not_be_asked_for_now_is_looked_at_in_a_while() {
-        let mut missing = Missing::default();
-        let mut out = Vec::new();
-        missing.note(at(0), 100..104);
-        missing.collect(at(4), TRIP, 2, &mut out);
-        assert_eq!(out, [100, 101]);
-        assert_eq!(missing.next_at(), Some(at(14)));
-        missing.collect(at(14), TRIP, usize::MAX, &mut out);
-        assert_eq!(out, [100, 101, 102, 103]);
-        missing.collect(at(1_000), TRIP, 0, &mut out);
-        assert_eq!((missing.len(), missing.next_at()), (0, None));
-    }
-
-    /// Pictures of four packets every 40 ms, 3 ms apart; the last one of each tenth is lost.
-    fn run_pictures(apart: u64) -> Vec<(u64, u64)> {
-        let (mut missing, mut asked) = (Missing::default(), Vec::new());
-        let (mut newest, mut came) = (None, Micros(0));
-        for millis in 0..4_000_u64 {
-            let (picture, within) = (millis / 40, millis % 40);
-            let number = picture * 4 + within / apart;
-            let comes = within % apart == 0 && within < 4 * apart && number % 40 != 39;
-            if comes {
-                missing.note(
-                    at(millis),
-                    newest.map_or(number, |newest| newest + 1)..number,
-                );
-                if within > 0 {
-                    missing.learn_spacing(at(millis), came);
-                }
-                missing.expect(at(millis), number + 1, number % 4 != 3);
-                (newest, came) = (Some(number), at(millis));
-            }
-            let mut out = Vec::new();
-            if missing.next_at().is_some_and(|next| next <= at(millis)) {
-                missing.collect(at(millis), TRIP, usize::MAX, &mut out);
-            }
-            let after = |number: u16| (u64::from(number), millis - picture * 40);
-            asked.extend(out.into_iter().map(after));
-        }
-        asked.retain(|(number, _)| *number > 120);
-        asked
-    }
-
-    #[test]
-    fn the_last_packet_of_a_picture_is_asked_for_before_the_next_picture_comes() {
-        let asked = run_pictures(3);
-        assert!(
-            asked.iter().all(|(number, _)| number % 40 == 39),
-            "{asked:?}"
-        );
-        let first = asked.iter().find(|(number, _)| *number == 159);
-        // 10 ms after the one before it.
-        assert_eq!(first, Some(&(159, 16)));
-    }
-
-    #[test]
-    fn where_packets_of_a_picture_come_far_apart_nothing_is_asked_for_that_is_under_way() {
-        let asked = run_pictures(10);
-        assert!(
-            asked.iter().all(|(number, _)| number % 40 == 39),
-            "{asked:?}"
-        );
-    }
-
-    #[test]
-    fn where_much_is_lost_each_request_goes_twice() {
-        let asked = run(200, |number| (number % 10 != 0).then_some(20));
-        let last: Vec<u64> = asked
-            .iter()
-            .filter(|(n, _)| *n == 150)
-            .map(|(_, at)| *at)
-            .collect();
-        assert_eq!(last[..4], [1_232, 1_238, 1_277, 1_283]);
-    }
-
-    #[test]
-    fn packets_that_overtake_one_another_are_hardly_asked_for() {
-        let delays: Vec<u64> = {
-            let mut random = Random::new(3);
-            (0..2_000).map(|_| 20 + random.next() % 31).collect()
-        };
-        let asked = run(2_000, |number| Some(delays[number as usize]));
-        let after = asked.iter().filter(|(number, _)| *number > 500).count();
-        assert!(after < 60, "{after} of 1500");
-        let lossy = run(2_000, |number| {
-            (number != 1_500).then_some(delays[number as usize])
-        });
-        let first = lossy
-            .iter()
-            .find(|(number, _)| *number == 1_500)
-            .map(|(_, at)| *at);
-        assert!(
-            first.is_some_and(|at| at < 12_000 + 20 + 8 + 60),
-            "{first:?}"
-        );
-    }
-}
+mod tests;

@@ -1,5 +1,6 @@
 //! What has arrived of one incoming stream: order, loss, jitter, and what is worth asking for again.
 
+use crate::awaited::{Awaited, Counts};
 use crate::ledger::{Fates, Ledger};
 use crate::missing::Missing;
 use crate::time::Micros;
@@ -57,6 +58,7 @@ pub struct ReceiveRegister {
     /// Timestamp of the newest picture, if its last packet has not come, and when the one before that came.
     open: Option<(u32, Micros)>,
     missing: Missing,
+    awaited: Awaited,
     ledger: Option<Ledger>,
     recovered: u64,
     by_redundancy: u64,
@@ -79,6 +81,7 @@ impl ReceiveRegister {
             expected_at_report: 0,
             received_at_report: 0,
             missing: Missing::default(),
+            awaited: Awaited::default(),
             open: None,
         }
     }
@@ -135,7 +138,12 @@ impl ReceiveRegister {
     }
 
     /// Takes a retransmission in (RFC 4588); it counts as recovered, not as received.
-    pub fn handle_retransmission(&mut self, sequence: u64) -> Arrival {
+    pub fn handle_retransmission(&mut self, now: Micros, sequence: u64) -> Arrival {
+        self.missing.note_answer(now, sequence);
+        self.recover(sequence)
+    }
+
+    fn recover(&mut self, sequence: u64) -> Arrival {
         let arrival = Arrival::of_late(self.missing.take_repaired(sequence));
         if arrival == Arrival::Late {
             // The last packet of a picture, of which no later one had told.
@@ -151,7 +159,7 @@ impl ReceiveRegister {
     /// Takes a packet in that came as redundancy in a later one (RFC 2198), if it is still missing; it counts as
     /// recovered, too.
     pub fn handle_redundancy(&mut self, sequence: u64) -> Arrival {
-        let arrival = self.handle_retransmission(sequence);
+        let arrival = self.recover(sequence);
         if arrival == Arrival::Late {
             self.by_redundancy += 1;
         }
@@ -222,7 +230,22 @@ impl ReceiveRegister {
         most: usize,
         out: &mut Vec<u16>,
     ) {
+        if self.missing.is_due(now) {
+            let counts = Counts {
+                received: self.received,
+                sent: self.expected(),
+                answers: self.missing.answers(),
+            };
+            let most = self.awaited.most(now, counts);
+            self.missing.await_at_most(most);
+        }
         self.missing.collect(now, round_trip, most, out);
+    }
+
+    /// Whether more than half has been lost for some time: no repair makes up for that, and all of it would stand in the way
+    /// of what is sent anew.
+    pub fn is_swamped(&self) -> bool {
+        self.awaited.is_swamped()
     }
 
     /// When there may be something to ask for or to give up.
@@ -369,8 +392,11 @@ mod tests {
         assert_eq!(ask(&mut register, 1), [0_u16; 0]);
         assert_eq!(ask(&mut register, 10), [11, 12]);
         assert_eq!(ask(&mut register, 60), [0_u16; 0]);
-        assert_eq!(register.handle_retransmission(11), Arrival::Late);
-        assert_eq!(register.handle_retransmission(11), Arrival::Duplicate);
+        assert_eq!(register.handle_retransmission(at(100), 11), Arrival::Late);
+        assert_eq!(
+            register.handle_retransmission(at(101), 11),
+            Arrival::Duplicate
+        );
         assert_eq!(ask(&mut register, 111), [12]);
         assert_eq!(ask(&mut register, 1_000), [0_u16; 0]);
         assert!(!register.has_missing());

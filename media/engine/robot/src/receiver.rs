@@ -226,7 +226,7 @@ impl Receiver {
             return;
         }
         let sequence = self.register.extend(original);
-        if self.register.handle_retransmission(sequence) != Arrival::Late {
+        if self.register.handle_retransmission(packet.at, sequence) != Arrival::Late {
             self.row.duplicates += 1;
             return;
         }

@@ -10,6 +10,7 @@ mod a_bad_receiver_costs_others_little;
 mod a_late_bridge_asks_in_turn;
 mod a_peer_moves;
 mod a_sender_begins_again;
+mod a_sender_on_a_thin_link;
 mod a_switch_is_seamless;
 mod bad_input_disturbs_nobody;
 mod congestion_bears_loss_and_jitter;

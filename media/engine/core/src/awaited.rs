@@ -1,0 +1,132 @@
+//! How much of a stream may be asked for again and not have come yet. Where a link has become thin, most of what is sent on it
+//! is lost, and all of that asked for at once: browsers send what is asked for before anything new, so that a sender of
+//! 1 Mbit/s on a link of 300 kbit/s sent nothing but the pictures of its first half second for the next two. What comes shows
+//! what the link carries; with each packet that is there again another one may be asked for.
+
+use crate::time::Micros;
+
+/// So many packets at the least, and half as many more as came in a span.
+const LEAST: u64 = 8;
+const SPAN: Micros = Micros::from_millis(200);
+/// What was asked for so long ago and has not come is not on its way.
+pub(crate) const AWAITED_FOR: Micros = Micros::from_millis(300);
+
+/// Of so many packets in a span at the least more than half were lost, in so many spans one after the other: a link that has
+/// become much thinner than what is sent on it. So is one on which so many answers come in a span and nothing new. An outage
+/// is over with the first packet that comes.
+const TELLING: u64 = 8;
+const SWAMPED: u32 = 2;
+const ANSWERS: u64 = 2;
+
+/// Of a stream in all: packets that were received, that were sent before the newest, and that came because of a request.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Counts {
+    /// Those that came by themselves.
+    pub received: u64,
+    /// Those of which is known that they were sent.
+    pub sent: u64,
+    /// Answers.
+    pub answers: u64,
+}
+
+/// How many packets of a stream come in a span.
+#[derive(Debug, Default)]
+pub struct Awaited {
+    since: Micros,
+    before: Counts,
+    came: u64,
+    swamped: u32,
+}
+
+impl Awaited {
+    /// How many packets may be awaited at once.
+    pub fn most(&mut self, now: Micros, counts: Counts) -> usize {
+        let span = now.since(self.since);
+        if span >= SPAN {
+            let before = std::mem::replace(&mut self.before, counts);
+            let came = counts.received.saturating_sub(before.received);
+            let due = counts.sent.saturating_sub(before.sent);
+            let only_answers = due == 0 && counts.answers >= before.answers + ANSWERS;
+            let is_swamped = only_answers || due >= TELLING && came * 2 < due;
+            self.swamped = if is_swamped { self.swamped + 1 } else { 0 };
+            self.came = came * SPAN.0 / span.0;
+            self.since = now;
+        }
+        (LEAST + self.came / 2) as usize
+    }
+}
+
+impl Awaited {
+    /// Whether more than half has been lost for some time.
+    pub const fn is_swamped(&self) -> bool {
+        self.swamped >= SWAMPED
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn at(millis: u64) -> Micros {
+        Micros::from_millis(1_000_000 + millis)
+    }
+
+    #[test]
+    fn half_as_many_may_be_awaited_as_come_and_some_more() {
+        let mut awaited = Awaited::default();
+        let mut most = |millis, received| {
+            let counts = Counts {
+                received,
+                sent: received,
+                answers: 0,
+            };
+            awaited.most(at(millis), counts)
+        };
+        assert_eq!(most(0, 0), 8);
+        assert_eq!(most(100, 10), 8, "a span is not over");
+        assert_eq!(most(200, 20), 18);
+        assert_eq!(most(10_200, 1_020), 18, "of a span alone");
+        assert_eq!(most(10_400, 1_024), 10);
+        assert_eq!(most(10_600, 1_024), 8);
+        assert_eq!(most(10_800, 3), 8, "another stream");
+    }
+
+    fn swamped(
+        awaited: &mut Awaited,
+        millis: u64,
+        (received, sent, answers): (u64, u64, u64),
+    ) -> bool {
+        let counts = Counts {
+            received,
+            sent,
+            answers,
+        };
+        awaited.most(at(millis), counts);
+        awaited.is_swamped()
+    }
+
+    #[test]
+    fn where_only_answers_come_nothing_new_has_room() {
+        let mut awaited = Awaited::default();
+        let mut look = |millis, counts| swamped(&mut awaited, millis, counts);
+        assert!(!look(0, (100, 100, 0)));
+        assert!(!look(200, (104, 120, 1)));
+        assert!(look(400, (104, 120, 5)));
+        assert!(!look(600, (124, 140, 9)), "an outage is over");
+        assert!(!look(800, (124, 140, 10)), "nothing comes at all");
+    }
+
+    #[test]
+    fn one_bad_moment_is_not_a_link_that_has_become_thin() {
+        let mut awaited = Awaited::default();
+        let mut look = |millis, received, sent| swamped(&mut awaited, millis, (received, sent, 0));
+        assert!(!look(0, 100, 100));
+        assert!(!look(200, 109, 120));
+        assert!(!look(400, 120, 140));
+        assert!(!look(600, 129, 160));
+        assert!(look(800, 138, 180));
+        assert!(!look(1_000, 150, 200));
+        assert!(!look(1_200, 153, 207));
+        assert!(!look(1_400, 156, 214), "of a few nothing can be said");
+    }
+}

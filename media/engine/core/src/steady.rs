@@ -1,0 +1,121 @@
+//! Whether a sender keeps an encoding up. One whose own link has become thin stops the larger pictures and goes on with the
+//! smaller, says so to nobody, and tries again a moment later: who looked at the larger would see a picture that stands
+//! still, again and again. So what stops while a smaller one goes on is left alone for a while, longer each time; and so is
+//! what the link has swallowed more than half of, which its sender will stop in a moment.
+
+use crate::encoding::Encoding;
+use crate::source::Source;
+use crate::time::Micros;
+
+/// What did not come for so long while a smaller one did has stopped: encoders leave single pictures out, and some in a row.
+const STOPPED_AFTER: Micros = Micros::from_millis(250);
+/// A pause after which an encoding begins anew: nothing may be said of the others before it has come for some time.
+pub(crate) const BEGINS_AFTER: Micros = Micros::from_millis(250);
+/// The newest picture of the smaller one is no older: else all have stopped.
+const GOES_ON: Micros = Micros::from_millis(150);
+/// For how long an encoding is left alone that has stopped once, and again each time.
+const LEFT_ALONE: [Micros; 5] = [
+    Micros::from_secs(4),
+    Micros::from_secs(15),
+    Micros::from_secs(30),
+    Micros::from_secs(60),
+    Micros::from_secs(120),
+];
+/// What did not stop for so long after it was left alone is as good as new.
+const FORGOTTEN_AFTER: Micros = Micros::from_secs(60);
+
+/// How one encoding was kept up.
+#[derive(Debug, Default)]
+pub struct Steady {
+    stopped: Option<Micros>,
+    times: usize,
+    until: Micros,
+}
+
+impl Steady {
+    /// Whether it has stopped since it came last, at `newest`.
+    pub fn has_stopped(&self, newest: Micros) -> bool {
+        self.stopped.is_some_and(|at| newest <= at)
+    }
+
+    /// Whether it is left alone.
+    pub fn is_left_alone(&self, now: Micros) -> bool {
+        now < self.until
+    }
+
+    /// It has stopped, and is left alone from now on.
+    fn stop(&mut self, now: Micros) {
+        if self.until.0 != 0 && now.since(self.until) >= FORGOTTEN_AFTER {
+            self.times = 0;
+        }
+        self.stopped = Some(now);
+        self.until = now + LEFT_ALONE[self.times];
+        self.times = (self.times + 1).min(LEFT_ALONE.len() - 1);
+    }
+}
+
+impl Source {
+    /// Whether a larger encoding that somebody takes seems to have stopped, now that there is a packet of this one.
+    pub(crate) fn sees_a_stop(&self, now: Micros, number: usize) -> bool {
+        let (smaller, larger) = self.encodings.split_at(number + 1);
+        let began = smaller.last().map_or(now, |one| one.began);
+        larger.iter().any(|one| {
+            let last = one.newest.map_or(Micros(0), |(_, at)| at);
+            let is_late = now.since(last.max(began)) >= STOPPED_AFTER;
+            is_late && !one.takers.is_empty() && one.is_active(now)
+        })
+    }
+
+    /// Notes whether an encoding that somebody takes has stopped while a smaller one goes on.
+    pub(crate) fn note_stop(&mut self, now: Micros, number: u8) {
+        let (smaller, others) = self.encodings.split_at_mut(usize::from(number));
+        let Some(encoding) = others.first_mut().filter(|one| one.is_active(now)) else {
+            return;
+        };
+        let last = encoding.newest.map_or(Micros(0), |(_, at)| at);
+        let is_swamped = !encoding.steady.is_left_alone(now) && encoding.register.is_swamped();
+        if is_swamped || smaller.iter().any(|one| goes_on(one, now, last)) {
+            encoding.steady.stop(now);
+            encoding.register.forget_missing();
+        }
+    }
+}
+
+/// Whether pictures have come for some time of late since `last`.
+fn goes_on(smaller: &Encoding, now: Micros, last: Micros) -> bool {
+    smaller.newest.is_some_and(|(_, at)| {
+        now.since(at) < GOES_ON && at.since(last.max(smaller.began)) >= STOPPED_AFTER
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stops_is_left_alone_longer_each_time_and_forgiven_after_a_while() {
+        let mut steady = Steady::default();
+        let mut now = Micros::from_secs(1_000);
+        let mut alone = |steady: &mut Steady, after: u64| {
+            now = now + Micros::from_secs(after);
+            steady.stop(now);
+            let seconds = 1..200;
+            let is_free = |second: &u64| !steady.is_left_alone(now + Micros::from_secs(*second));
+            seconds.into_iter().find(is_free)
+        };
+        for (after, seconds) in [(0, 4), (10, 15), (20, 30), (35, 60), (70, 120), (130, 120)] {
+            assert_eq!(alone(&mut steady, after), Some(seconds));
+        }
+        assert_eq!(alone(&mut steady, 181), Some(4));
+    }
+
+    #[test]
+    fn one_that_comes_again_has_not_stopped() {
+        let mut steady = Steady::default();
+        let at = Micros::from_secs(1_000);
+        assert!(!steady.has_stopped(at));
+        steady.stop(at);
+        assert!(steady.has_stopped(at) && steady.has_stopped(Micros::from_secs(999)));
+        assert!(!steady.has_stopped(Micros(at.0 + 1)));
+    }
+}

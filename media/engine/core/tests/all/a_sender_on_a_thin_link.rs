@@ -1,0 +1,115 @@
+//! A sender whose own link has become thin stops its larger pictures by itself, tries them again, and stops them again: who
+//! looks sees the smaller ones go on, and not a picture that stands still each time.
+
+use crate::support::{ms, Path, PeerSpec, World};
+use engine_core::api::LegId;
+use engine_core::{Event, Micros};
+
+const SENDER: PeerSpec = PeerSpec {
+    simulcast: true,
+    ..PeerSpec::BROWSER
+};
+const SMALL: usize = 1;
+
+/// Peer 0 watches what peer 1 sends in three sizes.
+fn call() -> World {
+    let watcher = PeerSpec {
+        reports_each: true,
+        ..PeerSpec::default()
+    };
+    let mut world = World::with_room(1, Path::with_delay(15), &[watcher, SENDER]);
+    world.run(ms(1_000));
+    world.set_feeds(&[((0, 0), (1, 0)), ((0, 1), (1, 1))]);
+    world.run(ms(6_000));
+    assert_eq!(told(&world).1, [true, false, true]);
+    world
+}
+
+/// What the camera was told last, and when.
+fn told(world: &World) -> (Micros, Vec<bool>) {
+    let mut events = world.events.iter().rev();
+    let found = events.find_map(|(at, event)| match event {
+        Event::Demand {
+            leg: LegId(2),
+            source: 1,
+            encodings,
+        } => Some((*at, encodings.iter().map(|one| one.active).collect())),
+        _ => None,
+    });
+    found.unwrap()
+}
+
+/// Sends the larger pictures only while they are asked for and the link carries them.
+fn run(world: &mut World, span: Micros, carries: bool) {
+    let until = world.now + span;
+    while world.now < until {
+        let asked = told(world).1;
+        for encoding in SMALL + 1..=asked.len() {
+            world.peers[1].senders[encoding].on = carries && asked[encoding - 1];
+        }
+        world.run(ms(20));
+    }
+}
+
+/// The longest time without a picture since then.
+fn longest_gap(world: &World, since: Micros) -> Micros {
+    let got = world.peers[0].receivers[1].got.values();
+    let mut times: Vec<Micros> = got.map(|one| one.at).filter(|at| *at >= since).collect();
+    times.sort_unstable();
+    let gaps = times.windows(2).map(|pair| pair[1].since(pair[0]));
+    gaps.max().unwrap()
+}
+
+#[test]
+fn what_its_sender_stops_gives_way_to_the_smaller_at_once_and_is_left_alone_longer_each_time() {
+    let mut world = call();
+    let mut alone = Vec::new();
+    for _ in 0..3 {
+        let stops = world.now;
+        run(&mut world, ms(2_000), false);
+        assert!(
+            longest_gap(&world, stops) < ms(450),
+            "{:?}",
+            longest_gap(&world, stops)
+        );
+        assert!(!told(&world).1[2], "left alone");
+        while !told(&world).1[2] {
+            run(&mut world, ms(100), true);
+        }
+        alone.push(told(&world).0.since(stops).0 / 1_000_000);
+        run(&mut world, ms(3_000), true);
+        let last = world.peers[0].receivers[1]
+            .got
+            .values()
+            .next_back()
+            .unwrap();
+        assert_eq!(last.tag.number >> 56, 2, "it comes again");
+    }
+    assert!(
+        alone.is_sorted() && (4..9).contains(&alone[0]) && (30..40).contains(&alone[2]),
+        "{alone:?}"
+    );
+}
+
+#[test]
+fn pictures_that_are_left_out_and_an_outage_are_no_stop() {
+    let mut world = call();
+    let begin = told(&world);
+    for pause in [100, 200] {
+        world.peers[1].senders[SMALL + 2].on = false;
+        world.run(ms(pause));
+        world.peers[1].senders[SMALL + 2].on = true;
+        world.run(ms(3_000));
+    }
+    for sender in &mut world.peers[1].senders {
+        sender.on = false;
+    }
+    world.run(ms(700));
+    world.peers[1].senders[SMALL].on = true;
+    world.run(ms(100));
+    for sender in &mut world.peers[1].senders {
+        sender.on = true;
+    }
+    world.run(ms(3_000));
+    assert_eq!(told(&world), begin);
+}
