@@ -64,6 +64,13 @@ def _thin(name: str, sentence: str, rate_bps: int, loss: float, goals: Mapping[s
     return Scenario(name, sentence, (Step(0, replace(up, rate_bps=rate_bps), up),), _WAY, goals=goals)
 
 
+def _uplink(rate_bps: int) -> Scenario:
+    rate = rate_bps // 1000
+    step = Step(0, _WAY, replace(_WAY, rate_bps=rate_bps))
+    sentence = f"the sender's link has {rate} kbit/s on the way up"
+    return Scenario(f"uplink-rate-{rate}", sentence, (step,), _WAY, whose="sender")
+
+
 def _beside(control: str, sentence: str) -> Scenario:
     whole = f"2 Mbit/s on the way down with a queue of 300 ms, {sentence}"
     return Scenario(f"beside-{control}", whole, (Step(0, _WIDE, _WAY),), _WIDE, download=control)
@@ -108,6 +115,8 @@ SCENARIOS: Final = (
         whose="sender",
         goals={"fps_mean": 24},
     ),
+    _uplink(500_000),
+    _uplink(300_000),
     Scenario(
         "beside-rate-300",
         "a receiver on a good link beside one that has 300 kbit/s and loses 10 %",

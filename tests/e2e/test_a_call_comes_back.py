@@ -1,4 +1,4 @@
-"""A call goes on after its network was away, and after it became another one."""
+"""A call goes on after its network was away, after it became another one, and after its computer slept."""
 
 from typing import Final
 
@@ -8,12 +8,14 @@ from playwright.async_api import async_playwright
 from loadtest.network.place import why_not
 from tests.e2e import island
 from tests.support.needs import lacking
-from tests.support.outages import Call, back, call_of_two, legs, move, noted, outage
+from tests.support.outages import Call, back, call_of_two, legs, move, noted, outage, sleep
 
 HERE: Final = "tests/e2e/test_a_call_comes_back.py"
 # Within a second on a quiet machine (`make bench-recovery`); without what is tested half a minute, or never.
 SOON_MS, PATIENCE_S = 15_000.0, 20.0
 AWAY_S: Final = 2.0
+# Longer than anybody is waited for.
+ASLEEP_S: Final = 10.0
 
 
 @pytest.mark.timeout(240)
@@ -29,7 +31,7 @@ def test_a_call_comes_back() -> None:
 @pytest.mark.timeout(210)
 @pytest.mark.skipif(not island.inside(), reason="is run by the test above, in a network of its own")
 async def test_after_an_outage_and_with_another_address() -> None:
-    """Picture and sound are back both ways on the same legs, and nobody ever seemed gone."""
+    """Picture and sound are back both ways on the same legs; nobody seemed gone but who slept."""
     async with async_playwright() as playwright, call_of_two(playwright) as call:
         before = await legs(call.house, call.doctor, call.patient)
         for happens in (outage, move):
@@ -38,6 +40,9 @@ async def test_after_an_outage_and_with_another_address() -> None:
             await _is_heard(call)
         assert await legs(call.house, call.doctor, call.patient) == before
         assert [(await noted(one)).gone for one in (call.doctor, call.patient)] == [0, 0]
+        await _is_back(call, await sleep(ASLEEP_S, call))
+        assert (await noted(call.doctor)).gone > 0
+        assert await legs(call.house, call.doctor, call.patient) == before
         assert [await one.offers() for one in (call.doctor, call.patient)] == [1, 1]
 
 
