@@ -8,7 +8,10 @@ use crate::time::Micros;
 /// So many packets at the least, and half as many more as came in a span.
 const LEAST: u64 = 8;
 const SPAN: Micros = Micros::from_millis(200);
-/// What was asked for so long ago and has not come is not on its way.
+/// Where nothing was missing for so long, the link is taken for one on which so many come in a span, as of 1 Mbit/s.
+const LONG: Micros = Micros::from_millis(1_000);
+const USUAL: u64 = 24;
+/// What was asked for so long ago, and has not come although later answers have, is not on its way.
 pub(crate) const AWAITED_FOR: Micros = Micros::from_millis(300);
 
 /// Of so many packets in a span at the least more than half were lost, in so many spans one after the other: a link that has
@@ -39,10 +42,12 @@ pub struct Awaited {
 }
 
 impl Awaited {
-    /// How many packets may be awaited at once.
+    /// How many packets may be awaited at once; to be asked while some are missing.
     pub fn most(&mut self, now: Micros, counts: Counts) -> usize {
         let span = now.since(self.since);
-        if span >= SPAN {
+        if span >= LONG {
+            *self = Self::since(now, counts);
+        } else if span >= SPAN {
             let before = std::mem::replace(&mut self.before, counts);
             let came = counts.received.saturating_sub(before.received);
             let due = counts.sent.saturating_sub(before.sent);
@@ -57,6 +62,16 @@ impl Awaited {
 }
 
 impl Awaited {
+    /// Nothing is known of the time before.
+    const fn since(now: Micros, counts: Counts) -> Self {
+        Self {
+            since: now,
+            before: counts,
+            came: USUAL,
+            swamped: 0,
+        }
+    }
+
     /// Whether more than half has been lost for some time.
     pub const fn is_swamped(&self) -> bool {
         self.swamped >= SWAMPED
@@ -82,10 +97,10 @@ mod tests {
             };
             awaited.most(at(millis), counts)
         };
-        assert_eq!(most(0, 0), 8);
-        assert_eq!(most(100, 10), 8, "a span is not over");
+        assert_eq!(most(0, 0), 20);
+        assert_eq!(most(100, 10), 20, "a span is not over");
         assert_eq!(most(200, 20), 18);
-        assert_eq!(most(10_200, 1_020), 18, "of a span alone");
+        assert_eq!(most(10_200, 1_020), 20, "what came long ago tells nothing");
         assert_eq!(most(10_400, 1_024), 10);
         assert_eq!(most(10_600, 1_024), 8);
         assert_eq!(most(10_800, 3), 8, "another stream");

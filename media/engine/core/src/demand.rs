@@ -13,6 +13,8 @@ const OBEYED_WITHIN: Micros = Micros::from_millis(2_000);
 pub struct Demand {
     told: Vec<Wanted>,
     told_at: Option<Micros>,
+    /// Since when each is asked for, of those that are.
+    since: Vec<Micros>,
     /// Who takes what may have changed.
     pub due: bool,
 }
@@ -37,10 +39,23 @@ impl Demand {
             self.told != wanted
         };
         if is_news {
+            self.since.resize(wanted.len(), Micros(0));
+            for (number, (since, one)) in self.since.iter_mut().zip(wanted).enumerate() {
+                if one.active && self.told.get(number).is_some_and(|before| !before.active) {
+                    *since = now;
+                }
+            }
             self.told = wanted.to_vec();
             self.told_at = Some(now);
         }
         is_news
+    }
+
+    /// Whether an encoding has been asked for, for long enough that its source sends it if it can.
+    pub fn asks_for(&self, now: Micros, encoding: usize) -> bool {
+        let since = self.since.get(encoding).copied().unwrap_or(Micros(0));
+        let is_asked = self.told.get(encoding).is_none_or(|one| one.active);
+        is_asked && now.since(since) >= OBEYED_WITHIN
     }
 
     /// The bit rate to which an only encoding is on its way down, if it was told just now.
@@ -84,6 +99,17 @@ mod tests {
         assert_eq!(demand.next_at(), Some(at(510)));
         assert!(demand.update(at(510), &[all]));
         assert_eq!(demand.coming(at(520)), None);
+        assert!(demand.asks_for(at(520), 0), "it was all the time");
+        assert!(demand.update(
+            at(3_000),
+            &[Wanted {
+                active: false,
+                ..all
+            }]
+        ));
+        assert!(!demand.asks_for(at(9_000), 0));
+        assert!(demand.update(at(10_000), &[less]));
+        assert!(!demand.asks_for(at(11_990), 0) && demand.asks_for(at(12_000), 0));
     }
 
     #[test]

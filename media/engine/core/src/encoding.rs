@@ -65,6 +65,8 @@ pub struct Encoding {
     pub newest: Option<(u32, Micros)>,
     /// When it began, or came again after a pause.
     pub(crate) began: Micros,
+    /// Between its last two pictures, in RTP ticks.
+    pub(crate) interval: u32,
     /// Parameter sets of H.264, once any have come.
     pub(crate) parameters: Option<Box<ParameterSets>>,
     pub(crate) epoch: u32,
@@ -112,6 +114,7 @@ impl Encoding {
             sender_report: None,
             newest: None,
             began: Micros(0),
+            interval: 0,
             steady: Steady::default(),
             height: 0,
             rates: Rates::default(),
@@ -155,6 +158,9 @@ impl Encoding {
         {
             self.began = now;
         }
+        if let Some((before, _)) = self.newest.filter(|(before, _)| *before != timestamp) {
+            self.interval = timestamp.wrapping_sub(before);
+        }
         self.newest = Some((timestamp, now));
     }
 
@@ -166,6 +172,7 @@ impl Encoding {
             self.register = ReceiveRegister::new(clock_rate);
             self.sender_report = None;
             self.newest = None;
+            self.steady = Steady::default();
             self.key_frame = None;
             if let Some(cache) = &mut self.cache {
                 cache.clear();

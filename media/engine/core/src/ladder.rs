@@ -77,11 +77,21 @@ impl Source {
     /// Of what is sent now, the nearest to what is wished for: below it rather than above.
     pub(crate) fn nearest(&self, now: Micros, wish: Layer) -> Layer {
         let active = |number: &u8| self.encodings[usize::from(*number)].is_active(now);
+        let steady = |number: &u8| {
+            active(number)
+                && !self.encodings[usize::from(*number)]
+                    .steady
+                    .is_left_alone(now)
+        };
         if active(&wish.encoding) {
             return wish;
         }
-        let below = (0..wish.encoding).rev().find(active);
-        let above = || (wish.encoding + 1..self.encodings.len() as u8).find(active);
-        below.or_else(above).map_or(wish, Layer::all_of)
+        let below = (0..wish.encoding).rev().find(steady);
+        let above = || (wish.encoding + 1..self.encodings.len() as u8).find(steady);
+        let any = || (0..self.encodings.len() as u8).find(active);
+        below
+            .or_else(above)
+            .or_else(any)
+            .map_or(wish, Layer::all_of)
     }
 }

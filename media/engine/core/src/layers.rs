@@ -185,30 +185,6 @@ impl Shard {
         self.wake_by(index, now + REVIEW);
     }
 
-    /// Notes which of the encodings that a leg is sent have stopped.
-    fn note_stops(&mut self, now: Micros, index: u32) {
-        let slots = self.leg(index).map_or(0, |leg| leg.slots.len());
-        for slot in 0..slots {
-            let taken = self.leg(index).and_then(|leg| {
-                let of = &leg.slots[slot];
-                let filling = of
-                    .filling
-                    .as_ref()
-                    .filter(|_| of.spec.kind == Kind::Video)?;
-                let target = filling.target.filter(|target| target.encoding > 0)?;
-                Some((filling.leg, filling.source, target.encoding))
-            });
-            let Some((sender, number, encoding)) = taken else {
-                continue;
-            };
-            let sources = self.leg_mut(sender).map(|leg| leg.sources.iter_mut());
-            let mut sources = sources.into_iter().flatten();
-            if let Some(source) = sources.find(|source| source.spec.source == number) {
-                source.note_stop(now, encoding);
-            }
-        }
-    }
-
     /// The slots of a leg in which there are pictures, and whether any of their sources has several encodings.
     fn reviewed(&self, now: Micros, leg: &Leg) -> (Vec<Reviewed>, bool) {
         let mut reviewed = Vec::new();
@@ -412,7 +388,7 @@ impl Shard {
     }
 
     fn tell_demand(&mut self, now: Micros, (index, position): (u32, usize)) {
-        let Some(encodings) = self.wanted(index, position) else {
+        let Some(encodings) = self.wanted(now, index, position) else {
             return;
         };
         let Some(leg) = self.leg_mut(index) else {
@@ -434,7 +410,7 @@ impl Shard {
     }
 
     /// What anybody wants of a source. Its lowest encoding is never paused: whoever comes next sees a picture at once.
-    fn wanted(&self, index: u32, position: usize) -> Option<Vec<Wanted>> {
+    fn wanted(&self, now: Micros, index: u32, position: usize) -> Option<Vec<Wanted>> {
         let leg = self.leg(index)?;
         let source = leg.sources.get(position)?;
         let paused = Wanted {
@@ -453,7 +429,8 @@ impl Shard {
             let flows = filling.flowing.map(|stream| stream.encoding);
             let wish = filling.terms.wish.filter(|_| !filling.terms.rests);
             let layers = [wish, filling.target].map(|layer| layer.map(|l| l.encoding));
-            for encoding in layers.into_iter().chain([flows]).flatten() {
+            let spare = wish.and_then(|wish| source.in_place_of(now, wish.encoding));
+            for encoding in layers.into_iter().chain([flows, spare]).flatten() {
                 wanted.get_mut(usize::from(encoding))?.active = true;
             }
             taken = true;
@@ -481,7 +458,13 @@ fn level_of(filling: &Filling, choices: &[Choice]) -> Option<usize> {
         return Some(0);
     };
     let same = choices.iter().position(|choice| choice.layer == wish);
-    same.map(|at| at + 1)
+    // Where an encoding is left alone: no reason to decide anew for everybody.
+    let smaller = || {
+        choices
+            .iter()
+            .rposition(|choice| choice.layer.encoding < wish.encoding)
+    };
+    same.or_else(smaller).map(|at| at + 1)
 }
 
 /// What each slot with an only encoding could take: what those with several leave, by importance. It does not hang on

@@ -230,7 +230,7 @@ impl ReceiveRegister {
         most: usize,
         out: &mut Vec<u16>,
     ) {
-        if self.missing.is_due(now) {
+        if most > 0 && self.missing.is_due(now) {
             let counts = Counts {
                 received: self.received,
                 sent: self.expected(),
@@ -257,6 +257,7 @@ impl ReceiveRegister {
     /// behind a closed gate, or while muted, is not to be fetched, and of what was lost between the last packet before
     /// and the first one after, nobody knows when it was sent.
     pub fn forget_missing(&mut self) {
+        self.awaited = Awaited::default();
         self.missing.clear();
         self.begins_anew = true;
     }

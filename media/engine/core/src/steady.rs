@@ -3,14 +3,20 @@
 //! still, again and again. So what stops while a smaller one goes on is left alone for a while, longer each time; and so is
 //! what the link has swallowed more than half of, which its sender will stop in a moment.
 
+use crate::api::Kind;
 use crate::encoding::Encoding;
+use crate::shard::Shard;
 use crate::source::Source;
 use crate::time::Micros;
 
-/// What did not come for so long while a smaller one did has stopped: encoders leave single pictures out, and some in a row.
+/// What did not come for so long while a smaller one did has stopped, and for so many of its pictures: encoders leave single
+/// ones out, and some in a row.
 const STOPPED_AFTER: Micros = Micros::from_millis(250);
+const PICTURES: u64 = 5;
+/// Of pictures (RFC 7741 section 4.1, RFC 6184 section 5.1).
+const TICKS_A_MS: u64 = 90;
 /// A pause after which an encoding begins anew: nothing may be said of the others before it has come for some time.
-pub(crate) const BEGINS_AFTER: Micros = Micros::from_millis(250);
+pub(crate) const BEGINS_AFTER: Micros = Micros::from_millis(150);
 /// The newest picture of the smaller one is no older: else all have stopped.
 const GOES_ON: Micros = Micros::from_millis(150);
 /// For how long an encoding is left alone that has stopped once, and again each time.
@@ -43,6 +49,11 @@ impl Steady {
         now < self.until
     }
 
+    /// It has stopped, as it was to.
+    fn pause(&mut self, now: Micros) {
+        self.stopped = Some(now);
+    }
+
     /// It has stopped, and is left alone from now on.
     fn stop(&mut self, now: Micros) {
         if self.until.0 != 0 && now.since(self.until) >= FORGOTTEN_AFTER {
@@ -58,25 +69,71 @@ impl Source {
     /// Whether a larger encoding that somebody takes seems to have stopped, now that there is a packet of this one.
     pub(crate) fn sees_a_stop(&self, now: Micros, number: usize) -> bool {
         let (smaller, larger) = self.encodings.split_at(number + 1);
-        let began = smaller.last().map_or(now, |one| one.began);
-        larger.iter().any(|one| {
-            let last = one.newest.map_or(Micros(0), |(_, at)| at);
-            let is_late = now.since(last.max(began)) >= STOPPED_AFTER;
-            is_late && !one.takers.is_empty() && one.is_active(now)
-        })
+        let stops = |one: &Encoding| {
+            let last = one.newest.map_or(now, |(_, at)| at);
+            let patience =
+                |smaller: &Encoding| now.since(last.max(smaller.began)) >= patience(smaller);
+            !one.takers.is_empty() && one.is_active(now) && smaller.last().is_some_and(patience)
+        };
+        larger.iter().any(stops)
     }
 
-    /// Notes whether an encoding that somebody takes has stopped while a smaller one goes on.
+    /// Notes whether an encoding that somebody takes has stopped while a smaller one goes on, and those between with it.
     pub(crate) fn note_stop(&mut self, now: Micros, number: u8) {
-        let (smaller, others) = self.encodings.split_at_mut(usize::from(number));
+        for at in (1..=usize::from(number)).rev() {
+            let is_asked = self.demand.asks_for(now, at);
+            self.note_stop_of(now, at, is_asked);
+        }
+    }
+
+    /// What has just been asked for may not have begun yet, and what is not was stopped by us: that is held against nobody.
+    fn note_stop_of(&mut self, now: Micros, number: usize, is_asked: bool) {
+        let (smaller, others) = self.encodings.split_at_mut(number);
         let Some(encoding) = others.first_mut().filter(|one| one.is_active(now)) else {
             return;
         };
         let last = encoding.newest.map_or(Micros(0), |(_, at)| at);
-        let is_swamped = !encoding.steady.is_left_alone(now) && encoding.register.is_swamped();
-        if is_swamped || smaller.iter().any(|one| goes_on(one, now, last)) {
+        let has_smaller = smaller.iter().any(|one| one.is_active(now));
+        let has_stopped = smaller.iter().any(|one| goes_on(one, now, last));
+        if is_asked && (has_stopped || has_smaller && encoding.register.is_swamped()) {
             encoding.steady.stop(now);
             encoding.register.forget_missing();
+        } else if has_stopped {
+            encoding.steady.pause(now);
+        }
+    }
+
+    /// What is to be sent as well while an encoding is wished for that does not come: the next smaller one.
+    pub(crate) fn in_place_of(&self, now: Micros, wish: u8) -> Option<u8> {
+        let of = |number: u8| &self.encodings[usize::from(number)];
+        let is_missing = self.encodings.len() > 1 && !of(wish).is_active(now);
+        let free = |number: &u8| !of(*number).steady.is_left_alone(now);
+        (0..wish).rev().find(free).filter(|_| is_missing)
+    }
+}
+
+impl Shard {
+    /// Notes which of the encodings that a leg is sent have stopped.
+    pub(crate) fn note_stops(&mut self, now: Micros, index: u32) {
+        let slots = self.leg(index).map_or(0, |leg| leg.slots.len());
+        for slot in 0..slots {
+            let taken = self.leg(index).and_then(|leg| {
+                let of = &leg.slots[slot];
+                let filling = of
+                    .filling
+                    .as_ref()
+                    .filter(|_| of.spec.kind == Kind::Video)?;
+                let target = filling.target.filter(|target| target.encoding > 0)?;
+                Some((filling.leg, filling.source, target.encoding))
+            });
+            let Some((sender, number, encoding)) = taken else {
+                continue;
+            };
+            let sources = self.leg_mut(sender).map(|leg| leg.sources.iter_mut());
+            let mut sources = sources.into_iter().flatten();
+            if let Some(source) = sources.find(|source| source.spec.source == number) {
+                source.note_stop(now, encoding);
+            }
         }
     }
 }
@@ -84,8 +141,15 @@ impl Source {
 /// Whether pictures have come for some time of late since `last`.
 fn goes_on(smaller: &Encoding, now: Micros, last: Micros) -> bool {
     smaller.newest.is_some_and(|(_, at)| {
-        now.since(at) < GOES_ON && at.since(last.max(smaller.began)) >= STOPPED_AFTER
+        now.since(at) < GOES_ON && at.since(last.max(smaller.began)) >= patience(smaller)
     })
+}
+
+/// How long nothing may come of a larger encoding: some pictures in a row may be left out.
+fn patience(smaller: &Encoding) -> Micros {
+    STOPPED_AFTER.max(Micros(
+        u64::from(smaller.interval) * PICTURES * 1_000 / TICKS_A_MS,
+    ))
 }
 
 #[cfg(test)]

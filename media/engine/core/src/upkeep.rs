@@ -250,7 +250,7 @@ impl Leg {
                 let Some(ssrc) = encoding.ssrc else {
                     continue;
                 };
-                if repairs && !encoding.steady.is_left_alone(now) {
+                if repairs {
                     lost.clear();
                     let register = &mut encoding.register;
                     register.collect_nacks(now, round_trip, most - asked, lost);
@@ -293,7 +293,6 @@ impl Leg {
         let repaired = self.sources.iter().filter(|source| source.repairs());
         let holes = repaired
             .flat_map(|source| &source.encodings)
-            .filter(|encoding| !encoding.steady.is_left_alone(now))
             .filter_map(|encoding| encoding.register.next_nack_at())
             .min();
         let round_trip = self.round_trip();
