@@ -73,8 +73,8 @@ impl Awaited {
     }
 
     /// Whether more than half has been lost for some time.
-    pub const fn is_swamped(&self) -> bool {
-        self.swamped >= SWAMPED
+    pub fn is_swamped(&self, now: Micros) -> bool {
+        self.swamped >= SWAMPED && now.since(self.since) < LONG
     }
 }
 
@@ -117,7 +117,7 @@ mod tests {
             answers,
         };
         awaited.most(at(millis), counts);
-        awaited.is_swamped()
+        awaited.is_swamped(at(millis))
     }
 
     #[test]

@@ -224,7 +224,7 @@ impl Shard {
             (filling.terms.wish, filling.terms.share.map(in_steps)) != (wish, share.map(in_steps));
         (filling.terms.wish, filling.terms.share) = (wish, share);
         self.aim(now, taker, out);
-        if is_news {
+        if self.spare_changed(now, taker) || is_news {
             self.demand_changed(now, sender, number);
         }
     }
@@ -274,7 +274,7 @@ impl Shard {
         }
     }
 
-    fn filling(&self, taker: Taker) -> Option<&Filling> {
+    pub(crate) fn filling(&self, taker: Taker) -> Option<&Filling> {
         let slot = self.leg(taker.leg)?.slots.get(usize::from(taker.slot))?;
         slot.filling.as_ref()
     }
@@ -388,7 +388,7 @@ impl Shard {
     }
 
     fn tell_demand(&mut self, now: Micros, (index, position): (u32, usize)) {
-        let Some(encodings) = self.wanted(now, index, position) else {
+        let Some(encodings) = self.wanted(index, position) else {
             return;
         };
         let Some(leg) = self.leg_mut(index) else {
@@ -410,7 +410,7 @@ impl Shard {
     }
 
     /// What anybody wants of a source. Its lowest encoding is never paused: whoever comes next sees a picture at once.
-    fn wanted(&self, now: Micros, index: u32, position: usize) -> Option<Vec<Wanted>> {
+    fn wanted(&self, index: u32, position: usize) -> Option<Vec<Wanted>> {
         let leg = self.leg(index)?;
         let source = leg.sources.get(position)?;
         let paused = Wanted {
@@ -429,8 +429,11 @@ impl Shard {
             let flows = filling.flowing.map(|stream| stream.encoding);
             let wish = filling.terms.wish.filter(|_| !filling.terms.rests);
             let layers = [wish, filling.target].map(|layer| layer.map(|l| l.encoding));
-            let spare = wish.and_then(|wish| source.in_place_of(now, wish.encoding));
-            for encoding in layers.into_iter().chain([flows, spare]).flatten() {
+            for encoding in layers
+                .into_iter()
+                .chain([flows, filling.terms.spare])
+                .flatten()
+            {
                 wanted.get_mut(usize::from(encoding))?.active = true;
             }
             taken = true;

@@ -244,8 +244,8 @@ impl ReceiveRegister {
 
     /// Whether more than half has been lost for some time: no repair makes up for that, and all of it would stand in the way
     /// of what is sent anew.
-    pub fn is_swamped(&self) -> bool {
-        self.awaited.is_swamped()
+    pub fn is_swamped(&self, now: Micros) -> bool {
+        self.awaited.is_swamped(now)
     }
 
     /// When there may be something to ask for or to give up.

@@ -89,6 +89,8 @@ pub struct Filling {
 pub struct Terms {
     /// What would flow if its source sent it.
     pub wish: Option<Layer>,
+    /// The encoding that is to be sent as well, while what would flow does not come.
+    pub spare: Option<u8>,
     /// Bits a second that the link has for an only encoding; `None` without a limit.
     pub share: Option<u64>,
     /// Left out for a while, since the shard does not keep up: see `relief.rs`.
@@ -286,6 +288,7 @@ impl Slot {
             terms: Box::new(Terms {
                 wish: Some(target),
                 share: None,
+                spare: None,
                 rests: false,
                 claim,
                 payloads: self.common_formats(formats),

@@ -4,8 +4,9 @@
 //! what the link has swallowed more than half of, which its sender will stop in a moment.
 
 use crate::api::Kind;
-use crate::encoding::Encoding;
+use crate::encoding::{Encoding, Taker};
 use crate::shard::Shard;
+use crate::slot::Layer;
 use crate::source::Source;
 use crate::time::Micros;
 
@@ -95,7 +96,7 @@ impl Source {
         let last = encoding.newest.map_or(Micros(0), |(_, at)| at);
         let has_smaller = smaller.iter().any(|one| one.is_active(now));
         let has_stopped = smaller.iter().any(|one| goes_on(one, now, last));
-        if is_asked && (has_stopped || has_smaller && encoding.register.is_swamped()) {
+        if is_asked && (has_stopped || has_smaller && encoding.register.is_swamped(now)) {
             encoding.steady.stop(now);
             encoding.register.forget_missing();
         } else if has_stopped {
@@ -103,16 +104,33 @@ impl Source {
         }
     }
 
-    /// What is to be sent as well while an encoding is wished for that does not come: the next smaller one.
-    pub(crate) fn in_place_of(&self, now: Micros, wish: u8) -> Option<u8> {
-        let of = |number: u8| &self.encodings[usize::from(number)];
-        let is_missing = self.encodings.len() > 1 && !of(wish).is_active(now);
-        let free = |number: &u8| !of(*number).steady.is_left_alone(now);
-        (0..wish).rev().find(free).filter(|_| is_missing)
+    /// The next smaller encoding that is not left alone.
+    fn next_below(&self, now: Micros, encoding: u8) -> Option<u8> {
+        let free = |number: &u8| {
+            let one = self.encodings.get(usize::from(*number));
+            one.is_some_and(|one| !one.steady.is_left_alone(now))
+        };
+        (0..encoding).rev().find(free)
     }
 }
 
 impl Shard {
+    /// Decides what a slot's source is to send as well: the next smaller encoding, while what is wished for does not come. True
+    /// when that is another one than before.
+    pub(crate) fn spare_changed(&mut self, now: Micros, taker: Taker) -> bool {
+        let Some(filling) = self.filling(taker) else {
+            return false;
+        };
+        let (wish, target) = (filling.terms.wish, filling.target);
+        let is_less = |wish: &Layer| target.is_some_and(|target| target.encoding < wish.encoding);
+        let spare = wish.filter(is_less).and_then(|wish| {
+            let source = self.source_of(filling)?;
+            source.next_below(now, wish.encoding)
+        });
+        self.filling_mut(taker)
+            .is_some_and(|filling| std::mem::replace(&mut filling.terms.spare, spare) != spare)
+    }
+
     /// Notes which of the encodings that a leg is sent have stopped.
     pub(crate) fn note_stops(&mut self, now: Micros, index: u32) {
         let slots = self.leg(index).map_or(0, |leg| leg.slots.len());
