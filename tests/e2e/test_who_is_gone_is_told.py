@@ -30,7 +30,7 @@ def test_who_is_gone_is_told() -> None:
 @pytest.mark.timeout(270)
 @pytest.mark.skipif(not island.inside(), reason="is run by the test above, in a network of its own")
 async def test_out_of_coverage() -> None:
-    """While nothing passes either way: the doctor is told first, then it is on record, and the leg goes.
+    """While nothing passes either way: the doctor is told first, then it is on record, and the leg's gate shuts.
 
     When the network is back, so is the patient, with the place and with nobody asked.
     """
@@ -41,11 +41,13 @@ async def test_out_of_coverage() -> None:
         await call.doctor.until(f"!{_connected(who)}")
         await eventually(lambda: told[-1] == (False, False))
         assert told.index((False, True)) < told.index((False, False))
-        assert who not in call.house.live.legs
+        leg = call.house.leg(who)
+        assert not call.house.leg_row(who)["gate_open"]
         call.where.link.set(down=WAY, up=WAY)
         await call.doctor.until(_connected(who))
         assert await call.patient.state("s.place") == "admitted"
         await call.doctor.sees_and_hears(call.patient)
+        assert call.house.leg(who) == leg
         assert sum(isinstance(event, ev.Admitted) for event in await call.house.recorded()) == 1
 
 
