@@ -59,9 +59,7 @@ impl Awaited {
         }
         (LEAST + self.came / 2) as usize
     }
-}
 
-impl Awaited {
     /// Nothing is known of the time before.
     const fn since(now: Micros, counts: Counts) -> Self {
         Self {

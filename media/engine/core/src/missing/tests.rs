@@ -176,17 +176,18 @@ fn few_are_lost(missing: &mut Missing) {
     (20..220).for_each(|number| missing.note(at(0), number..number));
 }
 
+fn asked(missing: &mut Missing, millis: u64) -> Vec<u16> {
+    let mut out = Vec::new();
+    missing.collect(at(millis), TRIP, usize::MAX, &mut out);
+    out
+}
+
 /// Answers come one behind the other where a queue has grown: nothing is asked for twice meanwhile but what was overtaken.
 #[test]
 fn what_stands_in_a_queue_is_not_asked_for_again_until_another_answer_overtakes_it() {
     let mut missing = Missing::default();
     missing.note(at(0), 10..20);
     few_are_lost(&mut missing);
-    let asked = |missing: &mut Missing, millis| {
-        let mut out = Vec::new();
-        missing.collect(at(millis), TRIP, usize::MAX, &mut out);
-        out
-    };
     assert_eq!(asked(&mut missing, 4), (10..20).collect::<Vec<u16>>());
     for millis in (10..250).step_by(10) {
         assert_eq!(asked(&mut missing, millis), [0_u16; 0], "{millis}");
@@ -206,11 +207,6 @@ fn no_more_is_awaited_at_once_than_may_be() {
     missing.await_at_most(4);
     missing.note(at(0), 10..20);
     few_are_lost(&mut missing);
-    let asked = |missing: &mut Missing, millis| {
-        let mut out = Vec::new();
-        missing.collect(at(millis), TRIP, usize::MAX, &mut out);
-        out
-    };
     assert_eq!(asked(&mut missing, 4), [10, 11, 12, 13]);
     assert_eq!(asked(&mut missing, 14), [0_u16; 0]);
     assert!(missing.take_repaired(11) && missing.take_repaired(12));
