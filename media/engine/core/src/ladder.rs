@@ -26,10 +26,7 @@ impl Source {
     /// The encoding that can be shown first: the highest that is sent now and not larger than what can be shown.
     pub fn begins_with(&self, now: Micros, height: Option<u16>) -> Layer {
         let highest = self.highest_for(height);
-        let active = |number: &u8| {
-            let encoding = &self.encodings[usize::from(*number)];
-            encoding.is_active(now) && !encoding.steady.is_left_alone(now)
-        };
+        let active = |number: &u8| self.is_kept_up(now, *number);
         let sent = (0..=highest).rev().find(active);
         Layer::all_of(sent.unwrap_or(highest))
     }
@@ -77,12 +74,7 @@ impl Source {
     /// Of what is sent now, the nearest to what is wished for: below it rather than above.
     pub(crate) fn nearest(&self, now: Micros, wish: Layer) -> Layer {
         let active = |number: &u8| self.encodings[usize::from(*number)].is_active(now);
-        let steady = |number: &u8| {
-            active(number)
-                && !self.encodings[usize::from(*number)]
-                    .steady
-                    .is_left_alone(now)
-        };
+        let steady = |number: &u8| self.is_kept_up(now, *number);
         if active(&wish.encoding) {
             return wish;
         }

@@ -104,6 +104,12 @@ impl Source {
         }
     }
 
+    /// Whether an encoding is sent now and not left alone.
+    pub(crate) fn is_kept_up(&self, now: Micros, number: u8) -> bool {
+        let encoding = self.encodings.get(usize::from(number));
+        encoding.is_some_and(|one| one.is_active(now) && !one.steady.is_left_alone(now))
+    }
+
     /// The next smaller encoding that is not left alone.
     fn next_below(&self, now: Micros, encoding: u8) -> Option<u8> {
         let free = |number: &u8| {

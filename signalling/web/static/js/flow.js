@@ -14,8 +14,8 @@ export class Flow {
   #told = false;
 
   /**
-   * Note how many have come, and when the `newest` did where that is known, since the last look; true once for each time that many came and
-   * then none for a while.
+   * Note how many have come, and when the `newest` did where that is known; true once for each time that many came and then
+   * none for a while.
    */
   take(at, packets, newest = at) {
     const before = this.#looked;
