@@ -3,6 +3,10 @@
 //!
 //! Each number is reported once, arrived or missing; a packet that comes after it was reported missing takes the next
 //! report back to its number, so that what lies behind is reported again, truly.
+//!
+//! What a report tells lost of a stream behind the last packet of it that has come, browsers send again unasked, and before
+//! anything new. Where a sender's link has become thin, that is most of what its larger pictures were, and nobody waits for
+//! them any more: reports then end with a packet of the larger pictures, and what came after it is told by the next.
 
 use crate::time::Micros;
 use engine_wire::{rtcp, seq};
@@ -22,6 +26,10 @@ const JUMP: u64 = 4 * KEPT;
 /// After so long without any packet the sender's network was away, not full. Of what it took nothing is told, or senders
 /// would take it for loss by their rate, and send hardly a picture in the first seconds after it.
 const AWAY: Micros = Micros::from_millis(400);
+/// For how long reports end with a packet of the larger pictures after the last that came late, and by how much longer such a
+/// packet is waited for.
+const MARKED_FOR: Micros = Micros::from_millis(300);
+const WAITED_FOR: Micros = Micros::from_millis(100);
 /// Numbers start one cycle up, so that the first packet may be overtaken.
 const FIRST_CYCLE: u64 = 1 << 16;
 /// A report holds at most so many arrivals.
@@ -33,8 +41,13 @@ pub struct Arrivals {
     /// Arrival by number, in microseconds from `origin`; 0 if it did not arrive.
     ring: Box<[u32; KEPT as usize]>,
     origin: Micros,
-    /// The last arrival.
+    /// The last arrival, and its number.
     heard: Micros,
+    last: u64,
+    /// With what reports are to end: the last packet of the larger pictures that came late.
+    mark: Option<(u64, Micros)>,
+    /// A report that is due waits for that.
+    waits: bool,
     /// The number after the highest that arrived; none has before it is set.
     end: Option<u64>,
     /// The first number that the next report tells of.
@@ -55,6 +68,9 @@ impl Default for Arrivals {
             ring: Box::new([0; KEPT as usize]),
             origin: Micros(0),
             heard: Micros(0),
+            last: 0,
+            mark: None,
+            waits: false,
             end: None,
             base: 0,
             bytes: 0,
@@ -81,7 +97,7 @@ impl Arrivals {
             number |= FIRST_CYCLE;
             self.restart(now, number);
         }
-        self.heard = now;
+        (self.heard, self.last) = (now, number);
         self.bytes += bytes as u64;
         if number + KEPT <= self.end.unwrap_or(0) {
             self.too_late += 1;
@@ -98,6 +114,14 @@ impl Arrivals {
         }
     }
 
+    /// The last packet is one of the larger pictures, and stood in a queue.
+    pub fn end_here(&mut self, now: Micros) {
+        self.mark = Some((self.last, now));
+        if std::mem::take(&mut self.waits) {
+            self.due = Some(now);
+        }
+    }
+
     /// The way that reports take carries so many bit/s.
     pub fn set_way(&mut self, bps: u32) {
         self.way_bps = bps;
@@ -110,7 +134,7 @@ impl Arrivals {
 
     /// Appends a report if it is due: `own` is the SSRC that reports, `media` any of the sender's. False if none was.
     pub fn write(&mut self, now: Micros, (own, media): (u32, u32), rtcp: &mut Vec<u8>) -> bool {
-        let (Some(end), true) = (self.end, self.due.is_some_and(|due| due <= now)) else {
+        let Some(end) = self.end_of_report(now) else {
             return false;
         };
         let mut lines = [(0, 0); LINES];
@@ -133,8 +157,32 @@ impl Arrivals {
         self.reports = self.reports.wrapping_add(1);
         self.adapt(now);
         // What did not fit goes at once.
-        self.due = (held < count).then_some(now);
+        let rest = (self.end > Some(end)).then_some(now + self.interval);
+        self.due = if held < count { Some(now) } else { rest };
         held > 0
+    }
+
+    /// Up to which number a report tells, if it is due.
+    fn end_of_report(&mut self, now: Micros) -> Option<u64> {
+        let (end, due) = (self.end?, self.due?);
+        if due > now {
+            return None;
+        }
+        self.waits = false;
+        let is_recent = |mark: &(u64, Micros)| now.since(mark.1) < MARKED_FOR;
+        let Some((number, _)) = self.mark.filter(is_recent) else {
+            return Some(end);
+        };
+        if (self.base..end).contains(&number) {
+            return Some(number + 1);
+        }
+        let latest = self.reported_at + self.interval + WAITED_FOR;
+        self.waits = now < latest;
+        if self.waits {
+            self.due = Some(latest);
+            return None;
+        }
+        Some(end)
     }
 
     /// Packets that came too late for any report.
@@ -147,7 +195,7 @@ impl Arrivals {
         self.ring.fill(0);
         self.origin = now - Micros(1);
         (self.end, self.base) = (Some(number), number);
-        self.due = None;
+        (self.due, self.mark, self.waits) = (None, None, false);
         number
     }
 
@@ -290,19 +338,53 @@ mod tests {
         }
     }
 
+    /// Nothing is behind the packet with which a report is to end; one that does not come is not waited for long.
+    #[test]
+    fn reports_end_with_what_is_marked_and_the_next_tells_the_rest() {
+        const NONE: u64 = u64::MAX;
+        let mut arrivals = Arrivals::default();
+        let mut told = |millis: std::ops::Range<u64>, marked: u64| {
+            let mut reports = Vec::new();
+            for milli in millis {
+                if milli % 10 == 0 {
+                    arrivals.note(at(milli), (milli / 10) as u16, 1_000);
+                }
+                if milli == marked {
+                    arrivals.end_here(at(milli));
+                }
+                let lines = report(&mut arrivals, at(milli));
+                reports.extend(lines.map(|lines| (milli, lines.last().unwrap().0)));
+            }
+            reports
+        };
+        assert_eq!(told(0..2_000, NONE).last(), Some(&(1_990, 199)));
+        assert_eq!(told(2_000..2_100, 2_040), [(2_050, 204)]);
+        assert_eq!(
+            told(2_100..2_150, 2_140),
+            [(2_140, 214)],
+            "as soon as it is there"
+        );
+        assert_eq!(told(2_150..2_400, NONE), [(2_290, 229)], "or after a while");
+        assert_eq!(
+            told(2_400..2_500, NONE),
+            [(2_440, 244)],
+            "when it is long ago"
+        );
+    }
+
     proptest! {
         /// In any order, with duplicates and holes: a number is told with the time at which it first came, never as missing
         /// once it has come, and all that is not too late is told in the end.
         #[test]
         fn reports_are_true(
             start: u16,
-            packets in prop::collection::vec((0_u64..4_000, 0_usize..30, any::<bool>()), 1..500),
+            packets in prop::collection::vec((0_u64..4_000, 0_usize..30, any::<bool>(), any::<bool>()), 1..500),
         ) {
             let mut arrivals = Arrivals::default();
             let (mut now, mut truth, mut told) = (at(0), BTreeMap::new(), BTreeMap::new());
             let numbers = (0..packets.len()).map(|n| start.wrapping_add(n as u16));
             let mut numbers: Vec<_> = numbers.collect();
-            for (place, (_, further, _)) in packets.iter().enumerate() {
+            for (place, (_, further, ..)) in packets.iter().enumerate() {
                 let other = (place + further).min(numbers.len() - 1);
                 numbers.swap(place, other);
             }
@@ -318,11 +400,14 @@ mod tests {
                     }
                 }
             };
-            for ((gap, _, lost), number) in packets.iter().zip(numbers) {
+            for ((gap, _, lost, ends), number) in packets.iter().zip(numbers) {
                 now = now + Micros(*gap);
                 if !lost {
                     truth.entry(number).or_insert(now);
                     arrivals.note(now, number, 1_000);
+                    if *ends {
+                        arrivals.end_here(now);
+                    }
                 }
                 read(&mut arrivals, now, &truth);
             }

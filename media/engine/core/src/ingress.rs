@@ -101,6 +101,7 @@ impl Shard {
             at: at as u32,
             ..ready
         };
+        let report = leg.mark_report(now, &ready).or(report);
         let (level, after_outage) = (ready.level, ready.after_outage);
         let number = leg.sources[usize::from(ready.source)].spec.source;
         let stream = (index, (number, ready.encoding));
@@ -245,6 +246,19 @@ impl Leg {
         let value = header.extension_value(packet, self.extensions.transport_cc?)?;
         let number = u16::from_be_bytes(value.try_into().ok()?);
         arrivals.note(now, number, packet.len());
+        arrivals.next_at()
+    }
+
+    /// Has the next report end with this packet, if it is one of larger pictures and its sender's link is full; gives when
+    /// that report is due.
+    fn mark_report(&mut self, now: Micros, ready: &Ready) -> Option<Micros> {
+        let encodings = &self.sources[usize::from(ready.source)].encodings;
+        let number = usize::from(ready.encoding);
+        if number == 0 || !encodings[number].register.transit().is_late() {
+            return None;
+        }
+        let arrivals = self.arrivals.as_deref_mut()?;
+        arrivals.end_here(now);
         arrivals.next_at()
     }
 

@@ -6,6 +6,9 @@ use crate::time::Micros;
 const VIDEO_CLOCK: u32 = 90_000;
 /// What each time since the first packet is told above, so that those of packets that were faster than it have no sign.
 pub const ABOVE: Micros = Micros::from_secs(10);
+/// With each time the least of late comes nearer to it by this part of what it is more: the path may be another one, and
+/// there are senders whose clock is slower than time.
+const FORGOTTEN: i64 = 16;
 
 /// Times under way of one SSRC. Clocks of sender and bridge have nothing to do with each other, so that only
 /// differences mean anything.
@@ -23,6 +26,8 @@ pub struct Transit {
     longer: i64,
     /// The same of each, `ABOVE` more, together.
     all_longer: u64,
+    /// The least of `longer` of late.
+    least: i64,
     frames: u64,
 }
 
@@ -37,6 +42,7 @@ impl Transit {
             changes: (0, 0),
             longer: 0,
             all_longer: 0,
+            least: 0,
             frames: 0,
         }
     }
@@ -72,6 +78,8 @@ impl Transit {
             self.changes.0 += u64::from(change);
             self.changes.1 += 1;
             self.longer += i64::from(difference);
+            let more = self.longer - self.least;
+            self.least += more.min(more / FORGOTTEN);
             let above = ABOVE.to_ticks(self.clock_rate) as i64;
             self.all_longer += (above + self.longer).max(0).unsigned_abs();
         }
@@ -95,6 +103,16 @@ impl Transit {
     /// How many microseconds longer than the first each packet took, `ABOVE` more, together; as many as `changes`.
     pub fn all_longer_micros(&self) -> u64 {
         self.micros(self.all_longer)
+    }
+
+    /// Whether the last packet stood in a queue: it was under way for a tenth of a second longer than the fastest of late.
+    pub fn is_late(&self) -> bool {
+        (self.longer - self.least) * 10 >= i64::from(self.clock_rate)
+    }
+
+    /// How much longer the last packet was under way than the fastest of late.
+    pub fn waits(&self) -> Micros {
+        Micros(self.micros((self.longer - self.least).unsigned_abs()))
     }
 
     /// Pictures, or packets of sound: different timestamps.
@@ -155,5 +173,22 @@ mod tests {
         let set = (150..200).map(|number| (number, 5 + 3_600_000));
         sound(&mut transit, set);
         assert!((longer(&transit, &mut before) + 25.0).abs() < 0.1);
+    }
+
+    #[test]
+    fn what_stands_in_a_queue_is_late_and_what_takes_another_path_is_not_for_long() {
+        let mut transit = Transit::new(48_000);
+        let mut is_late = |numbers: std::ops::Range<u64>, delay: &dyn Fn(u64) -> u64| {
+            sound(&mut transit, numbers.map(|number| (number, delay(number))));
+            transit.is_late()
+        };
+        assert!(!is_late(0..50, &|number| 30 + number % 2));
+        let filling = |number: u64| 30 + (number - 50) * 14;
+        assert!(!is_late(50..57, &filling) && is_late(57..70, &filling));
+        assert!(!is_late(70..71, &|_| 40));
+        assert!(is_late(71..75, &|_| 330) && !is_late(75..100, &|_| 330));
+        assert!(!is_late(100..110, &|_| 30));
+        // A clock that is a tenth too slow.
+        assert!(!is_late(110..300, &|number| 30 + (number - 110) * 2));
     }
 }
