@@ -39,35 +39,53 @@ pub struct Awaited {
     before: Counts,
     came: u64,
     swamped: u32,
+    /// Nothing is asked for before more is known.
+    holds: bool,
 }
 
 impl Awaited {
-    /// How many packets may be awaited at once; to be asked while some are missing.
-    pub fn most(&mut self, now: Micros, counts: Counts) -> usize {
+    /// How many packets may be awaited at once; to be asked while some are missing. Where the newest `is_late`, they were lost
+    /// because a queue is full: nothing is known of what the link carries, nothing is asked for in the first span, and half
+    /// of it tells that the link carries much less than what is sent.
+    pub fn most(&mut self, now: Micros, counts: Counts, is_late: bool) -> usize {
         let span = now.since(self.since);
         if span >= LONG {
-            *self = Self::since(now, counts);
+            *self = Self::since(now, counts, is_late);
         } else if span >= SPAN {
-            let before = std::mem::replace(&mut self.before, counts);
-            let came = counts.received.saturating_sub(before.received);
-            let due = counts.sent.saturating_sub(before.sent);
-            let only_answers = due == 0 && counts.answers >= before.answers + ANSWERS;
-            let is_swamped = only_answers || due >= TELLING && came * 2 < due;
+            let is_swamped = self.is_much_lost(counts) || self.has_only_answers(counts);
             self.swamped = if is_swamped { self.swamped + 1 } else { 0 };
+            let came = counts.received.saturating_sub(self.before.received);
             self.came = came * SPAN.0 / span.0;
-            self.since = now;
+            self.holds = false;
+            (self.since, self.before) = (now, counts);
+        } else if is_late && span.0 >= SPAN.0 / 2 && self.is_much_lost(counts) {
+            self.swamped = SWAMPED;
+        }
+        if self.holds {
+            return 0;
         }
         (LEAST + self.came / 2) as usize
     }
 
     /// Nothing is known of the time before.
-    const fn since(now: Micros, counts: Counts) -> Self {
+    const fn since(now: Micros, counts: Counts, is_late: bool) -> Self {
         Self {
             since: now,
             before: counts,
             came: USUAL,
             swamped: 0,
+            holds: is_late,
         }
+    }
+
+    fn is_much_lost(&self, counts: Counts) -> bool {
+        let came = counts.received.saturating_sub(self.before.received);
+        let due = counts.sent.saturating_sub(self.before.sent);
+        due >= TELLING && came * 2 < due
+    }
+
+    fn has_only_answers(&self, counts: Counts) -> bool {
+        counts.sent <= self.before.sent && counts.answers >= self.before.answers + ANSWERS
     }
 
     /// Whether more than half has been lost for some time.
@@ -93,7 +111,7 @@ mod tests {
                 sent: received,
                 answers: 0,
             };
-            awaited.most(at(millis), counts)
+            awaited.most(at(millis), counts, false)
         };
         assert_eq!(most(0, 0), 20);
         assert_eq!(most(100, 10), 20, "a span is not over");
@@ -114,7 +132,7 @@ mod tests {
             sent,
             answers,
         };
-        awaited.most(at(millis), counts);
+        awaited.most(at(millis), counts, false);
         awaited.is_swamped(at(millis))
     }
 
@@ -141,5 +159,34 @@ mod tests {
         assert!(!look(1_000, 150, 200));
         assert!(!look(1_200, 153, 207));
         assert!(!look(1_400, 156, 214), "of a few nothing can be said");
+    }
+
+    #[test]
+    fn what_is_lost_because_a_queue_is_full_is_not_asked_for_before_more_is_known() {
+        let counts = |received, sent| Counts {
+            received,
+            sent,
+            answers: 0,
+        };
+        let mut full = Awaited::default();
+        assert_eq!(full.most(at(0), counts(100, 101), true), 0);
+        assert_eq!(full.most(at(90), counts(103, 110), true), 0);
+        assert!(!full.is_swamped(at(90)));
+        assert_eq!(full.most(at(110), counts(104, 113), true), 0);
+        assert!(full.is_swamped(at(110)));
+
+        let mut slow = Awaited::default();
+        assert_eq!(slow.most(at(0), counts(100, 101), true), 0);
+        assert_eq!(slow.most(at(150), counts(113, 115), true), 0);
+        assert_eq!(slow.most(at(200), counts(118, 120), true), 17);
+        assert!(!slow.is_swamped(at(200)));
+
+        let mut lossy = Awaited::default();
+        lossy.most(at(0), counts(100, 101), false);
+        lossy.most(at(110), counts(104, 113), false);
+        assert!(
+            !lossy.is_swamped(at(110)),
+            "without a queue that takes longer"
+        );
     }
 }

@@ -79,8 +79,9 @@ impl KeyFrameRequests {
 
     /// When to poll again, if a key frame is wanted; `round_trip` is the sender's.
     pub fn next_at(&self, round_trip: Micros) -> Option<Micros> {
-        let retry = MIN_INTERVAL.max(round_trip + ANSWER);
-        let wait = if self.fresh { MIN_INTERVAL } else { retry };
+        // Whoever wishes for one within a round trip is served by the one that is on its way.
+        let answer = if self.fresh { Micros(0) } else { ANSWER };
+        let wait = MIN_INTERVAL.max(round_trip + answer);
         self.wanted.then(|| {
             let soonest = self.last_sent.map_or(Micros(0), |sent| sent + wait);
             soonest.max(self.turn.map_or(Micros(0), |turn| turn.look_at))
@@ -89,9 +90,9 @@ impl KeyFrameRequests {
 
     /// Somebody needs a key frame. True when the request may go at once; the caller then sends it. A fresh need is
     /// served sooner than a retry: only the throttle and the shard's own pressure hold it back, and then `poll` brings it.
-    pub fn want_now(&mut self, now: Micros, pressure: &mut Pressure) -> bool {
+    pub fn want_now(&mut self, now: Micros, round_trip: Micros, pressure: &mut Pressure) -> bool {
         self.want_later();
-        self.poll(now, Micros(0), pressure)
+        self.poll(now, round_trip, pressure)
     }
 
     /// Whether the shard has the time for it now; otherwise its turn is later.
@@ -162,11 +163,10 @@ impl Shard {
         };
         let slot = &mut leg.slots[position];
         slot.row.keyframe_requests += 1;
-        let wished = slot.filling.as_ref().and_then(|filling| {
-            let flows = filling.flowing.map(|stream| stream.encoding);
-            let encoding = flows.or_else(|| filling.waits_for())?;
-            Some((filling.leg, (filling.source, encoding)))
-        });
+        let wished = slot
+            .filling
+            .as_ref()
+            .and_then(|filling| Some((filling.leg, (filling.source, filling.needed()?))));
         let taker = Taker {
             leg: index,
             slot: position as u16,
@@ -244,10 +244,11 @@ impl Shard {
             return;
         };
         let can_ask = leg.media_address().is_some();
+        let round_trip = leg.round_trip();
         let Some(source) = leg.sources.iter_mut().find(|s| s.spec.source == source) else {
             return;
         };
-        let muted = source.muted;
+        let (muted, way) = (source.muted, round_trip + source.waits(now));
         let Some(encoding) = source.encodings.get_mut(usize::from(encoding)) else {
             return;
         };
@@ -255,7 +256,7 @@ impl Shard {
             encoding.key_frames.want_later();
             return;
         };
-        if encoding.key_frames.want_now(now, &mut self.pressure) {
+        if encoding.key_frames.want_now(now, way, &mut self.pressure) {
             self.send_request(now, index, ssrc, out);
         }
         self.wake_by(index, now + MIN_INTERVAL);
@@ -284,9 +285,9 @@ mod tests {
     fn many_wishes_make_one_request_and_an_unanswered_one_is_repeated() {
         let (mut requests, mut pressure) = (KeyFrameRequests::default(), Pressure::default());
         let at = |millis: u64| Micros::from_millis(10_000 + millis);
-        assert!(requests.want_now(at(0), &mut pressure));
-        assert!(!requests.want_now(at(1), &mut pressure));
         let trip = Micros::from_millis(200);
+        assert!(requests.want_now(at(0), trip, &mut pressure));
+        assert!(!requests.want_now(at(1), trip, &mut pressure));
         assert!(!requests.poll(at(100), trip, &mut pressure));
         assert!(requests.poll(at(250), trip, &mut pressure));
         assert!(!requests.poll(at(501), trip, &mut pressure));
@@ -294,7 +295,7 @@ mod tests {
         requests.came(at(800), true);
         assert!(!requests.poll(at(5_000), trip, &mut pressure));
         assert_eq!(requests.sent(), 3);
-        assert!(requests.want_now(at(6_000), &mut pressure));
+        assert!(requests.want_now(at(6_000), trip, &mut pressure));
     }
 
     /// A shard that is late asks for few key frames, and one that has just been late for one after the other, until all
@@ -307,7 +308,9 @@ mod tests {
         let mut all: Vec<KeyFrameRequests> =
             (0..100).map(|_| KeyFrameRequests::default()).collect();
         pressure.note_wait(at(0), Micros::from_millis(50));
-        let at_once = all.iter_mut().map(|one| one.want_now(at(0), &mut pressure));
+        let at_once = all
+            .iter_mut()
+            .map(|one| one.want_now(at(0), trip, &mut pressure));
         let at_once = at_once.filter(|is_now| *is_now).count();
         assert_eq!(at_once, 1);
         let mut asked = Vec::new();
@@ -330,7 +333,7 @@ mod tests {
         assert!(after[94] < at(1_900), "the last one at {:?}", after[94]);
         // Whoever wants one then waits for nobody.
         let mut late = KeyFrameRequests::default();
-        assert!(late.want_now(at(3_000), &mut pressure));
+        assert!(late.want_now(at(3_000), trip, &mut pressure));
     }
 
     #[test]

@@ -236,7 +236,7 @@ impl ReceiveRegister {
                 sent: self.expected(),
                 answers: self.missing.answers(),
             };
-            let most = self.awaited.most(now, counts);
+            let most = self.awaited.most(now, counts, self.transit.is_late());
             self.missing.await_at_most(most);
         }
         self.missing.collect(now, round_trip, most, out);

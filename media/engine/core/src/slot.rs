@@ -117,6 +117,13 @@ impl Filling {
         (!flows).then_some(target)
     }
 
+    /// The encoding of which a key frame helps its receiver. Who turns to a smaller one is not helped by the larger, whose
+    /// sender has no room for it.
+    pub fn needed(&self) -> Option<u8> {
+        let flows = self.flowing.map(|stream| stream.encoding);
+        flows.into_iter().chain(self.waits_for()).min()
+    }
+
     /// Lets a stream begin, if its packet can stand first and it is what is wanted, or nothing else flows.
     pub fn turn_to(&mut self, stream: StreamKey, may_begin: bool) -> bool {
         let is_wanted = match (self.target, self.flowing) {

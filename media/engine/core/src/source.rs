@@ -5,9 +5,13 @@ use crate::demand::Demand;
 use crate::encoding::Encoding;
 use crate::rewrite::StreamKey;
 use crate::stats::StreamRow;
+use crate::time::Micros;
 
 /// Encodings that one source may have; browsers send three at the most.
 pub(crate) const MOST_ENCODINGS: usize = 4;
+
+/// No queue is longer, or it is none.
+const LONGEST_WAIT: Micros = Micros::from_millis(1_000);
 
 /// What a payload type of a source is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,6 +133,20 @@ impl Source {
     /// Whether its sender wants to know when each packet arrived.
     pub fn wants_reports(&self) -> bool {
         self.spec.formats.iter().any(|f| f.transport_cc)
+    }
+
+    /// How much longer than usual what it sends is under way now.
+    pub fn waits(&self, now: Micros) -> Micros {
+        let sent = self.encodings.iter().filter(|one| one.is_active(now));
+        let waits = sent.map(|one| one.register.transit().waits());
+        waits.max().unwrap_or(Micros(0)).min(LONGEST_WAIT)
+    }
+
+    /// When to ask for a key frame of one of its encodings again.
+    pub fn next_wish(&self, now: Micros, round_trip: Micros) -> Option<Micros> {
+        let way = round_trip + self.waits(now);
+        let asked = self.encodings.iter().filter(|one| one.may_be_asked(false));
+        asked.filter_map(|one| one.key_frames.next_at(way)).min()
     }
 
     /// Whether its packets are kept: to be sent again, or, of pictures, because they may have to wait for their turn.

@@ -246,6 +246,8 @@ impl Leg {
         let mut line = self.line.as_deref_mut();
         for source in &mut self.sources {
             let (repairs, muted) = (source.repairs(), source.muted);
+            let way = round_trip + source.waits(now);
+            source.forget_what_rests(now);
             for encoding in &mut source.encodings {
                 let Some(ssrc) = encoding.ssrc else {
                     continue;
@@ -260,9 +262,7 @@ impl Leg {
                         rtcp::write_nack(rtcp, own, ssrc, lost);
                     }
                 }
-                if encoding.may_be_asked(muted)
-                    && encoding.key_frames.poll(now, round_trip, pressure)
-                {
+                if encoding.may_be_asked(muted) && encoding.key_frames.poll(now, way, pressure) {
                     match line.as_deref_mut() {
                         None => rtcp::write_pli(rtcp, own, ssrc),
                         Some(line) => line.ask(own, (source.spec.source, ssrc), rtcp),
@@ -298,9 +298,7 @@ impl Leg {
         let round_trip = self.round_trip();
         let asked = self.sources.iter().filter(|source| !source.muted);
         let wishes = asked
-            .flat_map(|source| &source.encodings)
-            .filter(|encoding| encoding.may_be_asked(false))
-            .filter_map(|encoding| encoding.key_frames.next_at(round_trip))
+            .filter_map(|source| source.next_wish(now, round_trip))
             .min();
         let report = self.arrivals.as_deref().and_then(Arrivals::next_at);
         let at = [holes, wishes, report].into_iter().flatten().min();
