@@ -73,9 +73,10 @@ impl Source {
 
     /// Of what is sent now, the nearest to what is wished for: below it rather than above.
     pub(crate) fn nearest(&self, now: Micros, wish: Layer) -> Layer {
-        let active = |number: &u8| self.encodings[usize::from(*number)].is_active(now);
+        let of = |number: &u8| &self.encodings[usize::from(*number)];
+        let active = |number: &u8| of(number).is_active(now);
         let steady = |number: &u8| self.is_kept_up(now, *number);
-        if active(&wish.encoding) {
+        if active(&wish.encoding) && of(&wish.encoding).steady.may_show() {
             return wish;
         }
         let below = (0..wish.encoding).rev().find(steady);

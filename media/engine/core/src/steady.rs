@@ -31,12 +31,21 @@ const LEFT_ALONE: [Micros; 5] = [
 /// What did not stop for so long after it was left alone is as good as new.
 const FORGOTTEN_AFTER: Micros = Micros::from_secs(60);
 
+/// Of so many pictures of a smaller one two thirds have to come of the larger: else the smaller is the better picture, since
+/// what moves matters more than what is sharp. Counted over such spans.
+const COUNTED: Micros = Micros::from_millis(1_000);
+const COUNTABLE: u64 = 8;
+
 /// How one encoding was kept up.
 #[derive(Debug, Default)]
 pub struct Steady {
     stopped: Option<Micros>,
     times: usize,
     until: Micros,
+    /// Pictures of it and of the smaller ones, and until when they were counted.
+    counted: (Micros, u64, u64),
+    /// It has kept up with the smaller ones since it stopped.
+    has_proved: bool,
 }
 
 impl Steady {
@@ -50,6 +59,25 @@ impl Steady {
         now < self.until
     }
 
+    /// Whether it may be shown: one that has stopped has to come for a while first.
+    pub fn may_show(&self) -> bool {
+        self.times == 0 || self.has_proved
+    }
+
+    /// Takes in how many pictures there have been of it and of the smaller one of which most came. Gives whether it keeps up,
+    /// once in a span.
+    fn count(&mut self, now: Micros, own: u64, smaller: u64) -> Option<bool> {
+        let (since, own_before, before) = self.counted;
+        if now.since(since) < COUNTED {
+            return None;
+        }
+        self.counted = (now, own, smaller);
+        let is_whole = now.since(since) < COUNTED + COUNTED;
+        let came = smaller.saturating_sub(before);
+        let keeps_up = own.saturating_sub(own_before) * 3 >= came * 2;
+        (is_whole && came >= COUNTABLE).then_some(keeps_up)
+    }
+
     /// It has stopped, as it was to.
     fn pause(&mut self, now: Micros) {
         self.stopped = Some(now);
@@ -61,6 +89,7 @@ impl Steady {
             self.times = 0;
         }
         self.stopped = Some(now);
+        self.has_proved = false;
         self.until = now + LEFT_ALONE[self.times];
         self.times = (self.times + 1).min(LEFT_ALONE.len() - 1);
     }
@@ -76,7 +105,17 @@ impl Source {
                 |smaller: &Encoding| now.since(last.max(smaller.began)) >= patience(smaller);
             !one.takers.is_empty() && one.is_active(now) && smaller.last().is_some_and(patience)
         };
-        larger.iter().any(stops)
+        larger.iter().any(stops) || self.is_swamped(now, number)
+    }
+
+    /// Whether so much is lost of an encoding that somebody takes that its sender will stop it, with a smaller one to go on.
+    fn is_swamped(&self, now: Micros, number: usize) -> bool {
+        let one = &self.encodings[number];
+        let mut smaller = self.encodings[..number].iter();
+        !one.takers.is_empty()
+            && one.register.is_swamped(now)
+            && self.demand.asks_for(now, number)
+            && smaller.any(|one| one.is_active(now))
     }
 
     /// Notes whether an encoding that somebody takes has stopped while a smaller one goes on, and those between with it.
@@ -89,25 +128,58 @@ impl Source {
 
     /// What has just been asked for may not have begun yet, and what is not was stopped by us: that is held against nobody.
     fn note_stop_of(&mut self, now: Micros, number: usize, is_asked: bool) {
+        let is_swamped = self.is_swamped(now, number);
+        let falls_behind = self.falls_behind(now, number);
         let (smaller, others) = self.encodings.split_at_mut(number);
         let Some(encoding) = others.first_mut().filter(|one| one.is_active(now)) else {
             return;
         };
         let last = encoding.newest.map_or(Micros(0), |(_, at)| at);
-        let has_smaller = smaller.iter().any(|one| one.is_active(now));
         let has_stopped = smaller.iter().any(|one| goes_on(one, now, last));
-        if is_asked && (has_stopped || has_smaller && encoding.register.is_swamped(now)) {
+        if is_asked && (has_stopped || falls_behind) || is_swamped {
             encoding.steady.stop(now);
             encoding.register.forget_missing();
+            // Whoever turns to one of these begins with a key frame.
+            let others = smaller.iter_mut().filter(|one| one.takers.is_empty());
+            others.for_each(|one| one.register.forget_missing());
         } else if has_stopped {
             encoding.steady.pause(now);
         }
     }
 
-    /// Whether an encoding is sent now and not left alone.
+    /// Whether an encoding has too few pictures beside the smallest, which is always asked for.
+    fn falls_behind(&mut self, now: Micros, number: usize) -> bool {
+        let [smallest, others @ ..] = &mut self.encodings[..] else {
+            return false;
+        };
+        let Some(encoding) = number.checked_sub(1).and_then(|at| others.get_mut(at)) else {
+            return false;
+        };
+        let pictures = |one: &Encoding| one.register.transit().frames();
+        let own = pictures(encoding);
+        let keeps_up = encoding.steady.count(now, own, pictures(smallest));
+        encoding.steady.has_proved |= keeps_up == Some(true);
+        keeps_up == Some(false)
+    }
+
+    /// Gives up what is missing of larger encodings that are left alone: it would be sent before the smaller that goes on.
+    pub(crate) fn forget_what_rests(&mut self, now: Micros) {
+        let goes_on = |one: &Encoding| one.is_active(now) && !one.steady.is_left_alone(now);
+        let Some(smaller) = self.encodings.iter().position(goes_on) else {
+            return;
+        };
+        let larger = &mut self.encodings[smaller + 1..];
+        let rest = larger
+            .iter_mut()
+            .filter(|one| one.steady.is_left_alone(now) && one.register.has_missing());
+        rest.for_each(|one| one.register.forget_missing());
+    }
+
+    /// Whether an encoding is sent now, not left alone, and has kept up since it stopped last.
     pub(crate) fn is_kept_up(&self, now: Micros, number: u8) -> bool {
         let encoding = self.encodings.get(usize::from(number));
-        encoding.is_some_and(|one| one.is_active(now) && !one.steady.is_left_alone(now))
+        let is_kept_up = |one: &Encoding| one.steady.may_show() && !one.steady.is_left_alone(now);
+        encoding.is_some_and(|one| one.is_active(now) && is_kept_up(one))
     }
 
     /// The next smaller encoding that is not left alone.
@@ -147,8 +219,10 @@ impl Shard {
                     .filling
                     .as_ref()
                     .filter(|_| of.spec.kind == Kind::Video)?;
-                let target = filling.target.filter(|target| target.encoding > 0)?;
-                Some((filling.leg, filling.source, target.encoding))
+                let looked_at = [filling.target, filling.terms.wish];
+                let largest = looked_at.into_iter().flatten().map(|layer| layer.encoding);
+                let largest = largest.max().filter(|largest| *largest > 0)?;
+                Some((filling.leg, filling.source, largest))
             });
             let Some((sender, number, encoding)) = taken else {
                 continue;
@@ -205,5 +279,20 @@ mod tests {
         steady.stop(at);
         assert!(steady.has_stopped(at) && steady.has_stopped(Micros::from_secs(999)));
         assert!(!steady.has_stopped(Micros(at.0 + 1)));
+    }
+
+    #[test]
+    fn two_thirds_of_the_pictures_are_enough_and_of_a_few_nothing_is_said() {
+        let mut steady = Steady::default();
+        let mut count = |millis: u64, own, smaller| {
+            steady.count(Micros::from_millis(1_000_000 + millis), own, smaller)
+        };
+        assert_eq!(count(0, 0, 0), None, "nothing was counted before");
+        assert_eq!(count(900, 25, 25), None);
+        assert_eq!(count(1_000, 17, 25), Some(true));
+        assert_eq!(count(2_000, 33, 50), Some(false));
+        assert_eq!(count(3_000, 33, 57), None);
+        assert_eq!(count(5_100, 33, 107), None, "nobody looked");
+        assert_eq!(count(6_200, 60, 130), Some(true));
     }
 }

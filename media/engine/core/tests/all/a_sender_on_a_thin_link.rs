@@ -1,7 +1,7 @@
 //! A sender whose own link has become thin stops its larger pictures by itself, tries them again, and stops them again: who
 //! looks sees the smaller ones go on, and not a picture that stands still each time.
 
-use crate::support::{ms, Path, PeerSpec, World};
+use crate::support::{browser, ms, Path, PeerSpec, World};
 use engine_core::api::LegId;
 use engine_core::{Event, Micros};
 
@@ -147,4 +147,72 @@ fn what_comes_in_place_of_another_comes_again() {
         run(&mut world, ms(seconds * 1_000), 1);
         assert_eq!(shown(&world), 1);
     }
+}
+
+/// As browsers do, a sender whose link has become thin stops its larger pictures, makes the smaller ones smaller still, and says
+/// so to nobody. What was lost of the larger ones does not come before the smaller.
+#[test]
+fn what_a_fall_takes_does_not_stand_in_the_way_of_the_smaller_picture() {
+    for seed in 0..8 {
+        let specs = [browser::TAKES, browser::SENDS];
+        let mut world = World::with_room(seed, Path::with_delay(20), &specs);
+        browser::as_chromium(&mut world, 1);
+        browser::run(&mut world, ms(1_500));
+        world.set_feeds(&[((0, 0), (1, 0)), ((0, 1), (1, 1))]);
+        browser::run(&mut world, ms(6_000));
+        let fall = world.now;
+        let before = asked_again(&world);
+        world.peers[1].up = world.peers[1].up.limited(300_000, 300);
+        browser::run(&mut world, ms(400 + 20 * seed));
+        let [_, small, large, ..] = &mut world.peers[1].senders[..] else {
+            panic!("no pictures");
+        };
+        large.on = false;
+        (small.payload_len, small.key_times) = (350, 12);
+        browser::run(&mut world, ms(4_000));
+        let shown = browser::shown(&world, fall, world.now);
+        let after = asked_again(&world);
+        assert!(shown.longest < ms(1_050), "{seed}: {shown:?}");
+        let larger = after.1 - before.1;
+        assert!(larger <= 20, "{seed}: asked {larger} times again");
+    }
+}
+
+/// What has stopped is shown again only after it has kept up for a while, and what has too few pictures is not: what moves
+/// matters more than what is sharp.
+#[test]
+fn larger_pictures_that_do_not_keep_up_are_not_shown() {
+    let mut world = call();
+    world.peers[1].senders[SMALL + 2].interval = ms(90);
+    let slow = world.now;
+    run(&mut world, ms(2_500), 2);
+    let gave_way = world.now;
+    run(&mut world, ms(3_000), 2);
+    assert_eq!(shown_since(&world, gave_way), [1]);
+    assert!(
+        world.now.since(slow) < ms(7_000),
+        "the time it is left alone"
+    );
+    let again = world.now;
+    run(&mut world, ms(6_000), 2);
+    assert_eq!(shown_since(&world, again), [1], "it still does not keep up");
+    world.peers[1].senders[SMALL + 2].interval = world.peers[1].senders[SMALL].interval;
+    run(&mut world, ms(18_000), 2);
+    assert_eq!(shown(&world), 2);
+}
+
+/// The encodings of the pictures since then.
+fn shown_since(world: &World, since: Micros) -> Vec<u64> {
+    let got = world.peers[0].receivers[1].got.values();
+    let of_late = got.filter(|one| one.at >= since);
+    let mut encodings: Vec<u64> = of_late.map(|one| one.tag.number >> 56).collect();
+    encodings.sort_unstable();
+    encodings.dedup();
+    encodings
+}
+
+/// Packets of the smaller and of the larger pictures that were asked for again.
+fn asked_again(world: &World) -> (u64, u64) {
+    let senders = &world.peers[1].senders;
+    (senders[1].nacked, senders[2].nacked)
 }

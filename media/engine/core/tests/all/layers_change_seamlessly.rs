@@ -155,8 +155,9 @@ fn on_a_link_for_sound_only_the_picture_goes_and_comes_back() {
 #[test]
 fn an_encoding_that_its_sender_pauses_gives_way_and_comes_back() {
     let mut world = call(3, Path::with_delay(15));
-    // Each time it is left alone for longer: four seconds from when it has stopped, then fifteen.
-    for alone in [4_000, 15_000] {
+    // Each time it is left alone for longer: four seconds from when it has stopped, then fifteen. Then it has to keep up for
+    // a second.
+    for alone in [5_000, 16_000] {
         world.peers[1].senders[3].on = false;
         let paused = world.now;
         world.run(ms(3_000));
@@ -167,7 +168,7 @@ fn an_encoding_that_its_sender_pauses_gives_way_and_comes_back() {
         );
         world.peers[1].senders[3].on = true;
         world.peers[1].senders[3].next_at = world.now;
-        world.run(ms(alone - 2_400));
+        world.run(ms(alone - 2_200));
         let resumed = world.now;
         world.run(ms(2_000));
         assert!(
