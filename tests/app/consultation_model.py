@@ -7,6 +7,7 @@ lost) and what pages tell (late, and some never) is read off the packets.
 """
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,8 +20,14 @@ QUEUE_SECONDS = 0.3
 # RFC 3550 A.8 keeps fifteen sixteenths of the jitter with each packet; of 40 packets back 8 % are left.
 JITTER_KEPT = 15 / 16
 JITTER_WEIGHTS = JITTER_KEPT ** np.arange(39, -1, -1) / 16
+EVENLY = np.arange(50) / 50
 Random = np.random.Generator
 Array = np.ndarray
+
+
+def count(which: Array) -> int:
+    """How many are so; as a number of Python's, since numpy's add up slowly one by one."""
+    return int(np.count_nonzero(which))
 
 
 @dataclass
@@ -63,10 +70,12 @@ class Link:
         begin = end * self.loss / (1 - self.loss)
         chances = random.random(count)
         lost = np.zeros(count, bool)
-        # Most seconds of most links have no run at all.
-        if not self._losing and chances.min(initial=1.0) >= begin:
+        # Most seconds of most links have no run at all, and until one begins nothing is lost.
+        begins = np.flatnonzero(chances < begin)
+        if not self._losing and not len(begins):
             return lost
-        for at, chance in enumerate(chances.tolist()):
+        start = 0 if self._losing else int(begins[0])
+        for at, chance in enumerate(chances[start:].tolist(), start):
             self._losing = chance >= end if self._losing else chance < begin
             lost[at] = self._losing
         return lost
@@ -87,7 +96,7 @@ class Bridge:
         """When each packet came; infinite too for what was dropped before it was read."""
         missed = random.random(len(arrived)) < self.misses
         came = np.isfinite(arrived)
-        self.reads += [int((came & ~missed).sum()), int((came & missed).sum())]
+        self.reads += [count(came & ~missed), count(came & missed)]
         return np.where(missed, np.inf, arrived)
 
     def forward(self, arrived: Array, random: Random) -> Array:
@@ -96,10 +105,11 @@ class Bridge:
         held = np.repeat(random.exponential(self.late, len(arrived) // 8 + 1), 8)[: len(arrived)]
         delay = held + random.exponential(0.0001, len(arrived))
         came = np.isfinite(arrived)
-        below = [np.count_nonzero(delay[came] < limit) for limit in (0.001, 0.016_384, 0.065)]
-        self.counts += np.diff([0, *below, np.count_nonzero(came)])
+        added = delay[came]
+        low, middle, high = (count(added < limit) for limit in (0.001, 0.016_384, 0.065))
+        self.counts += [low, middle - low, high - middle, len(added) - high]
         dropped = random.random(len(arrived)) < self.drops
-        self.sends += [int((came & ~dropped).sum()), int((came & dropped).sum())]
+        self.sends += [count(came & ~dropped), count(came & dropped)]
         return np.where(dropped, np.inf, arrived + delay)
 
 
@@ -157,9 +167,19 @@ class Slot:
     concealed: int = 0
 
 
+class Stream(NamedTuple):
+    """A second's packets of a stream: when each was sent, and when it goes out of the bridge."""
+
+    sent: Array
+    gone: Array
+    frame: Array
+    first: Array
+    """Where the packets of each frame begin."""
+
+
 def sound_packets(second: float, random: Random) -> Array:
     """Times at which a second's packets of sound leave."""
-    return second + np.arange(50) / 50 + random.uniform(0, 0.001, 50)
+    return second + EVENLY + random.uniform(0, 0.001, 50)
 
 
 def picture_packets(second: float, person: Person, random: Random) -> tuple[Array, Array]:
@@ -172,7 +192,7 @@ def picture_packets(second: float, person: Person, random: Random) -> tuple[Arra
 
 def transit_changes(sent: Array, arrived: Array) -> Array:
     """Differences of transit between packets that follow each other on arrival (RFC 3550 A.8), in seconds."""
-    order = np.argsort(arrived)[: np.count_nonzero(np.isfinite(arrived))]
+    order = arrived.argsort()[: np.count_nonzero(np.isfinite(arrived))]
     transit = (arrived - sent)[order]
     return np.abs(transit[1:] - transit[:-1])
 
@@ -199,8 +219,8 @@ class Consultation:
             self._report(person)
         self.second += 1.0
 
-    def _send(self, person: Person) -> list[tuple[Array, Array, Array]]:
-        """Sent, gone out of the bridge, frame: of sound and of pictures."""
+    def _send(self, person: Person) -> list[Stream]:
+        """Sound and pictures."""
         sound = sound_packets(self.second, self.random) if person.speaks else np.empty(0)
         picture, frame = (
             picture_packets(self.second, person, self.random) if person.has_camera else (np.empty(0),) * 2
@@ -208,50 +228,54 @@ class Consultation:
         sent = np.concatenate([sound, picture])
         if not len(sent):
             return []
-        size = np.repeat([SOUND_BYTES, PICTURE_BYTES], [len(sound), len(picture)])
-        order = np.argsort(sent)
+        cut = len(sound)
+        size = np.repeat([SOUND_BYTES, PICTURE_BYTES], [cut, len(picture)])
+        order = sent.argsort()
         arrived = np.empty(len(sent))
         arrived[order] = person.up.carry(sent[order], size[order], self.random)
         arrived = self.bridge.read(arrived, self.random)
         queued = self.bridge.forward(arrived, self.random)
         # A bridge that is late reads late too: half of what it adds is before what it takes for arrival.
-        seen = np.where(np.isfinite(queued), (arrived + queued) / 2, arrived)
-        cut = len(sound)
-        self._count(person, person.sound, sent[:cut], seen[:cut], np.arange(cut), repairs=False)
-        self._count(person, person.picture, sent[cut:], seen[cut:], frame, repairs=True)
+        through = np.isfinite(queued)
+        seen = np.where(through, (arrived + queued) / 2, arrived)
+        each, first = np.arange(cut), first_of_each(frame)
+        self._count(person, person.sound, sound, seen[:cut], each, repairs=False)
+        self._count(person, person.picture, picture, seen[cut:], first, repairs=True)
         self._adapt(person, arrived, size)
-        repaired = np.where(np.isfinite(queued), queued, sent + 3 * person.up.delay + 0.02)
-        saved = self.random.random(len(sent)) < self._repair_share(person.up, person.down)
-        queued[cut:] = np.where(np.isfinite(queued[cut:]) | ~saved[cut:], queued[cut:], repaired[cut:])
-        return [(sent[:cut], queued[:cut], np.arange(cut)), (sent[cut:], queued[cut:], frame)]
+        repaired = ~through & (self.random.random(len(sent)) < self._repair_share(person.up, person.down))
+        repaired[:cut] = False
+        queued[repaired] = sent[repaired] + 3 * person.up.delay + 0.02
+        return [Stream(sound, queued[:cut], each, each), Stream(picture, queued[cut:], frame, first)]
 
     def _repair_share(self, one: Link, other: Link) -> float:
         once = (1 - one.loss) * (1 - other.loss)
         return 1 - (1 - once) ** 3
 
     def _count(
-        self, person: Person, counts: Counts, sent: Array, seen: Array, frame: Array, *, repairs: bool
+        self, person: Person, counts: Counts, sent: Array, seen: Array, first: Array, *, repairs: bool
     ) -> None:
         if not len(sent):
             return
         lost = ~np.isfinite(seen)
-        counts.packets += int((~lost).sum())
-        counts.bytes += int((~lost).sum()) * (PICTURE_BYTES if repairs else SOUND_BYTES)
+        missing = count(lost)
+        came = len(sent) - missing
+        counts.packets += came
+        counts.bytes += came * (PICTURE_BYTES if repairs else SOUND_BYTES)
         counts.expected += len(sent)
-        counts.lost += int(lost.sum())
-        counts.bursts += int((lost[1:] & ~lost[:-1]).sum() + lost[0])
+        counts.lost += missing
+        counts.bursts += count(lost[1:] & ~lost[:-1]) + int(lost[0])
         if repairs:
-            counts.recovered += int(self.random.binomial(lost.sum(), self._repair_share(person.up, person.down)))
-        first = first_of_each(frame) if repairs else slice(None)
+            counts.recovered += int(self.random.binomial(missing, self._repair_share(person.up, person.down)))
         changes = transit_changes(sent[first], seen[first])
-        counts.frames += len(sent[first])
+        counts.frames += len(first)
         counts.transit_changes += len(changes)
         counts.transit_changes_us += int(changes.sum() * 1e6)
 
     def _adapt(self, person: Person, arrived: Array, size: Array) -> None:
         """A browser's congestion control, roughly: less after much loss or a queue, slowly more again."""
-        lost = 1 - np.isfinite(arrived).mean()
-        gone = float(size[np.isfinite(arrived)].sum() * 8)
+        came = np.isfinite(arrived)
+        lost = 1 - count(came) / len(came)
+        gone = float(size[came].sum() * 8)
         if gone > 0.9 * person.up.rate or (person.rate > 0.95 * person.up.rate):
             person.rate = max(60_000.0, 0.8 * person.up.rate - 60_000)
         elif lost > 0.1:
@@ -263,50 +287,47 @@ class Consultation:
         person.cpu_seconds += float(person.encodes < 0.8) * self.random.uniform(0.7, 1.0) * (not held_back)
         person.cpu_seconds += float(self.random.random() < 0.03)
 
-    def _receive(self, person: Person, senders: dict[int, list[tuple[Array, Array, Array]]]) -> None:
+    def _receive(self, person: Person, senders: dict[int, list[Stream]]) -> None:
         streams = [
-            ((number, kind), *stream)
+            ((number, kind), stream)
             for number, both in senders.items()
             for kind, stream in enumerate(both)
-            if len(stream[0])
+            if len(stream.sent)
         ]
         if not streams:
             return
-        out = np.concatenate([gone for _, _, gone, _ in streams])
-        size = np.concatenate(
-            [np.full(len(gone), (SOUND_BYTES, PICTURE_BYTES)[key[1]]) for key, _, gone, _ in streams]
-        )
+        out = np.concatenate([stream.gone for _, stream in streams])
+        sizes = [(SOUND_BYTES, PICTURE_BYTES)[kind] for (_, kind), _ in streams]
+        size = np.repeat(sizes, [len(stream.gone) for _, stream in streams])
         arrived = np.full(len(out), np.inf)
-        order = np.argsort(out)
-        order = order[np.isfinite(out[order])]
+        order = out.argsort()[: np.count_nonzero(np.isfinite(out))]
         arrived[order] = person.down.carry(out[order], size[order], self.random)
         # A computer at its limit reads its socket late.
         arrived += self.random.exponential(0.004 * (1 - person.decodes) + 0.0003, len(out))
         at = 0
-        for key, sent, gone, frame in streams:
-            came = arrived[at : at + len(gone)]
-            at += len(gone)
-            self._hear(person, person.slots.setdefault(key, Slot()), key[1], (sent, gone, came, frame))
+        for key, stream in streams:
+            came = arrived[at : at + len(stream.gone)]
+            at += len(stream.gone)
+            self._hear(person, person.slots.setdefault(key, Slot()), key[1], stream, came)
 
-    def _hear(self, person: Person, slot: Slot, kind: int, packets: tuple[Array, Array, Array, Array]) -> None:
-        sent, gone, came, frame = packets
-        through = np.isfinite(gone)
+    def _hear(self, person: Person, slot: Slot, kind: int, stream: Stream, came: Array) -> None:
+        through = np.isfinite(stream.gone)
+        sent_on = count(through)
         lost = through & ~np.isfinite(came)
-        slot.sent += int(through.sum())
-        slot.lost += int(lost.sum())
-        first = first_of_each(frame) if kind else slice(None)
-        changes = transit_changes(sent[first], came[first])[-len(JITTER_WEIGHTS) :]
+        slot.sent += sent_on
+        slot.lost += count(lost)
+        changes = transit_changes(stream.sent[stream.first], came[stream.first])[-len(JITTER_WEIGHTS) :]
         weights = JITTER_WEIGHTS[len(JITTER_WEIGHTS) - len(changes) :]
         slot.jitter = slot.jitter * JITTER_KEPT ** len(changes) + float(changes @ weights)
-        slot.told.packets += int(through.sum())
-        slot.told.bytes += int(through.sum()) * (PICTURE_BYTES if kind else SOUND_BYTES)
+        slot.told.packets += sent_on
+        slot.told.bytes += sent_on * (PICTURE_BYTES if kind else SOUND_BYTES)
         if kind:
-            self._show(person, slot, lost, through, frame)
+            self._show(person, slot, lost, through, stream.frame)
         else:
             # A jitter buffer waits for what is at most so much later than the fastest.
-            delay = came - sent
+            delay = came - stream.sent
             slot.samples += 48_000
-            slot.concealed += int(48_000 * (1 - (delay < delay.min() + 0.15).sum() / len(delay)))
+            slot.concealed += int(48_000 * (1 - count(delay < delay.min() + 0.15) / len(delay)))
         self._tell(person, slot, kind)
 
     def _show(self, person: Person, slot: Slot, lost: Array, through: Array, frame: Array) -> None:

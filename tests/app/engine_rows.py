@@ -11,6 +11,7 @@ from media.api import Latency, Snapshot
 
 _STREAM = ("leg", "direction", "index", "encoding", "codec", "packets")
 STREAMS = np.dtype([(n, "<u8") for n in (*_STREAM, *Totals._fields)])
+_EMPTY = dict.fromkeys(STREAMS.names or (), 0) | {"packets": 1}
 _LEG = ("leg", "rtt_us", "rtt_sum_us", "rtts", "report_delay_sum_us", "report_delays", "up_longer_us", "ups")
 LEGS = np.dtype([(n, "<u8") for n in (*_LEG, "cipher_in", "cipher_out", "by_handshake", "datagrams_in")])
 SHARDS = np.dtype([(n, "<u8") for n in ("shard", "pictures_resting", *SOCKET_COLUMNS)])
@@ -21,11 +22,7 @@ Rows = np.ndarray[Any, np.dtype[Any]]
 
 def streams(*rows: Mapping[str, int]) -> Rows:
     """Rows of sources and slots; each has carried something unless it says otherwise."""
-    array = np.zeros(len(rows), STREAMS)
-    for at, row in enumerate(rows):
-        for name, value in ({"packets": 1} | dict(row)).items():
-            array[name][at] = value
-    return array
+    return np.array([tuple((_EMPTY | dict(row)).values()) for row in rows], STREAMS)
 
 
 def legs(rtt_us: Mapping[int, int]) -> Rows:
