@@ -170,7 +170,8 @@ impl Arrivals {
         }
         self.waits = false;
         let is_recent = |mark: &(u64, Micros)| now.since(mark.1) < MARKED_FOR;
-        let Some((number, _)) = self.mark.filter(is_recent) else {
+        let is_few = end - self.base < MANY;
+        let Some((number, _)) = self.mark.filter(|mark| is_few && is_recent(mark)) else {
             return Some(end);
         };
         if (self.base..end).contains(&number) {

@@ -45,8 +45,8 @@ pub struct Awaited {
 
 impl Awaited {
     /// How many packets may be awaited at once; to be asked while some are missing. Where the newest `is_late`, they were lost
-    /// because a queue is full: nothing is known of what the link carries, nothing is asked for in the first span, and half
-    /// of it tells that the link carries much less than what is sent.
+    /// because a queue is full: nothing is known of what the link carries, nothing is asked for in the first span as long as
+    /// that lasts, and half of it tells that the link carries much less than what is sent.
     pub fn most(&mut self, now: Micros, counts: Counts, is_late: bool) -> usize {
         let span = now.since(self.since);
         if span >= LONG {
@@ -61,6 +61,7 @@ impl Awaited {
         } else if is_late && span.0 >= SPAN.0 / 2 && self.is_much_lost(counts) {
             self.swamped = SWAMPED;
         }
+        self.holds &= is_late;
         if self.holds {
             return 0;
         }
@@ -180,6 +181,10 @@ mod tests {
         assert_eq!(slow.most(at(150), counts(113, 115), true), 0);
         assert_eq!(slow.most(at(200), counts(118, 120), true), 17);
         assert!(!slow.is_swamped(at(200)));
+
+        let mut stalled = Awaited::default();
+        assert_eq!(stalled.most(at(0), counts(100, 101), true), 0);
+        assert_eq!(stalled.most(at(20), counts(103, 104), false), 20);
 
         let mut lossy = Awaited::default();
         lossy.most(at(0), counts(100, 101), false);

@@ -101,7 +101,8 @@ impl Shard {
             at: at as u32,
             ..ready
         };
-        let report = leg.mark_report(now, &ready).or(report);
+        let marked = report.and_then(|_| leg.mark_report(now, header.ssrc, &ready));
+        let report = marked.or(report);
         let (level, after_outage) = (ready.level, ready.after_outage);
         let number = leg.sources[usize::from(ready.source)].spec.source;
         let stream = (index, (number, ready.encoding));
@@ -251,10 +252,11 @@ impl Leg {
 
     /// Has the next report end with this packet, if it is one of larger pictures and its sender's link is full; gives when
     /// that report is due.
-    fn mark_report(&mut self, now: Micros, ready: &Ready) -> Option<Micros> {
+    fn mark_report(&mut self, now: Micros, ssrc: u32, ready: &Ready) -> Option<Micros> {
         let encodings = &self.sources[usize::from(ready.source)].encodings;
-        let number = usize::from(ready.encoding);
-        if number == 0 || !encodings[number].register.transit().is_late() {
+        let encoding = &encodings[usize::from(ready.encoding)];
+        let is_larger = ready.encoding > 0 && encoding.ssrc == Some(ssrc);
+        if !is_larger || !encoding.register.transit().is_late() {
             return None;
         }
         let arrivals = self.arrivals.as_deref_mut()?;

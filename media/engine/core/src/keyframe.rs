@@ -79,9 +79,12 @@ impl KeyFrameRequests {
 
     /// When to poll again, if a key frame is wanted; `round_trip` is the sender's.
     pub fn next_at(&self, round_trip: Micros) -> Option<Micros> {
-        // Whoever wishes for one within a round trip is served by the one that is on its way.
-        let answer = if self.fresh { Micros(0) } else { ANSWER };
-        let wait = MIN_INTERVAL.max(round_trip + answer);
+        // Whoever wishes for one within a round trip is served by the one that is on its way, unless that has come.
+        let wait = match (self.fresh, self.last_came >= self.last_sent) {
+            (true, true) => MIN_INTERVAL,
+            (true, false) => MIN_INTERVAL.max(round_trip),
+            (false, _) => MIN_INTERVAL.max(round_trip + ANSWER),
+        };
         self.wanted.then(|| {
             let soonest = self.last_sent.map_or(Micros(0), |sent| sent + wait);
             soonest.max(self.turn.map_or(Micros(0), |turn| turn.look_at))

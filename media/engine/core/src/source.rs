@@ -139,7 +139,8 @@ impl Source {
     pub fn waits(&self, now: Micros) -> Micros {
         let sent = self.encodings.iter().filter(|one| one.is_active(now));
         let waits = sent.map(|one| one.register.transit().waits());
-        waits.max().unwrap_or(Micros(0)).min(LONGEST_WAIT)
+        let queues = waits.filter(|waits| *waits <= LONGEST_WAIT);
+        queues.max().unwrap_or(Micros(0))
     }
 
     /// When to ask for a key frame of one of its encodings again.

@@ -31,10 +31,32 @@ const LEFT_ALONE: [Micros; 5] = [
 /// What did not stop for so long after it was left alone is as good as new.
 const FORGOTTEN_AFTER: Micros = Micros::from_secs(60);
 
-/// Of so many pictures of a smaller one two thirds have to come of the larger: else the smaller is the better picture, since
-/// what moves matters more than what is sharp. Counted over such spans.
-const COUNTED: Micros = Micros::from_millis(1_000);
+/// Of so many pictures of the smallest two thirds have to come of the larger: else the smallest is the better picture, since
+/// what moves matters more than what is sharp. Counted over such spans at the least and at the most; looked at more often, or
+/// nothing is known.
+const COUNTED: (Micros, Micros) = (Micros::from_millis(1_000), Micros::from_millis(5_000));
 const COUNTABLE: u64 = 8;
+const LOOKED: Micros = Micros::from_millis(1_000);
+
+/// Since when pictures are counted, how many there were then of an encoding and of the smallest, and the last look.
+#[derive(Debug, Default)]
+struct Count {
+    since: Micros,
+    own: u64,
+    smallest: u64,
+    looked: Micros,
+}
+
+impl Count {
+    const fn new(now: Micros, own: u64, smallest: u64) -> Self {
+        Self {
+            since: now,
+            own,
+            smallest,
+            looked: now,
+        }
+    }
+}
 
 /// How one encoding was kept up.
 #[derive(Debug, Default)]
@@ -42,8 +64,7 @@ pub struct Steady {
     stopped: Option<Micros>,
     times: usize,
     until: Micros,
-    /// Pictures of it and of the smaller ones, and until when they were counted.
-    counted: (Micros, u64, u64),
+    count: Count,
     /// It has kept up with the smaller ones since it stopped.
     has_proved: bool,
 }
@@ -64,18 +85,20 @@ impl Steady {
         self.times == 0 || self.has_proved
     }
 
-    /// Takes in how many pictures there have been of it and of the smaller one of which most came. Gives whether it keeps up,
-    /// once in a span.
-    fn count(&mut self, now: Micros, own: u64, smaller: u64) -> Option<bool> {
-        let (since, own_before, before) = self.counted;
-        if now.since(since) < COUNTED {
+    /// Takes in how many pictures there have been of it and of the smallest. Gives whether it keeps up, once in a span.
+    fn count(&mut self, now: Micros, own: u64, smallest: u64) -> Option<bool> {
+        let count = &mut self.count;
+        if now.since(count.looked) > LOOKED {
+            *count = Count::new(now, own, smallest);
+        }
+        count.looked = now;
+        let span = now.since(count.since);
+        let came = smallest.saturating_sub(count.smallest);
+        if span < COUNTED.0 || came < COUNTABLE && span < COUNTED.1 {
             return None;
         }
-        self.counted = (now, own, smaller);
-        let is_whole = now.since(since) < COUNTED + COUNTED;
-        let came = smaller.saturating_sub(before);
-        let keeps_up = own.saturating_sub(own_before) * 3 >= came * 2;
-        (is_whole && came >= COUNTABLE).then_some(keeps_up)
+        let before = std::mem::replace(count, Count::new(now, own, smallest));
+        Some(own.saturating_sub(before.own) * 3 >= came * 2)
     }
 
     /// It has stopped, as it was to.
@@ -139,6 +162,7 @@ impl Source {
         if is_asked && (has_stopped || falls_behind) || is_swamped {
             encoding.steady.stop(now);
             encoding.register.forget_missing();
+            encoding.key_frames.satisfied();
             // Whoever turns to one of these begins with a key frame.
             let others = smaller.iter_mut().filter(|one| one.takers.is_empty());
             others.for_each(|one| one.register.forget_missing());
@@ -147,7 +171,7 @@ impl Source {
         }
     }
 
-    /// Whether an encoding has too few pictures beside the smallest, which is always asked for.
+    /// Whether an encoding has too few pictures beside the smallest, which is always asked for. Counted from when it comes.
     fn falls_behind(&mut self, now: Micros, number: usize) -> bool {
         let [smallest, others @ ..] = &mut self.encodings[..] else {
             return false;
@@ -156,23 +180,23 @@ impl Source {
             return false;
         };
         let pictures = |one: &Encoding| one.register.transit().frames();
-        let own = pictures(encoding);
-        let keeps_up = encoding.steady.count(now, own, pictures(smallest));
-        encoding.steady.has_proved |= keeps_up == Some(true);
+        let (own, smallest) = (pictures(encoding), pictures(smallest));
+        if !encoding.is_active(now) {
+            encoding.steady.count = Count::new(now, own, smallest);
+            return false;
+        }
+        let keeps_up = encoding.steady.count(now, own, smallest);
+        let is_whole = !encoding.register.is_swamped(now);
+        encoding.steady.has_proved |= keeps_up == Some(true) && is_whole;
         keeps_up == Some(false)
     }
 
-    /// Gives up what is missing of larger encodings that are left alone: it would be sent before the smaller that goes on.
-    pub(crate) fn forget_what_rests(&mut self, now: Micros) {
+    /// From which encoding on nothing is asked for again: larger ones that are left alone, while a smaller one goes on, before
+    /// which it would be sent.
+    pub(crate) fn goes_on(&self, now: Micros) -> usize {
         let goes_on = |one: &Encoding| one.is_active(now) && !one.steady.is_left_alone(now);
-        let Some(smaller) = self.encodings.iter().position(goes_on) else {
-            return;
-        };
-        let larger = &mut self.encodings[smaller + 1..];
-        let rest = larger
-            .iter_mut()
-            .filter(|one| one.steady.is_left_alone(now) && one.register.has_missing());
-        rest.for_each(|one| one.register.forget_missing());
+        let found = self.encodings.iter().position(goes_on);
+        found.unwrap_or(self.encodings.len())
     }
 
     /// Whether an encoding is sent now, not left alone, and has kept up since it stopped last.
@@ -219,9 +243,10 @@ impl Shard {
                     .filling
                     .as_ref()
                     .filter(|_| of.spec.kind == Kind::Video)?;
-                let looked_at = [filling.target, filling.terms.wish];
-                let largest = looked_at.into_iter().flatten().map(|layer| layer.encoding);
-                let largest = largest.max().filter(|largest| *largest > 0)?;
+                let flows = filling.flowing.map(|stream| stream.encoding);
+                let aims = [filling.target, filling.terms.wish];
+                let aims = aims.into_iter().flatten().map(|layer| layer.encoding);
+                let largest = aims.chain(flows).max().filter(|largest| *largest > 0)?;
                 Some((filling.leg, filling.source, largest))
             });
             let Some((sender, number, encoding)) = taken else {
@@ -282,17 +307,26 @@ mod tests {
     }
 
     #[test]
-    fn two_thirds_of_the_pictures_are_enough_and_of_a_few_nothing_is_said() {
+    fn two_thirds_of_the_pictures_are_enough_and_few_are_counted_for_longer() {
         let mut steady = Steady::default();
-        let mut count = |millis: u64, own, smaller| {
-            steady.count(Micros::from_millis(1_000_000 + millis), own, smaller)
+        let mut count = |millis: u64, own, smallest| {
+            steady.count(Micros::from_millis(1_000_000 + millis), own, smallest)
         };
         assert_eq!(count(0, 0, 0), None, "nothing was counted before");
         assert_eq!(count(900, 25, 25), None);
         assert_eq!(count(1_000, 17, 25), Some(true));
         assert_eq!(count(2_000, 33, 50), Some(false));
-        assert_eq!(count(3_000, 33, 57), None);
-        assert_eq!(count(5_100, 33, 107), None, "nobody looked");
-        assert_eq!(count(6_200, 60, 130), Some(true));
+        assert_eq!(count(3_000, 38, 55), None);
+        assert_eq!(count(3_600, 41, 58), Some(true), "eight of eight");
+        assert_eq!(count(5_000, 41, 100), None, "nobody looked");
+        for (second, expected) in [
+            (6, None),
+            (7, None),
+            (8, None),
+            (9, None),
+            (10, Some(false)),
+        ] {
+            assert_eq!(count(second * 1_000, 41, 100 + second / 10), expected);
+        }
     }
 }

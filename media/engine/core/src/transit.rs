@@ -9,6 +9,8 @@ pub const ABOVE: Micros = Micros::from_secs(10);
 /// With each time the least of late comes nearer to it by this part of what it is more: the path may be another one, and
 /// there are senders whose clock is slower than time.
 const FORGOTTEN: i64 = 16;
+/// No queue makes more in a row late: a clock that goes wrong does.
+const LATE: u32 = 75;
 
 /// Times under way of one SSRC. Clocks of sender and bridge have nothing to do with each other, so that only
 /// differences mean anything.
@@ -28,6 +30,8 @@ pub struct Transit {
     all_longer: u64,
     /// The least of `longer` of late.
     least: i64,
+    /// So many in a row were much longer than that.
+    late: u32,
     frames: u64,
 }
 
@@ -43,6 +47,7 @@ impl Transit {
             longer: 0,
             all_longer: 0,
             least: 0,
+            late: 0,
             frames: 0,
         }
     }
@@ -80,6 +85,12 @@ impl Transit {
             self.longer += i64::from(difference);
             let more = self.longer - self.least;
             self.least += more.min(more / FORGOTTEN);
+            let is_late = (self.longer - self.least) * 10 >= i64::from(self.clock_rate);
+            self.late = if is_late {
+                self.late.saturating_add(1)
+            } else {
+                0
+            };
             let above = ABOVE.to_ticks(self.clock_rate) as i64;
             self.all_longer += (above + self.longer).max(0).unsigned_abs();
         }
@@ -107,12 +118,14 @@ impl Transit {
 
     /// Whether the last packet stood in a queue: it was under way for a tenth of a second longer than the fastest of late.
     pub fn is_late(&self) -> bool {
-        (self.longer - self.least) * 10 >= i64::from(self.clock_rate)
+        (1..=LATE).contains(&self.late)
     }
 
     /// How much longer the last packet was under way than the fastest of late.
     pub fn waits(&self) -> Micros {
-        Micros(self.micros((self.longer - self.least).unsigned_abs()))
+        let is_slow = self.late > LATE;
+        let ticks = if is_slow { 0 } else { self.longer - self.least };
+        Micros(self.micros(ticks.unsigned_abs()))
     }
 
     /// Pictures, or packets of sound: different timestamps.
@@ -190,5 +203,8 @@ mod tests {
         assert!(!is_late(100..110, &|_| 30));
         // A clock that is a tenth too slow.
         assert!(!is_late(110..300, &|number| 30 + (number - 110) * 2));
+        // One that counts pictures, of which half as many come as it believes.
+        let counts = |number: u64| 410 + (number - 300) * 20;
+        assert!(is_late(300..340, &counts) && !is_late(340..500, &counts));
     }
 }

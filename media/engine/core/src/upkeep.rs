@@ -247,15 +247,17 @@ impl Leg {
         for source in &mut self.sources {
             let (repairs, muted) = (source.repairs(), source.muted);
             let way = round_trip + source.waits(now);
-            source.forget_what_rests(now);
-            for encoding in &mut source.encodings {
+            let goes_on = source.goes_on(now);
+            for (number, encoding) in source.encodings.iter_mut().enumerate() {
                 let Some(ssrc) = encoding.ssrc else {
                     continue;
                 };
+                let rests = number > goes_on && encoding.steady.is_left_alone(now);
                 if repairs {
                     lost.clear();
                     let register = &mut encoding.register;
-                    register.collect_nacks(now, round_trip, most - asked, lost);
+                    let most = if rests { 0 } else { most - asked };
+                    register.collect_nacks(now, round_trip, most, lost);
                     asked += lost.len();
                     if !lost.is_empty() {
                         encoding.row.nacks += lost.len() as u64;
