@@ -7,7 +7,7 @@ import { TrialLine } from "./trialline.js";
 
 const TEST_MAX_BPS = 1_500_000; // as much as a camera sends in a call
 const CONNECT_MS = 8000;
-const FIRST_PACKET_MS = 4000;
+const FIRST_PICTURE_MS = 4000;
 const LOOK_MS = 250;
 const TONE_HZ = 440;
 const TONE_GAIN = 0.05;
@@ -84,9 +84,20 @@ function reached(pc, milliseconds) {
 
 async function connectSender(line, pc, source) {
   const mic = pc.addTransceiver(source.mic, { direction: "sendonly" });
-  const camera = pc.addTransceiver(source.camera, { direction: "sendonly", sendEncodings: [{ maxBitrate: TEST_MAX_BPS }] });
+  const sendEncodings = [{ active: false, maxBitrate: TEST_MAX_BPS }];
+  const camera = pc.addTransceiver(source.camera, { direction: "sendonly", sendEncodings });
   preferCodecs(camera);
-  return negotiate(line, pc, { mic, camera });
+  return (await negotiate(line, pc, { mic, camera })) ? camera.sender : null;
+}
+
+/**
+ * Send the picture from now on: before, it would fill a thin link while the other connection is still being made. Nobody waits for
+ * this, since it never ends where the connection is closed meanwhile.
+ */
+function showPicture(sender) {
+  const parameters = sender.getParameters();
+  for (const encoding of parameters.encodings) encoding.active = true;
+  sender.setParameters(parameters).catch(() => {});
 }
 
 async function connectReceiver(line, pc, gotPicture) {
@@ -142,10 +153,10 @@ async function look(pc) {
   return sum;
 }
 
-async function firstPackets(pc) {
-  for (let waited = 0; waited < FIRST_PACKET_MS; waited += LOOK_MS) {
+async function firstPicture(pc) {
+  for (let waited = 0; waited < FIRST_PICTURE_MS; waited += LOOK_MS) {
     const now = await look(pc);
-    if (now.packets > 0) return;
+    if (now.frames > 0) return;
     await pause(LOOK_MS);
   }
 }
@@ -177,10 +188,12 @@ const NOTHING = { sent_kbps: 0, down: null, rtt_ms: null, capacity_kbps: null, c
 
 async function measure(line, pcs, source, seconds, hooks) {
   const [sender, receiver] = pcs;
-  if (!(await connectSender(line, sender, source))) return NOTHING;
+  const camera = await connectSender(line, sender, source);
+  if (!camera) return NOTHING;
   const ear = await connectReceiver(line, receiver, hooks.picture);
   if (!ear) return NOTHING;
-  await firstPackets(receiver);
+  showPicture(camera);
+  await firstPicture(receiver);
   const before = [await look(receiver), await look(sender)];
   const steps = Math.ceil((seconds * 1000) / LOOK_MS);
   for (let step = 1; step <= steps && !hooks.signal.aborted; step += 1) {
