@@ -301,6 +301,24 @@ mod tests {
         assert!(requests.want_now(at(6_000), trip, &mut pressure));
     }
 
+    /// On a long way what was asked for may be on its way when somebody else wishes for it; once it has come, it is not.
+    #[test]
+    fn a_wish_is_served_by_the_key_frame_that_is_on_its_way() {
+        let (mut requests, mut pressure) = (KeyFrameRequests::default(), Pressure::default());
+        let at = |millis: u64| Micros::from_millis(10_000 + millis);
+        let trip = Micros::from_millis(600);
+        assert!(requests.want_now(at(0), trip, &mut pressure));
+        assert!(!requests.want_now(at(400), trip, &mut pressure));
+        assert!(!requests.poll(at(599), trip, &mut pressure));
+        assert!(requests.poll(at(600), trip, &mut pressure));
+        requests.came(at(700), true);
+        assert!(
+            !requests.want_now(at(840), trip, &mut pressure),
+            "the throttle"
+        );
+        assert!(requests.poll(at(850), trip, &mut pressure));
+    }
+
     /// A shard that is late asks for few key frames, and one that has just been late for one after the other, until all
     /// have been asked; everyone has a turn before anyone has another.
     #[test]

@@ -303,6 +303,8 @@ impl Missing {
         if !self.is_due(now) {
             return;
         }
+        let waits = |tail: &Hole| now.since(tail.since) < GIVE_UP_AFTER;
+        self.tail = self.tail.filter(waits);
         let timing = self.timing();
         let mut next = NEVER;
         let awaited = self.awaited(now);

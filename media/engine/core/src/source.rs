@@ -10,7 +10,7 @@ use crate::time::Micros;
 /// Encodings that one source may have; browsers send three at the most.
 pub(crate) const MOST_ENCODINGS: usize = 4;
 
-/// No queue is longer, or it is none.
+/// For no longer than this is a queue waited for.
 const LONGEST_WAIT: Micros = Micros::from_millis(1_000);
 
 /// What a payload type of a source is.
@@ -139,8 +139,7 @@ impl Source {
     pub fn waits(&self, now: Micros) -> Micros {
         let sent = self.encodings.iter().filter(|one| one.is_active(now));
         let waits = sent.map(|one| one.register.transit().waits());
-        let queues = waits.filter(|waits| *waits <= LONGEST_WAIT);
-        queues.max().unwrap_or(Micros(0))
+        waits.max().unwrap_or(Micros(0)).min(LONGEST_WAIT)
     }
 
     /// When to ask for a key frame of one of its encodings again.

@@ -159,7 +159,8 @@ impl Source {
         };
         let last = encoding.newest.map_or(Micros(0), |(_, at)| at);
         let has_stopped = smaller.iter().any(|one| goes_on(one, now, last));
-        if is_asked && (has_stopped || falls_behind) || is_swamped {
+        let is_new = !encoding.steady.is_left_alone(now);
+        if is_new && (is_asked && (has_stopped || falls_behind) || is_swamped) {
             encoding.steady.stop(now);
             encoding.register.forget_missing();
             encoding.key_frames.satisfied();
@@ -181,8 +182,8 @@ impl Source {
         };
         let pictures = |one: &Encoding| one.register.transit().frames();
         let (own, smallest) = (pictures(encoding), pictures(smallest));
-        if !encoding.is_active(now) {
-            encoding.steady.count = Count::new(now, own, smallest);
+        if !encoding.is_active(now) || encoding.steady.is_left_alone(now) {
+            encoding.steady.count = Count::default();
             return false;
         }
         let keeps_up = encoding.steady.count(now, own, smallest);

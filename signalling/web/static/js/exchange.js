@@ -92,12 +92,12 @@ async function connectSender(line, pc, source) {
 
 /**
  * Send the picture from now on: before, it would fill a thin link while the other connection is still being made. Nobody waits for
- * this, since it never ends where the connection is closed meanwhile.
+ * this, since it never ends where the connection is closed meanwhile; a browser that cannot has sent it all the time.
  */
-function showPicture(sender) {
+async function showPicture(sender) {
   const parameters = sender.getParameters();
-  for (const encoding of parameters.encodings) encoding.active = true;
-  sender.setParameters(parameters).catch(() => {});
+  for (const encoding of parameters.encodings ?? []) encoding.active = true;
+  await sender.setParameters(parameters);
 }
 
 async function connectReceiver(line, pc, gotPicture) {
@@ -153,8 +153,8 @@ async function look(pc) {
   return sum;
 }
 
-async function firstPicture(pc) {
-  for (let waited = 0; waited < FIRST_PICTURE_MS; waited += LOOK_MS) {
+async function firstPicture(pc, signal) {
+  for (let waited = 0; waited < FIRST_PICTURE_MS && !signal.aborted; waited += LOOK_MS) {
     const now = await look(pc);
     if (now.frames > 0) return;
     await pause(LOOK_MS);
@@ -192,8 +192,8 @@ async function measure(line, pcs, source, seconds, hooks) {
   if (!camera) return NOTHING;
   const ear = await connectReceiver(line, receiver, hooks.picture);
   if (!ear) return NOTHING;
-  showPicture(camera);
-  await firstPicture(receiver);
+  showPicture(camera).catch(() => {});
+  await firstPicture(receiver, hooks.signal);
   const before = [await look(receiver), await look(sender)];
   const steps = Math.ceil((seconds * 1000) / LOOK_MS);
   for (let step = 1; step <= steps && !hooks.signal.aborted; step += 1) {

@@ -212,3 +212,22 @@ fn no_more_is_awaited_at_once_than_may_be() {
     assert!(missing.take_repaired(11) && missing.take_repaired(12));
     assert_eq!(asked(&mut missing, 24), [14, 15]);
 }
+
+/// Nothing is asked for of an encoding that rests, and of the picture that was its last nobody knows whether it goes on.
+#[test]
+fn what_is_never_asked_for_is_given_up_too() {
+    let mut missing = Missing::default();
+    for number in 0..40 {
+        missing.note(at(number * 8), number * 2 + 1..number * 2 + 2);
+        missing.expect(at(number * 8), number * 2 + 3, true);
+    }
+    let mut out = Vec::new();
+    for millis in (320..1_300).step_by(10) {
+        assert!(missing
+            .next_at()
+            .is_some_and(|next| next <= at(millis + 1_000)));
+        missing.collect(at(millis), TRIP, 0, &mut out);
+    }
+    missing.collect(at(1_400), TRIP, 0, &mut out);
+    assert_eq!((missing.next_at(), out.len()), (None, 0));
+}

@@ -175,6 +175,11 @@ fn what_a_fall_takes_does_not_stand_in_the_way_of_the_smaller_picture() {
         assert!(shown.longest < ms(1_050), "{seed}: {shown:?}");
         let larger = after.1 - before.1;
         assert!(larger <= 20, "{seed}: asked {larger} times again");
+        browser::run(&mut world, ms(4_000));
+        assert!(
+            told(&world).1[1],
+            "{seed}: one fall is one stop, and four seconds are over"
+        );
     }
 }
 
@@ -236,6 +241,52 @@ fn shown_since(world: &World, since: Micros) -> Vec<u64> {
     encodings.sort_unstable();
     encodings.dedup();
     encodings
+}
+
+/// Who turns to the smaller pictures and sees nothing yet is not helped by the larger ones, which would take all of the link.
+#[test]
+fn who_turns_to_the_smaller_picture_asks_for_that_alone() {
+    let mut world = call();
+    world.peers[1].senders[SMALL + 2].on = false;
+    let asked = |world: &World, sender: usize| world.peers[1].senders[sender].plis.len();
+    let mut before = (0, 0);
+    for millis in 0..1_500 {
+        // No key frame comes, and the watcher asks for one.
+        for sender in &mut world.peers[1].senders[SMALL..] {
+            sender.key_frame_due = false;
+        }
+        if millis == 500 {
+            before = (asked(&world, SMALL + 1), asked(&world, SMALL + 2));
+        }
+        if millis >= 500 && millis % 100 == 0 {
+            let wish = world.peers[0].pli(1);
+            world.inject_from(0, wish);
+        }
+        world.run(ms(1));
+    }
+    let smaller = asked(&world, SMALL + 1) - before.0;
+    assert!((2..=5).contains(&smaller), "{smaller}");
+    assert_eq!(asked(&world, SMALL + 2), before.1);
+}
+
+/// What was still on its way when it stopped is no second beginning, and its end no second stop.
+#[test]
+fn what_comes_after_the_stop_is_not_held_against_it() {
+    let mut world = call();
+    let large = SMALL + 2;
+    for millis in 0..1_500 {
+        for sender in &mut world.peers[1].senders[SMALL..] {
+            sender.key_frame_due = false;
+        }
+        let sender = &mut world.peers[1].senders[large];
+        if (400..500).contains(&millis) && !sender.on {
+            sender.next_at = world.now;
+        }
+        sender.on = (400..500).contains(&millis);
+        world.run(ms(1));
+    }
+    run(&mut world, ms(6_500), 0);
+    assert!(told(&world).1[2], "asked for again after four seconds");
 }
 
 /// Packets of the smaller and of the larger pictures that were asked for again.
