@@ -192,11 +192,11 @@ impl Source {
         keeps_up == Some(false)
     }
 
-    /// From which encoding on nothing is asked for again: larger ones that are left alone, while a smaller one goes on, before
-    /// which it would be sent.
-    pub(crate) fn goes_on(&self, now: Micros) -> usize {
-        let goes_on = |one: &Encoding| one.is_active(now) && !one.steady.is_left_alone(now);
-        let found = self.encodings.iter().position(goes_on);
+    /// The smallest encoding that is sent and not left alone. Of larger ones that are, nothing is asked for again: it would be
+    /// sent before what is new of this one.
+    pub(crate) fn smallest_sent(&self, now: Micros) -> usize {
+        let is_sent = |one: &Encoding| one.is_active(now) && !one.steady.is_left_alone(now);
+        let found = self.encodings.iter().position(is_sent);
         found.unwrap_or(self.encodings.len())
     }
 

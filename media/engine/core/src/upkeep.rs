@@ -247,12 +247,12 @@ impl Leg {
         for source in &mut self.sources {
             let (repairs, muted) = (source.repairs(), source.muted);
             let way = round_trip + source.waits(now);
-            let goes_on = source.goes_on(now);
+            let smallest = source.smallest_sent(now);
             for (number, encoding) in source.encodings.iter_mut().enumerate() {
                 let Some(ssrc) = encoding.ssrc else {
                     continue;
                 };
-                let rests = number > goes_on && encoding.steady.is_left_alone(now);
+                let rests = number > smallest && encoding.steady.is_left_alone(now);
                 if repairs {
                     lost.clear();
                     let register = &mut encoding.register;
