@@ -17,6 +17,8 @@ import pytest
 from playwright.async_api import Browser, BrowserContext, Locator, Page, ViewportSize
 from structlog.testing import capture_logs
 
+from bridge.app.allowance import Allowance
+from bridge.app.calls.callers import CALLS_OF_A_SOURCE
 from bridge.app.feeds.converters import Converters, Speech
 from bridge.app.live import LiveRoom
 from bridge.compose import Bridge, run_bridge
@@ -419,6 +421,13 @@ def never_short(house: House) -> None:
     converters = house.bridge.service.outside.converters
     assert isinstance(converters, Converters)
     converters._shorten = lambda _job: None
+
+
+def allow_no_more_calls_later(house: House, gateway: str) -> int:
+    """Have a source no call anew as time passes, or a slow machine is a patient guesser; gives how many it has."""
+    most, _ = CALLS_OF_A_SOURCE
+    house.bridge.gateways.running[gateway].door._calls_of_source = Allowance(most, 3600.0)
+    return most
 
 
 def hush(house: House) -> None:

@@ -6,12 +6,10 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from bridge.app.allowance import Allowance
-from bridge.app.calls.callers import CALLS_OF_A_SOURCE
 from bridge.app.calls.reception import TRIES
 from signalling import messages as m
 from signalling.gateways.h323.io.gateway import H323Gateway
-from tests.support.bridge import House, eventually, hush, never_short, running_house
+from tests.support.bridge import House, allow_no_more_calls_later, eventually, hush, never_short, running_house
 from tests.support.h323_media import RoomSystem, room_system
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(200)]
@@ -40,9 +38,7 @@ async def test_who_guesses_numbers_is_turned_away_and_then_by_the_right_one_too(
     house: House, guesser: RoomSystem
 ) -> None:
     """A number of nobody is told as that; after so many none is looked up, and no leg was made."""
-    most = CALLS_OF_A_SOURCE[0]
-    # A slow machine is not a patient guesser: none is allowed anew while these calls last.
-    house.bridge.gateways.running["h323"].door._calls_of_source = Allowance(most, 3600)
+    most = allow_no_more_calls_later(house, "h323")
     number, _ = await house.invite_by_call(m.Role.SPECIALIST, "Ward")
     told = [await refused(house, guesser, f"{guess:08}") for guess in range(GUESSES)]
     assert told == [NOBODY] * most + [NO_MORE] * (GUESSES - most)
