@@ -48,7 +48,8 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
     level 1; `level_asymmetry` says that the level received may differ from the level sent. For H.261 and H.263
     alone: `lines` of the largest picture, None for 288, and the least `interval` of pictures in 1001/30000 s, None
     for 1. `transport_cc` says
-    that feedback on transport-wide numbers was agreed (draft-holmer-rmcat-transport-wide-cc-extensions-01);
+    that feedback on transport-wide numbers was agreed (draft-holmer-rmcat-transport-wide-cc-extensions-01), `remb`
+    that the peer heeds what the bridge says of its link (draft-alvestrand-rmcat-remb-03);
     `red_pt`, for Opus alone, is the payload type of RED (RFC 2198) that carries this format, or None.
     """
 
@@ -64,6 +65,7 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
     lines: int | None = None
     interval: int | None = None
     transport_cc: bool = False
+    remb: bool = False
     red_pt: int | None = None
 
     def takes(self, sent: "Format") -> bool:

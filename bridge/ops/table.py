@@ -176,6 +176,11 @@ SHARD_COUNTERS: Final = (
         scale=1e-6,
     ),
     Row(
+        "uplink_falls",
+        "brotjeneste_uplink_falls_total",
+        "Times that the link of a sender became thin so fast that the sender was told at once.",
+    ),
+    Row(
         "event_drops",
         "brotjeneste_engine_event_drops_total",
         "Engine events dropped because nobody read them.",

@@ -166,12 +166,12 @@ def _accept(
     if not line.usable or line.mid is None:
         return None
     numbered = ext.numbers_packets(line, extensions)
-    if not (agreed := agree(line, capabilities, transport_cc=numbered)):
-        return None
     source = sources.get(line.mid)
+    sends = line.direction in ("sendonly", "sendrecv") and source is not None
+    if not (agreed := agree(line, capabilities, transport_cc=numbered, sends=sends)):
+        return None
     if line.direction == "sendonly" and source is None:
         return None
-    sends = line.direction in ("sendonly", "sendrecv") and source is not None
     kind: Kind = "audio" if line.kind == "audio" else "video"
     return _Accepted(
         line=line,

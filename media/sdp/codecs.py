@@ -15,9 +15,10 @@ VOICE_RATES: Final = {"opus": 48_000, "g722": 8_000, "pcma": 8_000, "pcmu": 8_00
 """Codecs of sound and their clocks in Hz: that of G.722 is half of what it samples at (RFC 3551 section 4.5.2)."""
 AUDIO_CODECS: Final = frozenset({*VOICE_RATES, "telephone-event"})
 VIDEO_CODECS: Final = frozenset({"vp8", "h264", "vp9", "av1", *OLDER})
-# goog-remb is left out on purpose: transport-wide feedback says the same and more, sooner.
 VIDEO_FEEDBACK: Final = ("nack", "nack pli", "ccm fir")
 TRANSPORT_CC: Final = "transport-cc"
+# Transport-wide feedback says more; this says it at once where a sender's link falls, and is taken from nobody.
+REMB: Final = "goog-remb"
 CCFB: Final = "ack ccfb"
 # The fmtp of an answer says what the answerer wants to receive. Stereo is not asked for: speech gains nothing
 # by it.
@@ -76,10 +77,13 @@ class AgreedFec:
     transport_cc: bool
 
 
-def agree(line: MediaLine, capabilities: Capabilities, *, transport_cc: bool) -> tuple[Agreed, ...]:
+def agree(
+    line: MediaLine, capabilities: Capabilities, *, transport_cc: bool, sends: bool = False
+) -> tuple[Agreed, ...]:
     """Return the formats of `line` that both ends can use, in the bridge's order; empty if there is none.
 
-    `transport_cc` says that packets of the m-line can be numbered across the whole transport.
+    `transport_cc` says that packets of the m-line can be numbered across the whole transport, `sends` that the
+    peer sends by it.
     """
     wanted = capabilities.audio if line.kind == "audio" else capabilities.video
     retransmissions = _retransmissions(line.codecs)
@@ -91,6 +95,7 @@ def agree(line: MediaLine, capabilities: Capabilities, *, transport_cc: bool) ->
             rtx_pt=retransmissions.get(codec.pt),
             red_pt=redundancies.get(codec.pt),
             transport_cc=transport_cc,
+            remb=transport_cc and sends,
             without=capabilities.without,
         )
         for name in wanted
@@ -208,12 +213,15 @@ def _agreed(
     rtx_pt: int | None,
     red_pt: int | None,
     transport_cc: bool,
+    remb: bool,
     without: frozenset[str],
 ) -> Agreed:
     offered = (codec.feedback if kind == "video" else frozenset()) - without
     feedback = [value for value in VIDEO_FEEDBACK if value in offered]
     nack = "nack" in feedback
     numbered = transport_cc and TRANSPORT_CC in codec.feedback
+    limited = remb and numbered and REMB in offered
+    more = [name for name, agreed in ((TRANSPORT_CC, numbered), (REMB, limited)) if agreed]
     return Agreed(
         format=Format(
             pt=codec.pt,
@@ -223,13 +231,14 @@ def _agreed(
             nack=nack,
             pli="nack pli" in feedback,
             transport_cc=numbered,
+            remb=limited,
             red_pt=red_pt if codec.name == "opus" else None,
             **_h264_format(codec),
             **older.limits(codec),
         ),
         rtpmap=_rtpmap(codec),
         fmtp=_fmtp(codec),
-        feedback=(*feedback, TRANSPORT_CC) if numbered else tuple(feedback),
+        feedback=(*feedback, *more),
     )
 
 

@@ -11,7 +11,7 @@ REDUNDANCY = Capabilities(without=REPAIRS - {"nack", "red", "fec"})
 TRANSPORT_CC = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"
 BROWSERS = ("chromium", "firefox", *SIMULCAST)
 CHROMIUM = "chromium-simulcast"
-MIC, CAMERA, AUDIO_SLOT, VIDEO_SLOT = 0, 1, 3, 5
+MIC, CAMERA, CONTENT, AUDIO_SLOT, VIDEO_SLOT = 0, 1, 2, 3, 5
 
 
 @pytest.mark.parametrize("peer", [*PEERS, *SIMULCAST])
@@ -28,7 +28,7 @@ def test_nothing_is_promised_that_the_bridge_does_not_do(peer: str) -> None:
 
 @pytest.mark.parametrize("peer", BROWSERS)
 def test_feedback_is_agreed_both_ways_under_one_id(peer: str) -> None:
-    """Every m-line has the extension with the offer's id, and each format the feedback; never goog-remb."""
+    """Every m-line has the extension with the offer's id, and each format the feedback; pictures sent goog-remb."""
     answer = answered(recorded(peer), capabilities=FEEDBACK)
     wanted = f"a=extmap:{answer.leg.extensions.transport_cc} {TRANSPORT_CC}"
     assert wanted in recorded(peer).splitlines()
@@ -39,7 +39,11 @@ def test_feedback_is_agreed_both_ways_under_one_id(peer: str) -> None:
     for described in (*answer.leg.sources, *answer.leg.slots):
         assert described.formats  # type: ignore[attr-defined]
         assert all(form.transport_cc for form in described.formats)  # type: ignore[attr-defined]
-    assert "goog-remb" not in answer.sdp
+    for source in answer.leg.sources:
+        assert all(form.remb == (source.kind == "video") for form in source.formats)
+    assert not any(form.remb for slot in answer.leg.slots for form in slot.formats)
+    limited = [any("goog-remb" in line for line in section) for section in sections(answer.sdp)]
+    assert [mid for mid, is_limited in enumerate(limited) if is_limited] == [CAMERA, CONTENT]
 
 
 def test_a_peer_without_feedback_is_left_alone() -> None:

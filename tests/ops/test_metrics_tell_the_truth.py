@@ -215,6 +215,7 @@ def test_gates_and_shards_are_counted(snapshot: Make) -> None:
             {
                 "shard": 1,
                 "event_drops": 5,
+                "uplink_falls": 6,
                 "cpu_us": 1_500_000,
                 "pictures_resting": 7,
                 "pictures_rested_us": 2_500_000,
@@ -228,6 +229,7 @@ def test_gates_and_shards_are_counted(snapshot: Make) -> None:
     assert series["brotjeneste_datagrams_refused_total['0', 'stun_malformed']"] == 2
     assert series["brotjeneste_engine_event_drops_total['1']"] == 5
     assert series["brotjeneste_receive_drops_total['0']"] == 4
+    assert series["brotjeneste_uplink_falls_total['1']"] == 6
     assert series["brotjeneste_engine_cpu_seconds_total['1']"] == 1.5
     assert series["brotjeneste_pictures_resting['1']"] == 7
     assert series["brotjeneste_pictures_rested_seconds_total['1']"] == 2.5

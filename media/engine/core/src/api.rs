@@ -81,6 +81,9 @@ pub struct Format {
     /// Feedback on transport-wide sequence numbers negotiated (draft-holmer-rmcat-transport-wide-cc-extensions-01).
     #[serde(default)]
     pub transport_cc: bool,
+    /// Of a source: it may be told what the way to us carries (draft-alvestrand-rmcat-remb-03).
+    #[serde(default)]
+    pub remb: bool,
     /// Opus alone: payload type of RED (RFC 2198) that carries this format, if negotiated.
     #[serde(default)]
     pub red_pt: Option<u8>,

@@ -8,6 +8,7 @@
 //! anything new. Where a sender's link has become thin, that is most of what its larger pictures were, and nobody waits for
 //! them any more: reports then end with a packet of the larger pictures, and what came after it is told by the next.
 
+use crate::fall::Fall;
 use crate::time::Micros;
 use engine_wire::{rtcp, seq};
 
@@ -60,6 +61,8 @@ pub struct Arrivals {
     way_bps: u32,
     reports: u8,
     too_late: u64,
+    /// Whether the sender's link has become thin.
+    pub fall: Fall,
 }
 
 impl Default for Arrivals {
@@ -80,11 +83,20 @@ impl Default for Arrivals {
             way_bps: u32::MAX,
             reports: 0,
             too_late: 0,
+            fall: Fall::default(),
         }
     }
 }
 
 impl Arrivals {
+    /// To a sender that `heeds_remb`, or not.
+    pub fn new(heeds_remb: bool) -> Self {
+        Self {
+            fall: Fall::new(heeds_remb),
+            ..Self::default()
+        }
+    }
+
     /// A packet of that many bytes arrived at `now` with that number.
     pub fn note(&mut self, now: Micros, number: u16, bytes: usize) {
         let end = match self.end {
@@ -98,6 +110,7 @@ impl Arrivals {
             self.restart(now, number);
         }
         (self.heard, self.last) = (now, number);
+        self.fall.note(now, bytes);
         self.bytes += bytes as u64;
         if number + KEPT <= self.end.unwrap_or(0) {
             self.too_late += 1;
@@ -183,7 +196,14 @@ impl Arrivals {
             self.due = Some(latest);
             return None;
         }
-        Some(end)
+        if !self.fall.is_recent(now) {
+            return Some(end);
+        }
+        // They have stopped: of what was lost of them last nothing is told, or it would all be sent again.
+        self.base = end;
+        (self.due, self.mark) = (None, None);
+        self.adapt(now);
+        None
     }
 
     /// Packets that came too late for any report.

@@ -17,13 +17,16 @@ pub struct Demand {
     since: Vec<Micros>,
     /// Who takes what may have changed.
     pub due: bool,
+    /// When to look in any case.
+    pub later: Option<Micros>,
 }
 
 impl Demand {
     /// When to look, if anything may have changed.
     pub fn next_at(&self) -> Option<Micros> {
         let at = self.told_at.map_or(Micros(0), |at| at + PAUSE);
-        self.due.then_some(at)
+        let later = self.later.map(|later| later.max(at));
+        self.due.then_some(at).into_iter().chain(later).min()
     }
 
     /// Notes what is wanted now. True when the source is to be told; a source that was told nothing sends everything.
@@ -51,11 +54,15 @@ impl Demand {
         is_news
     }
 
+    /// Whether an encoding is asked for.
+    pub fn asks(&self, encoding: usize) -> bool {
+        self.told.get(encoding).is_none_or(|one| one.active)
+    }
+
     /// Whether an encoding has been asked for, for long enough that its source sends it if it can.
     pub fn asks_for(&self, now: Micros, encoding: usize) -> bool {
         let since = self.since.get(encoding).copied().unwrap_or(Micros(0));
-        let is_asked = self.told.get(encoding).is_none_or(|one| one.active);
-        is_asked && now.since(since) >= OBEYED_WITHIN
+        self.asks(encoding) && now.since(since) >= OBEYED_WITHIN
     }
 
     /// The bit rate to which an only encoding is on its way down, if it was told just now.

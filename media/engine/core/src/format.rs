@@ -110,6 +110,7 @@ mod tests {
             lines: None,
             interval: None,
             transport_cc: false,
+            remb: false,
             red_pt: None,
         }
     }

@@ -103,6 +103,7 @@ impl Shard {
         };
         let marked = report.and_then(|_| leg.mark_report(now, header.ssrc, &ready));
         let report = marked.or(report);
+        let has_fallen = leg.heed_fall(now, &ready);
         let (level, after_outage) = (ready.level, ready.after_outage);
         let number = leg.sources[usize::from(ready.source)].spec.source;
         let stream = (index, (number, ready.encoding));
@@ -124,6 +125,9 @@ impl Shard {
         }
         if let Some(dbov) = level {
             self.handle_level(now, room, id, dbov);
+        }
+        if has_fallen {
+            self.turn_from_what_fell(now, index, out);
         }
         for at in asks_at.flatten().into_iter().chain(report) {
             self.wake_by(index, at);
@@ -413,6 +417,7 @@ impl Encoding {
         let temporal = ready.vp8.and_then(|d| d.temporal);
         let layer = temporal.map_or(0, |temporal| temporal.tid);
         if ready.key_frame {
+            self.register.begin_with_key_frame(ready.sequence);
             self.key_frame = Some(ready.timestamp);
         }
         let of_key_frame = self.key_frame == Some(ready.timestamp);

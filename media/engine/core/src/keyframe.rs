@@ -14,6 +14,9 @@ const MIN_INTERVAL: Micros = Micros::from_millis(250);
 /// lost: ask again while somebody still waits. Senders that have answered in vain pass over what comes too soon after.
 const ANSWER: Micros = Micros::from_millis(150);
 
+/// What was held back because a link was full waits at its sender, too, that much longer.
+const HELD: Micros = Micros::from_millis(400);
+
 /// Between two key frames that one slot makes a source send to others as well, at first and at most: twice as long each
 /// time, until it has asked for none for so long. A bad link then costs the others little, and its receiver waits for the
 /// next key frame that comes anyway.
@@ -33,6 +36,8 @@ pub struct KeyFrameRequests {
     fresh: bool,
     last_sent: Option<Micros>,
     last_came: Option<Micros>,
+    /// Before then there is no room for one.
+    not_before: Micros,
     /// Its turn, where the shard had no time for everybody's wish.
     turn: Option<Turn>,
     sent: u64,
@@ -52,6 +57,11 @@ impl KeyFrameRequests {
     /// Whether somebody waits for a key frame that was asked for, or will be.
     pub const fn is_wanted(&self) -> bool {
         self.wanted
+    }
+
+    /// Asks for none before then.
+    pub fn hold_until(&mut self, at: Micros) {
+        self.not_before = at;
     }
 
     /// Nobody waits any more.
@@ -80,13 +90,18 @@ impl KeyFrameRequests {
     /// When to poll again, if a key frame is wanted; `round_trip` is the sender's.
     pub fn next_at(&self, round_trip: Micros) -> Option<Micros> {
         // Whoever wishes for one within a round trip is served by the one that is on its way, unless that has come.
+        let is_late = self
+            .last_sent
+            .is_some_and(|sent| sent < self.not_before + HELD);
+        let held = if is_late { HELD } else { Micros(0) };
         let wait = match (self.fresh, self.last_came >= self.last_sent) {
             (true, true) => MIN_INTERVAL,
             (true, false) => MIN_INTERVAL.max(round_trip),
-            (false, _) => MIN_INTERVAL.max(round_trip + ANSWER),
+            (false, _) => MIN_INTERVAL.max(round_trip + ANSWER) + held,
         };
         self.wanted.then(|| {
             let soonest = self.last_sent.map_or(Micros(0), |sent| sent + wait);
+            let soonest = soonest.max(self.not_before);
             soonest.max(self.turn.map_or(Micros(0), |turn| turn.look_at))
         })
     }

@@ -378,17 +378,18 @@ impl Shard {
         let mut next = None;
         for position in 0..sources {
             let due = self.leg(index)?.sources[position].demand.next_at();
-            match due {
-                Some(at) if at <= now => self.tell_demand(now, (index, position)),
-                Some(at) => next = Some(next.map_or(at, |next: Micros| next.min(at))),
-                None => {}
+            if due.is_some_and(|at| at <= now) {
+                self.tell_demand(now, (index, position));
             }
+            let again = self.leg(index)?.sources[position].demand.next_at();
+            let again = again.filter(|at| *at > now);
+            next = next.into_iter().chain(again).min();
         }
         next
     }
 
     fn tell_demand(&mut self, now: Micros, (index, position): (u32, usize)) {
-        let Some(encodings) = self.wanted(index, position) else {
+        let Some(mut encodings) = self.wanted(index, position) else {
             return;
         };
         let Some(leg) = self.leg_mut(index) else {
@@ -396,8 +397,11 @@ impl Shard {
         };
         let id = leg.id;
         let source = &mut leg.sources[position];
+        let later = source.leave_untold(now, &mut encodings);
         let number = source.spec.source;
-        if source.demand.update(now, &encodings) {
+        let is_news = source.demand.update(now, &encodings);
+        source.demand.later = later;
+        if is_news {
             if let (Some(line), Some(first)) = (leg.line.as_deref_mut(), encodings.first()) {
                 line.limit(first.max_bitrate);
             }

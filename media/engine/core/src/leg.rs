@@ -36,6 +36,8 @@ pub struct Leg {
     /// What it takes.
     pub slots: Vec<Slot>,
     gate_open: bool,
+    /// Its sender has been told what its link carries.
+    pub(crate) was_limited: bool,
     /// The port of its line, or 0 for that of all legs with ICE.
     pub port: u16,
     /// Connectivity.
@@ -111,6 +113,7 @@ impl Leg {
             reported: Micros(0),
             row: LegRow::default(),
             gate_open: false,
+            was_limited: false,
             clock: SenderClock::default(),
             dtls_ration: Ration::default(),
             familiar: Familiar::default(),
@@ -155,7 +158,15 @@ impl Leg {
             .filter(|_| is_told)
             .map(|_| Told::new(now, &self.slots, self.next_number));
         self.told = told.map(Box::new);
-        self.arrivals = id.filter(|_| reported).map(|_| Box::default());
+        let heeds_remb = self.sources.iter().any(Source::heeds_remb);
+        let arrivals = || {
+            let mut arrivals = Box::new(Arrivals::new(heeds_remb));
+            if self.was_limited {
+                arrivals.fall.lift_from(now);
+            }
+            arrivals
+        };
+        self.arrivals = id.filter(|_| reported).map(|_| arrivals());
     }
 
     /// Where media for this leg goes, if it may and can be sent any.

@@ -28,6 +28,7 @@ pub mod doubt;
 pub mod encoding;
 mod events;
 mod exit;
+pub mod fall;
 pub mod familiar;
 pub mod fec;
 mod feeds;

@@ -112,6 +112,8 @@ pub struct Missing {
     /// How long a hole is given to be filled by itself.
     reorder_wait: Micros,
     round_trip: Micros,
+    /// How long an answer stands in a queue.
+    queue: Micros,
     /// Share of packets that were missing of late, 0 to 1.
     loss: f32,
     /// The next packet of a picture that has begun and not ended.
@@ -135,6 +137,7 @@ impl Default for Missing {
             holes: Vec::new(),
             reorder_wait: REORDER_WAIT.0,
             round_trip: Micros(0),
+            queue: Micros(0),
             loss: 0.0,
             tail: None,
             spacing: TAIL_WAIT.0,
@@ -356,7 +359,7 @@ impl Missing {
     fn timing(&self) -> Timing {
         // A round trip, and what it varies by: sooner, a browser would take it for an echo, and where a third is lost
         // pictures stand longer.
-        let retry = Micros(self.round_trip.0 + self.round_trip.0 / 8).max(MIN_RETRY);
+        let retry = Micros(self.round_trip.0 + self.round_trip.0 / 8).max(MIN_RETRY) + self.queue;
         Timing {
             wait: self.reorder_wait,
             retry,
@@ -364,10 +367,20 @@ impl Missing {
         }
     }
 
+    /// What is sent now stands in a queue for so long.
+    pub fn set_queue(&mut self, queue: Micros) {
+        self.queue = queue;
+    }
+
     /// Gives up everything.
     pub fn clear(&mut self) {
         self.holes.clear();
         self.tail = None;
+    }
+
+    /// Gives up what was sent before this packet.
+    pub fn forget_before(&mut self, sequence: u64) {
+        self.holes.retain(|hole| hole.sequence >= sequence);
     }
 
     /// Whether nothing is missing that is not given up, nor awaited.

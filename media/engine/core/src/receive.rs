@@ -55,6 +55,8 @@ pub struct ReceiveRegister {
     transit: Transit,
     /// What comes next begins anew: the gap before it is nobody's to fill.
     begins_anew: bool,
+    /// Until then nothing is asked for before the next key frame has begun.
+    awaits_key_frame: Option<Micros>,
     /// Timestamp of the newest picture, if its last packet has not come, and when the one before that came.
     open: Option<(u32, Micros)>,
     missing: Missing,
@@ -76,6 +78,7 @@ impl ReceiveRegister {
             recovered: 0,
             by_redundancy: 0,
             begins_anew: false,
+            awaits_key_frame: None,
             transit: Transit::new(clock_rate),
             ledger: None,
             expected_at_report: 0,
@@ -230,6 +233,8 @@ impl ReceiveRegister {
         most: usize,
         out: &mut Vec<u16>,
     ) {
+        let awaits = self.awaits_key_frame.is_some_and(|until| now < until);
+        let most = if awaits { 0 } else { most };
         if most > 0 && self.missing.is_due(now) {
             let counts = Counts {
                 received: self.received,
@@ -238,6 +243,13 @@ impl ReceiveRegister {
             };
             let most = self.awaited.most(now, counts, self.transit.is_late());
             self.missing.await_at_most(most);
+            let is_late = self.transit.is_late();
+            let queue = if is_late {
+                self.transit.waits()
+            } else {
+                Micros(0)
+            };
+            self.missing.set_queue(queue);
         }
         self.missing.collect(now, round_trip, most, out);
     }
@@ -260,6 +272,20 @@ impl ReceiveRegister {
         self.awaited = Awaited::default();
         self.missing.clear();
         self.begins_anew = true;
+    }
+
+    /// Gives up everything, and asks for nothing before the next key frame has begun, which nobody needs. If that has not by
+    /// then, its beginning may be what is missing.
+    pub fn await_key_frame(&mut self, until: Micros) {
+        self.forget_missing();
+        self.awaits_key_frame = Some(until);
+    }
+
+    /// A key frame begins with this packet.
+    pub fn begin_with_key_frame(&mut self, sequence: u64) {
+        if self.awaits_key_frame.take().is_some() {
+            self.missing.forget_before(sequence);
+        }
     }
 
     /// Whether any packet is missing and not yet given up.

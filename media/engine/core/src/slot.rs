@@ -464,6 +464,7 @@ pub(crate) mod tests {
             lines: None,
             interval: None,
             transport_cc: false,
+            remb: false,
             red_pt: None,
         }
     }

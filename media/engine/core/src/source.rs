@@ -130,6 +130,11 @@ impl Source {
         self.encodings.iter().find_map(|encoding| encoding.ssrc)
     }
 
+    /// Whether its sender keeps to what it is told that its link carries.
+    pub fn heeds_remb(&self) -> bool {
+        self.spec.formats.iter().any(|f| f.remb)
+    }
+
     /// Whether its sender wants to know when each packet arrived.
     pub fn wants_reports(&self) -> bool {
         self.spec.formats.iter().any(|f| f.transport_cc)

@@ -242,6 +242,8 @@ row! {
         pictures_resting,
         /// For how long they have rested, each counted by itself.
         pictures_rested_us,
+        /// Times that the link of a sender became thin, of which the sender was told at once.
+        uplink_falls,
         /// Events dropped because nobody read them.
         event_drops,
         /// Commands that were refused.

@@ -3,7 +3,7 @@
 //! still, again and again. So what stops while a smaller one goes on is left alone for a while, longer each time; and so is
 //! what the link has swallowed more than half of, which its sender will stop in a moment.
 
-use crate::api::Kind;
+use crate::api::{Kind, Wanted};
 use crate::encoding::{Encoding, Taker};
 use crate::shard::Shard;
 use crate::slot::Layer;
@@ -28,6 +28,9 @@ const LEFT_ALONE: [Micros; 5] = [
     Micros::from_secs(60),
     Micros::from_secs(120),
 ];
+/// For how long the sender of one for which there was no room, and who knows that, is not told to stop it: it would begin all
+/// the others anew for that, and key frames have no room on its link before then.
+const UNTOLD: Micros = Micros::from_millis(1_500);
 /// What did not stop for so long after it was left alone is as good as new.
 const FORGOTTEN_AFTER: Micros = Micros::from_secs(60);
 
@@ -64,9 +67,10 @@ pub struct Steady {
     stopped: Option<Micros>,
     times: usize,
     until: Micros,
+    untold_until: Micros,
     count: Count,
-    /// It has kept up with the smaller ones since it stopped.
-    has_proved: bool,
+    /// It has to keep up with the smaller ones before it is shown again.
+    has_to_prove: bool,
 }
 
 impl Steady {
@@ -82,7 +86,7 @@ impl Steady {
 
     /// Whether it may be shown: one that has stopped has to come for a while first.
     pub fn may_show(&self) -> bool {
-        self.times == 0 || self.has_proved
+        !self.has_to_prove
     }
 
     /// Takes in how many pictures there have been of it and of the smallest. Gives whether it keeps up, once in a span.
@@ -106,13 +110,26 @@ impl Steady {
         self.stopped = Some(now);
     }
 
+    /// There is no room for it, as its sender knows. That may be over soon, and is not held against it.
+    pub fn rest(&mut self, now: Micros) {
+        self.stopped = Some(now);
+        self.has_to_prove = true;
+        self.until = self.until.max(now + LEFT_ALONE[0]);
+        self.untold_until = now + UNTOLD;
+    }
+
+    /// Until when its sender is not told to stop it.
+    pub fn untold_until(&self, now: Micros) -> Option<Micros> {
+        (now < self.untold_until).then_some(self.untold_until)
+    }
+
     /// It has stopped, and is left alone from now on.
     fn stop(&mut self, now: Micros) {
         if self.until.0 != 0 && now.since(self.until) >= FORGOTTEN_AFTER {
             self.times = 0;
         }
         self.stopped = Some(now);
-        self.has_proved = false;
+        self.has_to_prove = true;
         self.until = now + LEFT_ALONE[self.times];
         self.times = (self.times + 1).min(LEFT_ALONE.len() - 1);
     }
@@ -172,6 +189,21 @@ impl Source {
         }
     }
 
+    /// Leaves to its sender what that has stopped by itself just now, and what lies above; gives when to look again.
+    pub(crate) fn leave_untold(&self, now: Micros, wanted: &mut [Wanted]) -> Option<Micros> {
+        let mut next = None;
+        for (number, one) in wanted.iter_mut().enumerate() {
+            let encoding = &self.encodings[number];
+            let until = encoding.steady.untold_until(now);
+            let is_above = next.is_some() && !encoding.was_seen();
+            if !one.active && self.demand.asks(number) && (until.is_some() || is_above) {
+                one.active = true;
+                next = next.into_iter().chain(until).min();
+            }
+        }
+        next
+    }
+
     /// Whether an encoding has too few pictures beside the smallest, which is always asked for. Counted from when it comes.
     fn falls_behind(&mut self, now: Micros, number: usize) -> bool {
         let [smallest, others @ ..] = &mut self.encodings[..] else {
@@ -188,7 +220,7 @@ impl Source {
         }
         let keeps_up = encoding.steady.count(now, own, smallest);
         let is_whole = !encoding.register.is_swamped(now);
-        encoding.steady.has_proved |= keeps_up == Some(true) && is_whole;
+        encoding.steady.has_to_prove &= keeps_up != Some(true) || !is_whole;
         keeps_up == Some(false)
     }
 

@@ -286,6 +286,7 @@ impl Leg {
         let (Some(arrivals), (own, Some(media))) = (self.arrivals.as_deref_mut(), ssrcs) else {
             return;
         };
+        arrivals.fall.write(now, (own, media), rtcp);
         if arrivals.write(now, (own, media), rtcp) {
             self.row.feedback_out += 1;
         }
@@ -303,7 +304,8 @@ impl Leg {
             .filter_map(|source| source.next_wish(now, round_trip))
             .min();
         let report = self.arrivals.as_deref().and_then(Arrivals::next_at);
-        let at = [holes, wishes, report].into_iter().flatten().min();
+        let fall = self.arrivals.as_deref().and_then(|of| of.fall.next_at());
+        let at = [holes, wishes, report, fall].into_iter().flatten().min();
         at.map(|at| at.max(now + LOOK_PAUSE))
     }
 

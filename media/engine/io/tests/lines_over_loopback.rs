@@ -43,6 +43,7 @@ fn pcmu() -> Format {
         lines: None,
         interval: None,
         transport_cc: false,
+        remb: false,
         red_pt: None,
     }
 }

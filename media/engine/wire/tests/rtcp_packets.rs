@@ -194,6 +194,36 @@ fn fir_has_the_form_of_rfc_5104() {
     }]));
 }
 
+/// What is written is read as the same, but for bits below the mantissa's eighteen.
+#[test]
+fn remb_is_written() {
+    for bitrate in [
+        0,
+        1,
+        0x3_FFFF,
+        0x3_FFFF << 3,
+        240_001,
+        1_000_000_000,
+        u64::MAX,
+    ] {
+        let mut out = Vec::new();
+        rtcp::write_remb(&mut out, 1, bitrate, &[7, 8]);
+        let Packet::Remb(remb) = only(&out) else {
+            panic!("no REMB")
+        };
+        assert_eq!(remb.sender, 1);
+        assert!(remb.ssrcs().eq([7, 8]));
+        let less = bitrate - remb.bitrate_bps;
+        assert!(less <= bitrate >> 17, "{bitrate} {}", remb.bitrate_bps);
+    }
+    let mut out = Vec::new();
+    rtcp::write_remb(&mut out, 1, 5, &[9; 300]);
+    let Packet::Remb(remb) = only(&out) else {
+        panic!("no REMB")
+    };
+    assert_eq!(remb.ssrcs().count(), 255);
+}
+
 /// REMB's mantissa and exponent give bits per second, saturating, and its streams are listed.
 #[test]
 fn remb_is_read() {

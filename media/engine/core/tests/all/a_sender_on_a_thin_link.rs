@@ -183,6 +183,128 @@ fn what_a_fall_takes_does_not_stand_in_the_way_of_the_smaller_picture() {
     }
 }
 
+/// The same where the sender numbers its packets and keeps to what it is told: it is told while the queue fills, and the larger
+/// pictures are given up at once.
+#[test]
+fn who_sends_is_told_of_a_fall_before_much_is_lost() {
+    for carries in [300_000, 400_000, 500_000] {
+        let mut world = call_of_one_who_heeds();
+        assert_eq!(world.peers[1].limits, [], "{carries}");
+        let (fall, demanded) = (world.now, demands(&world));
+        world.peers[1].up = world.peers[1].up.limited(carries, 300);
+        while world.peers[1].limits.is_empty() && world.now.since(fall) < ms(1_000) {
+            world.run(ms(1));
+        }
+        let (at, limit) = world.peers[1].limits[0];
+        assert!(at.since(fall) < ms(300), "{carries}: {at:?}");
+        assert!(
+            limit.abs_diff(carries * 8 / 10) * 4 < carries,
+            "{carries}: {limit}"
+        );
+        let [_, small, large, ..] = &mut world.peers[1].senders[..] else {
+            panic!("no pictures");
+        };
+        large.on = false;
+        (small.payload_len, small.key_times) = (350, 12);
+        let before = asked_again(&world);
+        world.run(ms(1_300));
+        assert_eq!(
+            demands(&world),
+            demanded,
+            "{carries}: key frames have no room yet"
+        );
+        browser::run(&mut world, ms(2_700));
+        let shown = browser::shown(&world, fall, world.now);
+        assert!(shown.longest < ms(750), "{carries}: {shown:?}");
+        let after = asked_again(&world);
+        let again = after.0 + after.1 - before.0 - before.1;
+        assert!(again <= 6, "{carries}: asked {again} times again");
+        assert_eq!(world.snapshot().shards[0].uplink_falls, 1);
+        let limits = &world.peers[1].limits;
+        let (lifted, limit) = limits[3];
+        assert!(
+            limit > 900_000_000 && lifted.since(at) < ms(1_200),
+            "{carries}: {limits:?}"
+        );
+    }
+}
+
+/// Peer 0 watches peer 1, which numbers its packets and keeps to what it is told.
+fn call_of_one_who_heeds() -> World {
+    let sends = PeerSpec {
+        heeds_remb: true,
+        ..browser::SENDS
+    };
+    let mut world = World::with_room(0, Path::with_delay(20), &[browser::TAKES, sends]);
+    browser::as_chromium(&mut world, 1);
+    browser::run(&mut world, ms(1_500));
+    world.set_feeds(&[((0, 0), (1, 0)), ((0, 1), (1, 1))]);
+    browser::run(&mut world, ms(6_000));
+    world
+}
+
+/// Else it would stay until the next fall: senders forget it by nothing else.
+#[test]
+fn a_limit_is_taken_off_after_a_gate_was_closed_or_a_network_away() {
+    for gate in [true, false] {
+        let mut world = call_of_one_who_heeds();
+        let up = world.peers[1].up;
+        world.peers[1].up = up.limited(300_000, 300);
+        world.run(ms(500));
+        assert!(!world.peers[1].limits.is_empty());
+        let down = world.peers[1].down;
+        if gate {
+            world.set_gate(1, false);
+        } else {
+            world.peers[1].down = Path { down: true, ..down };
+        }
+        world.run(ms(2_500));
+        (world.peers[1].up, world.peers[1].down) = (up, down);
+        world.peers[1].limits.clear();
+        if gate {
+            world.set_gate(1, true);
+        }
+        world.run(ms(2_500));
+        let limits = &world.peers[1].limits;
+        assert!(!limits.is_empty(), "gate {gate}");
+        assert!(limits.iter().all(|(_, limit)| *limit > 900_000_000));
+    }
+}
+
+/// With three sizes nothing of what does not fit is asked for in its place.
+#[test]
+fn of_three_sizes_those_that_do_not_fit_give_way_together() {
+    let sends = PeerSpec {
+        heeds_remb: true,
+        ..SENDER
+    };
+    let watcher = PeerSpec {
+        reports_each: true,
+        ..PeerSpec::default()
+    };
+    let mut world = World::with_room(1, Path::with_delay(15), &[watcher, sends]);
+    world.run(ms(1_000));
+    world.set_feeds(&[((0, 0), (1, 0)), ((0, 1), (1, 1))]);
+    run(&mut world, ms(6_000), 2);
+    assert_eq!(told(&world).1, [true, false, true]);
+    let demanded = demands(&world);
+    world.peers[1].up = world.peers[1].up.limited(350_000, 300);
+    run(&mut world, ms(600), 2);
+    run(&mut world, ms(700), 0);
+    assert!(!world.peers[1].limits.is_empty());
+    assert_eq!(demands(&world), demanded, "{:?}", told(&world));
+    run(&mut world, ms(1_000), 0);
+    assert_eq!(shown(&world), 0);
+    assert_eq!(told(&world).1, [true, false, false]);
+}
+
+/// How often the camera was told what to send.
+fn demands(world: &World) -> usize {
+    let is_demand = |event: &Event| matches!(event, Event::Demand { source: 1, .. });
+    let events = world.events.iter();
+    events.filter(|(_, event)| is_demand(event)).count()
+}
+
 /// What has stopped is shown again only after it has kept up for a while, and what has too few pictures is not: what moves
 /// matters more than what is sharp.
 #[test]

@@ -30,6 +30,7 @@ fn h264(mode: u8) -> Format {
         lines: None,
         interval: None,
         transport_cc: false,
+        remb: false,
         red_pt: None,
     }
 }

@@ -46,6 +46,8 @@ pub struct PeerSpec {
     pub reports_by_sequence: bool,
     /// Has agreed to NACK and retransmissions of pictures.
     pub can_ask: bool,
+    /// Numbers what it sends (transport-wide congestion control), and keeps to what it is told of its link.
+    pub heeds_remb: bool,
 }
 
 impl Default for PeerSpec {
@@ -72,6 +74,7 @@ impl PeerSpec {
         reports_each: false,
         reports_by_sequence: false,
         can_ask: true,
+        heeds_remb: false,
     };
 }
 
@@ -102,7 +105,10 @@ impl PeerSpec {
             });
         }
         let formats = sources.iter_mut().flat_map(|source| &mut source.formats);
-        formats.for_each(|format| format.nack &= self.can_ask);
+        formats.for_each(|format| {
+            format.nack &= self.can_ask;
+            (format.transport_cc, format.remb) = (self.heeds_remb, self.heeds_remb);
+        });
         sources
     }
 
@@ -161,7 +167,7 @@ impl PeerSpec {
         Extensions {
             mid: Some(MID_ID),
             audio_level: Some(AUDIO_LEVEL_ID),
-            transport_cc: self.reports_each.then_some(NUMBER_ID),
+            transport_cc: (self.reports_each || self.heeds_remb).then_some(NUMBER_ID),
             rid: Some(RID_ID),
             repaired_rid: Some(REPAIRED_RID_ID),
         }
@@ -195,6 +201,7 @@ pub fn opus(leg: u64, red: bool) -> Format {
         lines: None,
         interval: None,
         transport_cc: false,
+        remb: false,
         red_pt: red.then_some(if leg.is_multiple_of(2) { 63 } else { 112 }),
     }
 }
@@ -214,6 +221,7 @@ pub fn telephone_event() -> Format {
         lines: None,
         interval: None,
         transport_cc: false,
+        remb: false,
         red_pt: None,
     }
 }
@@ -233,6 +241,7 @@ pub fn vp8(leg: u64) -> Format {
         lines: None,
         interval: None,
         transport_cc: false,
+        remb: false,
         red_pt: None,
     }
 }

@@ -11,6 +11,7 @@ use engine_wire::demux::{classify, Class};
 use engine_wire::rtcp::{self, Packet, ReportBlock};
 use engine_wire::rtp::RtpHeader;
 use engine_wire::stun::{self, Message, MessageClass};
+use std::cell::Cell;
 use std::net::SocketAddr;
 
 /// Between two checks on a path that works (RFC 7675 section 5.1).
@@ -34,6 +35,10 @@ pub struct Peer {
     pub receivers: Vec<Receiver>,
     /// Blocks about our streams, newest last, with their arrival.
     pub blocks: Vec<(Micros, ReportBlock)>,
+    /// What it was told that its link carries, in bits a second.
+    pub limits: Vec<(Micros, u64)>,
+    /// The next transport-wide number.
+    numbers: Cell<u16>,
     pub checks_answered: u64,
     pub checks_refused: u64,
     /// Answers NACKs and asks for what is missing.
@@ -89,6 +94,8 @@ impl Peer {
             senders,
             receivers: spec.slots(leg).into_iter().map(Receiver::new).collect(),
             blocks: Vec::new(),
+            limits: Vec::new(),
+            numbers: Cell::new(0),
             checks_answered: 0,
             checks_refused: 0,
             repairs: true,
@@ -207,6 +214,10 @@ impl Peer {
 
     pub fn protect(&self, plain: &Plain) -> Vec<u8> {
         let mut buffer = plain.bytes.clone();
+        if self.spec.heeds_remb {
+            let number = self.numbers.replace(self.numbers.get().wrapping_add(1));
+            buffer[plain.header_len - 2..plain.header_len].copy_from_slice(&number.to_be_bytes());
+        }
         buffer.resize(
             plain.bytes.len() + self.outbound.profile().rtp_overhead(),
             0,
@@ -359,6 +370,7 @@ impl Peer {
                 }
                 Packet::Nack(nack) => out.extend(self.answer_nack(nack.media, nack.lost())),
                 Packet::Pli(pli) => self.note_pli(now, pli.media),
+                Packet::Remb(remb) => self.limits.push((now, remb.bitrate_bps)),
                 _ => {}
             }
         }

@@ -43,6 +43,7 @@ fn format(pt: u8, codec: Codec, clock_rate: u32) -> Format {
         lines: None,
         interval: None,
         transport_cc: false,
+        remb: false,
         red_pt: None,
     }
 }

@@ -1,6 +1,6 @@
 //! One stream that a peer sends: packets that say where they come from, and their retransmission.
 
-use super::legs::{AUDIO_LEVEL_ID, MID_ID, REPAIRED_RID_ID, RID_ID};
+use super::legs::{AUDIO_LEVEL_ID, MID_ID, NUMBER_ID, REPAIRED_RID_ID, RID_ID};
 use super::{opus, Random};
 use engine_core::api::{Format, Kind, LegId, SourceRef, SourceSpec};
 use engine_core::Micros;
@@ -352,7 +352,9 @@ impl Sender {
         let mut bytes = header.to_bytes().to_vec();
         bytes[0] |= 0x10;
         let rid = self.spec.encodings[usize::from(self.encoding)].rid.as_ref();
-        bytes.extend_from_slice(&[0xbe, 0xde, 0, if rid.is_some() { 2 } else { 1 }]);
+        let numbered = self.spec.formats.iter().any(|format| format.transport_cc);
+        let words = 1 + u8::from(rid.is_some()) + u8::from(numbered);
+        bytes.extend_from_slice(&[0xbe, 0xde, 0, words]);
         let mid = self.spec.mid.as_bytes()[0];
         // An element of identifier 0 is padding.
         let level = match self.level {
@@ -362,6 +364,10 @@ impl Sender {
         bytes.extend_from_slice(&[MID_ID << 4, mid, level[0], level[1]]);
         if let Some(rid) = rid {
             bytes.extend_from_slice(&[rid_id << 4, rid.as_bytes()[0], 0, 0]);
+        }
+        if numbered {
+            // The number is that of the moment at which the packet leaves.
+            bytes.extend_from_slice(&[0, NUMBER_ID << 4 | 1, 0, 0]);
         }
         let header_len = bytes.len();
         bytes.extend_from_slice(payload);

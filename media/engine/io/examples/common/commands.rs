@@ -66,6 +66,7 @@ fn format(kind: Kind, reported: bool) -> Format {
         lines: None,
         interval: None,
         transport_cc: reported,
+        remb: false,
         red_pt: None,
     }
 }

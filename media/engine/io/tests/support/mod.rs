@@ -233,6 +233,7 @@ pub fn add_leg(leg: u64, room: u64) -> Command {
         lines: None,
         interval: None,
         transport_cc: false,
+        remb: false,
         red_pt: None,
     };
     Command::AddLeg {

@@ -25,6 +25,7 @@ const SOUND: Format = Format {
     lines: None,
     interval: None,
     transport_cc: false,
+    remb: false,
     red_pt: None,
 };
 

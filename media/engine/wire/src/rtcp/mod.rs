@@ -20,7 +20,7 @@ pub use fir::{write_fir, Fir, FirEntry};
 pub use nack::{write_nack, Nack};
 pub use pli::{write_pli, Pli};
 pub use receiver_report::{write_receiver_report, ReceiverReport, ReportBlock};
-pub use remb::Remb;
+pub use remb::{write_remb, Remb};
 pub use sdes::{write_sdes_cname, Cname, Sdes};
 pub use sender_report::{write_sender_report, SenderReport};
 pub use tmmbr::{write_tmmbn, write_tmmbr, RateLimit, Tmmbr};

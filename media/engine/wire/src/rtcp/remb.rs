@@ -1,4 +1,4 @@
-//! REMB: receiver estimated maximum bitrate (draft-alvestrand-rmcat-remb-03 section 2.2). Read only.
+//! REMB: receiver estimated maximum bitrate (draft-alvestrand-rmcat-remb-03 section 2.2).
 
 use crate::bytes::{u16_at, u32_at, u8_at, words};
 use crate::WireError;
@@ -7,6 +7,7 @@ use crate::WireError;
 pub(super) const FORMAT: u8 = 15;
 const IDENTIFIER: &[u8; 4] = b"REMB";
 const FIXED_LEN: usize = 16;
+const MANTISSA_BITS: u32 = 18;
 
 /// What a receiver thinks that its path carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,4 +45,22 @@ impl<'a> Remb<'a> {
     pub fn ssrcs(&self) -> impl Iterator<Item = u32> + 'a {
         words(self.ssrcs)
     }
+}
+
+/// Appends what `sender` thinks that its path carries, in bits a second, for up to 255 streams.
+pub fn write_remb(out: &mut Vec<u8>, sender: u32, bitrate_bps: u64, ssrcs: &[u32]) {
+    let ssrcs = &ssrcs[..ssrcs.len().min(usize::from(u8::MAX))];
+    let start = super::begin(out, FORMAT, super::PAYLOAD_FEEDBACK);
+    super::put_u32(out, sender);
+    super::put_u32(out, 0);
+    out.extend_from_slice(IDENTIFIER);
+    let bits = u64::BITS - bitrate_bps.leading_zeros();
+    let exponent = bits.saturating_sub(MANTISSA_BITS);
+    let mantissa = (bitrate_bps >> exponent) as u32;
+    super::put_u32(
+        out,
+        (ssrcs.len() as u32) << 24 | exponent << MANTISSA_BITS | mantissa,
+    );
+    ssrcs.iter().for_each(|&ssrc| super::put_u32(out, ssrc));
+    super::finish(out, start);
 }
