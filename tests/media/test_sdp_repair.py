@@ -28,7 +28,7 @@ def test_nothing_is_promised_that_the_bridge_does_not_do(peer: str) -> None:
 
 @pytest.mark.parametrize("peer", BROWSERS)
 def test_feedback_is_agreed_both_ways_under_one_id(peer: str) -> None:
-    """Every m-line has the extension with the offer's id, and each format the feedback; pictures sent goog-remb."""
+    """Every m-line has the extension with the offer's id, and each format the feedback; sources goog-remb."""
     answer = answered(recorded(peer), capabilities=FEEDBACK)
     wanted = f"a=extmap:{answer.leg.extensions.transport_cc} {TRANSPORT_CC}"
     assert wanted in recorded(peer).splitlines()
