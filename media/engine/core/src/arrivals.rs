@@ -1,7 +1,7 @@
 //! Which packets of one sender arrived when, by their transport-wide numbers, and the reports on them
 //! (draft-holmer-rmcat-transport-wide-cc-extensions-01), by which the sender knows what its link carries.
 //!
-//! Each number is reported once, arrived or missing; a packet that comes after it was reported missing takes the next
+//! Each number is reported once at the most, arrived or missing; a packet that comes after it was reported missing takes the next
 //! report back to its number, so that what lies behind is reported again, truly.
 //!
 //! What a report tells lost of a stream behind the last packet of it that has come, browsers send again unasked, and before
@@ -356,6 +356,32 @@ mod tests {
             // A report waits for a packet to come after the one before.
             let right = expected..=expected + 2 * step;
             assert!(right.contains(&interval), "{interval} for {bytes}");
+        }
+    }
+
+    /// Else all of it would be sent again; what comes afterwards is told.
+    #[test]
+    fn of_the_end_of_pictures_that_stop_in_a_fall_nothing_is_told() {
+        for has_fallen in [false, true] {
+            let mut arrivals = Arrivals::new(true);
+            let mut told = Vec::new();
+            for milli in 0..3_000 {
+                let is_lost = milli % 30 == 0 && milli < 2_200;
+                if milli % 10 == 0 && !is_lost {
+                    arrivals.note(at(milli), (milli / 10) as u16, 1_000);
+                }
+                if milli == 2_000 {
+                    arrivals.end_here(at(milli));
+                    if has_fallen {
+                        arrivals.fall.tell(at(milli), 100_000);
+                    }
+                }
+                told.extend(report(&mut arrivals, at(milli)).into_iter().flatten());
+            }
+            let lost = |number: u16| told.contains(&(number, false));
+            assert!(lost(198) && told.contains(&(200, true)));
+            assert_eq!((lost(204), lost(207)), (!has_fallen, !has_fallen));
+            assert!((225..290).all(|number| told.contains(&(number, true))));
         }
     }
 

@@ -1,8 +1,8 @@
 //! A sender's link that has become thin, as the sound that comes over it shows, and what its sender is asked to keep to until
 //! it knows by itself.
 //!
-//! Sound leaves its sender at once, while pictures may have to wait there. So sound that takes longer and longer stands in a
-//! queue, and what comes meanwhile is what the link carries. Browsers learn of it from reports, a third to half a second
+//! Sound leaves its sender at once, while pictures may have to wait there. So sound that takes longer and longer, and pictures
+//! with it, stands in a queue, and what comes meanwhile is what the link carries. Browsers learn of it from reports, a third to half a second
 //! later, and most of what they have sent by then is lost. They are told at once therefore (REMB,
 //! draft-alvestrand-rmcat-remb-03), for a second; after that their own estimate is the better one. And what does not fit is
 //! given up at once: whoever looks turns to the smaller pictures, whose key frame is asked for when the queue has room.
@@ -126,9 +126,14 @@ impl Fall {
         if !is_fall || self.is_told(now, TOLD_FOR + PAUSE) {
             return None;
         }
-        self.limit = comes * KEPT_TO / 100;
-        (self.told, self.times, self.due) = (Some(now), 0, Some(now));
+        self.tell(now, comes * KEPT_TO / 100);
         Some(self.limit)
+    }
+
+    /// Has its sender told that limit at once, in bits a second.
+    pub(crate) fn tell(&mut self, now: Micros, limit: u64) {
+        self.limit = limit;
+        (self.told, self.times, self.due) = (Some(now), 0, Some(now));
     }
 
     /// Bits a second that have come since sound was on time, if it waits longer and longer since.
@@ -208,6 +213,14 @@ const fn rate(bytes: u64, span: Micros) -> u64 {
     bytes * 8_000_000 / span.0
 }
 
+/// Whether any pictures come, and late.
+fn pictures_wait(sources: &[Source], now: Micros) -> bool {
+    let pictures = sources.iter().filter(|of| of.spec.kind == Kind::Video);
+    let sent = pictures.flat_map(|of| of.encodings.iter().filter(|one| one.is_active(now)));
+    let mut transits = sent.map(|one| one.register.transit());
+    transits.any(|transit| transit.waits() >= ON_TIME)
+}
+
 impl Leg {
     /// Has the sender told, and its larger pictures given up, if this is sound which shows that its link has become thin.
     pub(crate) fn heed_fall(&mut self, now: Micros, ready: &Ready) -> bool {
@@ -219,11 +232,13 @@ impl Leg {
             return false;
         }
         let encoding = &source.encodings[usize::from(ready.encoding)];
-        // What was overtaken says nothing of those after it.
-        let is_newest = encoding.newest == Some((ready.timestamp, now));
         let waits = encoding.register.transit().waits();
-        let fall = is_newest.then(|| arrivals.fall.heed_sound(now, waits));
-        let Some(limit) = fall.flatten() else {
+        // What was overtaken says nothing of those after it, and in a queue pictures wait as well.
+        let is_newest = encoding.newest == Some((ready.timestamp, now));
+        if !is_newest || waits >= WAITS && !pictures_wait(&self.sources, now) {
+            return false;
+        }
+        let Some(limit) = arrivals.fall.heed_sound(now, waits) else {
             return false;
         };
         self.was_limited = true;
@@ -240,6 +255,9 @@ impl Leg {
             let [smallest, larger @ ..] = &mut source.encodings[..] else {
                 continue;
             };
+            if larger.is_empty() {
+                continue;
+            }
             let mut kept = vec![smallest];
             for encoding in larger {
                 let own = encoding.rates.up_to(u8::MAX);
@@ -279,7 +297,8 @@ impl Shard {
 impl Encoding {
     /// There is no room for it on its sender's link.
     fn give_up(&mut self, now: Micros) {
-        self.steady.rest(now);
+        let was_sent = self.is_active(now);
+        self.steady.rest(now, was_sent);
         self.register.forget_missing();
         self.key_frames.satisfied();
     }

@@ -103,7 +103,8 @@ impl Shard {
         };
         let marked = report.and_then(|_| leg.mark_report(now, header.ssrc, &ready));
         let report = marked.or(report);
-        let has_fallen = leg.heed_fall(now, &ready);
+        // While this shard is late, everything seems to be.
+        let has_fallen = self.pressure.is_well(now) && leg.heed_fall(now, &ready);
         let (level, after_outage) = (ready.level, ready.after_outage);
         let number = leg.sources[usize::from(ready.source)].spec.source;
         let stream = (index, (number, ready.encoding));

@@ -334,6 +334,22 @@ mod tests {
         assert!(requests.poll(at(850), trip, &mut pressure));
     }
 
+    /// What is held back is asked for in time, and again only when it had time to leave its sender.
+    #[test]
+    fn a_wish_that_is_held_back_is_not_made_twice_in_a_hurry() {
+        let (mut requests, mut pressure) = (KeyFrameRequests::default(), Pressure::default());
+        let at = |millis: u64| Micros::from_millis(10_000 + millis);
+        let trip = Micros::from_millis(200);
+        requests.hold_until(at(100));
+        assert!(!requests.want_now(at(0), trip, &mut pressure));
+        assert_eq!(requests.next_at(trip), Some(at(100)));
+        assert!(requests.poll(at(100), trip, &mut pressure));
+        assert_eq!(requests.next_at(trip), Some(at(850)));
+        requests.came(at(600), true);
+        assert!(requests.want_now(at(3_000), trip, &mut pressure));
+        assert_eq!(requests.next_at(trip), Some(at(3_350)));
+    }
+
     /// A shard that is late asks for few key frames, and one that has just been late for one after the other, until all
     /// have been asked; everyone has a turn before anyone has another.
     #[test]

@@ -67,6 +67,8 @@ pub struct Steady {
     stopped: Option<Micros>,
     times: usize,
     until: Micros,
+    /// The same without a stop.
+    rests_until: Micros,
     untold_until: Micros,
     count: Count,
     /// It has to keep up with the smaller ones before it is shown again.
@@ -81,7 +83,7 @@ impl Steady {
 
     /// Whether it is left alone.
     pub fn is_left_alone(&self, now: Micros) -> bool {
-        now < self.until
+        now < self.until.max(self.rests_until)
     }
 
     /// Whether it may be shown: one that has stopped has to come for a while first.
@@ -111,10 +113,10 @@ impl Steady {
     }
 
     /// There is no room for it, as its sender knows. That may be over soon, and is not held against it.
-    pub fn rest(&mut self, now: Micros) {
+    pub fn rest(&mut self, now: Micros, was_sent: bool) {
         self.stopped = Some(now);
-        self.has_to_prove = true;
-        self.until = self.until.max(now + LEFT_ALONE[0]);
+        self.has_to_prove |= was_sent;
+        self.rests_until = now + LEFT_ALONE[0];
         self.untold_until = now + UNTOLD;
     }
 
@@ -189,19 +191,15 @@ impl Source {
         }
     }
 
-    /// Leaves to its sender what that has stopped by itself just now, and what lies above; gives when to look again.
+    /// Leaves everything as it was asked for while there is one that its sender has just stopped by itself; gives when to look
+    /// again.
     pub(crate) fn leave_untold(&self, now: Micros, wanted: &mut [Wanted]) -> Option<Micros> {
-        let mut next = None;
+        let untold = |of: &Encoding| of.steady.untold_until(now);
+        let until = self.encodings.iter().filter_map(untold).max()?;
         for (number, one) in wanted.iter_mut().enumerate() {
-            let encoding = &self.encodings[number];
-            let until = encoding.steady.untold_until(now);
-            let is_above = next.is_some() && !encoding.was_seen();
-            if !one.active && self.demand.asks(number) && (until.is_some() || is_above) {
-                one.active = true;
-                next = next.into_iter().chain(until).min();
-            }
+            one.active = self.demand.asks(number);
         }
-        next
+        Some(until)
     }
 
     /// Whether an encoding has too few pictures beside the smallest, which is always asked for. Counted from when it comes.
@@ -327,6 +325,26 @@ mod tests {
             assert_eq!(alone(&mut steady, after), Some(seconds));
         }
         assert_eq!(alone(&mut steady, 181), Some(4));
+    }
+
+    /// A rest is no stop: what stops after it is left alone as if there had been none.
+    #[test]
+    fn what_rests_is_left_alone_for_a_while_and_nothing_is_held_against_it() {
+        let at = |seconds: u64| Micros::from_secs(1_000 + seconds);
+        let mut steady = Steady::default();
+        steady.stop(at(0));
+        steady.stop(at(10));
+        for second in [70, 75, 80] {
+            steady.rest(at(second), true);
+            assert!(steady.is_left_alone(at(second + 3)) && !steady.is_left_alone(at(second + 4)));
+            assert!(!steady.may_show() && steady.untold_until(at(second + 1)).is_some());
+            assert_eq!(steady.untold_until(at(second + 2)), None);
+        }
+        steady.stop(at(100));
+        assert!(!steady.is_left_alone(at(104)));
+        let mut unseen = Steady::default();
+        unseen.rest(at(0), false);
+        assert!(unseen.may_show());
     }
 
     #[test]

@@ -231,3 +231,31 @@ fn what_is_never_asked_for_is_given_up_too() {
     missing.collect(at(1_400), TRIP, 0, &mut out);
     assert_eq!((missing.next_at(), out.len()), (None, 0));
 }
+
+/// An answer stands in the queue in which what was lost had no room.
+#[test]
+fn through_a_full_queue_answers_are_waited_for() {
+    let asked = |queue: u64| {
+        let mut missing = Missing::default();
+        missing.set_queue(Micros::from_millis(queue));
+        missing.note(at(0), 0..0);
+        missing.note(at(10), 1..2);
+        let mut times = Vec::new();
+        for millis in 10..400 {
+            let mut out = Vec::new();
+            missing.collect(at(millis), TRIP, usize::MAX, &mut out);
+            times.extend(out.first().map(|_| millis));
+        }
+        times[1] - times[0]
+    };
+    assert_eq!(asked(200), asked(0) + 200);
+}
+
+#[test]
+fn what_was_sent_before_a_key_frame_is_forgotten_with_it() {
+    let mut missing = Missing::default();
+    missing.note(at(0), 1..4);
+    missing.note(at(8), 5..7);
+    missing.forget_before(6);
+    assert!(!missing.has(3) && !missing.has(5) && missing.has(6));
+}

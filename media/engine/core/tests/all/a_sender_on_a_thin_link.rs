@@ -271,6 +271,24 @@ fn a_limit_is_taken_off_after_a_gate_was_closed_or_a_network_away() {
     }
 }
 
+/// A dip looks like a fall, and costs some seconds of the larger pictures; so does each of several.
+#[test]
+fn after_a_dip_the_larger_pictures_come_again_and_it_is_not_held_against_them() {
+    let mut world = call_of_one_who_heeds();
+    let up = world.peers[1].up;
+    for dip in 0..3 {
+        world.peers[1].up = up.limited(200_000, 300);
+        world.run(ms(250));
+        world.peers[1].up = up;
+        browser::run(&mut world, ms(1_000));
+        assert_eq!(shown(&world), 0, "{dip}");
+        browser::run(&mut world, ms(6_500));
+        assert_eq!(shown(&world), 1, "{dip}");
+        browser::run(&mut world, ms(3_000));
+    }
+    assert_eq!(world.snapshot().shards[0].uplink_falls, 3);
+}
+
 /// With three sizes nothing of what does not fit is asked for in its place.
 #[test]
 fn of_three_sizes_those_that_do_not_fit_give_way_together() {
