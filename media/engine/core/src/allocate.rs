@@ -12,9 +12,11 @@ use crate::time::Micros;
 /// another encoding, and to more temporal layers of the same.
 const MARGIN: (u64, u64) = (115, 107);
 /// What is sent may exceed the estimate by this much, in percent, before it is taken back: another size or none in its place,
-/// and fewer temporal layers, which an estimate that has dipped for seconds would cost for half a minute. Until then the
-/// pacer leaves out single pictures of the highest.
+/// and fewer temporal layers, which would be missing for half a minute. Until then the pacer leaves out single pictures of the
+/// highest.
 const TOLERANCE: (u64, u64) = (105, 130);
+/// For how long it may exceed it before temporal layers are taken back.
+const PATIENCE: Micros = Micros::from_millis(1_500);
 /// For how long there has to be room before anything goes up, and before a picture that was off comes back.
 const ROOM_FOR: (Micros, Micros) = (Micros::from_millis(2_000), Micros::from_millis(1_000));
 /// A climb that has to be taken back within this time has failed.
@@ -113,6 +115,7 @@ fn climb(wish: &Wish, level: &mut usize, left: &mut u64) -> bool {
 #[derive(Debug, Default)]
 pub struct Allocator {
     room_since: Option<Micros>,
+    short_since: Option<Micros>,
     climbed: Option<Micros>,
     /// What the link carried of late.
     usual: Option<u64>,
@@ -151,8 +154,15 @@ impl Allocator {
             return allocate(estimate, wishes);
         };
         if is_short(estimate, wishes, &current) {
+            let since = *self.short_since.get_or_insert(now);
+            let is_size = !are_same_size(wishes, &allocate(estimate, wishes), &current);
+            if !is_size && now.since(since) < PATIENCE {
+                self.room_since = None;
+                return current;
+            }
             return self.fall(now, estimate, wishes, &current);
         }
+        self.short_since = None;
         let usual = self.usual.get_or_insert(estimate);
         *usual = (*usual * ((1 << USUAL_SHIFT) - 1) + estimate) >> USUAL_SHIFT;
         let could = self.could(estimate, wishes, &current);
@@ -451,9 +461,24 @@ mod tests {
             Allocator::default().decide(Micros(0), Some(estimate), &[one])
         };
         assert_eq!(levels(3, 120_000), [3]);
-        assert_eq!(levels(3, 110_000), [2]);
+        assert_eq!(levels(3, 110_000), [3]);
         assert_eq!(levels(4, 470_000), [3]);
         assert_eq!(levels(1, 50_000), [0]);
+        let mut one = simulcast(0);
+        let mut allocator = Allocator::default();
+        let mut decide = |millis, estimate| {
+            one.level.get_or_insert(3);
+            let levels =
+                allocator.decide(Micros::from_millis(millis), Some(estimate), &[one.clone()]);
+            one.level = Some(levels[0]);
+            levels[0]
+        };
+        for (millis, estimate) in [(0, 110_000), (1_400, 110_000), (1_600, 120_000)] {
+            assert_eq!(decide(millis, estimate), 3, "a dip");
+        }
+        assert_eq!(decide(1_800, 110_000), 3, "another");
+        assert_eq!(decide(3_200, 110_000), 3);
+        assert_eq!(decide(3_300, 110_000), 2);
     }
 
     #[test]

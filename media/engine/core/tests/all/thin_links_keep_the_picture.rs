@@ -131,18 +131,18 @@ fn a_thin_link_that_loses_shows_them_all_the_same() {
 /// And what waits for overdue packets is little, whatever is lost when.
 #[test]
 fn a_thin_link_that_loses_shows_them_whatever_it_loses() {
-    let seeds = 43..52;
+    let seeds = 43..61;
     let mut sum = 0.0;
     for seed in seeds.clone() {
         let seen = shown_on_a_thin_link_that_loses(seed);
         assert!(
-            seen.fps > 17.0 && seen.longest < ms(900),
+            seen.fps > 19.0 && seen.longest < ms(900),
             "{seed}: {seen:?}"
         );
         sum += seen.fps;
     }
     let mean = sum / seeds.count() as f64;
-    assert!(mean > 22.0, "{mean}");
+    assert!(mean > 22.5, "{mean}");
 }
 
 fn shown_on_a_thin_link_that_loses(seed: u64) -> Shown {
@@ -150,7 +150,7 @@ fn shown_on_a_thin_link_that_loses(seed: u64) -> Shown {
     let start = narrow(&mut world, (300_000, 300));
     let peer = &mut world.peers[0];
     (peer.down, peer.up) = (peer.down.losing(0.02), peer.up.losing(0.02));
-    run(&mut world, ms(15_000));
+    run(&mut world, ms(20_000));
     shown(&world, start, world.now)
 }
 
