@@ -10,14 +10,14 @@ use crate::time::Micros;
 
 /// Going up takes this much more than what would be sent, in percent: rates of pictures and estimates of links swing. To
 /// another encoding, and to more temporal layers of the same.
-const MARGIN: (u64, u64) = (115, 107);
+const MARGIN: (u64, u64) = (115, 103);
 /// What is sent may exceed the estimate by this much, in percent, before it is taken back: another size or none in its place,
 /// and fewer temporal layers, which would be missing for half a minute. Until then the pacer leaves out single pictures of the
 /// highest.
 const TOLERANCE: (u64, u64) = (105, 130);
 /// For how long it may exceed it before temporal layers are taken back.
-const PATIENCE: Micros = Micros::from_millis(1_500);
-/// For how long there has to be room before anything goes up, and before a picture that was off comes back.
+const PATIENCE: Micros = Micros::from_millis(2_500);
+/// For how long there has to be room before another size, and before more of the same or a picture that was off.
 const ROOM_FOR: (Micros, Micros) = (Micros::from_millis(2_000), Micros::from_millis(1_000));
 /// A climb that has to be taken back within this time has failed.
 const FAILED_WITHIN: Micros = Micros::from_secs(30);
@@ -177,7 +177,8 @@ impl Allocator {
             self.room_since = None;
             return current;
         }
-        let wait = if comes_back { ROOM_FOR.1 } else { ROOM_FOR.0 };
+        let is_quick = comes_back || are_same_size(wishes, &could, &current);
+        let wait = if is_quick { ROOM_FOR.1 } else { ROOM_FOR.0 };
         let since = *self.room_since.get_or_insert(now);
         if now.since(since) < wait {
             return current;
@@ -473,12 +474,12 @@ mod tests {
             one.level = Some(levels[0]);
             levels[0]
         };
-        for (millis, estimate) in [(0, 110_000), (1_400, 110_000), (1_600, 120_000)] {
+        for (millis, estimate) in [(0, 110_000), (2_400, 110_000), (2_600, 120_000)] {
             assert_eq!(decide(millis, estimate), 3, "a dip");
         }
-        assert_eq!(decide(1_800, 110_000), 3, "another");
-        assert_eq!(decide(3_200, 110_000), 3);
-        assert_eq!(decide(3_300, 110_000), 2);
+        assert_eq!(decide(2_800, 110_000), 3, "another");
+        assert_eq!(decide(5_200, 110_000), 3);
+        assert_eq!(decide(5_300, 110_000), 2);
     }
 
     #[test]
