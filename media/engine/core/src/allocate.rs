@@ -15,7 +15,8 @@ const MARGIN: (u64, u64) = (115, 103);
 /// and fewer temporal layers, which would be missing for half a minute. Until then the pacer leaves out single pictures of the
 /// highest.
 const TOLERANCE: (u64, u64) = (105, 130);
-/// For how long it may exceed it before temporal layers are taken back.
+/// For how long it may exceed it before temporal layers are taken back, of an only picture: of several at once the pacer
+/// cannot leave out enough.
 const PATIENCE: Micros = Micros::from_millis(2_500);
 /// For how long there has to be room before another size, and before more of the same or a picture that was off.
 const ROOM_FOR: (Micros, Micros) = (Micros::from_millis(2_000), Micros::from_millis(1_000));
@@ -156,7 +157,8 @@ impl Allocator {
         if is_short(estimate, wishes, &current) {
             let since = *self.short_since.get_or_insert(now);
             let is_size = !are_same_size(wishes, &allocate(estimate, wishes), &current);
-            if !is_size && now.since(since) < PATIENCE {
+            let is_only = current.iter().filter(|level| **level > 0).count() == 1;
+            if is_only && !is_size && now.since(since) < PATIENCE {
                 self.room_since = None;
                 return current;
             }
@@ -474,6 +476,10 @@ mod tests {
             one.level = Some(levels[0]);
             levels[0]
         };
+        let mut two = [simulcast(0), simulcast(0)];
+        two.iter_mut().for_each(|one| one.level = Some(3));
+        let levels = Allocator::default().decide(Micros(0), Some(220_000), &two);
+        assert_ne!(levels, [3, 3]);
         for (millis, estimate) in [(0, 110_000), (2_400, 110_000), (2_600, 120_000)] {
             assert_eq!(decide(millis, estimate), 3, "a dip");
         }
