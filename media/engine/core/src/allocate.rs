@@ -150,19 +150,20 @@ impl Allocator {
         let decided = wishes.iter().map(|wish| wish.level);
         let Some(current) = decided.collect::<Option<Vec<usize>>>() else {
             // Somebody is new, or matters more than before: everyone's share is another.
-            self.room_since = None;
+            (self.room_since, self.short_since) = (None, None);
             self.began = self.usual.map(|_| now);
             return allocate(estimate, wishes);
         };
         if is_short(estimate, wishes, &current) {
             let since = *self.short_since.get_or_insert(now);
             let is_size = !are_same_size(wishes, &allocate(estimate, wishes), &current);
-            let is_only = current.iter().filter(|level| **level > 0).count() == 1;
+            let sends = |(wish, level): &(&Wish, &usize)| wish.bitrate(**level) > 0;
+            let is_only = wishes.iter().zip(&current).filter(sends).count() == 1;
             if is_only && !is_size && now.since(since) < PATIENCE {
                 self.room_since = None;
                 return current;
             }
-            return self.fall(now, estimate, wishes, &current);
+            return self.fall((since, now), estimate, wishes, &current);
         }
         self.short_since = None;
         let usual = self.usual.get_or_insert(estimate);
@@ -199,23 +200,26 @@ impl Allocator {
         allocate(estimate * 100 / MARGIN.0, wishes)
     }
 
-    /// Down at once. Nobody goes up with what the others give up.
+    /// Down at once. Nobody goes up with what the others give up. What has happened `since` there is too little was the cause.
     fn fall(
         &mut self,
-        now: Micros,
+        (since, now): (Micros, Micros),
         estimate: u64,
         wishes: &[Wish],
         current: &[usize],
     ) -> Vec<usize> {
-        let has_changed = self.link_has_changed(now, estimate) || self.has_begun(now);
-        let failed = !has_changed && self.climbed.is_some_and(|at| now.since(at) < FAILED_WITHIN);
+        let has_changed = self.link_has_changed(since, estimate) || self.has_begun(since);
+        let failed = !has_changed
+            && self
+                .climbed
+                .is_some_and(|at| since.since(at) < FAILED_WITHIN);
         let hold = match self.fell.filter(|_| failed) {
             _ if has_changed => CHANGED_HOLD,
             Some(fall) => Micros(fall.hold.0 * 2).clamp(HOLD.0, HOLD.1),
             None if failed => Micros(HOLD.0 .0 * 2),
             None => HOLD.0,
         };
-        (self.room_since, self.climbed) = (None, None);
+        (self.room_since, self.short_since, self.climbed) = (None, None, None);
         self.fell = Some(Fall {
             at: now,
             estimate,
@@ -458,34 +462,32 @@ mod tests {
 
     #[test]
     fn an_estimate_that_dips_costs_no_layers_but_the_size_at_once() {
-        let levels = |level: usize, estimate: u64| {
-            let mut one = simulcast(0);
-            one.level = Some(level);
-            Allocator::default().decide(Micros(0), Some(estimate), &[one])
+        let at = |level| Wish {
+            level: Some(level),
+            ..simulcast(0)
         };
-        assert_eq!(levels(3, 120_000), [3]);
-        assert_eq!(levels(3, 110_000), [3]);
-        assert_eq!(levels(4, 470_000), [3]);
-        assert_eq!(levels(1, 50_000), [0]);
-        let mut one = simulcast(0);
-        let mut allocator = Allocator::default();
-        let mut decide = |millis, estimate| {
-            one.level.get_or_insert(3);
-            let levels =
-                allocator.decide(Micros::from_millis(millis), Some(estimate), &[one.clone()]);
-            one.level = Some(levels[0]);
-            levels[0]
-        };
-        let mut two = [simulcast(0), simulcast(0)];
-        two.iter_mut().for_each(|one| one.level = Some(3));
-        let levels = Allocator::default().decide(Micros(0), Some(220_000), &two);
-        assert_ne!(levels, [3, 3]);
-        for (millis, estimate) in [(0, 110_000), (2_400, 110_000), (2_600, 120_000)] {
-            assert_eq!(decide(millis, estimate), 3, "a dip");
+        let levels =
+            |of: &[Wish], estimate| Allocator::default().decide(Micros(0), Some(estimate), of);
+        for (level, estimate, expected) in [(3, 110_000, 3), (4, 470_000, 3), (1, 50_000, 0)] {
+            assert_eq!(levels(&[at(level)], estimate), [expected]);
         }
-        assert_eq!(decide(2_800, 110_000), 3, "another");
-        assert_eq!(decide(5_200, 110_000), 3);
-        assert_eq!(decide(5_300, 110_000), 2);
+        assert_ne!(levels(&[at(3), at(3)], 220_000), [3, 3]);
+        // A camera that is off keeps its place, and costs nothing.
+        let mut off = at(5);
+        off.choices.iter_mut().for_each(|choice| choice.bitrate = 0);
+        assert_eq!(levels(&[at(3), off], 110_000)[0], 3);
+        let mut allocator = Allocator::default();
+        for (millis, estimate, expected) in [
+            (0, 110_000, 3),
+            (2_400, 110_000, 3),
+            (2_600, 120_000, 3),
+            (2_800, 110_000, 3),
+            (5_200, 110_000, 3),
+            (5_300, 110_000, 2),
+        ] {
+            let now = Micros::from_millis(millis);
+            assert_eq!(allocator.decide(now, Some(estimate), &[at(3)]), [expected]);
+        }
     }
 
     #[test]
