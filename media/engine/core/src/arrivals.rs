@@ -1,8 +1,8 @@
 //! Which packets of one sender arrived when, by their transport-wide numbers, and the reports on them
 //! (draft-holmer-rmcat-transport-wide-cc-extensions-01), by which the sender knows what its link carries.
 //!
-//! Each number is reported once at the most, arrived or missing; a packet that comes after it was reported missing takes the next
-//! report back to its number, so that what lies behind is reported again, truly.
+//! Each number is reported once at the most, arrived or missing; a packet that comes after it was reported missing takes the
+//! next report back to its number, so that what lies behind is reported again, truly.
 //!
 //! What a report tells lost of a stream behind the last packet of it that has come, browsers send again unasked, and before
 //! anything new. Where a sender's link has become thin, that is most of what its larger pictures were, and nobody waits for

@@ -2,8 +2,8 @@
 //! it knows by itself.
 //!
 //! Sound leaves its sender at once, while pictures may have to wait there. So sound that takes longer and longer, and pictures
-//! with it, stands in a queue, and what comes meanwhile is what the link carries. Browsers learn of it from reports, a third to half a second
-//! later, and most of what they have sent by then is lost. They are told at once therefore (REMB,
+//! with it, stands in a queue, and what comes meanwhile is what the link carries. Browsers learn of it from reports, a third
+//! to half a second later, and most of what they have sent by then is lost. They are told at once therefore (REMB,
 //! draft-alvestrand-rmcat-remb-03), for a second; after that their own estimate is the better one. And what does not fit is
 //! given up at once: whoever looks turns to the smaller pictures, whose key frame is asked for when the queue has room.
 
@@ -20,8 +20,8 @@ use engine_wire::rtcp;
 /// Sound that takes no longer than this is on time; what takes so much longer stands in a queue.
 const ON_TIME: Micros = Micros::from_millis(40);
 const WAITS: Micros = Micros::from_millis(100);
-/// What comes is counted from the last sound that was on time, if that is no longer ago than the one and no shorter than the
-/// other, and before that over such spans.
+/// What comes is counted from the last sound that was on time, if that was so long ago at the least and at the most. What is
+/// usual is counted over such spans.
 const COUNTED: (Micros, Micros) = (Micros::from_millis(20), Micros::from_millis(500));
 const USUAL: Micros = Micros::from_millis(200);
 /// Through a queue something comes all the time, if the packets are not too long for the link. What brings nothing for so long

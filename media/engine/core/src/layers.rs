@@ -337,7 +337,7 @@ impl Shard {
         }
     }
 
-    /// An encoding has begun, or come back: what its source's takers wished for may be there now.
+    /// An encoding has begun, come back, stopped or been given up: what its source's takers wish for may be another one now.
     pub(crate) fn encoding_woke(
         &mut self,
         now: Micros,
