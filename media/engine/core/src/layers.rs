@@ -1,7 +1,8 @@
 //! Which encoding and temporal layers flow into each slot: what the leg's link carries (`allocate`), of what its
 //! sources send now; and what sources are asked to send in consequence (`demand`).
 
-use crate::allocate::{Allocator, Choice, Wish};
+use crate::allocate::{Choice, Wish};
+use crate::allocator::Allocator;
 use crate::api::{Event, Kind, LegId, Wanted};
 use crate::demand::in_steps;
 use crate::encoding::{Encoding, Taker};

@@ -15,6 +15,7 @@
 #![forbid(unsafe_code)]
 
 pub mod allocate;
+pub mod allocator;
 pub mod api;
 pub mod arrivals;
 pub mod awaited;

@@ -229,6 +229,37 @@ fn who_sends_is_told_of_a_fall_before_much_is_lost() {
     }
 }
 
+/// Who has less to show while the computer is busy sends sound later and later, and pictures in time: no link does that.
+#[test]
+fn sound_that_is_late_alone_is_no_fall() {
+    for pictures_lag in [false, true] {
+        let mut world = call_of_one_who_heeds();
+        for sender in &mut world.peers[1].senders[1..] {
+            sender.payload_len = 60;
+        }
+        for _ in 0..20 {
+            for sender in &mut world.peers[1].senders[..if pictures_lag { 3 } else { 1 }] {
+                sender.lag = sender.lag + ms(12);
+            }
+            world.run(ms(20));
+        }
+        assert_eq!(!world.peers[1].limits.is_empty(), pictures_lag);
+    }
+}
+
+/// All that comes has waited then, and for us.
+#[test]
+fn where_the_shard_is_late_nothing_is_a_fall() {
+    let mut world = call_of_one_who_heeds();
+    world.peers[1].up = world.peers[1].up.limited(300_000, 300);
+    for _ in 0..100 {
+        world.shard.pressure_mut().note_wait(world.now, ms(11));
+        world.run(ms(10));
+    }
+    assert_eq!(world.peers[1].limits, []);
+    assert_eq!(world.snapshot().shards[0].uplink_falls, 0);
+}
+
 /// Peer 0 watches peer 1, which numbers its packets and keeps to what it is told.
 fn call_of_one_who_heeds() -> World {
     let sends = PeerSpec {

@@ -80,6 +80,8 @@ pub struct Sender {
     pub red: Vec<u8>,
     pub interval: Micros,
     pub next_at: Micros,
+    /// What it sends was made so long ago.
+    pub lag: Micros,
     pub packets_per_frame: usize,
     /// How many times as many packets a key frame has.
     pub key_times: usize,
@@ -136,6 +138,7 @@ impl Sender {
             red: Vec::new(),
             interval,
             next_at: Micros(0),
+            lag: Micros(0),
             packets_per_frame: if spec.kind == Kind::Audio { 1 } else { 4 },
             key_times: 1,
             payload_len: if spec.kind == Kind::Audio { 80 } else { 300 },
@@ -169,7 +172,7 @@ impl Sender {
     }
 
     pub fn timestamp(&self, now: Micros) -> u32 {
-        let elapsed = now.since(self.started.unwrap_or(now));
+        let elapsed = now.since(self.started.unwrap_or(now) + self.lag);
         let ticks = u128::from(elapsed.0) * u128::from(self.format().clock_rate) / 1_000_000;
         self.timestamp_base.wrapping_add(ticks as u32)
     }
