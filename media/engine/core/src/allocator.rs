@@ -12,9 +12,10 @@ const MARGIN: (u64, u64) = (115, 103);
 /// and fewer temporal layers, which would be missing for half a minute. Until then the pacer leaves out single pictures of the
 /// highest.
 const TOLERANCE: (u64, u64) = (105, 130);
-/// For how long it may exceed it before temporal layers are taken back, of an only picture: of several at once the pacer
-/// cannot leave out enough.
+/// For how long it may exceed it before temporal layers of an only picture are taken back, or the picture: of several at once
+/// the pacer cannot leave out enough. The lowest layer may be so many percent of the estimate meanwhile.
 const PATIENCE: Micros = Micros::from_millis(2_500);
+const LOWEST: u64 = 150;
 /// For how long there has to be room before another size, and before more of the same or a picture that was off.
 const ROOM_FOR: (Micros, Micros) = (Micros::from_millis(2_000), Micros::from_millis(1_000));
 /// A climb that has to be taken back within this time has failed.
@@ -63,7 +64,7 @@ impl Allocator {
     /// The level of each slot now. `estimate`: bits a second for pictures; `None`: no limit is known.
     pub fn decide(&mut self, now: Micros, estimate: Option<u64>, wishes: &[Wish]) -> Vec<usize> {
         let Some(estimate) = estimate else {
-            (self.room_since, self.short_since) = (None, None);
+            self.forget();
             return wishes.iter().map(Wish::top).collect();
         };
         let idle = wishes.iter().filter(|wish| wish.is_idle()).count();
@@ -73,7 +74,7 @@ impl Allocator {
         let decided = wishes.iter().map(|wish| wish.level);
         let Some(current) = decided.collect::<Option<Vec<usize>>>() else {
             // Somebody is new, or matters more than before: everyone's share is another.
-            (self.room_since, self.short_since) = (None, None);
+            self.forget();
             self.began = self.usual.map(|_| now);
             return allocate(estimate, wishes);
         };
@@ -89,6 +90,11 @@ impl Allocator {
         let usual = self.usual.get_or_insert(estimate);
         *usual = (*usual * ((1 << USUAL_SHIFT) - 1) + estimate) >> USUAL_SHIFT;
         self.rise(now, estimate, wishes, current)
+    }
+
+    /// What was too much or too little until now is so no longer, as where there is no limit.
+    pub fn forget(&mut self) {
+        (self.room_since, self.short_since) = (None, None);
     }
 
     /// Up, where there has been room for a while.
@@ -197,11 +203,16 @@ fn is_short(estimate: u64, wishes: &[Wish], current: &[usize]) -> bool {
     sent > estimate * TOLERANCE.1 || (sent > estimate * TOLERANCE.0 && costs_size())
 }
 
-/// Whether what is too much is temporal layers of an only picture, which the pacer leaves out one by one meanwhile.
+/// Whether what is too much is temporal layers of an only picture, which the pacer leaves out one by one meanwhile, or no more
+/// than somewhat of the lowest. Without a picture it takes a second and a key frame until there is one again.
 fn may_dip(estimate: u64, wishes: &[Wish], current: &[usize]) -> bool {
-    let sends = |(wish, level): &(&Wish, &usize)| wish.bitrate(**level) > 0;
-    let is_only = wishes.iter().zip(current).filter(sends).count() == 1;
-    is_only && are_same_size(wishes, &allocate(estimate, wishes), current)
+    let pairs = wishes.iter().zip(current);
+    let mut sent = pairs.filter(|(wish, level)| wish.bitrate(**level) > 0);
+    let (Some((only, _)), None) = (sent.next(), sent.next()) else {
+        return false;
+    };
+    let lowest = only.bitrate(1).min(estimate * LOWEST / 100);
+    are_same_size(wishes, &allocate(estimate.max(lowest), wishes), current)
 }
 
 #[cfg(test)]
@@ -292,14 +303,21 @@ mod tests {
     }
 
     #[test]
-    fn an_estimate_that_dips_costs_no_layers_but_the_size_at_once() {
+    fn an_estimate_that_dips_costs_neither_layers_nor_the_picture_but_the_size_at_once() {
         let at = |level| Wish {
             level: Some(level),
             ..simulcast(0)
         };
         let levels =
             |of: &[Wish], estimate| Allocator::default().decide(Micros(0), Some(estimate), of);
-        for (level, estimate, expected) in [(3, 110_000, 3), (4, 470_000, 3), (1, 50_000, 0)] {
+        for (level, estimate, expected) in [
+            (3, 110_000, 3),
+            (4, 470_000, 3),
+            (3, 41_000, 3),
+            (1, 41_000, 1),
+            (3, 39_000, 0),
+            (1, 39_000, 0),
+        ] {
             assert_eq!(levels(&[at(level)], estimate), [expected]);
         }
         assert_ne!(levels(&[at(3), at(3)], 220_000), [3, 3]);
@@ -319,6 +337,15 @@ mod tests {
             let now = Micros::from_millis(millis);
             assert_eq!(allocator.decide(now, Some(estimate), &[at(3)]), [expected]);
         }
+        let levels = follow(
+            3,
+            &[
+                (Some(60_000), 1_000),
+                (Some(50_000), 2_480),
+                (Some(50_000), 100),
+            ],
+        );
+        assert_eq!(levels, [Some(1), Some(1), Some(0)]);
     }
 
     /// What one picture of so many choices has after each of these estimates and times in ms.

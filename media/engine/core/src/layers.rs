@@ -1,5 +1,5 @@
-//! Which encoding and temporal layers flow into each slot: what the leg's link carries (`allocate`), of what its
-//! sources send now; and what sources are asked to send in consequence (`demand`).
+//! Which encoding and temporal layers flow into each slot: what the leg's link carries (`allocate`, `allocator`), of what
+//! its sources send now; and what sources are asked to send in consequence (`demand`).
 
 use crate::allocate::{Choice, Wish};
 use crate::allocator::Allocator;
@@ -163,6 +163,7 @@ impl Shard {
         leg.layers.heeded = estimate;
         leg.layers.review_at = needed.then_some(now + REVIEW);
         if !needed {
+            leg.layers.allocator.as_deref_mut().map(Allocator::forget);
             return;
         }
         let wanted: u64 = reviewed.iter().map(|one| one.wanted).sum();

@@ -154,6 +154,31 @@ fn shown_on_a_thin_link_that_loses(seed: u64) -> Shown {
     shown(&world, start, world.now)
 }
 
+/// Where the link carries just the picture, an estimate that falls a little below what the lowest layer takes does not cost it:
+/// until it would be back, more is lost.
+#[test]
+fn an_only_picture_stays_where_it_just_fits() {
+    let mut longest = Vec::new();
+    for seed in 1_000..1_016 {
+        let mut world = call(seed, Path::with_delay(20));
+        let start = narrow(&mut world, (180_000, 300));
+        let peer = &mut world.peers[0];
+        (peer.down, peer.up) = (peer.down.losing(0.02), peer.up.losing(0.02));
+        run(&mut world, ms(8_000));
+        longest.push(shown(&world, start, world.now).longest);
+        let (share, slowest) = heard(&world, start + ms(1_500));
+        assert!(
+            share > 0.98 && slowest < ms(300),
+            "{seed}: {share} {slowest:?}"
+        );
+    }
+    longest.sort_unstable();
+    assert!(
+        longest[8] < ms(1_300) && longest[13] < ms(2_100),
+        "{longest:?}"
+    );
+}
+
 #[test]
 fn pictures_go_before_the_picture_does() {
     for seed in 0..3 {
