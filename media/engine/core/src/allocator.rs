@@ -15,7 +15,7 @@ const TOLERANCE: (u64, u64) = (105, 130);
 /// For how long it may exceed it before temporal layers of an only picture are taken back, or the picture: of several at once
 /// the pacer cannot leave out enough. The lowest layer may be so many percent of the estimate meanwhile.
 const PATIENCE: Micros = Micros::from_millis(2_500);
-const LOWEST: u64 = 150;
+const LOWEST: u64 = 250;
 /// For how long there has to be room before another size, and before more of the same or a picture that was off.
 const ROOM_FOR: (Micros, Micros) = (Micros::from_millis(2_000), Micros::from_millis(1_000));
 /// A climb that has to be taken back within this time has failed.
@@ -80,8 +80,21 @@ impl Allocator {
         };
         if is_short(estimate, wishes, &current) {
             let since = *self.short_since.get_or_insert(now);
-            if now.since(since) >= PATIENCE || !may_dip(estimate, wishes, &current) {
-                return self.fall((since, now), estimate, wishes, &current);
+            let is_over = now.since(since) >= PATIENCE;
+            let budget = if is_over {
+                estimate
+            } else {
+                with_lowest(estimate, wishes, &current)
+            };
+            let could = allocate(budget, wishes);
+            if is_over || !may_dip(wishes, &could, &current) {
+                self.fall((since, now), estimate);
+                // Nobody goes up with what the others give up.
+                return could
+                    .iter()
+                    .zip(current)
+                    .map(|(could, has)| *could.min(&has))
+                    .collect();
             }
             self.room_since = None;
             return current;
@@ -134,14 +147,8 @@ impl Allocator {
         allocate(estimate * 100 / MARGIN.0, wishes)
     }
 
-    /// Down at once. Nobody goes up with what the others give up. What has happened `since` there is too little was the cause.
-    fn fall(
-        &mut self,
-        (since, now): (Micros, Micros),
-        estimate: u64,
-        wishes: &[Wish],
-        current: &[usize],
-    ) -> Vec<usize> {
+    /// Notes that less is sent from now on. What has happened `since` there is too little was the cause.
+    fn fall(&mut self, (since, now): (Micros, Micros), estimate: u64) {
         let has_changed = self.link_has_changed(since, estimate) || self.has_begun(since);
         let failed = !has_changed
             && self
@@ -160,12 +167,6 @@ impl Allocator {
             hold,
             failed,
         });
-        let could = allocate(estimate, wishes);
-        could
-            .iter()
-            .zip(current)
-            .map(|(could, has)| *could.min(has))
-            .collect()
     }
 
     fn link_has_changed(&mut self, now: Micros, estimate: u64) -> bool {
@@ -203,16 +204,24 @@ fn is_short(estimate: u64, wishes: &[Wish], current: &[usize]) -> bool {
     sent > estimate * TOLERANCE.1 || (sent > estimate * TOLERANCE.0 && costs_size())
 }
 
-/// Whether what is too much is temporal layers of an only picture, which the pacer leaves out one by one meanwhile, or no more
-/// than somewhat of the lowest. Without a picture it takes a second and a key frame until there is one again.
-fn may_dip(estimate: u64, wishes: &[Wish], current: &[usize]) -> bool {
+/// The only picture that is sent.
+fn only<'a>(wishes: &'a [Wish], current: &[usize]) -> Option<&'a Wish> {
     let pairs = wishes.iter().zip(current);
     let mut sent = pairs.filter(|(wish, level)| wish.bitrate(**level) > 0);
-    let (Some((only, _)), None) = (sent.next(), sent.next()) else {
-        return false;
-    };
-    let lowest = only.bitrate(1).min(estimate * LOWEST / 100);
-    are_same_size(wishes, &allocate(estimate.max(lowest), wishes), current)
+    let (only, _) = sent.next()?;
+    sent.next().is_none().then_some(only)
+}
+
+/// The estimate, or what the lowest layer of an only picture takes, if that is not much more: without a picture it takes a
+/// second and a key frame until there is one again.
+fn with_lowest(estimate: u64, wishes: &[Wish], current: &[usize]) -> u64 {
+    let lowest = only(wishes, current).map_or(0, |only| only.bitrate(1));
+    estimate.max(lowest.min(estimate * LOWEST / 100))
+}
+
+/// Whether what is too much is temporal layers of an only picture, which the pacer leaves out one by one meanwhile.
+fn may_dip(wishes: &[Wish], could: &[usize], current: &[usize]) -> bool {
+    only(wishes, current).is_some() && are_same_size(wishes, could, current)
 }
 
 #[cfg(test)]
@@ -266,16 +275,22 @@ mod tests {
 
     #[test]
     fn what_is_too_much_goes_at_once_and_a_link_that_is_back_is_used_within_five_seconds() {
-        let trace = [(2_000_000, 25), (40_000, 50), (2_000_000, 50)];
-        let trace = trace
-            .into_iter()
-            .flat_map(|(rate, steps)| std::iter::repeat_n(rate, steps));
-        let mut one = [simulcast(0)];
-        let found = changes(trace, &mut one);
-        let start = Micros::from_secs(1_000);
-        let after: Vec<u64> = found.iter().map(|at| at.since(start).0 / 1_000).collect();
-        assert_eq!(after, [5_000, 16_000]);
-        assert_eq!(one[0].level, Some(5));
+        // The lowest layer takes 60,000.
+        for (thin, expected) in [
+            (20_000, &[5_000, 16_000][..]),
+            (40_000, &[5_000, 7_800, 16_000]),
+        ] {
+            let trace = [(2_000_000, 25), (thin, 50), (2_000_000, 50)];
+            let trace = trace
+                .into_iter()
+                .flat_map(|(rate, steps)| std::iter::repeat_n(rate, steps));
+            let mut one = [simulcast(0)];
+            let found = changes(trace, &mut one);
+            let start = Micros::from_secs(1_000);
+            let after: Vec<u64> = found.iter().map(|at| at.since(start).0 / 1_000).collect();
+            assert_eq!(after, expected);
+            assert_eq!(one[0].level, Some(5));
+        }
     }
 
     /// Who looks at one in full size when the camera of another begins, which was off, soon sees both as well as fits. What
@@ -313,10 +328,11 @@ mod tests {
         for (level, estimate, expected) in [
             (3, 110_000, 3),
             (4, 470_000, 3),
-            (3, 41_000, 3),
-            (1, 41_000, 1),
-            (3, 39_000, 0),
-            (1, 39_000, 0),
+            (3, 25_000, 3),
+            (1, 25_000, 1),
+            (4, 25_000, 1),
+            (3, 23_000, 0),
+            (1, 23_000, 0),
         ] {
             assert_eq!(levels(&[at(level)], estimate), [expected]);
         }
