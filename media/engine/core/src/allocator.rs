@@ -8,14 +8,15 @@ use crate::time::Micros;
 /// Going up takes this much more than what would be sent, in percent: rates of pictures and estimates of links swing. To
 /// another encoding, and to more temporal layers of the same.
 const MARGIN: (u64, u64) = (115, 103);
-/// What is sent may exceed the estimate by this much, in percent, before it is taken back: another size or none in its place,
-/// and fewer temporal layers, which would be missing for half a minute. Until then the pacer leaves out single pictures of the
-/// highest.
+/// What is sent may exceed the estimate by this much, in percent, before it is too much: where another size takes its place or
+/// none, and where fewer temporal layers do, which would be missing for half a minute. Until then the pacer leaves out single
+/// pictures of the highest.
 const TOLERANCE: (u64, u64) = (105, 130);
-/// For how long it may exceed it before temporal layers of an only picture are taken back, or the picture: of several at once
-/// the pacer cannot leave out enough. The lowest layer may be so many percent of the estimate meanwhile.
+/// For how long it may be too much before temporal layers of an only picture are taken back, and then its lowest layer, if that
+/// is at most so many percent of the estimate: what the pacer holds is then bearable. Of several pictures it cannot leave out
+/// enough.
 const PATIENCE: Micros = Micros::from_millis(2_500);
-const LOWEST: u64 = 250;
+const LOWEST: u64 = 200;
 /// For how long there has to be room before another size, and before more of the same or a picture that was off.
 const ROOM_FOR: (Micros, Micros) = (Micros::from_millis(2_000), Micros::from_millis(1_000));
 /// A climb that has to be taken back within this time has failed.
@@ -38,6 +39,8 @@ const ANOTHER_LINK: u64 = 200;
 /// Keeps what was decided until there is reason to decide otherwise.
 #[derive(Debug, Default)]
 pub struct Allocator {
+    /// What is too much waits in a pacer, and sound does not wait for it. Elsewhere nothing may be too much.
+    pub is_paced: bool,
     room_since: Option<Micros>,
     short_since: Option<Micros>,
     climbed: Option<Micros>,
@@ -79,30 +82,42 @@ impl Allocator {
             return allocate(estimate, wishes);
         };
         if is_short(estimate, wishes, &current) {
-            let since = *self.short_since.get_or_insert(now);
-            let is_over = now.since(since) >= PATIENCE;
-            let budget = if is_over {
-                estimate
-            } else {
-                with_lowest(estimate, wishes, &current)
-            };
-            let could = allocate(budget, wishes);
-            if is_over || !may_dip(wishes, &could, &current) {
-                self.fall((since, now), estimate);
-                // Nobody goes up with what the others give up.
-                return could
-                    .iter()
-                    .zip(current)
-                    .map(|(could, has)| *could.min(&has))
-                    .collect();
-            }
-            self.room_since = None;
-            return current;
+            return self.take_back(now, estimate, wishes, current);
         }
         self.short_since = None;
         let usual = self.usual.get_or_insert(estimate);
         *usual = (*usual * ((1 << USUAL_SHIFT) - 1) + estimate) >> USUAL_SHIFT;
         self.rise(now, estimate, wishes, current)
+    }
+
+    /// Down, at once or where there has been too little for a while.
+    fn take_back(
+        &mut self,
+        now: Micros,
+        estimate: u64,
+        wishes: &[Wish],
+        current: Vec<usize>,
+    ) -> Vec<usize> {
+        self.room_since = None;
+        let since = *self.short_since.get_or_insert(now);
+        let is_over = now.since(since) >= PATIENCE;
+        let only = only(wishes, &current).filter(|_| self.is_paced);
+        let less = only.map_or_else(
+            || lowered(&allocate(estimate, wishes), &current),
+            |at| {
+                let may_stay = !is_over || current[at] > 1;
+                let budget = with_lowest(estimate, &wishes[at], may_stay);
+                let mut less = current.clone();
+                less[at] = allocate(budget, &wishes[at..=at])[0].min(current[at]);
+                less
+            },
+        );
+        let may_dip = only.is_some() && !is_over && are_same_size(wishes, &less, &current);
+        if may_dip || less == current {
+            return current;
+        }
+        self.fall((since, now), estimate);
+        less
     }
 
     /// What was too much or too little until now is so no longer, as where there is no limit.
@@ -204,24 +219,26 @@ fn is_short(estimate: u64, wishes: &[Wish], current: &[usize]) -> bool {
     sent > estimate * TOLERANCE.1 || (sent > estimate * TOLERANCE.0 && costs_size())
 }
 
-/// The only picture that is sent.
-fn only<'a>(wishes: &'a [Wish], current: &[usize]) -> Option<&'a Wish> {
-    let pairs = wishes.iter().zip(current);
-    let mut sent = pairs.filter(|(wish, level)| wish.bitrate(**level) > 0);
+/// Nobody goes up with what the others give up.
+fn lowered(could: &[usize], current: &[usize]) -> Vec<usize> {
+    let pairs = could.iter().zip(current);
+    pairs.map(|(could, has)| *could.min(has)).collect()
+}
+
+/// Whose picture is the only one that is sent.
+fn only(wishes: &[Wish], current: &[usize]) -> Option<usize> {
+    let pairs = wishes.iter().zip(current).enumerate();
+    let mut sent = pairs.filter(|(_, (wish, level))| wish.bitrate(**level) > 0);
     let (only, _) = sent.next()?;
     sent.next().is_none().then_some(only)
 }
 
-/// The estimate, or what the lowest layer of an only picture takes, if that is not much more: without a picture it takes a
-/// second and a key frame until there is one again.
-fn with_lowest(estimate: u64, wishes: &[Wish], current: &[usize]) -> u64 {
-    let lowest = only(wishes, current).map_or(0, |only| only.bitrate(1));
+/// The estimate, or what the lowest layer takes if it `may_stay` and that is not much more: where a picture was off, it takes a
+/// second and a key frame until there is one again. What has one size and rate only cannot be sent any smaller.
+fn with_lowest(estimate: u64, wish: &Wish, may_stay: bool) -> u64 {
+    let may_stay = may_stay && wish.top() > 1;
+    let lowest = if may_stay { wish.bitrate(1) } else { 0 };
     estimate.max(lowest.min(estimate * LOWEST / 100))
-}
-
-/// Whether what is too much is temporal layers of an only picture, which the pacer leaves out one by one meanwhile.
-fn may_dip(wishes: &[Wish], could: &[usize], current: &[usize]) -> bool {
-    only(wishes, current).is_some() && are_same_size(wishes, could, current)
 }
 
 #[cfg(test)]
@@ -232,9 +249,16 @@ mod tests {
 
     const STEP: Micros = Micros::from_millis(200);
 
+    fn paced() -> Allocator {
+        Allocator {
+            is_paced: true,
+            ..Allocator::default()
+        }
+    }
+
     /// Runs a trace of estimates, one each 200 ms; gives when what was decided changed.
     fn changes(trace: impl Iterator<Item = u64>, wishes: &mut [Wish]) -> Vec<Micros> {
-        let (mut allocator, mut now) = (Allocator::default(), Micros::from_secs(1_000));
+        let (mut allocator, mut now) = (paced(), Micros::from_secs(1_000));
         let mut changes = Vec::new();
         for estimate in trace {
             let levels = allocator.decide(now, Some(estimate), wishes);
@@ -303,7 +327,7 @@ mod tests {
             wishes[1].choices.truncate(3);
             let of_camera = wishes[1].choices.iter_mut();
             of_camera.for_each(|choice| choice.bitrate = before);
-            let mut allocator = Allocator::default();
+            let mut allocator = paced();
             allocator.decide(Micros::from_secs(1_000), Some(1_520_000), &wishes);
             wishes[1].choices = simulcast(0).choices;
             for step in 0..30 {
@@ -323,16 +347,15 @@ mod tests {
             level: Some(level),
             ..simulcast(0)
         };
-        let levels =
-            |of: &[Wish], estimate| Allocator::default().decide(Micros(0), Some(estimate), of);
+        let levels = |of: &[Wish], estimate| paced().decide(Micros(0), Some(estimate), of);
         for (level, estimate, expected) in [
             (3, 110_000, 3),
             (4, 470_000, 3),
-            (3, 25_000, 3),
-            (1, 25_000, 1),
-            (4, 25_000, 1),
-            (3, 23_000, 0),
-            (1, 23_000, 0),
+            (3, 31_000, 3),
+            (1, 31_000, 1),
+            (4, 31_000, 1),
+            (3, 29_000, 0),
+            (1, 29_000, 0),
         ] {
             assert_eq!(levels(&[at(level)], estimate), [expected]);
         }
@@ -341,7 +364,7 @@ mod tests {
         let mut off = at(5);
         off.choices.iter_mut().for_each(|choice| choice.bitrate = 0);
         assert_eq!(levels(&[at(3), off], 110_000)[0], 3);
-        let mut allocator = Allocator::default();
+        let mut allocator = paced();
         for (millis, estimate, expected) in [
             (0, 110_000, 3),
             (2_400, 110_000, 3),
@@ -366,7 +389,7 @@ mod tests {
 
     /// What one picture of so many choices has after each of these estimates and times in ms.
     fn follow(choices: usize, steps: &[(Option<u64>, u64)]) -> Vec<Option<usize>> {
-        let (mut allocator, mut now) = (Allocator::default(), Micros::from_secs(1_000));
+        let (mut allocator, mut now) = (paced(), Micros::from_secs(1_000));
         let mut one = [simulcast(0)];
         one[0].choices.truncate(choices);
         let after = steps.iter().map(|(estimate, millis)| {
@@ -396,6 +419,51 @@ mod tests {
         }
     }
 
+    /// One that goes step by step: each has its own time.
+    #[test]
+    fn the_lowest_layer_goes_after_the_others() {
+        let steps = [
+            (160_000, 1_000),
+            (50_000, 2_480),
+            (50_000, 100),
+            (50_000, 2_400),
+            (50_000, 100),
+        ];
+        let levels = follow(3, &steps.map(|(estimate, millis)| (Some(estimate), millis)));
+        assert!(levels.into_iter().flatten().eq([3, 3, 1, 1, 0]));
+    }
+
+    /// Nor does a camera that is off, and had no place before.
+    #[test]
+    fn nothing_is_kept_longer_without_a_pacer_nor_of_one_size_nor_beside_an_idle_one() {
+        let lasts = |allocator: &mut Allocator, wishes: &mut [Wish]| {
+            for step in 0..50 {
+                let now = Micros(Micros::from_secs(1_000).0 + STEP.0 * step);
+                let levels = allocator.decide(now, Some(50_000), wishes);
+                wishes[0].level = levels.first().copied();
+                if wishes[0].level == Some(0) {
+                    return step;
+                }
+            }
+            50
+        };
+        let at = |level, choices| {
+            let mut wish = simulcast(0);
+            (wish.level, wish.importance) = (Some(level), 1);
+            wish.choices.truncate(choices);
+            wish
+        };
+        let mut idle = at(0, 1);
+        (idle.choices[0].bitrate, idle.importance) = (0, 0);
+        assert_eq!(lasts(&mut Allocator::default(), &mut [at(1, 3)]), 0);
+        assert_eq!(lasts(&mut paced(), &mut [at(1, 1)]), 0);
+        assert_eq!(lasts(&mut paced(), &mut [at(1, 3)]), 13);
+        assert_eq!(lasts(&mut paced(), &mut [at(1, 3), idle.clone()]), 13);
+        // It costs something now, and is not sent for all that.
+        idle.choices[0].bitrate = 20_000;
+        assert_eq!(lasts(&mut paced(), &mut [at(1, 3), idle]), 13);
+    }
+
     /// A shortage that ended with the estimate does not go on with the next one.
     #[test]
     fn a_dip_begins_anew_after_a_time_without_an_estimate() {
@@ -408,7 +476,7 @@ mod tests {
     #[test]
     fn without_an_estimate_everyone_gets_everything() {
         let wishes = [simulcast(0), simulcast(3)];
-        let levels = Allocator::default().decide(Micros(0), None, &wishes);
+        let levels = paced().decide(Micros(0), None, &wishes);
         assert_eq!(levels, [5, 5]);
     }
 }

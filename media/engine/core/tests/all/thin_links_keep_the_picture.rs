@@ -154,8 +154,8 @@ fn shown_on_a_thin_link_that_loses(seed: u64) -> Shown {
     shown(&world, start, world.now)
 }
 
-/// Where the link carries just the picture, an estimate that falls a little below what the lowest layer takes does not cost it:
-/// until it would be back, more is lost.
+/// Where the link carries just the picture, an estimate that falls below what the lowest layer takes does not cost it: until it
+/// would be back, more is lost.
 #[test]
 fn an_only_picture_stays_where_it_just_fits() {
     let mut longest = Vec::new();
