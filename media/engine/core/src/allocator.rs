@@ -39,7 +39,7 @@ const ANOTHER_LINK: u64 = 200;
 /// Keeps what was decided until there is reason to decide otherwise.
 #[derive(Debug, Default)]
 pub struct Allocator {
-    /// What is too much waits in a pacer, and sound does not wait for it. Elsewhere nothing may be too much.
+    /// What is too much waits in a pacer, and sound does not wait for it. Elsewhere it is taken back at once.
     pub is_paced: bool,
     room_since: Option<Micros>,
     short_since: Option<Micros>,
@@ -419,7 +419,7 @@ mod tests {
         }
     }
 
-    /// One that goes step by step: each has its own time.
+    /// Each has its own time.
     #[test]
     fn the_lowest_layer_goes_after_the_others() {
         let steps = [
@@ -433,7 +433,7 @@ mod tests {
         assert!(levels.into_iter().flatten().eq([3, 3, 1, 1, 0]));
     }
 
-    /// Nor does a camera that is off, and had no place before.
+    /// A camera that is off, and had no place before, changes nothing either.
     #[test]
     fn nothing_is_kept_longer_without_a_pacer_nor_of_one_size_nor_beside_an_idle_one() {
         let lasts = |allocator: &mut Allocator, wishes: &mut [Wish]| {
