@@ -77,25 +77,38 @@ class Truth:
         return float(grown) * seconds / (end - start)
 
     def between(self, start: float, end: float) -> tuple[float | None, float | None, float | None, float | None]:
-        """Loss in percent, jitter and mean delay in ms, and the jitter that the sender itself had."""
+        """Loss in percent, jitter and mean delay in ms, and the jitter that the sender itself had.
+
+        All but loss are of sound, which comes evenly: packets of a picture wait for each other, so that most of
+        them see a thin link's queue longer than who comes at any moment, as reports do.
+        """
         grown = [np.interp(end, self._times, one) - np.interp(start, self._times, one) for one in self._counts]
-        pushed, lost, arrived, steps, own, carried, delays = (float(one) for one in grown)
+        pushed, lost, arrived, steps, own, delays = (float(one) for one in grown)
         return (
             100 * lost / pushed if pushed else None,
             steps / arrived / 1000 if arrived else None,
-            delays / carried / 1000 if carried else None,
+            delays / arrived / 1000 if arrived else None,
             own / arrived / 1000 if arrived else None,
         )
+
+    def reaches(self, place: int, least: float, begun: float) -> float:
+        """From when on a figure could be seen to be `least`, `SEEN_SHARE` of what it is to become.
+
+        Chance may have spared the first packets, or bursts may begin late. What it takes beyond the time in which
+        a fault that comes evenly shows so much is no delay of who tells of it. `place` is that of the figure in
+        `between`.
+        """
+        times = (float(one) for one in self._times if one > begun)
+        reached = (one for one in times if (self.between(one - WINDOW_S, one)[place] or 0.0) >= least)
+        return max(next(reached, begun) - SEEN_SHARE * WINDOW_S, begun)
 
 
 def _counted(way: Mapping[str, Any], streams: Streams) -> Iterator[float]:
     rows = way["streams"]
     for name in ("pushed", "lost"):
         yield sum(row[name] for row in rows if row["ssrc"] in streams.media)
-    for name in ("arrived", "steps_us", "own_steps_us"):
+    for name in ("arrived", "steps_us", "own_steps_us", "delay_sum_us"):
         yield sum(row[name] for row in rows if row["ssrc"] in streams.sound)
-    yield way["delays"]["count"]
-    yield way["delays"]["sum_us"]
 
 
 def figures(watched: Watched) -> tuple[Figures, list[str]]:
@@ -194,8 +207,9 @@ def _compare(
         is_much = mean_true >= (LEAST_LOSS_PERCENT, LEAST_JITTER_MS)[place]
         is_seen = place == 0 and truth.lost_in(TOLD_OF_S, watched.begun, watched.ended) >= LEAST_LOST
         if (is_much or is_seen) and (whose, way) in watched.fault.ways:
-            told_now = partial(_figure, way=way, figure=figure)
-            seen = _seen(watched, turns, whose, told_now, SEEN_SHARE * mean_true)
+            told_now, least = partial(_figure, way=way, figure=figure), SEEN_SHARE * mean_true
+            since = truth.reaches(place, least, watched.begun)
+            seen = _seen((since, _during(watched, turns)), whose, told_now, least)
             _note_seen(found, wrong, (f"{name}_{figure}", seen))
 
 
@@ -247,21 +261,21 @@ def _compare_round_trip(
     usual = 40.0
     if abs(true - usual) >= LEAST_RTT_MS:
         least = usual + SEEN_SHARE * (true - usual)
-        seen = _seen(watched, turns, whose, lambda line: line["rtt_ms"], least)
+        seen = _seen((watched.begun, _during(watched, turns)), whose, lambda line: line["rtt_ms"], least)
         _note_seen(found, wrong, (f"{whose}_rtt_ms", seen))
 
 
 def _seen(
-    watched: Watched,
-    turns: Sequence[Look],
-    whose: Whose,
-    read: Callable[[Line], float | None],
-    least: float,
+    told: tuple[float, Sequence[Look]], whose: Whose, read: Callable[[Line], float | None], least: float
 ) -> float | None:
-    """How long after its beginning at least so much was told."""
-    times = (one.at for one in turns if one.at > watched.begun and (read(one.lines[whose]) or 0.0) >= least)
-    first = next(times, None)
-    return None if first is None else first - watched.begun
+    """How long after it could be seen so much was told; `told` is since when, and the turns of the fault."""
+    since, turns = told
+    first = next((one.at for one in turns if (read(one.lines[whose]) or 0.0) >= least), None)
+    return None if first is None else max(first - since, 0.0)
+
+
+def _during(watched: Watched, turns: Sequence[Look]) -> list[Look]:
+    return [one for one in turns if one.at > watched.begun]
 
 
 def _judge(found: Figures, wrong: list[str], watched: Watched, turns: Sequence[Look]) -> None:

@@ -18,10 +18,11 @@ def way(seconds: float, loss: float, jitter_ms: float) -> dict[str, Any]:
     """Counters after so many seconds of two hundred packets, half of them sound; repair is lost without end."""
     packets = seconds * 100
     stream = {"pushed": packets, "lost": packets * loss, "arrived": packets * (1 - loss), "own_steps_us": 0.0}
-    steps = {"steps_us": stream["arrived"] * jitter_ms * 1000}
-    rows = [{"ssrc": ssrc} | stream | steps for ssrc in (SOUND, PICTURE)]
-    rows.append({"ssrc": REPAIR} | stream | steps | {"lost": packets})
-    return {"streams": rows, "delays": {"count": packets, "sum_us": packets * 20_000}}
+    arrived = stream["arrived"]
+    stream |= {"steps_us": arrived * jitter_ms * 1000, "delay_sum_us": arrived * 20_000}
+    rows = [{"ssrc": SOUND} | stream, {"ssrc": PICTURE} | stream | {"delay_sum_us": arrived * 30_000}]
+    rows.append({"ssrc": REPAIR} | stream | {"lost": packets})
+    return {"streams": rows}
 
 
 def line(
@@ -32,12 +33,14 @@ def line(
     return {"up": flow, "down": flow, "rtt_ms": rtt, "verdict": verdict, "down_carries_kbit_per_s": None}
 
 
-def watched(told: float, *, late_s: float = 0.3, true: float = 10.0, **fault: Any) -> Watched:
-    """A fault of 10 % loss on every way, of which so many percent are told after so long."""
+def watched(
+    told: float, *, late_s: float = 0.3, true: float = 10.0, spared_s: float = 0.0, **fault: Any
+) -> Watched:
+    """A fault of 10 % loss on every way, not at first where spared, of which so much is told after so long."""
     looks = []
     for tenth in range(int(10 * (ENDED + 2))):
         at = tenth / 10
-        bad_s = min(max(at - BEGUN, 0.0), ENDED - BEGUN)
+        bad_s = min(max(at - BEGUN - spared_s, 0.0), ENDED - BEGUN)
         counted = way(at, true / 100 * bad_s / max(at, 0.1), 2.0)
         second = int(at)
         share = min(max((second - late_s - BEGUN) / 2, 0.0), 1.0)
@@ -76,6 +79,13 @@ def test_what_is_told_wrongly_is_named(of: Watched, words: str) -> None:
     """Each in words for whoever reads the report."""
     _, wrong = figures(of)
     assert any(words in one for one in wrong), wrong
+
+
+def test_what_chance_has_spared_is_not_late() -> None:
+    """Loss in bursts may begin late: who tells of it has as long from then on."""
+    found, wrong = figures(watched(10.0, spared_s=1.5, late_s=1.8))
+    assert not [one for one in wrong if "seen" in one]
+    assert found["receiver_down_loss_percent_seen_s"] == pytest.approx(1.5, abs=0.15)
 
 
 @pytest.mark.parametrize(("true", "looked_for"), [(3.5, False), (4.5, True)])
