@@ -369,7 +369,7 @@ class PersonStats(Part, frozen=True, kw_only=True):
 
 
 class Stats(Wire, frozen=True, kw_only=True):
-    """To hosts, every second; less often over a thin link."""
+    """To hosts, when something has become better or worse; while they show details every second."""
 
     people: list[PersonStats]
 

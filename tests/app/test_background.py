@@ -61,6 +61,32 @@ async def test_the_host_is_told_how_good_everybodys_link_is() -> None:
     assert not [message for message in patient.connection.sent if isinstance(message, m.Stats)]
 
 
+async def test_a_host_whose_page_shows_them_is_told_of_single_sources() -> None:
+    """And only as long as it says so."""
+    rig = Rig()
+    room = await rig.open_room()
+    doctor = await rig.enter(room, m.Role.DOCTOR, host=True)
+    (live,) = rig.service.rooms
+    shown = iter((False, True, False))
+    done = asyncio.Event()
+
+    def take() -> Snapshot:
+        rig.clock.seconds += 20
+        if (details := next(shown, None)) is None:
+            done.set()
+        else:
+            report = m.Report(slots=[], sources=[], details=details)
+            live.legs[doctor.participant].hints.take(rig.clock.seconds, report)
+        return snapshot(rig.leg(room, doctor))
+
+    await turning(
+        Background(rig.service, rig.legs, rig.clock, take, rig.presence).figures(lambda _taken, _assessed: None),
+        done,
+    )
+    told = [message for message in doctor.connection.sent if isinstance(message, m.Stats)]
+    assert [bool(one.people[0].up.streams) for one in told[:3]] == [False, True, False]
+
+
 async def test_figures_of_many_rooms_are_spread(monkeypatch: pytest.MonkeyPatch) -> None:
     """A full node's rooms leave the processor to the media in between, and are done in half of the time."""
     rig = Rig()

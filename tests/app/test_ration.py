@@ -1,22 +1,29 @@
-"""Figures take a small share of a thin link."""
+"""Figures take a small share of a thin link, and come to a page when it has something to say."""
+
+import re
+from pathlib import Path
 
 import msgspec
 import pytest
 
 from bridge.app.quality.figures import Carries
-from bridge.app.quality.ration import AROUND_BYTES, LONGEST_S, SHARE, Ration, is_brief
+from bridge.app.quality.ration import AROUND_BYTES, LONGEST_S, SHARE, STEPS, Ration, is_brief
 from signalling import messages as m
 
 FLOW = m.FlowStats(loss_percent=0, loss_after_percent=0, jitter_ms=3, bitrate_kbps=40, streams=[])
 ONE = m.PersonStats(participant="0" * 26, up=FLOW, down=FLOW, verdict=m.Verdict.GOOD)
 STATS = m.Stats(people=[ONE] * 4)
+SOUND = m.StreamStats(source=m.SourceName.MIC, loss_percent=0, loss_after_percent=0, jitter_ms=3, bitrate_kbps=40)
+WITH_SOURCES = msgspec.structs.replace(FLOW, streams=[SOUND])
+DETAILS = m.Stats(people=[msgspec.structs.replace(ONE, up=WITH_SOURCES)] * 4)
+PAGE = Path(__file__).parents[2] / "signalling" / "web" / "static" / "js" / "stats.js"
 
 
-def sent(bits_per_second: int | None, seconds: int = 60) -> int:
+def sent(bits_per_second: int | None, seconds: int = 60, message: m.Stats = DETAILS) -> int:
     """Count how often one that is offered every second goes."""
     ration = Ration()
     carries = None if bits_per_second is None else Carries(bits_per_second, 0, 0)
-    return sum(ration.take("host", float(second), STATS, carries) for second in range(seconds))
+    return sum(ration.take("host", float(second), message, carries) for second in range(seconds))
 
 
 @pytest.mark.parametrize("bits_per_second", [None, 2_000_000, 5_000_000])
@@ -28,7 +35,7 @@ def test_a_good_link_gets_them_every_second(bits_per_second: int | None) -> None
 @pytest.mark.parametrize("bits_per_second", [150_000, 200_000, 300_000])
 def test_a_thin_link_gives_them_their_share(bits_per_second: int) -> None:
     """No more than the share, but for the first."""
-    size = len(msgspec.json.encode(STATS)) + AROUND_BYTES
+    size = len(msgspec.json.encode(DETAILS)) + AROUND_BYTES
     assert sent(bits_per_second) <= 1 + 60 * SHARE * bits_per_second / (8 * size)
 
 
@@ -40,9 +47,47 @@ def test_the_thinnest_link_gets_them_now_and_then() -> None:
 def test_a_link_that_has_become_thin_is_spared_the_next_one_too() -> None:
     """What it was told a second ago counts at the rate that it has now, and again as it had when that is back."""
     ration = Ration()
-    assert ration.take("host", 0.0, STATS, Carries(5_000_000, 0, 0))
-    assert not ration.take("host", 1.0, STATS, Carries(60_000, 0, 0))
-    assert ration.take("host", 2.0, STATS, Carries(5_000_000, 0, 0))
+    assert ration.take("host", 0.0, DETAILS, Carries(5_000_000, 0, 0))
+    assert not ration.take("host", 1.0, DETAILS, Carries(60_000, 0, 0))
+    assert ration.take("host", 2.0, DETAILS, Carries(5_000_000, 0, 0))
+
+
+def told(*offered: tuple[int, m.PersonStats]) -> list[int]:
+    """Say at which of these seconds this line, which tells of no source, goes to a host on a good link."""
+    ration, good = Ration(), Carries(2_000_000, 0, 0)
+    return [at for at, line in offered if ration.take("host", float(at), m.Stats(people=[line]), good)]
+
+
+def test_a_page_that_shows_no_figures_is_told_what_has_changed() -> None:
+    """Every ten seconds at least; a person more or less is a change, too."""
+    assert sent(2_000_000, message=STATS) == 6
+    better = msgspec.structs.replace(ONE, down=msgspec.structs.replace(FLOW, jitter_ms=9.9, bitrate_kbps=900))
+    assert told((0, ONE), (1, better), (2, ONE)) == [0]
+    for change in (
+        {"verdict": m.Verdict.DOWNLINK},
+        {"participant": "1" * 26},
+        {"rtt_ms": 301.0},
+        {"frozen_percent": 2.5},
+        {"down": msgspec.structs.replace(FLOW, loss_after_percent=1.1)},
+        {"up": msgspec.structs.replace(FLOW, jitter_ms=30.1)},
+    ):
+        other = msgspec.structs.replace(ONE, **change)
+        assert told((0, ONE), (1, other), (2, other), (3, ONE)) == [0, 1, 3], change
+
+
+def test_whoever_opens_the_figures_gets_them_at_once() -> None:
+    """They are more than was told before."""
+    ration, good = Ration(), Carries(5_000_000, 0, 0)
+    offered = {0: STATS, 1: STATS, 2: DETAILS, 3: DETAILS, 4: STATS}
+    assert [at for at, one in offered.items() if ration.take("host", float(at), one, good)] == [0, 2, 3]
+
+
+def test_no_word_of_the_page_changes_within_a_step() -> None:
+    """Its limits are ends of steps."""
+    limits = re.findall(r"const (?:GOOD|FAIR) = \{(.+?)\};", PAGE.read_text())
+    assert len(limits) == 2
+    for name, limit in re.findall(r"(\w+): (\d+)", ",".join(limits)):
+        assert int(limit) % STEPS[name] == 0
 
 
 def test_where_hardly_sound_fits_a_verdict_is_told_when_it_changes() -> None:

@@ -1,5 +1,6 @@
 """How often a host is told figures: on a thin link they would crowd out the sound that they are about."""
 
+from math import ceil
 from typing import Final
 
 import msgspec
@@ -17,6 +18,10 @@ BRIEF_BPS: Final = 150_000
 VERDICT_S: Final = 5.0
 # Above this the figures of any room are within their share every second, and need not be measured.
 AMPLE_BPS: Final = 3_000_000
+# Lines that tell of no source come when a word that pages make of them may have become another, and now and then:
+# what they think of a link goes by these steps (`stats.js`), in percent of packets and of the time, and in ms.
+CALM_S: Final = 10.0
+STEPS: Final = {"loss": 1.0, "frozen": 2.0, "jitter": 10.0, "rtt": 100.0}
 # TCP, TLS and IP around a message, and the answers to it.
 AROUND_BYTES: Final = 150
 
@@ -28,6 +33,26 @@ def is_brief(carries: Carries | None) -> bool:
 
 def _verdicts(message: m.Stats) -> dict[str, m.Verdict]:
     return {person.participant: person.verdict for person in message.people}
+
+
+def _said(message: m.Stats) -> list[tuple[object, ...]]:
+    """What a page makes of lines that tell of no source: the same for figures of one step."""
+    return [
+        (
+            *(one.participant, one.verdict, _step("rtt", one.rtt_ms), _step("frozen", one.frozen_percent)),
+            *(_step("loss", flow.loss_after_percent) for flow in (one.up, one.down)),
+            *(_step("jitter", flow.jitter_ms) for flow in (one.up, one.down)),
+        )
+        for one in message.people
+    ]
+
+
+def _step(name: str, value: float | None) -> int:
+    return ceil((value or 0.0) / STEPS[name])
+
+
+def _has_details(message: m.Stats) -> bool:
+    return any(flow.streams for one in message.people for flow in (one.up, one.down))
 
 
 class Ration:
@@ -52,10 +77,18 @@ class Ration:
         self._told = {host: told for host, told in self._told.items() if host in hosts}
 
     def _due(self, host: ParticipantId, message: m.Stats, carries: Carries | None) -> float:
-        if host not in self._told or carries is None or carries.bits_per_second >= AMPLE_BPS:
+        if host not in self._told:
             return 0.0
         at, told = self._told[host]
         if is_brief(carries):
             return at + (LONGEST_S if _verdicts(told) == _verdicts(message) else VERDICT_S)
-        size = len(msgspec.json.encode(told)) + AROUND_BYTES
-        return at + min(size * 8 / (SHARE * max(carries.bits_per_second, 1)), LONGEST_S)
+        is_calm = not _has_details(message) and _said(told) == _said(message)
+        return at + max(_share_s(told, carries), CALM_S if is_calm else 0.0)
+
+
+def _share_s(told: m.Stats, carries: Carries | None) -> float:
+    """How long what was told last is made up for by a link's share."""
+    if carries is None or carries.bits_per_second >= AMPLE_BPS:
+        return 0.0
+    size = len(msgspec.json.encode(told)) + AROUND_BYTES
+    return min(size * 8 / (SHARE * max(carries.bits_per_second, 1)), LONGEST_S)

@@ -30,6 +30,7 @@ export class Panel {
     byId("invite").addEventListener("click", () => acts.invite());
     byId("dial").addEventListener("click", () => acts.dial());
     byId("end-all").addEventListener("click", () => acts.endAll());
+    byId("room-people").addEventListener("click", () => this.#tellDetails());
   }
 
   draw() {
@@ -51,6 +52,12 @@ export class Panel {
       reconcile(byId("room-people"), rows, (row) => row.person.participant, make, fillPerson);
     });
     setFace(byId("lock"), "lock", t(roster.locked ? "panel.unlock" : "panel.lock"));
+    this.#tellDetails();
+  }
+
+  #tellDetails() {
+    const open = byId("room-people").querySelector(".person-more:not([hidden])");
+    this.#session.details = open !== null && !byId("panel").hidden;
   }
 
   #drawWaiting(waiting) {

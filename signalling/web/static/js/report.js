@@ -89,6 +89,7 @@ export class Reporter {
   #timer = 0;
   #pc = null;
   #before = new Map();
+  #details = false;
 
   constructor(peer, tell) {
     this.#peer = peer;
@@ -103,12 +104,19 @@ export class Reporter {
     clearInterval(this.#timer);
   }
 
+  /** Whether the page shows figures of single sources; told at once, since they come for that alone. */
+  set details(shown) {
+    if (shown === this.#details) return;
+    this.#details = shown;
+    this.#report().catch(() => {});
+  }
+
   async #report() {
     const { pc } = this.#peer;
     if (!this.#peer.connected) return;
     const stats = await pc.getStats();
     if (pc !== this.#pc) this.#before = new Map();
-    this.#tell(reportOf(stats, this.#before, (mid) => this.#peer.sourceOf(mid)));
+    this.#tell({ ...reportOf(stats, this.#before, (mid) => this.#peer.sourceOf(mid)), details: this.#details });
     this.#pc = pc;
     this.#before = stats;
   }

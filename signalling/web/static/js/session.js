@@ -266,6 +266,11 @@ export class Session extends EventTarget {
     if (this.#channel.joined && this.place === "admitted") this.#channel.tell({ type: "report", ...report });
   }
 
+  /** Whether the page shows figures of single sources. */
+  set details(shown) {
+    this.#reporter.details = shown;
+  }
+
   /** Leave by one's own will. */
   leave() {
     this.#channel.tell({ type: "leave" });
