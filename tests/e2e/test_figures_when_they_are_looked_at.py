@@ -1,0 +1,40 @@
+"""A doctor's page has a word for everybody's link at all times, and figures of single sources when they are opened."""
+
+import re
+
+import pytest
+from playwright.async_api import Browser, expect
+
+from signalling import messages as m
+from tests.support.bridge import House
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.timeout(300),
+    pytest.mark.asyncio(loop_scope="session"),
+]
+
+DOCTOR, PATIENT = 7, 29
+DASH = "\N{EN DASH}"
+NUMBER = re.compile(r"^[\d,.]+$")
+OF_SOURCES = "s.stats.some((one) => one.up.streams.length + one.down.streams.length > 0)"
+
+
+async def test_figures_of_sources_come_when_they_are_opened(house: House, chromium: Browser) -> None:
+    """They would be most of a message that takes a quarter of a second of a thin link."""
+    doctor = await house.bring(chromium, m.Role.DOCTOR, DOCTOR)
+    patient = await house.bring(chromium, m.Role.PATIENT, PATIENT)
+    await doctor.admit("Patient")
+    await doctor.sees_and_hears(patient)
+    await doctor.until("s.stats.length === 2 && s.stats.every((one) => one.verdict === 'good')")
+    assert not await doctor.state(OF_SOURCES)
+
+    row = doctor.page.locator(f"#room-people [data-key='{await patient.participant()}']")
+    rate = row.locator("[data-cell='up.picture.rate']")
+    await expect(rate).to_have_text(DASH)
+    await row.get_by_role("button", name="Options for Patient").click()
+    await expect(rate).to_have_text(NUMBER, timeout=10_000)
+
+    await row.get_by_role("button", name="Options for Patient").click()
+    await doctor.until(f"!{OF_SOURCES}")
+    await expect(row.locator(".quality")).to_have_attribute("data-quality", "good")
