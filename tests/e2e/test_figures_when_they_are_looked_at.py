@@ -1,4 +1,4 @@
-"""A doctor's page has a word for everybody's link at all times, and figures of single sources when they are opened."""
+"""A doctor's page has a word for everybody's link, and figures of single sources when they are opened."""
 
 import re
 
