@@ -9,7 +9,7 @@ import structlog
 
 from bridge.app import encryption
 from bridge.app.feeds.sending import codecs_of, heed
-from bridge.app.live import LiveRoom
+from bridge.app.live import LiveRoom, Seated
 from bridge.app.ports import Clock, Legs
 from bridge.app.presence import Presence, read
 from bridge.app.quality.lines import Assessment, person_stats
@@ -117,21 +117,20 @@ class Background:
             self._assess(live)
             if number % ROOMS_AT_ONCE == ROOMS_AT_ONCE - 1:
                 await asyncio.sleep(pause)
-        self._ration.keep({live.room.host for live in self._service.rooms if live.room.host is not None})
+        self._ration.keep({seated.id for live in self._service.rooms if (seated := _host_of(live)) is not None})
         observe(snapshot, self.watch.latest)
 
     def _assess(self, live: LiveRoom) -> None:
         found = self.watch.assess(live, self._legs)
         self._tell_strains(live, found)
-        host = live.room.host
-        seated = None if host is None else live.seats.get(host)
+        host, seated = live.room.host, _host_of(live)
         if host is None or seated is None:
             return
         own = found[host].figures.carries if host in found else None
         media, now = live.legs.get(host), self._clock.monotonic()
         brief = is_brief(own) or media is None or not media.hints.shows_details(now)
         stats = m.Stats(people=[person_stats(owner, one, brief=brief) for owner, one in found.items()])
-        if self._ration.take(host, now, stats, own):
+        if self._ration.take(seated.id, now, stats, own):
             seated.connection.send(stats)
 
     def _tell_strains(self, live: LiveRoom, found: Mapping[ParticipantId, Assessment]) -> None:
@@ -141,6 +140,10 @@ class Background:
             poor = strain.look(self._clock.monotonic(), suffers=suffers(found[owner]))
             if (seated := live.seats.get(owner)) is not None:
                 seated.tell_strain(poor=poor)
+
+
+def _host_of(live: LiveRoom) -> Seated | None:
+    return None if live.room.host is None else live.seats.get(live.room.host)
 
 
 async def _every(seconds: float, do: Callable[[], Awaitable[None] | None]) -> None:

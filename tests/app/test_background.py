@@ -62,6 +62,30 @@ async def test_the_host_is_told_how_good_everybodys_link_is() -> None:
     assert not [message for message in patient.connection.sent if isinstance(message, m.Stats)]
 
 
+async def test_a_page_that_is_opened_anew_is_told_at_once() -> None:
+    """It knows nothing of what was told to the one before, whether anything has changed or not."""
+    rig = Rig()
+    room = await rig.open_room()
+    doctor = await rig.enter(room, m.Role.DOCTOR, host=True)
+    leg = rig.leg(room, doctor)
+    taken: list[int] = []
+    done = asyncio.Event()
+
+    def take() -> Snapshot:
+        rig.clock.seconds += 0.5
+        taken.append(leg)
+        if len(taken) % 4 == 0:
+            done.set()
+        return snapshot(leg)
+
+    loops = Background(rig.service, rig.legs, rig.clock, take, rig.presence)
+    for _ in range(2):
+        await turning(loops.figures(lambda _taken, _assessed: None), done)
+        assert any(isinstance(message, m.Stats) for message in doctor.connection.sent)
+        done.clear()
+        await rig.join(doctor)
+
+
 async def test_a_host_whose_page_shows_them_is_told_of_single_sources() -> None:
     """And only as long as it says so."""
     rig = Rig()

@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 
 from bridge.app.quality.figures import Carries
-from bridge.rooms.model import ParticipantId
+from bridge.rooms.model import ConnectionId
 from signalling import messages as m
 
 # Of what the link carries: one message is a segment of TCP, for which sound waits 200 ms at 60 kbit/s.
@@ -56,12 +56,15 @@ def _has_details(message: m.Stats) -> bool:
 
 
 class Ration:
-    """When each host may be told figures again. Times in seconds of a clock that does not go back."""
+    """When each host's page may be told figures again; one that is opened anew knows nothing of those before.
+
+    Times in seconds of a clock that does not go back.
+    """
 
     def __init__(self) -> None:
-        self._told: dict[ParticipantId, tuple[float, m.Stats]] = {}
+        self._told: dict[ConnectionId, tuple[float, m.Stats]] = {}
 
-    def take(self, host: ParticipantId, now: float, message: m.Stats, carries: Carries | None) -> bool:
+    def take(self, host: ConnectionId, now: float, message: m.Stats, carries: Carries | None) -> bool:
         """Whether the message may go to the host now; if so, it is counted. `carries` is the host's own link.
 
         What was told before has to be made up for at the rate of now: a link that has become thin since would
@@ -72,11 +75,11 @@ class Ration:
         self._told[host] = (now, message)
         return True
 
-    def keep(self, hosts: set[ParticipantId]) -> None:
+    def keep(self, hosts: set[ConnectionId]) -> None:
         """Forget everyone else."""
         self._told = {host: told for host, told in self._told.items() if host in hosts}
 
-    def _due(self, host: ParticipantId, message: m.Stats, carries: Carries | None) -> float:
+    def _due(self, host: ConnectionId, message: m.Stats, carries: Carries | None) -> float:
         if host not in self._told:
             return 0.0
         at, told = self._told[host]
