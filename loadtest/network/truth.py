@@ -77,17 +77,13 @@ class Truth:
         return float(grown) * seconds / (end - start)
 
     def between(self, start: float, end: float) -> tuple[float | None, float | None, float | None, float | None]:
-        """Loss in percent, jitter and mean delay in ms, and the jitter that the sender itself had.
-
-        All but loss are of sound, which comes evenly: packets of a picture wait for each other, so that most of
-        them see a thin link's queue longer than who comes at any moment, as reports do.
-        """
+        """Loss in percent, jitter and mean delay in ms, and the jitter that the sender itself had."""
         grown = [np.interp(end, self._times, one) - np.interp(start, self._times, one) for one in self._counts]
-        pushed, lost, arrived, steps, own, delays = (float(one) for one in grown)
+        pushed, lost, arrived, steps, own, carried, delays = (float(one) for one in grown)
         return (
             100 * lost / pushed if pushed else None,
             steps / arrived / 1000 if arrived else None,
-            delays / arrived / 1000 if arrived else None,
+            delays / carried / 1000 if carried else None,
             own / arrived / 1000 if arrived else None,
         )
 
@@ -107,8 +103,10 @@ def _counted(way: Mapping[str, Any], streams: Streams) -> Iterator[float]:
     rows = way["streams"]
     for name in ("pushed", "lost"):
         yield sum(row[name] for row in rows if row["ssrc"] in streams.media)
-    for name in ("arrived", "steps_us", "own_steps_us", "delay_sum_us"):
+    for name in ("arrived", "steps_us", "own_steps_us"):
         yield sum(row[name] for row in rows if row["ssrc"] in streams.sound)
+    yield way["delays"]["count"]
+    yield way["delays"]["sum_us"]
 
 
 def figures(watched: Watched) -> tuple[Figures, list[str]]:

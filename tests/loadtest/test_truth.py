@@ -18,11 +18,10 @@ def way(seconds: float, loss: float, jitter_ms: float) -> dict[str, Any]:
     """Counters after so many seconds of two hundred packets, half of them sound; repair is lost without end."""
     packets = seconds * 100
     stream = {"pushed": packets, "lost": packets * loss, "arrived": packets * (1 - loss), "own_steps_us": 0.0}
-    arrived = stream["arrived"]
-    stream |= {"steps_us": arrived * jitter_ms * 1000, "delay_sum_us": arrived * 20_000}
-    rows = [{"ssrc": SOUND} | stream, {"ssrc": PICTURE} | stream | {"delay_sum_us": arrived * 30_000}]
-    rows.append({"ssrc": REPAIR} | stream | {"lost": packets})
-    return {"streams": rows}
+    steps = {"steps_us": stream["arrived"] * jitter_ms * 1000}
+    rows = [{"ssrc": ssrc} | stream | steps for ssrc in (SOUND, PICTURE)]
+    rows.append({"ssrc": REPAIR} | stream | steps | {"lost": packets})
+    return {"streams": rows, "delays": {"count": packets, "sum_us": packets * 20_000}}
 
 
 def line(
