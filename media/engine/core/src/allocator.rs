@@ -103,7 +103,7 @@ impl Allocator {
         let is_over = now.since(since) >= PATIENCE;
         let only = only(wishes, &current).filter(|_| self.is_paced);
         let less = only.map_or_else(
-            || self.lowered(estimate, wishes, &current),
+            || lowered(&allocate(estimate, wishes), &current),
             |at| {
                 let may_stay = !is_over || current[at] > 1;
                 let budget = with_lowest(estimate, &wishes[at], may_stay);
@@ -117,20 +117,6 @@ impl Allocator {
             return current;
         }
         self.fall((since, now), estimate);
-        less
-    }
-
-    /// What several have of less. Where it would be nothing, the most important keeps its lowest layer, and is the only one
-    /// then.
-    fn lowered(&self, estimate: u64, wishes: &[Wish], current: &[usize]) -> Vec<usize> {
-        let mut less = at_most(&allocate(estimate, wishes), current);
-        if self.is_paced && sum(wishes, &less) == 0 {
-            let first = sent(wishes, current).min_by_key(|at| wishes[*at].importance);
-            if let Some(at) = first {
-                let budget = with_lowest(estimate, &wishes[at], true);
-                less[at] = allocate(budget, &wishes[at..=at])[0];
-            }
-        }
         less
     }
 
@@ -199,8 +185,10 @@ impl Allocator {
     }
 
     fn link_has_changed(&mut self, now: Micros, estimate: u64) -> bool {
-        let is_less = |usual| estimate * 100 < usual * SAME_LINK;
-        if self.usual.is_some_and(is_less) {
+        if self
+            .usual
+            .is_some_and(|usual| estimate * 100 < usual * SAME_LINK)
+        {
             (self.usual, self.changed) = (Some(estimate), Some(now));
         }
         self.changed.is_some_and(|at| now.since(at) < CHANGES_FOR)
@@ -232,22 +220,16 @@ fn is_short(estimate: u64, wishes: &[Wish], current: &[usize]) -> bool {
 }
 
 /// Nobody goes up with what the others give up.
-fn at_most(could: &[usize], current: &[usize]) -> Vec<usize> {
+fn lowered(could: &[usize], current: &[usize]) -> Vec<usize> {
     let pairs = could.iter().zip(current);
     pairs.map(|(could, has)| *could.min(has)).collect()
 }
 
-/// Whose pictures are sent.
-fn sent<'a>(wishes: &'a [Wish], current: &'a [usize]) -> impl Iterator<Item = usize> + 'a {
-    let pairs = wishes.iter().zip(current).enumerate();
-    let sent = pairs.filter(|(_, (wish, level))| wish.bitrate(**level) > 0);
-    sent.map(|(at, _)| at)
-}
-
 /// Whose picture is the only one that is sent.
 fn only(wishes: &[Wish], current: &[usize]) -> Option<usize> {
-    let mut sent = sent(wishes, current);
-    let only = sent.next()?;
+    let pairs = wishes.iter().zip(current).enumerate();
+    let mut sent = pairs.filter(|(_, (wish, level))| wish.bitrate(**level) > 0);
+    let (only, _) = sent.next()?;
     sent.next().is_none().then_some(only)
 }
 
@@ -281,8 +263,11 @@ mod tests {
         for estimate in trace {
             let levels = allocator.decide(now, Some(estimate), wishes);
             for (wish, level) in wishes.iter_mut().zip(levels) {
-                let before = wish.level.replace(level);
-                if before.is_some_and(|before| before != level) {
+                if wish
+                    .level
+                    .replace(level)
+                    .is_some_and(|before| before != level)
+                {
                     changes.push(now);
                 }
             }
@@ -391,6 +376,15 @@ mod tests {
             let now = Micros::from_millis(millis);
             assert_eq!(allocator.decide(now, Some(estimate), &[at(3)]), [expected]);
         }
+        let levels = follow(
+            3,
+            &[
+                (Some(60_000), 1_000),
+                (Some(50_000), 2_480),
+                (Some(50_000), 100),
+            ],
+        );
+        assert_eq!(levels, [Some(1), Some(1), Some(0)]);
     }
 
     /// What one picture of so many choices has after each of these estimates and times in ms.
@@ -468,18 +462,6 @@ mod tests {
         // It costs something now, and is not sent for all that.
         idle.choices[0].bitrate = 20_000;
         assert_eq!(lasts(&mut paced(), &mut [at(1, 3), idle]), 13);
-    }
-
-    /// Of two that fit no more both would be off for a second, and begin with a key frame each.
-    #[test]
-    fn of_several_that_fit_no_more_the_most_important_stays_for_a_while() {
-        let mut two = [simulcast(3), simulcast(1)];
-        two.iter_mut().for_each(|wish| wish.level = Some(1));
-        let levels = |mut of: Allocator, estimate| of.decide(Micros(0), Some(estimate), &two);
-        assert_eq!(levels(paced(), 100_000), [0, 1]);
-        assert_eq!(levels(paced(), 31_000), [0, 1]);
-        assert_eq!(levels(paced(), 29_000), [0, 0]);
-        assert_eq!(levels(Allocator::default(), 50_000), [0, 0]);
     }
 
     /// A shortage that ended with the estimate does not go on with the next one.
