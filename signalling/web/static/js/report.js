@@ -2,6 +2,7 @@
 // encoder back. Figures only, from WebRTC's own statistics; the bridge takes them as hints.
 
 export const REPORT_MS = 2000;
+const SOON_MS = 300; // a key that is held down opens and closes figures thirty times a second
 const MAX_SLOTS = 64;
 const REASONS = new Set(["none", "cpu", "bandwidth", "other"]);
 
@@ -90,6 +91,7 @@ export class Reporter {
   #pc = null;
   #before = new Map();
   #details = false;
+  #soon = 0;
 
   constructor(peer, tell) {
     this.#peer = peer;
@@ -102,13 +104,17 @@ export class Reporter {
 
   stop() {
     clearInterval(this.#timer);
+    clearTimeout(this.#soon);
   }
 
-  /** Whether the page shows figures of single sources; told at once, since they come for that alone. */
+  /** Whether the page shows figures of single sources; told soon, since they come for that alone, and never often. */
   set details(shown) {
     if (shown === this.#details) return;
     this.#details = shown;
-    this.#report().catch(() => {});
+    this.#soon ||= setTimeout(() => {
+      this.#soon = 0;
+      this.#report().catch(() => {});
+    }, SOON_MS);
   }
 
   async #report() {
