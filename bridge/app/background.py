@@ -127,10 +127,9 @@ class Background:
         if host is None or seated is None:
             return
         own = found[host].figures.carries if host in found else None
-        media, now = live.legs.get(host), self._clock.monotonic()
-        brief = is_brief(own) or media is None or not media.hints.shows_details(now)
+        brief = is_brief(own) or not seated.shows_details
         stats = m.Stats(people=[person_stats(owner, one, brief=brief) for owner, one in found.items()])
-        if self._ration.take(seated.id, now, stats, own):
+        if self._ration.take(seated.id, self._clock.monotonic(), stats, own):
             seated.connection.send(stats)
 
     def _tell_strains(self, live: LiveRoom, found: Mapping[ParticipantId, Assessment]) -> None:

@@ -325,6 +325,8 @@ class BrowserDoor:
             case m.Viewport():
                 return self._view(live, who, message)
             case m.Report():
+                if (seated := live.seats.get(who)) is not None:
+                    seated.shows_details = message.details
                 if (media := live.legs.get(who)) is not None:
                     media.hints.take(self._service.outside.clock.monotonic(), message)
                 return None

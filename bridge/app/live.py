@@ -40,6 +40,8 @@ class Seated:
     signs: Signs = field(default_factory=Signs)
     poor: bool = False
     """Whether it was told that a telephone would do better than its owner's line."""
+    shows_details: bool = False
+    """Whether its page shows figures of single sources, whatever becomes of its media."""
 
     def tell_strain(self, *, poor: bool) -> None:
         """Send whether a telephone would do better, if that is new."""

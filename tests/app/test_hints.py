@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.app.quality.hints import KEPT, STALE_AFTER_S, Hint, Hints
+from bridge.app.quality.hints import KEPT, Hint, Hints
 from signalling import messages as m
 
 
@@ -97,18 +97,6 @@ SLOT = st.builds(
     buffer_ms=st.one_of(st.none(), st.floats(0, 60_000)),
     width=st.one_of(st.none(), st.integers(0, 16_384)),
 )
-
-
-def test_what_a_page_shows_is_taken_at_once_and_soon_forgotten() -> None:
-    """Whoever opens the figures waits for no other report; a page that is gone shows none."""
-    hints = Hints()
-    assert not hints.shows_details(0.0)
-    hints.take(0.0, m.Report(slots=[], sources=[]))
-    hints.take(0.1, m.Report(slots=[], sources=[], details=True))
-    assert hints.shows_details(0.1)
-    assert not hints.shows_details(0.1 + STALE_AFTER_S)
-    hints.take(0.2, m.Report(slots=[], sources=[]))
-    assert not hints.shows_details(0.2)
 
 
 REPORT = st.builds(m.Report, slots=st.lists(SLOT, max_size=4), sources=st.just([]), rtt_ms=st.none())

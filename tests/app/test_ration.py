@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from bridge.app.quality.figures import Carries
-from bridge.app.quality.ration import AROUND_BYTES, LONGEST_S, SHARE, STEPS, Ration, is_brief
+from bridge.app.quality.ration import AROUND_BYTES, LIMITS, LONGEST_S, SHARE, VERDICT_S, Ration, is_brief
 from signalling import messages as m
 
 FLOW = m.FlowStats(loss_percent=0, loss_after_percent=0, jitter_ms=3, bitrate_kbps=40, streams=[])
@@ -17,6 +17,7 @@ SOUND = m.StreamStats(source=m.SourceName.MIC, loss_percent=0, loss_after_percen
 WITH_SOURCES = msgspec.structs.replace(FLOW, streams=[SOUND])
 DETAILS = m.Stats(people=[msgspec.structs.replace(ONE, up=WITH_SOURCES)] * 4)
 PAGE = Path(__file__).parents[2] / "signalling" / "web" / "static" / "js" / "stats.js"
+PAGES = re.compile(r"const (?:GOOD|FAIR) = \{(.+?)\};")
 
 
 def sent(bits_per_second: int | None, seconds: int = 60, message: m.Stats = DETAILS) -> int:
@@ -61,8 +62,10 @@ def told(*offered: tuple[int, m.PersonStats]) -> list[int]:
 def test_a_page_that_shows_no_figures_is_told_what_has_changed() -> None:
     """Every ten seconds at least; a person more or less is a change, too."""
     assert sent(2_000_000, message=STATS) == 6
-    better = msgspec.structs.replace(ONE, down=msgspec.structs.replace(FLOW, jitter_ms=9.9, bitrate_kbps=900))
+    better = msgspec.structs.replace(ONE, down=msgspec.structs.replace(FLOW, jitter_ms=29.9, bitrate_kbps=900))
     assert told((0, ONE), (1, better), (2, ONE)) == [0]
+    lossy = msgspec.structs.replace(ONE, up=msgspec.structs.replace(FLOW, loss_after_percent=0.1))
+    assert told((0, ONE), (1, lossy), (2, ONE), (3, lossy)) == [0]
     for change in (
         {"verdict": m.Verdict.DOWNLINK},
         {"participant": "1" * 26},
@@ -82,12 +85,22 @@ def test_whoever_opens_the_figures_gets_them_at_once() -> None:
     assert [at for at, one in offered.items() if ration.take("host", float(at), one, good)] == [0, 2, 3]
 
 
-def test_no_word_of_the_page_changes_within_a_step() -> None:
-    """Its limits are ends of steps."""
-    limits = re.findall(r"const (?:GOOD|FAIR) = \{(.+?)\};", PAGE.read_text())
-    assert len(limits) == 2
-    for name, limit in re.findall(r"(\w+): (\d+)", ",".join(limits)):
-        assert int(limit) % STEPS[name] == 0
+def test_the_limits_are_those_of_the_page() -> None:
+    """A word of the page changes where a line is told, and nowhere else."""
+    good, fair = (dict(re.findall(r"(\w+): (\d+)", limits)) for limits in PAGES.findall(PAGE.read_text()))
+    assert {name: (int(good[name]), int(fair[name])) for name in good} == LIMITS
+
+
+def test_what_a_verdict_says_waits_for_no_figures_that_were_shown_before() -> None:
+    """They were shown on a link of 200 kbit/s, and take half a minute of its share."""
+    ration, thin = Ration(), Carries(200_000, 0, 0)
+    many = m.Stats(people=DETAILS.people * 3)
+    bad = m.Stats(people=[msgspec.structs.replace(ONE, verdict=m.Verdict.DOWNLINK)] * 12)
+    worse = m.Stats(people=[msgspec.structs.replace(ONE, rtt_ms=600.0)] * 12)
+    assert ration.take("host", 0.0, many, thin)
+    assert not ration.take("host", VERDICT_S, worse, thin)
+    assert not ration.take("host", VERDICT_S - 1, bad, thin)
+    assert ration.take("host", VERDICT_S, bad, thin)
 
 
 def test_where_hardly_sound_fits_a_verdict_is_told_when_it_changes() -> None:

@@ -19,6 +19,15 @@ DASH = "\N{EN DASH}"
 NUMBER = re.compile(r"^[\d,.]+$")
 OF_SOURCES = "s.stats.some((one) => one.up.streams.length + one.down.streams.length > 0)"
 
+COUNT_REPORTS = """() => {
+  const send = WebSocket.prototype.send;
+  window.opened = 0;
+  WebSocket.prototype.send = function (text) {
+    if (JSON.parse(text).type === "report") window.opened += 1;
+    return send.call(this, text);
+  };
+}"""
+
 
 async def test_figures_of_sources_come_when_they_are_opened(house: House, chromium: Browser) -> None:
     """They would be most of a message that takes a quarter of a second of a thin link."""
@@ -38,3 +47,11 @@ async def test_figures_of_sources_come_when_they_are_opened(house: House, chromi
     await row.get_by_role("button", name="Options for Patient").click()
     await doctor.until(f"!{OF_SOURCES}")
     await expect(row.locator(".quality")).to_have_attribute("data-quality", "good")
+
+    # A key that is held down presses thirty times a second: so many messages would close the host's line.
+    await doctor.page.evaluate(COUNT_REPORTS)
+    await row.get_by_role("button", name="Options for Patient").evaluate(
+        "(button) => { for (let n = 0; n < 31; n++) button.click(); }"
+    )
+    await expect(rate).to_have_text(NUMBER, timeout=10_000)
+    assert 1 <= await doctor.page.evaluate("window.opened") <= 10

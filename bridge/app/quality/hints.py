@@ -44,13 +44,11 @@ class Hints:
     def __init__(self) -> None:
         self._told: deque[tuple[float, m.Report]] = deque(maxlen=KEPT)
         self._hint: Hint | None = None
-        self._shows_details = False
         self.freezes_total = 0
         self.frozen_total_s = 0.0
 
     def take(self, now: float, report: m.Report) -> None:
-        """Keep a report; one that follows too soon on another says what the page shows, and nothing else."""
-        self._shows_details = report.details
+        """Keep a report; one that follows too soon on another takes nothing with it."""
         if not self._told or now - self._told[-1][0] >= AT_LEAST_APART_S:
             if self._told:
                 self._count(now - self._told[-1][0], _between(self._told[-1][1], report, now - self._told[-1][0]))
@@ -60,10 +58,6 @@ class Hints:
     def hint(self, now: float) -> Hint | None:
         """What the reports of the last seconds tell together; None when there is no fresh one."""
         return self._hint if self._told and now - self._told[-1][0] <= STALE_AFTER_S else None
-
-    def shows_details(self, now: float) -> bool:
-        """Whether the page showed figures of single sources a moment ago."""
-        return self._shows_details and self.hint(now) is not None
 
     def _count(self, seconds: float, more: Hint) -> None:
         """Add to what is counted since the connection began: no more than can have been since the last report."""

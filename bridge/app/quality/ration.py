@@ -1,6 +1,6 @@
 """How often a host is told figures: on a thin link they would crowd out the sound that they are about."""
 
-from math import ceil
+from bisect import bisect_left
 from typing import Final
 
 import msgspec
@@ -19,9 +19,9 @@ VERDICT_S: Final = 5.0
 # Above this the figures of any room are within their share every second, and need not be measured.
 AMPLE_BPS: Final = 3_000_000
 # Lines that tell of no source come when a word that pages make of them may have become another, and now and then:
-# what they think of a link goes by these steps (`stats.js`), in percent of packets and of the time, and in ms.
+# at most these, in percent of packets and of the time and in ms, is good, and fair (`stats.js`).
 CALM_S: Final = 10.0
-STEPS: Final = {"loss": 1.0, "frozen": 2.0, "jitter": 10.0, "rtt": 100.0}
+LIMITS: Final = {"loss": (1, 5), "frozen": (2, 10), "jitter": (30, 100), "rtt": (300, 500)}
 # TCP, TLS and IP around a message, and the answers to it.
 AROUND_BYTES: Final = 150
 
@@ -36,7 +36,7 @@ def _verdicts(message: m.Stats) -> dict[str, m.Verdict]:
 
 
 def _said(message: m.Stats) -> list[tuple[object, ...]]:
-    """What a page makes of lines that tell of no source: the same for figures of one step."""
+    """What a page makes of lines that tell of no source: the same between two limits."""
     return [
         (
             *(one.participant, one.verdict, _step("rtt", one.rtt_ms), _step("frozen", one.frozen_percent)),
@@ -48,7 +48,7 @@ def _said(message: m.Stats) -> list[tuple[object, ...]]:
 
 
 def _step(name: str, value: float | None) -> int:
-    return ceil((value or 0.0) / STEPS[name])
+    return bisect_left(LIMITS[name], value or 0.0)
 
 
 def _has_details(message: m.Stats) -> bool:
@@ -85,8 +85,12 @@ class Ration:
         at, told = self._told[host]
         if is_brief(carries):
             return at + (LONGEST_S if _verdicts(told) == _verdicts(message) else VERDICT_S)
-        is_calm = not _has_details(message) and _said(told) == _said(message)
-        return at + max(_share_s(told, carries), CALM_S if is_calm else 0.0)
+        share = _share_s(told, carries)
+        if _has_details(message):
+            return at + share
+        if _said(told) == _said(message):
+            return at + max(share, CALM_S)
+        return at + (share if _verdicts(told) == _verdicts(message) else min(share, VERDICT_S))
 
 
 def _share_s(told: m.Stats, carries: Carries | None) -> float:

@@ -99,7 +99,9 @@ export class Reporter {
   }
 
   start() {
-    this.#timer = setInterval(() => this.#report().catch(() => {}), REPORT_MS);
+    this.#timer = setInterval(() => {
+      if (this.#peer.connected) this.#report().catch(() => {});
+    }, REPORT_MS);
   }
 
   stop() {
@@ -107,7 +109,7 @@ export class Reporter {
     clearTimeout(this.#soon);
   }
 
-  /** Whether the page shows figures of single sources; told soon, since they come for that alone, and never often. */
+  /** Whether the page shows figures of single sources; told soon, with media or without, and never often. */
   set details(shown) {
     if (shown === this.#details) return;
     this.#details = shown;
@@ -119,8 +121,7 @@ export class Reporter {
 
   async #report() {
     const { pc } = this.#peer;
-    if (!this.#peer.connected) return;
-    const stats = await pc.getStats();
+    const stats = this.#peer.connected ? await pc.getStats() : new Map();
     if (pc !== this.#pc) this.#before = new Map();
     this.#tell({ ...reportOf(stats, this.#before, (mid) => this.#peer.sourceOf(mid)), details: this.#details });
     this.#pc = pc;
