@@ -27,8 +27,11 @@ LOSSES: Final = ((1, 15.0), (2, 15.0), (5, 20.0), (10, 40.0), (20, 60.0))
 # Milliseconds and seconds. A round trip is measured about once a second, and with the largest of these one is 24
 # ms from the mean as a matter of course: the mean of fifteen is 6 ms off too often, that of sixty 3.
 JITTERS: Final = ((10, 15.0), (30, 15.0), (60, 60.0))
+# Of round trips on a thin link, whose queue swings by as much as its packets are long: as many as with jitter.
+THIN_S: Final = 60.0
 # A verdict takes 5 to 10 s to come, and holds on for about as long.
 VERDICT_CALM_S: Final = 14.0
+FAULT_S: Final = 22.0
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,7 @@ def _fault(whose: Whose, way: Way, kind: str) -> Fault:
         f"{sentence} on the {whose}'s way {way}",
         profile,
         [(whose, way)],
-        seconds=22.0,
+        seconds=THIN_S if kind == "thin" else FAULT_S,
         verdicts={} if reason is None else {whose: _WORDS[way]},
         reasons=frozenset() if reason is None else frozenset({TestReason(f"{reason}_{way}")}),
         calm_s=VERDICT_CALM_S,

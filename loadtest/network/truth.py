@@ -25,6 +25,8 @@ LOSS_POINTS: Final = 0.3
 JITTER_MS, JITTER_SHARE = 1.0, 0.1
 RTT_MS: Final = 5.0
 SEEN_S: Final = 2.1
+# What is told from fewer packets than are lost later may reach its least a turn before the truth does, not more.
+EARLY_S: Final = 1.2
 # It is seen when so much of it is told: a figure is of two seconds, so that of a change it tells all after three.
 SEEN_SHARE: Final = 0.25
 # Less is not looked for, unless so many packets are lost in the time of which enough is told by then: of half a
@@ -68,7 +70,7 @@ class Truth:
 
     def __init__(self, looks: Sequence[Look], whose: Whose, way: Way, streams: Streams) -> None:
         self._times = np.array([look.at for look in looks])
-        rows = [list(_counted(look.links[whose][way], streams)) for look in looks]
+        rows = [list(_counted(look.links[whose][way], way, streams)) for look in looks]
         self._counts = np.array(rows, float).T
 
     def lost_in(self, seconds: float, start: float, end: float) -> float:
@@ -77,7 +79,11 @@ class Truth:
         return float(grown) * seconds / (end - start)
 
     def between(self, start: float, end: float) -> tuple[float | None, float | None, float | None, float | None]:
-        """Loss in percent, jitter and mean delay in ms, and the jitter that the sender itself had."""
+        """Loss in percent, jitter and mean delay in ms, and the jitter that the sender itself had.
+
+        The delay is what a round trip has of it: media go down, and reports of them come up, which are small. On a
+        thin link that makes several milliseconds.
+        """
         grown = [np.interp(end, self._times, one) - np.interp(start, self._times, one) for one in self._counts]
         pushed, lost, arrived, steps, own, carried, delays = (float(one) for one in grown)
         return (
@@ -99,14 +105,15 @@ class Truth:
         return max(next(reached, begun) - SEEN_SHARE * WINDOW_S, begun)
 
 
-def _counted(way: Mapping[str, Any], streams: Streams) -> Iterator[float]:
-    rows = way["streams"]
+def _counted(counters: Mapping[str, Any], way: Way, streams: Streams) -> Iterator[float]:
+    rows = counters["streams"]
     for name in ("pushed", "lost"):
         yield sum(row[name] for row in rows if row["ssrc"] in streams.media)
     for name in ("arrived", "steps_us", "own_steps_us"):
         yield sum(row[name] for row in rows if row["ssrc"] in streams.sound)
-    yield way["delays"]["count"]
-    yield way["delays"]["sum_us"]
+    of_media = [sum(row[name] for row in rows) for name in ("arrived", "delay_sum_us")]
+    of_all = [counters["delays"][name] for name in ("count", "sum_us")]
+    yield from of_media if way == "down" else (a - b for a, b in zip(of_all, of_media, strict=True))
 
 
 def figures(watched: Watched) -> tuple[Figures, list[str]]:
@@ -241,6 +248,8 @@ def _note_seen(found: Figures, wrong: list[str], seen: tuple[str, float | None])
     found[f"{name}_seen_s"] = after
     if after is None or after > SEEN_S:
         wrong.append(f"{name}: seen after {after}")
+    elif after < -EARLY_S:
+        wrong.append(f"{name}: told {-after:.1f} s before there was any")
 
 
 def _compare_round_trip(
@@ -266,10 +275,13 @@ def _compare_round_trip(
 def _seen(
     told: tuple[float, Sequence[Look]], whose: Whose, read: Callable[[Line], float | None], least: float
 ) -> float | None:
-    """How long after it could be seen so much was told; `told` is since when, and the turns of the fault."""
+    """How long after it could be seen so much was told; `told` is since when, and the turns of the fault.
+
+    Below 0 is what was told sooner.
+    """
     since, turns = told
     first = next((one.at for one in turns if (read(one.lines[whose]) or 0.0) >= least), None)
-    return None if first is None else max(first - since, 0.0)
+    return None if first is None else first - since
 
 
 def _during(watched: Watched, turns: Sequence[Look]) -> list[Look]:

@@ -41,7 +41,7 @@ def test_counts_are_taken_as_growth_over_the_last_seconds() -> None:
         frozen_share=0.5,
         concealed_share=0.1,
         buffer_ms=80,
-        cpu_share=0.75,
+        cpu_share=1.0,
         bandwidth_share=0.0,
         rtt_ms=40,
     )

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.app.quality.figures import History, read
-from bridge.app.quality.round_trips import LONGEST_MS, RoundTrips
+from bridge.app.quality.round_trips import FEW_WAITS, LONGEST_MS, WAITS, RoundTrips, Waits
 from tests.app.engine_rows import LEGS, streams
 
 LEG = 7
@@ -65,6 +65,36 @@ def test_a_round_trip_is_what_was_measured_and_never_less_than_nothing(seconds: 
     for (measured, _), shown in zip(seconds, told(seconds), strict=True):
         assert shown is None or shown >= 0
         assert measured is None or shown is not None
+
+
+def waited(*measured: tuple[float, float]) -> float | None:
+    """How long the receiver is thought to wait after these exact round trips and delays in ms."""
+    waits = Waits()
+    for exact_ms, delay_ms in measured:
+        waits.add(exact_ms, delay_ms)
+    return waits.usual_ms
+
+
+def test_a_queue_that_is_mostly_short_and_sometimes_long_changes_nothing_of_what_a_receiver_waits() -> None:
+    """It waits 25 ms. Exact ones are 60 ms on the average, as packets meet, and four of five of them are 50."""
+    calm = [(40.0, 65.0), (41.0, 65.5)]
+    queue = [(50.0, 85.0), (50.0, 83.0), (50.0, 86.0), (50.0, 84.0), (100.0, 87.0)] * 6
+    assert waited(*calm, *queue) == pytest.approx(25, abs=1)
+
+
+def test_one_measurement_more_or_less_on_a_link_that_shakes_makes_no_difference() -> None:
+    """Nor does what was long ago."""
+    shaking = [(40.0 + 7 * (n % 9), 93.0 + n % 3) for n in range(WAITS)]
+    usual = waited(*shaking)
+    assert usual == pytest.approx(26, abs=3)
+    assert waited((500.0, 94.0), *shaking) == usual
+    assert waited(*shaking, (500.0, 94.0)) == pytest.approx(usual, abs=7)
+
+
+def test_a_few_are_too_few() -> None:
+    """Until then an exact one is told as it is."""
+    assert waited(*[(40.0, 65.0)] * (FEW_WAITS - 1)) is None
+    assert waited(*[(40.0, 65.0)] * FEW_WAITS) == 25
 
 
 @pytest.mark.parametrize("begins_anew", [RoundTrips(5, 1), RoundTrips()])

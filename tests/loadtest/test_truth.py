@@ -15,17 +15,22 @@ BEGUN, ENDED = 10.0, 25.0
 
 
 def way(seconds: float, loss: float, jitter_ms: float) -> dict[str, Any]:
-    """Counters after so many seconds of two hundred packets, half of them sound; repair is lost without end."""
+    """Counters after so many seconds of two hundred packets, half of them sound; repair is lost without end.
+
+    Media take 30 ms, and 50 reports a second 20.
+    """
     packets = seconds * 100
     stream = {"pushed": packets, "lost": packets * loss, "arrived": packets * (1 - loss), "own_steps_us": 0.0}
-    steps = {"steps_us": stream["arrived"] * jitter_ms * 1000}
-    rows = [{"ssrc": ssrc} | stream | steps for ssrc in (SOUND, PICTURE)]
-    rows.append({"ssrc": REPAIR} | stream | steps | {"lost": packets})
-    return {"streams": rows, "delays": {"count": packets, "sum_us": packets * 20_000}}
+    taken = {"steps_us": stream["arrived"] * jitter_ms * 1000, "delay_sum_us": stream["arrived"] * 30_000}
+    rows = [{"ssrc": ssrc} | stream | taken for ssrc in (SOUND, PICTURE)]
+    rows.append({"ssrc": REPAIR} | stream | taken | {"lost": packets})
+    media, reports = sum(row["arrived"] for row in rows), seconds * 50
+    delays = {"count": media + reports, "sum_us": media * 30_000 + reports * 20_000}
+    return {"streams": rows, "delays": delays}
 
 
 def line(
-    loss: float, jitter: float, verdict: str = "good", rtt: float = 40.0, packets: int = 200
+    loss: float, jitter: float, verdict: str = "good", rtt: float = 50.0, packets: int = 200
 ) -> dict[str, Any]:
     """What the bridge says of a leg."""
     flow = {"packets": packets, "loss_percent": loss, "jitter_ms": jitter, "kbit_per_s": 100.0}
@@ -62,7 +67,8 @@ def test_what_is_told_rightly_is_not_wrong() -> None:
     assert wrong == []
     assert found["receiver_down_loss_percent_true"] == pytest.approx(10.0, abs=0.2)
     assert found["receiver_down_loss_percent_seen_s"] == pytest.approx(1.0, abs=0.1)
-    assert (found["sender_rtt_ms_told"], found["sender_rtt_ms_true"]) == (40.0, 40.0)
+    assert found["sender_rtt_ms_told"] == 50.0
+    assert found["sender_rtt_ms_true"] == pytest.approx(50.0)
 
 
 @pytest.mark.parametrize(
@@ -70,9 +76,10 @@ def test_what_is_told_rightly_is_not_wrong() -> None:
     [
         (watched(9.0), "loss_percent 9.00 told, 10.00 true"),
         (watched(10.0, late_s=3.0), "seen after"),
+        (watched(10.0, spared_s=3.0), "before there was any"),
         (watched(10.0, verdicts={"receiver": Verdict.DOWNLINK}), "should be downlink"),
     ],
-    ids=["too little", "too late", "nobody is blamed"],
+    ids=["too little", "too late", "too early", "nobody is blamed"],
 )
 def test_what_is_told_wrongly_is_named(of: Watched, words: str) -> None:
     """Each in words for whoever reads the report."""

@@ -5,8 +5,8 @@ it can change is what is shown of itself.
 """
 
 from collections import deque
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from typing import Final
 
 from signalling import messages as m
@@ -33,6 +33,7 @@ class Hint:
     cpu_share: float | None = None
     """How much of the time its encoder was held back by the processor."""
     bandwidth_share: float | None = None
+    """Both between the last two reports, since a verdict looks back by itself."""
     shown_per_second: float | None = None
     """Pictures decoded a second, in the slot where they are most."""
     rtt_ms: float | None = None
@@ -66,13 +67,18 @@ class Hints:
 
     def _together(self, now: float) -> Hint:
         end, last = self._told[-1]
-        start, first = next(one for one in self._told if end - one[0] <= SPAN_S and now - one[0] <= STALE_AFTER_S)
-        return _between(first, last, end - start)
+        fresh = [one for one in self._told if end - one[0] <= SPAN_S and now - one[0] <= STALE_AFTER_S]
+        start, first = fresh[0]
+        at, before = fresh[-2:][0]
+        return replace(
+            _between(first, last, end - start),
+            cpu_share=_held_back(before, last, end - at, lambda one: one.cpu_seconds),
+            bandwidth_share=_held_back(before, last, end - at, lambda one: one.bandwidth_seconds),
+        )
 
 
 def _between(first: m.Report, last: m.Report, seconds: float) -> Hint:
     slots = _pairs(first.slots, last.slots)
-    sources = [(a, b) for b in last.sources for a in first.sources if a.source is b.source]
     sound = [(a, b) for a, b in slots if b.samples]
     pictures = [(a, b) for a, b in slots if b.width]
     heard = sum(_more(a.samples, b.samples) for a, b in sound)
@@ -84,8 +90,6 @@ def _between(first: m.Report, last: m.Report, seconds: float) -> Hint:
         concealed_share=min(concealed / heard, 1.0) if heard else None,
         buffer_ms=max((slot.buffer_ms for _, slot in sound if slot.buffer_ms is not None), default=None),
         decoded_share=min(_decoded(slot for _, slot in pictures), default=None),
-        cpu_share=_share(((a.cpu_seconds, b.cpu_seconds) for a, b in sources), seconds),
-        bandwidth_share=_share(((a.bandwidth_seconds, b.bandwidth_seconds) for a, b in sources), seconds),
         shown_per_second=max(
             (slot.frames_per_second for _, slot in pictures if slot.frames_per_second is not None), default=None
         ),
@@ -110,8 +114,11 @@ def _decoded(slots: Iterable[m.SlotReport]) -> Iterable[float]:
             yield min(shown / came, 1.0)
 
 
-def _share(grown: Iterable[tuple[float, float]], seconds: float) -> float | None:
+def _held_back(
+    first: m.Report, last: m.Report, seconds: float, by: Callable[[m.SourceReport], float]
+) -> float | None:
     if not seconds:
         return None
-    most = max((_more(before, after) for before, after in grown), default=None)
+    sources = [(a, b) for b in last.sources for a in first.sources if a.source is b.source]
+    most = max((_more(by(a), by(b)) for a, b in sources), default=None)
     return None if most is None else min(most / seconds, 1.0)

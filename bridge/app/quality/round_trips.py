@@ -1,8 +1,7 @@
 """The round trip of each leg, by what was measured of it, and by its packets where nothing was. Pure."""
 
-from collections import deque
+from array import array
 from collections.abc import Mapping
-from statistics import median
 from typing import Final, NamedTuple
 
 WAITS: Final = 60
@@ -10,8 +9,10 @@ FEW_WAITS: Final = 3
 """Exact round trips that are kept to compare with, and what is too few of them.
 
 What a receiver waits is its own matter and stays. Where a queue comes and goes, an exact one tells of a moment and
-not of what packets meet, so that many have a say.
+not of what packets meet, so that many have a say, and those more that were made while there was hardly a queue.
 """
+QUIET_MS: Final = 5.0
+"""Delays that differ by so little tell of the receiver's waiting as well as each other."""
 LONGEST_MS: Final = 20_000.0
 """What the engine takes for a round trip at the most: a sender writes what it likes into its timestamps."""
 
@@ -46,12 +47,6 @@ class RoundTrips(NamedTuple):
         return self.delay_sum_us / self.delays / 1000 if self.delays else None
 
     @property
-    def wait_ms(self) -> float | None:
-        """What receivers wait, negative by chance or where the link changed meanwhile; None if not known."""
-        exact, delay = self.exact_ms, self.delay_ms
-        return None if exact is None or delay is None else delay - exact
-
-    @property
     def up_ms(self) -> float | None:
         """The mean of the way up, from wherever it is counted."""
         return self.up_sum_us / self.ups / 1000 if self.ups and self.up_sum_us else None
@@ -67,11 +62,43 @@ class Known(NamedTuple):
     up_ms: float | None
 
 
+class Waits:
+    """How long a receiver waits before it reports, by what was measured of late."""
+
+    def __init__(self) -> None:
+        self._delays_ms = array("d")
+        self._waits_ms = array("d")
+        self.usual_ms: float | None = None
+
+    def add(self, exact_ms: float, delay_ms: float) -> None:
+        """Note both of the same second; their difference is below 0 by chance, or where the link changed in it."""
+        self._delays_ms.append(delay_ms)
+        self._waits_ms.append(delay_ms - exact_ms)
+        del self._delays_ms[:-WAITS], self._waits_ms[:-WAITS]
+        if len(self._waits_ms) >= FEW_WAITS:
+            self.usual_ms = self._median()
+
+    def _median(self) -> float:
+        """Weighted by how likely it is that a queue made the difference.
+
+        Exact ones that meet a thin link's queue are mostly a little shorter than the mean and sometimes much
+        longer: their plain median made a round trip of 62 ms one of 50.
+        """
+        shortest = min(self._delays_ms)
+        weights = [1 / (QUIET_MS**2 + (delay - shortest) ** 2) for delay in self._delays_ms]
+        left = sum(weights) / 2
+        for wait, weight in sorted(zip(self._waits_ms, weights, strict=True)):
+            left -= weight
+            if left <= 0:
+                return wait
+        return max(self._waits_ms)
+
+
 class Trips:
     """What each leg's round trips were of late, reading by reading."""
 
     def __init__(self) -> None:
-        self._waits: dict[int, deque[float]] = {}
+        self._waits: dict[int, Waits] = {}
         self._known: dict[int, Known] = {}
         self._last: dict[int, RoundTrips] = {}
         """What came with the last reading."""
@@ -82,8 +109,8 @@ class Trips:
         self._known = {leg: known for leg, known in self._known.items() if leg in now}
         self._last = {leg: one.since(before.get(leg, NEVER)) for leg, one in now.items()}
         for leg, new in self._last.items():
-            if (wait := new.wait_ms) is not None:
-                self._waits.setdefault(leg, deque(maxlen=WAITS)).append(wait)
+            if (exact := new.exact_ms) is not None and (delay := new.delay_ms) is not None:
+                self._waits.setdefault(leg, Waits()).add(exact, delay)
             if (ms := self._measured(leg, new)) is not None:
                 self._known[leg] = Known(ms, new.up_ms)
 
@@ -106,11 +133,11 @@ class Trips:
     def _measured(self, leg: int, of: RoundTrips) -> float | None:
         """The mean of what was measured in some time; None where nothing was.
 
-        Where there are reports on each packet it is that of their delays, less the median of what the receiver
-        waited of late: so one exact measurement more or less, on a link that shakes, or none since the link
-        changed, makes no difference.
+        Where there are reports on each packet it is that of their delays, less what the receiver usually waited
+        of late: so one exact measurement more or less, on a link that shakes, or none since the link changed,
+        makes no difference.
         """
-        waits = self._waits.get(leg, ())
-        if len(waits) >= FEW_WAITS and of.delay_ms is not None:
-            return max(of.delay_ms - median(waits), 0.0)
+        waits = self._waits.get(leg)
+        if waits is not None and waits.usual_ms is not None and of.delay_ms is not None:
+            return max(of.delay_ms - waits.usual_ms, 0.0)
         return of.exact_ms
