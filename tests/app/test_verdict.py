@@ -316,6 +316,14 @@ def test_a_verdict_is_not_held_by_what_was_never_bad_or_is_over() -> None:
     assert judged(*[LOSES] * 20, *[little] * 20)[-1] is Verdict.UPLINK, "it has lost more, and has not ceased"
 
 
+def test_pictures_that_could_not_be_shown_for_a_moment_are_no_slow_processor() -> None:
+    """They come again after seconds with hardly any, of which nothing is known; a slow decoder stays so."""
+    slow = View(flow(), flow(), Hint(decoded_share=0.35))
+    few, shown = View(flow(), flow(), Hint(decoded_share=None)), View(flow(), flow(), Hint(decoded_share=0.8))
+    assert set(judged(shown, *[few] * 8, *[slow] * 3, *[few] * 20)[1:]) == {Verdict.GOOD}
+    assert judged(*[few] * 20, *[slow] * 6)[-1] is Verdict.CLIENT_CPU
+
+
 def test_nothing_is_said_of_who_is_not_heard() -> None:
     """Neither before the first figures nor a while after the last."""
     nothing = View(flow(fresh=0), flow(fresh=0))

@@ -54,6 +54,8 @@ BAD_SHARE: Final = 0.6
 FINE_SHARE: Final = 0.2
 # One report speaks for the time since the one before, but who was silent for a minute was not bad for a minute.
 LONGEST_SPAN_S: Final = 8.0
+# What pages say and what a link carries is of now: nothing is known of the time in which there was none of it.
+OF_NOW_S: Final = 2.0
 CLEARLY: Final = 1.5
 
 
@@ -104,6 +106,8 @@ class Trail:
 
     bad: float
     fine: float
+    longest_s: float = LONGEST_SPAN_S
+    """How long a time one entry speaks for at most."""
     # Ten or so, one a second. An empty deque takes as much as all of them: there are eleven trails to a leg.
     _entries: list[_Entry] = field(default_factory=list)
     _part: float = 0.0
@@ -116,7 +120,7 @@ class Trail:
     def add(self, at: float, part: float, whole: float = 1.0) -> None:
         """Note `part` of `whole`: packets lost of packets, or a value of 1."""
         before = self._entries[-1].at if self._entries else at - 1.0
-        entry = _Entry(at, min(max(at - before, 0.0), LONGEST_SPAN_S), part, whole)
+        entry = _Entry(at, min(max(at - before, 0.0), self.longest_s), part, whole)
         self._entries.append(entry)
         self._enter(entry, 1)
         self.forget_before(at - LOOK_BACK_S)
@@ -162,6 +166,10 @@ def _jitter() -> Trail:
     return Trail(JITTER_BAD_MS, JITTER_FINE_MS)
 
 
+def _of_now(bad: float) -> Trail:
+    return Trail(bad, bad / 2, OF_NOW_S)
+
+
 _ORDER: Final = (
     ("drops", "missed"),
     ("loss",),
@@ -184,12 +192,12 @@ class Judge:
             (Verdict.BRIDGE, "rests"): Trail(RESTS_BAD, RESTS_BAD / 2),
             (Verdict.UPLINK, "loss"): _loss(),
             (Verdict.DOWNLINK, "loss"): _loss(),
-            (Verdict.CLIENT_CPU, "encoder"): Trail(CPU_BAD, CPU_BAD / 2),
-            (Verdict.CLIENT_CPU, "decoder"): Trail(1 - DECODED_BAD, (1 - DECODED_BAD) / 2),
+            (Verdict.CLIENT_CPU, "encoder"): _of_now(CPU_BAD),
+            (Verdict.CLIENT_CPU, "decoder"): _of_now(1 - DECODED_BAD),
             (Verdict.UPLINK, "jitter"): _jitter(),
             (Verdict.DOWNLINK, "jitter"): _jitter(),
-            (Verdict.UPLINK, "thin"): Trail(HELD_BACK_BAD, HELD_BACK_BAD / 2),
-            (Verdict.DOWNLINK, "thin"): Trail(HELD_BACK_BAD, HELD_BACK_BAD / 2),
+            (Verdict.UPLINK, "thin"): _of_now(HELD_BACK_BAD),
+            (Verdict.DOWNLINK, "thin"): _of_now(HELD_BACK_BAD),
         }
         self._heard_at: float | None = None
         self._place = 0
