@@ -18,6 +18,9 @@ const ROUND_TRIPS_KEPT: u64 = 3;
 const KEPT: (Micros, Micros) = (Micros::from_millis(250), Micros::from_millis(1_000));
 /// An encoding that has sent nothing for this long is one that its sender has paused.
 const PAUSED_AFTER: Micros = Micros::from_millis(1_000);
+/// A sender's clock of sound stands still while its computer sleeps, that of pictures does not, and the next report says so
+/// seconds later. What is behind by less may wait in a queue.
+const STOOD_STILL: Micros = Micros::from_millis(2_000);
 
 /// How long payload is kept for carriers after a slot has last wanted them.
 const CARRY_HOLD: Micros = Micros::from_millis(1_000);
@@ -148,6 +151,27 @@ impl Encoding {
     pub fn is_active(&self, now: Micros) -> bool {
         self.newest
             .is_some_and(|(_, at)| now.since(at) < PAUSED_AFTER && !self.steady.has_stopped(at))
+    }
+
+    /// One of its timestamps and our time of that moment: by the sender's last report, whose time `local` gives, unless
+    /// the clock has stood still since; then, and before the first report, by the arrival of the newest packet.
+    pub(crate) fn clock(
+        &self,
+        clock_rate: u32,
+        local: impl FnOnce(u64) -> Option<Micros>,
+    ) -> Option<(u32, Micros)> {
+        let report = self.sender_report;
+        let told = report.and_then(|report| Some((report.rtp, local(report.ntp)?, report.at)));
+        let Some((rtp, moment, at)) = told else {
+            return self.newest;
+        };
+        let newest = self.newest.filter(|(_, came)| *came > at);
+        let contradicts = newest.filter(|(timestamp, came)| {
+            let expected = moment.ticks_until(*came, clock_rate);
+            let apart = expected - i64::from(timestamp.wrapping_sub(rtp) as i32);
+            apart.unsigned_abs() > STOOD_STILL.to_ticks(clock_rate)
+        });
+        contradicts.or(Some((rtp, moment)))
     }
 
     /// A packet came in its turn.

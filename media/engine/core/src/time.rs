@@ -48,6 +48,11 @@ impl Micros {
         let rate = clock_rate as u64;
         self.0 / MICROS_PER_SECOND * rate + self.0 % MICROS_PER_SECOND * rate / MICROS_PER_SECOND
     }
+
+    /// Ticks of a clock with this rate from this moment until another one; below 0 where that was before.
+    pub const fn ticks_until(self, other: Self, clock_rate: u32) -> i64 {
+        (other.0 as i64 - self.0 as i64) * clock_rate as i64 / MICROS_PER_SECOND as i64
+    }
 }
 
 /// Microseconds since the Unix epoch of an NTP timestamp; `None` before 1970.

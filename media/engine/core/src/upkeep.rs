@@ -203,7 +203,7 @@ impl Shard {
     }
 
     /// The slot's RTP timestamp of this moment, by the sender's own clock, so that the streams of one person keep
-    /// together at the receiver. Before the sender's first report, arrival has to do.
+    /// together at the receiver.
     fn slot_clock(&self, now: Micros, slot: &crate::slot::Slot) -> Option<u32> {
         let filling = slot.filling.as_ref()?;
         let stream = filling.flowing?;
@@ -213,13 +213,9 @@ impl Shard {
             .iter()
             .find(|s| s.spec.source == filling.source)?;
         let encoding = source.encodings.get(usize::from(stream.encoding))?;
-        let by_report = encoding.sender_report.and_then(|report| {
-            let moment = leg.local_time(report.ntp)?;
-            Some((report.rtp, moment))
-        });
-        let (rtp, moment) = by_report.or(encoding.newest)?;
-        let elapsed = now.0 as i64 - moment.0 as i64;
-        let ticks = elapsed * i64::from(source.clock_rate()) / 1_000_000;
+        let clock_rate = source.clock_rate();
+        let (rtp, moment) = encoding.clock(clock_rate, |ntp| leg.local_time(ntp))?;
+        let ticks = moment.ticks_until(now, clock_rate);
         slot.rewriter
             .current_timestamp(stream, rtp.wrapping_add(ticks as u32))
     }

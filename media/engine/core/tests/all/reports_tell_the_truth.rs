@@ -167,6 +167,39 @@ fn sound_and_picture_share_a_clock() {
     }
 }
 
+/// While a computer sleeps its clock of sound stands still, and that of pictures goes on. It reports on sound seconds later;
+/// until then it would be thought to be from long before the picture, which would be held back for it.
+#[test]
+fn sound_and_picture_share_a_clock_after_a_sleep() {
+    for leaves in [true, false] {
+        let mut world = call(9, Path::with_delay(25), PLAIN);
+        world.run(ms(4_000));
+        wake(&mut world, false);
+        if leaves {
+            world.set_feeds(&[]);
+        }
+        world.run(ms(10_000));
+        wake(&mut world, true);
+        world.peers[0].senders[0].lag = ms(10_000);
+        world.set_feeds(&[((1, 0), (0, 0)), ((1, 1), (0, 1))]);
+        for reports in [false, false, true, true] {
+            world.peers[0].sends_reports = reports;
+            world.run(ms(1_500));
+            let [sound, picture] = [0, 1].map(|slot| lateness(&world.peers[1].receivers[slot]));
+            assert!(
+                (sound - picture).abs() < 5_000.0,
+                "leaves {leaves}, reports {reports}: {sound} and {picture}"
+            );
+        }
+    }
+}
+
+fn wake(world: &mut World, on: bool) {
+    let peer = &mut world.peers[0];
+    peer.sends_reports = on;
+    peer.senders.iter_mut().for_each(|sender| sender.on = on);
+}
+
 /// Reports come about once a second, hold the canonical name, and say how much was sent.
 #[test]
 fn reports_come_once_a_second() {
