@@ -21,7 +21,7 @@ from playwright.async_api import async_playwright
 from loadtest.adapters import island
 from loadtest.machine import commit, machine
 from loadtest.network.place import why_not
-from tests.support.outages import Call, back, call_of_two, legs, move, move_over, noted, outage, sleep
+from tests.support.outages import Call, apart_ms, back, call_of_two, legs, move, move_over, noted, outage, sleep
 
 ROOT: Final = Path(__file__).parents[2]
 OUTPUT: Final = ROOT / "build" / "bench" / "recovery.json"
@@ -31,7 +31,8 @@ PATIENCE_S: Final = 25.0
 # Between two rounds: estimates and buffers come to rest.
 REST_S: Final = 6.0
 ADDRESS: Final = "address_ms"
-FIGURES: Final = ("picture_down_ms", "sound_down_ms", "picture_up_ms", "sound_up_ms")
+BACK: Final = ("picture_down_ms", "sound_down_ms", "picture_up_ms", "sound_up_ms")
+FIGURES: Final = (*BACK, "apart_ms")
 
 
 Happens = Callable[[Call], Awaitable[float]]
@@ -80,7 +81,8 @@ async def once(call: Call, happens: Happens) -> dict[str, float | None]:
     moved = call.address != address
     own = [time - since for time, which in found.addresses if moved and which == call.where.at(call.address)]
     return {
-        **dict(zip(FIGURES, (picture_down, sound_down, picture_up, sound_up), strict=True)),
+        **dict(zip(BACK, (picture_down, sound_down, picture_up, sound_up), strict=True)),
+        "apart_ms": await apart_ms(call.doctor),
         # No page can be back before its browser finds that there is another network.
         ADDRESS: min(own, default=None),
         "new_legs": float(before != await legs(call.house, *people)),

@@ -8,12 +8,13 @@ from playwright.async_api import async_playwright
 from loadtest.network.place import why_not
 from tests.e2e import island
 from tests.support.needs import lacking
-from tests.support.outages import Call, back, call_of_two, legs, move, noted, outage, sleep
+from tests.support.outages import Call, apart_ms, back, call_of_two, legs, move, noted, outage, sleep
 
 HERE: Final = "tests/e2e/test_a_call_comes_back.py"
 # Within a second on a quiet machine (`make bench-recovery`); without what is tested half a minute, or never.
 SOON_MS, PATIENCE_S = 15_000.0, 20.0
 AWAY_S: Final = 2.0
+APART_MS: Final = 1_000.0
 # Longer than anybody is waited for.
 ASLEEP_S: Final = 10.0
 
@@ -41,6 +42,8 @@ async def test_after_an_outage_and_with_another_address() -> None:
         assert await legs(call.house, call.doctor, call.patient) == before
         assert [(await noted(one)).gone for one in (call.doctor, call.patient)] == [0, 0]
         await _is_back(call, await sleep(ASLEEP_S, call))
+        # A clock of sound that stood still is no reason to hold the picture back, for as long as it was thought to be.
+        assert abs(await apart_ms(call.doctor)) < APART_MS
         assert (await noted(call.doctor)).gone > 0
         assert await legs(call.house, call.doctor, call.patient) == before
         assert [await one.offers() for one in (call.doctor, call.patient)] == [1, 1]

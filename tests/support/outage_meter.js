@@ -41,5 +41,14 @@
     window.__outage.noted = noted;
   };
 
-  window.__outage = { watch, clock, noted: null };
+  // How much later than the sound that is played the picture was made that is shown, in ms, as the browser thinks by
+  // the reports of both: it holds one back for the other.
+  const apart = async () => {
+    const stats = [...(await window.brotjeneste.state().pc.getStats()).values()];
+    const made = (kind) => stats.find((one) => one.type === "inbound-rtp" && one.kind === kind
+      && one.packetsReceived > 0)?.estimatedPlayoutTimestamp;
+    return made("video") - made("audio");
+  };
+
+  window.__outage = { watch, clock, apart, noted: null };
 })();

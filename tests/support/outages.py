@@ -151,6 +151,11 @@ async def now_ms(visitor: Visitor) -> float:
     return float(await visitor.page.evaluate("window.__outage.clock()"))
 
 
+async def apart_ms(visitor: Visitor) -> float:
+    """How much later than the sound that a page plays the picture was made that it shows, as its browser thinks."""
+    return float(await visitor.page.evaluate("window.__outage.apart()"))
+
+
 def back_at(times: Sequence[float], since: float, until: float) -> float | None:
     """When what stopped is steadily back: the first time from which there is no hole; None if there is none."""
     later = [time for time in times if since <= time <= until]
