@@ -152,7 +152,7 @@ async def now_ms(visitor: Visitor) -> float:
 
 
 async def apart_ms(visitor: Visitor) -> float:
-    """How much later than the sound that a page plays the picture was made that it shows, as its browser thinks."""
+    """How much later than the sound that a page plays the picture was made that it shows, as browsers think."""
     return float(await visitor.page.evaluate("window.__outage.apart()"))
 
 
