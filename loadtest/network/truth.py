@@ -214,8 +214,8 @@ def _compare(
         if (is_much or is_seen) and (whose, way) in watched.fault.ways:
             told_now, least = partial(_figure, way=way, figure=figure), SEEN_SHARE * mean_true
             since = truth.reaches(place, least, watched.begun)
-            seen = _seen((since, _during(watched, turns)), whose, told_now, least)
-            _note_seen(found, wrong, (f"{name}_{figure}", seen))
+            first = _first(_during(watched, turns), whose, told_now, least)
+            _note_seen(found, wrong, f"{name}_{figure}", (watched.begun, since, first))
 
 
 def _of_all_packets(settled: Sequence[tuple[Look, float]], whose: Whose, way: Way) -> float:
@@ -243,13 +243,14 @@ def _figure(line: Line, way: Way, figure: str) -> float | None:
     return value
 
 
-def _note_seen(found: Figures, wrong: list[str], seen: tuple[str, float | None]) -> None:
-    name, after = seen
-    found[f"{name}_seen_s"] = after
-    if after is None or after > SEEN_S:
-        wrong.append(f"{name}: seen after {after}")
-    elif after < -EARLY_S:
-        wrong.append(f"{name}: told {-after:.1f} s before there was any")
+def _note_seen(found: Figures, wrong: list[str], name: str, times: tuple[float, float, float | None]) -> None:
+    """Hold what was told against when the fault began, since when it could be seen, and when so much was told."""
+    begun, since, first = times
+    found[f"{name}_seen_s"] = None if first is None else first - since
+    if first is None or first - since > SEEN_S:
+        wrong.append(f"{name}: seen after {found[f'{name}_seen_s']}")
+    elif first <= begun or first - since < -EARLY_S:
+        wrong.append(f"{name}: told {since - first:.1f} s before there was any")
 
 
 def _compare_round_trip(
@@ -261,31 +262,33 @@ def _compare_round_trip(
         wrong.append(f"{whose}: no round trip")
         return
     told = fmean(one.lines[whose]["rtt_ms"] for one in settled)
-    true = fmean(sum(way.between(one.at - WINDOW_S, one.at)[2] or 0.0 for way in ways) for one in settled)
+    taken = ([way.between(one.at - WINDOW_S, one.at)[2] for way in ways] for one in settled)
+    known = [sum(ms for ms in both if ms is not None) for both in taken if None not in both]
+    if not known:
+        wrong.append(f"{whose}: no packets to measure a round trip by")
+        return
+    true = fmean(known)
     found[f"{whose}_rtt_ms_told"], found[f"{whose}_rtt_ms_true"] = told, true
     if abs(told - true) > RTT_MS:
         wrong.append(f"{whose}: round trip {told:.1f} told, {true:.1f} true")
     usual = 40.0
     if abs(true - usual) >= LEAST_RTT_MS:
         least = usual + SEEN_SHARE * (true - usual)
-        seen = _seen((watched.begun, _during(watched, turns)), whose, lambda line: line["rtt_ms"], least)
-        _note_seen(found, wrong, (f"{whose}_rtt_ms", seen))
+        first = _first(_during(watched, turns), whose, lambda line: line["rtt_ms"], least)
+        _note_seen(found, wrong, f"{whose}_rtt_ms", (watched.begun, watched.begun, first))
 
 
-def _seen(
-    told: tuple[float, Sequence[Look]], whose: Whose, read: Callable[[Line], float | None], least: float
+def _first(
+    turns: Sequence[Look], whose: Whose, read: Callable[[Line], float | None], least: float
 ) -> float | None:
-    """How long after it could be seen so much was told; `told` is since when, and the turns of the fault.
-
-    Below 0 is what was told sooner.
-    """
-    since, turns = told
-    first = next((one.at for one in turns if (read(one.lines[whose]) or 0.0) >= least), None)
-    return None if first is None else first - since
+    """When so much was first told."""
+    return next((one.at for one in turns if (read(one.lines[whose]) or 0.0) >= least), None)
 
 
 def _during(watched: Watched, turns: Sequence[Look]) -> list[Look]:
-    return [one for one in turns if one.at > watched.begun]
+    """The turns of the fault, behind the last one before it: what that still tells is of another fault."""
+    before = [one for one in turns if one.at <= watched.begun]
+    return [*before[-1:], *(one for one in turns if one.at > watched.begun)]
 
 
 def _judge(found: Figures, wrong: list[str], watched: Watched, turns: Sequence[Look]) -> None:

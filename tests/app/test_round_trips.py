@@ -91,6 +91,13 @@ def test_one_measurement_more_or_less_on_a_link_that_shakes_makes_no_difference(
     assert waited(*shaking, (500.0, 94.0)) == pytest.approx(usual, abs=7)
 
 
+def test_one_quiet_second_on_a_full_link_does_not_outweigh_all_others() -> None:
+    """Its queue went after the exact one was made; and nobody waits for less than no time."""
+    full = [(70.0 + n % 7, 72.0 + 3 * (n % 7)) for n in range(30)]
+    assert waited((60.0, 35.0), *full) == waited(*full)
+    assert waited(*[(60.0, 35.0)] * 9) == 0
+
+
 def test_a_few_are_too_few() -> None:
     """Until then an exact one is told as it is."""
     assert waited(*[(40.0, 65.0)] * (FEW_WAITS - 1)) is None

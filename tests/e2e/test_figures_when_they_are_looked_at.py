@@ -24,6 +24,7 @@ COUNT_REPORTS = """() => {
   window.opened = 0;
   WebSocket.prototype.send = function (text) {
     if (JSON.parse(text).type === "report") window.opened += 1;
+    window.line = this;
     return send.call(this, text);
   };
 }"""
@@ -55,3 +56,9 @@ async def test_figures_of_sources_come_when_they_are_opened(house: House, chromi
     )
     await expect(rate).to_have_text(NUMBER, timeout=10_000)
     assert 1 <= await doctor.page.evaluate("window.opened") <= 10
+
+    # A new line knows nothing of what the page shows.
+    await doctor.page.evaluate("window.told = brotjeneste.state().stats; window.line.close()")
+    await doctor.until("s.down")
+    await doctor.until(f"!s.down && s.stats !== window.told && {OF_SOURCES}")
+    await expect(rate).to_have_text(NUMBER, timeout=10_000)

@@ -14,23 +14,23 @@ STREAMS = Streams(frozenset({SOUND}), frozenset({SOUND, PICTURE}))
 BEGUN, ENDED = 10.0, 25.0
 
 
-def way(seconds: float, loss: float, jitter_ms: float) -> dict[str, Any]:
+def way(seconds: float, loss: float, jitter_ms: float, longer: float = 1) -> dict[str, Any]:
     """Counters after so many seconds of two hundred packets, half of them sound; repair is lost without end.
 
-    Media take 30 ms, and 50 reports a second 20.
+    Media take 30 ms, and 50 reports a second 20, times so many.
     """
     packets = seconds * 100
     stream = {"pushed": packets, "lost": packets * loss, "arrived": packets * (1 - loss), "own_steps_us": 0.0}
-    taken = {"steps_us": stream["arrived"] * jitter_ms * 1000, "delay_sum_us": stream["arrived"] * 30_000}
+    taken = {"steps_us": stream["arrived"] * jitter_ms * 1000, "delay_sum_us": stream["arrived"] * longer * 30_000}
     rows = [{"ssrc": ssrc} | stream | taken for ssrc in (SOUND, PICTURE)]
     rows.append({"ssrc": REPAIR} | stream | taken | {"lost": packets})
     media, reports = sum(row["arrived"] for row in rows), seconds * 50
-    delays = {"count": media + reports, "sum_us": media * 30_000 + reports * 20_000}
+    delays = {"count": media + reports, "sum_us": longer * (media * 30_000 + reports * 20_000)}
     return {"streams": rows, "delays": delays}
 
 
 def line(
-    loss: float, jitter: float, verdict: str = "good", rtt: float = 50.0, packets: int = 200
+    loss: float, jitter: float, verdict: str = "good", rtt: float = 55.0, packets: int = 200
 ) -> dict[str, Any]:
     """What the bridge says of a leg."""
     flow = {"packets": packets, "loss_percent": loss, "jitter_ms": jitter, "kbit_per_s": 100.0}
@@ -45,7 +45,7 @@ def watched(
     for tenth in range(int(10 * (ENDED + 2))):
         at = tenth / 10
         bad_s = min(max(at - BEGUN - spared_s, 0.0), ENDED - BEGUN)
-        counted = way(at, true / 100 * bad_s / max(at, 0.1), 2.0)
+        down, up = (way(at, true / 100 * bad_s / max(at, 0.1), 2.0, longer) for longer in (1, 1.25))
         second = int(at)
         share = min(max((second - late_s - BEGUN) / 2, 0.0), 1.0)
         # A count that differs from second to second, so that each turn is a new one.
@@ -53,7 +53,7 @@ def watched(
         looks.append(
             Look(
                 at,
-                {"receiver": {"down": counted, "up": counted}, "sender": {"down": counted, "up": counted}},
+                {"receiver": {"down": down, "up": up}, "sender": {"down": down, "up": up}},
                 {"receiver": said, "sender": said},
             )
         )
@@ -67,8 +67,8 @@ def test_what_is_told_rightly_is_not_wrong() -> None:
     assert wrong == []
     assert found["receiver_down_loss_percent_true"] == pytest.approx(10.0, abs=0.2)
     assert found["receiver_down_loss_percent_seen_s"] == pytest.approx(1.0, abs=0.1)
-    assert found["sender_rtt_ms_told"] == 50.0
-    assert found["sender_rtt_ms_true"] == pytest.approx(50.0)
+    assert found["sender_rtt_ms_told"] == 55.0
+    assert found["sender_rtt_ms_true"] == pytest.approx(55.0), "media down and reports up"
 
 
 @pytest.mark.parametrize(
@@ -85,6 +85,16 @@ def test_what_is_told_wrongly_is_named(of: Watched, words: str) -> None:
     """Each in words for whoever reads the report."""
     _, wrong = figures(of)
     assert any(words in one for one in wrong), wrong
+
+
+def test_what_is_left_of_the_fault_before_is_not_this_one() -> None:
+    """A figure that never came down would be seen at once, and is from before it began."""
+    of = watched(10.0)
+    for look in of.looks:
+        said = line(10.0 + 0.0001 * int(look.at), 2.0)
+        look.lines.update({"receiver": said, "sender": said})
+    _, wrong = figures(of)
+    assert any("receiver_down_loss_percent: told" in one and "before" in one for one in wrong), wrong
 
 
 def test_what_chance_has_spared_is_not_late() -> None:

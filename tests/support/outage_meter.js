@@ -47,7 +47,8 @@
     const stats = [...(await window.brotjeneste.state().pc.getStats()).values()];
     const made = (kind) => stats.find((one) => one.type === "inbound-rtp" && one.kind === kind
       && one.packetsReceived > 0)?.estimatedPlayoutTimestamp;
-    return made("video") - made("audio");
+    const apart = made("video") - made("audio");
+    return Number.isFinite(apart) ? apart : null;
   };
 
   window.__outage = { watch, clock, apart, noted: null };

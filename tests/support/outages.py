@@ -151,9 +151,10 @@ async def now_ms(visitor: Visitor) -> float:
     return float(await visitor.page.evaluate("window.__outage.clock()"))
 
 
-async def apart_ms(visitor: Visitor) -> float:
-    """How much later than the sound that a page plays the picture was made that it shows, as browsers think."""
-    return float(await visitor.page.evaluate("window.__outage.apart()"))
+async def apart_ms(visitor: Visitor) -> float | None:
+    """How far sound and picture of a page are apart, as its browser thinks by reports; None without both."""
+    found = await visitor.page.evaluate("window.__outage.apart()")
+    return None if found is None else abs(float(found))
 
 
 def back_at(times: Sequence[float], since: float, until: float) -> float | None:

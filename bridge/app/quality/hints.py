@@ -14,6 +14,8 @@ from signalling import messages as m
 KEPT: Final = 6
 AT_LEAST_APART_S: Final = 0.5
 STALE_AFTER_S: Final = 8.0
+OF_NOW_S: Final = 3.0
+"""For so long a report tells what a verdict is made of second by second: one alone is none."""
 SPAN_S: Final = 6.0
 MOST_FREEZES_A_SECOND: Final = 5
 FEW_PICTURES: Final = 8.0
@@ -33,7 +35,8 @@ class Hint:
     cpu_share: float | None = None
     """How much of the time its encoder was held back by the processor."""
     bandwidth_share: float | None = None
-    """Both between the last two reports, since a verdict looks back by itself."""
+    """Both between the last two reports, since a verdict looks back by itself; as of `decoded_share` nothing is
+    known of them soon after the last."""
     shown_per_second: float | None = None
     """Pictures decoded a second, in the slot where they are most."""
     rtt_ms: float | None = None
@@ -58,7 +61,11 @@ class Hints:
 
     def hint(self, now: float) -> Hint | None:
         """What the reports of the last seconds tell together; None when there is no fresh one."""
-        return self._hint if self._told and now - self._told[-1][0] <= STALE_AFTER_S else None
+        if self._hint is None or now - self._told[-1][0] > STALE_AFTER_S:
+            return None
+        if now - self._told[-1][0] <= OF_NOW_S:
+            return self._hint
+        return replace(self._hint, decoded_share=None, cpu_share=None, bandwidth_share=None)
 
     def _count(self, seconds: float, more: Hint) -> None:
         """Add to what is counted since the connection began: no more than can have been since the last report."""

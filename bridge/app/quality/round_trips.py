@@ -76,16 +76,17 @@ class Waits:
         self._waits_ms.append(delay_ms - exact_ms)
         del self._delays_ms[:-WAITS], self._waits_ms[:-WAITS]
         if len(self._waits_ms) >= FEW_WAITS:
-            self.usual_ms = self._median()
+            self.usual_ms = max(self._median(), 0.0)
 
     def _median(self) -> float:
         """Weighted by how likely it is that a queue made the difference.
 
         Exact ones that meet a thin link's queue are mostly a little shorter than the mean and sometimes much
-        longer: their plain median made a round trip of 62 ms one of 50.
+        longer: their plain median made a round trip of 62 ms one of 50. That a single second was quiet tells
+        little.
         """
-        shortest = min(self._delays_ms)
-        weights = [1 / (QUIET_MS**2 + (delay - shortest) ** 2) for delay in self._delays_ms]
+        quiet = sorted(self._delays_ms)[1]
+        weights = [1 / (QUIET_MS**2 + max(delay - quiet, 0.0) ** 2) for delay in self._delays_ms]
         left = sum(weights) / 2
         for wait, weight in sorted(zip(self._waits_ms, weights, strict=True)):
             left -= weight

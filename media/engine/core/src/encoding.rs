@@ -1,13 +1,14 @@
 //! One RTP stream of a source: a source has several when it sends the same pictures in several sizes (simulcast,
 //! RFC 8853).
 
-use crate::api::{EncodingSpec, Kind};
+use crate::api::{Codec, EncodingSpec, Kind};
 use crate::cache::{PacketCache, Size};
 use crate::keyframe::KeyFrameRequests;
 use crate::parameters::ParameterSets;
 use crate::rates::Rates;
 use crate::receive::ReceiveRegister;
 use crate::red::split::Timeline;
+use crate::source::codec_number;
 use crate::stats::StreamRow;
 use crate::steady::{Steady, BEGINS_AFTER};
 use crate::time::Micros;
@@ -154,7 +155,8 @@ impl Encoding {
     }
 
     /// One of its timestamps and our time of that moment: by the sender's last report, whose time `local` gives, unless
-    /// the clock has stood still since; then, and before the first report, by the arrival of the newest packet.
+    /// the clock has stood still since; then, and before the first report, by the arrival of the newest packet. One of a
+    /// telephone key that is held down has the time of the key's beginning (RFC 4733 2.2.2), and tells nothing.
     pub(crate) fn clock(
         &self,
         clock_rate: u32,
@@ -165,11 +167,12 @@ impl Encoding {
         let Some((rtp, moment, at)) = told else {
             return self.newest;
         };
-        let newest = self.newest.filter(|(_, came)| *came > at);
+        let is_key = self.row.codec == codec_number(Codec::TelephoneEvent);
+        let newest = self.newest.filter(|(_, came)| !is_key && *came > at);
         let contradicts = newest.filter(|(timestamp, came)| {
-            let expected = moment.ticks_until(*came, clock_rate);
-            let apart = expected - i64::from(timestamp.wrapping_sub(rtp) as i32);
-            apart.unsigned_abs() > STOOD_STILL.to_ticks(clock_rate)
+            let since = i64::from(timestamp.wrapping_sub(rtp) as i32);
+            let apart = moment.ticks_until(*came, clock_rate).abs_diff(since);
+            apart > STOOD_STILL.to_ticks(clock_rate)
         });
         contradicts.or(Some((rtp, moment)))
     }
@@ -290,13 +293,14 @@ impl Encoding {
 mod tests {
     use super::*;
 
+    fn anew(clock_rate: u32) -> Encoding {
+        let (spec, row) = (EncodingSpec::default(), StreamRow::default());
+        Encoding::new(&spec, (clock_rate, false), row)
+    }
+
     #[test]
     fn what_waits_is_kept_until_it_has_left_and_could_be_asked_for() {
-        let mut encoding = Encoding::new(
-            &EncodingSpec::default(),
-            (90_000, false),
-            StreamRow::default(),
-        );
+        let mut encoding = anew(90_000);
         let at = |millis| Micros::from_secs(1) + Micros::from_millis(millis);
         assert_eq!(encoding.kept_for(at(0)), KEPT.0);
         encoding.keep_to_wait(at(0), Micros::from_millis(400));
@@ -307,6 +311,52 @@ mod tests {
             KEPT.0 + Micros::from_millis(400)
         );
         assert_eq!(encoding.kept_for(at(650)), KEPT.0);
+    }
+
+    /// A report on its timestamp 1,000, half a second before now, and a packet of now that is behind it by so much.
+    fn behind(behind: Micros, clock_rate: u32, rtp: u32) -> (Encoding, Micros) {
+        let now = Micros(1_795_000_000_250_000);
+        let at = now.since(Micros::from_millis(500));
+        let mut encoding = anew(clock_rate);
+        encoding.sender_report = Some(SenderReportSeen {
+            ntp: at.to_ntp(),
+            rtp,
+            at,
+        });
+        let ticks = at.ticks_until(now.since(behind), clock_rate);
+        encoding.newest = Some((rtp.wrapping_add(ticks as u32), now));
+        (encoding, now)
+    }
+
+    #[test]
+    fn a_report_is_believed_but_where_the_clock_has_stood_still_since() {
+        let local = crate::time::ntp_to_micros;
+        for (clock_rate, rtp) in [(8_000, 5), (48_000, 1_000), (90_000, u32::MAX - 99)] {
+            let told = |(encoding, now): (Encoding, Micros)| {
+                let (timestamp, moment) = encoding.clock(clock_rate, local).unwrap();
+                timestamp.wrapping_add(moment.ticks_until(now, clock_rate) as u32)
+            };
+            let by_report = rtp.wrapping_add(clock_rate / 2);
+            for queue in [0, 100, 1_900] {
+                let found = told(behind(Micros::from_millis(queue), clock_rate, rtp));
+                assert!(
+                    found.wrapping_sub(by_report).wrapping_add(1) <= 2,
+                    "{queue}: {found}"
+                );
+            }
+            let asleep = behind(Micros::from_secs(10), clock_rate, rtp);
+            let (newest, _) = asleep.0.newest.unwrap();
+            assert_eq!(told(asleep), newest);
+            let mut key = behind(Micros::from_secs(10), clock_rate, rtp);
+            key.0.row.codec = codec_number(Codec::TelephoneEvent);
+            assert!(told(key).wrapping_sub(by_report).wrapping_add(1) <= 2);
+            let mut older = behind(Micros::from_secs(10), clock_rate, rtp);
+            older.0.newest = older
+                .0
+                .newest
+                .map(|(rtp, now)| (rtp, now.since(Micros::from_secs(1))));
+            assert!(told(older).wrapping_sub(by_report).wrapping_add(1) <= 2);
+        }
     }
 
     #[test]

@@ -50,8 +50,11 @@ impl Micros {
     }
 
     /// Ticks of a clock with this rate from this moment until another one; below 0 where that was before.
-    pub const fn ticks_until(self, other: Self, clock_rate: u32) -> i64 {
-        (other.0 as i64 - self.0 as i64) * clock_rate as i64 / MICROS_PER_SECOND as i64
+    pub fn ticks_until(self, other: Self, clock_rate: u32) -> i64 {
+        let micros = i128::from(other.0) - i128::from(self.0);
+        let ticks = micros * i128::from(clock_rate) / i128::from(MICROS_PER_SECOND);
+        // A hostile report may name any year.
+        ticks.clamp(i64::MIN.into(), i64::MAX.into()) as i64
     }
 }
 

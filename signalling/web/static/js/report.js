@@ -83,7 +83,7 @@ function grouped(entries, sourceOf) {
   return groups;
 }
 
-/** Tells the bridge every two seconds while there is a connection; `tell(fields)` sends. */
+/** Tells the bridge every two seconds; `tell(fields)` sends. */
 export class Reporter {
   #peer;
   #tell;
@@ -99,9 +99,7 @@ export class Reporter {
   }
 
   start() {
-    this.#timer = setInterval(() => {
-      if (this.#peer.connected) this.#report().catch(() => {});
-    }, REPORT_MS);
+    this.#timer = setInterval(() => this.#report().catch(() => {}), REPORT_MS);
   }
 
   stop() {
@@ -113,6 +111,11 @@ export class Reporter {
   set details(shown) {
     if (shown === this.#details) return;
     this.#details = shown;
+    this.soon();
+  }
+
+  /** To a line that is new, which knows of nothing, or of what has changed. */
+  soon() {
     this.#soon ||= setTimeout(() => {
       this.#soon = 0;
       this.#report().catch(() => {});
@@ -121,7 +124,7 @@ export class Reporter {
 
   async #report() {
     const { pc } = this.#peer;
-    const stats = this.#peer.connected ? await pc.getStats() : new Map();
+    const stats = pc ? await pc.getStats() : new Map();
     if (pc !== this.#pc) this.#before = new Map();
     this.#tell({ ...reportOf(stats, this.#before, (mid) => this.#peer.sourceOf(mid)), details: this.#details });
     this.#pc = pc;

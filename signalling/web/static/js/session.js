@@ -129,6 +129,7 @@ export class Session extends EventTarget {
     this.#setPlace(message.place);
     this.#emit("welcome");
     this.#emit("change");
+    this.#reporter.soon();
     this.peer.joined(message).catch((error) => this.#mediaFailed(error));
     if (message.again && message.place === "admitted" && this.pinned) this.pin(this.pinned).catch(() => {});
   }
