@@ -255,8 +255,8 @@ class Viewer:
         await self.until("s.roster && s.pc?.connectionState === 'connected'", timeout_s)
 
     async def admitted(self) -> None:
-        """Wait until the page shows the call."""
-        await self.until("s.place === 'admitted' && s.screen === 'call'")
+        """Wait until the page shows the call, and knows who is in it: that comes a moment after the place."""
+        await self.until("s.place === 'admitted' && s.screen === 'call' && s.roster")
 
     async def rtp_received(self) -> int:
         """RTP packets that the browser says it has received."""
