@@ -5,7 +5,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.app.quality.hints import KEPT, OF_NOW_S, Hint, Hints
+from bridge.app.quality.hints import KEPT, TELLS_S, Hint, Hints
 from signalling import messages as m
 
 
@@ -105,7 +105,7 @@ def test_one_report_is_no_verdict() -> None:
     """What a verdict is made of second by second is not told for longer than the report is of now."""
     slow = m.SlotReport(mid="6", width=1, frames_per_second=10, arrived_per_second=25, frozen_seconds=1.0)
     hints = told((0.0, report(slow)), (2.0, report(slow, cpu=2.0, bandwidth=2.0)))
-    hint, later = hints.hint(2.0 + OF_NOW_S), hints.hint(2.5 + OF_NOW_S)
+    hint, later = hints.hint(2.0 + TELLS_S), hints.hint(2.5 + TELLS_S)
     assert hint is not None
     assert later is not None
     assert (hint.cpu_share, hint.bandwidth_share, hint.decoded_share) == (1.0, 1.0, 0.4)

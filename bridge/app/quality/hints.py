@@ -14,7 +14,7 @@ from signalling import messages as m
 KEPT: Final = 6
 AT_LEAST_APART_S: Final = 0.5
 STALE_AFTER_S: Final = 8.0
-OF_NOW_S: Final = 3.0
+TELLS_S: Final = 3.0
 """For so long a report tells what a verdict is made of second by second: one alone is none."""
 SPAN_S: Final = 6.0
 MOST_FREEZES_A_SECOND: Final = 5
@@ -63,7 +63,7 @@ class Hints:
         """What the reports of the last seconds tell together; None when there is no fresh one."""
         if self._hint is None or now - self._told[-1][0] > STALE_AFTER_S:
             return None
-        if now - self._told[-1][0] <= OF_NOW_S:
+        if now - self._told[-1][0] <= TELLS_S:
             return self._hint
         return replace(self._hint, decoded_share=None, cpu_share=None, bandwidth_share=None)
 

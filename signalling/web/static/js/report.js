@@ -114,7 +114,7 @@ export class Reporter {
     this.soon();
   }
 
-  /** To a line that is new, which knows of nothing, or of what has changed. */
+  /** Report before the next is due: to a new line, or what has changed. */
   soon() {
     this.#soon ||= setTimeout(() => {
       this.#soon = 0;
