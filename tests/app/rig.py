@@ -2,10 +2,12 @@
 
 import itertools
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
+
+import pytest
 
 from bridge.app.administration import RoomAdministration
 from bridge.app.browser import BrowserDoor, BrowserPolicy
@@ -21,6 +23,7 @@ from bridge.rooms.model import Identity, ParticipantId, Room, RoomId
 from media.api import EngineError, Snapshot
 from media.legs import LegPolicy, Legs
 from signalling import messages as m
+from signalling.errors import Code, Rejected
 from signalling.ports import Seat
 from tests.app.fakes import (
     START,
@@ -51,6 +54,13 @@ def offer_of(page: int, attempt: int = 0) -> str:
     fingerprint = ":".join(f"{octet:02X}" for octet in page.to_bytes(32, "big"))
     sdp = _FINGERPRINT.sub(f"a=fingerprint:sha-256 {fingerprint}", OFFER)
     return sdp.replace("a=ice-ufrag:8RnG", f"a=ice-ufrag:u{page}n{attempt}")
+
+
+async def code_of(work: Awaitable[object]) -> Code:
+    """Give the code with which something is rejected."""
+    with pytest.raises(Rejected) as caught:
+        await work
+    return caught.value.code
 
 
 def nothing_counted() -> Snapshot:
@@ -192,6 +202,19 @@ class Rig:
         await self.join(page)
         await self.offer(page)
         return page
+
+    async def consultation(self) -> tuple[RoomId, Page, Page]:
+        """Open a room with the doctor in and the patient waiting, both with media."""
+        room = await self.open_room()
+        doctor = await self.enter(room, m.Role.DOCTOR, host=True)
+        patient = await self.enter(room)
+        self.deliver()
+        return room, doctor, patient
+
+    async def admit(self, doctor: Page, *guests: Page) -> None:
+        """Admit by the doctor's page."""
+        for guest in guests:
+            await self.say(doctor, m.Admit(participant=guest.participant, ref=1))
 
     async def lose(self, page: Page) -> None:
         """Cut the page's socket."""

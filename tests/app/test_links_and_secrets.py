@@ -3,9 +3,9 @@
 import pytest
 
 from signalling import messages as m
-from signalling.errors import Code, Rejected
+from signalling.errors import Code
 from tests.app.fakes import Connection, token_of
-from tests.app.rig import Page, Rig
+from tests.app.rig import Page, Rig, code_of
 
 OWN_SECRET = "s" * 43
 
@@ -14,13 +14,6 @@ OWN_SECRET = "s" * 43
 def rig() -> Rig:
     """A bridge."""
     return Rig()
-
-
-async def code_of(work: object) -> Code:
-    """The code with which something is rejected."""
-    with pytest.raises(Rejected) as caught:
-        await work
-    return caught.value.code
 
 
 async def test_somebody_whose_welcome_was_lost_comes_back_with_a_secret_of_their_own(rig: Rig) -> None:

@@ -6,14 +6,13 @@ from typing import Any
 import pytest
 
 from bridge.rooms.events import Admitted
-from bridge.rooms.model import ParticipantId, Place
-from media.api import CommandRefused, ConsentLost, IceConnected, Speakers
+from bridge.rooms.model import ParticipantId
+from media.api import Speakers
 from media.description import CAMERA, MIC
-from media.legs import LegDelayed, LegFailed, LegSecured
 from signalling import messages as m
-from signalling.errors import Code, Rejected
+from signalling.errors import Code
 from tests.app.fakes import StoreDown
-from tests.app.rig import GRACE, Page, Rig, offer_of
+from tests.app.rig import GRACE, Page, Rig, code_of, offer_of
 
 
 @pytest.fixture
@@ -22,40 +21,18 @@ def rig() -> Rig:
     return Rig()
 
 
-async def consultation(rig: Rig) -> tuple[str, Page, Page]:
-    """A room with the doctor in and the patient waiting, both with media."""
-    room = await rig.open_room()
-    doctor = await rig.enter(room, m.Role.DOCTOR, host=True)
-    patient = await rig.enter(room)
-    rig.deliver()
-    return room, doctor, patient
-
-
-async def code_of(work: object) -> Code:
-    """The code with which something is rejected."""
-    with pytest.raises(Rejected) as caught:
-        await work
-    return caught.value.code
-
-
-async def admit(rig: Rig, doctor: Page, *guests: Page) -> None:
-    """Admit by the doctor's page."""
-    for guest in guests:
-        await rig.say(doctor, m.Admit(participant=guest.participant, ref=1))
-
-
 async def test_an_admission_is_on_record_before_the_gate_opens(rig: Rig) -> None:
     """The store has the event before the engine hears of feeds and gates, in this order."""
-    _room, doctor, patient = await consultation(rig)
+    _room, doctor, patient = await rig.consultation()
     rig.log.clear()
-    await admit(rig, doctor, patient)
+    await rig.admit(doctor, patient)
     assert rig.log == ["record Admitted", "SetFeeds", "SetGate"]
 
 
 async def test_a_removal_shuts_the_gate_before_anything_else_has_a_turn(rig: Rig) -> None:
     """Between the word of the store and the closed gate nothing waits, whatever else the bridge has to do."""
-    _room, doctor, patient = await consultation(rig)
-    await admit(rig, doctor, patient)
+    _room, doctor, patient = await rig.consultation()
+    await rig.admit(doctor, patient)
     rig.log.clear()
     append, loop = rig.store.append, asyncio.get_running_loop()
 
@@ -73,10 +50,10 @@ async def test_a_removal_shuts_the_gate_before_anything_else_has_a_turn(rig: Rig
 
 async def test_admission_lets_packets_through_both_ways_and_not_before(rig: Rig) -> None:
     """Before it nothing reaches either; after it each has the other's sound and picture, and is told so."""
-    room, doctor, patient = await consultation(rig)
+    room, doctor, patient = await rig.consultation()
     assert rig.sees(room, doctor) == rig.sees(room, patient) == set()
     assert patient.connection.layout.slots == []
-    await admit(rig, doctor, patient)
+    await rig.admit(doctor, patient)
     both = {MIC, CAMERA}
     assert rig.sees(room, patient) == {(doctor.participant, source) for source in both}
     assert rig.sees(room, doctor) == {(patient.participant, source) for source in both}
@@ -86,10 +63,10 @@ async def test_admission_lets_packets_through_both_ways_and_not_before(rig: Rig)
 @pytest.mark.parametrize("failing", ["before", "after"])
 async def test_a_store_that_fails_opens_nothing(rig: Rig, failing: str) -> None:
     """The act raises, and no gate moves before the store has told that the admission is on record."""
-    room, doctor, patient = await consultation(rig)
+    room, doctor, patient = await rig.consultation()
     rig.store.failing = failing
     with pytest.raises(StoreDown):
-        await admit(rig, doctor, patient)
+        await rig.admit(doctor, patient)
     await rig.service.repair()
     assert rig.leg(room, patient) not in rig.engine.open_legs()
     rig.store.failing = None
@@ -101,8 +78,8 @@ async def test_a_store_that_fails_opens_nothing(rig: Rig, failing: str) -> None:
 
 async def test_a_removal_cut_short_after_its_record_still_happens(rig: Rig) -> None:
     """When the task is cancelled between record and act, repair puts the person out and says goodbye."""
-    room, doctor, patient = await consultation(rig)
-    await admit(rig, doctor, patient)
+    room, doctor, patient = await rig.consultation()
+    await rig.admit(doctor, patient)
     leg = rig.leg(room, patient)
     async with asyncio.TaskGroup() as group:
         task = group.create_task(rig.say(doctor, m.Remove(participant=patient.participant, ref=1)))
@@ -129,37 +106,10 @@ async def test_a_join_cut_short_after_its_record_leaves_no_ghost(rig: Rig) -> No
     assert [person.connected for person in rig.recorded(room).participants.values()] == [False]
 
 
-async def test_a_busy_engine_delays_an_admission_until_repair(rig: Rig) -> None:
-    """The admission is recorded, the gate stays shut, and the next repair opens it."""
-    room, doctor, patient = await consultation(rig)
-    rig.engine.dead = True
-    await admit(rig, doctor, patient)
-    assert rig.recorded(room).participants[patient.participant].place is Place.ADMITTED
-    rig.engine.dead = False
-    assert rig.sees(room, patient) == set()
-    await rig.service.repair()
-    assert rig.sees(room, patient) == {(doctor.participant, MIC), (doctor.participant, CAMERA)}
-
-
-async def test_a_removal_that_the_engine_could_not_take_is_made_good(rig: Rig) -> None:
-    """Neither gate nor leg of the removed outlives the engine's trouble."""
-    room, doctor, patient = await consultation(rig)
-    await admit(rig, doctor, patient)
-    leg = rig.leg(room, patient)
-    rig.engine.dead = True
-    await rig.say(doctor, m.Remove(participant=patient.participant, ref=1))
-    assert patient.connection.bye is Code.REMOVED
-    rig.engine.dead = False
-    await rig.service.repair()
-    assert rig.sees(room, doctor) == set()
-    rig.deliver()
-    assert leg not in rig.engine.legs
-
-
 async def test_a_ghost_is_gone_after_the_grace_and_not_before(rig: Rig) -> None:
     """Media goes on while the owner of a lost connection may come back, then the gate shuts."""
-    room, doctor, patient = await consultation(rig)
-    await admit(rig, doctor, patient)
+    room, doctor, patient = await rig.consultation()
+    await rig.admit(doctor, patient)
     leg = rig.leg(room, patient)
     await rig.lose(patient)
     await rig.pass_time(GRACE - 1)
@@ -173,8 +123,8 @@ async def test_a_ghost_is_gone_after_the_grace_and_not_before(rig: Rig) -> None:
 
 async def test_a_ghost_whose_gate_could_not_be_shut_keeps_no_leg(rig: Rig) -> None:
     """A leg is kept for who may come back only where nothing passes it meanwhile."""
-    room, doctor, patient = await consultation(rig)
-    await admit(rig, doctor, patient)
+    room, doctor, patient = await rig.consultation()
+    await rig.admit(doctor, patient)
     leg = rig.leg(room, patient)
     await rig.lose(patient)
     rig.engine.dead = True
@@ -187,8 +137,8 @@ async def test_a_ghost_whose_gate_could_not_be_shut_keeps_no_leg(rig: Rig) -> No
 
 async def test_who_is_back_by_the_records_alone_is_let_nothing_through(rig: Rig) -> None:
     """A page that comes back to its leg and whose socket gets no seat: the gate stays shut until it has one."""
-    room, doctor, patient = await consultation(rig)
-    await admit(rig, doctor, patient)
+    room, doctor, patient = await rig.consultation()
+    await rig.admit(doctor, patient)
     leg = rig.leg(room, patient)
     await rig.lose(patient)
     await rig.pass_time(GRACE)
@@ -207,8 +157,8 @@ async def test_who_is_back_by_the_records_alone_is_let_nothing_through(rig: Rig)
 
 async def test_a_ghost_is_tried_again_when_the_store_was_away(rig: Rig) -> None:
     """A disconnection that could not be recorded is recorded later, so that no gate stays open for nobody."""
-    room, doctor, patient = await consultation(rig)
-    await admit(rig, doctor, patient)
+    room, doctor, patient = await rig.consultation()
+    await rig.admit(doctor, patient)
     await rig.lose(patient)
     rig.store.failing = "before"
     with pytest.raises(StoreDown):
@@ -220,8 +170,8 @@ async def test_a_ghost_is_tried_again_when_the_store_was_away(rig: Rig) -> None:
 
 async def test_coming_back_within_the_grace_keeps_place_and_leg(rig: Rig) -> None:
     """A new socket of the same page goes on with its leg; the old socket's end changes nothing."""
-    room, doctor, patient = await consultation(rig)
-    await admit(rig, doctor, patient)
+    room, doctor, patient = await rig.consultation()
+    await rig.admit(doctor, patient)
     leg = rig.leg(room, patient)
     await rig.lose(patient)
     await rig.join(patient)
@@ -234,8 +184,8 @@ async def test_coming_back_within_the_grace_keeps_place_and_leg(rig: Rig) -> Non
 
 async def test_a_second_page_replaces_the_first(rig: Rig) -> None:
     """The old socket hears `replaced`, its late messages are refused, and its leg ends with the new offer."""
-    room, doctor, patient = await consultation(rig)
-    await admit(rig, doctor, patient)
+    room, doctor, patient = await rig.consultation()
+    await rig.admit(doctor, patient)
     old_leg, old_seat, old_socket = rig.leg(room, patient), patient.seat, patient.connection
     second = Page(patient.link, resume=patient.resume)
     await rig.join(second)
@@ -252,7 +202,7 @@ async def test_a_second_page_replaces_the_first(rig: Rig) -> None:
 
 async def test_an_offer_that_waited_while_its_page_was_replaced_is_refused(rig: Rig) -> None:
     """The leg of the newer page is not taken away by the older page's late offer."""
-    room, _doctor, patient = await consultation(rig)
+    room, _doctor, patient = await rig.consultation()
     second = Page(patient.link, resume=patient.resume)
     late = Page(patient.link, seat=patient.seat)
     async with asyncio.TaskGroup() as group:
@@ -274,7 +224,7 @@ async def test_an_offer_that_waited_while_its_page_was_replaced_is_refused(rig: 
 )
 async def test_whoever_is_put_out_hears_why(rig: Rig, message: object, code: Code) -> None:
     """The socket ends with the code of the act, and the leg goes with it."""
-    room, doctor, patient = await consultation(rig)
+    room, doctor, patient = await rig.consultation()
     leg = rig.leg(room, patient)
     await rig.say(doctor, message(patient.participant))  # type: ignore[operator]
     assert patient.connection.bye is code
@@ -283,8 +233,8 @@ async def test_whoever_is_put_out_hears_why(rig: Rig, message: object, code: Cod
 
 async def test_leaving_ends_with_left_and_leads_back_to_the_waiting_room(rig: Rig) -> None:
     """Who leaves gives the place up, and the same link waits again."""
-    room, doctor, patient = await consultation(rig)
-    await admit(rig, doctor, patient)
+    room, doctor, patient = await rig.consultation()
+    await rig.admit(doctor, patient)
     await rig.say(patient, m.Leave())
     assert patient.connection.bye is Code.LEFT
     await rig.join(patient)
@@ -295,21 +245,21 @@ async def test_leaving_ends_with_left_and_leads_back_to_the_waiting_room(rig: Ri
 
 async def test_being_sent_to_wait_stops_media_and_keeps_the_leg_warm(rig: Rig) -> None:
     """The gate shuts, the roster shrinks to oneself, and a new admission needs no new offer."""
-    room, doctor, patient = await consultation(rig)
-    await admit(rig, doctor, patient)
+    room, doctor, patient = await rig.consultation()
+    await rig.admit(doctor, patient)
     leg = rig.leg(room, patient)
     await rig.say(doctor, m.ToWaiting(participant=patient.participant, ref=1))
     assert rig.engine.open_legs() == {rig.leg(room, doctor)}
     assert [person.participant for person in patient.connection.roster.people] == [patient.participant]
     assert patient.connection.layout.slots == []
-    await admit(rig, doctor, patient)
+    await rig.admit(doctor, patient)
     assert rig.leg(room, patient) == leg
     assert rig.sees(room, patient)
 
 
 async def test_an_ended_room_leaves_memory_and_takes_nobody(rig: Rig) -> None:
     """Its legs are gone, acts on it are refused as ended, links too, and nothing of that is written down."""
-    _room, doctor, patient = await consultation(rig)
+    _room, doctor, patient = await rig.consultation()
     await rig.say(doctor, m.End(ref=1))
     assert rig.service.rooms == []
     assert rig.engine.legs == {}
@@ -339,7 +289,7 @@ async def test_a_room_that_ends_as_somebodys_time_runs_out_takes_their_leg(rig: 
 
 async def test_joining_while_the_room_ends_is_refused(rig: Rig) -> None:
     """A knock that waits for the room's lock while the host ends it finds it ended."""
-    room, doctor, _patient = await consultation(rig)
+    room, doctor, _patient = await rig.consultation()
     late = await rig.page(room)
     async with asyncio.TaskGroup() as group:
         ending = group.create_task(rig.say(doctor, m.End(ref=1)))
@@ -350,7 +300,7 @@ async def test_joining_while_the_room_ends_is_refused(rig: Rig) -> None:
 
 async def test_two_who_ask_for_a_room_at_once_get_the_same_one(rig: Rig) -> None:
     """After a restart, many sockets come back in one moment; there must be one room with one lock."""
-    room, _doctor, _patient = await consultation(rig)
+    room, _doctor, _patient = await rig.consultation()
     rig.start()
     async with asyncio.TaskGroup() as group:
         found = [group.create_task(rig.service.find(room)) for _ in range(5)]
@@ -360,7 +310,7 @@ async def test_two_who_ask_for_a_room_at_once_get_the_same_one(rig: Rig) -> None
 
 async def test_a_room_that_could_not_be_cleaned_after_a_restart_is_tried_again(rig: Rig) -> None:
     """While the store is away nobody gets a room with ghosts in it; afterwards it is loaded in full."""
-    room, _doctor, _patient = await consultation(rig)
+    room, _doctor, _patient = await rig.consultation()
     rig.start()
     rig.store.failing = "before"
     with pytest.raises(StoreDown):
@@ -373,9 +323,9 @@ async def test_a_room_that_could_not_be_cleaned_after_a_restart_is_tried_again(r
 
 async def test_a_restart_keeps_places(rig: Rig) -> None:
     """The admitted come back admitted, with new legs that open; the waiting come back waiting."""
-    room, doctor, patient = await consultation(rig)
+    room, doctor, patient = await rig.consultation()
     other = await rig.enter(room)
-    await admit(rig, doctor, patient)
+    await rig.admit(doctor, patient)
     rig.start()
     for page in (doctor, patient, other):
         await rig.join(page)
@@ -384,61 +334,11 @@ async def test_a_restart_keeps_places(rig: Rig) -> None:
     assert rig.sees(room, other) == set()
 
 
-@pytest.mark.parametrize("command", ["AddLeg", "AddLines"])
-async def test_a_refused_leg_is_dropped_once(rig: Rig, command: str) -> None:
-    """When the engine refuses a leg, nothing more is asked of it, second after second."""
-    room, doctor, patient = await consultation(rig)
-    leg = rig.leg(room, patient)
-    del rig.engine.legs[leg]
-    rig.engine.events.append(CommandRefused(command=command, leg=leg, code="bad_description"))
-    rig.deliver()
-    rig.deliver()
-    asked = len(rig.log)
-    await rig.service.repair()
-    assert len(rig.log) == asked
-    assert patient.participant not in rig.live(room).legs
-    assert doctor.connection.bye is None
-
-
-async def test_a_refused_command_of_a_known_leg_is_asked_again(rig: Rig) -> None:
-    """Any other refusal puts the room out of line until the next repair."""
-    room, doctor, _patient = await consultation(rig)
-    leg = rig.leg(room, doctor)
-    rig.engine.legs[leg].gate = False
-    rig.engine.events.append(CommandRefused(command="SetGate", leg=leg, code="unknown_leg"))
-    rig.deliver()
-    await rig.service.repair()
-    assert leg in rig.engine.open_legs()
-
-
-async def test_a_page_without_a_microphone_disturbs_nothing(rig: Rig) -> None:
-    """Nothing is asked of a source that is not there, so the engine refuses nothing."""
-    room = await rig.open_room()
-    page = await rig.page(room, m.Role.DOCTOR, host=True)
-    await rig.join(page)
-    silent = m.Sources(camera="1")
-    await rig.say(page, m.Offer(sdp=offer_of(page.number), sources=silent, ref=1))
-    assert not [event for event in rig.engine.events if isinstance(event, CommandRefused)]
-    assert rig.leg(room, page) in rig.engine.open_legs()
-
-
-async def test_an_offer_that_names_a_stream_twice_is_refused_with_a_reason(rig: Rig) -> None:
-    """Two sources with one SSRC are the client's fault, told as `sdp_unusable`, and no leg is made."""
-    room = await rig.open_room()
-    page = await rig.page(room)
-    await rig.join(page)
-    ssrcs = [line.split()[0][len("a=ssrc:") :] for line in offer_of(1).splitlines() if line.startswith("a=ssrc:")]
-    twice = offer_of(page.number).replace(ssrcs[-1], ssrcs[0])
-    assert ssrcs[-1] != ssrcs[0]
-    assert await code_of(rig.offer(page, twice)) is Code.SDP_UNUSABLE
-    assert rig.engine.legs == {}
-
-
 async def test_pinning_shows_nobody_whom_one_may_not_know_of(rig: Rig) -> None:
     """A guest cannot learn by pinning who waits; the host can pin the waiting."""
-    room, doctor, patient = await consultation(rig)
+    room, doctor, patient = await rig.consultation()
     waiting = await rig.enter(room)
-    await admit(rig, doctor, patient)
+    await rig.admit(doctor, patient)
     pin = m.Pin(participant=waiting.participant, ref=1)
     assert await code_of(rig.say(patient, pin)) is Code.UNKNOWN_PARTICIPANT
     assert await rig.say(doctor, pin) == m.Ok(ref=1)
@@ -448,21 +348,21 @@ async def test_pinning_shows_nobody_whom_one_may_not_know_of(rig: Rig) -> None:
 
 async def test_a_host_link_takes_over_once_the_host_is_gone(rig: Rig) -> None:
     """The second doctor takes the role once the first is gone, and then admits."""
-    room, doctor, patient = await consultation(rig)
+    room, doctor, patient = await rig.consultation()
     second = await rig.enter(room, m.Role.DOCTOR, host=True)
     take = m.TakeHost(ref=1)
     assert await code_of(rig.say(second, take)) is Code.WRONG_STATE
     await rig.lose(doctor)
     await rig.pass_time(GRACE)
     assert await rig.say(second, take) == m.Ok(ref=1)
-    await admit(rig, second, patient)
+    await rig.admit(second, patient)
     assert rig.sees(room, patient)
     assert rig.recorded(room).host == ParticipantId(second.participant)
 
 
 async def test_a_host_invites_from_the_page(rig: Rig) -> None:
     """The link lasts as long as the policy says, and lets a guest wait."""
-    room, doctor, _patient = await consultation(rig)
+    room, doctor, _patient = await rig.consultation()
     invited = await rig.say(doctor, m.Invite(role=m.Role.RELATIVE, name="Navn", ref=5))
     assert isinstance(invited, m.Invited)
     assert (invited.ref, (invited.expires_at - rig.clock.now()).total_seconds()) == (5, 3600)
@@ -474,41 +374,16 @@ async def test_a_host_invites_from_the_page(rig: Rig) -> None:
 
 async def test_joining_twice_on_one_connection_is_a_wrong_state(rig: Rig) -> None:
     """The session refuses it before; the door does not rely on that."""
-    _room, doctor, _patient = await consultation(rig)
+    _room, doctor, _patient = await rig.consultation()
     join = m.Join(version=1, token="t", language=m.Language.NB)  # noqa: S106 - opens nothing
     assert await code_of(rig.say(doctor, join)) is Code.WRONG_STATE
 
 
-async def test_an_offer_that_a_busy_engine_cannot_take_is_our_fault(rig: Rig) -> None:
-    """The client hears `internal`, it is counted, and the next offer works."""
-    room = await rig.open_room()
-    page = await rig.page(room, m.Role.DOCTOR, host=True)
-    await rig.join(page)
-    rig.engine.busy = 1
-    assert await code_of(rig.offer(page)) is Code.INTERNAL
-    assert rig.counts.seen["engine_errors", "busy"] == 1
-    await rig.offer(page)
-    assert rig.engine.open_legs() == {rig.leg(room, page)}
-
-
-async def test_troubles_of_a_leg_are_counted_under_their_code(rig: Rig) -> None:
-    """A failed handshake and a command put off are counted; that a leg is up, or silent, changes nothing."""
-    room, doctor, _patient = await consultation(rig)
-    leg, plan = rig.leg(room, doctor), rig.live(room).plan
-    for event in (LegFailed(leg, "dtls_timeout"), LegDelayed(leg, "engine_busy"), LegSecured(leg)):
-        rig.service.handle_leg_event(event)
-    for told in (ConsentLost(leg=leg), IceConnected(leg=leg), Speakers(room=1, legs=[leg])):
-        rig.service.handle_leg_event(told)
-    assert rig.counts.seen["leg_failures", "dtls_timeout"] == 1
-    assert rig.counts.seen["engine_errors", "engine_busy"] == 1
-    assert (rig.live(room).plan, rig.live(room).speakers) == (plan, [])
-
-
 async def test_a_speaker_takes_a_slot_and_everyone_is_told(rig: Rig) -> None:
     """With two slots and three others, who speaks is shown in the place of who spoke least."""
-    room, doctor, patient = await consultation(rig)
+    room, doctor, patient = await rig.consultation()
     others = [await rig.enter(room) for _ in range(2)]
-    await admit(rig, doctor, patient, *others)
+    await rig.admit(doctor, patient, *others)
     shown = {slot.participant for slot in doctor.connection.layout.slots}
     unseen = next(page for page in (patient, *others) if page.participant not in shown)
     live = rig.live(room)
@@ -520,8 +395,8 @@ async def test_a_speaker_takes_a_slot_and_everyone_is_told(rig: Rig) -> None:
 
 async def test_nothing_opens_while_it_is_in_doubt_what_is_on_record(rig: Rig) -> None:
     """Sent to wait, with the store's answer lost: a new page's leg must not open by what was true before."""
-    room, doctor, patient = await consultation(rig)
-    await admit(rig, doctor, patient)
+    room, doctor, patient = await rig.consultation()
+    await rig.admit(doctor, patient)
     rig.store.failing = "after"
     with pytest.raises(StoreDown):
         await rig.say(doctor, m.ToWaiting(participant=patient.participant, ref=1))
