@@ -120,6 +120,11 @@ impl Exit<'_> {
         slot.pause();
     }
 
+    /// Whether the receiver tells of each packet of the slot, also of those that are sent again.
+    pub(crate) fn is_told_of(&self, slot: &Slot) -> bool {
+        self.told.is_some() && slot.numbered
+    }
+
     /// Whether a packet of the slot may be sent again now.
     pub(crate) fn may_repair(&mut self, slot: &Slot, payload: usize, held: Held) -> bool {
         let (now, bytes) = (self.now, payload + self.around());
@@ -223,12 +228,18 @@ impl Exit<'_> {
         payload: Payload<'_>,
     ) -> usize {
         let len = 2 + payload.bytes.len();
-        self.send(out, frame, rtx_sequence, len, |room, start| {
+        let sequence = numbers.sequence as u16;
+        let sent = self.send(out, frame, rtx_sequence, len, |room, start| {
             let (original, rest) = room[start..].split_at_mut(2);
             // Two bytes are what it needs.
-            let _ = rtx::write_original_sequence(original, numbers.sequence as u16);
+            let _ = rtx::write_original_sequence(original, sequence);
             fill(rest, payload, numbers);
-        })
+        });
+        let told = self.told.as_deref_mut();
+        if let Some(told) = told.filter(|_| sent > 0 && frame.numbered) {
+            told.note_again(self.now, frame.header.ssrc, sequence);
+        }
+        sent
     }
 
     /// Sends a packet of padding alone, which receivers pass over.
@@ -267,7 +278,7 @@ impl Exit<'_> {
                 let number = link.note_sent(now, bytes, frame.kind, &frame.header);
                 frame.header.write_numbered(room, id, number);
                 if let Some(told) = self.told.as_deref_mut() {
-                    told.note_sent(now, number, frame.header.ssrc);
+                    told.note_sent(now, number, (frame.header.ssrc, sequence as u16));
                 }
             }
             (Some(link), None) => {

@@ -125,7 +125,8 @@ impl Shard {
         if slot.numbered && !doubt.ask(now, sequence as u16) {
             return Some(());
         }
-        slot.take_repair_budget(now, sequence)?;
+        let is_first = slot.take_repair_budget(now, sequence)?;
+        slot.row.recovered += u64::from(is_first && !exit.is_told_of(slot));
         let (len, held) = (kept.payload.bytes.len(), Held::again(number, sequence));
         if exit.may_repair(slot, len, held) {
             exit.again(out, slot, &kept, bwe::Kind::Repair)?;

@@ -330,8 +330,8 @@ impl Slot {
         })
     }
 
-    /// Notes that a packet is sent again; `None` when there have been too many.
-    pub fn take_repair_budget(&mut self, now: Micros, sequence: u64) -> Option<()> {
+    /// Notes that a packet is sent again, and tells whether for the first time; `None` when there have been too many.
+    pub fn take_repair_budget(&mut self, now: Micros, sequence: u64) -> Option<bool> {
         if now.since(self.asked.window) >= BUDGET_WINDOW {
             (self.asked.window, self.asked.spent) = (now, 0);
         }
@@ -342,10 +342,8 @@ impl Slot {
             repairs.reserve_exact(RECENT);
             repairs.resize(RECENT, (u64::MAX, Micros(0)));
         }
-        let before = &mut repairs[sequence as usize % RECENT];
-        self.row.recovered += u64::from(before.0 != sequence);
-        *before = (sequence, now);
-        Some(())
+        let before = std::mem::replace(&mut repairs[sequence as usize % RECENT], (sequence, now));
+        Some(before.0 != sequence)
     }
 
     /// Counters with what is computed on demand.

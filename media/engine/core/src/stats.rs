@@ -148,7 +148,8 @@ row! {
         /// Of these, the lost ones, before any repair: measured here (0), or by the receiver's word on each packet, where it
         /// gives that, else by its reports, less what never reached us either (1). Never falls.
         lost,
-        /// Lost packets that a retransmission or redundancy brought (0), or that were sent again when asked for (1).
+        /// Lost packets that a retransmission or redundancy brought (0), or a retransmission or copy by the receiver's word on
+        /// each packet; where it gives none, those that were sent again when asked for (1).
         recovered,
         /// Runs of lost packets without a received one in between; where a receiver tells of each packet (1).
         bursts,

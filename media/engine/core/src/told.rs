@@ -4,14 +4,20 @@
 //! A report that is lost leaves packets of which nothing was told. They are counted when the next receiver report has told
 //! how many of them were lost, so that the count is whole in the end.
 //!
+//! What was sent again is told of as well, under a number of its own: a lost packet is recovered when that came, not when it
+//! left. Where nobody tells of it, it is taken to have come, unless it was sent once more: who has it does not ask.
+//!
 //! Jitter is that of RFC 3550 section 6.4.1 with the times at which packets left here in the place of their timestamps. So
 //! it is this link's alone, while a receiver's own figure has that of the sender's link in it.
+
+mod marks;
 
 use crate::slot::Slot;
 use crate::stats::StreamRow;
 use crate::time::Micros;
 use engine_wire::rtcp::TransportFeedback;
 use engine_wire::seq;
+use marks::{Mark, Marks};
 
 /// Packets of which the fate may be open at once, a power of two: a second of 8 Mbit/s.
 const KEPT: usize = 1_024;
@@ -44,42 +50,73 @@ enum Fate {
 struct Entry {
     sent_us: u32,
     number: u16,
+    /// That of RTP; of what is sent again, that which it had at first.
+    sequence: u16,
     stream: u8,
     fate: Fate,
+    is_again: bool,
 }
 
 /// The stream of one slot; `last` is when a packet left and arrived, each on its own clock.
 #[derive(Debug)]
 struct Stream {
     ssrc: u32,
+    rtx_ssrc: Option<u32>,
     has_pictures: bool,
     last: Option<(u32, i64)>,
     in_burst: bool,
     /// Packets that are settled, since the slot began.
     settled: u64,
-    /// Of these, those of which nothing was told and which are not counted.
+    /// Of these, those of which nothing was told and which are not counted; and of those again the ones that were sent again.
     unknown: u64,
+    unknown_again: u64,
+    /// Where a receiver may ask again.
+    marks: Option<Box<Marks>>,
     /// So many packets, and how many of them a receiver report called lost, until they are settled.
     report: Option<(u64, u64)>,
 }
 
 impl Stream {
     /// Counts what became of the next packet.
-    fn settle(&mut self, fate: Fate, row: &mut StreamRow) {
-        self.settled += 1;
+    fn settle(&mut self, sequence: u16, fate: Fate, row: &mut StreamRow) {
         let lost = fate == Fate::Missing;
         if fate == Fate::Unknown {
-            self.unknown += 1;
+            self.pass(sequence);
         } else {
+            self.settled += 1;
+            let marks = self.marks.as_deref_mut();
+            let is_brought = marks.is_some_and(|marks| marks.settle(sequence, fate));
             row.expected += 1;
             row.lost += u64::from(lost);
+            row.recovered += u64::from(lost && is_brought);
             row.bursts += u64::from(lost && !self.in_burst);
             self.in_burst = lost;
         }
         if let Some((_, lost)) = self.report.take_if(|(packets, _)| *packets <= self.settled) {
             let unknown = std::mem::take(&mut self.unknown);
+            let lost = lost.saturating_sub(row.lost).min(unknown);
             row.expected += unknown;
-            row.lost += lost.saturating_sub(row.lost).min(unknown);
+            row.lost += lost;
+            row.recovered += std::mem::take(&mut self.unknown_again).min(lost);
+        }
+    }
+
+    /// Of the next packet nothing was told.
+    fn pass(&mut self, sequence: u16) {
+        self.settled += 1;
+        self.unknown += 1;
+        let marks = self.marks.as_deref_mut();
+        let is_brought = marks.is_some_and(|marks| marks.settle(sequence, Fate::Unknown));
+        self.unknown_again += u64::from(is_brought);
+    }
+
+    /// Counts what became of a packet that was sent again.
+    fn settle_again(&mut self, sequence: u16, fate: Fate, row: &mut StreamRow) {
+        let marks = self.marks.as_deref_mut();
+        match marks.map(|marks| marks.settle_again(sequence, fate)) {
+            Some(Mark::Lost) => row.recovered += 1,
+            Some(Mark::Unknown) => self.unknown_again += 1,
+            _ => {}
         }
     }
 }
@@ -147,11 +184,14 @@ impl Told {
         let first = FIRST + u64::from(first);
         let streams = slots.iter().take(usize::from(u8::MAX)).map(|slot| Stream {
             ssrc: slot.spec.ssrc,
+            rtx_ssrc: slot.spec.rtx_ssrc,
             has_pictures: slot.row.kind != 0,
             last: None,
             in_burst: false,
             settled: slot.row.packets,
             unknown: 0,
+            unknown_again: 0,
+            marks: slot.spec.rtx_ssrc.map(|_| Box::new(Marks::new())),
             report: None,
         });
         Self {
@@ -174,8 +214,9 @@ impl Told {
         u64::from(self.ring[self.place(self.next)].sent_us ^ recent)
     }
 
-    /// A packet of this stream leaves under this transport-wide number. Streams of repair and padding are passed over.
-    pub fn note_sent(&mut self, now: Micros, number: u16, ssrc: u32) {
+    /// A packet of this stream leaves under this transport-wide number, and that of RTP. Padding is passed over, and what is
+    /// sent again is told by [`Self::note_again`].
+    pub fn note_sent(&mut self, now: Micros, number: u16, (ssrc, sequence): (u32, u16)) {
         let extended = seq::extend(self.next, number);
         self.next = extended + 1;
         let is_recent = self
@@ -188,23 +229,47 @@ impl Told {
             };
             self.recent = found;
         }
+        self.enter(now, (self.recent, sequence), false);
+    }
+
+    /// What left last is this packet once more, on the stream of retransmissions (RFC 4588).
+    pub fn note_again(&mut self, now: Micros, rtx_ssrc: u32, sequence: u16) {
+        let mut streams = self.streams.iter();
+        let Some(found) = streams.position(|s| s.rtx_ssrc == Some(rtx_ssrc)) else {
+            return;
+        };
+        if let Some(marks) = &mut self.streams[found].marks {
+            marks.send(sequence);
+        }
+        self.enter(now, (found, sequence), true);
+    }
+
+    /// Enters what left last.
+    fn enter(&mut self, now: Micros, (stream, sequence): (usize, u16), is_again: bool) {
+        let number = self.next - 1;
         self.settled = self.settled.max(self.next.saturating_sub(KEPT as u64));
         let entry = Entry {
             sent_us: now.0 as u32,
-            number,
-            stream: self.recent as u8,
+            number: number as u16,
+            sequence,
+            stream: stream as u8,
             fate: Fate::Unknown,
+            is_again,
         };
-        if self.ring[self.place(extended)].fate != Fate::Nothing && self.ring.len() < KEPT {
+        if self.ring[self.place(number)].fate != Fate::Nothing && self.ring.len() < KEPT {
             self.grow();
         }
-        let place = self.place(extended);
+        let place = self.place(number);
         let before = std::mem::replace(&mut self.ring[place], entry);
-        let stream = self.streams.get_mut(usize::from(before.stream));
-        if let Some(stream) = stream.filter(|_| before.fate != Fate::Nothing) {
-            // Its place is taken before anybody told of it.
-            stream.settled += 1;
-            stream.unknown += 1;
+        if before.fate == Fate::Nothing {
+            return;
+        }
+        // Its place is taken before anybody told of it.
+        if let Some(stream) = self.streams.get_mut(usize::from(before.stream)) {
+            match (&mut stream.marks, before.is_again) {
+                (Some(marks), true) => _ = marks.settle_again(before.sequence, Fate::Missing),
+                _ => stream.pass(before.sequence),
+            }
         }
     }
 
@@ -243,7 +308,7 @@ impl Told {
     ) {
         self.arrived.clear();
         for line in feedback.packets() {
-            self.note_line(line.sequence, line.at_us);
+            self.note_line(line.sequence, line.at_us, slots);
         }
         let mut arrived = std::mem::take(&mut self.arrived);
         arrived.sort_unstable_by_key(|(at, entry)| (*at, entry.sent_us));
@@ -277,7 +342,7 @@ impl Told {
         }
     }
 
-    fn note_line(&mut self, number: u16, at_us: Option<i64>) {
+    fn note_line(&mut self, number: u16, at_us: Option<i64>, slots: &mut [Slot]) {
         let extended = seq::extend(self.next, number);
         if !(self.settled..self.next).contains(&extended) {
             return;
@@ -291,10 +356,22 @@ impl Told {
         match (entry.fate, at_us) {
             (Fate::Unknown | Fate::Missing, Some(at)) => {
                 entry.fate = Fate::Arrived;
-                self.arrived.push((at, *entry));
+                let entry = *entry;
+                if entry.is_again {
+                    self.settle_again(&entry, slots);
+                } else {
+                    self.arrived.push((at, entry));
+                }
             }
             (Fate::Unknown, None) => entry.fate = Fate::Missing,
             _ => {}
+        }
+    }
+
+    fn settle_again(&mut self, entry: &Entry, slots: &mut [Slot]) {
+        let place = usize::from(entry.stream);
+        if let (Some(stream), Some(slot)) = (self.streams.get_mut(place), slots.get_mut(place)) {
+            stream.settle_again(entry.sequence, entry.fate, &mut slot.row);
         }
     }
 
@@ -328,13 +405,20 @@ impl Told {
                 continue;
             }
             let entry = std::mem::take(entry);
+            if entry.is_again {
+                // What came was counted when it did.
+                if entry.fate != Fate::Arrived {
+                    self.settle_again(&entry, slots);
+                }
+                continue;
+            }
             let place = usize::from(entry.stream);
             let (Some(stream), Some(slot)) = (self.streams.get_mut(place), slots.get_mut(place))
             else {
                 continue;
             };
             slot.is_told |= entry.fate != Fate::Unknown;
-            stream.settle(entry.fate, &mut slot.row);
+            stream.settle(entry.sequence, entry.fate, &mut slot.row);
         }
         self.settled = self.settled.max(end);
     }
@@ -387,7 +471,7 @@ mod tests {
             let mut slots = [slot()];
             let mut told = Told::new(at(0), &slots, 0);
             for number in 0..open {
-                told.note_sent(at(number), (FIRST + number) as u16, SSRC);
+                told.note_sent(at(number), (FIRST + number) as u16, (SSRC, number as u16));
             }
             let came: Vec<(u64, u64)> = (0..open)
                 .filter(|number| number % 10 != 5)
@@ -400,7 +484,7 @@ mod tests {
                 base = some[some.len() - 1].0 + 1;
             }
             let last = [(FIRST + open, at(open + 20).0)];
-            told.note_sent(at(open), (FIRST + open) as u16, SSRC);
+            told.note_sent(at(open), (FIRST + open) as u16, (SSRC, open as u16));
             for turn in 0..3 {
                 let now = at(open + 2_000 + turn * 200);
                 report((&mut told, &mut slots), now, (last[0].0, &last));

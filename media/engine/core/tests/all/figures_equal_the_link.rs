@@ -23,6 +23,14 @@ fn call(seed: u64, path: Path, specs: [PeerSpec; 2]) -> World {
     world
 }
 
+/// What else becomes of repair.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trouble {
+    Neither,
+    LosesRepairs,
+    AsksNever,
+}
+
 fn percent(part: u64, whole: u64) -> f64 {
     100.0 * part as f64 / whole.max(1) as f64
 }
@@ -399,6 +407,50 @@ fn repaired_loss_is_still_loss() {
     assert_eq!(row.lost, world.net.lost[&(world.engine_address, ssrc)]);
     assert!(row.lost > 100, "{}", row.lost);
     assert!(row.recovered * 100 > row.lost * 97, "{row:?}");
+}
+
+/// What repair leaves on the way down is what never came, though retransmissions and reports are lost as well: neither what was
+/// sent again in vain counts as repaired, nor what was sent twice though it had come.
+#[test]
+fn what_repair_leaves_on_the_way_down_is_what_never_came() {
+    for (seed, loss, delay, trouble) in [
+        (61, 0.05, 20, Trouble::Neither),
+        (62, 0.2, 20, Trouble::Neither),
+        (63, 0.1, 140, Trouble::Neither),
+        (64, 0.1, 20, Trouble::LosesRepairs),
+        (65, 0.1, 20, Trouble::AsksNever),
+    ] {
+        let mut world = call(seed, Path::with_delay(delay), TELLING);
+        let before = world.slot_row(1, 1);
+        let rtx = world.peers[1].receivers[1].spec.rtx_ssrc.unwrap();
+        let (to, lost) = (world.peers[1].address, Path::with_delay(delay).losing(loss));
+        (world.peers[1].down, world.peers[1].up) = (lost, lost);
+        world.peers[1].repairs = trouble != Trouble::AsksNever;
+        if trouble == Trouble::LosesRepairs {
+            // Reports come all: of what is lost again and again, a lost report makes one that is taken to have come.
+            world.peers[1].up = Path::with_delay(delay);
+            world.net.takes = Some(Box::new(move |way, data| {
+                way.1 == to && data[8..12] == rtx.to_be_bytes()
+            }));
+        }
+        world.run(ms(30_000));
+        world.net.takes = None;
+        (world.peers[1].down, world.peers[1].up) =
+            (Path::with_delay(delay), Path::with_delay(delay));
+        world.run(ms(3_000));
+        let after = world.slot_row(1, 1);
+        let expected = after.expected - before.expected;
+        let left = (after.lost - before.lost) - (after.recovered - before.recovered);
+        let receiver = &world.peers[1].receivers[1];
+        let brought = receiver.got.values().filter(|got| got.repaired).count() as u64;
+        let never = world.net.lost[&(to, receiver.spec.ssrc)] - brought;
+        let (told, truth) = (percent(left, expected), percent(never, expected));
+        assert!(
+            (told - truth).abs() < 0.2,
+            "{seed}: {told} told, {truth} true"
+        );
+        assert!(after.lost > 150, "{seed}: {} lost", after.lost);
+    }
 }
 
 /// What a sender's link lost is not among what its receivers' links lose, though they see the holes.

@@ -13,7 +13,9 @@ pub use engine_netem::{Jitter, Loss, Profile as Path};
 /// What a datagram takes on the wire beside its payload: headers of IPv4 and UDP.
 const HEADERS: usize = 28;
 
-type Way = (SocketAddr, SocketAddr);
+pub type Way = (SocketAddr, SocketAddr);
+/// Whether a packet of this way is lost, whatever the link does.
+pub type Takes = Box<dyn FnMut(Way, &[u8]) -> bool>;
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct InFlight {
@@ -22,12 +24,13 @@ pub struct InFlight {
     pub data: Vec<u8>,
 }
 
-#[derive(Debug)]
 pub struct Net {
     random: Random,
     links: BTreeMap<Way, Link<Vec<u8>>>,
     /// RTP packets lost, by receiver and SSRC.
     pub lost: HashMap<(SocketAddr, u32), u64>,
+    /// What is lost besides.
+    pub takes: Option<Takes>,
 }
 
 impl Net {
@@ -36,10 +39,14 @@ impl Net {
             random: Random::new(seed),
             links: BTreeMap::new(),
             lost: HashMap::new(),
+            takes: None,
         }
     }
 
     pub fn send(&mut self, now: Micros, path: Path, way: Way, data: &[u8]) {
+        if self.takes.as_mut().is_some_and(|takes| takes(way, data)) {
+            return;
+        }
         let random = &mut self.random;
         let link = self
             .links
