@@ -80,6 +80,11 @@ impl Hole {
         self.due(timing).map_or(end, |at| at.min(end))
     }
 
+    /// Whether what came after it refers to it, if a key frame began with `begins`; what was never asked for was not wanted.
+    const fn is_needed(&self, begins: u64) -> bool {
+        self.tries > 0 && self.sequence >= begins
+    }
+
     fn ask(&mut self, now: Micros, out: &mut Vec<u16>) {
         self.tries += 1;
         self.asked = now;
@@ -112,8 +117,9 @@ pub struct Missing {
     /// How long a hole is given to be filled by itself.
     reorder_wait: Micros,
     round_trip: Micros,
-    /// How long an answer stands in a queue.
+    /// How long an answer stands in a queue, and that it stands in none, since what is new does not.
     queue: Micros,
+    is_on_time: bool,
     /// Share of packets that were missing of late, 0 to 1.
     loss: f32,
     /// The next packet of a picture that has begun and not ended.
@@ -129,6 +135,10 @@ pub struct Missing {
     /// Since when many are awaited and no answer has come; `NEVER` where few are.
     stuck_since: Micros,
     answers: u64,
+    /// A key frame begins here, and needs nothing that was sent before.
+    begins: u64,
+    /// Something was asked for in vain that is needed.
+    gave_up: bool,
 }
 
 impl Default for Missing {
@@ -138,6 +148,7 @@ impl Default for Missing {
             reorder_wait: REORDER_WAIT.0,
             round_trip: Micros(0),
             queue: Micros(0),
+            is_on_time: false,
             loss: 0.0,
             tail: None,
             spacing: TAIL_WAIT.0,
@@ -146,6 +157,8 @@ impl Default for Missing {
             answered: (Micros(0), 0),
             stuck_since: NEVER,
             answers: 0,
+            begins: 0,
+            gave_up: false,
         }
     }
 }
@@ -169,7 +182,10 @@ impl Missing {
         // Also here, since nobody collects the requests of a stream that is not repaired.
         let old = |hole: &&Hole| now.since(hole.since) >= GIVE_UP_AFTER;
         let given_up = self.holes.iter().take_while(old).count();
-        self.holes.drain(..given_up);
+        let begins = self.begins;
+        let mut old = self.holes.drain(..given_up);
+        self.gave_up |= old.any(|hole| hole.is_needed(begins));
+        drop(old);
         if self.holes.capacity() == 0 {
             self.holes.reserve_exact(AT_FIRST);
         }
@@ -290,7 +306,7 @@ impl Missing {
 
     /// Only what was asked for before that is asked for again; `None` for all.
     fn answered_before(&mut self, now: Micros, awaited: usize) -> Option<(Micros, u64)> {
-        if awaited <= FEW {
+        if awaited <= FEW || self.is_on_time {
             self.stuck_since = NEVER;
             return None;
         }
@@ -313,8 +329,10 @@ impl Missing {
         let awaited = self.awaited(now);
         let mut room = self.most_awaited.saturating_sub(awaited);
         let answered = self.answered_before(now, awaited);
+        let (begins, mut gave_up) = (self.begins, self.gave_up);
         self.holes.retain_mut(|hole| {
             if now.since(hole.since) >= GIVE_UP_AFTER {
+                gave_up |= hole.is_needed(begins);
                 return false;
             }
             let may_ask = out.len() < most
@@ -330,6 +348,7 @@ impl Missing {
             next = next.min(hole.next_at(timing));
             true
         });
+        self.gave_up = gave_up;
         let tail_timing = self.tail_timing();
         if let Some(tail) = &mut self.tail {
             let due = tail.due_of_tail(tail_timing);
@@ -367,9 +386,10 @@ impl Missing {
         }
     }
 
-    /// What is sent now stands in a queue for so long.
-    pub fn set_queue(&mut self, queue: Micros) {
-        self.queue = queue;
+    /// What is sent now stands in a queue for so long, or in none if it comes on time: what was asked for a round trip ago
+    /// and has not come is lost then.
+    pub fn set_queue(&mut self, queue: Micros, is_on_time: bool) {
+        (self.queue, self.is_on_time) = (queue, is_on_time);
     }
 
     /// Gives up everything.
@@ -381,6 +401,16 @@ impl Missing {
     /// Gives up what was sent before this packet.
     pub fn forget_before(&mut self, sequence: u64) {
         self.holes.retain(|hole| hole.sequence >= sequence);
+    }
+
+    /// A key frame begins with this packet.
+    pub fn begin_with_key_frame(&mut self, sequence: u64) {
+        self.begins = self.begins.max(sequence);
+    }
+
+    /// Whether something that is needed was asked for in vain, and given up since this was asked last.
+    pub const fn take_given_up(&mut self) -> bool {
+        std::mem::replace(&mut self.gave_up, false)
     }
 
     /// Whether nothing is missing that is not given up, nor awaited.

@@ -68,6 +68,9 @@ pub struct ReceiveRegister {
     received_at_report: u64,
 }
 
+/// What takes no longer than this more than the fastest of late stands in no queue to speak of.
+const ON_TIME: Micros = Micros::from_millis(40);
+
 impl ReceiveRegister {
     /// An empty register for a stream with this RTP clock in Hz.
     pub fn new(clock_rate: u32) -> Self {
@@ -244,14 +247,16 @@ impl ReceiveRegister {
             let most = self.awaited.most(now, counts, self.transit.is_late());
             self.missing.await_at_most(most);
             let is_late = self.transit.is_late();
-            let queue = if is_late {
-                self.transit.waits()
-            } else {
-                Micros(0)
-            };
-            self.missing.set_queue(queue);
+            let waits = self.transit.waits();
+            let queue = if is_late { waits } else { Micros(0) };
+            self.missing.set_queue(queue, waits < ON_TIME);
         }
         self.missing.collect(now, round_trip, most, out);
+    }
+
+    /// Whether something was given up since this was asked last without which no picture can be shown before a key frame.
+    pub const fn take_given_up(&mut self) -> bool {
+        self.missing.take_given_up()
     }
 
     /// Whether more than half has been lost for some time: no repair makes up for that, and all of it would stand in the way
@@ -283,6 +288,7 @@ impl ReceiveRegister {
 
     /// A key frame begins with this packet.
     pub fn begin_with_key_frame(&mut self, sequence: u64) {
+        self.missing.begin_with_key_frame(sequence);
         if self.awaits_key_frame.take().is_some() {
             self.missing.forget_before(sequence);
         }

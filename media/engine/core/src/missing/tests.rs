@@ -237,7 +237,7 @@ fn what_is_never_asked_for_is_given_up_too() {
 fn through_a_full_queue_answers_are_waited_for() {
     let asked = |queue: u64| {
         let mut missing = Missing::default();
-        missing.set_queue(Micros::from_millis(queue));
+        missing.set_queue(Micros::from_millis(queue), false);
         missing.note(at(0), 0..0);
         missing.note(at(10), 1..2);
         let mut times = Vec::new();
@@ -249,6 +249,49 @@ fn through_a_full_queue_answers_are_waited_for() {
         times[1] - times[0]
     };
     assert_eq!(asked(200), asked(0) + 200);
+}
+
+/// A run that takes two pictures, and the requests for them: while what is new comes on time, the answers would have, too.
+#[test]
+fn many_are_asked_for_again_in_time_where_nothing_stands_in_a_queue() {
+    let second_round = |is_on_time: bool| {
+        let mut missing = Missing::default();
+        missing.note(at(0), 0..0);
+        missing.note(at(10), 1..9);
+        let mut times = Vec::new();
+        for millis in 10..500 {
+            missing.set_queue(Micros(0), is_on_time);
+            let mut out = Vec::new();
+            missing.collect(at(millis), TRIP, usize::MAX, &mut out);
+            times.extend((out.len() == 8).then_some(millis));
+        }
+        // Each round is two requests where so much is lost.
+        times[2] - times[0]
+    };
+    assert_eq!((second_round(true), second_round(false)), (45, 315));
+}
+
+/// What was asked for in vain and given up is told once, unless a key frame has begun since, which does without it.
+#[test]
+fn what_is_given_up_is_told_if_it_is_needed() {
+    let told = |key_frame: Option<u64>, may_ask: usize| {
+        let mut missing = Missing::default();
+        missing.note(at(0), 0..0);
+        missing.note(at(10), 5..6);
+        if let Some(sequence) = key_frame {
+            missing.begin_with_key_frame(sequence);
+        }
+        let mut told = Vec::new();
+        for millis in (20..2_000).step_by(10) {
+            missing.collect(at(millis), TRIP, may_ask, &mut Vec::new());
+            told.extend(missing.take_given_up().then_some(millis));
+        }
+        told
+    };
+    assert_eq!(told(None, 9), [1_010]);
+    assert_eq!(told(Some(5), 9), [1_010]);
+    assert_eq!(told(Some(6), 9), [0_u64; 0]);
+    assert_eq!(told(None, 0), [0_u64; 0], "nobody wanted it");
 }
 
 #[test]

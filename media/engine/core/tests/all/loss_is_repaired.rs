@@ -2,6 +2,7 @@
 //! no SSRC and number goes out twice, retransmissions included.
 
 use crate::support::{ms, Loss, Path, PeerSpec, World};
+use engine_core::Micros;
 
 /// A sender (0) and a receiver (1); then both networks are changed.
 fn call(seed: u64, up: Path, down: Path) -> World {
@@ -57,6 +58,30 @@ fn holes_on_the_way_in_are_asked_of_the_sender() {
     assert!(row.rtx_packets >= row.recovered);
     assert!(world.peers[0].senders[1].nacked >= row.recovered);
     assert_eq!(world.peers[1].receivers[1].missing(), [0_u64; 0]);
+}
+
+/// What its sender cannot send again is given up after a second, and then a key frame is asked for: who takes it still hopes for
+/// what is lost, and would ask for one only after seconds.
+#[test]
+fn what_no_request_brings_is_followed_by_a_key_frame() {
+    let mut world = call(5, Path::with_delay(20), Path::with_delay(20));
+    world.run(ms(1_000));
+    (world.peers[0].repairs, world.peers[1].repairs) = (false, false);
+    let (ssrc, mut left) = (world.peers[0].senders[1].ssrc.to_be_bytes(), 1);
+    world.net.takes = Some(Box::new(move |_, data| {
+        let is_lost = left > 0 && data[8..12] == ssrc;
+        left -= u32::from(is_lost);
+        is_lost
+    }));
+    let lost_at = world.now;
+    world.run(ms(3_000));
+    let sender = &world.peers[0].senders[1];
+    let asked: Vec<Micros> = sender.plis.iter().map(|at| at.since(lost_at)).collect();
+    let late = asked.iter().filter(|at| **at > ms(0)).collect::<Vec<_>>();
+    assert!(
+        late.len() == 1 && (ms(1_000)..ms(1_150)).contains(late[0]),
+        "{late:?}"
+    );
 }
 
 /// A bridge whose own receive buffer is full asks nobody to send again: what is missing waits there, or was dropped there.

@@ -32,6 +32,7 @@ mod lines_of_h235;
 mod lines_with_ice;
 mod loss_is_repaired;
 mod no_picture_pays_for_a_trial;
+mod no_picture_stands_for_long;
 mod pictures_are_mended_on_long_ways;
 mod pictures_come_back_after_outages;
 mod pictures_go_on;

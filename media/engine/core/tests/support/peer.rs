@@ -145,6 +145,12 @@ impl Peer {
         Inbound::new(profile, &self.keys.0).unwrap()
     }
 
+    /// What we send opens with this.
+    pub fn opener(&self) -> Inbound {
+        let profile = Profile::from_name(self.spec.profile).unwrap();
+        Inbound::new(profile, &self.keys.1).unwrap()
+    }
+
     /// No checks any more: the peer has gone without a word.
     pub fn fall_silent(&mut self) {
         self.next_check = NEVER;

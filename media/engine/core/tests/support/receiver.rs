@@ -47,6 +47,8 @@ pub struct Receiver {
     pub fec: FecDecoder,
     /// Packets that complaints have been about.
     pub complained: u32,
+    /// How long it is between two requests for one packet, and after how long it is given up.
+    pub asks: (Micros, Micros),
     holes: BTreeMap<u64, Hole>,
     received: u64,
     /// Packets of media with padding behind the payload.
@@ -69,6 +71,7 @@ impl Receiver {
             red_packets: 0,
             fec: FecDecoder::default(),
             complained: 0,
+            asks: (Micros::from_millis(60), Micros::from_millis(1_000)),
             holes: BTreeMap::new(),
             received: 0,
             padded: 0,
@@ -215,15 +218,18 @@ impl Receiver {
         self.last_transit = Some((timestamp, ticks));
     }
 
-    /// What to ask for now: holes older than reordering, again after a round trip, for at most a second.
+    /// Asks as Chromium does on a way with this round trip: once in that time, ten times.
+    pub fn ask_as_chromium(&mut self, round_trip: Micros) {
+        self.asks = (round_trip, Micros(round_trip.0 * 10));
+    }
+
+    /// What to ask for now: holes older than reordering, and again.
     pub fn collect_nacks(&mut self, now: Micros) -> Vec<u16> {
-        self.holes
-            .retain(|_, hole| now.since(hole.since) < Micros::from_millis(1_000));
+        let (every, lasting) = self.asks;
+        self.holes.retain(|_, hole| now.since(hole.since) < lasting);
         let mut due = Vec::new();
         for (sequence, hole) in &mut self.holes {
-            let last = hole
-                .asked
-                .map_or(hole.since, |asked| asked + Micros::from_millis(60));
+            let last = hole.asked.map_or(hole.since, |asked| asked + every);
             if now >= last + Micros::from_millis(10) {
                 hole.asked = Some(now);
                 due.push(*sequence as u16);
