@@ -6,6 +6,7 @@ mod congestion;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod a_bad_link_changes_nothing_for_others;
 mod a_bad_receiver_costs_others_little;
 mod a_late_bridge_asks_in_turn;
 mod a_peer_moves;
