@@ -47,5 +47,6 @@ mod reports_tell_the_truth;
 mod sound_survives_loss;
 mod the_gate_lets_nothing_through;
 mod the_silent_are_left_out_on_thin_links;
+mod the_size_does_not_flap;
 mod thin_links_keep_the_picture;
 mod what_is_only_late_is_not_sent_again;
