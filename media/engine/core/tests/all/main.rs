@@ -24,6 +24,7 @@ mod fec_mends_pictures;
 mod figures_equal_the_link;
 mod gate_holds_in_any_order;
 mod h264_begins_with_its_parameters;
+mod h264_comes_in_sizes_too;
 mod kept_inputs_are_survived;
 mod layers_change_seamlessly;
 mod lines_are_legs;
