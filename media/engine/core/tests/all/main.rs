@@ -6,6 +6,7 @@ mod congestion;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod a_bad_link_changes_nothing_for_others;
 mod a_bad_receiver_costs_others_little;
 mod a_late_bridge_asks_in_turn;
 mod a_peer_moves;
@@ -23,6 +24,7 @@ mod fec_mends_pictures;
 mod figures_equal_the_link;
 mod gate_holds_in_any_order;
 mod h264_begins_with_its_parameters;
+mod h264_comes_in_sizes_too;
 mod kept_inputs_are_survived;
 mod layers_change_seamlessly;
 mod lines_are_legs;
@@ -47,5 +49,6 @@ mod reports_tell_the_truth;
 mod sound_survives_loss;
 mod the_gate_lets_nothing_through;
 mod the_silent_are_left_out_on_thin_links;
+mod the_size_does_not_flap;
 mod thin_links_keep_the_picture;
 mod what_is_only_late_is_not_sent_again;

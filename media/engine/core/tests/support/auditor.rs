@@ -43,6 +43,15 @@ impl Auditor {
         self.keys.entry(leg).or_insert(inbound);
     }
 
+    /// The numbers under which a leg was sent packets of a stream.
+    pub fn numbers(&self, leg: LegId, ssrc: u32) -> Vec<u64> {
+        let used = self.used.iter();
+        let of_stream = used.filter(|(to, of, _)| (*to, *of) == (leg, ssrc));
+        let mut numbers: Vec<u64> = of_stream.map(|(.., number)| *number).collect();
+        numbers.sort_unstable();
+        numbers
+    }
+
     pub fn check(&mut self, model: &Model, leg: LegId, datagram: &[u8]) {
         let sent = self.sent.entry(leg).or_default();
         match classify(datagram) {

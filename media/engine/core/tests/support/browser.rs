@@ -73,11 +73,13 @@ fn obey(world: &mut World, leg: LegId, encodings: &[Wanted]) {
         .iter_mut()
         .find(|peer| peer.leg == leg.0)
         .unwrap();
+    let known = peer.senders[1..].iter().filter(|one| one.packets > 0);
+    let best = known.count().max(2) - 1;
     // A wish for an encoding that there is not goes to the best that there is.
-    let wanted = [
-        encodings[0].active,
-        encodings[1..].iter().any(|one| one.active),
-    ];
+    let wanted = (0..=best).map(|at| {
+        let mut wishes = encodings.iter().enumerate();
+        wishes.any(|(of, wish)| wish.active && of.min(best) == at)
+    });
     for (sender, wanted) in peer.senders[1..].iter_mut().zip(wanted) {
         if wanted && !sender.on {
             sender.next_at = now;
@@ -102,7 +104,11 @@ pub struct Shown {
 
 /// What the first slot for pictures of peer 0 in which some came showed of peer 1.
 pub fn shown(world: &World, from: Micros, to: Micros) -> Shown {
-    let times = times(world);
+    shown_of(&times(world), from, to)
+}
+
+/// What of these pictures was shown in a time.
+pub fn shown_of(times: &[Time], from: Micros, to: Micros) -> Shown {
     let within: Vec<_> = times
         .iter()
         .filter(|(at, _)| (from..to).contains(at))
@@ -134,12 +140,23 @@ pub fn shown(world: &World, from: Micros, to: Micros) -> Shown {
     }
 }
 
-/// When each picture could be shown that came whole, with its capture and its encoding; none after a newer one.
-pub fn times(world: &World) -> Vec<(Micros, (Micros, u8))> {
-    let mut packets: HashMap<(Micros, u8), Vec<&Got>> = HashMap::new();
+/// When a picture could be shown, its capture and its encoding.
+pub type Time = (Micros, (Micros, u8));
+
+/// The same of the first slot for pictures of peer 0 in which some came, and of what peer 1 sends.
+pub fn times(world: &World) -> Vec<Time> {
     let mut receivers = world.peers[0].receivers.iter();
-    let pictures = receivers.find(|one| one.spec.kind == Kind::Video && !one.got.is_empty());
-    for got in pictures.unwrap().got.values() {
+    let pictures = receivers.position(|one| one.spec.kind == Kind::Video && !one.got.is_empty());
+    times_of(world, (0, pictures.unwrap()), 1)
+}
+
+/// When each picture of a sender could be shown in a slot (a peer, and which of its slots) that came whole there; none after
+/// a newer one.
+pub fn times_of(world: &World, (peer, slot): (usize, usize), sender: usize) -> Vec<Time> {
+    let mut packets: HashMap<(Micros, u8), Vec<&Got>> = HashMap::new();
+    let sender = &world.peers[sender];
+    let came = world.peers[peer].receivers[slot].got.values();
+    for got in came.filter(|got| got.tag.leg == sender.leg) {
         let encoding = (got.tag.number >> 56) as u8;
         packets
             .entry((got.tag.sent_at, encoding))
@@ -147,7 +164,7 @@ pub fn times(world: &World) -> Vec<(Micros, (Micros, u8))> {
             .push(got);
     }
     let sent = |of: &(Micros, u8)| -> &Picture {
-        let log = &world.peers[1].senders[1 + usize::from(of.1)].log;
+        let log = &sender.senders[1 + usize::from(of.1)].log;
         let at = log.binary_search_by_key(&of.0, |picture| picture.at);
         &log[at.unwrap()]
     };

@@ -37,6 +37,8 @@ pub struct PeerSpec {
     pub simulcast: bool,
     /// Three temporal layers in each.
     pub temporal: bool,
+    /// Pictures are H.264, of which packets do not tell their layer, and not VP8.
+    pub h264: bool,
     pub profile: &'static str,
     /// Distance of the peer's wall clock from ours, in microseconds.
     pub clock_offset: i64,
@@ -69,6 +71,7 @@ impl PeerSpec {
         takes_fec: false,
         simulcast: false,
         temporal: false,
+        h264: false,
         profile: "AEAD_AES_128_GCM",
         clock_offset: 0,
         reports_each: false,
@@ -101,7 +104,7 @@ impl PeerSpec {
                 kind: Kind::Video,
                 mid: "1".into(),
                 encodings: self.encodings(base),
-                formats: vec![vp8(leg)],
+                formats: vec![self.pictures(leg)],
             });
         }
         let formats = sources.iter_mut().flat_map(|source| &mut source.formats);
@@ -110,6 +113,14 @@ impl PeerSpec {
             (format.transport_cc, format.remb) = (self.heeds_remb, self.heeds_remb);
         });
         sources
+    }
+
+    fn pictures(&self, leg: u64) -> Format {
+        if self.h264 {
+            h264(leg)
+        } else {
+            vp8(leg)
+        }
     }
 
     fn encodings(&self, base: u32) -> Vec<EncodingSpec> {
@@ -145,7 +156,7 @@ impl PeerSpec {
             kind: Kind::Video,
             ssrc: base + 500 + u32::from(slot),
             rtx_ssrc: Some(base + 5_000 + u32::from(slot)),
-            formats: vec![vp8(leg)],
+            formats: vec![self.pictures(leg)],
             fec: self.takes_fec.then_some(FecSpec {
                 pt: FEC_PT,
                 ssrc: base + 8_000 + u32::from(slot),
@@ -243,6 +254,20 @@ pub fn vp8(leg: u64) -> Format {
         transport_cc: false,
         remb: false,
         red_pt: None,
+    }
+}
+
+/// Constrained baseline, in packets that may be parts of a unit.
+pub fn h264(leg: u64) -> Format {
+    let pt = if leg.is_multiple_of(2) { 102 } else { 125 };
+    Format {
+        pt,
+        codec: Codec::H264,
+        rtx_pt: Some(pt + 1),
+        packetization_mode: Some(1),
+        profile: Some(0x42_e0_1f),
+        level_asymmetry: true,
+        ..vp8(leg)
     }
 }
 

@@ -16,6 +16,7 @@ pub mod browser;
 mod ccfb;
 mod exercise;
 mod fec;
+pub mod h264;
 mod input;
 mod legs;
 mod model;

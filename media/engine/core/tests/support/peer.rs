@@ -41,6 +41,8 @@ pub struct Peer {
     numbers: Cell<u16>,
     pub checks_answered: u64,
     pub checks_refused: u64,
+    /// Whoever asks for a key frame of one encoding gets one of each, as browsers make them.
+    pub keys_together: bool,
     /// Answers NACKs and asks for what is missing.
     pub repairs: bool,
     pub sends_reports: bool,
@@ -98,6 +100,7 @@ impl Peer {
             numbers: Cell::new(0),
             checks_answered: 0,
             checks_refused: 0,
+            keys_together: false,
             repairs: true,
             sends_reports: true,
             arrivals: Arrivals::default(),
@@ -393,9 +396,14 @@ impl Peer {
     }
 
     fn note_pli(&mut self, now: Micros, media: u32) {
-        if let Some(sender) = self.senders.iter_mut().find(|s| s.ssrc == media) {
-            sender.plis.push(now);
-            sender.key_frame_due = true;
+        let Some(at) = self.senders.iter().position(|s| s.ssrc == media) else {
+            return;
+        };
+        self.senders[at].plis.push(now);
+        let (source, together) = (self.senders[at].spec.source, self.keys_together);
+        for (other, sender) in self.senders.iter_mut().enumerate() {
+            let is_beside = together && sender.spec.source == source;
+            sender.key_frame_due |= other == at || is_beside;
         }
     }
 }

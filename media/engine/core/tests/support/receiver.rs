@@ -1,7 +1,7 @@
 //! One slot as its receiver sees it: what came, what is missing, how it was.
 
-use super::{opus, FecDecoder, Sender, Tag};
-use engine_core::api::{Kind, SlotSpec};
+use super::{opus, FecDecoder, Tag};
+use engine_core::api::{Codec, Kind, SlotSpec};
 use engine_core::Micros;
 use engine_wire::payload::red::Red;
 use engine_wire::payload::{rtx, vp8};
@@ -161,9 +161,10 @@ impl Receiver {
         repaired: bool,
     ) {
         self.heed_holes(now, sequence);
-        let descriptor = vp8::Descriptor::parse(payload);
+        let codec = self.spec.formats[0].codec;
         let is_video = self.spec.kind == Kind::Video;
-        let pictures = descriptor.ok().filter(|_| is_video);
+        let descriptor = vp8::Descriptor::parse(payload);
+        let pictures = descriptor.ok().filter(|_| codec == Codec::Vp8);
         let got = Got {
             sequence,
             timestamp: header.timestamp,
@@ -171,7 +172,7 @@ impl Receiver {
             marker: header.marker,
             tag: Tag::read(payload).unwrap(),
             pictures: pictures.and_then(|d| Some((d.picture_id?, d.tl0_pic_idx?))),
-            key_frame: is_video && Sender::starts_key_frame(payload),
+            key_frame: is_video && codec.starts_key_frame(payload),
             at: now,
             repaired,
         };

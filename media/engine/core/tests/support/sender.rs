@@ -1,10 +1,10 @@
 //! One stream that a peer sends: packets that say where they come from, and their retransmission.
 
 use super::legs::{AUDIO_LEVEL_ID, MID_ID, NUMBER_ID, REPAIRED_RID_ID, RID_ID};
-use super::{opus, Random};
-use engine_core::api::{Format, Kind, LegId, SourceRef, SourceSpec};
+use super::{h264, opus, Random};
+use engine_core::api::{Codec, Format, Kind, LegId, SourceRef, SourceSpec};
 use engine_core::Micros;
-use engine_wire::payload::{red, vp8};
+use engine_wire::payload::red;
 use engine_wire::rtp::FixedHeader;
 use std::collections::BTreeMap;
 
@@ -207,9 +207,14 @@ impl Sender {
             .collect()
     }
 
-    const fn count(&self, key: bool) -> usize {
+    fn count(&self, key: bool) -> usize {
         let times = if key { self.key_times } else { 1 };
-        self.packets_per_frame * times
+        let sets = if key && self.is_h264() { h264::SETS } else { 0 };
+        self.packets_per_frame * times + sets
+    }
+
+    fn is_h264(&self) -> bool {
+        self.format().codec == Codec::H264
     }
 
     /// Where the picture stands in the pattern 0, 2, 1, 2, which a key frame begins anew; the second and third of each
@@ -249,13 +254,17 @@ impl Sender {
         };
         let mut payload = match self.spec.kind {
             Kind::Audio => vec![opus::FIRST_BYTE],
+            Kind::Video if self.is_h264() => h264::head(key, (at, count)),
             Kind::Video => self.vp8_head(key, at == 0),
         };
         let shorter = if at + 1 < count { self.uneven } else { 0 };
-        payload.resize(
-            (self.payload_len - shorter).max(Tag::LEN + payload.len()) - Tag::LEN,
-            0xab,
-        );
+        let is_set = key && self.is_h264() && at < h264::SETS;
+        let len = if is_set {
+            0
+        } else {
+            self.payload_len - shorter
+        };
+        payload.resize(len.max(Tag::LEN + payload.len()) - Tag::LEN, 0xab);
         let tag = Tag {
             leg: self.leg,
             source: self.spec.source,
@@ -400,10 +409,5 @@ impl Sender {
         };
         self.rtx_sequence += 1;
         Some(plain)
-    }
-
-    /// Whether a payload starts a key frame.
-    pub fn starts_key_frame(payload: &[u8]) -> bool {
-        vp8::Descriptor::parse(payload).is_ok_and(|d| d.is_key_frame)
     }
 }
