@@ -34,8 +34,9 @@ WAITS_S, COSTS_BYTES = 4.0, 15_000
 # More pictures than can have been on their way, and the share of those sent that has to be shown, as the two are
 # counted one after the other.
 AGAIN, ALL_BUT = 10, 0.8
-# Of those on good links, before one becomes bad and meanwhile: the share of the camera's pictures that is sent,
-# which a slow machine does not change, and the camera's own rate, which it may halve.
+# Of those on good links, before one is bad and meanwhile: the share of what comes from the camera that is sent,
+# which a slow machine does not change, and the rate at which it is taken: less where the sender is held to fewer
+# pictures, and half of it on a machine that slows down meanwhile.
 BEFORE_S, AS_BEFORE, SLOWED = 5.0, 0.7, 0.4
 
 
@@ -142,7 +143,7 @@ async def disturbs_nobody(bad: Awaitable[None], doctor: Visitor, relative: Visit
 
 
 class Pictures(NamedTuple):
-    """Counts of one camera's pictures at some time: made by it, sent, and decoded by who looks at it."""
+    """Counts of one camera's pictures at some time: taken from it, sent, and decoded by who looks at it."""
 
     at_s: float
     made: int
