@@ -9,23 +9,14 @@ import tomllib
 from collections.abc import Iterable
 from dataclasses import fields
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
 import pytest
 import yaml
 
-from bridge.app.feeds.converters import Use
 from bridge.cli.drain import drain
 from bridge.config import SECTIONS, Config, load
-from bridge.ops import table
-from bridge.ops.capacity import CapacityCollector
-from bridge.ops.converting import Converting, ConvertingCollector
-from bridge.ops.links import LinkCollector
-from bridge.ops.load import Load
-from bridge.ops.metrics import BridgeCollector, Facts
-from tests.ops.assessments import assessment
+from tests.deploy.metrics_page import metrics_page
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -212,37 +203,10 @@ def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
     assert (result.returncode, mine) == (0, []), result.stderr
 
 
-def _exposed() -> set[str]:
-    """Give the names of all series that the collector makes, for an engine with every column of the table."""
-
-    def array(keys: Iterable[str], *rows: tuple[table.Row, ...]) -> np.ndarray:
-        columns = dict.fromkeys([*keys, *(row.column for group in rows for row in group)])
-        return np.ones(1, np.dtype([(column, "<u8") for column in columns]))
-
-    streams = array(
-        ["leg", "direction", "index", "encoding", "kind", "codec"], table.STREAM_COUNTERS, table.STREAM_VALUES
-    )
-    legs = array(["leg", "cipher_in", "cipher_out"], table.LEG_COUNTERS, table.LEG_STATES, table.LEG_VALUES)
-    shards = array(["shard"], table.SHARD_COUNTERS, table.SHARD_STATES)
-    lines = array(table.LINE_KEYS, table.LINE_COUNTERS)
-    none = np.zeros((1, 21), "<u8")
-    latency = SimpleNamespace(bounds_us=2 ** np.arange(21), counts=none, sum_us=none[:, 0], impossible=none[:, 0])
-    snapshot = SimpleNamespace(legs=legs, streams=streams, shards=shards, lines=lines, latency=latency)
-    facts = Facts(1, {"waiting": 1}, {"not_host": 1}, {"too_large": 1}, {"socket": 1}, gateways={"malformed": 1})
-    collector = BridgeCollector(lambda: snapshot, lambda: facts)
-    links = LinkCollector()
-    links.observe(1.0, [assessment(1)])
-    converting = Converting(lambda: Use({}, {}, {}, 0), tuple, lambda _: {"start": 1})
-    capacity = CapacityCollector(Load())
-    others = (links, ConvertingCollector(converting), capacity)
-    families = [*collector.collect(), *(family for one in others for family in one.collect())]
-    return {sample.name for family in families for sample in family.samples}
-
-
 def test_alerts_are_about_metrics_that_exist() -> None:
     """Every metric that a rule names is one that the collector gives, and each rule says what it means."""
     (group,) = yaml.safe_load((DEPLOY / "prometheus-rules.yaml").read_text("utf-8"))["groups"]
-    exposed = _exposed()
+    exposed = set(metrics_page())
     for rule in group["rules"]:
         named = set(re.findall(r"brotjeneste_\w+", rule["expr"]))
         assert named <= exposed, rule["alert"]
@@ -254,7 +218,7 @@ def test_alerts_are_about_metrics_that_exist() -> None:
 def test_the_dashboard_is_about_metrics_that_exist() -> None:
     """Every query of every panel names metrics that the collectors give; no panel lies on another."""
     dashboard = json.loads((DEPLOY / "grafana-dashboard.json").read_text("utf-8"))
-    exposed, places = _exposed(), set()
+    exposed, places = set(metrics_page()), set()
     for panel in dashboard["panels"]:
         for target in panel["targets"]:
             named = set(re.findall(r"brotjeneste_\w+", target["expr"]))

@@ -157,14 +157,14 @@ async def apart_ms(visitor: Visitor) -> float | None:
     return None if found is None else abs(float(found))
 
 
-def back_at(times: Sequence[float], since: float, until: float) -> float | None:
+def back_at(times: Sequence[float], since: float, until: float, hole_ms: float = HOLE_MS) -> float | None:
     """When what stopped is steadily back: the first time from which there is no hole; None if there is none."""
     later = [time for time in times if since <= time <= until]
     begin = None
     for one, following in pairwise([*later, until]):
         if begin is None:
             begin = one
-        if following - one > HOLE_MS:
+        if following - one > hole_ms:
             begin = None
         elif following - begin >= STEADY_MS:
             return begin
