@@ -37,8 +37,10 @@ __all__ = [
     "LegRemoved",
     "LineConnected",
     "LineDtls",
+    "LinkRecorded",
     "MoveLeg",
     "Panic",
+    "RecordLink",
     "RemoveLeg",
     "RestartIce",
     "RoomFailed",
@@ -175,6 +177,17 @@ class RemoveLeg(_Command, frozen=True, kw_only=True):
     leg: int
 
 
+class RecordLink(_Command, frozen=True, kw_only=True):
+    """Write down what the estimate of a leg's link is made of, for 1 to 60 s; LinkRecorded tells it.
+
+    Of a leg whose gate is closed it begins when that opens. Refused as "already_recording", or as
+    "nothing_to_record" where the peer does not report on each packet.
+    """
+
+    leg: int
+    seconds: int
+
+
 class Panic(_Command, frozen=True, kw_only=True):
     """A drill: the next work of one kind for a room fails. Refused unless the engine was made for drills."""
 
@@ -192,6 +205,7 @@ Command = (
     | MoveLeg
     | RestartIce
     | RemoveLeg
+    | RecordLink
     | Panic
     | LineCommand
 )
@@ -287,6 +301,17 @@ class Demand(_Event, frozen=True, kw_only=True):
     encodings: list[Wanted]
 
 
+class LinkRecorded(_Event, frozen=True, kw_only=True):
+    """What was recorded of a leg's link, once: when its time is over, it is full, the gate closes or the leg goes.
+
+    `trace` is lines of ASCII, a few MB at most, as media/engine/core/src/bwe/trace.rs describes and reads them: times,
+    numbers, sizes and kinds of packets. Not told of a leg whose gate never opened.
+    """
+
+    leg: int
+    trace: str
+
+
 class LegRemoved(_Event, frozen=True, kw_only=True):
     """A leg is gone; times as in GateChanged."""
 
@@ -333,6 +358,7 @@ Event = (
     | GateChanged
     | Speakers
     | Demand
+    | LinkRecorded
     | LegRemoved
     | RoomFailed
     | ShardStopped

@@ -82,6 +82,8 @@ pub struct Leg {
     dtls_ration: Ration,
     /// Transport-wide number with which the next link begins: it never falls back while the connection lasts.
     next_number: u16,
+    /// For how long its next link is to be recorded.
+    pub(crate) to_record: Option<Micros>,
 }
 
 impl Leg {
@@ -121,6 +123,7 @@ impl Leg {
             line: None,
             returned: Micros(0),
             next_number: 0,
+            to_record: None,
         }
     }
 
@@ -154,6 +157,10 @@ impl Leg {
             self.next_number = link.next_number();
         }
         self.link = is_told.then(|| Box::new(Link::new(now, id, self.next_number)));
+        let lasts = self.to_record.take_if(|_| on);
+        if let (Some(link), Some(lasts)) = (self.link.as_deref_mut(), lasts) {
+            link.record(now, lasts, true);
+        }
         let told = id
             .filter(|_| is_told)
             .map(|_| Told::new(now, &self.slots, self.next_number));
