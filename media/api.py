@@ -9,12 +9,13 @@ import ipaddress
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final, Literal, Protocol, TypeVar
+from typing import Any, Final, Literal, NamedTuple, Protocol, TypeVar
 
 import msgspec
 import numpy as np
 
 from media._engine import NativeEngine, NativeError, columns, latency_bounds_us
+from media._engine import retrace as _retrace
 from media.description import Extensions, IceParams, Slot, Source
 from media.lines import LineCommand
 
@@ -43,6 +44,7 @@ __all__ = [
     "RecordLink",
     "RemoveLeg",
     "RestartIce",
+    "Retraced",
     "RoomFailed",
     "SendDtls",
     "SetFeeds",
@@ -55,6 +57,7 @@ __all__ = [
     "SourceRef",
     "Speakers",
     "Wanted",
+    "retrace",
 ]
 
 SNAPSHOT_SECONDS: Final = 1.0
@@ -304,8 +307,8 @@ class Demand(_Event, frozen=True, kw_only=True):
 class LinkRecorded(_Event, frozen=True, kw_only=True):
     """What was recorded of a leg's link, once: when its time is over, it is full, the gate closes or the leg goes.
 
-    `trace` is lines of ASCII, a few MB at most, as media/engine/core/src/bwe/trace.rs describes and reads them: times,
-    numbers, sizes and kinds of packets. Not told of a leg whose gate never opened.
+    `trace` is lines of ASCII, a few MB at most, as media/engine/core/src/bwe/trace.rs describes and reads them:
+    times, numbers, sizes and kinds of packets. Not told of a leg whose gate never opened.
     """
 
     leg: int
@@ -399,6 +402,23 @@ class Snapshot:
     shards: np.ndarray[Any, np.dtype[Any]]
     lines: np.ndarray[Any, np.dtype[Any]]
     latency: Latency
+
+
+class Retraced(NamedTuple):
+    """A report of a recording: when it came, since that began, the estimate of the call, and that of a replay.
+
+    Both are the same where the recording began with the link.
+    """
+
+    at_us: int
+    recorded_bps: int
+    replayed_bps: int
+
+
+def retrace(trace: str) -> list[Retraced]:
+    """Put a LinkRecorded.trace through an estimator as the engine has it, report by report. Raises EngineError."""
+    with refusals():
+        return [Retraced(*one) for one in _retrace(trace)]
 
 
 _BOUNDS_US: Final = np.array(latency_bounds_us(), "<u8")

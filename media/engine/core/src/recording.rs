@@ -154,10 +154,14 @@ impl Shard {
         id: LegId,
         seconds: u16,
     ) -> Result<(), Refusal> {
-        let (index, leg) = self.existing(id)?;
         if seconds == 0 || seconds > LONGEST_SECONDS {
             return Err(Refusal::BadDescription);
         }
+        let (index, leg) = self.existing(id).map_err(|code| match code {
+            // A leg of lines.
+            Refusal::BadDescription => Refusal::NothingToRecord,
+            code => code,
+        })?;
         leg.record(now, Micros::from_secs(seconds.into()))?;
         self.wake_by(index, now);
         Ok(())
