@@ -14,6 +14,7 @@ use crate::time::Micros;
 use engine_wire::rtcp::{CongestionFeedback, TransportFeedback};
 use engine_wire::rtp::FixedHeader;
 use std::collections::VecDeque;
+use std::num::NonZeroU16;
 
 /// First guess: what carries sound and a small picture, on which the first probes build.
 const START_BPS: u32 = 400_000;
@@ -397,8 +398,9 @@ impl Link {
         others.into_iter().flatten().fold(self.poll_at, Micros::min)
     }
 
-    /// Writes down what goes into the estimator from now on, for so long. `is_new` tells that nothing has yet.
-    pub fn record(&mut self, now: Micros, lasts: Micros, is_new: bool) {
+    /// Writes down what goes into the estimator from now on, for so many seconds. `is_new` tells that nothing has yet.
+    pub fn record(&mut self, now: Micros, seconds: NonZeroU16, is_new: bool) {
+        let lasts = Micros::from_secs(seconds.get().into());
         // What is to be expected of the link: the rate itself is lower while a queue is drained.
         let begins = (self.planned_bps(now), self.next_number());
         self.tape = Tape::new(now, lasts, begins, is_new);

@@ -9,6 +9,7 @@ use crate::leg::Leg;
 use crate::shard::Shard;
 use crate::time::Micros;
 use std::fmt::Write;
+use std::num::NonZeroU16;
 
 /// The longest that a link is recorded, in seconds.
 pub const LONGEST_SECONDS: u16 = 60;
@@ -154,15 +155,14 @@ impl Shard {
         id: LegId,
         seconds: u16,
     ) -> Result<(), Refusal> {
-        if seconds == 0 || seconds > LONGEST_SECONDS {
-            return Err(Refusal::BadDescription);
-        }
+        let seconds = NonZeroU16::new(seconds).filter(|seconds| seconds.get() <= LONGEST_SECONDS);
+        let seconds = seconds.ok_or(Refusal::BadDescription)?;
         let (index, leg) = self.existing(id).map_err(|code| match code {
             // A leg of lines.
             Refusal::BadDescription => Refusal::NothingToRecord,
             code => code,
         })?;
-        leg.record(now, Micros::from_secs(seconds.into()))?;
+        leg.record(now, seconds)?;
         self.wake_by(index, now);
         Ok(())
     }
@@ -183,14 +183,14 @@ impl Shard {
 }
 
 impl Leg {
-    fn record(&mut self, now: Micros, lasts: Micros) -> Result<(), Refusal> {
+    fn record(&mut self, now: Micros, seconds: NonZeroU16) -> Result<(), Refusal> {
         let gate_open = self.gate_open();
         match self.link.as_deref_mut() {
             Some(link) if link.tape().is_on() => return Err(Refusal::AlreadyRecording),
-            Some(link) => link.record(now, lasts, false),
+            Some(link) => link.record(now, seconds, false),
             None if gate_open => return Err(Refusal::NothingToRecord),
             None if self.to_record.is_some() => return Err(Refusal::AlreadyRecording),
-            None => self.to_record = Some(lasts),
+            None => self.to_record = Some(seconds),
         }
         Ok(())
     }
