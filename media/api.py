@@ -405,7 +405,7 @@ class Snapshot:
 
 
 class Retraced(NamedTuple):
-    """A report of a recording: when it came, since that began, the estimate of the call, and that of a replay.
+    """A moment of a recording, from its beginning, the estimate of the call then, and that of a replay.
 
     Both are the same where the recording began with the link.
     """
@@ -416,7 +416,7 @@ class Retraced(NamedTuple):
 
 
 def retrace(trace: str) -> list[Retraced]:
-    """Put a LinkRecorded.trace through an estimator as the engine has it, report by report. Raises EngineError."""
+    """Put a LinkRecorded.trace through an estimator as the engine has it. Raises EngineError."""
     with refusals():
         return [Retraced(*one) for one in _retrace(trace)]
 

@@ -58,7 +58,7 @@ async def until_ready(client: ClientSession, leg: int) -> tuple[dict[str, Any], 
 
 
 async def test_a_recorded_call_is_replayed_and_ends_where_the_link_was(tmp_path: Path) -> None:
-    """From the gate on, every report's estimate is that of the call; the last is what operators were told.
+    """From the gate on, every estimate is that of the call; the last is what operators were told.
 
     Of the recording there is a line in the audit and in the log; it names nobody, and nothing of it is an address.
     """
@@ -80,11 +80,11 @@ async def test_a_recorded_call_is_replayed_and_ends_where_the_link_was(tmp_path:
         await house.logged("link_recorded", leg=leg, lines=state["lines"])
         rows = await house.bridge.store.audit("bridge")
     assert (state["state"], state["lines"]) == ("ready", trace.count("\n"))
-    reports = retrace(trace)
-    assert len(reports) >= 5 * SECONDS
-    assert [one for one in reports if one.recorded_bps != one.replayed_bps] == []
-    assert SECONDS - 1 <= reports[-1].at_us / 1e6 <= SECONDS + 0.5
-    assert 0.5 <= carries * 1000 / reports[-1].replayed_bps <= 2, carries
+    told = retrace(trace)
+    assert len(told) >= 5 * SECONDS
+    assert [one for one in told if one.recorded_bps != one.replayed_bps] == []
+    assert SECONDS - 1 <= told[-1].at_us / 1e6 <= SECONDS + 0.5
+    assert 0.5 <= carries * 1000 / told[-1].replayed_bps <= 2, carries
     assert {line[0] for line in trace.splitlines()} == set("#bstfe") | ({"d"} if "\nd " in trace else set())
     assert [(row.act, row.role) for row in rows] == [("record_link", "operator")]
     assert not [word for word in (who, str(leg), "127.0.0.1") if word in trace]

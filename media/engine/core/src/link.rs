@@ -366,9 +366,14 @@ impl Link {
         if self.poll_at <= now {
             // Copies are of use, too, if the link carries them.
             let times = if self.copies.are_wanted(now) { 2 } else { 1 };
-            let bps = self.wanted_bps.saturating_mul(times);
-            self.tape.note(|| Record::Polled { at: now, bps });
-            self.estimator.poll(now, bps);
+            let wanted = self.wanted_bps.saturating_mul(times);
+            self.estimator.poll(now, wanted);
+            let estimator = &self.estimator;
+            self.tape.note(|| Record::Polled {
+                at: now,
+                wanted,
+                bps: estimator.estimate_bps(),
+            });
             self.apply(now);
             let idle = now.since(self.last_sent) > IDLE;
             self.poll_at = now + if idle { POLL_IDLE } else { POLL };

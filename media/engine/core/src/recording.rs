@@ -208,7 +208,10 @@ impl Leg {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bwe::trace::parse;
+    use crate::bwe::trace::{parse, retrace};
+    use crate::link::Link;
+    use engine_wire::rtcp::{self, Packet};
+    use engine_wire::rtp::FixedHeader;
 
     const START: Micros = Micros::from_secs(1_795_000_000);
 
@@ -234,7 +237,7 @@ mod tests {
         let at = START + Micros::from_millis(1_999);
         assert!(!recording.is_over(at) && recording.is_over(START + Micros::from_secs(2)));
         for bps in 2..MOST_LINES {
-            recording.note(Record::Polled { at, bps });
+            recording.note(Record::Polled { at, wanted: 0, bps });
         }
         assert!(!recording.is_over(at));
         recording.note_fed(at, (7, Some(1)));
@@ -243,5 +246,49 @@ mod tests {
         let records = parse(&recording.finish()).unwrap();
         assert_eq!(records.len() as u32, MOST_LINES - 1);
         assert!(matches!(records.last(), Some(Record::Polled { .. })));
+    }
+
+    /// A report on packets that arrived as they were sent, 40 ms later.
+    fn report(link: &mut Link, now: Micros, sent: &[(u16, Micros)]) {
+        let arrived =
+            |(number, at): &(u16, Micros)| (u64::from(*number), at.since(START).0 + 40_000);
+        let arrivals: Vec<_> = sent.iter().map(arrived).collect();
+        let mut rtcp = Vec::new();
+        rtcp::write_transport_feedback(&mut rtcp, (1, 2), 0, arrivals[0].0, &arrivals);
+        for packet in rtcp::parse(&rtcp) {
+            if let Ok(Packet::TransportFeedback(feedback)) = packet {
+                link.handle_feedback(now, &feedback);
+            }
+        }
+    }
+
+    /// A probe that has nothing to send is given up when it is asked for the second time: what leaves then is the next one's.
+    #[test]
+    fn what_a_probe_was_asked_for_counts() {
+        let header = FixedHeader {
+            marker: false,
+            payload_type: 96,
+            sequence: 0,
+            timestamp: 0,
+            ssrc: 1,
+        };
+        let mut link = Link::new(START, Some(5), 0);
+        link.record(START, NonZeroU16::MIN.saturating_add(9), true);
+        link.set_wanted(4_000_000);
+        for ms in 0..650 {
+            link.handle_timeout(START + Micros::from_millis(ms));
+        }
+        let times = (0..8).map(|packet| START + Micros(650_000 + packet * 3_000));
+        let send = |at| (link.note_sent(at, 1_172, Kind::Video, &header), at);
+        let sent: Vec<_> = times.map(send).collect();
+        report(&mut link, START + Micros::from_millis(850), &sent);
+        let records = parse(&link.tape_mut().take().unwrap()).unwrap();
+        let last = |records: &[Record]| *retrace(records).last().unwrap();
+        let told = last(&records);
+        assert!(told.recorded_bps > 2_000_000, "{told:?}");
+        assert_eq!(told.replayed_bps, told.recorded_bps);
+        let is_kept = |of: &&Record| !matches!(of, Record::Asked { .. });
+        let unasked: Vec<Record> = records.iter().filter(is_kept).copied().collect();
+        assert!(last(&unasked).replayed_bps < told.recorded_bps);
     }
 }

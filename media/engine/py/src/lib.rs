@@ -141,8 +141,7 @@ fn latency_bounds_us() -> Vec<u64> {
     engine_io::Histogram::bounds().to_vec()
 }
 
-/// What a recording of a link told after each report, and what a replay says then: microseconds since it began, and twice
-/// bit/s.
+/// What a recording of a link told now and then, and what a replay says then: microseconds since it began, and twice bit/s.
 #[pyfunction]
 fn retrace(py: Python<'_>, trace: &str) -> PyResult<Vec<(u64, u32, u32)>> {
     let retraced = py.detach(|| Some(trace::retrace(&trace::parse(trace).ok()?)));

@@ -9,10 +9,10 @@ const START_BPS: u32 = 400_000;
 /// What is added to the times of a recording, which begin at 0: no engine's clock has ever been there.
 const AGE: Micros = Micros::from_secs(1 << 30);
 
-/// A report of a recording, and what a replay makes of it.
+/// A moment at which a recording tells the estimate, and what a replay says then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retraced {
-    /// When it came, since the recording began.
+    /// Since the recording began.
     pub at: Micros,
     /// The estimate of the call, in bit/s.
     pub recorded_bps: u32,
@@ -42,7 +42,7 @@ pub fn replay(
     }
 }
 
-/// Puts a recording through an estimator like that of the call, and gives what both said after each report. A recording that
+/// Puts a recording through an estimator like that of the call, and gives what both said after each report and poll. A recording that
 /// began with the link gives the same; one that began later comes near in some seconds.
 pub fn retrace(records: &[Record]) -> Vec<Retraced> {
     let (bps, first) = match records.first() {
@@ -55,7 +55,7 @@ pub fn retrace(records: &[Record]) -> Vec<Retraced> {
     let (mut rest, mut retraced) = (records, Vec::new());
     while !rest.is_empty() {
         let (done, others) = rest.split_at(player.play(rest));
-        if let Some(Record::Reported { at, bps }) = done.last() {
+        if let Some(Record::Reported { at, bps } | Record::Polled { at, bps, .. }) = done.last() {
             retraced.push(Retraced {
                 at: *at,
                 recorded_bps: *bps,
@@ -96,7 +96,7 @@ impl<'a> Player<'a> {
         match *record {
             Record::Begun { .. } => {}
             Record::Wanted { bps, .. } => self.wanted = bps,
-            Record::Polled { bps, .. } => self.estimator.poll(now, bps),
+            Record::Polled { wanted, .. } => self.estimator.poll(now, wanted),
             Record::Heard { .. } => self.estimator.hear(now),
             Record::Asked { .. } => {
                 self.estimator.padding(now);

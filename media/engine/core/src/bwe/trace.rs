@@ -14,7 +14,7 @@
 //!
 //! ```text
 //! b 0 400000 17        the first guess is 400 kbit/s, and the first packet has the number 17
-//! t 25000 2000000      time passed, and 2 Mbit/s were wanted
+//! t 25000 2000000 400000  time passed, 2 Mbit/s were wanted, and the estimate was 400 kbit/s then
 //! d 26000              it was asked what a probe or a trial lacks
 //! h 27000              the peer was heard of again
 //! e 95000 410000       the report whose lines stand before this is over; the estimate was 410 kbit/s then
@@ -72,6 +72,8 @@ pub enum Record {
         /// When.
         at: Micros,
         /// What was wanted, in bit/s.
+        wanted: u32,
+        /// The estimate that came of it, in bit/s: what a replay is held against.
         bps: u32,
     },
     /// The estimator was asked what a probe or a trial lacks.
@@ -154,7 +156,7 @@ impl fmt::Display for Record {
             }
             Self::Fed { at, number, .. } => write!(f, "f {} {number} -", at.0),
             Self::Begun { at, bps, first } => write!(f, "b {} {bps} {first}", at.0),
-            Self::Polled { at, bps } => write!(f, "t {} {bps}", at.0),
+            Self::Polled { at, wanted, bps } => write!(f, "t {} {wanted} {bps}", at.0),
             Self::Asked { at } => write!(f, "d {}", at.0),
             Self::Heard { at } => write!(f, "h {}", at.0),
             Self::Reported { at, bps } => write!(f, "e {} {bps}", at.0),
@@ -196,6 +198,7 @@ impl FromStr for Record {
             },
             "t" => Self::Polled {
                 at,
+                wanted: number(next()?)?,
                 bps: number(next()?)?,
             },
             "d" => Self::Asked { at },
@@ -259,7 +262,7 @@ mod tests {
             "f 1 2 x",
             "b 1 2",
             "b 0 1 65536",
-            "t 1",
+            "t 1 2",
             "d",
             "h x",
             "e 1 -1",
@@ -289,7 +292,11 @@ mod tests {
                     bps,
                     first: number,
                 },
-                3 => Record::Polled { at, bps },
+                3 => Record::Polled {
+                    at,
+                    wanted: bps / 2,
+                    bps,
+                },
                 4 => Record::Asked { at },
                 5 => Record::Heard { at },
                 6 => Record::Reported { at, bps },
