@@ -52,6 +52,7 @@ from bridge.integration.rotas import RotaBook
 from bridge.integration.webhooks.deliver import Deliveries
 from bridge.ops.health import Drain
 from bridge.ops.metrics import BridgeCollector, Facts
+from bridge.ops.recording import LinkRecorder
 from bridge.ops.web import make_ops_app, serve_ops
 from bridge.records.desk import RecordDesk
 from bridge.rooms.model import Assurance, InvitationId, Office, RoomId
@@ -134,6 +135,7 @@ class _Core:
     calls: Calls
     engine: Engine
     store: EventStore
+    recorder: LinkRecorder
     gateways: Gateways | None = None
     converters: Converters | None = None
     announcer: Announcer | None = None
@@ -173,6 +175,7 @@ async def run_bridge(
             clock=clock,
             tally=tally,
             drain=drain,
+            recorder=core.recorder,
             letters=lambda: deliveries.waiting,
         )
         background = Background(
@@ -345,7 +348,7 @@ def _make_core(config: Config, clock: SystemClock, tally: Tally, store: EventSto
     every = EveryLeg(Legs(engine, certificate, policy, tell), calls, lambda: core.gateways, lambda: core.announcer)
     usual = Usual(of_patients=Assurance(config.rooms.patients_log_in))
     outside = Outside(store, engine, every, clock, tally, usual=usual, organisations=config.organisations)
-    core = _Core(RoomService(outside), every, calls, engine, store)
+    core = _Core(RoomService(outside), every, calls, engine, store, LinkRecorder(engine.submit, clock))
     return core
 
 
@@ -388,6 +391,8 @@ def _hear(core: _Core, event: WorkerEvent) -> None:
 
 def _take(core: _Core, event: Event, now: float) -> None:
     """Hand one event of the engine to all whom it may concern."""
+    if core.recorder.handle_event(event):
+        return
     if core.converters is not None:
         core.converters.handle_event(event)
     core.legs.handle_event(event, now)

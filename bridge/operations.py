@@ -28,6 +28,7 @@ from bridge.ops.guard import Guard
 from bridge.ops.health import Check, Drain
 from bridge.ops.links import LinkCollector
 from bridge.ops.metrics import BridgeCollector, GatewayState
+from bridge.ops.recording import LinkRecorder
 from bridge.ops.sessions import Sessions
 from bridge.ops.station import Node, Station
 from bridge.store import EventStore
@@ -46,6 +47,7 @@ def make_station(
     clock: Clock,
     tally: Tally,
     drain: Drain,
+    recorder: LinkRecorder,
     letters: Callable[[], Mapping[str, int]],
 ) -> Station:
     """Gather what operators see; without what is `needed` nothing works."""
@@ -56,6 +58,7 @@ def make_station(
         LinkCollector(),
         Converting(lambda: service.outside.converters.use, lambda: service.rooms, tally.of),
         drain,
+        recorder,
         [Check("store", store.ping), Check("engine", lambda: _all_shards_run(engine))],
         rooms=lambda: service.rooms,
         gateways=lambda: gateway_states(gateways),

@@ -1,7 +1,15 @@
 # The compiled engine. Its only importers are media/api.py and media/clients.py, which say what all of this means.
 from typing import Self, final
 
-__all__ = ["NativeClients", "NativeEngine", "NativeError", "client_columns", "columns", "latency_bounds_us"]
+__all__ = [
+    "NativeClients",
+    "NativeEngine",
+    "NativeError",
+    "client_columns",
+    "columns",
+    "latency_bounds_us",
+    "retrace",
+]
 
 class NativeError(Exception): ...
 
@@ -35,3 +43,4 @@ class NativeClients:
 
 def client_columns() -> list[list[str]]: ...
 def latency_bounds_us() -> list[int]: ...
+def retrace(trace: str) -> list[tuple[int, int, int]]: ...

@@ -9,12 +9,13 @@ import ipaddress
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final, Literal, Protocol, TypeVar
+from typing import Any, Final, Literal, NamedTuple, Protocol, TypeVar
 
 import msgspec
 import numpy as np
 
 from media._engine import NativeEngine, NativeError, columns, latency_bounds_us
+from media._engine import retrace as _retrace
 from media.description import Extensions, IceParams, Slot, Source
 from media.lines import LineCommand
 
@@ -37,10 +38,13 @@ __all__ = [
     "LegRemoved",
     "LineConnected",
     "LineDtls",
+    "LinkRecorded",
     "MoveLeg",
     "Panic",
+    "RecordLink",
     "RemoveLeg",
     "RestartIce",
+    "Retraced",
     "RoomFailed",
     "SendDtls",
     "SetFeeds",
@@ -53,6 +57,7 @@ __all__ = [
     "SourceRef",
     "Speakers",
     "Wanted",
+    "retrace",
 ]
 
 SNAPSHOT_SECONDS: Final = 1.0
@@ -175,6 +180,17 @@ class RemoveLeg(_Command, frozen=True, kw_only=True):
     leg: int
 
 
+class RecordLink(_Command, frozen=True, kw_only=True):
+    """Write down what the estimate of a leg's link is made of, for 1 to 60 s; LinkRecorded tells it.
+
+    Of a leg whose gate is closed it begins when that opens. Refused as "already_recording", or as
+    "nothing_to_record" where the peer does not report on each packet.
+    """
+
+    leg: int
+    seconds: int
+
+
 class Panic(_Command, frozen=True, kw_only=True):
     """A drill: the next work of one kind for a room fails. Refused unless the engine was made for drills."""
 
@@ -192,6 +208,7 @@ Command = (
     | MoveLeg
     | RestartIce
     | RemoveLeg
+    | RecordLink
     | Panic
     | LineCommand
 )
@@ -287,6 +304,17 @@ class Demand(_Event, frozen=True, kw_only=True):
     encodings: list[Wanted]
 
 
+class LinkRecorded(_Event, frozen=True, kw_only=True):
+    """What was recorded of a leg's link, once: when its time is over, it is full, the gate closes or the leg goes.
+
+    `trace` is lines of ASCII, a few MB at most, as media/engine/core/src/bwe/trace.rs describes and reads them:
+    times, numbers, sizes and kinds of packets. Not told of a leg whose gate never opened.
+    """
+
+    leg: int
+    trace: str
+
+
 class LegRemoved(_Event, frozen=True, kw_only=True):
     """A leg is gone; times as in GateChanged."""
 
@@ -333,6 +361,7 @@ Event = (
     | GateChanged
     | Speakers
     | Demand
+    | LinkRecorded
     | LegRemoved
     | RoomFailed
     | ShardStopped
@@ -373,6 +402,23 @@ class Snapshot:
     shards: np.ndarray[Any, np.dtype[Any]]
     lines: np.ndarray[Any, np.dtype[Any]]
     latency: Latency
+
+
+class Retraced(NamedTuple):
+    """A moment of a recording, from its beginning, the estimate of the call then, and that of a replay.
+
+    Both are the same where the recording began with the link.
+    """
+
+    at_us: int
+    recorded_bps: int
+    replayed_bps: int
+
+
+def retrace(trace: str) -> list[Retraced]:
+    """Put a LinkRecorded.trace through an estimator as the engine has it. Raises EngineError."""
+    with refusals():
+        return [Retraced(*one) for one in _retrace(trace)]
 
 
 _BOUNDS_US: Final = np.array(latency_bounds_us(), "<u8")

@@ -17,6 +17,7 @@ from aiohttp.typedefs import Handler
 
 from bridge.app.allowance import Allowance
 from bridge.app.ports import Audited, Clock
+from bridge.ops.errors import NotRecorded
 from bridge.ops.sessions import BY_TOKEN, Operator, Sessions
 from signalling import messages as m
 from signalling.errors import Code, Rejected
@@ -115,6 +116,17 @@ class Guard:
         operator = self.sessions.find(request.cookies.get(SESSION, ""), self.clock.now())
         if operator is not None and request.method not in _SAFE:
             self._from_here(request)
+        return operator
+
+    async def put_on_record(self, request: web.Request, word: str, reason: str | None = None) -> Operator:
+        """Write into the audit what an operator is about to do, and give who. Raises Rejected, NotRecorded."""
+        if (operator := self.who(request)) is None:
+            raise Rejected(Code.UNAUTHORIZED)
+        try:
+            await self.record(act(operator, word, self.clock.now(), reason))
+        except Exception as error:
+            LOG.exception("act_not_audited", act=word, error=type(error).__name__)
+            raise NotRecorded("the audit cannot be written, so nothing was done") from error
         return operator
 
     def _from_here(self, request: web.Request) -> None:

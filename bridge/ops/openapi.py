@@ -9,6 +9,7 @@ from bridge.ops.guard import SESSION, FromThisPage, SessionInfo, TokenGiven
 from bridge.ops.health import Alive, Ready
 from bridge.ops.links import WorstLinks
 from bridge.ops.page import DrainWish
+from bridge.ops.recording import RecordingState, RecordingWish
 from bridge.ops.roomlist import Legs
 from bridge.ops.station import DrainState, Picture
 from signalling import messages as m
@@ -61,6 +62,40 @@ OPERATIONS: Final = (
         WorstLinks,
         errors=(401,),
         keys=_OPERATORS,
+    ),
+    Operation(
+        "put",
+        "/legs/recording",
+        "recordLink",
+        "Record what the estimate of one leg's link is made of; of a leg that waits, from when it is let in.",
+        200,
+        RecordingState,
+        RecordingWish,
+        (401, 413, 422),
+        _OPERATORS,
+        others=((409, Undone), (503, Undone)),
+    ),
+    Operation(
+        "get",
+        "/legs/recording",
+        "recordingState",
+        "See how the last recording goes.",
+        200,
+        RecordingState,
+        errors=(401,),
+        keys=_OPERATORS,
+    ),
+    Operation(
+        "get",
+        "/legs/recording/trace",
+        "recordedTrace",
+        "Fetch the last recording: lines of times, numbers, sizes and kinds of packets, to be replayed as a test.",
+        200,
+        str,
+        errors=(401,),
+        keys=_OPERATORS,
+        media=TEXT,
+        others=((404, Undone),),
     ),
     Operation(
         "get",

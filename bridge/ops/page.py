@@ -12,11 +12,9 @@ from typing import Final
 import structlog
 from aiohttp import web
 
-from bridge.ops.errors import NotRecorded
-from bridge.ops.guard import Guard, act, answer
+from bridge.ops.guard import Guard, answer
 from bridge.ops.health import DrainReason
 from bridge.ops.roomlist import Legs
-from bridge.ops.sessions import Operator
 from bridge.ops.station import Station
 from signalling import messages as m
 from signalling.errors import Code, Rejected
@@ -77,21 +75,11 @@ class Page:
     async def _do(
         self, request: web.Request, word: str, reason: DrainReason | None, do: Callable[[], None]
     ) -> web.Response:
-        operator = self._operator(request)
-        try:
-            await self.guard.record(act(operator, word, self.station.clock.now(), reason))
-        except Exception as error:
-            LOG.exception("act_not_audited", act=word, error=type(error).__name__)
-            raise NotRecorded("the audit cannot be written, so nothing was done") from error
+        operator = await self.guard.put_on_record(request, word, reason)
         do()
         self.station.forget()
         LOG.warning(word, by=operator.actor)
         return await self._told(request)
-
-    def _operator(self, request: web.Request) -> Operator:
-        if (operator := self.guard.who(request)) is None:
-            raise Rejected(Code.UNAUTHORIZED)
-        return operator
 
 
 async def _page(_request: web.Request) -> web.StreamResponse:

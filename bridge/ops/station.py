@@ -20,6 +20,7 @@ from bridge.ops.links import FAULTS, LinkCollector, LinkFigures
 from bridge.ops.load import Load, ShardLoad
 from bridge.ops.metrics import GatewayState, Snapshot
 from bridge.ops.recent import Key, Recent
+from bridge.ops.recording import LinkRecorder
 from bridge.ops.roomlist import LegLine, RoomList, legs_of, presence, room_list
 from bridge.ops.wellness import LATELY_MIN, Seen, Trouble, judge
 from signalling import messages as m
@@ -144,6 +145,7 @@ class Station:
     links: LinkCollector
     converting: Converting
     drain: Drain
+    recorder: LinkRecorder
     checks: Sequence[Check] = ()
     rooms: Callable[[], Iterable[LiveRoom]] = tuple
     gateways: Callable[[], Sequence[GatewayState]] = tuple

@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from types import SimpleNamespace
 from typing import Final
 
@@ -24,6 +25,7 @@ from bridge.ops.links import WorstLinks
 from bridge.ops.metrics import BridgeCollector, LegCollector, Snapshot, make_registry
 from bridge.ops.openapi import document
 from bridge.ops.page import Page
+from bridge.ops.recording import RecordingDoor
 from bridge.ops.station import Station
 from signalling.messages import MAX_BODY_BYTES
 from signalling.ports import Counters, NoCounters
@@ -83,8 +85,8 @@ def make_ops_app(
 ) -> web.Application:
     """Make the app: /metrics, /healthz and /readyz (503: draining or failing), open.
 
-    For operators alone: /metrics/legs, /legs/worst, /feeds, what the page at / asks for, /drain among it, and
-    /openapi.json, which describes all of them.
+    For operators alone: /metrics/legs, /legs/worst, /legs/recording, /feeds, what the page at / asks for, /drain
+    among it, and /openapi.json, which describes all of them.
     """
     converting, capacity = ConvertingCollector(station.converting), CapacityCollector(station.load)
     registry = make_registry(collector, station.links, converting, capacity)
@@ -102,6 +104,7 @@ def make_ops_app(
             web.get("/openapi.json", guard.only(ops.described), allow_head=False),
             *guard.routes(),
             *Page(station, guard).routes(),
+            *RecordingDoor(station.recorder, guard).routes(),
         ]
     )
     app.on_response_prepare.append(headers_for(guard.public_origin))
@@ -122,7 +125,8 @@ async def _plain_errors(
     try:
         return await handler(request)
     except OpsError as error:
-        _LOG.error("ops_request_failed", path=request.path, problem=str(error))
+        log = _LOG.error if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR else _LOG.info
+        log("ops_request_failed", path=request.path, problem=str(error))
         return answer(Undone(code=error.code, message=str(error)), status=error.status)
 
 

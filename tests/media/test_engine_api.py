@@ -20,6 +20,7 @@ from media.api import (
     GateChanged,
     LegRemoved,
     Panic,
+    RecordLink,
     RemoveLeg,
     RestartIce,
     RoomFailed,
@@ -90,6 +91,7 @@ ON_UNKNOWN = [
     SetMuted(leg=9, source=MIC, muted=True),
     RestartIce(leg=9, ice=ICE),
     RemoveLeg(leg=9),
+    RecordLink(leg=9, seconds=5),
     SetRemote(leg=9, line=0, remote=REMOTE, keys=SDES_KEYS),
     SetLineKeys(leg=9, line=0, local=SDES_KEYS, remote=SDES_KEYS),
     SetChannelKeys(leg=9, line=0, local=CHANNEL_KEY, remote=None),
@@ -166,6 +168,9 @@ async def test_the_life_of_a_leg_round_trips() -> None:
         ([leg(9), SetKeys(leg=9, profile="NONE", local=b"", remote=b"")], "bad_keys"),
         ([leg(9), KEYS, KEYS], "already_keyed"),
         ([leg(1), Panic(room=1)], "not_allowed"),
+        ([leg(1), RecordLink(leg=1, seconds=61)], "bad_description"),
+        ([leg(1), RecordLink(leg=1, seconds=60), RecordLink(leg=1, seconds=60)], "already_recording"),
+        ([leg(1), SetGate(leg=1, open=True), RecordLink(leg=1, seconds=1)], "nothing_to_record"),
     ],
 )
 async def test_what_cannot_be_done_is_refused_with_its_reason(commands: list[api.Command], code: str) -> None:
@@ -194,6 +199,7 @@ async def test_what_cannot_be_done_is_refused_with_its_reason(commands: list[api
             {"type": "Demand", "leg": 1, "source": 1, "encodings": [{"active": True, "max_bitrate": None}]},
             api.Demand,
         ),
+        ({"type": "LinkRecorded", "leg": 1, "trace": "b 0 400000 0\n"}, api.LinkRecorded),
         ({"type": "LegRemoved", "leg": 1, "at_us": 1, "last_in_us": 0, "last_out_us": 0}, api.LegRemoved),
         ({"type": "RoomFailed", "room": 1, "legs": [1, 2], "place": "core/src/a.rs:7"}, api.RoomFailed),
         ({"type": "ShardStopped", "shard": 1, "place": ""}, api.ShardStopped),

@@ -17,9 +17,11 @@ from bridge.ops.guard import Guard
 from bridge.ops.health import Check
 from bridge.ops.history import Look
 from bridge.ops.metrics import BridgeCollector, Facts, GatewayState
+from bridge.ops.recording import LinkRecorder
 from bridge.ops.station import Station
 from bridge.ops.web import make_ops_app, serve_ops
 from bridge.rooms.model import Line, ParticipantId, Pii
+from media.api import LinkRecorded, RecordLink
 from signalling import messages as m
 from signalling.messages import Verdict
 from tests.app.rig import Rig
@@ -83,6 +85,11 @@ def _call_by_telephone(live: Any, who: ParticipantId) -> None:
     live.room = replace(live.room, participants=people)
 
 
+def _record(recorder: LinkRecorder, command: RecordLink) -> None:
+    """Have it all at once."""
+    recorder.handle_event(LinkRecorded(leg=command.leg, trace="# from the beginning of the link\nb 0 400000 0\n"))
+
+
 def _legs(rig: Rig) -> list[int]:
     return [media.leg for live in rig.service.rooms for media in live.legs.values()]
 
@@ -112,7 +119,7 @@ async def on_duty(*, trouble: bool = False, **more: Any) -> AsyncIterator[Duty]:
         counted=lambda: counts,
         letters=lambda: {"timebok": 3 if trouble else 0},
     )
-    audit = Audit()
+    audit, here.recorder = Audit(), LinkRecorder(lambda command: _record(here.recorder, command), rig.clock)
     doors = guard(audit, rig.clock, **more)
     taken = snapshot_of(shards=[{"shard": 0}, {"shard": 1}])
     app = make_ops_app(BridgeCollector(lambda: taken, Facts), lambda: taken, here, doors)

@@ -12,6 +12,7 @@ from bridge.ops.converting import Converting
 from bridge.ops.guard import Guard, OperatorDesk
 from bridge.ops.health import Check, Drain
 from bridge.ops.links import LinkCollector
+from bridge.ops.recording import LinkRecorder
 from bridge.ops.sessions import Sessions
 from bridge.ops.station import Node, Station
 from tests.app.fakes import Clock
@@ -24,8 +25,10 @@ STARTED = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
 def station(clock: Clock | None = None, *, checks: Sequence[Check] = (), **parts: Any) -> Station:
     """Make one; `parts` are fields of the station that matter."""
     nothing = Converting(lambda: Use({}, {}, {}, 0), tuple, lambda _name: {})
+    clock = clock or Clock()
     parts = {"converting": nothing, "drain": Drain(), "links": LinkCollector()} | parts
-    return Station(Node("node-1", "0.1.0", STARTED, 1), clock or Clock(), checks=checks, **parts)
+    parts = {"recorder": LinkRecorder(lambda _command: None, clock)} | parts
+    return Station(Node("node-1", "0.1.0", STARTED, 1), clock, checks=checks, **parts)
 
 
 class Audit:

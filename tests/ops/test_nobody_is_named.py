@@ -438,8 +438,13 @@ async def by_sip(doors: Doors, number: str) -> None:
 async def measured(doors: Doors) -> None:
     """Everything that the operators' port says."""
     metrics = doors.bridge.config.metrics
-    for path in ("/metrics", "/metrics/legs", "/legs/worst", "/feeds", "/readyz", "/healthz", f"/{NUMBER}"):
-        headers = {"Authorization": f"Bearer {OPERATOR}"}
+    headers = {"Authorization": f"Bearer {OPERATOR}"}
+    recording, legs = ("/legs/recording", "/legs/recording/trace"), ("/metrics/legs", "/legs/worst", "/feeds")
+    for wish in ({"leg": 7, "seconds": 1}, {"leg": NAME, "seconds": NUMBER}):
+        address = f"http://{metrics.host}:{metrics.port}{recording[0]}"
+        async with doors.http.put(address, json=wish, headers=headers) as response:
+            doors.hear("operators' wish to record", await response.text())
+    for path in ("/metrics", *legs, *recording, "/readyz", "/healthz", f"/{NUMBER}"):
         async with doors.http.get(f"http://{metrics.host}:{metrics.port}{path}", headers=headers) as response:
             doors.hear(f"operators' {path[:14]}", await response.text())
 

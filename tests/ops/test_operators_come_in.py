@@ -22,7 +22,10 @@ from tests.app.fakes import START, Clock
 from tests.ops.stations import BEARER, TOKEN, Audit, guard, station
 
 OPEN = ("/metrics", "/healthz", "/readyz", "/", "/session", "/operator/js/operator.js", "/static/css/base.css")
-SHUT = ("/metrics/legs", "/legs/worst", "/feeds", "/picture", "/rooms/r_1", "/drain", "/openapi.json")
+SHUT = (
+    *("/metrics/legs", "/legs/worst", "/legs/recording", "/legs/recording/trace", "/feeds", "/picture"),
+    *("/rooms/r_1", "/drain", "/openapi.json"),
+)
 
 
 class Desk:

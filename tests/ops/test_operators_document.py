@@ -7,6 +7,7 @@ from aiohttp import ClientSession, web
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 
+from bridge.ops.errors import Undone
 from bridge.ops.openapi import OPERATIONS, document
 from signalling.web.describing import Operation
 from tests.ops.duty import Duty, on_duty
@@ -14,7 +15,11 @@ from tests.ops.stations import BEARER, TOKEN
 
 # What browsers show; these have no other interface.
 PAGES = {("GET", "/"), ("GET", "/operator"), ("GET", "/static")}
-BODIES = {"openSession": {"token": TOKEN}, "drain": {"reason": "upgrade"}}
+BODIES = {
+    "openSession": {"token": TOKEN},
+    "drain": {"reason": "upgrade"},
+    "recordLink": {"leg": 7, "seconds": 20},
+}
 # Without a provider there is none to be sent to; tests of logins look at these.
 NO_PROVIDER = {"logIn", "finishLogin"}
 
@@ -73,8 +78,8 @@ async def test_what_could_not_be_put_on_record_is_answered_as_described() -> Non
     """The audit is away: nothing is done, and the answer is one of those that the document names."""
     async with on_duty() as duty, ClientSession(duty.address) as client:
         duty.audit.failing = True
-        for operation in (one for one in OPERATIONS if one.path == "/drain" and one.method != "get"):
+        for operation in (one for one in OPERATIONS if (503, Undone) in one.others):
             status, kind, told = await asked(client, duty, operation)
-            content = document()["paths"]["/drain"][operation.method]["responses"][str(status)]["content"]
+            content = document()["paths"][operation.path][operation.method]["responses"][str(status)]["content"]
             assert (status, told["code"]) == (HTTPStatus.SERVICE_UNAVAILABLE, "not_recorded")
             Draft202012Validator(content[kind]["schema"] | {"components": document()["components"]}).validate(told)

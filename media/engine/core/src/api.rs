@@ -306,6 +306,14 @@ pub enum Command {
         /// Which.
         leg: LegId,
     },
+    /// Writes down what goes into the estimate of what a leg's link carries, for at most 60 s, and tells it by
+    /// [`Event::LinkRecorded`]. Of a leg whose gate is closed it begins when that opens.
+    RecordLink {
+        /// Whose.
+        leg: LegId,
+        /// For how long, at least 1.
+        seconds: u16,
+    },
     /// A new leg of lines, its gate closed.
     AddLines(AddLines),
     /// What a further offer or answer changes of a line.
@@ -364,6 +372,7 @@ impl Command {
             | Self::SetMuted { leg, .. }
             | Self::MoveLeg { leg, .. }
             | Self::RestartIce { leg, .. }
+            | Self::RecordLink { leg, .. }
             | Self::RemoveLeg { leg } => Subject::Leg(*leg),
         }
     }

@@ -90,6 +90,7 @@ impl Shard {
                 self.say_goodbye(now, leg, out);
                 self.remove_leg(now, leg)
             }
+            Command::RecordLink { leg, seconds } => self.record_link(now, leg, seconds),
             Command::AddLines(add) => self.add_lines(now, add),
             Command::SetRemote(set) => self.set_remote(now, &set),
             Command::SetLineKeys(set) => self.set_line_keys(now, &set, out),
@@ -103,7 +104,7 @@ impl Shard {
     }
 
     /// A leg with ICE; what is asked of it has another name on lines.
-    fn existing(&mut self, leg: LegId) -> Result<(u32, &mut Leg), Refusal> {
+    pub(crate) fn existing(&mut self, leg: LegId) -> Result<(u32, &mut Leg), Refusal> {
         let index = *self.by_id.get(&leg).ok_or(Refusal::UnknownLeg)?;
         let leg = self.leg_mut(index).ok_or(Refusal::UnknownLeg)?;
         if leg.line.is_some() {
@@ -191,6 +192,9 @@ impl Shard {
         let mut last_out_us = Micros(0);
         let mut moved = Vec::with_capacity(places.len());
         for index in &places {
+            if !open {
+                self.end_recording(*index);
+            }
             let leg = self.leg_mut(*index).ok_or(Refusal::UnknownLeg)?;
             moved.push(leg.gate_open() != open);
             leg.set_gate(now, open);
@@ -326,6 +330,7 @@ impl Shard {
     fn remove_leg(&mut self, now: Micros, id: LegId) -> Result<(), Refusal> {
         let (mut last_in_us, mut last_out_us) = (Micros(0), Micros(0));
         for index in self.places_of(id)? {
+            self.end_recording(index);
             let leg = self.legs[index as usize]
                 .take()
                 .ok_or(Refusal::UnknownLeg)?;
@@ -436,6 +441,7 @@ const fn command_name(command: &Command) -> &'static str {
         Command::MoveLeg { .. } => "MoveLeg",
         Command::RestartIce { .. } => "RestartIce",
         Command::RemoveLeg { .. } => "RemoveLeg",
+        Command::RecordLink { .. } => "RecordLink",
         Command::AddLines(_) => "AddLines",
         Command::SetRemote(_) => "SetRemote",
         Command::SetLineKeys(_) => "SetLineKeys",

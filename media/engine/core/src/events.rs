@@ -29,6 +29,10 @@ pub enum Refusal {
     DuplicatePort,
     /// A leg moves with its gate closed.
     GateOpen,
+    /// The leg's link is being recorded, or is to be.
+    AlreadyRecording,
+    /// Its peer does not report on each packet: there is no estimate.
+    NothingToRecord,
 }
 
 /// What the engine tells.
@@ -113,6 +117,14 @@ pub enum Event {
         source: u16,
         /// In the order of the description, lowest quality first.
         encodings: Vec<Wanted>,
+    },
+    /// What was recorded of a leg's link, once, when that is full, its time is over, the gate closes or the leg goes; not at
+    /// all if the gate never opened.
+    LinkRecorded {
+        /// Whose.
+        leg: LegId,
+        /// Lines as [`crate::bwe::trace`] reads them: times, numbers, sizes and kinds of packets.
+        trace: String,
     },
     /// The leg is gone.
     LegRemoved {

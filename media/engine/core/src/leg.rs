@@ -16,6 +16,7 @@ use crate::time::{ntp_to_micros, Micros};
 use crate::told::Told;
 use engine_srtp::{Inbound, Outbound};
 use std::net::SocketAddr;
+use std::num::NonZeroU16;
 
 /// Round trip assumed until one is measured: that of a slow mobile network.
 const DEFAULT_ROUND_TRIP: Micros = Micros::from_millis(100);
@@ -82,6 +83,8 @@ pub struct Leg {
     dtls_ration: Ration,
     /// Transport-wide number with which the next link begins: it never falls back while the connection lasts.
     next_number: u16,
+    /// For how many seconds its next link is to be recorded.
+    pub(crate) to_record: Option<NonZeroU16>,
 }
 
 impl Leg {
@@ -121,6 +124,7 @@ impl Leg {
             line: None,
             returned: Micros(0),
             next_number: 0,
+            to_record: None,
         }
     }
 
@@ -154,6 +158,10 @@ impl Leg {
             self.next_number = link.next_number();
         }
         self.link = is_told.then(|| Box::new(Link::new(now, id, self.next_number)));
+        let seconds = self.to_record.take_if(|_| on);
+        if let (Some(link), Some(seconds)) = (self.link.as_deref_mut(), seconds) {
+            link.record(now, seconds, true);
+        }
         let told = id
             .filter(|_| is_told)
             .map(|_| Told::new(now, &self.slots, self.next_number));

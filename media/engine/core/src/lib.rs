@@ -62,6 +62,7 @@ pub mod rates;
 pub mod ration;
 mod ready;
 pub mod receive;
+pub mod recording;
 pub mod red;
 pub mod redundancy;
 mod relief;

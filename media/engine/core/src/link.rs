@@ -4,14 +4,17 @@
 //! its slot, no more: when its turn comes it is written from the source's retransmission cache, by the same way as a
 //! retransmission, and asks the gate again.
 
+use crate::bwe::trace::Record;
 use crate::bwe::{Estimator, Fate, Kind, THIN_BPS};
 use crate::copies::{Copies, Room};
 use crate::pacer::{Pacer, Urgency};
+use crate::recording::Tape;
 use crate::stats::LegRow;
 use crate::time::Micros;
 use engine_wire::rtcp::{CongestionFeedback, TransportFeedback};
 use engine_wire::rtp::FixedHeader;
 use std::collections::VecDeque;
+use std::num::NonZeroU16;
 
 /// First guess: what carries sound and a small picture, on which the first probes build.
 const START_BPS: u32 = 400_000;
@@ -105,6 +108,8 @@ pub struct Link {
     padding_out: u64,
     reports_in: u64,
     names: Box<[Name; NAMES]>,
+    /// What goes into the estimator, if that is asked for.
+    tape: Tape,
     next_name: u16,
 }
 
@@ -125,6 +130,7 @@ impl Link {
             padding_out: 0,
             reports_in: 0,
             names: Box::new([(0, 0); NAMES]),
+            tape: Tape::default(),
             next_name: first,
         }
     }
@@ -156,6 +162,7 @@ impl Link {
         self.copies.note_sent(now, bytes + BELOW);
         let number = self.estimator.note_sent(now, bytes + BELOW, kind);
         self.note_name(number, header);
+        self.tape.note_sent(now, (number, bytes + BELOW, kind));
         number
     }
 
@@ -176,6 +183,7 @@ impl Link {
             .estimator
             .note_sent_as(now, bytes, kind, header.ssrc, header.sequence);
         self.note_name(number, header);
+        self.tape.note_sent(now, (number, bytes, kind));
     }
 
     fn note_name(&mut self, number: u16, header: &FixedHeader) {
@@ -287,15 +295,27 @@ impl Link {
     /// A report of the receiver.
     pub fn handle_feedback(&mut self, now: Micros, feedback: &TransportFeedback<'_>) {
         self.reports_in += 1;
-        self.estimator.on_feedback(now, feedback);
-        self.note_fates(now);
-        self.apply(now);
+        let tape = &mut self.tape;
+        self.estimator
+            .on_feedback_seen(now, feedback, |line| tape.note_fed(now, line));
+        self.heed_report(now);
     }
 
     /// The same by RFC 8888.
     pub fn handle_congestion_feedback(&mut self, now: Micros, feedback: &CongestionFeedback<'_>) {
         self.reports_in += 1;
-        self.estimator.on_congestion_feedback(now, feedback);
+        let tape = &mut self.tape;
+        self.estimator
+            .on_congestion_feedback_seen(now, feedback, |line| tape.note_fed(now, line));
+        self.heed_report(now);
+    }
+
+    fn heed_report(&mut self, now: Micros) {
+        let estimator = &self.estimator;
+        self.tape.note(|| Record::Reported {
+            at: now,
+            bps: estimator.estimate_bps(),
+        });
         self.note_fates(now);
         self.apply(now);
     }
@@ -309,6 +329,7 @@ impl Link {
     pub fn hear(&mut self, now: Micros) -> bool {
         let is_silent = self.estimator.state().silent;
         if is_silent {
+            self.tape.note(|| Record::Heard { at: now });
             self.estimator.hear(now);
             self.apply(now);
         }
@@ -345,11 +366,21 @@ impl Link {
         if self.poll_at <= now {
             // Copies are of use, too, if the link carries them.
             let times = if self.copies.are_wanted(now) { 2 } else { 1 };
-            self.estimator
-                .poll(now, self.wanted_bps.saturating_mul(times));
+            let wanted = self.wanted_bps.saturating_mul(times);
+            self.estimator.poll(now, wanted);
+            let estimator = &self.estimator;
+            self.tape.note(|| Record::Polled {
+                at: now,
+                wanted,
+                bps: estimator.estimate_bps(),
+            });
             self.apply(now);
             let idle = now.since(self.last_sent) > IDLE;
             self.poll_at = now + if idle { POLL_IDLE } else { POLL };
+        }
+        // Without a probe or a trial the question changes nothing.
+        if self.tape.is_on() && self.estimator.next_padding_at(now).is_some() {
+            self.tape.note(|| Record::Asked { at: now });
         }
         self.estimator.padding(now)
     }
@@ -370,6 +401,24 @@ impl Link {
             self.copies.next_at(),
         ];
         others.into_iter().flatten().fold(self.poll_at, Micros::min)
+    }
+
+    /// Writes down what goes into the estimator from now on, for so many seconds. `is_new` tells that nothing has yet.
+    pub fn record(&mut self, now: Micros, seconds: NonZeroU16, is_new: bool) {
+        let lasts = Micros::from_secs(seconds.get().into());
+        // What is to be expected of the link: the rate itself is lower while a queue is drained.
+        let begins = (self.planned_bps(now), self.next_number());
+        self.tape = Tape::new(now, lasts, begins, is_new);
+    }
+
+    /// What is being written down.
+    pub const fn tape(&self) -> &Tape {
+        &self.tape
+    }
+
+    /// The same, to be taken.
+    pub const fn tape_mut(&mut self) -> &mut Tape {
+        &mut self.tape
     }
 
     /// Bit/s that the link carries, sound and everything else together, with the headers below.
@@ -424,5 +473,17 @@ impl Link {
         self.pacer.set_rate(now, bps, smooth);
         let room = self.room(bps, smooth);
         self.copies.decide(now, room, self.wanted_bps);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::mem::offset_of;
+
+    #[test]
+    fn whether_a_link_is_recorded_stands_beside_what_each_packet_needs() {
+        let apart = offset_of!(Link, tape).abs_diff(offset_of!(Link, last_sent));
+        assert!(apart <= 32, "{apart} bytes");
     }
 }

@@ -49,6 +49,7 @@ impl Shard {
         } else {
             None
         };
+        self.tell_recorded(now, index);
         let review = self.review_if_due(now, index, out);
         let demand = self.tell_demands(now, index);
         let next = if self.leg(index).is_some_and(|l| l.media_address().is_some()) {

@@ -3,6 +3,7 @@
 
 mod clients;
 
+use engine_core::bwe::trace;
 use engine_io::{Config, Engine, EngineError, LinePorts};
 use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
@@ -140,11 +141,23 @@ fn latency_bounds_us() -> Vec<u64> {
     engine_io::Histogram::bounds().to_vec()
 }
 
+/// What a recording of a link told now and then, and what a replay says then: microseconds since it began, and twice bit/s.
+#[pyfunction]
+fn retrace(py: Python<'_>, trace: &str) -> PyResult<Vec<(u64, u32, u32)>> {
+    let retraced = py.detach(|| Some(trace::retrace(&trace::parse(trace).ok()?)));
+    let retraced =
+        retraced.ok_or_else(|| NativeError::new_err(("bad_trace", "not lines of a trace")))?;
+    let told = retraced.iter();
+    let told = told.map(|one| (one.at.0, one.recorded_bps, one.replayed_bps));
+    Ok(told.collect())
+}
+
 #[pymodule]
 fn _engine(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<NativeEngine>()?;
     module.add_function(wrap_pyfunction!(columns, module)?)?;
     module.add_function(wrap_pyfunction!(latency_bounds_us, module)?)?;
+    module.add_function(wrap_pyfunction!(retrace, module)?)?;
     clients::add_to(module)?;
     module.add("NativeError", module.py().get_type::<NativeError>())
 }

@@ -51,7 +51,7 @@
 //! (2016), for the adaptive threshold and the line; RFC 8888; the behaviour that libwebrtc shows to those who talk to it,
 //! for first probes and intervals of reports.
 //!
-//! `trace` writes inputs down so that tests can replay them.
+//! `trace` writes inputs down so that tests can replay them (`replay`); `recording`, beside this folder, those of a call.
 
 mod acked;
 mod aimd;
@@ -65,6 +65,7 @@ mod loss;
 mod prober;
 mod push;
 mod queue;
+mod replay;
 mod reports;
 mod rival;
 mod round_trip;
@@ -76,6 +77,7 @@ mod trial;
 
 pub use estimator::{Estimator, LinkState, THIN_BPS};
 pub use history::SentHistory;
+pub use reports::Line;
 
 use crate::time::Micros;
 

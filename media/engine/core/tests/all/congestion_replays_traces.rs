@@ -1,7 +1,8 @@
 //! Inputs of the estimator that were written down, put through it again.
 //!
-//! `tests/traces` holds what simulated links gave, each with the link in its head; traces of real calls have the same
-//! form. `WRITE_TRACES=1 cargo test -p engine-core --test all congestion_replays_traces` writes the simulated ones anew.
+//! `tests/traces` holds what simulated links gave, each with the link in its head; what is recorded of real calls has the
+//! same form and tells more, so that it is replayed to the bit (`links_are_recorded.rs`). `WRITE_TRACES=1 cargo test
+//! -p engine-core --test all congestion_replays_traces` writes the simulated ones anew.
 
 use crate::congestion::Setup;
 use engine_core::bwe::trace::{parse, replay, Record};

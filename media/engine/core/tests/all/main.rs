@@ -32,6 +32,7 @@ mod lines_ask_and_are_asked;
 mod lines_know_their_peer;
 mod lines_of_h235;
 mod lines_with_ice;
+mod links_are_recorded;
 mod loss_is_repaired;
 mod no_picture_pays_for_a_trial;
 mod no_picture_stands_for_long;

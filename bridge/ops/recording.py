@@ -1,0 +1,162 @@
+"""What went into the engine's estimate of a leg's link, recorded as an operator wishes, to be replayed as a test.
+
+One leg at a time; the last recording is kept until the next one begins. It tells times, numbers, sizes and kinds
+of packets, under the engine's number for the leg.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Annotated, Final, Literal
+
+import structlog
+from aiohttp import web
+from msgspec import Meta
+from msgspec.structs import replace
+
+from bridge.app.ports import Clock
+from bridge.ops.errors import AlreadyRecording, NoRecording
+from bridge.ops.guard import Guard, answer
+from media.api import (
+    CommandRefused,
+    EngineError,
+    Event,
+    LegRemoved,
+    LinkRecorded,
+    RecordLink,
+    RoomFailed,
+)
+from signalling import messages as m
+from signalling.web.reading import read_body
+
+LOG: Final = structlog.get_logger("bridge.ops")
+LONGEST_S: Final = 60
+WAITS_S: Final = 60.0
+"""Beyond what was asked for: by then the gate of the leg has not opened, or the engine's word was lost."""
+
+Leg = Annotated[int, Meta(ge=0, le=2**63 - 1, description="The engine's number, as in /legs/worst.")]
+Seconds = Annotated[int, Meta(ge=1, le=LONGEST_S)]
+
+
+class RecordingWish(m.Part, frozen=True, kw_only=True):
+    """Whose link is to be recorded, and for how long."""
+
+    leg: Leg
+    seconds: Seconds
+
+
+class RecordingState(m.Part, frozen=True, kw_only=True):
+    """How the last recording goes.
+
+    `code` says why it failed: a word of the engine's, such as `unknown_leg`, or `nothing_to_record` where nobody
+    reports on what they get; `leg_gone`, where there is nothing of it, or `no_answer`.
+    """
+
+    state: Literal["none", "recording", "ready", "failed"] = "none"
+    leg: Leg | None = None
+    seconds: Seconds | None = None
+    code: str | None = None
+    lines: int = 0
+
+
+@dataclass(slots=True)
+class LinkRecorder:
+    """Has the engine record, and keeps what it tells. `submit` may raise EngineError."""
+
+    submit: Callable[[RecordLink], None]
+    clock: Clock
+    trace: str | None = None
+    _state: RecordingState = field(default_factory=RecordingState)
+    _until: float = 0.0
+
+    @property
+    def state(self) -> RecordingState:
+        """How it goes; who has waited for too long is told so."""
+        if self._state.state == "recording" and self.clock.monotonic() >= self._until:
+            self._fail("no_answer")
+        return self._state
+
+    def check_free(self) -> None:
+        """Raise AlreadyRecording while one goes on."""
+        if self.state.state == "recording":
+            raise AlreadyRecording("one leg is being recorded; wait until that is over")
+
+    def begin(self, wish: RecordingWish) -> None:
+        """Begin, and forget the last one. Raises AlreadyRecording."""
+        self.check_free()
+        self.trace = None
+        self._state = RecordingState(state="recording", leg=wish.leg, seconds=wish.seconds)
+        self._until = self.clock.monotonic() + wish.seconds + WAITS_S
+        try:
+            self.submit(RecordLink(leg=wish.leg, seconds=wish.seconds))
+        except EngineError as error:
+            self._fail(error.code)
+
+    def handle_event(self, event: Event) -> bool:
+        """Take what the engine tells; True for what concerns nobody else."""
+        match event:
+            case LinkRecorded(leg=leg, trace=trace):
+                if self._is_awaited(leg):
+                    self._keep(trace)
+                return True
+            case CommandRefused(command="RecordLink", leg=leg, code=code):
+                if self._is_awaited(leg):
+                    self._fail(code)
+                return True
+            case LegRemoved(leg=leg):
+                self._lose(leg)
+            case RoomFailed(legs=legs):
+                for leg in legs:
+                    self._lose(leg)
+            case _:
+                pass
+        return False
+
+    def _is_awaited(self, leg: int) -> bool:
+        return self._state.state == "recording" and self._state.leg == leg
+
+    def _lose(self, leg: int) -> None:
+        # What was recorded of a leg comes before the word that it is gone.
+        if self._is_awaited(leg):
+            self._fail("leg_gone")
+
+    def _keep(self, trace: str) -> None:
+        self.trace = trace
+        self._state = replace(self._state, state="ready", lines=trace.count("\n"))
+        LOG.info("link_recorded", leg=self._state.leg, lines=self._state.lines)
+
+    def _fail(self, code: str) -> None:
+        self._state = replace(self._state, state="failed", code=code)
+        LOG.warning("link_not_recorded", leg=self._state.leg, code=code)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingDoor:
+    """How operators reach the recorder. What begins is on record before, and does not without."""
+
+    recorder: LinkRecorder
+    guard: Guard
+
+    def routes(self) -> list[web.RouteDef]:
+        """Resources for operators alone."""
+        only = self.guard.only
+        return [
+            web.put("/legs/recording", only(self._begin)),
+            web.get("/legs/recording", only(self._told), allow_head=False),
+            web.get("/legs/recording/trace", only(self._fetched), allow_head=False),
+        ]
+
+    async def _begin(self, request: web.Request) -> web.Response:
+        wish = m.decode_body(await read_body(request), RecordingWish)
+        self.recorder.check_free()
+        operator = await self.guard.put_on_record(request, "record_link")
+        self.recorder.begin(wish)
+        LOG.warning("record_link", by=operator.actor, leg=wish.leg, seconds=wish.seconds)
+        return await self._told(request)
+
+    async def _told(self, _request: web.Request) -> web.Response:
+        return answer(self.recorder.state)
+
+    async def _fetched(self, _request: web.Request) -> web.Response:
+        if self.recorder.trace is None:
+            raise NoRecording("there is no recording, or it is not over yet")
+        return web.Response(text=self.recorder.trace)
