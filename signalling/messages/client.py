@@ -360,6 +360,7 @@ class Report(Wire, frozen=True, kw_only=True):
     slots: Annotated[list[SlotReport], Meta(max_length=MAX_SLOT_REPORTS)]
     sources: Annotated[list[SourceReport], Meta(max_length=3)]
     rtt_ms: Milliseconds | None = None
+    capacity_kbps: NotNegative | None = None
     details: bool = False
     """The page shows figures of single sources, which `stats` leaves out for others."""
 

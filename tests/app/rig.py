@@ -211,7 +211,7 @@ class Rig:
         self.deliver()
         return room, doctor, patient
 
-    async def admit(self, doctor: Page, *guests: Page) -> None:
+    async def let_in(self, doctor: Page, *guests: Page) -> None:
         """Admit by the doctor's page."""
         for guest in guests:
             await self.say(doctor, m.Admit(participant=guest.participant, ref=1))

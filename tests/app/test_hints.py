@@ -10,11 +10,15 @@ from signalling import messages as m
 
 
 def report(
-    *slots: m.SlotReport, cpu: float = 0.0, bandwidth: float = 0.0, rtt_ms: float | None = None
+    *slots: m.SlotReport,
+    cpu: float = 0.0,
+    bandwidth: float = 0.0,
+    rtt_ms: float | None = None,
+    capacity_kbps: float | None = None,
 ) -> m.Report:
     """A report of these slots, and of a camera that was held back for so many seconds."""
     camera = m.SourceReport(source=m.SourceName.CAMERA, cpu_seconds=cpu, bandwidth_seconds=bandwidth)
-    return m.Report(slots=list(slots), sources=[camera], rtt_ms=rtt_ms)
+    return m.Report(slots=list(slots), sources=[camera], rtt_ms=rtt_ms, capacity_kbps=capacity_kbps)
 
 
 def picture(**fields: float) -> m.SlotReport:
@@ -104,12 +108,13 @@ SLOT = st.builds(
 def test_one_report_is_no_verdict() -> None:
     """What a verdict is made of second by second is not told for longer than the report is of now."""
     slow = m.SlotReport(mid="6", width=1, frames_per_second=10, arrived_per_second=25, frozen_seconds=1.0)
-    hints = told((0.0, report(slow)), (2.0, report(slow, cpu=2.0, bandwidth=2.0)))
+    hints = told((0.0, report(slow)), (2.0, report(slow, cpu=2.0, bandwidth=2.0, capacity_kbps=180.0)))
     hint, later = hints.hint(2.0 + TELLS_S), hints.hint(2.5 + TELLS_S)
     assert hint is not None
     assert later is not None
     assert (hint.cpu_share, hint.bandwidth_share, hint.decoded_share) == (1.0, 1.0, 0.4)
-    assert later == replace(hint, cpu_share=None, bandwidth_share=None, decoded_share=None)
+    assert hint.capacity_bps == 180_000
+    assert later == replace(hint, cpu_share=None, bandwidth_share=None, decoded_share=None, capacity_bps=None)
 
 
 REPORT = st.builds(m.Report, slots=st.lists(SLOT, max_size=4), sources=st.just([]), rtt_ms=st.none())

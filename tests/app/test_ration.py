@@ -62,7 +62,7 @@ def told(*offered: tuple[int, m.PersonStats]) -> list[int]:
 def test_a_page_that_shows_no_figures_is_told_what_has_changed() -> None:
     """Every ten seconds at least; a person more or less is a change, too."""
     assert sent(2_000_000, message=STATS) == 6
-    better = msgspec.structs.replace(ONE, down=msgspec.structs.replace(FLOW, jitter_ms=29.9, bitrate_kbps=900))
+    better = msgspec.structs.replace(ONE, down=msgspec.structs.replace(FLOW, jitter_ms=24.9, bitrate_kbps=900))
     assert told((0, ONE), (1, better), (2, ONE)) == [0]
     lossy = msgspec.structs.replace(ONE, up=msgspec.structs.replace(FLOW, loss_after_percent=0.1))
     assert told((0, ONE), (1, lossy), (2, ONE), (3, lossy)) == [0]
@@ -72,7 +72,7 @@ def test_a_page_that_shows_no_figures_is_told_what_has_changed() -> None:
         {"rtt_ms": 301.0},
         {"frozen_percent": 2.5},
         {"down": msgspec.structs.replace(FLOW, loss_after_percent=1.1)},
-        {"up": msgspec.structs.replace(FLOW, jitter_ms=30.1)},
+        {"up": msgspec.structs.replace(FLOW, jitter_ms=25.1)},
     ):
         other = msgspec.structs.replace(ONE, **change)
         assert told((0, ONE), (1, other), (2, other), (3, ONE)) == [0, 1, 3], change

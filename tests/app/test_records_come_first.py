@@ -25,14 +25,14 @@ async def test_an_admission_is_on_record_before_the_gate_opens(rig: Rig) -> None
     """The store has the event before the engine hears of feeds and gates, in this order."""
     _room, doctor, patient = await rig.consultation()
     rig.log.clear()
-    await rig.admit(doctor, patient)
+    await rig.let_in(doctor, patient)
     assert rig.log == ["record Admitted", "SetFeeds", "SetGate"]
 
 
 async def test_a_removal_shuts_the_gate_before_anything_else_has_a_turn(rig: Rig) -> None:
     """Between the word of the store and the closed gate nothing waits, whatever else the bridge has to do."""
     _room, doctor, patient = await rig.consultation()
-    await rig.admit(doctor, patient)
+    await rig.let_in(doctor, patient)
     rig.log.clear()
     append, loop = rig.store.append, asyncio.get_running_loop()
 
@@ -53,7 +53,7 @@ async def test_admission_lets_packets_through_both_ways_and_not_before(rig: Rig)
     room, doctor, patient = await rig.consultation()
     assert rig.sees(room, doctor) == rig.sees(room, patient) == set()
     assert patient.connection.layout.slots == []
-    await rig.admit(doctor, patient)
+    await rig.let_in(doctor, patient)
     both = {MIC, CAMERA}
     assert rig.sees(room, patient) == {(doctor.participant, source) for source in both}
     assert rig.sees(room, doctor) == {(patient.participant, source) for source in both}
@@ -66,7 +66,7 @@ async def test_a_store_that_fails_opens_nothing(rig: Rig, failing: str) -> None:
     room, doctor, patient = await rig.consultation()
     rig.store.failing = failing
     with pytest.raises(StoreDown):
-        await rig.admit(doctor, patient)
+        await rig.let_in(doctor, patient)
     await rig.service.repair()
     assert rig.leg(room, patient) not in rig.engine.open_legs()
     rig.store.failing = None
@@ -79,7 +79,7 @@ async def test_a_store_that_fails_opens_nothing(rig: Rig, failing: str) -> None:
 async def test_a_removal_cut_short_after_its_record_still_happens(rig: Rig) -> None:
     """When the task is cancelled between record and act, repair puts the person out and says goodbye."""
     room, doctor, patient = await rig.consultation()
-    await rig.admit(doctor, patient)
+    await rig.let_in(doctor, patient)
     leg = rig.leg(room, patient)
     async with asyncio.TaskGroup() as group:
         task = group.create_task(rig.say(doctor, m.Remove(participant=patient.participant, ref=1)))
@@ -109,7 +109,7 @@ async def test_a_join_cut_short_after_its_record_leaves_no_ghost(rig: Rig) -> No
 async def test_a_ghost_is_gone_after_the_grace_and_not_before(rig: Rig) -> None:
     """Media goes on while the owner of a lost connection may come back, then the gate shuts."""
     room, doctor, patient = await rig.consultation()
-    await rig.admit(doctor, patient)
+    await rig.let_in(doctor, patient)
     leg = rig.leg(room, patient)
     await rig.lose(patient)
     await rig.pass_time(GRACE - 1)
@@ -124,7 +124,7 @@ async def test_a_ghost_is_gone_after_the_grace_and_not_before(rig: Rig) -> None:
 async def test_a_ghost_whose_gate_could_not_be_shut_keeps_no_leg(rig: Rig) -> None:
     """A leg is kept for who may come back only where nothing passes it meanwhile."""
     room, doctor, patient = await rig.consultation()
-    await rig.admit(doctor, patient)
+    await rig.let_in(doctor, patient)
     leg = rig.leg(room, patient)
     await rig.lose(patient)
     rig.engine.dead = True
@@ -138,7 +138,7 @@ async def test_a_ghost_whose_gate_could_not_be_shut_keeps_no_leg(rig: Rig) -> No
 async def test_who_is_back_by_the_records_alone_is_let_nothing_through(rig: Rig) -> None:
     """A page that comes back to its leg and whose socket gets no seat: the gate stays shut until it has one."""
     room, doctor, patient = await rig.consultation()
-    await rig.admit(doctor, patient)
+    await rig.let_in(doctor, patient)
     leg = rig.leg(room, patient)
     await rig.lose(patient)
     await rig.pass_time(GRACE)
@@ -158,7 +158,7 @@ async def test_who_is_back_by_the_records_alone_is_let_nothing_through(rig: Rig)
 async def test_a_ghost_is_tried_again_when_the_store_was_away(rig: Rig) -> None:
     """A disconnection that could not be recorded is recorded later, so that no gate stays open for nobody."""
     room, doctor, patient = await rig.consultation()
-    await rig.admit(doctor, patient)
+    await rig.let_in(doctor, patient)
     await rig.lose(patient)
     rig.store.failing = "before"
     with pytest.raises(StoreDown):
@@ -171,7 +171,7 @@ async def test_a_ghost_is_tried_again_when_the_store_was_away(rig: Rig) -> None:
 async def test_coming_back_within_the_grace_keeps_place_and_leg(rig: Rig) -> None:
     """A new socket of the same page goes on with its leg; the old socket's end changes nothing."""
     room, doctor, patient = await rig.consultation()
-    await rig.admit(doctor, patient)
+    await rig.let_in(doctor, patient)
     leg = rig.leg(room, patient)
     await rig.lose(patient)
     await rig.join(patient)
@@ -185,7 +185,7 @@ async def test_coming_back_within_the_grace_keeps_place_and_leg(rig: Rig) -> Non
 async def test_a_second_page_replaces_the_first(rig: Rig) -> None:
     """The old socket hears `replaced`, its late messages are refused, and its leg ends with the new offer."""
     room, doctor, patient = await rig.consultation()
-    await rig.admit(doctor, patient)
+    await rig.let_in(doctor, patient)
     old_leg, old_seat, old_socket = rig.leg(room, patient), patient.seat, patient.connection
     second = Page(patient.link, resume=patient.resume)
     await rig.join(second)
@@ -234,7 +234,7 @@ async def test_whoever_is_put_out_hears_why(rig: Rig, message: object, code: Cod
 async def test_leaving_ends_with_left_and_leads_back_to_the_waiting_room(rig: Rig) -> None:
     """Who leaves gives the place up, and the same link waits again."""
     room, doctor, patient = await rig.consultation()
-    await rig.admit(doctor, patient)
+    await rig.let_in(doctor, patient)
     await rig.say(patient, m.Leave())
     assert patient.connection.bye is Code.LEFT
     await rig.join(patient)
@@ -246,13 +246,13 @@ async def test_leaving_ends_with_left_and_leads_back_to_the_waiting_room(rig: Ri
 async def test_being_sent_to_wait_stops_media_and_keeps_the_leg_warm(rig: Rig) -> None:
     """The gate shuts, the roster shrinks to oneself, and a new admission needs no new offer."""
     room, doctor, patient = await rig.consultation()
-    await rig.admit(doctor, patient)
+    await rig.let_in(doctor, patient)
     leg = rig.leg(room, patient)
     await rig.say(doctor, m.ToWaiting(participant=patient.participant, ref=1))
     assert rig.engine.open_legs() == {rig.leg(room, doctor)}
     assert [person.participant for person in patient.connection.roster.people] == [patient.participant]
     assert patient.connection.layout.slots == []
-    await rig.admit(doctor, patient)
+    await rig.let_in(doctor, patient)
     assert rig.leg(room, patient) == leg
     assert rig.sees(room, patient)
 
@@ -325,7 +325,7 @@ async def test_a_restart_keeps_places(rig: Rig) -> None:
     """The admitted come back admitted, with new legs that open; the waiting come back waiting."""
     room, doctor, patient = await rig.consultation()
     other = await rig.enter(room)
-    await rig.admit(doctor, patient)
+    await rig.let_in(doctor, patient)
     rig.start()
     for page in (doctor, patient, other):
         await rig.join(page)
@@ -338,7 +338,7 @@ async def test_pinning_shows_nobody_whom_one_may_not_know_of(rig: Rig) -> None:
     """A guest cannot learn by pinning who waits; the host can pin the waiting."""
     room, doctor, patient = await rig.consultation()
     waiting = await rig.enter(room)
-    await rig.admit(doctor, patient)
+    await rig.let_in(doctor, patient)
     pin = m.Pin(participant=waiting.participant, ref=1)
     assert await code_of(rig.say(patient, pin)) is Code.UNKNOWN_PARTICIPANT
     assert await rig.say(doctor, pin) == m.Ok(ref=1)
@@ -355,7 +355,7 @@ async def test_a_host_link_takes_over_once_the_host_is_gone(rig: Rig) -> None:
     await rig.lose(doctor)
     await rig.pass_time(GRACE)
     assert await rig.say(second, take) == m.Ok(ref=1)
-    await rig.admit(second, patient)
+    await rig.let_in(second, patient)
     assert rig.sees(room, patient)
     assert rig.recorded(room).host == ParticipantId(second.participant)
 
@@ -383,7 +383,7 @@ async def test_a_speaker_takes_a_slot_and_everyone_is_told(rig: Rig) -> None:
     """With two slots and three others, who speaks is shown in the place of who spoke least."""
     room, doctor, patient = await rig.consultation()
     others = [await rig.enter(room) for _ in range(2)]
-    await rig.admit(doctor, patient, *others)
+    await rig.let_in(doctor, patient, *others)
     shown = {slot.participant for slot in doctor.connection.layout.slots}
     unseen = next(page for page in (patient, *others) if page.participant not in shown)
     live = rig.live(room)
@@ -396,7 +396,7 @@ async def test_a_speaker_takes_a_slot_and_everyone_is_told(rig: Rig) -> None:
 async def test_nothing_opens_while_it_is_in_doubt_what_is_on_record(rig: Rig) -> None:
     """Sent to wait, with the store's answer lost: a new page's leg must not open by what was true before."""
     room, doctor, patient = await rig.consultation()
-    await rig.admit(doctor, patient)
+    await rig.let_in(doctor, patient)
     rig.store.failing = "after"
     with pytest.raises(StoreDown):
         await rig.say(doctor, m.ToWaiting(participant=patient.participant, ref=1))

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.app.quality.trial_verdict import GOOD, USABLE, Exchange, Way, judge
-from bridge.app.quality.verdict import DROPS_BAD, LOSS_BAD
+from bridge.app.quality.verdict import DROPS_BAD, JITTER_BAD_MS, LOSS_BAD, THIN_BITS_PER_SECOND
 from signalling import messages as m
 from signalling.messages import Flow, TrialVerdict
 
@@ -33,14 +33,15 @@ def exchange(up: Way | None = None, down: Way | None = None, **changes: object) 
     ("given_", "verdict", "reasons"),
     [
         (exchange(), "good", []),
-        (exchange(way(3.0, 30.0, left=1.0), way(3.0, 30.0, left=1.0), rtt_ms=300.0), "good", []),
+        (exchange(way(3.0, 25.0, left=1.0), way(3.0, 25.0, left=1.0), rtt_ms=300.0), "good", []),
         (exchange(rtt_ms=None), "good", []),
         (exchange(way(4.0)), "weak", ["loss_up"]),
         (exchange(down=way(2.0, left=1.5)), "weak", ["loss_down"]),
         (exchange(down=way(10.0, 100.0)), "weak", ["loss_down", "jitter_down"]),
         (exchange(way(jitter=60.0), rtt_ms=400.0), "weak", ["jitter_up", "delay"]),
-        (exchange(way(capacity=300.0), way(capacity=2000.0)), "weak", ["rate_up"]),
-        (exchange(down=way(capacity=300.0)), "weak", ["rate_down"]),
+        (exchange(way(capacity=250.0), way(capacity=300.0)), "good", []),
+        (exchange(way(capacity=200.0), way(capacity=2000.0)), "weak", ["rate_up"]),
+        (exchange(down=way(capacity=200.0)), "weak", ["rate_down"]),
         (exchange(picture=False), "weak", ["no_picture"]),
         (exchange(sound=False), "weak", ["no_sound"]),
         (exchange(way(21.0), way(3.0)), "unusable", ["loss_up"]),
@@ -94,7 +95,7 @@ def test_a_good_test_leads_to_a_call_whose_sign_is_good() -> None:
     """The limits of a good verdict are those of a good sign in a call, freezes apart: a test has none.
 
     For the sign that is loss after repair; from `LOSS_BAD` before repair on a call names the link as at fault, and
-    then its sign is not good either.
+    then its sign is not good either. So it is with jitter, and with a link that is too thin.
     """
     found = re.search(r"const GOOD = (\{.+?\});", STATS.read_text())
     assert found is not None
@@ -102,6 +103,8 @@ def test_a_good_test_leads_to_a_call_whose_sign_is_good() -> None:
     assert page.pop("frozen") > 0
     assert page == {"loss": GOOD.left_percent, "jitter": GOOD.jitter_ms, "rtt": GOOD.rtt_ms}
     assert GOOD.loss_percent == 100 * LOSS_BAD
+    assert GOOD.jitter_ms == JITTER_BAD_MS
+    assert GOOD.capacity_kbps == THIN_BITS_PER_SECOND / 1000
     assert GOOD.loss_percent < USABLE.loss_percent
     assert GOOD.left_percent < USABLE.left_percent
     assert GOOD.capacity_kbps > USABLE.capacity_kbps

@@ -304,6 +304,19 @@ def test_a_full_thin_link_down_is_named_though_nothing_is_lost() -> None:
     assert judged(*[View(flow(), flow(rate=30_000), carries=short)] * 15)[-1] is Verdict.DOWNLINK
 
 
+def test_a_full_thin_link_up_is_named_though_its_encoder_wants_no_more() -> None:
+    """Whose larger pictures rest is held back by nothing, and fills the link all the same.
+
+    Who sends little after a dip knows of little room; a link that carries more is not thin, whatever is sent.
+    """
+    rests, small = Hint(bandwidth_share=0.0, capacity_bps=130_000), Hint(bandwidth_share=0.0, capacity_bps=200_000)
+    wide = Hint(bandwidth_share=1.0, capacity_bps=300_000)
+    words = judged(*[View(flow(rate=115_000), flow(), rests)] * 8)
+    assert words.index(Verdict.UPLINK) <= 5
+    assert judged(*[View(flow(rate=130_000), flow(), small)] * 15)[-1] is Verdict.GOOD
+    assert judged(*[View(flow(rate=220_000), flow(), wide)] * 15)[-1] is Verdict.GOOD
+
+
 def test_a_verdict_is_not_held_by_what_was_never_bad_or_is_over() -> None:
     """A link that was thin and is so no more, but loses a little, is good again; that loss alone named nobody."""
     thin = View(flow(rate=180_000), flow(), Hint(bandwidth_share=1.0))

@@ -21,7 +21,7 @@ async def test_a_busy_engine_delays_an_admission_until_repair(rig: Rig) -> None:
     """The admission is recorded, the gate stays shut, and the next repair opens it."""
     room, doctor, patient = await rig.consultation()
     rig.engine.dead = True
-    await rig.admit(doctor, patient)
+    await rig.let_in(doctor, patient)
     assert rig.recorded(room).participants[patient.participant].place is Place.ADMITTED
     rig.engine.dead = False
     assert rig.sees(room, patient) == set()
@@ -32,7 +32,7 @@ async def test_a_busy_engine_delays_an_admission_until_repair(rig: Rig) -> None:
 async def test_a_removal_that_the_engine_could_not_take_is_made_good(rig: Rig) -> None:
     """Neither gate nor leg of the removed outlives the engine's trouble."""
     room, doctor, patient = await rig.consultation()
-    await rig.admit(doctor, patient)
+    await rig.let_in(doctor, patient)
     leg = rig.leg(room, patient)
     rig.engine.dead = True
     await rig.say(doctor, m.Remove(participant=patient.participant, ref=1))

@@ -40,6 +40,8 @@ class Hint:
     shown_per_second: float | None = None
     """Pictures decoded a second, in the slot where they are most."""
     rtt_ms: float | None = None
+    capacity_bps: float | None = None
+    """What it finds its way up to carry, in bits a second; as of `decoded_share` nothing is known soon after."""
 
 
 class Hints:
@@ -65,7 +67,7 @@ class Hints:
             return None
         if now - self._told[-1][0] <= TELLS_S:
             return self._hint
-        return replace(self._hint, decoded_share=None, cpu_share=None, bandwidth_share=None)
+        return replace(self._hint, decoded_share=None, cpu_share=None, bandwidth_share=None, capacity_bps=None)
 
     def _count(self, seconds: float, more: Hint) -> None:
         """Add to what is counted since the connection began: no more than can have been since the last report."""
@@ -101,6 +103,7 @@ def _between(first: m.Report, last: m.Report, seconds: float) -> Hint:
             (slot.frames_per_second for _, slot in pictures if slot.frames_per_second is not None), default=None
         ),
         rtt_ms=last.rtt_ms,
+        capacity_bps=None if last.capacity_kbps is None else 1000 * last.capacity_kbps,
     )
 
 

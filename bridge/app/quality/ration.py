@@ -21,7 +21,7 @@ AMPLE_BPS: Final = 3_000_000
 # Lines that tell of no source come when a word that pages make of them may have become another, and now and then:
 # at most these, in percent of packets and of the time and in ms, is good, and fair (`stats.js`).
 CALM_S: Final = 10.0
-LIMITS: Final = {"loss": (1, 5), "frozen": (2, 10), "jitter": (30, 100), "rtt": (300, 500)}
+LIMITS: Final = {"loss": (1, 5), "frozen": (2, 10), "jitter": (25, 100), "rtt": (300, 500)}
 # TCP, TLS and IP around a message, and the answers to it.
 AROUND_BYTES: Final = 150
 

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from bridge.app.quality.verdict import DROPS_BAD, LOSS_BAD
+from bridge.app.quality.verdict import DROPS_BAD, JITTER_BAD_MS, LOSS_BAD, THIN_BITS_PER_SECOND
 from signalling.messages import Flow, TestReason, TrialVerdict
 
 
@@ -36,8 +36,14 @@ class Limits:
     capacity_kbps: float
 
 
-# 300 kbit/s is a workable floor and no more; pictures of a room's size want twice that.
-GOOD: Final = Limits(loss_percent=100 * LOSS_BAD, left_percent=1, jitter_ms=30, rtt_ms=300, capacity_kbps=600)
+# Whose link carries 300 kbit/s has a good call, with a smaller picture.
+GOOD: Final = Limits(
+    loss_percent=100 * LOSS_BAD,
+    left_percent=1,
+    jitter_ms=JITTER_BAD_MS,
+    rtt_ms=300,
+    capacity_kbps=THIN_BITS_PER_SECOND / 1000,
+)
 # Repair and redundancy cope with a fifth of the packets lost, and sound alone takes 60 kbit/s.
 USABLE: Final = Limits(loss_percent=20, left_percent=10, jitter_ms=250, rtt_ms=1000, capacity_kbps=60)
 

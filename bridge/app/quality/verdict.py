@@ -42,6 +42,8 @@ DECODED_BAD: Final = 0.6
 HELD_BACK_BAD: Final = 0.7
 THIN_BITS_PER_SECOND: Final = 250_000
 FULL_SHARE: Final = 0.6
+# Of what a sender finds: after a dip it knows of no more than half as much again as it sends.
+FULL_SHARE_UP: Final = 0.8
 # Both are means of some dozens of packets, not the same ones: a difference within this is none.
 SENDERS_MARGIN: Final = 1.4
 LATE_BAD: Final = 0.05
@@ -158,6 +160,18 @@ class Trail:
             self._worse_s += sign * entry.span
 
 
+def _held_back(up: Figures, share: float, capacity_bps: float | None) -> float:
+    """How far a thin way up holds pictures back, 0 to 1: by its encoder's word, and by what it finds of it.
+
+    An encoder has no wish that is not fulfilled while its larger pictures rest because the link is thin.
+    """
+    if capacity_bps is None:
+        return share if up.bits_per_second < THIN_BITS_PER_SECOND else 0.0
+    if capacity_bps >= THIN_BITS_PER_SECOND:
+        return 0.0
+    return max(share, float(up.bits_per_second > FULL_SHARE_UP * capacity_bps))
+
+
 def _loss() -> Trail:
     return Trail(LOSS_BAD, LOSS_FINE)
 
@@ -257,8 +271,9 @@ class Judge:
         if hint.decoded_share is not None:
             self._trails[Verdict.CLIENT_CPU, "decoder"].add(now, 1 - hint.decoded_share)
         if hint.bandwidth_share is not None:
-            is_thin = view.up.bits_per_second < THIN_BITS_PER_SECOND
-            self._trails[Verdict.UPLINK, "thin"].add(now, hint.bandwidth_share if is_thin else 0.0)
+            self._trails[Verdict.UPLINK, "thin"].add(
+                now, _held_back(view.up, hint.bandwidth_share, hint.capacity_bps)
+            )
 
     def _decide(self, now: float) -> Verdict:
         if self._heard_at is None or now - self._heard_at > LOOK_BACK_S:

@@ -66,11 +66,12 @@ export function reportOf(stats, before, sourceOf) {
   const sent = entries.filter((each) => each.type === "outbound-rtp" && each.kind === "video" && each.packetsSent > 0);
   const pictures = grouped(sent, sourceOf);
   const path = entries.find((each) => each.type === "transport" && each.selectedCandidatePairId);
-  const trip = stats.get(path?.selectedCandidatePairId)?.currentRoundTripTime;
+  const { currentRoundTripTime: trip, availableOutgoingBitrate: carries } = stats.get(path?.selectedCandidatePairId) ?? {};
   return {
     slots: received.slice(0, MAX_SLOTS).map((each) => slot(each, before.get(each.id))),
     sources: [...pictures].map(([name, encodings]) => source(name, encodings, before)),
     rtt_ms: trip === undefined ? null : bounded(1000 * trip, 60_000),
+    capacity_kbps: carries === undefined ? null : whole(carries / 1000),
   };
 }
 

@@ -1,7 +1,7 @@
 // Words for the quality of a link and the cells of its table, from the bridge's figures.
 
 // Loss after repair and frozen time in percent, jitter and round trip in ms: at most these for each word.
-const GOOD = { loss: 1, frozen: 2, jitter: 30, rtt: 300 };
+const GOOD = { loss: 1, frozen: 2, jitter: 25, rtt: 300 };
 const FAIR = { loss: 5, frozen: 10, jitter: 100, rtt: 500 };
 const FAULTS = new Set(["uplink", "downlink", "bridge", "client_cpu"]);
 
