@@ -79,7 +79,7 @@ STREAM_COUNTERS: Final = (
     _stream(
         "recovered",
         "packets_recovered",
-        "Lost RTP packets that a retransmission or redundancy brought (in), or that were sent again (out).",
+        "Lost RTP packets that repair brought; for receivers that do not tell of each packet, that were sent again.",
         optional=True,
     ),
     _stream(
