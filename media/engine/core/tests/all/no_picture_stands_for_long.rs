@@ -156,9 +156,10 @@ fn call(seed: u64, trouble: &Trouble) -> World {
 
 /// The moments at which something new was shown.
 fn shown(world: &World) -> Vec<Micros> {
-    let has_any = !world.peers[0].receivers[1].got.is_empty();
-    let times = has_any.then(|| times(world)).unwrap_or_default();
-    times.into_iter().map(|(at, _)| at).collect()
+    if world.peers[0].receivers[1].got.is_empty() {
+        return Vec::new();
+    }
+    times(world).into_iter().map(|(at, _)| at).collect()
 }
 
 /// Runs while the receiver asks for key frames as a browser does that has nothing to show; `asked` is when it did last.
