@@ -33,8 +33,9 @@ const TAIL_TIMES: u64 = 3;
 const TAIL_TRIES: u8 = 4;
 /// Of so many packets that are awaited each is asked for again in time, since all answers may be lost. Of more than these
 /// those alone that were overtaken by another answer: where none comes, they stand in a queue, which each further request
-/// would make longer.
+/// would make longer. Unless what is new has come on time for so long.
 const FEW: usize = 6;
+const ON_TIME_FOR: Micros = Micros::from_millis(500);
 const NEVER: Micros = Micros(u64::MAX);
 /// Where no more may be asked for now.
 const PAUSE: Micros = Micros::from_millis(10);
@@ -117,9 +118,10 @@ pub struct Missing {
     /// How long a hole is given to be filled by itself.
     reorder_wait: Micros,
     round_trip: Micros,
-    /// How long an answer stands in a queue, and that it stands in none, since what is new does not.
+    /// How long an answer stands in a queue, whether what is new stands in none, and when it did last.
     queue: Micros,
     is_on_time: bool,
+    late: Option<Micros>,
     /// Share of packets that were missing of late, 0 to 1.
     loss: f32,
     /// The next packet of a picture that has begun and not ended.
@@ -149,6 +151,7 @@ impl Default for Missing {
             round_trip: Micros(0),
             queue: Micros(0),
             is_on_time: false,
+            late: None,
             loss: 0.0,
             tail: None,
             spacing: TAIL_WAIT.0,
@@ -306,7 +309,8 @@ impl Missing {
 
     /// Only what was asked for before that is asked for again; `None` for all.
     fn answered_before(&mut self, now: Micros, awaited: usize) -> Option<(Micros, u64)> {
-        if awaited <= FEW || self.is_on_time {
+        let was_late = |late: Micros| now.since(late) < ON_TIME_FOR;
+        if awaited <= FEW || self.is_on_time && !self.late.is_some_and(was_late) {
             self.stuck_since = NEVER;
             return None;
         }
@@ -388,8 +392,11 @@ impl Missing {
 
     /// What is sent now stands in a queue for so long, or in none if it comes on time: what was asked for a round trip ago
     /// and has not come is lost then.
-    pub fn set_queue(&mut self, queue: Micros, is_on_time: bool) {
+    pub fn set_queue(&mut self, now: Micros, queue: Micros, is_on_time: bool) {
         (self.queue, self.is_on_time) = (queue, is_on_time);
+        if !is_on_time {
+            self.late = Some(now);
+        }
     }
 
     /// Gives up everything.

@@ -249,14 +249,15 @@ impl ReceiveRegister {
             let is_late = self.transit.is_late();
             let waits = self.transit.waits();
             let queue = if is_late { waits } else { Micros(0) };
-            self.missing.set_queue(queue, waits < ON_TIME);
+            self.missing.set_queue(now, queue, waits < ON_TIME);
         }
         self.missing.collect(now, round_trip, most, out);
     }
 
-    /// Whether something was given up since this was asked last without which no picture can be shown before a key frame.
-    pub const fn take_given_up(&mut self) -> bool {
-        self.missing.take_given_up()
+    /// Whether something was given up since this was asked last without which no picture can be shown before a key frame. Not
+    /// while what comes is late: a queue is full then, which a key frame would make longer.
+    pub fn take_given_up(&mut self) -> bool {
+        self.missing.take_given_up() && !self.transit.is_late()
     }
 
     /// Whether more than half has been lost for some time: no repair makes up for that, and all of it would stand in the way

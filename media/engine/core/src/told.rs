@@ -10,6 +10,7 @@
 //! Jitter is that of RFC 3550 section 6.4.1 with the times at which packets left here in the place of their timestamps. So
 //! it is this link's alone, while a receiver's own figure has that of the sender's link in it.
 
+mod gaps;
 mod marks;
 
 use crate::slot::Slot;
@@ -17,6 +18,7 @@ use crate::stats::StreamRow;
 use crate::time::Micros;
 use engine_wire::rtcp::TransportFeedback;
 use engine_wire::seq;
+use gaps::Gaps;
 use marks::{Mark, Marks};
 
 /// Packets of which the fate may be open at once, a power of two: a second of 8 Mbit/s.
@@ -70,7 +72,9 @@ struct Stream {
     /// Of these, those of which nothing was told and which are not counted; and of those again the ones that were sent again.
     unknown: u64,
     unknown_again: u64,
-    /// Where a receiver may ask again.
+    /// The number of the last that is settled.
+    last_settled: Option<u16>,
+    /// Since something was lost or sent again.
     marks: Option<Box<Marks>>,
     /// So many packets, and how many of them a receiver report called lost, until they are settled.
     report: Option<(u64, u64)>,
@@ -84,6 +88,10 @@ impl Stream {
             self.pass(sequence);
         } else {
             self.settled += 1;
+            self.last_settled = Some(sequence);
+            if lost && self.rtx_ssrc.is_some() {
+                self.marks.get_or_insert_with(|| Box::new(Marks::new()));
+            }
             let marks = self.marks.as_deref_mut();
             let is_brought = marks.is_some_and(|marks| marks.settle(sequence, fate));
             row.expected += 1;
@@ -105,6 +113,7 @@ impl Stream {
     fn pass(&mut self, sequence: u16) {
         self.settled += 1;
         self.unknown += 1;
+        self.last_settled = Some(sequence);
         let marks = self.marks.as_deref_mut();
         let is_brought = marks.is_some_and(|marks| marks.settle(sequence, Fate::Unknown));
         self.unknown_again += u64::from(is_brought);
@@ -112,8 +121,8 @@ impl Stream {
 
     /// Counts what became of a packet that was sent again.
     fn settle_again(&mut self, sequence: u16, fate: Fate, row: &mut StreamRow) {
-        let marks = self.marks.as_deref_mut();
-        match marks.map(|marks| marks.settle_again(sequence, fate)) {
+        let (marks, settled) = (self.marks.as_deref_mut(), self.last_settled);
+        match marks.map(|marks| marks.settle_again(settled, sequence, fate)) {
             Some(Mark::Lost) => row.recovered += 1,
             Some(Mark::Unknown) => self.unknown_again += 1,
             _ => {}
@@ -152,32 +161,6 @@ pub struct Delays {
     pub count: u64,
 }
 
-/// How long it is from an arrival to the next report, which comes at a time of its own: where packets are further apart,
-/// because of loss too, it comes longer after the last of them. On average that is half of a gap, and a longer gap is more
-/// likely to be the one.
-#[derive(Debug, Default)]
-struct Gaps {
-    /// Sums of late of gaps and of their squares, in us.
-    all: f64,
-    squares: f64,
-}
-
-impl Gaps {
-    /// How much older ones count with each that comes.
-    const KEPT: f64 = 0.995;
-
-    /// From one arrival to the next, of which the same report tells: between two there may have been one that was lost.
-    fn add(&mut self, us: i64) {
-        let gap = us.clamp(0, LARGEST_CHANGE_US) as f64;
-        self.all = self.all * Self::KEPT + gap;
-        self.squares = self.squares * Self::KEPT + gap * gap;
-    }
-
-    fn until_report_us(&self) -> i64 {
-        (self.squares / (2.0 * self.all.max(1.0))) as i64
-    }
-}
-
 impl Told {
     /// For the slots of a leg, in their order; `first` is the number of the next packet.
     pub fn new(now: Micros, slots: &[Slot], first: u16) -> Self {
@@ -191,7 +174,8 @@ impl Told {
             settled: slot.row.packets,
             unknown: 0,
             unknown_again: 0,
-            marks: slot.spec.rtx_ssrc.map(|_| Box::new(Marks::new())),
+            last_settled: None,
+            marks: None,
             report: None,
         });
         Self {
@@ -238,9 +222,9 @@ impl Told {
         let Some(found) = streams.position(|s| s.rtx_ssrc == Some(rtx_ssrc)) else {
             return;
         };
-        if let Some(marks) = &mut self.streams[found].marks {
-            marks.send(sequence);
-        }
+        let marks = &mut self.streams[found].marks;
+        let marks = marks.get_or_insert_with(|| Box::new(Marks::new()));
+        marks.send(sequence);
         self.enter(now, (found, sequence), true);
     }
 
@@ -267,7 +251,9 @@ impl Told {
         // Its place is taken before anybody told of it.
         if let Some(stream) = self.streams.get_mut(usize::from(before.stream)) {
             match (&mut stream.marks, before.is_again) {
-                (Some(marks), true) => _ = marks.settle_again(before.sequence, Fate::Missing),
+                (Some(marks), true) => {
+                    marks.settle_again(None, before.sequence, Fate::Missing);
+                }
                 _ => stream.pass(before.sequence),
             }
         }

@@ -237,7 +237,7 @@ fn what_is_never_asked_for_is_given_up_too() {
 fn through_a_full_queue_answers_are_waited_for() {
     let asked = |queue: u64| {
         let mut missing = Missing::default();
-        missing.set_queue(Micros::from_millis(queue), false);
+        missing.set_queue(at(0), Micros::from_millis(queue), false);
         missing.note(at(0), 0..0);
         missing.note(at(10), 1..2);
         let mut times = Vec::new();
@@ -260,7 +260,7 @@ fn many_are_asked_for_again_in_time_where_nothing_stands_in_a_queue() {
         missing.note(at(10), 1..9);
         let mut times = Vec::new();
         for millis in 10..500 {
-            missing.set_queue(Micros(0), is_on_time);
+            missing.set_queue(at(millis), Micros(0), is_on_time);
             let mut out = Vec::new();
             missing.collect(at(millis), TRIP, usize::MAX, &mut out);
             times.extend((out.len() == 8).then_some(millis));

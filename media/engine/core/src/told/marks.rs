@@ -23,8 +23,6 @@ pub(super) struct Marks {
     marks: [Mark; REMEMBERED],
     /// How often each was sent again of which nothing is told yet.
     open: [u8; REMEMBERED],
-    /// The last packet of which all is told that will be of its first time.
-    settled: Option<u16>,
 }
 
 impl Marks {
@@ -32,13 +30,11 @@ impl Marks {
         Self {
             marks: [Mark::Nothing; REMEMBERED],
             open: [0; REMEMBERED],
-            settled: None,
         }
     }
 
     /// Takes what became of a packet that was sent for the first time. True when it has come again meanwhile.
     pub(super) fn settle(&mut self, sequence: u16, fate: Fate) -> bool {
-        self.settled = Some(sequence);
         let mark = &mut self.marks[usize::from(sequence) % REMEMBERED];
         let is_brought = *mark == Mark::Brought;
         *mark = match fate {
@@ -56,23 +52,24 @@ impl Marks {
     }
 
     /// Takes what became of a packet that was sent again. Gives what is known of its first time, if it came.
-    pub(super) fn settle_again(&mut self, sequence: u16, fate: Fate) -> Mark {
+    /// `settled` is the last packet of which all is told that will be of its first time.
+    pub(super) fn settle_again(&mut self, settled: Option<u16>, sequence: u16, fate: Fate) -> Mark {
         let open = &mut self.open[usize::from(sequence) % REMEMBERED];
         *open = open.saturating_sub(1);
         // Who asks once more has not got it.
         let came = fate == Fate::Arrived || fate == Fate::Unknown && *open == 0;
         if came {
-            self.bring(sequence)
+            self.bring(settled, sequence)
         } else {
             Mark::Nothing
         }
     }
 
     /// A packet came that was sent again.
-    fn bring(&mut self, sequence: u16) -> Mark {
+    fn bring(&mut self, settled: Option<u16>, sequence: u16) -> Mark {
         let is_open = |settled: u16| sequence.wrapping_sub(settled) as i16 > 0;
         let mark = &mut self.marks[usize::from(sequence) % REMEMBERED];
-        if self.settled.is_none_or(is_open) {
+        if settled.is_none_or(is_open) {
             *mark = Mark::Brought;
             return Mark::Brought;
         }
@@ -84,65 +81,86 @@ impl Marks {
 mod tests {
     use super::*;
 
+    /// Marks, and the last packet that was settled.
+    #[derive(Default)]
+    struct Stream(Option<Marks>, Option<u16>);
+
+    impl Stream {
+        fn settle(&mut self, sequence: u16, fate: Fate) -> bool {
+            self.1 = Some(sequence);
+            self.0.get_or_insert_with(Marks::new).settle(sequence, fate)
+        }
+
+        fn again(&mut self, sequence: u16, fate: Fate) -> Mark {
+            let marks = self.0.get_or_insert_with(Marks::new);
+            marks.settle_again(self.1, sequence, fate)
+        }
+
+        fn bring(&mut self, sequence: u16) -> Mark {
+            self.again(sequence, Fate::Arrived)
+        }
+    }
+
     #[test]
     fn what_is_lost_is_brought_once_before_it_is_told_or_after() {
-        let mut marks = Marks::new();
+        let mut stream = Stream::default();
         assert_eq!(
-            marks.bring(5),
+            stream.bring(5),
             Mark::Brought,
-            "of the first time nothing is told yet"
+            "of the first time nothing is told"
         );
-        assert!(marks.settle(5, Fate::Missing));
+        assert!(stream.settle(5, Fate::Missing));
         assert_eq!(
-            marks.bring(5),
+            stream.bring(5),
             Mark::Nothing,
             "a second time it brings nothing"
         );
-        assert!(!marks.settle(6, Fate::Missing));
+        assert!(!stream.settle(6, Fate::Missing));
         assert_eq!(
-            [marks.bring(6), marks.bring(6)],
+            [stream.bring(6), stream.bring(6)],
             [Mark::Lost, Mark::Nothing]
         );
     }
 
     #[test]
     fn what_came_is_not_brought_nor_is_what_has_its_place_later() {
-        let mut marks = Marks::new();
-        assert!(!marks.settle(7, Fate::Arrived));
-        assert_eq!(marks.bring(7), Mark::Nothing);
-        assert_eq!(marks.bring(8), Mark::Brought, "a copy that overtook it");
-        marks.settle(8, Fate::Arrived);
+        let mut stream = Stream::default();
+        assert!(!stream.settle(7, Fate::Arrived));
+        assert_eq!(stream.bring(7), Mark::Nothing);
+        assert_eq!(stream.bring(8), Mark::Brought, "a copy that overtook it");
+        stream.settle(8, Fate::Arrived);
         let later = 8 + REMEMBERED as u16;
         assert!(
-            !marks.settle(later, Fate::Missing),
+            !stream.settle(later, Fate::Missing),
             "the copy was of another"
         );
     }
 
     #[test]
     fn of_what_nothing_is_told_the_last_is_taken_to_have_come() {
-        let mut marks = Marks::new();
-        marks.settle(3, Fate::Missing);
+        let mut stream = Stream::default();
+        stream.settle(3, Fate::Missing);
+        let send = |stream: &mut Stream| stream.0.as_mut().unwrap().send(3);
         for fate in [Fate::Unknown, Fate::Missing] {
-            marks.send(3);
-            marks.send(3);
+            send(&mut stream);
+            send(&mut stream);
             assert_eq!(
-                marks.settle_again(3, fate),
+                stream.again(3, fate),
                 Mark::Nothing,
                 "it was asked for again"
             );
-            assert_eq!(marks.settle_again(3, Fate::Missing), Mark::Nothing);
+            assert_eq!(stream.again(3, Fate::Missing), Mark::Nothing);
         }
-        marks.send(3);
-        assert_eq!(marks.settle_again(3, Fate::Unknown), Mark::Lost);
+        send(&mut stream);
+        assert_eq!(stream.again(3, Fate::Unknown), Mark::Lost);
     }
 
     #[test]
     fn numbers_begin_anew_after_the_last() {
-        let mut marks = Marks::new();
-        marks.settle(u16::MAX, Fate::Unknown);
-        assert_eq!(marks.bring(u16::MAX), Mark::Unknown);
-        assert_eq!(marks.bring(0), Mark::Brought);
-        assert!(marks.settle(0, Fate::Unknown));
+        let mut stream = Stream::default();
+        stream.settle(u16::MAX, Fate::Unknown);
+        assert_eq!(stream.bring(u16::MAX), Mark::Unknown);
+        assert_eq!(stream.bring(0), Mark::Brought);
+        assert!(stream.settle(0, Fate::Unknown));
     }
 }
