@@ -118,12 +118,14 @@ class Guard:
             self._from_here(request)
         return operator
 
-    async def put_on_record(self, request: web.Request, word: str, reason: str | None = None) -> Operator:
+    async def put_on_record(
+        self, request: web.Request, word: str, reason: str | None = None, target: str | None = None
+    ) -> Operator:
         """Write into the audit what an operator is about to do, and give who. Raises Rejected, NotRecorded."""
         if (operator := self.who(request)) is None:
             raise Rejected(Code.UNAUTHORIZED)
         try:
-            await self.record(act(operator, word, self.clock.now(), reason))
+            await self.record(act(operator, word, self.clock.now(), reason, target))
         except Exception as error:
             LOG.exception("act_not_audited", act=word, error=type(error).__name__)
             raise NotRecorded("the audit cannot be written, so nothing was done") from error
@@ -192,10 +194,12 @@ class Guard:
         _keep(response, SESSION, Kept(secret, int(self.sessions.lasts.total_seconds())), "Strict")
 
 
-def act(operator: Operator, word: str, at: datetime, reason: str | None = None) -> Audited:
-    """Give the audit's line of something that an operator does, and why: fixed words."""
+def act(
+    operator: Operator, word: str, at: datetime, reason: str | None = None, target: str | None = None
+) -> Audited:
+    """Give the audit's line of something that an operator does, and why: fixed words; `target` is an id."""
     return Audited(
-        at=at, actor=operator.actor, role="operator", act=word, target=None, outcome="ok", reason=reason
+        at=at, actor=operator.actor, role="operator", act=word, target=target, outcome="ok", reason=reason
     )
 
 

@@ -32,6 +32,8 @@ LOG: Final = structlog.get_logger("bridge.ops")
 LONGEST_S: Final = 60
 WAITS_S: Final = 60.0
 """Beyond what was asked for: by then the gate of the leg has not opened, or the engine's word was lost."""
+KEPT_S: Final = 3600.0
+"""How long a trace is kept: how large packets of sound are follows speech."""
 
 Leg = Annotated[int, Meta(ge=0, le=2**63 - 1, description="The engine's number, as in /legs/worst.")]
 Seconds = Annotated[int, Meta(ge=1, le=LONGEST_S)]
@@ -48,7 +50,8 @@ class RecordingState(m.Part, frozen=True, kw_only=True):
     """How the last recording goes.
 
     `code` says why it failed: a word of the engine's, such as `unknown_leg`, or `nothing_to_record` where nobody
-    reports on what they get; `leg_gone`, where there is nothing of it, or `no_answer`.
+    reports on what they get; `leg_gone`, where there is nothing of it, or `no_answer`. Who waits behind the gate for
+    longer is recorded all the same when they are let in, unless another leg is by then.
     """
 
     state: Literal["none", "recording", "ready", "failed"] = "none"
@@ -70,9 +73,13 @@ class LinkRecorder:
 
     @property
     def state(self) -> RecordingState:
-        """How it goes; who has waited for too long is told so."""
-        if self._state.state == "recording" and self.clock.monotonic() >= self._until:
-            self._fail("no_answer")
+        """How it goes; who has waited for too long is told so, and no trace is kept for ever."""
+        if self.clock.monotonic() >= self._until:
+            match self._state.state:
+                case "recording":
+                    self._fail("no_answer")
+                case "ready":
+                    self.trace, self._state = None, RecordingState()
         return self._state
 
     def check_free(self) -> None:
@@ -99,7 +106,8 @@ class LinkRecorder:
                     self._keep(trace)
                 return True
             case CommandRefused(command="RecordLink", leg=leg, code=code):
-                if self._is_awaited(leg):
+                # That which was asked for before goes on.
+                if self._is_awaited(leg) and code != "already_recording":
                     self._fail(code)
                 return True
             case LegRemoved(leg=leg):
@@ -112,7 +120,8 @@ class LinkRecorder:
         return False
 
     def _is_awaited(self, leg: int) -> bool:
-        return self._state.state == "recording" and self._state.leg == leg
+        is_open = self._state.state == "recording" or self._state.code == "no_answer"
+        return is_open and self._state.leg == leg
 
     def _lose(self, leg: int) -> None:
         # What was recorded of a leg comes before the word that it is gone.
@@ -121,7 +130,8 @@ class LinkRecorder:
 
     def _keep(self, trace: str) -> None:
         self.trace = trace
-        self._state = replace(self._state, state="ready", lines=trace.count("\n"))
+        self._until = self.clock.monotonic() + KEPT_S
+        self._state = replace(self._state, state="ready", code=None, lines=trace.count("\n"))
         LOG.info("link_recorded", leg=self._state.leg, lines=self._state.lines)
 
     def _fail(self, code: str) -> None:
@@ -148,7 +158,7 @@ class RecordingDoor:
     async def _begin(self, request: web.Request) -> web.Response:
         wish = m.decode_body(await read_body(request), RecordingWish)
         self.recorder.check_free()
-        operator = await self.guard.put_on_record(request, "record_link")
+        operator = await self.guard.put_on_record(request, "record_link", target=f"leg_{wish.leg}")
         self.recorder.begin(wish)
         LOG.warning("record_link", by=operator.actor, leg=wish.leg, seconds=wish.seconds)
         return await self._told(request)
@@ -156,7 +166,10 @@ class RecordingDoor:
     async def _told(self, _request: web.Request) -> web.Response:
         return answer(self.recorder.state)
 
-    async def _fetched(self, _request: web.Request) -> web.Response:
-        if self.recorder.trace is None:
+    async def _fetched(self, request: web.Request) -> web.Response:
+        if self.recorder.state.state != "ready" or self.recorder.trace is None:
             raise NoRecording("there is no recording, or it is not over yet")
+        leg = self.recorder.state.leg
+        operator = await self.guard.put_on_record(request, "fetch_recording", target=f"leg_{leg}")
+        LOG.warning("fetch_recording", by=operator.actor, leg=leg)
         return web.Response(text=self.recorder.trace)

@@ -79,7 +79,7 @@ STREAM_COUNTERS: Final = (
     _stream(
         "recovered",
         "packets_recovered",
-        "Lost RTP packets that repair brought; for receivers that do not tell of each packet, that were sent again.",
+        "Lost RTP packets that repair brought; where receivers do not tell of each, that were sent again.",
         optional=True,
     ),
     _stream(

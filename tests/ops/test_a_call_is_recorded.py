@@ -83,10 +83,14 @@ async def test_a_recorded_call_is_replayed_and_ends_where_the_link_was(tmp_path:
     told = retrace(trace)
     assert len(told) >= 5 * SECONDS
     assert [one for one in told if one.recorded_bps != one.replayed_bps] == []
-    assert SECONDS - 1 <= told[-1].at_us / 1e6 <= SECONDS + 0.5
-    assert 0.5 <= carries * 1000 / told[-1].replayed_bps <= 2, carries
-    assert {line[0] for line in trace.splitlines()} == set("#bstfe") | ({"d"} if "\nd " in trace else set())
-    assert [(row.act, row.role) for row in rows] == [("record_link", "operator")]
+    # A busy machine may end it late.
+    assert SECONDS - 1 <= told[-1].at_us / 1e6 <= SECONDS + 3
+    late = [one.replayed_bps for one in told if one.at_us > told[-1].at_us - 2_000_000]
+    assert min(late) * 0.9 <= carries * 1000 <= max(late) * 1.1, (carries, min(late), max(late))
+    # Of probes and of silence there may be lines.
+    assert {line[0] for line in trace.splitlines()} - set("dh") == set("#bstfe")
+    acts = [(row.act, row.role, row.target) for row in rows]
+    assert acts == [("record_link", "operator", f"leg_{leg}"), ("fetch_recording", "operator", f"leg_{leg}")]
     assert not [word for word in (who, str(leg), "127.0.0.1") if word in trace]
 
 

@@ -62,7 +62,7 @@ async def port_of(clock: Clock) -> AsyncIterator[Port]:
 
 
 async def test_a_recording_is_asked_for_waited_for_and_fetched() -> None:
-    """It is on record before the engine is asked; the last one stays until the next begins."""
+    """It is on record before the engine is asked, and before anybody has it; it stays until the next begins."""
     async with port_of(Clock()) as port:
         assert await port.asks("GET", "") == (200, RECORDING | {"state": "none", "leg": None, "seconds": None})
         with capture_logs() as log:
@@ -73,7 +73,8 @@ async def test_a_recording_is_asked_for_waited_for_and_fetched() -> None:
         assert await port.asks("GET", "") == (200, RECORDING | {"state": "ready", "lines": 2})
         assert await port.asks("GET", "/trace") == (200, TRACE)
         assert [(line.act, line.role, line.target) for line in port.audit.lines] == [
-            ("record_link", "operator", None)
+            ("record_link", "operator", "leg_7"),
+            ("fetch_recording", "operator", "leg_7"),
         ]
         assert {"event": "link_recorded", "leg": 7, "lines": 2, "log_level": "info"} in log
         await port.asks("PUT", "", json=WISH | {"leg": 8})
@@ -143,6 +144,38 @@ async def test_an_engine_that_is_busy_or_never_answers_holds_nobody_up() -> None
         # What comes of the first at last is nobody's.
         assert port.recorder.handle_event(api.LinkRecorded(leg=7, trace=TRACE))
         assert (await port.asks("GET", ""))[1]["state"] == "recording"
+
+
+async def test_who_waits_for_longer_is_recorded_all_the_same() -> None:
+    """Asked for again meanwhile, it is that which was asked for before that goes on."""
+    clock = Clock()
+    async with port_of(clock) as port:
+        await port.asks("PUT", "", json=WISH)
+        clock.seconds += 300
+        assert (await port.asks("GET", ""))[1]["code"] == "no_answer"
+        await port.asks("PUT", "", json=WISH)
+        port.recorder.handle_event(api.CommandRefused(command="RecordLink", leg=7, code="already_recording"))
+        clock.seconds += 300
+        assert (await port.asks("GET", ""))[1]["code"] == "no_answer"
+        port.recorder.handle_event(api.LinkRecorded(leg=7, trace=TRACE))
+        assert (await port.asks("GET", ""))[1] == RECORDING | {"state": "ready", "lines": 2}
+        assert await port.asks("GET", "/trace") == (200, TRACE)
+
+
+async def test_a_recording_is_not_kept_for_ever() -> None:
+    """An hour later it is gone; without a line in the audit nobody gets it before."""
+    clock = Clock()
+    async with port_of(clock) as port:
+        await port.asks("PUT", "", json=WISH)
+        port.recorder.handle_event(api.LinkRecorded(leg=7, trace=TRACE))
+        port.audit.failing = True
+        assert (await port.asks("GET", "/trace"))[0] == 503
+        port.audit.failing = False
+        clock.seconds += 3599
+        assert (await port.asks("GET", "/trace"))[0] == 200
+        clock.seconds += 1
+        assert (await port.asks("GET", "/trace"))[0] == 404
+        assert port.recorder.trace is None
 
 
 def test_what_others_are_told_is_left_to_them() -> None:

@@ -3,7 +3,7 @@
 
 use crate::api::{Codec, EncodingSpec, Kind};
 use crate::cache::{PacketCache, Size};
-use crate::keyframe::KeyFrameRequests;
+use crate::keyframe::{KeyFrameRequests, Patience};
 use crate::parameters::ParameterSets;
 use crate::rates::Rates;
 use crate::receive::ReceiveRegister;
@@ -99,6 +99,8 @@ pub struct Encoding {
     pub register: ReceiveRegister,
     /// Key frame throttle.
     pub key_frames: KeyFrameRequests,
+    /// With key frames for what is lost for good.
+    patience: Patience,
     /// Last report of the sender.
     pub sender_report: Option<SenderReportSeen>,
     /// Whether its sender keeps it up.
@@ -114,6 +116,7 @@ impl Encoding {
             register: ReceiveRegister::new(clock_rate),
             cache: None,
             key_frames: KeyFrameRequests::default(),
+            patience: Patience::default(),
             takers: Vec::new(),
             sender_report: None,
             newest: None,
@@ -141,6 +144,21 @@ impl Encoding {
     /// Whether a key frame would reach anybody.
     pub fn may_be_asked(&self, source_is_muted: bool) -> bool {
         !source_is_muted && !self.takers.is_empty()
+    }
+
+    /// Wants a key frame for what is lost for good: whoever takes it still hopes for that, and would ask for one after seconds.
+    /// Seldom where it is of no use, as with a sender that answers no request, or leaves numbers out.
+    pub(crate) fn heed_given_up(&mut self, now: Micros) {
+        if !self.register.has_given_up() {
+            return;
+        }
+        let is_wanted = self.key_frames.is_wanted();
+        if is_wanted || self.patience.take(now) {
+            self.register.forget_given_up();
+        }
+        if !is_wanted && !self.register.has_given_up() {
+            self.key_frames.want_later();
+        }
     }
 
     /// Whether it was ever sent: browsers leave out the largest of a small picture, and say so to nobody.

@@ -120,11 +120,6 @@ impl Exit<'_> {
         slot.pause();
     }
 
-    /// Whether the receiver tells of each packet of the slot, also of those that are sent again.
-    pub(crate) fn is_told_of(&self, slot: &Slot) -> bool {
-        self.told.is_some() && slot.numbered
-    }
-
     /// Whether a packet of the slot may be sent again now.
     pub(crate) fn may_repair(&mut self, slot: &Slot, payload: usize, held: Held) -> bool {
         let (now, bytes) = (self.now, payload + self.around());

@@ -146,14 +146,19 @@ impl Leg {
         self.gate_open = open;
     }
 
+    /// Whether the peer has agreed to tell of each packet that it receives.
+    pub(crate) fn would_be_told(&self) -> bool {
+        let numbered = self.slots.iter().any(|slot| slot.numbered);
+        // Without transport-wide numbers reports may go by sequence numbers (RFC 8888).
+        let by_sequence = self.slots.iter().any(|slot| slot.spec.ccfb);
+        numbered && (self.extensions.transport_cc.is_some() || by_sequence)
+    }
+
     /// Congestion control both ways begins with the media, and ends with it.
     fn set_feedback(&mut self, now: Micros, on: bool) {
         let id = self.extensions.transport_cc.filter(|_| on);
-        let numbered = self.slots.iter().any(|slot| slot.numbered);
         let reported = self.sources.iter().any(Source::wants_reports);
-        // Without transport-wide numbers reports may go by sequence numbers (RFC 8888).
-        let by_sequence = on && self.slots.iter().any(|slot| slot.spec.ccfb);
-        let is_told = numbered && (id.is_some() || by_sequence);
+        let is_told = on && self.would_be_told();
         if let Some(link) = self.link.take() {
             self.next_number = link.next_number();
         }

@@ -81,9 +81,9 @@ impl Hole {
         self.due(timing).map_or(end, |at| at.min(end))
     }
 
-    /// Whether what came after it refers to it, if a key frame began with `begins`; what was never asked for was not wanted.
-    const fn is_needed(&self, begins: u64) -> bool {
-        self.tries > 0 && self.sequence >= begins
+    /// Its number, if it was asked for: what never was is not wanted.
+    fn in_vain(&self) -> Option<u64> {
+        (self.tries > 0).then_some(self.sequence)
     }
 
     fn ask(&mut self, now: Micros, out: &mut Vec<u16>) {
@@ -139,8 +139,8 @@ pub struct Missing {
     answers: u64,
     /// A key frame begins here, and needs nothing that was sent before.
     begins: u64,
-    /// Something was asked for in vain that is needed.
-    gave_up: bool,
+    /// The newest packet that was asked for in vain.
+    gave_up: Option<u64>,
 }
 
 impl Default for Missing {
@@ -161,7 +161,7 @@ impl Default for Missing {
             stuck_since: NEVER,
             answers: 0,
             begins: 0,
-            gave_up: false,
+            gave_up: None,
         }
     }
 }
@@ -185,16 +185,13 @@ impl Missing {
         // Also here, since nobody collects the requests of a stream that is not repaired.
         let old = |hole: &&Hole| now.since(hole.since) >= GIVE_UP_AFTER;
         let given_up = self.holes.iter().take_while(old).count();
-        let begins = self.begins;
-        let mut old = self.holes.drain(..given_up);
-        self.gave_up |= old.any(|hole| hole.is_needed(begins));
-        drop(old);
+        self.drop_oldest(given_up);
         if self.holes.capacity() == 0 {
             self.holes.reserve_exact(AT_FIRST);
         }
         let room = MOST.saturating_sub(self.holes.len());
         if count > room {
-            self.holes.drain(..(count - room).min(self.holes.len()));
+            self.drop_oldest((count - room).min(self.holes.len()));
         }
         let first = self.holes.len();
         self.holes.extend(between.map(|sequence| {
@@ -333,10 +330,10 @@ impl Missing {
         let awaited = self.awaited(now);
         let mut room = self.most_awaited.saturating_sub(awaited);
         let answered = self.answered_before(now, awaited);
-        let (begins, mut gave_up) = (self.begins, self.gave_up);
+        let mut gave_up = self.gave_up;
         self.holes.retain_mut(|hole| {
             if now.since(hole.since) >= GIVE_UP_AFTER {
-                gave_up |= hole.is_needed(begins);
+                gave_up = gave_up.max(hole.in_vain());
                 return false;
             }
             let may_ask = out.len() < most
@@ -403,6 +400,7 @@ impl Missing {
     pub fn clear(&mut self) {
         self.holes.clear();
         self.tail = None;
+        self.gave_up = None;
     }
 
     /// Gives up what was sent before this packet.
@@ -415,9 +413,20 @@ impl Missing {
         self.begins = self.begins.max(sequence);
     }
 
-    /// Whether something that is needed was asked for in vain, and given up since this was asked last.
-    pub const fn take_given_up(&mut self) -> bool {
-        std::mem::replace(&mut self.gave_up, false)
+    /// Whether something was asked for in vain that was sent after the last key frame began: nearly always there is no picture
+    /// without it. Until it is [forgotten](Self::forget_given_up).
+    pub fn has_given_up(&self) -> bool {
+        self.gave_up.is_some_and(|sequence| sequence >= self.begins)
+    }
+
+    /// Somebody has seen to it.
+    pub const fn forget_given_up(&mut self) {
+        self.gave_up = None;
+    }
+
+    fn drop_oldest(&mut self, count: usize) {
+        let old = self.holes.drain(..count).filter_map(|hole| hole.in_vain());
+        self.gave_up = self.gave_up.max(old.max());
     }
 
     /// Whether nothing is missing that is not given up, nor awaited.

@@ -254,10 +254,15 @@ impl ReceiveRegister {
         self.missing.collect(now, round_trip, most, out);
     }
 
-    /// Whether something was given up since this was asked last without which no picture can be shown before a key frame. Not
-    /// while what comes is late: a queue is full then, which a key frame would make longer.
-    pub fn take_given_up(&mut self) -> bool {
-        self.missing.take_given_up() && !self.transit.is_late()
+    /// Whether something is given up without which no picture can be shown before a key frame. Not while what comes is late: a
+    /// queue is full then, which a key frame would make longer.
+    pub fn has_given_up(&self) -> bool {
+        self.missing.has_given_up() && !self.transit.is_late()
+    }
+
+    /// Somebody has seen to what was given up.
+    pub const fn forget_given_up(&mut self) {
+        self.missing.forget_given_up();
     }
 
     /// Whether more than half has been lost for some time: no repair makes up for that, and all of it would stand in the way

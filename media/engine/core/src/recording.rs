@@ -184,11 +184,11 @@ impl Shard {
 
 impl Leg {
     fn record(&mut self, now: Micros, seconds: NonZeroU16) -> Result<(), Refusal> {
-        let gate_open = self.gate_open();
+        let may_wait = !self.gate_open() && self.would_be_told();
         match self.link.as_deref_mut() {
             Some(link) if link.tape().is_on() => return Err(Refusal::AlreadyRecording),
             Some(link) => link.record(now, seconds, false),
-            None if gate_open => return Err(Refusal::NothingToRecord),
+            None if !may_wait => return Err(Refusal::NothingToRecord),
             None if self.to_record.is_some() => return Err(Refusal::AlreadyRecording),
             None => self.to_record = Some(seconds),
         }

@@ -126,7 +126,8 @@ impl Shard {
             return Some(());
         }
         let is_first = slot.take_repair_budget(now, sequence)?;
-        slot.row.recovered += u64::from(is_first && !exit.is_told_of(slot));
+        // Until the receiver tells what became of it.
+        slot.row.recovered += u64::from(is_first && !slot.is_told);
         let (len, held) = (kept.payload.bytes.len(), Held::again(number, sequence));
         if exit.may_repair(slot, len, held) {
             exit.again(out, slot, &kept, bwe::Kind::Repair)?;

@@ -88,7 +88,7 @@ impl Stream {
             self.pass(sequence);
         } else {
             self.settled += 1;
-            self.last_settled = Some(sequence);
+            self.go_on_to(sequence);
             if lost && self.rtx_ssrc.is_some() {
                 self.marks.get_or_insert_with(|| Box::new(Marks::new()));
             }
@@ -109,11 +109,18 @@ impl Stream {
         }
     }
 
+    fn go_on_to(&mut self, sequence: u16) {
+        let is_newer = |last: u16| sequence.wrapping_sub(last) as i16 > 0;
+        if self.last_settled.is_none_or(is_newer) {
+            self.last_settled = Some(sequence);
+        }
+    }
+
     /// Of the next packet nothing was told.
     fn pass(&mut self, sequence: u16) {
         self.settled += 1;
         self.unknown += 1;
-        self.last_settled = Some(sequence);
+        self.go_on_to(sequence);
         let marks = self.marks.as_deref_mut();
         let is_brought = marks.is_some_and(|marks| marks.settle(sequence, Fate::Unknown));
         self.unknown_again += u64::from(is_brought);
@@ -245,7 +252,7 @@ impl Told {
         }
         let place = self.place(number);
         let before = std::mem::replace(&mut self.ring[place], entry);
-        if before.fate == Fate::Nothing {
+        if before.fate == Fate::Nothing || before.is_again && before.fate == Fate::Arrived {
             return;
         }
         // Its place is taken before anybody told of it.

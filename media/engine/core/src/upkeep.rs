@@ -256,13 +256,12 @@ impl Leg {
                     let most = if rests { 0 } else { most - asked };
                     register.collect_nacks(now, round_trip, most, lost);
                     asked += lost.len();
-                    // Whoever takes it would wait for seconds before asking: receivers still hope for what is lost for good.
-                    if register.take_given_up() && !rests {
-                        encoding.key_frames.want_later();
-                    }
                     if !lost.is_empty() {
                         encoding.row.nacks += lost.len() as u64;
                         rtcp::write_nack(rtcp, own, ssrc, lost);
+                    }
+                    if !rests {
+                        encoding.heed_given_up(now);
                     }
                 }
                 if encoding.may_be_asked(muted) && encoding.key_frames.poll(now, way, pressure) {

@@ -284,7 +284,8 @@ fn what_is_given_up_is_told_if_it_is_needed() {
         let mut told = Vec::new();
         for millis in (20..2_000).step_by(10) {
             missing.collect(at(millis), TRIP, may_ask, &mut Vec::new());
-            told.extend(missing.take_given_up().then_some(millis));
+            told.extend(missing.has_given_up().then_some(millis));
+            missing.forget_given_up();
         }
         told
     };
@@ -292,6 +293,13 @@ fn what_is_given_up_is_told_if_it_is_needed() {
     assert_eq!(told(Some(5), 9), [1_010]);
     assert_eq!(told(Some(6), 9), [0_u64; 0]);
     assert_eq!(told(None, 0), [0_u64; 0], "nobody wanted it");
+    let mut full = Missing::default();
+    full.note(at(0), 1..9);
+    full.collect(at(10), TRIP, 9, &mut Vec::new());
+    full.note(at(20), 10..10 + MOST as u64);
+    assert!(full.has_given_up(), "there is no room for it any more");
+    full.begin_with_key_frame(9);
+    assert!(!full.has_given_up(), "a key frame has come since");
 }
 
 #[test]
