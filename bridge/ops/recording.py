@@ -50,8 +50,8 @@ class RecordingState(m.Part, frozen=True, kw_only=True):
     """How the last recording goes.
 
     `code` says why it failed: a word of the engine's, such as `unknown_leg`, or `nothing_to_record` where nobody
-    reports on what they get; `leg_gone`, where there is nothing of it, or `no_answer`. Who waits behind the gate for
-    longer is recorded all the same when they are let in, unless another leg is by then.
+    reports on what they get; `leg_gone`, where there is nothing of it, or `no_answer`. Who waits for longer behind
+    the gate is recorded all the same when they are let in, unless another leg is by then.
     """
 
     state: Literal["none", "recording", "ready", "failed"] = "none"
