@@ -60,6 +60,8 @@ class Side:
     concealed: int | None = None
     """Samples that the player made up; without it and `buffer_ms` the page tells nothing."""
     buffer_ms: float | None = None
+    told_rtt_ms: float | None = None
+    """By the page's own word."""
 
     def rows(self, leg: int) -> list[tuple[Row, Row]]:
         """What the engine counts."""
@@ -68,11 +70,11 @@ class Side:
 
     def reports(self) -> list[m.Report]:
         """What the page says at both ends of the window."""
-        if self.concealed is None and self.buffer_ms is None:
+        if (self.concealed, self.buffer_ms, self.told_rtt_ms) == (None, None, None):
             return []
         heard = m.SlotReport(mid="0", samples=SAMPLES, buffer_ms=self.buffer_ms)
         more = replace(heard, samples=2 * SAMPLES, concealed=self.concealed or 0)
-        return [m.Report(slots=[one], sources=[]) for one in (heard, more)]
+        return [m.Report(slots=[one], sources=[], rtt_ms=self.told_rtt_ms) for one in (heard, more)]
 
 
 def assessed(near: Side, far: Side | None = None, *, hear: bool = True) -> tuple[Assessment, Assessment]:
@@ -188,6 +190,13 @@ def test_what_is_heard_has_come_over_both_links() -> None:
     assert down < up - 0.5
     assert scores(near, far, hear=False) == (up, up)
     assert who_hears_nobody.mos_down == who_hears_nobody.mos_up
+
+
+def test_a_round_trip_that_a_page_alone_knows_delays_what_others_hear_of_it() -> None:
+    """Nothing is sent to it that it could report on; what the bridge measures itself comes before its word."""
+    measured = scores(Side(), Side(rtt_ms=500))[1]
+    assert scores(Side(), Side(told_rtt_ms=500.0))[1] == pytest.approx(measured)
+    assert scores(Side(), Side(rtt_ms=500, told_rtt_ms=100.0))[1] == pytest.approx(measured)
 
 
 def test_ones_own_round_trip_delays_both_ways() -> None:

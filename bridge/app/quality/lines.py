@@ -43,9 +43,8 @@ class Assessment:
 
     @property
     def rtt_ms(self) -> float | None:
-        """The round trip, by the page's own word where nothing is sent to it that it could report on."""
-        told = None if self.hint is None else self.hint.rtt_ms
-        return self.figures.rtt_ms if self.figures.rtt_ms is not None else told
+        """The round trip, by the page's own word where nothing is sent to it that it could report on (`Watch`)."""
+        return self.figures.rtt_ms
 
     @cached_property
     def mos_up(self) -> float | None:

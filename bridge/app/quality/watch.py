@@ -5,6 +5,7 @@ reads a clock.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final, Protocol
 
 import numpy as np
@@ -110,8 +111,13 @@ class Watch:
         return found
 
     def _figures(self, media: MediaLeg) -> LegFigures:
-        hint = media.hints.hint(self._now)
-        return as_heard(self._history.leg(media.leg), None if hint is None else hint.concealed_share)
+        found, hint = self._history.leg(media.leg), media.hints.hint(self._now)
+        if hint is None:
+            return found
+        if found.rtt_ms is None:
+            # Nothing is sent to it that it could report on: its page's own word, for those who hear it as well.
+            found = replace(found, rtt_ms=hint.rtt_ms)
+        return as_heard(found, hint.concealed_share)
 
 
 def _hears(live: LiveRoom) -> Mapping[int, set[int]]:

@@ -149,7 +149,7 @@ impl Encoding {
     /// Wants a key frame for what is lost for good: whoever takes it still hopes for that, and would ask for one after seconds.
     /// Seldom where it is of no use, as with a sender that answers no request, or leaves numbers out.
     pub(crate) fn heed_given_up(&mut self, now: Micros) {
-        if !self.register.has_given_up() {
+        if self.takers.is_empty() || !self.register.has_given_up() {
             return;
         }
         let is_wanted = self.key_frames.is_wanted();
