@@ -95,7 +95,7 @@ OPERATIONS: Final = (
         errors=(401,),
         keys=_OPERATORS,
         media=TEXT,
-        others=((404, Undone),),
+        others=((404, Undone), (503, Undone)),
     ),
     Operation(
         "get",

@@ -141,7 +141,7 @@ class LinkRecorder:
 
 @dataclass(frozen=True, slots=True)
 class RecordingDoor:
-    """How operators reach the recorder. What begins is on record before, and does not without."""
+    """How operators reach the recorder. What begins or is fetched is on record before, and is not without."""
 
     recorder: LinkRecorder
     guard: Guard
@@ -167,9 +167,11 @@ class RecordingDoor:
         return answer(self.recorder.state)
 
     async def _fetched(self, request: web.Request) -> web.Response:
-        if self.recorder.state.state != "ready" or self.recorder.trace is None:
+        # Another may begin while this is put on record.
+        state, trace = self.recorder.state, self.recorder.trace
+        if trace is None:
             raise NoRecording("there is no recording, or it is not over yet")
-        leg = self.recorder.state.leg
+        leg = state.leg
         operator = await self.guard.put_on_record(request, "fetch_recording", target=f"leg_{leg}")
         LOG.warning("fetch_recording", by=operator.actor, leg=leg)
-        return web.Response(text=self.recorder.trace)
+        return web.Response(text=trace)

@@ -10,7 +10,7 @@ from aiohttp import ClientSession
 from structlog.testing import capture_logs
 
 from bridge.ops.metrics import BridgeCollector, Facts
-from bridge.ops.recording import LinkRecorder
+from bridge.ops.recording import LinkRecorder, RecordingWish
 from bridge.ops.web import make_ops_app, serve_ops
 from media import api
 from tests.app.fakes import Clock
@@ -80,6 +80,23 @@ async def test_a_recording_is_asked_for_waited_for_and_fetched() -> None:
         await port.asks("PUT", "", json=WISH | {"leg": 8})
         status, told = await port.asks("GET", "/trace")
         assert (status, told["code"]) == (404, "no_recording")
+
+
+async def test_what_is_asked_for_is_given_though_another_begins_meanwhile() -> None:
+    """While the store takes its time with the line that somebody fetches it."""
+    async with port_of(Clock()) as port:
+
+        class Slow(list[Any]):
+            def append(self, line: Any) -> None:
+                super().append(line)
+                port.recorder.begin(RecordingWish(leg=8, seconds=1))
+
+        await port.asks("PUT", "", json=WISH)
+        port.recorder.handle_event(api.LinkRecorded(leg=7, trace=TRACE))
+        port.audit.lines = Slow()
+        assert await port.asks("GET", "/trace") == (200, TRACE)
+        assert port.audit.lines[0].target == "leg_7"
+        assert (await port.asks("GET", ""))[1]["leg"] == 8
 
 
 async def test_one_leg_at_a_time() -> None:
