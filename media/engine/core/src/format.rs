@@ -21,6 +21,15 @@ impl Codec {
             Self::Opus | Self::G722 | Self::Pcmu | Self::Pcma | Self::TelephoneEvent => false,
         }
     }
+
+    /// Lines of the pictures from this packet on, where it tells them: of VP8 its descriptor does, which is read for more.
+    pub fn height(self, payload: &[u8]) -> Option<u16> {
+        match self {
+            Self::H264 => h264::height(payload),
+            Self::Vp9 => vp9::height(payload),
+            _ => None,
+        }
+    }
 }
 
 impl Format {

@@ -399,6 +399,7 @@ impl Encoding {
         (codec, packet): (Codec, &[u8]),
     ) -> Ready {
         let payload = &packet[ready.payload.clone()];
+        self.height = codec.height(payload).unwrap_or(self.height);
         ready.key_frame = match codec {
             Codec::Vp8 => {
                 ready.vp8 = vp8::Descriptor::parse(payload).ok();

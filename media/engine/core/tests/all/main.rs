@@ -13,6 +13,7 @@ mod a_peer_moves;
 mod a_sender_begins_again;
 mod a_sender_on_a_thin_link;
 mod a_switch_is_seamless;
+mod a_tile_gets_the_size_that_it_shows;
 mod bad_input_disturbs_nobody;
 mod congestion_bears_loss_and_jitter;
 mod congestion_beside_others;

@@ -254,7 +254,7 @@ impl Sender {
         };
         let mut payload = match self.spec.kind {
             Kind::Audio => vec![opus::FIRST_BYTE],
-            Kind::Video if self.is_h264() => h264::head(key, (at, count)),
+            Kind::Video if self.is_h264() => h264::head(self.encoding, key, (at, count)),
             Kind::Video => self.vp8_head(key, at == 0),
         };
         let shorter = if at + 1 < count { self.uneven } else { 0 };

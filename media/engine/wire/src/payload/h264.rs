@@ -1,5 +1,7 @@
 //! H.264 NAL units in RTP (RFC 6184 sections 5.2 to 5.8), packetization modes 0 and 1.
 
+mod sequence_set;
+
 const SLICE: u8 = 1;
 const IDR_SLICE: u8 = 5;
 const SEQUENCE_PARAMETERS: u8 = 7;
@@ -35,6 +37,13 @@ pub fn units(payload: &[u8]) -> impl Iterator<Item = &[u8]> {
 pub fn is_sequence_set(unit: &[u8]) -> bool {
     unit.first()
         .is_some_and(|header| header & TYPE_MASK == SEQUENCE_PARAMETERS)
+}
+
+/// Lines of the pictures that follow, where the packet holds a whole sequence parameter set that tells them.
+#[must_use]
+pub fn height(payload: &[u8]) -> Option<u16> {
+    let sets = units(payload).filter(|unit| is_sequence_set(unit));
+    sets.filter_map(sequence_set::height).last()
 }
 
 /// Whether a NAL unit is a picture parameter set.

@@ -318,6 +318,8 @@ pub(crate) fn other_payloads(data: &[u8]) {
         || vp9::is_key_frame(data)
         || av1::is_key_frame(data);
     assert!(!starts || !data.is_empty());
+    assert!(h264::height(data).is_none_or(|lines| (1..=16_384).contains(&lines)));
+    assert!(vp9::height(data).is_none() || data.len() > 5);
     let mut payload = data.to_vec();
     if let Ok(sequence) = rtx::original_sequence(data) {
         assert_eq!(rtx::write_original_sequence(&mut payload, sequence), Ok(()));

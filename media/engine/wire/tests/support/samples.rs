@@ -234,6 +234,19 @@ fn payloads() -> Vec<Sample> {
         ),
         sample("h264", "fu_a_start", &[0x7C, 0x85, 0x88, 0x84]),
         sample("h264", "slice", &[0x41, 0x9A, 0x02]),
+        sample(
+            "h264",
+            "sequence_set",
+            &[
+                0x67, 0x64, 0, 0x28, 0xAC, 0xB2, 0, 0xF0, 4, 0x4F, 0xCB, 8, 0, 0, 3, 0, 8, 0, 0, 3,
+                1, 0x94, 0x78, 0xC1, 0x92, 0x40,
+            ],
+        ),
+        sample(
+            "h264",
+            "vp9_size",
+            &[0x8A, 0x91, 0x22, 0x10, 2, 0x80, 1, 0x68],
+        ),
         sample("h264", "vp9_key_frame", &[0xA8, 0x91, 0x22, 0x01, 0x05]),
         sample("h264", "av1_key_frame", &[0x18, 0x0A, 0x0B, 0]),
         sample("h261", "whole", &h261([0x0e, 0, 1, 0x15, 0x23, 0x85, 0x61])),
