@@ -473,7 +473,7 @@ def _facts(core: _Core, tally: Tally, drain: Drain, deliveries: Deliveries) -> F
         webhooks_waiting=deliveries.waiting,
         texts=tally.of("texts"),
         draining=drain.active,
-        bad_messages=tally.of("errors") | tally.of("http_errors"),
+        bad_messages=tally.of("errors", "http_errors"),
         dropped={
             "client": tally.of("closes").get("too_slow", 0),
             "audit": sum(tally.of("refusals_not_audited").values()),

@@ -13,9 +13,13 @@ class Tally:
         """Add one."""
         self._counts[name, code] += 1
 
-    def of(self, name: str) -> dict[str, int]:
-        """All counts of one name, by code."""
-        return {code: number for (known, code), number in self._counts.items() if known == name}
+    def of(self, *names: str) -> dict[str, int]:
+        """All counts of these names together, by code."""
+        together: Counter[str] = Counter()
+        for (name, code), number in self._counts.items():
+            if name in names:
+                together[code] += number
+        return dict(together)
 
     def everything(self) -> dict[tuple[str, str], int]:
         """All counts, by name and code."""

@@ -14,6 +14,8 @@ from bridge.app.live import LiveRoom
 from signalling import messages as m
 
 KINDS: Final = ("mix", "picture")
+# Counters that are there before they rise, as in `metrics`, or an alert would miss the first event of each.
+_NO_FAILURES: Final = {"crashed": 0, "start": 0, "worker": 0}
 
 
 class SlotLine(m.Part, frozen=True, kw_only=True):
@@ -83,7 +85,8 @@ class ConvertingCollector(Collector):
             "brotjeneste_converter_fallbacks_total", text, "pictures", self._counted("converter_fallbacks")
         )
         text = "Converters that could not be started or have ended by themselves."
-        yield _counter("brotjeneste_converter_failures_total", text, "code", self._counted("converter_failures"))
+        failures = {**_NO_FAILURES, **self._counted("converter_failures")}
+        yield _counter("brotjeneste_converter_failures_total", text, "code", failures)
         text = "Rooms that processors are short for now."
         yield GaugeMetricFamily("brotjeneste_rooms_short_of_processors", text, value=use.short)
         slots = GaugeMetricFamily(

@@ -22,6 +22,10 @@ from bridge.ops.table import Row
 from bridge.ops.totals import Group, Totals, present
 
 _STREAM_LABELS: Final = tuple(table.STREAM_LABELS)
+# A counter that is not there before its first event has not risen by it, to Prometheus, and no alert comes.
+_NO_FAULTS: Final = {"internal": 0}
+_NO_ROOM_FAILURES: Final = {"room": 0, "shard": 0}
+_NO_TRUNK_LOST: Final = {"registration_failed": 0}
 
 
 class Snapshot(Protocol):
@@ -253,19 +257,34 @@ def _facts(facts: Facts) -> Iterator[Metric]:
         letters.add_metric([endpoint], count)
     yield letters
     for metric, text, label, counts in (
-        ("brotjeneste_refusals_total", "Commands and joins that were refused.", "code", facts.refusals),
-        ("brotjeneste_bad_messages_total", "Messages that were not understood.", "code", facts.bad_messages),
+        (
+            "brotjeneste_refusals_total",
+            "Commands and joins that were refused.",
+            "code",
+            {**_NO_FAULTS, **facts.refusals},
+        ),
+        (
+            "brotjeneste_bad_messages_total",
+            "Messages that were not understood, or not answered by a fault of the bridge's own.",
+            "code",
+            {**_NO_FAULTS, **facts.bad_messages},
+        ),
         (
             "brotjeneste_room_failures_total",
             "Rooms whose media the engine lost by a fault of its own; everybody there had to reconnect.",
             "code",
-            {"room": 0, "shard": 0, **facts.room_failures},
+            {**_NO_ROOM_FAILURES, **facts.room_failures},
         ),
         ("brotjeneste_tests_total", "Tests before entry, by their verdict.", "verdict", facts.tests),
         ("brotjeneste_logins_total", "Logins, by what came of them.", "outcome", facts.logins),
         ("brotjeneste_turned_away_total", "Strangers that were not served.", "bound", facts.turned_away),
         ("brotjeneste_calls_total", "Calls by gateways, by what befell them.", "code", facts.calls),
-        ("brotjeneste_gateway_events_total", "What befell gateways.", "code", facts.gateways),
+        (
+            "brotjeneste_gateway_events_total",
+            "What befell gateways.",
+            "code",
+            {**_NO_TRUNK_LOST, **facts.gateways},
+        ),
         ("brotjeneste_webhooks_total", "Attempts to tell others of events.", "outcome", facts.webhooks),
         ("brotjeneste_texts_total", "Text messages with links.", "state", facts.texts),
         ("brotjeneste_queue_drops_total", "Entries dropped by a full queue.", "queue", facts.dropped),

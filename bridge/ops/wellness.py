@@ -23,6 +23,8 @@ FAILURES_LEFT_ALONE: Final = 3
 REGISTRATIONS_LEFT_ALONE: Final = 2
 LATELY_MIN: Final = 10
 SPAN_S: Final = READINGS - 1
+_ANSWERS: Final = ("refusals", "errors", "http_errors")
+"""Counters of what people and programs were told instead of what they asked for."""
 OWN_LINKS: Final = frozenset({Verdict.UPLINK, Verdict.DOWNLINK})
 
 
@@ -122,7 +124,7 @@ def _lately(counts: Mapping[Key, int]) -> list[Trouble]:
         ("gateway_failed", risen("gateways", "failed"), False, 0),
         ("webhooks_given_up", risen("webhooks", "given_up"), False, 0),
         ("trunk_lost", risen("gateways", "registration_failed"), False, REGISTRATIONS_LEFT_ALONE),
-        ("internal_errors", risen("refusals", "internal") + risen("errors", "internal"), False, 0),
+        ("internal_errors", sum(risen(name, "internal") for name in _ANSWERS), False, 0),
     ):
         if number > least:
             found.append(Trouble(code=code, grave=grave, number=number))

@@ -87,6 +87,13 @@ def test_what_is_grave_comes_first_and_no_room_at_all_is_grave() -> None:
     assert [one.code for one in judge(seen)] == ["check_failing", "full", "short"]
 
 
+def test_faults_in_answers_of_every_kind_count_together() -> None:
+    """To commands, to messages and to requests."""
+    lately = {("refusals", "internal"): 1, ("errors", "internal"): 2, ("http_errors", "internal"): 4}
+    (found,) = judge(replace(WELL, lately=lately | {("http_errors", "too_large"): 8}))
+    assert (found.code, found.number) == ("internal_errors", 7)
+
+
 def test_the_last_hour_is_counted_by_minutes() -> None:
     """What rose is counted, what a counter had before it was known too, and after an hour it is gone."""
     recent = Recent()
