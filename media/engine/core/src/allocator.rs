@@ -46,6 +46,8 @@ const ANOTHER_LINK: u64 = 200;
 pub struct Allocator {
     /// What is too much waits in a pacer, and sound does not wait for it. Elsewhere it is taken back at once.
     pub is_paced: bool,
+    /// Less leaves just now than the estimate says: a key frame would take long.
+    pub is_slowed: bool,
     room_since: Option<Micros>,
     short_since: Option<Micros>,
     climbed: Option<Micros>,
@@ -147,7 +149,7 @@ impl Allocator {
         let is_more = pairs.clone().any(|(could, has)| could > has);
         let comes_back = pairs.any(|(could, has)| *has == 0 && *could > 0);
         let may_be_held = !comes_back || self.has_failed();
-        if !is_more || may_be_held && self.is_held(now, estimate) {
+        if !is_more || self.is_slowed || may_be_held && self.is_held(now, estimate) {
             self.room_since = None;
             return current;
         }

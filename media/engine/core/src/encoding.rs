@@ -2,7 +2,7 @@
 //! RFC 8853).
 
 use crate::api::{Codec, EncodingSpec, Kind};
-use crate::cache::{PacketCache, Size};
+use crate::cache::{Cached, PacketCache, Size};
 use crate::keyframe::{KeyFrameRequests, Patience};
 use crate::parameters::ParameterSets;
 use crate::rates::Rates;
@@ -12,6 +12,7 @@ use crate::source::codec_number;
 use crate::stats::StreamRow;
 use crate::steady::{Steady, BEGINS_AFTER};
 use crate::time::Micros;
+use engine_wire::payload::vp8;
 
 /// Round trips within which a receiver asks for what it misses, and once more if that was lost.
 const ROUND_TRIPS_KEPT: u64 = 3;
@@ -244,6 +245,18 @@ impl Encoding {
         if !self.keeps(now, repairs) {
             self.cache = None;
         }
+    }
+
+    /// Whether a packet that is kept is of the lowest temporal layer, as far as it tells.
+    pub fn holds_base(&self, sequence: u64) -> bool {
+        let kept = self.cache.as_deref().and_then(|cache| cache.get(sequence));
+        let is_base = |kept: Cached<'_>| {
+            let is_vp8 = self.row.codec == codec_number(Codec::Vp8);
+            let descriptor = vp8::Descriptor::parse(kept.payload).ok().filter(|_| is_vp8);
+            let temporal = descriptor.and_then(|descriptor| descriptor.temporal);
+            temporal.is_none_or(|temporal| temporal.tid == 0)
+        };
+        kept.is_some_and(is_base)
     }
 
     /// The cache, made on first use.

@@ -1,10 +1,11 @@
 //! The last step of a packet: header, payload and tag into the place from which the kernel takes it, and its number
 //! into the books of congestion control.
 
+use crate::backlog::Backlog;
 use crate::bwe;
 use crate::fec::{FecSender, Lane};
 use crate::leg::Leg;
-use crate::link::{Backlog, Held, Link};
+use crate::link::{Held, Link};
 use crate::outbox::{Outbox, Way};
 use crate::pacer::Urgency;
 use crate::red::form::Carried;
@@ -101,9 +102,9 @@ impl Exit<'_> {
         link.map_or(Backlog::Short, |link| link.backlog(self.now))
     }
 
-    /// How long what is held takes to leave.
-    pub(crate) fn delay(&self) -> Micros {
-        self.link.as_deref().map_or(Micros(0), Link::delay)
+    /// How long what is held to be sent again takes to leave.
+    pub(crate) fn repair_delay(&self) -> Micros {
+        self.link.as_deref().map_or(Micros(0), Link::repair_delay)
     }
 
     /// How long what leaves last of that will have waited by then.

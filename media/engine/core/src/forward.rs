@@ -2,11 +2,12 @@
 //! which the kernel takes it; header, encryption and tag are what is new.
 
 use crate::api::{Kind, LegId, Site};
+use crate::backlog::Backlog;
 use crate::cache::{Cached, PacketCache};
 use crate::contain::strike;
 use crate::encoding::{SenderReportSeen, Taker};
 use crate::exit::{Exit, Frame, Payload};
-use crate::link::{Backlog, Held};
+use crate::link::Held;
 use crate::outbox::Outbox;
 use crate::parameters::ParameterSets;
 use crate::pieces::Spare;
@@ -134,7 +135,9 @@ impl Shard {
         if key_frames > 0 {
             encoding.row.keyframes += key_frames;
         }
-        if encoding.keeps(now, is_kept) && !encoding.takers.is_empty() {
+        // What wakes an encoding may have overtaken the beginning of its key frame: who takes it now asks for that again.
+        let is_taken = !encoding.takers.is_empty() || group.iter().any(|ready| ready.wakes);
+        if encoding.keeps(now, is_kept) && is_taken {
             let kept_for = encoding.kept_for(now);
             let kept = (encoding.cache_mut(kind), &mut self.spare);
             remember(kept, (now, kept_for), group, batch);

@@ -8,8 +8,11 @@ use crate::shard::Shard;
 use crate::time::Micros;
 use engine_wire::rtcp;
 
-/// Encoders answer a request within about 60 ms; a second one inside this time only costs bits.
-const MIN_INTERVAL: Micros = Micros::from_millis(250);
+/// Browsers pass over what comes within 300 ms after a request that they have served, and what was early is a round lost.
+const MIN_INTERVAL: Micros = Micros::from_millis(320);
+/// Where much of what a sender sends is lost, requests to it are lost, too: each is sent again so much later. That costs nothing,
+/// since the second is passed over where the first has come.
+const ECHO: Micros = Micros::from_millis(6);
 /// What an encoder takes to answer, at the most. When that and a round trip have passed, the request or the picture is
 /// lost: ask again while somebody still waits. Senders that have answered in vain pass over what comes too soon after.
 const ANSWER: Micros = Micros::from_millis(150);
@@ -24,9 +27,30 @@ const PATIENCE: (Micros, Micros) = (Micros::from_millis(500), Micros::from_milli
 const CALM: Micros = Micros::from_secs(10);
 /// A wish that comes within a round trip after a key frame has left was made before it arrived. No longer than this.
 const CROSSING: Micros = Micros::from_millis(300);
+/// Where much is lost, what is missing of that key frame is asked for and sent again, on either way so many times; another one
+/// would have to be asked for as often. Browsers that have nothing to show wish every 200 ms. No longer than this.
+const MENDS: u64 = 2;
+const MENDED: Micros = Micros::from_millis(1_000);
 
 /// A stream of a source: position of its leg in the shard, index of the source, and encoding.
 pub(crate) type Stream = (u32, (u16, u8));
+
+/// The way to a sender and back.
+#[derive(Debug, Clone, Copy)]
+pub struct Trip {
+    /// How long it takes now.
+    pub round_trip: Micros,
+    /// Whether much is lost on it.
+    pub loses: bool,
+}
+
+impl Trip {
+    /// How long it takes to mend what is lost on it.
+    fn mends(self) -> Micros {
+        let times = if self.loses { MENDS } else { 0 };
+        Micros(self.round_trip.0 * times)
+    }
+}
 
 /// Throttle and memory of one source's key frame requests.
 #[derive(Debug, Default)]
@@ -35,6 +59,8 @@ pub struct KeyFrameRequests {
     /// A wish came since the last request, held back by the throttle only.
     fresh: bool,
     last_sent: Option<Micros>,
+    /// When the last request is to be sent again.
+    echo: Option<Micros>,
     last_came: Option<Micros>,
     /// Before then there is no room for one.
     not_before: Micros,
@@ -72,45 +98,59 @@ impl KeyFrameRequests {
     /// A key frame has gone on to those who take it; `all` if nobody waits for another one.
     pub fn came(&mut self, now: Micros, all: bool) {
         self.last_came = Some(now);
+        self.echo = None;
         self.wanted &= !all;
     }
 
-    /// Whether a wish that comes now, on a way with this round trip, was made before the last key frame arrived.
-    pub fn crossed(&self, now: Micros, round_trip: Micros) -> bool {
-        let way = round_trip.min(CROSSING);
-        self.last_came.is_some_and(|came| now.since(came) < way)
+    /// Whether a wish that comes now, on a way with this round trip, was made before the last key frame arrived, or what is
+    /// missing of that may still come within such a time.
+    pub fn crossed(&self, now: Micros, round_trip: Micros, mends: Micros) -> bool {
+        let way = round_trip.min(CROSSING) + mends;
+        let most = way.min(MENDED.max(CROSSING));
+        self.last_came.is_some_and(|came| now.since(came) < most)
     }
 
     /// Whether to repeat a request now; the caller then sends it.
-    pub fn poll(&mut self, now: Micros, round_trip: Micros, pressure: &mut Pressure) -> bool {
-        let due = self.next_at(round_trip).is_some_and(|at| at <= now);
-        due && self.take_turn(now, pressure)
+    pub fn poll(&mut self, now: Micros, trip: Trip, pressure: &mut Pressure) -> bool {
+        if self.wanted && self.echo.is_some_and(|at| at <= now) {
+            self.echo = None;
+            self.sent += 1;
+            return true;
+        }
+        let due = self.next_at(trip).is_some_and(|at| at <= now);
+        let is_sent = due && self.take_turn(now, pressure);
+        if is_sent {
+            self.echo = trip.loses.then_some(now + ECHO);
+        }
+        is_sent
     }
 
-    /// When to poll again, if a key frame is wanted; `round_trip` is the sender's.
-    pub fn next_at(&self, round_trip: Micros) -> Option<Micros> {
+    /// When to poll again, if a key frame is wanted, by the way to the sender.
+    pub fn next_at(&self, trip: Trip) -> Option<Micros> {
         // Whoever wishes for one within a round trip is served by the one that is on its way, unless that has come.
         let is_late = self
             .last_sent
             .is_some_and(|sent| sent < self.not_before + HELD);
         let held = if is_late { HELD } else { Micros(0) };
+        let within = trip.round_trip + trip.mends();
         let wait = match (self.fresh, self.last_came >= self.last_sent) {
             (true, true) => MIN_INTERVAL,
-            (true, false) => MIN_INTERVAL.max(round_trip),
-            (false, _) => MIN_INTERVAL.max(round_trip + ANSWER) + held,
+            (true, false) => MIN_INTERVAL.max(within),
+            (false, _) => MIN_INTERVAL.max(within + ANSWER) + held,
         };
         self.wanted.then(|| {
             let soonest = self.last_sent.map_or(Micros(0), |sent| sent + wait);
             let soonest = soonest.max(self.not_before);
-            soonest.max(self.turn.map_or(Micros(0), |turn| turn.look_at))
+            let soonest = soonest.max(self.turn.map_or(Micros(0), |turn| turn.look_at));
+            self.echo.map_or(soonest, |at| at.min(soonest))
         })
     }
 
     /// Somebody needs a key frame. True when the request may go at once; the caller then sends it. A fresh need is
     /// served sooner than a retry: only the throttle and the shard's own pressure hold it back, and then `poll` brings it.
-    pub fn want_now(&mut self, now: Micros, round_trip: Micros, pressure: &mut Pressure) -> bool {
+    pub fn want_now(&mut self, now: Micros, trip: Trip, pressure: &mut Pressure) -> bool {
         self.want_later();
-        self.poll(now, round_trip, pressure)
+        self.poll(now, trip, pressure)
     }
 
     /// Whether the shard has the time for it now; otherwise its turn is later.
@@ -175,7 +215,7 @@ impl Shard {
         let Some(leg) = self.leg_mut(index) else {
             return;
         };
-        let (position, round_trip) = (leg.slot_by_ssrc(ssrc), leg.round_trip());
+        let (position, trip) = (leg.slot_by_ssrc(ssrc), leg.trip());
         let Some(position) = position else {
             return;
         };
@@ -190,8 +230,9 @@ impl Shard {
             slot: position as u16,
         };
         let crossed = |stream: &Stream| {
+            let from = self.trip_from(now, *stream).map_or(Micros(0), Trip::mends);
             let requests = self.requests(*stream);
-            requests.is_some_and(|requests| requests.crossed(now, round_trip))
+            requests.is_some_and(|of| of.crossed(now, trip.round_trip, trip.mends() + from))
         };
         if let Some(stream) = wished.filter(|stream| !crossed(stream)) {
             self.ask_for(now, taker, stream, out);
@@ -203,6 +244,13 @@ impl Shard {
         let source = sources.find(|of| of.spec.source == source)?;
         let encoding = source.encodings.get(usize::from(encoding))?;
         Some(&encoding.key_frames)
+    }
+
+    /// The way to whoever sends a stream, and back.
+    fn trip_from(&self, now: Micros, (leg, (source, _)): Stream) -> Option<Trip> {
+        let leg = self.leg(leg)?;
+        let source = leg.sources.iter().find(|of| of.spec.source == source)?;
+        Some(source.trip(now, leg.round_trip()))
     }
 
     /// Asks for a key frame on behalf of one slot. Where others take the source too, they pay for it, and a slot that has
@@ -266,7 +314,7 @@ impl Shard {
         let Some(source) = leg.sources.iter_mut().find(|s| s.spec.source == source) else {
             return;
         };
-        let (muted, way) = (source.muted, round_trip + source.waits(now));
+        let (muted, trip) = (source.muted, source.trip(now, round_trip));
         let Some(encoding) = source.encodings.get_mut(usize::from(encoding)) else {
             return;
         };
@@ -274,10 +322,12 @@ impl Shard {
             encoding.key_frames.want_later();
             return;
         };
-        if encoding.key_frames.want_now(now, way, &mut self.pressure) {
+        let is_now = encoding.key_frames.want_now(now, trip, &mut self.pressure);
+        let next = encoding.key_frames.next_at(trip);
+        if is_now {
             self.send_request(now, index, ssrc, out);
         }
-        self.wake_by(index, now + MIN_INTERVAL);
+        self.wake_by(index, next.unwrap_or(now + MIN_INTERVAL));
     }
 
     fn send_request(&mut self, now: Micros, index: u32, media: u32, out: &mut Outbox) {
@@ -296,121 +346,4 @@ impl Shard {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn many_wishes_make_one_request_and_an_unanswered_one_is_repeated() {
-        let (mut requests, mut pressure) = (KeyFrameRequests::default(), Pressure::default());
-        let at = |millis: u64| Micros::from_millis(10_000 + millis);
-        let trip = Micros::from_millis(200);
-        assert!(requests.want_now(at(0), trip, &mut pressure));
-        assert!(!requests.want_now(at(1), trip, &mut pressure));
-        assert!(!requests.poll(at(100), trip, &mut pressure));
-        assert!(requests.poll(at(250), trip, &mut pressure));
-        assert!(!requests.poll(at(501), trip, &mut pressure));
-        assert!(requests.poll(at(600), trip, &mut pressure));
-        requests.came(at(800), true);
-        assert!(!requests.poll(at(5_000), trip, &mut pressure));
-        assert_eq!(requests.sent(), 3);
-        assert!(requests.want_now(at(6_000), trip, &mut pressure));
-    }
-
-    /// On a long way what was asked for may be on its way when somebody else wishes for it; once it has come, it is not.
-    #[test]
-    fn a_wish_is_served_by_the_key_frame_that_is_on_its_way() {
-        let (mut requests, mut pressure) = (KeyFrameRequests::default(), Pressure::default());
-        let at = |millis: u64| Micros::from_millis(10_000 + millis);
-        let trip = Micros::from_millis(600);
-        assert!(requests.want_now(at(0), trip, &mut pressure));
-        assert!(!requests.want_now(at(400), trip, &mut pressure));
-        assert!(!requests.poll(at(599), trip, &mut pressure));
-        assert!(requests.poll(at(600), trip, &mut pressure));
-        requests.came(at(700), true);
-        assert!(
-            !requests.want_now(at(840), trip, &mut pressure),
-            "the throttle"
-        );
-        assert!(requests.poll(at(850), trip, &mut pressure));
-    }
-
-    /// What is held back is asked for in time, and again only when it had time to leave its sender.
-    #[test]
-    fn a_wish_that_is_held_back_is_not_made_twice_in_a_hurry() {
-        let (mut requests, mut pressure) = (KeyFrameRequests::default(), Pressure::default());
-        let at = |millis: u64| Micros::from_millis(10_000 + millis);
-        let trip = Micros::from_millis(200);
-        requests.hold_until(at(100));
-        assert!(!requests.want_now(at(0), trip, &mut pressure));
-        assert_eq!(requests.next_at(trip), Some(at(100)));
-        assert!(requests.poll(at(100), trip, &mut pressure));
-        assert_eq!(requests.next_at(trip), Some(at(850)));
-        requests.came(at(600), true);
-        assert!(requests.want_now(at(3_000), trip, &mut pressure));
-        assert_eq!(requests.next_at(trip), Some(at(3_350)));
-    }
-
-    /// A shard that is late asks for few key frames, and one that has just been late for one after the other, until all
-    /// have been asked; everyone has a turn before anyone has another.
-    #[test]
-    fn a_shard_that_was_late_asks_one_after_the_other() {
-        let mut pressure = Pressure::default();
-        let at = |millis: u64| Micros::from_millis(10_000 + millis);
-        let trip = Micros::from_millis(20);
-        let mut all: Vec<KeyFrameRequests> =
-            (0..100).map(|_| KeyFrameRequests::default()).collect();
-        pressure.note_wait(at(0), Micros::from_millis(50));
-        let at_once = all
-            .iter_mut()
-            .map(|one| one.want_now(at(0), trip, &mut pressure));
-        let at_once = at_once.filter(|is_now| *is_now).count();
-        assert_eq!(at_once, 1);
-        let mut asked = Vec::new();
-        for now in (1..3_000).map(at) {
-            let late = if now < at(500) { 50 } else { 0 };
-            pressure.note_wait(now, Micros::from_millis(late));
-            for requests in all.iter_mut().filter(|one| one.sent() == 0) {
-                if requests.poll(now, trip, &mut pressure) {
-                    asked.push(now);
-                }
-            }
-        }
-        let (meanwhile, after) = asked.split_at(asked.partition_point(|time| *time < at(500)));
-        let apart = |times: &[Micros], millis| {
-            let pause = Micros::from_millis(millis);
-            times.windows(2).all(|two| two[1] >= two[0] + pause)
-        };
-        assert_eq!((meanwhile.len(), after.len()), (4, 95));
-        assert!(apart(meanwhile, 100) && apart(after, 10));
-        assert!(after[94] < at(1_900), "the last one at {:?}", after[94]);
-        // Whoever wants one then waits for nobody.
-        let mut late = KeyFrameRequests::default();
-        assert!(late.want_now(at(3_000), trip, &mut pressure));
-    }
-
-    #[test]
-    fn a_slot_that_asks_again_and_again_waits_longer_and_one_that_is_calm_does_not() {
-        let mut patience = Patience::default();
-        let at = |millis: u64| Micros::from_millis(1_000_000 + millis);
-        let asked = |patience: &mut Patience, span: std::ops::Range<u64>| {
-            let times = span.step_by(100);
-            times
-                .filter(|millis| patience.take(at(*millis)))
-                .collect::<Vec<_>>()
-        };
-        let times = asked(&mut patience, 0..8_000);
-        assert_eq!(times, [0, 500, 1_500, 3_500, 5_500, 7_500]);
-        assert_eq!(asked(&mut patience, 20_000..20_600), [20_000, 20_500]);
-    }
-
-    #[test]
-    fn a_wish_that_a_key_frame_has_crossed_is_no_wish() {
-        let mut requests = KeyFrameRequests::default();
-        let at = |millis: u64| Micros::from_millis(10_000 + millis);
-        let trip = Micros::from_millis(40);
-        assert!(!requests.crossed(at(0), trip));
-        requests.came(at(0), true);
-        assert!(requests.crossed(at(39), trip) && !requests.crossed(at(40), trip));
-        assert!(!requests.crossed(at(400), Micros::from_secs(5)));
-    }
-}
+mod tests;

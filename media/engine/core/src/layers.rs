@@ -174,6 +174,7 @@ impl Shard {
         let wishes: Vec<Wish> = reviewed.iter().map(|one| one.wish.clone()).collect();
         let allocator = leg.layers.allocator.get_or_insert_default();
         allocator.is_paced = leg.link.is_some();
+        allocator.is_slowed = leg.link.as_deref().is_some_and(Link::is_trying);
         let levels = allocator.decide(now, budget, &wishes);
         let shares = budget.map(|budget| shares(budget, &reviewed, &levels));
         for (at, (one, level)) in reviewed.iter().zip(levels).enumerate() {

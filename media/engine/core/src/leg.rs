@@ -4,6 +4,7 @@ use crate::api::{Extensions, Kind, LegId, RoomId, SlotSpec, SourceSpec};
 use crate::arrivals::Arrivals;
 use crate::familiar::Familiar;
 use crate::ice::IceLite;
+use crate::keyframe::Trip;
 use crate::layers::Layers;
 use crate::line::Line;
 use crate::link::Link;
@@ -222,6 +223,15 @@ impl Leg {
             DEFAULT_ROUND_TRIP
         } else {
             Micros(self.row.rtt_us)
+        }
+    }
+
+    /// The way to it and back, which may lose much until that is known.
+    pub fn trip(&self) -> Trip {
+        let loses = |link: &Link| link.loss() > LOSSY || link.is_unknown();
+        Trip {
+            round_trip: self.round_trip(),
+            loses: self.link.as_deref().is_some_and(loses),
         }
     }
 

@@ -4,6 +4,7 @@
 //! its slot, no more: when its turn comes it is written from the source's retransmission cache, by the same way as a
 //! retransmission, and asks the gate again.
 
+use crate::backlog::Backlog;
 use crate::bwe::trace::Record;
 use crate::bwe::{Estimator, Fate, Kind, THIN_BPS};
 use crate::copies::{Copies, Room};
@@ -27,22 +28,8 @@ const IDLE: Micros = Micros::from_millis(500);
 /// Bytes of IP and UDP around each packet (IPv4; four fifths of IPv6's, which errs on the careful side).
 const BELOW: usize = 28;
 
-/// A backlog of pictures above this means that pictures come faster than they leave; one picture of 25 a second and a
-/// half.
-const BACKLOG_LONG: Micros = Micros::from_millis(60);
-/// And above this one that what is held would be too late to be looked at.
-const BACKLOG_HOPELESS: Micros = Micros::from_millis(1_200);
-
-/// How long what is held for a leg takes to leave.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Backlog {
-    /// It does no harm.
-    Short,
-    /// Pictures that no other one refers to had better be left out.
-    Long,
-    /// It is better to begin anew, with a key frame.
-    Hopeless,
-}
+/// Reports that tell what is lost: those of half a second.
+const KNOWN_BY: u64 = 10;
 /// Who asks for packets so soon after the last ones may lose a repair as well, which costs another round trip that pictures
 /// do not wait for: it goes more than once. A loss by itself is an accident.
 const OFTEN: Micros = Micros::from_secs(3);
@@ -277,19 +264,20 @@ impl Link {
         self.pacer.delay()
     }
 
+    /// The same of what is sent again.
+    pub fn repair_delay(&self) -> Micros {
+        self.pacer.repair_delay()
+    }
+
     /// How long a packet that is held now waits at the most, from when it came, if the rate stays as it is.
     pub fn waits(&self, now: Micros) -> Micros {
         self.pacer.oldest(now) + self.pacer.delay()
     }
 
-    /// In words, how long it takes at the rate that the link carries.
+    /// What to make of the time that it takes at the rate that the link carries.
     pub fn backlog(&self, now: Micros) -> Backlog {
         // A queue in the link that is being drained makes everything slow for a moment only.
-        match self.pacer.delay_at(self.planned_bps(now)) {
-            delay if delay > BACKLOG_HOPELESS => Backlog::Hopeless,
-            delay if delay > BACKLOG_LONG => Backlog::Long,
-            _ => Backlog::Short,
-        }
+        Backlog::of(self.pacer.delay_at(self.planned_bps(now)))
     }
 
     /// A report of the receiver.
@@ -349,6 +337,16 @@ impl Link {
     /// Whether a queue stands in the link.
     pub const fn is_full(&self) -> bool {
         self.estimator.is_draining()
+    }
+
+    /// Whether less is sent for a while than was planned.
+    pub const fn is_trying(&self) -> bool {
+        self.estimator.is_trying()
+    }
+
+    /// Whether hardly anything was told of it yet.
+    pub const fn is_unknown(&self) -> bool {
+        self.reports_in < KNOWN_BY
     }
 
     /// Share of packets lost of late, 0 to 1.

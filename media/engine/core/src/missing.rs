@@ -383,8 +383,13 @@ impl Missing {
         Timing {
             wait: self.reorder_wait,
             retry,
-            echoes: self.loss > LOSSY,
+            echoes: self.loses(),
         }
+    }
+
+    /// Whether so much is lost that requests are lost, too.
+    pub fn loses(&self) -> bool {
+        self.loss > LOSSY
     }
 
     /// What is sent now stands in a queue for so long, or in none if it comes on time: what was asked for a round trip ago
@@ -413,10 +418,16 @@ impl Missing {
         self.begins = self.begins.max(sequence);
     }
 
+    /// Whether a key frame has begun after this packet.
+    pub const fn has_begun_since(&self, sequence: u64) -> bool {
+        sequence < self.begins
+    }
+
     /// Whether something was asked for in vain that was sent after the last key frame began: nearly always there is no picture
     /// without it. Until it is [forgotten](Self::forget_given_up).
     pub fn has_given_up(&self) -> bool {
-        self.gave_up.is_some_and(|sequence| sequence >= self.begins)
+        self.gave_up
+            .is_some_and(|sequence| !self.has_begun_since(sequence))
     }
 
     /// Somebody has seen to it.

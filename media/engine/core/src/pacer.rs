@@ -119,6 +119,8 @@ pub struct Pacer<T> {
     repairs: VecDeque<Held<T>>,
     pictures: VecDeque<Held<T>>,
     held_bytes: u64,
+    /// Those of repairs among them.
+    repair_bytes: u64,
     counts: PacerCounts,
 }
 
@@ -134,6 +136,7 @@ impl<T: Copy> Pacer<T> {
             repairs: VecDeque::new(),
             pictures: VecDeque::new(),
             held_bytes: 0,
+            repair_bytes: 0,
             counts: PacerCounts::default(),
         }
     }
@@ -177,7 +180,10 @@ impl<T: Copy> Pacer<T> {
         }
         let bytes = bytes.min(usize::from(u16::MAX)) as u32;
         let queue = match urgency {
-            Urgency::Repair => &mut self.repairs,
+            Urgency::Repair => {
+                self.repair_bytes += u64::from(bytes);
+                &mut self.repairs
+            }
             Urgency::Picture => &mut self.pictures,
         };
         queue.push_back(Held {
@@ -194,11 +200,7 @@ impl<T: Copy> Pacer<T> {
     pub fn next(&mut self, now: Micros) -> Option<T> {
         self.pass_time(now);
         while self.lasts() {
-            let held = self
-                .repairs
-                .pop_front()
-                .or_else(|| self.pictures.pop_front())?;
-            self.held_bytes -= u64::from(held.bytes);
+            let held = self.take_first()?;
             if now.since(held.since) > HELD_LONGEST {
                 self.counts.expired += 1;
                 continue;
@@ -212,13 +214,17 @@ impl<T: Copy> Pacer<T> {
     /// The next packet, whatever the budgets say: a probe sends what waits rather than padding. Gives its bytes too.
     pub fn next_for_probe(&mut self, now: Micros) -> Option<(T, usize)> {
         self.pass_time(now);
-        let held = self
-            .repairs
-            .pop_front()
-            .or_else(|| self.pictures.pop_front())?;
-        self.held_bytes -= u64::from(held.bytes);
+        let held = self.take_first()?;
         self.note_sent(now, held.bytes as usize);
         Some((held.item, held.bytes as usize))
+    }
+
+    fn take_first(&mut self) -> Option<Held<T>> {
+        let repair = self.repairs.pop_front();
+        self.repair_bytes -= repair.map_or(0, |held| u64::from(held.bytes));
+        let held = repair.or_else(|| self.pictures.pop_front())?;
+        self.held_bytes -= u64::from(held.bytes);
+        Some(held)
     }
 
     /// When to call [`next`](Self::next) again, if something is held.
@@ -234,13 +240,20 @@ impl<T: Copy> Pacer<T> {
     pub fn retain(&mut self, mut wanted: impl FnMut(&T) -> bool) {
         self.repairs.retain(|held| wanted(&held.item));
         self.pictures.retain(|held| wanted(&held.item));
-        let all = self.repairs.iter().chain(&self.pictures);
-        self.held_bytes = all.map(|held| u64::from(held.bytes)).sum();
+        let sum = |queue: &VecDeque<Held<T>>| queue.iter().map(|held| u64::from(held.bytes)).sum();
+        self.repair_bytes = sum(&self.repairs);
+        let pictures: u64 = sum(&self.pictures);
+        self.held_bytes = self.repair_bytes + pictures;
     }
 
     /// How long it takes until what is held now has left.
     pub fn delay(&self) -> Micros {
         Micros((self.held_bytes as f64 / (self.bytes_per_us * LONG_RATE)) as u64)
+    }
+
+    /// The same of the repairs, which go first.
+    pub fn repair_delay(&self) -> Micros {
+        Micros((self.repair_bytes as f64 / (self.bytes_per_us * LONG_RATE)) as u64)
     }
 
     /// How long it would take at another rate, in bit/s.

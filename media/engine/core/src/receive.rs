@@ -310,6 +310,16 @@ impl ReceiveRegister {
         self.missing.has(sequence)
     }
 
+    /// Whether a key frame has begun after this packet.
+    pub const fn has_begun_since(&self, sequence: u64) -> bool {
+        self.missing.has_begun_since(sequence)
+    }
+
+    /// Whether so much is lost that requests are lost, too.
+    pub fn loses(&self) -> bool {
+        self.missing.loses()
+    }
+
     /// Whether this packet is missing and was asked for again.
     pub fn is_requested(&self, sequence: u64) -> bool {
         self.missing.was_asked(sequence)

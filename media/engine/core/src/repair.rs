@@ -48,6 +48,9 @@ impl Shard {
             return;
         };
         let mut gone = None;
+        if let Some(told) = leg.told.as_deref_mut() {
+            told.hoped_mut().note_asked(now, position as u8, sequence);
+        }
         if self
             .repair_on(now, &mut leg, position, sequence, out)
             .is_none()
@@ -118,7 +121,7 @@ impl Shard {
             .filter(|_| slot.is_repairable(sequence))?;
         let kept = self.kept(slot, sequence)?;
         let sequence = kept.numbers.sequence;
-        if slot.was_repaired(now, sequence, round_trip + exit.delay()) {
+        if slot.was_repaired(now, sequence, round_trip + exit.repair_delay()) {
             return Some(());
         }
         let doubt = slot.asked.doubt.get_or_insert_default();

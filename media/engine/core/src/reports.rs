@@ -121,6 +121,7 @@ impl Shard {
                     told.handle_feedback(now, feedback, &mut leg.slots);
                 }
                 self.settle_requests(now, index, out);
+                self.give_up_hope(now, index, out);
                 self.heed_outage(now, index, out);
             }
             Packet::CongestionFeedback(feedback) => {

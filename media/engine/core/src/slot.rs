@@ -1,11 +1,11 @@
 //! One thing that a leg can take, and what fills it now.
 
 use crate::api::{Codec, Format, Kind, SlotSpec};
+use crate::backlog::Backlog;
 use crate::bwe;
 use crate::doubt::Doubt;
 use crate::joining::Joining;
 use crate::keyframe::Patience;
-use crate::link::Backlog;
 use crate::quiet::Quiet;
 use crate::rates::LAYERS;
 use crate::redundancy::Redundancy;

@@ -3,6 +3,7 @@
 use crate::api::{Codec, Format, Kind, LegId, SourceSpec};
 use crate::demand::Demand;
 use crate::encoding::Encoding;
+use crate::keyframe::Trip;
 use crate::rewrite::StreamKey;
 use crate::stats::StreamRow;
 use crate::time::Micros;
@@ -147,11 +148,19 @@ impl Source {
         waits.max().unwrap_or(Micros(0)).min(LONGEST_WAIT)
     }
 
+    /// The way to its sender and back, which takes so long if nothing waits.
+    pub fn trip(&self, now: Micros, round_trip: Micros) -> Trip {
+        Trip {
+            round_trip: round_trip + self.waits(now),
+            loses: self.encodings.iter().any(|one| one.register.loses()),
+        }
+    }
+
     /// When to ask for a key frame of one of its encodings again.
     pub fn next_wish(&self, now: Micros, round_trip: Micros) -> Option<Micros> {
-        let way = round_trip + self.waits(now);
+        let trip = self.trip(now, round_trip);
         let asked = self.encodings.iter().filter(|one| one.may_be_asked(false));
-        asked.filter_map(|one| one.key_frames.next_at(way)).min()
+        asked.filter_map(|one| one.key_frames.next_at(trip)).min()
     }
 
     /// Whether its packets are kept: to be sent again, or, of pictures, because they may have to wait for their turn.

@@ -13,6 +13,7 @@
 mod gaps;
 mod marks;
 
+use crate::hoped::Hoped;
 use crate::slot::Slot;
 use crate::stats::StreamRow;
 use crate::time::Micros;
@@ -81,8 +82,9 @@ struct Stream {
 }
 
 impl Stream {
-    /// Counts what became of the next packet.
-    fn settle(&mut self, sequence: u16, fate: Fate, row: &mut StreamRow) {
+    /// Counts what became of the next packet. True if it was lost and has not come since.
+    fn settle(&mut self, sequence: u16, fate: Fate, row: &mut StreamRow) -> bool {
+        let mut is_gone = false;
         let lost = fate == Fate::Missing;
         if fate == Fate::Unknown {
             self.pass(sequence);
@@ -99,6 +101,7 @@ impl Stream {
             row.recovered += u64::from(lost && is_brought);
             row.bursts += u64::from(lost && !self.in_burst);
             self.in_burst = lost;
+            is_gone = lost && !is_brought;
         }
         if let Some((_, lost)) = self.report.take_if(|(packets, _)| *packets <= self.settled) {
             let unknown = std::mem::take(&mut self.unknown);
@@ -107,6 +110,7 @@ impl Stream {
             row.lost += lost;
             row.recovered += std::mem::take(&mut self.unknown_again).min(lost);
         }
+        is_gone
     }
 
     fn go_on_to(&mut self, sequence: u16) {
@@ -155,6 +159,7 @@ pub struct Told {
     arrived: Vec<(i64, Entry)>,
     delays: Delays,
     gaps: Gaps,
+    hoped: Hoped,
 }
 
 /// What packets took to their receiver, and its report back to here, as if each had been reported on when the last of them
@@ -196,6 +201,7 @@ impl Told {
             arrived: Vec::with_capacity(64),
             delays: Delays::default(),
             gaps: Gaps::default(),
+            hoped: Hoped::default(),
         }
     }
 
@@ -292,6 +298,18 @@ impl Told {
         self.delays
     }
 
+    /// Whether a packet of the slot at this place was sent again and nothing is told of that yet.
+    pub fn awaits(&self, slot: u8, sequence: u16) -> bool {
+        let stream = self.streams.get(usize::from(slot));
+        let marks = stream.and_then(|stream| stream.marks.as_deref());
+        marks.is_some_and(|marks| marks.is_open(sequence))
+    }
+
+    /// What was lost of pictures and has not come since.
+    pub const fn hoped_mut(&mut self) -> &mut Hoped {
+        &mut self.hoped
+    }
+
     /// A report; what it settles goes into the counters of `slots`, which are those that this was made for.
     pub fn handle_feedback(
         &mut self,
@@ -314,7 +332,7 @@ impl Told {
         if waited >= SETTLED_AFTER {
             let [long_ago, before] = self.marks;
             let (_, settled) = if waited >= SELDOM { before } else { long_ago };
-            self.settle_below(settled, slots);
+            self.settle_below(now, settled, slots);
             self.marks = [self.marks[1], (now, self.reported_to)];
         }
     }
@@ -365,6 +383,10 @@ impl Told {
         let place = usize::from(entry.stream);
         if let (Some(stream), Some(slot)) = (self.streams.get_mut(place), slots.get_mut(place)) {
             stream.settle_again(entry.sequence, entry.fate, &mut slot.row);
+            if entry.fate != Fate::Missing {
+                let is_guessed = entry.fate != Fate::Arrived;
+                self.hoped.take(entry.stream, entry.sequence, is_guessed);
+            }
         }
     }
 
@@ -390,7 +412,7 @@ impl Told {
         }
     }
 
-    fn settle_below(&mut self, end: u64, slots: &mut [Slot]) {
+    fn settle_below(&mut self, now: Micros, end: u64, slots: &mut [Slot]) {
         for number in self.settled..end {
             let place = self.place(number);
             let entry = &mut self.ring[place];
@@ -411,80 +433,16 @@ impl Told {
                 continue;
             };
             slot.is_told |= entry.fate != Fate::Unknown;
-            stream.settle(entry.sequence, entry.fate, &mut slot.row);
+            let is_gone = stream.settle(entry.sequence, entry.fate, &mut slot.row);
+            if is_gone && stream.has_pictures {
+                self.hoped.note_lost(now, entry.stream, entry.sequence);
+            } else if entry.fate == Fate::Arrived {
+                self.hoped.take(entry.stream, entry.sequence, false);
+            }
         }
         self.settled = self.settled.max(end);
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::api::{Codec, Kind, SlotSpec};
-    use engine_wire::rtcp::{self, Packet};
-
-    const SSRC: u32 = 7;
-
-    fn at(millis: u64) -> Micros {
-        Micros::from_millis(10_000 + millis)
-    }
-
-    fn slot() -> Slot {
-        Slot::new(SlotSpec {
-            slot: 0,
-            kind: Kind::Audio,
-            ssrc: SSRC,
-            rtx_ssrc: None,
-            formats: vec![crate::slot::tests::format(111, Codec::Opus)],
-            fec: None,
-            ccfb: false,
-            max_ptime_ms: None,
-        })
-    }
-
-    fn report(
-        (told, slots): (&mut Told, &mut [Slot]),
-        now: Micros,
-        (base, arrivals): (u64, &[(u64, u64)]),
-    ) {
-        let mut out = Vec::new();
-        let held = rtcp::write_transport_feedback(&mut out, (1, SSRC), 0, base, arrivals);
-        assert_eq!(held, arrivals.len());
-        for packet in rtcp::parse(&out) {
-            if let Ok(Packet::TransportFeedback(feedback)) = packet {
-                told.handle_feedback(now, &feedback, slots);
-            }
-        }
-    }
-
-    /// A packet a millisecond, of which every tenth is lost; reports come so late that this many are open.
-    #[test]
-    fn what_is_long_in_coming_is_counted_as_well() {
-        for open in [100, 400, 1_000] {
-            let mut slots = [slot()];
-            let mut told = Told::new(at(0), &slots, 0);
-            for number in 0..open {
-                told.note_sent(at(number), (FIRST + number) as u16, (SSRC, number as u16));
-            }
-            let came: Vec<(u64, u64)> = (0..open)
-                .filter(|number| number % 10 != 5)
-                .map(|number| (FIRST + number, at(number + 20).0))
-                .collect();
-            let mut base = FIRST;
-            for (turn, some) in came.chunks(250).enumerate() {
-                let now = at(open + turn as u64 * 200);
-                report((&mut told, &mut slots), now, (base, some));
-                base = some[some.len() - 1].0 + 1;
-            }
-            let last = [(FIRST + open, at(open + 20).0)];
-            told.note_sent(at(open), (FIRST + open) as u16, (SSRC, open as u16));
-            for turn in 0..3 {
-                let now = at(open + 2_000 + turn * 200);
-                report((&mut told, &mut slots), now, (last[0].0, &last));
-            }
-            let (row, size) = (&slots[0].row, told.ring.len());
-            assert_eq!((row.expected, row.lost), (open + 1, open / 10), "{size}");
-            assert!((AT_FIRST..=KEPT).contains(&size));
-        }
-    }
-}
+mod tests;

@@ -243,7 +243,7 @@ impl Leg {
         let mut line = self.line.as_deref_mut();
         for source in &mut self.sources {
             let (repairs, muted) = (source.repairs(), source.muted);
-            let way = round_trip + source.waits(now);
+            let trip = source.trip(now, round_trip);
             let smallest = source.smallest_sent(now);
             for (number, encoding) in source.encodings.iter_mut().enumerate() {
                 let Some(ssrc) = encoding.ssrc else {
@@ -264,7 +264,7 @@ impl Leg {
                         encoding.heed_given_up(now);
                     }
                 }
-                if encoding.may_be_asked(muted) && encoding.key_frames.poll(now, way, pressure) {
+                if encoding.may_be_asked(muted) && encoding.key_frames.poll(now, trip, pressure) {
                     match line.as_deref_mut() {
                         None => rtcp::write_pli(rtcp, own, ssrc),
                         Some(line) => line.ask(own, (source.spec.source, ssrc), rtcp),

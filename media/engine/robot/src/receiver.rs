@@ -6,7 +6,7 @@ use crate::pictures::{Part, Pictures, Verdict};
 use crate::stats::{Latency, ReceiverRow};
 use engine_core::api::{Format, Kind};
 use engine_core::encoding::SenderReportSeen;
-use engine_core::keyframe::KeyFrameRequests;
+use engine_core::keyframe::{KeyFrameRequests, Trip};
 use engine_core::pressure::Pressure;
 use engine_core::random::mix;
 use engine_core::receive::{Arrival, ReceiveRegister};
@@ -21,7 +21,10 @@ const FIRST_CYCLE: u64 = 1 << 16;
 /// A bridge begins with a key frame, or has asked for one by itself; a receiver that has waited that long asks.
 pub(crate) const KEY_FRAME_PATIENCE: Micros = Micros::from_millis(300);
 /// The longest round trip to a bridge and on to a sender that an answer is waited for.
-const FARTHEST: Micros = Micros::from_millis(350);
+const FARTHEST: Trip = Trip {
+    round_trip: Micros::from_millis(350),
+    loses: false,
+};
 
 /// A media packet with what is needed to take it in.
 pub(crate) struct Arrived<'a> {

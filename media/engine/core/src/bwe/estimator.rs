@@ -216,8 +216,7 @@ impl Estimator {
         self.update(now);
     }
 
-    /// Time passes. `wanted_bps` is what could be sent if it fitted. Call every 25 ms or so, and before
-    /// [`padding`](Self::padding).
+    /// Time passes; every 25 ms or so, before [`padding`](Self::padding). `wanted_bps` is what could be sent if it fitted.
     pub fn poll(&mut self, now: Micros, wanted_bps: u32) {
         self.wanted = f64::from(wanted_bps);
         let oldest = self.history.oldest_unreported();
@@ -279,6 +278,11 @@ impl Estimator {
     /// Whether the link was found to lose what comes faster than a cap, as far as trials have told.
     pub const fn is_kept_down(&self) -> bool {
         self.loss.is_kept_down()
+    }
+
+    /// Whether less is sent for a while than was planned, to see what comes of it.
+    pub const fn is_trying(&self) -> bool {
+        self.loss.is_trying()
     }
 
     /// Everything that is known of the link.

@@ -166,6 +166,11 @@ impl LossControl {
         self.trial.map_or(self.cap(), |trial| Some(trial.above))
     }
 
+    /// Whether it is tried now whether less loss comes of a lower rate.
+    pub(super) const fn is_trying(&self) -> bool {
+        self.trial.is_some()
+    }
+
     /// While more is tried: what is to be sent.
     pub(super) const fn push(&self) -> Option<&Push> {
         self.push.as_ref()

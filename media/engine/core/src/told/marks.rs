@@ -51,6 +51,11 @@ impl Marks {
         *open = open.saturating_add(1);
     }
 
+    /// Whether nothing is told yet of a time that it was sent again.
+    pub(super) const fn is_open(&self, sequence: u16) -> bool {
+        self.open[sequence as usize % REMEMBERED] > 0
+    }
+
     /// Takes what became of a packet that was sent again. Gives what is known of its first time, if it came.
     /// `settled` is the last packet of which all is told that will be of its first time.
     pub(super) fn settle_again(&mut self, settled: Option<u16>, sequence: u16, fate: Fate) -> Mark {

@@ -53,4 +53,5 @@ mod the_gate_lets_nothing_through;
 mod the_silent_are_left_out_on_thin_links;
 mod the_size_does_not_flap;
 mod thin_links_keep_the_picture;
+mod what_a_receiver_gives_up_is_sent_anew;
 mod what_is_only_late_is_not_sent_again;

@@ -137,12 +137,23 @@ fn where_small_pictures_fit_they_keep_all_their_layers() {
     assert_eq!(look(5, (3, carries(900_000)), 0), [0; 3]);
 }
 
-/// Layers are tried more often than sizes, since that costs no key frame.
+/// Layers are tried more often than sizes, since that costs no key frame. Which packets are lost is chance: the mean of some
+/// calls counts, and none of them may be much worse.
 #[test]
 fn where_hardly_anything_fits_and_some_is_lost_hardly_anything_changes() {
     let thin = carries(300_000).losing(0.02);
-    for seed in [1, 3] {
-        assert_eq!(look(seed, (2, thin), 2 * FEW), [0, 0]);
+    let mut all = Vec::new();
+    for (seed, senders) in (1..=5).flat_map(|seed| [(seed, 2), (seed, 3)]) {
+        let mut world = call(seed, senders, thin);
+        let from = world.now + SETTLES;
+        run(&mut world, SETTLES + MINUTE);
+        for sender in 1..=usize::from(senders) {
+            let slot = usize::from(senders) + sender - 1;
+            let (sizes, layers) = changes(&world, (slot, sender), from);
+            assert_eq!(sizes, 0, "seed {seed}, {sender} of {senders}");
+            all.push(layers);
+        }
     }
-    assert_eq!(look(2, (3, thin), 2 * FEW), [0; 3]);
+    assert!(all.iter().sum::<usize>() <= 3 * all.len(), "{all:?}");
+    assert!(all.iter().all(|layers| *layers <= 3 * FEW), "{all:?}");
 }

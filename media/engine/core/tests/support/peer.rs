@@ -18,6 +18,8 @@ use std::net::SocketAddr;
 const CHECK_INTERVAL: Micros = Micros::from_millis(2_500);
 const CHECK_RETRY: Micros = Micros::from_millis(100);
 const REPORT_INTERVAL: Micros = Micros::from_millis(1_000);
+/// What comes so soon after a request that was served is passed over, as libwebrtc does.
+const PASSED_OVER: Micros = Micros::from_millis(300);
 const NACK_INTERVAL: Micros = Micros::from_millis(10);
 const NEVER: Micros = Micros(u64::MAX);
 
@@ -401,6 +403,12 @@ impl Peer {
         };
         self.senders[at].plis.push(now);
         let (source, together) = (self.senders[at].spec.source, self.keys_together);
+        let is_asked = |of: &&Sender| of.ssrc == media || together && of.spec.source == source;
+        let mut served = self.senders.iter().filter(is_asked).map(|of| of.served);
+        if served.any(|at| at.is_some_and(|at| now.since(at) < PASSED_OVER)) {
+            return;
+        }
+        self.senders[at].served = Some(now);
         for (other, sender) in self.senders.iter_mut().enumerate() {
             let is_beside = together && sender.spec.source == source;
             sender.key_frame_due |= other == at || is_beside;

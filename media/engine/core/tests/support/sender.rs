@@ -92,6 +92,8 @@ pub struct Sender {
     pub key_frames: Vec<Micros>,
     /// When key frames were asked for.
     pub plis: Vec<Micros>,
+    /// The last of those that was served.
+    pub served: Option<Micros>,
     /// Packets asked for again, and how many of them were still known.
     pub nacked: u64,
     pub packets: u64,
@@ -146,6 +148,7 @@ impl Sender {
             key_frame_due: true,
             key_frames: Vec::new(),
             plis: Vec::new(),
+            served: None,
             nacked: 0,
             packets: 0,
             octets: 0,
