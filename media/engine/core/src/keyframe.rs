@@ -45,6 +45,14 @@ pub struct Trip {
 }
 
 impl Trip {
+    /// The same, where each request is heeded, however soon it comes: FIR has numbers, and others have no throttle.
+    pub(crate) const fn to_line(self, is_line: bool) -> Self {
+        Self {
+            loses: self.loses && !is_line,
+            ..self
+        }
+    }
+
     /// How long it takes to mend what is lost on it.
     fn mends(self) -> Micros {
         let times = if self.loses { MENDS } else { 0 };
@@ -309,12 +317,13 @@ impl Shard {
         let Some(leg) = self.legs[index as usize].as_deref_mut() else {
             return;
         };
-        let can_ask = leg.media_address().is_some();
+        let (can_ask, is_line) = (leg.media_address().is_some(), leg.line.is_some());
         let round_trip = leg.round_trip();
         let Some(source) = leg.sources.iter_mut().find(|s| s.spec.source == source) else {
             return;
         };
-        let (muted, trip) = (source.muted, source.trip(now, round_trip));
+        let trip = source.trip(now, round_trip).to_line(is_line);
+        let muted = source.muted;
         let Some(encoding) = source.encodings.get_mut(usize::from(encoding)) else {
             return;
         };

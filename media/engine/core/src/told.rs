@@ -298,11 +298,14 @@ impl Told {
         self.delays
     }
 
-    /// Whether a packet of the slot at this place was sent again and nothing is told of that yet.
+    /// Whether a packet of the slot at this place was sent, or sent again, and it is not settled yet what became of that.
     pub fn awaits(&self, slot: u8, sequence: u16) -> bool {
-        let stream = self.streams.get(usize::from(slot));
-        let marks = stream.and_then(|stream| stream.marks.as_deref());
-        marks.is_some_and(|marks| marks.is_open(sequence))
+        let Some(stream) = self.streams.get(usize::from(slot)) else {
+            return false;
+        };
+        let is_newer = |last: u16| sequence.wrapping_sub(last) as i16 > 0;
+        let marks = stream.marks.as_deref();
+        stream.last_settled.is_none_or(is_newer) || marks.is_some_and(|of| of.is_open(sequence))
     }
 
     /// What was lost of pictures and has not come since.
@@ -368,6 +371,7 @@ impl Told {
             (Fate::Unknown | Fate::Missing, Some(at)) => {
                 entry.fate = Fate::Arrived;
                 let entry = *entry;
+                self.hoped.take(entry.stream, entry.sequence, false);
                 if entry.is_again {
                     self.settle_again(&entry, slots);
                 } else {
@@ -383,9 +387,8 @@ impl Told {
         let place = usize::from(entry.stream);
         if let (Some(stream), Some(slot)) = (self.streams.get_mut(place), slots.get_mut(place)) {
             stream.settle_again(entry.sequence, entry.fate, &mut slot.row);
-            if entry.fate != Fate::Missing {
-                let is_guessed = entry.fate != Fate::Arrived;
-                self.hoped.take(entry.stream, entry.sequence, is_guessed);
+            if entry.fate == Fate::Unknown {
+                self.hoped.take(entry.stream, entry.sequence, true);
             }
         }
     }
@@ -436,8 +439,6 @@ impl Told {
             let is_gone = stream.settle(entry.sequence, entry.fate, &mut slot.row);
             if is_gone && stream.has_pictures {
                 self.hoped.note_lost(now, entry.stream, entry.sequence);
-            } else if entry.fate == Fate::Arrived {
-                self.hoped.take(entry.stream, entry.sequence, false);
             }
         }
         self.settled = self.settled.max(end);

@@ -243,7 +243,7 @@ impl Leg {
         let mut line = self.line.as_deref_mut();
         for source in &mut self.sources {
             let (repairs, muted) = (source.repairs(), source.muted);
-            let trip = source.trip(now, round_trip);
+            let trip = source.trip(now, round_trip).to_line(line.is_some());
             let smallest = source.smallest_sent(now);
             for (number, encoding) in source.encodings.iter_mut().enumerate() {
                 let Some(ssrc) = encoding.ssrc else {

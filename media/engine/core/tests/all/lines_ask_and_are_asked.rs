@@ -112,6 +112,28 @@ fn key_frames_are_asked_for_by_what_is_agreed() {
     assert!(by_rtcp.is_empty() && (2..=5).contains(&beside), "{beside}");
 }
 
+/// Browsers are asked twice where much is lost, since they pass over the second. A peer on a line would heed it.
+#[test]
+fn where_much_is_lost_a_line_is_not_asked_twice() {
+    let (mut exchange, [mut one, _]) = call_by(FIR);
+    let line = &mut one.lines[PICTURES];
+    let mut sent = Sent::new();
+    for number in 0..40 {
+        line.next += u64::from(number % 4 == 0);
+        sent.extend(exchange.speak(line, VP8, &delta()));
+        sent.extend(exchange.pass(ms(25)));
+    }
+    let wishes = told(line, &sent, |packet| match packet {
+        Packet::Fir(_) => Some(()),
+        _ => None,
+    });
+    assert!(
+        (2..=4).contains(&wishes.len()),
+        "{} in a second",
+        wishes.len()
+    );
+}
+
 /// A peer may ask by PLI, by FIR or beside RTCP: its sender is asked once each time.
 #[test]
 fn a_peer_may_ask_for_key_frames_as_it_likes() {
