@@ -21,7 +21,7 @@ const LOWEST: u64 = 200;
 const ROOM_FOR: (Micros, Micros) = (Micros::from_millis(2_000), Micros::from_millis(1_000));
 /// A climb that has to be taken back within this time has failed.
 const FAILED_WITHIN: Micros = Micros::from_secs(30);
-/// For how long a climb is left alone, if what is sent is at most so many percent of the estimate: the key frame with which
+/// For how long another size is left alone, if what is sent is at most so many percent of the estimate: the key frame with which
 /// another size begins makes a queue, and what the link carries is known when it has been probed after that. The pacer leaves
 /// out single pictures until then.
 const SETTLES_FOR: Micros = Micros::from_millis(3_000);
@@ -46,11 +46,13 @@ const ANOTHER_LINK: u64 = 200;
 pub struct Allocator {
     /// What is too much waits in a pacer, and sound does not wait for it. Elsewhere it is taken back at once.
     pub is_paced: bool,
-    /// Less leaves just now than the estimate says: a key frame would take long.
+    /// Less leaves just now than the estimate says, so that the key frame of another size would take long.
     pub is_slowed: bool,
     room_since: Option<Micros>,
     short_since: Option<Micros>,
     climbed: Option<Micros>,
+    /// The same to another size.
+    turned: Option<Micros>,
     /// What the link carried of late.
     usual: Option<u64>,
     /// When it became another, and when somebody's pictures began.
@@ -89,7 +91,9 @@ impl Allocator {
             return allocate(estimate, wishes);
         };
         if self.settles(now, estimate, sum(wishes, &current)) {
-            self.forget();
+            let is_short = is_short(estimate, wishes, &current);
+            let since = self.short_since.unwrap_or(now);
+            (self.room_since, self.short_since) = (None, is_short.then_some(since));
             return current;
         }
         if is_short(estimate, wishes, &current) {
@@ -149,7 +153,8 @@ impl Allocator {
         let is_more = pairs.clone().any(|(could, has)| could > has);
         let comes_back = pairs.any(|(could, has)| *has == 0 && *could > 0);
         let may_be_held = !comes_back || self.has_failed();
-        if !is_more || self.is_slowed || may_be_held && self.is_held(now, estimate) {
+        let is_slowed = self.is_slowed && !comes_back;
+        if !is_more || is_slowed || may_be_held && self.is_held(now, estimate) {
             self.room_since = None;
             return current;
         }
@@ -161,6 +166,9 @@ impl Allocator {
         }
         self.room_since = None;
         self.climbed = Some(now);
+        if !are_same_size(wishes, &could, &current) {
+            self.turned = Some(now);
+        }
         could
     }
 
@@ -186,7 +194,8 @@ impl Allocator {
             None if failed => Micros(HOLD.0 .0 * 2),
             None => HOLD.0,
         };
-        (self.room_since, self.short_since, self.climbed) = (None, None, None);
+        (self.room_since, self.short_since) = (None, None);
+        (self.climbed, self.turned) = (None, None);
         self.fell = Some(Fall {
             at: now,
             estimate,
@@ -213,7 +222,7 @@ impl Allocator {
 
     /// Whether what was turned to lately may be bearable yet, as what the pacer holds is until then.
     fn settles(&self, now: Micros, estimate: u64, sent: u64) -> bool {
-        let is_new = self.climbed.is_some_and(|at| now.since(at) < SETTLES_FOR);
+        let is_new = self.turned.is_some_and(|at| now.since(at) < SETTLES_FOR);
         self.is_paced && is_new && sent * 100 <= estimate * SETTLES
     }
 

@@ -29,7 +29,7 @@ const CALM: Micros = Micros::from_secs(10);
 const CROSSING: Micros = Micros::from_millis(300);
 /// Where much is lost, what is missing of that key frame is asked for and sent again, on either way so many times; another one
 /// would have to be asked for as often. Browsers that have nothing to show wish every 200 ms. No longer than this.
-const MENDS: u64 = 2;
+const MENDS: (u64, Micros) = (2, Micros::from_millis(600));
 const MENDED: Micros = Micros::from_millis(1_000);
 
 /// A stream of a source: position of its leg in the shard, index of the source, and encoding.
@@ -55,8 +55,8 @@ impl Trip {
 
     /// How long it takes to mend what is lost on it.
     fn mends(self) -> Micros {
-        let times = if self.loses { MENDS } else { 0 };
-        Micros(self.round_trip.0 * times)
+        let times = if self.loses { MENDS.0 } else { 0 };
+        Micros(self.round_trip.0 * times).min(MENDS.1)
     }
 }
 
@@ -100,6 +100,7 @@ impl KeyFrameRequests {
 
     /// Nobody waits any more.
     pub fn satisfied(&mut self) {
+        self.echo = None;
         self.wanted = false;
     }
 
@@ -224,6 +225,8 @@ impl Shard {
             return;
         };
         let (position, trip) = (leg.slot_by_ssrc(ssrc), leg.trip());
+        // Others may ask once, and have no way to mend it.
+        let mends = leg.link.is_some();
         let Some(position) = position else {
             return;
         };
@@ -238,7 +241,8 @@ impl Shard {
             slot: position as u16,
         };
         let crossed = |stream: &Stream| {
-            let from = self.trip_from(now, *stream).map_or(Micros(0), Trip::mends);
+            let from = self.trip_from(now, *stream).filter(|_| mends);
+            let from = from.map_or(Micros(0), Trip::mends);
             let requests = self.requests(*stream);
             requests.is_some_and(|of| of.crossed(now, trip.round_trip, trip.mends() + from))
         };
@@ -258,7 +262,8 @@ impl Shard {
     fn trip_from(&self, now: Micros, (leg, (source, _)): Stream) -> Option<Trip> {
         let leg = self.leg(leg)?;
         let source = leg.sources.iter().find(|of| of.spec.source == source)?;
-        Some(source.trip(now, leg.round_trip()))
+        let trip = source.trip(now, leg.round_trip());
+        Some(trip.to_line(leg.line.is_some()))
     }
 
     /// Asks for a key frame on behalf of one slot. Where others take the source too, they pay for it, and a slot that has

@@ -251,6 +251,12 @@ impl Slot {
         redundancy.fec.as_mut().filter(|fec| fec.is_on())
     }
 
+    /// Whether what is lost may be mended without being asked for.
+    pub(crate) fn has_repair_packets(&self) -> bool {
+        let fec = self.redundancy.as_deref().and_then(|of| of.fec.as_ref());
+        fec.is_some_and(FecSender::is_on)
+    }
+
     /// Sends the repair packets that are due after a packet, which may be the last of its picture.
     pub(crate) fn write_fec(
         &mut self,

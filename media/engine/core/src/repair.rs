@@ -5,7 +5,6 @@ use crate::api::{Codec, Format, Site};
 use crate::bwe;
 use crate::cache::Cached;
 use crate::contain::strike;
-use crate::encoding::Taker;
 use crate::exit::{Exit, Frame, Payload};
 use crate::keyframe::Stream;
 use crate::leg::Leg;
@@ -48,26 +47,19 @@ impl Shard {
             return;
         };
         let mut gone = None;
-        if let Some(told) = leg.told.as_deref_mut() {
-            told.hoped_mut().note_asked(now, position as u8, sequence);
-        }
         if self
             .repair_on(now, &mut leg, position, sequence, out)
             .is_none()
         {
             let slot = &mut leg.slots[position];
             slot.row.rtx_misses += 1;
-            gone = self.gone(slot, sequence).filter(|_| slot.may_give_up(now));
+            gone = self.gone(slot, sequence);
         }
         strike(self.armed, leg.room, Site::Repair);
         self.legs[index as usize] = Some(leg);
         self.wake_for_link(now, index);
         if let Some(stream) = gone {
-            let taker = Taker {
-                leg: index,
-                slot: position as u16,
-            };
-            self.ask_for(now, taker, stream, out);
+            self.ask_instead(now, (index, position), stream, out);
         }
     }
 

@@ -1,6 +1,7 @@
 //! RTCP that comes in (RFC 3550, 4585, 5104): what a leg tells of what it got, and asks for. What it is told and asked is
 //! `upkeep.rs`; the table of packet types stands in the README of the `wire` crate.
 
+use crate::api::Kind;
 use crate::leg::Leg;
 use crate::line::rate::Told;
 use crate::outbox::Outbox;
@@ -140,7 +141,15 @@ impl Shard {
 
     fn handle_lost(&mut self, now: Micros, slot: (u32, usize), sequence: u16, out: &mut Outbox) {
         if let Some(leg) = self.leg_mut(slot.0) {
-            leg.slots[slot.1].row.nacks += 1;
+            let of = &mut leg.slots[slot.1];
+            of.row.nacks += 1;
+            let told = leg
+                .told
+                .as_deref_mut()
+                .filter(|_| of.spec.kind == Kind::Video);
+            if let (Some(told), Ok(number)) = (told, u8::try_from(slot.1)) {
+                told.hoped_mut().note_asked(now, number, sequence);
+            }
         }
         self.repair(now, slot, sequence, out);
     }

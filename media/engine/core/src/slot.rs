@@ -362,12 +362,13 @@ impl Slot {
     }
 
     /// Whether a key frame may be asked for because a packet is gone: one bad link must not make all see key frames only.
-    pub fn may_give_up(&mut self, now: Micros) -> bool {
-        let may = now.since(self.asked.gave_up) >= GIVE_UP_PAUSE;
-        if may {
-            self.asked.gave_up = now;
-        }
-        may
+    pub fn may_give_up(&self, now: Micros) -> bool {
+        now.since(self.asked.gave_up) >= GIVE_UP_PAUSE
+    }
+
+    /// One was asked for.
+    pub const fn give_up(&mut self, now: Micros) {
+        self.asked.gave_up = now;
     }
 
     /// Lets the slot begin again: with a key frame, and without a hole.

@@ -157,8 +157,8 @@ impl Source {
     }
 
     /// When to ask for a key frame of one of its encodings again.
-    pub fn next_wish(&self, now: Micros, round_trip: Micros) -> Option<Micros> {
-        let trip = self.trip(now, round_trip);
+    pub fn next_wish(&self, now: Micros, round_trip: Micros, is_line: bool) -> Option<Micros> {
+        let trip = self.trip(now, round_trip).to_line(is_line);
         let asked = self.encodings.iter().filter(|one| one.may_be_asked(false));
         asked.filter_map(|one| one.key_frames.next_at(trip)).min()
     }

@@ -322,7 +322,7 @@ impl Told {
     ) {
         self.arrived.clear();
         for line in feedback.packets() {
-            self.note_line(line.sequence, line.at_us, slots);
+            self.note_line(now, (line.sequence, line.at_us), slots);
         }
         let mut arrived = std::mem::take(&mut self.arrived);
         arrived.sort_unstable_by_key(|(at, entry)| (*at, entry.sent_us));
@@ -356,7 +356,7 @@ impl Told {
         }
     }
 
-    fn note_line(&mut self, number: u16, at_us: Option<i64>, slots: &mut [Slot]) {
+    fn note_line(&mut self, now: Micros, (number, at_us): (u16, Option<i64>), slots: &mut [Slot]) {
         let extended = seq::extend(self.next, number);
         if !(self.settled..self.next).contains(&extended) {
             return;
@@ -371,7 +371,7 @@ impl Told {
             (Fate::Unknown | Fate::Missing, Some(at)) => {
                 entry.fate = Fate::Arrived;
                 let entry = *entry;
-                self.hoped.take(entry.stream, entry.sequence, false);
+                self.hoped.take(now, entry.stream, entry.sequence);
                 if entry.is_again {
                     self.settle_again(&entry, slots);
                 } else {
@@ -388,7 +388,7 @@ impl Told {
         if let (Some(stream), Some(slot)) = (self.streams.get_mut(place), slots.get_mut(place)) {
             stream.settle_again(entry.sequence, entry.fate, &mut slot.row);
             if entry.fate == Fate::Unknown {
-                self.hoped.take(entry.stream, entry.sequence, true);
+                self.hoped.guess(entry.stream, entry.sequence);
             }
         }
     }

@@ -301,7 +301,7 @@ impl Leg {
         let round_trip = self.round_trip();
         let asked = self.sources.iter().filter(|source| !source.muted);
         let wishes = asked
-            .filter_map(|source| source.next_wish(now, round_trip))
+            .filter_map(|source| source.next_wish(now, round_trip, self.line.is_some()))
             .min();
         let report = self.arrivals.as_deref().and_then(Arrivals::next_at);
         let fall = self.arrivals.as_deref().and_then(|of| of.fall.next_at());

@@ -53,6 +53,26 @@ fn where_much_is_lost_a_request_goes_twice_and_the_next_comes_later() {
     assert!(!requests.poll(at(1_356), lossy, &mut pressure));
 }
 
+#[test]
+fn the_echo_of_a_wish_ends_with_it_and_what_mends_takes_no_longer_than_it_may() {
+    let (mut requests, mut pressure) = (KeyFrameRequests::default(), Pressure::default());
+    let lossy = |millis| Trip {
+        loses: true,
+        ..trip(millis)
+    };
+    assert!(requests.want_now(at(0), lossy(100), &mut pressure));
+    requests.satisfied();
+    requests.hold_until(at(1_000));
+    assert!(!requests.want_now(at(500), lossy(100), &mut pressure));
+    assert_eq!(requests.next_at(lossy(100)), Some(at(1_000)));
+    assert!(requests.poll(at(1_000), lossy(100), &mut pressure));
+    assert!(requests.poll(at(1_006), lossy(100), &mut pressure));
+    assert_eq!(
+        requests.next_at(lossy(1_300)),
+        Some(at(1_000 + 1_300 + 600 + 150 + 400))
+    );
+}
+
 /// On a long way what was asked for may be on its way when somebody else wishes for it; once it has come, it is not.
 #[test]
 fn a_wish_is_served_by_the_key_frame_that_is_on_its_way() {

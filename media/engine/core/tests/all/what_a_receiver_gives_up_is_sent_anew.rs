@@ -2,7 +2,7 @@
 //! three seconds. The bridge knows from their reports that it did not come, and asks for a key frame.
 
 use crate::support::browser::{as_chromium, run, shown, SENDS, TAKES};
-use crate::support::{ms, Path, World};
+use crate::support::{ms, Path, PeerSpec, World};
 use engine_core::Micros;
 use engine_srtp::Inbound;
 use engine_wire::demux::{classify, Class};
@@ -13,7 +13,11 @@ const TRIP: Micros = ms(40);
 
 /// Peer 0 watches peer 1 and never wishes for a key frame.
 fn call(seed: u64) -> World {
-    let mut world = World::with_room(seed, Path::with_delay(20), &[TAKES, SENDS]);
+    call_of(seed, TAKES, Path::with_delay(20))
+}
+
+fn call_of(seed: u64, takes: PeerSpec, path: Path) -> World {
+    let mut world = World::with_room(seed, path, &[takes, SENDS]);
     as_chromium(&mut world, 1);
     world.peers[0].receivers[1].ask_as_chromium(TRIP);
     run(&mut world, ms(500));
@@ -86,20 +90,42 @@ fn what_they_do_not_need_costs_none() {
     }
 }
 
+/// Key frames that three calls of twenty seconds cost in which this peer's link loses.
+fn cost(peer: usize, takes: PeerSpec, delay: u64) -> usize {
+    let of_call = |(seed, loss)| {
+        let path = Path::with_delay(delay);
+        let mut world = call_of(seed, takes, path);
+        let before = key_frames(&world);
+        (world.peers[peer].up, world.peers[peer].down) = (path.losing(loss), path.losing(loss));
+        run(&mut world, ms(20_000));
+        key_frames(&world) - before
+    };
+    [(1, 0.05), (2, 0.1), (3, 0.2)]
+        .into_iter()
+        .map(of_call)
+        .sum()
+}
+
 /// Requests, answers and reports are lost like all else, and what the sender's link lost comes late: what came is hardly ever
 /// taken for lost.
 #[test]
 fn what_is_mended_costs_hardly_any() {
     for peer in [0, 1] {
-        let mut sum = 0;
-        for (seed, loss) in [(1, 0.05), (2, 0.1), (3, 0.2)] {
-            let mut world = call(seed);
-            let before = key_frames(&world);
-            let lossy = Path::with_delay(20).losing(loss);
-            (world.peers[peer].up, world.peers[peer].down) = (lossy, lossy);
-            run(&mut world, ms(20_000));
-            sum += key_frames(&world) - before;
-        }
-        assert!(sum <= 4, "{sum} key frames in a minute of {peer}");
+        let keys = cost(peer, TAKES, 20);
+        assert!(keys <= 4, "{keys} key frames in a minute of {peer}");
     }
+}
+
+/// What repair packets have mended is not asked for, and no report tells of it.
+#[test]
+fn nor_does_what_repair_packets_mend() {
+    let takes = PeerSpec {
+        takes_fec: true,
+        ..TAKES
+    };
+    let (with, without) = (cost(0, takes, 70), cost(0, TAKES, 70));
+    assert!(
+        with <= without + 4,
+        "{with} key frames in a minute, {without} without"
+    );
 }
