@@ -15,8 +15,8 @@ use crate::shard::Shard;
 use crate::slot::Slot;
 use crate::time::Micros;
 
-/// How long a packet is hoped for, beside a round trip, once its loss is settled or it was asked for last: what was sent again
-/// may wait for its turn, and what became of it is settled half a second after it left.
+/// How long a packet is hoped for, beside a round trip, once its loss is settled or it was asked for last: browsers ask again
+/// within a round trip. What was sent and is not settled yet is waited for besides.
 const HOPED_FOR: Micros = Micros::from_millis(300);
 /// A receiver that has asked for so many round trips, and for so long, may have given up. Else what was sent again, and of
 /// which nothing is told, has come if it does not ask once more; and where there are repair packets, they have mended it.

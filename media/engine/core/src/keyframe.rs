@@ -27,15 +27,16 @@ const PATIENCE: (Micros, Micros) = (Micros::from_millis(500), Micros::from_milli
 const CALM: Micros = Micros::from_secs(10);
 /// A wish that comes within a round trip after a key frame has left was made before it arrived. No longer than this.
 const CROSSING: Micros = Micros::from_millis(300);
-/// Where much is lost, what is missing of that key frame is asked for and sent again, on either way so many times; another one
-/// would have to be asked for as often. Browsers that have nothing to show wish every 200 ms. No longer than this.
+/// Where much is lost, what is missing of that key frame is asked for and sent again: so many round trips of a way, and no longer.
+/// Another one would have to be mended as well. Browsers that have nothing to show wish every 200 ms, and are heeded after the
+/// longest time of both ways.
 const MENDS: (u64, Micros) = (2, Micros::from_millis(600));
 const MENDED: Micros = Micros::from_millis(1_000);
 
 /// A stream of a source: position of its leg in the shard, index of the source, and encoding.
 pub(crate) type Stream = (u32, (u16, u8));
 
-/// The way to a sender and back.
+/// The way to a peer and back.
 #[derive(Debug, Clone, Copy)]
 pub struct Trip {
     /// How long it takes now.
@@ -114,9 +115,8 @@ impl KeyFrameRequests {
     /// Whether a wish that comes now, on a way with this round trip, was made before the last key frame arrived, or what is
     /// missing of that may still come within such a time.
     pub fn crossed(&self, now: Micros, round_trip: Micros, mends: Micros) -> bool {
-        let way = round_trip.min(CROSSING) + mends;
-        let most = way.min(MENDED.max(CROSSING));
-        self.last_came.is_some_and(|came| now.since(came) < most)
+        let within = (round_trip.min(CROSSING) + mends).min(MENDED);
+        self.last_came.is_some_and(|came| now.since(came) < within)
     }
 
     /// Whether to repeat a request now; the caller then sends it.

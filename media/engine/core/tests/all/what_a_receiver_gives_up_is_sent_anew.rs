@@ -1,7 +1,7 @@
 //! A packet of which nothing ever arrives, however often it is sent again: browsers ask for it ten times and then wait for
 //! three seconds. The bridge knows from their reports that it did not come, and asks for a key frame.
 
-use crate::support::browser::{as_chromium, run, shown, SENDS, TAKES};
+use crate::support::browser::{as_chromium, run, shown, Shown, SENDS, TAKES};
 use crate::support::{ms, Path, PeerSpec, World};
 use engine_core::Micros;
 use engine_srtp::Inbound;
@@ -64,15 +64,20 @@ fn key_frames(world: &World) -> usize {
     encodings.map(|sender| sender.key_frames.len()).sum()
 }
 
+/// Key frames that the loss of one packet of this layer costs, and what is shown in the three seconds from then on.
+fn without_one(seed: u64, layer: u8) -> (usize, Shown) {
+    let mut world = call(seed);
+    let (before, start) = (key_frames(&world), world.now);
+    lose_one(&mut world, layer);
+    run(&mut world, ms(3_000));
+    (key_frames(&world) - before, shown(&world, start, world.now))
+}
+
 #[test]
 fn what_later_pictures_need_is_asked_for_as_a_key_frame() {
     for seed in 1..5 {
-        let mut world = call(seed);
-        let (before, start) = (key_frames(&world), world.now);
-        lose_one(&mut world, 0);
-        run(&mut world, ms(3_000));
-        assert_eq!(key_frames(&world), before + 1, "{seed}");
-        let seen = shown(&world, start, world.now);
+        let (keys, seen) = without_one(seed, 0);
+        assert_eq!(keys, 1, "{seed}");
         assert!(seen.longest < ms(1_200), "{seed}: {seen:?}");
     }
 }
@@ -80,12 +85,8 @@ fn what_later_pictures_need_is_asked_for_as_a_key_frame() {
 #[test]
 fn what_they_do_not_need_costs_none() {
     for seed in 1..5 {
-        let mut world = call(seed);
-        let (before, start) = (key_frames(&world), world.now);
-        lose_one(&mut world, 2);
-        run(&mut world, ms(3_000));
-        assert_eq!(key_frames(&world), before, "{seed}");
-        let seen = shown(&world, start, world.now);
+        let (keys, seen) = without_one(seed, 2);
+        assert_eq!(keys, 0, "{seed}");
         assert!(seen.longest < ms(200), "{seed}: {seen:?}");
     }
 }
